@@ -1,0 +1,70 @@
+"""Restoration of live microscopy by neural fields that are fitted to one data set.
+
+The names below are loaded when they are first used, so that importing the package
+costs nothing: neither torch nor Qt is loaded by it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_cellinr.api import denoise
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.errors import (
+        AxesError,
+        CellINRError,
+        ConfigError,
+        FileError,
+        FitError,
+    )
+    from napari_cellinr.image import Image
+    from napari_cellinr.io import read, read_all, write
+
+try:
+    __version__ = version("napari-cellinr")
+except PackageNotFoundError:
+    __version__ = "0.0.0"
+
+_HOMES = {
+    "AxesError": "errors",
+    "CellINRConfig": "config",
+    "CellINRError": "errors",
+    "ConfigError": "errors",
+    "FileError": "errors",
+    "FitError": "errors",
+    "Image": "image",
+    "denoise": "api",
+    "read": "io",
+    "read_all": "io",
+    "write": "io",
+}
+
+__all__ = [
+    "AxesError",
+    "CellINRConfig",
+    "CellINRError",
+    "ConfigError",
+    "FileError",
+    "FitError",
+    "Image",
+    "__version__",
+    "denoise",
+    "read",
+    "read_all",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name, loading the module that it lives in."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

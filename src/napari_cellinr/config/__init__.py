@@ -1,0 +1,6 @@
+"""Settings of every method, without torch: form, command line and macro are made from them."""
+
+from napari_cellinr.config.base import Config
+from napari_cellinr.config.cellinr import CellINRConfig
+
+__all__ = ["CellINRConfig", "Config"]

@@ -1,0 +1,143 @@
+"""The one optimisation loop, what it needs to know of a method, and what comes out of it."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
+
+__all__ = ["Fitted", "Job", "Message", "PreviewRequest", "Problem", "Progress", "Stopped"]
+
+
+@dataclass(frozen=True)
+class PreviewRequest:
+    """What a viewer shows: the plane at `index`, or the whole volume if `index` is empty.
+
+    Parameters
+    ----------
+    index
+        Position along every axis of the source but the last two, by axis letter.
+    max_voxels
+        Largest size of a preview of the whole volume; a larger one comes with a coarser step.
+    """
+
+    index: Mapping[str, int] = field(default_factory=dict)
+    max_voxels: int = 500_000
+
+
+Message: TypeAlias = Literal["pause", "resume", "stop"] | PreviewRequest | None
+"""What can be sent into a running job between two `Progress`."""
+
+Stopped: TypeAlias = Literal["converged", "steps", "time", "user"]
+"""Why a fit ended."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Parameters
+    ----------
+    stage
+        What is being done, in words for users.
+    step, steps
+        Steps done and planned in this stage; `steps` is 0 where it is not known.
+    losses
+        The newest training losses by name, without unit.
+    held_out
+        The newest error on voxels that the fit never saw, in standard deviations of the noise.
+    seconds
+        Time since the job began.
+    eta
+        Estimate of the remaining time of this stage in seconds, if one can be made.
+    preview
+        Answer to the last `PreviewRequest`: one plane, or the whole volume at a coarser step.
+    preview_index
+        The `index` of that request.
+    """
+
+    stage: str
+    step: int = 0
+    steps: int = 0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    held_out: float | None = None
+    seconds: float = 0.0
+    eta: float | None = None
+    preview: Image | None = None
+    preview_index: Mapping[str, int] = field(default_factory=dict)
+
+
+Job: TypeAlias = Generator[Progress, Message, "Fitted"]
+"""A running job: yields `Progress`, takes `Message` by `send`, returns `Fitted`."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit returns; on the CPU, and complete enough to be saved and rendered again.
+
+    Parameters
+    ----------
+    images
+        The results; the first is what was asked for.
+    config
+        The settings, with everything that was chosen automatically filled in, so that the same
+        input with the same settings gives the same result.
+    state
+        Tensors of the fitted field by name, on the CPU.
+    history
+        One row per evaluation: `step`, `held_out` and each loss.
+    stopped
+        Why the fit ended: `converged`, `steps`, `time` or `user`.
+    report
+        `seconds, steps, device, peak_memory_mb, held_out, noise, converged, versions, config`
+        and `warnings`, ready for JSON.
+    """
+
+    images: tuple[Image, ...]
+    config: Config
+    state: Mapping[str, torch.Tensor]
+    history: tuple[Mapping[str, float], ...]
+    stopped: Stopped
+    report: Mapping[str, Any]
+
+
+class Problem(ABC):
+    """One sample and one configuration on a device: what the loop needs to know of a method."""
+
+    @abstractmethod
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the parameter groups for Adam."""
+
+    @abstractmethod
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the named losses of one step, scalars without unit; their sum is minimised."""
+
+    @abstractmethod
+    def held_out(self) -> float:
+        """Return the error on what the loss never saw, in standard deviations of the noise."""
+
+    @abstractmethod
+    def preview(self, request: PreviewRequest) -> Image:
+        """Return the present state of what `request` asks for, in the units of the input."""
+
+    @abstractmethod
+    def render(self) -> tuple[Image, ...]:
+        """Return the results in the units of the input, the one that was asked for first."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return everything that `render` needs, on the CPU."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Return what was found out about the data, such as the noise, ready for JSON."""

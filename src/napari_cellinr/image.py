@@ -1,0 +1,302 @@
+"""An image: an array that knows its axes, voxel size and units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from napari_cellinr.errors import AxesError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image", "default_axes", "default_units"]
+
+AXES = "TCZYX"
+"""The axes that the methods understand, in the order that every array has."""
+
+UNCALIBRATED = "pixel"
+"""The unit of an axis whose step is not known."""
+
+
+class ArrayLike(Protocol):
+    """A NumPy array, or a lazy one that becomes a NumPy array when it is sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of elements along each axis."""
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy data type of the elements."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a part of the array."""
+
+
+def default_axes(n_dimensions: int) -> str:
+    """Return the axes that an array of 2 to 5 dimensions has if nothing else is said.
+
+    Two dimensions are `YX`, three `ZYX`, four `TZYX`, five `TCZYX`.
+    """
+    guesses = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
+    if n_dimensions not in guesses:
+        raise AxesError(
+            f"an array with {n_dimensions} dimensions was given; 2 to 5 are allowed "
+            f"({AXES}). Select a part of it first."
+        )
+    return guesses[n_dimensions]
+
+
+def default_units(axes: str) -> tuple[str, ...]:
+    """Return `pixel` for every axis: the units of an image without calibration."""
+    return (UNCALIBRATED,) * len(axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """An array with one letter per axis, the physical step along each, and its unit.
+
+    Parameters
+    ----------
+    data
+        Real numbers, NumPy or lazy; never a tensor.
+    axes
+        One letter per dimension. `T`, `C`, `Z`, `Y`, `X` are understood by every
+        method; any other letter is an axis whose meaning is not known yet.
+    scale
+        Step from one element to the next along each axis, in `units`; 1 where unknown.
+    units
+        Unit of each step by its pint name, such as `micrometer`, `second`;
+        `pixel` where the step is not known.
+    name
+        What the image is called in a layer list or a file name.
+    translate
+        Position of the centre of the first element along each axis, in `units`.
+    channels
+        Names of the channels, in order; empty if unknown.
+    meta
+        Provenance: source file, affine, settings of the fit; never needed to
+        interpret the array.
+    """
+
+    data: ArrayLike
+    axes: str = ""
+    scale: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+    name: str = "image"
+    translate: tuple[float, ...] = ()
+    channels: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n_dimensions = len(self.data.shape)
+        axes = self.axes.upper() or default_axes(n_dimensions)
+        _set(self, "axes", axes)
+        _set(self, "scale", tuple(float(step) for step in self.scale) or (1.0,) * n_dimensions)
+        _set(self, "units", tuple(self.units) or default_units(axes))
+        _set(self, "translate", tuple(float(p) for p in self.translate) or (0.0,) * n_dimensions)
+        _set(self, "channels", tuple(self.channels))
+        _check(self)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of elements along each axis."""
+        return tuple(int(size) for size in self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy data type of the elements."""
+        return np.dtype(self.data.dtype)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of elements by axis letter."""
+        return dict(zip(self.axes, self.shape, strict=True))
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """The step by axis letter, in the unit of that axis."""
+        return dict(zip(self.axes, self.scale, strict=True))
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the voxel size along every spatial axis is known."""
+        known = zip(self.axes, self.units, strict=True)
+        return all(unit != UNCALIBRATED for axis, unit in known if axis in "ZYX")
+
+    @property
+    def unknown_axes(self) -> str:
+        """The letters of the axes whose meaning is not known."""
+        return "".join(axis for axis in self.axes if axis not in AXES)
+
+    def array(self) -> NDArray[Any]:
+        """Return all elements as a NumPy array, read now if they are lazy."""
+        return np.asarray(self.data)
+
+    def like(self, data: ArrayLike, **changes: Any) -> Self:
+        """Return an image with other `data` and everything else kept but for `changes`."""
+        return replace(self, data=data, **changes)
+
+    def with_axes(self, axes: str) -> Self:
+        """Return the same array with its dimensions called `axes`, one letter each.
+
+        Raises
+        ------
+        AxesError
+            If there is not one letter per dimension, or a letter is not one of `TCZYX`.
+        """
+        axes = axes.upper()
+        if any(axis not in AXES for axis in axes):
+            raise AxesError(f"axes {axes!r} were given; only the letters of {AXES!r} are allowed.")
+        return replace(self, axes=axes)
+
+    def with_voxel_size(self, unit: str = "micrometer", **steps: float) -> Self:
+        """Return the same array with the step along the named axes set, for example `Z=0.4`.
+
+        Raises
+        ------
+        AxesError
+            If the image lacks a named axis.
+        """
+        steps = {axis.upper(): step for axis, step in steps.items()}
+        missing = [axis for axis in steps if axis not in self.axes]
+        if missing:
+            raise AxesError(
+                f"a step was given for axis {missing[0]!r}; this image has axes {self.axes!r}."
+            )
+        scale = tuple(steps.get(a, s) for a, s in zip(self.axes, self.scale, strict=True))
+        units = tuple(
+            ("second" if a == "T" else unit) if a in steps else u
+            for a, u in zip(self.axes, self.units, strict=True)
+        )
+        return replace(self, scale=scale, units=units)
+
+    def canonical(self) -> Self:
+        """Return the image with its axes in the order T, C, Z, Y, X, transposed if need be.
+
+        Raises
+        ------
+        AxesError
+            If an axis is unknown, so that its place is not known either, or `YX` is missing.
+        """
+        if self.unknown_axes:
+            raise AxesError(
+                f"the meaning of axis {self.unknown_axes!r} in axes {self.axes!r}, shape "
+                f"{self.shape}, is not known; say it with --axes (or with_axes), for example "
+                f"--axes {default_axes(len(self.axes))}."
+            )
+        if not {"Y", "X"} <= set(self.axes):
+            raise AxesError(f"axes {self.axes!r} were given; at least Y and X are needed.")
+        order = [self.axes.index(axis) for axis in AXES if axis in self.axes]
+        if order == sorted(order):
+            return self
+        data: Any = self.data
+        return replace(
+            self,
+            data=data.transpose(order),
+            axes="".join(self.axes[i] for i in order),
+            scale=tuple(self.scale[i] for i in order),
+            units=tuple(self.units[i] for i in order),
+            translate=tuple(self.translate[i] for i in order),
+        )
+
+    def crop(self, **ranges: slice) -> Self:
+        """Return the part inside `ranges`, for example `Z=slice(0, 20)`; edges stay in place.
+
+        Raises
+        ------
+        AxesError
+            If the image lacks a named axis, or nothing would be left.
+        """
+        wanted = {axis.upper(): part for axis, part in ranges.items()}
+        missing = [axis for axis in wanted if axis not in self.axes]
+        if missing:
+            raise AxesError(
+                f"a crop was given for axis {missing[0]!r}; this image has axes {self.axes!r}."
+            )
+        parts = [slice(*wanted.get(a, slice(None)).indices(n)) for a, n in self.sizes.items()]
+        for axis, part, size in zip(self.axes, parts, self.shape, strict=True):
+            if part.step != 1 or part.start >= part.stop:
+                raise AxesError(
+                    f"the crop {part.start}:{part.stop} along {axis} leaves nothing; "
+                    f"start and stop between 0 and {size} are allowed."
+                )
+        moved = zip(self.translate, parts, self.scale, strict=True)
+        channels = self.channels
+        if channels and "C" in self.axes:
+            channels = channels[parts[self.axes.index("C")]]
+        return replace(
+            self,
+            data=self.data[tuple(parts)],
+            translate=tuple(start + part.start * step for start, part, step in moved),
+            channels=channels,
+        )
+
+    def take(self, axis: str, index: int) -> Self:
+        """Return the image at one `index` along `axis`, which the result no longer has.
+
+        Raises
+        ------
+        AxesError
+            If the image lacks the axis or the index is outside it.
+        """
+        axis = axis.upper()
+        size = self.sizes.get(axis)
+        if size is None or not -size <= index < size:
+            raise AxesError(
+                f"index {index} along axis {axis!r} was asked for; this image has sizes "
+                f"{self.sizes}."
+            )
+        place = self.axes.index(axis)
+        channels = self.channels
+        name = self.name
+        if axis == "C":
+            if channels:
+                name = f"{name} {channels[index]}"
+            channels = ()
+        return replace(
+            self,
+            data=self.data[(slice(None),) * place + (index,)],
+            name=name,
+            channels=channels,
+            **{
+                key: getattr(self, key)[:place] + getattr(self, key)[place + 1 :]
+                for key in ("axes", "scale", "units", "translate")
+            },
+        )
+
+
+def _set(image: Image, key: str, value: object) -> None:
+    object.__setattr__(image, key, value)
+
+
+def _check(image: Image) -> None:
+    n_dimensions = len(image.shape)
+    if len(image.axes) != n_dimensions:
+        raise AxesError(
+            f"axes {image.axes!r} were given for an array of shape {image.shape}; one letter "
+            f"for each of its {n_dimensions} dimensions is needed."
+        )
+    if len(set(image.axes)) != n_dimensions:
+        raise AxesError(f"axes {image.axes!r} name an axis twice; each letter may occur once.")
+    for key in ("scale", "units", "translate"):
+        value = getattr(image, key)
+        if len(value) != n_dimensions:
+            raise AxesError(
+                f"{key} {value} was given for axes {image.axes!r}; one value per axis is needed."
+            )
+    for axis, step in zip(image.axes, image.scale, strict=True):
+        if not (math.isfinite(step) and step > 0):
+            raise AxesError(
+                f"a step of {step} along {axis} was given; it must be a positive number."
+            )
+    if image.dtype.kind not in "buif":
+        raise AxesError(
+            f"an array of {image.dtype} was given; real numbers are needed. Take the magnitude, "
+            f"or convert it to float32, first."
+        )
