@@ -1,0 +1,46 @@
+"""`napari-cellinr compare RESULT TRUTH`: how near a result is to the truth."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from napari_cellinr.cli.options import Commands, add_command
+from napari_cellinr.cli.progress import say
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+__all__ = ["add", "run"]
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    help_text = "measure how near a result is to the truth, as JSON: PSNR in dB and SSIM"
+    parser = add_command(commands, "compare", help_text, run)
+    parser.add_argument("result", metavar="RESULT", help="image file")
+    parser.add_argument("truth", metavar="TRUTH", help="image file of the same size")
+    parser.add_argument(
+        "--data-range",
+        metavar="R",
+        type=float,
+        help="range of grey levels that PSNR and SSIM refer to (default: max − min of the truth)",
+    )
+
+
+def run(options: Namespace) -> int:
+    """Print the measures as JSON and return 0."""
+    from napari_cellinr.io import read
+    from napari_cellinr.metrics import psnr, ssim, value_range
+
+    result, truth = (read(name).array() for name in (options.result, options.truth))
+    data_range = value_range(truth) if options.data_range is None else options.data_range
+    decibels = psnr(result, truth, data_range)
+    measures = {
+        "psnr": decibels if math.isfinite(decibels) else None,  # equal images: JSON has no infinity
+        "ssim": ssim(result, truth, data_range),
+        "data_range": data_range,
+    }
+    say(json.dumps(measures, indent=2))
+    return 0

@@ -1,0 +1,82 @@
+"""`napari-cellinr sample KIND FOLDER`: a simulated embryo with its truth, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.cli.options import Commands, add_command, parse_size
+from napari_cellinr.cli.progress import say
+from napari_cellinr.errors import FileError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from napari_cellinr.image import Image
+
+__all__ = ["add", "make_folder", "run", "write_all"]
+
+KINDS: dict[str, Any] = {"embryo-membranes": "membranes", "embryo-nuclei": "nuclei"}
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    help_text = "write a simulated embryo: raw image and truth"
+    parser = add_command(commands, "sample", help_text, run)
+    parser.add_argument("kind", choices=list(KINDS), help="what is stained")
+    parser.add_argument("folder", metavar="FOLDER", help="where to write; made if it is missing")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="another N, another embryo (default 0)"
+    )
+    parser.add_argument(
+        "--size",
+        metavar="Z,Y,X",
+        type=parse_size,
+        default=(48, 96, 96),
+        help="size in voxels (default 48,96,96)",
+    )
+
+
+def run(options: Namespace) -> int:
+    """Write `raw.tif`, `truth.tif` and `truth_with_background.tif`, and return 0."""
+    from napari_cellinr.simulate import embryo
+
+    sample = embryo(KINDS[options.kind], options.size, options.seed)
+    images = {
+        "raw": sample.raw,
+        "truth": sample.truth,
+        "truth_with_background": sample.truth_with_background,
+    }
+    for path in write_all(make_folder(options.folder), images):
+        say(f"wrote {path}")
+    return 0
+
+
+def make_folder(name: str) -> Path:
+    """Return the folder called `name`, made if it is missing.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made.
+    """
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"folder {folder} cannot be made ({error.strerror}); give another one."
+        ) from None
+    return folder
+
+
+def write_all(folder: Path, images: dict[str, Image]) -> list[Path]:
+    """Return the paths of the TIFF files that were written, one per image, named by its key."""
+    from napari_cellinr.io import check_writable, write
+
+    paths = [folder / f"{name}.tif" for name in images]
+    for path in paths:
+        check_writable(path)
+    for path, image in zip(paths, images.values(), strict=True):
+        write(path, image)
+    return paths
