@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -12,6 +11,8 @@ import numpy as np
 from napari_cellinr.errors import AxesError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image", "default_axes", "default_units"]
@@ -111,7 +112,8 @@ class Image:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy data type of the elements."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.data.dtype)
+        return dtype
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -145,6 +147,8 @@ class Image:
     def with_axes(self, axes: str) -> Self:
         """Return the same array with its dimensions called `axes`, one letter each.
 
+        Steps stay with their dimensions, unless a length would become a time or a channel.
+
         Raises
         ------
         AxesError
@@ -153,7 +157,18 @@ class Image:
         axes = axes.upper()
         if any(axis not in AXES for axis in axes):
             raise AxesError(f"axes {axes!r} were given; only the letters of {AXES!r} are allowed.")
-        return replace(self, axes=axes)
+        if len(axes) != len(self.axes):
+            return replace(self, axes=axes)  # raises the error about the number of letters
+        kept = [_measure_the_same(a, b) for a, b in zip(self.axes, axes, strict=True)]
+        n_channels = dict(zip(axes, self.shape, strict=True)).get("C", 1)
+        return replace(
+            self,
+            axes=axes,
+            scale=tuple(s if k else 1.0 for s, k in zip(self.scale, kept, strict=True)),
+            units=tuple(u if k else UNCALIBRATED for u, k in zip(self.units, kept, strict=True)),
+            translate=tuple(p if k else 0.0 for p, k in zip(self.translate, kept, strict=True)),
+            channels=self.channels if len(self.channels) == n_channels else (),
+        )
 
     def with_voxel_size(self, unit: str = "micrometer", **steps: float) -> Self:
         """Return the same array with the step along the named axes set, for example `Z=0.4`.
@@ -275,6 +290,12 @@ def _set(image: Image, key: str, value: object) -> None:
     object.__setattr__(image, key, value)
 
 
+def _measure_the_same(axis: str, other: str) -> bool:
+    """Return whether a step along one axis may be one along the other: both lengths, say."""
+    unknown = axis not in AXES or other not in AXES
+    return unknown or axis == other or {axis, other} <= set("ZYX")
+
+
 def _check(image: Image) -> None:
     n_dimensions = len(image.shape)
     if len(image.axes) != n_dimensions:
@@ -295,6 +316,12 @@ def _check(image: Image) -> None:
             raise AxesError(
                 f"a step of {step} along {axis} was given; it must be a positive number."
             )
+    n_channels = image.sizes.get("C", 1)
+    if image.channels and len(image.channels) != n_channels:
+        raise AxesError(
+            f"{len(image.channels)} channel names were given for {n_channels} channels; one for "
+            f"each, or none, is needed."
+        )
     if image.dtype.kind not in "buif":
         raise AxesError(
             f"an array of {image.dtype} was given; real numbers are needed. Take the magnitude, "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
 from napari_cellinr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+    from pydantic.fields import FieldInfo
 
 __all__ = ["Config", "Device", "setting"]
 
@@ -17,15 +20,15 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def setting(
-    default: Any, help: str, *, unit: str = "", advanced: bool = False, **bounds: Any
-) -> Any:  # noqa: A002
+    default: Any, text: str, *, unit: str = "", advanced: bool = False, **bounds: Any
+) -> Any:
     """Return a field with its help, unit and bounds, from which forms and options are made.
 
     Parameters
     ----------
     default
         Value if nothing is given.
-    help
+    text
         One sentence for tooltip, `--help` and reference page.
     unit
         Unit of a number, such as `voxel`, `s`; empty for a pure number.
@@ -34,8 +37,8 @@ def setting(
     bounds
         `ge`, `gt`, `le`, `lt` of a number, as in pydantic.
     """
-    extra = {"unit": unit, "advanced": advanced}
-    return Field(default, description=help, json_schema_extra=extra, **bounds)
+    extra: JsonDict = {"unit": unit, "advanced": advanced}
+    return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 
 class Config(BaseModel):
@@ -49,7 +52,9 @@ class Config(BaseModel):
         If a name is unknown or a value out of bounds; lists what is allowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -72,14 +77,18 @@ class Config(BaseModel):
     def _fill_from_preset(cls, values: Any) -> Any:
         default = cls.model_fields["preset"].default
         name = values.get("preset", default)
-        if name not in cls.PRESETS:
+        if not isinstance(name, str) or name not in cls.PRESETS:
             allowed = ", ".join(cls.PRESETS)
             raise ConfigError(f"preset {name!r} was given; allowed are {allowed}.")
         return {**cls.PRESETS[name], **values, "preset": name}
 
     def replace(self, **changes: Any) -> Self:
-        """Return a configuration with `changes`, checked again."""
-        return type(self)(**{**self.as_dict(), **changes})
+        """Return a configuration with `changes`, checked again.
+
+        A change of the preset brings the defaults of the new one, except for values that
+        differ from those of the old one.
+        """
+        return type(self)(**{**self.changes(), **changes})
 
     def as_dict(self) -> dict[str, Any]:
         """Return every value as plain Python, ready for JSON."""
@@ -91,11 +100,23 @@ class Config(BaseModel):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the configuration that `as_json` wrote."""
-        return cls(**json.loads(text))
+        """Return the configuration that `as_json` wrote.
+
+        Raises
+        ------
+        ConfigError
+            If the text is no JSON object, or a setting in it is not valid.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"settings that are no JSON were given ({error}).") from error
+        if not isinstance(values, dict):
+            raise ConfigError("settings were given as JSON, but not as an object of names.")
+        return cls(**values)
 
     def changes(self) -> dict[str, Any]:
-        """Return what differs from the defaults of the preset, and the preset itself if not the default."""
+        """Return what differs from the defaults of the preset; the preset if not the usual one."""
         usual = type(self)(preset=self.preset).as_dict()
         default = type(self).model_fields["preset"].default
         kept = {key: value for key, value in self.as_dict().items() if value != usual[key]}
@@ -134,7 +155,9 @@ class Config(BaseModel):
         for name, text in assignments.items():
             if name not in cls.model_fields:
                 raise ConfigError(_unknown(cls, name))
-            values[name] = None if text.strip().lower() in {"none", ""} else text
+            word = text.strip()
+            is_none = word.lower() in {"none", ""} and word not in cls.choices(name)
+            values[name] = None if is_none else word
         return values
 
 
@@ -158,6 +181,9 @@ def _unknown(cls: type[Config], name: str) -> str:
 def _explain(cls: type[Config], error: ValidationError) -> str:
     """Return one sentence about the first thing that is wrong."""
     first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return str(cause)  # pydantic wraps what a validator raises; the sentence is complete
     name = ".".join(str(part) for part in first["loc"][:1])
     if first["type"] == "extra_forbidden":
         return _unknown(cls, name)

@@ -1,0 +1,169 @@
+"""What the tags of a TIFF say about steps, units and channels; nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from napari_cellinr.image import UNCALIBRATED
+from napari_cellinr.io.record import KEY
+from napari_cellinr.io.units import Step, known_step, pint_name, print_step
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
+
+__all__ = ["Facts", "facts_about"]
+
+_RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
+
+_PLANE_NUMBER = re.compile(r"^(?:[cztCZT]:\d+/\d+\s*)+(?:-\s*)?")
+"""What ImageJ puts before the label of a plane, such as `c:1/3 z:5/20 - `."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file states about one image.
+
+    Parameters
+    ----------
+    steps
+        Step and unit by axis letter, also for axes that the file does not use; an axis is
+        missing where nothing is known.
+    channels
+        Names of the channels; empty if not stated.
+    note
+        What stands where our own writer puts its note, see `record`.
+    """
+
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    note: str | None = None
+
+
+def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
+    """Return what the file states about one of its series."""
+    if series.kind == "ome":
+        return _from_ome(file, series)
+    if series.kind == "imagej":
+        return _from_imagej(file.imagej_metadata or {}, series)
+    if series.kind == "stk":
+        return Facts(steps=_from_metamorph(file.stk_metadata or {}))
+    if series.kind == "shaped" and file.shaped_metadata:
+        return _from_imagej(file.shaped_metadata[0], series)
+    return Facts(steps=_print_steps(series.keyframe))
+
+
+def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
+    """Return the facts of an ImageJ description; tifffile uses the same words in its own."""
+    spatial = pint_name(str(stated.get("unit", "")))
+    if spatial in {*_RESOLUTION_UNITS.values()}:
+        steps = _print_steps(series.keyframe)  # ImageJ copies the unit of a print resolution
+        depth = print_step(_number(stated.get("spacing")), spatial)
+    else:
+        steps = {
+            axis: step
+            for axis, name in (("Y", "YResolution"), ("X", "XResolution"))
+            if (step := known_step(_inverse(series.keyframe, name), spatial))
+        }
+        depth = known_step(stated.get("spacing"), spatial)
+    time_unit = pint_name(str(stated.get("tunit", "sec")))
+    time = known_step(stated.get("finterval"), time_unit)
+    found = {"T": time, "Z": depth, **steps}
+    return Facts(
+        steps={axis: step for axis, step in found.items() if step},
+        channels=_label_channels(stated.get("Labels"), series),
+        note=stated.get(KEY),
+    )
+
+
+def _label_channels(labels: Any, series: TiffPageSeries) -> tuple[str, ...]:
+    """Return the plane labels if they name channels: equal within each, different between."""
+    sizes = dict(zip(series.axes, series.shape, strict=True))
+    n_channels = sizes.get("C", 1)
+    if n_channels < 2 or not isinstance(labels, Sequence) or isinstance(labels, str):
+        return ()
+    names = [_PLANE_NUMBER.sub("", str(label)) for label in labels]
+    first = names[:n_channels]  # the channel is the fastest axis over the planes of ImageJ
+    regular = len(names) % n_channels == 0 and names == first * (len(names) // n_channels)
+    return tuple(first) if regular and all(first) and len(set(first)) == n_channels else ()
+
+
+def _from_metamorph(stated: Mapping[str, Any]) -> dict[str, Step]:
+    """Return the steps of a MetaMorph stack, where its calibration is switched on."""
+    if not stated.get("SpatialCalibration"):
+        return {}
+    unit = pint_name(str(stated.get("CalibrationUnits", "")))
+    named = {"Y": stated.get("YCalibration"), "X": stated.get("XCalibration")}
+    return {axis: step for axis, value in named.items() if (step := known_step(value, unit))}
+
+
+def _print_steps(page: TiffPage) -> dict[str, Step]:
+    """Return the steps from the resolution tags alone, unless they are made for printing."""
+    unit = _RESOLUTION_UNITS.get(int(page.tags.valueof("ResolutionUnit", 1)), UNCALIBRATED)
+    named = {"Y": "YResolution", "X": "XResolution"}
+    return {
+        axis: step
+        for axis, name in named.items()
+        if (step := print_step(_inverse(page, name), unit))
+    }
+
+
+def _inverse(page: TiffPage, name: str) -> float:
+    """Return the length that one element takes by a resolution tag, 0 if it is not stated."""
+    try:
+        numerator, denominator = page.tags.valueof(name)
+        return float(denominator / numerator)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
+    """Return the facts of the OME-XML about the image that the series is made of."""
+    image = _ome_image(file, series)
+    pixels = None if image is None else _child(image, "Pixels")
+    if image is None or pixels is None:
+        return Facts()
+    named = {axis: f"PhysicalSize{axis}" for axis in "ZYX"} | {"T": "TimeIncrement"}
+    found = {
+        axis: known_step(
+            pixels.get(name),
+            pint_name(pixels.get(f"{name}Unit", "s" if axis == "T" else "µm")),
+        )
+        for axis, name in named.items()
+    }
+    names = [element.get("Name", "") for element in pixels if _tag(element) == "Channel"]
+    description = _child(image, "Description")
+    return Facts(
+        steps={axis: step for axis, step in found.items() if step},
+        channels=tuple(names) if all(names) else (),
+        note=None if description is None else description.text,
+    )
+
+
+def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | None:
+    """Return the `Image` element of a series: by its place, or by its name if some are missing."""
+    try:
+        root = ElementTree.fromstring(file.ome_metadata or "")
+    except ElementTree.ParseError:
+        return None
+    images = [element for element in root if _tag(element) == "Image"]
+    if len(images) == len(file.series):
+        return images[file.series.index(series)]
+    same = [element for element in images if element.get("Name") == series.name]
+    return same[0] if len(same) == 1 else None
+
+
+def _child(element: ElementTree.Element, tag: str) -> ElementTree.Element | None:
+    return next((child for child in element if _tag(child) == tag), None)
+
+
+def _tag(element: ElementTree.Element) -> str:
+    """Return the name of an element without its namespace, which changes every few years."""
+    return element.tag.rpartition("}")[2]

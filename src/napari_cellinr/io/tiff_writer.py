@@ -1,0 +1,176 @@
+"""Writing TIFF: ImageJ hyperstacks where ImageJ can hold the numbers, OME-TIFF otherwise."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.record import KEY, note
+from napari_cellinr.io.units import convert
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["IMAGEJ_BYTES", "write"]
+
+_logger = logging.getLogger(__name__)
+
+IMAGEJ_BYTES = 2**32 - 2**25
+"""Largest array that fits into an ImageJ file with its 32-bit offsets and tags."""
+
+_IMAGEJ_TYPES = ("uint8", "uint16", "float32")
+_OME_TYPES = (*_IMAGEJ_TYPES, "int8", "int16", "int32", "uint32", "float64")
+_UNIT_SYMBOLS = {
+    "picometer": "pm",
+    "angstrom": "Å",
+    "nanometer": "nm",
+    "micrometer": "µm",
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "inch": "in",
+    "meter": "m",
+    "nanosecond": "ns",
+    "microsecond": "µs",
+    "millisecond": "ms",
+    "second": "s",
+    "minute": "min",
+    "hour": "h",
+    "day": "d",
+}
+"""As OME spells them."""
+
+
+def write(path: Path, image: Image, *, ome: bool) -> None:
+    """Write an image with its steps, units and channel names.
+
+    Parameters
+    ----------
+    path
+        Where to write, without regard to what is there.
+    image
+        Known axes in any order; stored in the order T, C, Z, Y, X (ImageJ: T, Z, C, Y, X).
+    ome
+        Whether OME-TIFF is wanted. It is also taken for numbers that ImageJ does not know
+        (other than 8 and 16 bit without sign, and 32-bit float) and for more than 4 GB.
+
+    Raises
+    ------
+    FileError
+        If no type of a TIFF holds every number exactly.
+    AxesError
+        If an axis is unknown.
+    """
+    ordered = image.canonical()
+    array = _storable(ordered.array())
+    fits_imagej = array.dtype.name in _IMAGEJ_TYPES and array.nbytes <= IMAGEJ_BYTES
+    if not (ome or fits_imagej):
+        _logger.info(
+            "%s is written as OME-TIFF: ImageJ's own format has no place for %s, %.1f GB.",
+            path.name, array.dtype, array.nbytes / 1e9,
+        )  # fmt: skip
+    ordered = ordered.like(array)
+    if ome or not fits_imagej:
+        _write_ome(path, ordered, note(image))
+    else:
+        _write_imagej(path, ordered, note(image))
+
+
+def _storable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array in a type that OME-TIFF knows, with exactly the same numbers."""
+    if array.dtype.name in _OME_TYPES:
+        return array
+    smaller: dict[str, tuple[str, ...]] = {
+        "bool": ("uint8",),
+        "float16": ("float32",),
+    }
+    for name in smaller.get(array.dtype.name, ("int32", "uint32", "float64")):
+        if _holds(array, name):
+            _logger.info("%s is stored as %s, which loses nothing here.", array.dtype, name)
+            return array.astype(name)
+    raise FileError(
+        f"numbers of type {array.dtype} that no TIFF type holds exactly were given; at most 32-bit "
+        f"integers or 64-bit floats are allowed. Convert the array first."
+    )
+
+
+def _holds(array: NDArray[Any], dtype: str) -> bool:
+    """Return whether every number survives the way to `dtype` and back."""
+    if array.dtype.kind in "iu" and np.dtype(dtype).kind in "iu":
+        limits = np.iinfo(dtype)
+        return bool(array.min() >= limits.min and array.max() <= limits.max)
+    if array.dtype.kind in "iu":
+        return bool(max(abs(int(array.min())), abs(int(array.max()))) <= 2**53)
+    return bool(np.array_equal(array.astype(dtype).astype(array.dtype), array, equal_nan=True))
+
+
+def _write_imagej(path: Path, image: Image, record: str) -> None:
+    """Write a hyperstack; the one spatial unit of ImageJ is that of x."""
+    order = [image.axes.index(axis) for axis in "TZCYX" if axis in image.axes]
+    axes = "".join(image.axes[i] for i in order)
+    unit = _unit(image, "X")
+    depth = _step(image, "Z", unit)
+    interval = _step(image, "T", "second")
+    metadata: dict[str, Any] = {"axes": axes, KEY: record}
+    if image.sizes.get("C", 1) > 1:
+        metadata["mode"] = "composite"
+    if unit != UNCALIBRATED:
+        metadata["unit"] = {"micrometer": "um"}.get(unit, unit)
+    if depth:
+        metadata["spacing"] = depth
+    if interval:
+        metadata["finterval"] = interval
+    if image.channels and "C" in image.axes:
+        n_planes = image.sizes.get("T", 1) * image.sizes.get("Z", 1)
+        metadata["Labels"] = list(image.channels) * n_planes
+    steps = _step(image, "Y", unit), _step(image, "X", unit)
+    tifffile.imwrite(
+        path,
+        image.array().transpose(order),
+        imagej=True,
+        photometric="minisblack",
+        metadata=metadata,
+        resolution=(1 / steps[1], 1 / steps[0]) if steps[0] and steps[1] else None,
+    )
+
+
+def _write_ome(path: Path, image: Image, record: str) -> None:
+    metadata: dict[str, Any] = {"axes": image.axes, "Name": image.name, "Description": record}
+    for axis, key in (
+        ("T", "TimeIncrement"),
+        ("Z", "PhysicalSizeZ"),
+        ("Y", "PhysicalSizeY"),
+        ("X", "PhysicalSizeX"),
+    ):
+        symbol = _UNIT_SYMBOLS.get(_unit(image, axis))
+        if symbol:
+            metadata[key] = image.steps[axis]
+            metadata[f"{key}Unit"] = symbol
+    if image.channels:
+        metadata["Channel"] = {"Name": list(image.channels)}
+    array = image.array()
+    tifffile.imwrite(
+        path,
+        array,
+        ome=True,
+        bigtiff=array.nbytes > IMAGEJ_BYTES,
+        photometric="minisblack",
+        metadata=metadata,
+    )
+
+
+def _unit(image: Image, axis: str) -> str:
+    """Return the unit of an axis, `pixel` if the image lacks the axis."""
+    return image.units[image.axes.index(axis)] if axis in image.axes else UNCALIBRATED
+
+
+def _step(image: Image, axis: str, unit: str) -> float | None:
+    """Return the step along an axis in `unit`, `None` if it is not known."""
+    own = _unit(image, axis)
+    return None if UNCALIBRATED in (own, unit) else convert(image.steps[axis], own, unit)
