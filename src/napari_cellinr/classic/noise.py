@@ -1,0 +1,228 @@
+"""The noise of a camera, estimated from one image alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import correlate1d, gaussian_filter, maximum_filter1d, minimum_filter1d
+
+from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["Noise", "estimate_noise", "stabilise", "unstabilise"]
+
+_TRIM = 0.9  # part of the residuals that is used in each class of brightness
+_TRIMMED = 0.6227  # mean square of the smallest 90 % of normal values of variance 1
+_N_CLASSES = 40
+_FEWEST = 20  # residuals without which nothing is said
+_SMALLEST_CLASS = 200  # residuals
+_FLOOR = 1e-6  # smallest read noise that is reported, as a part of the range of values
+_MOST_CLIPPED = 0.05  # part of the voxels of a class that may have the lowest or highest value
+_NOISELESS = 5e-4  # noise as a part of the range of values below which no grain is looked for
+_CORRELATED = 2.0  # growth of the noise with the reach of the filter above which it has a grain
+_BLOCK = (32, 160, 160)  # voxels; large stacks are sampled by blocks of this size
+_MOST_BLOCKS = 8
+
+
+def estimate_noise(array: NDArray[Any]) -> Noise:
+    """Return gain and read noise of one noisy image, in its grey levels.
+
+    Residuals of a second difference along every axis hold hardly any structure. In classes
+    of equal local brightness, and there only in the calmer half of the places, their trimmed
+    variance is a point of the line variance = gain · mean + constant. A class is chosen by
+    a wide mean, its own brightness is the mean with the squared weights of the difference:
+    the expected residual is exactly linear in it. Uniform neighbourhoods of the darkest or
+    brightest value (masks), and classes where these two are frequent (clipping, saturation),
+    are left out.
+
+    Noise with a grain (after resizing or filtering) hardly reaches such residuals. It is
+    noticed by its growth with the reach of the difference, and then measured at reach 2:
+    farther ones grow further, but from structure.
+
+    Parameters
+    ----------
+    array
+        Grey levels, real, axes ZYX or YX; further axes in front are further images.
+        Not finite values are ignored.
+    """
+    classes = _classes(array, reach=1)
+    floor = _floor(array)
+    if len(classes.mean) == 0:
+        return Noise(0.0, floor)
+    if float(np.median(classes.variance)) > (_NOISELESS / _FLOOR * floor) ** 2:
+        grain = _classes(array, reach=2)
+        classes = grain if _has_grain(classes, grain) else classes
+    gain, constant = _line(classes)
+    if constant >= 0:
+        return Noise(gain, max(math.sqrt(constant), floor))
+    if -constant < 0.1 * float(np.median(classes.variance)):  # so near to 0 that it is 0
+        return Noise(_slope(classes), floor)
+    return Noise(gain, floor, offset=-constant / gain)
+
+
+class _Classes(NamedTuple):
+    """Places of similar brightness: mean, variance of the noise and number of residuals."""
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+def _floor(array: NDArray[Any]) -> float:
+    """Return a millionth of the range: an image without noise can still be divided by it."""
+    values = np.asarray(array)
+    finite = values[np.isfinite(values)]
+    span = float(finite.max()) - float(finite.min()) if finite.size else 0.0
+    return max(_FLOOR * span, _FLOOR)
+
+
+def _has_grain(classes: _Classes, grain: _Classes) -> bool:
+    """Return whether the noise grows with the reach even where there is least structure."""
+    if len(grain.mean) == 0:
+        return False
+    wide = np.interp(classes.mean, grain.mean, grain.variance)
+    growth = np.sqrt(wide / np.maximum(classes.variance, 1e-12))
+    return float(np.quantile(growth, 0.2)) > _CORRELATED
+
+
+def _classes(array: NDArray[Any], reach: int) -> _Classes:
+    """Return the classes of all images in `array` together."""
+    parts = [part for block in _blocks(array) if (part := _samples(block, reach))]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    if not parts or len(columns[0]) < _FEWEST:
+        return _Classes(np.empty(0), np.empty(0), np.empty(0))
+    residual, mean, wide, activity, clipped = columns
+    smallest = min(_SMALLEST_CLASS, len(wide))
+    rows = []
+    for chosen in _members(wide, min(_N_CLASSES, len(wide) // smallest)):
+        if len(chosen) < smallest or clipped[chosen].mean() > _MOST_CLIPPED:
+            continue
+        calm = chosen[activity[chosen] <= np.median(activity[chosen])]
+        rows.append((mean[calm].mean(), _trimmed(residual[calm]), len(calm)))
+    return _Classes(*np.array(rows, np.float64).reshape(-1, 3).T)
+
+
+def _members(wide: NDArray[Any], n_classes: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the indices of the voxels of each class.
+
+    Half of the borders are set by number and half by brightness: few voxels are bright, but
+    they show the gain.
+    """
+    levels = np.linspace(0, 1, n_classes // 2 + 2)[1:-1]
+    darkest, brightest = float(wide.min()), float(wide.max())
+    even = darkest + levels * (brightest - darkest)
+    borders = np.unique(np.concatenate([np.quantile(wide, levels), even]))
+    order = np.argsort(wide, kind="stable")
+    yield from np.split(order, np.searchsorted(wide[order], borders))
+
+
+def _trimmed(residual: NDArray[Any]) -> float:
+    """Return the variance of the residuals without the largest tenth of them."""
+    squares = np.sort(np.square(residual, dtype=np.float64))
+    return float(squares[: max(1, int(_TRIM * len(squares)))].mean()) / _TRIMMED
+
+
+def _samples(block: NDArray[Any], reach: int) -> tuple[NDArray[Any], ...]:
+    """Return residual, own mean, wide mean, activity and clipping of the usable voxels.
+
+    Nothing is returned for a block that is too small for the filter along every axis.
+
+    The activity is the energy of middle frequencies, which the residual does not contain, so
+    that choosing calm places does not choose small residuals.
+    """
+    values = np.asarray(block, np.float32)
+    missing = ~np.isfinite(values)
+    values = np.where(missing, 0, values)
+    clipped = missing | (values == values.min()) | (values == values.max())
+    residual, mean, masked = values, values, clipped
+    inside = [slice(None)] * values.ndim
+    for axis, size in enumerate(values.shape):
+        if size <= 2 * reach + 2:
+            continue
+        inside[axis] = slice(reach, -reach)
+        residual = correlate1d(residual, _spread((1, -2, 1), reach) / math.sqrt(6), axis)
+        mean = correlate1d(mean, _spread((1, 4, 1), reach) / 6, axis)
+        masked = minimum_filter1d(masked, 3, axis)
+        missing = maximum_filter1d(missing, 2 * reach + 1, axis)
+    if inside == [slice(None)] * values.ndim:
+        return ()
+    fine = gaussian_filter(values, 1.0)
+    activity = gaussian_filter((fine - gaussian_filter(values, 2.5)) ** 2, 1.5)
+    columns = (residual, mean, gaussian_filter(values, 1.5), activity, clipped)
+    usable = ~(masked | missing)[tuple(inside)]
+    return tuple(column[tuple(inside)][usable] for column in columns)
+
+
+def _spread(weights: tuple[int, int, int], reach: int) -> NDArray[np.float64]:
+    """Return three weights `reach` voxels apart."""
+    kernel = np.zeros(2 * reach + 1)
+    kernel[::reach] = weights
+    return kernel
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the images in `array`, or evenly scattered blocks of the large ones."""
+    n_dimensions = min(array.ndim, 3)
+    images = array.reshape(-1, *array.shape[array.ndim - n_dimensions :])
+    wanted = max(1, _MOST_BLOCKS // len(images))
+    for image in images[:: math.ceil(len(images) / _MOST_BLOCKS)]:
+        block = _BLOCK[3 - n_dimensions :]
+        if image.size <= wanted * math.prod(block):
+            yield image
+            continue
+        starts = (
+            np.unique(
+                np.linspace(0, max(size - length, 0), 2 if size > 2 * length else 1).astype(int)
+            )
+            for size, length in zip(image.shape, block, strict=True)
+        )
+        corners = list(itertools.product(*starts))
+        for corner in corners[:: math.ceil(len(corners) / wanted)]:
+            yield image[tuple(slice(a, a + n) for a, n in zip(corner, block, strict=True))]
+
+
+def _line(classes: _Classes) -> tuple[float, float]:
+    """Return slope, not negative, and constant of variance over mean, robustly.
+
+    Iteratively reweighted least squares; the variance of a variance goes with its square.
+    Classes above the line are trusted less, because structure can only add.
+    """
+    mean, variance, weight = classes
+    weights = weight / np.maximum(variance, 1e-12) ** 2
+    slope, constant = 0.0, float(np.median(variance))
+    for _ in range(20 if len(mean) > 2 else 0):
+        centre = np.average(mean, weights=weights)
+        level = np.average(variance, weights=weights)
+        spread = np.average((mean - centre) ** 2, weights=weights)
+        covariance = np.average((mean - centre) * (variance - level), weights=weights)
+        slope = max(float(covariance / max(spread, 1e-12)), 0.0)
+        constant = float(level - slope * centre)
+        weights = weight * _trust(variance, slope * mean + constant)
+    return slope, constant
+
+
+def _slope(classes: _Classes) -> float:
+    """Return the slope of the line through the origin, robustly."""
+    mean, variance, weight = classes
+    bright = mean > 0
+    ratio = variance[bright] / mean[bright]
+    order = np.argsort(ratio)
+    share = np.cumsum(weight[bright][order])
+    return float(ratio[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def _trust(variance: NDArray[Any], expected: NDArray[Any]) -> NDArray[Any]:
+    """Return the weights of classes by their relative distance from the line."""
+    safe = np.maximum(expected, 1e-3 * float(np.median(variance)) + 1e-12)
+    relative = (variance - expected) / safe
+    usual = 1.5 * float(np.median(np.abs(relative))) + 1e-12
+    huber = np.minimum(1, usual / np.maximum(np.abs(relative), 1e-12))
+    trust: NDArray[Any] = huber * np.where(relative > 0, 0.5, 1.0) / safe**2
+    return trust

@@ -1,0 +1,102 @@
+"""The noise is found, and made even, to known accuracy."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr.classic.noise import Noise, estimate_noise
+from napari_cellinr.simulate import add_noise, embryo
+
+BRIGHTNESS = np.array([10, 20, 40, 80])
+
+
+def exact_sd(gain, read_noise):
+    return np.sqrt(gain * BRIGHTNESS + read_noise**2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("gain", "read_noise"), [(2, 8), (1, 3), (2, 20)])
+@pytest.mark.parametrize("kind", ["membranes", "nuclei"])
+def test_accuracy_on_the_embryo(kind, gain, read_noise, seed):
+    noise = estimate_noise(embryo(kind, seed=seed, gain=gain, read_noise=read_noise).raw.data)
+    assert noise.gain == pytest.approx(gain, rel=0.2)
+    assert noise.sd(BRIGHTNESS) == pytest.approx(exact_sd(gain, read_noise), rel=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accuracy_on_one_plane(seed):
+    noise = estimate_noise(embryo(size=(256, 256), seed=seed).raw.data)
+    assert noise.gain == pytest.approx(2, rel=0.2)
+    assert noise.sd(BRIGHTNESS) == pytest.approx(exact_sd(2, 8), rel=0.05)
+
+
+def test_noise_of_one_kind_only():
+    gaussian = estimate_noise(embryo(gain=0, read_noise=10).raw.data)
+    assert gaussian.gain < 0.1
+    assert gaussian.read_noise == pytest.approx(10, rel=0.03)
+    photons = estimate_noise(embryo(gain=2, read_noise=0).raw.data)
+    assert photons.gain == pytest.approx(2, rel=0.1)
+    assert photons.read_noise < 1
+    assert photons.offset < 1
+
+
+@pytest.mark.parametrize("size", [(48, 96, 96), (96, 96)])
+def test_an_image_without_noise(size):
+    truth = embryo(size=size).truth_with_background.data
+    assert 0 < estimate_noise(truth).sd(100) < 0.2
+    rounded = estimate_noise(np.round(truth).astype(np.uint8))
+    assert rounded.sd(100) < 0.6  # the error of rounding alone has 0.29
+
+
+def test_a_camera_offset_is_told_from_gain_and_brightness():
+    raw = embryo(gain=2, read_noise=1).raw.data + 100
+    noise = estimate_noise(raw)
+    assert noise.gain == pytest.approx(2, rel=0.1)
+    assert noise.sd(100 + BRIGHTNESS) == pytest.approx(exact_sd(2, 1), rel=0.05)
+
+
+def test_masked_and_saturated_voxels_do_not_count():
+    raw = embryo(gain=2, read_noise=8).raw.data
+    masked = np.clip(raw + 40, 0, 160).astype(np.uint8)
+    masked[:, :, :40] = 0
+    masked[:10] = 0
+    noise = estimate_noise(masked)
+    assert noise.sd(40 + BRIGHTNESS) == pytest.approx(exact_sd(2, 8), rel=0.05)
+    holed = raw.copy()
+    holed[5:9, 20:30] = np.nan
+    assert estimate_noise(holed).sd(BRIGHTNESS) == pytest.approx(exact_sd(2, 8), rel=0.05)
+
+
+def test_noise_with_a_grain_is_not_missed():
+    generator = np.random.default_rng(0)
+    sample = embryo()
+    grain = gaussian_filter(generator.standard_normal((48, 96, 96)), (0.7, 0.9, 0.9))
+    noisy = sample.truth_with_background.data + 6 * grain / grain.std()
+    found = estimate_noise(np.round(noisy + 20)).sd(40)
+    assert 3 < found < 9
+
+
+def test_further_axes_are_further_images():
+    frames = np.stack([embryo(size=(20, 48, 48), seed=seed).raw.data for seed in (0, 1, 2)])
+    assert estimate_noise(frames).sd(BRIGHTNESS) == pytest.approx(exact_sd(2, 8), rel=0.08)
+
+
+def test_large_stacks_are_sampled():
+    generator = np.random.default_rng(0)
+    mean = np.broadcast_to(np.linspace(0, 100, 900), (3, 800, 900))
+    noise = estimate_noise(add_noise(mean, 2, 8, generator))
+    assert noise.sd(BRIGHTNESS) == pytest.approx(exact_sd(2, 8), rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (1, 9, 9), (2, 7, 5), (40, 1, 1), (5, 5, 5)])
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+def test_constant_and_tiny_images(shape, value):
+    noise = estimate_noise(np.full(shape, value, np.float32))
+    assert (noise.gain, noise.offset) == (0, 0)
+    assert 0 < noise.read_noise < 1e-4
+
+
+def test_a_small_image_has_one_noise():
+    generator = np.random.default_rng(0)
+    noise = estimate_noise(add_noise(np.full((6, 12, 12), 50.0), 0, 5, generator))
+    assert noise == Noise(0, pytest.approx(5, rel=0.3))
