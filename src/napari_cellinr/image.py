@@ -173,6 +173,8 @@ class Image:
     def with_voxel_size(self, unit: str = "micrometer", **steps: float) -> Self:
         """Return the same array with the step along the named axes set, for example `Z=0.4`.
 
+        The first element stays where it is, counted in elements.
+
         Raises
         ------
         AxesError
@@ -189,7 +191,13 @@ class Image:
             ("second" if a == "T" else unit) if a in steps else u
             for a, u in zip(self.axes, self.units, strict=True)
         )
-        return replace(self, scale=scale, units=units)
+        moved = zip(self.translate, self.scale, scale, strict=True)
+        return replace(
+            self,
+            scale=scale,
+            units=units,
+            translate=tuple(start * (new / old) for start, old, new in moved),
+        )
 
     def canonical(self) -> Self:
         """Return the image with its axes in the order T, C, Z, Y, X, transposed if need be.
@@ -203,7 +211,7 @@ class Image:
             raise AxesError(
                 f"the meaning of axis {self.unknown_axes!r} in axes {self.axes!r}, shape "
                 f"{self.shape}, is not known; say it with --axes (or with_axes), for example "
-                f"--axes {default_axes(len(self.axes))}."
+                f"--axes {_suggestion(self.axes)}."
             )
         if not {"Y", "X"} <= set(self.axes):
             raise AxesError(f"axes {self.axes!r} were given; at least Y and X are needed.")
@@ -288,6 +296,17 @@ class Image:
 
 def _set(image: Image, key: str, value: object) -> None:
     object.__setattr__(image, key, value)
+
+
+def _suggestion(axes: str) -> str:
+    """Return the axes with likely letters for the unknown ones; `S` are samples of a colour."""
+    free = [axis for axis in "ZTC" if axis not in axes]
+    for axis in axes:
+        if axis not in AXES and free:
+            likely = "C" if axis == "S" and "C" in free else free[0]
+            free.remove(likely)
+            axes = axes.replace(axis, likely)
+    return axes
 
 
 def _measure_the_same(axis: str, other: str) -> bool:

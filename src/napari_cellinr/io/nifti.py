@@ -59,7 +59,8 @@ def read(path: Path, name: str, axes: str | None = None) -> Image:
         If `axes` do not fit.
     """
     try:
-        file = nibabel.load(path)
+        with nibabel.imageglobals.LoggingOutputSuppressor():  # else it writes to stderr
+            file = nibabel.load(path)
         if not isinstance(file, nibabel.Nifti1Image | nibabel.Nifti2Image):
             raise FileError(
                 f"{path} is of the kind {type(file).__name__}; only NIfTI-1 and NIfTI-2 images "
@@ -105,11 +106,9 @@ def _to_image(file: Any, path: Path, name: str) -> Image:
 
 def _native(file: Any, stored: np.dtype[Any]) -> NDArray[Any]:
     """Return the values, scaled as the header says, in the byte order of this machine."""
-    if file.header.get_slope_inter() == (None, None):
-        data = np.asarray(file.dataobj)
-    else:
-        enough = np.float32 if stored.itemsize <= 2 else np.float64
-        data = file.dataobj.get_scaled(dtype=enough)
+    data = np.asarray(file.dataobj)
+    if data.dtype.kind == "f" and stored.kind != "f" and stored.itemsize <= 2:
+        return data.astype(np.float32)  # 24 bits hold what 16 bits times a slope can say
     return np.asarray(data, dtype=data.dtype.newbyteorder("="))
 
 

@@ -118,7 +118,7 @@ def _read_series(
     _check_content(path, series, axes)
     facts = facts_about(file, series)
     letters, data = _drop_unknown_singletons(_distinct(series.axes), series.asarray())
-    _warn_of_missing_planes(path, series)
+    _warn(path, series)
     several = len(file.series) > 1
     image = Image(
         np.asarray(data, dtype=data.dtype.newbyteorder("=")),
@@ -153,7 +153,10 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, axes: str | None
         )
 
 
-def _warn_of_missing_planes(path: Path, series: tifffile.TiffPageSeries) -> None:
+def _warn(path: Path, series: tifffile.TiffPageSeries) -> None:
+    """Say in the log what is odd about a file, although it can be read."""
+    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        _logger.warning("%s is meant to be shown with 0 as white; its values are kept.", path)
     n_missing = sum(page is None for page in series.pages)
     if n_missing:
         _logger.warning(
