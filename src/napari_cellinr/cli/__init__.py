@@ -6,6 +6,8 @@ its job. What takes long to import is imported inside `run`, so that `--help` is
 
 from __future__ import annotations
 
+import io
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The words after the program's name; those of the process if not given.
     """
     started = time.monotonic()  # --max-seconds counts the imports below, too
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal knows µ and σ
     from napari_cellinr.cli.progress import INTERRUPTED, say_error
     from napari_cellinr.errors import CellINRError, FitError
 

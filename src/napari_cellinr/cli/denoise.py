@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import tempfile
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.options import (
     Commands,
@@ -27,7 +22,7 @@ from napari_cellinr.cli.progress import (
     say_warning,
     seconds_in_words,
 )
-from napari_cellinr.errors import FileError
+from napari_cellinr.cli.saving import check_outputs, save
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -88,7 +83,7 @@ def run(options: Namespace) -> int:
     from napari_cellinr.config import CellINRConfig
 
     config = read_config(options, CellINRConfig)
-    _check_outputs(options)
+    check_outputs(options)
     image = _read(options)
     from napari_cellinr.api import iter_denoise
 
@@ -96,7 +91,7 @@ def run(options: Namespace) -> int:
     with interruption.caught():
         job = iter_denoise(image, config, started=options.started)
         fitted = follow(job, interruption)
-        _write(options, fitted)
+        save(options, fitted)
     for warning in fitted.report.get("warnings", ()):
         say_warning(warning)
     if interruption.happened:
@@ -113,74 +108,16 @@ def _read(options: Namespace) -> Image:
     image = read(options.input, axes=options.axes)
     if options.channel is not None:
         image = image.take("C", options.channel)
-    if options.crop:
-        image = image.crop(**options.crop)
     if options.voxel:
         image = image.with_voxel_size(**options.voxel)
+    if options.crop:  # after the voxel size, from which its position follows
+        image = image.crop(**options.crop)
     if not image.is_calibrated:
         say_warning(
             f"{options.input} does not say its voxel size, so that one voxel counts as one pixel "
             "along every axis; give it as --voxel z=…,y=…,x=… in µm."
         )
     return image
-
-
-def _check_outputs(options: Namespace) -> None:
-    """Raise `FileError` now if something could not be written in the end."""
-    from napari_cellinr.io import check_writable
-
-    taken = {Path(options.input).resolve(): "INPUT"}
-    for flag in ("output", "background_output", "save_model", "report"):
-        name = getattr(options, flag)
-        if name is None:
-            continue
-        place = Path(name).resolve()
-        if place in taken:
-            raise FileError(f"{name} was given twice, also as {taken[place]}; give another name.")
-        taken[place] = flag
-        check_writable(Path(name))
-
-
-def _write(options: Namespace, fitted: Fitted) -> None:
-    from napari_cellinr.io import write
-
-    write(Path(options.output), fitted.images[0])
-    if options.background_output is not None:
-        write(Path(options.background_output), fitted.images[1])
-    if options.save_model is not None:
-        from napari_cellinr.io.fitted import save_fitted
-
-        save_fitted(Path(options.save_model), fitted)
-    if options.report is not None:
-        report = {**fitted.report, "stopped": fitted.stopped}
-        report["seconds"] = round(time.monotonic() - options.started, 3)
-        _write_json(Path(options.report), report)
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write all of the file or nothing of it."""
-    text = json.dumps(_plain(values), indent=2, allow_nan=False) + "\n"
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).chmod(0o666 & ~_umask())
-    Path(file.name).replace(path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` with null for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def describe_image(image: Image) -> str:

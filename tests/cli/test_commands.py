@@ -1,0 +1,134 @@
+"""The small commands: info, sample, compare, and the help of all."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, __version__, read, write
+from napari_cellinr.cli import make_parser
+from napari_cellinr.config import CellINRConfig
+
+
+def test_info_as_json(run, raw_file, sample):
+    status, out, error = run("info", raw_file, "--json")
+    assert (status, error) == (0, "")
+    facts = json.loads(out)
+    assert list(facts) == ["axes", "shape", "dtype", "scale", "units", "channels", "name"]
+    assert facts["scale"] == pytest.approx(list(sample.raw.scale))
+    facts["scale"] = None
+    assert facts == {
+        "axes": "ZYX", "shape": [8, 16, 20], "dtype": "float32", "scale": None,
+        "units": ["micrometer"] * 3, "channels": [], "name": "raw",
+    }  # fmt: skip
+
+
+def test_info_as_text(run, raw_file, plain_file, tmp_path):
+    assert run("info", raw_file)[1].splitlines() == [
+        "raw (float32)",
+        "  Z       8  of 0.5 micrometer",
+        "  Y      16  of 0.25 micrometer",
+        "  X      20  of 0.25 micrometer",
+    ]
+    assert "of unknown size" in run("info", plain_file)[1]
+    image = Image(np.zeros((2, 4, 5), np.uint8), "CYX", channels=("red", "blue"))
+    path = write(tmp_path / "two.ome.tif", image)
+    assert "channels: red, blue" in run("info", path)[1]
+
+
+@pytest.mark.parametrize("command", ["info", "compare", "denoise"])
+def test_missing_files_are_one_line(run, tmp_path, command):
+    words = [tmp_path / "none.tif"] + [tmp_path / "other.tif"] * (command != "info")
+    status, out, error = run(command, *words)
+    assert (status, out) == (2, "")
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["embryo-membranes", "embryo-nuclei"])
+def test_sample(run, tmp_path, kind):
+    folder = tmp_path / "new" / "folder"
+    status, out, _ = run("sample", kind, folder, "--seed", 4, "--size", "6,16,20")
+    names = ["raw.tif", "truth.tif", "truth_with_background.tif"]
+    assert (status, out) == (0, "".join(f"wrote {folder / name}\n" for name in names))
+    images = [read(folder / name) for name in names]
+    assert all(image.shape == (6, 16, 20) for image in images)
+    assert all(image.is_calibrated for image in images)
+    assert images[2].array().mean() > images[1].array().mean()
+
+
+@pytest.mark.parametrize("size", ["6,16", "6,16,x", "0,1,2", "2,16,16"])
+def test_sample_of_impossible_size(run, tmp_path, size):
+    status, _, error = run("sample", "embryo-nuclei", tmp_path, "--size", size)
+    assert status == 2
+    assert error.startswith("error: ")
+
+
+def test_sample_into_a_file(run, raw_file):
+    status, _, error = run("sample", "embryo-nuclei", raw_file)
+    assert status == 2
+    assert "cannot be made" in error
+
+
+def test_compare(run, tmp_path, sample):
+    truth = write(tmp_path / "truth.tif", sample.truth)
+    raw = write(tmp_path / "raw.tif", sample.raw)
+    status, out, _ = run("compare", raw, truth)
+    measures = json.loads(out)
+    span = float(np.ptp(sample.truth.array()))
+    error = float(np.mean((sample.raw.array() - sample.truth.array()) ** 2))
+    assert status == 0
+    assert list(measures) == ["psnr", "ssim", "data_range"]
+    assert measures["data_range"] == pytest.approx(span)
+    assert measures["psnr"] == pytest.approx(10 * np.log10(span**2 / error), abs=1e-3)
+    wider = json.loads(run("compare", raw, truth, "--data-range", 10 * span)[1])
+    assert wider["psnr"] == pytest.approx(measures["psnr"] + 20, abs=1e-3)
+    assert json.loads(run("compare", truth, truth)[1]) == {
+        "psnr": None, "ssim": 1.0, "data_range": pytest.approx(span),
+    }  # fmt: skip
+
+
+def test_compare_of_different_sizes(run, tmp_path, raw_file, sample):
+    other = write(tmp_path / "other.tif", sample.truth.crop(Z=slice(0, 4)))
+    status, _, error = run("compare", raw_file, other)
+    assert status == 2
+    assert "(8, 16, 20)" in error
+
+
+def test_help_is_made_from_the_settings(run):
+    status, out, _ = run("denoise", "--help")
+    assert status == 0
+    words = " ".join(out.split())
+    for name in CellINRConfig.model_fields:
+        option = name if CellINRConfig.is_advanced(name) else f"--{name.replace('_', '-')}"
+        assert option in words
+        assert CellINRConfig.help(name).rstrip(".") in words
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_version_and_commands(run):
+    assert run("--version")[1] == f"napari-cellinr {__version__}\n"
+    assert run()[0] == 2
+    assert "COMMAND" in run()[2]
+    assert run("dance")[0] == 2
+    for command in ("denoise", "info", "sample", "compare", "demo"):
+        assert run(command, "--help")[0] == 0
+
+
+def test_help_and_info_load_no_torch_and_no_qt(raw_file):
+    script = (
+        "import sys; from napari_cellinr.cli import main, make_parser\n"
+        "make_parser().format_help(); main(['info', sys.argv[1]])\n"
+        "heavy = {'torch', 'qtpy', 'napari', 'magicgui', 'skimage'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", script, raw_file], check=True, capture_output=True)
+
+
+def test_every_option_has_help():
+    commands = make_parser()._subparsers._group_actions[0].choices
+    for name, parser in commands.items():
+        for action in parser._actions:
+            assert action.help, f"{name} {action.dest}"
