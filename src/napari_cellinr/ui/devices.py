@@ -1,0 +1,108 @@
+"""The devices that this machine can compute on, asked of a child process.
+
+Importing torch takes seconds during which a viewer would stand still.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Final
+
+from qtpy.QtCore import QCoreApplication, QObject, QProcess, QTimer, Signal, Slot
+
+__all__ = ["DeviceList", "device_list", "write_report"]
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SECONDS: Final = 120
+"""Time after which the child process is given up."""
+
+_devices: list[DeviceList] = []
+
+
+def write_report() -> None:
+    """Write the reason why each device is not available as JSON to the standard output.
+
+    An empty reason stands for a device that is available. Run in the child process.
+    """
+    import torch
+
+    cuda = mps = ""
+    if not torch.backends.cuda.is_built():  # type: ignore[no-untyped-call]
+        cuda = "This build of PyTorch has no CUDA support; install one that has."
+    elif not torch.cuda.is_available():
+        cuda = "No NVIDIA GPU with a working driver was found."
+    if not torch.backends.mps.is_built():
+        mps = "This build of PyTorch has no Metal support; it needs a Mac."
+    elif not torch.backends.mps.is_available():
+        mps = "Metal needs macOS 12.3 or later and an Apple GPU."
+    sys.stdout.write(json.dumps({"cuda": cuda, "mps": mps}))
+
+
+def device_list() -> DeviceList:
+    """Return the one list of this application, which is asked for once."""
+    if not _devices:
+        _devices.append(DeviceList())
+    return _devices[0]
+
+
+class DeviceList(QObject):
+    """Why devices are not available, by name; empty until the child process has answered.
+
+    Signals
+    -------
+    answered
+        The reasons are known.
+    """
+
+    answered = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: dict[str, str] = {}
+        self._process: QProcess | None = None
+
+    @Slot()
+    def ask(self) -> None:
+        """Start the child process, unless it was started before."""
+        if self._process is not None:
+            return
+        self._process = QProcess(self)
+        self._process.finished.connect(self._on_finished)
+        self._process.errorOccurred.connect(self._on_error)
+        self._process.start(
+            sys.executable,
+            ["-c", "from napari_cellinr.ui.devices import write_report; write_report()"],
+        )
+        QTimer.singleShot(1000 * LONGEST_SECONDS, self._process, self._process.kill)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self._on_quit)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        if self._process is None:
+            return
+        text = bytes(self._process.readAllStandardOutput().data()).decode(errors="replace")
+        try:
+            self.reasons = {str(k): str(v) for k, v in json.loads(text).items() if v}
+        except (ValueError, AttributeError):
+            self._on_error()
+            return
+        self.answered.emit()
+
+    @Slot()
+    def _on_error(self) -> None:
+        """Offer every device when nothing is known: the fit itself says what is missing."""
+        logger.warning("the devices of this machine could not be found out")
+        self.reasons = {}
+        self.answered.emit()
+
+    @Slot()
+    def _on_quit(self) -> None:
+        if self._process is not None and self._process.state() != QProcess.ProcessState.NotRunning:
+            self._process.blockSignals(True)
+            self._process.kill()
+            self._process.waitForFinished(1000)

@@ -1,0 +1,216 @@
+"""One editor per kind of setting; each takes and gives a value exactly."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+    from qtpy.QtGui import QStandardItemModel, QWheelEvent
+
+    from napari_cellinr.config import Config
+
+__all__ = ["ChoiceField", "Field", "make_field"]
+
+_LARGEST: Final = 2**31 - 1
+
+
+class Field(QWidget):
+    """An editor of one value, with `changed` when the user has edited it."""
+
+    changed = Signal()
+
+    @abstractmethod
+    def value(self) -> Any:
+        """Return what is entered; a number as the text that was typed."""
+
+    @abstractmethod
+    def set_value(self, value: Any) -> None:
+        """Show a value without saying that it has changed."""
+
+    def _fill(self, *widgets: QWidget) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in widgets:
+            layout.addWidget(widget)
+
+
+class ChoiceField(Field):
+    """One of a fixed list of words."""
+
+    def __init__(self, choices: tuple[Any, ...]) -> None:
+        super().__init__()
+        self._box = _QuietComboBox()
+        for choice in choices:
+            self._box.addItem(str(choice), choice)
+        self._box.activated.connect(lambda _: self.changed.emit())
+        self._fill(self._box)
+
+    def value(self) -> Any:
+        """Return the chosen word."""
+        return self._box.currentData()
+
+    def set_value(self, value: Any) -> None:
+        """Choose a word."""
+        self._box.setCurrentIndex(self._box.findData(value))
+
+    def disable(self, reasons: Mapping[str, str]) -> None:
+        """Show the named choices as not available, with the reason as their tooltip."""
+        model: QStandardItemModel = self._box.model()
+        for row in range(self._box.count()):
+            reason = reasons.get(self._box.itemData(row), "")
+            model.item(row).setEnabled(not reason)
+            self._box.setItemData(row, reason or None, Qt.ItemDataRole.ToolTipRole)
+
+
+class WholeField(Field):
+    """A whole number within bounds."""
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        super().__init__()
+        self._box = _QuietSpinBox()
+        self._box.setRange(lowest, highest)
+        self._box.valueChanged.connect(lambda _: self.changed.emit())
+        self._fill(self._box)
+
+    def value(self) -> int:
+        """Return the number."""
+        return int(self._box.value())
+
+    def set_value(self, value: Any) -> None:
+        """Show a number."""
+        self._box.blockSignals(True)
+        self._box.setValue(value)
+        self._box.blockSignals(False)
+
+
+class TextField(Field):
+    """A number or a word as it was typed: boxes for decimal numbers round without a word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._edit = QLineEdit()
+        self._edit.setMinimumWidth(40)
+        self._edit.textEdited.connect(lambda _: self.changed.emit())
+        self._fill(self._edit)
+
+    def value(self) -> Any:
+        """Return the typed text."""
+        return self._edit.text().strip()
+
+    def set_value(self, value: Any) -> None:
+        """Show a value; the text of a number reads back as the same number."""
+        self._edit.setText(str(value))
+        self._edit.setCursorPosition(0)
+
+
+class SwitchField(Field):
+    """Yes or no."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._box = QCheckBox()
+        self._box.clicked.connect(lambda _: self.changed.emit())
+        self._fill(self._box)
+
+    def value(self) -> bool:
+        """Return whether the box is checked."""
+        return bool(self._box.isChecked())
+
+    def set_value(self, value: Any) -> None:
+        """Check the box or not."""
+        self._box.setChecked(value)
+
+
+class OptionalField(Field):
+    """A value or none: a box that is checked if there is one, and its editor."""
+
+    def __init__(self, inner: Field, blank: str) -> None:
+        super().__init__()
+        self._inner = inner
+        self._box = QCheckBox()
+        self._blank = QLabel(blank)
+        self._box.clicked.connect(self._on_clicked)
+        inner.changed.connect(self.changed)
+        self._fill(self._box, self._blank, inner)
+        self.layout().setStretch(2, 1)
+        self.layout().setStretch(1, 1)
+        self._show_inner()
+
+    def value(self) -> Any:
+        """Return the value, or none if the box is not checked."""
+        return self._inner.value() if self._box.isChecked() else None
+
+    def set_value(self, value: Any) -> None:
+        """Show a value, or none."""
+        self._box.setChecked(value is not None)
+        if value is not None:
+            self._inner.set_value(value)
+        self._show_inner()
+
+    def _on_clicked(self) -> None:
+        self._show_inner()
+        self.changed.emit()
+
+    def _show_inner(self) -> None:
+        self._inner.setVisible(self._box.isChecked())
+        self._blank.setVisible(not self._box.isChecked())
+
+
+def make_field(config_type: type[Config], name: str) -> Field:
+    """Return the editor for the setting `name`."""
+    info = config_type.model_fields[name]
+    kinds = get_args(info.annotation) or (info.annotation,)
+    field = _plain_field(config_type, name, info, kinds)
+    optional = type(None) in kinds
+    return (
+        OptionalField(field, "none" if name.startswith("max_") else "automatic")
+        if optional
+        else field
+    )
+
+
+def _plain_field(
+    config_type: type[Config], name: str, info: FieldInfo, kinds: tuple[Any, ...]
+) -> Field:
+    choices = config_type.choices(name)
+    if choices:
+        return ChoiceField(choices)
+    if bool in kinds:
+        return SwitchField()
+    lowest, highest = _bounds(info)
+    if int in kinds and lowest is not None and highest is not None and highest <= _LARGEST:
+        return WholeField(int(lowest), int(highest))
+    return TextField()
+
+
+def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+    """Return the bounds that a whole number may reach."""
+    bounds: dict[str, float | None] = {"ge": None, "le": None}
+    for rule in info.metadata:
+        for key in bounds:
+            bounds[key] = getattr(rule, key, bounds[key])
+    return bounds["ge"], bounds["le"]
+
+
+class _QuietComboBox(QComboBox):
+    """A combo box that leaves the wheel to the scroll area around it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Let the parent scroll."""
+        event.ignore()
+
+
+class _QuietSpinBox(QSpinBox):
+    """A spin box that leaves the wheel to the scroll area around it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Let the parent scroll."""
+        event.ignore()

@@ -1,0 +1,152 @@
+"""The dock for a fit: choose, preview, run, watch, stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, QTimer, Slot
+from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_cellinr.config import CellINRConfig
+from napari_cellinr.errors import CellINRError
+from napari_cellinr.ui.console import Console
+from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.devices import device_list
+from napari_cellinr.ui.fields import ChoiceField
+from napari_cellinr.ui.forms import ConfigForm
+from napari_cellinr.ui.run_panel import RunPanel
+from napari_cellinr.ui.source_panel import SourcePanel
+
+if TYPE_CHECKING:
+    import napari
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+
+__all__ = ["FitDock"]
+
+SUFFIXES = (".tif", ".tiff", ".nii", ".nii.gz")
+
+
+class FitDock(QWidget):
+    """A view of the one job of a viewer, with the settings for the next one.
+
+    Two docks of a viewer show the same job. TIFF and NIfTI files can be dropped on it.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer; napari fills it in because of its name.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.controller = controller_of(napari_viewer)
+        self.source = SourcePanel(self.controller)
+        self.form = ConfigForm(CellINRConfig)
+        self.panel = RunPanel(self.controller)
+        self._lay_out()
+        self.setAcceptDrops(True)
+        self.source.changed.connect(self._allow)
+        self.form.changed.connect(self._allow)
+        self.panel.run_button.clicked.connect(self.run)
+        self.panel.preview_button.clicked.connect(self.preview)
+        self._console = Console(self.controller)
+        napari_viewer.update_console({"cellinr": self._console})
+        device_list().answered.connect(self._show_devices)
+        self._show_devices()
+        self._allow()
+
+    @Slot()
+    def run(self) -> None:
+        """Restore the chosen layer."""
+        self._start(quick_look=False)
+
+    @Slot()
+    def preview(self) -> None:
+        """Restore what the canvas shows, quickly."""
+        self._start(quick_look=True)
+
+    def open(self, paths: list[Path]) -> None:
+        """Add every image of the files as a layer and choose the last one."""
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            for path in paths:
+                self._console.open(path)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+        finally:
+            QApplication.restoreOverrideCursor()
+        active = self.controller.viewer.layers.selection.active
+        if active is not None:
+            self.source.choose(active.unique_id)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Ask for the devices once the dock is there."""
+        super().showEvent(event)
+        QTimer.singleShot(500, device_list().ask)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Accept files that can be read."""
+        if _paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open the dropped files."""
+        event.acceptProposedAction()
+        self.open(_paths(event))
+
+    def _lay_out(self) -> None:
+        settings = QWidget()
+        inner = QVBoxLayout(settings)
+        inner.setContentsMargins(0, 0, 6, 0)
+        inner.setSpacing(10)
+        inner.addWidget(self.source)
+        inner.addWidget(self.form)
+        inner.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(settings)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.panel)
+        self.setMinimumWidth(280)
+
+    def _start(self, *, quick_look: bool) -> None:
+        layer = self.source.layer()
+        if layer is None:
+            return
+        try:
+            config = self.form.config()
+            if quick_look:
+                quick = {**config.changes(), "preset": "preview"}
+                self.controller.quick_look(layer, CellINRConfig(**quick))
+            else:
+                self.controller.start(layer, config)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+
+    @Slot()
+    def _allow(self) -> None:
+        """Let the user run when the layer and every setting are understood."""
+        try:
+            self.form.config()
+        except CellINRError:
+            self.panel.allow(False)
+        else:
+            self.panel.allow(self.source.image() is not None)
+
+    @Slot()
+    def _show_devices(self) -> None:
+        field = self.form.field("device")
+        if isinstance(field, ChoiceField):
+            field.disable(device_list().reasons)
+
+
+def _paths(event: QDropEvent) -> list[Path]:
+    """Return the dropped files that can be read."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return [path for path in paths if path.name.lower().endswith(SUFFIXES)]

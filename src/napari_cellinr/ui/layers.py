@@ -1,0 +1,294 @@
+"""Layers and Images: the only file that reads and changes napari layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.utils.transforms import Affine
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.image import Image, default_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+    from numpy.typing import NDArray
+
+__all__ = [
+    "add_images",
+    "add_result",
+    "axes_of",
+    "contrast_of",
+    "find",
+    "image_from_tuple",
+    "image_layers",
+    "layer_tuples",
+    "place",
+    "set_voxel_size",
+    "to_image",
+    "update",
+    "widen_range",
+]
+
+MOST_CHANNELS: Final = 8
+"""Channels up to which each becomes a layer of its own."""
+
+_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue", "gray")
+
+_WORDS = {
+    "t": "T", "time": "T", "frame": "T", "frames": "T",
+    "c": "C", "ch": "C", "channel": "C", "channels": "C",
+    "z": "Z", "depth": "Z", "plane": "Z", "slice": "Z",
+    "y": "Y", "row": "Y", "height": "Y",
+    "x": "X", "column": "X", "width": "X",
+}  # fmt: skip
+
+
+def image_layers(viewer: napari.Viewer) -> list[ImageLayer]:
+    """Return the layers that can be restored, topmost first, as the layer list shows them."""
+    layers = [layer for layer in viewer.layers if isinstance(layer, ImageLayer)]
+    return [layer for layer in reversed(layers) if not layer.rgb and layer.ndim >= 2]
+
+
+def find(viewer: napari.Viewer, layer_id: Hashable | None) -> ImageLayer | None:
+    """Return the layer with this `unique_id`; none if it has left the viewer.
+
+    Names change and the layers that plugins get are proxies, so that neither a name nor
+    `is` tells which layer is which.
+    """
+    return next((layer for layer in viewer.layers if layer.unique_id == layer_id), None)
+
+
+def axes_of(layer: ImageLayer) -> tuple[str, bool]:
+    """Return one letter per dimension of the layer, and whether the layer itself says so.
+
+    Raises
+    ------
+    AxesError
+        If the layer has a number of dimensions that no method understands.
+    """
+    n_dimensions = int(layer.ndim)
+    labels = [str(label).strip().lower() for label in layer.axis_labels]
+    letters = "".join(_WORDS.get(label, "?") for label in labels)
+    if "?" not in letters and len(set(letters)) == n_dimensions:
+        return letters, True
+    return default_axes(n_dimensions), n_dimensions == 2
+
+
+def to_image(layer: ImageLayer, axes: str = "") -> Image:
+    """Return the layer as an Image without a copy; of a multiscale layer the finest level.
+
+    Parameters
+    ----------
+    layer
+        Real numbers; a direction of axis (a negative scale) is left to the layer.
+    axes
+        One letter per dimension; those of the layer's axis labels if empty.
+
+    Raises
+    ------
+    AxesError
+        If the layer is in colour, or its axis labels do not say what its axes are.
+    """
+    if layer.rgb:
+        raise AxesError(
+            f"layer {layer.name!r} is a colour picture; grey values are needed. Split its "
+            f"channels first (right click on the layer, Split RGB)."
+        )
+    guess, sure = axes_of(layer)
+    if not axes and not sure:
+        raise AxesError(
+            f"the axes of layer {layer.name!r}, shape {tuple(layer.data.shape)}, are not known; "
+            f'confirm them in the dock or give axes, for example axes="{guess}".'
+        )
+    return Image(
+        layer.data[0] if layer.multiscale else layer.data,
+        axes=axes or guess,
+        scale=tuple(abs(float(step)) for step in layer.scale),
+        units=tuple(str(unit) for unit in layer.units),
+        name=str(layer.name),
+        translate=tuple(float(place) for place in layer.translate),
+        meta=dict(layer.metadata),
+    )
+
+
+def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str, unit: str) -> None:
+    """Write the step along each named axis, in `unit`, into the layer's scale and units."""
+    pairs = zip(axes, layer.scale, layer.units, strict=True)
+    known = [(steps.get(a, s), unit if a in steps else str(u)) for a, s, u in pairs]
+    layer.units = tuple(unit for _, unit in known)
+    layer.scale = tuple(step for step, _ in known)
+
+
+def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
+    """Return the image as full layer data tuples, one per channel, as napari's readers do.
+
+    An image with more than `MOST_CHANNELS` channels is a spectrum and stays in one layer.
+    """
+    channels = _channels(image)
+    colours = _COLOURS if len(channels) > 1 else ("gray",)
+    return [
+        (channel.data, _attributes(channel, colours[i % len(colours)]), "image")
+        for i, channel in enumerate(channels)
+    ]
+
+
+def add_images(viewer: napari.Viewer, image: Image) -> list[ImageLayer]:
+    """Return the new layers for an image, one per channel."""
+    tuples = layer_tuples(image)
+    return [viewer.add_image(data, **attributes) for data, attributes, _ in tuples]
+
+
+def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
+    """Return the Image for the data and attributes that napari gives to a writer.
+
+    Axes that the layer does not name are taken in the usual order.
+    """
+    return to_image(
+        ImageLayer(
+            data,
+            **{
+                key: attributes[key]
+                for key in ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
+                if attributes.get(key) is not None
+            },
+        )
+    )
+
+
+def _channels(image: Image) -> list[Image]:
+    """Return one image per channel; the image itself if it has none or very many."""
+    n_channels = image.sizes.get("C", 0)
+    if not 1 <= n_channels <= MOST_CHANNELS:
+        return [image]
+    channels = [image.take("C", index) for index in range(n_channels)]
+    if image.channels or n_channels == 1:
+        return channels
+    names = [f"{image.name} channel {index + 1}" for index in range(n_channels)]
+    return [one.like(one.data, name=name) for one, name in zip(channels, names, strict=True)]
+
+
+def _attributes(image: Image, colour: str) -> dict[str, Any]:
+    """Return everything that napari can know of an image besides its array."""
+    return {
+        "name": image.name,
+        "scale": image.scale,
+        "translate": image.translate,
+        "units": image.units,
+        "axis_labels": tuple(axis.lower() for axis in image.axes),
+        "metadata": dict(image.meta),
+        "colormap": colour,
+        "blending": "translucent_no_depth" if colour == "gray" else "additive",
+    }
+
+
+def add_result(
+    viewer: napari.Viewer,
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    *,
+    name: str,
+    limits: tuple[float, float] | None = None,
+    visible: bool = True,
+) -> ImageLayer:
+    """Return a new layer with `image` beside its source; the selection stays as it was.
+
+    Parameters
+    ----------
+    given
+        The Image that `to_image` made of `source`, which `image` was computed from.
+    limits
+        Contrast limits, as for a result without the haze of its source; those of the
+        source if none are given.
+    """
+    layer = ImageLayer(
+        _in_layer_order(given, image),
+        name=name,
+        colormap=source.colormap,
+        gamma=source.gamma,
+        blending=source.blending,
+        visible=visible,
+        units=source.units,
+        axis_labels=source.axis_labels,
+        rotate=source.rotate,
+        shear=source.shear,
+        affine=source.affine.affine_matrix,
+        metadata=dict(image.meta),
+        contrast_limits=limits or tuple(source.contrast_limits),
+        **place(source, given, image),
+    )
+    widen_range(layer, image)
+    _insert_quietly(viewer, source, layer)
+    return layer
+
+
+def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
+    """Put `image` into a layer that `add_result` made; contrast and selection stay."""
+    layer.data = _in_layer_order(given, image)
+    for key, value in place(source, given, image).items():
+        setattr(layer, key, value)
+
+
+def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[float, ...]]:
+    """Return scale and translate of the layer for `image`, a crop or coarser copy of `given`.
+
+    Turned and sheared sources are followed: a crop starts where its first voxel lies.
+    """
+    order = [image.axes.index(axis) for axis in given.axes]
+    ratio = np.array([image.scale[i] for i in order]) / given.scale
+    start = (np.array([image.translate[i] for i in order]) - given.translate) / given.scale
+    lattice = Affine(
+        scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
+    )
+    return {
+        "scale": tuple(float(step) for step in ratio * source.scale),
+        "translate": tuple(float(p) for p in lattice(start)),
+    }
+
+
+def contrast_of(image: Image) -> tuple[float, float]:
+    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels."""
+    values = _sample(image)
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(limit) for limit in np.percentile(values, (1, 99.9)))
+    return (low, high) if high > low else (low, low + 1)
+
+
+def _in_layer_order(given: Image, image: Image) -> Any:
+    """Return the array with its axes in the order of the layer, a view where it can be one."""
+    order = [image.axes.index(axis) for axis in given.axes]
+    data: Any = image.data
+    return data if order == sorted(order) else data.transpose(order)
+
+
+def _insert_quietly(viewer: napari.Viewer, source: ImageLayer, layer: ImageLayer) -> None:
+    """Insert the layer above its source and give the selection back, which napari moves."""
+    selected = list(viewer.layers.selection)
+    active = viewer.layers.selection.active
+    names = [other.unique_id for other in viewer.layers]
+    viewer.layers.insert(names.index(source.unique_id) + 1, layer)
+    viewer.layers.selection.clear()
+    viewer.layers.selection.update(selected)
+    viewer.layers.selection.active = active
+
+
+def widen_range(layer: ImageLayer, image: Image) -> None:
+    """Let the slider reach all that is shown and all that is there: napari does not."""
+    values = _sample(image)
+    low, high = layer.contrast_limits
+    if values.size:
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    layer.contrast_limits_range = (low, high)
+
+
+def _sample(image: Image) -> NDArray[Any]:
+    """Return about half a million finite values, spread evenly, whatever the size."""
+    data: Any = image.data
+    step = max(1, round((np.prod(image.shape) / 500_000) ** (1 / len(image.shape))))
+    values = np.asarray(data[(slice(None, None, step),) * len(image.shape)], dtype=np.float32)
+    return values[np.isfinite(values)]

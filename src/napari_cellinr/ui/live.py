@@ -1,0 +1,185 @@
+"""The layer that shows a running fit, and what of it the viewer shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_cellinr.fit import PreviewRequest
+from napari_cellinr.ui.layers import add_result, contrast_of, find, update, widen_range
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    import napari
+    from napari.layers import Image as ImageLayer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+
+__all__ = ["LiveLayer", "shown_index", "visible_part"]
+
+LARGEST_PART: Final = {"Z": 9, "Y": 256, "X": 256}
+"""Most voxels along each axis of a quick look: more takes longer than a few seconds."""
+
+
+def shown_index(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, int] | None:
+    """Return the position by axis letter of the Y-X plane that is shown; none if none is.
+
+    None is shown in the 3-D view, and where the axes of the viewer are rolled.
+    """
+    if _shown_axes(viewer, layer, given) != {"Y", "X"}:
+        return None
+    middle = layer.world_to_data(viewer.dims.point)
+    pairs = zip(given.axes, middle, given.shape, strict=True)
+    return {a: int(np.clip(round(m), 0, n - 1)) for a, m, n in pairs if a not in "YX"}
+
+
+def visible_part(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, slice]:
+    """Return the ranges by axis letter of what the canvas shows, at most `LARGEST_PART`.
+
+    A plane comes with its neighbours along Z; of T and C comes the one that is shown.
+    """
+    shown = _shown_axes(viewer, layer, given)
+    middle = layer.world_to_data(viewer.dims.point)
+    corners = np.asarray(layer.corner_pixels)
+    ranges = {}
+    for dim, (axis, size) in enumerate(zip(given.axes, given.shape, strict=True)):
+        low, high = int(corners[0, dim]), int(corners[1, dim]) + 1
+        # Corners are zero before the first paint and count coarser pixels of a pyramid.
+        if axis in shown and (high - low < 2 or layer.multiscale):
+            low, high = 0, size
+        hidden = round(middle[dim]) + 0.5
+        centre, most = ((low + high) / 2, high - low) if axis in shown else (hidden, size)
+        ranges[axis] = _around(centre, min(most, LARGEST_PART.get(axis, 1)), size, axis)
+    return ranges
+
+
+class LiveLayer:
+    """The layer in which a fit appears while it runs and which its result takes over.
+
+    It is added beside the source with the first preview, and left alone by later ones but
+    for its array. If the user removes it, no more previews are made; the result then comes
+    as a new layer.
+
+    Parameters
+    ----------
+    given
+        The Image that `to_image` made of the source, which the fit runs on.
+    name
+        Name of the layer with the result.
+    from_data
+        Whether contrast limits are found in the result instead of taken from the source.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        source_id: Hashable,
+        given: Image,
+        name: str,
+        *,
+        from_data: bool,
+    ) -> None:
+        self._viewer = viewer
+        self._source_id = source_id
+        self._given = given
+        self._name = name
+        self._from_data = from_data
+        self._layer_id: Hashable | None = None
+        self._limits: tuple[float, float] | None = None
+        self._buffer: NDArray[np.float32] | None = None
+
+    @property
+    def layer(self) -> ImageLayer | None:
+        """The layer, if it has been added and not been removed by the user."""
+        return find(self._viewer, self._layer_id) if self._layer_id else None
+
+    def request(self) -> PreviewRequest | None:
+        """Return a request for what the viewer shows now; none if nobody would see it."""
+        source = find(self._viewer, self._source_id)
+        layer = self.layer
+        removed = self._layer_id is not None and layer is None
+        if source is None or removed or (layer is not None and not layer.visible):
+            return None
+        index = shown_index(self._viewer, source, self._given)
+        return PreviewRequest() if index is None else PreviewRequest(index)
+
+    def show(self, preview: Image, index: Mapping[str, int]) -> None:
+        """Show a plane at `index`, or a coarser volume, in place."""
+        source = find(self._viewer, self._source_id)
+        if source is None or (self._layer_id is not None and self.layer is None):
+            return
+        image = self._with_plane(preview, index) if index else preview
+        if len(image.axes) != len(self._given.axes):
+            return
+        layer = self.layer
+        if layer is None:
+            self._add(source, image, contrast_of(preview) if self._from_data else None)
+        elif layer.data is image.data:
+            layer.refresh()
+        else:
+            update(layer, source, self._given, image)
+
+    def finish(self, image: Image) -> ImageLayer | None:
+        """Return the layer with the result, at its full size; none if the source is gone."""
+        source = find(self._viewer, self._source_id)
+        if source is None:
+            return None
+        limits = contrast_of(image) if self._from_data else None
+        layer = self.layer
+        self._buffer = None
+        if layer is None:
+            return self._add(source, image, limits, self._name)
+        update(layer, source, self._given, image)
+        widen_range(layer, image)
+        if limits and tuple(layer.contrast_limits) == self._limits:  # not moved by the user
+            layer.contrast_limits = limits
+        layer.metadata = dict(image.meta)
+        layer.name = self._name
+        return layer
+
+    def remove(self) -> None:
+        """Take the unfinished layer out of the viewer."""
+        layer = self.layer
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+    def _add(
+        self,
+        source: ImageLayer,
+        image: Image,
+        limits: tuple[float, float] | None,
+        name: str = "",
+    ) -> ImageLayer:
+        name = name or f"{self._name} (running)"
+        layer = add_result(self._viewer, source, self._given, image, name=name, limits=limits)
+        self._layer_id = layer.unique_id
+        self._limits = tuple(layer.contrast_limits)
+        return layer
+
+    def _with_plane(self, preview: Image, index: Mapping[str, int]) -> Image:
+        """Return the whole volume with the plane written into it; untouched planes are zero."""
+        if self._buffer is None:
+            self._buffer = np.zeros(self._given.shape, np.float32)
+        kept = [axis for axis in self._given.axes if axis not in index]
+        for axis in set(preview.axes) - set(kept):
+            preview = preview.take(axis, 0)
+        plane = np.asarray(preview.data).transpose([preview.axes.index(axis) for axis in kept])
+        place: Any = tuple(index.get(axis, slice(None)) for axis in self._given.axes)
+        self._buffer[place] = plane
+        return self._given.like(self._buffer)
+
+
+def _shown_axes(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> set[str]:
+    """Return the letters of the axes that the canvas shows."""
+    offset = viewer.dims.ndim - layer.ndim
+    return {given.axes[dim - offset] for dim in viewer.dims.displayed if dim >= offset}
+
+
+def _around(centre: float, wanted: int, size: int, axis: str) -> slice:
+    """Return `wanted` elements (at least 16 in the plane) around `centre`, moved inside."""
+    width = min(size, max(wanted, 16 if axis in "YX" else 1))
+    start = int(np.clip(round(centre - width / 2), 0, size - width))
+    return slice(start, start + width)

@@ -1,0 +1,63 @@
+"""The live plot of losses; pyqtgraph is loaded with it, not before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_cellinr.fit import Progress
+
+__all__ = ["LossPlot"]
+
+
+class LossPlot(pg.PlotWidget):
+    """Training loss and held-out error over steps, on a logarithmic axis.
+
+    The curves are kept and get new values. The colours are those of the theme around it.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=None)
+        plot = self.getPlotItem()
+        plot.setLogMode(x=False, y=True)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setContentsMargins(0, 4, 4, 0)
+        self._legend = plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
+        self._loss = plot.plot(name="training loss", pen=pg.mkPen("#4fa8e8", width=1))
+        self._held_out = plot.plot(name="held-out error", pen=pg.mkPen("#f0a030", width=2))
+        self.setFixedHeight(150)
+        self.set_colours()
+
+    def show_history(self, history: Sequence[Progress]) -> None:
+        """Draw the newest stage of a job that has losses."""
+        rows = [row for row in history if row.losses]
+        self._loss.setData(*_curve([(r.step, sum(r.losses.values())) for r in rows]))
+        self._held_out.setData(
+            *_curve([(r.step, r.held_out) for r in rows if r.held_out is not None])
+        )
+
+    def set_colours(self) -> None:
+        """Take the colour of text from the theme."""
+        colour = self.palette().color(self.foregroundRole())
+        for name in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(colour)
+            axis.setTextPen(colour)
+        self._legend.setLabelTextColor(colour)
+        for _, label in self._legend.items:
+            label.setText(label.text, color=colour)
+
+
+def _curve(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    """Return the steps and the values that a logarithmic axis can show."""
+    shown = [(step, value) for step, value in points if np.isfinite(value) and value > 0]
+    return [step for step, _ in shown], [value for _, value in shown]

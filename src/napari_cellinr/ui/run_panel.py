@@ -1,0 +1,182 @@
+"""The buttons of a job, and how far it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, Slot
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from napari_cellinr.fit import Progress
+    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.plots import LossPlot
+
+__all__ = ["RunPanel", "duration"]
+
+_COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e05050;"}
+
+
+class RunPanel(QWidget):
+    """Preview, Run, Pause, Stop and Cancel; bar, numbers, loss plot and a line of text."""
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._plot: LossPlot | None = None
+        self._speed = _Speed()
+        self._may_run = False
+        self._make_buttons()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(True)
+        self.numbers = _wrapping_label()
+        self.status = _wrapping_label()
+        self._lay_out()
+        controller.state_changed.connect(self.show_state)
+        controller.progressed.connect(self.show_progress)
+        controller.said.connect(self.say)
+        self.show_state()
+
+    def allow(self, may_run: bool) -> None:
+        """Say whether there is something to run on."""
+        self._may_run = may_run
+        self.show_state()
+
+    @Slot()
+    def show_state(self) -> None:
+        """Enable what can be done in the present state of the job."""
+        state = self._controller.state
+        idle = state == "idle"
+        self.preview_button.setEnabled(idle and self._may_run)
+        self.run_button.setEnabled(idle and self._may_run)
+        self.pause_button.setEnabled(state in {"running", "paused"})
+        self.pause_button.setText("Resume" if state == "paused" else "Pause")
+        self.stop_button.setEnabled(state in {"running", "paused"})
+        self.cancel_button.setEnabled(not idle)
+        self.bar.setVisible(not idle)
+        self.numbers.setVisible(not idle)
+        if state == "stopping":
+            self.bar.setFormat("stopping …")
+        if state == "running" and not self._controller.history:
+            self._speed = _Speed()
+            self.bar.setRange(0, 0)
+            self.bar.setFormat("")
+            self.numbers.setText("starting …")
+
+    @Slot(object)
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the job is."""
+        self.bar.setRange(0, progress.steps)
+        self.bar.setValue(progress.step)
+        if self._controller.state != "stopping":
+            self.bar.setFormat(f"{progress.stage} %p %" if progress.steps else progress.stage)
+        self.numbers.setText(" · ".join(self._speed.facts(progress)))
+        if progress.losses:
+            self._loss_plot().show_history(self._controller.history)
+
+    @Slot(str, str)
+    def say(self, kind: str, text: str) -> None:
+        """Show a line of text to the user."""
+        self.status.setStyleSheet(_COLOURS[kind])
+        self.status.setText(text)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow a change of theme."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.StyleChange, QEvent.Type.PaletteChange} and self._plot:
+            self._plot.set_colours()
+
+    def _make_buttons(self) -> None:
+        self.preview_button = _button("Preview", "A quick look at what the canvas shows.")
+        self.run_button = _button("Run", "Restore the whole image.")
+        self.pause_button = _button("Pause", "Rest after this step; previews still follow.")
+        self.stop_button = _button("Stop", "End after this step and keep the result so far.")
+        self.cancel_button = _button("Cancel", "End after this step and drop the result.")
+        self.pause_button.clicked.connect(self._controller.toggle_pause)
+        self.stop_button.clicked.connect(self._controller.stop)
+        self.cancel_button.clicked.connect(self._controller.cancel)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        grid.addWidget(self.preview_button, 0, 0, 1, 3)
+        grid.addWidget(self.run_button, 0, 3, 1, 3)
+        for column, button in enumerate((self.pause_button, self.stop_button, self.cancel_button)):
+            grid.addWidget(button, 1, 2 * column, 1, 2)
+        for column in range(6):
+            grid.setColumnStretch(column, 1)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(6)
+        self._layout.addLayout(grid)
+        for widget in (self.bar, self.numbers, self.status):
+            self._layout.addWidget(widget)
+
+    def _loss_plot(self) -> LossPlot:
+        """Return the plot, made when the first loss arrives: pyqtgraph takes a while to load."""
+        if self._plot is None:
+            from napari_cellinr.ui.plots import LossPlot
+
+            self._plot = LossPlot(self)
+            self._layout.insertWidget(self._layout.indexOf(self.status), self._plot)
+        return self._plot
+
+
+class _Speed:
+    """Steps per second over the last few reports of a stage."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._points: deque[tuple[float, int]] = deque(maxlen=15)
+
+    def facts(self, progress: Progress) -> list[str]:
+        """Return the numbers that can be told, each with its unit."""
+        if progress.stage != self._stage and progress.stage != "paused":
+            self._stage = progress.stage
+            self._points.clear()
+        self._points.append((progress.seconds, progress.step))
+        facts = []
+        if progress.steps:
+            facts.append(f"step {progress.step} of {progress.steps}")
+        seconds, steps = (b - a for a, b in zip(self._points[0], self._points[-1], strict=True))
+        if seconds > 0 and steps > 0:
+            facts.append(f"{steps / seconds:.3g} steps/s")
+        if progress.eta is not None:
+            facts.append(f"{duration(progress.eta)} left")
+        if progress.held_out is not None:
+            facts.append(f"held-out error {progress.held_out:.4g} σ")
+        return facts or [f"{duration(progress.seconds)} so far"]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words that are short."""
+    if seconds < 60:
+        return f"{max(0, round(seconds))} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    )
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setMinimumWidth(50)
+    return button
+
+
+def _wrapping_label() -> QLabel:
+    """Return a label that takes the width it is given."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

@@ -1,0 +1,265 @@
+"""Which layer to restore, what its axes are and how large its voxels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal, Slot
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.image import AXES
+from napari_cellinr.ui.layers import axes_of, find, image_layers, set_voxel_size, to_image
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from napari.layers import Image as ImageLayer
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.controller import Controller
+
+__all__ = ["SourcePanel"]
+
+_SIGNS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px", "second": "s"}
+
+
+class SourcePanel(QWidget):
+    """The layer, its axes and its voxel size, read from the layer and asked for if missing.
+
+    Signals
+    -------
+    changed
+        Another layer was chosen, or what is known of it has changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self.combo = QComboBox()
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.combo.setMinimumContentsLength(8)
+        self.axes = _Line("Use these axes", "One letter per dimension, in order: T, C, Z, Y, X.")
+        self.voxel = _Line("Set", "Step along each axis in µm, for example: z=0.43, y=0.18, x=0.18")
+        self._lay_out()
+        self.combo.activated.connect(self._on_chosen)
+        self.axes.entered.connect(self._on_axes)
+        self.voxel.entered.connect(self._on_voxel_size)
+        controller.layers_changed.connect(self.refresh)
+        self.refresh()
+
+    @property
+    def layer_id(self) -> Hashable | None:
+        """The `unique_id` of the chosen layer."""
+        chosen: Hashable | None = self.combo.currentData()
+        return chosen
+
+    def layer(self) -> ImageLayer | None:
+        """Return the chosen layer, if there is one."""
+        return find(self._controller.viewer, self.layer_id)
+
+    def image(self) -> Image | None:
+        """Return the chosen layer as an Image; none as long as its axes are not confirmed."""
+        layer = self.layer()
+        try:
+            return self._controller.image_of(layer) if layer is not None else None
+        except AxesError:
+            return None
+
+    def choose(self, layer_id: Hashable) -> None:
+        """Choose a layer."""
+        self.combo.setCurrentIndex(_index_of(self.combo, layer_id))
+        self._on_chosen()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the layers as they are now; the chosen one stays chosen."""
+        chosen = self.layer_id
+        layers = image_layers(self._controller.viewer)
+        self.combo.clear()
+        for layer in layers:
+            self.combo.addItem(str(layer.name), layer.unique_id)
+        active = self._controller.viewer.layers.selection.active
+        wanted = (
+            chosen if _index_of(self.combo, chosen) >= 0 else getattr(active, "unique_id", None)
+        )
+        self.combo.setCurrentIndex(max(0, _index_of(self.combo, wanted)) if layers else -1)
+        self._on_chosen()
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        rows = {"Image": self.combo, "Axes": self.axes, "Voxel size": self.voxel}
+        for row, (title, widget) in enumerate(rows.items()):
+            label = QLabel(title)
+            grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(widget, row, 1)
+
+    @Slot()
+    def _on_chosen(self) -> None:
+        layer = self.layer()
+        self.axes.setEnabled(layer is not None)
+        self.voxel.setEnabled(layer is not None)
+        if layer is None:
+            self.axes.say("open or drop an image")
+            self.voxel.say("–")
+        else:
+            self._show_axes(layer)
+            self._show_voxel_size()
+        self.changed.emit()
+
+    def _show_axes(self, layer: ImageLayer) -> None:
+        try:
+            guess, _ = axes_of(layer)
+            image = self.image()
+        except AxesError as error:
+            self.axes.say(str(error))
+            return
+        if image is not None:
+            shape = " × ".join(str(size) for size in image.shape)
+            self.axes.say(f"{image.axes}   {shape}")
+        else:
+            shape = " × ".join(str(size) for size in layer.data.shape)
+            self.axes.ask(guess, f"{shape}: please check")
+
+    def _show_voxel_size(self) -> None:
+        image = self.image()
+        if image is None:
+            self.voxel.say("after the axes")
+        elif image.is_calibrated:
+            self.voxel.say(_steps_text(image))
+        else:
+            axes = [axis for axis in image.axes if axis in "ZYX"]
+            self.voxel.ask(", ".join(f"{a.lower()}=" for a in axes), "µm; unknown, optional")
+
+    @Slot(str)
+    def _on_axes(self, text: str) -> None:
+        layer = self.layer()
+        if layer is None:
+            return
+        axes = "".join(text.upper().split())
+        try:
+            to_image(layer, axes).with_axes(axes).canonical()
+        except AxesError as error:
+            self.axes.fail(str(error))
+            return
+        self._controller.confirmed_axes[layer.unique_id] = axes
+        self._on_chosen()
+        self._controller.layers_changed.emit()
+
+    @Slot(str)
+    def _on_voxel_size(self, text: str) -> None:
+        layer, image = self.layer(), self.image()
+        if layer is None or image is None:
+            return
+        try:
+            steps = _parse_steps(text, image.axes)
+        except AxesError as error:
+            self.voxel.fail(str(error))
+            return
+        set_voxel_size(layer, steps, image.axes, "micrometer")
+        self._on_chosen()
+        self._controller.layers_changed.emit()
+
+
+class _Line(QWidget):
+    """A fact, or a question with one line to answer it."""
+
+    entered = Signal(str)
+
+    def __init__(self, button: str, help: str) -> None:  # noqa: A002
+        super().__init__()
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.edit = QLineEdit()
+        self.edit.setToolTip(help)
+        self.button = QPushButton(button)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        grid.addWidget(self.edit, 0, 0)
+        grid.addWidget(self.button, 0, 1)
+        grid.addWidget(self.label, 1, 0, 1, 2)
+        grid.setColumnStretch(0, 1)
+        self.button.clicked.connect(self._on_entered)
+        self.edit.returnPressed.connect(self._on_entered)
+
+    def say(self, text: str) -> None:
+        """Show a fact."""
+        self.label.setText(text)
+        self.edit.hide()
+        self.button.hide()
+
+    def ask(self, guess: str, text: str) -> None:
+        """Show a guess to be confirmed, and what it is about."""
+        if self.edit.isHidden() or not self.edit.isModified():
+            self.edit.setText(guess)
+        self.label.setText(text)
+        self.edit.show()
+        self.button.show()
+
+    def fail(self, text: str) -> None:
+        """Show what is wrong with the answer."""
+        self.label.setText(text)
+
+    @Slot()
+    def _on_entered(self) -> None:
+        self.entered.emit(self.edit.text())
+
+
+def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
+    """Return the row of a layer, −1 if it is not there; Qt cannot compare Python objects."""
+    return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
+
+
+def _steps_text(image: Image) -> str:
+    """Return the steps along the spatial axes with their unit, and the one in time."""
+    space = [a for a in image.axes if a in "ZYX"]
+    units = dict(zip(image.axes, image.units, strict=True))
+    text = " × ".join(f"{image.steps[axis]:.4g}" for axis in space)
+    text += f" {_SIGNS.get(units['X'], units['X'])} ({', '.join(space).lower()})"
+    if "T" in units and units["T"] != "pixel":
+        text += f", every {image.steps['T']:.4g} {_SIGNS.get(units['T'], units['T'])}"
+    return text
+
+
+def _parse_steps(text: str, axes: str) -> dict[str, float]:
+    """Return steps in µm by axis letter from `z=0.43, y=0.18` or `0.43, 0.18, 0.18`.
+
+    Raises
+    ------
+    AxesError
+        If the text is neither, or a step is not a positive number.
+    """
+    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    space = [axis for axis in AXES if axis in axes and axis in "ZYX"]
+    if parts and all("=" not in part for part in parts) and len(parts) == len(space):
+        parts = [f"{axis}={part}" for axis, part in zip(space, parts, strict=True)]
+    steps = {}
+    for part in parts:
+        axis, _, number = part.partition("=")
+        try:
+            steps[axis.strip().upper()] = float(number)
+        except ValueError:
+            steps = {}
+            break
+    if not steps or any(axis not in space or not 0 < step < 1e9 for axis, step in steps.items()):
+        example = ", ".join(f"{axis.lower()}=0.2" for axis in space)
+        raise AxesError(f"{text!r} was given; write positive steps in µm like {example}.")
+    return steps

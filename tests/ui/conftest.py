@@ -1,0 +1,143 @@
+"""A viewer, a dock and jobs that follow the protocol of a fit without torch."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+import numpy as np
+import pytest
+
+from napari_cellinr import api
+from napari_cellinr.fit import Fitted, PreviewRequest, Progress
+from napari_cellinr.ui import devices, worker
+
+MEMBRANE = {
+    "name": "membrane",
+    "scale": (0.43, 0.18, 0.2),
+    "translate": (1.0, 2.0, 3.0),
+    "units": ("micrometer",) * 3,
+    "axis_labels": ("z", "y", "x"),
+    "contrast_limits": (0.1, 0.9),
+    "colormap": "magenta",
+}
+
+
+class FakeFit:
+    """A job that counts to `steps`, minding every message; what it was sent is kept."""
+
+    def __init__(self, steps=8, seconds=0.01, error=None, fail_at=2):
+        self.steps, self.seconds, self.error, self.fail_at = steps, seconds, error, fail_at
+        self.sent = deque()
+        self.closed = False
+        self.images = []
+        self.configs = []
+        self.step = 0
+
+    def __call__(self, image, config, *, started=None):
+        self.images.append(image)
+        self.configs.append(config)
+        return self.job(image, config)
+
+    def job(self, image, config):
+        try:
+            return (yield from self._steps(image, config))
+        finally:
+            self.closed = True
+
+    def _steps(self, image, config):
+        stopped, paused, self.step = "steps", False, 0
+        while self.step < self.steps:
+            time.sleep(self.seconds)
+            self.step += not paused
+            if self.error is not None and self.step == self.fail_at:
+                raise self.error
+            losses = {"data": 1 / self.step}
+            message = yield Progress("fitting", self.step, self.steps, losses, 1.5, self.step, 3.0)
+            while message is not None:
+                self.sent.append(message)
+                if message == "stop":
+                    return self.fitted(image, config, "user")
+                preview, index = None, {}
+                if isinstance(message, PreviewRequest):
+                    preview, index = self.preview(image, message), message.index
+                else:
+                    paused = message == "pause"
+                message = yield Progress(
+                    "fitting", self.step, self.steps, losses, 1.5, self.step, 3.0, preview, index
+                )
+        return self.fitted(image, config, stopped)
+
+    def preview(self, image, request):
+        if request.index:
+            plane = image
+            for axis, index in request.index.items():
+                plane = plane.take(axis, index)
+            return plane.like(np.asarray(plane.data) + 1)
+        coarse = image.data[..., ::2, ::2]
+        scale = (*image.scale[:-2], 2 * image.scale[-2], 2 * image.scale[-1])
+        return image.like(coarse + 1, scale=scale)
+
+    def fitted(self, image, config, stopped):
+        result = image.like(np.asarray(image.data, np.float32) / 2, name="result")
+        report = {"seconds": 1.25, "steps": self.step, "warnings": ["the fit has not converged."]}
+        return Fitted((result,), config, {}, (), stopped, report)
+
+
+@pytest.fixture(autouse=True)
+def _no_children(monkeypatch):
+    """Leave the devices unasked: that takes seconds and has its own test."""
+    monkeypatch.setattr(devices.DeviceList, "ask", lambda self: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_torch(monkeypatch):
+    """Let fake jobs run without the seconds that importing torch takes."""
+    monkeypatch.setattr(worker, "_leave_a_core_to_the_viewer", lambda: None)
+
+
+@pytest.fixture
+def use_job(monkeypatch):
+    """Return a function that puts a fake job in the place of the real one."""
+
+    def use(**settings):
+        job = FakeFit(**settings)
+        monkeypatch.setattr(api, "iter_denoise", job)
+        return job
+
+    return use
+
+
+@pytest.fixture
+def stack():
+    return np.random.default_rng(0).random((6, 40, 48), dtype=np.float32)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def layer(viewer, stack):
+    viewer.add_image(stack, **MEMBRANE)
+    return next(iter(viewer.layers))
+
+
+@pytest.fixture
+def dock(viewer, layer):
+    from napari_cellinr.ui.fit_dock import FitDock
+
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    return dock
+
+
+@pytest.fixture
+def idle(qtbot):
+    """Return a function that waits for the end of the job of a dock."""
+
+    def wait(dock, timeout=5000):
+        qtbot.waitUntil(lambda: dock.controller.state == "idle", timeout=timeout)
+
+    return wait

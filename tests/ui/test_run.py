@@ -1,0 +1,210 @@
+"""A job in the dock: run, watch, pause, stop, cancel, fail."""
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+
+from napari_cellinr.fit import PreviewRequest
+from napari_cellinr.ui import worker
+from napari_cellinr.ui.fit_dock import FitDock
+
+pytestmark = pytest.mark.gui
+
+
+class OutOfMemoryError(RuntimeError):
+    """What torch raises: a RuntimeError, which workers swallow."""
+
+
+def by_name(viewer, name):
+    return next((layer for layer in viewer.layers if layer.name == name), None)
+
+
+def test_run_puts_the_result_beside_its_source(viewer, layer, dock, use_job, idle, stack):
+    viewer.add_image(stack, name="other")
+    selected = viewer.layers.selection.active.name
+    use_job()
+    dock.source.choose(layer.unique_id)
+    dock.run()
+    assert dock.controller.state == "running"
+    assert not dock.panel.run_button.isEnabled()
+    idle(dock)
+    result = by_name(viewer, "membrane denoised")
+    np.testing.assert_array_equal(result.data, stack / 2)
+    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised", "other"]
+    assert viewer.layers.selection.active.name == selected
+    assert result.metadata["napari-cellinr"]["seconds"] == 1.25
+    assert "not converged" in notification_manager.records[-1].message
+    assert "is ready" in dock.panel.status.text()
+    assert dock.panel.run_button.isEnabled()
+    assert dock.panel._plot is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("expected all tensors to be on one device"), "one device"),
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB"), "not enough memory"),
+        (ZeroDivisionError("division by zero"), "division by zero"),
+    ],
+)
+def test_an_error_is_one_message_and_leaves_the_dock_usable(
+    viewer, dock, use_job, idle, error, words
+):
+    before = len(notification_manager.records)
+    job = use_job(error=error)
+    dock.run()
+    idle(dock)
+    messages = [record.message for record in notification_manager.records[before:]]
+    assert len(messages) == 1
+    assert words in messages[0]
+    assert words in dock.panel.status.text()
+    assert job.closed
+    assert [one.name for one in viewer.layers] == ["membrane"]
+    use_job()
+    dock.panel.run_button.click()
+    idle(dock)
+    assert by_name(viewer, "membrane denoised") is not None
+
+
+def test_stop_keeps_the_partial_result(viewer, dock, use_job, idle, qtbot):
+    job = use_job(steps=10_000)
+    dock.run()
+    dock.panel.stop_button.click()  # before the first step, when a generator takes no message
+    idle(dock)
+    assert by_name(viewer, "membrane denoised") is not None
+    assert "stopped by you" in dock.panel.status.text()
+    assert job.sent[-1] == "stop"
+
+
+def test_cancel_drops_the_result(viewer, dock, use_job, idle, qtbot, monkeypatch):
+    monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
+    job = use_job(steps=10_000)
+    dock.run()
+    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    dock.panel.cancel_button.click()
+    idle(dock)
+    assert job.closed
+    assert [one.name for one in viewer.layers] == ["membrane"]
+
+
+def test_pause_and_resume(dock, use_job, idle, qtbot):
+    job = use_job(steps=60)
+    dock.run()
+    qtbot.waitUntil(lambda: job.step > 2)
+    dock.panel.pause_button.click()
+    assert dock.panel.pause_button.text() == "Resume"
+    qtbot.waitUntil(lambda: "pause" in job.sent)
+    step = job.step
+    qtbot.wait(100)
+    assert job.step == step
+    dock.panel.pause_button.click()
+    idle(dock)
+    assert job.step == 60
+
+
+def test_previews_come_in_place_and_follow_the_slider(
+    viewer, layer, dock, use_job, idle, qtbot, monkeypatch, stack
+):
+    monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
+    job = use_job(steps=10_000)
+    dock.form.field("background").set_value("keep")
+    viewer.dims.set_current_step(0, 2)
+    dock.run()
+    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    live = by_name(viewer, "membrane denoised (running)")
+    np.testing.assert_allclose(live.data[2], stack[2] + 1)
+    assert not live.data[0].any()
+    assert tuple(live.contrast_limits) == (0.1, 0.9)
+    live.contrast_limits = (0.2, 0.7)
+    viewer.dims.set_current_step(0, 4)
+    qtbot.waitUntil(lambda: live.data[4].any())
+    viewer.dims.ndisplay = 3
+    qtbot.waitUntil(lambda: live.data.shape == (6, 20, 24))
+    np.testing.assert_allclose(live.scale, (0.43, 0.36, 0.4))
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(lambda: live.data.shape == stack.shape)
+    dock.panel.stop_button.click()
+    idle(dock)
+    assert live.name == "membrane denoised"
+    assert tuple(live.contrast_limits) == (0.2, 0.7)
+    np.testing.assert_allclose(live.scale, layer.scale)
+    assert PreviewRequest({"Z": 4}) in job.sent
+
+
+def test_quick_look_is_a_crop_that_lies_in_place(viewer, layer, dock, use_job, idle):
+    job = use_job()
+    viewer.dims.set_current_step(0, 3)
+    dock.panel.preview_button.click()
+    idle(dock)
+    assert job.configs[-1].preset == "preview"
+    preview = by_name(viewer, "membrane preview")
+    world = preview.data_to_world((0, 0, 0))
+    start = [round(place) for place in layer.world_to_data(world)]
+    np.testing.assert_allclose(job.images[-1].translate, preview.translate)
+    assert preview.data.shape == job.images[-1].shape
+    assert start[0] + preview.data.shape[0] > 3 >= start[0]
+    dock.panel.preview_button.click()
+    idle(dock)
+    assert sum("preview" in one.name for one in viewer.layers) == 1
+
+
+def test_renaming_the_source_changes_nothing(viewer, layer, dock, use_job, idle, qtbot):
+    job = use_job(steps=40)
+    dock.run()
+    qtbot.waitUntil(lambda: job.step > 2)
+    layer.name = "something else"
+    assert dock.source.combo.currentText() == "something else"
+    idle(dock)
+    assert by_name(viewer, "membrane denoised") is not None
+
+
+def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qtbot):
+    job = use_job(steps=10_000)
+    dock.run()
+    qtbot.waitUntil(lambda: job.step > 2)
+    viewer.layers.remove(layer)
+    idle(dock)
+    assert job.closed
+    assert len(viewer.layers) == 0
+    assert not dock.panel.run_button.isEnabled()
+
+
+def test_removing_the_live_layer_leaves_the_job_alone(
+    viewer, dock, use_job, idle, qtbot, monkeypatch
+):
+    monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
+    use_job(steps=100)
+    dock.run()
+    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    viewer.layers.remove(by_name(viewer, "membrane denoised (running)"))
+    idle(dock)
+    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
+
+
+def test_two_docks_share_one_job(viewer, dock, use_job, idle):
+    second = FitDock(viewer)
+    viewer.window.add_dock_widget(second, name="again")
+    third = FitDock(getattr(viewer, "__wrapped__"))  # noqa: B009
+    assert dock.controller is second.controller is third.controller
+    third.deleteLater()
+    job = use_job(steps=30)
+    dock.run()
+    assert not second.panel.run_button.isEnabled()
+    second.run()
+    assert "a job is running" in second.panel.status.text()
+    idle(second)
+    assert len(job.images) == 1
+    assert "is ready" in second.panel.status.text()
+
+
+def test_closing_the_viewer_ends_the_job(make_napari_viewer, use_job, qtbot, stack):
+    viewer = make_napari_viewer()
+    viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    job = use_job(steps=100_000)
+    dock.run()
+    qtbot.waitUntil(lambda: job.step > 2)
+    viewer.close()
+    qtbot.waitUntil(lambda: job.closed)
+    qtbot.wait(100)
