@@ -27,7 +27,8 @@ _FLOOR = 1e-6  # smallest read noise that is reported, as a part of the range of
 _MOST_CLIPPED = 0.05  # part of the voxels of a class that may have the lowest or highest value
 _NOISELESS = 5e-4  # noise as a part of the range of values below which no grain is looked for
 _CORRELATED = 2.0  # growth of the noise with the reach of the filter above which it has a grain
-_BLOCK = (32, 160, 160)  # voxels; large stacks are sampled by blocks of this size
+_BLOCK = (24, 128, 128)  # voxels; large stacks are sampled by blocks of this size
+_PLANE = 512  # pixels; the same for a single plane, along each axis
 _MOST_BLOCKS = 8
 
 
@@ -173,18 +174,17 @@ def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     images = array.reshape(-1, *array.shape[array.ndim - n_dimensions :])
     wanted = max(1, _MOST_BLOCKS // len(images))
     for image in images[:: math.ceil(len(images) / _MOST_BLOCKS)]:
-        block = _BLOCK[3 - n_dimensions :]
+        block = _BLOCK if n_dimensions == 3 else (_PLANE,) * n_dimensions
         if image.size <= wanted * math.prod(block):
             yield image
             continue
-        starts = (
-            np.unique(
-                np.linspace(0, max(size - length, 0), 2 if size > 2 * length else 1).astype(int)
-            )
+        starts = [
+            sorted({round(place * max(size - length, 0)) for place in (0.2, 0.8)})
             for size, length in zip(image.shape, block, strict=True)
-        )
+        ]
         corners = list(itertools.product(*starts))
-        for corner in corners[:: math.ceil(len(corners) / wanted)]:
+        odd = math.ceil(len(corners) / wanted) | 1  # an even step would stay on one side
+        for corner in corners[::odd]:
             yield image[tuple(slice(a, a + n) for a, n in zip(corner, block, strict=True))]
 
 
