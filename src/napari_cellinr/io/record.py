@@ -15,13 +15,18 @@ from typing import Any
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.units import Step, convert
 
-__all__ = ["KEY", "note", "restore"]
+__all__ = ["KEY", "note", "printable", "restore"]
 
 KEY = "napari_cellinr"
 """Name of the note; lower case, as ImageJ descriptions are written."""
 
 _TOLERANCE = 1e-5
 """Relative; well above the rounding of a 32-bit float, far below any difference that matters."""
+
+
+def printable(text: str) -> str:
+    """Return the text as every format can hold it: one line without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def note(image: Image) -> str:
@@ -64,13 +69,14 @@ def restore(image: Image, text: str | None) -> Image:
     order = sorted(image.axes, key=(wanted.axes + image.axes).index)
     data: Any = image.array().transpose([image.axes.index(axis) for axis in order])
     steps = [_agreed(image, wanted, axis) for axis in wanted.axes]
+    same_names = not image.channels or image.channels == tuple(map(printable, wanted.channels))
     return image.like(
         data.reshape(wanted.shape),
         axes=wanted.axes,
         scale=[step for step, _ in steps],
         units=[unit for _, unit in steps],
         translate=wanted.translate,
-        channels=wanted.channels,
+        channels=wanted.channels if same_names else image.channels,
     )
 
 

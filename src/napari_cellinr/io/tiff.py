@@ -29,6 +29,7 @@ _SIGNS_OF_DAMAGE = (
     "corrupted",
     "invalid page offset",
     "invalid value offset",
+    "failed to reshape",
 )
 """What tifffile only logs, then going on with the part of the file that it still understands."""
 

@@ -10,7 +10,7 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.record import KEY, note
+from napari_cellinr.io.record import KEY, note, printable
 from napari_cellinr.io.units import convert
 
 if TYPE_CHECKING:
@@ -69,11 +69,15 @@ def write(path: Path, image: Image, *, ome: bool) -> None:
     """
     ordered = image.canonical()
     array = _storable(ordered.array())
-    fits_imagej = array.dtype.name in _IMAGEJ_TYPES and array.nbytes <= IMAGEJ_BYTES
+    fits_imagej = (
+        array.dtype.name in _IMAGEJ_TYPES
+        and array.nbytes <= IMAGEJ_BYTES
+        and ordered.sizes["X"] > 1  # tifffile takes single columns for samples of a colour
+    )
     if not (ome or fits_imagej):
         _logger.info(
-            "%s is written as OME-TIFF: ImageJ's own format has no place for %s, %.1f GB.",
-            path.name, array.dtype, array.nbytes / 1e9,
+            "%s is written as OME-TIFF: ImageJ's own format has no place for %s of shape %s.",
+            path.name, array.dtype, array.shape,
         )  # fmt: skip
     ordered = ordered.like(array)
     if ome or not fits_imagej:
@@ -114,7 +118,7 @@ def _write_imagej(path: Path, image: Image, record: str) -> None:
     """Write a hyperstack; the one spatial unit of ImageJ is that of x."""
     order = [image.axes.index(axis) for axis in "TZCYX" if axis in image.axes]
     axes = "".join(image.axes[i] for i in order)
-    unit = _unit(image, "X")
+    unit = UNCALIBRATED if _unit(image, "Y") == UNCALIBRATED else _unit(image, "X")
     depth = _step(image, "Z", unit)
     interval = _step(image, "T", "second")
     metadata: dict[str, Any] = {"axes": axes, KEY: record}
@@ -128,7 +132,7 @@ def _write_imagej(path: Path, image: Image, record: str) -> None:
         metadata["finterval"] = interval
     if image.channels and "C" in image.axes:
         n_planes = image.sizes.get("T", 1) * image.sizes.get("Z", 1)
-        metadata["Labels"] = list(image.channels) * n_planes
+        metadata["Labels"] = [printable(name) for name in image.channels] * n_planes
     steps = _step(image, "Y", unit), _step(image, "X", unit)
     tifffile.imwrite(
         path,
@@ -141,7 +145,11 @@ def _write_imagej(path: Path, image: Image, record: str) -> None:
 
 
 def _write_ome(path: Path, image: Image, record: str) -> None:
-    metadata: dict[str, Any] = {"axes": image.axes, "Name": image.name, "Description": record}
+    metadata: dict[str, Any] = {
+        "axes": image.axes,
+        "Name": printable(image.name),
+        "Description": record,
+    }
     for axis, key in (
         ("T", "TimeIncrement"),
         ("Z", "PhysicalSizeZ"),
@@ -153,7 +161,7 @@ def _write_ome(path: Path, image: Image, record: str) -> None:
             metadata[key] = image.steps[axis]
             metadata[f"{key}Unit"] = symbol
     if image.channels:
-        metadata["Channel"] = {"Name": list(image.channels)}
+        metadata["Channel"] = {"Name": [printable(name) for name in image.channels]}
     array = image.array()
     tifffile.imwrite(
         path,
