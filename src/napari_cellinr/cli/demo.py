@@ -70,6 +70,7 @@ def _run_napari() -> int:
 
 def _run_headless(options: Namespace) -> int:
     from napari_cellinr.cli.picture import save_picture
+    from napari_cellinr.io.atomic import replacing
     from napari_cellinr.simulate import embryo
 
     folder = make_folder(options.folder)
@@ -88,7 +89,8 @@ def _run_headless(options: Namespace) -> int:
         }
         paths = write_all(folder, images)
         picture = folder / "picture.png"
-        save_picture(picture, *(images[name].array() for name in ("raw", "result", "truth")))
+        with replacing(picture, ".png") as temporary:
+            save_picture(temporary, images["raw"], images["result"], images["truth"])
     steps = fitted.report.get("steps", 0)
     say(f"done in {seconds_in_words(seconds)} ({steps} steps)\n\n{_table(sample, fitted)}\n")
     say("written:\n" + "\n".join(f"  {path}" for path in (*paths, picture)))

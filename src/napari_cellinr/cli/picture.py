@@ -11,58 +11,74 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.image import Image
+
 __all__ = ["save_picture"]
 
 ZOOM = 4  # screen pixels per voxel
 GAP = 12  # screen pixels around every panel
-TITLE = 40  # screen pixels above every panel, for two lines of text
+TITLE = 42  # screen pixels above the panels, for two lines of text
+BAR = 5.0  # length of the scale bar in micrometres
 
 
-def save_picture(
-    path: Path,
-    raw: NDArray[Any],
-    result: NDArray[Any],
-    truth: NDArray[Any],
-) -> None:
-    """Write the middle planes of three volumes (Z, Y, X) and a difference side by side as PNG.
+def save_picture(path: Path, raw: Image, result: Image, truth: Image) -> None:
+    """Write the middle planes of three images, ZYX, and a difference side by side as PNG.
 
     All three have the same grey levels; the difference is red where the result is too
     bright, blue where it is too dark.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image as Picture
+    from PIL import ImageDraw, ImageFont
 
-    planes = [np.asarray(volume[len(volume) // 2], np.float32) for volume in (raw, result, truth)]
-    low, high = np.percentile(planes[2], [0.1, 99.9])
-    reach = float(high - low) / 4
-    panels = [_grey(plane, low, high) for plane in planes]
-    panels.append(_diverging(planes[1] - planes[2], reach))
-    titles = ["raw", "result", "truth", "result − truth"]
-    scales = [f"grey levels {low:.0f} to {high:.0f}"] * 3 + [
-        f"−{reach:.0f} blue to {reach:.0f} red"
+    planes = [_middle(image) for image in (raw, result, truth)]
+    low, high = (float(level) for level in np.percentile(planes[2], [0.1, 99.9]))
+    reach = (high - low) / 4
+    difference = _diverging(planes[1] - planes[2], reach)
+    grey = f"grey levels {low:.0f} to {high:.0f}"
+    columns = [
+        (
+            "raw",
+            f"{grey}, bar {BAR:g} micrometres",
+            _with_bar(_grey(planes[0], low, high), truth.scale[-1]),
+        ),
+        ("result", grey, _grey(planes[1], low, high)),
+        ("truth", grey, _grey(planes[2], low, high)),
+        ("difference", f"result - truth: blue -{reach:.0f}, red +{reach:.0f}", difference),
     ]
     height, width = (ZOOM * size for size in planes[0].shape)
-    sheet = Image.new("RGB", (4 * (width + GAP) + GAP, TITLE + height + GAP), "white")
+    size = (len(columns) * (width + GAP) + GAP, TITLE + height + GAP)
+    sheet = Picture.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    for i, (panel, title, scale) in enumerate(zip(panels, titles, scales, strict=True)):
+    for i, (title, scale, panel) in enumerate(columns):
         left = GAP + i * (width + GAP)
-        enlarged = np.kron(panel, np.ones((ZOOM, ZOOM, 1), np.uint8))
-        sheet.paste(Image.fromarray(enlarged), (left, TITLE))
+        enlarged = panel.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
+        sheet.paste(Picture.fromarray(enlarged), (left, TITLE))
         draw.text((left, 3), title, "black", ImageFont.load_default(17))
-        draw.text((left, 23), scale, "dimgray", ImageFont.load_default(12))
-    sheet.save(path)
+        draw.text((left, 24), scale, "dimgray", ImageFont.load_default(12))
+    sheet.save(path, "PNG")
 
 
-def _grey(plane: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Return an image (Y, X, RGB) from black at `low` to white at `high`."""
+def _middle(image: Image) -> NDArray[np.float32]:
+    """Return the middle plane, axes YX."""
+    return np.asarray(image.array()[image.shape[0] // 2], np.float32)
+
+
+def _grey(plane: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    """Return a picture (Y, X, RGB) from black at `low` to white at `high`."""
     levels = np.clip((plane - low) / max(high - low, 1e-9), 0, 1) * 255
     return np.repeat(levels.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def _diverging(plane: NDArray[Any], reach: float) -> NDArray[np.uint8]:
-    """Return an image (Y, X, RGB): blue at −`reach`, white at 0, red at `reach`."""
+def _with_bar(panel: NDArray[np.uint8], step: float) -> NDArray[np.uint8]:
+    """Return the picture with a white bar in its lower left corner; `step` in micrometres."""
+    marked = panel.copy()
+    marked[-5:-3, 4 : 4 + round(BAR / step)] = 255
+    return marked
+
+
+def _diverging(plane: NDArray[np.float32], reach: float) -> NDArray[np.uint8]:
+    """Return a picture (Y, X, RGB): blue at -`reach`, white at 0, red at `reach`."""
     level = np.clip(plane / max(reach, 1e-9), -1, 1)
     fading = 1 - np.abs(level)
-    colours = np.stack(
-        [np.where(level > 0, 1, fading), fading, np.where(level < 0, 1, fading)], axis=-1
-    )
-    return (colours * 255).astype(np.uint8)
+    channels: list[Any] = [np.where(level > 0, 1, fading), fading, np.where(level < 0, 1, fading)]
+    return (np.stack(channels, axis=-1) * 255).astype(np.uint8)

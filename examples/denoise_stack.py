@@ -1,0 +1,24 @@
+"""Denoise a stack and save signal and haze: python denoise_stack.py [INPUT [SECONDS]].
+
+Without a file, a simulated embryo is used, and the result is compared with its truth.
+"""
+
+import sys
+
+from napari_cellinr import denoise, read, write
+from napari_cellinr.metrics import psnr
+from napari_cellinr.simulate import embryo
+
+sample = None if len(sys.argv) > 1 else embryo("membranes", size=(24, 64, 64), seed=1)
+image = read(sys.argv[1]) if sample is None else sample.raw
+seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60
+
+fitted = denoise(image, preset="fast", background="subtract", max_seconds=seconds)
+signal, haze = fitted.images[:2]
+
+write("signal.tif", signal)
+write("haze.tif", haze)
+print(f"{signal.shape} {signal.axes}, stopped because: {fitted.stopped}")
+if sample is not None:
+    truth = sample.truth.array()
+    print(f"raw {psnr(image.array(), truth):.1f} dB, result {psnr(signal.array(), truth):.1f} dB")

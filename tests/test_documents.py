@@ -1,0 +1,82 @@
+"""What the documents say is there is there, and their commands and scripts run."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_cellinr.cli import make_parser
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+
+
+def blocks(path, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_command_lines_are_understood(path):
+    parser = make_parser()
+    for line in "".join(blocks(path, "sh")).splitlines():
+        if line.startswith("napari-cellinr "):
+            parser.parse_args(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_commands_of_the_readme_exist():
+    commands = re.findall(r"\./run (\w+)", (ROOT / "README.md").read_text("utf-8"))
+    assert set(commands) == {"demo", "test"}
+    script = (ROOT / "run").read_text()
+    assert all(f'"{command} "*' in script for command in commands)
+
+
+def test_run_explains_itself():
+    result = subprocess.run([ROOT / "run"], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "./run demo" in result.stdout
+    assert "./run test" in result.stdout
+
+
+def test_constraints_pin_what_the_package_needs():
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    names = {line.split("==")[0].lower() for line in pins if line and line[0] != "#"}
+    assert "torch==2.13.0" in pins
+    project = (ROOT / "pyproject.toml").read_text()
+    needed = re.findall(r'^    "([A-Za-z0-9_-]+)(?:\[\w+\])?>=', project, re.M)
+    assert len(needed) > 10
+    assert {name.lower() for name in needed} <= names
+
+
+def test_architecture_names_files_that_exist():
+    text = blocks(ROOT / "ARCHITECTURE.md", "")[0]
+    package = ROOT / "src" / "napari_cellinr"
+    names = set(re.findall(r"[\w/]+\.(?:py|yaml|ini|txt)", text))
+    known = {p.name for p in package.rglob("*")} | {p.name for p in ROOT.iterdir()}
+    assert names <= known, names - known
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_run(path, tmp_path):
+    subprocess.run([sys.executable, path], check=True, cwd=tmp_path, timeout=120)
+    assert list(tmp_path.glob("*.tif"))
+
+
+def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    from napari_cellinr import write
+    from napari_cellinr.simulate import embryo
+
+    monkeypatch.chdir(tmp_path)
+    write("embryo.tif", embryo("membranes", (8, 24, 24), seed=1).raw)
+    for code in blocks(ROOT / "README.md", "python"):
+        exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "embryo-clean.tif").exists()
