@@ -158,7 +158,7 @@ class Image:
         if any(axis not in AXES for axis in axes):
             raise AxesError(f"axes {axes!r} were given; only the letters of {AXES!r} are allowed.")
         if len(axes) != len(self.axes):
-            return replace(self, axes=axes)  # raises the error about the number of letters
+            raise AxesError(_wrong_number(axes, self.shape))
         kept = [_measure_the_same(a, b) for a, b in zip(self.axes, axes, strict=True)]
         n_channels = dict(zip(axes, self.shape, strict=True)).get("C", 1)
         return replace(
@@ -298,6 +298,13 @@ def _set(image: Image, key: str, value: object) -> None:
     object.__setattr__(image, key, value)
 
 
+def _wrong_number(axes: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"axes {axes!r} were given for an array of shape {shape}; one letter for each of its "
+        f"{len(shape)} dimensions is needed."
+    )
+
+
 def _suggestion(axes: str) -> str:
     """Return the axes with likely letters for the unknown ones; `S` are samples of a colour."""
     free = [axis for axis in "ZTC" if axis not in axes]
@@ -318,10 +325,7 @@ def _measure_the_same(axis: str, other: str) -> bool:
 def _check(image: Image) -> None:
     n_dimensions = len(image.shape)
     if len(image.axes) != n_dimensions:
-        raise AxesError(
-            f"axes {image.axes!r} were given for an array of shape {image.shape}; one letter "
-            f"for each of its {n_dimensions} dimensions is needed."
-        )
+        raise AxesError(_wrong_number(image.axes, image.shape))
     if len(set(image.axes)) != n_dimensions:
         raise AxesError(f"axes {image.axes!r} name an axis twice; each letter may occur once.")
     for key in ("scale", "units", "translate"):

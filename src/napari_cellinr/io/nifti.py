@@ -61,11 +61,7 @@ def read(path: Path, name: str, axes: str | None = None) -> Image:
     try:
         with nibabel.imageglobals.LoggingOutputSuppressor():  # else it writes to stderr
             file = nibabel.load(path)
-        if not isinstance(file, nibabel.Nifti1Image | nibabel.Nifti2Image):
-            raise FileError(
-                f"{path} is of the kind {type(file).__name__}; only NIfTI-1 and NIfTI-2 images "
-                f"in one file are allowed. Convert it to .nii first."
-            )
+        _check_kind(path, file)
         image = _to_image(file, path, name)
     except CellINRError:
         raise
@@ -76,6 +72,18 @@ def read(path: Path, name: str, axes: str | None = None) -> Image:
             f"{path} is not a NIfTI file, or damaged ({error}); copy it again from its source."
         ) from error
     return image if axes is None else image.with_axes(axes)
+
+
+def _check_kind(path: Path, file: Any) -> None:
+    whole = isinstance(file, nibabel.Nifti1Image | nibabel.Nifti2Image)
+    kind = type(file).__name__
+    if whole and file.dataobj.offset < file.header.single_vox_offset:
+        whole, kind = False, "header of a pair of files"  # nibabel would read it as the data
+    if not whole:
+        raise FileError(
+            f"{path} is of the kind {kind}; only NIfTI-1 and NIfTI-2 images in one file are "
+            f"allowed. Convert it to .nii first."
+        )
 
 
 def _to_image(file: Any, path: Path, name: str) -> Image:

@@ -27,6 +27,7 @@ _logger = logging.getLogger(__name__)
 
 _SIGNS_OF_DAMAGE = (
     "corrupted",
+    "invalid offset",
     "invalid page offset",
     "invalid value offset",
     "failed to reshape",

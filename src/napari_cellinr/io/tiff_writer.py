@@ -25,6 +25,9 @@ _logger = logging.getLogger(__name__)
 IMAGEJ_BYTES = 2**32 - 2**25
 """Largest array that fits into an ImageJ file with its 32-bit offsets and tags."""
 
+_EXTREME = 1e5
+"""Steps beyond this, or below its inverse, make poor fractions of two 32-bit numbers."""
+
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _OME_TYPES = (*_IMAGEJ_TYPES, "int8", "int16", "int32", "uint32", "float64")
 _UNIT_SYMBOLS = {
@@ -115,33 +118,45 @@ def _holds(array: NDArray[Any], dtype: str) -> bool:
 
 
 def _write_imagej(path: Path, image: Image, record: str) -> None:
-    """Write a hyperstack; the one spatial unit of ImageJ is that of x."""
     order = [image.axes.index(axis) for axis in "TZCYX" if axis in image.axes]
-    axes = "".join(image.axes[i] for i in order)
-    unit = UNCALIBRATED if _unit(image, "Y") == UNCALIBRATED else _unit(image, "X")
-    depth = _step(image, "Z", unit)
-    interval = _step(image, "T", "second")
-    metadata: dict[str, Any] = {"axes": axes, KEY: record}
-    if image.sizes.get("C", 1) > 1:
-        metadata["mode"] = "composite"
-    if unit != UNCALIBRATED:
-        metadata["unit"] = {"micrometer": "um"}.get(unit, unit)
-    if depth:
-        metadata["spacing"] = depth
-    if interval:
-        metadata["finterval"] = interval
-    if image.channels and "C" in image.axes:
-        n_planes = image.sizes.get("T", 1) * image.sizes.get("Z", 1)
-        metadata["Labels"] = [printable(name) for name in image.channels] * n_planes
-    steps = _step(image, "Y", unit), _step(image, "X", unit)
+    unit, resolution = _resolution(image)
+    metadata = {
+        "axes": "".join(image.axes[i] for i in order),
+        "mode": "composite" if image.sizes.get("C", 1) > 1 else "grayscale",
+        "unit": {UNCALIBRATED: None, "micrometer": "um"}.get(unit, unit),
+        "spacing": _step(image, "Z", unit),
+        "finterval": _step(image, "T", "second"),
+        "Labels": _labels(image),
+        KEY: record,
+    }
     tifffile.imwrite(
         path,
         image.array().transpose(order),
         imagej=True,
         photometric="minisblack",
-        metadata=metadata,
-        resolution=(1 / steps[1], 1 / steps[0]) if steps[0] and steps[1] else None,
+        metadata={key: value for key, value in metadata.items() if value},
+        resolution=resolution,
     )
+
+
+def _resolution(image: Image) -> tuple[str, tuple[float, float] | None]:
+    """Return the one spatial unit of ImageJ, that of x, and the elements per unit along x and y.
+
+    Without both, the unit would mislead: the rest is left to the note then.
+    """
+    unit = _unit(image, "X")
+    steps = [_step(image, axis, unit) or 0.0 for axis in "XY"]
+    if not all(1 / _EXTREME < step < _EXTREME for step in steps):
+        return UNCALIBRATED, None
+    return unit, (1 / steps[0], 1 / steps[1])
+
+
+def _labels(image: Image) -> list[str]:
+    """Return the names of the channels once for every time and plane, as ImageJ shows them."""
+    if "C" not in image.axes:
+        return []
+    n_repeats = image.sizes.get("T", 1) * image.sizes.get("Z", 1)
+    return [printable(name) for name in image.channels] * n_repeats
 
 
 def _write_ome(path: Path, image: Image, record: str) -> None:

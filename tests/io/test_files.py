@@ -1,0 +1,158 @@
+"""Reading and writing by the end of the name, and what goes wrong with files."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.image import Image
+from napari_cellinr.io import SUFFIXES, atomic, check_writable, read, read_all, tiff_writer, write
+
+ROOT = sys.platform != "win32" and os.geteuid() == 0
+
+
+@pytest.mark.parametrize("function", [read, read_all])
+def test_missing_file(tmp_path, function):
+    with pytest.raises(FileError, match=r"none\.tif was given; there is no such file"):
+        function(tmp_path / "none.tif")
+
+
+@pytest.mark.parametrize("name", ["folder", "folder.tif"])
+def test_folder(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(FileError, match="is a folder; give one file in it"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["image.png", "image", ".tif", "image.gz", "image.tif.txt"])
+def test_unknown_suffix(tmp_path, stack, name):
+    (tmp_path / name).write_bytes(b"")
+    for refusing in (read, check_writable, lambda path: write(path, stack)):
+        with pytest.raises(FileError, match=r"allowed are \.ome\.tif, .*\.nii"):
+            refusing(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_writable(tmp_path, suffix):
+    check_writable(tmp_path / f"image{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writable_for_other_kinds_of_files(tmp_path):
+    check_writable(str(tmp_path / "field.cellinr"), (".cellinr",))
+    check_writable(tmp_path / "anything", ())
+    with pytest.raises(FileError, match=r"allowed are \.json"):
+        check_writable(tmp_path / "report.txt", (".json",))
+
+
+def test_check_does_not_touch_what_is_there(tmp_path):
+    path = tmp_path / "image.tif"
+    path.write_bytes(b"old")
+    os.utime(path, (1, 1))
+    check_writable(path)
+    assert path.read_bytes() == b"old"
+    assert path.stat().st_mtime == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_such_folder(tmp_path, stack):
+    for refusing in (check_writable, lambda path: write(path, stack)):
+        with pytest.raises(FileError, match=r"does not exist\. Make it first"):
+            refusing(tmp_path / "none" / "image.tif")
+
+
+def test_output_is_a_folder(tmp_path, stack):
+    (tmp_path / "image.tif").mkdir()
+    for refusing in (check_writable, lambda path: write(path, stack)):
+        with pytest.raises(FileError, match="is a folder; give the name of a file in it"):
+            refusing(tmp_path / "image.tif")
+
+
+@pytest.mark.skipif(ROOT, reason="root may write everywhere")
+def test_protected(tmp_path):
+    (tmp_path / "image.tif").touch(mode=0o444)
+    with pytest.raises(FileError, match="write-protected"):
+        check_writable(tmp_path / "image.tif")
+    tmp_path.chmod(0o555)
+    with pytest.raises(FileError, match="in which you may write"):
+        check_writable(tmp_path / "other.tif")
+
+
+def test_folder_that_refuses(monkeypatch, tmp_path):
+    def refuse(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    with pytest.raises(FileError, match=r"Permission denied\. Choose a folder"):
+        check_writable(tmp_path / "image.tif")
+
+
+def test_unreadable(monkeypatch, tmp_path, stack):
+    def refuse(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    for name, opener in (("image.tif", "tifffile.TiffFile"), ("image.nii", "nibabel.load")):
+        path = write(tmp_path / name, stack)
+        monkeypatch.setattr(opener, refuse)
+        with pytest.raises(FileError, match="Permission denied"):
+            read(path)
+
+
+def test_empty_image(tmp_path):
+    with pytest.raises(FileError, match=r"empty image of shape \(0, 5\)"):
+        write(tmp_path / "image.tif", Image(np.zeros((0, 5))))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(28, "No space left on device"), FileError),
+        (RuntimeError("other"), RuntimeError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_failure_leaves_the_old_file(tmp_path, monkeypatch, stack, error, expected):
+    path = tmp_path / "image.tif"
+    path.write_bytes(b"old")
+
+    def fail(place, *args, **options):
+        place.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(tiff_writer.tifffile, "imwrite", fail)
+    with pytest.raises(expected):
+        write(path, stack)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions and links of Unix")
+def test_permissions_and_links_are_kept(tmp_path, stack):
+    path, link = tmp_path / "image.tif", tmp_path / "link.tif"
+    write(path, stack)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    assert write(link, stack.like(stack.data + 1)) == link
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert np.array_equal(read(path).data, stack.data + 1)
+
+
+def test_data_are_on_the_disk_before_the_rename(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(atomic.os, "fsync", lambda number: order.append("flushed"))
+    with atomic.replacing(tmp_path / "a.txt", ".txt") as temporary:
+        temporary.write_text("new")
+        assert not (tmp_path / "a.txt").exists()
+        assert temporary.parent == tmp_path
+    assert order == ["flushed"]
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_home_folder(tmp_path, monkeypatch, stack):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write("~/image.tif", stack)
+    assert read("~/image.tif").shape == stack.shape
