@@ -78,6 +78,7 @@ def test_protected(tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(FileError, match="in which you may write"):
         check_writable(tmp_path / "other.tif")
+    tmp_path.chmod(0o755)  # so that pytest can clean up
 
 
 def test_folder_that_refuses(monkeypatch, tmp_path):
