@@ -173,10 +173,14 @@ def test_removing_the_live_layer_leaves_the_job_alone(
     viewer, dock, use_job, idle, qtbot, monkeypatch
 ):
     monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
-    use_job(steps=100)
+    job = use_job(steps=10_000)
     dock.run()
     qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
     viewer.layers.remove(by_name(viewer, "membrane denoised (running)"))
+    step = job.step
+    qtbot.waitUntil(lambda: job.step > step + 3)
+    assert len(viewer.layers) == 1
+    dock.panel.stop_button.click()
     idle(dock)
     assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
 

@@ -35,11 +35,13 @@ class Field(QWidget):
         """Show a value without saying that it has changed."""
 
     def _fill(self, *widgets: QWidget) -> None:
+        """Lay the widgets out in a row; the last one takes the room that is left."""
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for widget in widgets:
             layout.addWidget(widget)
+        layout.setStretch(len(widgets) - 1, 1)
 
 
 class ChoiceField(Field):
@@ -48,6 +50,10 @@ class ChoiceField(Field):
     def __init__(self, choices: tuple[Any, ...]) -> None:
         super().__init__()
         self._box = _QuietComboBox()
+        self._box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._box.setMinimumContentsLength(4)
         for choice in choices:
             self._box.addItem(str(choice), choice)
         self._box.activated.connect(lambda _: self.changed.emit())
@@ -77,6 +83,7 @@ class WholeField(Field):
         super().__init__()
         self._box = _QuietSpinBox()
         self._box.setRange(lowest, highest)
+        self._box.setMinimumWidth(60)
         self._box.valueChanged.connect(lambda _: self.changed.emit())
         self._fill(self._box)
 
@@ -94,12 +101,14 @@ class WholeField(Field):
 class TextField(Field):
     """A number or a word as it was typed: boxes for decimal numbers round without a word."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "") -> None:
         super().__init__()
         self._edit = QLineEdit()
         self._edit.setMinimumWidth(40)
         self._edit.textEdited.connect(lambda _: self.changed.emit())
         self._fill(self._edit)
+        if unit:
+            self.layout().addWidget(QLabel(unit))
 
     def value(self) -> Any:
         """Return the typed text."""
@@ -139,9 +148,12 @@ class OptionalField(Field):
         self._blank = QLabel(blank)
         self._box.clicked.connect(self._on_clicked)
         inner.changed.connect(self.changed)
-        self._fill(self._box, self._blank, inner)
-        self.layout().setStretch(2, 1)
-        self.layout().setStretch(1, 1)
+        both = QWidget()
+        row = QHBoxLayout(both)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._blank)
+        row.addWidget(inner)
+        self._fill(self._box, both)
         self._show_inner()
 
     def value(self) -> Any:
@@ -188,7 +200,7 @@ def _plain_field(
     lowest, highest = _bounds(info)
     if int in kinds and lowest is not None and highest is not None and highest <= _LARGEST:
         return WholeField(int(lowest), int(highest))
-    return TextField()
+    return TextField(config_type.unit(name))
 
 
 def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:

@@ -97,6 +97,7 @@ class FitDock(QWidget):
 
     def _lay_out(self) -> None:
         settings = QWidget()
+        settings.setMinimumWidth(200)
         inner = QVBoxLayout(settings)
         inner.setContentsMargins(0, 0, 6, 0)
         inner.setSpacing(10)

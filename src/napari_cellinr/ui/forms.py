@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from qtpy.QtCore import Signal, Slot
+from qtpy.QtCore import Qt, Signal, Slot
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
 
-__all__ = ["ConfigForm"]
+__all__ = ["LABEL_WIDTH", "ConfigForm"]
+
+LABEL_WIDTH: Final = 118
+"""Width in pixels of the column of labels, so that the panels of a dock are in line."""
 
 
 _Config = TypeVar("_Config", bound="Config")
@@ -53,11 +56,13 @@ class ConfigForm(QWidget, Generic[_Config]):
         layout.addWidget(self._grid([n for n in names if not config_type.is_advanced(n)]))
         self.advanced = QCollapsible("Advanced settings", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
+        self.advanced.layout().setContentsMargins(0, 0, 0, 0)
+        self.advanced.content().layout().setContentsMargins(0, 0, 0, 0)
         self.advanced.addWidget(self._grid([n for n in names if config_type.is_advanced(n)]))
         layout.addWidget(self.advanced)
         self.reset_button = QPushButton("Reset to defaults")
         self.reset_button.clicked.connect(self.reset)
-        layout.addWidget(self.reset_button)
+        layout.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
         self.set_config(config_type())
 
     def field(self, name: str) -> Field:
@@ -97,6 +102,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         grid.setColumnStretch(1, 1)
         for row, name in enumerate(names):
             self._add_row(grid, 2 * row, name)
@@ -118,9 +124,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         error.hide()
         grid.addWidget(label, row, 0)
         grid.addWidget(field, row, 1)
-        if unit:
-            grid.addWidget(QLabel(unit), row, 2)
-        grid.addWidget(error, row + 1, 0, 1, 3)
+        grid.addWidget(error, row + 1, 0, 1, 2)
         field.changed.connect(self._on_preset if name == "preset" else self._on_changed)
 
     @Slot()

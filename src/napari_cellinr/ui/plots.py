@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["LossPlot"]
 
+_LOSS = "#3d9be0"
+_HELD_OUT = "#e08a1e"
+
 
 class LossPlot(pg.PlotWidget):
     """Training loss and held-out error over steps, on a logarithmic axis.
 
-    The curves are kept and get new values. The colours are those of the theme around it.
+    The curves are kept and get new values. Both colours can be told apart on dark and light.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -31,11 +34,14 @@ class LossPlot(pg.PlotWidget):
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setContentsMargins(0, 4, 4, 0)
-        self._legend = plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
-        self._loss = plot.plot(name="training loss", pen=pg.mkPen("#4fa8e8", width=1))
-        self._held_out = plot.plot(name="held-out error", pen=pg.mkPen("#f0a030", width=2))
+        plot.setTitle(
+            f'<span style="color: {_LOSS}">training loss</span> &nbsp; '
+            f'<span style="color: {_HELD_OUT}">held-out error</span>',
+            size="9pt",
+        )
+        self._loss = plot.plot(pen=pg.mkPen(_LOSS, width=1))
+        self._held_out = plot.plot(pen=pg.mkPen(_HELD_OUT, width=2))
         self.setFixedHeight(150)
-        self.set_colours()
 
     def show_history(self, history: Sequence[Progress]) -> None:
         """Draw the newest stage of a job that has losses."""
@@ -45,16 +51,12 @@ class LossPlot(pg.PlotWidget):
             *_curve([(r.step, r.held_out) for r in rows if r.held_out is not None])
         )
 
-    def set_colours(self) -> None:
-        """Take the colour of text from the theme."""
-        colour = self.palette().color(self.foregroundRole())
+    def set_colour(self, colour: str) -> None:
+        """Draw axes and numbers in a colour, that of text in the theme around the plot."""
         for name in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(name)
             axis.setPen(colour)
             axis.setTextPen(colour)
-        self._legend.setLabelTextColor(colour)
-        for _, label in self._legend.items:
-            label.setText(label.text, color=colour)
 
 
 def _curve(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, Slot
 from qtpy.QtWidgets import (
     QGridLayout,
@@ -79,7 +80,8 @@ class RunPanel(QWidget):
         self.bar.setValue(progress.step)
         if self._controller.state != "stopping":
             self.bar.setFormat(f"{progress.stage} %p %" if progress.steps else progress.stage)
-        self.numbers.setText(" · ".join(self._speed.facts(progress)))
+        facts = self._speed.facts(progress)
+        self.numbers.setText(" · ".join(fact.replace(" ", "\u00a0") for fact in facts))
         if progress.losses:
             self._loss_plot().show_history(self._controller.history)
 
@@ -93,7 +95,7 @@ class RunPanel(QWidget):
         """Follow a change of theme."""
         super().changeEvent(event)
         if event.type() in {QEvent.Type.StyleChange, QEvent.Type.PaletteChange} and self._plot:
-            self._plot.set_colours()
+            self._plot.set_colour(self._text_colour())
 
     def _make_buttons(self) -> None:
         self.preview_button = _button("Preview", "A quick look at what the canvas shows.")
@@ -127,8 +129,13 @@ class RunPanel(QWidget):
             from napari_cellinr.ui.plots import LossPlot
 
             self._plot = LossPlot(self)
+            self._plot.set_colour(self._text_colour())
             self._layout.insertWidget(self._layout.indexOf(self.status), self._plot)
         return self._plot
+
+    def _text_colour(self) -> str:
+        """Return the colour of text in the viewer's theme; style sheets do not set palettes."""
+        return str(get_theme(self._controller.viewer.theme).text.as_hex())
 
 
 class _Speed:
@@ -153,7 +160,7 @@ class _Speed:
         if progress.eta is not None:
             facts.append(f"{duration(progress.eta)} left")
         if progress.held_out is not None:
-            facts.append(f"held-out error {progress.held_out:.4g} σ")
+            facts.append(f"held\u2011out error {progress.held_out:.4g} σ")
         return facts or [f"{duration(progress.seconds)} so far"]
 
 

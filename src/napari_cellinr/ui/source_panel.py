@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
+from napari_cellinr.ui.forms import LABEL_WIDTH
 from napari_cellinr.ui.layers import axes_of, find, image_layers, set_voxel_size, to_image
 
 if TYPE_CHECKING:
@@ -103,11 +104,11 @@ class SourcePanel(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         grid.setColumnStretch(1, 1)
         rows = {"Image": self.combo, "Axes": self.axes, "Voxel size": self.voxel}
         for row, (title, widget) in enumerate(rows.items()):
-            label = QLabel(title)
-            grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(QLabel(title), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(widget, row, 1)
 
     @Slot()
@@ -131,10 +132,10 @@ class SourcePanel(QWidget):
             self.axes.say(str(error))
             return
         if image is not None:
-            shape = " × ".join(str(size) for size in image.shape)
+            shape = "×".join(str(size) for size in image.shape)
             self.axes.say(f"{image.axes}   {shape}")
         else:
-            shape = " × ".join(str(size) for size in layer.data.shape)
+            shape = "×".join(str(size) for size in layer.data.shape)
             self.axes.ask(guess, f"{shape}: please check")
 
     def _show_voxel_size(self) -> None:
@@ -232,8 +233,8 @@ def _steps_text(image: Image) -> str:
     """Return the steps along the spatial axes with their unit, and the one in time."""
     space = [a for a in image.axes if a in "ZYX"]
     units = dict(zip(image.axes, image.units, strict=True))
-    text = " × ".join(f"{image.steps[axis]:.4g}" for axis in space)
-    text += f" {_SIGNS.get(units['X'], units['X'])} ({', '.join(space).lower()})"
+    text = "×".join(f"{image.steps[axis]:.4g}" for axis in space)
+    text += f" {_SIGNS.get(units['X'], units['X'])}"
     if "T" in units and units["T"] != "pixel":
         text += f", every {image.steps['T']:.4g} {_SIGNS.get(units['T'], units['T'])}"
     return text

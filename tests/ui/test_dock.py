@@ -1,0 +1,145 @@
+"""The dock around a job: axes, voxel size, files, console, what it loads."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+from napari_cellinr.errors import AxesError, FitError
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.run_panel import duration
+
+pytestmark = pytest.mark.gui
+
+NO_TORCH = """
+import sys
+import napari
+import napari_cellinr, napari_cellinr.config
+from napari_cellinr.ui.fit_dock import FitDock
+viewer = napari.Viewer(show=False)
+viewer.window.add_dock_widget(FitDock(viewer), name="Denoise")
+assert "torch" not in sys.modules, "torch was loaded"
+assert "pyqtgraph" not in sys.modules, "pyqtgraph was loaded"
+viewer.close()
+"""
+
+
+def test_the_dock_opens_without_torch():
+    subprocess.run([sys.executable, "-c", NO_TORCH], check=True, timeout=120)
+
+
+def test_the_dock_is_usable_without_an_image(viewer):
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    assert not dock.panel.run_button.isEnabled()
+    dock.run()
+    viewer.add_image(np.zeros((8, 8)), name="plane")
+    assert dock.source.combo.currentText() == "plane"
+    assert dock.panel.run_button.isEnabled()
+    viewer.layers.clear()
+    assert not dock.panel.run_button.isEnabled()
+
+
+def test_ambiguous_axes_block_until_they_are_confirmed(viewer, stack, use_job, idle):
+    viewer.add_image(stack, name="a")
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    assert dock.source.axes.edit.text() == "ZYX"
+    assert not dock.panel.run_button.isEnabled()
+    dock.source.axes.edit.setText("ZQX")
+    dock.source.axes.button.click()
+    assert "ZQX" in dock.source.axes.label.text()
+    assert not dock.panel.run_button.isEnabled()
+    dock.source.axes.edit.setText("tyx")
+    dock.source.axes.button.click()
+    assert dock.panel.run_button.isEnabled()
+    job = use_job()
+    dock.run()
+    idle(dock)
+    assert job.images[0].axes == "TYX"
+
+
+def test_a_missing_voxel_size_can_be_entered(viewer, stack):
+    viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    assert dock.panel.run_button.isEnabled()
+    dock.source.voxel.edit.setText("z=0.4, y=-1")
+    dock.source.voxel.button.click()
+    assert "positive" in dock.source.voxel.label.text()
+    dock.source.voxel.edit.setText("0.4, 0.2, 0.2")
+    dock.source.voxel.button.click()
+    layer = viewer.layers["a"]
+    assert tuple(layer.scale) == (0.4, 0.2, 0.2)
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+    assert "0.4×0.2×0.2 µm" in dock.source.voxel.label.text()
+
+
+def test_a_wrong_setting_blocks_the_run(dock):
+    dock.form.field("learning_rate").set_value("-1")
+    dock.form.changed.emit()
+    assert not dock.panel.run_button.isEnabled()
+    dock.form.reset_button.click()
+    assert dock.panel.run_button.isEnabled()
+
+
+def drop(dock, paths):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    keys = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, mime, *keys)
+    enter.ignore()
+    dock.dragEnterEvent(enter)
+    if enter.isAccepted():
+        dock.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, *keys))
+    return enter.isAccepted()
+
+
+def test_a_dropped_file_becomes_a_calibrated_layer(viewer, dock, tmp_path):
+    path = tmp_path / "dropped.tif"
+    tifffile.imwrite(
+        path,
+        np.arange(2 * 8 * 9, dtype=np.uint8).reshape(2, 8, 9),
+        imagej=True,
+        resolution=(5, 5),
+        metadata={"axes": "ZYX", "spacing": 1.5, "unit": "um"},
+    )
+    assert drop(dock, [path])
+    layer = viewer.layers["dropped"]
+    np.testing.assert_allclose(layer.scale, (1.5, 0.2, 0.2))
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+    assert dock.source.combo.currentText() == "dropped"
+
+
+def test_a_dropped_file_that_is_broken_is_explained(viewer, dock, tmp_path):
+    path = tmp_path / "broken.tif"
+    path.write_bytes(b"not a picture")
+    assert drop(dock, [path])
+    assert "broken.tif" in dock.panel.status.text()
+    assert not drop(dock, [tmp_path / "table.csv"])
+
+
+def test_the_console_runs_the_same_job(viewer, layer, dock, use_job, idle):
+    console = dock._console
+    job = use_job(steps=30)
+    console.denoise("membrane", background="keep", blur=1)
+    assert not dock.panel.run_button.isEnabled()
+    with pytest.raises(FitError, match="running"):
+        console.denoise(layer)
+    idle(dock)
+    assert job.configs[0].background == "keep"
+    assert job.configs[0].blur == 1
+    with pytest.raises(AxesError, match="membrane"):
+        console.denoise("mambrane")
+    assert "membrane denoised" in [one.name for one in viewer.layers]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (59, "59 s"), (61, "1 min 01 s"), (7300, "2 h 1 min")]
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text

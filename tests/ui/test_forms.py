@@ -1,0 +1,98 @@
+"""What a form shows reads back as the very same settings."""
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QLabel
+
+import napari_cellinr.config as configs
+from napari_cellinr.config import CellINRConfig, Config
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.ui.fields import OptionalField
+from napari_cellinr.ui.forms import ConfigForm
+
+pytestmark = pytest.mark.gui
+
+CONFIGS = [
+    getattr(configs, name)
+    for name in configs.__all__
+    if isinstance(getattr(configs, name), type)
+    and issubclass(getattr(configs, name), Config)
+    and getattr(configs, name).PRESETS
+]
+
+ODD = [
+    {"learning_rate": 2e-5, "blur": 0.1015625, "total_variation": 1 / 3},
+    {"max_seconds": 12.5, "gain": 1e-300, "read_noise": 0.0, "background_width": 2.0000000000001},
+    {"seed": 2**62, "steps": 1_000_000, "held_out": 0.2, "device": "mps", "structure": "blob"},
+]
+
+
+@pytest.fixture
+def form(qtbot):
+    form = ConfigForm(CellINRConfig)
+    qtbot.addWidget(form)
+    return form
+
+
+@pytest.mark.parametrize("config_type", CONFIGS)
+def test_every_preset_of_every_config_reads_back(config_type, qtbot):
+    form = ConfigForm(config_type)
+    qtbot.addWidget(form)
+    assert form.config() == config_type()
+    for preset in config_type.PRESETS:
+        form.set_config(config_type(preset=preset))
+        assert form.config() == config_type(preset=preset)
+
+
+@pytest.mark.parametrize("values", ODD)
+def test_odd_values_read_back_exactly(form, values):
+    config = CellINRConfig(**values)
+    form.set_config(config)
+    assert form.config() == config
+    assert form.config().as_dict() == config.as_dict()
+
+
+def test_a_value_out_of_bounds_is_explained_beside_its_field(form):
+    form.field("learning_rate").set_value("7")
+    with pytest.raises(ConfigError, match="learning_rate"):
+        form.config()
+    shown = [label.text() for label in form.findChildren(QLabel) if not label.isHidden()]
+    assert any("learning_rate = '7'" in text for text in shown)
+    form.field("learning_rate").set_value("not a number")
+    with pytest.raises(ConfigError, match="valid number"):
+        form.config()
+
+
+def test_presets_fill_the_form_and_reset_undoes(form):
+    form.field("preset").set_value("preview")
+    form.field("preset").changed.emit()
+    assert form.config() == CellINRConfig(preset="preview")
+    form.field("blur").set_value("3")
+    form.reset_button.click()
+    assert form.config() == CellINRConfig(preset="preview")
+
+
+def test_an_optional_value_can_be_none(form):
+    field = form.field("gain")
+    assert isinstance(field, OptionalField)
+    field.set_value(2.5)
+    assert form.config().gain == 2.5
+    field.set_value(None)
+    assert form.config().gain is None
+
+
+def test_every_field_has_help_and_advanced_ones_are_folded(form):
+    for name in CellINRConfig.model_fields:
+        assert CellINRConfig.help(name) in form.field(name).toolTip()
+        folded = form.advanced.isAncestorOf(form.field(name))
+        assert folded == CellINRConfig.is_advanced(name)
+    assert not form.advanced.isExpanded()
+
+
+def test_a_device_that_is_missing_says_why(form):
+    form.field("device").disable({"cuda": "No GPU."})
+    box = form.field("device").findChild(QComboBox)
+    row = box.findData("cuda")
+    assert not box.model().item(row).isEnabled()
+    assert box.itemData(row, Qt.ItemDataRole.ToolTipRole) == "No GPU."
+    assert box.model().item(box.findData("cpu")).isEnabled()

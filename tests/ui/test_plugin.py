@@ -1,0 +1,96 @@
+"""What napari finds in the manifest works."""
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from npe2 import PluginManifest
+
+import napari_cellinr
+from napari_cellinr.ui import devices, plugin
+
+pytestmark = pytest.mark.gui
+
+MANIFEST = Path(napari_cellinr.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture
+def manifest():
+    return PluginManifest.from_file(MANIFEST)
+
+
+def test_every_command_can_be_imported(manifest):
+    for command in manifest.contributions.commands:
+        module, _, name = command.python_name.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_every_contribution_names_a_command(manifest):
+    ids = {command.id for command in manifest.contributions.commands}
+    contributed = manifest.contributions
+    for one in (*contributed.widgets, *contributed.readers, *contributed.writers):
+        assert one.command in ids
+
+
+def test_the_manifest_on_top_is_the_one_in_the_package():
+    top = Path(__file__).parents[2] / "napari.yaml"
+    assert top.read_text() == MANIFEST.read_text()
+
+
+def test_the_reader_keeps_calibration(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.zeros((2, 3, 8, 9), np.uint8),
+        imagej=True,
+        resolution=(5, 5),
+        metadata={"axes": "ZCYX", "spacing": 1.5, "unit": "um"},
+    )
+    layers = plugin.get_reader(str(path))(str(path))
+    assert len(layers) == 3
+    for data, attributes, kind in layers:
+        assert kind == "image"
+        assert data.shape == (2, 8, 9)
+        assert attributes["axis_labels"] == ("z", "y", "x")
+        np.testing.assert_allclose(attributes["scale"], (1.5, 0.2, 0.2))
+    assert plugin.get_reader("a.csv") is None
+
+
+def test_the_writer_writes_what_the_reader_reads(tmp_path, stack):
+    path = str(tmp_path / "out.ome.tif")
+    attributes = {
+        "name": "a",
+        "scale": (0.5, 0.25, 0.25),
+        "units": ("micrometer",) * 3,
+        "axis_labels": ("z", "y", "x"),
+    }
+    assert plugin.write_image(path, stack, attributes) == [path]
+    data, read, _ = plugin.read_layers(path)[0]
+    np.testing.assert_array_equal(data, stack)
+    np.testing.assert_allclose(read["scale"], attributes["scale"])
+    assert read["units"] == attributes["units"]
+
+
+def test_the_sample_has_its_truth():
+    truth, raw = plugin.sample_embryo()
+    assert truth[0].shape == raw[0].shape
+    assert truth[1]["scale"] == raw[1]["scale"]
+    assert "truth" in truth[1]["name"]
+
+
+def test_the_child_process_reports_devices(capfd):
+    devices.write_report()
+    report = json.loads(capfd.readouterr().out)
+    assert set(report) == {"cuda", "mps"}
+
+
+def test_devices_are_asked_for_once(qtbot, monkeypatch):
+    monkeypatch.undo()
+    asked = devices.DeviceList()
+    with qtbot.waitSignal(asked.answered, timeout=60_000):
+        asked.ask()
+        asked.ask()
+    assert set(asked.reasons) <= {"cuda", "mps"}
