@@ -81,6 +81,20 @@ def test_the_sample_has_its_truth():
     assert "truth" in truth[1]["name"]
 
 
+def test_napari_finds_dock_sample_reader_and_writer(viewer, tmp_path):
+    _frame, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
+    assert dock.source.layer() is None
+    viewer.open_sample("napari-cellinr", "embryo-membranes")
+    assert len(viewer.layers) == 2
+    assert dock.panel.run_button.isEnabled()
+    path = str(tmp_path / "embryo.tif")
+    viewer.layers[1].save(path, plugin="napari-cellinr")
+    (again,) = viewer.open(path, plugin="napari-cellinr")
+    np.testing.assert_allclose(again.scale, viewer.layers[1].scale)
+    assert again.units == viewer.layers[1].units
+    assert again.axis_labels == ("z", "y", "x")
+
+
 def test_the_child_process_reports_devices(capfd):
     devices.write_report()
     report = json.loads(capfd.readouterr().out)

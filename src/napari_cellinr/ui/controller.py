@@ -262,9 +262,13 @@ class Controller(QObject):
                     name=image.name,
                     visible=False,
                 )
-        for warning in fitted.report.get("warnings", ()):
-            self.say("warning", str(warning))
-        self.said.emit("info", _summary(fitted, layer.name))
+        warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
+        kind = "warning" if warnings else "info"
+        text = " ".join([_summary(fitted, layer.name), *warnings])
+        if self._is_quick_look:
+            self.said.emit(kind, text)
+        else:
+            self.say(kind, text)
         self.finished.emit(fitted, layer)
 
     def _show_failure(self, live: LiveLayer | None, ending: Ending) -> None:

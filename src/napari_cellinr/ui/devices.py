@@ -63,6 +63,8 @@ class DeviceList(QObject):
         super().__init__()
         self.reasons: dict[str, str] = {}
         self._process: QProcess | None = None
+        self._limit = QTimer(self)
+        self._limit.setSingleShot(True)
 
     @Slot()
     def ask(self) -> None:
@@ -70,13 +72,14 @@ class DeviceList(QObject):
         if self._process is not None:
             return
         self._process = QProcess(self)
+        self._limit.timeout.connect(self._process.kill)
         self._process.finished.connect(self._on_finished)
         self._process.errorOccurred.connect(self._on_error)
         self._process.start(
             sys.executable,
             ["-c", "from napari_cellinr.ui.devices import write_report; write_report()"],
         )
-        QTimer.singleShot(1000 * LONGEST_SECONDS, self._process, self._process.kill)
+        self._limit.start(1000 * LONGEST_SECONDS)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self._on_quit)
@@ -85,6 +88,7 @@ class DeviceList(QObject):
     def _on_finished(self) -> None:
         if self._process is None:
             return
+        self._limit.stop()
         text = bytes(self._process.readAllStandardOutput().data()).decode(errors="replace")
         try:
             self.reasons = {str(k): str(v) for k, v in json.loads(text).items() if v}

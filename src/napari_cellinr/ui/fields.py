@@ -151,6 +151,7 @@ class OptionalField(Field):
         both = QWidget()
         row = QHBoxLayout(both)
         row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
         row.addWidget(self._blank)
         row.addWidget(inner)
         self._fill(self._box, both)

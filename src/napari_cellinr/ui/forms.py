@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LABEL_WIDTH", "ConfigForm"]
 
-LABEL_WIDTH: Final = 118
+LABEL_WIDTH: Final = 122
 """Width in pixels of the column of labels, so that the panels of a dock are in line."""
 
 

@@ -46,6 +46,7 @@ class LossPlot(pg.PlotWidget):
     def show_history(self, history: Sequence[Progress]) -> None:
         """Draw the newest stage of a job that has losses."""
         rows = [row for row in history if row.losses]
+        self.setVisible(bool(rows))
         self._loss.setData(*_curve([(r.step, sum(r.losses.values())) for r in rows]))
         self._held_out.setData(
             *_curve([(r.step, r.held_out) for r in rows if r.held_out is not None])

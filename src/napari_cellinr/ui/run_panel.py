@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, Slot
+from qtpy.QtCore import QEvent, QTimer, Slot
 from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
@@ -36,6 +37,11 @@ class RunPanel(QWidget):
         self._plot: LossPlot | None = None
         self._speed = _Speed()
         self._may_run = False
+        self._last: Progress | None = None
+        self._begun = time.monotonic()
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._show_time)
         self._make_buttons()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
@@ -65,13 +71,17 @@ class RunPanel(QWidget):
         self.cancel_button.setEnabled(not idle)
         self.bar.setVisible(not idle)
         self.numbers.setVisible(not idle)
+        if idle:
+            self._clock.stop()
         if state == "stopping":
             self.bar.setFormat("stopping …")
-        if state == "running" and not self._controller.history:
-            self._speed = _Speed()
+        if state == "running" and not self._clock.isActive():
+            self._speed, self._last, self._begun = _Speed(), None, time.monotonic()
+            self._clock.start()
             self.bar.setRange(0, 0)
             self.bar.setFormat("")
-            self.numbers.setText("starting …")
+            self._show_time()
+            self._loss_plot().show_history([])
 
     @Slot(object)
     def show_progress(self, progress: Progress) -> None:
@@ -80,8 +90,11 @@ class RunPanel(QWidget):
         self.bar.setValue(progress.step)
         if self._controller.state != "stopping":
             self.bar.setFormat(f"{progress.stage} %p %" if progress.steps else progress.stage)
-        facts = self._speed.facts(progress)
-        self.numbers.setText(" · ".join(fact.replace(" ", "\u00a0") for fact in facts))
+        self._last = progress
+        if progress.steps:
+            self._show_facts(self._speed.facts(progress))
+        else:
+            self._show_time()
         if progress.losses:
             self._loss_plot().show_history(self._controller.history)
 
@@ -96,6 +109,17 @@ class RunPanel(QWidget):
         super().changeEvent(event)
         if event.type() in {QEvent.Type.StyleChange, QEvent.Type.PaletteChange} and self._plot:
             self._plot.set_colour(self._text_colour())
+
+    @Slot()
+    def _show_time(self) -> None:
+        """Show the time of a stage without steps, which may be long in coming back."""
+        if self._last is None or not self._last.steps:
+            stage = "starting" if self._last is None else self._last.stage
+            self._show_facts([stage, f"{duration(time.monotonic() - self._begun)} so far"])
+
+    def _show_facts(self, facts: list[str]) -> None:
+        """Show numbers between dots, at which alone the line may break."""
+        self.numbers.setText(" · ".join(fact.replace(" ", "\u00a0") for fact in facts))
 
     def _make_buttons(self) -> None:
         self.preview_button = _button("Preview", "A quick look at what the canvas shows.")
@@ -124,7 +148,7 @@ class RunPanel(QWidget):
             self._layout.addWidget(widget)
 
     def _loss_plot(self) -> LossPlot:
-        """Return the plot, made when the first loss arrives: pyqtgraph takes a while to load."""
+        """Return the plot, made with the first run: pyqtgraph takes a third of a second to load."""
         if self._plot is None:
             from napari_cellinr.ui.plots import LossPlot
 
@@ -146,14 +170,12 @@ class _Speed:
         self._points: deque[tuple[float, int]] = deque(maxlen=15)
 
     def facts(self, progress: Progress) -> list[str]:
-        """Return the numbers that can be told, each with its unit."""
+        """Return the numbers of a stage with steps, each with its unit."""
         if progress.stage != self._stage and progress.stage != "paused":
             self._stage = progress.stage
             self._points.clear()
         self._points.append((progress.seconds, progress.step))
-        facts = []
-        if progress.steps:
-            facts.append(f"step {progress.step} of {progress.steps}")
+        facts = [f"step {progress.step} of {progress.steps}"]
         seconds, steps = (b - a for a, b in zip(self._points[0], self._points[-1], strict=True))
         if seconds > 0 and steps > 0:
             facts.append(f"{steps / seconds:.3g} steps/s")
@@ -161,7 +183,7 @@ class _Speed:
             facts.append(f"{duration(progress.eta)} left")
         if progress.held_out is not None:
             facts.append(f"held\u2011out error {progress.held_out:.4g} σ")
-        return facts or [f"{duration(progress.seconds)} so far"]
+        return facts
 
 
 def duration(seconds: float) -> str:

@@ -136,7 +136,7 @@ class SourcePanel(QWidget):
             self.axes.say(f"{image.axes}   {shape}")
         else:
             shape = "×".join(str(size) for size in layer.data.shape)
-            self.axes.ask(guess, f"{shape}: please check")
+            self.axes.ask(guess, f"{shape}; please check")
 
     def _show_voxel_size(self) -> None:
         image = self.image()
@@ -146,7 +146,10 @@ class SourcePanel(QWidget):
             self.voxel.say(_steps_text(image))
         else:
             axes = [axis for axis in image.axes if axis in "ZYX"]
-            self.voxel.ask(", ".join(f"{a.lower()}=" for a in axes), "µm; unknown, optional")
+            self.voxel.ask(
+                ", ".join(f"{a.lower()}=" for a in axes),
+                "unknown, so the result is in pixels too; enter it in µm if you can",
+            )
 
     @Slot(str)
     def _on_axes(self, text: str) -> None:
