@@ -104,7 +104,7 @@ class TextField(Field):
     def __init__(self, unit: str = "") -> None:
         super().__init__()
         self._edit = QLineEdit()
-        self._edit.setMinimumWidth(40)
+        self._edit.setMinimumWidth(34)
         self._edit.textEdited.connect(lambda _: self.changed.emit())
         self._fill(self._edit)
         if unit:
