@@ -36,6 +36,8 @@ def main() -> None:
     dock.form.field("max_seconds").set_value(given.seconds)
     if given.advanced:
         dock.form.advanced.expand()
+    gui_common.spin(1)
+    viewer.reset_view()
     gui_common.spin(2)
 
     def shoot(name: str) -> None:

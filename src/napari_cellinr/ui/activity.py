@@ -17,17 +17,11 @@ class ActivityBar:
 
     napari's own `thread_worker(progress=…)` can leave the activity dock unable to show any
     further bar, and a bar that is made in a worker thread belongs to that thread.
-
-    Parameters
-    ----------
-    title
-        What is being done and to what, in words.
     """
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self) -> None:
         self._stage = ""
-        self._bar: progress | None = progress(total=0, desc=title)
+        self._bar: progress | None = progress(total=0, desc="CellINR: starting")
         self._moving = False
 
     def show(self, state: Progress) -> None:
@@ -51,6 +45,6 @@ class ActivityBar:
         if state.stage != self._stage and self._bar is not None:
             self._bar.close()
             self._stage = state.stage
-            self._bar = progress(total=state.steps, desc=f"{self._title}: {state.stage}")
+            self._bar = progress(total=state.steps, desc=f"CellINR: {state.stage}")
         if self._bar is not None and state.steps:
             self._bar.update(state.step - self._bar.n)

@@ -194,7 +194,7 @@ class Controller(QObject):
         self._is_quick_look, self._cancelled = quick_look, False
         self._last_request = None
         self.history = []
-        self._bar = ActivityBar(title)
+        self._bar = ActivityBar()
         self._run = Run(_job(image, config), title)
         self._run.progressed.connect(self._on_progress)
         self._run.previewed.connect(self._on_preview)
