@@ -1,0 +1,331 @@
+"""The classical start of a fit: Gaussian smoothing and non-local means of stabilised values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+from napari_cellinr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["gaussian", "iter_nlm", "nlm", "nlm_seconds"]
+
+Floats: TypeAlias = "NDArray[np.float32]"
+Shift: TypeAlias = tuple[int, ...]
+Slices: TypeAlias = tuple[slice, ...]
+
+_GUIDE = 0.9  # standard deviation in voxels of the smoothing before patches are compared
+_REACH = 5.0  # excess difference, in squares of the strength, at which the weight becomes 0
+_SLAB = 300_000  # voxels of one task, so that its arrays stay near the core
+_POLL = 0.1  # seconds between two reports
+_SECONDS = 8e-9  # per voxel and shift on one core of 2023, with patches of 3 voxels
+_SHARING = 0.8  # gain of each further core: they share the memory bus
+
+
+def gaussian(values: NDArray[Any], sigma: float = 0.7) -> NDArray[np.float32]:
+    """Return smoothed values, float32: the cheapest estimate.
+
+    Parameters
+    ----------
+    values
+        Stabilised values, axes ZYX or YX, real.
+    sigma
+        Standard deviation of the Gaussian in voxels, along every axis.
+    """
+    return np.asarray(gaussian_filter(np.asarray(values, np.float32), sigma), np.float32)
+
+
+def nlm(
+    values: NDArray[Any],
+    *,
+    distance: int | Sequence[int] = 5,
+    strength: float = 0.5,
+    patch: int = 3,
+    n_workers: int = 1,
+) -> NDArray[np.float32]:
+    """Return the result of `iter_nlm` without its progress."""
+    job = iter_nlm(values, distance=distance, strength=strength, patch=patch, n_workers=n_workers)
+    while True:
+        try:
+            next(job)
+        except StopIteration as done:
+            result: NDArray[np.float32] = done.value
+            return result
+
+
+def iter_nlm(
+    values: NDArray[Any],
+    *,
+    distance: int | Sequence[int] = 5,
+    strength: float = 0.5,
+    patch: int = 3,
+    n_workers: int = 1,
+) -> Generator[float, bool | None, NDArray[np.float32]]:
+    """Denoise by non-local means: yield the part done, 0 to 1, and return float32 values.
+
+    Every voxel becomes the mean of all voxels around it, weighted by how alike their
+    surroundings are (Buades, Coll and Morel 2005; one pass per shift with box sums as in
+    Darbon et al. 2008). Surroundings are compared after a slight smoothing, which tells
+    structure from noise better than larger patches do. With D the mean squared difference of
+    two patches and D₀ what noise alone contributes to it, the weight is
+    (1 − (D − D₀) / 5 strength²)⁴, and 1 for D < D₀: like exp(−(D − D₀) / strength²), but
+    exactly 0 where patches differ.
+
+    Shifts are taken from near to far, so that a stopped job has searched a smaller
+    neighbourhood. The result does not depend on the number of workers. Sending True stops the
+    job and returns what there is, with `gaussian` where next to nothing was done; closing it
+    ends all threads. Both take a fraction of a second.
+
+    Parameters
+    ----------
+    values
+        Values whose noise has standard deviation 1, axes ZYX or YX, real.
+    distance
+        Largest shift in voxels, for all axes or for each.
+    strength
+        How different patches may be, in standard deviations of the noise; more is smoother.
+    patch
+        Width of the patches in voxels, odd.
+    n_workers
+        Number of threads, at least 1.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is out of bounds; on the first `next`.
+    """
+    array = np.asarray(values, np.float32)
+    rule = _rule(array.shape, distance, strength, patch)
+    tasks = _tasks(array, rule, max(1, n_workers))
+    n_steps = max(1, len(tasks) * len(rule.shifts))
+    stop = Event()
+    pool = ThreadPoolExecutor(max(1, n_workers), thread_name_prefix="nlm")
+    try:
+        pending: set[Future[None]] = {pool.submit(task.run, stop) for task in tasks}
+        while pending:
+            finished, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+            if (yield sum(task.n_done for task in tasks) / n_steps):
+                break
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    result = gaussian(array)
+    for task in tasks:
+        task.write(result)
+    return result
+
+
+def nlm_seconds(
+    shape: Sequence[int], distance: int | Sequence[int] = 5, patch: int = 3, n_workers: int = 1
+) -> float:
+    """Return about how long `nlm` takes, in seconds, on a core of 2023.
+
+    It depends on nothing but its arguments, so that choices made by it can be repeated.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    distance, patch, n_workers
+        As for `nlm`.
+    """
+    reach = _reach(tuple(shape), distance)
+    n_shifts = math.prod(2 * far + 1 for far in reach) / 2
+    halo = math.prod(1 + far / (2 * size) for size, far in zip(shape, reach, strict=True))
+    work = (15 + len(shape) * (patch - 1)) / 21  # array operations; some of them are box sums
+    cores = 1 + _SHARING * (n_workers - 1)
+    return _SECONDS * math.prod(shape) * halo * n_shifts * work / cores
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How two voxels are compared.
+
+    Parameters
+    ----------
+    reach
+        Largest shift along each axis.
+    shifts
+        Half of all shifts, near ones first; the other half are their opposites.
+    patch
+        Width of a patch in voxels.
+    flat
+        Sum of squared differences of two patches that noise alone causes.
+    steepness
+        Fall of the root of the root of the weight for each unit beyond that.
+    """
+
+    reach: Shift
+    shifts: tuple[Shift, ...]
+    patch: int
+    flat: float
+    steepness: float
+
+
+@dataclass(eq=False)
+class _Task:
+    """One slab of the volume, whose voxels are compared with all others within reach.
+
+    Both voxels of a pair are served at once, so sums are kept for a margin around the slab.
+
+    Parameters
+    ----------
+    rule
+        How two voxels are compared.
+    slab
+        Place of the slab in the volume.
+    values, guide
+        The slab with a margin of one reach and half a patch; as it is, and slightly smoothed.
+    n_done
+        Number of shifts that are done.
+    total, weights
+        Weighted sum of values and sum of weights, slab with a margin of one reach.
+    """
+
+    rule: _Rule
+    slab: Slices
+    values: Floats
+    guide: Floats
+    n_done: int = 0
+    total: Floats = field(init=False)
+    weights: Floats = field(init=False)
+
+    def run(self, stop: Event) -> None:
+        """Do all shifts, or those that there is time for."""
+        half = self.rule.patch // 2
+        self.total = self.values[(slice(half, -half or None),) * self.values.ndim].copy()
+        self.weights = np.ones_like(self.total)  # a voxel is like itself
+        buffers = (np.empty(self.values.size, np.float32), np.empty(self.values.size, np.float32))
+        for shift in self.rule.shifts:
+            if stop.is_set():
+                return
+            self._add(shift, *buffers)
+            self.n_done += 1
+
+    def write(self, result: Floats) -> None:
+        """Write the weighted means into `result`, unless hardly any neighbour was visited."""
+        if self.n_done >= min(len(self.rule.shifts), 3**result.ndim // 2):
+            inner = tuple(slice(far, -far or None) for far in self.rule.reach)
+            result[self.slab] = self.total[inner] / self.weights[inner]
+
+    def _add(self, shift: Shift, first: Floats, second: Floats) -> None:
+        """Add to both voxels of every pair that is `shift` apart."""
+        half = self.rule.patch // 2
+        here, there = self._pair(shift, half, half)
+        weight, spare = self._weights(self.guide[here], self.guide[there], first, second)
+        product = spare[: weight.size].reshape(weight.shape)
+        here, there = self._pair(shift, half, 0)
+        own, other = self._pair(shift, 0, 0)
+        self.weights[own] += weight
+        self.weights[other] += weight
+        self.total[own] += np.multiply(weight, self.values[there], out=product)
+        self.total[other] += np.multiply(weight, self.values[here], out=product)
+
+    def _pair(self, shift: Shift, margin: int, extra: int) -> tuple[Slices, Slices]:
+        """Return the places of all pairs `shift` apart of which one voxel is in the slab.
+
+        They are places in an array with a margin of one reach and `margin`, and have `extra`
+        voxels more on each side.
+        """
+        here, there = [], []
+        for far, step, part in zip(self.rule.reach, shift, self.slab, strict=True):
+            start = far + margin - extra + min(0, -step)
+            stop = far + margin + extra + max(0, -step) + part.stop - part.start
+            here.append(slice(start, stop))
+            there.append(slice(start + step, stop + step))
+        return tuple(here), tuple(there)
+
+    def _weights(
+        self, here: Floats, there: Floats, first: Floats, second: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return the weights of all pairs, in one of two flat buffers, and the other buffer."""
+        squares = first[: here.size].reshape(here.shape)
+        np.subtract(here, there, out=squares)
+        np.multiply(squares, squares, out=squares)
+        for axis in range(squares.ndim):
+            squares = _box_sum(squares, axis, self.rule.patch, second)
+            first, second = second, first
+        squares -= np.float32(self.rule.flat)
+        squares *= np.float32(-self.rule.steepness)
+        squares += np.float32(1)
+        np.clip(squares, 0, 1, out=squares)
+        np.multiply(squares, squares, out=squares)
+        np.multiply(squares, squares, out=squares)
+        return squares, second
+
+
+def _box_sum(array: Floats, axis: int, width: int, buffer: Floats) -> Floats:
+    """Return the sums of `width` neighbours along an axis, written into the flat `buffer`."""
+    length = array.shape[axis] - width + 1
+    before = (slice(None),) * axis
+    parts = [array[(*before, slice(start, start + length))] for start in range(width)]
+    sums = buffer[: parts[0].size].reshape(parts[0].shape)
+    np.copyto(sums, parts[0]) if width == 1 else np.add(parts[0], parts[1], out=sums)
+    for part in parts[2:]:
+        np.add(sums, part, out=sums)
+    return sums
+
+
+def _tasks(array: Floats, rule: _Rule, n_workers: int) -> list[_Task]:
+    """Return the slabs along the longest axis: one per worker, or more of a bounded size."""
+    margins = [far + rule.patch // 2 for far in rule.reach]
+    pad = [(margin, margin) for margin in margins]
+    values = np.pad(array, pad, mode="reflect")
+    guide = np.pad(gaussian(array, _GUIDE), pad, mode="reflect")
+    axis = int(np.argmax(array.shape[:-1])) if array.ndim > 1 else 0
+    length = array.shape[axis]
+    n_slabs = n_workers * math.ceil(array.size / _SLAB / n_workers)
+    edges = np.unique(np.linspace(0, length, max(n_slabs, 1) + 1).astype(int))
+    tasks = []
+    for start, stop in itertools.pairwise(map(int, edges)):
+        slab = tuple(slice(0, size) for size in array.shape)
+        place = (*slab[:axis], slice(start, stop), *slab[axis + 1 :])
+        wide = (*(slice(None),) * axis, slice(start, stop + 2 * margins[axis]))
+        tasks.append(_Task(rule, place, values[wide], guide[wide]))
+    return tasks
+
+
+def _rule(shape: Shift, distance: int | Sequence[int], strength: float, patch: int) -> _Rule:
+    """Return the rule for an array of `shape`."""
+    if patch < 1 or patch % 2 == 0 or strength <= 0:
+        raise ConfigError(
+            f"patch {patch} and strength {strength} were given; an odd number of voxels and a "
+            "positive number are needed."
+        )
+    reach = _reach(shape, distance)
+    cube = itertools.product(*(range(-far, far + 1) for far in reach))
+    half = [shift for shift in cube if shift > (0,) * len(shape)]
+    n_voxels = patch ** len(shape)
+    impulse = np.zeros(33)
+    impulse[16] = 1
+    kept = float(np.sum(gaussian_filter1d(impulse, _GUIDE) ** 2)) ** len(shape)
+    return _Rule(
+        reach=reach,
+        shifts=tuple(sorted(half, key=lambda shift: sum(step**2 for step in shift))),
+        patch=patch,
+        flat=2 * kept * n_voxels,
+        steepness=1 / (_REACH * strength**2 * n_voxels),
+    )
+
+
+def _reach(shape: Shift, distance: int | Sequence[int]) -> Shift:
+    """Return the largest shift along each axis, which cannot leave the array."""
+    given = tuple(distance) if isinstance(distance, Sequence) else (distance,) * len(shape)
+    if len(given) != len(shape) or min(given) < 0:
+        raise ConfigError(
+            f"distance {given} was given for an array of shape {shape}; one number of voxels "
+            "from 0 is needed, or one per axis."
+        )
+    return tuple(min(far, size - 1) for far, size in zip(given, shape, strict=True))
