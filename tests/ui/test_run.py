@@ -166,6 +166,7 @@ def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qt
     idle(dock)
     assert job.closed
     assert len(viewer.layers) == 0
+    assert "source layer was removed" in dock.panel.status.text()
     assert not dock.panel.run_button.isEnabled()
 
 

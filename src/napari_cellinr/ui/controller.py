@@ -277,14 +277,15 @@ class Controller(QObject):
             live.remove()
         if ending.error is not None:
             self.say("error", str(ending.error))
-        elif self._cancelled:
+        elif self._cancelled and find(self.viewer, self._source_id) is not None:
             self.said.emit("info", "Cancelled; nothing was changed.")
 
     def _on_layers(self, event: Any = None) -> None:
         gone = self._run is not None and find(self.viewer, self._source_id) is None
         if gone and not self._cancelled:
             self.cancel()
-            self.say("warning", "The source layer was removed, so its run was cancelled.")
+            # No notification: a viewer that is closed removes its layers too.
+            self.said.emit("warning", "The source layer was removed, so its run is cancelled.")
         self.layers_changed.emit()
 
     @Slot()
