@@ -39,7 +39,7 @@ def by_definition(values, distance, strength, patch):
             other = centre + shift
             patch_there = smooth[tuple(slice(c - half, c + half + 1) for c in other)]
             excess = max(np.mean((own - patch_there) ** 2) - noise, 0)
-            weight = max(1 - excess / (5 * strength**2), 0) ** 4
+            weight = max(1 - excess / (5 * (strength**2 + 2 * noise)), 0) ** 4
             total += weight * padded[tuple(other)]
             weights += weight
         result[place] = total / weights
@@ -75,6 +75,13 @@ def test_quality_on_an_embryo():
     simple = unstabilise(gaussian(values), noise)
     assert psnr(found, truth, 255) > psnr(simple, truth, 255) + 4.5
     assert psnr(found, truth, 255) > 39
+
+
+def test_noise_with_a_grain_is_averaged_away_too():
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal((24, 40, 40)), 0.8)
+    noise /= noise.std()
+    assert nlm(noise, distance=3, grain=0.8).std() < 0.3
+    assert nlm(noise, distance=3).std() > 0.4
 
 
 def test_white_noise_is_averaged_away():

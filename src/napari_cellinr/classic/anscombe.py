@@ -27,11 +27,15 @@ class Noise:
     offset
         Brightness without light in grey levels. One image only shows the difference
         read_noise² − gain · offset: the estimate puts it into one of the two.
+    grain
+        Standard deviation in voxels of the Gaussian with which the noise seems to be blurred,
+        by resizing or filtering; 0 if it is independent from voxel to voxel.
     """
 
     gain: float
     read_noise: float
     offset: float = 0.0
+    grain: float = 0.0
 
     def sd(self, mean: ArrayLike) -> NDArray[np.float64]:
         """Return the standard deviation in grey levels where the brightness is `mean`."""

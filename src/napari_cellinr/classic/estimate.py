@@ -25,7 +25,7 @@ Shift: TypeAlias = tuple[int, ...]
 Slices: TypeAlias = tuple[slice, ...]
 
 _GUIDE = 0.9  # standard deviation in voxels of the smoothing before patches are compared
-_REACH = 5.0  # excess difference, in squares of the strength, at which the weight becomes 0
+_CUT = 5.0  # excess difference, in units of h², at which the weight becomes 0
 _SLAB = 300_000  # voxels of one task, so that its arrays stay near the core
 _POLL = 0.1  # seconds between two reports
 _SECONDS = 8e-9  # per voxel and shift on one core of 2023, with patches of 3 voxels
@@ -49,12 +49,20 @@ def nlm(
     values: NDArray[Any],
     *,
     distance: int | Sequence[int] = 5,
-    strength: float = 0.5,
+    strength: float = 0.42,
     patch: int = 3,
+    grain: float = 0.0,
     n_workers: int = 1,
 ) -> NDArray[np.float32]:
     """Return the result of `iter_nlm` without its progress."""
-    job = iter_nlm(values, distance=distance, strength=strength, patch=patch, n_workers=n_workers)
+    job = iter_nlm(
+        values,
+        distance=distance,
+        strength=strength,
+        patch=patch,
+        grain=grain,
+        n_workers=n_workers,
+    )
     while True:
         try:
             next(job)
@@ -67,8 +75,9 @@ def iter_nlm(
     values: NDArray[Any],
     *,
     distance: int | Sequence[int] = 5,
-    strength: float = 0.5,
+    strength: float = 0.42,
     patch: int = 3,
+    grain: float = 0.0,
     n_workers: int = 1,
 ) -> Generator[float, bool | None, NDArray[np.float32]]:
     """Denoise by non-local means: yield the part done, 0 to 1, and return float32 values.
@@ -77,9 +86,9 @@ def iter_nlm(
     surroundings are (Buades, Coll and Morel 2005; one pass per shift with box sums as in
     Darbon et al. 2008). Surroundings are compared after a slight smoothing, which tells
     structure from noise better than larger patches do. With D the mean squared difference of
-    two patches and D₀ what noise alone contributes to it, the weight is
-    (1 − (D − D₀) / 5 strength²)⁴, and 1 for D < D₀: like exp(−(D − D₀) / strength²), but
-    exactly 0 where patches differ.
+    two patches, D₀ what noise alone contributes to it, and h² = strength² + 2 D₀, the weight
+    is (1 − (D − D₀) / 5 h²)⁴, and 1 for D < D₀: like exp(−(D − D₀) / h²), but exactly 0 where
+    patches differ.
 
     Shifts are taken from near to far, so that a stopped job has searched a smaller
     neighbourhood. The result does not depend on the number of workers. Sending True stops the
@@ -96,6 +105,8 @@ def iter_nlm(
         How different patches may be, in standard deviations of the noise; more is smoother.
     patch
         Width of the patches in voxels, odd.
+    grain
+        Standard deviation in voxels of the blur in the noise, as in `Noise.grain`.
     n_workers
         Number of threads, at least 1.
 
@@ -105,7 +116,7 @@ def iter_nlm(
         If a setting is out of bounds; on the first `next`.
     """
     array = np.asarray(values, np.float32)
-    rule = _rule(array.shape, distance, strength, patch)
+    rule = _rule(array.shape, distance, strength, patch, grain)
     tasks = _tasks(array, rule, max(1, n_workers))
     n_steps = max(1, len(tasks) * len(rule.shifts))
     stop = Event()
@@ -297,27 +308,35 @@ def _tasks(array: Floats, rule: _Rule, n_workers: int) -> list[_Task]:
     return tasks
 
 
-def _rule(shape: Shift, distance: int | Sequence[int], strength: float, patch: int) -> _Rule:
+def _rule(
+    shape: Shift, distance: int | Sequence[int], strength: float, patch: int, grain: float
+) -> _Rule:
     """Return the rule for an array of `shape`."""
-    if patch < 1 or patch % 2 == 0 or strength <= 0:
+    if patch < 1 or patch % 2 == 0 or strength <= 0 or grain < 0:
         raise ConfigError(
-            f"patch {patch} and strength {strength} were given; an odd number of voxels and a "
-            "positive number are needed."
+            f"patch {patch}, strength {strength} and grain {grain} were given; an odd number "
+            "of voxels, a positive and a not negative number are needed."
         )
     reach = _reach(shape, distance)
     cube = itertools.product(*(range(-far, far + 1) for far in reach))
     half = [shift for shift in cube if shift > (0,) * len(shape)]
     n_voxels = patch ** len(shape)
-    impulse = np.zeros(33)
-    impulse[16] = 1
-    kept = float(np.sum(gaussian_filter1d(impulse, _GUIDE) ** 2)) ** len(shape)
+    noise = 2 * _kept(grain) ** len(shape)
     return _Rule(
         reach=reach,
         shifts=tuple(sorted(half, key=lambda shift: sum(step**2 for step in shift))),
         patch=patch,
-        flat=2 * kept * n_voxels,
-        steepness=1 / (_REACH * strength**2 * n_voxels),
+        flat=noise * n_voxels,
+        steepness=1 / (_CUT * (strength**2 + 2 * noise) * n_voxels),
     )
+
+
+def _kept(grain: float) -> float:
+    """Return the part of the variance of noise that the smoothing of the guide leaves, per axis."""
+    impulse = np.zeros(65)
+    impulse[32] = 1
+    noise = gaussian_filter1d(impulse, grain) if grain > 0 else impulse
+    return float(np.sum(gaussian_filter1d(noise, _GUIDE) ** 2) / np.sum(noise**2))
 
 
 def _reach(shape: Shift, distance: int | Sequence[int]) -> Shift:

@@ -26,7 +26,8 @@ _SMALLEST_CLASS = 200  # residuals
 _FLOOR = 1e-6  # smallest read noise that is reported, as a part of the range of values
 _MOST_CLIPPED = 0.05  # part of the voxels of a class that may have the lowest or highest value
 _NOISELESS = 5e-4  # noise as a part of the range of values below which no grain is looked for
-_CORRELATED = 2.0  # growth of the noise with the reach of the filter above which it has a grain
+_ROUNDING = 1 / 12  # variance of the error of rounding to whole grey levels
+_GROWTH = 1.2  # growth of noise with the reach, per axis, above which it has a grain
 _BLOCK = (24, 128, 128)  # voxels; large stacks are sampled by blocks of this size
 _PLANE = 512  # pixels; the same for a single plane, along each axis
 _MOST_BLOCKS = 8
@@ -44,8 +45,8 @@ def estimate_noise(array: NDArray[Any]) -> Noise:
     are left out.
 
     Noise with a grain (after resizing or filtering) hardly reaches such residuals. It is
-    noticed by its growth with the reach of the difference, and then measured at reach 2:
-    farther ones grow further, but from structure.
+    noticed by its growth with the reach of the difference, and then measured at reach 2
+    (farther ones grow further, but from structure) and corrected for a Gaussian grain.
 
     Parameters
     ----------
@@ -55,17 +56,17 @@ def estimate_noise(array: NDArray[Any]) -> Noise:
     """
     classes = _classes(array, reach=1)
     floor = _floor(array)
+    grain = 0.0
     if len(classes.mean) == 0:
         return Noise(0.0, floor)
     if float(np.median(classes.variance)) > (_NOISELESS / _FLOOR * floor) ** 2:
-        grain = _classes(array, reach=2)
-        classes = grain if _has_grain(classes, grain) else classes
+        classes, grain = _with_grain(array, classes, _classes(array, reach=2))
     gain, constant = _line(classes)
     if constant >= 0:
-        return Noise(gain, max(math.sqrt(constant), floor))
+        return Noise(gain, max(math.sqrt(constant), floor), grain=grain)
     if -constant < 0.1 * float(np.median(classes.variance)):  # so near to 0 that it is 0
-        return Noise(_slope(classes), floor)
-    return Noise(gain, floor, offset=-constant / gain)
+        return Noise(_slope(classes), floor, grain=grain)
+    return Noise(gain, floor, offset=-constant / gain, grain=grain)
 
 
 class _Classes(NamedTuple):
@@ -84,13 +85,34 @@ def _floor(array: NDArray[Any]) -> float:
     return max(_FLOOR * span, _FLOOR)
 
 
-def _has_grain(classes: _Classes, grain: _Classes) -> bool:
-    """Return whether the noise grows with the reach even where there is least structure."""
-    if len(grain.mean) == 0:
-        return False
-    wide = np.interp(classes.mean, grain.mean, grain.variance)
-    growth = np.sqrt(wide / np.maximum(classes.variance, 1e-12))
-    return float(np.quantile(growth, 0.2)) > _CORRELATED
+def _with_grain(array: NDArray[Any], near: _Classes, far: _Classes) -> tuple[_Classes, float]:
+    """Return the classes with the whole variance of the noise, and its grain in voxels.
+
+    `near` and `far` are measured at reach 1 and 2. There is a grain if the noise grows even
+    where there is least structure. The error of rounding is not part of the grain.
+    """
+    n_axes = min(np.ndim(array), 3)
+    if len(far.mean) == 0:
+        return near, 0.0
+    wide = np.interp(near.mean, far.mean, far.variance)
+    ratio = wide / np.maximum(near.variance, 1e-12)
+    if float(np.quantile(ratio, 0.2)) < _GROWTH ** (2 * n_axes):
+        return near, 0.0
+    grains = np.linspace(0.3, 1.5, 121)
+    passed = _passed(grains, reach=1) / _passed(grains, reach=2)  # falls as the grain grows
+    rounding = _ROUNDING if np.all(np.asarray(array).ravel()[:10_000] % 1 == 0) else 0.0
+    blurred = np.maximum(near.variance - rounding, near.variance / 4)
+    wanted = float(np.median(blurred / np.maximum(wide - rounding, blurred))) ** (1 / n_axes)
+    grain = float(np.interp(-wanted, -passed, grains))
+    whole = far.variance / float(_passed(np.array(grain), reach=2)) ** n_axes
+    return far._replace(variance=whole), grain
+
+
+def _passed(grain: NDArray[Any], reach: int) -> NDArray[Any]:
+    """Return the part of the variance of noise with a Gaussian grain that one difference keeps."""
+    near, far = (np.exp(-((step * reach) ** 2) / (4 * grain**2)) for step in (1, 2))
+    passed: NDArray[Any] = (6 - 8 * near + 2 * far) / 6
+    return passed
 
 
 def _classes(array: NDArray[Any], reach: int) -> _Classes:
