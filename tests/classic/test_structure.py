@@ -93,6 +93,9 @@ def test_embryos(kind, expected, size):
 def test_noise_is_no_structure(shape, kind):
     noise = np.random.default_rng(5).standard_normal(shape)
     assert (structure(noise, kind=kind) > 0.5).mean() < 0.1
+    blurred = gaussian_filter(noise, 0.8)
+    blurred /= blurred.std()
+    assert (structure(blurred, kind=kind, grain=0.8) > 0.5).mean() < 0.1
     assert structure(np.full(shape, 3.0), kind=kind).max() < 0.5
 
 

@@ -40,6 +40,7 @@ def structure(
     kind: Kind = "auto",
     sign: int = 1,
     noise_sd: float = 1.0,
+    grain: float = 0.0,
     smoothing: float = 1.5,
 ) -> NDArray[np.float32]:
     """Return the confidence that a voxel belongs to a structure, 0 to 1, float32, same shape.
@@ -63,6 +64,9 @@ def structure(
         1 for bright structures, −1 for dark ones.
     noise_sd
         Standard deviation of the noise in `array`, in its units.
+    grain
+        Standard deviation in voxels of the blur in the noise, as in `Noise.grain`; what noise
+        denoising leaves has one, too.
     smoothing
         Standard deviation of the smoothing in voxels along the last axis; blobs are looked for
         at twice that, too.
@@ -74,14 +78,16 @@ def structure(
     """
     values = np.asarray(array, np.float32)
     steps = _relative(values, scale)
-    _check(kind, sign, noise_sd, smoothing)
+    _check(kind, sign, min(noise_sd, grain), smoothing)
     if kind == "auto":
-        kind = find_kind(values, scale, sign=sign, noise_sd=noise_sd, smoothing=smoothing)
+        kind = find_kind(
+            values, scale, sign=sign, noise_sd=noise_sd, grain=grain, smoothing=smoothing
+        )
     response = np.zeros(values.shape, np.float32)
     floor = 0.0
     for factor in _SCALES[kind]:
         sigma = factor * smoothing
-        level = noise_sd * _noise_level(steps, kind, sigma)
+        level = noise_sd * _noise_level(steps, kind, sigma, grain)
         found = _response(values, steps, kind, sign, sigma)
         np.maximum(response, np.where(found > level, found, 0), out=response)
         floor = max(floor, level)
@@ -97,6 +103,7 @@ def find_kind(
     *,
     sign: int = 1,
     noise_sd: float = 1.0,
+    grain: float = 0.0,
     smoothing: float = 1.5,
 ) -> Kind:
     """Return what the structures in an image mostly are: `sheet`, `filament` or `blob`.
@@ -115,7 +122,7 @@ def find_kind(
     )
     curvature = -sign * hessian_eigenvalues(values[middle], steps, sigma)
     ordered = np.sort(np.maximum(curvature, 0), axis=-1)[..., ::-1]
-    level = noise_sd * _noise_level(steps, "sheet", sigma)
+    level = noise_sd * _noise_level(steps, "sheet", sigma, grain)
     strong = ordered[ordered[..., 0] > level]
     if len(strong) == 0:
         return "sheet"
@@ -219,8 +226,8 @@ def _response(
 
 
 @lru_cache(maxsize=64)
-def _noise_level(steps: Scale, kind: str, sigma: float) -> float:
-    """Return the response that 99.9 % of white noise of standard deviation 1 stays below.
+def _noise_level(steps: Scale, kind: str, sigma: float, grain: float) -> float:
+    """Return the response that 99.9 % of noise of standard deviation 1 stays below.
 
     Measured on noise, because no table holds for every voxel size; always on the same noise.
     """
@@ -228,6 +235,9 @@ def _noise_level(steps: Scale, kind: str, sigma: float) -> float:
     inner = _NOISE if len(steps) == 3 else (320, 320)
     shape = tuple(size + 2 * edge for size, edge in zip(inner, border, strict=True))
     noise = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    if grain > 0:
+        noise = gaussian_filter(noise, grain)
+        noise /= noise.std()
     inside = tuple(slice(edge, -edge) for edge in border)
     return float(np.quantile(_response(noise, steps, kind, 1, sigma)[inside], _QUANTILE))
 
@@ -255,9 +265,9 @@ def _relative(values: NDArray[Any], scale: Sequence[float] | None) -> Scale:
     return tuple(step / steps[-1] for step in steps)
 
 
-def _check(kind: str, sign: int, noise_sd: float, smoothing: float) -> None:
-    if kind not in get_args(Kind) or sign not in (1, -1) or noise_sd < 0 or smoothing <= 0:
+def _check(kind: str, sign: int, noise: float, smoothing: float) -> None:
+    if kind not in get_args(Kind) or sign not in (1, -1) or noise < 0 or smoothing <= 0:
         raise ConfigError(
-            f"kind {kind!r}, sign {sign}, noise {noise_sd} and smoothing {smoothing} were given; "
+            f"kind {kind!r}, sign {sign}, noise {noise} and smoothing {smoothing} were given; "
             f"one of {get_args(Kind)}, 1 or -1, and positive numbers are needed."
         )
