@@ -1,6 +1,6 @@
 """The errors that users see: each says what was given, what is allowed and what to do."""
 
-__all__ = ["AxesError", "CellINRError", "ConfigError", "FileError", "FitError"]
+__all__ = ["AxesError", "CellINRError", "ConfigError", "DataError", "FileError", "FitError"]
 
 
 class CellINRError(Exception):
@@ -25,3 +25,7 @@ class FitError(CellINRError):
     Deliberately not a `RuntimeError`: generator workers swallow those, so that a
     fit which ran out of memory would look as if it were running for ever.
     """
+
+
+class DataError(CellINRError, ValueError):
+    """The values of an image cannot be worked on: not finite, all equal, or too few."""

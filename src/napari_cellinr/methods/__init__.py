@@ -1,1 +1,1 @@
-"""methods."""
+"""The methods: each turns an image and its settings into a Problem for the one loop."""

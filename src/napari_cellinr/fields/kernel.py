@@ -1,0 +1,92 @@
+"""A neural field of local convolution kernels, and the least-squares start of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from napari_cellinr.fields.lattice import interpolate, n_nodes, node_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["GridField", "solve_kernels"]
+
+
+class GridField(nn.Module):
+    """A smooth vector-valued field: the sum of feature grids of several strides.
+
+    Parameters
+    ----------
+    shape
+        Voxels along each spatial axis.
+    strides
+        For each grid the voxels per node along each axis.
+    channels
+        Number of values at each position.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], strides: Sequence[Sequence[int]], channels: int
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.strides = tuple(tuple(stride) for stride in strides)
+        self.grids = nn.ParameterList(
+            torch.zeros(channels, *map(n_nodes, self.shape, stride)) for stride in self.strides
+        )
+
+    def forward(self, positions: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the values at all crossings of `positions`.
+
+        Parameters
+        ----------
+        positions
+            Voxel coordinates along each axis, shape (n,) each.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (channels, n along axis 1, …), float32.
+        """
+        total = None
+        for grid, stride in zip(self.grids, self.strides, strict=True):
+            weights = [
+                node_weights(place, size, step)
+                for place, size, step in zip(positions, self.shape, stride, strict=True)
+            ]
+            values = interpolate(grid, weights)
+            total = values if total is None else total + values
+        assert total is not None
+        return total
+
+
+def solve_kernels(moments: torch.Tensor, targets: torch.Tensor, ridge: float) -> torch.Tensor:
+    """Return the coefficients that explain the targets best at every node.
+
+    Solves (M + ridge · 1) a = b at each node: ridge regression in the neighbourhood over
+    which `moments` and `targets` were averaged.
+
+    Parameters
+    ----------
+    moments
+        Mean products of the features, shape (features, features, nodes…).
+    targets
+        Mean products of each feature with the target, shape (features, nodes…).
+    ridge
+        Added to the diagonal; the features should have mean square 1.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (features, nodes…), float32.
+    """
+    n_features = len(targets)
+    spatial = targets.shape[1:]
+    matrix = moments.reshape(n_features, n_features, -1).permute(2, 0, 1).double()
+    right = targets.reshape(n_features, -1).T.double()
+    matrix = matrix + ridge * torch.eye(n_features, dtype=torch.float64, device=matrix.device)
+    solution = torch.linalg.solve(matrix, right)
+    return solution.T.reshape(n_features, *spatial).float()

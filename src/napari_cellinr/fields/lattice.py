@@ -1,0 +1,102 @@
+"""The one map between voxels and the nodes of coarser lattices, for whole blocks of voxels."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["block_means", "blocks", "interpolate", "n_nodes", "node_weights"]
+
+
+def n_nodes(size: int, stride: int) -> int:
+    """Return the number of nodes that cover `size` voxels, one node per `stride` voxels."""
+    return math.ceil(size / stride)
+
+
+def node_weights(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
+    """Return the weight of each node at each position, by linear interpolation.
+
+    Node j lies in the middle of voxels j·stride … (j+1)·stride − 1; beyond the outermost
+    nodes the value of the nearest one holds.
+
+    Parameters
+    ----------
+    positions
+        Voxel coordinates along one axis, shape (n,); 0 is the centre of the first voxel.
+    size
+        Number of voxels along the axis.
+    stride
+        Voxels per node.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (n, nodes), float32; every row sums to 1.
+    """
+    count = n_nodes(size, stride)
+    place = ((positions.to(torch.float32) + 0.5) / stride - 0.5).clamp(0, count - 1)
+    nodes = torch.arange(count, dtype=torch.float32, device=positions.device)
+    return (1 - (place[:, None] - nodes[None, :]).abs()).clamp(min=0)
+
+
+def interpolate(grid: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the values of a lattice of nodes at all crossings of the positions of each axis.
+
+    Parameters
+    ----------
+    grid
+        Shape (channels, nodes along axis 1, …), float32.
+    weights
+        One matrix of `node_weights` per spatial axis, shape (n, nodes).
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (channels, n along axis 1, …), float32.
+    """
+    values = grid
+    for axis, weight in enumerate(weights, start=1):
+        values = torch.tensordot(values, weight, dims=([axis], [1])).movedim(-1, axis)
+    return values
+
+
+def block_means(values: torch.Tensor, stride: Sequence[int]) -> torch.Tensor:
+    """Return the mean of `values` over the voxels of each node.
+
+    Parameters
+    ----------
+    values
+        Shape (channels, …), one further axis for each entry of `stride`.
+    stride
+        Voxels per node along each spatial axis; the last block may hold fewer.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (channels, nodes along axis 1, …).
+    """
+    means = values
+    for axis, step in enumerate(stride, start=1):
+        size = means.shape[axis]
+        count = n_nodes(size, step)
+        index = torch.arange(size, device=values.device) // step
+        shape = (*means.shape[:axis], count, *means.shape[axis + 1 :])
+        sums = means.new_zeros(shape).index_add_(axis, index, means)
+        counts = torch.bincount(index, minlength=count).to(means.dtype)
+        means = sums / counts.view((count,) + (1,) * (means.ndim - axis - 1))
+    return means
+
+
+def blocks(shape: Sequence[int], n_voxels: int) -> list[tuple[slice, ...]]:
+    """Return slabs along the first axis that cover `shape`, each of about `n_voxels` at most."""
+    plane = math.prod(shape[1:])
+    step = max(1, n_voxels // max(plane, 1))
+    rest = tuple(slice(0, size) for size in shape[1:])
+    return [
+        (slice(start, min(start + step, shape[0])), *rest) for start in range(0, shape[0], step)
+    ]

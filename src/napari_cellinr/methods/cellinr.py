@@ -1,0 +1,294 @@
+"""CellINR: noise and photo-induced background removed by a field fitted to one image.
+
+The paper (Zhao et al., "CellINR") predicts each voxel as a convolution over its neighbourhood
+whose weights a network learns ("blind convolution", eq. 4-6). Here the field predicts, at
+every place, the weights of a few Gaussian derivatives, which together are a local convolution
+kernel, and applies it to a classical estimate. What differs from the paper, and why, is in
+docs/decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.anscombe import unstabilise
+from napari_cellinr.fields.kernel import GridField
+from napari_cellinr.fields.lattice import blocks
+from napari_cellinr.fit import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fit import PreviewRequest
+    from napari_cellinr.image import Image
+
+__all__ = ["CellINRProblem", "Sample"]
+
+PATCH_VOXELS = 300_000
+"""Voxels of one step; smaller images are taken whole."""
+
+RENDER_VOXELS = 1_000_000
+"""Voxels that are evaluated at once."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known about the data before the field is fitted; arrays of axes ZYX or YX.
+
+    Parameters
+    ----------
+    image
+        The source, for calibration and name.
+    values
+        Stabilised grey levels, float32.
+    held
+        Which voxels are held out, bool.
+    basis
+        Convolutions of the classical estimate, axes (feature, Z, Y, X), float32; the first is
+        the estimate itself less `centre`, the last is constant; each has mean square 1.
+    basis_scale
+        What each of them was divided by, shape (feature,).
+    centre
+        Mean of the estimate.
+    sensitivity
+        How strongly each follows the noise of its own voxel, mean over each node of the finest
+        grid, axes (feature, nodes…), float32.
+    kernels
+        Least-squares weights of the convolutions, axes (feature, nodes…), float32.
+    background
+        Haze in grey levels on the nodes of a coarse grid.
+    background_stride
+        Voxels per node of that grid.
+    structure
+        Confidence that a voxel belongs to a structure, 0 to 1, float32.
+    stride
+        Voxels per node of `kernels`.
+    noise
+        The noise in grey levels.
+    """
+
+    image: Image
+    values: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    basis: NDArray[np.float32]
+    basis_scale: NDArray[np.float32]
+    centre: float
+    sensitivity: NDArray[np.float32]
+    kernels: NDArray[np.float32]
+    background: NDArray[np.float32]
+    background_stride: tuple[int, ...]
+    structure: NDArray[np.float32]
+    stride: tuple[int, ...]
+    noise: Noise
+
+
+class CellINRProblem(Problem):
+    """The field of local kernels and the field of the background, and what they must explain.
+
+    The loss estimates the error against the unknown truth: the squared distance from the data,
+    plus twice the part of the noise that the result follows (Stein 1981; without that part,
+    the field would learn to bring the noise back). The kernels vary no faster than the grids,
+    which is what makes this estimate reliable.
+    """
+
+    def __init__(self, sample: Sample, config: CellINRConfig, device: torch.device) -> None:
+        self.sample = sample
+        self.config = config
+        self._device = device
+        self.shape = sample.values.shape
+        coarse = tuple(2 * step for step in sample.stride)
+        self.kernels = GridField(self.shape, (sample.stride, coarse), len(sample.basis)).to(device)
+        self.kernels.grids[0].data.copy_(torch.from_numpy(sample.kernels))
+        self.haze = GridField(self.shape, (sample.background_stride,), 1).to(device)
+        self.haze.grids[0].data.copy_(torch.from_numpy(sample.background)[None])
+        self.basis = torch.from_numpy(sample.basis).to(device)
+        self.values = torch.from_numpy(sample.values).to(device)
+        self.seen = torch.from_numpy(~sample.held).to(device, torch.float32)
+        self.sensitivity = torch.from_numpy(sample.sensitivity).to(device)
+        self.off_structure = torch.from_numpy(1 - sample.structure).to(device)
+        self.grey = float(sample.noise.sd(float(np.mean(sample.background))))
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the fields live on."""
+        return self._device
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the kernels, and the background in units of the noise."""
+        rate = self.config.learning_rate
+        return [
+            {"params": list(self.kernels.parameters()), "lr": rate},
+            {"params": list(self.haze.parameters()), "lr": rate * self.grey},
+        ]
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the losses on one dense patch, in squared standard deviations of the noise."""
+        patch = self._patch(generator)
+        positions = self._positions(patch)
+        stabilised = self._stabilised(patch, positions)
+        data = ((stabilised - self.values[patch]) ** 2 * self.seen[patch]).mean()
+        losses = {"data": data + 2 * self._follows_noise()}
+        if self.config.total_variation > 0:
+            losses["variation"] = self.config.total_variation * total_variation(stabilised)
+        losses["background"] = self._background_loss(stabilised.detach(), patch, positions)
+        return losses
+
+    def _follows_noise(self) -> torch.Tensor:
+        """Return the mean part of the noise that the kernels let through."""
+        nodes = [
+            (torch.arange(count, device=self._device) + 0.5) * step - 0.5
+            for count, step in zip(self.sensitivity.shape[1:], self.sample.stride, strict=True)
+        ]
+        return (self.kernels(nodes) * self.sensitivity).sum(0).mean()
+
+    def _background_loss(
+        self, stabilised: torch.Tensor, patch: tuple[slice, ...], positions: list[torch.Tensor]
+    ) -> torch.Tensor:
+        """Return how badly the background explains what is off the structures.
+
+        Off the structures it should equal the image; nowhere should it lie above it.
+        """
+        excess = (self._grey_levels(stabilised) - self.haze(positions)[0]) / self.grey
+        off = self.off_structure[patch]
+        above = torch.nn.functional.relu(-excess)
+        fit = torch.nn.functional.huber_loss(excess * off, torch.zeros_like(off), delta=0.5)
+        return 0.1 * (fit + (above**2).mean())
+
+    def held_out(self) -> float:
+        """Return the error on the held-out voxels, in standard deviations of the noise."""
+        total, count = 0.0, 0
+        with torch.no_grad():
+            for block in blocks(self.shape, RENDER_VOXELS):
+                held = 1 - self.seen[block]
+                error = self._stabilised(block, self._positions(block)) - self.values[block]
+                total += float((error**2 * held).double().sum())
+                count += int(held.sum())
+        return math.sqrt(total / max(count, 1))
+
+    def preview(self, request: PreviewRequest) -> Image:
+        """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
+        source = self.sample.image
+        if request.index:
+            plane = {axis: i for axis, i in request.index.items() if axis in source.axes[:-2]}
+            part = tuple(
+                slice(plane[axis], plane[axis] + 1) if axis in plane else slice(0, size)
+                for axis, size in source.sizes.items()
+            )
+        else:
+            step = max(1, math.ceil((math.prod(self.shape) / request.max_voxels) ** (1 / 3)))
+            part = tuple(slice(0, size, min(step, size)) for size in self.shape)
+        steps = [piece.step or 1 for piece in part]
+        return source.like(
+            self._signal(part),
+            scale=tuple(s * n for s, n in zip(source.scale, steps, strict=True)),
+            translate=tuple(
+                t + piece.start * s
+                for t, s, piece in zip(source.translate, source.scale, part, strict=True)
+            ),
+        )
+
+    def render(self) -> tuple[Image, ...]:
+        """Return the result and the background, float32, in the units of the input."""
+        signal = np.empty(self.shape, np.float32)
+        haze = np.empty(self.shape, np.float32)
+        for block in blocks(self.shape, RENDER_VOXELS):
+            signal[block] = self._signal(block)
+            haze[block] = self._haze(block)
+        source = self.sample.image
+        return (
+            source.like(signal, name=f"{source.name} denoised"),
+            source.like(haze, name=f"{source.name} background"),
+        )
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the grids of both fields and the estimate that the kernels are applied to."""
+        estimate = self.sample.basis[0] * self.sample.basis_scale[0] + self.sample.centre
+        grids = {f"kernels.{i}": grid for i, grid in enumerate(self.kernels.grids)}
+        state = {**grids, "background": self.haze.grids[0]}
+        kept = {name: value.detach().cpu().clone() for name, value in state.items()}
+        return {**kept, "estimate": torch.from_numpy(np.ascontiguousarray(estimate))}
+
+    def facts(self) -> dict[str, Any]:
+        """Return the noise that was found, in grey levels."""
+        noise = self.sample.noise
+        return {
+            "noise": {
+                "gain": noise.gain,
+                "read_noise": noise.read_noise,
+                "offset": noise.offset,
+                "grain": noise.grain,
+            }
+        }
+
+    def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
+        """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
+        if math.prod(self.shape) <= PATCH_VOXELS * 2:
+            return tuple(slice(0, size) for size in self.shape)
+        lengths = _patch_lengths(self.shape, PATCH_VOXELS)
+        corner = [
+            int(torch.randint(size - length + 1, (1,), generator=generator, device=self._device))
+            for size, length in zip(self.shape, lengths, strict=True)
+        ]
+        return tuple(slice(a, a + n) for a, n in zip(corner, lengths, strict=True))
+
+    def _positions(self, part: tuple[slice, ...]) -> list[torch.Tensor]:
+        """Return the voxel coordinates along each axis of `part`."""
+        return [
+            torch.arange(*piece.indices(size), device=self._device)
+            for piece, size in zip(part, self.shape, strict=True)
+        ]
+
+    def _stabilised(self, part: tuple[slice, ...], positions: list[torch.Tensor]) -> torch.Tensor:
+        """Return the estimate convolved with the local kernels, in standard deviations."""
+        basis = self.basis[(slice(None), *part)]
+        estimate = basis[0] * float(self.sample.basis_scale[0]) + self.sample.centre
+        return estimate + (self.kernels(positions) * basis).sum(0)
+
+    def _grey_levels(self, stabilised: torch.Tensor) -> torch.Tensor:
+        values = unstabilise(stabilised.cpu().numpy(), self.sample.noise)
+        return torch.from_numpy(values).to(self._device)
+
+    def _haze(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        """Return the background of `part` in grey levels, float32."""
+        with torch.no_grad():
+            haze: NDArray[np.float32] = self.haze(self._positions(part))[0].cpu().numpy()
+        return haze
+
+    def _signal(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        """Return the result of `part` in grey levels, float32."""
+        with torch.no_grad():
+            stabilised = self._stabilised(part, self._positions(part)).cpu().numpy()
+        values = unstabilise(stabilised, self.sample.noise)
+        if self.config.background == "keep":
+            return values
+        return np.maximum(values - self._haze(part), 0)
+
+
+def total_variation(values: torch.Tensor) -> torch.Tensor:
+    """Return the mean length of the gradient in steps of one voxel; shape (Z, Y, X) or (Y, X)."""
+    squares = torch.zeros_like(values)
+    for axis, size in enumerate(values.shape):
+        if size > 1:
+            slope = torch.diff(values, dim=axis)
+            inside = [slice(None)] * values.ndim
+            inside[axis] = slice(0, size - 1)
+            squares[tuple(inside)] = squares[tuple(inside)] + slope**2
+    return torch.sqrt(squares + 1e-6).mean()
+
+
+def _patch_lengths(shape: tuple[int, ...], n_voxels: int) -> list[int]:
+    """Return the sides of a block of about `n_voxels` voxels, as near to a cube as fits."""
+    lengths = [0] * len(shape)
+    left = float(n_voxels)
+    for rank, axis in enumerate(np.argsort(shape)):
+        side = left ** (1 / (len(shape) - rank))
+        lengths[axis] = int(min(shape[axis], max(side, 1)))
+        left /= lengths[axis]
+    return lengths

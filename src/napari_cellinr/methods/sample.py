@@ -1,0 +1,193 @@
+"""From an image to all that the CellINR field starts from."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
+from napari_cellinr.classic.background import opening, physical_widths
+from napari_cellinr.classic.features import features
+from napari_cellinr.classic.structure import structure
+from napari_cellinr.fields.kernel import solve_kernels
+from napari_cellinr.fields.lattice import block_means
+from napari_cellinr.fit import Progress
+from napari_cellinr.methods.cellinr import Sample
+from napari_cellinr.methods.start import PROBE, choose_estimate, hold_out, start
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fit import Message
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.start import Start
+
+__all__ = ["prepare_sample"]
+
+STRIDE = 8
+"""Voxels per node of the kernels: fewer would learn the noise, more would miss structure."""
+
+SMOOTHING = 0.5
+"""Standard deviation, in nodes, of the neighbourhood in which the kernels are solved for."""
+
+RIDGE = 0.005
+"""Ridge for features of mean square 1."""
+
+ESTIMATE_SHARE = 0.4
+"""Largest part of the time limit for the classical estimate."""
+
+REMAINING_NOISE = 0.25
+"""Noise that the classical estimate leaves, in standard deviations of the noise before."""
+
+NODES_PER_WIDTH = 6
+"""Nodes of the background grid per width of the structures."""
+
+
+def prepare_sample(
+    image: Image,
+    config: CellINRConfig,
+    noise: Noise,
+    *,
+    started: float,
+    deadline: float | None = None,
+) -> Generator[Progress, Message, tuple[Sample, CellINRConfig]]:
+    """Yield `Progress`, return the sample and the settings with the chosen estimate filled in.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel, axes ZYX or YX.
+    config
+        The settings.
+    noise
+        The noise in grey levels.
+    started, deadline
+        `time.monotonic()` at the beginning and the end of the job.
+    """
+    generator = np.random.default_rng(config.seed)
+    stabilised = stabilise(image.array(), noise)
+    held, values = hold_out(stabilised, config.held_out, generator)
+    n_workers = torch.get_num_threads()
+    name: str = config.estimate
+    if name == "auto":
+        left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
+        name = choose_estimate(values.shape, left, n_workers)
+    found = yield from start(
+        values, name, generator, grain=noise.grain, n_workers=n_workers, started=started
+    )
+    if found.complete:
+        yield Progress("preparing the fit", seconds=time.monotonic() - started)
+    basis, scale, centre = _basis(found.estimate, full=found.complete)
+    stride = tuple(min(STRIDE, size) for size in values.shape)
+    sensitivity, kernels = _solve(found, basis, scale, stabilised, held, stride)
+    confidence = _structure(found.estimate, config, image.scale)
+    haze, haze_stride = _haze(unstabilise(found.estimate, noise), confidence, config, image.scale)
+    sample = Sample(
+        image=image,
+        values=stabilised,
+        held=held,
+        basis=basis,
+        basis_scale=scale,
+        centre=centre,
+        sensitivity=sensitivity,
+        kernels=kernels,
+        background=haze,
+        background_stride=haze_stride,
+        structure=confidence,
+        stride=stride,
+        noise=noise,
+    )
+    return sample, config.replace(estimate=name)
+
+
+def _basis(
+    estimate: NDArray[np.float32], *, full: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Return the convolutions with mean square 1, what they were divided by, and the mean."""
+    centre = float(estimate.mean(dtype=np.float64))
+    parts = features(estimate) if full else estimate[None].copy()
+    parts[0] -= centre
+    parts = np.concatenate([parts, np.ones_like(parts[:1])])
+    spatial = tuple(range(1, parts.ndim))
+    scale = np.sqrt((parts.astype(np.float64) ** 2).mean(axis=spatial)).astype(np.float32)
+    scale = np.maximum(scale, 1e-6)
+    return parts / scale.reshape(-1, *(1,) * estimate.ndim), scale, centre
+
+
+def _solve(
+    found: Start,
+    basis: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    values: NDArray[np.float32],
+    held: NDArray[np.bool_],
+    stride: tuple[int, ...],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the sensitivity of the convolutions on the nodes and the least-squares kernels."""
+    seen = torch.from_numpy((~held).astype(np.float32))
+    sensitivity = torch.zeros(len(basis), *block_means(seen[None], stride).shape[1:])
+    if not found.complete:
+        return sensitivity.numpy(), sensitivity.numpy()
+    probe = torch.from_numpy(found.probe) * seen / PROBE
+    changes = features(found.shifted)
+    changes -= features(found.estimate)
+    for index, change in enumerate(changes):
+        product = torch.from_numpy(change) * probe / float(scale[index])
+        sensitivity[index] = block_means(product[None], stride)[0]
+    residual = torch.from_numpy(values - found.estimate) * seen
+    parts = torch.from_numpy(basis)
+    moments = torch.zeros(len(basis), *sensitivity.shape)
+    targets = torch.zeros_like(sensitivity)
+    for i, part in enumerate(parts):
+        targets[i] = block_means((part * residual)[None], stride)[0] - sensitivity[i]
+        weighted = part * seen
+        for j in range(i, len(parts)):
+            moments[i, j] = moments[j, i] = block_means((weighted * parts[j])[None], stride)[0]
+    kernels = solve_kernels(_smooth(moments, values.ndim), _smooth(targets, values.ndim), RIDGE)
+    return sensitivity.numpy(), kernels.numpy()
+
+
+def _smooth(means: torch.Tensor, n_spatial: int) -> torch.Tensor:
+    """Return means over the neighbourhood of each node; the last `n_spatial` axes are spatial."""
+    sigma = (0.0,) * (means.ndim - n_spatial) + (SMOOTHING,) * n_spatial
+    return torch.from_numpy(gaussian_filter(means.numpy(), sigma, mode="nearest"))
+
+
+def _structure(
+    estimate: NDArray[np.float32], config: CellINRConfig, scale: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """Return the confidence that each voxel belongs to a structure, 0 to 1."""
+    if config.structure == "none":
+        return np.zeros_like(estimate)
+    return structure(estimate, scale, kind=config.structure, noise_sd=REMAINING_NOISE)
+
+
+def _haze(
+    estimate: NDArray[np.float32],
+    confidence: NDArray[np.float32],
+    config: CellINRConfig,
+    scale: tuple[float, ...],
+) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """Return the opening of the estimate, in grey levels, on the nodes of a grid, and its stride."""
+    widths = physical_widths(config.background_width or _choose_width(confidence), scale)
+    stride = tuple(
+        min(size, max(1, wide // NODES_PER_WIDTH))
+        for wide, size in zip(widths, estimate.shape, strict=True)
+    )
+    opened = torch.from_numpy(opening(estimate, widths))
+    return block_means(opened[None], stride)[0].numpy(), stride
+
+
+def _choose_width(structure: NDArray[np.float32]) -> float:
+    """Return a width that no structure fills: their thickness and room for the blur around."""
+    inside = structure > 0.5
+    if not inside.any() or inside.all():
+        return 21.0
+    depth = distance_transform_edt(inside)
+    return float(2 * np.quantile(depth[inside], 0.98) + 15)

@@ -1,0 +1,176 @@
+"""The classical start of a fit: an estimate, and how strongly it follows the noise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import convolve, gaussian_filter
+
+from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
+from napari_cellinr.fit import PreviewRequest, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fit import Message
+
+__all__ = ["Start", "choose_estimate", "hold_out", "start"]
+
+PROBE = 0.1
+"""Size of the change by which the sensitivity is measured, in standard deviations."""
+
+_DISTANCES = {"nlm-5": 5, "nlm-4": 4, "nlm-3": 3, "nlm-2": 2}
+_STAGE = "classical estimate"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A classical estimate of stabilised values and its answer to a small change.
+
+    Parameters
+    ----------
+    estimate
+        Axes ZYX or YX, float32, in standard deviations of the noise.
+    shifted
+        The estimate of `values + PROBE * probe`.
+    probe
+        A random pattern with the statistics of the noise, sd 1.
+    complete
+        False if the user stopped it: then `shifted` is `estimate`.
+    """
+
+    estimate: NDArray[np.float32]
+    shifted: NDArray[np.float32]
+    probe: NDArray[np.float32]
+    complete: bool = True
+
+
+def hold_out(
+    values: NDArray[np.float32], part: float, generator: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return which voxels are held out, and the values with those replaced by their neighbours.
+
+    A replaced voxel becomes the mean of its neighbours that are not held out themselves, so
+    that nothing which is computed from the result knows the held-out values.
+
+    Parameters
+    ----------
+    values
+        Axes ZYX or YX, float32.
+    part
+        Part of the voxels to hold out.
+    generator
+        Random numbers that choose them.
+    """
+    held = generator.random(values.shape) < part
+    if not held.any():
+        held.flat[generator.integers(held.size)] = True
+    kernel = np.ones((3,) * values.ndim, np.float32)
+    kernel[(1,) * values.ndim] = 0
+    seen = (~held).astype(np.float32)
+    total = convolve(values * seen, kernel, mode="constant")
+    count = convolve(seen, kernel, mode="constant")
+    replaced = np.where(held, total / np.maximum(count, 1), values)
+    return held, replaced.astype(np.float32)
+
+
+def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
+    """Return the best estimate that fits into `seconds`, by a fixed model of its cost."""
+    for name, distance in _DISTANCES.items():
+        if seconds is None or 2 * nlm_seconds(shape, distance, n_workers=n_workers) <= seconds:
+            return name
+    return "gaussian"
+
+
+def start(
+    values: NDArray[np.float32],
+    estimate: str,
+    generator: np.random.Generator,
+    *,
+    grain: float,
+    n_workers: int,
+    started: float,
+) -> Generator[Progress, Message, Start]:
+    """Estimate twice, with and without a small change: yield `Progress`, return `Start`.
+
+    The second estimate shows how strongly the first one follows the noise of each voxel, from
+    which the error of anything made of it can be computed without the truth (Ramani, Blu and
+    Unser 2008, "Monte-Carlo SURE", IEEE Transactions on Image Processing 17).
+
+    Parameters
+    ----------
+    values
+        Stabilised values, axes ZYX or YX, float32.
+    estimate
+        `nlm-5` … `nlm-2` or `gaussian`.
+    generator
+        Random numbers of the probe.
+    grain
+        Standard deviation of the blur in the noise, in voxels: the probe has the same.
+    n_workers
+        Threads for non-local means.
+    started
+        `time.monotonic()` when the job began.
+    """
+    probe = _probe(values.shape, grain, generator)
+    changed = values + np.float32(PROBE) * probe
+    if estimate == "gaussian":
+        return Start(gaussian(values), gaussian(changed), probe)
+    settings = {"distance": _DISTANCES[estimate], "grain": grain, "n_workers": n_workers}
+    first = yield from _nlm(values, settings, started, 0.0)
+    if first.stopped:
+        return Start(first.values, first.values, probe, complete=False)
+    second = yield from _nlm(changed, settings, started, 0.5)
+    if second.stopped:
+        return Start(first.values, first.values, probe, complete=False)
+    return Start(first.values, second.values, probe)
+
+
+def _probe(
+    shape: tuple[int, ...], grain: float, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return noise of standard deviation 1 and of the same grain as that of the image."""
+    probe = generator.standard_normal(shape).astype(np.float32)
+    if grain > 0:
+        probe = gaussian_filter(probe, [grain if size > 1 else 0.0 for size in shape])
+        probe /= probe.std()
+    return probe
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    values: NDArray[np.float32]
+    stopped: bool
+
+
+def _nlm(
+    values: NDArray[np.float32], settings: Mapping[str, Any], started: float, before: float
+) -> Generator[Progress, Message, _Estimate]:
+    """Run non-local means as the second half of a stage if `before` is 0.5, else the first."""
+    begun = time.monotonic()
+    job = iter_nlm(values, **settings)
+    stop: bool | None = None
+    paused = False
+    while True:
+        try:
+            done = job.send(stop)
+        except StopIteration as finished:
+            return _Estimate(finished.value, bool(stop))
+        message = yield _progress(before + done / 2, started, begun, done)
+        while message is not None and message != "stop":
+            paused = message == "pause" or (paused and isinstance(message, PreviewRequest))
+            message = yield _progress(before + done / 2, started, begun, done)
+        stop = True if message == "stop" else None
+
+
+def _progress(part: float, started: float, begun: float, done: float) -> Progress:
+    now = time.monotonic()
+    eta = (now - begun) * (1 - done) / done if done > 0.05 else None
+    if eta is not None and part < 0.5:
+        eta += (now - begun) / done
+    return Progress(_STAGE, round(100 * part), 100, seconds=now - started, eta=eta)
