@@ -98,7 +98,7 @@ def test_napari_finds_dock_sample_reader_and_writer(viewer, tmp_path):
 def test_the_child_process_reports_devices(capfd):
     devices.write_report()
     report = json.loads(capfd.readouterr().out)
-    assert set(report) == {"cuda", "mps"}
+    assert set(report) == {"cpu", "cuda", "mps"}
 
 
 def test_devices_are_asked_for_once(qtbot, monkeypatch):
@@ -108,3 +108,4 @@ def test_devices_are_asked_for_once(qtbot, monkeypatch):
         asked.ask()
         asked.ask()
     assert set(asked.reasons) <= {"cuda", "mps"}
+    assert all(asked.reasons.values())

@@ -264,7 +264,8 @@ class Controller(QObject):
                 )
         warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
         kind = "warning" if warnings else "info"
-        text = " ".join([_summary(fitted, layer.name), *warnings])
+        sentences = [_summary(fitted, layer.name), *warnings]
+        text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
         if self._is_quick_look:
             self.said.emit(kind, text)
         else:
@@ -324,4 +325,4 @@ def _summary(fitted: Fitted, name: str) -> str:
     report = fitted.report
     seconds = report.get("seconds")
     took = "" if seconds is None else f" after {seconds:.0f} s"
-    return f"Layer “{name}” is ready: {ends[fitted.stopped]}{took}."
+    return f"Layer “{name}” is ready: {ends[fitted.stopped]}{took}"

@@ -27,18 +27,9 @@ def write_report() -> None:
 
     An empty reason stands for a device that is available. Run in the child process.
     """
-    import torch
+    from napari_cellinr.methods.devices import available_devices
 
-    cuda = mps = ""
-    if not torch.backends.cuda.is_built():  # type: ignore[no-untyped-call]
-        cuda = "This build of PyTorch has no CUDA support; install one that has."
-    elif not torch.cuda.is_available():
-        cuda = "No NVIDIA GPU with a working driver was found."
-    if not torch.backends.mps.is_built():
-        mps = "This build of PyTorch has no Metal support; it needs a Mac."
-    elif not torch.backends.mps.is_available():
-        mps = "Metal needs macOS 12.3 or later and an Apple GPU."
-    sys.stdout.write(json.dumps({"cuda": cuda, "mps": mps}))
+    sys.stdout.write(json.dumps(available_devices()))
 
 
 def device_list() -> DeviceList:
