@@ -76,6 +76,21 @@ def test_stop_keeps_the_partial_result(viewer, dock, use_job, idle, qtbot):
     assert job.sent[-1] == "stop"
 
 
+def test_words_are_said_again_to_a_stage_that_does_not_listen():
+    mailbox = worker._Mailbox()
+    assert mailbox.next_message() is None
+    mailbox.paused.set()
+    request = PreviewRequest({"Z": 1})
+    mailbox.ask(PreviewRequest())
+    mailbox.ask(request)
+    assert [mailbox.next_message() for _ in range(3)] == [request, "pause", "pause"]
+    mailbox.ask(request)
+    mailbox.paused.clear()
+    assert [mailbox.next_message() for _ in range(3)] == ["resume", request, None]
+    mailbox.stopped.set()
+    assert [mailbox.next_message() for _ in range(2)] == ["stop", "stop"]
+
+
 def test_cancel_drops_the_result(viewer, dock, use_job, idle, qtbot, monkeypatch):
     monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
     job = use_job(steps=10_000)

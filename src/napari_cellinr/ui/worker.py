@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import queue
 import sys
 import threading
 import time
@@ -22,12 +21,11 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_cellinr.errors import CellINRError, FitError
-from napari_cellinr.fit import PreviewRequest, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from napari_cellinr.fit import Fitted, Job, Message
+    from napari_cellinr.fit import Fitted, Job, Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
 
 __all__ = ["Ending", "Run"]
@@ -36,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 PREVIEW_SECONDS: Final = 1.5
 """Least time between two previews; a paint in 3-D takes up to a third of a second."""
+
+PAUSED_SECONDS: Final = 0.05
+"""Time between two looks of a paused job for a message."""
 
 CLOSING_SECONDS: Final = 5.0
 """Longest wait for a job when the application quits."""
@@ -94,15 +95,15 @@ class Run(QObject):
 
     def pause(self) -> None:
         """Let the job rest after its present step."""
-        self._mailbox.put("pause")
+        self._mailbox.paused.set()
 
     def resume(self) -> None:
         """Let a paused job go on."""
-        self._mailbox.put("resume")
+        self._mailbox.paused.clear()
 
     def stop(self) -> None:
         """End the job after its present step and keep what it has."""
-        self._mailbox.put("stop")
+        self._mailbox.stopped.set()
 
     def cancel(self) -> None:
         """End the job after its present step and drop what it has."""
@@ -120,7 +121,7 @@ class Run(QObject):
     def request_preview(self, request: PreviewRequest) -> None:
         """Ask for a preview, which replaces an older request that was not answered yet."""
         self._last_request = time.monotonic()
-        self._mailbox.put(request)
+        self._mailbox.ask(request)
 
     def wait(self, seconds: float = CLOSING_SECONDS) -> bool:
         """Return whether the thread has ended its job within `seconds`."""
@@ -144,29 +145,38 @@ class Run(QObject):
 
 
 class _Mailbox:
-    """What the two threads hand to each other."""
+    """What the two threads hand to each other.
+
+    What the user wants is a state, said again with every step: a stage of a job that does not
+    listen to a word must not make it lost.
+    """
 
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.cancelled = threading.Event()
-        self._words: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.stopped = threading.Event()
+        self.paused = threading.Event()
+        self._was_paused = False
         self._request: PreviewRequest | None = None
         self._preview: tuple[Image, Mapping[str, int]] | None = None
 
-    def put(self, message: Message) -> None:
-        """Leave a message for the job; of several preview requests only the last counts."""
-        if isinstance(message, PreviewRequest):
-            self._request = message
-        else:
-            self._words.put(message)
+    def ask(self, request: PreviewRequest) -> None:
+        """Leave a request for the job; of several only the last counts."""
+        self._request = request
 
     def next_message(self) -> Message:
-        """Return the next message; words go before preview requests."""
-        try:
-            return self._words.get_nowait()
-        except queue.Empty:
-            request, self._request = self._request, None
-            return request
+        """Return what the job is to be told now; words of the user go before requests."""
+        if self.stopped.is_set():
+            return "stop"
+        request, self._request = self._request, None
+        if self.paused.is_set() and request is None:
+            self._was_paused = True
+            time.sleep(PAUSED_SECONDS)
+            return "pause"
+        if self._was_paused and not self.paused.is_set():
+            self._was_paused, self._request = False, request
+            return "resume"
+        return request
 
     def leave_preview(self, progress: Progress) -> Progress:
         """Return the progress without its preview, which replaces an older one in the slot."""
