@@ -26,6 +26,7 @@ __all__ = [
     "PreviewRequest",
     "Problem",
     "Progress",
+    "Schedule",
     "Stopped",
     "optimise",
 ]
@@ -141,6 +142,34 @@ class Fitted:
     report: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate goes, how often the fit is looked at, and what is kept.
+
+    Parameters
+    ----------
+    decay
+        Learning rate of the last step as a part of that of the first one. At 1 it stays, the
+        parameters are averaged, and the best average is kept. Below 1 it falls by the same
+        factor with each step, nothing is averaged, the fit does all of its steps, and the last
+        parameters are kept; only a fit that did all of them can then be repeated.
+    every
+        Steps between two looks at the held-out error.
+    """
+
+    decay: float = 1.0
+    every: int = EVERY
+
+    def factor(self, step: int, steps: int) -> float:
+        """Return the learning rate of `step` of `steps`, counted from 0, as a part of the first."""
+        return min(1.0, (step + 1) / WARM_UP) * self.decay ** (step / max(steps - 1, 1))
+
+    @property
+    def averages(self) -> bool:
+        """Whether averages are kept instead of the last parameters."""
+        return self.decay == 1
+
+
 class Problem(ABC):
     """One sample and one configuration on a device: what the loop needs to know of a method."""
 
@@ -170,7 +199,14 @@ class Problem(ABC):
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """Return what was found out about the data, such as the noise, ready for JSON."""
+        """Return what was found out about the data, such as the noise, ready for JSON.
+
+        What users should know is listed, in sentences, under `warnings`.
+        """
+
+    def schedule(self) -> Schedule:
+        """Return how the learning rate goes; a constant one with averages, if not overridden."""
+        return Schedule()
 
     @property
     @abstractmethod
@@ -234,7 +270,7 @@ def optimise(
             stopped = "time"
         if controls.is_due() and (yield from _converse(problem, loop, controls)):
             stopped = "user"
-        if loop.step % EVERY == 0 or stopped:
+        if loop.step % loop.schedule.every == 0 or stopped:
             loop.look(losses)
         if stopped is None and loop.looks_without_gain >= PATIENCE:
             stopped = "converged"
@@ -267,6 +303,8 @@ class _Loop:
         import torch
 
         self.problem = problem
+        self.schedule = problem.schedule()
+        self.steps = config.steps
         groups = problem.param_groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.rates = [float(group["lr"]) for group in groups]
@@ -283,14 +321,17 @@ class _Loop:
         """Do one step and return its losses."""
         import torch
 
+        factor = self.schedule.factor(self.step, self.steps)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
+            group["lr"] = rate * factor
         losses = self.problem.loss(self.step, self.generator)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.step += 1
-        weight = (AVERAGE_POWER + 1) / (AVERAGE_POWER + self.step)
+        weight = 1.0
+        if self.schedule.averages:
+            weight = (AVERAGE_POWER + 1) / (AVERAGE_POWER + self.step)
         for mean, parameter in zip(self.mean, self.parameters, strict=True):
             mean.lerp_(parameter.detach(), min(1.0, weight))
         return losses
@@ -304,9 +345,10 @@ class _Loop:
                 raise FitError(
                     f"the loss is no longer a number after {self.step} steps; lower learning_rate."
                 )
-            gained = error < self.best_error * (1 - TOLERANCE)
+            keeps = not self.schedule.averages
+            gained = keeps or error < self.best_error * (1 - TOLERANCE)
             self.looks_without_gain = 0 if gained else self.looks_without_gain + 1
-            if error < self.best_error:
+            if keeps or error < self.best_error:
                 self.best_error = error
                 _copy(self.parameters, self.best)
         self.history.append({"step": self.step, "held_out": error, **row})

@@ -61,7 +61,7 @@ def test_frozen(kind):
 def test_unknown_preset(preset):
     with pytest.raises(ConfigError) as caught:
         CellINRConfig(preset=preset)
-    assert str(caught.value) == f"preset {preset!r} was given; allowed are fast, preview."
+    assert str(caught.value) == f"preset {preset!r} was given; allowed are fast, preview, paper."
 
 
 def test_unknown_name(kind):
@@ -114,7 +114,7 @@ def test_every_field_explains_itself(kind):
 
 
 def test_choices():
-    assert CellINRConfig.choices("preset") == ("preview", "fast")
+    assert CellINRConfig.choices("preset") == ("preview", "fast", "paper")
     assert CellINRConfig.choices("device") == ("auto", "cpu", "cuda", "mps")
     assert CellINRConfig.choices("steps") == ()
     assert CellINRConfig.choices("max_seconds") == ()
@@ -134,3 +134,19 @@ def test_loads_no_torch():
 def test_base_is_not_a_configuration():
     with pytest.raises(ConfigError, match="preset"):
         Config()
+
+
+def test_the_cost_of_the_paper_is_told_before_the_fit():
+    sizes = {"Z": 40, "Y": 100, "X": 100}
+    paper = CellINRConfig(preset="paper")
+    assert "12 days" in paper.cost_warning(sizes)
+    assert "GPU" in paper.cost_warning(sizes)
+    assert "24 days" in paper.cost_warning({"T": 2, **sizes})
+    assert paper.replace(device="cuda").cost_warning(sizes) == ""
+    assert paper.replace(steps=10, batch=64).cost_warning(sizes) == ""
+    assert CellINRConfig(steps=1_000_000).cost_warning(sizes) == ""
+
+
+def test_switches_are_read_from_text():
+    texts = {"blind_convolution": "false"}
+    assert CellINRConfig(**CellINRConfig.parse(texts)).blind_convolution is False

@@ -14,21 +14,31 @@ Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
 Estimate = Literal["auto", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
 
+CPU_SPEED = 5e10
+"""Operations of one core per second, measured with the networks of the preset `paper`."""
+
+WORTH_A_WARNING = 900.0
+"""Seconds above which a user should know before the fit begins."""
+
 
 class CellINRConfig(Config):
     """Settings of one denoising fit.
 
-    `preview` answers in seconds on what is in view, `fast` is for results.
+    `preview` answers in seconds on what is in view, `fast` is for results, `paper` is the
+    published method, which needs a GPU.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
             "fast": {},
             "preview": {"steps": 30, "estimate": "nlm-3"},
+            "paper": {"steps": 50_000, "total_variation": 0.15, "learning_rate": 2e-3},
         }
     )
 
-    preset: Literal["preview", "fast"] = setting("fast", "preview: seconds; fast: best on a CPU.")
+    preset: Literal["preview", "fast", "paper"] = setting(
+        "fast", "preview: seconds; fast: best on a CPU; paper: as published, needs a GPU."
+    )
     steps: int = setting(120, "Largest number of optimisation steps.", ge=1, le=1_000_000)
     background: Background = setting(
         "subtract", "subtract removes the smooth haze; keep leaves it in the result."
@@ -77,3 +87,59 @@ class CellINRConfig(Config):
         advanced=True,
     )
     learning_rate: float = setting(0.005, "Step size of Adam.", gt=0, le=1, advanced=True)
+    final_learning_rate: float = setting(
+        2e-5,
+        "Preset paper: step size of Adam in the last step, to which it falls.",
+        gt=0,
+        le=1,
+        advanced=True,
+    )
+    blind_convolution: bool = setting(
+        True,
+        "Preset paper: learn each voxel as a mean over points of its cell, not as a point.",
+        advanced=True,
+    )
+    points: int = setting(
+        27,
+        "Preset paper: points in the cell of a voxel, as many again are added where they count.",
+        ge=1,
+        le=1000,
+        advanced=True,
+    )
+    batch: int = setting(
+        4096, "Preset paper: voxels of one step.", unit="voxel", ge=1, le=1_000_000, advanced=True
+    )
+    neurons: int = setting(
+        256, "Preset paper: neurons in each of the 8 hidden layers.", ge=4, le=4096, advanced=True
+    )
+
+    def cost_warning(self, sizes: Mapping[str, int]) -> str:
+        """Return a sentence on the time that a CPU would need, if it is too long; else empty.
+
+        Parameters
+        ----------
+        sizes
+            Number of elements by axis letter: every time point and channel is fitted by itself.
+        """
+        seconds = self._cpu_seconds() * sizes.get("T", 1) * sizes.get("C", 1)
+        if self.preset != "paper" or self.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
+            return ""
+        return (
+            f"preset paper with {self.steps} steps of {self.batch} voxels needs a GPU: on one core "
+            f"of a CPU it takes about {_duration(seconds)}. Choose a GPU, fewer and smaller steps, "
+            "or the preset fast."
+        )
+
+    def _cpu_seconds(self) -> float:
+        """Return the estimated time of the steps of the preset `paper` for one image."""
+        evaluations = self.batch * (3 * self.points if self.blind_convolution else 1)
+        operations = 6 * 8 * self.neurons**2  # forward and backward, a product and a sum each
+        return self.steps * evaluations * operations / CPU_SPEED
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in words, such as `12 days`."""
+    for unit, length in (("days", 86400), ("hours", 3600)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 60:.0f} minutes"
