@@ -9,7 +9,7 @@ from napari_cellinr import denoise, read, write
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate import embryo
 
-sample = None if len(sys.argv) > 1 else embryo("membranes", size=(24, 64, 64), seed=1)
+sample = None if len(sys.argv) > 1 else embryo("membranes", size=(12, 48, 48), seed=1)
 image = read(sys.argv[1]) if sample is None else sample.raw
 seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60
 
