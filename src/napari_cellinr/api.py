@@ -7,7 +7,6 @@ import importlib.metadata
 import itertools
 import platform
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,10 @@ from napari_cellinr.errors import DataError, FitError
 from napari_cellinr.image import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.config.cellinr import Preset
     from napari_cellinr.fit import Fitted, Job, Message, Outcome, Progress
     from napari_cellinr.image import ArrayLike
 
@@ -31,7 +31,7 @@ RESERVE = 0.85
 """Part of the time limit after which no step begins: the rest renders and writes."""
 
 
-def denoise(image: Image | ArrayLike, preset: str = "fast", **settings: Any) -> Fitted:
+def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
     """Return the denoised image as the first of `Fitted.images`, in the input's units, float32.
 
     The second of `Fitted.images` is the background.
@@ -41,7 +41,7 @@ def denoise(image: Image | ArrayLike, preset: str = "fast", **settings: Any) -> 
     image
         As for `iter_denoise`.
     preset
-        `fast` for results, `preview` for a quick look.
+        `fast` for results, `preview` for a quick look, `paper` for the published method.
     settings
         Any setting of `CellINRConfig` by name, for example `background="keep"`.
 
@@ -134,15 +134,13 @@ def _denoise_frame(
 ) -> Generator[Progress, Message, _Frame]:
     """Denoise one frame: prepare, optimise, render."""
     from napari_cellinr.fit import Progress, optimise
-    from napari_cellinr.methods.cellinr import CellINRProblem
+    from napari_cellinr.methods import prepare
     from napari_cellinr.methods.devices import choose_device
-    from napari_cellinr.methods.sample import prepare_sample
 
     device = choose_device(config.device)
-    sample, chosen = yield from prepare_sample(
-        image, config, noise, started=started, deadline=deadline
+    problem, chosen = yield from prepare(
+        image, config, noise, device, started=started, deadline=deadline
     )
-    problem = CellINRProblem(sample, chosen, device)
     outcome = yield from optimise(problem, chosen, started=started, deadline=deadline)
     yield Progress("writing the result", seconds=time.monotonic() - started)
     images = problem.render()
@@ -275,7 +273,8 @@ def _report(
     outcomes = [frame.outcome for frame in frames]
     noises = [frame.facts["noise"] for frame in frames]
     converged = all(outcome.stopped in {"converged", "steps"} for outcome in outcomes)
-    warnings = []
+    told = (text for frame in frames for text in frame.facts.get("warnings", ()))
+    warnings = list(dict.fromkeys(told))
     if n_missing:
         warnings.append(
             f"stopped before {n_missing} of the images were reached; they are unchanged."

@@ -162,7 +162,8 @@ class Schedule:
 
     def factor(self, step: int, steps: int) -> float:
         """Return the learning rate of `step` of `steps`, counted from 0, as a part of the first."""
-        return min(1.0, (step + 1) / WARM_UP) * self.decay ** (step / max(steps - 1, 1))
+        part: float = self.decay ** (step / max(steps - 1, 1))
+        return min(1.0, (step + 1) / WARM_UP) * part
 
     @property
     def averages(self) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from napari_cellinr.config.base import Config, setting
 
-__all__ = ["Background", "CellINRConfig", "Estimate", "Structure"]
+__all__ = ["Background", "CellINRConfig", "Estimate", "Preset", "Structure"]
 
+Preset = Literal["preview", "fast", "paper"]
 Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
 Estimate = Literal["auto", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
@@ -36,7 +37,7 @@ class CellINRConfig(Config):
         }
     )
 
-    preset: Literal["preview", "fast", "paper"] = setting(
+    preset: Preset = setting(
         "fast", "preview: seconds; fast: best on a CPU; paper: as published, needs a GPU."
     )
     steps: int = setting(120, "Largest number of optimisation steps.", ge=1, le=1_000_000)

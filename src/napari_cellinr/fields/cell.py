@@ -18,7 +18,8 @@ FLOOR = 1e-5
 
 def points_per_axis(n_points: int, n_axes: int) -> int:
     """Return the side of the lattice of cells that has nearest to `n_points` points."""
-    return max(1, round(n_points ** (1 / n_axes)))
+    side: float = n_points ** (1 / n_axes)
+    return max(1, round(side))
 
 
 def sample_cells(

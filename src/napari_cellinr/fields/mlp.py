@@ -71,7 +71,7 @@ class SkipMLP(nn.Module):
 
 def _linear(n_inputs: int, n_outputs: int, gain: float, generator: torch.Generator) -> nn.Linear:
     """Return a layer with zero bias; made without the global random numbers."""
-    layer: nn.Linear = skip_init(nn.Linear, n_inputs, n_outputs)
+    layer: nn.Linear = skip_init(nn.Linear, n_inputs, n_outputs)  # type: ignore[no-untyped-call]
     bound = math.sqrt(gain / n_inputs)
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
