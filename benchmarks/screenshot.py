@@ -53,7 +53,7 @@ def main() -> None:
     gui_common.spin(3)
     shoot("running")
     gui_common.wait_for(idle, limit)
-    gui_common.spin(1.5)
+    gui_common.spin(8)  # until napari has folded its notification away
     shoot("finished")
     print(f"{time.monotonic() - begun:.1f} s; {dock.panel.status.text()}")
     viewer.close()

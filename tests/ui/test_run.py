@@ -149,9 +149,13 @@ def test_previews_come_in_place_and_follow_the_slider(
 def test_quick_look_is_a_crop_that_lies_in_place(viewer, layer, dock, use_job, idle):
     job = use_job()
     viewer.dims.set_current_step(0, 3)
+    dock.form.field("steps").set_value(5000)
+    dock.form.field("structure").set_value("blob")
     dock.panel.preview_button.click()
     idle(dock)
     assert job.configs[-1].preset == "preview"
+    assert job.configs[-1].structure == "blob"
+    assert job.configs[-1].steps < 5000
     preview = by_name(viewer, "membrane preview")
     world = preview.data_to_world((0, 0, 0))
     start = [round(place) for place in layer.world_to_data(world)]

@@ -123,8 +123,7 @@ class FitDock(QWidget):
         try:
             config = self.form.config()
             if quick_look:
-                quick = {**config.changes(), "preset": "preview"}
-                self.controller.quick_look(layer, CellINRConfig(**quick))
+                self.controller.quick_look(layer, _quick(config))
             else:
                 self.controller.start(layer, config)
         except CellINRError as error:
@@ -145,6 +144,13 @@ class FitDock(QWidget):
         field = self.form.field("device")
         if isinstance(field, ChoiceField):
             field.disable(device_list().reasons)
+
+
+def _quick(config: CellINRConfig) -> CellINRConfig:
+    """Return the settings for a quick look: the user's, but for those that make it quick."""
+    own = CellINRConfig.PRESETS["preview"]
+    changes = {name: value for name, value in config.changes().items() if name not in own}
+    return CellINRConfig(**{**changes, "preset": "preview"})
 
 
 def _paths(event: QDropEvent) -> list[Path]:
