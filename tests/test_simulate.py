@@ -32,6 +32,16 @@ def test_default_recipe(seed):
     assert clean.min() >= 0
 
 
+def test_cells_lie_between_the_membranes():
+    sample = embryo(seed=0)
+    labels, walls = sample.labels.array(), sample.truth.array()
+    assert labels.dtype == np.int32
+    assert set(np.unique(labels)) == set(range(22))
+    border = (labels[..., 1:] != labels[..., :-1]) & (labels[..., 1:] > 0)
+    inside = (labels[..., 1:] > 0) & ~border
+    assert walls[..., 1:][border].mean() > 2 * walls[..., 1:][inside].mean()
+
+
 def test_noise_is_what_was_asked_for():
     generator = np.random.default_rng(0)
     mean = np.full((100, 100), 30.0)

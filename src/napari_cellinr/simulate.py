@@ -45,11 +45,14 @@ class EmbryoSample:
         The blurred signal alone.
     truth_with_background
         Signal plus haze: the mean of `raw` over many exposures.
+    labels
+        Which cell each voxel lies in, int32 from 1; 0 outside the embryo.
     """
 
     raw: Image
     truth: Image
     truth_with_background: Image
+    labels: Image
 
 
 def embryo(
@@ -106,6 +109,7 @@ def embryo(
         raw=_image(raw, "raw", kind, seed),
         truth=_image(clean, "truth", kind, seed),
         truth_with_background=_image(hazy, "truth with background", kind, seed),
+        labels=_image(_cells(positions, centres, axes_lengths), "cells", kind, seed),
     )
 
 
@@ -158,6 +162,13 @@ def _centres(n_cells: int, lengths: Points, generator: np.random.Generator) -> P
         distances = cKDTree(centres).query(candidates)[0] if len(centres) else [0.0]
         centres = np.vstack([centres, candidates[np.argmax(distances)]])
     return centres
+
+
+def _cells(positions: Points, centres: Points, lengths: Points) -> NDArray[np.int32]:
+    """Return the number of the cell, from 1, that each voxel lies in; 0 outside the embryo."""
+    nearest = cKDTree(centres).query(positions)[1]
+    inside = _radius(positions, lengths) < 1
+    return np.where(inside, nearest + 1, 0).astype(np.int32)
 
 
 def _membranes(
@@ -241,10 +252,10 @@ def _radius(positions: Points, lengths: Points) -> Points:
     return radius
 
 
-def _image(data: Points | NDArray[np.float32], name: str, kind: str, seed: int) -> Image:
-    """Return a calibrated float32 image."""
+def _image(data: NDArray[Any], name: str, kind: str, seed: int) -> Image:
+    """Return a calibrated image, float32 unless it holds labels."""
     return Image(
-        data.astype(np.float32),
+        data if data.dtype == np.int32 else data.astype(np.float32),
         scale=VOXEL_SIZE[-data.ndim :],
         units=("micrometer",) * data.ndim,
         name=f"embryo {kind} {name}",
