@@ -87,6 +87,18 @@ def test_a_wrong_setting_blocks_the_run(dock):
     assert dock.panel.run_button.isEnabled()
 
 
+def test_settings_that_take_days_are_advised_against(dock):
+    assert dock.panel.advice.isHidden()
+    dock.form.field("preset").set_value("paper")
+    dock.form.field("preset").changed.emit()
+    assert "GPU" in dock.panel.advice.text()
+    assert not dock.panel.advice.isHidden()
+    assert dock.panel.run_button.isEnabled()
+    dock.form.field("preset").set_value("fast")
+    dock.form.field("preset").changed.emit()
+    assert dock.panel.advice.isHidden()
+
+
 def drop(dock, paths):
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])

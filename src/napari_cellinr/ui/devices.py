@@ -40,7 +40,9 @@ def device_list() -> DeviceList:
 
 
 class DeviceList(QObject):
-    """Why devices are not available, by name; empty until the child process has answered.
+    """Why devices are not available, by name, and whether there is a GPU.
+
+    Nothing is known until the child process has answered.
 
     Signals
     -------
@@ -53,6 +55,7 @@ class DeviceList(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.reasons: dict[str, str] = {}
+        self.has_gpu = False
         self._process: QProcess | None = None
         self._limit = QTimer(self)
         self._limit.setSingleShot(True)
@@ -82,10 +85,12 @@ class DeviceList(QObject):
         self._limit.stop()
         text = bytes(self._process.readAllStandardOutput().data()).decode(errors="replace")
         try:
-            self.reasons = {str(k): str(v) for k, v in json.loads(text).items() if v}
+            found = {str(kind): str(reason) for kind, reason in json.loads(text).items()}
         except (ValueError, AttributeError):
             self._on_error()
             return
+        self.reasons = {kind: reason for kind, reason in found.items() if reason}
+        self.has_gpu = bool(found.keys() - self.reasons.keys() - {"cpu"})
         self.answered.emit()
 
     @Slot()

@@ -54,7 +54,6 @@ class FitDock(QWidget):
         napari_viewer.update_console({"cellinr": self._console})
         device_list().answered.connect(self._show_devices)
         self._show_devices()
-        self._allow()
 
     @Slot()
     def run(self) -> None:
@@ -132,18 +131,23 @@ class FitDock(QWidget):
     @Slot()
     def _allow(self) -> None:
         """Let the user run when the layer and every setting are understood."""
+        image = self.source.image()
         try:
-            self.form.config()
+            config = self.form.config()
         except CellINRError:
             self.panel.allow(False)
-        else:
-            self.panel.allow(self.source.image() is not None)
+            return
+        self.panel.allow(image is not None)
+        cost = config.cost_warning(image.sizes) if image is not None else ""
+        uses_gpu = config.device == "auto" and device_list().has_gpu
+        self.panel.advise("" if uses_gpu else cost)
 
     @Slot()
     def _show_devices(self) -> None:
         field = self.form.field("device")
         if isinstance(field, ChoiceField):
             field.disable(device_list().reasons)
+        self._allow()
 
 
 def _quick(config: CellINRConfig) -> CellINRConfig:

@@ -45,6 +45,9 @@ class RunPanel(QWidget):
         self._make_buttons()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
+        self.advice = _wrapping_label()
+        self.advice.setStyleSheet(_COLOURS["warning"])
+        self.advice.hide()
         self.numbers = _wrapping_label()
         self.status = _wrapping_label()
         self._lay_out()
@@ -104,6 +107,11 @@ class RunPanel(QWidget):
         self.status.setStyleSheet(_COLOURS[kind])
         self.status.setText(text)
 
+    def advise(self, text: str) -> None:
+        """Show advice on the settings above the buttons; none hides it."""
+        self.advice.setText(text)
+        self.advice.setVisible(bool(text))
+
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow a change of theme."""
         super().changeEvent(event)
@@ -143,6 +151,7 @@ class RunPanel(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)
+        self._layout.addWidget(self.advice)
         self._layout.addLayout(grid)
         for widget in (self.bar, self.numbers, self.status):
             self._layout.addWidget(widget)
