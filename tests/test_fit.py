@@ -7,7 +7,7 @@ import torch
 
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FitError
-from napari_cellinr.fit import PreviewRequest, Problem, Progress, optimise
+from napari_cellinr.fit import PreviewRequest, Problem, Progress, Schedule, optimise
 from napari_cellinr.image import Image
 
 
@@ -153,3 +153,19 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_remedy():
     problem.goal = torch.full((3,), torch.inf)
     with pytest.raises(FitError, match="learning_rate"):
         run(problem, steps=20)
+
+
+class Annealed(Parabola):
+    """The same with a falling learning rate."""
+
+    def schedule(self):
+        return Schedule(decay=1e-3, every=7)
+
+
+def test_a_falling_rate_does_all_steps_and_keeps_the_last_parameters():
+    problem = Annealed(noise=0.0, drift=0.1)
+    outcome, _ = run(problem, steps=150)
+    assert outcome.stopped == "steps"
+    assert [row["step"] for row in outcome.history] == [*range(0, 150, 7), 150]
+    assert problem.held_out() == outcome.history[-1]["held_out"] == outcome.held_out
+    assert problem.held_out() > min(row["held_out"] for row in outcome.history)

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from napari_cellinr.api import denoise, iter_denoise
+from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fit import PreviewRequest, Schedule
 from napari_cellinr.methods.losses import absolute_variation
+from napari_cellinr.methods.paper import prepare_paper
 from napari_cellinr.simulate import embryo
 
 TOY = {"steps": 60, "points": 8, "batch": 64, "neurons": 16, "device": "cpu"}
@@ -118,6 +120,12 @@ def test_keeping_the_background_is_possible_and_told(raw, fitted):
     kept = denoise(raw, "paper", background="keep", **TOY)
     assert any("not part of the published" in text for text in kept.report["warnings"])
     assert kept.images[0].array().mean() > fitted.images[0].array().mean()
+
+
+def test_the_report_says_how_long_a_cpu_takes(raw):
+    config = CellINRConfig(preset="paper")
+    job = prepare_paper(raw, config, Noise(2.0, 8.0), torch.device("cpu"), started=0.0)
+    assert any("12 days" in text for text in finish(job).facts()["warnings"])
 
 
 def test_the_learning_rate_falls_by_the_same_factor_with_each_step():

@@ -227,7 +227,7 @@ class PaperProblem(Problem):
         """Return the error against the target, in standard deviations of the noise."""
         with torch.no_grad():
             error = self._values(self.looked_at.float()) - self.target[tuple(self.looked_at.T)]
-        return math.sqrt(float((error.double() ** 2).mean())) / max(self.noise, 1e-12)
+        return math.sqrt(float((error.cpu().double() ** 2).mean())) / max(self.noise, 1e-12)
 
     def preview(self, request: PreviewRequest) -> Image:
         """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
