@@ -35,3 +35,14 @@ def test_the_ridge_shrinks_towards_zero():
     moments = torch.eye(2)[:, :, None]
     right = torch.ones(2, 1)
     assert torch.allclose(solve_kernels(moments, right, 1.0), torch.full((2, 1), 0.5))
+
+
+def test_scattered_points_agree_with_whole_lattices():
+    generator = torch.Generator().manual_seed(2)
+    field = GridField((13, 9, 6), ((4, 3, 6), (8, 8, 3)), channels=2)
+    for grid in field.grids:
+        grid.data.normal_(generator=generator)
+    lattice = field([torch.arange(size) for size in (13, 9, 6)])
+    points = torch.tensor([[0, 0, 0], [12, 8, 5], [3, 7, 2], [5, 1, 4]])
+    expected = torch.stack([lattice[(slice(None), *point)] for point in points.tolist()], dim=1)
+    torch.testing.assert_close(field.at_points(points), expected)

@@ -78,7 +78,7 @@ class CellINRConfig(Config):
         advanced=True,
     )
     total_variation: float = setting(
-        0.01, "Weight of the 3-D total variation.", ge=0, le=10, advanced=True
+        0.002, "Weight of the 3-D total variation.", ge=0, le=10, advanced=True
     )
     held_out: float = setting(
         0.02,
@@ -87,7 +87,7 @@ class CellINRConfig(Config):
         le=0.2,
         advanced=True,
     )
-    learning_rate: float = setting(0.005, "Step size of Adam.", gt=0, le=1, advanced=True)
+    learning_rate: float = setting(0.001, "Step size of Adam.", gt=0, le=1, advanced=True)
     final_learning_rate: float = setting(
         2e-5,
         "Preset paper: step size of Adam in the last step, to which it falls.",

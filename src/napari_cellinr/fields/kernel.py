@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from napari_cellinr.fields.lattice import interpolate, n_nodes, node_weights
+from napari_cellinr.fields.lattice import interpolate, n_nodes, node_weights, two_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,15 +52,38 @@ class GridField(nn.Module):
         torch.Tensor
             Shape (channels, n along axis 1, …), float32.
         """
-        total = None
+        parts = []
         for grid, stride in zip(self.grids, self.strides, strict=True):
             weights = [
                 node_weights(place, size, step)
                 for place, size, step in zip(positions, self.shape, stride, strict=True)
             ]
-            values = interpolate(grid, weights)
-            total = values if total is None else total + values
-        assert total is not None
+            parts.append(interpolate(grid, weights))
+        return torch.stack(parts).sum(0)
+
+    def at_points(self, points: torch.Tensor) -> torch.Tensor:
+        """Return the values at scattered points, the same as `forward` gives there.
+
+        Parameters
+        ----------
+        points
+            Voxel coordinates, shape (n, spatial axes).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (channels, n), float32.
+        """
+        total = torch.zeros(self.grids[0].shape[0], len(points), device=points.device)
+        for grid, stride in zip(self.grids, self.strides, strict=True):
+            corners = [
+                two_nodes(points[:, axis], size, step)
+                for axis, (size, step) in enumerate(zip(self.shape, stride, strict=True))
+            ]
+            for corner in itertools.product((0, 1), repeat=len(corners)):
+                index = tuple(nodes[side] for (nodes, _), side in zip(corners, corner, strict=True))
+                weight = [part[side] for (_, part), side in zip(corners, corner, strict=True)]
+                total = total + grid[(slice(None), *index)] * torch.stack(weight).prod(0)
         return total
 
 
@@ -88,5 +112,5 @@ def solve_kernels(moments: torch.Tensor, targets: torch.Tensor, ridge: float) ->
     matrix = moments.reshape(n_features, n_features, -1).permute(2, 0, 1).double()
     right = targets.reshape(n_features, -1).T.double()
     matrix = matrix + ridge * torch.eye(n_features, dtype=torch.float64, device=matrix.device)
-    solution = torch.linalg.solve(matrix, right)
+    solution: torch.Tensor = torch.linalg.solve(matrix, right)
     return solution.T.reshape(n_features, *spatial).float()

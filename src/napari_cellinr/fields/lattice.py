@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["block_means", "blocks", "interpolate", "n_nodes", "node_weights"]
+__all__ = ["block_means", "blocks", "interpolate", "n_nodes", "node_weights", "two_nodes"]
 
 
 def n_nodes(size: int, stride: int) -> int:
@@ -38,10 +38,39 @@ def node_weights(positions: torch.Tensor, size: int, stride: int) -> torch.Tenso
     torch.Tensor
         Shape (n, nodes), float32; every row sums to 1.
     """
-    count = n_nodes(size, stride)
-    place = ((positions.to(torch.float32) + 0.5) / stride - 0.5).clamp(0, count - 1)
-    nodes = torch.arange(count, dtype=torch.float32, device=positions.device)
+    place = _in_nodes(positions, size, stride)
+    nodes = torch.arange(n_nodes(size, stride), dtype=torch.float32, device=positions.device)
     return (1 - (place[:, None] - nodes[None, :]).abs()).clamp(min=0)
+
+
+def two_nodes(
+    positions: torch.Tensor, size: int, stride: int
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """Return the two nodes on either side of each position, and their weights.
+
+    The same interpolation as `node_weights`, for scattered positions.
+
+    Parameters
+    ----------
+    positions, size, stride
+        As for `node_weights`.
+
+    Returns
+    -------
+    tuple
+        Indices (left, right), int64, and weights (left, right), float32, shape (n,) each.
+    """
+    place = _in_nodes(positions, size, stride)
+    left = place.floor().long()
+    right = (left + 1).clamp(max=n_nodes(size, stride) - 1)
+    part = place - left
+    return (left, right), (1 - part, part)
+
+
+def _in_nodes(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
+    """Return voxel coordinates in units of nodes, kept between the outermost nodes."""
+    place = (positions.to(torch.float32) + 0.5) / stride - 0.5
+    return place.clamp(0, n_nodes(size, stride) - 1)
 
 
 def interpolate(grid: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:

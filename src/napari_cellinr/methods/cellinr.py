@@ -112,6 +112,11 @@ class CellINRProblem(Problem):
         self.values = torch.from_numpy(sample.values).to(device)
         self.seen = torch.from_numpy(~sample.held).to(device, torch.float32)
         self.sensitivity = torch.from_numpy(sample.sensitivity).to(device)
+        self.held_points = torch.from_numpy(np.argwhere(sample.held)).to(device)
+        place = tuple(self.held_points.T)
+        self.held_basis = self.basis[(slice(None), *place)]
+        self.held_estimate = self.held_basis[0] * float(sample.basis_scale[0]) + sample.centre
+        self.held_values = self.values[place]
         self.off_structure = torch.from_numpy(1 - sample.structure).to(device)
         self.grey = float(sample.noise.sd(float(np.mean(sample.background))))
 
@@ -134,19 +139,29 @@ class CellINRProblem(Problem):
         positions = self._positions(patch)
         stabilised = self._stabilised(patch, positions)
         data = ((stabilised - self.values[patch]) ** 2 * self.seen[patch]).mean()
-        losses = {"data": data + 2 * self._follows_noise()}
+        losses = {"data": data + 2 * self._follows_noise(patch)}
         if self.config.total_variation > 0:
             losses["variation"] = self.config.total_variation * total_variation(stabilised)
         losses["background"] = self._background_loss(stabilised.detach(), patch, positions)
         return losses
 
-    def _follows_noise(self) -> torch.Tensor:
-        """Return the mean part of the noise that the kernels let through."""
+    def _follows_noise(self, patch: tuple[slice, ...]) -> torch.Tensor:
+        """Return the mean part of the noise that the kernels let through on a patch."""
+        counts = self.sensitivity.shape[1:]
         nodes = [
-            (torch.arange(count, device=self._device) + 0.5) * step - 0.5
-            for count, step in zip(self.sensitivity.shape[1:], self.sample.stride, strict=True)
+            torch.arange(part.start // step, max(part.start // step + 1, part.stop // step))
+            for part, step in zip(patch, self.sample.stride, strict=True)
         ]
-        return (self.kernels(nodes) * self.sensitivity).sum(0).mean()
+        inside = [node.clamp(max=count - 1) for node, count in zip(nodes, counts, strict=True)]
+        sensitivity = self.sensitivity
+        for axis, node in enumerate(inside, start=1):
+            sensitivity = sensitivity.index_select(axis, node.to(self._device))
+        centres = [
+            ((node + 0.5) * step - 0.5).to(self._device)
+            for node, step in zip(inside, self.sample.stride, strict=True)
+        ]
+        part: torch.Tensor = (self.kernels(centres) * sensitivity).sum(0).mean()
+        return part
 
     def _background_loss(
         self, stabilised: torch.Tensor, patch: tuple[slice, ...], positions: list[torch.Tensor]
@@ -163,14 +178,10 @@ class CellINRProblem(Problem):
 
     def held_out(self) -> float:
         """Return the error on the held-out voxels, in standard deviations of the noise."""
-        total, count = 0.0, 0
         with torch.no_grad():
-            for block in blocks(self.shape, RENDER_VOXELS):
-                held = 1 - self.seen[block]
-                error = self._stabilised(block, self._positions(block)) - self.values[block]
-                total += float((error**2 * held).double().sum())
-                count += int(held.sum())
-        return math.sqrt(total / max(count, 1))
+            kernels = self.kernels.at_points(self.held_points)
+            error = self.held_estimate + (kernels * self.held_basis).sum(0) - self.held_values
+        return math.sqrt(float((error.double() ** 2).mean()))
 
     def preview(self, request: PreviewRequest) -> Image:
         """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
@@ -249,7 +260,8 @@ class CellINRProblem(Problem):
         """Return the estimate convolved with the local kernels, in standard deviations."""
         basis = self.basis[(slice(None), *part)]
         estimate = basis[0] * float(self.sample.basis_scale[0]) + self.sample.centre
-        return estimate + (self.kernels(positions) * basis).sum(0)
+        stabilised: torch.Tensor = estimate + (self.kernels(positions) * basis).sum(0)
+        return stabilised
 
     def _grey_levels(self, stabilised: torch.Tensor) -> torch.Tensor:
         values = unstabilise(stabilised.cpu().numpy(), self.sample.noise)
@@ -268,7 +280,8 @@ class CellINRProblem(Problem):
         values = unstabilise(stabilised, self.sample.noise)
         if self.config.background == "keep":
             return values
-        return np.maximum(values - self._haze(part), 0)
+        signal: NDArray[np.float32] = np.maximum(values - self._haze(part), 0)
+        return signal
 
 
 def total_variation(values: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,14 @@ __all__ = ["Start", "choose_estimate", "hold_out", "start"]
 PROBE = 0.1
 """Size of the change by which the sensitivity is measured, in standard deviations."""
 
+TRUSTED_PART = 0.1
+"""Part of a job after which its speed says when it will end."""
+
+GRACE = 0.1
+"""Part of the time by which an estimate may be late before a cheaper one takes its place."""
+
 _DISTANCES = {"nlm-5": 5, "nlm-4": 4, "nlm-3": 3, "nlm-2": 2}
+_CHOICES = ("nlm-4", "nlm-3", "nlm-2", "gaussian")  # distance 5 gains nothing on embryos
 _STAGE = "classical estimate"
 
 
@@ -40,6 +47,8 @@ class Start:
         The estimate of `values + PROBE * probe`.
     probe
         A random pattern with the statistics of the noise, sd 1.
+    name
+        The estimate that it is, such as `nlm-4`; a cheaper one if the time was short.
     complete
         False if the user stopped it: then `shifted` is `estimate`.
     """
@@ -47,6 +56,7 @@ class Start:
     estimate: NDArray[np.float32]
     shifted: NDArray[np.float32]
     probe: NDArray[np.float32]
+    name: str
     complete: bool = True
 
 
@@ -81,10 +91,11 @@ def hold_out(
 
 def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
     """Return the best estimate that fits into `seconds`, by a fixed model of its cost."""
-    for name, distance in _DISTANCES.items():
-        if seconds is None or 2 * nlm_seconds(shape, distance, n_workers=n_workers) <= seconds:
+    for name in _CHOICES[:-1]:
+        needed = 2 * nlm_seconds(shape, _DISTANCES[name], n_workers=n_workers)
+        if seconds is None or needed <= seconds:
             return name
-    return "gaussian"
+    return _CHOICES[-1]
 
 
 def start(
@@ -95,6 +106,7 @@ def start(
     grain: float,
     n_workers: int,
     started: float,
+    seconds: float | None = None,
 ) -> Generator[Progress, Message, Start]:
     """Estimate twice, with and without a small change: yield `Progress`, return `Start`.
 
@@ -107,7 +119,7 @@ def start(
     values
         Stabilised values, axes ZYX or YX, float32.
     estimate
-        `nlm-5` … `nlm-2` or `gaussian`.
+        `nlm-5` … `nlm-2`, `gaussian`, or `auto` for the best that fits into `seconds`.
     generator
         Random numbers of the probe.
     grain
@@ -116,19 +128,35 @@ def start(
         Threads for non-local means.
     started
         `time.monotonic()` when the job began.
+    seconds
+        Time for both estimates. Where the machine is slower than expected, a cheaper estimate
+        takes the place of the chosen one; its name is in the result, so that it can be repeated.
     """
+    name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
+    end = None if seconds is None else time.monotonic() + seconds
     probe = _probe(values.shape, grain, generator)
     changed = values + np.float32(PROBE) * probe
-    if estimate == "gaussian":
-        return Start(gaussian(values), gaussian(changed), probe)
-    settings = {"distance": _DISTANCES[estimate], "grain": grain, "n_workers": n_workers}
-    first = yield from _nlm(values, settings, started, 0.0)
-    if first.stopped:
-        return Start(first.values, first.values, probe, complete=False)
+    while name != "gaussian":
+        settings = {"distance": _DISTANCES[name], "grain": grain, "n_workers": n_workers}
+        half = None if end is None else (time.monotonic() + end) / 2
+        first = yield from _nlm(values, settings, started, 0.0, half)
+        if first.stopped:
+            return Start(first.values, first.values, probe, name, complete=False)
+        if not first.late:
+            break
+        name = _cheaper(name)
+    else:
+        return Start(gaussian(values), gaussian(changed), probe, name)
     second = yield from _nlm(changed, settings, started, 0.5)
     if second.stopped:
-        return Start(first.values, first.values, probe, complete=False)
-    return Start(first.values, second.values, probe)
+        return Start(first.values, first.values, probe, name, complete=False)
+    return Start(first.values, second.values, probe, name)
+
+
+def _cheaper(name: str) -> str:
+    """Return the next cheaper estimate."""
+    names = ("nlm-5", *_CHOICES)
+    return names[names.index(name) + 1]
 
 
 def _probe(
@@ -144,14 +172,24 @@ def _probe(
 
 @dataclass(frozen=True)
 class _Estimate:
+    """Non-local means, how it ended, and whether it would have taken too long."""
+
     values: NDArray[np.float32]
-    stopped: bool
+    stopped: bool = False
+    late: bool = False
 
 
 def _nlm(
-    values: NDArray[np.float32], settings: Mapping[str, Any], started: float, before: float
+    values: NDArray[np.float32],
+    settings: Mapping[str, Any],
+    started: float,
+    before: float,
+    limit: float | None = None,
 ) -> Generator[Progress, Message, _Estimate]:
-    """Run non-local means as the second half of a stage if `before` is 0.5, else the first."""
+    """Run non-local means as the second half of a stage if `before` is 0.5, else the first.
+
+    It is given up if it will not be done by `limit`.
+    """
     begun = time.monotonic()
     job = iter_nlm(values, **settings)
     stop: bool | None = None
@@ -160,12 +198,23 @@ def _nlm(
         try:
             done = job.send(stop)
         except StopIteration as finished:
-            return _Estimate(finished.value, bool(stop))
+            return _Estimate(finished.value, stopped=bool(stop))
+        if limit is not None and _is_late(begun, done, limit):
+            job.close()
+            return _Estimate(values, late=True)
         message = yield _progress(before + done / 2, started, begun, done)
         while message is not None and message != "stop":
             paused = message == "pause" or (paused and isinstance(message, PreviewRequest))
             message = yield _progress(before + done / 2, started, begun, done)
         stop = True if message == "stop" else None
+
+
+def _is_late(begun: float, done: float, limit: float) -> bool:
+    """Return whether a job that is `done` to this part will not end before `limit`."""
+    now = time.monotonic()
+    if done < TRUSTED_PART:
+        return now > limit
+    return begun + (now - begun) / done > limit + GRACE * (limit - begun)
 
 
 def _progress(part: float, started: float, begun: float, done: float) -> Progress:
