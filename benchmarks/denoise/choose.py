@@ -1,0 +1,53 @@
+"""The settings of each method: chosen on seeds that are never reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from data import TUNING_SEEDS, simulated
+from scores import fitted
+from store import Run, find_run
+
+from napari_cellinr.metrics import psnr
+
+if TYPE_CHECKING:
+    from catalogue import Method
+    from data import Case
+
+Runner = "Callable[[Case, Method, dict[str, Any]], Run | None]"
+
+
+def chosen_settings(
+    method: Method, kind: str, level: str, runner: Runner = find_run
+) -> dict[str, Any] | None:
+    """Return the settings that are best for simulated data of one kind and noise level.
+
+    None if the runs that this needs are neither in the cache nor can be made by `runner`.
+    """
+    candidates = method.candidates(3)
+    if len(candidates) == 1:
+        return candidates[0]
+    cases = [simulated(kind, level, seed) for seed in TUNING_SEEDS]
+    ranked = []
+    for settings in candidates:
+        runs = [runner(case, method, settings) for case in cases]
+        if None in runs:
+            return None
+        quality = sum(quick_psnr(case, run) for case, run in zip(cases, runs, strict=True))
+        ranked.append((quality, settings))
+    return max(ranked, key=lambda pair: pair[0])[1]
+
+
+def best_pair_run(case: Case, method: Method, runner: Runner = find_run) -> Run | None:
+    """Return the run that is nearest to the reference itself: more than a user could choose."""
+    runs = [runner(case, method, settings) for settings in method.candidates(case.raw.ndim)]
+    finished = [run for run in runs if run is not None]
+    return max(finished, key=lambda run: quick_psnr(case, run), default=None)
+
+
+def quick_psnr(case: Case, run: Run) -> float:
+    """Return PSNR with background, or without it for a method that removes it."""
+    kept = run.load("kept")
+    if kept is None:
+        return psnr(run.load("clean"), case.clean, case.peak)
+    return psnr(fitted(kept, case.kept) if case.fitted else kept, case.kept, case.peak)

@@ -1,0 +1,151 @@
+"""The tables of the report, as Markdown."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from catalogue import METHODS, OURS
+from choose import chosen_settings
+from collect import entries, gain, gain_over_best, mean, pair_entries
+from data import KINDS, LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SCORES = ("kept psnr", "kept ssim", "kept profile", "clean psnr", "clean ssim", "clean profile")
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table, first column left, the others right."""
+    head = list(head)
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def number(value: float, digits: int = 2, sign: bool = False) -> str:
+    """Return a number as text, and a dash for none."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+
+
+def simulated_table(kind: str, level: str) -> str:
+    """Return all scores of all methods for one structure and noise level."""
+    head = ["method", "seeds", "kept: PSNR", "SSIM", "profile", "clean: PSNR", "SSIM", "profile"]
+    head += ["CellINR better by, kept", "clean"]
+    rows = []
+    for method in METHODS:
+        found = entries(method, kind, level)
+        if not found:
+            continue
+        cells = [number(mean(found, name), 2 if "psnr" in name else 3) for name in _SCORES]
+        gains = [gain(kind, level, method.name, f"{side} psnr") for side in ("kept", "clean")]
+        shown = ["", ""] if method is OURS else [number(value, sign=True) for value in gains]
+        label = f"**{method.label}**" if method is OURS else method.label
+        rows.append([label, str(len(found)), *cells, *shown])
+    return table(head, rows)
+
+
+def costs_table() -> str:
+    """Return time and memory of each method on the simulated volumes."""
+    head = ["method", "wall, s", "CPU, s", "peak memory, MB", "of it before the start, MB"]
+    rows = []
+    for method in METHODS[1:]:
+        found = {
+            (kind, level, seed): entry
+            for kind in KINDS
+            for level in LEVELS
+            for seed, entry in entries(method, kind, level).items()
+        }
+        if found:
+            cells = [number(mean(found, name), 1) for name in ("wall", "cpu")]
+            cells += [number(mean(found, name), 0) for name in ("peak", "peak_before")]
+            rows.append([method.label, *cells])
+    return table(head, rows)
+
+
+def pairs_table() -> str:
+    """Return PSNR and SSIM of all methods on the real pairs."""
+    groups = list(dict.fromkeys(case.group for case, _ in pair_entries(METHODS[0])))
+    rows = []
+    for method in METHODS:
+        if not (found := pair_entries(method)):
+            continue
+        cells = [
+            " / ".join(
+                number(_pair_mean(found, group, name), digits)
+                for name, digits in (("kept psnr", 2), ("kept ssim", 3))
+            )
+            for group in groups
+        ]
+        label = method.label.replace("BM4D", "BM3D").replace("Gaussian 0.7", "Gaussian")
+        rows.append([f"**{label}**" if method is OURS else label, *cells])
+    return table(["PSNR, dB / SSIM", *groups], rows)
+
+
+def _pair_mean(found: list, group: str, name: str) -> float:
+    values = [entry.value(name) for case, entry in found if case.group == group]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def dice_table() -> str:
+    """Return Dice of the watershed on each result."""
+    head = ["watershed on", *(f"{level}{how}" for level in LEVELS for how in ("", ", smoothed"))]
+    rows = []
+    for method in METHODS:
+        sides = ("", "clean ") if method is OURS else ("",)
+        for side in sides:
+            cells = [
+                number(mean(entries(method, "membranes", level), side + name), 3)
+                for level in LEVELS
+                for name in ("dice", "dice smoothed")
+            ]
+            if set(cells) != {"–"}:
+                label = method.label + (", background subtracted" if side else "")
+                rows.append([label, *cells])
+    return table(head, rows)
+
+
+def settings_table() -> str:
+    """Return the settings that were chosen on the tuning seeds."""
+    rows = []
+    for method in METHODS:
+        if len(method.volumes) == 1:
+            continue
+        for kind in KINDS:
+            cells = [_words(chosen_settings(method, kind, level)) for level in LEVELS]
+            if set(cells) != {"–"}:
+                rows.append([f"{method.label}, {kind}", *cells])
+    return table(["method", *LEVELS], rows)
+
+
+def _words(settings: dict | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (settings or {}).items()) or "–"
+
+
+def targets_table() -> str:
+    """Return the goals beside what was measured, for each structure and noise level."""
+    goals = [
+        ("kept, over Anscombe + NLM", "+0.6", "+1.5", ("nlm", "kept psnr")),
+        ("kept, over Anscombe + BM4D", "above", "+1", ("bm4d", "kept psnr")),
+        ("clean, over the best (peer − background)", "+1.0", "+2.5", ("", "clean psnr")),
+        ("clean, over WBNS", "+5", "", ("wbns", "clean psnr")),
+        ("kept, over Noise2Void", "+2", "", ("n2v", "kept psnr")),
+        ("clean, over Noise2Void − background", "+2", "", ("n2v", "clean psnr")),
+    ]
+    head = ["gain in dB", "at least", "aim"]
+    head += [f"{kind}, {level}" for kind in KINDS for level in LEVELS]
+    rows = []
+    for label, least, aim, (peer, score) in goals:
+        cells = []
+        for kind in KINDS:
+            for level in LEVELS:
+                if peer:
+                    cells.append(number(gain(kind, level, peer, score), sign=True))
+                else:
+                    value, name = gain_over_best(kind, level, score)
+                    cells.append(f"{number(value, sign=True)} ({name})")
+        rows.append([label, least, aim, *cells])
+    return table(head, rows)

@@ -1,0 +1,80 @@
+"""The child process: one method on one image. Needs NumPy and what the method imports."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import json
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+_PACKAGES = ("scikit-image", "bm3d", "bm4d", "careamics", "torch", "numpy")
+
+
+def main(file: str) -> None:
+    job = json.loads(Path(file).read_text())
+    sys.path.insert(0, job["source"])
+    function = getattr(importlib.import_module(job["module"]), job["function"])
+    raw = np.load(job["path"] + ".raw.npy")
+    given = {"raw": raw, "noise": _noise(job["noise"]), **job["settings"]}
+    if "scale" in inspect.signature(function).parameters:
+        given["scale"] = job["scale"]
+    before = _peak()
+    wall, cpu = time.perf_counter(), _cpu()
+    results = function(**given)
+    record: dict[str, Any] = {
+        "settings": job["settings"],
+        "wall": time.perf_counter() - wall,
+        "cpu": _cpu() - cpu,
+        "peak": _peak(),
+        "peak_before": before,
+        "versions": _versions(),
+        **results.pop("report", {}),
+    }
+    np.savez(job["path"] + ".npz", **results)
+    Path(job["path"] + ".json").write_text(json.dumps(record))
+
+
+def _noise(facts: dict[str, float]) -> Any:
+    """Return the noise, as a plain namespace where the plugin cannot be imported."""
+    try:
+        from napari_cellinr.classic.anscombe import Noise
+    except ImportError:
+        return SimpleNamespace(**facts)
+    return Noise(**facts)
+
+
+def _cpu() -> float:
+    """Return CPU seconds of this process and its children."""
+    own, children = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _peak() -> float:
+    """Return the largest memory so far in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that there are."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
