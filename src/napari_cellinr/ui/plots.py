@@ -27,12 +27,13 @@ class LossPlot(pg.PlotWidget):
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
+        super().__init__(parent, background=None, axisItems={"left": _LogAxis("left")})
         plot = self.getPlotItem()
         plot.setLogMode(x=False, y=True)
         plot.setMouseEnabled(x=False, y=False)
         plot.setMenuEnabled(False)
         plot.hideButtons()
+        plot.getViewBox().setLimits(minYRange=0.7)  # a factor of 5, within which a number lies
         plot.setContentsMargins(0, 4, 4, 0)
         plot.setTitle(
             f'<span style="color: {_LOSS}">training loss</span> &nbsp; '
@@ -58,6 +59,20 @@ class LossPlot(pg.PlotWidget):
             axis = self.getPlotItem().getAxis(name)
             axis.setPen(colour)
             axis.setTextPen(colour)
+
+
+class _LogAxis(pg.AxisItem):
+    """A logarithmic axis with plain numbers at 1, 2 and 5 only, which do not overlap."""
+
+    def logTickStrings(  # noqa: N802
+        self, values: Sequence[float], scale: float, spacing: float | None
+    ) -> list[str]:
+        """Return the text of ticks that are given as powers of ten."""
+        mantissas = [round(10 ** (value % 1)) for value in values]
+        pairs = zip(values, mantissas, strict=True)
+        return [
+            f"{10**value:.4g}" if mantissa in {1, 2, 5, 10} else "" for value, mantissa in pairs
+        ]
 
 
 def _curve(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
