@@ -7,6 +7,7 @@ import torch
 from napari_cellinr import CellINRConfig, FitError, Image, denoise
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.errors import AxesError, ConfigError, DataError
+from napari_cellinr.fit import finish
 
 
 def noisy(shape=(6, 24, 24), axes="ZYX"):
@@ -73,12 +74,7 @@ def test_failures_inside_arrive_as_fit_error(monkeypatch, failure, said):
 
 def test_a_time_limit_is_kept_and_said():
     job = iter_denoise(noisy((16, 64, 64)), CellINRConfig(max_seconds=0.5, steps=100_000))
-    fitted = None
-    while fitted is None:
-        try:
-            next(job)
-        except StopIteration as finished:
-            fitted = finished.value
+    fitted = finish(job)
     assert fitted.stopped in {"time", "converged"}
     assert fitted.config.steps == max(1, fitted.report["steps"])
     assert {"seconds", "steps", "device", "held_out", "noise", "converged"} <= set(fitted.report)

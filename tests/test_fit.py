@@ -95,10 +95,7 @@ def test_a_fit_ended_by_the_clock_is_repeated_by_its_number_of_steps():
     config = CellINRConfig(steps=1_000_000)
     stopped.drift = again.drift = 1e-7
     job = optimise(stopped, config, started=0.0, deadline=time.monotonic() + 0.05)
-    with pytest.raises(StopIteration) as finished:
-        while True:
-            next(job)
-    outcome = finished.value.value
+    outcome = finish(job)
     if outcome.stopped == "time":
         run(again, steps=outcome.steps)
         assert torch.equal(stopped.place, again.place)

@@ -52,13 +52,9 @@ def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) 
     FitError
         If the fit fails.
     """
-    job = iter_denoise(image, CellINRConfig(preset=preset, **settings))
-    while True:
-        try:
-            next(job)
-        except StopIteration as finished:
-            fitted: Fitted = finished.value
-            return fitted
+    from napari_cellinr.fit import finish
+
+    return finish(iter_denoise(image, CellINRConfig(preset=preset, **settings)))
 
 
 def iter_denoise(

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from napari_cellinr.errors import FitError
 
@@ -28,8 +28,11 @@ __all__ = [
     "Progress",
     "Schedule",
     "Stopped",
+    "finish",
     "optimise",
 ]
+
+Result = TypeVar("Result")
 
 EVERY = 5
 """Steps between two looks at the held-out error."""
@@ -213,6 +216,16 @@ class Problem(ABC):
     @abstractmethod
     def device(self) -> torch.device:
         """The device that the parameters live on."""
+
+
+def finish(job: Generator[Any, Any, Result]) -> Result:
+    """Return what a job returns, without looking at its progress."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
 
 
 @dataclass(frozen=True)
