@@ -7,7 +7,7 @@ import torch
 
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FitError
-from napari_cellinr.fit import PreviewRequest, Problem, Progress, Schedule, optimise
+from napari_cellinr.fit import PreviewRequest, Problem, Progress, Schedule, finish, optimise
 from napari_cellinr.image import Image
 
 
