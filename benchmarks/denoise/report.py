@@ -89,7 +89,7 @@ def _simulated_pictures(kind: str) -> list[str]:
             ]
         )
     path = FOLDER / f"denoise-{kind}.png"
-    save_panels(path, rows, zoom=2)
+    save_panels(path, rows, zoom=3)
     return [f"![Middle plane, low light, seed {REPORTED_SEEDS[0]}]({path.name})"]
 
 

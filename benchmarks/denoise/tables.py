@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from catalogue import METHODS, OURS
+from catalogue import METHODS, OURS, by_name
 from choose import chosen_settings
 from collect import entries, gain, gain_over_best, mean, pair_entries
 from data import KINDS, LEVELS
@@ -82,7 +82,15 @@ def pairs_table() -> str:
         ]
         label = method.label.replace("BM4D", "BM3D").replace("Gaussian 0.7", "Gaussian")
         rows.append([f"**{label}**" if method is OURS else label, *cells])
+    rows.append(["CellINR over the best peer, dB", *(_pair_gain(group) for group in groups)])
     return table(["PSNR, dB / SSIM", *groups], rows)
+
+
+def _pair_gain(group: str) -> str:
+    """Return by how much CellINR is nearer to the reference than the best peer."""
+    values = {method: _pair_mean(pair_entries(method), group, "kept psnr") for method in METHODS}
+    ours = values.pop(OURS)
+    return number(ours - float(np.nanmax(list(values.values()))), sign=True)
 
 
 def _pair_mean(found: list, group: str, name: str) -> float:
@@ -148,4 +156,17 @@ def targets_table() -> str:
                     value, name = gain_over_best(kind, level, score)
                     cells.append(f"{number(value, sign=True)} ({name})")
         rows.append([label, least, aim, *cells])
+    rows.append(["CPU time, part of that of BM4D", "1", "0.33", *_time_cells()])
     return table(head, rows)
+
+
+def _time_cells() -> list[str]:
+    """Return CPU seconds of CellINR divided by those of Anscombe + BM4D."""
+    cells = []
+    for kind in KINDS:
+        for level in LEVELS:
+            ours, theirs = (
+                mean(entries(method, kind, level), "cpu") for method in (OURS, by_name("bm4d"))
+            )
+            cells.append(number(ours / theirs))
+    return cells

@@ -4,7 +4,7 @@ HEAD = """
 # Denoising, measured
 
 Written by `python benchmarks/denoise/run.py`; every figure is of the code beside it. Each method
-runs in a process of its own with one thread on a shared machine: CPU seconds are reliable, wall
+runs in a process of its own on two cores that others use as well: CPU seconds are reliable, wall
 seconds are upper bounds. The settings of CellINR are those of its preset `fast`.
 """
 
@@ -12,6 +12,7 @@ AFTER_TARGETS = """
 *kept* is scored against the truth with its background, *clean* against the truth without it. The
 first is decided by denoising, the second almost wholly by the removal of the background: neither
 says much without the other. Positive means that CellINR is better, on the seeds that both ran.
+The goals for time series are not measured here.
 """
 
 SIMULATED = """
