@@ -69,7 +69,7 @@ METHODS = (
         "peers_classic",
         "non_local_means",
         _grid(patch=(5, 7), distance=(5,), strength=(0.5, 0.6)),
-        _grid(patch=(5, 7), distance=(5, 11), strength=(0.5, 0.6, 0.7, 0.8)),
+        _grid(patch=(5, 7), distance=(5, 11), strength=(0.5, 0.6, 0.8)),
     ),
     Method("wbns", "WBNS", "peers_classic", "wavelet_background", _WBNS, ()),
     Method("bm4d", "Anscombe + BM4D", "peers_bm", "stabilised", environment="peers"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from data import TUNING_SEEDS, simulated
+import numpy as np
+from data import TUNING_SEEDS, tuning
 from scores import fitted
-from store import Run, find_run
+from store import Run, find_runs
 
 from napari_cellinr.metrics import psnr
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from catalogue import Method
     from data import Case
 
-Runner = "Callable[[Case, Method, dict[str, Any]], Run | None]"
+Runner = "Callable[[Case, Method, Sequence[dict[str, Any]]], list[Run | None]]"
 
 
 def chosen_settings(
-    method: Method, kind: str, level: str, runner: Runner = find_run
+    method: Method, kind: str, level: str, runner: Runner = find_runs
 ) -> dict[str, Any] | None:
     """Return the settings that are best for simulated data of one kind and noise level.
 
@@ -27,20 +28,19 @@ def chosen_settings(
     candidates = method.candidates(3)
     if len(candidates) == 1:
         return candidates[0]
-    cases = [simulated(kind, level, seed) for seed in TUNING_SEEDS]
-    ranked = []
-    for settings in candidates:
-        runs = [runner(case, method, settings) for case in cases]
+    quality = np.zeros(len(candidates))
+    for seed in TUNING_SEEDS:
+        case = tuning(kind, level, seed)
+        runs = runner(case, method, candidates)
         if None in runs:
             return None
-        quality = sum(quick_psnr(case, run) for case, run in zip(cases, runs, strict=True))
-        ranked.append((quality, settings))
-    return max(ranked, key=lambda pair: pair[0])[1]
+        quality += [quick_psnr(case, run) for run in runs]
+    return candidates[int(np.argmax(quality))]
 
 
-def best_pair_run(case: Case, method: Method, runner: Runner = find_run) -> Run | None:
+def best_pair_run(case: Case, method: Method, runner: Runner = find_runs) -> Run | None:
     """Return the run that is nearest to the reference itself: more than a user could choose."""
-    runs = [runner(case, method, settings) for settings in method.candidates(case.raw.ndim)]
+    runs = runner(case, method, method.candidates(case.raw.ndim))
     finished = [run for run in runs if run is not None]
     return max(finished, key=lambda run: quick_psnr(case, run), default=None)
 

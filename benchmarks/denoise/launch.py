@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,37 +28,52 @@ def python_of(environment: str) -> str | None:
     return str(python) if python.exists() else None
 
 
-def run(case: Case, method: Method, settings: dict[str, Any], n_threads: int = 1) -> Run | None:
-    """Return a run from the cache, or else make it; None if that is impossible."""
-    found = find_run(case, method, settings)
+def run(
+    case: Case, method: Method, candidates: list[dict[str, Any]], n_threads: int = 1
+) -> list[Run | None]:
+    """Return the runs with all these settings, from the cache or made by one process.
+
+    None where that is impossible. Cost is only meaningful for the first run of a process.
+    """
+    missing = [settings for settings in candidates if not find_run(case, method, settings)]
     python = python_of(method.environment)
-    if found or not python:
-        return found
+    if missing and python:
+        jobs = [_job(case, method, settings) for settings in missing]
+        _work(python, jobs, n_threads)
+    return [find_run(case, method, settings) for settings in candidates]
+
+
+def _job(case: Case, method: Method, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what the child process has to know."""
     path = run_path(case, method, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    job = {
+    np.save(path.parent / "raw.npy", case.raw)
+    return {
         "module": method.module,
         "function": method.function,
         "settings": settings,
         "noise": asdict(noise_of(case)),
         "scale": case.scale,
+        "raw": str(path.parent / "raw.npy"),
         "path": str(path),
         "source": str(PACKAGE.parent),
     }
-    np.save(path.with_suffix(".raw.npy"), case.raw)
-    path.with_suffix(".job").write_text(json.dumps(job))
-    worker = [python, "-W", "ignore", str(HERE / "worker.py"), str(path.with_suffix(".job"))]
+
+
+def _work(python: str, jobs: list[dict[str, Any]], n_threads: int) -> None:
+    """Run jobs one after the other in a child process; say so if it fails."""
+    first = Path(jobs[0]["path"])
+    order, log = first.with_suffix(".jobs"), first.with_suffix(".log")
+    order.write_text(json.dumps(jobs))
+    command = [python, "-W", "ignore", str(HERE / "worker.py"), str(order)]
     environment = {**os.environ, **dict.fromkeys(THREADS, str(n_threads))}
-    log = path.with_suffix(".log")
     with log.open("w") as stream:
         ended = subprocess.run(
-            worker, env=environment, stdout=stream, stderr=stream, check=False, cwd=path.parent
+            command, env=environment, stdout=stream, stderr=stream, check=False, cwd=first.parent
         )
-    path.with_suffix(".raw.npy").unlink()
-    path.with_suffix(".job").unlink()
+    order.unlink()
     if ended.returncode:
         lines = log.read_text(errors="replace").strip().splitlines()
-        print(f"  {method.name} failed on {case.name}: {lines[-1] if lines else 'no message'}")
-        return None
-    log.unlink()
-    return find_run(case, method, settings)
+        print(f"  {first} failed: {lines[-1] if lines else 'no message'}")
+    else:
+        log.unlink()

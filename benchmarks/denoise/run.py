@@ -39,7 +39,8 @@ def main() -> None:
         methods = [by_name(name) for name in options.methods]
         for method in methods:
             _run_method(method, options, runner)
-    write_report()
+    if not options.no_report:
+        write_report()
 
 
 def _options() -> argparse.Namespace:
@@ -51,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--levels", nargs="+", default=("default", "low light", "paper"))
     parser.add_argument("--threads", type=int, default=1, help="threads of each method")
     parser.add_argument("--report", action="store_true", help="write the report only")
+    parser.add_argument("--no-report", action="store_true", help="run only")
     return parser.parse_args()
 
 
@@ -68,7 +70,7 @@ def _run_method(method: Method, options: argparse.Namespace, runner: Runner) -> 
             if best:
                 print(f"  {method.name} {case.name}: {scores(case, best)['kept psnr']:.2f} dB")
     if "celegans" in options.only and method is OURS and (case := celegans()):
-        runner(case, method, {})
+        runner(case, method, [{}])
 
 
 def _run_simulated(method: Method, kind: str, level: str, seeds: list[int], runner: Runner) -> None:
@@ -80,7 +82,7 @@ def _run_simulated(method: Method, kind: str, level: str, seeds: list[int], runn
         return
     for seed in seeds[: method.n_seeds]:
         case = simulated(kind, level, seed)
-        finished = runner(case, method, settings)
+        (finished,) = runner(case, method, [settings])
         if finished:
             found = scores(case, finished)
             kept = found.get("kept psnr", float("nan"))
@@ -88,12 +90,12 @@ def _run_simulated(method: Method, kind: str, level: str, seeds: list[int], runn
             print(f"  {method.name} {case.name}: {kept:.2f} / {found['clean psnr']:.2f} dB, {cost}")
 
 
-def _announced(case, method, settings, n_threads):  # noqa: ANN001, ANN202
+def _announced(case, method, candidates, n_threads):  # noqa: ANN001, ANN202
     """Run, saying so where it is new."""
     begun = time.monotonic()
-    finished = run(case, method, settings, n_threads)
-    if finished and time.monotonic() - begun > 1:
-        print(f"{time.strftime('%H:%M:%S')} {method.name} {case.name} {settings}", flush=True)
+    finished = run(case, method, candidates, n_threads)
+    if time.monotonic() - begun > 1:
+        print(f"{time.strftime('%H:%M:%S')} {method.name} {case.name}", flush=True)
     return finished
 
 

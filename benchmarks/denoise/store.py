@@ -90,3 +90,8 @@ def digest_of(files: list[Path]) -> str:
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def find_runs(case: Case, method: Method, candidates: list[dict[str, Any]]) -> list[Run | None]:
+    """Return the finished runs with all these settings, None where there is none."""
+    return [find_run(case, method, settings) for settings in candidates]

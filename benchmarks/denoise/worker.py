@@ -1,4 +1,4 @@
-"""The child process: one method on one image. Needs NumPy and what the method imports."""
+"""The child process: one method on one image, with one or more settings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ _PACKAGES = ("scikit-image", "bm3d", "bm4d", "careamics", "torch", "numpy")
 
 
 def main(file: str) -> None:
-    job = json.loads(Path(file).read_text())
+    for job in json.loads(Path(file).read_text()):
+        work(job)
+
+
+def work(job: dict[str, Any]) -> None:
+    """Run one job and write its results and its cost."""
     sys.path.insert(0, job["source"])
     function = getattr(importlib.import_module(job["module"]), job["function"])
-    raw = np.load(job["path"] + ".raw.npy")
+    raw = np.load(job["raw"])
     given = {"raw": raw, "noise": _noise(job["noise"]), **job["settings"]}
     if "scale" in inspect.signature(function).parameters:
         given["scale"] = job["scale"]
