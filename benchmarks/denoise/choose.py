@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from data import TUNING_SEEDS, tuning
+from data import TUNING_SEEDS, simulated
 from scores import fitted
 from store import Run, find_runs
 
@@ -30,7 +30,7 @@ def chosen_settings(
         return candidates[0]
     quality = np.zeros(len(candidates))
     for seed in TUNING_SEEDS:
-        case = tuning(kind, level, seed)
+        case = simulated(kind, level, seed)
         runs = runner(case, method, candidates)
         if None in runs:
             return None

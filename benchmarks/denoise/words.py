@@ -16,8 +16,7 @@ The goals for time series are not measured here.
 """
 
 SIMULATED = """
-48 × 96 × 96 voxels, seeds {seeds}; settings of peers are chosen on the middle of
-seeds {tuning}. All methods
+48 × 96 × 96 voxels, seeds {seeds}; settings of peers are chosen on seed {tuning}. All methods
 get the same noise, estimated from the image (CellINR estimates it itself, by the same code).
 
 - *default*: gain 2 grey levels per photon, camera noise 8.
