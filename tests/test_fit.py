@@ -7,8 +7,9 @@ import torch
 
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FitError
-from napari_cellinr.fit import PreviewRequest, Problem, Progress, Schedule, finish, optimise
+from napari_cellinr.fit import PreviewRequest, Problem, Progress, Schedule, finish
 from napari_cellinr.image import Image
+from napari_cellinr.optimise import optimise
 
 
 class Parabola(Problem):
@@ -81,7 +82,7 @@ def test_the_same_seed_repeats_the_fit_and_another_does_not():
 
 
 def test_a_fit_that_was_stopped_is_repeated_by_its_number_of_steps(monkeypatch):
-    monkeypatch.setattr("napari_cellinr.fit.REPORT_SECONDS", 0)
+    monkeypatch.setattr("napari_cellinr.optimise.REPORT_SECONDS", 0)
     stopped, again = Parabola(), Parabola()
     outcome, _ = run(stopped, lambda progress: "stop" if progress.step >= 7 else None, steps=500)
     assert outcome.stopped == "user"

@@ -129,9 +129,10 @@ def _denoise_frame(
     image: Image, config: CellINRConfig, noise: Noise, started: float, deadline: float | None
 ) -> Generator[Progress, Message, _Frame]:
     """Denoise one frame: prepare, optimise, render."""
-    from napari_cellinr.fit import Progress, optimise
+    from napari_cellinr.fit import Progress
     from napari_cellinr.methods import prepare
     from napari_cellinr.methods.devices import choose_device
+    from napari_cellinr.optimise import optimise
 
     device = choose_device(config.device)
     problem, chosen = yield from prepare(

@@ -1,16 +1,11 @@
-"""The one optimisation loop, what it needs to know of a method, and what comes out of it."""
+"""What a method has to offer to be fitted, what a running fit says, and what comes out of it."""
 
 from __future__ import annotations
 
-import math
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
-
-from napari_cellinr.errors import FitError
 
 if TYPE_CHECKING:
     import torch
@@ -29,28 +24,13 @@ __all__ = [
     "Schedule",
     "Stopped",
     "finish",
-    "optimise",
 ]
 
 Result = TypeVar("Result")
 
-EVERY = 5
-"""Steps between two looks at the held-out error."""
-
-PATIENCE = 6
-"""Looks without improvement after which a fit has converged."""
-
-TOLERANCE = 2e-4
-"""Relative improvement of the held-out error that counts as one."""
 
 WARM_UP = 10
 """Steps over which the learning rate rises to its value."""
-
-AVERAGE_POWER = 4
-"""Weight of step n in the average of the parameters grows as n to this power."""
-
-REPORT_SECONDS = 0.2
-"""Time between two `Progress`."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +141,7 @@ class Schedule:
     """
 
     decay: float = 1.0
-    every: int = EVERY
+    every: int = 5
 
     def factor(self, step: int, steps: int) -> float:
         """Return the learning rate of `step` of `steps`, counted from 0, as a part of the first."""
@@ -248,186 +228,3 @@ class Outcome:
     steps: int
     held_out: float
     history: tuple[Mapping[str, float], ...]
-
-
-def optimise(
-    problem: Problem, config: Config, *, started: float, deadline: float | None = None
-) -> Generator[Progress, Message, Outcome]:
-    """Return the optimisation of `problem` as a generator; this is the only loop there is.
-
-    The parameters are averaged over the steps with polynomially growing weights (Shamir and
-    Zhang 2013, "Stochastic gradient descent for non-smooth optimization", ICML) instead of
-    lowering the learning rate to a planned end: so the result after n steps does not depend
-    on how many were planned, a fit can be stopped at any time, and repeating a fit that was
-    ended by the clock needs only its number of steps. The best averaged parameters by
-    held-out error are left in `problem`.
-
-    Parameters
-    ----------
-    problem
-        Changed in place.
-    config
-        `seed` and `steps` are used.
-    started
-        `time.monotonic()` when the job began, for `Progress.seconds`.
-    deadline
-        `time.monotonic()` at which to end.
-    """
-    loop = _Loop(problem, config)
-    controls = _Controls(started, config.steps)
-    stopped: Stopped | None = None
-    while stopped is None:
-        losses = loop.advance()
-        if loop.step == config.steps:
-            stopped = "steps"
-        if deadline is not None and time.monotonic() >= deadline:
-            stopped = "time"
-        if controls.is_due() and (yield from _converse(problem, loop, controls)):
-            stopped = "user"
-        if loop.step % loop.schedule.every == 0 or stopped:
-            loop.look(losses)
-        if stopped is None and loop.looks_without_gain >= PATIENCE:
-            stopped = "converged"
-    loop.restore()
-    return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history))
-
-
-def _converse(
-    problem: Problem, loop: _Loop, controls: _Controls
-) -> Generator[Progress, Message, bool]:
-    """Report, answer what is asked, wait while paused; return whether the user said stop."""
-    message = yield controls.progress(loop)
-    while message is not None or controls.paused:
-        if message == "stop":
-            return True
-        if isinstance(message, PreviewRequest):
-            with loop.average_applied():
-                preview = problem.preview(message)
-            message = yield controls.progress(loop, preview, message.index)
-        else:
-            controls.obey(message)
-            message = yield controls.progress(loop)
-    return False
-
-
-class _Loop:
-    """Steps of Adam, the average over them, and the best average by held-out error."""
-
-    def __init__(self, problem: Problem, config: Config) -> None:
-        import torch
-
-        self.problem = problem
-        self.schedule = problem.schedule()
-        self.steps = config.steps
-        groups = problem.param_groups()
-        self.parameters = [parameter for group in groups for parameter in group["params"]]
-        self.rates = [float(group["lr"]) for group in groups]
-        self.optimizer = torch.optim.Adam(groups)
-        self.generator = torch.Generator(problem.device).manual_seed(config.seed)
-        self.step = 0
-        self.mean = [parameter.detach().clone() for parameter in self.parameters]
-        self.best = [parameter.detach().clone() for parameter in self.parameters]
-        self.best_error = problem.held_out()
-        self.looks_without_gain = 0
-        self.history: list[Mapping[str, float]] = [{"step": 0, "held_out": self.best_error}]
-
-    def advance(self) -> Mapping[str, torch.Tensor]:
-        """Do one step and return its losses."""
-        import torch
-
-        factor = self.schedule.factor(self.step, self.steps)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        losses = self.problem.loss(self.step, self.generator)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.step += 1
-        weight = 1.0
-        if self.schedule.averages:
-            weight = (AVERAGE_POWER + 1) / (AVERAGE_POWER + self.step)
-        for mean, parameter in zip(self.mean, self.parameters, strict=True):
-            mean.lerp_(parameter.detach(), min(1.0, weight))
-        return losses
-
-    def look(self, losses: Mapping[str, torch.Tensor]) -> None:
-        """Take the held-out error of the average, and keep the average if it is the best."""
-        row = {name: float(value.detach()) for name, value in losses.items()}
-        with self.average_applied():
-            error = self.problem.held_out()
-            if not all(map(math.isfinite, (error, *row.values()))):
-                raise FitError(
-                    f"the loss is no longer a number after {self.step} steps; lower learning_rate."
-                )
-            keeps = not self.schedule.averages
-            gained = keeps or error < self.best_error * (1 - TOLERANCE)
-            self.looks_without_gain = 0 if gained else self.looks_without_gain + 1
-            if keeps or error < self.best_error:
-                self.best_error = error
-                _copy(self.parameters, self.best)
-        self.history.append({"step": self.step, "held_out": error, **row})
-
-    @contextmanager
-    def average_applied(self) -> Iterator[None]:
-        """Put the average in the place of the parameters for a while."""
-        kept = [parameter.detach().clone() for parameter in self.parameters]
-        _copy(self.mean, self.parameters)
-        try:
-            yield
-        finally:
-            _copy(kept, self.parameters)
-
-    def restore(self) -> None:
-        """Leave the best parameters in the problem."""
-        _copy(self.best, self.parameters)
-
-
-class _Controls:
-    """When to report, and whether the user has paused the fit."""
-
-    def __init__(self, started: float, steps: int) -> None:
-        self.started = started
-        self.steps = steps
-        self.begun = time.monotonic()
-        self.reported = 0.0
-        self.paused = False
-        self.paused_seconds = 0.0
-
-    def is_due(self) -> bool:
-        """Return whether it is time for a `Progress`."""
-        return self.paused or time.monotonic() - self.reported >= REPORT_SECONDS
-
-    def obey(self, message: Message) -> None:
-        """Pause or resume; sleep a little while paused, so that waiting costs nothing."""
-        if message in {"pause", "resume"}:
-            self.paused = message == "pause"
-        if self.paused:
-            time.sleep(0.05)
-            self.paused_seconds += 0.05
-
-    def progress(
-        self,
-        loop: _Loop,
-        preview: Image | None = None,
-        index: Mapping[str, int] | None = None,
-    ) -> Progress:
-        """Return how far the fit is; the remaining time assumes that all steps are needed."""
-        self.reported = time.monotonic()
-        spent = self.reported - self.begun - self.paused_seconds
-        row = {key: value for key, value in loop.history[-1].items() if key != "step"}
-        return Progress(
-            stage="paused" if self.paused else "fitting",
-            step=loop.step,
-            steps=self.steps,
-            held_out=row.pop("held_out"),
-            losses=row,
-            seconds=self.reported - self.started,
-            eta=spent / loop.step * (self.steps - loop.step),
-            preview=preview,
-            preview_index=index or {},
-        )
-
-
-def _copy(sources: list[Any], targets: list[Any]) -> None:
-    for source, target in zip(sources, targets, strict=True):
-        target.data.copy_(source.data)

@@ -89,7 +89,7 @@ def test_a_stack_of_one_plane_works(raw):
 
 
 def test_stop_gives_what_there_is(raw, monkeypatch):
-    monkeypatch.setattr("napari_cellinr.fit.REPORT_SECONDS", 0)
+    monkeypatch.setattr("napari_cellinr.optimise.REPORT_SECONDS", 0)
     config = CellINRConfig(preset="paper", **{**TOY, "steps": 1000})
     fitted = finish(
         iter_denoise(raw, config), lambda progress: "stop" if progress.step >= 5 else None
@@ -101,7 +101,7 @@ def test_stop_gives_what_there_is(raw, monkeypatch):
 
 
 def test_a_preview_is_the_plane_that_was_asked_for(raw, monkeypatch):
-    monkeypatch.setattr("napari_cellinr.fit.REPORT_SECONDS", 0)
+    monkeypatch.setattr("napari_cellinr.optimise.REPORT_SECONDS", 0)
     requests = iter([PreviewRequest({"Z": 4}), PreviewRequest(max_voxels=200)])
     previews = []
 
