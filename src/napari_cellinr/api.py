@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["denoise", "iter_denoise"]
 
+DOUBTFUL = 1.5
+"""Held-out error, in standard deviations of the noise, above which a result is doubtful."""
+
 RESERVE = 0.85
 """Part of the time limit after which no step begins: the rest renders and writes."""
 
@@ -269,7 +272,8 @@ def _report(
     """Return the report of the whole job, ready for JSON."""
     outcomes = [frame.outcome for frame in frames]
     noises = [frame.facts["noise"] for frame in frames]
-    converged = all(outcome.stopped in {"converged", "steps"} for outcome in outcomes)
+    converged = all(outcome.converged for outcome in outcomes)
+    held_out = float(np.mean([outcome.held_out for outcome in outcomes]))
     told = (text for frame in frames for text in frame.facts.get("warnings", ()))
     warnings = list(dict.fromkeys(told))
     if n_missing:
@@ -277,17 +281,24 @@ def _report(
             f"stopped before {n_missing} of the images were reached; they are unchanged."
         )
     elif not converged:
-        why = "the time was up" if outcomes[-1].stopped == "time" else "it was stopped"
+        why = {"time": "the time was up", "user": "it was stopped"}
+        reason = why.get(outcomes[-1].stopped, "its last step was done")
         warnings.append(
-            f"the fit had not converged when {why}, after {outcomes[-1].steps} steps; "
-            "the result is usable, but more time may improve it."
+            f"the fit had not converged when {reason}, after {outcomes[-1].steps} steps; "
+            "the result is usable, but more of them may improve it."
+        )
+    if held_out > DOUBTFUL:
+        warnings.append(
+            f"voxels that the fit did not see are off by {held_out:.1f} times the estimated noise: "
+            "the noise was estimated too low, or structure is finer than the voxels; compare the "
+            "result with the input, and give gain and read_noise if they are known."
         )
     return {
         "seconds": time.monotonic() - started,
         "steps": sum(outcome.steps for outcome in outcomes),
         "device": frames[0].device,
         "peak_memory_mb": _peak_memory_mb(),
-        "held_out": float(np.mean([outcome.held_out for outcome in outcomes])),
+        "held_out": held_out,
         "noise": noises[0] if len(noises) == 1 else noises,
         "converged": converged and not n_missing,
         "versions": _versions(),

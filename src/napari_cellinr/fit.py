@@ -29,6 +29,9 @@ __all__ = [
 Result = TypeVar("Result")
 
 
+SETTLED = 1e-3
+"""Relative gain of the held-out error in the last third of a fit below which it has converged."""
+
 WARM_UP = 10
 """Steps over which the learning rate rises to its value."""
 
@@ -228,3 +231,12 @@ class Outcome:
     steps: int
     held_out: float
     history: tuple[Mapping[str, float], ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether more steps would hardly have lowered the held-out error."""
+        if self.stopped in {"time", "user"}:
+            return False
+        late = len(self.history) * 2 // 3
+        before = min(row["held_out"] for row in self.history[: max(late, 1)])
+        return self.stopped == "converged" or before - self.held_out < SETTLED * before

@@ -244,9 +244,10 @@ class Image:
             )
         parts = [slice(*wanted.get(a, slice(None)).indices(n)) for a, n in self.sizes.items()]
         for axis, part, size in zip(self.axes, parts, self.shape, strict=True):
+            asked = wanted.get(axis, part)
             if part.step != 1 or part.start >= part.stop:
                 raise AxesError(
-                    f"the crop {part.start}:{part.stop} along {axis} leaves nothing; "
+                    f"the crop {asked.start}:{asked.stop} along {axis} leaves nothing; "
                     f"start and stop between 0 and {size} are allowed."
                 )
         moved = zip(self.translate, parts, self.scale, strict=True)

@@ -29,13 +29,13 @@ def test_result_keeps_axes_voxel_size_and_units(run, jobs, raw_file, tmp_path, s
 
 def test_every_setting_reaches_the_config(run, jobs, raw_file, tmp_path):
     words = "--preset preview --device cpu --seed 3 --steps 7 --max-seconds 50".split()  # noqa: SIM905
-    words += "--background keep --structure sheet --set blur=0.5 --set gain=none".split()  # noqa: SIM905
+    words += "--background keep --structure sheet --set held_out=0.05 --set gain=none".split()  # noqa: SIM905
     before = time.monotonic()
     assert run("denoise", raw_file, tmp_path / "out.tif", *words)[0] == 0
     (_, config, started) = jobs.calls[0]
     assert config == CellINRConfig(
         preset="preview", device="cpu", seed=3, steps=7, max_seconds=50, background="keep",
-        structure="sheet", blur=0.5,
+        structure="sheet", held_out=0.05,
     )  # fmt: skip
     assert before <= started <= time.monotonic()
 
@@ -97,8 +97,8 @@ def test_other_outputs(run, jobs, raw_file, tmp_path):
         (["--steps", "many"], "steps = 'many'"),
         (["--steps", "0"], "greater than or equal to 1"),
         (["--preset", "best"], "invalid choice"),
-        (["--set", "blurr=1"], "setting 'blurr' is not known; valid are preset, device"),
-        (["--set", "blur"], "NAME=VALUE"),
+        (["--set", "hold_out=1"], "setting 'hold_out' is not known; valid are preset, device"),
+        (["--set", "seed"], "NAME=VALUE"),
         (["--set", "seed=1", "--seed", "2"], "'seed' was given twice"),
         (["--axes", "ZY"], "ZY"),
         (["--axes", "ZYQ"], "ZYQ"),

@@ -98,10 +98,10 @@ def test_damaged_json(kind, text):
 
 
 def test_parse_gives_what_the_fields_take():
-    texts = {"steps": " 50", "max_seconds": "none", "structure": "none", "blur": "0.5"}
+    texts = {"steps": " 50", "max_seconds": "none", "structure": "none", "held_out": "0.05"}
     config = CellINRConfig(**CellINRConfig.parse(texts))
     assert (config.steps, config.max_seconds) == (50, None)
-    assert (config.structure, config.blur) == ("none", 0.5)
+    assert (config.structure, config.held_out) == ("none", 0.05)
 
 
 def test_every_field_explains_itself(kind):

@@ -138,13 +138,13 @@ def test_a_dropped_file_that_is_broken_is_explained(viewer, dock, tmp_path):
 def test_the_console_runs_the_same_job(viewer, layer, dock, use_job, idle):
     console = dock._console
     job = use_job(steps=30)
-    console.denoise("membrane", background="keep", blur=1)
+    console.denoise("membrane", background="keep", kernel_spacing=6)
     assert not dock.panel.run_button.isEnabled()
     with pytest.raises(FitError, match="running"):
         console.denoise(layer)
     idle(dock)
     assert job.configs[0].background == "keep"
-    assert job.configs[0].blur == 1
+    assert job.configs[0].kernel_spacing == 6
     with pytest.raises(AxesError, match="membrane"):
         console.denoise("mambrane")
     assert "membrane denoised" in [one.name for one in viewer.layers]

@@ -21,7 +21,7 @@ CONFIGS = [
 ]
 
 ODD = [
-    {"learning_rate": 2e-5, "blur": 0.1015625, "total_variation": 1 / 3},
+    {"learning_rate": 2e-5, "held_out": 0.1015625, "total_variation": 1 / 3},
     {"max_seconds": 12.5, "gain": 1e-300, "read_noise": 0.0, "background_width": 2.0000000000001},
     {"seed": 2**62, "steps": 1_000_000, "held_out": 0.2, "device": "mps", "structure": "blob"},
 ]
@@ -67,7 +67,7 @@ def test_presets_fill_the_form_and_reset_undoes(form):
     form.field("preset").set_value("preview")
     form.field("preset").changed.emit()
     assert form.config() == CellINRConfig(preset="preview")
-    form.field("blur").set_value("3")
+    form.field("total_variation").set_value("3")
     form.reset_button.click()
     assert form.config() == CellINRConfig(preset="preview")
 

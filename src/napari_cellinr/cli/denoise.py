@@ -85,6 +85,8 @@ def run(options: Namespace) -> int:
     config = read_config(options, CellINRConfig)
     check_outputs(options)
     image = _read(options)
+    if advice := config.cost_warning(image.sizes):
+        say_warning(advice)
     from napari_cellinr.api import iter_denoise
 
     interruption = Interruption()

@@ -69,12 +69,12 @@ class CellINRConfig(Config):
         "Classical start; the number is the search distance of non-local means in voxels.",
         advanced=True,
     )
-    blur: float = setting(
-        0.7,
-        "Standard deviation of the kernel that ties neighbouring voxels together.",
+    kernel_spacing: int = setting(
+        8,
+        "Distance over which the local kernels change; less follows structure, and noise.",
         unit="voxel",
-        ge=0,
-        le=5,
+        ge=2,
+        le=64,
         advanced=True,
     )
     total_variation: float = setting(

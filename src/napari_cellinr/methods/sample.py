@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare_sample"]
 
-STRIDE = 8
-"""Voxels per node of the kernels: fewer would learn the noise, more would miss structure."""
-
 SMOOTHING = 0.5
 """Standard deviation, in nodes, of the neighbourhood in which the kernels are solved for."""
 
@@ -93,7 +90,7 @@ def prepare_sample(
     if found.complete:
         yield Progress("preparing the fit", seconds=time.monotonic() - started)
     basis, scale, centre = _basis(found.estimate, full=found.complete)
-    stride = tuple(min(STRIDE, size) for size in values.shape)
+    stride = tuple(min(config.kernel_spacing, size) for size in values.shape)
     sensitivity, kernels = _solve(found, basis, scale, stabilised, held, stride)
     confidence, kind = _structure(found.estimate, config, image.scale, noise.grain)
     width = config.background_width or _choose_width(confidence, kind, image.scale)
