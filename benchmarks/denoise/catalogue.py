@@ -62,7 +62,15 @@ METHODS = (
         _grid(sigma=(0.7, 1.0, 1.4)),
     ),
     Method("tv", "Anscombe + TV", "peers_classic", "total_variation", _TV, _TV),
-    Method("wavelet", "Anscombe + wavelet", "peers_classic", "wavelet", _WAVELET, _WAVELET),
+    Method(
+        "wavelet",
+        "Anscombe + wavelet",
+        "peers_classic",
+        "wavelet",
+        _WAVELET,
+        _WAVELET,
+        environment="peers",
+    ),
     Method(
         "nlm",
         "Anscombe + NLM",

@@ -41,8 +41,8 @@ def noise2void(
         images, _ = model.predict(raw, tile_overlap=None, num_workers=0)
         losses = model.get_losses()
     curve = {
-        "training": [float(loss) for loss in losses.train_loss if loss is not None],
-        "validation": [float(loss) for loss in losses.val_loss if loss is not None],
+        "training": [float(loss) for loss in losses.train_loss.value],
+        "validation": [float(loss) for loss in losses.val_loss.value],
     }
     kept = np.squeeze(images[0]).astype(np.float32)
     return {"kept": kept, "report": {"losses": curve}}

@@ -151,10 +151,11 @@ def targets_table() -> str:
         for kind in KINDS:
             for level in LEVELS:
                 if peer:
-                    cells.append(number(gain(kind, level, peer, score), sign=True))
+                    value, name = gain(kind, level, peer, score), ""
                 else:
                     value, name = gain_over_best(kind, level, score)
-                    cells.append(f"{number(value, sign=True)} ({name})")
+                missed = " ✗" if value < float(least.replace("above", "0")) else ""
+                cells.append(number(value, sign=True) + missed + (f" ({name})" if name else ""))
         rows.append([label, least, aim, *cells])
     rows.append(["CPU time, part of that of BM4D", "1", "0.33", *_time_cells()])
     return table(head, rows)

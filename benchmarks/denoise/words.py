@@ -12,7 +12,8 @@ AFTER_TARGETS = """
 *kept* is scored against the truth with its background, *clean* against the truth without it. The
 first is decided by denoising, the second almost wholly by the removal of the background: neither
 says much without the other. Positive means that CellINR is better, on the seeds that both ran.
-The goals for time series are not measured here.
+✗ marks a goal that is missed, – what was not run. The goals for time series are not measured here;
+real pairs are below.
 """
 
 SIMULATED = """
