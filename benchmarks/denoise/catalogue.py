@@ -47,7 +47,7 @@ def _grid(**choices: tuple[Any, ...]) -> tuple[dict[str, Any], ...]:
     )
 
 
-_TV = _grid(weight=(0.5, 0.8, 1.2, 1.8))
+_TV = _grid(weight=(0.2, 0.35, 0.5, 0.8, 1.2, 1.8))
 _WAVELET = _grid(wavelet=("sym4", "bior2.6"), rule=("BayesShrink", "VisuShrink"))
 _WBNS = _grid(width=(4, 8, 12, 16), noise_levels=(1, 2))
 
