@@ -89,20 +89,25 @@ def iter_denoise(
     settings = config or CellINRConfig()
     source = (image if isinstance(image, Image) else Image(np.asarray(image))).canonical()
     with _failures_explained():
-        return (yield from _denoise_all(source, settings, begun))
+        return (yield from _insisting(_denoise_all(source, settings, begun)))
 
 
 def _denoise_all(
     source: Image, config: CellINRConfig, started: float
 ) -> Generator[Progress, Message, Fitted]:
     """Denoise every frame of every channel and put the results together."""
-    from napari_cellinr.fit import Progress
+    from napari_cellinr.stages import in_background
 
     _check(source)
     leading = [axis for axis in source.axes if axis in "TC"]
     indices = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
-    yield Progress("estimating the noise", seconds=time.monotonic() - started)
-    noises = _noise_of_channels(source, config)
+    noises = yield from in_background(
+        "estimating the noise",
+        lambda: _noise_of_channels(source, config),
+        started=started,
+        needed=True,
+    )
+    assert noises is not None
     frames: list[_Frame] = []
     for number, values in enumerate(indices):
         index = dict(zip(leading, values, strict=True))
@@ -114,6 +119,23 @@ def _denoise_all(
         if frame.outcome.stopped == "user":
             break
     return _together(source, leading, indices, frames, started)
+
+
+def _insisting(
+    job: Generator[Progress, Message, Fitted],
+) -> Generator[Progress, Message, Fitted]:
+    """Pass on a job; once it was told to stop, tell so every stage that is still to come."""
+    message: Message = None
+    stopped = False
+    while True:
+        try:
+            progress = job.send(message)
+        except StopIteration as finished:
+            fitted: Fitted = finished.value
+            return fitted
+        message = yield progress
+        stopped = stopped or message == "stop"
+        message = "stop" if stopped else message
 
 
 @dataclass(frozen=True)

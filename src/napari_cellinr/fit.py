@@ -28,7 +28,6 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-
 SETTLED = 1e-3
 """Relative gain of the held-out error in the last third of a fit below which it has converged."""
 
@@ -159,6 +158,11 @@ class Schedule:
 
 class Problem(ABC):
     """One sample and one configuration on a device: what the loop needs to know of a method."""
+
+    @property
+    def can_improve(self) -> bool:
+        """Whether steps make sense; not if the user stopped the preparation."""
+        return True
 
     @abstractmethod
     def param_groups(self) -> list[dict[str, Any]]:

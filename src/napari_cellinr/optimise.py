@@ -57,6 +57,9 @@ def optimise(
     deadline
         `time.monotonic()` at which to end.
     """
+    if not problem.can_improve:
+        error = problem.held_out()
+        return Outcome("user", 0, error, ({"step": 0, "held_out": error},))
     loop = _Loop(problem, config)
     controls = _Controls(started, config.steps)
     stopped: Stopped | None = None

@@ -125,7 +125,7 @@ def test_stop_keeps_what_there_is(monkeypatch):
     values, job = started(monkeypatch)
     asked = time.perf_counter()
     with pytest.raises(StopIteration) as done:
-        job.send(True)
+        job.send("stop")
     assert time.perf_counter() - asked < 1
     result = done.value.value
     assert np.isfinite(result).all()

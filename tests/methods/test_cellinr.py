@@ -105,13 +105,40 @@ def test_a_plane_and_a_coarse_volume_can_be_previewed(sample):
     assert factor == volume.preview.scale[2] / sample.raw.scale[2] > 1
 
 
-@pytest.mark.parametrize("stage", ["classical estimate", "fitting"])
-def test_stop_gives_the_partial_result(sample, stage):
+STAGES = ["estimating the noise", "classical estimate", "preparing the fit", "fitting"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_one_stop_gives_the_partial_result_from_any_stage(sample, stage):
     settings = CellINRConfig(steps=100_000, estimate="nlm-5")
-    answer = lambda progress: "stop" if progress.stage == stage else None  # noqa: E731
+    told = []
+
+    def answer(progress):
+        if progress.stage == stage and not told:
+            told.append(stage)
+            return "stop"
+        return None
+
     fitted, _ = collect(iter_denoise(sample.raw, settings), answer)
-    assert not fitted.report["converged"] or stage == "classical estimate"
+    assert fitted.stopped == "user"
+    assert not fitted.report["converged"]
+    assert "it was stopped" in fitted.report["warnings"][-1]
     assert np.isfinite(fitted.images[0].array()).all()
+    if stage != "fitting":
+        assert fitted.report["steps"] == 0
+
+
+def test_a_pause_holds_the_classical_estimate(sample):
+    parts = []
+
+    def answer(progress):
+        if progress.stage != "classical estimate":
+            return None
+        parts.append(progress.step)
+        return "pause" if len(parts) == 1 else "resume" if len(parts) == 8 else None
+
+    collect(iter_denoise(sample.raw, CellINRConfig(steps=1, estimate="nlm-5")), answer)
+    assert parts[3] == parts[7] < 100  # a shift that had begun may still be counted
 
 
 def test_everything_in_the_result_is_on_the_cpu(fitted):

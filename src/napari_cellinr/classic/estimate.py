@@ -79,7 +79,7 @@ def iter_nlm(
     patch: int = 3,
     grain: float = 0.0,
     n_workers: int = 1,
-) -> Generator[float, bool | None, NDArray[np.float32]]:
+) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by non-local means: yield the part done, 0 to 1, and return float32 values.
 
     Every voxel becomes the mean of all voxels around it, weighted by how alike their
@@ -91,9 +91,9 @@ def iter_nlm(
     patches differ.
 
     Shifts are taken from near to far, so that a stopped job has searched a smaller
-    neighbourhood. The result does not depend on the number of workers. Sending True stops the
-    job and returns what there is, with `gaussian` where next to nothing was done; closing it
-    ends all threads. Both take a fraction of a second.
+    neighbourhood. The result does not depend on the number of workers. Sending "stop" ends the
+    job and returns what there is, with `gaussian` where next to nothing was done; "pause" and
+    "resume" hold and release it; closing it ends all threads. All take a fraction of a second.
 
     Parameters
     ----------
@@ -119,18 +119,23 @@ def iter_nlm(
     rule = _rule(array.shape, distance, strength, patch, grain)
     tasks = _tasks(array, rule, max(1, n_workers))
     n_steps = max(1, len(tasks) * len(rule.shifts))
-    stop = Event()
+    stop, go = Event(), Event()
+    go.set()
     pool = ThreadPoolExecutor(max(1, n_workers), thread_name_prefix="nlm")
     try:
-        pending: set[Future[None]] = {pool.submit(task.run, stop) for task in tasks}
+        pending: set[Future[None]] = {pool.submit(task.run, stop, go) for task in tasks}
         while pending:
             finished, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
             for future in finished:
                 future.result()
-            if (yield sum(task.n_done for task in tasks) / n_steps):
+            message = yield sum(task.n_done for task in tasks) / n_steps
+            if message == "stop":
                 break
+            if message in {"pause", "resume"}:
+                (go.clear if message == "pause" else go.set)()
     finally:
         stop.set()
+        go.set()
         pool.shutdown(wait=True, cancel_futures=True)
     result = gaussian(array)
     for task in tasks:
@@ -213,13 +218,14 @@ class _Task:
     total: Floats = field(init=False)
     weights: Floats = field(init=False)
 
-    def run(self, stop: Event) -> None:
+    def run(self, stop: Event, go: Event) -> None:
         """Do all shifts, or those that there is time for."""
         half = self.rule.patch // 2
         self.total = self.values[(slice(half, -half or None),) * self.values.ndim].copy()
         self.weights = np.ones_like(self.total)  # a voxel is like itself
         buffers = (np.empty(self.values.size, np.float32), np.empty(self.values.size, np.float32))
         for shift in self.rule.shifts:
+            go.wait()
             if stop.is_set():
                 return
             self._add(shift, *buffers)

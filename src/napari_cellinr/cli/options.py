@@ -123,9 +123,7 @@ def _assignments(texts: Sequence[str]) -> list[tuple[str, str]]:
     for text in texts:
         name, sign, value = (word.strip() for word in text.partition("="))
         if not sign:
-            raise ConfigError(
-                f"--set {text} was given; NAME=VALUE is needed, such as gain=2."
-            )
+            raise ConfigError(f"--set {text} was given; NAME=VALUE is needed, such as gain=2.")
         pairs.append((name, value))
     return pairs
 

@@ -72,6 +72,8 @@ class Sample:
         Voxels per node of `kernels`.
     noise
         The noise in grey levels.
+    plain
+        Whether the preparation was stopped, so that there are no kernels.
     """
 
     image: Image
@@ -87,6 +89,7 @@ class Sample:
     structure: NDArray[np.float32]
     stride: tuple[int, ...]
     noise: Noise
+    plain: bool = False
 
 
 class CellINRProblem(Problem):
@@ -124,6 +127,11 @@ class CellINRProblem(Problem):
     def device(self) -> torch.device:
         """The device that the fields live on."""
         return self._device
+
+    @property
+    def can_improve(self) -> bool:
+        """Whether the preparation was completed."""
+        return not self.sample.plain
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the kernels, and the background in units of the noise."""

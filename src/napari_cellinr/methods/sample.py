@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,10 @@ from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.features import features
 from napari_cellinr.classic.structure import find_kind, structure
 from napari_cellinr.fields.kernel import solve_kernels
-from napari_cellinr.fields.lattice import block_means, interpolate, node_weights
-from napari_cellinr.fit import Progress
+from napari_cellinr.fields.lattice import block_means, interpolate, n_nodes, node_weights
 from napari_cellinr.methods.cellinr import Sample
 from napari_cellinr.methods.start import PROBE, hold_out, start
+from napari_cellinr.stages import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fit import Message
+    from napari_cellinr.fit import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.start import Start
 
@@ -87,31 +88,64 @@ def prepare_sample(
         started=started,
         seconds=left,
     )
+    part = _Part(image, config, noise, stabilised, held, found)
+    sample = None
     if found.complete:
-        yield Progress("preparing the fit", seconds=time.monotonic() - started)
-    basis, scale, centre = _basis(found.estimate, full=found.complete)
-    stride = tuple(min(config.kernel_spacing, size) for size in values.shape)
-    sensitivity, kernels = _solve(found, basis, scale, stabilised, held, stride)
-    confidence, kind = _structure(found.estimate, config, image.scale, noise.grain)
-    width = config.background_width or _choose_width(confidence, kind, image.scale)
-    best = _convolved(found.estimate, basis, kernels, stride)
-    haze, haze_stride = _haze(unstabilise(best, noise), width, image.scale)
-    sample = Sample(
-        image=image,
-        values=stabilised,
-        held=held,
-        basis=basis,
-        basis_scale=scale,
-        centre=centre,
-        sensitivity=sensitivity,
-        kernels=kernels,
-        background=haze,
-        background_stride=haze_stride,
-        structure=confidence,
-        stride=stride,
-        noise=noise,
-    )
+        sample = yield from in_background("preparing the fit", part.build, started=started)
+    if sample is None:
+        sample = part.build(plain=True)
     return sample, config.replace(estimate=found.name)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What the preparation starts from."""
+
+    image: Image
+    config: CellINRConfig
+    noise: Noise
+    stabilised: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    found: Start
+
+    def build(self, *, plain: bool = False) -> Sample:
+        """Return the sample; a plain one in a second, for a job that was stopped.
+
+        The plain one has no kernels but the estimate itself, and haze of the usual width.
+        """
+        estimate, scale = self.found.estimate, self.image.scale
+        basis, divisors, centre = _basis(estimate, full=not plain)
+        stride = tuple(min(self.config.kernel_spacing, size) for size in estimate.shape)
+        if plain:
+            sensitivity = kernels = np.zeros(
+                (len(basis), *map(n_nodes, estimate.shape, stride)), np.float32
+            )
+            best, confidence, width = estimate, np.zeros_like(estimate), USUAL_WIDTH
+        else:
+            sensitivity, kernels = _solve(
+                self.found, basis, divisors, self.stabilised, self.held, stride
+            )
+            best = _convolved(estimate, basis, kernels, stride)
+            confidence, kind = _structure(estimate, self.config, scale, self.noise.grain)
+            width = _choose_width(confidence, kind, scale)
+        width = self.config.background_width or width
+        haze, haze_stride = _haze(unstabilise(best, self.noise), width, scale)
+        return Sample(
+            image=self.image,
+            values=self.stabilised,
+            held=self.held,
+            basis=basis,
+            basis_scale=divisors,
+            centre=centre,
+            sensitivity=sensitivity,
+            kernels=kernels,
+            background=haze,
+            background_stride=haze_stride,
+            structure=confidence,
+            stride=stride,
+            noise=self.noise,
+            plain=plain,
+        )
 
 
 def _basis(
@@ -139,8 +173,6 @@ def _solve(
     """Return the sensitivity of the convolutions on the nodes and the least-squares kernels."""
     seen = torch.from_numpy((~held).astype(np.float32))
     sensitivity = torch.zeros(len(basis), *block_means(seen[None], stride).shape[1:])
-    if not found.complete:
-        return sensitivity.numpy(), sensitivity.numpy()
     probe = torch.from_numpy(found.probe) * seen / PROBE
     estimate = torch.from_numpy(found.estimate)
     for index, shifted in enumerate(torch.from_numpy(features(found.shifted))):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import convolve, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
-from napari_cellinr.fit import PreviewRequest, Progress
+from napari_cellinr.fit import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -80,13 +81,18 @@ def hold_out(
     held = generator.random(values.shape) < part
     if not held.any():
         held.flat[generator.integers(held.size)] = True
-    kernel = np.ones((3,) * values.ndim, np.float32)
-    kernel[(1,) * values.ndim] = 0
-    seen = (~held).astype(np.float32)
-    total = convolve(values * seen, kernel, mode="constant")
-    count = convolve(seen, kernel, mode="constant")
-    replaced = np.where(held, total / np.maximum(count, 1), values)
-    return held, replaced.astype(np.float32)
+    seen = np.pad((~held).astype(np.float32), 1)
+    padded = np.pad(values, 1)
+    places = np.nonzero(held)
+    total = np.zeros(len(places[0]), np.float32)
+    count = np.zeros_like(total)
+    for shift in itertools.product((0, 1, 2), repeat=values.ndim):
+        neighbour = tuple(place + step for place, step in zip(places, shift, strict=True))
+        total += padded[neighbour] * seen[neighbour]
+        count += seen[neighbour]
+    replaced = values.copy()
+    replaced[places] = total / np.maximum(count, 1)
+    return held, replaced
 
 
 def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
@@ -192,21 +198,18 @@ def _nlm(
     """
     begun = time.monotonic()
     job = iter_nlm(values, **settings)
-    stop: bool | None = None
-    paused = False
+    message: str | None = None
     while True:
         try:
-            done = job.send(stop)
+            done = job.send(message)
         except StopIteration as finished:
-            return _Estimate(finished.value, stopped=bool(stop))
+            return _Estimate(finished.value, stopped=message == "stop")
         if limit is not None and _is_late(begun, done, limit):
             job.close()
             return _Estimate(values, late=True)
-        message = yield _progress(before + done / 2, started, begun, done)
-        while message is not None and message != "stop":
-            paused = message == "pause" or (paused and isinstance(message, PreviewRequest))
-            message = yield _progress(before + done / 2, started, begun, done)
-        stop = True if message == "stop" else None
+        answer = yield _progress(before + done / 2, started, begun, done)
+        held = message == "pause" and answer != "resume"
+        message = answer if isinstance(answer, str) else "pause" if held else None
 
 
 def _is_late(begun: float, done: float, limit: float) -> bool:
