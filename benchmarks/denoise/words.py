@@ -55,7 +55,7 @@ for all, from the truth (in the paper: from nuclei). Background is kept but wher
 NOISE2VOID = """
 CAREamics, trained on the image that it denoises, one seed per structure at the default noise, its
 default of 30 epochs, patches of 8 × 32 × 32, batches of 4, augmented by flips and rotations, on
-one CPU thread.
+one CPU thread. So small an image gives about 360 steps in all; a longer training was not tried.
 """
 
 CELEGANS = """
