@@ -56,9 +56,9 @@ def test_results_are_like_the_source(raw, fitted):
 
 def test_the_report_is_complete(fitted):
     assert fitted.stopped == "steps"
-    doubts = [text for text in fitted.report["warnings"] if "had not converged" in text]
-    assert fitted.report["converged"] == (not doubts)
-    assert fitted.report["warnings"] == doubts
+    warnings = " ".join(fitted.report["warnings"])  # a few steps of it are far from an end
+    assert fitted.report["converged"] == ("had not converged" not in warnings)
+    assert (fitted.report["held_out"] > 1.5) == ("did not see" in warnings)
     assert fitted.config.preset == "paper"
     assert CellINRConfig(**fitted.config.as_dict()) == fitted.config
     assert fitted.state["levels"].shape == (2,)
