@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellinr.fields.lattice import block_means, blocks, interpolate, n_nodes, node_weights
+from napari_cellinr.fields.lattice import (
+    block_lengths,
+    block_means,
+    blocks,
+    interpolate,
+    n_nodes,
+    node_weights,
+)
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (7, 3), (16, 8), (9, 8), (2, 2)])
@@ -47,3 +54,16 @@ def test_blocks_cover_every_voxel_once(shape):
     for block in blocks(shape, 24):
         count[block] += 1
     assert (count == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((70, 256, 356), (8, 8, 8)),
+        ((512, 512), (23, 22)),
+        ((2, 100, 100), (2, 16, 16)),
+        ((3, 4), (3, 4)),
+    ],
+)
+def test_block_lengths_are_near_a_cube(shape, expected):
+    assert block_lengths(shape, 512) == expected

@@ -71,7 +71,7 @@ class CellINRConfig(Config):
     )
     kernel_spacing: int = setting(
         8,
-        "Distance over which the local kernels change; less follows structure, and noise.",
+        "Distance over which local kernels change in 3-D, more in planes; a small one fits noise.",
         unit="voxel",
         ge=2,
         le=64,

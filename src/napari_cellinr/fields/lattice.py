@@ -10,7 +10,15 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["block_means", "blocks", "interpolate", "n_nodes", "node_weights", "two_nodes"]
+__all__ = [
+    "block_lengths",
+    "block_means",
+    "blocks",
+    "interpolate",
+    "n_nodes",
+    "node_weights",
+    "two_nodes",
+]
 
 
 def n_nodes(size: int, stride: int) -> int:
@@ -129,3 +137,17 @@ def blocks(shape: Sequence[int], n_voxels: int) -> list[tuple[slice, ...]]:
     return [
         (slice(start, min(start + step, shape[0])), *rest) for start in range(0, shape[0], step)
     ]
+
+
+def block_lengths(shape: Sequence[int], n_voxels: float) -> tuple[int, ...]:
+    """Return the sides of a block of about `n_voxels` voxels, as near to a cube as `shape` allows.
+
+    Where an axis is shorter than the side of a cube, the others get longer.
+    """
+    lengths = [0] * len(shape)
+    left = float(n_voxels)
+    for rank, axis in enumerate(sorted(range(len(shape)), key=lambda axis: shape[axis])):
+        side = left ** (1 / (len(shape) - rank))
+        lengths[axis] = min(shape[axis], max(round(side), 1))
+        left /= lengths[axis]
+    return tuple(lengths)

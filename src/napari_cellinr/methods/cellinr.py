@@ -18,7 +18,7 @@ import torch
 
 from napari_cellinr.classic.anscombe import unstabilise
 from napari_cellinr.fields.kernel import GridField
-from napari_cellinr.fields.lattice import blocks
+from napari_cellinr.fields.lattice import block_lengths, blocks
 from napari_cellinr.fit import Problem
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class CellINRProblem(Problem):
         """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
         if math.prod(self.shape) <= PATCH_VOXELS * 2:
             return tuple(slice(0, size) for size in self.shape)
-        lengths = _patch_lengths(self.shape, PATCH_VOXELS)
+        lengths = block_lengths(self.shape, PATCH_VOXELS)
         corner = [
             int(torch.randint(size - length + 1, (1,), generator=generator, device=self._device))
             for size, length in zip(self.shape, lengths, strict=True)
@@ -302,14 +302,3 @@ def total_variation(values: torch.Tensor) -> torch.Tensor:
             inside[axis] = slice(0, size - 1)
             squares[tuple(inside)] = squares[tuple(inside)] + slope**2
     return torch.sqrt(squares + 1e-6).mean()
-
-
-def _patch_lengths(shape: tuple[int, ...], n_voxels: int) -> list[int]:
-    """Return the sides of a block of about `n_voxels` voxels, as near to a cube as fits."""
-    lengths = [0] * len(shape)
-    left = float(n_voxels)
-    for rank, axis in enumerate(np.argsort(shape)):
-        side = left ** (1 / (len(shape) - rank))
-        lengths[axis] = int(min(shape[axis], max(side, 1)))
-        left /= lengths[axis]
-    return lengths
