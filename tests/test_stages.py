@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from napari_cellinr.fit import finish
+from napari_cellinr.fit import PreviewRequest, finish
 from napari_cellinr.stages import in_background
 
 
@@ -43,6 +43,13 @@ def test_a_stop_waits_for_work_that_is_needed():
     job.send("stop")
     released.set()
     assert finish(job) == 7
+
+
+def test_a_request_for_a_preview_is_passed_over():
+    job = in_background("waiting", lambda: time.sleep(0.3) or 5, started=0.0)
+    next(job)
+    job.send(PreviewRequest({"Z": 1}))
+    assert finish(job) == 5
 
 
 def test_a_pause_holds_the_job_after_the_work():

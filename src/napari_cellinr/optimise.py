@@ -84,10 +84,14 @@ def _converse(
 ) -> Generator[Progress, Message, bool]:
     """Report, answer what is asked, wait while paused; return whether the user said stop."""
     message = yield controls.progress(loop)
+    answered = False
     while message is not None or controls.paused:
         if message == "stop":
             return True
         if isinstance(message, PreviewRequest):
+            if answered and not controls.paused:
+                return False  # the fit goes on between two previews
+            answered = True
             with loop.average_applied():
                 preview = problem.preview(message)
             message = yield controls.progress(loop, preview, message.index)

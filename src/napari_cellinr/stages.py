@@ -52,7 +52,7 @@ def in_background(
             message = yield Progress(name, seconds=time.monotonic() - started)
             if message == "stop" and not needed:
                 return None
-            if message in {"pause", "resume", "stop"}:
+            if isinstance(message, str):
                 paused = message == "pause"
         return future.result()
 

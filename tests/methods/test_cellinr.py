@@ -128,6 +128,13 @@ def test_one_stop_gives_the_partial_result_from_any_stage(sample, stage):
         assert fitted.report["steps"] == 0
 
 
+def test_previews_can_be_asked_for_in_every_stage(sample):
+    request = PreviewRequest({"Z": 3})
+    fitted, seen = collect(iter_denoise(sample.raw, CellINRConfig(**TOY)), lambda _: request)
+    assert {"classical estimate", "fitting"} <= {progress.stage for progress in seen}
+    assert fitted.stopped in {"steps", "converged"}
+
+
 def test_a_pause_holds_the_classical_estimate(sample):
     parts = []
 
