@@ -83,14 +83,17 @@ def _converse(
     problem: Problem, loop: _Loop, controls: _Controls
 ) -> Generator[Progress, Message, bool]:
     """Report, answer what is asked, wait while paused; return whether the user said stop."""
-    message = yield controls.progress(loop)
-    answered = False
+    message: Message = controls.pending
+    if message is None:
+        message = yield controls.progress(loop)
+    controls.pending, answered = None, False
     while message is not None or controls.paused:
         if message == "stop":
             return True
         if isinstance(message, PreviewRequest):
             if answered and not controls.paused:
-                return False  # the fit goes on between two previews
+                controls.pending = message  # the fit goes on between two previews
+                return False
             answered = True
             with loop.average_applied():
                 preview = problem.preview(message)
@@ -182,11 +185,13 @@ class _Controls:
         self.begun = time.monotonic()
         self.reported = 0.0
         self.paused = False
+        self.pending: PreviewRequest | None = None
         self.paused_seconds = 0.0
 
     def is_due(self) -> bool:
         """Return whether it is time for a `Progress`."""
-        return self.paused or time.monotonic() - self.reported >= REPORT_SECONDS
+        waiting = self.paused or self.pending is not None
+        return waiting or time.monotonic() - self.reported >= REPORT_SECONDS
 
     def obey(self, message: Message) -> None:
         """Pause or resume; sleep a little while paused, so that waiting costs nothing."""
