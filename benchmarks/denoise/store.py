@@ -74,7 +74,7 @@ def find_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None
 def _code(module: str) -> str:
     """Return a digest of the code that a method consists of."""
     if module == "ours":
-        names = ("api.py", "fit.py", "optimise.py", "classic", "config", "fields", "methods")
+        names = ("fit.py", "optimise.py", "classic", "config", "fields", "jobs", "methods")
         roots = [PACKAGE / name for name in names]
     else:
         roots = [PACKAGE / "classic" / name for name in ("anscombe.py", "background.py")]

@@ -117,6 +117,12 @@ class Fitted:
     report
         `seconds, steps, device, peak_memory_mb, held_out, noise, converged, versions, config`
         and `warnings`, ready for JSON.
+    method
+        Which method it was: `cellinr`, `spatime` or `nstm`.
+    roles
+        What each of `images` is, one word each: `result`, `background`, `motion`, …
+    source
+        Geometry of the image that was fitted: `axes, shape, scale, units, translate, …`.
     """
 
     images: tuple[Image, ...]
@@ -125,6 +131,21 @@ class Fitted:
     history: tuple[Mapping[str, float], ...]
     stopped: Stopped
     report: Mapping[str, Any]
+    method: str = "cellinr"
+    roles: tuple[str, ...] = ("result", "background")
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def image(self, role: str) -> Image:
+        """Return the image with this role.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        if role not in self.roles:
+            raise KeyError(f"{role!r} was asked for; this result has {', '.join(self.roles)}.")
+        return self.images[self.roles.index(role)]
 
 
 @dataclass(frozen=True)

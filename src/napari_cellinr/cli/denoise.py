@@ -1,80 +1,33 @@
-"""`napari-cellinr denoise INPUT OUTPUT`: the main job, from file to file."""
+"""`napari-cellinr denoise INPUT OUTPUT`: noise and haze removed, from file to file."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.options import (
-    Commands,
-    Parser,
-    add_command,
-    add_settings,
-    parse_crop,
-    parse_voxel,
-    read_config,
-)
-from napari_cellinr.cli.progress import (
-    INTERRUPTED,
-    Interruption,
-    follow,
-    say,
-    say_warning,
-    seconds_in_words,
-)
-from napari_cellinr.cli.saving import check_outputs, save
+from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.options import Commands, read_config
+from napari_cellinr.cli.progress import say_warning
+from napari_cellinr.cli.saving import check_outputs
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from napari_cellinr.fit import Fitted
-    from napari_cellinr.image import Image
+__all__ = ["add", "run"]
 
-__all__ = ["add", "describe_image", "run"]
+_OUTPUTS = {"output": "result", "background_output": "background"}
 
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
     from napari_cellinr.config import CellINRConfig
 
-    parser = add_command(commands, "denoise", "remove noise and haze from an image", run)
-    parser.add_argument("input", metavar="INPUT", help="image file: TIFF, OME-TIFF or NIfTI")
-    parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
-    _add_reading_options(parser)
-    add_settings(parser, CellINRConfig)
-    saving = parser.add_argument_group("what else to save")
-    for flag, help_text in {
-        "--background-output": "image of the haze that was taken away",
-        "--save-model": "the fitted field, to be rendered again without another fit",
-        "--report": "JSON with time, steps, noise, versions and all settings",
-    }.items():
-        saving.add_argument(flag, metavar="FILE", help=help_text)
-
-
-def _add_reading_options(parser: Parser) -> None:
-    reading = parser.add_argument_group("reading the image")
-    reading.add_argument(
-        "--axes",
-        metavar="ZYX",
-        help="meaning of the dimensions, in the order of the file, with the letters T (time), "
-        "C (channel), Z, Y, X; needed where the file does not say",
-    )
-    reading.add_argument(
-        "--channel", metavar="N", type=int, help="take this channel only; the first is 0"
-    )
-    reading.add_argument(
-        "--voxel",
-        metavar="z=0.4,y=0.1,x=0.1",
-        type=parse_voxel,
-        default={},
-        help="voxel size in µm, where the file has none or a wrong one; t is in seconds",
-    )
-    reading.add_argument(
-        "--crop",
-        metavar="z=0:20,y=50:150",
-        type=parse_crop,
-        default={},
-        help="take this part only: first voxel and end along each axis, counted from 0",
+    add_fit_command(
+        commands,
+        "denoise",
+        "remove noise and haze from an image",
+        run,
+        CellINRConfig,
+        {"--background-output": "image of the haze that was taken away"},
     )
 
 
@@ -83,68 +36,12 @@ def run(options: Namespace) -> int:
     from napari_cellinr.config import CellINRConfig
 
     config = read_config(options, CellINRConfig)
-    check_outputs(options)
-    image = _read(options)
+    check_outputs(options, tuple(_OUTPUTS))
+    image = read_input(options)
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
     from napari_cellinr.api import iter_denoise
 
-    interruption = Interruption()
-    with interruption.caught():
-        job = iter_denoise(image, config, started=options.started)
-        fitted = follow(job, interruption)
-        save(options, fitted)
-    for warning in fitted.report.get("warnings", ()):
-        say_warning(warning)
-    if interruption.happened:
-        say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.")
-        return INTERRUPTED
-    say(_summary(options, fitted))
-    return 0
-
-
-def _read(options: Namespace) -> Image:
-    """Return the part of the input that was asked for, with axes and voxel size as given."""
-    from napari_cellinr.io import read
-
-    image = read(options.input, axes=options.axes)
-    if options.channel is not None:
-        image = image.take("C", options.channel)
-    if options.voxel:
-        image = image.with_voxel_size(**options.voxel)
-    if options.crop:  # after the voxel size, from which its position follows
-        image = image.crop(**options.crop)
-    if not image.is_calibrated:
-        say_warning(
-            f"{options.input} does not say its voxel size, so that one voxel counts as one pixel "
-            "along every axis; give it as --voxel z=…,y=…,x=… in µm."
-        )
-    return image
-
-
-def describe_image(image: Image) -> str:
-    """Return size and voxel size, such as `70×256×356 voxels of 0.43×0.18×0.18 µm`."""
-    spatial = [i for i, axis in enumerate(image.axes) if axis in "ZYX"]
-    size = "×".join(str(n) for n in image.shape)
-    if not image.is_calibrated:
-        return f"{size} voxels, size of a voxel unknown"
-    steps = "×".join(f"{image.scale[i]:.4g}" for i in spatial)
-    unit = image.units[spatial[-1]].replace("micrometer", "µm")
-    return f"{size} voxels of {steps} {unit}"
-
-
-def _summary(options: Namespace, fitted: Fitted) -> str:
-    steps = fitted.report.get("steps", 0)
-    seconds = seconds_in_words(time.monotonic() - options.started)
-    return (
-        f"wrote {options.output}: {describe_image(fitted.images[0])}, "
-        f"{steps} steps in {seconds} ({_REASONS[fitted.stopped]})"
+    return run_fit(
+        options, image, lambda given: iter_denoise(given, config, started=options.started), _OUTPUTS
     )
-
-
-_REASONS = {
-    "converged": "no more to gain",
-    "steps": "all steps done",
-    "time": "time was up",
-    "user": "stopped",
-}

@@ -1,33 +1,41 @@
-"""What a fit leaves on the disk: the result, the background, the fitted field and a report."""
+"""What a fit leaves on the disk: its images, the fitted field and a report."""
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from napari_cellinr.fit import Fitted
 
 __all__ = ["check_outputs", "save"]
 
-_IMAGES = ("output", "background_output")
 _OTHERS = ("save_model", "report")
 
 
-def check_outputs(options: Namespace) -> None:
-    """Raise `FileError` now if something could not be written in the end."""
+def check_outputs(
+    options: Namespace, images: tuple[str, ...], others: tuple[str, ...] = ()
+) -> None:
+    """Raise `FileError` now if something could not be written in the end.
+
+    Parameters
+    ----------
+    options
+        What was typed.
+    images, others
+        Names of the options that hold paths of images, and of other files.
+    """
     from napari_cellinr.io import SUFFIXES, check_writable
 
     taken = {Path(options.input).expanduser().resolve()}
-    for flag in (*_IMAGES, *_OTHERS):
+    for flag in (*images, *others, *_OTHERS):
         name = getattr(options, flag)
         if name is None:
             continue
@@ -35,52 +43,29 @@ def check_outputs(options: Namespace) -> None:
         if place in taken:
             raise FileError(f"{name} was given twice; give every file a name of its own.")
         taken.add(place)
-        check_writable(name, SUFFIXES if flag in _IMAGES else ())
+        check_writable(name, SUFFIXES if flag in images else ())
 
 
-def save(options: Namespace, fitted: Fitted) -> None:
-    """Write the result, and what else was asked for; each file complete or not at all."""
+def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None:
+    """Write the result, and what else was asked for; each file complete or not at all.
+
+    Parameters
+    ----------
+    outputs
+        Role of the image by the name of the option that holds its path.
+    """
     from napari_cellinr.io import save_fitted, write
     from napari_cellinr.io.atomic import replacing
+    from napari_cellinr.kept import header_of, plain
 
-    write(options.output, fitted.images[0])
-    if options.background_output is not None:
-        write(options.background_output, fitted.images[1])
+    for flag, role in outputs.items():
+        if getattr(options, flag) is not None:
+            write(getattr(options, flag), fitted.image(role))
     if options.save_model is not None:
-        save_fitted(options.save_model, header=_header(fitted), tensors=fitted.state)
+        save_fitted(options.save_model, header=header_of(fitted), tensors=fitted.state)
     if options.report is not None:
         seconds = round(time.monotonic() - options.started, 3)
-        report = {**fitted.report, "seconds": seconds, "stopped": fitted.stopped}
+        report = plain({**fitted.report, "seconds": seconds, "stopped": fitted.stopped})
+        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
         with replacing(Path(options.report).expanduser(), ".json") as path:
-            path.write_text(_json(report), encoding="utf-8")
-
-
-def _header(fitted: Fitted) -> dict[str, Any]:
-    """Return what is needed beside the tensors to know what they are."""
-    image = fitted.images[0]
-    keys = ("axes", "shape", "scale", "units", "translate", "name")
-    header = {
-        "method": "cellinr",
-        "config": fitted.config.as_dict(),
-        "image": {key: getattr(image, key) for key in keys},
-        "history": [dict(row) for row in fitted.history],
-        "stopped": fitted.stopped,
-        "report": dict(fitted.report),
-    }
-    plain: dict[str, Any] = _plain(header)
-    return plain
-
-
-def _json(values: dict[str, Any]) -> str:
-    return json.dumps(_plain(values), indent=2, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` with null for numbers that JSON does not have."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+            path.write_text(text, encoding="utf-8")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -13,8 +16,30 @@ if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fit import Message, Problem, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.kept import Query, Stored
 
-__all__ = ["prepare"]
+__all__ = ["RENDERERS", "prepare", "render"]
+
+RENDERERS: dict[str, str] = {}
+"""Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""
+
+
+def render(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
+    """Return what is asked of a fit that was kept, the result first, float32.
+
+    Raises
+    ------
+    ConfigError
+        If the method of the fit is not known here, or cannot answer the query.
+    """
+    if stored.method not in RENDERERS:
+        raise ConfigError(
+            f"a fit of the method {stored.method!r} was given; those that can be rendered again "
+            f"are {', '.join(RENDERERS) or 'none'}."
+        )
+    module, function = RENDERERS[stored.method].split(":")
+    images: tuple[Image, ...] = getattr(import_module(module), function)(stored, query, device)
+    return images
 
 
 def prepare(

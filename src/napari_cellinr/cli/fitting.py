@@ -1,0 +1,185 @@
+"""What every command that fits shares: reading the input, running the job, saying how it went."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.cli.options import (
+    Commands,
+    Parser,
+    add_command,
+    add_settings,
+    parse_crop,
+    parse_voxel,
+)
+from napari_cellinr.cli.progress import (
+    INTERRUPTED,
+    Interruption,
+    follow,
+    say,
+    say_warning,
+    seconds_in_words,
+)
+from napari_cellinr.cli.saving import save
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Mapping
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.fit import Fitted, Job
+    from napari_cellinr.image import Image
+
+__all__ = ["add_fit_command", "add_reading_options", "describe_image", "read_input", "run_fit"]
+
+
+def add_fit_command(
+    commands: Commands,
+    name: str,
+    text: str,
+    run: Callable[[Namespace], int],
+    config: type[Config],
+    outputs: Mapping[str, str],
+) -> tuple[Parser, Any]:
+    """Return the parser of a new command that fits, and its group of what else to save.
+
+    Parameters
+    ----------
+    commands
+        Where the command is declared.
+    name, text
+        The word on the command line, and what the command does.
+    run
+        What the command does.
+    config
+        Its settings, each of which becomes an option.
+    outputs
+        Help of the images besides the result by option, such as `--background-output`.
+    """
+    parser = add_command(commands, name, text, run)
+    parser.add_argument("input", metavar="INPUT", help="image file: TIFF, OME-TIFF or NIfTI")
+    parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
+    add_reading_options(parser)
+    add_settings(parser, config)
+    saving = parser.add_argument_group("what else to save")
+    also = {
+        "--save-model": "the fitted field, to be rendered again without another fit",
+        "--report": "JSON with time, steps, noise, versions and all settings",
+    }
+    for flag, help_text in {**outputs, **also}.items():
+        saving.add_argument(flag, metavar="FILE", help=help_text)
+    return parser, saving
+
+
+def add_reading_options(parser: Parser) -> None:
+    """Declare the options that say what of the input is meant, and what it does not say itself."""
+    reading = parser.add_argument_group("reading the image")
+    reading.add_argument(
+        "--axes",
+        metavar="ZYX",
+        help="meaning of the dimensions, in the order of the file, with the letters T (time), "
+        "C (channel), Z, Y, X; needed where the file does not say",
+    )
+    reading.add_argument(
+        "--channel", metavar="N", type=int, help="take this channel only; the first is 0"
+    )
+    reading.add_argument(
+        "--voxel",
+        metavar="z=0.4,y=0.1,x=0.1",
+        type=parse_voxel,
+        default={},
+        help="voxel size in µm, where the file has none or a wrong one; t is in seconds",
+    )
+    reading.add_argument(
+        "--crop",
+        metavar="z=0:20,y=50:150",
+        type=parse_crop,
+        default={},
+        help="take this part only: first voxel and end along each axis, counted from 0",
+    )
+
+
+def read_input(options: Namespace) -> Image:
+    """Return the part of the input that was asked for, with axes and voxel size as given."""
+    from napari_cellinr.io import read
+
+    image = read(options.input, axes=options.axes)
+    if options.channel is not None:
+        image = image.take("C", options.channel)
+    if options.voxel:
+        image = image.with_voxel_size(**options.voxel)
+    if options.crop:  # after the voxel size, from which its position follows
+        image = image.crop(**options.crop)
+    if not image.is_calibrated:
+        say_warning(
+            f"{options.input} does not say its voxel size, so that one voxel counts as one pixel "
+            "along every axis; give it as --voxel z=…,y=…,x=… in µm."
+        )
+    return image
+
+
+def run_fit(
+    options: Namespace,
+    image: Image,
+    make_job: Callable[[Image], Job],
+    outputs: Mapping[str, str],
+    also: Callable[[Fitted], None] | None = None,
+) -> int:
+    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C.
+
+    Parameters
+    ----------
+    options
+        What was typed; `check_outputs` has looked at it.
+    image
+        The input.
+    make_job
+        Makes the job.
+    outputs
+        Role of each image that may be saved by the name of its option, such as
+        `{"output": "result", "background_output": "background"}`.
+    also
+        Writes what is no image.
+    """
+    interruption = Interruption()
+    with interruption.caught():
+        fitted = follow(make_job(image), interruption)
+        save(options, fitted, outputs)
+        if also is not None:
+            also(fitted)
+    for warning in fitted.report.get("warnings", ()):
+        say_warning(warning)
+    if interruption.happened:
+        say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.")
+        return INTERRUPTED
+    say(_summary(options, fitted))
+    return 0
+
+
+def describe_image(image: Image) -> str:
+    """Return size and voxel size, such as `70×256×356 voxels of 0.43×0.18×0.18 µm`."""
+    spatial = [i for i, axis in enumerate(image.axes) if axis in "ZYX"]
+    size = "×".join(str(n) for n in image.shape)
+    if not image.is_calibrated:
+        return f"{size} voxels, size of a voxel unknown"
+    steps = "×".join(f"{image.scale[i]:.4g}" for i in spatial)
+    unit = image.units[spatial[-1]].replace("micrometer", "µm")
+    return f"{size} voxels of {steps} {unit}"
+
+
+def _summary(options: Namespace, fitted: Fitted) -> str:
+    steps = fitted.report.get("steps", 0)
+    seconds = seconds_in_words(time.monotonic() - options.started)
+    return (
+        f"wrote {options.output}: {describe_image(fitted.images[0])}, "
+        f"{steps} steps in {seconds} ({_REASONS[fitted.stopped]})"
+    )
+
+
+_REASONS = {
+    "converged": "no more to gain",
+    "steps": "all steps done",
+    "time": "time was up",
+    "user": "stopped",
+}

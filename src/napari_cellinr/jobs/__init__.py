@@ -1,0 +1,1 @@
+"""The jobs: one file per method, from an Image and its settings to Fitted."""

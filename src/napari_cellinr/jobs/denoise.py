@@ -1,0 +1,230 @@
+"""The job of CellINR: every frame of every channel is fitted for itself."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.classic.anscombe import Noise
+from napari_cellinr.classic.noise import estimate_noise
+from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.jobs.check import check_values
+from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
+from napari_cellinr.kept import geometry
+from napari_cellinr.methods import prepare
+from napari_cellinr.methods.devices import choose_device
+from napari_cellinr.optimise import optimise
+from napari_cellinr.stages import in_background
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fit import Message, Outcome
+    from napari_cellinr.image import Image
+
+__all__ = ["denoise_job"]
+
+RESERVE = 0.85
+"""Part of the time limit after which no step begins: the rest renders and writes."""
+
+
+def denoise_job(
+    source: Image, config: CellINRConfig, started: float
+) -> Generator[Progress, Message, Fitted]:
+    """Denoise every frame of every channel and put the results together.
+
+    Parameters
+    ----------
+    source
+        Axes in canonical order.
+    config
+        The settings.
+    started
+        `time.monotonic()` when the job began.
+    """
+    check_values(source)
+    leading = [axis for axis in source.axes if axis in "TC"]
+    indices = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
+    noises = yield from in_background(
+        "estimating the noise",
+        lambda: _noise_of_channels(source, config),
+        started=started,
+        needed=True,
+    )
+    assert noises is not None
+    frames: list[_Frame] = []
+    for number, values in enumerate(indices):
+        index = dict(zip(leading, values, strict=True))
+        noise = noises[index.get("C", 0)]
+        deadline = _deadline(config, started, number, len(indices))
+        job = _denoise_frame(_part(source, index), config, noise, started, deadline)
+        frame = yield from _labelled(job, index, number, len(indices))
+        frames.append(frame)
+        if frame.outcome.stopped == "user":
+            break
+    return _together(source, leading, indices, frames, started)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The fit of one frame of one channel."""
+
+    images: tuple[Image, ...]
+    config: CellINRConfig
+    outcome: Outcome
+    state: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    device: str
+
+
+def _denoise_frame(
+    image: Image, config: CellINRConfig, noise: Noise, started: float, deadline: float | None
+) -> Generator[Progress, Message, _Frame]:
+    """Denoise one frame: prepare, optimise, render."""
+    device = choose_device(config.device)
+    problem, chosen = yield from prepare(
+        image, config, noise, device, started=started, deadline=deadline
+    )
+    outcome = yield from optimise(problem, chosen, started=started, deadline=deadline)
+    yield Progress("writing the result", seconds=time.monotonic() - started)
+    images = problem.render()
+    state, facts = problem.state_dict(), problem.facts()
+    return _Frame(images, chosen, outcome, state, facts, str(device))
+
+
+def _part(source: Image, index: Mapping[str, int]) -> Image:
+    """Return the frame and channel at `index`, float32, with a name of the whole."""
+    part = source
+    for axis, place in index.items():
+        part = part.take(axis, place)
+    return replace(part, data=np.asarray(part.data, np.float32), name=source.name)
+
+
+def _noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
+    """Return the noise of each channel, as given or as estimated from all of its frames."""
+    n_channels = source.sizes.get("C", 1)
+    noises = []
+    for channel in range(n_channels):
+        frames = source.take("C", channel) if "C" in source.axes else source
+        found = estimate_noise(frames.array())
+        if config.gain is not None or config.read_noise is not None:
+            gain = found.gain if config.gain is None else config.gain
+            read = found.read_noise if config.read_noise is None else config.read_noise
+            found = Noise(gain, read, found.offset if config.read_noise is None else 0.0)
+        noises.append(found)
+    return noises
+
+
+def _labelled(
+    job: Generator[Progress, Message, _Frame], index: Mapping[str, int], number: int, count: int
+) -> Generator[Progress, Message, _Frame]:
+    """Pass on a job of one frame, saying which frame it is where there are several."""
+    message: Message = None
+    while True:
+        try:
+            progress = job.send(message)
+        except StopIteration as finished:
+            frame: _Frame = finished.value
+            return frame
+        if count > 1:
+            stage = f"{progress.stage} (image {number + 1} of {count})"
+            if progress.preview is not None:
+                place = {**progress.preview_index, **index}
+                progress = replace(progress, preview_index=place)
+            progress = replace(progress, stage=stage)
+        message = yield progress
+
+
+def _together(
+    source: Image,
+    leading: list[str],
+    indices: list[tuple[int, ...]],
+    frames: list[_Frame],
+    started: float,
+) -> Fitted:
+    """Return the frames as one result; frames that were not reached stay as they were."""
+    first = frames[0]
+    images = tuple(
+        _stack(source, indices, [frame.images[place] for frame in frames], leading)
+        for place in range(len(first.images))
+    )
+    state = (
+        dict(first.state)
+        if len(indices) == 1
+        else {f"{i}.{k}": v for i, frame in enumerate(frames) for k, v in frame.state.items()}
+    )
+    outcomes = [frame.outcome for frame in frames]
+    stopped = outcomes[-1].stopped
+    config = first.config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
+    report = _report(frames, first.config, started, n_missing=len(indices) - len(frames))
+    return Fitted(
+        images,
+        config,
+        state,
+        outcomes[-1].history,
+        stopped,
+        report,
+        method="cellinr",
+        roles=("result", "background"),
+        source=geometry(source),
+    )
+
+
+def _stack(
+    source: Image, indices: list[tuple[int, ...]], parts: list[Image], leading: list[str]
+) -> Image:
+    """Return parts in the place of the frames of `source`."""
+    if not leading:
+        return parts[0]
+    name = parts[0].name
+    data = np.zeros(source.shape, np.float32)
+    if name.endswith(" denoised"):
+        data[...] = source.array()
+    for values, part in zip(indices, parts, strict=False):
+        data[values] = part.array()
+    return source.like(data, name=name)
+
+
+def _report(
+    frames: list[_Frame], config: CellINRConfig, started: float, n_missing: int
+) -> dict[str, Any]:
+    """Return the report of the whole job, ready for JSON."""
+    outcomes = [frame.outcome for frame in frames]
+    noises = [frame.facts["noise"] for frame in frames]
+    converged = all(outcome.converged for outcome in outcomes)
+    held_out = float(np.mean([outcome.held_out for outcome in outcomes]))
+    told = (text for frame in frames for text in frame.facts.get("warnings", ()))
+    warnings = list(dict.fromkeys(told))
+    if n_missing:
+        warnings.append(
+            f"stopped before {n_missing} of the images were reached; they are unchanged."
+        )
+    elif not converged:
+        warnings.append(unconverged_warning(outcomes[-1]))
+    if doubt := held_out_warning(held_out):
+        warnings.append(doubt)
+    return {
+        "seconds": time.monotonic() - started,
+        "steps": sum(outcome.steps for outcome in outcomes),
+        "device": frames[0].device,
+        "held_out": held_out,
+        "noise": noises[0] if len(noises) == 1 else noises,
+        "converged": converged and not n_missing,
+        **environment(),
+        "config": config.as_dict(),
+        "warnings": warnings,
+    }
+
+
+def _deadline(config: CellINRConfig, started: float, number: int, count: int) -> float | None:
+    """Return when frame `number` has to be fitted: what is left is shared evenly."""
+    if config.max_seconds is None:
+        return None
+    now = time.monotonic()
+    left = started + RESERVE * config.max_seconds - now
+    return now + max(left, 0) / (count - number)
