@@ -8,18 +8,16 @@ from napari.layers import Labels
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
 from napari_cellinr.ui.layers import (
-    add_result,
     axes_of,
-    contrast_of,
     find,
     image_from_tuple,
     image_layers,
     layer_tuples,
-    place,
     set_voxel_size,
     to_image,
 )
 from napari_cellinr.ui.live import visible_part
+from napari_cellinr.ui.results import add_result, contrast_of, place
 
 pytestmark = pytest.mark.gui
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import AxesError
 from napari_cellinr.ui.layers import add_images, find, image_layers
+from napari_cellinr.ui.tasks import task_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -71,10 +71,14 @@ class Console:
         FitError
             If a job is running in this viewer already.
         """
+        self._start("denoise", layer, axes, preset=preset, **settings)
+
+    def _start(self, action: str, layer: ImageLayer | str, axes: str, **settings: Any) -> None:
+        task = task_of(action)
         found = self._find(layer)
         if axes:
             self._controller.confirmed_axes[found.unique_id] = axes.upper()
-        self._controller.start(found, CellINRConfig(preset=preset, **settings))
+        self._controller.start(task, found, task.config_type(**settings))
 
     def _find(self, layer: ImageLayer | str) -> ImageLayer:
         viewer = self._controller.viewer

@@ -12,8 +12,9 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_cellinr.errors import FitError
 from napari_cellinr.ui.activity import ActivityBar
-from napari_cellinr.ui.layers import add_result, find, to_image
-from napari_cellinr.ui.live import LiveLayer, visible_part
+from napari_cellinr.ui.layers import find, to_image
+from napari_cellinr.ui.live import LiveLayer
+from napari_cellinr.ui.results import add_shown
 from napari_cellinr.ui.worker import Ending, Run
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image as ImageLayer
 
-    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.config import Config
     from napari_cellinr.fit import Fitted, Job, PreviewRequest, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.ui.tasks import Task
 
 __all__ = ["Controller", "State", "controller_of"]
 
@@ -67,14 +69,14 @@ class Controller(QObject):
     layers_changed
         A layer was added, removed, moved or renamed.
     finished
-        `Fitted` and the result layer, once it is in the viewer.
+        `Fitted`, the result layer, once it is in the viewer, and the source layer.
     """
 
     state_changed = Signal(str)
     progressed = Signal(object)
     said = Signal(str, str)
     layers_changed = Signal()
-    finished = Signal(object, object)
+    finished = Signal(object, object, object)
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
@@ -83,6 +85,7 @@ class Controller(QObject):
         self.history: list[Progress] = []
         self.confirmed_axes: dict[Hashable, str] = {}
         self._run: Run | None = None
+        self._task: Task | None = None
         self._live: LiveLayer | None = None
         self._quick_looks: dict[tuple[Hashable, str], LiveLayer] = {}
         self._source_id: Hashable | None = None
@@ -106,22 +109,24 @@ class Controller(QObject):
         """
         return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
 
-    def start(self, layer: ImageLayer, config: CellINRConfig) -> None:
-        """Restore the layer; the result appears beside it.
+    def start(self, task: Task, layer: ImageLayer, config: Config) -> None:
+        """Do the task with the layer; the result appears beside it.
 
         Raises
         ------
         AxesError
-            If the layer cannot be restored as it is.
+            If the layer cannot be worked on as it is.
         FitError
             If a job is running in this viewer already.
         """
         given = self.image_of(layer)
-        live = self._new_live(layer, given, config, "denoised")
-        self._begin(layer, given, config, live, f"denoising of {layer.name}")
+        live = self._new_live(task, layer, given, config, task.suffix)
+        self._begin(task, layer, given, config, live, f"{task.noun} of {layer.name}")
 
-    def quick_look(self, layer: ImageLayer, config: CellINRConfig) -> None:
-        """Restore what the canvas shows of the layer; a later quick look replaces this one.
+    def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
+        """Do the task with what the canvas shows of the layer.
+
+        A later quick look replaces this one.
 
         Raises
         ------
@@ -129,10 +134,10 @@ class Controller(QObject):
             As for `start`.
         """
         given = self.image_of(layer)
-        part = given.crop(**visible_part(self.viewer, layer, given))
-        key = (layer.unique_id, config.background)
-        live = self._quick_looks.get(key) or self._new_live(layer, given, config, "preview")
-        self._begin(layer, part, config, live, f"preview of {layer.name}", quick_look=True)
+        part = given.crop(**task.part(self.viewer, layer, given))
+        key = (layer.unique_id, f"{task.name} {task.own_contrast(config)}")
+        live = self._quick_looks.get(key) or self._new_live(task, layer, given, config, "preview")
+        self._begin(task, layer, part, config, live, f"preview of {layer.name}", quick_look=True)
         self._quick_looks[key] = live
 
     @Slot()
@@ -168,21 +173,22 @@ class Controller(QObject):
         _NOTIFY[kind](text)
 
     def _new_live(
-        self, layer: ImageLayer, given: Image, config: CellINRConfig, suffix: str
+        self, task: Task, layer: ImageLayer, given: Image, config: Config, suffix: str
     ) -> LiveLayer:
         return LiveLayer(
             self.viewer,
             layer.unique_id,
             given,
             f"{layer.name} {suffix}",
-            from_data=config.background == "subtract",
+            from_data=task.own_contrast(config),
         )
 
     def _begin(
         self,
+        task: Task,
         layer: ImageLayer,
         image: Image,
-        config: CellINRConfig,
+        config: Config,
         live: LiveLayer,
         title: str,
         *,
@@ -190,12 +196,12 @@ class Controller(QObject):
     ) -> None:
         if self._run is not None:
             raise FitError("a job is running in this viewer; stop it or wait for its end.")
-        self._live, self._source_id = live, layer.unique_id
+        self._task, self._live, self._source_id = task, live, layer.unique_id
         self._is_quick_look, self._cancelled = quick_look, False
         self._last_request = None
         self.history = []
         self._bar = ActivityBar()
-        self._run = Run(_job(image, config), title)
+        self._run = Run(_job(task, image, config), title)
         self._run.progressed.connect(self._on_progress)
         self._run.previewed.connect(self._on_preview)
         self._run.ended.connect(self._on_end)
@@ -247,21 +253,17 @@ class Controller(QObject):
         self._set_state("idle")
 
     def _show_result(self, live: LiveLayer, fitted: Fitted) -> None:
+        assert self._task is not None
         source = find(self.viewer, self._source_id)
-        layer = live.finish(_with_provenance(fitted))
+        first, *others = self._task.layers(fitted)
+        layer = live.finish(_with_provenance(first.image, fitted), first.settings)
         if source is None or layer is None:
             self.say("warning", "The source layer is gone, so the result was dropped.")
             return
         if not self._is_quick_look:
-            for image in fitted.images[1:]:
-                add_result(
-                    self.viewer,
-                    source,
-                    self.image_of(source),
-                    image,
-                    name=image.name,
-                    visible=False,
-                )
+            for shown in others:
+                name = shown.name or shown.image.name
+                add_shown(self.viewer, source, self.image_of(source), shown, name)
         warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
         kind = "warning" if warnings else "info"
         sentences = [_summary(fitted, layer.name), *warnings]
@@ -270,7 +272,7 @@ class Controller(QObject):
             self.said.emit(kind, text)
         else:
             self.say(kind, text)
-        self.finished.emit(fitted, layer)
+        self.finished.emit(fitted, layer, source)
 
     def _show_failure(self, live: LiveLayer | None, ending: Ending) -> None:
         # Without an error or our own cancel the viewer is closing: its layers are let alone.
@@ -296,21 +298,21 @@ class Controller(QObject):
             self._run.wait()
 
 
-def _job(image: Image, config: CellINRConfig) -> Any:
+def _job(task: Task, image: Image, config: Config) -> Any:
     """Return a function that makes the job, for the worker thread: it imports torch."""
     started = time.monotonic()
 
     def make() -> Job:
         from napari_cellinr import api
 
-        return api.iter_denoise(image, config, started=started)
+        job: Job = getattr(api, task.job)(image, config, started=started)
+        return job
 
     return make
 
 
-def _with_provenance(fitted: Fitted) -> Image:
+def _with_provenance(image: Image, fitted: Fitted) -> Image:
     """Return the result with the report of the fit among its metadata."""
-    image = fitted.images[0]
     return image.like(image.data, meta={**image.meta, "napari-cellinr": dict(fitted.report)})
 
 

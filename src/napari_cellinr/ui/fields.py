@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
 
-__all__ = ["ChoiceField", "Field", "make_field"]
+__all__ = ["ChoiceField", "Field", "make_field", "range_text"]
 
 _LARGEST: Final = 2**31 - 1
 
@@ -202,6 +202,18 @@ def _plain_field(
     if int in kinds and lowest is not None and highest is not None and highest <= _LARGEST:
         return WholeField(int(lowest), int(highest))
     return TextField(config_type.unit(name))
+
+
+def range_text(config_type: type[Config], name: str) -> str:
+    """Return the range of a number in words, such as `above 0, at most 1`; empty if it has none."""
+    words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+    found = {
+        key: value
+        for rule in config_type.model_fields[name].metadata
+        for key in words
+        if (value := getattr(rule, key, None)) is not None
+    }
+    return ", ".join(f"{words[key]} {found[key]:g}" for key in words if key in found)
 
 
 def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:

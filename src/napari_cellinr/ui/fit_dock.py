@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_cellinr.config import CellINRConfig
-from napari_cellinr.errors import CellINRError
+from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.ui.console import Console
 from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.denoise_task import DENOISE
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.forms import ConfigForm
@@ -20,7 +20,11 @@ from napari_cellinr.ui.source_panel import SourcePanel
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Image as ImageLayer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+
+    from napari_cellinr.fit import Fitted
+    from napari_cellinr.ui.tasks import Task
 
 __all__ = ["FitDock"]
 
@@ -30,7 +34,8 @@ SUFFIXES = (".tif", ".tiff", ".nii", ".nii.gz")
 class FitDock(QWidget):
     """A view of the one job of a viewer, with the settings for the next one.
 
-    Two docks of a viewer show the same job. TIFF and NIfTI files can be dropped on it.
+    Two docks of a viewer show the same job. TIFF and NIfTI files can be dropped on it. The dock
+    of another method is a subclass that names its `Task`.
 
     Parameters
     ----------
@@ -38,22 +43,29 @@ class FitDock(QWidget):
         The viewer; napari fills it in because of its name.
     """
 
+    task: ClassVar[Task] = DENOISE
+
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        task = self.task
         self.controller = controller_of(napari_viewer)
         self.source = SourcePanel(self.controller)
-        self.form = ConfigForm(CellINRConfig)
-        self.panel = RunPanel(self.controller)
+        section = task.section(self.controller) if task.section else None
+        self.form = ConfigForm(task.config_type, section=section)
+        self.panel = RunPanel(self.controller, task)
+        self.below = task.panel(self.controller) if task.panel else None
         self._lay_out()
         self.setAcceptDrops(True)
-        self.source.changed.connect(self._allow)
+        self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
+        self.controller.finished.connect(self._on_finished)
         self._console = Console(self.controller)
         napari_viewer.update_console({"cellinr": self._console})
         device_list().answered.connect(self._show_devices)
         self._show_devices()
+        self._on_source()
 
     @Slot()
     def run(self) -> None:
@@ -113,6 +125,9 @@ class FitDock(QWidget):
         layout.setSpacing(8)
         layout.addWidget(scroll, 1)
         layout.addWidget(self.panel)
+        if self.below is not None:
+            self.below.hide()
+            layout.addWidget(self.below)
         self.setMinimumWidth(280)
 
     def _start(self, *, quick_look: bool) -> None:
@@ -122,11 +137,17 @@ class FitDock(QWidget):
         try:
             config = self.form.config()
             if quick_look:
-                self.controller.quick_look(layer, _quick(config))
+                self.controller.quick_look(self.task, layer, self.task.quick(config))
             else:
-                self.controller.start(layer, config)
+                self.controller.start(self.task, layer, config)
         except CellINRError as error:
             self.controller.say("error", str(error))
+
+    @Slot()
+    def _on_source(self) -> None:
+        if self.form.section is not None:
+            self.form.section.show_image(self.source.image())
+        self._allow()
 
     @Slot()
     def _allow(self) -> None:
@@ -134,13 +155,21 @@ class FitDock(QWidget):
         image = self.source.image()
         try:
             config = self.form.config()
-        except CellINRError:
+        except ConfigError:
             self.panel.allow(False)
             return
-        self.panel.allow(image is not None)
-        cost = config.cost_warning(image.sizes) if image is not None else ""
-        uses_gpu = config.device == "auto" and device_list().has_gpu
-        self.panel.advise("" if uses_gpu else cost)
+        faults = self.task.check(config, image) if image is not None else {}
+        self.form.explain(faults)
+        self.source.explain(faults)
+        self.panel.allow(image is not None and not faults)
+        self.panel.advise(self.task.advise(config, image) if image is not None else "")
+        self.panel.estimate(self.task.estimate(config, image) if image is not None else None)
+
+    @Slot(object, object, object)
+    def _on_finished(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
+        if self.below is not None and isinstance(fitted.config, self.task.config_type):
+            self.below.show_result(fitted, layer, source)
+            self.below.show()
 
     @Slot()
     def _show_devices(self) -> None:
@@ -148,13 +177,6 @@ class FitDock(QWidget):
         if isinstance(field, ChoiceField):
             field.disable(device_list().reasons)
         self._allow()
-
-
-def _quick(config: CellINRConfig) -> CellINRConfig:
-    """Return the settings for a quick look: the user's, but for those that make it quick."""
-    own = CellINRConfig.PRESETS["preview"]
-    changes = {name: value for name, value in config.changes().items() if name not in own}
-    return CellINRConfig(**{**changes, "preset": "preview"})
 
 
 def _paths(event: QDropEvent) -> list[Path]:

@@ -1,12 +1,10 @@
-"""Layers and Images: the only file that reads and changes napari layers."""
+"""Layers and Images: what is known of a layer, and layers for what was read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from napari.layers import Image as ImageLayer
-from napari.utils.transforms import Affine
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
@@ -15,22 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     import napari
-    from numpy.typing import NDArray
 
 __all__ = [
     "add_images",
-    "add_result",
     "axes_of",
-    "contrast_of",
     "find",
     "image_from_tuple",
     "image_layers",
     "layer_tuples",
-    "place",
     "set_voxel_size",
     "to_image",
-    "update",
-    "widen_range",
 ]
 
 MOST_CHANNELS: Final = 8
@@ -183,112 +175,3 @@ def _attributes(image: Image, colour: str) -> dict[str, Any]:
         "colormap": colour,
         "blending": "translucent_no_depth" if colour == "gray" else "additive",
     }
-
-
-def add_result(
-    viewer: napari.Viewer,
-    source: ImageLayer,
-    given: Image,
-    image: Image,
-    *,
-    name: str,
-    limits: tuple[float, float] | None = None,
-    visible: bool = True,
-) -> ImageLayer:
-    """Return a new layer with `image` beside its source; the selection stays as it was.
-
-    Parameters
-    ----------
-    given
-        The Image that `to_image` made of `source`, which `image` was computed from.
-    limits
-        Contrast limits, as for a result without the haze of its source; those of the
-        source if none are given.
-    """
-    layer = ImageLayer(
-        _in_layer_order(given, image),
-        name=name,
-        colormap=source.colormap,
-        gamma=source.gamma,
-        blending=source.blending,
-        visible=visible,
-        units=source.units,
-        axis_labels=source.axis_labels,
-        rotate=source.rotate,
-        shear=source.shear,
-        affine=source.affine.affine_matrix,
-        metadata=dict(image.meta),
-        contrast_limits=limits or tuple(source.contrast_limits),
-        **place(source, given, image),
-    )
-    widen_range(layer, image)
-    _insert_quietly(viewer, source, layer)
-    return layer
-
-
-def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
-    """Put `image` into a layer that `add_result` made; contrast and selection stay."""
-    layer.data = _in_layer_order(given, image)
-    for key, value in place(source, given, image).items():
-        setattr(layer, key, value)
-
-
-def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[float, ...]]:
-    """Return scale and translate of the layer for `image`, a crop or coarser copy of `given`.
-
-    Turned and sheared sources are followed: a crop starts where its first voxel lies.
-    """
-    order = [image.axes.index(axis) for axis in given.axes]
-    ratio = np.array([image.scale[i] for i in order]) / given.scale
-    start = (np.array([image.translate[i] for i in order]) - given.translate) / given.scale
-    lattice = Affine(
-        scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
-    )
-    return {
-        "scale": tuple(float(step) for step in ratio * source.scale),
-        "translate": tuple(float(p) for p in lattice(start)),
-    }
-
-
-def contrast_of(image: Image) -> tuple[float, float]:
-    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels."""
-    values = _sample(image)
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(limit) for limit in np.percentile(values, (1, 99.9)))
-    return (low, high) if high > low else (low, low + 1)
-
-
-def _in_layer_order(given: Image, image: Image) -> Any:
-    """Return the array with its axes in the order of the layer, a view where it can be one."""
-    order = [image.axes.index(axis) for axis in given.axes]
-    data: Any = image.data
-    return data if order == sorted(order) else data.transpose(order)
-
-
-def _insert_quietly(viewer: napari.Viewer, source: ImageLayer, layer: ImageLayer) -> None:
-    """Insert the layer above its source and give the selection back, which napari moves."""
-    selected = list(viewer.layers.selection)
-    active = viewer.layers.selection.active
-    names = [other.unique_id for other in viewer.layers]
-    viewer.layers.insert(names.index(source.unique_id) + 1, layer)
-    viewer.layers.selection.clear()
-    viewer.layers.selection.update(selected)
-    viewer.layers.selection.active = active
-
-
-def widen_range(layer: ImageLayer, image: Image) -> None:
-    """Let the slider reach all that is shown and all that is there: napari does not."""
-    values = _sample(image)
-    low, high = layer.contrast_limits
-    if values.size:
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
-    layer.contrast_limits_range = (low, high)
-
-
-def _sample(image: Image) -> NDArray[Any]:
-    """Return about half a million finite values, spread evenly, whatever the size."""
-    data: Any = image.data
-    step = max(1, round((np.prod(image.shape) / 500_000) ** (1 / len(image.shape))))
-    values = np.asarray(data[(slice(None, None, step),) * len(image.shape)], dtype=np.float32)
-    return values[np.isfinite(values)]

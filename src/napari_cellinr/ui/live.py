@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.fit import PreviewRequest
-from napari_cellinr.ui.layers import add_result, contrast_of, find, update, widen_range
+from napari_cellinr.ui.layers import find
+from napari_cellinr.ui.results import add_result, contrast_of, update, widen_range
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -112,8 +113,6 @@ class LiveLayer:
         if source is None or (self._layer_id is not None and self.layer is None):
             return
         image = self._with_plane(preview, index) if index else preview
-        if len(image.axes) != len(self._given.axes):
-            return
         layer = self.layer
         if layer is None:
             self._add(source, image, contrast_of(preview) if self._from_data else None)
@@ -122,8 +121,14 @@ class LiveLayer:
         else:
             update(layer, source, self._given, image)
 
-    def finish(self, image: Image) -> ImageLayer | None:
-        """Return the layer with the result, at its full size; none if the source is gone."""
+    def finish(self, image: Image, settings: Mapping[str, Any] | None = None) -> ImageLayer | None:
+        """Return the layer with the result, at its full size; none if the source is gone.
+
+        Parameters
+        ----------
+        settings
+            Settings of the layer, such as its `colormap`, that come with the result.
+        """
         source = find(self._viewer, self._source_id)
         if source is None:
             return None
@@ -131,13 +136,16 @@ class LiveLayer:
         layer = self.layer
         self._buffer = None
         if layer is None:
-            return self._add(source, image, limits, self._name)
-        update(layer, source, self._given, image)
-        widen_range(layer, image)
+            layer = self._add(source, image, limits, self._name)
+        else:
+            update(layer, source, self._given, image)
+            widen_range(layer, image)
         if limits and tuple(layer.contrast_limits) == self._limits:  # not moved by the user
             layer.contrast_limits = limits
         layer.metadata = dict(image.meta)
         layer.name = self._name
+        for key, value in (settings or {}).items():
+            setattr(layer, key, value)
         return layer
 
     def remove(self) -> None:
@@ -161,15 +169,29 @@ class LiveLayer:
 
     def _with_plane(self, preview: Image, index: Mapping[str, int]) -> Image:
         """Return the whole volume with the plane written into it; untouched planes are zero."""
-        if self._buffer is None:
-            self._buffer = np.zeros(self._given.shape, np.float32)
         kept = [axis for axis in self._given.axes if axis not in index]
         for axis in set(preview.axes) - set(kept):
             preview = preview.take(axis, 0)
+        sizes = {**self._given.sizes, **preview.sizes}
+        shape = tuple(sizes[axis] for axis in self._given.axes)
+        if self._buffer is None or self._buffer.shape != shape:
+            self._buffer = np.zeros(shape, np.float32)
         plane = np.asarray(preview.data).transpose([preview.axes.index(axis) for axis in kept])
         place: Any = tuple(index.get(axis, slice(None)) for axis in self._given.axes)
         self._buffer[place] = plane
-        return self._given.like(self._buffer)
+        return self._on_grid_of(preview)
+
+    def _on_grid_of(self, plane: Image) -> Image:
+        """Return the buffer with the steps of a plane, which may be finer than its source."""
+        assert self._buffer is not None
+        starts = dict(zip(plane.axes, plane.translate, strict=True))
+        pairs = zip(self._given.axes, self._given.translate, strict=True)
+        steps = {**self._given.steps, **plane.steps}
+        return self._given.like(
+            self._buffer,
+            scale=tuple(steps[axis] for axis in self._given.axes),
+            translate=tuple(starts.get(axis, origin) for axis, origin in pairs),
+        )
 
 
 def _shown_axes(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> set[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Progress
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.plots import LossPlot
+    from napari_cellinr.ui.tasks import Estimate, Task
 
 __all__ = ["RunPanel", "duration"]
 
@@ -31,7 +32,7 @@ _COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e05050;"
 class RunPanel(QWidget):
     """Preview, Run, Pause, Stop and Cancel; bar, numbers, loss plot and a line of text."""
 
-    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+    def __init__(self, controller: Controller, task: Task, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
         self._plot: LossPlot | None = None
@@ -42,12 +43,14 @@ class RunPanel(QWidget):
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._show_time)
-        self._make_buttons()
+        self._make_buttons(task)
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.advice = _wrapping_label()
         self.advice.setStyleSheet(_COLOURS["warning"])
         self.advice.hide()
+        self.cost = _wrapping_label()
+        self.cost.hide()
         self.numbers = _wrapping_label()
         self.status = _wrapping_label()
         self._lay_out()
@@ -112,6 +115,16 @@ class RunPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
+    def estimate(self, estimate: Estimate | None) -> None:
+        """Show what a run will take; none hides it."""
+        facts = []
+        if estimate is not None and estimate.memory is not None:
+            facts.append(f"{estimate.memory / 1e9:.2g} GB of memory")
+        if estimate is not None and estimate.seconds is not None:
+            facts.append(f"{duration(estimate.seconds)} without a GPU")
+        self.cost.setText(f"Takes about {' and '.join(facts)}.")
+        self.cost.setVisible(bool(facts))
+
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow a change of theme."""
         super().changeEvent(event)
@@ -129,9 +142,9 @@ class RunPanel(QWidget):
         """Show numbers between dots, at which alone the line may break."""
         self.numbers.setText(" · ".join(fact.replace(" ", "\u00a0") for fact in facts))
 
-    def _make_buttons(self) -> None:
-        self.preview_button = _button("Preview", "A quick look at what the canvas shows.")
-        self.run_button = _button("Run", "Restore the whole image.")
+    def _make_buttons(self, task: Task) -> None:
+        self.preview_button = _button("Preview", task.preview_tip)
+        self.run_button = _button("Run", task.run_tip)
         self.pause_button = _button("Pause", "Rest after this step; previews still follow.")
         self.stop_button = _button("Stop", "End after this step and keep the result so far.")
         self.cancel_button = _button("Cancel", "End after this step and drop the result.")
@@ -152,6 +165,7 @@ class RunPanel(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(6)
         self._layout.addWidget(self.advice)
+        self._layout.addWidget(self.cost)
         self._layout.addLayout(grid)
         for widget in (self.bar, self.numbers, self.status):
             self._layout.addWidget(widget)

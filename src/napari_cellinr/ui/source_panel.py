@@ -21,7 +21,7 @@ from napari_cellinr.ui.forms import LABEL_WIDTH
 from napari_cellinr.ui.layers import axes_of, find, image_layers, set_voxel_size, to_image
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from napari.layers import Image as ImageLayer
 
@@ -54,6 +54,7 @@ class SourcePanel(QWidget):
         self.combo.setMinimumContentsLength(8)
         self.axes = _Line("Use these axes", "One letter per dimension, in order: T, C, Z, Y, X.")
         self.voxel = _Line("Set", "Step along each axis in µm, for example: z=0.43, y=0.18, x=0.18")
+        self._faults: dict[str, QLabel] = {}
         self._lay_out()
         self.combo.activated.connect(self._on_chosen)
         self.axes.entered.connect(self._on_axes)
@@ -84,6 +85,12 @@ class SourcePanel(QWidget):
         self.combo.setCurrentIndex(_index_of(self.combo, layer_id))
         self._on_chosen()
 
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Say beside layer, axes and voxel size what is wrong with them, if anything."""
+        for key, label in self._faults.items():
+            label.setText(faults.get(key, ""))
+            label.setVisible(key in faults)
+
     @Slot()
     def refresh(self) -> None:
         """Show the layers as they are now; the chosen one stays chosen."""
@@ -108,8 +115,10 @@ class SourcePanel(QWidget):
         grid.setColumnStretch(1, 1)
         rows = {"Image": self.combo, "Axes": self.axes, "Voxel size": self.voxel}
         for row, (title, widget) in enumerate(rows.items()):
-            grid.addWidget(QLabel(title), row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(widget, row, 1)
+            fault = self._faults[title.lower().replace(" ", "_")] = _fault_label()
+            grid.addWidget(QLabel(title), 2 * row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(widget, 2 * row, 1)
+            grid.addWidget(fault, 2 * row + 1, 0, 1, 2)
 
     @Slot()
     def _on_chosen(self) -> None:
@@ -225,6 +234,16 @@ class _Line(QWidget):
     @Slot()
     def _on_entered(self) -> None:
         self.entered.emit(self.edit.text())
+
+
+def _fault_label() -> QLabel:
+    """Return a hidden line for what is wrong."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet("color: #e05050;")
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.hide()
+    return label
 
 
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:

@@ -1,0 +1,215 @@
+"""Results in the viewer: layers that lie where their source lies, whatever their grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels, Tracks, Vectors
+from napari.utils.transforms import Affine
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.tasks import Shown
+
+__all__ = ["add_result", "add_shown", "contrast_of", "place", "update", "widen_range"]
+
+
+def add_result(
+    viewer: napari.Viewer,
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    *,
+    name: str,
+    limits: tuple[float, float] | None = None,
+    visible: bool = True,
+    settings: dict[str, Any] | None = None,
+) -> ImageLayer:
+    """Return a new layer with `image` beside its source; the selection stays as it was.
+
+    Parameters
+    ----------
+    given
+        The Image that `to_image` made of `source`, which `image` was computed from.
+    limits
+        Contrast limits, as for a result without the haze of its source; those of the
+        source if none are given.
+    settings
+        More settings of the layer, which win.
+    """
+    look = {
+        "colormap": source.colormap,
+        "gamma": source.gamma,
+        "blending": source.blending,
+        "contrast_limits": limits or tuple(source.contrast_limits),
+    }
+    common = _attributes(source, given, image, name=name, visible=visible)
+    layer = ImageLayer(_in_layer_order(given, image), **{**common, **look, **(settings or {})})
+    widen_range(layer, image)
+    _insert_quietly(viewer, source, layer)
+    return layer
+
+
+def add_shown(
+    viewer: napari.Viewer, source: ImageLayer, given: Image, shown: Shown, name: str
+) -> Layer:
+    """Return the new layer for a part of a result of any kind, beside its source."""
+    settings = dict(shown.settings)
+    image = shown.image
+    if shown.kind == "image":
+        return add_result(
+            viewer, source, given, image,
+            name=name, limits=shown.limits, visible=shown.visible, settings=settings,
+        )  # fmt: skip
+    common = _attributes(source, given, image, name=name, visible=shown.visible)
+    layer: Layer
+    if shown.kind == "labels":
+        layer = Labels(_in_layer_order(given, image), **{**common, **settings})
+    elif shown.kind == "vectors":
+        vectors = _columns_in_layer_order(given, image, shown.data)
+        layer = Vectors(vectors, **{**common, **settings})
+    else:
+        points = _columns_in_layer_order(given, image, shown.data[:, 1:])
+        tracks = np.concatenate([shown.data[:, :1], points], axis=1)
+        layer = Tracks(tracks, **{**common, **settings})
+    _insert_quietly(viewer, source, layer)
+    return layer
+
+
+def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
+    """Put `image` into a layer that `add_result` made; contrast and selection stay."""
+    layer.data = _in_layer_order(given, image)
+    for key, value in place(source, given, image).items():
+        setattr(layer, key, value)
+
+
+def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[float, ...]]:
+    """Return scale and translate of the layer for `image`, a crop or another grid of `given`.
+
+    Turned and sheared sources are followed: a crop starts where its first voxel lies. Axes that
+    only the image has lead; along axes that only the source has, the image is repeated.
+    """
+    ratio = np.array([image.steps.get(a, s) / s for a, s in given.steps.items()])
+    starts = dict(zip(image.axes, image.translate, strict=True))
+    pairs = zip(given.axes, given.translate, given.scale, strict=True)
+    start = [(starts.get(axis, origin) - origin) / step for axis, origin, step in pairs]
+    lattice = Affine(
+        scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
+    )
+    extra = _extra_axes(given, image)
+    scale = [image.steps[a] for a in extra] + list(ratio * source.scale)
+    translate = [starts[a] for a in extra] + list(lattice(np.array(start)))
+    return {
+        "scale": tuple(float(step) for step in scale),
+        "translate": tuple(float(p) for p in translate),
+    }
+
+
+def contrast_of(image: Image) -> tuple[float, float]:
+    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels."""
+    values = _sample(image)
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(limit) for limit in np.percentile(values, (1, 99.9)))
+    return (low, high) if high > low else (low, low + 1)
+
+
+def _attributes(
+    source: ImageLayer, given: Image, image: Image, *, name: str, visible: bool
+) -> dict[str, Any]:
+    """Return what the layers of every kind have from their source."""
+    extra = _extra_axes(given, image)
+    units = dict(zip(image.axes, image.units, strict=True))
+    n_extra = len(extra)
+    turned = {
+        "rotate": _grown(source.rotate, n_extra),
+        "shear": source.shear,
+        "affine": _grown(source.affine.affine_matrix, n_extra),
+    }
+    if n_extra and np.any(source.shear):
+        turned["shear"] = _grown(
+            Affine(shear=source.shear, ndim=source.ndim).linear_matrix, n_extra
+        )
+    elif n_extra:
+        del turned["shear"]
+    return {
+        "name": name,
+        "visible": visible,
+        "units": (*(units[axis] for axis in extra), *source.units),
+        "axis_labels": (*(axis.lower() for axis in extra), *source.axis_labels),
+        "metadata": dict(image.meta),
+        **turned,
+        **place(source, given, image),
+    }
+
+
+def _extra_axes(given: Image, image: Image) -> str:
+    return "".join(axis for axis in image.axes if axis not in given.axes)
+
+
+def _grown(matrix: NDArray[Any], n_extra: int) -> NDArray[Any]:
+    """Return a matrix that leaves `n_extra` leading axes alone."""
+    size = len(matrix) + n_extra
+    grown = np.eye(size)
+    grown[n_extra:, n_extra:] = matrix
+    return grown
+
+
+def _in_layer_order(given: Image, image: Image) -> Any:
+    """Return the array with its axes in the order of the layer, a view where it can be one.
+
+    Along an axis that the image has lost it is repeated: napari would take it for another axis.
+    """
+    order = _extra_axes(given, image) + given.axes
+    kept = [image.axes.index(axis) for axis in order if axis in image.axes]
+    data: Any = image.data
+    data = data if kept == sorted(kept) else data.transpose(kept)
+    if len(kept) == len(order):
+        return data
+    shape = [image.sizes.get(axis, given.sizes.get(axis, 1)) for axis in order]
+    place: Any = tuple(slice(None) if axis in image.axes else None for axis in order)
+    return np.broadcast_to(np.asarray(data)[place], shape)
+
+
+def _columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> NDArray[Any]:
+    """Return coordinates, whose last axis follows those of the image, in the order of the layer."""
+    order = _extra_axes(given, image) + given.axes
+    columns = [
+        data[..., image.axes.index(axis)] if axis in image.axes else np.zeros(data.shape[:-1])
+        for axis in order
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _insert_quietly(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None:
+    """Insert the layer above its source and give the selection back, which napari moves."""
+    selected = list(viewer.layers.selection)
+    active = viewer.layers.selection.active
+    names = [other.unique_id for other in viewer.layers]
+    viewer.layers.insert(names.index(source.unique_id) + 1, layer)
+    viewer.layers.selection.clear()
+    viewer.layers.selection.update(selected)
+    viewer.layers.selection.active = active
+
+
+def widen_range(layer: ImageLayer, image: Image) -> None:
+    """Let the slider reach all that is shown and all that is there: napari does not."""
+    values = _sample(image)
+    low, high = layer.contrast_limits
+    if values.size:
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    layer.contrast_limits_range = (low, high)
+
+
+def _sample(image: Image) -> NDArray[Any]:
+    """Return about half a million finite values, spread evenly, whatever the size."""
+    data: Any = image.data
+    step = max(1, round((np.prod(image.shape) / 500_000) ** (1 / len(image.shape))))
+    values = np.asarray(data[(slice(None, None, step),) * len(image.shape)], dtype=np.float32)
+    return values[np.isfinite(values)]

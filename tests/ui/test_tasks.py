@@ -1,0 +1,160 @@
+"""A method that is not denoising needs one `Task`: fields, checks, previews and layers follow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout
+
+from napari_cellinr import api
+from napari_cellinr.config import Config
+from napari_cellinr.config.base import setting
+from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.tasks import TASKS, Estimate, ResultPanel, Section, Shown, Task, task_of
+
+pytestmark = pytest.mark.gui
+
+ROOT = Path(__file__).parents[2]
+
+
+class ToyConfig(Config):
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"plain": {}}
+
+    preset: str = setting("plain", "The only one.")
+    factor: int = setting(2, "How much finer the result is.", ge=1, le=8)
+    where: str = setting("here", "Edited by the section.")
+
+
+class Where(Section):
+    names = ("where",)
+
+    def __init__(self):
+        super().__init__()
+        self.edit = QLineEdit()
+        QVBoxLayout(self).addWidget(self.edit)
+        self.edit.textEdited.connect(self.changed)
+        self.images = []
+
+    def values(self):
+        return {"where": self.edit.text()}
+
+    def set_config(self, config):
+        self.edit.setText(config.where)
+
+    def show_image(self, image):
+        self.images.append(image)
+
+
+class Note(ResultPanel):
+    def show_result(self, fitted, layer, source):
+        self.shown = (fitted, layer.name, source.name)
+
+
+def layers(fitted):
+    finer, static = fitted.images
+    vectors = np.zeros((4, 2, 3))
+    vectors[:, 0] = (2, 10, 20)
+    tracks = np.array([[1, 0, 4, 6], [1, 1, 8, 10]], float)
+    return [
+        Shown(finer, settings={"colormap": "viridis"}),
+        Shown(static, "static"),
+        Shown(finer, "motion", "vectors", vectors, settings={"edge_width": 0.3}),
+        Shown(finer, "paths", "tracks", tracks),
+    ]
+
+
+TOY = Task(
+    name="toy", title="Toy", noun="toying", suffix="toyed", config_type=ToyConfig, job="iter_toy",
+    empty_text="Drop something.", sample="embryo-membranes", guide="denoise", layers=layers,
+    check=lambda config, image: {"factor": "too fine."} if config.factor > 4 else {},
+    estimate=lambda config, image: Estimate(2.5e9, 75.0),
+    advise=lambda config, image: "mind the gap",
+    section=lambda controller: Where(), panel=lambda controller: Note(),
+)  # fmt: skip
+
+
+class ToyDock(FitDock):
+    task = TOY
+
+
+def iter_toy(image, config, *, started=None):
+    f = config.factor
+    yield Progress("toying", 1, 2)
+    data = np.asarray(image.data, np.float32).repeat(f, 1).repeat(f, 2)
+    steps, starts = dict(image.steps), dict(zip(image.axes, image.translate, strict=True))
+    for axis in "YX":
+        starts[axis] -= steps[axis] * (1 - 1 / f) / 2
+        steps[axis] /= f
+    finer = image.like(data, scale=tuple(steps.values()), translate=tuple(starts.values()))
+    static = finer.take("T", 0)
+    return Fitted((finer, static), config, {}, (), "steps", {"seconds": 1.0})
+
+
+def edges(layer):
+    """Return where the image begins and ends: napari tells the centres of its outer voxels."""
+    half = np.array(layer.scale) / 2
+    return layer.extent.world + np.array([-half, half])
+
+
+def test_every_action_has_its_task():
+    for name in TASKS:
+        task = task_of(name)
+        assert task.name == name
+        assert all((task.config_type.PRESETS, task.empty_text, hasattr(api, task.job)))
+        assert (ROOT / f"docs/guide/{task.guide}.md").is_file()
+        assert f"key: {task.sample}\n" in (ROOT / "napari.yaml").read_text()
+
+
+def test_a_task_makes_a_dock(viewer, stack, monkeypatch, idle):
+    monkeypatch.setattr(api, "iter_toy", iter_toy, raising=False)
+    source = viewer.add_image(
+        stack, name="movie", axis_labels="tyx", units=("second", "um", "um"), scale=(2, 0.2, 0.2)
+    )
+    dock = ToyDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Toy")
+    section, panel = dock.form.section, dock.panel
+    assert section.images[-1].axes == "TYX"
+    assert "where" in dock.form.values()
+    assert panel.advice.text() == "mind the gap"
+    assert "2.5 GB" in panel.cost.text()
+    assert "1 min 15 s" in panel.cost.text()
+    dock.form.field("factor").set_value(6)
+    dock.form.changed.emit()
+    assert not panel.run_button.isEnabled()
+    dock.form.field("factor").set_value(4)
+    dock.form.changed.emit()
+    section.edit.setText("there")
+    panel.run_button.click()
+    idle(dock)
+    assert {one.name for one in viewer.layers} == {
+        "movie", "movie toyed", "static", "motion", "paths",
+    }  # fmt: skip
+    result = viewer.layers["movie toyed"]
+    assert result.colormap.name == "viridis"
+    np.testing.assert_allclose(result.scale, (2, 0.05, 0.05))
+    np.testing.assert_allclose(edges(result), edges(source))
+    assert dock.below.shown[0].config.where == "there"
+    assert dock.below.shown[1:] == ("movie toyed", "movie")
+
+
+def test_layers_of_other_kinds_and_axes_lie_on_their_source(viewer, stack, monkeypatch, idle):
+    monkeypatch.setattr(api, "iter_toy", iter_toy, raising=False)
+    source = viewer.add_image(
+        stack, name="movie", axis_labels="tyx", units=("second", "um", "um"), scale=(2, 0.2, 0.2)
+    )
+    dock = ToyDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Toy")
+    dock.run()
+    idle(dock)
+    static = viewer.layers["static"]  # without T: shown at all times, by repeating a view of it
+    assert static.data.shape == (6, 80, 96)
+    assert static.data.strides[0] == 0
+    for name in ("static", "motion", "paths"):
+        assert tuple(viewer.layers[name].units) == tuple(source.units)
+        assert tuple(viewer.layers[name].axis_labels) == ("t", "y", "x")
+    motion = viewer.layers["motion"]
+    np.testing.assert_allclose(motion.data_to_world((2, 10, 20)), (4, 0.95, 1.95))
+    np.testing.assert_allclose(viewer.layers["paths"].scale, (2, 0.1, 0.1))
