@@ -1,0 +1,142 @@
+"""Frames between frames by motion: dense optical flow, or one shift per frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from scipy.ndimage import map_coordinates, shift
+from skimage.registration import optical_flow_ilk, optical_flow_tvl1, phase_cross_correlation
+
+from napari_cellinr.errors import AxesError, ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Flow", "between_frames", "optical_flow"]
+
+Flow: TypeAlias = Literal["ilk", "tvl1", "shift"]
+"""Iterative Lucas–Kanade; total variation with an L1 data term; phase correlation."""
+
+
+def between_frames(
+    frames: NDArray[Any], times: NDArray[np.float64], kind: Flow = "ilk", **settings: Any
+) -> NDArray[np.float32]:
+    """Return a series at other times: both neighbours are warped to the time and blended.
+
+    Parameters
+    ----------
+    frames
+        Axes T, Y, X or T, Z, Y, X, real.
+    times
+        In frames, shape (n,), from 0 to the number of frames less 1.
+    kind
+        How motion is estimated.
+    **settings
+        For `optical_flow`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Axes of `frames`, float32; a frame of the input where a time is a whole number.
+
+    Raises
+    ------
+    AxesError
+        If there are not three or four axes.
+    ConfigError
+        If a time is outside the series, or the kind is not known.
+    """
+    series, wanted = np.asarray(frames, np.float32), np.asarray(times, np.float64)
+    _check(series, wanted, kind)
+    span = max(float(series.max() - series.min()), 1e-9)
+    result = np.empty((len(wanted), *series.shape[1:]), np.float32)
+    before = np.clip(np.floor(wanted + 1e-9).astype(int), 0, len(series) - 1)
+    for start in np.unique(before):
+        chosen = np.flatnonzero(before == start)
+        parts = np.clip(wanted[chosen] - start, 0, 1)
+        if np.all(parts < 1e-9):
+            result[chosen] = series[start]
+            continue
+        first, second = series[start], series[start + 1]
+        make = _shifted if kind == "shift" else _warped
+        result[chosen] = make(first, second, parts, span, kind, settings)
+    return result
+
+
+def optical_flow(
+    reference: NDArray[np.float32], moving: NDArray[np.float32], kind: Flow, **settings: Any
+) -> NDArray[np.float32]:
+    """Return where each voxel of `reference` is found in `moving`, shape (n axes, *shape), voxels.
+
+    Parameters
+    ----------
+    reference, moving
+        Two frames, axes YX or ZYX, about 0 to 1: the weights of TV-L1 depend on it.
+    kind
+        `ilk` or `tvl1`, as scikit-image has them.
+    **settings
+        Passed on to scikit-image.
+    """
+    function = {"ilk": optical_flow_ilk, "tvl1": optical_flow_tvl1}[kind]
+    flow = function(reference, moving, dtype=np.float32, **settings)  # type: ignore[no-untyped-call]
+    return np.nan_to_num(np.asarray(flow, np.float32))
+
+
+def _warped(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    parts: NDArray[np.float64],
+    span: float,
+    kind: Flow,
+    settings: dict[str, Any],
+) -> NDArray[np.float32]:
+    """Return frames at parts of the interval; flows at the time as in Jiang et al. 2018, eq. 4."""
+    forth = optical_flow(first / span, second / span, kind, **settings)
+    back = optical_flow(second / span, first / span, kind, **settings)
+    grid = np.indices(first.shape, np.float32)
+    frames = []
+    for t in parts.astype(np.float32):
+        to_first = -(1 - t) * t * forth + t * t * back
+        to_second = (1 - t) ** 2 * forth - t * (1 - t) * back
+        a = map_coordinates(first, grid + to_first, order=1, mode="nearest")
+        b = map_coordinates(second, grid + to_second, order=1, mode="nearest")
+        frames.append((1 - t) * a + t * b)
+    return np.stack(frames)
+
+
+def _shifted(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    parts: NDArray[np.float64],
+    span: float,
+    kind: Flow,
+    settings: dict[str, Any],
+) -> NDArray[np.float32]:
+    """Return frames at parts of the interval, by one shift for the whole frame."""
+    chosen = {"upsample_factor": 10, "normalization": None, **settings}
+    found = phase_cross_correlation(second, first, **chosen)[0]  # type: ignore[no-untyped-call]
+    move = np.asarray(found, np.float64)  # of `first`, to lie on `second`
+    frames = [
+        (1 - t) * shift(first, t * move, order=1, mode="nearest")
+        + t * shift(second, -(1 - t) * move, order=1, mode="nearest")
+        for t in parts.astype(np.float32)
+    ]
+    return np.stack(frames)
+
+
+def _check(series: NDArray[np.float32], times: NDArray[np.float64], kind: str) -> None:
+    """Refuse what has no motion between its frames."""
+    if series.ndim not in (3, 4):
+        raise AxesError(
+            f"an array of shape {series.shape} was given; axes T, Y, X or T, Z, Y, X are needed."
+        )
+    if kind not in get_args(Flow):
+        raise ConfigError(
+            f"motion by {kind!r} was asked for; {', '.join(get_args(Flow))} are allowed."
+        )
+    if len(times) and not (times.min() >= -1e-9 and times.max() <= len(series) - 1 + 1e-9):
+        raise ConfigError(
+            f"times from {times.min():g} to {times.max():g} were given; they must lie between 0 "
+            f"and {len(series) - 1}, the first and the last frame."
+        )
