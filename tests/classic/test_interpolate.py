@@ -37,7 +37,9 @@ def test_cubic_reproduces_parabolas_inside():
     np.testing.assert_allclose(resample(np.arange(7.0) ** 2, places, 0, "cubic"), places**2, 1e-5)
 
 
-@pytest.mark.parametrize(("kind", "order", "mode"), [("linear", 1, "nearest"), ("spline", 3, "mirror")])
+@pytest.mark.parametrize(
+    ("kind", "order", "mode"), [("linear", 1, "nearest"), ("spline", 3, "mirror")]
+)
 def test_same_as_scipy(kind, order, mode, generator):
     data, places = generator.random(11), np.linspace(-0.6, 10.6, 40)
     expected = map_coordinates(data, [places], order=order, mode=mode)
@@ -63,7 +65,9 @@ def test_edges_agree_in_space_and_frames_stay_in_time(factor, size):
 
 
 def test_place_and_steps_of_the_result(generator):
-    image = Image(generator.random((5, 7, 8, 9)), "TZYX", (2, 0.4, 0.1, 0.1), translate=(6, 1, 0, 0))
+    image = Image(
+        generator.random((5, 7, 8, 9)), "TZYX", (2, 0.4, 0.1, 0.1), translate=(6, 1, 0, 0)
+    )
     result = interpolate(image, {"t": 2, "z": 2.5}, "cubic")
     assert result.shape == (9, 18, 8, 9)
     assert result.scale == pytest.approx((1, 0.4 * 7 / 18, 0.1, 0.1))
@@ -107,10 +111,7 @@ def moving_blob(times, n_axes):
 @pytest.mark.parametrize("kind", ["ilk", "tvl1", "shift"])
 @pytest.mark.parametrize("n_axes", [2, 3])
 def test_warping_follows_motion_that_blending_does_not(kind, n_axes):
-    if (kind, n_axes) == ("tvl1", 3):
-        settings = {"num_warp": 3, "num_iter": 5}
-    else:
-        settings = {}
+    settings = {"num_warp": 3, "num_iter": 5} if (kind, n_axes) == ("tvl1", 3) else {}
     frames, truth = moving_blob([0, 1], n_axes), moving_blob([0, 0.5, 1], n_axes)
     found = between_frames(frames, np.array([0, 0.5, 1]), kind, **settings)
     np.testing.assert_allclose(found[[0, 2]], frames, atol=1e-6)

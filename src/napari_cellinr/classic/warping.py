@@ -78,8 +78,8 @@ def optical_flow(
     **settings
         Passed on to scikit-image.
     """
-    function = {"ilk": optical_flow_ilk, "tvl1": optical_flow_tvl1}[kind]
-    flow = function(reference, moving, dtype=np.float32, **settings)  # type: ignore[no-untyped-call]
+    functions: dict[str, Any] = {"ilk": optical_flow_ilk, "tvl1": optical_flow_tvl1}
+    flow = functions[kind](reference, moving, dtype=np.float32, **settings)
     return np.nan_to_num(np.asarray(flow, np.float32))
 
 
