@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.metrics import dice, psnr, ssim
+from napari_cellinr.errors import AxesError, CellINRError, ConfigError
+from napari_cellinr.metrics import bsa, dice, lpips, psnr, sphericity, ssim
 
 
 def test_psnr_of_a_constant_error_has_a_closed_form():
@@ -64,3 +64,51 @@ def test_a_constant_truth_needs_a_range():
         psnr(np.ones((4, 4)), np.zeros((4, 4)))
     with pytest.raises(AxesError, match="3 × 3"):
         ssim(np.ones((2, 9)), np.zeros((2, 9)))
+
+
+def ellipsoid(lengths, step, size=24.0):
+    """A mask of an ellipsoid with these semi-axes, on voxels of these sizes."""
+    grids = [(np.arange(round(size / h)) + 0.5) * h - size / 2 for h in step]
+    places = np.meshgrid(*grids, indexing="ij")
+    return sum((p / a) ** 2 for p, a in zip(places, lengths, strict=True)) < 1
+
+
+@pytest.mark.parametrize(
+    ("step", "least"), [((1, 1, 1), 0.98), ((1, 0.5, 0.5), 0.97), ((2, 0.5, 0.5), 0.94)]
+)
+def test_a_ball_has_sphericity_1(step, least):
+    assert least < sphericity(ellipsoid((9, 9, 9), step), step) < 1.01
+
+
+def test_sphericity_of_a_spheroid():
+    a, c = 5.0, 10.0
+    e = math.sqrt(1 - a**2 / c**2)
+    surface = 2 * math.pi * a**2 * (1 + c / (a * e) * math.asin(e))
+    expected = (36 * math.pi * (4 / 3 * math.pi * a * a * c) ** 2) ** (1 / 3) / surface
+    found = sphericity(ellipsoid((c, a, a), (0.5,) * 3), (0.5,) * 3)
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_bsa_is_the_squared_difference_of_sphericities():
+    ball, long = ellipsoid((6, 6, 6), (1,) * 3), ellipsoid((11, 4, 4), (1,) * 3)
+    truth = np.stack([ball, ball]).astype(int)
+    result = np.stack([ball, long]).astype(int)
+    difference = sphericity(ball, (1,) * 3) - sphericity(long, (1,) * 3)
+    assert bsa(truth, truth, (1,) * 3) == 0
+    assert bsa(result, truth, (1,) * 3) == pytest.approx(difference**2 / 2)
+    lost = bsa(np.zeros_like(truth), truth, (1,) * 3)
+    assert lost == pytest.approx(sphericity(ball, (1,) * 3) ** 2)
+
+
+def test_shapes_that_cannot_be_measured():
+    with pytest.raises(AxesError, match="ZYX"):
+        sphericity(np.ones((3, 3)), (1, 1))
+    with pytest.raises(ConfigError, match="no shape"):
+        bsa(np.zeros((3, 3, 3), int), np.zeros((3, 3, 3), int), (1, 1, 1))
+
+
+def test_lpips_says_what_is_missing(monkeypatch, tmp_path):
+    planes = np.random.default_rng(0).random((2, 64, 64))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(CellINRError, match="once with a network"):
+        lpips(planes, planes)
