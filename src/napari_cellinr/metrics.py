@@ -130,7 +130,7 @@ def sphericity(mask: ArrayLike, voxel: Sequence[float]) -> float:
         )
     if not inside.any():
         return 0.0
-    soft = gaussian_filter(np.pad(inside, 3).astype(np.float32), _SURFACE_BLUR)
+    soft = gaussian_filter(np.pad(inside, 5).astype(np.float32), _SURFACE_BLUR)
     if soft.max() <= 0.5:
         return 0.0
     mesh: Any = marching_cubes(soft, 0.5, spacing=tuple(step))  # type: ignore[no-untyped-call]
