@@ -103,3 +103,16 @@ def test_a_small_image_has_one_noise():
     generator = np.random.default_rng(0)
     noise = estimate_noise(add_noise(np.full((6, 12, 12), 50.0), 0, 5, generator))
     assert noise == Noise(0, pytest.approx(5, rel=0.3))
+
+
+def test_a_mask_of_any_value_does_not_count() -> None:
+    """Noise on an object only, in a mean that is 0 outside, as in the recipe of the paper."""
+    generator = np.random.default_rng(1)
+    rows, columns = np.indices((160, 160))
+    mean = np.clip(90 - np.hypot(rows - 80, columns - 80) * 1.4, 0, None)
+    noisy = generator.poisson(mean / 4) * 4 + 10 * generator.standard_normal(mean.shape) * (
+        mean > 0
+    )
+    found = estimate_noise(noisy.astype(np.float32))
+    assert found.gain == pytest.approx(4, rel=0.15)
+    assert found.read_noise == pytest.approx(10, rel=0.1)

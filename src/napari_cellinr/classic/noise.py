@@ -7,7 +7,15 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import correlate1d, gaussian_filter, maximum_filter1d, minimum_filter1d
+from scipy.ndimage import (
+    binary_dilation,
+    correlate1d,
+    gaussian_filter,
+    maximum_filter,
+    maximum_filter1d,
+    minimum_filter,
+    minimum_filter1d,
+)
 
 from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 
@@ -26,6 +34,8 @@ _SMALLEST_CLASS = 200  # residuals
 _FLOOR = 1e-6  # smallest read noise that is reported, as a part of the range of values
 _MOST_CLIPPED = 0.05  # part of the voxels of a class that may have the lowest or highest value
 _NOISELESS = 5e-4  # noise as a part of the range of values below which no grain is looked for
+_FEWEST_MASKED = 0.01  # part of the voxels in uniform neighbourhoods without which there is no mask
+_ONE_VALUE = 0.95  # part of those that have the same value where there is one
 _ROUNDING = 1 / 12  # variance of the error of rounding to whole grey levels
 _GROWTH = 1.2  # growth of noise with the reach, per axis, above which it has a grain
 _BLOCK = (24, 128, 128)  # voxels; large stacks are sampled by blocks of this size
@@ -100,12 +110,17 @@ def _with_grain(array: NDArray[Any], near: _Classes, far: _Classes) -> tuple[_Cl
         return near, 0.0
     grains = np.linspace(0.3, 1.5, 121)
     passed = _passed(grains, reach=1) / _passed(grains, reach=2)  # falls as the grain grows
-    rounding = _ROUNDING if np.all(np.asarray(array).ravel()[:10_000] % 1 == 0) else 0.0
+    rounding = _ROUNDING if _is_whole(np.asarray(array)) else 0.0
     blurred = np.maximum(near.variance - rounding, near.variance / 4)
     wanted = float(np.median(blurred / np.maximum(wide - rounding, blurred))) ** (1 / n_axes)
     grain = float(np.interp(-wanted, -passed, grains))
     whole = far.variance / float(_passed(np.array(grain), reach=2)) ** n_axes
     return far._replace(variance=whole), grain
+
+
+def _is_whole(values: NDArray[Any]) -> bool:
+    """Return whether an image seems to hold whole numbers only."""
+    return bool(np.all(values.ravel()[:10_000] % 1 == 0))
 
 
 def _passed(grain: NDArray[Any], reach: int) -> NDArray[Any]:
@@ -163,6 +178,7 @@ def _samples(block: NDArray[Any], reach: int) -> tuple[NDArray[Any], ...]:
     values = np.asarray(block, np.float32)
     missing = ~np.isfinite(values)
     values = np.where(missing, 0, values)
+    missing |= _mask(values)
     clipped = missing | (values == values.min()) | (values == values.max())
     residual, mean, masked = values, values, clipped
     inside = [slice(None)] * values.ndim
@@ -181,6 +197,23 @@ def _samples(block: NDArray[Any], reach: int) -> tuple[NDArray[Any], ...]:
     columns = (residual, mean, gaussian_filter(values, 1.5), activity, clipped)
     usable = ~(masked | missing)[tuple(inside)]
     return tuple(column[tuple(inside)][usable] for column in columns)
+
+
+def _mask(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where one and the same value fills whole neighbourhoods, as outside of a mask.
+
+    No noise is there, and none of the full strength in the neighbourhoods that touch it. Whole
+    numbers with little noise do so, too: there, only the lowest or highest one can be a mask.
+    """
+    flat = maximum_filter(values, 3) == minimum_filter(values, 3)
+    if flat.mean() < _FEWEST_MASKED:
+        return np.zeros_like(flat)
+    value = np.median(values[flat])
+    inside = bool(values.min() < value < values.max())
+    if (values[flat] == value).mean() < _ONE_VALUE or (inside and _is_whole(values)):
+        return np.zeros_like(flat)
+    masked: NDArray[np.bool_] = binary_dilation(flat & (values == value), np.ones((3,) * flat.ndim))
+    return masked
 
 
 def _spread(weights: tuple[int, int, int], reach: int) -> NDArray[np.float64]:
