@@ -1,0 +1,108 @@
+"""How good a result is: grey levels, shapes, and both by how fast things move."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from data import case, displacement
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from skimage.filters import threshold_otsu
+from skimage.segmentation import watershed
+from store import HERE, PACKAGE
+
+from napari_cellinr.metrics import bsa, dice, psnr, ssim
+
+if TYPE_CHECKING:
+    from data import Case
+    from store import Run
+
+BINS = {"still": (0.0, 1.0), "slow": (1.0, 3.0), "fast": (3.0, np.inf)}
+"""Displacement per input frame in voxels."""
+
+_CODE = (HERE / "scores.py", HERE / "data.py", PACKAGE / "metrics.py")
+
+
+def scores(subject: Case, run: Run) -> dict[str, Any]:
+    """Return the scores of a run; from the disk where possible."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for file in _CODE:
+        digest.update(file.read_bytes())
+    path = run.arrays.with_suffix(f".scores-{digest.hexdigest()[:10]}.json")
+    if not path.exists():
+        path.write_text(json.dumps(_scores(subject, run.load())))
+    return json.loads(path.read_text())
+
+
+def _scores(subject: Case, result: np.ndarray) -> dict[str, Any]:
+    if result.shape != subject.truth.shape:
+        raise ValueError(f"{subject.name}: {result.shape} instead of {subject.truth.shape}")
+    part = subject.scored
+    ours, truth = result[part], subject.truth[part]
+    found = {"psnr": psnr(ours, truth, subject.peak), "ssim": ssim(ours, truth, subject.peak)}
+    if subject.kind == "real" and not subject.name.endswith("-denoised"):
+        smooth = case(f"{subject.name}-denoised").truth[part]
+        found["psnr against denoised"] = psnr(ours, smooth, subject.peak)
+    if subject.in_time:
+        found |= _by_speed(subject, ours, truth)
+    if subject.labels is not None:
+        found |= shapes(subject, result)
+    return found
+
+
+def _by_speed(subject: Case, ours: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Return PSNR where there is something, by its displacement, and how much that is."""
+    clean = subject
+    if subject.kind == "real" and not subject.name.endswith("-denoised"):
+        clean = case(f"{subject.name}-denoised")
+    speed, values = displacement(clean), clean.truth[subject.scored]
+    there = gaussian_filter(values, (0, *(1.0,) * (values.ndim - 1))) > threshold_otsu(values) / 2
+    found = {}
+    for name, (low, high) in BINS.items():
+        chosen = there & (speed >= low) & (speed < high)
+        if chosen.mean() > 1e-3:
+            found[f"psnr {name}"] = psnr(ours[chosen], truth[chosen], subject.peak)
+            found[f"share {name}"] = float(chosen.sum() / there.sum())
+    return found
+
+
+def shapes(subject: Case, result: np.ndarray) -> dict[str, float]:
+    """Return Dice coefficient and BSA against what the same segmentation finds in the truth."""
+    level = float(threshold_otsu(subject.truth))
+    found, expected = [], []
+    for i in subject.scored:
+        seeds = _seeds(subject.labels[i])
+        found.append(_segmented(result[i], seeds, level))
+        expected.append(_segmented(subject.truth[i], seeds, level))
+    ours, theirs = np.stack(found), np.stack(expected)
+    overlaps = [
+        dice(mine == number, yours == number)
+        for mine, yours in zip(ours, theirs, strict=True)
+        for number in np.unique(yours)[1:]
+    ]
+    return {"dice": float(np.mean(overlaps)), "bsa": bsa(ours, theirs, subject.voxel)}
+
+
+def _segmented(values: np.ndarray, seeds: np.ndarray, level: float) -> np.ndarray:
+    """Return cells: what is bright, divided where it is narrow; pores are filled by smoothing."""
+    inside = gaussian_filter(values, 1.0) > level
+    return watershed(-distance_transform_edt(inside), seeds, mask=inside)
+
+
+def _seeds(labels: np.ndarray) -> np.ndarray:
+    """Return the innermost part of each cell that is large enough to be measured."""
+    seeds = np.zeros_like(labels)
+    for number in np.unique(labels)[1:]:
+        own = labels == number
+        if own.sum() >= 200 and not _at_the_edge(own):
+            depth = distance_transform_edt(own)
+            seeds[depth > 0.6 * depth.max()] = number
+    return seeds
+
+
+def _at_the_edge(mask: np.ndarray) -> bool:
+    """Return whether a cell is cut by the border of the image, so that it has no shape."""
+    sides = [mask.take(i, axis) for axis in range(mask.ndim) for i in (0, -1)]
+    return any(bool(side.any()) for side in sides)

@@ -1,0 +1,93 @@
+"""Results on disk, one per case, method, settings and state of the code; made in processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from data import BUILD, ROOT, Case
+
+if TYPE_CHECKING:
+    from peers import Method
+
+HERE = Path(__file__).parent
+PACKAGE = ROOT / "src" / "napari_cellinr"
+_OURS = ("*spatime*", "*superres*", "*rcan*", "*spacetime*", "optimise.py")
+_PEERS = ("classic/interpolate.py", "classic/sampling.py", "classic/warping.py")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one method made of one case, and what it cost."""
+
+    arrays: Path
+    record: dict[str, Any]
+
+    def load(self) -> np.ndarray:
+        with np.load(self.arrays) as stored:
+            return stored["result"].astype(np.float32)
+
+
+def run_path(case: Case, method: Method, settings: dict[str, Any]) -> Path:
+    """Return where a run is kept, without suffix: a name made of all that it depends on."""
+    digest = hashlib.sha1(np.asarray(case.low.array()).tobytes(), usedforsecurity=False)
+    facts = [settings, case.scale, case.low.shape, code_of(method)]
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    return BUILD / "runs" / case.name / f"{method.name}-{digest.hexdigest()[:12]}"
+
+
+@cache
+def code_of(method: Method) -> str:
+    """Return a digest of the code that a method consists of."""
+    patterns = _OURS if method.function == "field_of" else _PEERS
+    files = sorted({file for pattern in patterns for file in PACKAGE.rglob(pattern)})
+    digest = hashlib.sha1(usedforsecurity=False)
+    for file in files:
+        if file.suffix == ".py" and not {"ui", "cli"} & set(file.parts):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def find_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None:
+    """Return a finished run, or None."""
+    path = run_path(case, method, settings)
+    record = path.with_suffix(".json")
+    if not record.exists():
+        return None
+    return Run(path.with_suffix(".npz"), json.loads(record.read_text()))
+
+
+def make_run(
+    case: Case, method: Method, settings: dict[str, Any], n_threads: int = 1
+) -> Run | None:
+    """Return a run, from the disk or made by a process of its own; None if it fails."""
+    if found := find_run(case, method, settings):
+        return found
+    path = run_path(case, method, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    job = {"case": case.name, "function": method.function, "settings": settings}
+    job |= {"path": str(path), "code": code_of(method)}
+    order = path.with_suffix(".job")
+    order.write_text(json.dumps(job))
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(n_threads))
+    command = [sys.executable, "-W", "ignore", str(HERE / "worker.py"), str(order)]
+    log = path.with_suffix(".log")
+    with log.open("w") as stream:
+        ended = subprocess.run(
+            command, env={**os.environ, **threads}, stdout=stream, stderr=stream, check=False
+        )
+    order.unlink()
+    if ended.returncode:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        print(f"  {case.name} {method.name} failed: {lines[-1] if lines else 'no message'}")
+        return None
+    log.unlink()
+    return find_run(case, method, settings)
