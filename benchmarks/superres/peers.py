@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """One method and its settings.
 

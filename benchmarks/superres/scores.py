@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from data import case, displacement
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
-from skimage.segmentation import watershed
+from skimage.segmentation import expand_labels
 from store import HERE, PACKAGE
 
 from napari_cellinr.metrics import bsa, dice, psnr, ssim
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 BINS = {"still": (0.0, 1.0), "slow": (1.0, 3.0), "fast": (3.0, np.inf)}
 """Displacement per input frame in voxels."""
 
-_CODE = (HERE / "scores.py", HERE / "data.py", PACKAGE / "metrics.py")
+_NEIGHBOURHOOD = 4  # voxels around a true cell in which it is looked for
+_LEAST = 300  # voxels
+_CODE = b"".join(
+    file.read_bytes() for file in (HERE / "scores.py", HERE / "data.py", PACKAGE / "metrics.py")
+)
+_STATE = hashlib.sha1(_CODE, usedforsecurity=False).hexdigest()[:10]
 
 
 def scores(subject: Case, run: Run) -> dict[str, Any]:
     """Return the scores of a run; from the disk where possible."""
-    digest = hashlib.sha1(usedforsecurity=False)
-    for file in _CODE:
-        digest.update(file.read_bytes())
-    path = run.arrays.with_suffix(f".scores-{digest.hexdigest()[:10]}.json")
+    path = run.arrays.with_suffix(f".scores-{_STATE}.json")
     if not path.exists():
         path.write_text(json.dumps(_scores(subject, run.load())))
     return json.loads(path.read_text())
@@ -73,9 +75,11 @@ def shapes(subject: Case, result: np.ndarray) -> dict[str, float]:
     level = float(threshold_otsu(subject.truth))
     found, expected = [], []
     for i in subject.scored:
-        seeds = _seeds(subject.labels[i])
-        found.append(_segmented(result[i], seeds, level))
-        expected.append(_segmented(subject.truth[i], seeds, level))
+        places = expand_labels(subject.labels[i], _NEIGHBOURHOOD)
+        whole = [n for n in np.unique(subject.labels[i])[1:] if _whole(subject.labels[i] == n)]
+        places[~np.isin(places, whole)] = 0
+        found.append(places * _bright(result[i], level))
+        expected.append(places * _bright(subject.truth[i], level))
     ours, theirs = np.stack(found), np.stack(expected)
     overlaps = [
         dice(mine == number, yours == number)
@@ -85,24 +89,12 @@ def shapes(subject: Case, result: np.ndarray) -> dict[str, float]:
     return {"dice": float(np.mean(overlaps)), "bsa": bsa(ours, theirs, subject.voxel)}
 
 
-def _segmented(values: np.ndarray, seeds: np.ndarray, level: float) -> np.ndarray:
-    """Return cells: what is bright, divided where it is narrow; pores are filled by smoothing."""
-    inside = gaussian_filter(values, 1.0) > level
-    return watershed(-distance_transform_edt(inside), seeds, mask=inside)
+def _bright(values: np.ndarray, level: float) -> np.ndarray:
+    """Return where cells are; pores are filled by smoothing."""
+    return gaussian_filter(values, 1.0) > level
 
 
-def _seeds(labels: np.ndarray) -> np.ndarray:
-    """Return the innermost part of each cell that is large enough to be measured."""
-    seeds = np.zeros_like(labels)
-    for number in np.unique(labels)[1:]:
-        own = labels == number
-        if own.sum() >= 200 and not _at_the_edge(own):
-            depth = distance_transform_edt(own)
-            seeds[depth > 0.6 * depth.max()] = number
-    return seeds
-
-
-def _at_the_edge(mask: np.ndarray) -> bool:
-    """Return whether a cell is cut by the border of the image, so that it has no shape."""
+def _whole(mask: np.ndarray) -> bool:
+    """Return whether a cell is large enough, and not cut by the border, so that it has a shape."""
     sides = [mask.take(i, axis) for axis in range(mask.ndim) for i in (0, -1)]
-    return any(bool(side.any()) for side in sides)
+    return mask.sum() >= _LEAST and not any(bool(side.any()) for side in sides)

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from peers import Method
 
 
-def chosen_settings(method: Method) -> dict[str, Any]:
-    """Return the settings of a method; those of flows are chosen once, at ×4 in time."""
+def chosen_settings(method: Method, run: bool = True) -> dict[str, Any] | None:
+    """Return the settings of a method; those of flows are chosen once, at ×4 in time.
+
+    None if they have not been chosen yet and `run` does not allow it now.
+    """
     if method.name not in CANDIDATES:
         return method.settings
     path = BUILD / "settings" / f"{method.name}-{code_of(method)}.json"
     if not path.exists():
+        if not run:
+            return None
         subject = case(f"cells-t4-{TUNING_SEED}")
         found = []
         for candidate in [{}, *CANDIDATES[method.name]]:

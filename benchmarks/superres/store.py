@@ -38,9 +38,8 @@ class Run:
 
 def run_path(case: Case, method: Method, settings: dict[str, Any]) -> Path:
     """Return where a run is kept, without suffix: a name made of all that it depends on."""
-    digest = hashlib.sha1(np.asarray(case.low.array()).tobytes(), usedforsecurity=False)
-    facts = [settings, case.scale, case.low.shape, code_of(method)]
-    digest.update(json.dumps(facts, sort_keys=True).encode())
+    facts = [settings, case.scale, case.low.shape, code_of(method), _input(case)]
+    digest = hashlib.sha1(json.dumps(facts, sort_keys=True).encode(), usedforsecurity=False)
     return BUILD / "runs" / case.name / f"{method.name}-{digest.hexdigest()[:12]}"
 
 
@@ -65,6 +64,24 @@ def find_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None
     return Run(path.with_suffix(".npz"), json.loads(record.read_text()))
 
 
+def latest_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None:
+    """Return the newest run with these settings on this very input, by whatever code."""
+    folder = run_path(case, method, settings).parent
+    given = _input(case)
+    records = sorted(folder.glob(f"{method.name}-*.json"), key=lambda p: p.stat().st_mtime)
+    for record in reversed(records):
+        facts = json.loads(record.read_text())
+        if "code" in facts and (facts["settings"], facts["input"]) == (settings, given):
+            return Run(record.with_suffix(".npz"), facts)
+    return None
+
+
+def _input(case: Case) -> str:
+    """Return a digest of the input."""
+    content = np.asarray(case.low.array()).tobytes()
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()[:12]
+
+
 def make_run(
     case: Case, method: Method, settings: dict[str, Any], n_threads: int = 1
 ) -> Run | None:
@@ -74,7 +91,7 @@ def make_run(
     path = run_path(case, method, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     job = {"case": case.name, "function": method.function, "settings": settings}
-    job |= {"path": str(path), "code": code_of(method)}
+    job |= {"path": str(path), "code": code_of(method), "input": _input(case)}
     order = path.with_suffix(".job")
     order.write_text(json.dumps(job))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(n_threads))

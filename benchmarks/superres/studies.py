@@ -7,3 +7,8 @@ STUDIES: dict[str, dict] = {}
 
 def run_study(part: str) -> None:
     raise NotImplementedError(part)
+
+
+def study_tables() -> list[tuple[str, str, list[str]]]:
+    """Return title, text and table of each study that was run."""
+    return []

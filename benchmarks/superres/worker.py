@@ -22,6 +22,7 @@ def main(file: str) -> None:
     record = {
         "settings": job["settings"],
         "code": job["code"],
+        "input": job["input"],
         "wall": time.perf_counter() - wall,
         "cpu": _cpu() - cpu,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -1,0 +1,76 @@
+"""Finished runs and their scores, in the form that tables need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from data import REPORTED_SEEDS, case, names
+from peers import METHODS, OURS, Method, by_name
+from scores import scores
+from settings import chosen_settings
+from store import find_run, latest_run
+
+if TYPE_CHECKING:
+    from store import Run
+
+INTERPOLATION = ("linear", "cubic", "spline")
+FLOWS = ("ilk", "ilk-linear", "tvl1")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One finished run and its scores."""
+
+    run: Run
+    scores: dict[str, Any]
+    current: bool
+
+    def value(self, name: str) -> float:
+        """Return a score or a cost by its name; NaN if there is none."""
+        return float(self.scores.get(name, self.run.record.get(name, np.nan)))
+
+
+@cache
+def entry(name: str, method: Method) -> Entry | None:
+    """Return the run of a method on a case; if need be, by an earlier state of the code."""
+    subject = case(name)
+    settings = chosen_settings(method, run=False)
+    if settings is None:
+        return None
+    run = find_run(subject, method, settings)
+    found = run or latest_run(subject, method, settings)
+    return Entry(found, scores(subject, found), run is not None) if found else None
+
+
+def groups(kind: str, axis: str) -> dict[str, list[str]]:
+    """Return the names of cases by their group: `simulated` or `real`, `t` or `z`."""
+    found: dict[str, list[str]] = {}
+    for name in names(("cells",) if kind == "simulated" else ("real",), REPORTED_SEEDS):
+        subject = case(name)
+        if axis in subject.scale:
+            found.setdefault(subject.group, []).append(name)
+    return found
+
+
+def mean(cases: list[str], method: Method, score: str) -> float:
+    """Return the mean of a score over cases; NaN unless all of them were run."""
+    found = [entry(name, method) for name in cases]
+    if not found or any(e is None for e in found):
+        return float("nan")
+    return float(np.mean([e.value(score) for e in found]))
+
+
+def gain(name: str, peers: tuple[str, ...], score: str = "psnr") -> float:
+    """Return by how much ours is better on a case than the best of some peers that were run."""
+    ours = entry(name, OURS)
+    theirs = [e.value(score) for p in peers if (e := entry(name, by_name(p)))]
+    known = [value for value in theirs if not np.isnan(value)]
+    return ours.value(score) - max(known) if ours and known else float("nan")
+
+
+def methods_for(axis: str) -> list[Method]:
+    """Return the methods that can work along an axis."""
+    return [m for m in METHODS if (m.in_time if axis == "t" else m.in_space)]

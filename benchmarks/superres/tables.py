@@ -1,0 +1,192 @@
+"""Tables of the report."""
+
+from __future__ import annotations
+
+import numpy as np
+from collect import FLOWS, INTERPOLATION, entry, gain, groups, mean, methods_for
+from data import case, protocol_cases
+from peers import OURS, Method, by_name
+from scipy.interpolate import CubicSpline
+from scores import BINS
+
+from napari_cellinr.classic.interpolate import resample
+from napari_cellinr.metrics import psnr
+
+Lines = list[str]
+
+
+def number(value: float, digits: int = 1) -> str:
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def grid(header: list[str], rows: list[list[str]]) -> Lines:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def targets() -> Lines:
+    """Return measured figures beside the goals."""
+    rows = []
+    for factor, least in ((2, 3.0), (4, 4.0), (6, 4.0)):
+        cases = groups("simulated", "t").get(f"cells-t{factor}", [])
+        rows.append(
+            _gains(f"time ×{factor}, simulated cells, against cubic", cases, "cubic", least)
+        )
+    twice = [names[0] for group, names in groups("real", "t").items() if group.endswith("-t2")]
+    found = [gain(name, ("linear", "cubic")) for name in twice]
+    label = "time ×2, mean of the real series, against the better of linear and cubic"
+    rows.append(_row(label, found, 1.0))
+    everything = _everything("t")
+    label = "time, mean of all sets, against optical flow (ILK)"
+    rows.append(_row(label, [_of_group(names, ("ilk",)) for names in everything.values()], 0.5))
+    label = "the same, against the best of three flows for each set"
+    rows.append(_row(label, [_of_group(names, FLOWS) for names in everything.values()], 0.5))
+    for factor, least in ((2, 1.0), (4, 2.0)):
+        cases = groups("simulated", "z").get(f"cells-z{factor}", [])
+        rows.append(_gains(f"z ×{factor}, simulated cells, against cubic", cases, "cubic", least))
+    rows.append(_worst())
+    for what in ("t4", "z4"):
+        rows.append(_shape_row(what))
+    return grid(["goal", "at least", "measured", ""], rows)
+
+
+def _everything(axis: str) -> dict[str, list[str]]:
+    return groups("simulated", axis) | groups("real", axis)
+
+
+def _of_group(names: list[str], peers: tuple[str, ...]) -> float:
+    return float(np.mean([gain(name, peers) for name in names]))
+
+
+def _gains(label: str, cases: list[str], peer: str, least: float) -> list[str]:
+    return _row(label, [gain(name, (peer,)) for name in cases], least)
+
+
+def _row(label: str, gains: list[float], least: float) -> list[str]:
+    value = float(np.mean(gains)) if gains else float("nan")
+    mark = "–" if np.isnan(value) else "✓" if value >= least else "✗"
+    return [label, f"{least:+.1f} dB", f"{value:+.2f} dB" if mark != "–" else "–", mark]
+
+
+def _worst() -> list[str]:
+    """Return the set on which ours is least above interpolation."""
+    found = {}
+    for axis in "tz":
+        for group, names in _everything(axis).items():
+            found[group] = _of_group(names, INTERPOLATION[:2])
+    known = {k: v for k, v in found.items() if not np.isnan(v)}
+    label = "never below the better of linear and cubic"
+    if not known:
+        return [label, "-0.1 dB", "–", "–"]
+    worst = min(known, key=lambda k: known[k])
+    mark = "✓" if known[worst] >= -0.1 else "✗"
+    return [label, "-0.1 dB", f"{known[worst]:+.2f} dB ({worst})", mark]
+
+
+def _shape_row(what: str) -> list[str]:
+    cases = groups("simulated", what[0]).get(f"cells-{what}", [])
+    ours, cubic = (mean(cases, m, "bsa") for m in (OURS, by_name("cubic")))
+    ratio = ours / cubic
+    mark = "–" if np.isnan(ratio) else "✓" if ratio <= 0.5 else "✗"
+    label = f"BSA, simulated cells, {'time' if what[0] == 't' else 'z'} ×4, against cubic"
+    return [label, "half", "–" if mark == "–" else f"{ratio:.2f} of it", mark]
+
+
+def protocol() -> Lines:
+    """Return scores of plain interpolation of dropped frames, on whole series."""
+    rows = []
+    for name, (series, peak) in protocol_cases().items():
+        for factor in (2, 3, 4):
+            low = series[::factor]
+            last = (len(low) - 1) * factor
+            dropped = np.array([i for i in range(last) if i % factor])
+            if len(low) < 3:
+                continue
+            kept = np.arange(len(low)) * factor
+            results = [resample(low, dropped / factor, 0, k) for k in ("linear", "cubic", "spline")]
+            results.append(CubicSpline(kept, low, axis=0)(dropped))
+            values = [number(psnr(r, series[dropped], peak)) for r in results]
+            rows.append([f"{name} ×{factor}", str(len(low)), *values])
+    header = ["series", "frames", "linear", "cubic (Keys)", "B-spline", "cubic spline (SciPy)"]
+    return grid(header, rows)
+
+
+def simulated(axis: str) -> Lines:
+    """Return PSNR, SSIM, Dice and BSA of all methods on simulated cells."""
+    found = groups("simulated", axis)
+    rows = []
+    for method in methods_for(axis):
+        row = [method.label]
+        for cases in found.values():
+            psnr_, ssim_, dice_, bsa_ = (
+                mean(cases, method, s) for s in ("psnr", "ssim", "dice", "bsa")
+            )
+            row.append(
+                f"{number(psnr_, 2)} / {number(ssim_, 3)} / {number(dice_, 3)} "
+                f"/ {number(1000 * bsa_, 2)}"
+            )
+        rows.append(row)
+    return grid(
+        ["method", *(group.replace("cells-", "").replace(axis, "×") for group in found)], rows
+    )
+
+
+def real(axis: str, score: str = "psnr", suffix: str = "") -> Lines:
+    """Return one score of all methods on the real series; the best is bold."""
+    found = [name + suffix for names in groups("real", axis).values() for name in names]
+    columns = {m: [_value(name, m, score) for name in found] for m in methods_for(axis)}
+    best = [
+        np.nanmax([values[i] for values in columns.values()] + [-np.inf]) for i in range(len(found))
+    ]
+    rows = []
+    for method, values in columns.items():
+        cells = [
+            f"**{number(v, 2)}**" if v >= b - 0.005 else number(v, 2)
+            for v, b in zip(values, best, strict=True)
+        ]
+        rows.append([method.label, *cells])
+    return grid(["method", *(_short(name) for name in found)], rows)
+
+
+def _short(name: str) -> str:
+    source, what, *_ = name.split("-")
+    return f"{source} ×{what[1:]}"
+
+
+def _value(name: str, method: Method, score: str) -> float:
+    found = entry(name, method)
+    return found.value(score) if found else float("nan")
+
+
+def by_speed() -> Lines:
+    """Return PSNR where there is something, by displacement per input frame."""
+    rows = []
+    shown = [by_name(n) for n in ("linear", "cubic", "ilk", "spatime")]
+    for group, names in _everything("t").items():
+        for name_of_bin in BINS:
+            share = np.mean([_value(n, by_name("linear"), f"share {name_of_bin}") for n in names])
+            if np.isnan(share) or share < 0.02:
+                continue
+            values = [
+                number(float(np.mean([_value(n, m, f"psnr {name_of_bin}") for n in names])), 1)
+                for m in shown
+            ]
+            rows.append([group, name_of_bin, f"{100 * share:.0f} %", *values])
+    return grid(["set", "displacement", "share", *(m.label for m in shown)], rows)
+
+
+def costs() -> Lines:
+    """Return CPU seconds and memory of ours and of the flow peers."""
+    rows = []
+    for axis in "tz":
+        for group, names in _everything(axis).items():
+            low = case(names[0]).low
+            size = " × ".join(map(str, low.shape))
+            row = [group, size]
+            for method in (by_name("ilk"), by_name("cunerf"), OURS):
+                row.append(number(mean(names, method, "cpu"), 0))
+            row.append(number(mean(names, OURS, "peak_mb"), 0))
+            rows.append(row)
+    header = ["set", "input", "ILK, CPU-s", "CuNeRF-style, CPU-s", "SpatimeINR, CPU-s", "MB"]
+    return grid(header, rows)

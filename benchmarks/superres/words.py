@@ -1,0 +1,76 @@
+"""The sentences of the report that do not depend on the figures."""
+
+HEAD = """
+# Super-resolution, measured
+
+Written by `python benchmarks/superres/run.py`; results are kept per case, and what is of an
+earlier state of the code is named at the end. Each run is a process of its own with one thread on
+a machine that others use as well: CPU seconds are reliable, wall seconds are not given. The
+settings of SpatimeINR are those of its preset `fast`.
+"""
+
+GOALS = """
+Gains are differences of PSNR on the same case, averaged over its seeds and then over sets.
+✗ marks a goal that is missed, – what was not run. Cubic is the cubic convolution of Keys, which
+is better than the cubic spline of SciPy on every series here (see *Dropped frames* below).
+LPIPS is offered by `napari_cellinr.metrics`, but its weights were not on the machine: it is not
+measured.
+"""
+
+SIMULATED = """
+`simulate_cells.cells`, seeds 100 and 101: cells that speed up, turn and divide, without noise,
+25 frames of 24 × 80 × 80 voxels (0.5 × 0.25 × 0.25 µm), of which every 2nd, 4th or 6th is
+given. Scored are the frames that were not: PSNR in dB for a peak of 255, SSIM, Dice coefficient,
+and BSA · 1000 (mean squared error of sphericity; smaller is better). Cells are segmented by one
+threshold, within 4 voxels of where they truly are, in result and truth alike.
+
+ILK and TV-L1 are the optical flows of scikit-image, in three dimensions; both neighbours are
+warped and blended, with flows at the wanted time as in Super SloMo. Their settings are the best
+of 7 to 9 on seed 0 at ×4, and grey levels are looked up by cubic splines, which is far better than
+straight lines where there is no noise. CuNeRF-style is the preset `paper` without latent code and
+without motion, small enough for a CPU: the hypercube rendering of a network of coordinates.
+"""
+
+SIMULATED_Z = """
+Five frames of the same cells; the input has means over 2 or 4 planes of 0.25 µm. Scored is
+everything: PSNR / SSIM / Dice / BSA · 1000.
+"""
+
+REAL = """
+Every 2nd, 3rd or 4th frame is given, and the dropped ones are scored as they were recorded, PSNR
+in dB for a peak of 255 (light sheet: 100). *C. elegans*: 10 frames, planes 20–49, rows 80–175,
+columns 110–245. Noise of the dropped frame and what moves without a trace bound every score.
+"""
+
+DENOISED_TRUTH = """
+PSNR against the dropped frames after an Anscombe transform with their own noise and non-local
+means. A method that smooths gains by that.
+"""
+
+DENOISED_INPUT = """
+Here the input is denoised as well, in the same way for all methods, frame by frame, and the score
+is against the denoised frames.
+"""
+
+REAL_Z = """
+Means over 2 or 4 neighbouring planes are given, all original planes are scored, as recorded.
+*C. elegans*: three frames; brain nuclei: 120 planes of 86 × 94 voxels, whose peak is their
+99.9th percentile.
+"""
+
+SPEED = """
+PSNR in dB where there is something (above half of Otsu's threshold), by how far it moves from one
+frame of the input to the next: still is less than 1 voxel, slow 1 to 3, fast more. Displacement is that of
+Lucas–Kanade flow between neighbouring frames of the truth (real series: after denoising).
+"""
+
+PROTOCOL = """
+Interpolation of the dropped frames of whole series, as a check of the protocol (*C. elegans*:
+planes 10–59, rows 64–191, columns 90–269). Straight lines beat every cubic in time on all of
+them; the natural cubic spline of SciPy overshoots most.
+"""
+
+COST = """
+CPU seconds of one thread, and peak memory of the process of SpatimeINR, with everything that it
+has loaded.
+"""
