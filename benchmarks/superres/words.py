@@ -60,8 +60,8 @@ Means over 2 or 4 neighbouring planes are given, all original planes are scored,
 
 SPEED = """
 PSNR in dB where there is something (above half of Otsu's threshold), by how far it moves from one
-frame of the input to the next: still is less than 1 voxel, slow 1 to 3, fast more. Displacement is that of
-Lucas–Kanade flow between neighbouring frames of the truth (real series: after denoising).
+frame of the input to the next: still is less than 1 voxel, slow 1 to 3, fast more. Displacement is
+that of Lucas–Kanade flow between neighbouring frames of the truth (real series: after denoising).
 """
 
 PROTOCOL = """
