@@ -92,7 +92,7 @@ def cells(
 
     Cells speed up, slow down and follow curves; they turn, change their shape, keep out of each
     other's way, and some divide. Cytoplasm has a texture that moves with the cell, and is
-    surrounded by a brighter cortex. The default takes about 8 seconds.
+    surrounded by a brighter cortex. The default takes about 7 seconds.
 
     Parameters
     ----------
@@ -292,7 +292,8 @@ def _shape(member: _Cell, offsets: Points, tick: float) -> tuple[Points, NDArray
     lengths = 1 + (member.lengths - 1) * (1 - 0.8 * parted)
     half = np.array([0.95 * member.radius * parted, 0, 0])
     first, second = local - half, local + half
-    one, two = (_lobe(member, p, radius, lengths, tick) for p in (first, second))
+    one = _lobe(member, first, radius, lengths, tick)
+    two = _lobe(member, second, radius, lengths, tick) if parted > 0 else one
     lobe = np.where(one <= two, 1, 2)
     depth = -_NECK * np.logaddexp(-one / _NECK, -two / _NECK)
     own = np.where((one <= two)[..., None], first, second)

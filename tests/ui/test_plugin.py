@@ -81,6 +81,15 @@ def test_the_sample_has_its_truth():
     assert "truth" in truth[1]["name"]
 
 
+def test_the_cells_have_a_finer_truth_with_the_same_edges():
+    truth, raw = plugin.sample_cells()
+    assert truth[0].shape[0] == 6 * (raw[0].shape[0] - 1) + 1
+    assert truth[0].shape[1] == 4 * raw[0].shape[1]
+    assert raw[1]["scale"][0] == 6 * truth[1]["scale"][0]
+    edges = [a["translate"][1] - a["scale"][1] / 2 for _, a, _ in (truth, raw)]
+    assert edges[0] == pytest.approx(edges[1])
+
+
 def test_napari_finds_dock_sample_reader_and_writer(viewer, tmp_path):
     _frame, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
     assert dock.source.layer() is None

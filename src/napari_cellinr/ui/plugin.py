@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-__all__ = ["get_reader", "read_layers", "sample_embryo", "write_image"]
+__all__ = ["get_reader", "read_layers", "sample_cells", "sample_embryo", "write_image"]
 
 _SUFFIXES = (".tif", ".tiff", ".nii", ".nii.gz")
 
@@ -50,6 +50,15 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
     write(Path(path), image_from_tuple(data, attributes))
     return [path]
+
+
+def sample_cells() -> list[Any]:
+    """Return a simulated movie of cells and its truth, finer in time and along Z, as layers."""
+    from napari_cellinr.simulate_cells import cells
+    from napari_cellinr.ui.layers import layer_tuples
+
+    sample = cells((5, 12, 64, 64), gain=1.0, read_noise=2.0)
+    return layer_tuples(sample.truth) + layer_tuples(sample.raw)
 
 
 def sample_embryo() -> list[Any]:
