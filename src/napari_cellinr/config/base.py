@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
     from pydantic.fields import FieldInfo
 
-__all__ = ["Config", "Device", "setting"]
+__all__ = ["Config", "Device", "Settings", "setting"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -41,10 +41,8 @@ def setting(
     return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 
-class Config(BaseModel):
-    """Settings of one fit: frozen, every value checked, unknown names refused.
-
-    A preset is a set of defaults: a value that is given wins over the preset's.
+class Settings(BaseModel):
+    """Named values with help, unit and bounds: frozen, every value checked, unknown names refused.
 
     Raises
     ------
@@ -56,39 +54,11 @@ class Config(BaseModel):
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
 
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-
-    preset: str = setting("", "A set of defaults for a purpose.")
-    device: Device = setting("auto", "Where to compute; auto takes a GPU if there is one.")
-    seed: int = setting(0, "Start of the random numbers; the same seed repeats a fit.", ge=0)
-    steps: int = setting(100, "Largest number of optimisation steps.", ge=1, le=1_000_000)
-    max_seconds: float | None = setting(
-        None, "Time for the whole job, from reading to writing; none is unlimited.", unit="s", gt=0
-    )
-
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(_explain(type(self), error)) from None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_from_preset(cls, values: Any) -> Any:
-        default = cls.model_fields["preset"].default
-        name = values.get("preset", default)
-        if not isinstance(name, str) or name not in cls.PRESETS:
-            allowed = ", ".join(cls.PRESETS)
-            raise ConfigError(f"preset {name!r} was given; allowed are {allowed}.")
-        return {**cls.PRESETS[name], **values, "preset": name}
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a configuration with `changes`, checked again.
-
-        A change of the preset brings the defaults of the new one, except for values that
-        differ from those of the old one.
-        """
-        return type(self)(**{**self.changes(), **changes})
 
     def as_dict(self) -> dict[str, Any]:
         """Return every value as plain Python, ready for JSON."""
@@ -100,7 +70,7 @@ class Config(BaseModel):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the configuration that `as_json` wrote.
+        """Return the settings that `as_json` wrote.
 
         Raises
         ------
@@ -114,13 +84,6 @@ class Config(BaseModel):
         if not isinstance(values, dict):
             raise ConfigError("settings were given as JSON, but not as an object of names.")
         return cls(**values)
-
-    def changes(self) -> dict[str, Any]:
-        """Return what differs from the defaults of the preset; the preset if not the usual one."""
-        usual = type(self)(preset=self.preset).as_dict()
-        default = type(self).model_fields["preset"].default
-        kept = {key: value for key, value in self.as_dict().items() if value != usual[key]}
-        return kept if self.preset == default else {"preset": self.preset, **kept}
 
     @classmethod
     def choices(cls, name: str) -> tuple[Any, ...]:
@@ -161,12 +124,60 @@ class Config(BaseModel):
         return values
 
 
+class Config(Settings):
+    """Settings of one fit, with presets.
+
+    A preset is a set of defaults: a value that is given wins over the preset's.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown or a value out of bounds; lists what is allowed.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    preset: str = setting("", "A set of defaults for a purpose.")
+    device: Device = setting("auto", "Where to compute; auto takes a GPU if there is one.")
+    seed: int = setting(0, "Start of the random numbers; the same seed repeats a fit.", ge=0)
+    steps: int = setting(100, "Largest number of optimisation steps.", ge=1, le=1_000_000)
+    max_seconds: float | None = setting(
+        None, "Time for the whole job, from reading to writing; none is unlimited.", unit="s", gt=0
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: Any) -> Any:
+        default = cls.model_fields["preset"].default
+        name = values.get("preset", default)
+        if not isinstance(name, str) or name not in cls.PRESETS:
+            allowed = ", ".join(cls.PRESETS)
+            raise ConfigError(f"preset {name!r} was given; allowed are {allowed}.")
+        return {**cls.PRESETS[name], **values, "preset": name}
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a configuration with `changes`, checked again.
+
+        A change of the preset brings the defaults of the new one, except for values that
+        differ from those of the old one.
+        """
+        return type(self)(**{**self.changes(), **changes})
+
+    def changes(self) -> dict[str, Any]:
+        """Return what differs from the defaults of the preset; the preset if not the usual one."""
+        usual = type(self)(preset=self.preset).as_dict()
+        default = type(self).model_fields["preset"].default
+        kept = {key: value for key, value in self.as_dict().items() if value != usual[key]}
+        return kept if self.preset == default else {"preset": self.preset, **kept}
+
+
 def _literals(info: FieldInfo) -> tuple[Any, ...]:
     """Return the values of a `Literal`, which may be one branch of an optional."""
     arguments = get_args(info.annotation)
     if arguments and all(isinstance(argument, str) for argument in arguments):
         return arguments
-    return tuple(value for argument in arguments for value in get_args(argument))
+    inner = (value for argument in arguments for value in get_args(argument))
+    return tuple(value for value in inner if isinstance(value, str))
 
 
 def _extra(info: FieldInfo) -> Mapping[str, Any]:
@@ -174,11 +185,11 @@ def _extra(info: FieldInfo) -> Mapping[str, Any]:
     return extra if isinstance(extra, Mapping) else {}
 
 
-def _unknown(cls: type[Config], name: str) -> str:
+def _unknown(cls: type[Settings], name: str) -> str:
     return f"setting {name!r} is not known; valid are {', '.join(cls.model_fields)}."
 
 
-def _explain(cls: type[Config], error: ValidationError) -> str:
+def _explain(cls: type[Settings], error: ValidationError) -> str:
     """Return one sentence about the first thing that is wrong."""
     first = error.errors()[0]
     cause = first.get("ctx", {}).get("error")

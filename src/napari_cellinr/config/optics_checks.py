@@ -1,0 +1,96 @@
+"""Checks of optics that need no image: each refuses in one sentence what cannot be."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "check_carriers",
+    "check_frequencies",
+    "check_led_positions",
+    "check_list",
+    "check_rising",
+]
+
+
+def check_rising(name: str, times: Sequence[float] | None) -> None:
+    """Refuse times that do not increase, or none at all."""
+    if times is None:
+        return
+    if not times:
+        raise ConfigError(f"{name} without a time was given; one for every frame is needed.")
+    for earlier, later in itertools.pairwise(times):
+        if not later > earlier:
+            raise ConfigError(
+                f"{name} with {later:g} s after {earlier:g} s were given; times must increase."
+            )
+
+
+def check_list(
+    name: str,
+    values: Sequence[float] | None,
+    lengths: tuple[int, ...] | None,
+    *,
+    positive: bool = False,
+) -> None:
+    """Refuse a list of another length than one of `lengths`, or with numbers up to 0."""
+    if values is None:
+        return
+    if not values or (lengths is not None and len(values) not in lengths):
+        wanted = "at least 1" if lengths is None else " or ".join(str(n) for n in lengths)
+        raise ConfigError(f"{name} with {len(values)} values was given; {wanted} are needed.")
+    if any(not math.isfinite(value) for value in values) or (positive and min(values) <= 0):
+        raise ConfigError(f"{name} {tuple(values)} was given; positive numbers are needed.")
+
+
+def check_frequencies(apertures: Mapping[str, float], refractive_index: float) -> None:
+    """Refuse an aperture that the medium does not allow."""
+    for name, aperture in apertures.items():
+        if aperture > refractive_index:
+            raise ConfigError(
+                f"{name} {aperture:g} was given with refractive_index {refractive_index:g}; a "
+                "numerical aperture cannot exceed the index of the medium: correct one of them."
+            )
+
+
+def check_led_positions(
+    patterns: Sequence[Sequence[tuple[float, float]]], refractive_index: float
+) -> None:
+    """Refuse patterns without light, or with light that the medium does not allow."""
+    if not patterns or not all(patterns):
+        raise ConfigError("led_positions with an empty pattern was given; each needs an LED.")
+    largest = max(math.hypot(*led) for pattern in patterns for led in pattern)
+    check_frequencies({"led_positions": largest}, refractive_index)
+
+
+def check_carriers(
+    orders: Sequence[tuple[float, float]],
+    phases: Sequence[Sequence[float | None]],
+    modulations: Sequence[float] | None,
+) -> None:
+    """Refuse carriers and phases that do not belong together, or cannot be told apart."""
+    if not orders or min(period for period, _ in orders) <= 0:
+        raise ConfigError(f"orders {orders} were given; at least one with a positive period.")
+    for index, row in enumerate(phases):
+        if len(row) != len(orders):
+            raise ConfigError(
+                f"{len(row)} phases were given for frame {index}; one for each of the "
+                f"{len(orders)} orders is needed, null where the order is off."
+            )
+    used = [any(row[order] is not None for row in phases) for order in range(len(orders))]
+    if not phases or not all(used):
+        raise ConfigError("phases without one for every order were given; each must be on once.")
+    if modulations is None:
+        return
+    if len(modulations) != len(orders) or not all(0 < value <= 1 for value in modulations):
+        raise ConfigError(
+            f"modulations {tuple(modulations)} were given; one number above 0 and up to 1 for "
+            f"each of the {len(orders)} orders is needed."
+        )

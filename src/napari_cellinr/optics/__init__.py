@@ -1,0 +1,16 @@
+"""Forward models: what a microscope records of a scene. Tensors and numbers only."""
+
+from napari_cellinr.optics.base import ForwardModel
+from napari_cellinr.optics.blur import Blur
+from napari_cellinr.optics.dpc import DPC
+
+__all__ = ["FORWARD_MODELS", "ForwardModel"]
+
+FORWARD_MODELS: dict[str, type[ForwardModel]] = {
+    "time-lapse": Blur,
+    "line-scan": Blur,
+    "point-scan": Blur,
+    "z-scan": Blur,
+    "dpc": DPC,
+}
+"""The forward model by kind of microscope."""

@@ -1,0 +1,95 @@
+"""The JSON of every kind of microscope is complete, explained, and refuses what cannot be."""
+
+import json
+
+import pytest
+
+from napari_cellinr.config.base import Config
+from napari_cellinr.config.optics import (
+    KINDS,
+    AnyOptics,
+    TimeLapse,
+    optics_from_dict,
+    optics_from_json,
+    template,
+)
+from napari_cellinr.errors import ConfigError
+
+
+class Holder(Config):
+    PRESETS = {"": {}}  # noqa: RUF012
+    optics: AnyOptics = TimeLapse()
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_template_is_complete_and_valid(kind):
+    text = template(kind)
+    values = json.loads(text)
+    helps = values.pop("_help")
+    assert set(helps) == set(values) == set(KINDS[kind].model_fields)
+    assert all(text.endswith(".") for text in helps.values())
+    assert optics_from_json(text).as_dict() == values
+    assert values["kind"] == kind
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_method_holds_any_kind(kind):
+    config = Holder(optics={"kind": kind})
+    assert type(config.optics) is KINDS[kind]
+    assert Holder.from_json(config.as_json()) == config
+
+
+def test_the_example_of_the_guide():
+    optics = optics_from_dict(
+        {
+            "kind": "dpc",
+            "wavelength": 0.525,
+            "na": 0.25,
+            "na_illumination": 0.25,
+            "pixel_size": 0.454,
+            "rotations": [0, 180, 90, 270],
+            "frame_times": None,
+        }
+    )
+    assert optics.rotations == (0, 180, 90, 270)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "no kind was given; allowed are time-lapse"),
+        ({"kind": "confocal"}, "'confocal' was given; allowed are time-lapse"),
+        ({"kind": "dpc", "numerical_aperture": 1}, "'numerical_aperture' is not known"),
+        ({"kind": "dpc", "na": 1.4}, "cannot exceed the index"),
+        ({"kind": "dpc", "na_illumination": 1.4}, "na_illumination 1.4"),
+        ({"kind": "dpc", "na_inner": 0.3}, "no light is left"),
+        ({"kind": "dpc", "rotations": []}, "at least 1"),
+        ({"kind": "dpc", "led_positions": [[[0.1, 0]], []]}, "needs an LED"),
+        ({"kind": "dpc", "led_positions": [[[1.1, 0]]]}, "led_positions 1.1"),
+        ({"kind": "dpc", "frame_times": [0, 1, 1]}, "times must increase"),
+        ({"kind": "time-lapse", "frame_times": [0, 2, 1]}, "1 s after 2 s"),
+        ({"kind": "time-lapse", "voxel_size": [0.1]}, "2 or 3 are needed"),
+        ({"kind": "time-lapse", "psf_fwhm": [0.1, -1]}, "positive"),
+        ({"kind": "time-lapse", "psf": "a.tif", "psf_fwhm": [1, 1]}, "one of them"),
+        ({"kind": "z-scan", "voxel_size": [0.1, 0.2]}, "3 are needed"),
+        ({"kind": "line-scan", "row_time": 0}, "row_time = 0"),
+        ({"kind": "sim3d", "na": 1.6}, "na 1.6"),
+        ({"kind": "sim3d", "periods": [0.4, 0.4]}, "angles with 3 values"),
+        ({"kind": "sim3d", "modulations": [[1, 1]]}, "one pair for each direction"),
+        ({"kind": "sim2d", "phases": [[0, 0]]}, "3 orders"),
+        ({"kind": "sim2d", "phases": [[0, None, 0]]}, "must be on once"),
+        ({"kind": "sim2d", "orders": [[-1, 0]]}, "positive period"),
+        ({"kind": "sim2d", "modulations": [1, 1, 2]}, "up to 1"),
+        ({"kind": "rolling-shutter", "exposure": 0}, "exposure = 0"),
+    ],
+)
+def test_refusals(values, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        optics_from_dict(values)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "no JSON"), ("[]", "not as an object")])
+def test_no_json(text, message):
+    with pytest.raises(ConfigError, match=message):
+        optics_from_json(text)

@@ -1,0 +1,51 @@
+"""One small microscope of each kind, for the contract that all of them keep."""
+
+import torch
+
+from napari_cellinr.optics.blur import Blur, line_times, plane_times, point_times
+from napari_cellinr.optics.dpc import DPC, half_discs, transfer_functions
+from napari_cellinr.optics.fourier import gaussian_psf
+
+
+def starts(n, step=1.0):
+    return step * torch.arange(n, dtype=torch.float64)
+
+
+def identity():
+    return Blur((3, 6, 7), starts(3))
+
+
+def blurred():
+    return Blur((3, 12, 15), starts(3), gaussian_psf((1.2, 0.8), (5, 5)))
+
+
+def line_scan():
+    times = line_times(starts(2), 12, 0.05, bidirectional=True)
+    return Blur((2, 12, 15), times, gaussian_psf((1.0, 1.0), (3, 3)))
+
+
+def point_scan():
+    return Blur((2, 5, 6), point_times(starts(2), (5, 6), 0.1, 0.01, bidirectional=True))
+
+
+def z_scan():
+    times = plane_times(starts(3), 7, 0.1, order="interleaved")
+    return Blur((3, 7, 12, 12), times, gaussian_psf((1.0, 0.8, 0.8), (3, 3, 3)))
+
+
+def dpc(size=(24, 21), padding=2):
+    grid = DPC.grid(size, padding)
+    sources = half_discs(grid, 0.454, 0.525, (0, 180, 90, 270), 0.25)
+    absorption, phase = transfer_functions(sources, 0.454, 0.525, 0.25)
+    return DPC((8, *size), starts(8), absorption, phase, padding=padding)
+
+
+MODELS = {
+    "identity": identity,
+    "blurred": blurred,
+    "line-scan": line_scan,
+    "point-scan": point_scan,
+    "z-scan": z_scan,
+    "dpc": dpc,
+}
+"""A function that makes each."""
