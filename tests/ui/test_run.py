@@ -26,7 +26,8 @@ def test_run_puts_the_result_beside_its_source(viewer, layer, dock, use_job, idl
     dock.source.choose(layer.unique_id)
     dock.run()
     assert dock.controller.state == "running"
-    assert not dock.panel.run_button.isEnabled()
+    assert dock.panel.run_button.text() == "Queue"
+    assert not dock.panel.preview_button.isEnabled()
     idle(dock)
     result = by_name(viewer, "membrane denoised")
     np.testing.assert_array_equal(result.data, stack / 2)
@@ -213,12 +214,58 @@ def test_two_docks_share_one_job(viewer, dock, use_job, idle):
     third.deleteLater()
     job = use_job(steps=30)
     dock.run()
-    assert not second.panel.run_button.isEnabled()
-    second.run()
+    second.preview()
     assert "a job is running" in second.panel.status.text()
     idle(second)
     assert len(job.images) == 1
     assert "is ready" in second.panel.status.text()
+
+
+def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(
+    viewer, layer, dock, use_job, idle, qtbot
+):
+    other = FitDock(viewer)
+    viewer.window.add_dock_widget(other, name="again")
+    job = use_job(steps=30)
+    dock.panel.run_button.click()
+    other.panel.run_button.click()
+    dock._console.denoise("not there yet")
+    dock._console.denoise("membrane denoised", background="keep")
+    assert "Next: denoising of membrane, denoising of not there yet" in dock.panel.queue.text()
+    assert not other.panel.queue.isHidden()
+    qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
+    assert [one.name for one in viewer.layers] == [
+        "membrane",
+        "membrane denoised [1]",
+        "membrane denoised",
+        "membrane denoised denoised",
+    ]
+    assert [config.background for config in job.configs] == ["subtract", "subtract", "keep"]
+    assert any("not there yet" in one.message for one in notification_manager.records)
+    assert dock.panel.queue.isHidden()
+
+
+def test_the_queue_can_be_cleared(dock, use_job, idle):
+    job = use_job(steps=30)
+    dock.run()
+    dock.run()
+    dock.panel.clear_button.click()
+    idle(dock)
+    assert len(job.images) == 1
+    assert not dock.dispatcher.is_busy
+
+
+def test_a_layer_with_other_data_gets_the_result_of_what_was_given(
+    viewer, layer, dock, use_job, idle, qtbot, stack
+):
+    job = use_job(steps=40)
+    dock.run()
+    qtbot.waitUntil(lambda: job.step > 2)
+    layer.data = np.zeros((3, 3), np.float32)  # replaced while the job runs
+    idle(dock)
+    result = next(one for one in viewer.layers if one is not layer and one.name != "membrane")
+    np.testing.assert_array_equal(result.data, stack / 2)
+    np.testing.assert_allclose(result.scale, (0.43, 0.18, 0.2))
 
 
 def test_closing_the_viewer_ends_the_job(make_napari_viewer, use_job, qtbot, stack):

@@ -1,20 +1,21 @@
-"""The object `cellinr` in napari's console: the jobs of the dock by their names."""
+"""The object `cellinr` in napari's console: what the docks do, by name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import AxesError
-from napari_cellinr.ui.layers import add_images, find, image_layers
+from napari_cellinr.ui.dispatch import dispatcher_of
+from napari_cellinr.ui.layers import add_images
 from napari_cellinr.ui.tasks import task_of
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    import napari
     from napari.layers import Image as ImageLayer
 
-    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.dispatch import Dispatcher
 
 __all__ = ["Console"]
 
@@ -22,16 +23,19 @@ __all__ = ["Console"]
 class Console:
     """What the docks do, for scripts in a viewer.
 
+    Work that takes long runs in the background, and what is asked for after it waits for its
+    turn, so that a script can be written as if everything happened at once.
+
     Examples
     --------
     In napari's console, with a CellINR dock open::
 
         cellinr.open("embryo.tif")
-        cellinr.denoise("embryo", preset="fast", background="keep")
+        cellinr.denoise("embryo", background="keep")
     """
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._dispatcher: Dispatcher = dispatcher_of(viewer)
 
     def open(self, path: str | PathLike[str]) -> list[ImageLayer]:
         """Return the layers for every image in a TIFF or NIfTI file, added to the viewer.
@@ -43,7 +47,7 @@ class Console:
         """
         from napari_cellinr.io import read_all
 
-        viewer = self._controller.viewer
+        viewer = self._dispatcher.viewer
         return [layer for image in read_all(Path(path)) for layer in add_images(viewer, image)]
 
     def denoise(
@@ -68,25 +72,13 @@ class Console:
             If there is no such layer, or its axes are not known.
         ConfigError
             If a setting is unknown or out of bounds.
-        FitError
-            If a job is running in this viewer already.
         """
-        self._start("denoise", layer, axes, preset=preset, **settings)
+        self._fit("denoise", layer, axes, preset=preset, **settings)
 
-    def _start(self, action: str, layer: ImageLayer | str, axes: str, **settings: Any) -> None:
+    def wait(self) -> None:
+        """Return when everything is done that was asked for; the viewer stays usable meanwhile."""
+        self._dispatcher.wait()
+
+    def _fit(self, action: str, layer: ImageLayer | str, axes: str, **settings: Any) -> None:
         task = task_of(action)
-        found = self._find(layer)
-        if axes:
-            self._controller.confirmed_axes[found.unique_id] = axes.upper()
-        self._controller.start(task, found, task.config_type(**settings))
-
-    def _find(self, layer: ImageLayer | str) -> ImageLayer:
-        viewer = self._controller.viewer
-        if not isinstance(layer, str):
-            found = find(viewer, layer.unique_id)
-        else:
-            found = next((one for one in image_layers(viewer) if one.name == layer), None)
-        if found is None:
-            names = ", ".join(repr(str(one.name)) for one in image_layers(viewer)) or "none"
-            raise AxesError(f"layer {layer!r} was given; there are {names}.")
-        return found
+        self._dispatcher.fit(task, layer, task.config_type(**settings), axes)

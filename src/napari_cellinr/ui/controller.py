@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -13,22 +13,19 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 from napari_cellinr.errors import FitError
 from napari_cellinr.ui.activity import ActivityBar
 from napari_cellinr.ui.layers import find, to_image
-from napari_cellinr.ui.live import LiveLayer
-from napari_cellinr.ui.results import add_shown
 from napari_cellinr.ui.worker import Ending, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
 
-    from napari_cellinr.config import Config
-    from napari_cellinr.fit import Fitted, Job, PreviewRequest, Progress
+    from napari_cellinr.fit import Job, PreviewRequest, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.tasks import Task
+    from napari_cellinr.ui.live import LiveLayer
 
-__all__ = ["Controller", "State", "controller_of"]
+__all__ = ["Controller", "State", "Work", "controller_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +49,36 @@ def controller_of(viewer: napari.Viewer) -> Controller:
     return controller
 
 
+@dataclass(frozen=True)
+class Work:
+    """What the controller is to do.
+
+    Parameters
+    ----------
+    title
+        What it is called, such as “denoising of embryo”.
+    make_job
+        Called in the worker thread; what is slow to import is imported by it.
+    done
+        Called in the main thread with what the job returns.
+    source_id
+        The layer without which the work makes no sense: if it is removed, so is the work.
+    live
+        The layer in which the work appears while it runs.
+    quick
+        Whether it is over so soon that neither previews nor notifications help.
+    """
+
+    title: str
+    make_job: Callable[[], Job]
+    done: Callable[[Any], None]
+    source_id: Hashable | None = None
+    live: LiveLayer | None = None
+    quick: bool = False
+
+
 class Controller(QObject):
-    """The one job of a viewer, from layer to layer.
+    """The one job of a viewer, from start to end.
 
     If the source layer is removed while the job runs, the job is cancelled and its result
     dropped: the user has put the data away. If the viewer is closed, the job ends likewise.
@@ -69,28 +94,28 @@ class Controller(QObject):
     layers_changed
         A layer was added, removed, moved or renamed.
     finished
-        `Fitted`, the result layer, once it is in the viewer, and the source layer.
+        `fits.Result`, once it is in the viewer.
+    failed
+        The `Work` that has ended without a result.
     """
 
     state_changed = Signal(str)
     progressed = Signal(object)
     said = Signal(str, str)
     layers_changed = Signal()
-    finished = Signal(object, object, object)
+    finished = Signal(object)
+    failed = Signal(object)
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
         self.state: State = "idle"
+        self.work: Work | None = None
         self.history: list[Progress] = []
         self.confirmed_axes: dict[Hashable, str] = {}
+        self.quick_looks: dict[Hashable, LiveLayer] = {}
         self._run: Run | None = None
-        self._task: Task | None = None
-        self._live: LiveLayer | None = None
-        self._quick_looks: dict[tuple[Hashable, str], LiveLayer] = {}
-        self._source_id: Hashable | None = None
         self._bar: ActivityBar | None = None
-        self._is_quick_look = False
         self._cancelled = False
         self._last_request: PreviewRequest | None = None
         for name in ("inserted", "removed", "reordered", "renamed"):
@@ -109,36 +134,26 @@ class Controller(QObject):
         """
         return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
 
-    def start(self, task: Task, layer: ImageLayer, config: Config) -> None:
-        """Do the task with the layer; the result appears beside it.
+    def begin(self, work: Work) -> None:
+        """Start a job.
 
         Raises
         ------
-        AxesError
-            If the layer cannot be worked on as it is.
         FitError
             If a job is running in this viewer already.
         """
-        given = self.image_of(layer)
-        live = self._new_live(task, layer, given, config, task.suffix)
-        self._begin(task, layer, given, config, live, f"{task.noun} of {layer.name}")
-
-    def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
-        """Do the task with what the canvas shows of the layer.
-
-        A later quick look replaces this one.
-
-        Raises
-        ------
-        AxesError, FitError
-            As for `start`.
-        """
-        given = self.image_of(layer)
-        part = given.crop(**task.part(self.viewer, layer, given))
-        key = (layer.unique_id, f"{task.name} {task.own_contrast(config)}")
-        live = self._quick_looks.get(key) or self._new_live(task, layer, given, config, "preview")
-        self._begin(task, layer, part, config, live, f"preview of {layer.name}", quick_look=True)
-        self._quick_looks[key] = live
+        if self._run is not None:
+            raise FitError("a job is running in this viewer; stop it or wait for its end.")
+        self.work, self._cancelled, self._last_request = work, False, None
+        self.history = []
+        self._bar = ActivityBar()
+        self._run = Run(work.make_job, work.title)
+        self._run.progressed.connect(self._on_progress)
+        self._run.previewed.connect(self._on_preview)
+        self._run.ended.connect(self._on_end)
+        self._run.start()
+        self._set_state("running")
+        self.said.emit("info", f"{work.title[0].upper()}{work.title[1:]} …")
 
     @Slot()
     def toggle_pause(self) -> None:
@@ -172,43 +187,6 @@ class Controller(QObject):
         self.said.emit(kind, text)
         _NOTIFY[kind](text)
 
-    def _new_live(
-        self, task: Task, layer: ImageLayer, given: Image, config: Config, suffix: str
-    ) -> LiveLayer:
-        return LiveLayer(
-            self.viewer,
-            layer.unique_id,
-            given,
-            f"{layer.name} {suffix}",
-            from_data=task.own_contrast(config),
-        )
-
-    def _begin(
-        self,
-        task: Task,
-        layer: ImageLayer,
-        image: Image,
-        config: Config,
-        live: LiveLayer,
-        title: str,
-        *,
-        quick_look: bool = False,
-    ) -> None:
-        if self._run is not None:
-            raise FitError("a job is running in this viewer; stop it or wait for its end.")
-        self._task, self._live, self._source_id = task, live, layer.unique_id
-        self._is_quick_look, self._cancelled = quick_look, False
-        self._last_request = None
-        self.history = []
-        self._bar = ActivityBar()
-        self._run = Run(_job(task, image, config), title)
-        self._run.progressed.connect(self._on_progress)
-        self._run.previewed.connect(self._on_preview)
-        self._run.ended.connect(self._on_end)
-        self._run.start()
-        self._set_state("running")
-        self.said.emit("info", f"{title[0].upper()}{title[1:]} …")
-
     def _set_state(self, state: State) -> None:
         self.state = state
         self.state_changed.emit(state)
@@ -225,11 +203,12 @@ class Controller(QObject):
             self._bar.show(progress)  # last: it runs the event loop
 
     def _ask_for_preview(self) -> None:
-        if self._run is None or self._live is None or self._is_quick_look:
+        live = self.work.live if self.work is not None and not self.work.quick else None
+        if self._run is None or live is None:
             return
         if self.state == "stopping" or not self._run.wants_preview():
             return
-        request = self._live.request()
+        request = live.request()
         if request is None or (self.state == "paused" and request == self._last_request):
             return
         self._last_request = request
@@ -237,54 +216,37 @@ class Controller(QObject):
 
     @Slot(object, object)
     def _on_preview(self, image: Image, index: Mapping[str, int]) -> None:
-        if self._live is not None and self._run is not None and not self._cancelled:
-            self._live.show(image, index)
+        live = self.work.live if self.work is not None else None
+        if live is not None and self._run is not None and not self._cancelled:
+            live.show(image, index)
 
     @Slot(object)
     def _on_end(self, ending: Ending) -> None:
-        live, self._live, self._run = self._live, None, None
+        work, self.work, self._run = self.work, None, None
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        if ending.fitted is not None and live is not None:
-            self._show_result(live, ending.fitted)
+        assert work is not None
+        if ending.result is None:
+            self._show_failure(work, ending)
         else:
-            self._show_failure(live, ending)
+            work.done(ending.result)
         self._set_state("idle")
 
-    def _show_result(self, live: LiveLayer, fitted: Fitted) -> None:
-        assert self._task is not None
-        source = find(self.viewer, self._source_id)
-        first, *others = self._task.layers(fitted)
-        layer = live.finish(_with_provenance(first.image, fitted), first.settings)
-        if source is None or layer is None:
-            self.say("warning", "The source layer is gone, so the result was dropped.")
-            return
-        if not self._is_quick_look:
-            for shown in others:
-                name = shown.name or shown.image.name
-                add_shown(self.viewer, source, self.image_of(source), shown, name)
-        warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
-        kind = "warning" if warnings else "info"
-        sentences = [_summary(fitted, layer.name), *warnings]
-        text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
-        if self._is_quick_look:
-            self.said.emit(kind, text)
-        else:
-            self.say(kind, text)
-        self.finished.emit(fitted, layer, source)
-
-    def _show_failure(self, live: LiveLayer | None, ending: Ending) -> None:
+    def _show_failure(self, work: Work, ending: Ending) -> None:
         # Without an error or our own cancel the viewer is closing: its layers are let alone.
-        if live is not None and not self._is_quick_look and (ending.error or self._cancelled):
-            live.remove()
+        if work.live is not None and not work.quick and (ending.error or self._cancelled):
+            work.live.remove()
+        is_there = work.source_id is None or find(self.viewer, work.source_id) is not None
         if ending.error is not None:
             self.say("error", str(ending.error))
-        elif self._cancelled and find(self.viewer, self._source_id) is not None:
+        elif self._cancelled and is_there:
             self.said.emit("info", "Cancelled; nothing was changed.")
+        self.failed.emit(work)
 
     def _on_layers(self, event: Any = None) -> None:
-        gone = self._run is not None and find(self.viewer, self._source_id) is None
+        source_id = None if self.work is None else self.work.source_id
+        gone = source_id is not None and find(self.viewer, source_id) is None
         if gone and not self._cancelled:
             self.cancel()
             # No notification: a viewer that is closed removes its layers too.
@@ -296,35 +258,3 @@ class Controller(QObject):
         if self._run is not None:
             self._run.abandon()
             self._run.wait()
-
-
-def _job(task: Task, image: Image, config: Config) -> Any:
-    """Return a function that makes the job, for the worker thread: it imports torch."""
-    started = time.monotonic()
-
-    def make() -> Job:
-        from napari_cellinr import api
-
-        job: Job = getattr(api, task.job)(image, config, started=started)
-        return job
-
-    return make
-
-
-def _with_provenance(image: Image, fitted: Fitted) -> Image:
-    """Return the result with the report of the fit among its metadata."""
-    return image.like(image.data, meta={**image.meta, "napari-cellinr": dict(fitted.report)})
-
-
-def _summary(fitted: Fitted, name: str) -> str:
-    """Return one sentence about a finished fit."""
-    ends = {
-        "converged": "converged",
-        "steps": "all steps done",
-        "time": "ended by its time limit",
-        "user": "stopped by you",
-    }
-    report = fitted.report
-    seconds = report.get("seconds")
-    took = "" if seconds is None else f" after {seconds:.0f} s"
-    return f"Layer “{name}” is ready: {ends[fitted.stopped]}{took}"

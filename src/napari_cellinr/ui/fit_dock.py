@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.ui.console import Console
-from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.denoise_task import DENOISE
 from napari_cellinr.ui.devices import device_list
+from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.forms import ConfigForm
 from napari_cellinr.ui.run_panel import RunPanel
@@ -20,10 +20,9 @@ from napari_cellinr.ui.source_panel import SourcePanel
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Image as ImageLayer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
-    from napari_cellinr.fit import Fitted
+    from napari_cellinr.ui.fits import Result
     from napari_cellinr.ui.tasks import Task
 
 __all__ = ["FitDock"]
@@ -48,11 +47,12 @@ class FitDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         task = self.task
-        self.controller = controller_of(napari_viewer)
+        self.dispatcher = dispatcher_of(napari_viewer)
+        self.controller = self.dispatcher.controller
         self.source = SourcePanel(self.controller)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
-        self.panel = RunPanel(self.controller, task)
+        self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
         self._lay_out()
         self.setAcceptDrops(True)
@@ -61,7 +61,7 @@ class FitDock(QWidget):
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
         self.controller.finished.connect(self._on_finished)
-        self._console = Console(self.controller)
+        self._console = Console(napari_viewer)
         napari_viewer.update_console({"cellinr": self._console})
         device_list().answered.connect(self._show_devices)
         self._show_devices()
@@ -137,9 +137,9 @@ class FitDock(QWidget):
         try:
             config = self.form.config()
             if quick_look:
-                self.controller.quick_look(self.task, layer, self.task.quick(config))
+                self.dispatcher.quick_look(self.task, layer, self.task.quick(config))
             else:
-                self.controller.start(self.task, layer, config)
+                self.dispatcher.fit(self.task, layer, config)
         except CellINRError as error:
             self.controller.say("error", str(error))
 
@@ -165,10 +165,10 @@ class FitDock(QWidget):
         self.panel.advise(self.task.advise(config, image) if image is not None else "")
         self.panel.estimate(self.task.estimate(config, image) if image is not None else None)
 
-    @Slot(object, object, object)
-    def _on_finished(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        if self.below is not None and isinstance(fitted.config, self.task.config_type):
-            self.below.show_result(fitted, layer, source)
+    @Slot(object)
+    def _on_finished(self, result: Result) -> None:
+        if self.below is not None and result.task is self.task:
+            self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
 
     @Slot()

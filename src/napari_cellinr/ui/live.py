@@ -84,7 +84,7 @@ class LiveLayer:
         from_data: bool,
     ) -> None:
         self._viewer = viewer
-        self._source_id = source_id
+        self.source_id = source_id
         self._given = given
         self._name = name
         self._from_data = from_data
@@ -99,7 +99,7 @@ class LiveLayer:
 
     def request(self) -> PreviewRequest | None:
         """Return a request for what the viewer shows now; none if nobody would see it."""
-        source = find(self._viewer, self._source_id)
+        source = find(self._viewer, self.source_id)
         layer = self.layer
         removed = self._layer_id is not None and layer is None
         if source is None or removed or (layer is not None and not layer.visible):
@@ -109,7 +109,7 @@ class LiveLayer:
 
     def show(self, preview: Image, index: Mapping[str, int]) -> None:
         """Show a plane at `index`, or a coarser volume, in place."""
-        source = find(self._viewer, self._source_id)
+        source = find(self._viewer, self.source_id)
         if source is None or (self._layer_id is not None and self.layer is None):
             return
         image = self._with_plane(preview, index) if index else preview
@@ -121,17 +121,16 @@ class LiveLayer:
         else:
             update(layer, source, self._given, image)
 
-    def finish(self, image: Image, settings: Mapping[str, Any] | None = None) -> ImageLayer | None:
-        """Return the layer with the result, at its full size; none if the source is gone.
+    def finish(self, image: Image, settings: Mapping[str, Any] | None = None) -> ImageLayer:
+        """Return the layer with the result, at its full size; the source must be there.
 
         Parameters
         ----------
         settings
             Settings of the layer, such as its `colormap`, that come with the result.
         """
-        source = find(self._viewer, self._source_id)
-        if source is None:
-            return None
+        source = find(self._viewer, self.source_id)
+        assert source is not None
         limits = contrast_of(image) if self._from_data else None
         layer = self.layer
         self._buffer = None

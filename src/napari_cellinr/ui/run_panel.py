@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 if TYPE_CHECKING:
     from napari_cellinr.fit import Progress
-    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.dispatch import Dispatcher
     from napari_cellinr.ui.plots import LossPlot
     from napari_cellinr.ui.tasks import Estimate, Task
 
@@ -32,9 +32,10 @@ _COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e05050;"
 class RunPanel(QWidget):
     """Preview, Run, Pause, Stop and Cancel; bar, numbers, loss plot and a line of text."""
 
-    def __init__(self, controller: Controller, task: Task, parent: QWidget | None = None) -> None:
+    def __init__(self, dispatcher: Dispatcher, task: Task, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._controller = controller
+        self._dispatcher = dispatcher
+        self._controller = controller = dispatcher.controller
         self._plot: LossPlot | None = None
         self._speed = _Speed()
         self._may_run = False
@@ -52,12 +53,15 @@ class RunPanel(QWidget):
         self.cost = _wrapping_label()
         self.cost.hide()
         self.numbers = _wrapping_label()
+        self.queue = _wrapping_label()
         self.status = _wrapping_label()
         self._lay_out()
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
         controller.said.connect(self.say)
+        dispatcher.queue_changed.connect(self.show_queue)
         self.show_state()
+        self.show_queue()
 
     def allow(self, may_run: bool) -> None:
         """Say whether there is something to run on."""
@@ -70,7 +74,8 @@ class RunPanel(QWidget):
         state = self._controller.state
         idle = state == "idle"
         self.preview_button.setEnabled(idle and self._may_run)
-        self.run_button.setEnabled(idle and self._may_run)
+        self.run_button.setEnabled(self._may_run)
+        self.run_button.setText("Run" if idle else "Queue")
         self.pause_button.setEnabled(state in {"running", "paused"})
         self.pause_button.setText("Resume" if state == "paused" else "Pause")
         self.stop_button.setEnabled(state in {"running", "paused"})
@@ -88,6 +93,14 @@ class RunPanel(QWidget):
             self.bar.setFormat("")
             self._show_time()
             self._loss_plot().show_history([])
+
+    @Slot()
+    def show_queue(self) -> None:
+        """Show what waits for its turn."""
+        waiting = self._dispatcher.queue
+        self.queue.setText(f"Next: {', '.join(waiting)}.")
+        for widget in (self.queue, self.clear_button):
+            widget.setVisible(bool(waiting))
 
     @Slot(object)
     def show_progress(self, progress: Progress) -> None:
@@ -148,6 +161,8 @@ class RunPanel(QWidget):
         self.pause_button = _button("Pause", "Rest after this step; previews still follow.")
         self.stop_button = _button("Stop", "End after this step and keep the result so far.")
         self.cancel_button = _button("Cancel", "End after this step and drop the result.")
+        self.clear_button = _button("Clear queue", "Drop what waits; what runs goes on.")
+        self.clear_button.clicked.connect(self._dispatcher.clear_queue)
         self.pause_button.clicked.connect(self._controller.toggle_pause)
         self.stop_button.clicked.connect(self._controller.stop)
         self.cancel_button.clicked.connect(self._controller.cancel)
@@ -167,7 +182,7 @@ class RunPanel(QWidget):
         self._layout.addWidget(self.advice)
         self._layout.addWidget(self.cost)
         self._layout.addLayout(grid)
-        for widget in (self.bar, self.numbers, self.status):
+        for widget in (self.bar, self.numbers, self.queue, self.clear_button, self.status):
             self._layout.addWidget(widget)
 
     def _loss_plot(self) -> LossPlot:

@@ -25,7 +25,7 @@ from napari_cellinr.errors import CellINRError, FitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from napari_cellinr.fit import Fitted, Job, Message, PreviewRequest, Progress
+    from napari_cellinr.fit import Job, Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
 
 __all__ = ["Ending", "Run"]
@@ -46,7 +46,7 @@ CLOSING_SECONDS: Final = 5.0
 class Ending:
     """How a job ended: with a result, with an error, or with neither if it was cancelled."""
 
-    fitted: Fitted | None = None
+    result: Any = None
     error: CellINRError | None = None
 
 
@@ -239,7 +239,7 @@ def _steps(job: Job, mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
         try:
             progress = job.send(message)
         except StopIteration as end:
-            return Ending(fitted=end.value)
+            return Ending(result=end.value)
         yield mailbox.leave_preview(progress)
         message = mailbox.next_message()
     return Ending()

@@ -1,0 +1,173 @@
+"""Fits of a viewer: from a layer to a job, and from its result to layers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.ui.controller import Work
+from napari_cellinr.ui.layers import add_images, find
+from napari_cellinr.ui.live import LiveLayer
+from napari_cellinr.ui.results import add_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.fit import Fitted, Job
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.tasks import Task
+
+__all__ = ["Result", "fit_work", "quick_work"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result that is in the viewer.
+
+    Parameters
+    ----------
+    task, config
+        What was done, and with which settings it was asked for.
+    fitted
+        What came out.
+    given
+        The Image that was worked on.
+    source
+        Its layer.
+    layers
+        The layers that came out; the first is what was asked for.
+    quick
+        Whether it is only a preview.
+    """
+
+    task: Task
+    config: Config
+    fitted: Fitted
+    given: Image
+    source: ImageLayer
+    layers: tuple[Layer, ...]
+    quick: bool = False
+
+
+def fit_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
+    """Return the work of doing the task with the layer; the result appears beside it.
+
+    Raises
+    ------
+    AxesError
+        If the layer cannot be worked on as it is.
+    """
+    given = controller.image_of(layer)
+    name = f"{layer.name} {task.suffix}"
+    live = LiveLayer(
+        controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config)
+    )
+    return Work(
+        f"{task.noun} of {layer.name}",
+        _job(task, given, config),
+        partial(_show, controller, task, config, given, live),
+        layer.unique_id,
+        live,
+    )
+
+
+def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
+    """Return the work of doing the task with what the canvas shows of the layer.
+
+    A later quick look replaces this one.
+
+    Raises
+    ------
+    AxesError
+        As for `fit_work`.
+    """
+    given = controller.image_of(layer)
+    part = given.crop(**task.part(controller.viewer, layer, given))
+    from_data = task.own_contrast(config)
+    key = (layer.unique_id, task.name, from_data)
+    live = controller.quick_looks.get(key)
+    if live is None:
+        name = f"{layer.name} preview"
+        live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
+        controller.quick_looks[key] = live
+    done = partial(_show, controller, task, config, given, live, quick=True)
+    title = f"preview of {layer.name}"
+    return Work(title, _job(task, part, config), done, layer.unique_id, live, quick=True)
+
+
+def _job(task: Task, image: Image, config: Config) -> Callable[[], Job]:
+    """Return a function that makes the job, for the worker thread: it imports torch."""
+    started = time.monotonic()
+
+    def make() -> Job:
+        from napari_cellinr import api
+
+        job: Job = getattr(api, task.job)(image, config, started=started)
+        return job
+
+    return make
+
+
+def _show(
+    controller: Controller,
+    task: Task,
+    config: Config,
+    given: Image,
+    live: LiveLayer,
+    fitted: Fitted,
+    *,
+    quick: bool = False,
+) -> None:
+    """Put a result into the viewer and say how it went."""
+    source = find(controller.viewer, live.source_id)
+    if source is None:
+        controller.say("warning", "The source layer is gone, so the result was dropped.")
+        return
+    first, *others = task.layers(fitted)
+    image = _with_provenance(first.image, fitted)
+    has_changed = source.ndim != len(given.axes)
+    layers: list[Layer]
+    if has_changed:
+        live.remove()
+        layers = list(add_images(controller.viewer, image))
+    else:
+        layers = [live.finish(image, first.settings)]
+    if not quick and not has_changed:
+        for shown in others:
+            name = shown.name or shown.image.name
+            layers.append(add_shown(controller.viewer, source, given, shown, name))
+    _tell(controller, fitted, layers[0].name, quick=quick)
+    controller.finished.emit(Result(task, config, fitted, given, source, tuple(layers), quick))
+
+
+def _tell(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:
+    warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
+    sentences = [_summary(fitted, name), *warnings]
+    text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
+    tell: Any = controller.said.emit if quick else controller.say
+    tell("warning" if warnings else "info", text)
+
+
+def _with_provenance(image: Image, fitted: Fitted) -> Image:
+    """Return the result with the report of the fit among its metadata."""
+    return image.like(image.data, meta={**image.meta, "napari-cellinr": dict(fitted.report)})
+
+
+def _summary(fitted: Fitted, name: str) -> str:
+    """Return one sentence about a finished fit."""
+    ends = {
+        "converged": "converged",
+        "steps": "all steps done",
+        "time": "ended by its time limit",
+        "user": "stopped by you",
+    }
+    seconds = fitted.report.get("seconds")
+    took = "" if seconds is None else f" after {seconds:.0f} s"
+    return f"Layer “{name}” is ready: {ends[fitted.stopped]}{took}"
