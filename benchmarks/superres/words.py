@@ -39,7 +39,8 @@ everything: PSNR / SSIM / Dice / BSA · 1000.
 REAL = """
 Every 2nd, 3rd or 4th frame is given, and the dropped ones are scored as they were recorded, PSNR
 in dB for a peak of 255 (light sheet: 100). *C. elegans*: 10 frames, planes 20–49, rows 80–175,
-columns 110–245. Noise of the dropped frame and what moves without a trace bound every score.
+columns 110–245. Noise of the dropped frame and what moves without a trace bound every score:
+the last row is what the dropped frame itself scores once it is denoised.
 """
 
 DENOISED_TRUTH = """
