@@ -94,9 +94,9 @@ def test_unreadable(monkeypatch, tmp_path, stack):
     def refuse(*args, **options):
         raise PermissionError(13, "Permission denied")
 
-    for name, opener in (("image.tif", "tifffile.TiffFile"), ("image.nii", "nibabel.load")):
-        path = write(tmp_path / name, stack)
-        monkeypatch.setattr(opener, refuse)
+    paths = [write(tmp_path / name, stack) for name in ("image.tif", "image.nii")]
+    monkeypatch.setattr("io.FileIO", refuse)
+    for path in paths:
         with pytest.raises(FileError, match="Permission denied"):
             read(path)
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.lazy import lazy_above
+from napari_cellinr.io.nifti_file import Head, read_head, read_values
 from napari_cellinr.io.record import note, restore
 from napari_cellinr.io.units import Step, convert, known_step
 
@@ -28,14 +30,11 @@ _ORDER = "XYZTC"
 
 _SPATIAL = {"meter": "meter", "mm": "millimeter", "micron": "micrometer"}
 _TEMPORAL = {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
-_COMMENT = 6
-"""Code of the header extension that holds text for people."""
-
 _LARGEST_NIFTI_1 = 2**15 - 1
 """Elements along one axis."""
 
 
-def read(path: Path, name: str, axes: str | None = None) -> Image:
+def read(path: Path, name: str, axes: str | None = None, *, limit: int | None = None) -> Image:
     """Return the image in a NIfTI file, axes in the order C, T, Z, Y, X.
 
     Slope and intercept of the header are applied. `meta["affine"]` holds the affine from
@@ -50,6 +49,8 @@ def read(path: Path, name: str, axes: str | None = None) -> Image:
         What the image is called.
     axes
         What the dimensions are called, instead of what the format says.
+    limit
+        Bytes above which the array stays in the file; what `lazy_above` says if not given.
 
     Raises
     ------
@@ -60,64 +61,38 @@ def read(path: Path, name: str, axes: str | None = None) -> Image:
     """
     try:
         with nibabel.imageglobals.LoggingOutputSuppressor():  # else it writes to stderr
-            file = nibabel.load(path)
-        _check_kind(path, file)
-        image = _to_image(file, path, name)
+            head = read_head(path)
+            data = read_values(path, head, lazy_above() if limit is None else limit)
+        image = _to_image(head, data, path, name)
     except CellINRError:
         raise
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # nibabel, gzip and zlib raise errors of many kinds
+    except MemoryError as error:
+        raise FileError(f"{path} does not fit into memory; save a part of it and give that.") from (
+            error
+        )
+    except Exception as error:  # nibabel and zlib raise errors of many kinds
         raise FileError(
             f"{path} is not a NIfTI file, or damaged ({error}); copy it again from its source."
         ) from error
     return image if axes is None else image.with_axes(axes)
 
 
-def _check_kind(path: Path, file: Any) -> None:
-    whole = isinstance(file, nibabel.Nifti1Image | nibabel.Nifti2Image)
-    kind = type(file).__name__
-    if whole and file.dataobj.offset < file.header.single_vox_offset:
-        whole, kind = False, "header of a pair of files"  # nibabel would read it as the data
-    if not whole:
-        raise FileError(
-            f"{path} is of the kind {kind}; only NIfTI-1 and NIfTI-2 images in one file are "
-            f"allowed. Convert it to .nii first."
-        )
-
-
-def _to_image(file: Any, path: Path, name: str) -> Image:
-    stored = file.get_data_dtype()
-    if stored.kind not in "buif":
-        raise FileError(
-            f"{path} holds numbers of type {stored}; real numbers are needed. Convert it to "
-            f"intensities, or its real part, first."
-        )
-    if 0 in file.shape:
-        raise FileError(f"{path} holds an empty array of shape {file.shape}; give a whole image.")
-    data = _native(file, stored)
+def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:
     n_known = min(data.ndim, len(_ORDER))
     letters = (_ORDER[:n_known] + "QRSUV"[: data.ndim - n_known])[::-1]
-    header = file.header
-    steps = _steps(header)
+    steps = _steps(head.header)
     used = [steps.get(axis) or (1.0, UNCALIBRATED) for axis in letters]
     image = Image(
-        data.transpose(),
+        data,
         axes=letters,
         scale=tuple(step for step, _ in used),
         units=tuple(unit for _, unit in used),
         name=name,
-        meta={"source": str(path), **_affine(file)},
+        meta={"source": str(path), **_affine(head.header)},
     )
-    return restore(image, _comment(header))
-
-
-def _native(file: Any, stored: np.dtype[Any]) -> NDArray[Any]:
-    """Return the values, scaled as the header says, in the byte order of this machine."""
-    data = np.asarray(file.dataobj)
-    if data.dtype.kind == "f" and stored.kind != "f" and stored.itemsize <= 2:
-        return data.astype(np.float32)  # 24 bits hold what 16 bits times a slope can say
-    return np.asarray(data, dtype=data.dtype.newbyteorder("="))
+    return restore(image, head.comment)
 
 
 def _steps(header: Any) -> dict[str, Step | None]:
@@ -130,22 +105,15 @@ def _steps(header: Any) -> dict[str, Step | None]:
     return {axis: known_step(v, units[axis]) for axis, v in zip("XYZT", values, strict=True)}
 
 
-def _affine(file: Any) -> dict[str, Any]:
-    header = file.header
+def _affine(header: Any) -> dict[str, Any]:
     code = int(header["sform_code"]) or int(header["qform_code"])
     if code == 0:
         return {}  # what nibabel gives then is its own invention
+    matrix = header.get_best_affine()
+    if not np.isfinite(matrix).all():
+        return {}
     unit = _SPATIAL.get(header.get_xyzt_units()[0], UNCALIBRATED)
-    return {"affine": file.affine.tolist(), "affine_unit": unit, "affine_code": code}
-
-
-def _comment(header: Any) -> str | None:
-    for extension in header.extensions:
-        if extension.get_code() == _COMMENT:
-            content = extension.get_content()
-            text = content if isinstance(content, str) else content.decode(errors="replace")
-            return str(text).rstrip("\0")
-    return None
+    return {"affine": matrix.tolist(), "affine_unit": unit, "affine_code": code}
 
 
 def write(path: Path, image: Image) -> None:

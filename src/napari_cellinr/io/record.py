@@ -62,16 +62,17 @@ def restore(image: Image, text: str | None) -> Image:
             translate=facts["translate"],
             channels=facts["channels"],
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return image  # no note, or a damaged one: the proper fields are enough
     if _long_axes(wanted) != _long_axes(image):
         return image
     order = sorted(image.axes, key=(wanted.axes + image.axes).index)
-    data: Any = image.array().transpose([image.axes.index(axis) for axis in order])
+    data: Any = image.data
+    data = data.transpose([image.axes.index(axis) for axis in order])
     steps = [_agreed(image, wanted, axis) for axis in wanted.axes]
     same_names = not image.channels or image.channels == tuple(map(printable, wanted.channels))
     return image.like(
-        data.reshape(wanted.shape),
+        _with_singletons(data, "".join(order), wanted.axes),
         axes=wanted.axes,
         scale=[step for step, _ in steps],
         units=[unit for _, unit in steps],
@@ -89,6 +90,12 @@ class _Shape:
 
     def __getitem__(self, key: Any) -> Any:
         raise NotImplementedError
+
+
+def _with_singletons(data: Any, axes: str, wanted: str) -> Any:
+    """Return a view of an array, lazy or not, which gains and loses axes of length 1 only."""
+    kept = data[tuple(slice(None) if axis in wanted else 0 for axis in axes)]
+    return kept[tuple(slice(None) if axis in axes else None for axis in wanted)]
 
 
 def _long_axes(image: Image) -> dict[str, int]:

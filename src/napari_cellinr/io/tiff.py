@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +10,13 @@ import tifffile
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
+from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.record import restore
+from napari_cellinr.io.tiff_check import check_ome, check_series
+from napari_cellinr.io.tiff_data import OpenTiff, damage_refused, explain, lazy_series
 from napari_cellinr.io.tiff_tags import Facts, facts_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -25,19 +25,18 @@ __all__ = ["read"]
 
 _logger = logging.getLogger(__name__)
 
-_SIGNS_OF_DAMAGE = (
-    "corrupted",
-    "invalid offset",
-    "invalid page offset",
-    "invalid value offset",
-    "failed to reshape",
-)
-"""What tifffile only logs, then going on with the part of the file that it still understands."""
-
 _SPARE_LETTERS = "QIRSUVWPONMLKJHGFEDBA"
 
 
-def read(path: Path, name: str, axes: str | None = None, *, first: bool = False) -> list[Image]:
+def read(
+    path: Path,
+    name: str,
+    axes: str | None = None,
+    *,
+    first: bool = False,
+    level: int = 0,
+    limit: int | None = None,
+) -> list[Image]:
     """Return the images in a TIFF file in its axis order, one for each of its series.
 
     Parameters
@@ -50,6 +49,10 @@ def read(path: Path, name: str, axes: str | None = None, *, first: bool = False)
         What the dimensions are called, instead of what the file says.
     first
         Whether to read the first series only.
+    level
+        Of a pyramid: 0 is the full resolution.
+    limit
+        Bytes above which an array stays in the file; what `lazy_above` says if not given.
 
     Raises
     ------
@@ -59,9 +62,10 @@ def read(path: Path, name: str, axes: str | None = None, *, first: bool = False)
         If `axes` do not fit.
     """
     try:
-        with _damage_refused(path), tifffile.TiffFile(path) as file:
-            chosen = file.series[:1] if first else file.series
-            images = [_read_series(file, series, path, name, axes) for series in chosen]
+        with damage_refused(path):
+            images = _read_checked(
+                path, name, axes, first, level, lazy_above() if limit is None else limit
+            )
     except CellINRError:
         raise
     except OSError as error:
@@ -72,66 +76,85 @@ def read(path: Path, name: str, axes: str | None = None, *, first: bool = False)
             f"that."
         ) from error
     except Exception as error:  # codecs raise errors of many kinds
-        raise FileError(_explain(path, error)) from error
+        raise FileError(explain(path, error)) from error
     if not images:
         raise FileError(f"{path} holds no image; give a TIFF file with at least one.")
     return images
 
 
-def _explain(path: Path, error: Exception) -> str:
-    if str(error).startswith("not a TIFF file"):
-        return f"{path} is not a TIFF file, whatever its name says; give the right one."
-    return (
-        f"{path} is damaged or not complete ({error}); copy it again from its source, or open "
-        f"and save it with the program that made it."
-    )
-
-
-@contextmanager
-def _damage_refused(path: Path) -> Iterator[None]:
-    """Raise a `FileError` at the end if tifffile logged a damage that it had read over."""
-    messages: list[str] = []
-    thread = threading.get_ident()
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == thread:
-                messages.append(record.getMessage())
-
-    listener = Listener(logging.WARNING)
-    logger = logging.getLogger("tifffile")
-    logger.addHandler(listener)
-    try:
-        yield
-    finally:
-        logger.removeHandler(listener)
-    for message in messages:
-        if any(sign in message for sign in _SIGNS_OF_DAMAGE):
-            raise FileError(_explain(path, ValueError(message)))
+def _read_checked(
+    path: Path, name: str, axes: str | None, first: bool, level: int, limit: int
+) -> list[Image]:
+    opened = OpenTiff(path)
+    file = opened.file
+    check_ome(file.ome_metadata, opened.n_directories)
+    chosen = file.series[:1] if first else file.series
+    images = [_read_series(opened, one, name, axes, level, limit) for one in chosen]
+    if all(isinstance(image.data, np.ndarray) for image in images):
+        file.close()  # also the other files of a series that is spread over several
+        opened.close()
+    return images
 
 
 def _read_series(
-    file: tifffile.TiffFile,
+    opened: OpenTiff,
     series: tifffile.TiffPageSeries,
-    path: Path,
     name: str,
     axes: str | None,
+    level: int,
+    limit: int,
 ) -> Image:
-    _check_content(path, series, axes)
-    facts = facts_about(file, series)
-    letters, data = _drop_unknown_singletons(_distinct(series.axes), series.asarray())
-    _warn(path, series)
-    several = len(file.series) > 1
+    facts = facts_about(opened.file, series)
+    chosen = _level(opened.path, series, level)
+    _check_content(opened.path, chosen, axes)
+    letters, data = _drop_unknown_singletons(_distinct(chosen.axes), _values(opened, chosen, limit))
+    _warn(opened.path, chosen)
+    n_channels = _size(letters, data, "C")
+    label = f"{name} {series.name or series.index}" if len(opened.file.series) > 1 else name
     image = Image(
-        np.asarray(data, dtype=data.dtype.newbyteorder("=")),
+        data,
         axes=letters,
         **_calibration(letters, facts),
-        name=f"{name} {series.name or series.index}" if several else name,
-        channels=facts.channels if len(facts.channels) == _size(letters, data, "C") else (),
-        meta={"source": str(path)},
+        name=label,
+        channels=facts.channels if len(facts.channels) == n_channels else (),
+        meta={"source": str(opened.path)},
     )
-    image = restore(image, facts.note)
+    image = _coarser(restore(image, facts.note), series, chosen)
     return image if axes is None else _relabelled(image, axes, facts)
+
+
+def _coarser(
+    image: Image, series: tifffile.TiffPageSeries, chosen: tifffile.TiffPageSeries
+) -> Image:
+    """Return the image of a coarser level with larger steps; its outer edges stay in place."""
+    if chosen is series:
+        return image
+    full = dict(zip(_distinct(series.axes), series.shape, strict=True))
+    ratio = [full.get(axis, size) / size for axis, size in image.sizes.items()]
+    scale = tuple(step * r for step, r in zip(image.scale, ratio, strict=True))
+    moved = zip(image.translate, image.scale, ratio, strict=True)
+    return image.like(
+        image.data, scale=scale, translate=tuple(p + s * (r - 1) / 2 for p, s, r in moved)
+    )
+
+
+def _level(path: Path, series: tifffile.TiffPageSeries, level: int) -> tifffile.TiffPageSeries:
+    if not 0 <= level < len(series.levels):
+        raise FileError(
+            f"level {level} of {path} was asked for; it has {len(series.levels)}, from 0."
+        )
+    return series.levels[level]
+
+
+def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> Any:
+    """Return the array of a series: NumPy, or dask if it is better left in the file."""
+    n_files = len({page.parent for page in series.pages if page is not None}) or 1
+    lazy = is_lazy_size(series.nbytes, opened.file_bytes * n_files, limit)
+    check_series(series, opened.file_bytes, thorough=not lazy)
+    if lazy:
+        return lazy_series(opened, series)
+    data = series.asarray()
+    return np.asarray(data, dtype=data.dtype.newbyteorder("="))
 
 
 def _check_content(path: Path, series: tifffile.TiffPageSeries, axes: str | None) -> None:
