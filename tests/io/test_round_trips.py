@@ -68,7 +68,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("round_trips")
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii"])
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii", ".zarr"])
 @few_runs
 @given(image=images())
 def test_written_and_read(folder, suffix, image):
@@ -80,14 +80,16 @@ def test_written_and_read(folder, suffix, image):
     assert [file.name for file in folder.iterdir() if file.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii"])
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii", ".zarr"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32", "float32", "float64"])
 def test_type_is_kept(tmp_path, suffix, dtype):
     image = Image(values(dtype, (3, 4), 0))
     assert read(write(tmp_path / f"image{suffix}", image)).dtype == dtype
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz"])
+@pytest.mark.parametrize(
+    "suffix", [".tif", ".TIFF", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr"]
+)
 def test_every_suffix(tmp_path, suffix):
     image = Image(values("uint8", (3, 4), 0), units=("micrometer",) * 2)
     path = write(str(tmp_path / f"my.image{suffix}"), image)
@@ -111,7 +113,7 @@ def test_lazy_and_big_endian_arrays(tmp_path):
             return array
 
     for number, data in enumerate((Lazy(), array.astype(">u2"), np.asfortranarray(array))):
-        for suffix in (".tif", ".ome.tif", ".nii"):
+        for suffix in (".tif", ".ome.tif", ".nii", ".zarr"):
             path = write(tmp_path / f"{number}{suffix}", Image(data))
-            assert np.array_equal(read(path).data, array)
+            assert np.array_equal(read(path).array(), array)
             assert read(path).dtype.isnative

@@ -210,9 +210,9 @@ def _needed(page: Any, index: int) -> int:
     bits = page.bitspersample
     bits = max(bits) if isinstance(bits, tuple) else bits
     if page.is_tiled:
-        return math.prod(page.chunks) * bits // 8
+        return int(math.prod(page.chunks) * bits // 8)
     per_strip = max(1, min(page.rowsperstrip, page.imagelength))
     per_plane = -(-page.imagelength // per_strip)
     rows = min(per_strip, page.imagelength - (index % per_plane) * per_strip)
     samples = page.samplesperpixel if page.planarconfig == 1 else 1
-    return rows * ((page.imagewidth * samples * bits + 7) // 8)
+    return int(rows * ((page.imagewidth * samples * bits + 7) // 8))

@@ -1,0 +1,124 @@
+"""Files in, Images out, by the end of the file's name or by what a folder holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.lazy import lazy_above as usual_limit
+from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed, place_of, stem_of, suffix_of
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
+    from napari_cellinr.image import Image
+
+__all__ = ["StackAxis", "read", "read_all"]
+
+StackAxis = Literal["T", "Z"]
+"""What numbered files count."""
+
+
+def read(
+    path: str | PathLike[str],
+    *,
+    axes: str | None = None,
+    level: int = 0,
+    lazy_above: int | None = None,
+    stack_axis: StackAxis | None = None,
+) -> Image:
+    """Return the first image in a file or folder, with its axes in the order of the file.
+
+    Parameters
+    ----------
+    path
+        A TIFF or NIfTI file, an OME-Zarr folder, or a folder of numbered TIFF files.
+    axes
+        One letter of `TCZYX` per dimension, for a file that says nothing or something wrong.
+        They name the dimensions of what this function returns without `axes`.
+    level
+        Of a pyramid: 0 is the full resolution.
+    lazy_above
+        Number of bytes above which the array is a dask array, of which only those parts are read
+        that are needed; 512 MB if not given, or what the environment variable
+        `NAPARI_CELLINR_LAZY_MB` says. Zarr is always lazy.
+    stack_axis
+        What the files of a folder are along: `T` or `Z`.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, or not an image of real numbers. Of a lazy array, a
+        part that is damaged is found when it is read.
+    AxesError
+        If `axes` do not fit the array.
+    """
+    return _read(path, axes, level, lazy_above, stack_axis, first=True)[0]
+
+
+def read_all(
+    path: str | PathLike[str],
+    *,
+    axes: str | None = None,
+    level: int = 0,
+    lazy_above: int | None = None,
+    stack_axis: StackAxis | None = None,
+) -> list[Image]:
+    """Return every image in a file: a TIFF or Zarr may hold several. Otherwise like `read`."""
+    return _read(path, axes, level, lazy_above, stack_axis, first=False)
+
+
+def _read(
+    path: str | PathLike[str],
+    axes: str | None,
+    level: int,
+    lazy_above: int | None,
+    stack_axis: StackAxis | None,
+    *,
+    first: bool,
+) -> list[Image]:
+    place = place_of(path)
+    limit = usual_limit() if lazy_above is None else lazy_above
+    if place.is_dir():
+        return _read_folder(place, axes, level, limit, stack_axis, first=first)
+    if not place.exists():
+        raise FileError(f"{place} was given; there is no such file. Check name and folder.")
+    suffix = suffix_of(place, (*SUFFIXES, *READ_ONLY))
+    if suffix.startswith(".nii"):
+        from napari_cellinr.io import nifti
+
+        _only_level(place, level)
+        return [nifti.read(place, stem_of(place), axes, limit=limit)]
+    if suffix.endswith(".zarr"):
+        raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it, if it is an archive.")
+    from napari_cellinr.io import tiff
+
+    return tiff.read(place, stem_of(place), axes, first=first, level=level, limit=limit)
+
+
+def _read_folder(
+    place: Path,
+    axes: str | None,
+    level: int,
+    limit: int,
+    stack_axis: StackAxis | None,
+    *,
+    first: bool,
+) -> list[Image]:
+    from napari_cellinr.io import sequences, zarr
+
+    if zarr.is_zarr(place):
+        return zarr.read(place, axes, level=level, first=first)
+    if stack_axis is None:
+        raise FileError(
+            f"{place} is a folder; give one file in it ({listed(SUFFIXES)}), or say what its "
+            f"numbered files are along with --stack T or --stack Z (stack_axis)."
+        )
+    _only_level(place, level)
+    return [sequences.read_folder(place, stack_axis, axes, limit)]
+
+
+def _only_level(place: Path, level: int) -> None:
+    if level != 0:
+        raise FileError(f"level {level} of {place} was asked for; it has only one, 0.")

@@ -1,0 +1,155 @@
+"""Numbered files as one series, along time or z."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.io.lazy import is_lazy_size
+from napari_cellinr.io.names import stem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_cellinr.image import Image
+
+__all__ = ["is_numbered", "numbered_files", "read_files", "read_folder"]
+
+_FILES = (".tif", ".tiff")
+_DIGITS = re.compile(r"(\d+)")
+
+
+def numbered_files(folder: Path) -> list[Path]:
+    """Return the TIFF files of a folder in the order of the numbers in their names."""
+    files = [p for p in folder.iterdir() if p.suffix.lower() in _FILES and p.name[0] != "."]
+    return in_order(files)
+
+
+def in_order(paths: Sequence[Path]) -> list[Path]:
+    """Return paths as people sort them: 2 comes before 10."""
+    return sorted(paths, key=lambda path: (_words(path), path.name))
+
+
+def is_numbered(paths: Sequence[Path]) -> bool:
+    """Return whether the names of two or more files differ in their numbers only."""
+    patterns = {_DIGITS.sub("#", path.name) for path in paths}
+    return len(paths) > 1 and len(patterns) == 1 and "#" in patterns.pop()
+
+
+def _words(path: Path) -> list[tuple[int, int, str]]:
+    parts = _DIGITS.split(path.name.lower())
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+
+
+def read_folder(folder: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
+    """Return the TIFF files of a folder as one image, called like the folder.
+
+    Raises
+    ------
+    FileError
+        If there are none, their names differ in more than numbers, or so do their shapes.
+    """
+    paths = numbered_files(folder)
+    if not paths:
+        raise FileError(f"{folder} holds no TIFF file; give a folder of numbered TIFF files.")
+    if len(paths) > 1 and not is_numbered(paths):
+        names = sorted({_DIGITS.sub("…", path.name) for path in paths})
+        raise FileError(
+            f"the files in {folder} are not one series: their names differ in more than numbers "
+            f"({', '.join(names[:3])}). Move those of one series into a folder of their own."
+        )
+    return read_files(paths, stack_axis, axes, limit, name=folder.name)
+
+
+def read_files(
+    paths: Sequence[Path], stack_axis: str, axes: str | None, limit: int, name: str | None = None
+) -> Image:
+    """Return several files as one image, with `stack_axis` as its first axis, in natural order.
+
+    Parameters
+    ----------
+    paths
+        TIFF files with arrays of one shape and type.
+    stack_axis
+        `T` or `Z`; of a length of 1 in a file at most.
+    axes
+        What the dimensions of each file are called, instead of what it says.
+    limit
+        Bytes above which the files are read when their part is needed.
+    name
+        What the image is called; like the first file, without its numbers, if not given.
+
+    Raises
+    ------
+    FileError, AxesError
+        If a file cannot be read, or is unlike the first.
+    """
+    from napari_cellinr.io import tiff
+
+    if stack_axis not in {"T", "Z"}:
+        raise AxesError(f"stack axis {stack_axis!r} was given; T and Z are allowed.")
+    ordered = in_order(paths)
+    first = _one(tiff, ordered[0], stack_axis, axes, limit)
+    n_bytes = len(ordered) * first.dtype.itemsize * int(np.prod(first.shape))
+    if is_lazy_size(n_bytes, sum(path.stat().st_size for path in ordered), limit):
+        data = _lazy(tiff, ordered, first, stack_axis, axes)
+    else:
+        others = (_one(tiff, path, stack_axis, axes, limit) for path in ordered[1:])
+        arrays = [first.array(), *(_alike(first, one).array() for one in others)]
+        data = np.stack(arrays)
+    return _stacked(first, data, stack_axis, name or _common_name(ordered[0]))
+
+
+def _one(tiff: Any, path: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
+    image: Image = tiff.read(path, stem_of(path), axes, first=True, limit=limit)[0]
+    if image.sizes.get(stack_axis) == 1:
+        return image.take(stack_axis, 0)
+    if stack_axis in image.axes:
+        raise AxesError(
+            f"{path} has an axis {stack_axis} of its own (axes {image.axes}, shape "
+            f"{image.shape}); choose the other axis for the files, or say --axes."
+        )
+    return image
+
+
+def _alike(first: Image, image: Image) -> Image:
+    if (image.axes, image.shape, image.dtype) != (first.axes, first.shape, first.dtype):
+        raise FileError(
+            f"{image.meta['source']} has axes {image.axes}, shape {image.shape}, type "
+            f"{image.dtype}, but the first file {first.axes}, {first.shape}, {first.dtype}; the "
+            f"files of one series have to be alike."
+        )
+    return image
+
+
+def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stack_axis: str, axes: str | None) -> Any:
+    import dask.array
+    from dask.delayed import delayed
+
+    def load(path: Path) -> Any:
+        return _alike(first, _one(tiff, path, stack_axis, axes, 2**62)).array()
+
+    loaded: Any = delayed(load)
+    from_delayed: Any = dask.array.from_delayed
+    stack: Any = dask.array.stack
+    return stack([from_delayed(loaded(path), first.shape, first.dtype) for path in paths])
+
+
+def _stacked(first: Image, data: Any, stack_axis: str, name: str) -> Image:
+    """Return the stack; the step along it is not known from single files."""
+    return first.like(
+        data,
+        axes=stack_axis + first.axes,
+        scale=(1.0, *first.scale),
+        units=("pixel", *first.units),
+        translate=(0.0, *first.translate),
+        name=name,
+    )
+
+
+def _common_name(path: Path) -> str:
+    return _DIGITS.sub("", stem_of(path)).strip(" -_.") or stem_of(path)

@@ -1,0 +1,91 @@
+"""Images into files that appear complete or not at all, in the format that the name says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.atomic import check_place, replacing
+from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
+from napari_cellinr.io.numbers import with_dtype
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
+    from napari_cellinr.image import Image
+
+__all__ = ["check_writable", "write"]
+
+
+def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) -> Path:
+    """Return the path to which the image was written, in the format that its end says.
+
+    `.ome.tif` is OME-TIFF; `.tif` is an ImageJ hyperstack, or OME-TIFF where ImageJ has no
+    place for the numbers; `.nii` and `.nii.gz` are NIfTI; `.zarr` is OME-Zarr, a folder. The
+    file appears complete or not at all, and replaces an older one only then.
+
+    Parameters
+    ----------
+    path
+        One of `SUFFIXES` at its end.
+    image
+        At least Y and X, and no unknown axis.
+    dtype
+        Another type for the numbers, such as `uint16`. Integers are rounded and clipped, which
+        the log says.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    AxesError
+        If the meaning of an axis is not known.
+    """
+    place = place_of(path)
+    suffix = suffix_of(place)
+    if 0 in image.shape:
+        raise FileError(
+            f"an empty image of shape {image.shape} was given; at least one element is needed."
+        )
+    check_writable(place)
+    if dtype is not None:
+        image = with_dtype(image, dtype)
+    with replacing(place, suffix) as temporary:
+        _write(temporary, image, suffix)
+    return place
+
+
+def _write(temporary: Path, image: Image, suffix: str) -> None:
+    if suffix.startswith(".nii"):
+        from napari_cellinr.io import nifti
+
+        nifti.write(temporary, image)
+    elif suffix.endswith(".zarr"):
+        from napari_cellinr.io import zarr_writer
+
+        zarr_writer.write(temporary, image)
+    else:
+        from napari_cellinr.io import tiff_writer
+
+        tiff_writer.write(temporary, image, ome=suffix.startswith(".ome"))
+
+
+def check_writable(path: str | PathLike[str], suffixes: tuple[str, ...] = SUFFIXES) -> None:
+    """Check, before hours of work, that a result can be written; touches nothing that exists.
+
+    Parameters
+    ----------
+    path
+        Where a file is to be written.
+    suffixes
+        The ends of the name that are allowed; any if there are none.
+
+    Raises
+    ------
+    FileError
+        If the folder is missing or protected, or the end of the name not allowed.
+    """
+    place = place_of(path)
+    suffix = suffix_of(place, suffixes) if suffixes else ""
+    check_place(place, folder=suffix.endswith(".zarr"))
