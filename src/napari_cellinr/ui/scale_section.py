@@ -1,0 +1,162 @@
+"""How much finer a result is to be along each axis, and what that makes of the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qtpy.QtCore import Slot
+from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QSizePolicy
+
+from napari_cellinr.classic.sampling import samplings
+from napari_cellinr.errors import CellINRError
+from napari_cellinr.ui.forms import LABEL_WIDTH
+from napari_cellinr.ui.tasks import Section
+
+if TYPE_CHECKING:
+    from napari_cellinr.image import Image
+
+__all__ = ["ScaleSection", "isotropic_factors"]
+
+_AXES: Final = {"T": "Finer in time ×", "Z": "Finer along Z ×", "Y": "along Y ×", "X": "along X ×"}
+_SIGNS: Final = {"micrometer": "µm", "nanometer": "nm", "pixel": "px", "second": "s"}
+
+
+class ScaleSection(Section):
+    """A factor for each axis that the image has; below, its size and voxels before and after."""
+
+    names = ("scale",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._image: Image | None = None
+        self.boxes = {axis: QLineEdit() for axis in _AXES}
+        self._labels = {axis: QLabel(text) for axis, text in _AXES.items()}
+        self.isotropic = QPushButton("Make it isotropic")
+        self.summary = _wrapping_label()
+        self.error = _wrapping_label()
+        self.error.setStyleSheet("color: #e05050;")
+        self._lay_out()
+        for axis, box in self.boxes.items():
+            box.setToolTip(f"Samples along {axis} for each one that there is, up to 16.")
+            box.setAccessibleName(self._labels[axis].text())
+            box.textEdited.connect(self._on_edited)
+        self.isotropic.clicked.connect(self.make_isotropic)
+        self._show()
+
+    def values(self) -> dict[str, Any]:
+        """Return the factors that differ from 1, as they were typed where they are no numbers."""
+        found: dict[str, Any] = {}
+        for axis, box in self.boxes.items():
+            if self._has(axis) and (value := _number(box.text())) != 1:
+                found[axis.lower()] = value
+        return {"scale": found}
+
+    def set_config(self, config: Any) -> None:
+        """Show the factors of a configuration."""
+        factors = {axis.upper(): value for axis, value in dict(config.scale or {}).items()}
+        for axis, box in self.boxes.items():
+            box.setText(f"{factors.get(axis, 1):g}")
+        self._show()
+
+    def show_image(self, image: Image | None) -> None:
+        """Offer the axes of another image."""
+        self._image = image
+        self._show()
+
+    @Slot()
+    def make_isotropic(self) -> None:
+        """Enter the factors that give all spatial axes the finest step."""
+        if self._image is None or not self._image.is_calibrated:
+            return
+        for axis, factor in isotropic_factors(self._image).items():
+            self.boxes[axis].setText(f"{factor:.6g}")
+        self._on_edited()
+
+    def _has(self, axis: str) -> bool:
+        """Return whether the image can become finer along an axis."""
+        if self._image is None:
+            return True
+        return axis in self._image.axes and (axis != "T" or self._image.sizes["T"] > 1)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(4)
+        grid.setVerticalSpacing(4)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        grid.setColumnStretch(1, 1)
+        for row, axis in enumerate(_AXES):
+            grid.addWidget(self._labels[axis], row, 0)
+            grid.addWidget(self.boxes[axis], row, 1)
+        for row, widget in enumerate((self.isotropic, self.error, self.summary), len(_AXES)):
+            grid.addWidget(widget, row, 0, 1, 2)
+
+    @Slot()
+    def _on_edited(self) -> None:
+        self._show()
+        self.changed.emit()
+
+    def _show(self) -> None:
+        """Show which axes there are, and what the factors make of the image."""
+        for axis in _AXES:
+            for widget in (self._labels[axis], self.boxes[axis]):
+                widget.setVisible(self._has(axis))
+        known = self._image is not None and self._image.is_calibrated
+        self.isotropic.setEnabled(known)
+        self.isotropic.setToolTip(
+            "Enter the factors that give Z, Y and X the finest step of them."
+            if known
+            else "The voxel size is not known: enter it above first."
+        )
+        summary, fault = self._outcome()
+        self.summary.setText(summary)
+        self.error.setText(fault)
+        self.error.setVisible(bool(fault))
+        self.summary.setVisible(bool(summary))
+
+    def _outcome(self) -> tuple[str, str]:
+        """Return size and steps before and after, or what is wrong."""
+        if self._image is None:
+            return "", ""
+        factors = self.values()["scale"]
+        wrong = [axis for axis, value in factors.items() if not isinstance(value, float)]
+        if wrong:
+            return "", f"{factors[wrong[0]]!r} along {wrong[0].upper()} is not a number."
+        try:
+            maps = samplings(self._image, factors)
+        except CellINRError as error:
+            return "", str(error)
+        axes = self._image.axes
+        after = [maps[a].n_out if a in maps else self._image.sizes[a] for a in axes]
+        steps = self._image.steps
+        finer = {a: steps[a] * (maps[a].step if a in maps else 1.0) for a in axes}
+        units = dict(zip(axes, self._image.units, strict=True))
+        shapes = " → ".join(" × ".join(map(str, s)) for s in (self._image.shape, after))
+        changes = [
+            f"{axis}: {steps[axis]:.4g} → {finer[axis]:.4g} {_SIGNS.get(units[axis], units[axis])}"
+            for axis in axes
+            if axis in maps and maps[axis].step != 1
+        ]
+        return "\n".join([f"{axes}: {shapes}", *changes]), ""
+
+
+def isotropic_factors(image: Image) -> dict[str, float]:
+    """Return the factor along Z, Y and X, as far as there are, that makes the voxels cubes."""
+    steps = {axis: step for axis, step in image.steps.items() if axis in "ZYX"}
+    finest = min(steps.values())
+    return {axis: step / finest for axis, step in steps.items()}
+
+
+def _number(text: str) -> float | str:
+    """Return a number, 1 for nothing, or the text if it is none."""
+    try:
+        return float(text.replace(",", ".")) if text.strip() else 1.0
+    except ValueError:
+        return text
+
+
+def _wrapping_label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

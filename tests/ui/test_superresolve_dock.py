@@ -1,0 +1,134 @@
+"""Factors, sizes and any time: what the dock for super-resolution adds to the others."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_cellinr import api
+from napari_cellinr.fit import Fitted
+from napari_cellinr.image import Image
+from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.scale_section import ScaleSection, isotropic_factors
+from napari_cellinr.ui.time_panel import STEPS_PER_FRAME, TimePanel
+
+pytestmark = pytest.mark.gui
+
+MOVIE = {
+    "name": "movie",
+    "scale": (30.0, 1.0, 0.25, 0.25),
+    "translate": (0.0, 5.0, 0.0, 0.0),
+    "units": ("second", *("micrometer",) * 3),
+    "axis_labels": ("t", "z", "y", "x"),
+}
+
+
+def movie(units=MOVIE["units"]):
+    return Image(np.zeros((5, 6, 8, 10), np.float32), "TZYX", MOVIE["scale"], units)
+
+
+@pytest.fixture
+def section(qtbot):
+    made = ScaleSection()
+    qtbot.addWidget(made)
+    made.set_config(SimpleNamespace(scale={"t": 2, "z": 2.5}))
+    return made
+
+
+def test_factors_read_back_as_they_were_shown(section):
+    section.show_image(movie())
+    assert section.values() == {"scale": {"t": 2.0, "z": 2.5}}
+    section.boxes["Y"].setText("1,5")
+    assert section.values()["scale"]["y"] == 1.5
+
+
+def test_size_and_voxels_before_and_after(section):
+    section.show_image(movie())
+    text = section.summary.text()
+    assert "5 × 6 × 8 × 10 → 9 × 15 × 8 × 10" in text
+    assert "T: 30 → 15 s" in text
+    assert "Z: 1 → 0.4 µm" in text
+    assert "Y:" not in text
+    assert section.error.isHidden()
+
+
+def test_only_axes_that_can_be_refined_are_offered(section):
+    section.show_image(Image(np.zeros((6, 8, 10)), "ZYX"))
+    assert section.boxes["T"].isHidden()
+    assert section.values() == {"scale": {"z": 2.5}}
+    one_frame = Image(np.zeros((1, 6, 8, 10)), "TZYX")
+    section.show_image(one_frame)
+    assert section.values() == {"scale": {"z": 2.5}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("17", "at most 16"), ("0", "more than 0"), ("x", "not a number")]
+)
+def test_what_is_wrong_is_said_at_once(section, typed, said):
+    section.show_image(movie())
+    section.boxes["Z"].setText(typed)
+    section.boxes["Z"].textEdited.emit(typed)
+    assert said in section.error.text()
+    assert section.summary.text() == ""
+
+
+def test_isotropic_needs_a_voxel_size(section, qtbot):
+    section.show_image(movie(units=("pixel",) * 4))
+    assert not section.isotropic.isEnabled()
+    assert "not known" in section.isotropic.toolTip()
+    section.show_image(movie())
+    with qtbot.waitSignal(section.changed):
+        section.isotropic.click()
+    assert section.values()["scale"] == {"t": 2.0, "z": 4.0}
+    assert isotropic_factors(movie()) == {"Z": 4, "Y": 1, "X": 1}
+
+
+@pytest.fixture
+def rendered(monkeypatch):
+    """Queries that were made; each is answered by planes that hold the wanted time."""
+    queries = []
+
+    def render(stored, query, *, device="auto"):
+        queries.append(query)
+        data = np.full((1, 2, 16, 20), query.times[0], np.float32)
+        scale, translate = (30, 0.5, 0.125, 0.125), (query.times[0], 5.75, -0.0625, -0.0625)
+        return (Image(data, "TZYX", scale, MOVIE["units"], "plane", translate),)
+
+    monkeypatch.setattr(api, "render", render)
+    return queries
+
+
+def shown(viewer):
+    made = TimePanel(controller_of(viewer))
+    source = viewer.add_image(np.ones((5, 6, 8, 10), np.float32), **MOVIE)
+    fitted = Fitted((movie(),), SimpleNamespace(as_dict=dict), {}, (), "steps", {}, "spatime")
+    made.show_result(fitted, source, source)
+    return made
+
+
+def test_any_time_on_the_plane_that_is_shown(viewer, rendered, idle, qtbot):
+    panel = shown(viewer)
+    qtbot.addWidget(panel)
+    assert panel.slider.maximum() == 4 * STEPS_PER_FRAME
+    viewer.dims.set_point(1, 5.0 + 1.0)
+    holder = SimpleNamespace(controller=panel._controller)
+    for frame in (1.5, 2.25):
+        panel.slider.setValue(round(frame * STEPS_PER_FRAME))
+        qtbot.waitUntil(lambda n=frame: bool(rendered) and rendered[-1].times == (30 * n,))
+        idle(holder)
+        assert rendered[-1].crop == {"Z": slice(1, 2)}
+        assert f"frame {frame:.2f}" in panel.label.text()
+        layer = viewer.layers["movie at any time"]
+        assert np.asarray(layer.data).max() == 30 * frame
+    assert len(viewer.layers) == 2
+    np.testing.assert_allclose(layer.scale[-2:], 0.125)
+    np.testing.assert_allclose(layer.translate[-2:], -0.0625)
+
+
+def test_without_frames_there_is_no_slider(viewer, qtbot):
+    panel = TimePanel(controller_of(viewer))
+    qtbot.addWidget(panel)
+    source = viewer.add_image(np.ones((6, 8, 10)), axis_labels=("z", "y", "x"))
+    fitted = Fitted((movie(),), SimpleNamespace(as_dict=dict), {}, (), "steps", {}, "spatime")
+    panel.show_result(fitted, source, source)
+    assert panel.slider.isHidden()
