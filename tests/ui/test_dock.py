@@ -37,7 +37,7 @@ def test_the_dock_is_usable_without_an_image(viewer):
     viewer.window.add_dock_widget(dock)
     assert not dock.panel.run_button.isEnabled()
     dock.run()
-    viewer.add_image(np.zeros((8, 8)), name="plane")
+    viewer.add_image(np.eye(8), name="plane")
     assert dock.source.combo.currentText() == "plane"
     assert dock.panel.run_button.isEnabled()
     viewer.layers.clear()

@@ -5,8 +5,9 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_cellinr.fit import PreviewRequest
-from napari_cellinr.ui import worker
+from napari_cellinr.ui import controller, worker
 from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.preferences import Preferences
 
 pytestmark = pytest.mark.gui
 
@@ -93,7 +94,7 @@ def test_words_are_said_again_to_a_stage_that_does_not_listen():
 
 
 def test_cancel_drops_the_result(viewer, dock, use_job, idle, qtbot, monkeypatch):
-    monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
+    monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
     job = use_job(steps=10_000)
     dock.run()
     qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
@@ -121,7 +122,7 @@ def test_pause_and_resume(dock, use_job, idle, qtbot):
 def test_previews_come_in_place_and_follow_the_slider(
     viewer, layer, dock, use_job, idle, qtbot, monkeypatch, stack
 ):
-    monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
+    monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
     job = use_job(steps=10_000)
     dock.form.field("background").set_value("keep")
     viewer.dims.set_current_step(0, 2)
@@ -193,7 +194,7 @@ def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qt
 def test_removing_the_live_layer_leaves_the_job_alone(
     viewer, dock, use_job, idle, qtbot, monkeypatch
 ):
-    monkeypatch.setattr(worker, "PREVIEW_SECONDS", 0)
+    monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
     job = use_job(steps=10_000)
     dock.run()
     qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)

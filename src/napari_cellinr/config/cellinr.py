@@ -122,7 +122,7 @@ class CellINRConfig(Config):
         sizes
             Number of elements by axis letter: every time point and channel is fitted by itself.
         """
-        seconds = self._cpu_seconds() * sizes.get("T", 1) * sizes.get("C", 1)
+        seconds = self.cpu_seconds() * sizes.get("T", 1) * sizes.get("C", 1)
         if self.preset != "paper" or self.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
             return ""
         return (
@@ -131,7 +131,7 @@ class CellINRConfig(Config):
             "or the preset fast."
         )
 
-    def _cpu_seconds(self) -> float:
+    def cpu_seconds(self) -> float:
         """Return the estimated time of the steps of the preset `paper` for one image."""
         evaluations = self.batch * (3 * self.points if self.blind_convolution else 1)
         operations = 6 * 8 * self.neurons**2  # forward and backward, a product and a sum each

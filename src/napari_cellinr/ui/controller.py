@@ -13,6 +13,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 from napari_cellinr.errors import FitError
 from napari_cellinr.ui.activity import ActivityBar
 from napari_cellinr.ui.layers import find, to_image
+from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.worker import Ending, Run
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Controller(QObject):
         self._run: Run | None = None
         self._bar: ActivityBar | None = None
         self._cancelled = False
+        self._preview_seconds: float | None = None
         self._last_request: PreviewRequest | None = None
         for name in ("inserted", "removed", "reordered", "renamed"):
             getattr(viewer.layers.events, name).connect(self._on_layers)
@@ -146,6 +148,8 @@ class Controller(QObject):
             raise FitError("a job is running in this viewer; stop it or wait for its end.")
         self.work, self._cancelled, self._last_request = work, False, None
         self.history = []
+        wanted = preferences()
+        self._preview_seconds = wanted.preview_seconds if wanted.live_preview else None
         self._bar = ActivityBar()
         self._run = Run(work.make_job, work.title)
         self._run.progressed.connect(self._on_progress)
@@ -185,7 +189,8 @@ class Controller(QObject):
     def say(self, kind: str, text: str) -> None:
         """Tell the user, in every dock and as one notification."""
         self.said.emit(kind, text)
-        _NOTIFY[kind](text)
+        if kind == "error" or preferences().notifications:
+            _NOTIFY[kind](text)
 
     def _set_state(self, state: State) -> None:
         self.state = state
@@ -204,9 +209,11 @@ class Controller(QObject):
 
     def _ask_for_preview(self) -> None:
         live = self.work.live if self.work is not None and not self.work.quick else None
+        if self._preview_seconds is None:
+            return
         if self._run is None or live is None:
             return
-        if self.state == "stopping" or not self._run.wants_preview():
+        if self.state == "stopping" or not self._run.wants_preview(self._preview_seconds):
             return
         request = live.request()
         if request is None or (self.state == "paused" and request == self._last_request):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_cellinr.config import CellINRConfig
+from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.devices import device_list
-from napari_cellinr.ui.tasks import Task
+from napari_cellinr.ui.tasks import Estimate, Task
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
@@ -25,6 +29,44 @@ def _advise(config: CellINRConfig, image: Image) -> str:
     return "" if uses_gpu else config.cost_warning(image.sizes)
 
 
+def _check(config: CellINRConfig, image: Image) -> dict[str, str]:
+    """Return what keeps the image from being denoised with these settings, by field."""
+    faults = {}
+    if fault := image_fault(image):
+        faults["image"] = fault
+    width, largest = config.background_width, max(image.sizes["Y"], image.sizes["X"])
+    if width is not None and width >= largest:
+        faults["background_width"] = (
+            f"{width:g} voxels are wider than the image with its {largest}; give less."
+        )
+    return faults
+
+
+def _estimate(config: CellINRConfig, image: Image) -> Estimate:
+    """Return memory and time, from fits of 0.07 to 2.6 million voxels on one core."""
+    n_frames = image.sizes.get("T", 1) * image.sizes.get("C", 1)
+    n_voxels = math.prod(image.shape)
+    frame = n_voxels / n_frames
+    seconds = n_frames * (1.5 + 6e-6 * frame)
+    if config.preset == "paper":
+        seconds = n_frames * config.cpu_seconds()
+    if config.max_seconds is not None:
+        seconds = min(seconds, config.max_seconds)
+    return Estimate(memory=3e8 + 180 * frame + 12 * n_voxels, seconds=seconds)
+
+
+def _conventional(image: Image, config: CellINRConfig) -> Image:
+    """Return what is had without a fit: wavelet-based subtraction, or a slight smoothing."""
+    from napari_cellinr.classic.background import wbns
+    from napari_cellinr.classic.estimate import gaussian
+
+    if config.background == "subtract":
+        return image.like(wbns(image.array()), name=f"{image.name} WBNS")
+    frames = image.array().reshape(-1, *image.shape[-2:])
+    smooth = np.stack([gaussian(frame, 1.0) for frame in frames]).reshape(image.shape)
+    return image.like(smooth, name=f"{image.name} Gaussian")
+
+
 DENOISE = Task(
     name="denoise",
     title="Denoise",
@@ -37,5 +79,8 @@ DENOISE = Task(
     guide="denoise",
     run_tip="Restore the whole image.",
     own_contrast=_needs_own_contrast,
+    check=_check,
     advise=_advise,
+    estimate=_estimate,
+    conventional=_conventional,
 )

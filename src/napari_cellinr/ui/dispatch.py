@@ -14,18 +14,20 @@ from weakref import WeakValueDictionary
 from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import AxesError, CellINRError
+from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.fits import Result, fit_work, quick_work
 from napari_cellinr.ui.layers import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     import napari
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
     from napari_cellinr.config import Config
+    from napari_cellinr.ui.compare import Comparison, Score
     from napari_cellinr.ui.controller import Controller, Work
     from napari_cellinr.ui.tasks import Task
 
@@ -128,8 +130,7 @@ class Dispatcher(QObject):
                 self.controller.confirmed_axes[found.unique_id] = axes.upper()
             return fit_work(self.controller, task, found, config)
 
-        name = layer if isinstance(layer, str) else layer.name
-        self.submit(Order(f"{task.noun} of {name}", carry_out))
+        self.submit(Order(f"{task.noun} of {_name(layer)}", carry_out))
 
     def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
         """Do a task with what the canvas shows of a layer; never recorded, never queued.
@@ -140,6 +141,43 @@ class Dispatcher(QObject):
             If its axes are not known, or a job is running.
         """
         self.controller.begin(quick_work(self.controller, task, layer, config))
+
+    def compare(
+        self,
+        layer: ImageLayer | str,
+        against: ImageLayer | str | None = None,
+        done: Callable[[Comparison], None] | None = None,
+    ) -> None:
+        """Add the difference of a result and another layer, or its conventional answer.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or the two cannot be compared.
+        """
+
+        def carry_out() -> Work:
+            found = self.find(layer)
+            other = self.find(against) if against is not None else None
+            made = self.results.get(found.unique_id)
+            return compare_work(self.controller, found, other, made, finish)
+
+        def finish(comparison: Comparison) -> None:
+            if done is not None:
+                done(comparison)
+
+        self.submit(Order(f"comparison of {_name(layer)}", carry_out))
+
+    def measure(
+        self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
+    ) -> None:
+        """Measure how near layers are to the truth; never recorded."""
+        self.submit(
+            Order(
+                f"measurement against {truth.name}",
+                lambda: scores_work(self.controller, layers, truth, done),
+            )
+        )
 
     def find(self, layer: Layer | str) -> ImageLayer:
         """Return the layer of a name, or the very same layer.
@@ -202,3 +240,7 @@ class Dispatcher(QObject):
         """Let results go with their layers."""
         there = {layer.unique_id for layer in self.viewer.layers}
         self.results = {key: result for key, result in self.results.items() if key in there}
+
+
+def _name(layer: Layer | str) -> str:
+    return layer if isinstance(layer, str) else str(layer.name)

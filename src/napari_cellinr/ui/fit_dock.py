@@ -9,16 +9,22 @@ from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.ui.checks import memory_warning
 from napari_cellinr.ui.console import Console
 from napari_cellinr.ui.denoise_task import DENOISE
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.forms import ConfigForm
+from napari_cellinr.ui.guide import GuideWindow
+from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.run_panel import RunPanel
 from napari_cellinr.ui.source_panel import SourcePanel
+from napari_cellinr.ui.welcome import Welcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import napari
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
@@ -49,17 +55,21 @@ class FitDock(QWidget):
         task = self.task
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
+        self.welcome = Welcome(task)
         self.source = SourcePanel(self.controller)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
         self._lay_out()
+        self._prefer()
         self.setAcceptDrops(True)
+        self.welcome.asked.connect(self.try_it)
         self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
+        self.panel.guide_button.clicked.connect(self.show_guide)
         self.controller.finished.connect(self._on_finished)
         self._console = Console(napari_viewer)
         napari_viewer.update_console({"cellinr": self._console})
@@ -76,6 +86,19 @@ class FitDock(QWidget):
     def preview(self) -> None:
         """Restore what the canvas shows, quickly."""
         self._start(quick_look=True)
+
+    @Slot()
+    def try_it(self) -> None:
+        """Open the sample of the task and show a preview of what becomes of it."""
+        layers = self.controller.viewer.open_sample("napari-cellinr", self.task.sample)
+        if layers:
+            self.source.choose(layers[-1].unique_id)
+            self.preview()
+
+    @Slot()
+    def show_guide(self) -> None:
+        """Open the page of the guide in a window of its own."""
+        GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
         """Add every image of the files as a layer and choose the last one."""
@@ -112,6 +135,7 @@ class FitDock(QWidget):
         inner = QVBoxLayout(settings)
         inner.setContentsMargins(0, 0, 4, 0)
         inner.setSpacing(10)
+        inner.addWidget(self.welcome)
         inner.addWidget(self.source)
         inner.addWidget(self.form)
         inner.addStretch(1)
@@ -130,6 +154,13 @@ class FitDock(QWidget):
             layout.addWidget(self.below)
         self.setMinimumWidth(280)
 
+    def _prefer(self) -> None:
+        """Show the device that the user prefers, if it is a choice here."""
+        config_type = self.task.config_type
+        device = preferences().device
+        if device in config_type.choices("device"):
+            self.form.field("device").set_value(device)
+
     def _start(self, *, quick_look: bool) -> None:
         layer = self.source.layer()
         if layer is None:
@@ -145,6 +176,8 @@ class FitDock(QWidget):
 
     @Slot()
     def _on_source(self) -> None:
+        self.welcome.setVisible(self.source.layer_id is None)
+        self.source.setVisible(self.source.layer_id is not None)
         if self.form.section is not None:
             self.form.section.show_image(self.source.image())
         self._allow()
@@ -158,12 +191,19 @@ class FitDock(QWidget):
         except ConfigError:
             self.panel.allow(False)
             return
-        faults = self.task.check(config, image) if image is not None else {}
+        faults: Mapping[str, str]
+        if image is None:
+            faults, advice, estimate = {}, "", None
+        else:
+            faults = self.task.check(config, image)
+            estimate = self.task.estimate(config, image)
+            memory = memory_warning(estimate.memory) if estimate else ""
+            advice = " ".join(filter(None, [self.task.advise(config, image), memory]))
         self.form.explain(faults)
         self.source.explain(faults)
         self.panel.allow(image is not None and not faults)
-        self.panel.advise(self.task.advise(config, image) if image is not None else "")
-        self.panel.estimate(self.task.estimate(config, image) if image is not None else None)
+        self.panel.advise(advice)
+        self.panel.estimate(estimate)
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:

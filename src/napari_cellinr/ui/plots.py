@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
     from napari_cellinr.fit import Progress
 
-__all__ = ["LossPlot"]
+__all__ = ["CURVES", "LossPlot", "ProfilePlot"]
+
+CURVES = ("#3d9be0", "#e08a1e", "#4caf50", "#d060c0", "#e05050", "#20b0b0", "#a0a030")
+"""Colours that can be told apart on dark and on light."""
 
 _LOSS = "#3d9be0"
 _HELD_OUT = "#e08a1e"
@@ -55,10 +60,35 @@ class LossPlot(pg.PlotWidget):
 
     def set_colour(self, colour: str) -> None:
         """Draw axes and numbers in a colour, that of text in the theme around the plot."""
-        for name in ("left", "bottom"):
-            axis = self.getPlotItem().getAxis(name)
-            axis.setPen(colour)
-            axis.setTextPen(colour)
+        _set_axis_colour(self, colour)
+
+
+class ProfilePlot(pg.PlotWidget):
+    """Values along a line, one curve per layer."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=None)
+        plot = self.getPlotItem()
+        plot.setMouseEnabled(x=False, y=False)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setContentsMargins(0, 4, 4, 0)
+        self.setFixedHeight(200)
+
+    def show_profiles(self, curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+        """Draw the curves by the names of their layers, with a line of names above them."""
+        plot = self.getPlotItem()
+        plot.clear()
+        names = []
+        for place, (name, (positions, values)) in enumerate(curves.items()):
+            colour = CURVES[place % len(CURVES)]
+            plot.plot(positions, values, pen=pg.mkPen(colour, width=2), connect="finite")
+            names.append(f'<span style="color: {colour}">{escape(name)}</span>')
+        plot.setTitle("<br>".join(names), size="9pt")
+
+    def set_colour(self, colour: str) -> None:
+        """Draw axes and numbers in a colour, that of text in the theme around the plot."""
+        _set_axis_colour(self, colour)
 
 
 class _LogAxis(pg.AxisItem):
@@ -73,6 +103,13 @@ class _LogAxis(pg.AxisItem):
         return [
             f"{10**value:.4g}" if mantissa in {1, 2, 5, 10} else "" for value, mantissa in pairs
         ]
+
+
+def _set_axis_colour(plot: pg.PlotWidget, colour: str) -> None:
+    for name in ("left", "bottom"):
+        axis = plot.getPlotItem().getAxis(name)
+        axis.setPen(colour)
+        axis.setTextPen(colour)
 
 
 def _curve(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:

@@ -161,6 +161,9 @@ class RunPanel(QWidget):
         self.pause_button = _button("Pause", "Rest after this step; previews still follow.")
         self.stop_button = _button("Stop", "End after this step and keep the result so far.")
         self.cancel_button = _button("Cancel", "End after this step and drop the result.")
+        self.guide_button = _button("?", "What this does and how to judge its result: the guide.")
+        self.guide_button.setFixedWidth(28)
+        self.guide_button.setAccessibleName("Guide")
         self.clear_button = _button("Clear queue", "Drop what waits; what runs goes on.")
         self.clear_button.clicked.connect(self._dispatcher.clear_queue)
         self.pause_button.clicked.connect(self._controller.toggle_pause)
@@ -172,8 +175,9 @@ class RunPanel(QWidget):
         grid.setSpacing(4)
         grid.addWidget(self.preview_button, 0, 0, 1, 3)
         grid.addWidget(self.run_button, 0, 3, 1, 3)
+        grid.addWidget(self.guide_button, 0, 6)
         for column, button in enumerate((self.pause_button, self.stop_button, self.cancel_button)):
-            grid.addWidget(button, 1, 2 * column, 1, 2)
+            grid.addWidget(button, 1, 2 * column, 1, 2 if column < 2 else 3)
         for column in range(6):
             grid.setColumnStretch(column, 1)
         self._layout = QVBoxLayout(self)

@@ -193,6 +193,9 @@ class Task:
         A warning that does not keep the user from a run, or nothing.
     estimate
         Memory and time of a run, or nothing.
+    conventional
+        What is had without a fit, to compare with: the source as a NumPy Image with its axes in
+        the order T, C, Z, Y, X, and the settings are given. It runs in the worker thread.
     section
         Makes the settings below the form, if there are any.
     panel
@@ -217,6 +220,7 @@ class Task:
     check: Callable[[Any, Image], Mapping[str, str]] = _no_fault
     advise: Callable[[Any, Image], str] = _no_advice
     estimate: Callable[[Any, Image], Estimate | None] = _no_estimate
+    conventional: Callable[[Image, Any], Image] | None = None
     section: Callable[[Controller], Section] | None = None
     panel: Callable[[Controller], ResultPanel] | None = None
 

@@ -32,9 +32,6 @@ __all__ = ["Ending", "Run"]
 
 logger = logging.getLogger(__name__)
 
-PREVIEW_SECONDS: Final = 1.5
-"""Least time between two previews; a paint in 3-D takes up to a third of a second."""
-
 PAUSED_SECONDS: Final = 0.05
 """Time between two looks of a paused job for a message."""
 
@@ -114,9 +111,9 @@ class Run(QObject):
         self._abandoned = True
         self.cancel()
 
-    def wants_preview(self) -> bool:
-        """Return whether enough time has gone by since the last request."""
-        return time.monotonic() - self._last_request >= PREVIEW_SECONDS
+    def wants_preview(self, seconds: float) -> bool:
+        """Return whether so many seconds have gone by since the last request."""
+        return time.monotonic() - self._last_request >= seconds
 
     def request_preview(self, request: PreviewRequest) -> None:
         """Ask for a preview, which replaces an older request that was not answered yet."""

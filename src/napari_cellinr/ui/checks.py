@@ -1,0 +1,58 @@
+"""What can be said of an image before a fit is started: faults, memory, time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+import psutil
+
+if TYPE_CHECKING:
+    from napari_cellinr.image import Image
+
+__all__ = ["image_fault", "memory_warning"]
+
+_last: list[tuple[Any, str]] = []
+
+
+def image_fault(image: Image) -> str:
+    """Return what makes an image unfit for every method, or an empty text.
+
+    Values are looked at here and there: the job itself looks at all of them.
+    """
+    small = [f"{image.sizes[axis]} along {axis}" for axis in "YX" if image.sizes.get(axis, 0) < 2]
+    if small:
+        return f"The image has {' and '.join(small)}; at least 2 of each are needed."
+    if _last and _last[0][0]() is image.data:
+        return _last[0][1]
+    fault = _value_fault(image)
+    try:
+        _last[:] = [(ref(image.data), fault)]
+    except TypeError:  # not every lazy array can be remembered
+        _last.clear()
+    return fault
+
+
+def memory_warning(needed: float | None) -> str:
+    """Return a sentence if a run needs more memory, in bytes, than is free; else empty."""
+    free = psutil.virtual_memory().available
+    if needed is None or needed <= free:
+        return ""
+    return (
+        f"It may not fit into memory: about {needed / 1e9:.2g} GB are needed, {free / 1e9:.2g} GB "
+        "are free. Crop the image, or close other programs."
+    )
+
+
+def _value_fault(image: Image) -> str:
+    """Return what is wrong with some values of a NumPy array; lazy ones are left to the job."""
+    if not isinstance(image.data, np.ndarray):
+        return ""
+    step = max(1, round((np.prod(image.shape) / 1e6) ** (1 / len(image.shape))))
+    some = image.data[(slice(None, None, step),) * len(image.shape)]
+    if not np.isfinite(some).all():
+        return "Some values are not finite (NaN or infinite); replace them first, for example by 0."
+    if some.min() == some.max() and image.data.min() == image.data.max():
+        return f"Every value is {some.min():g}; there is nothing to restore."
+    return ""

@@ -1,0 +1,225 @@
+"""Results against other images: differences, profiles and scores, whatever their grids."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import affine_transform, map_coordinates
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.ui.controller import Work
+from napari_cellinr.ui.layers import find
+from napari_cellinr.ui.results import add_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from napari.layers import Image as ImageLayer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fit import Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.fits import Result
+
+__all__ = ["Comparison", "Score", "compare_work", "on_grid_of", "profile", "scores_work"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came out of a comparison.
+
+    Parameters
+    ----------
+    result
+        The layer that was compared.
+    against
+        The layer that it was compared with, made by conventional means if none was given.
+    difference
+        The layer with the result minus the other.
+    """
+
+    result: ImageLayer
+    against: ImageLayer
+    difference: ImageLayer
+
+
+@dataclass(frozen=True)
+class Score:
+    """How near a layer is to the truth: PSNR in dB, SSIM, and correlation."""
+
+    name: str
+    psnr: float
+    ssim: float
+    correlation: float
+
+
+def compare_work(
+    controller: Controller,
+    layer: ImageLayer,
+    against: ImageLayer | None,
+    made: Result | None,
+    done: Callable[[Comparison], None],
+) -> Work:
+    """Return the work of comparing a result with another layer or the conventional answer.
+
+    Parameters
+    ----------
+    layer
+        The result.
+    against
+        What to compare with; the conventional answer of its method if nothing is given.
+    made
+        How the result was made, if that is known.
+    done
+        Called with the layers once they are in the viewer.
+
+    Raises
+    ------
+    AxesError
+        If the layers lie so that they cannot be compared.
+    """
+    image = controller.image_of(layer)
+    if against is not None:
+        other = controller.image_of(against)
+        _check(image, other)
+    elif made is None or made.task.conventional is None:
+        raise AxesError(
+            f"how layer {layer.name!r} was made is not known here; choose the layer that it is to "
+            f"be compared with."
+        )
+
+    def work() -> tuple[Image, Image]:
+        if against is None:
+            assert made is not None
+            assert made.task.conventional is not None
+            conventional = made.task.conventional(made.given.canonical(), made.config)
+        else:
+            conventional = other
+        return conventional, _difference(image, conventional)
+
+    show = partial(_show, controller, layer, image, against, made, done)
+    return Work(f"comparison of {layer.name}", background_job("comparing", work), show, quick=True)
+
+
+def scores_work(
+    controller: Controller,
+    layers: Sequence[ImageLayer],
+    truth: ImageLayer,
+    done: Callable[[list[Score]], None],
+) -> Work:
+    """Return the work of measuring how near layers are to the truth."""
+    reference = controller.image_of(truth)
+    images = [(str(layer.name), controller.image_of(layer)) for layer in layers]
+
+    def work() -> list[Score]:
+        pairs = [(name, image) for name, image in images if set(image.axes) == set(reference.axes)]
+        return [_score(name, image, reference) for name, image in pairs]
+
+    job = background_job("measuring", work)
+    return Work(f"measurement against {truth.name}", job, done, quick=True)
+
+
+def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that makes a job of work which does not come in steps."""
+
+    def job() -> Generator[Progress, Message, Any]:
+        from napari_cellinr.stages import in_background
+
+        return (yield from in_background(stage, work, started=time.monotonic()))
+
+    return job
+
+
+def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
+    """Return `other` at the places of the voxels of `image`, float32, by linear interpolation."""
+    order = [other.axes.index(axis) for axis in image.axes]
+    values = np.asarray(other.data, np.float32).transpose(order)
+    scale = np.array([other.scale[i] for i in order])
+    start = np.array([other.translate[i] for i in order])
+    matrix = np.array(image.scale) / scale
+    offset = (np.array(image.translate) - start) / scale
+    if values.shape == image.shape and np.allclose(matrix, 1) and np.allclose(offset, 0, atol=1e-6):
+        return values
+    moved: NDArray[np.float32] = affine_transform(
+        values, matrix, offset, output_shape=image.shape, order=1, mode="nearest"
+    )
+    return moved
+
+
+def profile(
+    layer: ImageLayer, start: Sequence[float], end: Sequence[float], n_points: int = 200
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return positions along a line, in the unit of the layer, and its values there.
+
+    Parameters
+    ----------
+    start, end
+        Ends of the line in world coordinates, as many as the layer has axes.
+    """
+    first, last = np.asarray(start, float), np.asarray(end, float)
+    along = np.linspace(0, 1, n_points)
+    world = first + along[:, None] * (last - first)
+    places = np.array([layer.world_to_data(point) for point in world]).T
+    data: Any = layer.data[0] if layer.multiscale else layer.data
+    fixed = np.ptp(places, axis=1) < 1e-9  # a line in a plane: only that plane is read
+    planes = [int(np.clip(round(p[0]), 0, n - 1)) for p, n in zip(places, data.shape, strict=True)]
+    index = tuple(at if same else slice(None) for at, same in zip(planes, fixed, strict=True))
+    values = np.asarray(data[index], np.float32)
+    sampled = map_coordinates(values, places[~fixed], order=1, mode="constant", cval=np.nan)
+    return along * float(np.linalg.norm(last - first)), sampled
+
+
+def _check(image: Image, other: Image) -> None:
+    if set(image.axes) != set(other.axes):
+        raise AxesError(
+            f"axes {image.axes} and {other.axes} were given; only images with the same axes can "
+            "be compared."
+        )
+
+
+def _difference(image: Image, other: Image) -> Image:
+    data = np.asarray(image.data, np.float32) - on_grid_of(image, other)
+    return image.like(data, name=f"{image.name} − {other.name}")
+
+
+def _show(
+    controller: Controller,
+    layer: ImageLayer,
+    image: Image,
+    against: ImageLayer | None,
+    made: Result | None,
+    done: Callable[[Comparison], None],
+    images: tuple[Image, Image],
+) -> None:
+    """Add what was computed beside the result, which may have left the viewer meanwhile."""
+    viewer = controller.viewer
+    if find(viewer, layer.unique_id) is None:
+        controller.say("warning", "The layer is gone, so the comparison was dropped.")
+        return
+    conventional, difference = images
+    if against is None:
+        assert made is not None
+        limits = tuple(layer.contrast_limits)
+        against = add_result(
+            viewer, layer, image, conventional, name=conventional.name, limits=limits
+        )
+    limit = float(np.percentile(np.abs(np.asarray(difference.data)), 99.8)) or 1.0
+    shown = add_result(
+        viewer, layer, image, difference, name=difference.name, limits=(-limit, limit),
+        settings={"colormap": "PiYG", "blending": "translucent_no_depth"},
+    )  # fmt: skip
+    controller.said.emit("info", f"Layers “{against.name}” and “{shown.name}” are ready.")
+    done(Comparison(layer, against, shown))
+
+
+def _score(name: str, image: Image, truth: Image) -> Score:
+    from napari_cellinr.metrics import psnr, ssim
+
+    values, reference = on_grid_of(truth, image), np.asarray(truth.data, np.float32)
+    together = np.corrcoef(values.ravel(), reference.ravel())[0, 1]
+    return Score(name, psnr(values, reference), ssim(values, reference), float(together))

@@ -1,0 +1,40 @@
+"""The guide in a window: the pages come with the package, no network is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
+
+import napari_cellinr
+
+__all__ = ["GuideWindow", "page"]
+
+_PACKAGE: Final = Path(napari_cellinr.__file__).parent
+
+_FOLDERS: Final = (_PACKAGE / "docs" / "guide", _PACKAGE.parents[1] / "docs" / "guide")
+"""In an installed package, and in a copy of the repository."""
+
+
+def page(name: str) -> Path:
+    """Return the file of a page of the guide; the first page if there is none of that name."""
+    places = [folder / f"{one}.md" for one in (name, "start") for folder in _FOLDERS]
+    return next((place for place in places if place.is_file()), places[-1])
+
+
+class GuideWindow(QDialog):
+    """A window with a page of the guide; links lead to the others."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Guide to CellINR restoration")
+        self.browser = QTextBrowser()
+        self.browser.setOpenExternalLinks(True)
+        self.browser.setSource(QUrl.fromLocalFile(str(page(name))))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.browser)
+        self.resize(640, 720)

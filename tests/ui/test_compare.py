@@ -1,0 +1,93 @@
+"""A result beside others: conventional answer, difference, profiles, scores."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.image import Image
+from napari_cellinr.ui.compare import on_grid_of, profile
+from napari_cellinr.ui.compare_dock import LINE, CompareDock
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def compare(viewer, dock):
+    compare = CompareDock(viewer)
+    viewer.window.add_dock_widget(compare, name="Compare")
+    return compare
+
+
+@pytest.fixture
+def done(qtbot, dock):
+    return lambda: qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
+
+
+def test_a_finer_grid_is_compared_at_the_places_of_the_coarse_one():
+    ramp = np.arange(12, dtype=np.float32)[None].repeat(3, 0)
+    fine = Image(ramp, scale=(1, 0.5), units=("um", "um"))
+    coarse = Image(np.zeros((3, 4), np.float32), scale=(1, 1), translate=(0, 0.25))
+    np.testing.assert_allclose(on_grid_of(coarse, fine)[0], [0.5, 2.5, 4.5, 6.5])
+
+
+def test_compare_adds_the_conventional_answer_and_the_difference(
+    viewer, dock, compare, use_job, done
+):
+    use_job()
+    dock.panel.run_button.click()
+    done()
+    selected = viewer.layers.selection.active.name
+    assert compare.result.currentText() == "membrane denoised"
+    assert compare.against.currentText() == "conventional answer"
+    compare.compare_button.click()
+    done()
+    names = {layer.name: layer for layer in viewer.layers}
+    conventional, result = names["membrane WBNS"], names["membrane denoised"]
+    difference = names["membrane denoised − membrane WBNS"]
+    np.testing.assert_allclose(difference.data, result.data - conventional.data, atol=1e-6)
+    low, high = difference.contrast_limits
+    assert low == -high < 0
+    for layer in (conventional, difference):
+        np.testing.assert_allclose(layer.translate, result.translate)
+        assert layer.units == result.units
+    assert viewer.layers.selection.active.name == selected
+
+
+def test_a_foreign_layer_needs_something_to_compare_with(viewer, dock, compare, stack, done):
+    viewer.add_image(stack + 1, name="other", axis_labels=("z", "y", "x"))
+    with pytest.raises(AxesError, match="not known here"):
+        dock.dispatcher.compare("other")
+    dock.dispatcher.compare("other", "membrane")
+    done()
+    assert "other − membrane" in [layer.name for layer in viewer.layers]
+
+
+def test_profiles_of_visible_layers_follow_the_line(viewer, layer, dock, compare, qtbot):
+    other = viewer.add_image(
+        layer.data * 2, name="twice", scale=layer.scale, translate=layer.translate,
+        units=layer.units, axis_labels=layer.axis_labels,
+    )  # fmt: skip
+    compare.line_button.click()
+    plot = compare._plot.getPlotItem()
+    assert len(plot.listDataItems()) == 2
+    line = viewer.layers[LINE]
+    y = line.data[-1][0][1]
+    positions, values = profile(other, *(line.data_to_world(end) for end in line.data[-1]))
+    expected = other.data[round(line.data[-1][0][0]), round(y)]
+    assert np.nanmin(values) >= expected.min() - 1
+    assert positions[-1] == pytest.approx(0.2 * np.ptp(line.data[-1][:, 2]), rel=1e-6)
+    other.visible = False
+    line.data = [line.data[-1] + np.array([0, 3, 0])]
+    qtbot.waitUntil(lambda: len(plot.listDataItems()) == 1)
+
+
+def test_a_truth_fills_the_table(viewer, layer, dock, compare, stack, done):
+    viewer.add_image(stack, name="truth", axis_labels=("z", "y", "x"))
+    compare.truth.setCurrentIndex(compare.truth.findText("truth"))
+    compare.truth.activated.emit(compare.truth.currentIndex())
+    compare.measure_button.click()
+    done()
+    assert compare.table.rowCount() == 1
+    row = [compare.table.item(0, column).text() for column in range(4)]
+    assert row[0] == "membrane"
+    assert float(row[2]) <= 1

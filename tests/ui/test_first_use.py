@@ -1,0 +1,89 @@
+"""A user who has never seen the plugin: what the dock says, offers and remembers."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
+
+from napari_cellinr.ui import checks, fit_dock, guide, preferences
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.preferences import Preferences
+
+pytestmark = pytest.mark.gui
+
+
+def shown_texts(widget):
+    return [label.text() for label in widget.findChildren(QLabel) if not label.isHidden()]
+
+
+def test_an_empty_dock_offers_a_sample_and_previews_it(viewer, use_job, idle, qtbot):
+    job = use_job()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
+    assert "Drop a TIFF" in dock.welcome.label.text()
+    assert not dock.welcome.isHidden()
+    assert dock.source.isHidden()
+    qtbot.mouseClick(dock.welcome.button, Qt.MouseButton.LeftButton)
+    idle(dock)
+    assert dock.welcome.isHidden()
+    assert "embryo membranes raw preview" in [layer.name for layer in viewer.layers]
+    assert job.configs[0].preset == "preview"
+    viewer.layers.clear()
+    assert not dock.welcome.isHidden()
+
+
+def test_inputs_are_checked_beside_their_field(viewer):
+    bad = np.random.default_rng(0).random((4, 20, 20), np.float32)
+    bad[:] = np.nan
+    viewer.add_image(bad, name="bad", axis_labels=("z", "y", "x"), contrast_limits=(0, 1))
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    assert any("not finite" in text for text in shown_texts(dock.source))
+    assert not dock.panel.run_button.isEnabled()
+    viewer.layers["bad"].data = np.random.default_rng(0).random((4, 20, 20), np.float32)
+    dock.source.refresh()
+    assert dock.panel.run_button.isEnabled()
+    dock.form.field("background_width").set_value(500.0)
+    dock.form.changed.emit()
+    assert any("wider than the image" in text for text in shown_texts(dock.form))
+    assert not dock.panel.run_button.isEnabled()
+
+
+def test_memory_and_time_are_told_before_a_run(dock, monkeypatch):
+    assert "GB of memory and" in dock.panel.cost.text()
+    assert dock.panel.advice.isHidden()
+    free = type("Memory", (), {"available": 1e6})
+    monkeypatch.setattr(checks.psutil, "virtual_memory", free)
+    dock.form.changed.emit()
+    assert "may not fit into memory" in dock.panel.advice.text()
+    assert dock.panel.run_button.isEnabled()
+
+
+def test_the_question_mark_opens_the_page_of_the_guide(dock, qtbot):
+    qtbot.mouseClick(dock.panel.guide_button, Qt.MouseButton.LeftButton)
+    window = dock.findChild(guide.GuideWindow)
+    assert "Denoise a stack" in window.browser.toPlainText()
+    window.close()
+
+
+def test_preferences_are_read_from_napari_and_fall_back(viewer, monkeypatch):
+    assert preferences.preferences() == Preferences()
+    monkeypatch.delattr(preferences.settings, "get_plugin_settings")  # napari before 0.9
+    assert preferences.preferences() == Preferences()
+    monkeypatch.setattr(fit_dock, "preferences", lambda: Preferences(device="cpu"))
+    dock = FitDock(viewer)
+    assert dock.form.config().device == "cpu"
+    dock.deleteLater()
+
+
+@pytest.mark.parametrize("kind", [QAbstractButton, QComboBox, QLineEdit])
+def test_everything_can_be_reached_by_keyboard(dock, kind):
+    found = [widget for widget in dock.findChildren(kind) if not widget.objectName()]
+    assert found
+    for widget in found:
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+
+
+def test_the_dock_is_usable_at_300_pixels(viewer, layer, dock):
+    dock.form.advanced.expand()
+    assert dock.minimumSizeHint().width() <= 300
+    assert dock.minimumWidth() <= 300
