@@ -5,8 +5,19 @@ import time
 import numpy as np
 import pytest
 
+from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
-from napari_cellinr.methods.start import choose_estimate, hold_out, start
+from napari_cellinr.methods.kernels import solve
+from napari_cellinr.methods.start import (
+    PROBE,
+    Guides,
+    Start,
+    Work,
+    choose_estimate,
+    group,
+    hold_out,
+    start,
+)
 
 
 def finish(job, answer=None):
@@ -52,7 +63,7 @@ def test_axes_of_one_voxel_have_no_derivatives(shape, count):
 def test_the_estimate_gets_cheaper_with_less_time():
     shape = (70, 256, 356)
     names = [choose_estimate(shape, seconds, 2) for seconds in (None, 1e4, 20, 1e-3)]
-    assert names[0] == names[1] == "nlm-4"
+    assert names[0] == names[1] == "groups"
     assert names[-1] == "gaussian"
 
 
@@ -62,10 +73,7 @@ def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one():
         values,
         "nlm-5",
         np.random.default_rng(0),
-        grain=0.0,
-        n_workers=1,
-        started=time.monotonic(),
-        seconds=1e-4,
+        Work(started=time.monotonic(), seconds=1e-4),
     )
     found = finish(job)
     assert found.name == "gaussian"
@@ -78,9 +86,7 @@ def test_stopping_returns_what_there_is():
         values,
         "nlm-5",
         np.random.default_rng(0),
-        grain=0.0,
-        n_workers=1,
-        started=time.monotonic(),
+        Work(started=time.monotonic()),
     )
     found = finish(job, "stop")
     assert not found.complete
@@ -90,12 +96,64 @@ def test_stopping_returns_what_there_is():
 
 def test_the_probe_has_the_grain_of_the_noise():
     values = np.zeros((8, 64, 64), np.float32)
-    settings = {"n_workers": 1, "started": time.monotonic()}
     lags = []
     for grain in (0.0, 0.8):
-        job = start(values, "gaussian", np.random.default_rng(0), grain=grain, **settings)
+        job = start(values, "gaussian", np.random.default_rng(0), Work(grain=grain))
         probe = finish(job).probe
         lags.append(float((probe[..., 1:] * probe[..., :-1]).mean()))
         assert probe.std() == pytest.approx(1, abs=0.02)
     assert abs(lags[0]) < 0.02
     assert lags[1] == pytest.approx(np.exp(-1 / (4 * 0.8**2)), abs=0.06)
+
+
+def grouped(work):
+    random = np.random.default_rng(0)
+    values = random.normal(size=(40, 48)).astype(np.float32)
+    guide = gaussian(values, 2)
+    found = Start(guide, guide, random.normal(size=values.shape).astype(np.float32), "groups")
+    return found, values, group(values, found, Guides(guide, guide), work)
+
+
+def test_groups_that_are_too_slow_leave_non_local_means():
+    found, _, job = grouped(Work(started=time.monotonic() - 10, seconds=1e-4))
+    result = finish(job)
+    assert result.name == "nlm-5"
+    assert result.estimate is found.estimate
+    assert result.complete
+
+
+def test_stopped_groups_return_what_there_is():
+    _, values, job = grouped(Work(started=time.monotonic()))
+    result = finish(job, "stop")
+    assert not result.complete
+    assert np.isfinite(result.estimate).all()
+    assert result.estimate.shape == values.shape
+
+
+def planes(variance):
+    """Return a plane of waves, what it is without noise, and its smoothing and that of a probe."""
+    random = np.random.default_rng(0)
+    rows, columns = np.indices((96, 96))
+    truth = (3 * np.sin(rows / 4) * np.cos(columns / 5)).astype(np.float32)
+    values = truth + np.sqrt(variance) * random.normal(size=truth.shape).astype(np.float32)
+    held, replaced = hold_out(values.astype(np.float32), 0.05, random)
+    probe = random.normal(size=truth.shape).astype(np.float32)
+    found = Start(gaussian(replaced, 1.5), gaussian(replaced + PROBE * probe, 1.5), probe, "x")
+    return truth, values.astype(np.float32), held, found
+
+
+def test_kernels_bring_back_what_smoothing_took():
+    truth, values, held, found = planes(1.0)
+    kernels = solve(found, values, held, 16)
+    before, after = (np.mean((x - truth) ** 2) for x in (found.estimate, kernels.result()))
+    assert after < 0.8 * before
+    np.testing.assert_allclose(kernels.applied(found.estimate), kernels.result(), atol=1e-4)
+
+
+def test_kernels_that_the_held_out_voxels_refute_are_left_out():
+    """Noise without any structure, and an estimate that already is the truth."""
+    truth, values, held, found = planes(4.0)  # the noise is twice what is assumed
+    exact = Start(truth, truth, found.probe, "x")
+    kernels = solve(exact, values, held, 16)
+    assert kernels.trust < 0.5
+    assert np.mean((kernels.result() - truth) ** 2) < 0.01

@@ -13,6 +13,7 @@ from scipy.ndimage import (
     gaussian_filter,
     maximum_filter,
     maximum_filter1d,
+    median_filter,
     minimum_filter,
     minimum_filter1d,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Noise", "estimate_noise", "stabilise", "unstabilise"]
+__all__ = ["Noise", "estimate_noise", "stabilise", "uneven_variance", "unstabilise"]
 
 _TRIM = 0.9  # part of the residuals that is used in each class of brightness
 _TRIMMED = 0.6227  # mean square of the smallest 90 % of normal values of variance 1
@@ -36,6 +37,7 @@ _MOST_CLIPPED = 0.05  # part of the voxels of a class that may have the lowest o
 _NOISELESS = 5e-4  # noise as a part of the range of values below which no grain is looked for
 _FEWEST_MASKED = 0.01  # part of the voxels in uniform neighbourhoods without which there is no mask
 _ONE_VALUE = 0.95  # part of those that have the same value where there is one
+_UNEVEN, _SMALLEST_VARIANCE = 0.8, 0.05  # stabilised variance that is not 1, and a bound
 _ROUNDING = 1 / 12  # variance of the error of rounding to whole grey levels
 _GROWTH = 1.2  # growth of noise with the reach, per axis, above which it has a grain
 _BLOCK = (24, 128, 128)  # voxels; large stacks are sampled by blocks of this size
@@ -77,6 +79,29 @@ def estimate_noise(array: NDArray[Any]) -> Noise:
     if -constant < 0.1 * float(np.median(classes.variance)):  # so near to 0 that it is 0
         return Noise(_slope(classes), floor, grain=grain)
     return Noise(gain, floor, offset=-constant / gain, grain=grain)
+
+
+def uneven_variance(stabilised: NDArray[Any], estimate: NDArray[Any]) -> NDArray[np.float32] | None:
+    """Return the variance of stabilised noise at each voxel, float32; None where it is 1.
+
+    With less than a photon or two the transform cannot make the noise even: there, it is
+    smaller than it should be. Only that is looked for, because a larger one may be structure.
+
+    Parameters
+    ----------
+    stabilised
+        Values of `stabilise`, axes ZYX or YX.
+    estimate
+        Their means, same shape.
+    """
+    classes = _classes(np.asarray(stabilised, np.float32), reach=1)
+    if len(classes.mean) < 3:
+        return None
+    variance = median_filter(classes.variance, 3, mode="nearest")
+    if not (variance < _UNEVEN).any():
+        return None
+    variance = np.where(variance < _UNEVEN, np.maximum(variance, _SMALLEST_VARIANCE), 1.0)
+    return np.asarray(np.interp(estimate, classes.mean, variance), np.float32)
 
 
 class _Classes(NamedTuple):

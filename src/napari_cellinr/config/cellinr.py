@@ -13,7 +13,7 @@ __all__ = ["Background", "CellINRConfig", "Estimate", "Preset", "Structure"]
 Preset = Literal["preview", "fast", "paper"]
 Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
-Estimate = Literal["auto", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
+Estimate = Literal["auto", "groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
 
 CPU_SPEED = 5e10
 """Operations of one core per second, measured with the networks of the preset `paper`."""
@@ -66,11 +66,12 @@ class CellINRConfig(Config):
     )
     estimate: Estimate = setting(
         "auto",
-        "Classical start; the number is the search distance of non-local means in voxels.",
+        "Classical start: groups of alike patches, or non-local means with a search distance in "
+        "voxels.",
         advanced=True,
     )
     kernel_spacing: int = setting(
-        8,
+        16,
         "Distance over which local kernels change in 3-D, more in planes; a small one fits noise.",
         unit="voxel",
         ge=2,

@@ -72,6 +72,8 @@ class Sample:
         Voxels per node of `kernels`.
     noise
         The noise in grey levels.
+    trust
+        How far Stein's estimate of the error is confirmed by the held-out voxels, 0 to 1.
     plain
         Whether the preparation was stopped, so that there are no kernels.
     """
@@ -89,6 +91,7 @@ class Sample:
     structure: NDArray[np.float32]
     stride: tuple[int, ...]
     noise: Noise
+    trust: float = 1.0
     plain: bool = False
 
 
@@ -134,10 +137,13 @@ class CellINRProblem(Problem):
         return not self.sample.plain
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Return the kernels, and the background in units of the noise."""
+        """Return the kernels, and the background in units of the noise.
+
+        Where the estimate of the error is not to be trusted, the kernels follow it slowly.
+        """
         rate = self.config.learning_rate
         return [
-            {"params": list(self.kernels.parameters()), "lr": rate},
+            {"params": list(self.kernels.parameters()), "lr": rate * self.sample.trust},
             {"params": list(self.haze.parameters()), "lr": rate * self.grey},
         ]
 

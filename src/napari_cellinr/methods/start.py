@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
+from napari_cellinr.classic.groups import groups_seconds, iter_groups
 from napari_cellinr.fit import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
     from numpy.typing import NDArray
 
     from napari_cellinr.fit import Message
 
-__all__ = ["Start", "choose_estimate", "hold_out", "start"]
+__all__ = ["Guides", "Start", "Work", "choose_estimate", "group", "hold_out", "start"]
 
-PROBE = 0.1
-"""Size of the change by which the sensitivity is measured, in standard deviations."""
+PROBE = 0.5
+"""Size of the change by which the sensitivity is measured, in standard deviations.
+
+Smaller ones miss that the choice of alike patches follows the noise, too, in jumps.
+"""
 
 TRUSTED_PART = 0.1
 """Part of a job after which its speed says when it will end."""
@@ -31,9 +35,13 @@ TRUSTED_PART = 0.1
 GRACE = 0.1
 """Part of the time by which an estimate may be late before a cheaper one takes its place."""
 
+THIN = 4
+"""Voxels along an axis up to which a volume counts as a plane."""
+
 _DISTANCES = {"nlm-5": 5, "nlm-4": 4, "nlm-3": 3, "nlm-2": 2}
-_CHOICES = ("nlm-4", "nlm-3", "nlm-2", "gaussian")  # distance 5 gains nothing on embryos
+_CHOICES = ("groups", "nlm-3", "nlm-2", "gaussian")
 _STAGE = "classical estimate"
+_GROUPS = "groups of patches"
 
 
 @dataclass(frozen=True)
@@ -95,24 +103,59 @@ def hold_out(
     return held, replaced
 
 
+@dataclass(frozen=True)
+class Work:
+    """How and until when to work.
+
+    Parameters
+    ----------
+    grain
+        Standard deviation of the blur in the noise, in voxels.
+    n_workers
+        Number of threads.
+    started
+        `time.monotonic()` when the job began.
+    seconds
+        Time for all estimates. Where the machine is slower than expected, a cheaper estimate
+        takes the place of the chosen one; its name is in the result, so that it can be repeated.
+    """
+
+    grain: float = 0.0
+    n_workers: int = 1
+    started: float = 0.0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Guides:
+    """What groups of alike patches are found by.
+
+    Parameters
+    ----------
+    first, second
+        Estimates without and with the small change, axes ZYX or YX, float32.
+    variance
+        The variance of the noise where it is not 1.
+    """
+
+    first: NDArray[np.float32]
+    second: NDArray[np.float32]
+    variance: NDArray[np.float32] | None = None
+
+
 def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
     """Return the best estimate that fits into `seconds`, by a fixed model of its cost."""
     for name in _CHOICES[:-1]:
-        needed = 2 * nlm_seconds(shape, _DISTANCES[name], n_workers=n_workers)
+        needed = 2 * nlm_seconds(shape, _distance(name, shape), n_workers=n_workers)
+        if name == "groups":
+            needed += 2 * groups_seconds(shape, n_workers)
         if seconds is None or needed <= seconds:
             return name
     return _CHOICES[-1]
 
 
 def start(
-    values: NDArray[np.float32],
-    estimate: str,
-    generator: np.random.Generator,
-    *,
-    grain: float,
-    n_workers: int,
-    started: float,
-    seconds: float | None = None,
+    values: NDArray[np.float32], estimate: str, generator: np.random.Generator, work: Work
 ) -> Generator[Progress, Message, Start]:
     """Estimate twice, with and without a small change: yield `Progress`, return `Start`.
 
@@ -125,27 +168,27 @@ def start(
     values
         Stabilised values, axes ZYX or YX, float32.
     estimate
-        `nlm-5` … `nlm-2`, `gaussian`, or `auto` for the best that fits into `seconds`.
+        `groups`, of which this is the first half, `nlm-5` … `nlm-2`, `gaussian`, or `auto` for
+        the best that there is time for.
     generator
         Random numbers of the probe.
-    grain
-        Standard deviation of the blur in the noise, in voxels: the probe has the same.
-    n_workers
-        Threads for non-local means.
-    started
-        `time.monotonic()` when the job began.
-    seconds
-        Time for both estimates. Where the machine is slower than expected, a cheaper estimate
-        takes the place of the chosen one; its name is in the result, so that it can be repeated.
+    work
+        How and until when to work.
     """
+    seconds, n_workers = work.seconds, work.n_workers
     name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
     end = None if seconds is None else time.monotonic() + seconds
-    probe = _probe(values.shape, grain, generator)
+    probe = _probe(values.shape, work.grain, generator)
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
-        settings = {"distance": _DISTANCES[name], "grain": grain, "n_workers": n_workers}
+        distance = _distance(name, values.shape)
+        settings: dict[str, Any] = {
+            "distance": distance,
+            "grain": work.grain,
+            "n_workers": n_workers,
+        }
         half = None if end is None else (time.monotonic() + end) / 2
-        first = yield from _nlm(values, settings, started, 0.0, half)
+        first = yield from _half(iter_nlm(values, **settings), values, work, 0.0, limit=half)
         if first.stopped:
             return Start(first.values, first.values, probe, name, complete=False)
         if not first.late:
@@ -153,10 +196,55 @@ def start(
         name = _cheaper(name)
     else:
         return Start(gaussian(values), gaussian(changed), probe, name)
-    second = yield from _nlm(changed, settings, started, 0.5)
+    second = yield from _half(iter_nlm(changed, **settings), changed, work, 0.5)
     if second.stopped:
         return Start(first.values, first.values, probe, name, complete=False)
     return Start(first.values, second.values, probe, name)
+
+
+def group(
+    values: NDArray[np.float32], found: Start, guides: Guides, work: Work
+) -> Generator[Progress, Message, Start]:
+    """Estimate twice by groups of alike patches: yield `Progress`, return `Start`.
+
+    Parameters
+    ----------
+    values
+        Stabilised values, axes ZYX or YX, float32.
+    found
+        The first half of this estimate, by non-local means; it is the result if the time is
+        too short for the second one.
+    guides
+        What groups are found by.
+    work
+        How and until when to work.
+    """
+    settings: dict[str, Any] = {
+        "variance": guides.variance,
+        "grain": work.grain,
+        "n_workers": work.n_workers,
+    }
+    limit = None if work.seconds is None else work.started + work.seconds
+    half = None if limit is None else (time.monotonic() + limit) / 2
+    job = iter_groups(values, guides.first, **settings)
+    first = yield from _half(job, values, work, 0.0, stage=_GROUPS, limit=half)
+    if first.late:
+        return replace(found, name=f"nlm-{_distance(found.name, values.shape)}")
+    if first.stopped:
+        return replace(found, estimate=first.values, shifted=first.values, complete=False)
+    changed = values + np.float32(PROBE) * found.probe
+    job = iter_groups(changed, guides.second, **settings)
+    second = yield from _half(job, changed, work, 0.5, stage=_GROUPS)
+    if second.stopped:
+        return replace(found, estimate=first.values, shifted=first.values, complete=False)
+    return replace(found, estimate=first.values, shifted=second.values)
+
+
+def _distance(name: str, shape: tuple[int, ...]) -> int:
+    """Return the search distance of the non-local means in an estimate, in voxels."""
+    if name != "groups":
+        return _DISTANCES[name]
+    return 3 if sum(size > THIN for size in shape) > 2 else 5
 
 
 def _cheaper(name: str) -> str:
@@ -178,26 +266,27 @@ def _probe(
 
 @dataclass(frozen=True)
 class _Estimate:
-    """Non-local means, how it ended, and whether it would have taken too long."""
+    """An estimate, how it ended, and whether it would have taken too long."""
 
     values: NDArray[np.float32]
     stopped: bool = False
     late: bool = False
 
 
-def _nlm(
+def _half(
+    job: Generator[float, str | None, NDArray[np.float32]],
     values: NDArray[np.float32],
-    settings: Mapping[str, Any],
-    started: float,
+    work: Work,
     before: float,
+    *,
+    stage: str = _STAGE,
     limit: float | None = None,
 ) -> Generator[Progress, Message, _Estimate]:
-    """Run non-local means as the second half of a stage if `before` is 0.5, else the first.
+    """Run an estimate as the second half of a stage if `before` is 0.5, else as the first.
 
     It is given up if it will not be done by `limit`.
     """
     begun = time.monotonic()
-    job = iter_nlm(values, **settings)
     message: str | None = None
     while True:
         try:
@@ -207,7 +296,7 @@ def _nlm(
         if limit is not None and _is_late(begun, done, limit):
             job.close()
             return _Estimate(values, late=True)
-        answer = yield _progress(before + done / 2, started, begun, done)
+        answer = yield _progress(stage, before + done / 2, work.started, begun, done)
         held = message == "pause" and answer != "resume"
         message = answer if isinstance(answer, str) else "pause" if held else None
 
@@ -220,9 +309,9 @@ def _is_late(begun: float, done: float, limit: float) -> bool:
     return begun + (now - begun) / done > limit + GRACE * (limit - begun)
 
 
-def _progress(part: float, started: float, begun: float, done: float) -> Progress:
+def _progress(stage: str, part: float, started: float, begun: float, done: float) -> Progress:
     now = time.monotonic()
     eta = (now - begun) * (1 - done) / done if done > 0.05 else None
     if eta is not None and part < 0.5:
         eta += (now - begun) / done
-    return Progress(_STAGE, round(100 * part), 100, seconds=now - started, eta=eta)
+    return Progress(stage, round(100 * part), 100, seconds=now - started, eta=eta)
