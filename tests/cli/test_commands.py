@@ -132,3 +132,17 @@ def test_every_option_has_help():
     for name, parser in commands.items():
         for action in parser._actions:
             assert action.help, f"{name} {action.dest}"
+
+
+def test_a_macro_is_replayed_on_another_file(run, raw_file, jobs, tmp_path):
+    macro = tmp_path / "macro.py"
+    macro.write_text("cellinr.denoise('embryo', background='keep', seed=4)\n")
+    status, out, _ = run("replay", macro, "--input", raw_file, "--output", tmp_path / "results")
+    assert status == 0
+    assert jobs.calls[0][1].background == "keep"
+    assert jobs.calls[0][1].seed == 4
+    assert "wrote" in out
+    assert len(list((tmp_path / "results").iterdir())) == 1
+    status, _, error = run("replay", macro)
+    assert status == 2
+    assert "came from no file" in error

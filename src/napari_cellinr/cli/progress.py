@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import FrameType
 
-    from napari_cellinr.fit import Fitted, Job, Message, Progress
+    from napari_cellinr.fit import Message, Progress
 
 __all__ = [
     "INTERRUPTED",
@@ -23,6 +23,8 @@ __all__ = [
     "say_warning",
     "seconds_in_words",
 ]
+
+Result = TypeVar("Result")
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + the number of the signal, as shells have it."""
@@ -110,7 +112,7 @@ class Interruption:
             signal.signal(signal.SIGINT, before)
 
 
-def follow(job: Job, interruption: Interruption) -> Fitted:
+def follow(job: Generator[Progress, Message, Result], interruption: Interruption) -> Result:
     """Return what `job` returns, showing its progress; Ctrl-C asks it for its partial result."""
     bar = Bar(sys.stderr)
     message: Message = None
@@ -119,7 +121,7 @@ def follow(job: Job, interruption: Interruption) -> Fitted:
             bar.update(job.send(message))
             message = "stop" if interruption.happened else None
     except StopIteration as end:
-        fitted: Fitted = end.value
-        return fitted
+        result: Result = end.value
+        return result
     finally:
         bar.close()

@@ -1,0 +1,106 @@
+"""The recorder: it keeps the steps of a session, and follows layers that are renamed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_cellinr.macro.steps import Macro, Source, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """The steps since it was started or cleared; it is on from the beginning.
+
+    Parameters
+    ----------
+    on_change
+        Called without arguments whenever the macro or `is_on` has changed.
+    """
+
+    def __init__(self, on_change: Callable[[], None] | None = None) -> None:
+        self._steps: list[Step] = []
+        self._original: dict[str, str] = {}
+        self._listeners: list[Callable[[], None]] = [] if on_change is None else [on_change]
+        self.is_on = True
+
+    @property
+    def macro(self) -> Macro:
+        """The steps so far."""
+        return Macro(tuple(self._steps))
+
+    @property
+    def last(self) -> Step | None:
+        """The newest step, or None."""
+        return self._steps[-1] if self._steps else None
+
+    def record(self, step: Step) -> Step | None:
+        """Return the step as it was kept, or None while recording is off.
+
+        Names of layers that were renamed since become those by which they were recorded, so
+        that they are found when the macro is done again.
+        """
+        if not self.is_on:
+            return None
+        sources = tuple(
+            replace(source, layer=self._original.get(source.layer, source.layer))
+            for source in step.sources
+        )
+        for name in step.results:
+            self._original.pop(name, None)
+        kept = replace(step, sources=sources)
+        self._steps.append(kept)
+        self._changed()
+        return kept
+
+    def renamed(self, old: str, new: str) -> None:
+        """Note that a layer has another name: a result keeps the recorded one, others follow."""
+        if old == new:
+            return
+        recorded = self._original.pop(old, old)
+        if any(recorded in step.results for step in self._steps):
+            if recorded != new:
+                self._original[new] = recorded
+            return
+        self._steps = [_with_layer(step, recorded, new) for step in self._steps]
+        self._changed()
+
+    def clear(self) -> None:
+        """Forget every step."""
+        self._steps.clear()
+        self._original.clear()
+        self._changed()
+
+    def start(self) -> None:
+        """Record from now on."""
+        self.is_on = True
+        self._changed()
+
+    def stop(self) -> None:
+        """Record nothing until `start`; what was recorded stays."""
+        self.is_on = False
+        self._changed()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each change, until `unlisten`."""
+        self._listeners.append(listener)
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def _changed(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+
+def _with_layer(step: Step, old: str, new: str) -> Step:
+    sources: tuple[Source, ...] = tuple(
+        replace(source, layer=new) if source.layer == old else source for source in step.sources
+    )
+    return replace(step, sources=sources)

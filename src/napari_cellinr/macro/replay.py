@@ -1,0 +1,141 @@
+"""A macro done again without a viewer, on the same files or on others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.macro.scripts import SAMPLE, file_name
+from napari_cellinr.macro.steps import FITS
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from os import PathLike
+
+    from napari_cellinr.fit import Fitted, Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.macro.steps import Macro, Step
+
+__all__ = ["iter_replay"]
+
+
+def iter_replay(
+    macro: Macro,
+    *,
+    source: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+) -> Generator[Progress, Message, list[Path]]:
+    """Do the steps of a macro as a job, and return the files that were written.
+
+    Parameters
+    ----------
+    macro
+        The steps; those that only show something are passed over.
+    source
+        File to work on instead of the one of the macro.
+    output
+        Folder for every file that the macro saves. If it saves none, the results are
+        written there; the present folder if not given.
+
+    Raises
+    ------
+    CellINRError
+        If a file is missing or a step fails.
+    """
+    inputs = macro.inputs
+    if source is not None and len(inputs) > 1:
+        names = ", ".join(repr(one.layer or one.path) for one in inputs)
+        raise ConfigError(f"the macro works on {names}; another input can replace only one.")
+    run = _Replay(None if source is None else Path(source), output)
+    for one in inputs:
+        if one.layer:
+            run.read(one.layer, one.path)
+    for step in macro.repeatable:
+        yield from run.do(step)
+    if not any(step.action == "save" for step in macro.repeatable):
+        run.write_results()
+    return run.written
+
+
+class _Replay:
+    """The images of a replay by the names of their layers."""
+
+    def __init__(self, source: Path | None, output: str | PathLike[str] | None) -> None:
+        self._source = source
+        self._output = None if output is None else Path(output).expanduser()
+        self._images: dict[str, Image] = {}
+        self._results: list[str] = []
+        self._renamed = ("", "")
+        self.written: list[Path] = []
+
+    def read(self, layer: str, path: str, axes: str | None = None) -> None:
+        """Read the file of a layer, with the name of the layer."""
+        from napari_cellinr.io import read_all
+
+        place = self._source or (Path(path) if path and not path.startswith(SAMPLE) else None)
+        if place is None:
+            raise FileError(f"layer {layer!r} came from no file; say which one to work on.")
+        images = list(read_all(place))
+        by_name = {image.name: image for image in images}
+        image = by_name.get(layer, images[0])
+        self._images[layer] = image.like(image.data, name=layer)
+        if self._source is not None:
+            self._renamed = (layer, image.name)
+
+    def do(self, step: Step) -> Generator[Progress, Message, None]:
+        """Do one step."""
+        if step.action == "open":
+            for name in step.results or (Path(step.source.path).stem,):
+                if name not in self._images:
+                    self.read(name, step.source.path)
+        elif step.action == "calibrate":
+            name = step.source.layer
+            self._images[name] = self._image(name).with_voxel_size(**step.arguments)
+        elif step.action in FITS:
+            yield from self._fit(step)
+        elif step.action == "save":
+            self._write(Path(step.arguments["path"]).expanduser(), self._image(step.source.layer))
+
+    def write_results(self) -> None:
+        """Write the first image of every fit."""
+        for name in self._results:
+            image = self._images[name]
+            self._write(Path(f"{file_name(image.name.replace(*self._renamed, 1))}.tif"), image)
+
+    def _fit(self, step: Step) -> Generator[Progress, Message, None]:
+        from napari_cellinr import api, config
+
+        config_type: Any = getattr(config, FITS[step.action])
+        image = self._image(step.source.layer)
+        if "axes" in step.arguments:
+            image = image.with_axes(step.arguments["axes"])
+        job = getattr(api, f"iter_{step.action}")(image, config_type(**step.settings))
+        fitted: Fitted = yield from job
+        names = [_unused(one.name, self._images) for one in fitted.images]
+        self._images.update(zip(names, fitted.images, strict=True))
+        for name, one in zip(step.results, fitted.images, strict=False):
+            self._images.setdefault(name, one)  # recorded names win where jobs name differently
+        self._results.append(names[0])
+
+    def _image(self, layer: str) -> Image:
+        if layer not in self._images:
+            names = ", ".join(map(repr, self._images)) or "none"
+            raise FileError(f"layer {layer!r} is needed; there are {names}.")
+        return self._images[layer]
+
+    def _write(self, path: Path, image: Image) -> None:
+        from napari_cellinr.io import write
+
+        place = path if self._output is None else self._output / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(place, image)
+        self.written.append(place)
+
+
+def _unused(name: str, taken: dict[str, Image]) -> str:
+    """Return the name as napari makes it unique: `embryo`, `embryo [1]`, …."""
+    found, number = name, 1
+    while found in taken:
+        found, number = f"{name} [{number}]", number + 1
+    return found

@@ -1,0 +1,178 @@
+"""Steps, their three renderings, and a replay without a viewer."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.config import CellINRConfig
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.fit import Fitted, Progress, finish
+from napari_cellinr.macro import (
+    Macro,
+    Recorder,
+    Source,
+    Step,
+    fit_step,
+    iter_replay,
+    load_macro,
+    parse_script,
+    script,
+)
+
+DENOISED = ("embryo denoised", "embryo background")
+
+OPEN = Step("open", (Source(path="/data/embryo.tif"),), results=("embryo",))
+CALIBRATE = Step("calibrate", (Source("embryo"),), {"Z": 0.4, "Y": 0.1, "X": 0.1})
+DENOISE = Step(
+    "denoise",
+    (Source("embryo", "/data/embryo.tif"),),
+    {"background": "keep", "learning_rate": 2e-5, "axes": "ZYX"},
+    DENOISED,
+    seed=3,
+    versions={"torch": "2.9"},
+)
+SAVE = Step("save", (Source("embryo denoised"),), {"path": "clean.tif"})
+COMPARE = Step("compare", (Source("embryo denoised"), Source("embryo")), results=("difference",))
+MACRO = Macro((OPEN, CALIBRATE, DENOISE, SAVE, COMPARE))
+
+
+def fake_job(image, config, *, started=None):
+    yield Progress("fitting", 1, 2)
+    data = np.asarray(image.data, np.float32) * (2 if config.background == "keep" else 3)
+    result = image.like(data, name=f"{image.name} denoised")
+    background = image.like(data + 1, name=f"{image.name} background")
+    return Fitted((result, background), config, {}, (), "steps", {"steps": 7})
+
+
+@pytest.fixture
+def job(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.api.iter_denoise", fake_job)
+
+
+def test_the_script_for_napari_reads_back_as_the_same_steps():
+    text = script(MACRO, "console")
+    compile(text, "macro", "exec")
+    back = parse_script(text)
+    assert [step.action for step in back.steps] == [step.action for step in MACRO.steps]
+    for step, original in zip(back.steps, MACRO.steps, strict=True):
+        assert step.arguments == original.arguments
+        assert step.seed == original.seed
+        assert [one.layer for one in step.sources] == [one.layer for one in original.sources]
+    assert script(back, "console").splitlines()[1:] == text.splitlines()[2:]
+    assert "torch 2.9" in text
+
+
+def test_only_what_differs_from_the_defaults_is_printed():
+    config = CellINRConfig(background="keep", seed=5)
+    fitted = Fitted((), config, {}, (), "converged", {"steps": 9})
+    step = fit_step("denoise", Source("a"), config, fitted, DENOISED)
+    assert (step.arguments, step.seed) == ({"background": "keep"}, 5)
+    assert "cellinr.denoise('a', background='keep', seed=5)" in script(Macro((step,)))
+
+
+def test_a_fit_that_was_stopped_is_done_again_by_its_steps():
+    config = CellINRConfig(max_seconds=9.0)
+    fitted = Fitted((), config.replace(steps=17), {}, (), "user", {"steps": 17})
+    step = fit_step("denoise", Source("a"), config, fitted, DENOISED)
+    assert step.arguments == {"steps": 17}
+    assert step.status == "stopped"
+    assert "stopped after 17 steps" in script(Macro((step,)))
+
+
+def test_the_python_script_does_the_same_on_files(tmp_path, job, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = Image(np.arange(60, dtype=np.float32).reshape(3, 4, 5), "ZYX", name="embryo")
+    write(tmp_path / "embryo.tif", image)
+    text = script(MACRO, "headless").replace("/data/", "")
+    exec(compile(text, "macro", "exec"), {})
+    clean = read(tmp_path / "clean.tif")
+    np.testing.assert_array_equal(clean.array(), 2 * image.array())
+    assert clean.steps["Z"] == pytest.approx(0.4)
+
+
+def test_the_command_line_is_one_line_per_fit():
+    lines = script(MACRO, "cli").splitlines()
+    (line,) = [one for one in lines if one.startswith("napari-cellinr")]
+    assert line == (
+        "napari-cellinr denoise /data/embryo.tif clean.tif --axes ZYX --voxel Z=0.4,Y=0.1,X=0.1 "
+        "--set background=keep --set learning_rate=2e-05 --set seed=3"
+    )
+    from napari_cellinr.cli import make_parser
+    from napari_cellinr.cli.options import read_config
+
+    options = make_parser().parse_args(line.split()[1:])
+    assert read_config(options, CellINRConfig) == CellINRConfig(**DENOISE.settings)
+
+
+def test_a_replay_gives_the_same_on_another_file(tmp_path, job):
+    other = Image(np.ones((2, 4, 5), np.float32), "ZYX", name="other")
+    write(tmp_path / "other.tif", other)
+    (tmp_path / "macro.py").write_text(script(MACRO))
+    macro = load_macro(tmp_path / "macro.py")
+    written = finish(iter_replay(macro, source=tmp_path / "other.tif", output=tmp_path / "out"))
+    assert written == [tmp_path / "out" / "clean.tif"]
+    np.testing.assert_array_equal(read(written[0]).array(), 2 * other.array())
+    with pytest.raises(FileError, match=r"embryo\.tif"):
+        finish(iter_replay(macro))
+
+
+def test_without_a_saving_step_the_results_are_written(tmp_path, job):
+    write(tmp_path / "a.tif", Image(np.ones((2, 4, 5), np.float32), "ZYX"))
+    recipe = Macro((Step("denoise", (Source("layer"),), seed=0),))
+    (tmp_path / "recipe.json").write_text(recipe.as_json())
+    macro = load_macro(tmp_path / "recipe.json")
+    assert macro == recipe
+    written = finish(iter_replay(macro, source=tmp_path / "a.tif", output=tmp_path))
+    assert [path.name for path in written] == ["a denoised.tif"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cellinr.denoise(", "line 1, is not Python"),
+        ("import os\nos.remove('a')", "line 2, is not a step"),
+        ("cellinr.denoise(open('a').read())", "line 1, is not a step"),
+        ("cellinr.explode('a')", "explode is not known"),
+        ("for i in range(3):\n    cellinr.denoise('a')", "line 1, is not a step"),
+    ],
+)
+def test_other_python_is_refused_and_never_run(text, words):
+    with pytest.raises(FileError, match=words):
+        parse_script(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", '{"format": "napari-cellinr recipe", "version": 99, "steps": []}', "x"]
+)
+def test_a_recipe_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FileError):
+        load_macro(tmp_path / "a.json")
+
+
+def test_arguments_are_copied_and_must_be_plain():
+    values = {"crop": {"Z": [0, 3]}}
+    step = Step("render", (Source("a"),), values)
+    values["crop"]["Z"][0] = 2
+    assert step.arguments["crop"]["Z"] == [0, 3]
+    with pytest.raises(ConfigError, match="cannot be recorded"):
+        Step("render", (Source("a"),), {"crop": object()})
+    assert Macro.from_json(json.dumps(Macro((step,)).as_dict())) == Macro((step,))
+
+
+def test_the_recorder_follows_names_and_can_be_switched_off():
+    heard = []
+    recorder = Recorder(lambda: heard.append(1))
+    recorder.record(DENOISE)
+    recorder.renamed("embryo denoised", "best")
+    recorder.record(Step("save", (Source("best"),), {"path": "a.tif"}))
+    assert recorder.last.source.layer == "embryo denoised"
+    recorder.stop()
+    recorder.record(SAVE)
+    assert len(recorder.macro.steps) == 2
+    recorder.start()
+    recorder.clear()
+    assert recorder.macro == Macro()
+    assert len(heard) >= 4
