@@ -1,0 +1,151 @@
+"""Image and optics become raw frames with a model, or one clear sentence."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellinr.config.optics import optics_from_dict
+from napari_cellinr.errors import CellINRError
+from napari_cellinr.image import Image
+from napari_cellinr.instrument import prepare
+from napari_cellinr.io import write
+
+PLAIN = optics_from_dict({"kind": "time-lapse"})
+
+
+def image(shape, axes, *, pixel=0.2, interval=None, seed=0):
+    """Return random light with a pixel size and, perhaps, a frame interval."""
+    values = 100 + 50 * np.random.default_rng(seed).random(shape)
+    scale = [interval or 1.0 if axis == "T" else pixel or 1.0 for axis in axes]
+    units = [
+        ("second" if interval else "pixel") if axis == "T" else ("micrometer" if pixel else "pixel")
+        for axis in axes
+    ]
+    return Image(values, axes=axes, scale=tuple(scale), units=tuple(units))
+
+
+def test_time_lapse_takes_all_from_the_image():
+    measured = prepare(
+        image((4, 8, 9), "TYX", interval=2.0), optics_from_dict({"kind": "time-lapse"})
+    )
+    assert measured.frames.shape == measured.model.data_shape == (4, 8, 9)
+    assert measured.model.shot_times().tolist() == [0, 2, 4, 6]
+    assert measured.voxel == (0.2, 0.2)
+    assert measured.timed
+    assert measured.frames.dtype == np.float32
+    assert np.percentile(measured.frames, 99.9) == pytest.approx(1)
+
+
+def test_time_lapse_without_calibration_counts_frames():
+    measured = prepare(
+        image((4, 8, 9), "TYX", pixel=None), optics_from_dict({"kind": "time-lapse"})
+    )
+    assert measured.model.shot_times().tolist() == [0, 1, 2, 3]
+    assert measured.voxel is None
+    assert not measured.timed
+
+
+def test_unit_and_background():
+    source = image((3, 8, 8), "TYX")
+    measured = prepare(source, optics_from_dict({"kind": "time-lapse", "background": 90}))
+    back = measured.frames * measured.unit + 90
+    np.testing.assert_allclose(back, source.array(), rtol=1e-5)
+
+
+def test_blur_from_widths_and_from_a_file(tmp_path):
+    source = image((3, 7, 20, 22), "TZYX")
+    wide = {"kind": "time-lapse", "psf_fwhm": [0.4, 0.4, 0.4]}
+    model = prepare(source, optics_from_dict(wide)).model
+    assert model.padding == (3, 3, 3)
+    psf = np.zeros((4, 6, 7), np.float32)
+    psf[1, 2, 3], psf[2, 2, 3] = 2, 1
+    path = tmp_path / "psf.tif"
+    write(path, Image(psf, axes="ZYX"))
+    model = prepare(source, optics_from_dict({"kind": "time-lapse", "psf": str(path)})).model
+    assert model.padding == (1, 2, 3)
+    scene = torch.rand(1, 1, *model.scene_shape)
+    frame = model(scene, torch.tensor([0]))[0]
+    inner = scene[0, 0, :, 2:-2, 3:-3]
+    torch.testing.assert_close(frame, (2 * inner[1:-1] + inner[:-2]) / 3, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("optics", "shape", "axes", "times"),
+    [
+        ({"kind": "line-scan", "row_time": 0.1}, (3, 8, 6), "TYX", (3, 8, 1)),
+        ({"kind": "point-scan"}, (3, 8, 6), "TYX", (3, 8, 6)),
+        ({"kind": "z-scan"}, (3, 5, 8, 6), "TZYX", (3, 5, 1, 1)),
+        ({"kind": "z-scan", "row_time": 0.001}, (3, 5, 8, 6), "TZYX", (3, 5, 8, 1)),
+    ],
+)
+def test_scans_have_times_for_every_place(optics, shape, axes, times):
+    measured = prepare(image(shape, axes, interval=1.0), optics_from_dict(optics))
+    assert measured.model.shot_times().shape == times
+    assert measured.warnings == ()
+
+
+def test_dpc_becomes_contrast():
+    source = image((8, 30, 32), "TYX", pixel=0.454)
+    measured = prepare(source, optics_from_dict({"kind": "dpc"}))
+    assert abs(float(measured.frames.mean())) < 1e-6
+    assert measured.model.channel_names == ("absorption", "phase")
+    already = optics_from_dict({"kind": "dpc", "normalise": False})
+    np.testing.assert_allclose(prepare(source, already).frames, source.array(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "ZYX"])
+def test_raw_frames_may_be_called_anything(axes):
+    optics = optics_from_dict({"kind": "dpc", "pixel_size": 0.454})
+    assert prepare(image((4, 20, 20), axes), optics).model.n_shots == 4
+
+
+PLANES = ((4, 20, 20), "TYX")
+REFUSED = [
+    (
+        {"kind": "dpc", "pixel_size": 0.4},
+        ((5, 20, 20), "TYX"),
+        "5 frames were given for 4",
+    ),
+    ({"kind": "dpc", "pixel_size": 0.6}, PLANES, "alias"),
+    ({"kind": "dpc", "frame_times": [0, 1], "pixel_size": 0.4}, PLANES, "2 times was given for 4"),
+    ({"kind": "line-scan", "frame_time": 1}, ((1, 20, 20), "TYX"), "shape and its motion"),
+    ({"kind": "point-scan", "frame_time": 1}, ((20, 20), "YX"), "shape and its motion"),
+    ({"kind": "z-scan", "stack_time": 9}, ((5, 20, 20), "ZYX"), "at least 2 repeats"),
+    ({"kind": "z-scan", "stack_time": 9}, PLANES, "needs TZYX"),
+    ({"kind": "line-scan"}, PLANES, "frame_time was not given"),
+    ({"kind": "line-scan", "frame_time": 0.1}, PLANES, "cannot overlap"),
+    ({"kind": "z-scan", "stack_time": 0.1}, ((4, 5, 20, 20), "TZYX"), "repeats cannot overlap"),
+    ({"kind": "point-scan", "row_time": 1e-6, "frame_time": 1}, PLANES, "rows cannot overlap"),
+    ({"kind": "z-scan", "row_time": 1, "stack_time": 1}, ((4, 5, 20, 20), "TZYX"), "planes cannot"),
+    ({"kind": "time-lapse", "psf_fwhm": [9, 9]}, PLANES, "larger than the image"),
+    ({"kind": "time-lapse", "psf_fwhm": [1, 1, 1]}, PLANES, "2 are needed"),
+    ({"kind": "time-lapse", "voxel_size": [1, 1, 1]}, PLANES, "2 are needed"),
+    ({"kind": "time-lapse", "background": 999}, PLANES, "without light"),
+    ({"kind": "time-lapse", "psf": "nothing.tif"}, PLANES, "psf: .*nothing.tif"),
+    ({"kind": "time-lapse"}, ((4, 2, 20, 20), "TCYX"), "choose a channel"),
+]
+
+
+@pytest.mark.parametrize(("optics", "source", "message"), REFUSED)
+def test_refusals(optics, source, message):
+    with pytest.raises(CellINRError, match=message) as caught:
+        prepare(image(*source), optics_from_dict(optics))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("optics", [{"kind": "dpc"}, {"kind": "time-lapse", "psf_fwhm": [1, 1]}])
+def test_missing_calibration(optics):
+    with pytest.raises(CellINRError, match="pixel size is not known"):
+        prepare(image(*PLANES, pixel=None), optics_from_dict(optics))
+
+
+def test_missing_values_are_refused():
+    source = image(*PLANES)
+    source.array()[1, 2, 3] = np.nan
+    with pytest.raises(CellINRError, match="1 of 1600 values are not finite"):
+        prepare(source, optics_from_dict({"kind": "time-lapse"}))
+
+
+def test_two_repeats_are_warned_about():
+    optics = optics_from_dict({"kind": "line-scan", "frame_time": 1})
+    assert "two repeats" in prepare(image((2, 20, 20), "TYX"), optics).warnings[0]
