@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_cellinr import Image, __version__, read, write
 from napari_cellinr.cli import make_parser
@@ -16,10 +17,12 @@ def test_info_as_json(run, raw_file, sample):
     status, out, error = run("info", raw_file, "--json")
     assert (status, error) == (0, "")
     facts = json.loads(out)
-    assert list(facts) == ["axes", "shape", "dtype", "scale", "units", "channels", "name"]
+    assert list(facts)[:7] == ["axes", "shape", "dtype", "scale", "units", "channels", "name"]
+    assert facts["memory"] == 8 * 16 * 20 * 4
+    assert facts["time_step"] is None
     assert facts["scale"] == pytest.approx(list(sample.raw.scale))
     facts["scale"] = None
-    assert facts == {
+    assert {key: facts[key] for key in list(facts)[:7]} == {
         "axes": "ZYX", "shape": [8, 16, 20], "dtype": "float32", "scale": None,
         "units": ["micrometer"] * 3, "channels": [], "name": "raw",
     }  # fmt: skip
@@ -27,7 +30,7 @@ def test_info_as_json(run, raw_file, sample):
 
 def test_info_as_text(run, raw_file, plain_file, tmp_path):
     assert run("info", raw_file)[1].splitlines() == [
-        "raw (float32)",
+        "raw (float32, 10.2 kB)",
         "  Z       8  of 0.5 micrometer",
         "  Y      16  of 0.25 micrometer",
         "  X      20  of 0.25 micrometer",
@@ -146,3 +149,66 @@ def test_a_macro_is_replayed_on_another_file(run, raw_file, jobs, tmp_path):
     status, _, error = run("replay", macro)
     assert status == 2
     assert "came from no file" in error
+
+
+def test_convert_keeps_the_calibration(run, raw_file, tmp_path):
+    for name in ("a.ome.tif", "a.nii.gz", "a.zarr", "b.tif"):
+        assert run("convert", raw_file, tmp_path / name)[0] == 0
+        for key in ("axes", "shape", "scale", "units"):
+            assert getattr(read(tmp_path / name), key) == getattr(read(raw_file), key)
+    status, out, _ = run("convert", raw_file, tmp_path / "c.tif", "--dtype", "uint8")
+    assert status == 0
+    assert "wrote" in out
+    assert read(tmp_path / "c.tif").dtype == np.uint8
+
+
+def test_convert_a_folder(run, tmp_path):
+    folder = tmp_path / "planes"
+    folder.mkdir()
+    for number in range(3):
+        tifffile.imwrite(folder / f"{number}.tif", np.zeros((4, 5), np.uint8))
+    status, _, error = run("convert", folder, tmp_path / "a.tif")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "--stack T" in error
+    assert run("convert", folder, tmp_path / "a.tif", "--stack", "Z")[0] == 0
+    assert read(tmp_path / "a.tif").axes == "ZYX"
+    assert json.loads(run("info", folder, "--stack", "T", "--json")[1])["axes"] == "TYX"
+
+
+def test_info_of_several_images_and_unknown_axes(run, tmp_path):
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for name in ("left", "right"):
+            metadata = {"axes": "ZYX", "Name": name, "PhysicalSizeX": 0.1}
+            file.write(np.zeros((2, 3, 4), np.uint8), photometric="minisblack", metadata=metadata)
+    facts = json.loads(run("info", path, "--json")[1])
+    assert [one["name"] for one in facts["series"]] == ["a left", "a right"]
+    assert facts["memory"] == 24
+    assert facts["voxel_size"] == {"Z": None, "Y": None, "X": "0.1 micrometer"}
+    assert run("convert", path, tmp_path / "b.tif", "--series", "1")[0] == 0
+    status, _, error = run("convert", path, tmp_path / "b.tif", "--series", "2")
+    assert status == 2
+    assert "it has 2" in error
+
+
+@pytest.mark.parametrize(("letter", "data"), [("Q", (3, 8, 9)), ("I", (3, 8, 9)), ("S", (8, 9, 2))])
+def test_unknown_axes_survive_and_fits_name_the_option(run, tmp_path, letter, data):
+    path = tmp_path / "a.tif"
+    options = {"Q": {}, "I": {"metadata": None}, "S": {"extrasamples": ["unassalpha"]}}[letter]
+    planar = {"planarconfig": "contig"} if letter == "S" else {}
+    values = np.arange(np.prod(data), dtype=np.uint8).reshape(data)
+    tifffile.imwrite(path, values, photometric="minisblack", **options, **planar)
+    assert letter in json.loads(run("info", path, "--json")[1])["unknown_axes"]
+    status, _, error = run("denoise", path, tmp_path / "out.tif")
+    assert status == 2
+    assert "--axes" in error
+    assert error.rstrip("\n").splitlines()[-1].startswith("error:")
+
+
+def test_info_of_a_colour_picture(run, tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 9, 3), np.uint8), photometric="rgb")
+    assert "a colour picture" in run("info", path)[1]
+    status, _, error = run("denoise", path, tmp_path / "out.tif")
+    assert status == 2
+    assert "--axes YXC" in error

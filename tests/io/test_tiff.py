@@ -309,3 +309,94 @@ def test_not_a_tiff(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(FileError, match=r"image\.tif is not a TIFF file"):
         read(path)
+
+
+def test_colours_of_channels(tmp_path):
+    stack = np.zeros((2, 3, 4, 5), np.uint8)
+    colours = ["#ff0000", "#00ff80"]
+    image = Image(stack.transpose(1, 0, 2, 3), axes="ZCYX", meta={"channel_colours": colours})
+    for name in ("image.tif", "image.ome.tif"):
+        assert read(write(tmp_path / name, image)).meta["channel_colours"] == colours
+    assert "channel_colours" not in read(write(tmp_path / "a.tif", Image(stack[0]))).meta
+
+
+def test_colour_pictures_if_they_are_wanted(tmp_path):
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.zeros((4, 5, 3), np.uint8), photometric="rgb")
+    (image,) = read_all(path, colours=True)
+    assert image.axes == "YXS"
+    with pytest.raises(AxesError, match="--axes YXC"):
+        image.canonical()
+
+
+def test_metamorph(tmp_path, monkeypatch):
+    from napari_cellinr.io.tiff_tags import _from_metamorph
+
+    stated = {
+        "SpatialCalibration": 1, "CalibrationUnits": "um", "XCalibration": 0.2,
+        "YCalibration": 0.2, "ZDistance": np.array([0.5, 0.5]),
+    }  # fmt: skip
+    micro = "micrometer"
+    assert _from_metamorph(stated) == {"Z": (0.5, micro), "Y": (0.2, micro), "X": (0.2, micro)}
+    assert "Z" not in _from_metamorph({**stated, "ZDistance": np.array([0.5, 1.5])})
+    assert _from_metamorph({**stated, "SpatialCalibration": 0}) == {}
+
+
+@pytest.mark.parametrize("values", [[1.4, 2.6, -3.0, 300.0], [0.0, 1.0, 2.0, 3.0]])
+def test_rounding_and_clipping_are_told(tmp_path, caplog, values):
+    image = Image(np.array([values], np.float32))
+    again = read(write(tmp_path / "a.tif", image, dtype="uint8"))
+    assert again.array().tolist() == [[min(255, max(0, round(v))) for v in values]]
+    assert ("2 of 4 values were rounded, 2 clipped to 0 … 255" in caplog.text) == (values[3] > 3)
+    with pytest.raises(FileError, match="not numbers"):
+        write(tmp_path / "a.tif", Image(np.array([[np.nan, 1]])), dtype="uint8")
+
+
+def test_ome_follows_its_schema(tmp_path):
+    """Checked against the schema of June 2016, which ome-types brings along."""
+    from ome_types import validate_xml
+
+    image = Image(
+        np.zeros((2, 3, 4, 5, 6), np.float32),
+        scale=(2, 1, 0.5, 0.2, 0.2),
+        units=("second", "pixel", "micrometer", "nanometer", "micrometer"),
+        channels=("DNA <405>", "actin & co", "µ"),
+        meta={"channel_colours": ["#ff0000", "#00ff00", "#0000ff"]},
+        name="ein Würmchen",
+    )
+    for name, one in (("a.ome.tif", image), ("b.tif", image.like(image.data.astype("int16")))):
+        with tifffile.TiffFile(write(tmp_path / name, one)) as file:
+            validate_xml(file.ome_metadata)
+
+
+def test_lazy_arrays_are_written_plane_by_plane(tmp_path):
+    import dask.array
+
+    data = np.random.default_rng(0).integers(0, 99, (2, 3, 8, 9), dtype=np.uint16)
+    image = Image(dask.array.from_array(data, chunks=(1, 1, 8, 9)), axes="TZYX")
+    assert np.array_equal(read(write(tmp_path / "a.ome.tif", image)).data, data)
+
+
+def test_micro_manager():
+    """What its summary says wins over what its ImageJ description says."""
+    from types import SimpleNamespace
+
+    from napari_cellinr.io.tiff_tags import facts_about
+
+    summary = {
+        "PixelSize_um": 0.1, "z-step_um": 0.5, "Interval_ms": 2000,
+        "ChNames": ["DAPI", "GFP"], "ChColors": [-16776961, 65280],
+    }  # fmt: skip
+    tags = SimpleNamespace(valueof=lambda name, default=None: default)
+    series = SimpleNamespace(
+        kind="mmstack", axes="TZCYX", shape=(2, 3, 2, 4, 5), keyframe=SimpleNamespace(tags=tags)
+    )
+    file = SimpleNamespace(
+        imagej_metadata={"unit": "um", "spacing": 9.0}, micromanager_metadata={"Summary": summary}
+    )
+    facts = facts_about(file, series)
+    assert facts.steps["Z"] == (0.5, "micrometer")
+    assert facts.steps["X"] == (0.1, "micrometer")
+    assert facts.steps["T"] == (2000.0, "millisecond")
+    assert facts.channels == ("DAPI", "GFP")
+    assert facts.colours == ("#0000ff", "#00ff00")

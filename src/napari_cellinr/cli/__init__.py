@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> Parser:
     """Return the parser of all commands; `run` of what it parses is the function to call."""
     from napari_cellinr import __version__
-    from napari_cellinr.cli import compare, demo, denoise, info, replay, sample
+    from napari_cellinr.cli import compare, convert, demo, denoise, info, replay, sample
     from napari_cellinr.cli.options import Parser
 
     parser = Parser(
@@ -65,6 +65,6 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
-    for module in (denoise, replay, info, sample, compare, demo):
+    for module in (denoise, replay, info, convert, sample, compare, demo):
         module.add(commands)
     return parser

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Fitted, Job
     from napari_cellinr.image import Image
 
-__all__ = ["add_fit_command", "add_reading_options", "describe_image", "read_input", "run_fit"]
+__all__ = [
+    "add_choice_options",
+    "add_fit_command",
+    "add_reading_options",
+    "describe_image",
+    "read_chosen",
+    "read_input",
+    "run_fit",
+]
 
 
 def add_fit_command(
@@ -58,7 +66,7 @@ def add_fit_command(
         Help of the images besides the result by option, such as `--background-output`.
     """
     parser = add_command(commands, name, text, run)
-    parser.add_argument("input", metavar="INPUT", help="image file: TIFF, OME-TIFF or NIfTI")
+    parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_reading_options(parser)
     add_settings(parser, config)
@@ -98,13 +106,56 @@ def add_reading_options(parser: Parser) -> None:
         default={},
         help="take this part only: first voxel and end along each axis, counted from 0",
     )
+    add_choice_options(reading)
+
+
+def add_choice_options(reading: Any) -> None:
+    """Declare the options that say which image of several is meant."""
+    reading.add_argument(
+        "--series", metavar="N", type=int, default=0,
+        help="take this image of a file that holds several; the first is 0",
+    )  # fmt: skip
+    reading.add_argument(
+        "--level", metavar="N", type=int, default=0,
+        help="take this level of a pyramid; 0 is the full resolution",
+    )  # fmt: skip
+    reading.add_argument(
+        "--stack", choices=("T", "Z"), help="what the numbered files of a folder are along"
+    )
+
+
+def read_chosen(options: Namespace) -> Image:
+    """Return the image that was asked for, whole.
+
+    Raises
+    ------
+    FileError
+        If the file has no image of that number.
+    """
+    from napari_cellinr.errors import FileError
+    from napari_cellinr.io import read, read_all
+
+    choice: dict[str, Any] = {
+        "axes": options.axes,
+        "level": options.level,
+        "stack_axis": options.stack,
+    }
+    if options.series == 0:
+        first: Image = read(options.input, **choice)
+        return first
+    images: list[Image] = read_all(options.input, **choice)
+    if not 0 <= options.series < len(images):
+        raise FileError(
+            f"image {options.series} of {options.input} was asked for; it has "
+            f"{len(images)}, counted from 0."
+        )
+    chosen: Image = images[options.series]
+    return chosen
 
 
 def read_input(options: Namespace) -> Image:
     """Return the part of the input that was asked for, with axes and voxel size as given."""
-    from napari_cellinr.io import read
-
-    image = read(options.input, axes=options.axes)
+    image = read_chosen(options)
     if options.channel is not None:
         image = image.take("C", options.channel)
     if options.voxel:

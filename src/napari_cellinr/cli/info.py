@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.options import Commands, add_command
@@ -19,21 +20,32 @@ __all__ = ["add", "facts", "run"]
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = add_command(commands, "info", "show axes, size and voxel size of an image file", run)
-    parser.add_argument("file", metavar="FILE", help="image file: TIFF, OME-TIFF or NIfTI")
+    parser.add_argument("file", metavar="FILE", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument(
+        "--stack", choices=("T", "Z"), help="what the numbered files of a folder are along"
+    )
 
 
 def run(options: Namespace) -> int:
-    """Print what the file says and return 0."""
-    from napari_cellinr.io import read
+    """Print what the file says and return 0; no more than headers is read."""
+    from napari_cellinr.io import read_all
 
-    image = read(options.file)
-    say(json.dumps(facts(image), indent=2) if options.json else _text(image))
+    images = read_all(options.file, lazy_above=0, stack_axis=options.stack, colours=True)
+    if options.json:
+        series = [facts(image) for image in images]
+        say(json.dumps({**series[0], "series": series}, indent=2))
+    else:
+        say("\n".join(_text(image) for image in images))
     return 0
 
 
 def facts(image: Image) -> dict[str, Any]:
-    """Return axes, shape, dtype, scale, units, channels and name, ready for JSON."""
+    """Return what is known of an image, ready for JSON.
+
+    `scale` and `units` are steps by axis; `voxel_size` and `time_step` say the same by name, and
+    are null where it is not known. `memory` is in bytes.
+    """
     return {
         "axes": image.axes,
         "shape": list(image.shape),
@@ -42,18 +54,39 @@ def facts(image: Image) -> dict[str, Any]:
         "units": list(image.units),
         "channels": list(image.channels),
         "name": image.name,
+        "voxel_size": {axis: _known(image, axis) for axis in "ZYX" if axis in image.axes},
+        "time_step": _known(image, "T"),
+        "memory": math.prod(image.shape) * image.dtype.itemsize,
+        "unknown_axes": image.unknown_axes,
     }
 
 
+def _known(image: Image, axis: str) -> str | None:
+    """Return a step with its unit, if the image has the axis and it is known."""
+    unit = image.units[image.axes.index(axis)] if axis in image.axes else "pixel"
+    return None if unit == "pixel" else f"{image.steps[axis]:.10g} {unit}"
+
+
 def _text(image: Image) -> str:
-    """Return one line per axis, below the name and the data type."""
-    lines = [f"{image.name} ({image.dtype})"]
+    """Return one line per axis, below the name, the data type and the memory that it needs."""
+    n_bytes = math.prod(image.shape) * image.dtype.itemsize
+    lines = [f"{image.name} ({image.dtype}, {_size(n_bytes)})"]
     rows = zip(image.axes, image.shape, image.scale, image.units, strict=True)
     for axis, size, step, unit in rows:
         known = "of unknown size" if unit == "pixel" else f"of {step:.6g} {unit}"
-        lines.append(f"  {axis} {size:>7}  {'' if axis == 'C' else known}".rstrip())
+        lines.append(f"  {axis} {size:>7}  {'' if axis in 'CS' else known}".rstrip())
     if image.channels:
         lines.append(f"  channels: {', '.join(image.channels)}")
-    if image.unknown_axes:
+    if image.sizes.get("S", 1) in {3, 4}:
+        lines.append("  a colour picture; denoise needs its colours as channels: --axes with C")
+    elif image.unknown_axes:
         lines.append(f"  meaning of axis {image.unknown_axes} unknown; denoise needs --axes")
     return "\n".join(lines)
+
+
+def _size(n_bytes: int) -> str:
+    """Return a number of bytes such as `6.4 MB`."""
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.3g} {unit}"
+    return f"{n_bytes} bytes"

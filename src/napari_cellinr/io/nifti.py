@@ -60,9 +60,8 @@ def read(path: Path, name: str, axes: str | None = None, *, limit: int | None = 
         If `axes` do not fit.
     """
     try:
-        with nibabel.imageglobals.LoggingOutputSuppressor():  # else it writes to stderr
-            head = read_head(path)
-            data = read_values(path, head, lazy_above() if limit is None else limit)
+        head = read_head(path)
+        data = read_values(path, head, lazy_above() if limit is None else limit)
         image = _to_image(head, data, path, name)
     except CellINRError:
         raise

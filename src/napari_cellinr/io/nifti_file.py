@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import struct
 import tempfile
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["COMMENT", "Head", "read_head", "read_values"]
+
+_quiet = logging.getLogger("napari_cellinr.io.nibabel")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False  # what nibabel puts right in a header is no news for users
 
 COMMENT = 6
 """Code of the header extension that holds text for people."""
@@ -124,7 +129,7 @@ def _header(path: Path, start: bytes) -> tuple[Any, int]:
         kind = "header of a pair of files" if magic[:2] == b"ni" else "Analyze"
         raise _wrong_kind(path, kind)
     header = _KINDS[size](start[:size], check=False)
-    header.check_fix(error_level=40)
+    header.check_fix(logger=_quiet, error_level=40)
     if int(header["intent_code"]) in _CIFTI:
         raise _wrong_kind(path, "CIFTI (surfaces or connectivity, not an image)")
     return header, size

@@ -54,7 +54,7 @@ def read(
     AxesError
         If `axes` do not fit the array.
     """
-    return _read(path, axes, level, lazy_above, stack_axis, first=True)[0]
+    return _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)[0]
 
 
 def read_all(
@@ -64,9 +64,19 @@ def read_all(
     level: int = 0,
     lazy_above: int | None = None,
     stack_axis: StackAxis | None = None,
+    colours: bool = False,
 ) -> list[Image]:
-    """Return every image in a file: a TIFF or Zarr may hold several. Otherwise like `read`."""
-    return _read(path, axes, level, lazy_above, stack_axis, first=False)
+    """Return every image in a file: a TIFF or Zarr may hold several. Otherwise like `read`.
+
+    Parameters
+    ----------
+    path, axes, level, lazy_above, stack_axis
+        As for `read`.
+    colours
+        Whether a colour picture is returned, too, with an axis `S` of its colours, which no
+        method understands. Otherwise it is an error that says what to do.
+    """
+    return _read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours)
 
 
 def _read(
@@ -77,6 +87,7 @@ def _read(
     stack_axis: StackAxis | None,
     *,
     first: bool,
+    colours: bool,
 ) -> list[Image]:
     place = place_of(path)
     limit = usual_limit() if lazy_above is None else lazy_above
@@ -94,7 +105,9 @@ def _read(
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it, if it is an archive.")
     from napari_cellinr.io import tiff
 
-    return tiff.read(place, stem_of(place), axes, first=first, level=level, limit=limit)
+    return tiff.read(
+        place, stem_of(place), axes, first=first, level=level, limit=limit, colours=colours
+    )
 
 
 def _read_folder(

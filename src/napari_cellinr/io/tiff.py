@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tifffile
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
+from napari_cellinr.io.colours import COLOURS
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.record import restore
 from napari_cellinr.io.tiff_check import check_ome, check_series
@@ -36,6 +38,7 @@ def read(
     first: bool = False,
     level: int = 0,
     limit: int | None = None,
+    colours: bool = False,
 ) -> list[Image]:
     """Return the images in a TIFF file in its axis order, one for each of its series.
 
@@ -53,6 +56,8 @@ def read(
         Of a pyramid: 0 is the full resolution.
     limit
         Bytes above which an array stays in the file; what `lazy_above` says if not given.
+    colours
+        Whether colour pictures are returned, too, with an axis `S`.
 
     Raises
     ------
@@ -63,9 +68,9 @@ def read(
     """
     try:
         with damage_refused(path):
-            images = _read_checked(
-                path, name, axes, first, level, lazy_above() if limit is None else limit
-            )
+            limit = lazy_above() if limit is None else limit
+            wanted = _Wanted(name, axes, first, level, limit, colours)
+            images = _read_checked(path, wanted)
     except CellINRError:
         raise
     except OSError as error:
@@ -82,45 +87,50 @@ def read(
     return images
 
 
-def _read_checked(
-    path: Path, name: str, axes: str | None, first: bool, level: int, limit: int
-) -> list[Image]:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is wanted of a file: see `read`."""
+
+    name: str
+    axes: str | None
+    first: bool
+    level: int
+    limit: int
+    colours: bool
+
+
+def _read_checked(path: Path, wanted: _Wanted) -> list[Image]:
     opened = OpenTiff(path)
     file = opened.file
     check_ome(file.ome_metadata, opened.n_directories)
-    chosen = file.series[:1] if first else file.series
-    images = [_read_series(opened, one, name, axes, level, limit) for one in chosen]
+    chosen = file.series[:1] if wanted.first else file.series
+    images = [_read_series(opened, one, wanted) for one in chosen]
     if all(isinstance(image.data, np.ndarray) for image in images):
         file.close()  # also the other files of a series that is spread over several
         opened.close()
     return images
 
 
-def _read_series(
-    opened: OpenTiff,
-    series: tifffile.TiffPageSeries,
-    name: str,
-    axes: str | None,
-    level: int,
-    limit: int,
-) -> Image:
+def _read_series(opened: OpenTiff, series: tifffile.TiffPageSeries, wanted: _Wanted) -> Image:
     facts = facts_about(opened.file, series)
-    chosen = _level(opened.path, series, level)
-    _check_content(opened.path, chosen, axes)
-    letters, data = _drop_unknown_singletons(_distinct(chosen.axes), _values(opened, chosen, limit))
+    chosen = _level(opened.path, series, wanted.level)
+    _check_content(opened.path, chosen, wanted)
+    values = _values(opened, chosen, wanted.limit)
+    letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
     _warn(opened.path, chosen)
     n_channels = _size(letters, data, "C")
-    label = f"{name} {series.name or series.index}" if len(opened.file.series) > 1 else name
+    several = len(opened.file.series) > 1
+    colours = {COLOURS: list(facts.colours)} if len(facts.colours) == n_channels else {}
     image = Image(
         data,
         axes=letters,
         **_calibration(letters, facts),
-        name=label,
+        name=f"{wanted.name} {series.name or series.index}" if several else wanted.name,
         channels=facts.channels if len(facts.channels) == n_channels else (),
-        meta={"source": str(opened.path)},
+        meta={"source": str(opened.path), **colours},
     )
     image = _coarser(restore(image, facts.note), series, chosen)
-    return image if axes is None else _relabelled(image, axes, facts)
+    return image if wanted.axes is None else _relabelled(image, wanted.axes, facts)
 
 
 def _coarser(
@@ -148,7 +158,9 @@ def _level(path: Path, series: tifffile.TiffPageSeries, level: int) -> tifffile.
 
 def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> Any:
     """Return the array of a series: NumPy, or dask if it is better left in the file."""
-    n_files = len({page.parent for page in series.pages if page is not None}) or 1
+    # Walking over the pages of a long series takes seconds: only where they may differ.
+    pages = series.pages if series.is_multifile else ()
+    n_files = len({page.parent for page in pages if page is not None}) or 1
     lazy = is_lazy_size(series.nbytes, opened.file_bytes * n_files, limit)
     check_series(series, opened.file_bytes, thorough=not lazy)
     if lazy:
@@ -157,7 +169,7 @@ def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> An
     return np.asarray(data, dtype=data.dtype.newbyteorder("="))
 
 
-def _check_content(path: Path, series: tifffile.TiffPageSeries, axes: str | None) -> None:
+def _check_content(path: Path, series: tifffile.TiffPageSeries, wanted: _Wanted) -> None:
     if 0 in series.shape:
         raise FileError(
             f"{path} holds an empty array of shape {series.shape}; give an image with at least "
@@ -169,7 +181,7 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, axes: str | None
             f"magnitude, or real and imaginary part as two files."
         )
     colours = dict(zip(series.axes, series.shape, strict=True)).get("S", 1) in {3, 4}
-    if colours and axes is None:
+    if colours and wanted.axes is None and not wanted.colours:
         as_channels = _distinct(series.axes).replace("S", "C", 1)
         raise FileError(
             f"{path} is a colour (RGB) picture of axes {series.axes!r}, shape {series.shape}; "
@@ -182,7 +194,8 @@ def _warn(path: Path, series: tifffile.TiffPageSeries) -> None:
     """Say in the log what is odd about a file, although it can be read."""
     if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         _logger.warning("%s is meant to be shown with 0 as white; its values are kept.", path)
-    n_missing = sum(page is None for page in series.pages)
+    may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
+    n_missing = sum(page is None for page in series.pages) if may_lack else 0
     if n_missing:
         _logger.warning(
             "%s lacks %d of its %d planes; they are 0 here. Are files missing beside it?",

@@ -54,6 +54,8 @@ def check_directories(file: BoundedFile) -> int:
             raise ValueError(f"its directory at byte {place} comes after itself")
         if len(seen) >= _MOST_DIRECTORIES:
             raise ValueError(f"it has more than {_MOST_DIRECTORIES} directories")
+        if place >= file.length:
+            raise ValueError(f"invalid offset of a directory, {place}, beyond the end of the file")
         seen.add(place)
         file.seek(place)
         count = _unpacked(file, count_format)
@@ -154,12 +156,13 @@ def check_series(series: TiffPageSeries, file_bytes: int, *, thorough: bool) -> 
                 f"{series.dataoffset} of {file_bytes}"
             )
         return
-    pages: list[Any] = [page for page in series.pages if page is not None]
-    n_elements = sum(math.prod(page.keyframe.shape) for page in pages)
-    if len(pages) == len(series.pages) and n_elements < math.prod(series.shape):
+    n_elements = len(series.pages) * math.prod(series.keyframe.shape)
+    if n_elements < math.prod(series.shape):
         raise ValueError(f"corrupted: its planes do not fill an array of shape {series.shape}")
-    for page in pages if thorough else pages[:1]:
-        check_page(page)
+    pages: Any = series.pages if thorough else (series.pages[0],)
+    for page in pages:
+        if page is not None:
+            check_page(page)
 
 
 def check_page(page: Any) -> None:

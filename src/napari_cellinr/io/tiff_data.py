@@ -141,7 +141,7 @@ class _Pages:
         self.ndim = len(self.shape)
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
         self._opened = opened
-        self._pages = list(series.pages)
+        self._pages = series.pages  # each is made when it is asked for
         self._keyframe = series.keyframe
         self._n_leading = self._leading(series)
         self._in_parts = self._may_be_in_parts()

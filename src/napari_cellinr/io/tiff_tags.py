@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+import numpy as np
+
 from napari_cellinr.image import UNCALIBRATED
+from napari_cellinr.io.colours import of_signed
 from napari_cellinr.io.record import KEY
 from napari_cellinr.io.units import Step, known_step, pint_name, print_step
 
@@ -34,12 +37,15 @@ class Facts:
         missing where nothing is known.
     channels
         Names of the channels; empty if not stated.
+    colours
+        Of the channels, as `#rrggbb`; empty if not stated.
     note
         What stands where our own writer puts its note, see `record`.
     """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
     note: str | None = None
 
 
@@ -49,6 +55,8 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
         return _from_ome(file, series)
     if series.kind == "imagej":
         return _from_imagej(file.imagej_metadata or {}, series)
+    if series.kind == "mmstack":
+        return _from_micro_manager(file, series)
     if series.kind == "stk":
         return Facts(steps=_from_metamorph(file.stk_metadata or {}))
     if series.kind == "shaped" and file.shaped_metadata:
@@ -75,6 +83,7 @@ def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
     return Facts(
         steps={axis: step for axis, step in found.items() if step},
         channels=_label_channels(stated.get("Labels"), series),
+        colours=_table_colours(stated.get("LUTs")),
         note=stated.get(KEY),
     )
 
@@ -91,12 +100,53 @@ def _label_channels(labels: Any, series: TiffPageSeries) -> tuple[str, ...]:
     return tuple(first) if regular and all(first) and len(set(first)) == n_channels else ()
 
 
+def _table_colours(tables: Any) -> tuple[str, ...]:
+    """Return the brightest colour of each of ImageJ's lookup tables, if it has any colour."""
+    if not isinstance(tables, Sequence):
+        return ()
+    brightest = [np.asarray(table)[..., -1].tolist() for table in tables]
+    return tuple("#{:02x}{:02x}{:02x}".format(*map(int, rgb[:3])) for rgb in brightest)
+
+
+def _from_micro_manager(file: TiffFile, series: TiffPageSeries) -> Facts:
+    """Return the facts of Micro-Manager's summary, and those of its ImageJ description."""
+    other = _from_imagej(file.imagej_metadata or {}, series)
+    stated = (file.micromanager_metadata or {}).get("Summary") or {}
+    page = series.keyframe.tags.valueof("MicroManagerMetadata") or {}
+    pixel = stated.get("PixelSize_um") or page.get("PixelSizeUm")
+    named = {
+        "T": known_step(stated.get("Interval_ms"), "millisecond"),
+        "Z": known_step(stated.get("z-step_um"), "micrometer"),
+        "Y": known_step(pixel, "micrometer"),
+        "X": known_step(pixel, "micrometer"),
+    }
+    names, colours = stated.get("ChNames"), stated.get("ChColors")
+    return Facts(
+        steps={**other.steps, **{axis: step for axis, step in named.items() if step}},
+        channels=tuple(map(str, names)) if isinstance(names, list) else other.channels,
+        colours=_integer_colours(colours) or other.colours,
+        note=other.note,
+    )
+
+
+def _integer_colours(numbers: Any) -> tuple[str, ...]:
+    """Return colours from red, green and blue in the low bytes of integers."""
+    if not isinstance(numbers, list) or not all(isinstance(n, int) for n in numbers):
+        return ()
+    return tuple(f"#{number & 0xFFFFFF:06x}" for number in numbers)
+
+
 def _from_metamorph(stated: Mapping[str, Any]) -> dict[str, Step]:
     """Return the steps of a MetaMorph stack, where its calibration is switched on."""
     if not stated.get("SpatialCalibration"):
         return {}
     unit = pint_name(str(stated.get("CalibrationUnits", "")))
-    named = {"Y": stated.get("YCalibration"), "X": stated.get("XCalibration")}
+    distances = np.unique(np.atleast_1d(stated.get("ZDistance", ())))
+    named = {
+        "Z": distances[0] if distances.size == 1 else None,  # of planes that are equally far
+        "Y": stated.get("YCalibration"),
+        "X": stated.get("XCalibration"),
+    }
     return {axis: step for axis, value in named.items() if (step := known_step(value, unit))}
 
 
@@ -138,11 +188,14 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
         )
         for axis, name in named.items()
     }
-    names = [element.get("Name", "") for element in pixels if _tag(element) == "Channel"]
+    channels = [element for element in pixels if _tag(element) == "Channel"]
+    names = [channel.get("Name", "") for channel in channels]
+    colours = [of_signed(channel.get("Color", "")) for channel in channels]
     description = _child(image, "Description")
     return Facts(
         steps={axis: step for axis, step in found.items() if step},
         channels=tuple(names) if all(names) else (),
+        colours=tuple(colours) if all(colours) else (),
         note=None if description is None else description.text,
     )
 

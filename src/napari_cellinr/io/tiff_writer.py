@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.colours import COLOURS, packed
 from napari_cellinr.io.record import KEY, note, printable
 from napari_cellinr.io.units import convert
 
@@ -71,18 +74,18 @@ def write(path: Path, image: Image, *, ome: bool) -> None:
         If an axis is unknown.
     """
     ordered = image.canonical()
-    array = _storable(ordered.array())
+    if isinstance(ordered.data, np.ndarray) or ordered.dtype.name not in _OME_TYPES:
+        ordered = ordered.like(_storable(ordered.array()))
     fits_imagej = (
-        array.dtype.name in _IMAGEJ_TYPES
-        and array.nbytes <= IMAGEJ_BYTES
+        ordered.dtype.name in _IMAGEJ_TYPES
+        and _n_bytes(ordered) <= IMAGEJ_BYTES
         and ordered.sizes["X"] > 1  # tifffile takes single columns for samples of a colour
     )
     if not (ome or fits_imagej):
         _logger.info(
             "%s is written as OME-TIFF: ImageJ's own format has no place for %s of shape %s.",
-            path.name, array.dtype, array.shape,
+            path.name, ordered.dtype, ordered.shape,
         )  # fmt: skip
-    ordered = ordered.like(array)
     if ome or not fits_imagej:
         _write_ome(path, ordered, note(image))
     else:
@@ -127,6 +130,7 @@ def _write_imagej(path: Path, image: Image, record: str) -> None:
         "spacing": _step(image, "Z", unit),
         "finterval": _step(image, "T", "second"),
         "Labels": _labels(image),
+        "LUTs": [_table(colour) for colour in _colours(image)],
         KEY: record,
     }
     tifffile.imwrite(
@@ -175,17 +179,49 @@ def _write_ome(path: Path, image: Image, record: str) -> None:
         if symbol:
             metadata[key] = image.steps[axis]
             metadata[f"{key}Unit"] = symbol
+    channels: dict[str, list[Any]] = {}
     if image.channels:
-        metadata["Channel"] = {"Name": [printable(name) for name in image.channels]}
-    array = image.array()
+        channels["Name"] = [printable(name) for name in image.channels]
+    if colours := _colours(image):
+        channels["Color"] = [packed(colour) for colour in colours]
+    if channels:
+        metadata["Channel"] = channels
     tifffile.imwrite(
         path,
-        array,
+        _planes(image),
+        shape=image.shape,
+        dtype=image.dtype.newbyteorder("="),
         ome=True,
-        bigtiff=array.nbytes > IMAGEJ_BYTES,
+        bigtiff=_n_bytes(image) > IMAGEJ_BYTES,
         photometric="minisblack",
         metadata=metadata,
     )
+
+
+def _n_bytes(image: Image) -> int:
+    return math.prod(image.shape) * image.dtype.itemsize
+
+
+def _planes(image: Image) -> Any:
+    """Return the array, or an iterator over its planes if it is not in memory."""
+    if isinstance(image.data, np.ndarray):
+        return image.data.astype(image.dtype.newbyteorder("="), copy=False)
+    leading = itertools.product(*(range(n) for n in image.shape[:-2]))
+    return (np.asarray(image.data[index], image.dtype.newbyteorder("=")) for index in leading)
+
+
+def _colours(image: Image) -> list[str]:
+    """Return the colours of the channels, if there is one for each."""
+    colours = list(image.meta.get(COLOURS, ()))
+    return colours if "C" in image.axes and len(colours) == image.sizes["C"] else []
+
+
+def _table(colour: str) -> NDArray[np.uint8]:
+    """Return ImageJ's lookup table from black to a colour, red, green and blue by 256."""
+    brightest = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    ramp = np.outer(brightest, np.linspace(0, 1, 256))
+    table: NDArray[np.uint8] = np.rint(ramp).astype(np.uint8)
+    return table
 
 
 def _unit(image: Image, axis: str) -> str:

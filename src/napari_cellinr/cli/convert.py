@@ -1,0 +1,43 @@
+"""`napari-cellinr convert INPUT OUTPUT`: an image in another format, with its calibration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_cellinr.cli.fitting import add_reading_options, describe_image, read_input
+from napari_cellinr.cli.options import Commands, add_command
+from napari_cellinr.cli.progress import say
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+__all__ = ["add", "run"]
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    from napari_cellinr.io.numbers import DTYPES
+
+    text = "write an image in another format, with axes, voxel size and time step"
+    parser = add_command(commands, "convert", text, run)
+    parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
+    parser.add_argument(
+        "output", metavar="OUTPUT", help="such as out.tif, out.ome.tif, out.nii.gz, out.zarr"
+    )
+    add_reading_options(parser)
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        help="another type for the numbers; integers are rounded and clipped",
+    )
+
+
+def run(options: Namespace) -> int:
+    """Return 0 after the file was written."""
+    from napari_cellinr.io import check_writable, write
+
+    check_writable(options.output)
+    image = read_input(options)
+    write(options.output, image, dtype=options.dtype)
+    say(f"wrote {options.output}: {describe_image(image)}")
+    return 0

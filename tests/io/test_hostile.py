@@ -1,0 +1,101 @@
+"""Files that were damaged, or made to do harm, are refused: the short form of the long run.
+
+`benchmarks/files/fuzz.py` does the same for many more of them.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io import read
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "files"
+
+pytestmark = [
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="the benchmarks are not part of this copy"),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux"),
+    # Children of fork read one file and end; the threads of the parent are of no use to them.
+    pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Return the folder of the trials, with everything imported that readers need."""
+    sys.path.insert(0, str(FOLDER))
+    import seeds
+    import trial
+
+    folder = tmp_path_factory.mktemp("hostile")
+    trial.warm_up(seeds.make(folder / "warm"))
+    yield folder
+    sys.path.remove(str(FOLDER))
+
+
+def test_files_that_are_made_to_do_harm(places):
+    import seeds
+    import trial
+
+    paths = seeds.bombs(places / "bombs")
+    assert len(paths) > 20
+    for path in paths:
+        for limit in (None, 0):
+            result = trial.attempt(path, limit=limit)
+            assert result.kind == "refused", (path.name, result)
+            assert not result.is_fault, (path.name, result)
+
+
+def test_mutations(places):
+    """A few hundred, the same in every run."""
+    import fuzz
+    import mutate
+    import seeds
+
+    sound = seeds.make(places / "sound")
+    digests = {path: fuzz.digest(path) for path in sound}
+    assert all(digests.values())
+    cut = fuzz.per_file(sound, lambda c: list(mutate.truncations(c))[:: max(1, len(c) // 300)])
+    for name, cases in (("cut", cut), ("mutations", fuzz.mutations(sound, 150, seed=1))):
+        row = fuzz.row(name, cases, digests, places, None)
+        assert row["faults"] == 0
+        assert row["refused"] > 50
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind"),
+    [
+        (lambda path: np.ones(2**29), "memory"),
+        (lambda path: 1 / 0, "error"),
+        (lambda path: os.abort(), "crash"),
+    ],
+)
+def test_the_trials_find_faults(places, monkeypatch, harm, kind):
+    import trial
+
+    monkeypatch.setattr(trial, "_read", lambda path, limit: harm(path))
+    assert trial.attempt(places / "none").kind == kind
+    assert trial.attempt(places / "none").is_fault
+
+
+def test_slow_reading_is_a_fault(places, monkeypatch):
+    import trial
+
+    def slow(path, limit):
+        end = time.process_time() + 2.2
+        while time.process_time() < end:
+            pass
+        raise FileError("at last")
+
+    monkeypatch.setattr(trial, "_read", slow)
+    assert trial.attempt(places / "none").is_fault
+
+
+def test_pipes_and_devices(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")
+    with pytest.raises(FileError, match="pipe or a device"):
+        read(tmp_path / "pipe.tif")

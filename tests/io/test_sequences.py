@@ -1,0 +1,71 @@
+"""Numbered files become one series, in the order in which people count."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.image import Image
+from napari_cellinr.io import read, write
+from napari_cellinr.io.sequences import in_order, is_numbered, read_files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "movie"
+    place.mkdir()
+    for number in (1, 2, 10):
+        image = Image(
+            np.full((2, 3, 4), number, np.uint8), scale=(0.5, 0.2, 0.2), units=("micrometer",) * 3
+        )
+        write(place / f"embryo_t{number}.tif", image)
+    return place
+
+
+@pytest.mark.parametrize("lazy_above", [None, 0])
+def test_a_folder_along_time(folder, lazy_above):
+    image = read(folder, stack_axis="T", lazy_above=lazy_above)
+    assert (image.axes, image.shape, image.name) == ("TZYX", (3, 2, 3, 4), "movie")
+    assert image.scale == (1.0, 0.5, 0.2, 0.2)
+    assert image.units == ("pixel", *("micrometer",) * 3)
+    assert image.array()[:, 0, 0, 0].tolist() == [1, 2, 10]
+    assert isinstance(image.data, np.ndarray) == (lazy_above is None)
+
+
+def test_a_folder_needs_to_be_told(folder):
+    with pytest.raises(FileError, match="--stack T or --stack Z"):
+        read(folder)
+    with pytest.raises(AxesError, match="has an axis Z of its own"):
+        read(folder, stack_axis="Z")
+    with pytest.raises(AxesError, match="T and Z are allowed"):
+        read(folder, stack_axis="C")
+
+
+def test_planes_along_z(tmp_path):
+    for number in range(3):
+        tifffile.imwrite(tmp_path / f"z{number}.tif", np.full((4, 5), number, np.uint16))
+    assert read(tmp_path, stack_axis="Z").sizes == {"Z": 3, "Y": 4, "X": 5}
+
+
+def test_a_selection_is_called_after_what_it_has_in_common(folder):
+    paths = sorted(folder.iterdir(), reverse=True)[:2]
+    assert read_files(paths, "T", None, 2**30).name == "embryo_t"
+    assert is_numbered(paths)
+    assert not is_numbered(paths[:1])
+    assert not is_numbered([folder / "a1.tif", folder / "b2.tif"])
+    assert [p.name for p in in_order([folder / "a10", folder / "a9"])] == ["a9", "a10"]
+
+
+@pytest.mark.parametrize("lazy_above", [None, 0])
+def test_files_that_differ(folder, lazy_above):
+    tifffile.imwrite(folder / "embryo_t3.tif", np.zeros((5, 5), np.uint8))
+    with pytest.raises(FileError, match="have to be alike"):
+        read(folder, stack_axis="T", lazy_above=lazy_above).array()
+
+
+def test_folders_without_a_series(tmp_path, folder):
+    with pytest.raises(FileError, match="holds no TIFF file"):
+        read(tmp_path, stack_axis="T")
+    (folder / "other.tif").write_bytes(b"")
+    with pytest.raises(FileError, match="differ in more than numbers"):
+        read(folder, stack_axis="T")
