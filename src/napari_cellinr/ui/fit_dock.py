@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.ui.checks import memory_warning
-from napari_cellinr.ui.console import Console
+from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.denoise_task import DENOISE
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.dispatch import dispatcher_of
@@ -56,7 +56,7 @@ class FitDock(QWidget):
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
         self.welcome = Welcome(task)
-        self.source = SourcePanel(self.controller)
+        self.source = SourcePanel(self.dispatcher)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.panel = RunPanel(self.dispatcher, task)
@@ -71,8 +71,7 @@ class FitDock(QWidget):
         self.panel.preview_button.clicked.connect(self.preview)
         self.panel.guide_button.clicked.connect(self.show_guide)
         self.controller.finished.connect(self._on_finished)
-        self._console = Console(napari_viewer)
-        napari_viewer.update_console({"cellinr": self._console})
+        self._console = console_of(napari_viewer)
         device_list().answered.connect(self._show_devices)
         self._show_devices()
         self._on_source()

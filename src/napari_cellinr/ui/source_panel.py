@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
 from napari_cellinr.ui.forms import LABEL_WIDTH
-from napari_cellinr.ui.layers import axes_of, find, image_layers, set_voxel_size, to_image
+from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.dispatch import Dispatcher
 
 __all__ = ["SourcePanel"]
 
@@ -44,9 +44,10 @@ class SourcePanel(QWidget):
 
     changed = Signal()
 
-    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+    def __init__(self, dispatcher: Dispatcher, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._controller = controller
+        self._dispatcher = dispatcher
+        self._controller = controller = dispatcher.controller
         self.combo = QComboBox()
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -181,13 +182,11 @@ class SourcePanel(QWidget):
         if layer is None or image is None:
             return
         try:
-            steps = _parse_steps(text, image.axes)
+            self._dispatcher.calibrate(layer, _parse_steps(text, image.axes))
         except AxesError as error:
             self.voxel.fail(str(error))
             return
-        set_voxel_size(layer, steps, image.axes, "micrometer")
         self._on_chosen()
-        self._controller.layers_changed.emit()
 
 
 class _Line(QWidget):
