@@ -53,7 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> Parser:
     """Return the parser of all commands; `run` of what it parses is the function to call."""
     from napari_cellinr import __version__
-    from napari_cellinr.cli import compare, convert, demo, denoise, info, replay, sample
+    from napari_cellinr.cli import (
+        compare,
+        convert,
+        demo,
+        denoise,
+        info,
+        render,
+        replay,
+        sample,
+    )
     from napari_cellinr.cli.options import Parser
 
     parser = Parser(
@@ -65,6 +74,16 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
-    for module in (denoise, replay, info, convert, sample, compare, demo):
+    modules = (
+        denoise,
+        render,
+        replay,
+        info,
+        convert,
+        sample,
+        compare,
+        demo,
+    )
+    for module in modules:
         module.add(commands)
     return parser

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RENDERERS", "prepare", "render"]
 
-RENDERERS: dict[str, str] = {}
+RENDERERS: dict[str, str] = {
+    "cellinr": "napari_cellinr.methods.cellinr_kept:render_cellinr",
+}
 """Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""
 
 
