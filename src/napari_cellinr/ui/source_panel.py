@@ -157,7 +157,7 @@ class SourcePanel(QWidget):
         else:
             axes = [axis for axis in image.axes if axis in "ZYX"]
             self.voxel.ask(
-                ", ".join(f"{a.lower()}=" for a in axes),
+                ", ".join(f"{a.lower()}={_guess(image.steps[a])}" for a in axes),
                 "unknown, so the result is in pixels too; enter it in µm if you can",
             )
 
@@ -248,6 +248,11 @@ def _fault_label() -> QLabel:
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
     """Return the row of a layer, −1 if it is not there; Qt cannot compare Python objects."""
     return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
+
+
+def _guess(step: float) -> str:
+    """Return a step without a unit, which is probably in µm; nothing where none was set."""
+    return "" if step == 1 else f"{step:.6g}"
 
 
 def _steps_text(image: Image) -> str:
