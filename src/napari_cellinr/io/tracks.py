@@ -1,0 +1,133 @@
+"""Points that are followed, and their tracks, as CSV."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.atomic import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+__all__ = ["grid_seeds", "read_seeds", "write_tracks"]
+
+COLUMNS = ("track_id", "t", "z", "y", "x", "time_s", "inside")
+
+
+def grid_seeds(size: Sequence[int], count: int) -> NDArray[np.float32]:
+    """Return equally spaced points (points, axes) in voxels, `count` along y and along x.
+
+    Along z there are as many as have the same distance, at least one.
+
+    Parameters
+    ----------
+    size
+        Voxels along z, y, x or y, x.
+    count
+        From 1.
+    """
+    if count < 1:
+        raise ConfigError(f"grid:{count} was given; at least 1 point along y and x is needed.")
+    numbers = [count, count]
+    if len(size) == 3:
+        numbers.insert(0, max(1, round(count * size[0] / max(size[-2:]))))
+    axes = [(np.arange(n) + 0.5) * (m / n) - 0.5 for n, m in zip(numbers, size, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    return points.reshape(-1, len(size)).astype(np.float32)
+
+
+def read_seeds(path: str | PathLike[str], size: Sequence[int]) -> NDArray[np.float32]:
+    """Return the points (points, axes) of a CSV file, in voxels.
+
+    Columns `y` and `x`, and `z` for a volume, are read, or those that napari saves points with:
+    `axis-0`, `axis-1` …, of which the last ones count.
+
+    Parameters
+    ----------
+    path
+        The file, with a line of names first.
+    size
+        Voxels along z, y, x or y, x; every point has to be inside.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, or it has other columns, no numbers or points outside.
+    """
+    place = Path(path).expanduser()
+    try:
+        with place.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except OSError as error:
+        raise FileError(f"{place} cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{place} is no CSV text ({error}).") from error
+    columns = _columns(place, rows, len(size))
+    try:
+        points = np.array([[float(row[i]) for i in columns] for row in rows[1:] if row])
+    except (ValueError, IndexError) as error:
+        raise FileError(f"{place} has a line without numbers ({error}).") from error
+    if not len(points):
+        raise FileError(f"{place} has no points; one line for each is needed below the names.")
+    outside = ((points < -0.5) | (points > np.array(size) - 0.5)).any(1) | np.isnan(points).any(1)
+    if outside.any():
+        raise FileError(
+            f"{place}: point {points[outside][0].tolist()} is outside the image of "
+            f"{'×'.join(map(str, size))} voxels; positions are in voxels, counted from 0."
+        )
+    return points.astype(np.float32)
+
+
+def _columns(place: Path, rows: Sequence[Sequence[str]], n_axes: int) -> list[int]:
+    """Return the columns that hold the positions, in the order of the axes."""
+    names = [name.strip().lower() for name in rows[0]] if rows else []
+    wanted = list("zyx"[-n_axes:])
+    if all(name in names for name in wanted):
+        return [names.index(name) for name in wanted]
+    numbered = [i for i, name in enumerate(names) if name.startswith("axis-")]
+    if len(numbered) >= n_axes:
+        return numbered[-n_axes:]
+    raise FileError(
+        f"{place} has the columns {', '.join(names) or 'none'}; {', '.join(wanted)} in voxels are "
+        "needed, or the points as napari saves them."
+    )
+
+
+def write_tracks(
+    path: str | PathLike[str],
+    places: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    times: Sequence[float],
+) -> None:
+    """Write a line for every point and time: `track_id,t,z,y,x,time_s,inside`.
+
+    Positions are in voxels of the result, `t` counts its time points, and `inside` is 1 or 0.
+
+    Parameters
+    ----------
+    path
+        Ends with `.csv`; the file appears complete or not at all.
+    places
+        Shape (times, points, axes); z is 0 in a plane.
+    inside
+        Shape (times, points).
+    times
+        Seconds of each time point.
+    """
+    lines: list[tuple[str, ...]] = [COLUMNS]
+    for track in range(places.shape[1]):
+        for t, seconds in enumerate(times):
+            place = [0.0] * (3 - places.shape[2]) + [float(p) for p in places[t, track]]
+            words = (f"{p:.4f}" for p in place)
+            lines.append((str(track), str(t), *words, f"{seconds:.9g}", str(int(inside[t, track]))))
+    text = "".join(",".join(line) + "\n" for line in lines)
+    with replacing(Path(path).expanduser(), ".csv") as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")

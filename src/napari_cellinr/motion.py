@@ -1,0 +1,191 @@
+"""Tracks of points and arrows, from the motion of a reconstruction.
+
+The motion is an image of axes T C [Z] Y X, float32: for the material that is at a place in the
+reference frame, its displacement to where it is at each time, in the unit of the image; C are
+the components in the order of the axes of space.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.errors import AxesError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+
+__all__ = ["Arrows", "Tracks", "arrows", "seconds", "tracks"]
+
+MOST_ARROWS = 5000
+"""Arrows of one frame that a viewer can show and an eye can read."""
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Places of material points at each time.
+
+    Parameters
+    ----------
+    places
+        In voxels of the result, float32, shape (times, points, axes).
+    inside
+        Whether a point is in the field of view, shape (times, points).
+    """
+
+    places: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+
+    def as_rows(self) -> NDArray[np.float64]:
+        """Return rows (track, time point, place…) without what has left: as napari takes tracks."""
+        times, points = np.nonzero(self.inside)
+        rows = np.column_stack([points, times, self.places[times, points]])
+        return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+
+
+@dataclass(frozen=True)
+class Arrows:
+    """Displacements as napari takes vectors.
+
+    Parameters
+    ----------
+    data
+        Shape (arrows, 2, 1 + axes), float32, in time points and voxels: where an arrow begins,
+        which is the place in the reference frame, and how long it is; along time it is 0 long.
+    speed
+        Speed of the material at that time, shape (arrows,), in units of the image per unit of time.
+    """
+
+    data: NDArray[np.float32]
+    speed: NDArray[np.float32]
+
+
+def tracks(motion: Image, seeds: NDArray[np.floating]) -> Tracks:
+    """Return where the material points go that are at `seeds` in the reference frame.
+
+    Parameters
+    ----------
+    motion
+        Axes T C [Z] Y X.
+    seeds
+        Places in voxels of the motion, shape (points, axes).
+
+    Raises
+    ------
+    AxesError
+        If these are no motion and no places of it.
+    """
+    moved = _voxels(motion)
+    n_axes = moved.shape[1]
+    points = np.asarray(seeds, np.float64)
+    if points.ndim != 2 or points.shape[1] != n_axes or not len(points):
+        raise AxesError(
+            f"seeds of shape {points.shape} were given; one row of {n_axes} positions for each "
+            "point is needed."
+        )
+    places = points + np.moveaxis(_at(moved, points), 1, 2)
+    size = np.array(moved.shape[2:])
+    inside = np.all((places >= -0.5) & (places <= size - 0.5), axis=-1, keepdims=False)
+    return Tracks(places.astype(np.float32), inside)
+
+
+def arrows(
+    motion: Image,
+    *,
+    step: Sequence[int] | int | None = None,
+    threshold: float = 0.0,
+    most: int = MOST_ARROWS,
+) -> Arrows:
+    """Return an arrow for every few voxels and every time.
+
+    Parameters
+    ----------
+    motion
+        Axes T C [Z] Y X.
+    step
+        Voxels from one arrow to the next, along each axis or all; none takes as few as `most`
+        allows.
+    threshold
+        Shorter arrows are left out, in the unit of the motion.
+    most
+        Arrows of one frame; where there are more, they are thinned out evenly.
+    """
+    moved = _voxels(motion)
+    size = moved.shape[2:]
+    if step is None:
+        step = _step(size, most)
+    strides = (step,) * len(size) if isinstance(step, int) else tuple(step)
+    part = tuple(slice(min(n, m) // 2, None, n) for n, m in zip(strides, size, strict=True))
+    places = [np.arange(m)[p] for m, p in zip(size, part, strict=True)]
+    starts = np.stack(np.meshgrid(*places, indexing="ij"))
+    everything = (slice(None), slice(None), *part)
+    lengths, voxels = np.asarray(motion.array(), np.float32)[everything], moved[everything]
+    far = np.linalg.norm(lengths, axis=1)
+    speeds = _speed(lengths, seconds(motion))
+    data, speed = [], []
+    for time in range(len(lengths)):
+        chosen = np.argwhere(far[time] >= max(threshold, 1e-6))
+        if len(chosen) > most:
+            chosen = chosen[np.linspace(0, len(chosen) - 1, most).round().astype(int)]
+        arrow = np.zeros((len(chosen), 2, 1 + len(size)), np.float32)
+        arrow[:, 0, 0] = time
+        arrow[:, 0, 1:] = starts[:, *chosen.T].T
+        arrow[:, 1, 1:] = voxels[time][:, *chosen.T].T
+        data.append(arrow)
+        speed.append(speeds[time][*chosen.T])
+    return Arrows(np.concatenate(data), np.concatenate(speed).astype(np.float32))
+
+
+def seconds(motion: Image) -> tuple[float, ...]:
+    """Return the time of each time point, in the unit of the image."""
+    if "times" in motion.meta:
+        return tuple(float(t) for t in motion.meta["times"])
+    place = motion.axes.index("T")
+    start, interval = motion.translate[place], motion.scale[place]
+    return tuple(start + interval * i for i in range(motion.shape[place]))
+
+
+def _voxels(motion: Image) -> NDArray[np.float32]:
+    """Return displacements in voxels, axes T C [Z] Y X, float32."""
+    space = motion.axes[2:]
+    if motion.axes[:2] != "TC" or space not in {"YX", "ZYX"} or motion.shape[1] != len(space):
+        raise AxesError(
+            f"an image of axes {motion.axes} and shape {motion.shape} was given; a motion has "
+            "axes TCYX with 2 components, or TCZYX with 3."
+        )
+    values = np.asarray(motion.array(), np.float32)
+    size = np.array(motion.scale[2:], np.float32)
+    return values / size.reshape(1, -1, *[1] * len(space))
+
+
+def _at(values: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values (times, components, *voxels) at points, linearly interpolated."""
+    from scipy.ndimage import map_coordinates
+
+    flat = values.reshape(-1, *values.shape[2:])
+    found = [map_coordinates(part, points.T, np.float64, order=1, mode="nearest") for part in flat]
+    return np.stack(found).reshape(*values.shape[:2], len(points))
+
+
+def _step(size: Sequence[int], most: int) -> tuple[int, ...]:
+    """Return the least equal step along all axes for which there are at most `most` points."""
+    step = 1
+    while math.prod(-(-n // step) for n in size) > most:
+        step += 1
+    return tuple(min(step, n) for n in size)
+
+
+def _speed(lengths: NDArray[np.float32], times: Sequence[float]) -> NDArray[np.float64]:
+    """Return the speed of each point at each time, axes (T, *points)."""
+    if len(times) < 2:
+        return np.zeros((len(lengths), *lengths.shape[2:]))
+    rates = np.gradient(lengths.astype(np.float64), np.asarray(times, np.float64), axis=0)
+    speed: NDArray[np.float64] = np.linalg.norm(rates, axis=1)
+    return speed

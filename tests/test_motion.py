@@ -1,0 +1,121 @@
+"""Tracks and arrows: known motions give known places, and viewers get what they can show."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr.errors import AxesError, ConfigError, FileError
+from napari_cellinr.image import Image
+from napari_cellinr.io.tracks import grid_seeds, read_seeds, write_tracks
+from napari_cellinr.motion import arrows, seconds, tracks
+
+VELOCITY = (0.5, -1.0)  # micrometres per second along y and x
+
+
+def drifting(n_times=4, size=(20, 30), step=0.5, interval=2.0):
+    """A motion that is the same everywhere, in micrometres, with pixels of half a micrometre."""
+    times = np.arange(n_times) * interval
+    moved = np.array(VELOCITY)[None, :] * times[:, None]
+    data = np.broadcast_to(moved[..., None, None], (n_times, 2, *size)).astype(np.float32)
+    return Image(
+        data,
+        "TCYX",
+        scale=(interval, 1, step, step),
+        units=("second", "pixel", "micrometer", "micrometer"),
+    )
+
+
+def test_a_track_is_its_seed_and_its_displacement():
+    found = tracks(drifting(), np.array([[10.0, 20.5], [1.0, 2.0]]))
+    assert found.places.shape == (4, 2, 2)
+    np.testing.assert_allclose(found.places[:, 0, 0], 10 + np.arange(4) * 2.0, atol=1e-5)
+    np.testing.assert_allclose(found.places[:, 0, 1], 20.5 - np.arange(4) * 4.0, atol=1e-5)
+
+
+def test_what_has_left_the_field_of_view_is_told():
+    found = tracks(drifting(), np.array([[1.0, 2.0]]))
+    assert found.inside[:, 0].tolist() == [True, False, False, False]
+    assert found.as_rows().tolist() == [[0, 0, 1, 2]]
+
+
+def test_between_voxels_motion_is_interpolated():
+    image = drifting(2)
+    data = np.zeros(image.shape, np.float32)
+    data[1, 1] = np.arange(30) * 0.05  # stretched along x: a tenth of a pixel per pixel
+    found = tracks(image.like(data), np.array([[5.0, 7.25]]))
+    np.testing.assert_allclose(found.places[1, 0], [5, 7.25 + 0.725], atol=1e-5)
+
+
+def test_arrows_begin_in_the_reference_frame_and_end_at_their_time():
+    found = arrows(drifting(), step=5)
+    assert set(found.data[:, 0, 0]) == {1, 2, 3}  # nothing has moved at time 0
+    last = found.data[found.data[:, 0, 0] == 3]
+    np.testing.assert_allclose(last[:, 1], np.tile([0, 6.0, -12.0], (len(last), 1)), atol=1e-5)
+    np.testing.assert_allclose(found.speed, np.hypot(*VELOCITY), atol=1e-5)
+
+
+def test_a_frame_has_no_more_arrows_than_can_be_shown():
+    image = drifting(2, (200, 300))
+    assert 3000 < len(arrows(image).data) <= 5000
+    assert len(arrows(image, step=1, most=100).data) == 100
+    assert len(arrows(image, threshold=10.0).data) == 0
+
+
+def test_times_are_those_of_the_motion():
+    image = drifting()
+    assert seconds(image) == (0, 2, 4, 6)
+    assert seconds(image.like(image.data, meta={"times": [0, 1, 5, 9]})) == (0, 1, 5, 9)
+
+
+@pytest.mark.parametrize("axes", ["TCYX", "TZYX"])
+def test_an_image_that_is_no_motion_is_refused(axes):
+    with pytest.raises(AxesError, match="a motion has"):
+        tracks(Image(np.zeros((2, 3, 8, 8), np.float32), axes), np.zeros((1, 2)))
+
+
+def test_seeds_of_another_dimension_are_refused():
+    with pytest.raises(AxesError, match="one row of 2 positions"):
+        tracks(drifting(), np.zeros((3, 3)))
+
+
+def test_seeds_lie_evenly_in_the_image():
+    points = grid_seeds((20, 30), 3)
+    assert points.shape == (9, 2)
+    np.testing.assert_allclose(points.mean(0), [9.5, 14.5], rtol=1e-6)
+    assert grid_seeds((10, 40, 40), 4).shape == (16, 3)
+    with pytest.raises(ConfigError, match="at least 1"):
+        grid_seeds((20, 30), 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["x,y\n3,4\n5,6.5\n", "index,axis-0,axis-1,axis-2\n0,0,4,3\n1,0,6.5,5\n"]
+)
+def test_seeds_are_read_by_the_names_of_their_columns(tmp_path, text):
+    path = tmp_path / "seeds.csv"
+    path.write_text(text)
+    np.testing.assert_allclose(read_seeds(path, (20, 30)), [[4, 3], [6.5, 5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a,b\n1,2\n", "y, x in voxels"),
+        ("y,x\n", "no points"),
+        ("y,x\n1,two\n", "without numbers"),
+        ("y,x\n1,31\n", "outside the image"),
+        ("y,x\n1,nan\n", "outside the image"),
+        ("", "none"),
+    ],
+)
+def test_seeds_that_cannot_be_are_refused(tmp_path, text, what):
+    path = tmp_path / "seeds.csv"
+    path.write_text(text)
+    with pytest.raises(FileError, match=what):
+        read_seeds(path, (20, 30))
+
+
+def test_tracks_are_written_line_by_line(tmp_path):
+    found = tracks(drifting(2), np.array([[1.0, 2.0]]))
+    write_tracks(tmp_path / "tracks.csv", found.places, found.inside, (0.0, 2.0))
+    lines = (tmp_path / "tracks.csv").read_text().splitlines()
+    assert lines[0] == "track_id,t,z,y,x,time_s,inside"
+    assert lines[1:] == ["0,0,0.0000,1.0000,2.0000,0,1", "0,1,0.0000,3.0000,-2.0000,2,0"]
