@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellinr.api import denoise
-    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.api import denoise, superresolve
+    from napari_cellinr.config import CellINRConfig, SpatimeConfig
     from napari_cellinr.errors import (
         AxesError,
         CellINRError,
@@ -36,9 +36,11 @@ _HOMES = {
     "FileError": "errors",
     "FitError": "errors",
     "Image": "image",
+    "SpatimeConfig": "config",
     "denoise": "api",
     "read": "io",
     "read_all": "io",
+    "superresolve": "api",
     "write": "io",
 }
 
@@ -50,10 +52,12 @@ __all__ = [
     "FileError",
     "FitError",
     "Image",
+    "SpatimeConfig",
     "__version__",
     "denoise",
     "read",
     "read_all",
+    "superresolve",
     "write",
 ]
 

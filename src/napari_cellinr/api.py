@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.config import CellINRConfig
+from napari_cellinr.config import CellINRConfig, SpatimeConfig
 from napari_cellinr.image import Image
 
 if TYPE_CHECKING:
     from napari_cellinr.config.cellinr import Preset
+    from napari_cellinr.config.spatime import SpatimePreset
     from napari_cellinr.fit import Fitted, Job
     from napari_cellinr.image import ArrayLike
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["denoise", "iter_denoise", "render"]
+__all__ = ["denoise", "iter_denoise", "iter_superresolve", "render", "superresolve"]
 
 
 def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
@@ -76,6 +77,64 @@ def iter_denoise(
     from napari_cellinr.jobs.guard import guarded
 
     return (yield from guarded(denoise_job(source, config or CellINRConfig(), begun)))
+
+
+def superresolve(
+    image: Image | ArrayLike, preset: SpatimePreset = "fast", **settings: Any
+) -> Fitted:
+    """Return an image with more frames and finer voxels as the first of `Fitted.images`, float32.
+
+    Parameters
+    ----------
+    image
+        As for `iter_superresolve`.
+    preset
+        `fast` for results, `preview` for a quick look, `paper` for the published method.
+    settings
+        Any setting of `SpatimeConfig` by name, for example `scale={"t": 2, "z": 2.5}`.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If the input cannot be super-resolved as given.
+    FitError
+        If the fit fails.
+    """
+    from napari_cellinr.fit import finish
+
+    return finish(iter_superresolve(image, SpatimeConfig(preset=preset, **settings)))
+
+
+def iter_superresolve(
+    image: Image | ArrayLike, config: SpatimeConfig | None = None, *, started: float | None = None
+) -> Job:
+    """Super-resolve an image as a job that yields `Progress` and returns `Fitted`.
+
+    Parameters
+    ----------
+    image
+        2 or 3 spatial axes, at most one time and one channel axis; any real dtype. Every
+        channel is fitted for itself.
+    config
+        Settings; without a factor the result has the samples of the input, and can be rendered
+        at any scale and time afterwards.
+    started
+        `time.monotonic()` when the whole job began, from which `max_seconds` counts;
+        now if not given.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If the input cannot be super-resolved as given.
+    FitError
+        If the fit fails, with the remedy; never a `RuntimeError`.
+    """
+    begun = time.monotonic() if started is None else started
+    source = _canonical(image)
+    from napari_cellinr.jobs.guard import guarded
+    from napari_cellinr.jobs.superresolve import superresolve_job
+
+    return (yield from guarded(superresolve_job(source, config or SpatimeConfig(), begun)))
 
 
 def render(

@@ -59,9 +59,9 @@ def make_parser() -> Parser:
         demo,
         denoise,
         info,
-        render,
         replay,
         sample,
+        superresolve,
     )
     from napari_cellinr.cli.options import Parser
 
@@ -74,16 +74,6 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
-    modules = (
-        denoise,
-        render,
-        replay,
-        info,
-        convert,
-        sample,
-        compare,
-        demo,
-    )
-    for module in modules:
+    for module in (denoise, superresolve, replay, info, convert, sample, compare, demo):
         module.add(commands)
     return parser

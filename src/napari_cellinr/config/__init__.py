@@ -2,5 +2,6 @@
 
 from napari_cellinr.config.base import Config
 from napari_cellinr.config.cellinr import CellINRConfig
+from napari_cellinr.config.spatime import SpatimeConfig
 
-__all__ = ["CellINRConfig", "Config"]
+__all__ = ["CellINRConfig", "Config", "SpatimeConfig"]

@@ -1,0 +1,53 @@
+"""`napari-cellinr superresolve INPUT OUTPUT`: more frames and finer voxels, from file to file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.options import Commands, read_config
+from napari_cellinr.cli.progress import say_warning
+from napari_cellinr.cli.saving import check_outputs
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+__all__ = ["add", "run"]
+
+_OUTPUTS = {"output": "result"}
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    from napari_cellinr.config import SpatimeConfig
+
+    add_fit_command(
+        commands,
+        "superresolve",
+        "make more frames and finer voxels of a series or a stack",
+        run,
+        SpatimeConfig,
+        {},
+    )
+
+
+def run(options: Namespace) -> int:
+    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C."""
+    from napari_cellinr.config import SpatimeConfig
+
+    config = read_config(options, SpatimeConfig)
+    check_outputs(options, tuple(_OUTPUTS))
+    image = read_input(options)
+    if not (config.scale or config.target_voxel or config.isotropic or config.times):
+        say_warning(
+            "no factor was given, so that the result has the samples of the input; "
+            "say it with --scale, for example --scale t=2,z=2.5."
+        )
+    from napari_cellinr.api import iter_superresolve
+
+    return run_fit(
+        options,
+        image,
+        lambda given: iter_superresolve(given, config, started=options.started),
+        _OUTPUTS,
+    )

@@ -1,0 +1,147 @@
+"""Settings of SpatimeINR: more frames and finer voxels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+from pydantic import field_validator, model_validator
+
+from napari_cellinr.config.base import Config, setting
+from napari_cellinr.errors import ConfigError
+
+__all__ = ["Motion", "SpatimeConfig", "SpatimePreset"]
+
+SpatimePreset = Literal["fast", "preview", "paper"]
+Motion = Literal["auto", "always", "never"]
+
+LARGEST = 16.0
+
+
+class SpatimeConfig(Config):
+    """Settings of one super-resolution.
+
+    `fast` follows motion and learns corrections from the image itself, `preview` follows motion
+    roughly, `paper` is a network of coordinates with hypercube rendering, as published.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "fast": {},
+            "preview": {"steps": 0, "refinement": 0.4},
+            "paper": {"steps": 20_000, "latent": 128},
+        }
+    )
+
+    preset: SpatimePreset = setting(
+        "fast", "preview: rough and quick; fast: best on a CPU; paper: as published, needs a GPU."
+    )
+    scale: Mapping[str, float] = setting(
+        {},
+        "How many times finer along each axis, such as t=2,z=2.5; any number up to 16.",
+    )
+    isotropic: bool = setting(
+        False, "Give Z, Y and X the finest step of them; factors given as scale win."
+    )
+    target_voxel: Mapping[str, float] = setting(
+        {},
+        "Wanted step along some axes, such as z=0.18, in the unit of the axis; instead of scale.",
+        advanced=True,
+    )
+    times: tuple[float, ...] = setting(
+        (),
+        "Times of the frames of the result, counted from the first frame, in the unit of the time "
+        "axis; instead of a factor in time.",
+        advanced=True,
+    )
+    stamps: tuple[float, ...] = setting(
+        (), "Time of each given frame, where they are not evenly spaced.", advanced=True
+    )
+    steps: int = setting(
+        160, "Steps by which corrections are learnt; 0 for none.", ge=0, le=1_000_000
+    )
+    motion: Motion = setting(
+        "auto",
+        "Follow motion between frames: auto asks frames that were held out how far to trust it.",
+    )
+    latent: int = setting(
+        16, "Length of the latent code of a place; 0 for none.", ge=0, le=512, advanced=True
+    )
+    refinement: float = setting(
+        1.0, "Part of the usual steps for motion; less is quicker.", gt=0, le=10, advanced=True
+    )
+    rendering: bool = setting(
+        True,
+        "Preset paper: a voxel is a mean over 16 points of its cell, not one point.",
+        advanced=True,
+    )
+    cycle: float = setting(
+        1.0, "Preset paper: weight of cycle consistency; 0 for none.", ge=0, le=100, advanced=True
+    )
+    neurons: int = setting(
+        256, "Preset paper: neurons in each of the 8 hidden layers.", ge=4, le=4096, advanced=True
+    )
+    batch: int = setting(
+        2048, "Preset paper: voxels of one step.", ge=1, le=1_000_000, advanced=True
+    )
+    learning_rate: float = setting(2e-3, "Step size of Adam.", gt=0, le=1, advanced=True)
+
+    @field_validator("scale", "target_voxel", mode="before")
+    @classmethod
+    def _read_pairs(cls, value: Any) -> Any:
+        """Take `t=2,z=2.5` as well as a mapping; letters are made small."""
+        if value is None:
+            return {}
+        if isinstance(value, str):
+            pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+            if any(not sign for _, sign, _ in pairs):
+                raise ConfigError(f"{value!r} was given; pairs such as t=2,z=2.5 are needed.")
+            value = {axis: number for axis, _, number in pairs}
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{value!r} was given; pairs such as t=2,z=2.5 are needed.")
+        return {str(axis).strip().lower(): number for axis, number in value.items()}
+
+    @field_validator("times", "stamps", mode="before")
+    @classmethod
+    def _read_numbers(cls, value: Any) -> Any:
+        """Take `0,1.5,3` as well as a list."""
+        if value is None:
+            return ()
+        return tuple(p for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("scale", "target_voxel")
+    @classmethod
+    def _check_pairs(cls, value: Mapping[str, float], info: Any) -> Mapping[str, float]:
+        for axis, number in value.items():
+            if axis not in tuple("tzyx"):
+                raise ConfigError(
+                    f"{info.field_name} for axis {axis!r} was given; t, z, y and x are allowed."
+                )
+            largest = LARGEST if info.field_name == "scale" else math.inf
+            if not 0 < number <= largest:
+                raise ConfigError(
+                    f"{info.field_name} {axis}={number:g} was given; more than 0 and at most "
+                    f"{largest:g} is allowed."
+                )
+        return value
+
+    @field_validator("stamps")
+    @classmethod
+    def _check_stamps(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(b <= a for a, b in itertools.pairwise(value)):
+            raise ConfigError("stamps were given that do not rise; each frame needs a later time.")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> SpatimeConfig:
+        if self.times and "t" in {**self.scale, **self.target_voxel}:
+            raise ConfigError("times and a factor or step in time were given; give one of them.")
+        both = sorted(set(self.scale) & set(self.target_voxel))
+        if both:
+            raise ConfigError(
+                f"scale and target_voxel were given for {', '.join(both)}; give one of them."
+            )
+        return self

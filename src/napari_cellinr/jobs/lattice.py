@@ -1,0 +1,150 @@
+"""Where the samples of a super-resolved image lie, and whether it fits into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.classic.sampling import MAX_FACTOR, Sampling, sampling, samplings
+from napari_cellinr.errors import AxesError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.image import Image
+
+__all__ = ["Lattice", "lattice_of", "memory_needed"]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The lattice of a result.
+
+    Parameters
+    ----------
+    maps
+        Map by spatial axis letter.
+    times
+        Position of each frame of the result in frames of the source, (frames,); none without T.
+    start, step
+        Time of the first frame of the result, and from frame to frame, in units of the axis.
+    """
+
+    maps: Mapping[str, Sampling]
+    times: NDArray[np.float64] | None
+    start: float = 0.0
+    step: float = 1.0
+
+    def shape(self, image: Image) -> tuple[int, ...]:
+        """Return the number of elements of the result along each axis of the source."""
+        sizes = {axis: m.n_out for axis, m in self.maps.items()}
+        if self.times is not None:
+            sizes["T"] = len(self.times)
+        return tuple(sizes.get(axis, image.sizes[axis]) for axis in image.axes)
+
+    def placed(self, image: Image, data: NDArray[np.float32], name: str) -> Image:
+        """Return the result in the place of its source, with its own steps."""
+        scale, translate = [], []
+        for axis, step, origin in zip(image.axes, image.scale, image.translate, strict=True):
+            if axis == "T" and self.times is not None:
+                scale.append(self.step)
+                translate.append(origin + self.start)
+            elif axis in self.maps:
+                scale.append(step * self.maps[axis].step)
+                translate.append(origin + step * self.maps[axis].start)
+            else:
+                scale.append(step)
+                translate.append(origin)
+        return image.like(data, scale=tuple(scale), translate=tuple(translate), name=name)
+
+
+def lattice_of(image: Image, config: SpatimeConfig) -> Lattice:
+    """Return the lattice of the result that settings ask for.
+
+    Raises
+    ------
+    AxesError
+        If the image lacks an axis that is named.
+    ConfigError
+        If a factor is out of bounds, times lie outside the series, the voxel size is missing
+        where it is needed, or a single frame is to become more.
+    """
+    factors = _factors(image, config)
+    maps = samplings(image, factors)
+    spatial = {axis: m for axis, m in maps.items() if axis != "T"}
+    if "T" not in image.axes:
+        if config.times:
+            raise AxesError(f"times were given for an image with axes {image.axes!r}, without T.")
+        return Lattice(spatial, None)
+    n_frames, tick = image.sizes["T"], image.steps["T"]
+    stamps = _stamps(config, n_frames, tick)
+    if config.times:
+        wanted = np.asarray(config.times)
+    elif config.stamps:
+        n_out = sampling(n_frames, factors.get("t", 1.0), "T").n_out
+        wanted = np.linspace(0, stamps[-1] - stamps[0], n_out) if n_out > 1 else np.zeros(1)
+    else:
+        one = maps["T"]
+        return Lattice(spatial, one.positions, 0.0, one.step * tick)
+    last = stamps[-1] - stamps[0]
+    if wanted.min() < -1e-9 or wanted.max() > last * (1 + 1e-9):
+        raise ConfigError(
+            f"times from {wanted.min():g} to {wanted.max():g} were given; they must lie between 0 "
+            f"and {last:g}, the times of the first and the last frame."
+        )
+    places = np.interp(wanted, stamps - stamps[0], np.arange(n_frames))
+    step = float(np.diff(wanted).mean()) if len(wanted) > 1 else tick
+    return Lattice(spatial, places, float(wanted[0]), step if step > 0 else tick)
+
+
+def memory_needed(image: Image, lattice: Lattice) -> float:
+    """Return about how many bytes a run takes: source, splines, result and one frame at work."""
+    source = float(np.prod(image.shape))
+    result = float(np.prod(lattice.shape(image)))
+    frame = float(np.prod([m.n_out for m in lattice.maps.values()]))
+    return 4 * (3 * source + result + 14 * frame) + 6e8
+
+
+def _factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
+    """Return the factor by small axis letter that scale, steps and isotropy come to."""
+    factors = dict(config.scale)
+    steps = image.steps
+    for axis, step in config.target_voxel.items():
+        if axis.upper() not in image.axes:
+            raise AxesError(
+                f"a step was given for axis {axis!r}; this image has axes {image.axes!r}."
+            )
+        factors[axis] = steps[axis.upper()] / step
+    if config.isotropic:
+        if not image.is_calibrated:
+            raise ConfigError(
+                "an isotropic result was asked for, but the voxel size is not known; give it "
+                "first, for example as --voxel z=0.4,y=0.1,x=0.1."
+            )
+        spatial = {axis: step for axis, step in steps.items() if axis in "ZYX"}
+        for axis, step in spatial.items():
+            factors.setdefault(axis.lower(), step / min(spatial.values()))
+    for axis, factor in factors.items():
+        if factor > MAX_FACTOR * (1 + 1e-9):
+            raise ConfigError(
+                f"the result would be {factor:.3g} times finer along {axis.upper()}; at most "
+                f"{MAX_FACTOR:g} times is allowed."
+            )
+    return factors
+
+
+def _stamps(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.float64]:
+    """Return the time of each frame of the source."""
+    if not config.stamps:
+        return tick * np.arange(n_frames, dtype=np.float64)
+    if len(config.stamps) != n_frames:
+        raise ConfigError(
+            f"{len(config.stamps)} time stamps were given for {n_frames} frames; one for each is "
+            "needed."
+        )
+    return np.asarray(config.stamps, np.float64)

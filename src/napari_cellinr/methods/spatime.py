@@ -1,0 +1,122 @@
+"""SpatimeINR: what is fitted to a series, stage by stage, and how it is rendered again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.spatime_mixer import Recipe, choose
+from napari_cellinr.methods.spatime_model import Series
+from napari_cellinr.methods.spatime_motion import MotionSettings, fit_paths
+from napari_cellinr.methods.spatime_planes import train_planes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import SpatimeConfig
+
+__all__ = [
+    "choose_recipe",
+    "fit_motion",
+    "learn_planes",
+    "motion_settings",
+    "series_of",
+    "test_intervals",
+]
+
+MOST_TESTS = 3
+"""Held-out frames of each half of a series that decide how far motion is trusted."""
+
+
+def motion_settings(config: SpatimeConfig, n_axes: int) -> MotionSettings:
+    """Return how motion is fitted with these settings."""
+    usual = MotionSettings()
+    steps = tuple(max(5, round(n * config.refinement)) for n in usual.steps)
+    return MotionSettings(steps=steps, batch=40_000 if n_axes == 3 else 20_000)
+
+
+def fit_motion(
+    series: Series, interval: int, settings: MotionSettings, seed: int
+) -> Iterator[None]:
+    """Fit the motion of one interval into the series, pausing every few steps."""
+    scaled = torch.from_numpy((series.frames - series.low) / series.span).float()
+    for paths in fit_paths(scaled.to(series.device), interval, settings, seed):
+        series.paths[interval] = paths
+        yield
+
+
+def test_intervals(n_frames: int) -> list[tuple[int, int]]:
+    """Return half (0 or 1) and interval of the thinned series whose middle frame is held out."""
+    found = []
+    for half in (0, 1):
+        n_intervals = len(range(half, n_frames, 2)) - 1
+        if n_intervals > 0:
+            count = min(n_intervals, MOST_TESTS)
+            places = np.linspace(0, n_intervals - 1, count).round().astype(int)
+            found += [(half, int(i)) for i in sorted(set(places))]
+    return found
+
+
+def choose_recipe(
+    series: Series, settings: MotionSettings, seed: int
+) -> Iterator[dict[Recipe, float] | None]:
+    """Predict every other frame from the rest; yield None while at work, errors in the end.
+
+    The errors are mean squares in parts of the range, the smallest first. Motion from one frame
+    to the next but one is larger than that which matters, so that what is learnt is careful.
+    """
+    halves = {h: Series(series.frames[h::2], series.axes, series.aspect) for h in (0, 1)}
+    samples = []
+    whole = tuple(slice(0, n) for n in series.frames.shape[1:])
+    for half, interval in test_intervals(len(series.frames)):
+        thinned = halves[half]
+        thinned.device = series.device
+        for _ in fit_motion(thinned, interval, settings, seed):
+            yield None
+        views = thinned.views(interval, 0.5, whole)
+        samples.append((views, series.frames[half + 2 * interval + 1]))
+        yield None
+    errors = choose(samples, series.aspect) if samples else {}
+    yield {recipe: error / series.span**2 for recipe, error in errors.items()}
+
+
+def learn_planes(
+    series: Series, factor: float, config: SpatimeConfig
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Train the field for finer planes into the series; yield steps done and errors."""
+    ratio = series.aspect[-1] / series.aspect[series.axes.index("Z")]
+    if ratio < 1.05:  # planes are as near as pixels: nothing within them is finer
+        ratio = factor
+    count = min(len(series.frames), 6)
+    chosen = np.linspace(0, len(series.frames) - 1, count).round().astype(int)
+    volumes = [_scaled(series, series.frames[i]) for i in sorted(set(chosen))]
+    if min(volumes[0].shape[1:]) < 6 * ratio:
+        return
+    for step, field, errors in train_planes(
+        volumes, ratio, factor, latent=config.latent, steps=2 * config.steps,
+        rate=config.learning_rate, seed=config.seed, device=series.device,
+    ):  # fmt: skip
+        series.planes = field
+        yield step, errors
+
+
+def _scaled(series: Series, volume: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray((volume - series.low) / series.span, np.float32)
+
+
+def series_of(stored_tensors: Any, channel: int, axes: str, device: torch.device) -> Series:
+    """Return a channel of a stored fit.
+
+    Raises
+    ------
+    ConfigError
+        If the fit has no such channel.
+    """
+    if f"{channel}.frames" not in stored_tensors:
+        raise ConfigError(f"channel {channel} was asked for; the fit does not have it.")
+    return Series.from_tensors(stored_tensors, f"{channel}.", axes, device)

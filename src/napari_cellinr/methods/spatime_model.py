@@ -1,0 +1,244 @@
+"""A fitted series: any time and any lattice can be rendered from it, without another fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.interpolate import resample
+from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, Views, mixed
+from napari_cellinr.methods.spatime_motion import Paths, coefficients, lagrange, positions, warped
+from napari_cellinr.methods.spatime_planes import PlaneField
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.sampling import Sampling
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["MARGIN", "Series"]
+
+MARGIN = 12
+"""Voxels beyond a crop that its rendering looks at."""
+
+_BACK_PROJECTIONS = 4
+_CPU = torch.device("cpu")
+
+
+@dataclass(eq=False)
+class Series:
+    """One channel of a series and what was fitted to it.
+
+    Parameters
+    ----------
+    frames
+        Grey levels, (T, *shape), float32, two or three spatial axes.
+    axes
+        Letters of the spatial axes.
+    aspect
+        Voxel size in the plane divided by that along each spatial axis.
+    paths
+        Motion of each interval by its number; those that lack it are blended.
+    recipe
+        How a frame between frames is made.
+    planes
+        The field that refines along Z, if there is one.
+    device
+        Where to compute.
+    """
+
+    frames: Floats
+    axes: str
+    aspect: tuple[float, ...]
+    paths: dict[int, Paths] = field(default_factory=dict)
+    recipe: Recipe = RECIPES[0]
+    planes: PlaneField | None = None
+    device: torch.device = _CPU
+    _splines: torch.Tensor | None = None
+
+    @property
+    def low(self) -> float:
+        """The grey level that counts as 0 in fits."""
+        return float(np.percentile(self.frames, 0.5))
+
+    @property
+    def span(self) -> float:
+        """The grey levels from 0 to 1 in fits."""
+        return max(float(np.percentile(self.frames, 99.8)) - self.low, 1e-9)
+
+    def frame(self, time: float, region: Sequence[slice] | None = None) -> Floats:
+        """Return the series at a time in frames on the lattice of the input, in grey levels.
+
+        Parameters
+        ----------
+        time
+            From 0 to the number of frames less 1; a whole number gives the very frame.
+        region
+            The part that is wanted along each spatial axis; all if not given.
+        """
+        n_frames, *shape = self.frames.shape
+        part = tuple(region) if region is not None else tuple(slice(0, n) for n in shape)
+        interval = int(np.clip(np.floor(time + 1e-6), 0, max(n_frames - 2, 0)))
+        rest = float(time) - interval
+        if n_frames == 1 or rest < 1e-6:
+            return self._given(interval, part)
+        if rest > 1 - 1e-6:
+            return self._given(interval + 1, part)
+        wider = tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
+        views = self.views(interval, rest, wider)
+        made = mixed(views, self.recipe, self.aspect)
+        return made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+
+    def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
+        """Return a part of a frame of the input."""
+        found: Floats = self.frames[frame][region]
+        return found.copy()
+
+    def views(self, interval: int, part: float, region: tuple[slice, ...]) -> Views:
+        """Return what the neighbours say about a part of a frame at `interval + part`."""
+        first, second = (self._given(interval + i, region) for i in (0, 1))
+        paths = self.paths.get(interval)
+        if paths is None:
+            blend = np.asarray((1 - part) * first + part * second, np.float32)
+            return Views(first, second, blend, (first, second), part)
+        if self._splines is None:
+            self._splines = torch.from_numpy(coefficients(self.frames)).to(self.device)
+        places = positions(self.frames.shape[1:], self.device)
+        places = places.reshape(*self.frames.shape[1:], -1)[region].reshape(-1, len(region))
+        chosen, along = warped(paths, self._splines, interval, part, places)
+        found = along.reshape(len(chosen), *first.shape).cpu().numpy()
+        here = chosen.index(interval)
+        weights = np.asarray(lagrange(chosen, interval + part), np.float32)
+        cubic = np.tensordot(weights, found, 1)
+        return Views(found[here], found[here + 1], cubic, (first, second), part)
+
+    def finer(
+        self, volume: Floats, maps: Mapping[str, Sampling], start: Mapping[str, int]
+    ) -> Floats:
+        """Return a volume on another lattice, (*shape), grey levels.
+
+        The means of the result over the voxels of the input are those of the input, as far as
+        the factors are 1 or more.
+
+        Parameters
+        ----------
+        volume
+            On the lattice of the input, or a part of it.
+        maps
+            Map by axis letter, for the whole input.
+        start
+            First voxel of the part along each axis, 0 if not given.
+        """
+        moved = {
+            a: _shifted(m, start.get(a, 0), n)
+            for (a, n), m in zip(
+                zip(self.axes, volume.shape, strict=True), (maps[a] for a in self.axes), strict=True
+            )
+        }
+        result = volume
+        for i, axis in enumerate(self.axes):  # Z first: it is learnt on the lattice of the input
+            if not _changes(maps[axis]):
+                continue
+            finer = resample(result, moved[axis], i, "spline")
+            if axis == "Z" and self.planes is not None and maps[axis].step < 1:
+                given, base = ((v - self.low) / self.span for v in (result, finer))
+                found = self.planes.refined(given, base, moved[axis], maps[axis].step)
+                finer = self.low + self.span * found
+            result = finer
+        return self._consistent(result, volume, maps, moved)
+
+    def _consistent(
+        self,
+        result: Floats,
+        volume: Floats,
+        maps: Mapping[str, Sampling],
+        moved: Mapping[str, NDArray[np.float64]],
+    ) -> Floats:
+        """Return the result moved towards one whose means are the input (Irani and Peleg 1991)."""
+        finer = [a for a in self.axes if maps[a].step < 1]
+        if not finer or any(maps[a].step > 1 for a in self.axes):
+            return result
+        for _ in range(_BACK_PROJECTIONS):
+            means = result
+            for i, axis in enumerate(self.axes):
+                if axis in finer:
+                    means = _means(means, moved[axis], maps[axis].step, volume.shape[i], i)
+            lacking = volume - means
+            for i, axis in enumerate(self.axes):
+                if axis in finer:
+                    lacking = resample(lacking, moved[axis], i, "linear")
+            result = result + lacking
+        return np.asarray(result, np.float32)
+
+    def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
+        """Return all that was fitted by name, on the CPU."""
+        recipe = self.recipe
+        found = {
+            "frames": torch.from_numpy(np.ascontiguousarray(self.frames)),
+            "aspect": torch.tensor(self.aspect),
+            "recipe": torch.tensor([recipe.motion, float(recipe.cubic), recipe.doubt]),
+        }
+        found |= {f"paths.{i}": p.control.cpu().contiguous() for i, p in self.paths.items()}
+        if self.planes is not None:
+            found |= {f"planes.{k}": v for k, v in self.planes.tensors().items()}
+        return {f"{prefix}{name}": value for name, value in found.items()}
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, NDArray[Any]], prefix: str, axes: str, device: torch.device
+    ) -> Series:
+        """Return the series that `tensors` was made of."""
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        frames = np.asarray(own["frames"], np.float32)
+        motion, cubic, doubt = (float(v) for v in own["recipe"])
+        paths = {
+            int(k.removeprefix("paths.")): Paths(
+                torch.from_numpy(np.array(v)).to(device), tuple(frames.shape[1:])
+            )
+            for k, v in own.items()
+            if k.startswith("paths.")
+        }
+        planes = {k.removeprefix("planes."): v for k, v in own.items() if k.startswith("planes.")}
+        return cls(
+            frames,
+            axes,
+            tuple(float(v) for v in own["aspect"]),
+            paths,
+            Recipe(motion, bool(cubic), doubt),
+            PlaneField.from_tensors(planes, device) if planes else None,
+            device,
+        )
+
+
+def _inside(part: slice, wider: slice) -> slice:
+    return slice(part.start - wider.start, part.stop - wider.start)
+
+
+def _changes(one: Sampling) -> bool:
+    return one.step != 1 or one.start != 0 or one.n_out != one.n_in
+
+
+def _shifted(one: Sampling, start: int, size: int) -> NDArray[np.float64]:
+    """Return the positions of the output samples that lie in a part, counted from its start."""
+    places = one.positions - start
+    return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
+
+
+def _means(
+    fine: Floats, places: NDArray[np.float64], step: float, n_coarse: int, axis: int
+) -> Floats:
+    """Return the mean of the fine samples over each coarse voxel, by how far they overlap."""
+    edges = np.arange(n_coarse) - 0.5
+    low = np.maximum(places[None] - step / 2, edges[:, None])
+    high = np.minimum(places[None] + step / 2, edges[:, None] + 1)
+    weights = np.maximum(high - low, 0)
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
+    moved = np.moveaxis(fine, axis, 0)
+    found = np.tensordot(weights.astype(np.float32), moved, 1)
+    return np.asarray(np.moveaxis(found, 0, axis), np.float32)

@@ -1,0 +1,143 @@
+"""Motion between frames, trust in it, finer planes: what the parts of SpatimeINR promise."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import map_coordinates, spline_filter
+
+from napari_cellinr.classic.sampling import sampling
+from napari_cellinr.fields.trajectory import at_time, displacement, spline_values
+from napari_cellinr.methods.spatime import choose_recipe, fit_motion
+from napari_cellinr.methods.spatime_mixer import Recipe, Views, mixed
+from napari_cellinr.methods.spatime_model import Series
+from napari_cellinr.methods.spatime_motion import MotionSettings, lagrange
+from napari_cellinr.methods.spatime_planes import train_planes
+
+QUICK = MotionSettings(steps=(30, 20, 15))
+
+
+@pytest.mark.parametrize("shape", [(9, 11), (5, 9, 11)])
+def test_spline_lookup_is_that_of_scipy(shape):
+    generator = np.random.default_rng(0)
+    image = generator.random(shape).astype(np.float32)
+    places = generator.random((50, len(shape))) * (np.array(shape) - 1)
+    coefficients = spline_filter(image, 3, output=np.float32, mode="mirror")
+    found = spline_values(torch.from_numpy(coefficients), torch.from_numpy(places).float())
+    expected = map_coordinates(image, places.T, order=3, mode="mirror")
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_paths_are_followed_back():
+    generator = torch.Generator().manual_seed(0)
+    control = 0.5 * torch.randn(2, 2, 4, 4, generator=generator)
+    shape = (20, 24)
+    origins = torch.rand(30, 2, generator=generator) * 15 + 2
+    there = origins + displacement(control, origins, torch.tensor([0.4]), shape)[0]
+    torch.testing.assert_close(at_time(control, there, 0.4, shape), origins, atol=2e-2, rtol=0)
+
+
+def test_lagrange_weights_reproduce_cubic_motion_in_time():
+    frames = [0, 1, 2, 3]
+    weights = lagrange(frames, 1.3)
+    assert sum(w * f**3 for w, f in zip(weights, frames, strict=True)) == pytest.approx(1.3**3)
+
+
+def blobs(times, curve=0.0):
+    """Two blobs that move by 4 pixels per frame in opposite directions, faster and faster."""
+    y, x = np.indices((32, 48)).astype(float)
+    frames = []
+    for t in times:
+        move = 4 * (t - 1.5) + curve * (t - 1.5) ** 2
+        one = np.exp(-((y - 10) ** 2 + (x - 22 - move) ** 2) / 12)
+        two = np.exp(-((y - 22) ** 2 + (x - 26 + move) ** 2) / 12)
+        frames.append(100 * (one + two) + 10)
+    return np.stack(frames).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def series():
+    made = Series(blobs([0, 1, 2, 3], 0.4), "YX", (1.0, 1.0))
+    for interval in range(3):
+        for _ in fit_motion(made, interval, QUICK, 0):
+            pass
+    return made
+
+
+@pytest.mark.parametrize("time", [0.5, 1.25, 1.5, 2.7])
+def test_frames_between_frames_follow_accelerating_motion(series, time):
+    truth = blobs([time], 0.4)[0]
+    found = series.frame(time)
+    blend = Series(series.frames, "YX", (1.0, 1.0)).frame(time)
+    assert np.mean((found - truth) ** 2) < 0.15 * np.mean((blend - truth) ** 2)
+
+
+def test_given_frames_stay_as_they_are(series):
+    for t in range(4):
+        np.testing.assert_array_equal(series.frame(t), series.frames[t])
+
+
+def test_a_part_is_rendered_as_in_the_whole(series):
+    whole = series.frame(1.4)
+    part = series.frame(1.4, [slice(8, 24), slice(15, 40)])
+    np.testing.assert_allclose(part, whole[8:24, 15:40], atol=0.05)
+
+
+def test_a_kept_series_renders_the_same(series):
+    arrays = {k: v.numpy() for k, v in series.tensors("0.").items()}
+    again = Series.from_tensors(arrays, "0.", "YX", torch.device("cpu"))
+    np.testing.assert_array_equal(again.frame(1.4), series.frame(1.4))
+
+
+def test_held_out_frames_choose_motion_where_it_helps_and_blending_where_not():
+    *_, errors = choose_recipe(Series(blobs(range(5)), "YX", (1.0, 1.0)), QUICK, 0)
+    assert next(iter(errors)).motion > 0
+    noise = np.random.default_rng(0).random((6, 24, 24)).astype(np.float32)
+    *_, errors = choose_recipe(Series(noise, "YX", (1.0, 1.0)), QUICK, 0)
+    assert next(iter(errors)).doubt > 0
+
+
+def test_detail_is_kept_where_neighbours_agree_and_not_where_they_do_not():
+    generator = np.random.default_rng(1)
+    same, one, two = generator.random((3, 40, 40)).astype(np.float32)
+    views = Views(same, same, same, (same, same), 0.5)
+    kept = mixed(views, Recipe(1.0, False, 3.0), (1.0, 1.0))
+    np.testing.assert_allclose(kept, same, atol=1e-5)
+    views = Views(one, two, one, (one, two), 0.5)
+    doubted = mixed(views, Recipe(1.0, False, 3.0), (1.0, 1.0))
+    assert doubted.std() < 0.35 * ((one + two) / 2).std()
+
+
+def test_means_of_finer_voxels_are_the_given_ones():
+    volume = np.random.default_rng(0).random((6, 8, 9)).astype(np.float32)
+    made = Series(volume[None], "ZYX", (0.5, 1.0, 1.0))
+    for factor in (2, 2.5, 3):
+        maps = {"Z": sampling(6, factor, "Z"), "Y": sampling(8, 1, "Y"), "X": sampling(9, 1, "X")}
+        finer = made.finer(volume, maps, {})
+        assert finer.shape[0] == round(6 * factor)
+        if factor != 2.5:
+            means = finer.reshape(6, factor, 8, 9).mean(axis=1)
+            rough = volume.std()
+            assert np.abs(means - volume).max() < 0.1 * rough
+
+
+def test_planes_are_learnt_within_planes():
+    generator = np.random.default_rng(0)
+    z, y, x = np.indices((32, 48, 48)).astype(float)
+    fine = np.zeros((32, 48, 48))
+    for _ in range(14):
+        place = generator.random(3) * (32, 48, 48)
+        distance = np.sqrt(sum((g - p) ** 2 for g, p in zip((z, y, x), place, strict=True)))
+        fine = np.maximum(fine, np.exp(-0.5 * ((distance - 7) / 1.3) ** 2))
+    coarse = fine.reshape(8, 4, 48, 48).mean(axis=1).astype(np.float32)
+    device = torch.device("cpu")
+    *_, (_, learnt_field, _) = train_planes(
+        [coarse], 4.0, 4.0, latent=8, steps=60, rate=4e-3, seed=0, device=device
+    )
+    made = Series(coarse[None], "ZYX", (0.25, 1.0, 1.0))
+    maps = {"Z": sampling(8, 4, "Z"), "Y": sampling(48, 1, "Y"), "X": sampling(48, 1, "X")}
+    plain = made.finer(coarse, maps, {})
+    made.planes = learnt_field
+    learnt = made.finer(coarse, maps, {})
+    inside = np.s_[4:28]
+    errors = [np.mean((v[inside] - fine[inside]) ** 2) for v in (learnt, plain)]
+    assert errors[0] < 0.8 * errors[1]
