@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.image import Image
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.fit import Fitted
-    from napari_cellinr.image import Image
 
-__all__ = ["Query", "Stored", "geometry", "header_of", "plain", "stored"]
+__all__ = [
+    "Query",
+    "Stored",
+    "blank",
+    "factors_of",
+    "frames_of",
+    "geometry",
+    "header_of",
+    "plain",
+    "stored",
+]
 
 
 @dataclass(frozen=True)
@@ -89,15 +104,135 @@ def header_of(fitted: Fitted) -> dict[str, Any]:
 
 
 def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Stored:
-    """Return the fit that a file holds, from its header and its tensors."""
-    return Stored(
-        method=header["method"],
-        config=header["config"],
-        source=header.get("source", header["image"]),
-        report=header["report"],
-        history=tuple(header["history"]),
-        tensors=tensors,
+    """Return the fit that a file holds, from its header and its tensors.
+
+    Raises
+    ------
+    FileError
+        If the header lacks something.
+    """
+    try:
+        return Stored(
+            method=header["method"],
+            config=header["config"],
+            source=header.get("source", header["image"]),
+            report=header["report"],
+            history=tuple(header["history"]),
+            tensors=tensors,
+        )
+    except (KeyError, TypeError) as error:
+        raise FileError(
+            f"the fit lacks {error}; it is damaged, or was kept by another program. Fit again."
+        ) from None
+
+
+def blank(source: Mapping[str, Any]) -> Image:
+    """Return an image of zeros, which take no memory, with the geometry of a kept fit.
+
+    Parameters
+    ----------
+    source
+        As `geometry` gives it.
+    """
+    facts = {key: value for key, value in source.items() if key != "shape"}
+    return Image(np.broadcast_to(np.float32(0), tuple(source["shape"])), **facts)
+
+
+def factors_of(image: Image, query: Query) -> dict[str, float]:
+    """Return the factor by axis letter that a query asks for, by its scale or its voxel size.
+
+    Parameters
+    ----------
+    image
+        Gives the steps that a voxel size is compared with.
+    query
+        What to render.
+
+    Raises
+    ------
+    ConfigError
+        If both are given along one axis, or a step is not positive.
+    """
+    factors = {axis.upper(): float(factor) for axis, factor in query.scale.items()}
+    for name, step in query.voxel.items():
+        axis = name.upper()
+        if axis in factors:
+            raise ConfigError(
+                f"a scale and a voxel size were given along {axis}; give one of them."
+            )
+        if not (math.isfinite(step) and step > 0):
+            raise ConfigError(f"a step of {step:g} along {axis} was given; it must be positive.")
+        if axis in image.axes:
+            factors[axis] = image.steps[axis] / step
+        else:
+            factors[axis] = 1.0  # the axis is missing, which `samplings` says better
+    return factors
+
+
+def frames_of(whole: Image, query: Query) -> tuple[list[int], Image]:
+    """Return the frames that a query asks for, and the cropped image with their time axis.
+
+    For methods that know their own frames only.
+
+    Parameters
+    ----------
+    whole
+        Geometry of the fit.
+    query
+        What to render.
+
+    Raises
+    ------
+    ConfigError
+        If a time lies between frames or outside the series, or times are unevenly spaced.
+    AxesError
+        If the crop does not fit.
+    """
+    part = whole.crop(**dict(query.crop))
+    if "T" in query.scale or "T" in query.voxel:
+        raise ConfigError(
+            "more frames were asked for; this fit knows its own frames only. Use superresolve."
+        )
+    if "T" not in whole.axes:
+        if query.times is not None:
+            raise ConfigError("times were asked for; this fit has no time axis. Leave them out.")
+        return [0], part
+    step, place = whole.steps["T"], whole.axes.index("T")
+    if query.times is None:
+        first = round((part.translate[place] - whole.translate[place]) / step)
+        return list(range(first, first + part.sizes["T"])), part
+    frames = [_frame(time, step, whole) for time in query.times]
+    gaps = {after - before for before, after in itertools.pairwise(frames)}
+    if not frames or len(gaps) > 1 or min(gaps, default=1) < 1:
+        raise ConfigError(
+            f"times {query.times} were asked for; one time, or several in rising order and equally "
+            "far apart, are needed."
+        )
+    start = whole.translate[place] + frames[0] * step
+    scale, translate = list(part.scale), list(part.translate)
+    scale[place], translate[place] = step * min(gaps, default=1), start
+    taken = part.crop(T=slice(0, 1)).like(
+        np.broadcast_to(np.float32(0), _with(part.shape, place, len(frames))),
+        scale=tuple(scale),
+        translate=tuple(translate),
     )
+    return frames, taken
+
+
+def _frame(time: float, step: float, whole: Image) -> int:
+    """Return the frame at a time."""
+    frame, last = round(time / step), whole.sizes["T"] - 1
+    if abs(time / step - frame) > 1e-3 or not 0 <= frame <= last:
+        unit = whole.units[whole.axes.index("T")]
+        raise ConfigError(
+            f"time {time:g} was asked for; this fit has frames every {step:g} {unit} from 0 to "
+            f"{last * step:g}. Times between them need superresolve."
+        )
+    return frame
+
+
+def _with(shape: tuple[int, ...], place: int, size: int) -> tuple[int, ...]:
+    return (*shape[:place], size, *shape[place + 1 :])
 
 
 def plain(value: Any) -> Any:

@@ -59,6 +59,7 @@ def make_parser() -> Parser:
         demo,
         denoise,
         info,
+        render,
         replay,
         sample,
         superresolve,
@@ -74,6 +75,17 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
-    for module in (denoise, superresolve, replay, info, convert, sample, compare, demo):
+    modules = (
+        denoise,
+        superresolve,
+        render,
+        replay,
+        info,
+        convert,
+        sample,
+        compare,
+        demo,
+    )
+    for module in modules:
         module.add(commands)
     return parser

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RENDERERS", "prepare", "render"]
 
 RENDERERS: dict[str, str] = {
+    "cellinr": "napari_cellinr.methods.cellinr_kept:render_cellinr",
     "spatime": "napari_cellinr.methods.spatime_render:render_spatime",
 }
 """Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""

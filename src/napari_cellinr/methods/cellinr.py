@@ -233,12 +233,20 @@ class CellINRProblem(Problem):
         )
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return the grids of both fields and the estimate that the kernels are applied to."""
-        estimate = self.sample.basis[0] * self.sample.basis_scale[0] + self.sample.centre
+        """Return the grids of both fields, the estimate, and how they belong together."""
+        sample = self.sample
+        estimate = sample.basis[0] * sample.basis_scale[0] + np.float32(sample.centre)
         grids = {f"kernels.{i}": grid for i, grid in enumerate(self.kernels.grids)}
         state = {**grids, "background": self.haze.grids[0]}
         kept = {name: value.detach().cpu().clone() for name, value in state.items()}
-        return {**kept, "estimate": torch.from_numpy(np.ascontiguousarray(estimate))}
+        return {
+            **kept,
+            "estimate": torch.from_numpy(np.ascontiguousarray(estimate)),
+            "divisors": torch.from_numpy(sample.basis_scale),
+            "centre": torch.tensor(sample.centre, dtype=torch.float64),
+            "stride": torch.tensor(sample.stride),
+            "background_stride": torch.tensor(sample.background_stride),
+        }
 
     def facts(self) -> dict[str, Any]:
         """Return the noise that was found, in grey levels."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,17 +10,16 @@ import numpy as np
 from scipy.ndimage import affine_transform, map_coordinates
 
 from napari_cellinr.errors import AxesError
-from napari_cellinr.ui.controller import Work
+from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.results import add_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image as ImageLayer
     from numpy.typing import NDArray
 
-    from napari_cellinr.fit import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.fits import Result
@@ -122,17 +120,6 @@ def scores_work(
 
     job = background_job("measuring", work)
     return Work(f"measurement against {truth.name}", job, done, quick=True)
-
-
-def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a function that makes a job of work which does not come in steps."""
-
-    def job() -> Generator[Progress, Message, Any]:
-        from napari_cellinr.stages import in_background
-
-        return (yield from in_background(stage, work, started=time.monotonic()))
-
-    return job
 
 
 def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:

@@ -1,13 +1,16 @@
-"""The object `cellinr` in napari's console: what the docks do, by name."""
+"""The object `cellinr` in napari's console: what the docks do, by name, and what was done."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.macro import Macro, load_macro, script
+from napari_cellinr.macro.scripts import SAMPLE, Style, call
 from napari_cellinr.ui.dispatch import dispatcher_of
-from napari_cellinr.ui.layers import add_images
-from napari_cellinr.ui.tasks import task_of
+from napari_cellinr.ui.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -15,13 +18,36 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image as ImageLayer
 
+    from napari_cellinr.macro import Step
     from napari_cellinr.ui.dispatch import Dispatcher
 
-__all__ = ["Console"]
+__all__ = ["Console", "console_of"]
+
+_consoles: WeakValueDictionary[int, Console] = WeakValueDictionary()
+
+
+def console_of(viewer: napari.Viewer) -> Console:
+    """Return the object `cellinr` of a viewer, which is then in its console, too."""
+    dispatcher = dispatcher_of(viewer)
+    console = _consoles.get(id(dispatcher))
+    if console is None:
+        console = _consoles[id(dispatcher)] = Console(dispatcher)
+        dispatcher.keep(console)  # napari's console holds it weakly
+        viewer.update_console({"cellinr": console})
+    return console
+
+
+class Text(str):
+    """Text that a console shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class Console:
-    """What the docks do, for scripts in a viewer.
+    """What the docks do, for scripts in a viewer, and the record of it.
 
     Work that takes long runs in the background, and what is asked for after it waits for its
     turn, so that a script can be written as if everything happened at once.
@@ -32,23 +58,48 @@ class Console:
 
         cellinr.open("embryo.tif")
         cellinr.denoise("embryo", background="keep")
+        cellinr.save("embryo denoised", "clean.tif")
+        cellinr.macro
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        self._dispatcher: Dispatcher = dispatcher_of(viewer)
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     def open(self, path: str | PathLike[str]) -> list[ImageLayer]:
-        """Return the layers for every image in a TIFF or NIfTI file, added to the viewer.
+        """Return the layers for every image in a file, added to the viewer.
 
         Raises
         ------
         FileError
             If the file is missing or cannot be understood.
         """
-        from napari_cellinr.io import read_all
+        return self._dispatcher.open(Path(path))
 
+    def use(self, layer: str, path: str) -> None:
+        """Open a file, or a sample, unless a layer of this name is in the viewer.
+
+        Raises
+        ------
+        FileError
+            As for `open`.
+        """
         viewer = self._dispatcher.viewer
-        return [layer for image in read_all(Path(path)) for layer in add_images(viewer, image)]
+        if any(one.name == layer for one in viewer.layers):
+            return
+        if path.startswith(SAMPLE):
+            viewer.open_sample("napari-cellinr", path.removeprefix(SAMPLE))
+        else:
+            self.open(path)
+
+    def calibrate(self, layer: ImageLayer | str, **steps: float) -> None:
+        """Say the voxel size of a layer in µm, such as `Z=0.4, Y=0.1, X=0.1`.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer or axis, or a step is not positive.
+        """
+        self._dispatcher.calibrate(layer, steps)
 
     def denoise(
         self, layer: ImageLayer | str, preset: Any = "fast", *, axes: str = "", **settings: Any
@@ -73,12 +124,139 @@ class Console:
         ConfigError
             If a setting is unknown or out of bounds.
         """
-        self._fit("denoise", layer, axes, preset=preset, **settings)
+        self._fit("denoise", layer, axes=axes, preset=preset, **settings)
+
+    def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
+        """Add the difference of a result and another layer, or its conventional answer.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or the two cannot be compared.
+        """
+        self._dispatcher.compare(layer, against)
+
+    def render(self, layer: ImageLayer | str, **query: Any) -> None:
+        """Add a fitted layer at another scale, time, crop or channel, without another fit.
+
+        Parameters
+        ----------
+        layer
+            A layer that a fit of this session made, or that was opened from a kept fit.
+        query
+            `scale={"Z": 2}`, `voxel={"Z": 0.1}`, `times=[0.5]`, `crop={"Y": [0, 50]}` or
+            `channel=0`.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or no fit of it.
+        ConfigError
+            If the fit cannot answer the query.
+        """
+        self._dispatcher.render(layer, query)
+
+    def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
+        """Write a layer with its calibration, or with the suffix `.cellinr` the fit of it.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer.
+        FileError
+            If the file cannot be written.
+        """
+        self._dispatcher.save(layer, Path(path))
 
     def wait(self) -> None:
         """Return when everything is done that was asked for; the viewer stays usable meanwhile."""
         self._dispatcher.wait()
 
-    def _fit(self, action: str, layer: ImageLayer | str, axes: str, **settings: Any) -> None:
+    @property
+    def macro(self) -> Text:
+        """What was done, as a script for napari."""
+        return Text(script(self._dispatcher.recorder.macro))
+
+    @property
+    def last(self) -> Text:
+        """What was done last, as a line of that script."""
+        last = self._dispatcher.recorder.last
+        return Text("" if last is None else call(last))
+
+    def replay(self, macro: Macro | str | PathLike[str] | None = None) -> None:
+        """Do every recorded step again, or those of a macro or its file; nothing is recorded.
+
+        Raises
+        ------
+        CellINRError
+            If the file is no macro, or the first step cannot be done.
+        """
+        if macro is None:
+            steps = self._dispatcher.recorder.macro.repeatable
+        else:
+            steps = (macro if isinstance(macro, Macro) else load_macro(macro)).repeatable
+        with self._dispatcher.unrecorded():
+            for step in steps:
+                self._do(step)
+
+    def save_macro(self, path: str | PathLike[str], style: Style = "console") -> None:
+        """Save what was recorded: as a recipe with the suffix `.json`, else as a script.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        from napari_cellinr.io.atomic import replacing
+
+        macro = self._dispatcher.recorder.macro
+        place = Path(path).expanduser()
+        text = macro.as_json() if place.suffix == ".json" else script(macro, style)
+        with replacing(place, place.suffix) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def start(self) -> None:
+        """Record from now on, as it is from the beginning."""
+        self._dispatcher.recorder.start()
+
+    def stop(self) -> None:
+        """Record nothing until `start`."""
+        self._dispatcher.recorder.stop()
+
+    def clear(self) -> None:
+        """Forget what was recorded."""
+        self._dispatcher.recorder.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the method of an action that has a task: `cellinr.superresolve(layer, …)`."""
+        if name not in TASKS:
+            raise AttributeError(f"cellinr has no {name!r}; it has {', '.join(dir(self))}.")
+
+        def fit(layer: ImageLayer | str, *, axes: str = "", **settings: Any) -> None:
+            self._fit(name, layer, axes=axes, **settings)
+
+        task = task_of(name)
+        fit.__name__, fit.__doc__ = name, f"{task.run_tip}\n\n{task.config_type.__doc__}"
+        return fit
+
+    def __dir__(self) -> list[str]:
+        return sorted({one for one in super().__dir__() if not one.startswith("_")} | {*TASKS})
+
+    def __repr__(self) -> str:
+        return f"<cellinr: {', '.join(dir(self))}>"
+
+    def _fit(self, action: str, layer: ImageLayer | str, axes: str = "", **settings: Any) -> None:
         task = task_of(action)
         self._dispatcher.fit(task, layer, task.config_type(**settings), axes)
+
+    def _do(self, step: Step) -> None:
+        """Do a recorded step."""
+        names = [source.layer for source in step.sources]
+        if step.action == "open":
+            self.use(step.results[0] if step.results else "", step.source.path)
+        elif step.action in TASKS:
+            self._fit(step.action, names[0], step.arguments.get("axes", ""), **step.settings)
+        elif step.action in {"calibrate", "compare", "render", "save"}:
+            getattr(self, step.action)(*names, **step.arguments)
+        else:
+            raise ConfigError(f"{step.action} cannot be done in this viewer.")

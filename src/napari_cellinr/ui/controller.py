@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -17,16 +18,16 @@ from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.worker import Ending, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Generator, Hashable, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
 
-    from napari_cellinr.fit import Job, PreviewRequest, Progress
+    from napari_cellinr.fit import Job, Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.ui.live import LiveLayer
 
-__all__ = ["Controller", "State", "Work", "controller_of"]
+__all__ = ["Controller", "State", "Work", "background_job", "controller_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,17 @@ class Work:
     source_id: Hashable | None = None
     live: LiveLayer | None = None
     quick: bool = False
+
+
+def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that makes a job of work which does not come in steps."""
+
+    def job() -> Generator[Progress, Message, Any]:
+        from napari_cellinr.stages import in_background
+
+        return (yield from in_background(stage, work, started=time.monotonic()))
+
+    return job
 
 
 class Controller(QObject):

@@ -1,26 +1,30 @@
 """The one way for every action of a viewer: docks, console and macros all go through it.
 
 An action that has to wait for a running job queues up, and so do those that are asked for after
-it: a script can go on as if it had been done already.
+it: a script can go on as if it had been done already. What was done is recorded.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import AxesError, CellINRError
+from napari_cellinr.macro import Recorder, Source, Step, fit_step
+from napari_cellinr.macro.scripts import SAMPLE
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
-from napari_cellinr.ui.fits import Result, fit_work, quick_work
-from napari_cellinr.ui.layers import find
+from napari_cellinr.ui.fits import Result, fit_work, quick_work, render_work
+from napari_cellinr.ui.layers import add_images, find, set_voxel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -59,10 +63,13 @@ class Order:
     carry_out
         Does it at once and returns nothing, or returns the work for the controller. Called when
         it is its turn: only then layers have to be there.
+    recorded
+        Whether it becomes a step of the macro.
     """
 
     title: str
     carry_out: Callable[[], Work | None]
+    recorded: bool = True
 
 
 class Dispatcher(QObject):
@@ -72,18 +79,29 @@ class Dispatcher(QObject):
     -------
     queue_changed
         An action queues up, or it is its turn.
+    recorded
+        The macro has changed.
     """
 
     queue_changed = Signal()
+    recorded = Signal()
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self.controller = controller
         self.results: dict[Hashable, Result] = {}
+        self.recorder = Recorder(self.recorded.emit)
         self._queue: deque[Order] = deque()
+        self._order: Order | None = None
+        self._records = True
+        self._kept: list[object] = []
+        self._names: dict[Hashable, str] = {}
+        self._opened: dict[str, list[str]] = {}
         controller.state_changed.connect(self._on_state)
         controller.finished.connect(self._on_finished)
-        controller.layers_changed.connect(self._forget)
+        controller.layers_changed.connect(self._on_layers)
+        self.viewer.layers.events.inserted.connect(self._on_inserted)
+        self._on_layers()
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -115,6 +133,68 @@ class Dispatcher(QObject):
         self.controller.said.emit("info", f"The {order.title} waits for its turn.")
         self.queue_changed.emit()
 
+    def open(self, path: Path) -> list[ImageLayer]:
+        """Return the layers for every image in a file, added to the viewer.
+
+        Raises
+        ------
+        FileError
+            If the file is missing or cannot be understood.
+        """
+        from napari_cellinr.io import read_all
+
+        layers = [one for image in read_all(path) for one in add_images(self.viewer, image)]
+        names = tuple(str(layer.name) for layer in layers)
+        if self._records:
+            self.recorder.record(Step("open", (Source(path=str(path)),), results=names))
+        return layers
+
+    def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
+        """Write the voxel size of a layer, in µm, into its scale and units.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer or axis, or a step is not positive.
+        """
+
+        def carry_out() -> None:
+            found = self.find(layer)
+            image = self.controller.image_of(found)
+            given = {axis.upper(): float(step) for axis, step in steps.items()}
+            image.with_voxel_size("micrometer", **given)
+            set_voxel_size(found, given, image.axes, "micrometer")
+            self._record(Step("calibrate", (_source(found),), given))
+            self.controller.layers_changed.emit()
+
+        self._submit(f"voxel size of {_name(layer)}", carry_out)
+
+    def save(self, layer: ImageLayer | str, path: Path) -> None:
+        """Write a layer with its calibration, or with the suffix `.cellinr` the fit of it.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or no fit of it.
+        FileError
+            If the file cannot be written.
+        """
+
+        def carry_out() -> None:
+            from napari_cellinr.io import FITTED_SUFFIX, save_fitted, write
+            from napari_cellinr.kept import header_of
+
+            found = self.find(layer)
+            if path.suffix == FITTED_SUFFIX:
+                fitted = self._fit_of(found).fitted
+                save_fitted(path, header=header_of(fitted), tensors=fitted.state)
+            else:
+                write(path, self.controller.image_of(found))
+            self._record(Step("save", (_source(found),), {"path": str(path)}))
+            self.controller.said.emit("info", f"{path.name} is written.")
+
+        self._submit(f"saving of {_name(layer)}", carry_out)
+
     def fit(self, task: Task, layer: ImageLayer | str, config: Config, axes: str = "") -> None:
         """Do a task with a layer or the layer of a name; the result appears beside it.
 
@@ -130,7 +210,7 @@ class Dispatcher(QObject):
                 self.controller.confirmed_axes[found.unique_id] = axes.upper()
             return fit_work(self.controller, task, found, config)
 
-        self.submit(Order(f"{task.noun} of {_name(layer)}", carry_out))
+        self._submit(f"{task.noun} of {_name(layer)}", carry_out)
 
     def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
         """Do a task with what the canvas shows of a layer; never recorded, never queued.
@@ -142,12 +222,27 @@ class Dispatcher(QObject):
         """
         self.controller.begin(quick_work(self.controller, task, layer, config))
 
-    def compare(
-        self,
-        layer: ImageLayer | str,
-        against: ImageLayer | str | None = None,
-        done: Callable[[Comparison], None] | None = None,
-    ) -> None:
+    def render(self, layer: ImageLayer | str, query: Mapping[str, Any]) -> None:
+        """Add a fitted layer at another scale, time, crop or channel, without another fit.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or no fit of it.
+        ConfigError
+            If the query is not understood.
+        """
+
+        def carry_out() -> Work:
+            found = self.find(layer)
+            return render_work(self.controller, found, self._fit_of(found), query, finish)
+
+        def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
+            self._record(Step("render", (_source(found),), dict(query), results=names))
+
+        self._submit(f"rendering of {_name(layer)}", carry_out)
+
+    def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
         """Add the difference of a result and another layer, or its conventional answer.
 
         Raises
@@ -163,20 +258,20 @@ class Dispatcher(QObject):
             return compare_work(self.controller, found, other, made, finish)
 
         def finish(comparison: Comparison) -> None:
-            if done is not None:
-                done(comparison)
+            sources, results = [comparison.result], [comparison.difference]
+            (results if against is None else sources).append(comparison.against)
+            names = tuple(str(one.name) for one in results)
+            self._record(Step("compare", tuple(map(_source, sources)), results=names))
 
-        self.submit(Order(f"comparison of {_name(layer)}", carry_out))
+        self._submit(f"comparison of {_name(layer)}", carry_out)
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
     ) -> None:
         """Measure how near layers are to the truth; never recorded."""
-        self.submit(
-            Order(
-                f"measurement against {truth.name}",
-                lambda: scores_work(self.controller, layers, truth, done),
-            )
+        self._submit(
+            f"measurement against {truth.name}",
+            lambda: scores_work(self.controller, layers, truth, done),
         )
 
     def find(self, layer: Layer | str) -> ImageLayer:
@@ -210,7 +305,24 @@ class Dispatcher(QObject):
         timer.start(50)
         loop.exec()
 
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Record nothing that is asked for within the context, whenever it is done."""
+        self._records = False
+        try:
+            yield
+        finally:
+            self._records = True
+
+    def keep(self, thing: object) -> None:
+        """Hold something for as long as the viewer lives."""
+        self._kept.append(thing)
+
+    def _submit(self, title: str, carry_out: Callable[[], Work | None]) -> None:
+        self.submit(Order(title, carry_out, self._records))
+
     def _carry_out(self, order: Order) -> None:
+        self._order = order
         work = order.carry_out()
         if work is not None:
             self.controller.begin(work)
@@ -232,15 +344,73 @@ class Dispatcher(QObject):
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
-        if not result.quick:
-            self.results.update({layer.unique_id: result for layer in result.layers})
+        if result.quick:
+            return
+        self.results.update({layer.unique_id: result for layer in result.layers})
+        self._record(
+            fit_step(
+                result.task.name,
+                _source(result.source),
+                result.config,
+                result.fitted,
+                tuple(str(layer.name) for layer in result.layers),
+                self.controller.confirmed_axes.get(result.source.unique_id, ""),
+            )
+        )
+
+    def _record(self, step: Step) -> None:
+        """Add a step to the macro, after the files that were opened before it."""
+        self._record_opened()
+        if self._order is None or self._order.recorded:
+            self.recorder.record(step)
+
+    def _fit_of(self, layer: ImageLayer) -> Result:
+        made = self.results.get(layer.unique_id)
+        if made is None:
+            raise AxesError(f"layer {layer.name!r} is no result of a fit of this session.")
+        return made
 
     @Slot()
-    def _forget(self) -> None:
-        """Let results go with their layers."""
-        there = {layer.unique_id for layer in self.viewer.layers}
-        self.results = {key: result for key, result in self.results.items() if key in there}
+    def _on_layers(self) -> None:
+        """Let results go with their layers, and follow names."""
+        names = {layer.unique_id: str(layer.name) for layer in self.viewer.layers}
+        for key, name in names.items():
+            old = self._names.get(key, name)
+            if old != name and not old.endswith("(running)"):
+                self.recorder.renamed(old, name)
+        self._names = names
+        self.results = {key: result for key, result in self.results.items() if key in names}
+
+    def _on_inserted(self, event: Any) -> None:
+        """Note files that napari has opened with the reader of this plugin."""
+        source = getattr(event.value, "source", None)
+        if source is None or source.path is None or source.reader_plugin != "napari-cellinr":
+            return
+        if not self._opened:
+            QTimer.singleShot(0, self._record_opened)
+        self._opened.setdefault(str(source.path), []).append(str(event.value.name))
+
+    @Slot()
+    def _record_opened(self) -> None:
+        opened, self._opened = self._opened, {}
+        for path, names in opened.items():
+            self.recorder.record(Step("open", (Source(path=path),), results=tuple(names)))
 
 
 def _name(layer: Layer | str) -> str:
     return layer if isinstance(layer, str) else str(layer.name)
+
+
+def _source(layer: Layer) -> Source:
+    return Source(str(layer.name), _path_of(layer))
+
+
+def _path_of(layer: Layer) -> str:
+    """Return where a layer came from: a file, a sample of this plugin, or nothing known."""
+    if "napari-cellinr" in layer.metadata:  # a result has the metadata of its source
+        return ""
+    if layer.source.path is not None:
+        return str(layer.source.path)
+    if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
+        return f"{SAMPLE}{layer.source.sample[1]}"
+    return str(layer.metadata.get("source", ""))

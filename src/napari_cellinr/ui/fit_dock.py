@@ -10,13 +10,15 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.ui.checks import memory_warning
-from napari_cellinr.ui.console import Console
+from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.denoise_task import DENOISE
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.forms import ConfigForm
 from napari_cellinr.ui.guide import GuideWindow
+from napari_cellinr.ui.layers import add_images
+from napari_cellinr.ui.opening import can_open, images_of, is_series
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.run_panel import RunPanel
 from napari_cellinr.ui.source_panel import SourcePanel
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.tasks import Task
 
 __all__ = ["FitDock"]
-
-SUFFIXES = (".tif", ".tiff", ".nii", ".nii.gz")
 
 
 class FitDock(QWidget):
@@ -56,7 +56,7 @@ class FitDock(QWidget):
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
         self.welcome = Welcome(task)
-        self.source = SourcePanel(self.controller)
+        self.source = SourcePanel(self.dispatcher)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.panel = RunPanel(self.dispatcher, task)
@@ -71,8 +71,7 @@ class FitDock(QWidget):
         self.panel.preview_button.clicked.connect(self.preview)
         self.panel.guide_button.clicked.connect(self.show_guide)
         self.controller.finished.connect(self._on_finished)
-        self._console = Console(napari_viewer)
-        napari_viewer.update_console({"cellinr": self._console})
+        self._console = console_of(napari_viewer)
         device_list().answered.connect(self._show_devices)
         self._show_devices()
         self._on_source()
@@ -104,8 +103,12 @@ class FitDock(QWidget):
         """Add every image of the files as a layer and choose the last one."""
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            for path in paths:
-                self._console.open(path)
+            if is_series(paths):
+                for image in images_of(paths, together=True):
+                    add_images(self.controller.viewer, image)
+            else:
+                for path in paths:
+                    self._console.open(path)
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:
@@ -222,4 +225,4 @@ class FitDock(QWidget):
 def _paths(event: QDropEvent) -> list[Path]:
     """Return the dropped files that can be read."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return [path for path in paths if path.name.lower().endswith(SUFFIXES)]
+    return [path for path in paths if can_open(path)]

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.ui.controller import Work
+import numpy as np
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import add_images, find
 from napari_cellinr.ui.live import LiveLayer
-from napari_cellinr.ui.results import add_shown
+from napari_cellinr.ui.results import add_result, add_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["Result", "fit_work", "quick_work"]
+__all__ = ["Result", "fit_work", "quick_work", "render_work"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,56 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
     done = partial(_show, controller, task, config, given, live, quick=True)
     title = f"preview of {layer.name}"
     return Work(title, _job(task, part, config), done, layer.unique_id, live, quick=True)
+
+
+def render_work(
+    controller: Controller,
+    layer: ImageLayer,
+    made: Result,
+    query: Mapping[str, Any],
+    done: Callable[[ImageLayer, tuple[str, ...]], None],
+) -> Work:
+    """Return the work of rendering a fit again, which adds its images beside the layer.
+
+    Raises
+    ------
+    ConfigError
+        If the query is not understood.
+    """
+    from napari_cellinr.kept import Query, header_of, stored
+
+    wanted = dict(query)
+    crop = {axis: slice(*ends) for axis, ends in wanted.pop("crop", {}).items()}
+    times = wanted.pop("times", None)
+    try:
+        asked = Query(crop=crop, times=None if times is None else tuple(times), **wanted)
+    except TypeError as error:
+        raise ConfigError(
+            f"{sorted(query)} were given; a fit can be rendered at another scale, voxel, times, "
+            "crop or channel."
+        ) from error
+    fitted = made.fitted
+
+    def render() -> tuple[Image, ...]:
+        from napari_cellinr import api
+
+        tensors = {name: np.asarray(tensor) for name, tensor in fitted.state.items()}
+        return api.render(stored(header_of(fitted), tensors), asked)
+
+    def show(images: tuple[Image, ...]) -> None:
+        names = []
+        for place, image in enumerate(images):
+            name = f"{layer.name if place == 0 else image.name} rendered"
+            added = add_result(
+                controller.viewer, made.source, made.given, image, name=name, visible=place == 0,
+                limits=tuple(layer.contrast_limits) if place == 0 else None,
+            )  # fmt: skip
+            names.append(str(added.name))
+        controller.said.emit("info", f"Layer “{names[0]}” is ready.")
+        done(layer, tuple(names))
+
+    job = background_job("rendering", render)
+    return Work(f"rendering of {layer.name}", job, show, made.source.unique_id, quick=True)
 
 
 def _job(task: Task, image: Image, config: Config) -> Callable[[], Job]:

@@ -8,6 +8,7 @@ from napari.layers import Image as ImageLayer
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
+from napari_cellinr.io.colours import COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -120,8 +121,13 @@ def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
 
     An image with more than `MOST_CHANNELS` channels is a spectrum and stays in one layer.
     """
+    if image.sizes.get("S") in {3, 4}:
+        return [_colour_picture(image)]
     channels = _channels(image)
     colours = _COLOURS if len(channels) > 1 else ("gray",)
+    stated = image.meta.get(COLOURS, ())
+    if len(channels) > 1 and len(stated) == len(channels):
+        colours = tuple(stated)
     return [
         (channel.data, _attributes(channel, colours[i % len(colours)]), "image")
         for i, channel in enumerate(channels)
@@ -161,6 +167,15 @@ def _channels(image: Image) -> list[Image]:
         return channels
     names = [f"{image.name} channel {index + 1}" for index in range(n_channels)]
     return [one.like(one.data, name=name) for one, name in zip(channels, names, strict=True)]
+
+
+def _colour_picture(image: Image) -> tuple[Any, dict[str, Any], str]:
+    """Return the layer of a picture in colour, which is to be looked at, not restored."""
+    place = image.axes.index("S")
+    order = [i for i in range(len(image.axes)) if i != place]
+    data: Any = image.data
+    attributes = _attributes(image.take("S", 0), "gray") | {"rgb": True}
+    return data.transpose([*order, place]), attributes, "image"
 
 
 def _attributes(image: Image, colour: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class LiveLayer:
 
     def request(self) -> PreviewRequest | None:
         """Return a request for what the viewer shows now; none if nobody would see it."""
-        source = find(self._viewer, self.source_id)
+        source = self._source()
         layer = self.layer
         removed = self._layer_id is not None and layer is None
         if source is None or removed or (layer is not None and not layer.visible):
@@ -109,7 +109,7 @@ class LiveLayer:
 
     def show(self, preview: Image, index: Mapping[str, int]) -> None:
         """Show a plane at `index`, or a coarser volume, in place."""
-        source = find(self._viewer, self.source_id)
+        source = self._source()
         if source is None or (self._layer_id is not None and self.layer is None):
             return
         image = self._with_plane(preview, index) if index else preview
@@ -152,6 +152,11 @@ class LiveLayer:
         layer = self.layer
         if layer is not None:
             self._viewer.layers.remove(layer)
+
+    def _source(self) -> ImageLayer | None:
+        """Return the source, if it is there and still has as many axes as what was given."""
+        source = find(self._viewer, self.source_id)
+        return source if source is not None and source.ndim == len(self._given.axes) else None
 
     def _add(
         self,

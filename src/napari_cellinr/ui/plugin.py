@@ -9,31 +9,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-__all__ = ["get_reader", "read_layers", "sample_cells", "sample_embryo", "write_image"]
-
-_SUFFIXES = (".tif", ".tiff", ".nii", ".nii.gz")
+__all__ = [
+    "get_reader",
+    "read_layers",
+    "sample_cells",
+    "sample_embryo",
+    "sample_nuclei",
+    "write_channels",
+    "write_image",
+]
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
-    """Return the function that reads TIFF and NIfTI files; none for anything else."""
+    """Return the function that reads TIFF, NIfTI, OME-Zarr and folders; none for anything else."""
+    from napari_cellinr.ui.opening import can_open
+
     paths = [path] if isinstance(path, str) else list(path)
-    known = all(str(one).lower().endswith(_SUFFIXES) for one in paths)
-    return read_layers if known and paths else None
+    return read_layers if paths and all(can_open(Path(one)) for one in paths) else None
 
 
 def read_layers(path: str | Sequence[str]) -> list[Any]:
     """Return a full layer data tuple for every image and channel in the files.
+
+    Several files are one series if napari gives them together: it does so for *Open Files as
+    Stack*, and for a drop with Shift held down.
 
     Raises
     ------
     FileError
         If a file is missing or cannot be understood.
     """
-    from napari_cellinr.io import read_all
     from napari_cellinr.ui.layers import layer_tuples
+    from napari_cellinr.ui.opening import images_of
 
     paths = [path] if isinstance(path, str) else list(path)
-    images = [image for one in paths for image in read_all(Path(one))]
+    together = not isinstance(path, str)
+    images = images_of([Path(one) for one in paths], together=together)
     return [layer for image in images for layer in layer_tuples(image)]
 
 
@@ -52,19 +63,49 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     return [path]
 
 
+def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
+    """Write layers of one shape as the channels of one file and return the path.
+
+    Raises
+    ------
+    FileError
+        If the layers differ in shape, type or voxel size, or the file cannot be written.
+    """
+    from napari_cellinr.io import write
+    from napari_cellinr.io.channels import joined
+    from napari_cellinr.ui.layers import image_from_tuple
+
+    images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
+    write(Path(path), joined(images))
+    return [path]
+
+
 def sample_cells() -> list[Any]:
     """Return a simulated movie of cells and its truth, finer in time and along Z, as layers."""
     from napari_cellinr.simulate_cells import cells
-    from napari_cellinr.ui.layers import layer_tuples
 
     sample = cells((5, 12, 64, 64), gain=1.0, read_noise=2.0)
-    return layer_tuples(sample.truth) + layer_tuples(sample.raw)
+    return _layers(sample.truth, sample.raw)
 
 
 def sample_embryo() -> list[Any]:
     """Return a simulated embryo with labelled membranes, and its truth, as layers."""
     from napari_cellinr.simulate import embryo
-    from napari_cellinr.ui.layers import layer_tuples
 
     sample = embryo("membranes")
-    return layer_tuples(sample.truth) + layer_tuples(sample.raw)
+    return _layers(sample.truth, sample.raw)
+
+
+def sample_nuclei() -> list[Any]:
+    """Return a simulated embryo with labelled nuclei, and its truth, as layers."""
+    from napari_cellinr.simulate import embryo
+
+    sample = embryo("nuclei")
+    return _layers(sample.truth, sample.raw)
+
+
+def _layers(*images: Any) -> list[Any]:
+    """Return the layers of a sample: its truths first, so that the raw image is on top."""
+    from napari_cellinr.ui.layers import layer_tuples
+
+    return [layer for image in images for layer in layer_tuples(image)]

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
 from napari_cellinr.ui.forms import LABEL_WIDTH
-from napari_cellinr.ui.layers import axes_of, find, image_layers, set_voxel_size, to_image
+from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.dispatch import Dispatcher
 
 __all__ = ["SourcePanel"]
 
@@ -44,9 +44,10 @@ class SourcePanel(QWidget):
 
     changed = Signal()
 
-    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+    def __init__(self, dispatcher: Dispatcher, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._controller = controller
+        self._dispatcher = dispatcher
+        self._controller = controller = dispatcher.controller
         self.combo = QComboBox()
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -156,7 +157,7 @@ class SourcePanel(QWidget):
         else:
             axes = [axis for axis in image.axes if axis in "ZYX"]
             self.voxel.ask(
-                ", ".join(f"{a.lower()}=" for a in axes),
+                ", ".join(f"{a.lower()}={_guess(image.steps[a])}" for a in axes),
                 "unknown, so the result is in pixels too; enter it in µm if you can",
             )
 
@@ -181,13 +182,11 @@ class SourcePanel(QWidget):
         if layer is None or image is None:
             return
         try:
-            steps = _parse_steps(text, image.axes)
+            self._dispatcher.calibrate(layer, _parse_steps(text, image.axes))
         except AxesError as error:
             self.voxel.fail(str(error))
             return
-        set_voxel_size(layer, steps, image.axes, "micrometer")
         self._on_chosen()
-        self._controller.layers_changed.emit()
 
 
 class _Line(QWidget):
@@ -249,6 +248,11 @@ def _fault_label() -> QLabel:
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
     """Return the row of a layer, −1 if it is not there; Qt cannot compare Python objects."""
     return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
+
+
+def _guess(step: float) -> str:
+    """Return a step without a unit, which is probably in µm; nothing where none was set."""
+    return "" if step == 1 else f"{step:.6g}"
 
 
 def _steps_text(image: Image) -> str:

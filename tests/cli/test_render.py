@@ -1,0 +1,53 @@
+"""`napari-cellinr render`: a kept fit becomes images again."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr import denoise, read
+from napari_cellinr.io import save_fitted
+from napari_cellinr.kept import header_of
+
+
+@pytest.fixture
+def model(tmp_path, sample):
+    fitted = denoise(sample.raw, steps=1, estimate="gaussian")
+    save_fitted(tmp_path / "fit.cellinr", header=header_of(fitted), tensors=fitted.state)
+    return tmp_path / "fit.cellinr"
+
+
+def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
+    out, haze = tmp_path / "out.tif", tmp_path / "haze.tif"
+    words = ["--voxel", "z=0.25", "--crop", "y=4:12", "--second-output", haze]
+    status, said, error = run("render", model, out, *words)
+    assert (status, error) == (0, "")
+    assert said.splitlines()[0] == f"wrote {out}: 16×8×20 voxels of 0.25×0.25×0.25 µm"
+    assert read(haze).shape == read(out).shape == (16, 8, 20)
+    assert run("render", model, out, "--scale", 2)[0] == 0
+    assert read(out).shape == (16, 32, 40)
+    assert np.isfinite(read(out).array()).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--scale", "big"], "neither a number"),
+        (["--scale", "99"], "at most 16"),
+        (["--times", "0:1"], "first:last:step"),
+        (["--times", "0,1"], "no time axis"),
+        (["--channel", "0"], "axis 'C'"),
+        (["--second-output", "out.tif"], "given twice"),
+    ],
+)
+def test_wrong_options_are_one_line(run, model, tmp_path, monkeypatch, words, part):
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run("render", model, "out.tif", *words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert part in error
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_foreign_or_damaged_file_is_one_line(run, model, raw_file, tmp_path):
+    model.write_bytes(model.read_bytes()[:-100])
+    for path in (model, raw_file, tmp_path / "none.cellinr"):
+        status, _, error = run("render", path, tmp_path / "out.tif")
+        assert (status, error.count("\n")) == (2, 1)

@@ -1,0 +1,173 @@
+"""Files as napari and the docks open them: folders, series, colours, channels, samples."""
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QMessageBox
+
+from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.image import Image
+from napari_cellinr.io import read, write
+from napari_cellinr.ui import opening, plugin
+from napari_cellinr.ui.fit_dock import FitDock
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "movie"
+    place.mkdir()
+    for number in (1, 2, 10):
+        tifffile.imwrite(place / f"t{number}.tif", np.full((4, 5), number, np.uint8))
+    return place
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Answer the question about numbered files, and keep what was asked."""
+    asked = []
+
+    def ask(paths):
+        asked.append(paths)
+        return "time"
+
+    monkeypatch.setattr(opening, "ask", ask)
+    return asked
+
+
+def files_page():
+    from napari import settings
+
+    return settings.get_plugin_settings("napari-cellinr").files
+
+
+def test_numbered_files_are_asked_about_once(viewer, folder, answers):
+    files_page().numbered_files = "ask"
+    reader = plugin.get_reader(str(folder))
+    ((data, attributes, kind),) = reader(str(folder))
+    assert (data.shape, kind, attributes["name"]) == ((3, 4, 5), "image", "movie")
+    assert attributes["axis_labels"] == ("t", "y", "x")
+    assert data[:, 0, 0].tolist() == [1, 2, 10]
+    paths = [str(folder / f"t{n}.tif") for n in (10, 1)]
+    ((data, _, _),) = plugin.get_reader(paths)(paths)
+    assert data[:, 0, 0].tolist() == [1, 10]
+    assert len(answers) == 1
+    files_page().numbered_files = "separate"
+    assert len(plugin.read_layers(str(folder))) == 3
+
+
+def test_without_a_window_there_is_no_one_to_ask(folder, monkeypatch):
+    monkeypatch.setattr(opening.QApplication, "instance", lambda: None)
+    with pytest.raises(FileError, match="stack_axis"):
+        opening.ask(sorted(folder.iterdir()))
+
+
+@pytest.mark.parametrize(("button", "answer"), [("Time points", "time"), ("Planes (z)", "z")])
+def test_the_question(qtbot, folder, monkeypatch, button, answer):
+    def click(box):
+        (wanted,) = (one for one in box.buttons() if one.text() == button)
+        monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: wanted)
+        assert "these 3 files" in box.text()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", click)
+    assert opening.ask(sorted(folder.iterdir())) == answer
+
+
+def test_folders_that_are_no_series(tmp_path):
+    assert plugin.get_reader(str(tmp_path)) is None
+    (tmp_path / "notes.txt").write_text("")
+    assert plugin.get_reader(str(tmp_path)) is None
+
+
+def test_napari_opens_a_zarr(viewer, tmp_path, stack):
+    path = write(
+        tmp_path / "a.zarr",
+        Image(stack, axes="ZYX", scale=(0.5, 0.2, 0.2), units=("micrometer",) * 3),
+    )
+    (layer,) = viewer.open(str(path), plugin="napari-cellinr")
+    np.testing.assert_allclose(layer.scale, (0.5, 0.2, 0.2))
+    assert layer.axis_labels == ("z", "y", "x")
+    viewer.layers[0].save(str(tmp_path / "b.zarr"), plugin="napari-cellinr")
+    assert np.array_equal(read(tmp_path / "b.zarr").array(), stack)
+
+
+def test_dropped_on_the_dock(viewer, folder, tmp_path, answers):
+    files_page().numbered_files = "ask"
+    dock = FitDock(viewer)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in sorted(folder.iterdir())])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    dock.dropEvent(QDropEvent(QPointF(1, 1), Qt.DropAction.CopyAction, data, buttons, keys))
+    assert [layer.data.shape for layer in viewer.layers] == [(3, 4, 5)]
+    assert len(answers) == 1
+    dock.deleteLater()
+
+
+def test_several_files_at_once(viewer, folder):
+    paths = [str(path) for path in sorted(folder.iterdir())]
+    assert len(viewer.open(paths, plugin="napari-cellinr")) == 3
+
+
+def test_a_colour_picture_is_shown_and_not_restored(viewer, tmp_path):
+    path = tmp_path / "a.tif"
+    planes = np.random.default_rng(0).integers(0, 255, (3, 8, 9), dtype=np.uint8)
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
+    (layer,) = viewer.open(str(path), plugin="napari-cellinr")
+    assert layer.rgb
+    assert np.array_equal(np.asarray(layer.data), planes.transpose(1, 2, 0))
+    from napari_cellinr.ui.layers import to_image
+
+    with pytest.raises(AxesError, match="Split its"):
+        to_image(layer)
+
+
+def test_channels_keep_names_and_colours(viewer, tmp_path):
+    image = Image(
+        np.random.default_rng(0).random((2, 3, 8, 9), np.float32),
+        axes="CZYX",
+        channels=("DNA", "actin"),
+        meta={"channel_colours": ["#ff0000", "#00ff80"]},
+    )
+    path = write(tmp_path / "a.ome.tif", image)
+    layers = viewer.open(str(path), plugin="napari-cellinr")
+    assert [layer.name for layer in layers] == ["a DNA", "a actin"]
+    np.testing.assert_allclose(layers[1].colormap.colors[-1], (0, 1, 128 / 255, 1), atol=0.01)
+    out = str(tmp_path / "b.ome.tif")
+    viewer.layers.save(out, plugin="napari-cellinr")
+    again = read(out)
+    assert (again.axes, again.channels) == ("CZYX", ("a DNA", "a actin"))
+    assert np.array_equal(again.data, image.data)
+
+
+def test_layers_that_differ_are_not_joined():
+    from napari_cellinr.io.channels import joined
+
+    one = Image(np.zeros((3, 4)))
+    with pytest.raises(AxesError, match="have to be alike"):
+        joined([one, Image(np.zeros((3, 5)))])
+    with pytest.raises(AxesError, match="has channels already"):
+        joined([Image(np.zeros((2, 3, 4)), axes="CYX")] * 2)
+
+
+def test_layers_of_other_readers_get_a_guess(viewer, stack):
+    """A scale without a unit is offered, not taken."""
+    dock = FitDock(viewer)
+    viewer.add_image(stack, scale=(0.5, 0.2, 0.2), axis_labels=("z", "y", "x"))
+    assert dock.source.voxel.edit.text() == "z=0.5, y=0.2, x=0.2"
+    assert not dock.source.image().is_calibrated
+    viewer.add_image(stack, axis_labels=("z", "y", "x"))
+    dock.source.choose(viewer.layers[-1].unique_id)
+    assert dock.source.voxel.edit.text() == "z=, y=, x="
+    dock.deleteLater()
+
+
+@pytest.mark.parametrize("name", ["sample_embryo", "sample_nuclei"])
+def test_samples_have_their_truth(name):
+    layers = getattr(plugin, name)()
+    assert len(layers) == 2
+    assert "truth" in layers[0][1]["name"]
+    assert layers[0][1]["scale"] == layers[1][1]["scale"]

@@ -1,0 +1,134 @@
+"""What is done is recorded, shown as a script, and can be done again."""
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtWidgets import QApplication
+
+from napari_cellinr.errors import AxesError, ConfigError, FileError
+from napari_cellinr.ui.console import console_of
+from napari_cellinr.ui.script_dock import ScriptDock
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def stack_file(tmp_path, stack):
+    path = tmp_path / "embryo.tif"
+    metadata = {"axes": "ZYX", "spacing": 1.5, "unit": "um"}
+    tifffile.imwrite(path, stack, imagej=True, resolution=(5, 5), metadata=metadata)
+    return path
+
+
+@pytest.fixture
+def scripts(viewer):
+    dock = ScriptDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Script")
+    return dock
+
+
+def calls(text):
+    return [line for line in str(text).splitlines() if line.startswith("cellinr.")]
+
+
+def test_the_round_trip(viewer, dock, scripts, use_job, stack_file, tmp_path):
+    """Record → clear → run: same parameters, layer names and numbers."""
+    viewer.layers.clear()
+    cellinr = console_of(viewer)
+    job = use_job()
+    dock.open([stack_file])
+    dock.form.field("background").set_value("keep")
+    dock.form.field("seed").set_value("5")
+    dock.panel.run_button.click()
+    cellinr.save("embryo denoised", tmp_path / "clean.tif")
+    cellinr.wait()
+    text = str(cellinr.macro)
+    assert calls(text) == [
+        f"cellinr.use('embryo', {str(stack_file)!r})",
+        "cellinr.denoise('embryo', background='keep', seed=5)",
+        f"cellinr.save('embryo denoised', {str(tmp_path / 'clean.tif')!r})",
+    ]
+    assert scripts.text.toPlainText() == text
+    assert repr(cellinr.last) == calls(text)[-1]
+    names = [layer.name for layer in viewer.layers]
+    numbers = np.array(viewer.layers["embryo denoised"].data)
+    viewer.layers.clear()
+    cellinr.clear()
+    (tmp_path / "clean.tif").unlink()
+    assert scripts.text.toPlainText() == ""
+    exec(compile(text, "macro", "exec"), {})
+    cellinr.wait()
+    assert [layer.name for layer in viewer.layers] == names
+    np.testing.assert_array_equal(viewer.layers["embryo denoised"].data, numbers)
+    assert job.configs[0] == job.configs[1]
+    assert calls(cellinr.macro) == calls(text)
+    assert (tmp_path / "clean.tif").is_file()
+
+
+def test_a_saved_macro_that_is_dropped_replays(viewer, dock, scripts, use_job, idle, tmp_path):
+    use_job()
+    dock.panel.run_button.click()
+    idle(dock)
+    scripts.save_as(str(tmp_path / "macro.py"))
+    scripts.save_as(str(tmp_path / "recipe.json"))
+    viewer.layers.remove("membrane denoised")
+    viewer.open(tmp_path / "macro.py", plugin="napari")  # what a drop onto the canvas does
+    console_of(viewer).wait()
+    assert [layer.name for layer in viewer.layers] == ["membrane", "membrane denoised"]
+    with pytest.raises(FileError):
+        console_of(viewer).replay(tmp_path / "none.json")
+    console_of(viewer).replay(tmp_path / "recipe.json")
+    console_of(viewer).wait()
+    assert len(viewer.layers) == 3
+
+
+def test_buttons_copy_replay_and_clear(viewer, dock, scripts, use_job, idle):
+    job = use_job(steps=3)
+    assert not scripts.replay_button.isEnabled()
+    dock.panel.run_button.click()
+    idle(dock)
+    scripts.copy_button.click()
+    assert "cellinr.denoise('membrane', seed=0)" in QApplication.clipboard().text()
+    scripts.replay_button.click()
+    idle(dock)
+    assert len(job.configs) == 2
+    assert len(dock.dispatcher.recorder.macro.steps) == 1  # a replay is not recorded
+    scripts.style_box.setCurrentIndex(2)
+    scripts.style_box.activated.emit(2)
+    assert "napari-cellinr denoise membrane.tif" in scripts.text.toPlainText()
+    scripts.record_box.click()
+    dock.run()
+    idle(dock)
+    assert len(dock.dispatcher.recorder.macro.steps) == 1
+    scripts.clear_button.click()
+    assert scripts.text.toPlainText() == ""
+
+
+def test_files_that_napari_opens_and_voxel_sizes_are_recorded(viewer, dock, stack, tmp_path):
+    viewer.layers.clear()
+    tifffile.imwrite(tmp_path / "plain.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    viewer.open(tmp_path / "plain.tif", plugin="napari-cellinr")
+    cellinr = console_of(viewer)
+    cellinr.calibrate("plain", Z=0.4, Y=0.2, X=0.2)
+    assert calls(cellinr.macro) == [
+        f"cellinr.use('plain', {str(tmp_path / 'plain.tif')!r})",
+        "cellinr.calibrate('plain', Z=0.4, Y=0.2, X=0.2)",
+    ]
+    with pytest.raises(AxesError):
+        cellinr.calibrate("plain", T=2, Q=3)
+    viewer.layers["plain"].name = "renamed"
+    assert "calibrate('plain'" in str(cellinr.macro)
+
+
+def test_the_console_has_one_method_per_action_and_explains_itself(viewer, dock):
+    cellinr = console_of(viewer)
+    assert {"denoise", "macro", "last", "replay", "save_macro", "start", "stop", "clear"} <= set(
+        dir(cellinr)
+    )
+    assert "denoise" in repr(cellinr)
+    with pytest.raises(AttributeError, match="it has"):
+        cellinr.explode()
+    with pytest.raises(ConfigError, match="backgrund"):
+        cellinr.denoise("membrane", backgrund="keep")
+    with pytest.raises(AxesError, match="no result"):
+        cellinr.save("membrane", "a.cellinr")
