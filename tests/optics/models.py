@@ -1,10 +1,13 @@
 """One small microscope of each kind, for the contract that all of them keep."""
 
 import torch
+from test_sim import three_beam
 
 from napari_cellinr.optics.blur import Blur, line_times, plane_times, point_times
 from napari_cellinr.optics.dpc import DPC, half_discs, transfer_functions
 from napari_cellinr.optics.fourier import gaussian_psf
+from napari_cellinr.optics.otf import ideal_plane
+from napari_cellinr.optics.sim import SIM
 
 
 def starts(n, step=1.0):
@@ -40,6 +43,17 @@ def dpc(size=(24, 21), padding=2):
     return DPC((8, *size), starts(8), absorption, phase, padding=padding)
 
 
+def sim2d():
+    """Return a lattice of two carriers at once, five phases, two sets of different size."""
+    size = (18, 20)
+    carriers = torch.tensor([[0.2, 0.03], [-0.05, 0.21]])
+    phases = torch.tensor([[0.0, 0.0], [2.1, 0.0], [4.2, 0.0], [0.0, 2.1], [2.1, 4.2]])
+    transfer = ideal_plane(size, 0.08, 1.2, 0.525)[None]
+    groups = torch.zeros(2, dtype=torch.int64)
+    contrasts = torch.full((5, 2), 0.8)
+    return SIM((10, *size), starts(10), carriers, phases, contrasts, transfer, groups, zoom=1.6)
+
+
 MODELS = {
     "identity": identity,
     "blurred": blurred,
@@ -47,5 +61,7 @@ MODELS = {
     "point-scan": point_scan,
     "z-scan": z_scan,
     "dpc": dpc,
+    "sim2d": sim2d,
+    "sim3d": three_beam,
 }
 """A function that makes each."""

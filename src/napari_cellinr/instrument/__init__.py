@@ -41,7 +41,7 @@ def prepare(image: Image, optics: Optics) -> Measurement:
 
 def _builder(kind: str) -> Callable[[Image, Any], Measurement]:
     """Return the function that builds a kind of microscope."""
-    from napari_cellinr.instrument import blurred, phase
+    from napari_cellinr.instrument import blurred, phase, structured
 
     builders: dict[str, Callable[[Image, Any], Measurement]] = {
         "time-lapse": blurred.time_lapse,
@@ -49,6 +49,8 @@ def _builder(kind: str) -> Callable[[Image, Any], Measurement]:
         "point-scan": blurred.point_scan,
         "z-scan": blurred.z_scan,
         "dpc": phase.dpc,
+        "sim2d": structured.sim2d,
+        "sim3d": structured.sim3d,
     }
     if kind not in builders:
         raise ConfigError(f"kind {kind!r} was given; allowed are {', '.join(KINDS)}.")

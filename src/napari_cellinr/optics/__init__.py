@@ -3,6 +3,7 @@
 from napari_cellinr.optics.base import ForwardModel
 from napari_cellinr.optics.blur import Blur
 from napari_cellinr.optics.dpc import DPC
+from napari_cellinr.optics.sim import SIM
 
 __all__ = ["FORWARD_MODELS", "ForwardModel"]
 
@@ -12,5 +13,7 @@ FORWARD_MODELS: dict[str, type[ForwardModel]] = {
     "point-scan": Blur,
     "z-scan": Blur,
     "dpc": DPC,
+    "sim2d": SIM,
+    "sim3d": SIM,
 }
 """The forward model by kind of microscope."""

@@ -18,7 +18,7 @@ from napari_cellinr.optics.fourier import convolve, crop, fast_shape, transfer_o
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Blur", "line_times", "plane_order", "plane_times", "point_times"]
+__all__ = ["Blur", "extend_times", "line_times", "plane_order", "plane_times", "point_times"]
 
 
 class Blur(ForwardModel):
@@ -54,7 +54,7 @@ class Blur(ForwardModel):
         self.loss_margin = (0,) * len(size)
         self.scene_shape = tuple(n + 2 * pad for n, pad in zip(size, self.padding, strict=True))
         self._fast = fast_shape(self.scene_shape)
-        self.register_buffer("times", _extend(times, self.padding).float())
+        self.register_buffer("times", extend_times(times, self.padding).float())
         transfer = torch.zeros(0)
         if psf is not None:
             transfer = transfer_of(psf.double() / psf.double().sum(), self._fast)
@@ -74,7 +74,7 @@ class Blur(ForwardModel):
         return crop(values, self.padding, self.data_shape[1:])
 
 
-def _extend(times: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
+def extend_times(times: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
     """Return times that fit the padded scene: beyond the edge those of the edge hold."""
     for axis, pad in enumerate(padding, start=1):
         if times.ndim > 1 and pad and times.shape[axis] > 1:

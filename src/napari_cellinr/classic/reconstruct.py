@@ -1,0 +1,217 @@
+"""Conventional reconstructions of raw frames: Tikhonov, Wiener, total variation; no motion."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_cellinr.optics.fourier import crop, irfft, rfft
+from napari_cellinr.optics.sim_calibration import full_transfer, ramp, separate, taper, upsample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_cellinr.optics.base import ForwardModel
+    from napari_cellinr.optics.dpc import DPC
+    from napari_cellinr.optics.sim import SIM
+
+__all__ = ["moving_window", "tikhonov", "total_variation", "wide_field", "wiener", "windows"]
+
+
+def tikhonov(model: DPC, frames: torch.Tensor, weight: float = 1e-4) -> torch.Tensor:
+    """Return absorption and phase in radians, (2, Y, X), of one set of contrast frames.
+
+    Least squares with a penalty on both (Tian & Waller 2015, Optics Express 23, 11394, eq. 9),
+    in closed form for every frequency.
+
+    Parameters
+    ----------
+    model
+        The microscope.
+    frames
+        Contrast of each pattern, (patterns, Y, X).
+    weight
+        Weight of the penalties.
+    """
+    grid = model.grid(model.data_shape[1:], model.padding[0])
+    a, p = model.absorption, model.phase
+    y = rfft(frames, grid)
+    aa, pp = (a.abs() ** 2).sum(0) + weight, (p.abs() ** 2).sum(0) + weight
+    ap = (a.conj() * p).sum(0)
+    ay, py = (a.conj() * y).sum(0), (p.conj() * y).sum(0)
+    determinant = aa * pp - ap.abs() ** 2
+    absorption = (pp * ay - ap * py) / determinant
+    phase = (aa * py - ap.conj() * ay) / determinant
+    scene = irfft(torch.stack([absorption, phase]), grid)
+    return crop(scene, (0, 0), model.data_shape[1:])
+
+
+def wide_field(model: SIM, frames: torch.Tensor) -> torch.Tensor:
+    """Return the mean of one set of raw frames on the pixels of the scene, ([Z,] Y, X)."""
+    mean = frames.mean(0).to(torch.complex128)
+    return upsample(mean, model.zoom[-1]).real
+
+
+def wiener(model: SIM, frames: torch.Tensor, noise: float = 0.05) -> torch.Tensor:
+    """Return the scene of one set of raw frames by a generalised Wiener filter, ([Z,] Y, X).
+
+    Every band goes to its place in frequency space, weighted by how well it is transmitted
+    (Gustafsson et al. 2008, Biophysical Journal 94, 4957, eq. 11); a cosine lets the finest
+    frequencies fade.
+
+    Parameters
+    ----------
+    model
+        The microscope, with its phases and contrasts.
+    frames
+        One raw frame for each pattern, in their order, (patterns, [Z,] Y, X).
+    noise
+        Transmission below which a frequency is held back.
+    """
+    size = model.data_shape[1:]
+    phases, contrasts = model.phases.double(), model.contrasts.double()
+    active = contrasts > 0
+    bands = separate(_padded(model, taper(frames, 10)), phases, active)
+    transfers = full_transfer(model.transfers.to(torch.complex128), size[-1])
+    axes = tuple(range(-len(size), 0))
+    blurs = upsample(torch.fft.ifftn(transfers, dim=axes), model.zoom[-1])
+    fine = upsample(bands, model.zoom[-1])
+    # The strength of each order; all its patterns share it, but for those where it is off.
+    strengths = (contrasts.sum(0) / active.sum(0)).tolist()
+    sums = torch.zeros_like(fine[0]), torch.zeros(fine[0].shape, dtype=torch.float64)
+    sums = _add_band(sums, fine[0], blurs[0], [0.0, 0.0], model)
+    for order, strength in enumerate(strengths):
+        carrier, blur = model.carriers[order].tolist(), blurs[int(model.groups[order])] * strength
+        # The scene is real: the second side band is the conjugate of the first.
+        for side, band in ((1, fine[1 + order]), (-1, fine[1 + order].conj())):
+            sums = _add_band(sums, band, blur, [side * k for k in carrier], model)
+    mask = _apodisation(model, fine.shape[-2:])
+    spectrum = sums[0] / (sums[1] + noise**2) * mask
+    scene = torch.fft.ifftn(spectrum, dim=axes).real
+    return crop(scene, (*model.padding[:-2], 0, 0), (*size[:-2], *scene.shape[-2:]))
+
+
+def _padded(model: SIM, frames: torch.Tensor) -> torch.Tensor:
+    """Return frames with the planes above and below that the model has, filled with the last."""
+    if frames.ndim == 3:
+        return frames
+    pad = model.padding[0]
+    places = torch.arange(-pad, model.grid(model.data_shape[1:], pad)[0] - pad)
+    return frames[:, places.clamp(0, frames.shape[1] - 1)]
+
+
+def _add_band(
+    sums: tuple[torch.Tensor, torch.Tensor],
+    band: torch.Tensor,
+    blur: torch.Tensor,
+    carrier: list[float],
+    model: SIM,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return numerator and denominator with one more band, moved to where it belongs."""
+    axes = tuple(range(-band.ndim, 0))
+    size = band.shape[-2:]
+    zoom = model.zoom[-2:]
+    moved = torch.fft.fftn(band * ramp(carrier, size, zoom).conj(), dim=axes)
+    weight = torch.fft.fftn(blur * ramp(carrier, size, zoom, centred=True).conj(), dim=axes)
+    return sums[0] + weight.conj() * moved, sums[1] + weight.abs() ** 2
+
+
+def _apodisation(model: SIM, size: tuple[int, ...]) -> torch.Tensor:
+    """Return a weight (Y, X) from 1 at 0 to 0 beyond the finest frequency of any band."""
+    zoom = model.zoom[-2:]
+    k = [torch.fft.fftfreq(n, 1 / z, dtype=torch.float64) for n, z in zip(size, zoom, strict=True)]
+    first = model.transfers[0].abs()
+    lit = (first > 1e-4 * first.max()).reshape(-1, *first.shape[-2:]).any(0)
+    rows = torch.fft.fftfreq(lit.shape[0], dtype=torch.float64)
+    columns = torch.arange(lit.shape[1], dtype=torch.float64) / model.data_shape[-1]
+    cutoff = float((torch.hypot(rows[:, None], columns[None, :]) * lit).max())
+    finest = cutoff + float(model.carriers.double().norm(dim=1).max())
+    radius = torch.hypot(k[0][:, None], k[1][None, :]) / finest
+    return torch.cos(0.5 * math.pi * radius.clamp(max=1))
+
+
+def windows(n_frames: int, n_patterns: int, step: int) -> list[list[int]]:
+    """Return for each window the frame that holds pattern 0, 1, …: the newest ones of each.
+
+    Parameters
+    ----------
+    n_frames, n_patterns
+        Raw frames in all, and in one set.
+    step
+        Frames by which the window moves, such as those of one direction.
+    """
+    sets = []
+    for start in range(0, n_frames - n_patterns + 1, step):
+        newest = {frame % n_patterns: frame for frame in range(start, start + n_patterns)}
+        sets.append([newest[pattern] for pattern in range(n_patterns)])
+    return sets
+
+
+def moving_window(
+    model: SIM, frames: torch.Tensor, step: int, noise: float = 0.05
+) -> Iterator[torch.Tensor]:
+    """Yield the Wiener reconstruction of every window of raw frames, each ([Z,] Y, X)."""
+    for window in windows(len(frames), len(model.phases), step):
+        yield wiener(model, frames[window], noise)
+
+
+def total_variation(
+    model: ForwardModel, frames: torch.Tensor, weight: float = 1e-3, *, steps: int = 60
+) -> Iterator[torch.Tensor]:
+    """Yield a static, nonnegative scene (channels, [Z,] Y, X) after every step, better each time.
+
+    Accelerated gradient steps (FISTA, Beck & Teboulle 2009, SIAM J. Imaging Sci. 2, 183) with a
+    smoothed total variation; for any microscope.
+
+    Parameters
+    ----------
+    model, frames
+        The microscope, and its raw frames (shots, [Z,] Y, X).
+    weight
+        Weight of the total variation beside the mean squared error.
+    steps
+        Number of steps.
+    """
+    n = len(frames)
+    shots = torch.arange(n, device=frames.device)
+    shape = (model.channels, *model.scene_shape)
+    scene = frames.new_zeros(shape)
+    rate = 1 / _largest_gain(model, shots, shape, frames)
+    previous, momentum, place = scene, 1.0, scene
+    for _ in range(steps):
+        point = place.detach().requires_grad_()
+        predicted = model(point.expand(n * model.samples, *shape), shots)
+        loss = 0.5 * ((predicted - frames) ** 2).sum() + weight * frames.numel() * _variation(point)
+        (slope,) = torch.autograd.grad(loss, point)
+        scene = place - rate * slope
+        scene = scene.clamp(min=0) if model.nonnegative else scene
+        following = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+        place = scene + (momentum - 1) / following * (scene - previous)
+        previous, momentum = scene, following
+        yield scene
+
+
+def _largest_gain(
+    model: ForwardModel, shots: torch.Tensor, shape: tuple[int, ...], like: torch.Tensor
+) -> float:
+    """Return the largest eigenvalue of A*A, a little above, by a few power steps."""
+    generator = torch.Generator().manual_seed(0)
+    vector = torch.rand(shape, generator=generator).to(like)
+    gain = 1.0
+    for _ in range(6):
+        point = (vector / vector.norm()).requires_grad_()
+        frames = model(point.expand(len(shots) * model.samples, *shape), shots)
+        (vector,) = torch.autograd.grad(0.5 * (frames**2).sum(), point)
+        gain = float(vector.norm())
+    return 1.2 * max(gain, 1e-12)
+
+
+def _variation(scene: torch.Tensor, smooth: float = 1e-2) -> torch.Tensor:
+    """Return the mean size of the gradient, rounded off near 0."""
+    squares = torch.full_like(scene, smooth**2)
+    for axis in range(1, scene.ndim):
+        last = scene.narrow(axis, scene.shape[axis] - 1, 1)
+        squares = squares + torch.diff(scene, dim=axis, append=last) ** 2
+    return (torch.sqrt(squares) - smooth).mean()

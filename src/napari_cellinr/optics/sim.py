@@ -1,0 +1,136 @@
+"""Structured illumination: the scene times fringes, blurred; planes and stacks, any carriers.
+
+One raw frame is
+
+    y_s = sum_g h_g * [ (g = 0) + sum_{o in g} q_o cos(2 pi k_o . r + phi_so) ] x,
+
+with order o of contrast q_o, wave vector k_o and phase phi_so, and one blur h_g for each group
+of orders: three-beam light has another axial blur for its first order than for its second
+(Gustafsson et al. 2008, Biophysical Journal 94, 4957). r is counted from the first pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_cellinr.optics.base import ForwardModel
+from napari_cellinr.optics.blur import extend_times
+from napari_cellinr.optics.fourier import crop, fast_shape, irfft, rfft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SIM", "fine_size", "low_frequencies"]
+
+
+class SIM(ForwardModel):
+    """Raw frames of structured illumination, on the pixels of the camera.
+
+    Parameters
+    ----------
+    data_shape
+        Size (shots, [Z,] Y, X) of the raw frames; shot i has pattern i modulo their number.
+    times
+        Seconds of every shot, (shots,), or of every plane, (shots, Z, 1, 1).
+    carriers
+        Wave vector (y, x) of every order, (orders, 2), in cycles per camera pixel.
+    phases, contrasts
+        Phase in radians and contrast of every order in every pattern, (patterns, orders).
+    transfers
+        Transfer function of every group, (groups, [Z,] Y, X // 2 + 1), complex, on
+        `SIM.grid(size, planes)`; it must be 0 at the finest frequency of the camera.
+    groups
+        Group of every order, (orders,) int64.
+    zoom
+        Pixels of the scene per camera pixel.
+    planes
+        Planes that the scene has more above and below.
+    """
+
+    times: torch.Tensor
+    carriers: torch.Tensor
+    phases: torch.Tensor
+    contrasts: torch.Tensor
+    transfers: torch.Tensor
+    groups: torch.Tensor
+
+    def __init__(
+        self,
+        data_shape: Sequence[int],
+        times: torch.Tensor,
+        carriers: torch.Tensor,
+        phases: torch.Tensor,
+        contrasts: torch.Tensor,
+        transfers: torch.Tensor,
+        groups: torch.Tensor,
+        *,
+        zoom: float = 2.0,
+        planes: int = 0,
+        margin: int = 4,
+    ) -> None:
+        super().__init__()
+        self.data_shape = tuple(data_shape)
+        size = self.data_shape[1:]
+        fine = fine_size(size[-2:], zoom)
+        depth = size[:-2]
+        self.padding = (planes,) * len(depth) + (0, 0)
+        self.scene_shape = (*(n + 2 * planes for n in depth), *fine)
+        self.zoom = (1.0,) * len(depth) + (fine[0] / size[-2], fine[1] / size[-1])
+        self.loss_margin = (0,) * len(depth) + (margin, margin)
+        self._grid = self.grid(size, planes)
+        self.register_buffer("times", extend_times(times, self.padding).float())
+        for name, values in (("carriers", carriers), ("phases", phases), ("contrasts", contrasts)):
+            self.register_buffer(name, values.double().float())
+        self.register_buffer("transfers", transfers.to(torch.complex64))
+        self.register_buffer("groups", groups)
+
+    @staticmethod
+    def grid(size: Sequence[int], planes: int = 0) -> tuple[int, ...]:
+        """Return the size of the camera's grid on which transfer functions are given."""
+        return (*fast_shape([n + 2 * planes for n in size[:-2]]), *size[-2:])
+
+    def shot_times(self) -> torch.Tensor:
+        """Return the seconds of every shot, (shots,) or (shots, Z, 1, 1)."""
+        return self.times
+
+    def fringes(self, shots: torch.Tensor) -> torch.Tensor:
+        """Return the light of every group, (n, groups, Y, X), on the pixels of the scene."""
+        pattern = shots % len(self.phases)
+        rows, columns = (
+            torch.arange(n, device=self.carriers.device) / zoom
+            for n, zoom in zip(self.scene_shape[-2:], self.zoom[-2:], strict=True)
+        )
+        along_y = 2 * math.pi * self.carriers[:, 0, None] * rows
+        along_x = 2 * math.pi * self.carriers[:, 1, None] * columns
+        angle = along_y[:, :, None] + along_x[:, None, :] + self.phases[pattern][:, :, None, None]
+        waves = self.contrasts[pattern][:, :, None, None] * torch.cos(angle)
+        light = waves.new_zeros((len(shots), len(self.transfers), *waves.shape[-2:]))
+        light[:, 0] = 1
+        return light.index_add(1, self.groups, waves)
+
+    def forward(self, scene: torch.Tensor, shots: torch.Tensor) -> torch.Tensor:
+        """Return the raw frames (n, [Z,] Y, X) of the scene (n, 1, [Z,] Y, X)."""
+        light = self.fringes(shots)
+        if scene.ndim == 5:
+            light = light[:, :, None]
+        fine = (*self._grid[:-2], *self.scene_shape[-2:])
+        spectrum = low_frequencies(rfft(light * scene, fine), self._grid[-2:])
+        frames = irfft((spectrum * self.transfers).sum(1), self._grid)
+        share = math.prod(self._grid[-2:]) / math.prod(fine[-2:])
+        return share * crop(frames, self.padding, self.data_shape[1:])
+
+
+def fine_size(size: Sequence[int], zoom: float) -> tuple[int, ...]:
+    """Return the size of the scene along y and x: at least `zoom` times that of the camera."""
+    return fast_shape([math.ceil(n * zoom - 1e-9) for n in size])
+
+
+def low_frequencies(spectrum: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Return the part of an rfft along (y, x) that a coarser grid of `size` (Y, X) has, too."""
+    n_rows, n_columns = size
+    top = spectrum[..., : (n_rows + 1) // 2, : n_columns // 2 + 1]
+    bottom = spectrum[..., spectrum.shape[-2] - n_rows // 2 :, : n_columns // 2 + 1]
+    return torch.cat([top, bottom], dim=-2)
