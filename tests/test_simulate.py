@@ -95,3 +95,18 @@ def test_noise_free_and_fast():
 def test_refusals(settings, message):
     with pytest.raises(ConfigError, match=message):
         embryo(**settings)
+
+
+def test_a_series_moves_bleaches_and_repeats():
+    from napari_cellinr.simulate import embryo_series
+
+    series = embryo_series("nuclei", (3, 12, 24, 24), 0, bleaching=0.2)
+    truth = series.truth.array()
+    assert series.raw.axes == "TZYX"
+    assert series.labels.shape == truth.shape
+    assert np.abs(truth[1] / 0.8 - truth[0]).max() > 5
+    means = truth.mean(axis=(1, 2, 3))
+    assert means[2] / means[0] == pytest.approx(0.64, rel=0.1)
+    again = embryo_series("nuclei", (3, 12, 24, 24), 0, bleaching=0.2)
+    assert np.array_equal(again.raw.array(), series.raw.array())
+    assert embryo_series("membranes", (2, 24, 24), 0).raw.axes == "TYX"

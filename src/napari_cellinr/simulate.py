@@ -16,7 +16,7 @@ from napari_cellinr.image import Image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["VOXEL_SIZE", "EmbryoKind", "EmbryoSample", "add_noise", "embryo"]
+__all__ = ["VOXEL_SIZE", "EmbryoKind", "EmbryoSample", "add_noise", "embryo", "embryo_series"]
 
 EmbryoKind: TypeAlias = Literal["membranes", "nuclei"]
 """What is stained: the sheets between cells, or the blobs inside them."""
@@ -111,6 +111,80 @@ def embryo(
         truth_with_background=_image(hazy, "truth with background", kind, seed),
         labels=_image(_cells(positions, centres, axes_lengths), "cells", kind, seed),
     )
+
+
+def embryo_series(
+    kind: EmbryoKind = "membranes",
+    size: tuple[int, ...] = (10, 48, 96, 96),
+    seed: int = 0,
+    *,
+    gain: float = 2.0,
+    read_noise: float = 8.0,
+    speed: float = 0.15,
+    bleaching: float = 0.0,
+) -> EmbryoSample:
+    """Return a noisy series of an embryo whose cells move, with its truths; axes TZYX or TYX.
+
+    Everything is as for `embryo`, but that the centres of the cells drift, each in a direction
+    of its own that turns slowly; walls and nuclei follow. Stain and haze stay in place.
+
+    Parameters
+    ----------
+    kind, seed, gain, read_noise
+        As for `embryo`.
+    size
+        Number of frames and of voxels along each axis.
+    speed
+        Distance that a centre moves from frame to frame, in micrometres.
+    bleaching
+        Part of the light, haze included, that is lost from frame to frame.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is out of bounds.
+    """
+    shape = size[1:]
+    _check(kind, shape, gain, read_noise, (0.0, 0.0), None)
+    generator = np.random.default_rng(seed)
+    positions = _positions(shape)
+    axes_lengths = 0.42 * np.array(shape) * VOXEL_SIZE[-len(shape) :]
+    n_cells = max(2, round(math.prod(shape) / _cell_size(len(shape))))
+    tracks = _tracks(_centres(n_cells, axes_lengths, generator), size[0], speed, generator)
+    draw = _membranes if kind == "membranes" else _nuclei
+    variation = _variation(shape, generator)
+    haze = _haze(positions, axes_lengths, (4.0, 39.0), generator)
+    cleans = [
+        gaussian_filter(
+            draw(positions, centres, axes_lengths, np.random.default_rng((seed, 1))) * variation,
+            _PSF[-len(shape) :],
+        )
+        for centres in tracks
+    ]
+    level = _PEAK[kind] / max(float(np.percentile(cleans[0], 99.5)), 1e-9)
+    left = ((1 - bleaching) ** np.arange(size[0])).reshape(-1, *(1,) * len(shape))
+    clean = np.stack(cleans) * level * left
+    hazy = clean + haze * left
+    labels = np.stack([_cells(positions, centres, axes_lengths) for centres in tracks])
+    return EmbryoSample(
+        raw=_image(add_noise(hazy, gain, read_noise, generator), "raw", kind, seed, series=True),
+        truth=_image(clean, "truth", kind, seed, series=True),
+        truth_with_background=_image(hazy, "truth with background", kind, seed, series=True),
+        labels=_image(labels, "cells", kind, seed, series=True),
+    )
+
+
+def _tracks(
+    centres: Points, n_frames: int, speed: float, generator: np.random.Generator
+) -> list[Points]:
+    """Return the centres in each frame, (n, n axes), micrometres."""
+    heading = generator.standard_normal(centres.shape)
+    tracks = [centres]
+    for _ in range(1, n_frames):
+        heading = heading + 0.4 * generator.standard_normal(centres.shape)
+        heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+        tracks.append(tracks[-1] + speed * heading)
+    return tracks
 
 
 def add_noise(
@@ -252,12 +326,14 @@ def _radius(positions: Points, lengths: Points) -> Points:
     return radius
 
 
-def _image(data: NDArray[Any], name: str, kind: str, seed: int) -> Image:
+def _image(data: NDArray[Any], name: str, kind: str, seed: int, *, series: bool = False) -> Image:
     """Return a calibrated image, float32 unless it holds labels."""
+    n_spatial = data.ndim - series
     return Image(
         data if data.dtype == np.int32 else data.astype(np.float32),
-        scale=VOXEL_SIZE[-data.ndim :],
-        units=("micrometer",) * data.ndim,
+        axes="TZYX"[4 - data.ndim :] if n_spatial == 3 else "TYX"[3 - data.ndim :],
+        scale=(*(1.0,) * series, *VOXEL_SIZE[-n_spatial:]),
+        units=(*("second",) * series, *("micrometer",) * n_spatial),
         name=f"embryo {kind} {name}",
         meta={"simulated": kind, "seed": seed},
     )

@@ -27,6 +27,9 @@ Floats: TypeAlias = "NDArray[np.float32]"
 Shape: TypeAlias = tuple[int, ...]
 
 _SHAPES = {1: (9, 10, 2), 2: (9, 10, 4), 3: (5, 4, 4)}  # axes: patch, distance, spacing; voxels
+_SERIES = {1: (9, 10, 2), 2: (7, 10, 4), 3: (4, 4, 4)}  # the same for patches of two frames
+_TIME = (2, 1, 2)  # frames of a patch, frames to the next one, frames between groups
+_MOTION = 2  # voxels by which structures move from frame to frame
 _THIN = 4  # voxels along an axis up to which there is hardly any choice of patches
 _MEMBERS = 90  # patches in a group
 _TILE = 4096  # groups of one task
@@ -43,6 +46,7 @@ def iter_groups(
     variance: NDArray[Any] | None = None,
     grain: float = 0.0,
     members: int = _MEMBERS,
+    series: bool = False,
     n_workers: int = 1,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by groups of alike patches: yield the part done, 0 to 1, return float32 values.
@@ -68,6 +72,9 @@ def iter_groups(
         Standard deviation in voxels of the blur in the noise, as in `Noise.grain`.
     members
         Number of patches in a group.
+    series
+        Whether the first axis is time: then patches last two frames, and groups hold patches
+        of the frames around them, too.
     n_workers
         Number of threads, at least 1.
 
@@ -81,7 +88,7 @@ def iter_groups(
             f"values of shape {np.shape(values)} and a guide of shape {np.shape(guide)} were "
             "given; they must be the same."
         )
-    job = _Job.of(values, guide, variance, grain, members)
+    job = _Job.of(values, guide, variance, grain, members, series)
     tiles = job.tiles()
     go, stop = Event(), Event()
     go.set()
@@ -140,6 +147,8 @@ class _Job:
         Voxels of a patch and largest shift along each axis; patches of a group.
     corners
         First voxels of the reference patches along each axis, without margin.
+    shifts
+        Where the other patches of a group are looked for.
     noise
         Covariance of the noise within a patch, shape (voxels, voxels); none if it is white.
     total, weight
@@ -153,6 +162,7 @@ class _Job:
     reach: Shape
     members: int
     corners: tuple[torch.Tensor, ...]
+    shifts: tuple[Shape, ...]
     noise: torch.Tensor | None
     total: torch.Tensor
     weight: torch.Tensor
@@ -165,11 +175,15 @@ class _Job:
         variance: NDArray[Any] | None,
         grain: float,
         members: int,
+        series: bool,
     ) -> _Job:
         shape = np.shape(values)
-        width, distance, spacing = _SHAPES[_n_axes(shape)]
-        patch = tuple(min(width, size) for size in shape)
-        reach = tuple(min(distance, size - 1) for size in shape)
+        n_axes = _n_axes(shape[1:] if series else shape)
+        rule = [(_SHAPES if not series else _SERIES)[n_axes]] * len(shape)
+        if series:
+            rule[0] = _TIME
+        patch = tuple(min(one[0], size) for one, size in zip(rule, shape, strict=True))
+        reach = tuple(min(one[1], size - 1) for one, size in zip(rule, shape, strict=True))
         arrays = [_padded(array, reach) for array in (values, guide)]
         return cls(
             values=arrays[0],
@@ -179,10 +193,11 @@ class _Job:
             reach=reach,
             members=members,
             corners=tuple(
-                torch.tensor(sorted({*range(0, size - wide + 1, spacing), size - wide}))
-                for size, wide in zip(shape, patch, strict=True)
+                torch.tensor(sorted({*range(0, size - wide + 1, one[2]), size - wide}))
+                for size, wide, one in zip(shape, patch, rule, strict=True)
             ),
-            noise=_covariance(patch, grain) if grain > 0 else None,
+            shifts=_shifts(reach, series),
+            noise=_covariance(patch, grain, series) if grain > 0 else None,
             total=torch.zeros_like(arrays[0]),
             weight=torch.zeros_like(arrays[0]),
         )
@@ -232,7 +247,6 @@ class _Job:
         self, guide: torch.Tensor, corners: Sequence[torch.Tensor], stop: Event, go: Event
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the indices of the nearest patches, (groups, members), and all shifts."""
-        shifts = list(itertools.product(*(range(-far, far + 1) for far in self.reach)))
         inner = tuple(
             slice(far, size - far) for far, size in zip(self.reach, guide.shape, strict=True)
         )
@@ -243,8 +257,8 @@ class _Job:
             for size, corner, wide in zip(middle.shape, corners, self.patch, strict=True)
         ]
         n_groups = math.prod(map(len, corners))
-        distance = torch.full((len(shifts), n_groups), math.inf)
-        for number, shift in enumerate(shifts):
+        distance = torch.full((len(self.shifts), n_groups), math.inf)
+        for number, shift in enumerate(self.shifts):
             go.wait()
             if stop.is_set():
                 break
@@ -258,9 +272,9 @@ class _Job:
             for axis in reversed(range(guide.ndim)):
                 squares = torch.tensordot(squares, windows[axis], ([axis], [1])).movedim(-1, axis)
             distance[number] = squares.reshape(-1)
-        count = min(self.members, len(shifts))
+        count = min(self.members, len(self.shifts))
         nearest = torch.topk(distance.T.contiguous(), count, dim=1, largest=False, sorted=False)
-        return nearest.indices, torch.tensor(shifts)
+        return nearest.indices, torch.tensor(self.shifts)
 
     def _wiener(
         self, noisy: torch.Tensor, guide: torch.Tensor, level: torch.Tensor | None
@@ -319,10 +333,18 @@ def _sums(parts: Sequence[torch.Tensor], steps: Sequence[int]) -> torch.Tensor:
     return flat
 
 
-def _covariance(patch: Shape, grain: float) -> torch.Tensor:
+def _shifts(reach: Shape, series: bool) -> tuple[Shape, ...]:
+    """Return all shifts within reach; in other frames only near ones, since cells move slowly."""
+    every = itertools.product(*(range(-far, far + 1) for far in reach))
+    if not series:
+        return tuple(every)
+    return tuple(shift for shift in every if shift[0] == 0 or max(map(abs, shift[1:])) <= _MOTION)
+
+
+def _covariance(patch: Shape, grain: float, series: bool) -> torch.Tensor:
     """Return the covariance within a patch of noise of variance 1 that a Gaussian has blurred."""
-    whole = torch.ones(1, 1)
-    for size in patch:
+    whole = torch.eye(patch[0]) if series else torch.ones(1, 1)
+    for size in patch[1:] if series else patch:
         at = torch.arange(size, dtype=torch.float32)
         along = torch.exp(-((at[:, None] - at[None]) ** 2) / (4 * grain**2))
         whole = torch.kron(whole, along + 1e-4 * torch.eye(size))

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 
 from napari_cellinr.config.base import Config, setting
 
-__all__ = ["Background", "CellINRConfig", "Estimate", "Preset", "Structure"]
+__all__ = ["Background", "Bleaching", "CellINRConfig", "Estimate", "Preset", "Structure"]
 
 Preset = Literal["preview", "fast", "paper"]
 Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
+Bleaching = Literal["keep", "correct"]
 Estimate = Literal["auto", "groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
 
 CPU_SPEED = 5e10
@@ -52,6 +53,21 @@ class CellINRConfig(Config):
         "Width above which brightness counts as haze; none chooses by the data.",
         unit="voxel in x",
         gt=2,
+        advanced=True,
+    )
+    coupling: bool = setting(
+        True, "Preset fast: let the frames of a time series help each other.", advanced=True
+    )
+    bleaching: Bleaching = setting(
+        "keep",
+        "keep leaves the brightness of the frames of a series; correct makes their mean signal "
+        "that of the first one.",
+        advanced=True,
+    )
+    dark: bool = setting(
+        False,
+        "Preset fast: structures are darker than their surroundings; with the background "
+        "subtracted, the result says by how much.",
         advanced=True,
     )
     gain: float | None = setting(

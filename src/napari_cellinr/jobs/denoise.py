@@ -11,12 +11,14 @@ import numpy as np
 
 from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.classic.noise import estimate_noise
-from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.classic.pixels import saturated_part
+from napari_cellinr.fit import Fitted, Outcome, Progress
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.kept import geometry
 from napari_cellinr.methods import prepare
 from napari_cellinr.methods.devices import choose_device
+from napari_cellinr.methods.series import is_coupled, prepare_series
 from napari_cellinr.optimise import optimise
 from napari_cellinr.stages import in_background
 
@@ -24,10 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fit import Message, Outcome
+    from napari_cellinr.fit import Message
     from napari_cellinr.image import Image
 
 __all__ = ["denoise_job"]
+
+SATURATED = 1e-3
+"""Part of the voxels that may be saturated without a warning."""
+
+DARK = 0.02
+"""Part of the mean signal of the first frame below which a frame counts as empty."""
 
 RESERVE = 0.85
 """Part of the time limit after which no step begins: the rest renders and writes."""
@@ -57,6 +65,33 @@ def denoise_job(
         needed=True,
     )
     assert noises is not None
+    spatial = source.shape[len(leading) :]
+    left = None if config.max_seconds is None else started + config.max_seconds - time.monotonic()
+    n_channels = source.sizes.get("C", 1)
+    if is_coupled(config, source.sizes.get("T", 1), spatial, left and left / n_channels):
+        channels = []
+        for channel, noise in enumerate(noises):
+            parts = [
+                _part(source, index)
+                for values in indices
+                if (index := dict(zip(leading, values, strict=True))).get("C", 0) == channel
+            ]
+            channels.append((yield from _denoise_series(parts, config, noise, started)))
+        frames = [frame for together in zip(*channels, strict=True) for frame in together]
+    else:
+        frames = yield from _one_by_one(source, config, noises, leading, indices, started)
+    return _together(source, leading, indices, frames, started)
+
+
+def _one_by_one(
+    source: Image,
+    config: CellINRConfig,
+    noises: list[Noise],
+    leading: list[str],
+    indices: list[tuple[int, ...]],
+    started: float,
+) -> Generator[Progress, Message, list[_Frame]]:
+    """Fit every frame of every channel for itself, until the user stops."""
     frames: list[_Frame] = []
     for number, values in enumerate(indices):
         index = dict(zip(leading, values, strict=True))
@@ -67,7 +102,27 @@ def denoise_job(
         frames.append(frame)
         if frame.outcome.stopped == "user":
             break
-    return _together(source, leading, indices, frames, started)
+    return frames
+
+
+def _denoise_series(
+    images: list[Image], config: CellINRConfig, noise: Noise, started: float
+) -> Generator[Progress, Message, list[_Frame]]:
+    """Denoise the frames of one channel together."""
+    from napari_cellinr.methods.cellinr import CellINRProblem
+
+    samples, chosen = yield from prepare_series(images, config, noise, started=started)
+    device = choose_device(config.device)
+    frames = []
+    for number, sample in enumerate(samples):
+        yield Progress("writing the result", number, len(samples))
+        problem = CellINRProblem(sample, chosen, device)
+        error = problem.held_out()
+        history = ({"step": 0, "held_out": error},)
+        outcome = Outcome("converged" if sample.complete else "user", 0, error, history)
+        state, facts = problem.state_dict(), problem.facts()
+        frames.append(_Frame(problem.render(), chosen, outcome, state, facts, str(device)))
+    return frames
 
 
 @dataclass(frozen=True)
@@ -149,6 +204,12 @@ def _together(
 ) -> Fitted:
     """Return the frames as one result; frames that were not reached stay as they were."""
     first = frames[0]
+    factors = _bleaching_factors(frames, indices, leading)
+    if first.config.bleaching == "correct":
+        frames = [
+            replace(frame, images=tuple(_times(image, factor) for image in frame.images))
+            for frame, factor in zip(frames, factors, strict=True)
+        ]
     images = tuple(
         _stack(source, indices, [frame.images[place] for frame in frames], leading)
         for place in range(len(first.images))
@@ -162,6 +223,14 @@ def _together(
     stopped = outcomes[-1].stopped
     config = first.config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
     report = _report(frames, first.config, started, n_missing=len(indices) - len(frames))
+    saturated = saturated_part(source.array())
+    if saturated > SATURATED:
+        report["warnings"].append(
+            f"{100 * saturated:.1f} % of the voxels are saturated: they were brighter than the "
+            "camera could say, and the result is too dark there."
+        )
+    if "T" in leading:
+        report["bleaching"] = [round(1 / factor, 4) for factor in factors]
     return Fitted(
         images,
         config,
@@ -173,6 +242,33 @@ def _together(
         roles=("result", "background"),
         source=geometry(source),
     )
+
+
+def _bleaching_factors(
+    frames: list[_Frame], indices: list[tuple[int, ...]], leading: list[str]
+) -> list[float]:
+    """Return by what each frame is to be multiplied to have the mean signal of the first one.
+
+    The signal is the result without its background, of the same channel.
+    """
+    if "T" not in leading:
+        return [1.0] * len(frames)
+    means = []
+    for frame in frames:
+        result, haze = (image.array() for image in frame.images[:2])
+        signal = result - haze if frame.config.background == "keep" else result
+        means.append(float(np.maximum(signal, 0).mean(dtype=np.float64)))
+    channels = [dict(zip(leading, values, strict=True)).get("C", 0) for values in indices]
+    firsts = [means[channels.index(channel)] for channel in channels[: len(frames)]]
+    return [
+        first / mean if mean > DARK * first else 1.0
+        for first, mean in zip(firsts, means, strict=True)
+    ]
+
+
+def _times(image: Image, factor: float) -> Image:
+    """Return an image with its values multiplied."""
+    return image.like(np.asarray(image.array() * np.float32(factor), np.float32), name=image.name)
 
 
 def _stack(

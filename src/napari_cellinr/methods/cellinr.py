@@ -75,7 +75,11 @@ class Sample:
     trust
         How far Stein's estimate of the error is confirmed by the held-out voxels, 0 to 1.
     plain
-        Whether the preparation was stopped, so that there are no kernels.
+        Whether there are no kernels to be fitted.
+    complete
+        False if the preparation was stopped.
+    n_odd
+        Number of hot and dead pixels that were replaced.
     """
 
     image: Image
@@ -93,6 +97,8 @@ class Sample:
     noise: Noise
     trust: float = 1.0
     plain: bool = False
+    complete: bool = True
+    n_odd: int = 0
 
 
 class CellINRProblem(Problem):
@@ -107,6 +113,7 @@ class CellINRProblem(Problem):
     def __init__(self, sample: Sample, config: CellINRConfig, device: torch.device) -> None:
         self.sample = sample
         self.config = config
+        self.sign = -1 if config.dark else 1
         self._device = device
         self.shape = sample.values.shape
         coarse = tuple(2 * step for step in sample.stride)
@@ -184,7 +191,7 @@ class CellINRProblem(Problem):
 
         Off the structures it should equal the image; nowhere should it lie above it.
         """
-        excess = (self._grey_levels(stabilised) - self.haze(positions)[0]) / self.grey
+        excess = self.sign * (self._grey_levels(stabilised) - self.haze(positions)[0]) / self.grey
         off = self.off_structure[patch]
         above = torch.nn.functional.relu(-excess)
         fit = torch.nn.functional.huber_loss(excess * off, torch.zeros_like(off), delta=0.5)
@@ -249,15 +256,17 @@ class CellINRProblem(Problem):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return the noise that was found, in grey levels."""
+        """Return the noise that was found, in grey levels, and what users should know."""
         noise = self.sample.noise
+        odd = self.sample.n_odd
         return {
+            "warnings": [f"{odd} hot or dead pixels were replaced."] if odd else [],
             "noise": {
                 "gain": noise.gain,
                 "read_noise": noise.read_noise,
                 "offset": noise.offset,
                 "grain": noise.grain,
-            }
+            },
         }
 
     def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
@@ -302,7 +311,7 @@ class CellINRProblem(Problem):
         values = unstabilise(stabilised, self.sample.noise)
         if self.config.background == "keep":
             return values
-        signal: NDArray[np.float32] = np.maximum(values - self._haze(part), 0)
+        signal: NDArray[np.float32] = np.maximum(self.sign * (values - self._haze(part)), 0)
         return signal
 
 

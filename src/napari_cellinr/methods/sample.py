@@ -13,6 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.noise import uneven_variance
+from napari_cellinr.classic.pixels import odd_pixels
 from napari_cellinr.classic.structure import find_kind, structure
 from napari_cellinr.fields.lattice import block_means
 from napari_cellinr.methods.cellinr import Sample
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.start import Start
 
-__all__ = ["prepare_sample"]
+__all__ = ["Part", "choose_width", "prepare_sample", "without_odd_pixels"]
 
 ESTIMATE_SHARE = 0.5
 """Largest part of the time limit for the classical estimate."""
@@ -70,12 +71,12 @@ def prepare_sample(
         `time.monotonic()` at the beginning and the end of the job.
     """
     generator = np.random.default_rng(config.seed)
-    stabilised = stabilise(image.array(), noise)
+    odd, stabilised = without_odd_pixels(image, noise)
     held, values = hold_out(stabilised, config.held_out, generator)
     left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
     work = Work(noise.grain, torch.get_num_threads(), started, left)
     found = yield from start(values, config.estimate, generator, work)
-    part = _Part(image, config, noise, stabilised, held, found)
+    part = Part(image, config, noise, stabilised, held, found, n_odd=odd)
     if found.complete and found.name == "groups":
         guides = yield from in_background("preparing the groups", part.guides, started=started)
         if guides is None:
@@ -91,8 +92,20 @@ def prepare_sample(
     return sample, config.replace(estimate=part.found.name)
 
 
+def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.float32]]:
+    """Return the number of hot and dead pixels, and the stabilised values with these replaced.
+
+    Noise with a grain comes from filtering, after which no pixel is alone.
+    """
+    stabilised = stabilise(image.array(), noise)
+    if noise.grain > 0:
+        return 0, stabilised
+    odd, replaced = odd_pixels(stabilised)
+    return int(odd.sum()), replaced
+
+
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """What the preparation starts from."""
 
     image: Image
@@ -102,6 +115,7 @@ class _Part:
     held: NDArray[np.bool_]
     found: Start
     variance: NDArray[np.float32] | None = None
+    n_odd: int = 0
 
     def guides(self) -> Guides:
         """Return what groups of patches are found by: the estimate, improved by kernels."""
@@ -111,6 +125,10 @@ class _Part:
         spacing = max(2, self.config.kernel_spacing // 2)
         kernels = solve(self.found, self.stabilised, self.held, spacing, variance)
         return Guides(kernels.result(), kernels.applied(self.found.shifted), variance)
+
+    def settled(self) -> Sample:
+        """Return the sample of an estimate that no kernels are to improve."""
+        return self.build(plain=True)
 
     def build(self, *, plain: bool = False) -> Sample:
         """Return the sample; a plain one in a second, for a job that was stopped.
@@ -127,7 +145,8 @@ class _Part:
             confidence, kind = _structure(estimate, self.config, scale, self.noise.grain)
             width = _choose_width(confidence, kind, scale)
         width = self.config.background_width or width
-        haze, haze_stride = _haze(unstabilise(best, self.noise), width, scale)
+        sign = -1 if self.config.dark else 1
+        haze, haze_stride = _haze(unstabilise(best, self.noise), width, scale, sign)
         return Sample(
             image=self.image,
             values=self.stabilised,
@@ -144,6 +163,8 @@ class _Part:
             trust=kernels.trust,
             noise=self.noise,
             plain=plain,
+            n_odd=self.n_odd,
+            complete=self.found.complete,
         )
 
 
@@ -153,24 +174,36 @@ def _structure(
     """Return the confidence that each voxel belongs to a structure, 0 to 1, and its kind."""
     if config.structure == "none":
         return np.zeros_like(estimate), "none"
-    kind = config.structure
+    kind, sign = config.structure, -1 if config.dark else 1
     if kind == "auto":
-        kind = find_kind(estimate, scale, noise_sd=REMAINING_NOISE, grain=grain)
-    confidence = structure(estimate, scale, kind=kind, noise_sd=REMAINING_NOISE, grain=grain)
+        kind = find_kind(estimate, scale, sign=sign, noise_sd=REMAINING_NOISE, grain=grain)
+    confidence = structure(
+        estimate, scale, kind=kind, sign=sign, noise_sd=REMAINING_NOISE, grain=grain
+    )
     return confidence, kind
 
 
 def _haze(
-    estimate: NDArray[np.float32], width: float, scale: tuple[float, ...]
+    estimate: NDArray[np.float32], width: float, scale: tuple[float, ...], sign: int
 ) -> tuple[NDArray[np.float32], tuple[int, ...]]:
-    """Return the opening of the estimate in grey levels on the nodes of a grid, and its stride."""
+    """Return the opening of the estimate in grey levels on the nodes of a grid, and its stride.
+
+    For dark structures, `sign` −1, it is the closing.
+    """
     widths = physical_widths(width, scale)
     stride = tuple(
         min(size, max(1, wide // NODES_PER_WIDTH))
         for wide, size in zip(widths, estimate.shape, strict=True)
     )
-    opened = torch.from_numpy(opening(estimate, widths))
+    opened = torch.from_numpy(sign * opening(sign * estimate, widths))
     return block_means(opened[None], stride)[0].numpy(), stride
+
+
+def choose_width(part: Part) -> float:
+    """Return the width, in voxels of the last axis, above which brightness counts as haze."""
+    scale = part.image.scale
+    confidence, kind = _structure(part.found.estimate, part.config, scale, part.noise.grain)
+    return _choose_width(confidence, kind, scale)
 
 
 def _choose_width(confidence: NDArray[np.float32], kind: str, scale: tuple[float, ...]) -> float:

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fit import Message
 
-__all__ = ["Guides", "Start", "Work", "choose_estimate", "group", "hold_out", "start"]
+__all__ = [
+    "Guides",
+    "Start",
+    "Work",
+    "choose_estimate",
+    "group",
+    "group_series",
+    "hold_out",
+    "search_distance",
+    "start",
+]
 
 PROBE = 0.5
 """Size of the change by which the sensitivity is measured, in standard deviations.
@@ -39,6 +49,12 @@ THIN = 4
 """Voxels along an axis up to which a volume counts as a plane."""
 
 _DISTANCES = {"nlm-5": 5, "nlm-4": 4, "nlm-3": 3, "nlm-2": 2}
+SERIES_VOXELS = 40_000_000
+"""Voxels of a series that are held at a time."""
+
+OVERLAP = 2
+"""Frames that a part of a series shares with the next one."""
+
 _CHOICES = ("groups", "nlm-3", "nlm-2", "gaussian")
 _STAGE = "classical estimate"
 _GROUPS = "groups of patches"
@@ -146,7 +162,7 @@ class Guides:
 def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
     """Return the best estimate that fits into `seconds`, by a fixed model of its cost."""
     for name in _CHOICES[:-1]:
-        needed = 2 * nlm_seconds(shape, _distance(name, shape), n_workers=n_workers)
+        needed = 2 * nlm_seconds(shape, search_distance(name, shape), n_workers=n_workers)
         if name == "groups":
             needed += 2 * groups_seconds(shape, n_workers)
         if seconds is None or needed <= seconds:
@@ -155,7 +171,12 @@ def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: in
 
 
 def start(
-    values: NDArray[np.float32], estimate: str, generator: np.random.Generator, work: Work
+    values: NDArray[np.float32],
+    estimate: str,
+    generator: np.random.Generator,
+    work: Work,
+    *,
+    probed: bool = True,
 ) -> Generator[Progress, Message, Start]:
     """Estimate twice, with and without a small change: yield `Progress`, return `Start`.
 
@@ -174,6 +195,8 @@ def start(
         Random numbers of the probe.
     work
         How and until when to work.
+    probed
+        Whether the second estimate is made; else `shifted` is the first one, too.
     """
     seconds, n_workers = work.seconds, work.n_workers
     name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
@@ -181,7 +204,7 @@ def start(
     probe = _probe(values.shape, work.grain, generator)
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
-        distance = _distance(name, values.shape)
+        distance = search_distance(name, values.shape)
         settings: dict[str, Any] = {
             "distance": distance,
             "grain": work.grain,
@@ -196,6 +219,8 @@ def start(
         name = _cheaper(name)
     else:
         return Start(gaussian(values), gaussian(changed), probe, name)
+    if not probed:
+        return Start(first.values, first.values, probe, name)
     second = yield from _half(iter_nlm(changed, **settings), changed, work, 0.5)
     if second.stopped:
         return Start(first.values, first.values, probe, name, complete=False)
@@ -229,7 +254,7 @@ def group(
     job = iter_groups(values, guides.first, **settings)
     first = yield from _half(job, values, work, 0.0, stage=_GROUPS, limit=half)
     if first.late:
-        return replace(found, name=f"nlm-{_distance(found.name, values.shape)}")
+        return replace(found, name=f"nlm-{search_distance(found.name, values.shape)}")
     if first.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
     changed = values + np.float32(PROBE) * found.probe
@@ -240,7 +265,35 @@ def group(
     return replace(found, estimate=first.values, shifted=second.values)
 
 
-def _distance(name: str, shape: tuple[int, ...]) -> int:
+def group_series(
+    values: NDArray[np.float32], guides: NDArray[np.float32], work: Work
+) -> Generator[Progress, Message, tuple[NDArray[np.float32], bool]]:
+    """Estimate all frames of a series by shared groups; return them, and whether all are done.
+
+    Parameters
+    ----------
+    values, guides
+        Stabilised values and what groups are found by, axes TZYX or TYX, float32.
+    work
+        How and until when to work.
+    """
+    result = np.empty_like(values)
+    length = max(4, SERIES_VOXELS // values[0].size)
+    firsts = range(0, len(values), length)
+    for number, first in enumerate(firsts):
+        wide = slice(max(0, first - OVERLAP), first + length + OVERLAP)
+        settings: dict[str, Any] = {"grain": work.grain, "n_workers": work.n_workers}
+        job = iter_groups(values[wide], guides[wide], series=True, **settings)
+        done = yield from _half(job, values, work, number / len(firsts), stage=_GROUPS)
+        inner = slice(first - wide.start, first - wide.start + length)
+        result[first : first + length] = done.values[inner]
+        if done.stopped:
+            result[first + length :] = guides[first + length :]
+            return result, False
+    return result, True
+
+
+def search_distance(name: str, shape: tuple[int, ...]) -> int:
     """Return the search distance of the non-local means in an estimate, in voxels."""
     if name != "groups":
         return _DISTANCES[name]

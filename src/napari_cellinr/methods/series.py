@@ -1,0 +1,134 @@
+"""A time series whose frames help each other: one noise, one set of kernels, shared groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.estimate import nlm_seconds
+from napari_cellinr.classic.groups import groups_seconds
+from napari_cellinr.methods.kernels import Kernels, solve
+from napari_cellinr.methods.sample import Part, choose_width, without_odd_pixels
+from napari_cellinr.methods.start import Start, Work, group_series, hold_out, search_distance, start
+from napari_cellinr.stages import in_background
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fit import Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr import Sample
+
+__all__ = ["is_coupled", "prepare_series"]
+
+SHARE = 0.6
+"""Largest part of the time limit that the estimates of a coupled series may need."""
+
+
+def is_coupled(
+    config: CellINRConfig, n_frames: int, shape: tuple[int, ...], seconds: float | None
+) -> bool:
+    """Return whether the frames of a series are to be denoised together.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    n_frames, shape
+        Number of frames, and voxels of each along its axes.
+    seconds
+        Time that is left, if it is limited.
+    """
+    wanted = config.preset == "fast" and config.coupling and n_frames > 1
+    if not wanted or config.estimate not in {"auto", "groups"}:
+        return False
+    n_workers = torch.get_num_threads()
+    needed = groups_seconds(shape, n_workers)
+    needed += nlm_seconds(shape, search_distance("groups", shape), n_workers=n_workers)
+    return seconds is None or n_frames * needed < SHARE * seconds
+
+
+def prepare_series(
+    images: Sequence[Image], config: CellINRConfig, noise: Noise, *, started: float
+) -> Generator[Progress, Message, tuple[list[Sample], CellINRConfig]]:
+    """Yield `Progress`, return the samples of all frames, which need no further steps.
+
+    Kernels are solved for on the first frame only, and used to improve the estimates by which
+    the groups of all frames are found. Groups hold patches of neighbouring frames, too.
+
+    Parameters
+    ----------
+    images
+        The frames of one channel, axes ZYX or YX.
+    config
+        The settings.
+    noise
+        The noise in grey levels, the same for all frames.
+    started
+        `time.monotonic()` when the job began.
+    """
+    generator = np.random.default_rng(config.seed)
+    work = Work(noise.grain, torch.get_num_threads(), started)
+    parts: list[_Frame] = []
+    kernels: Kernels | None = None
+    for number, image in enumerate(images):
+        n_odd, stabilised = without_odd_pixels(image, noise)
+        held, values = hold_out(stabilised, config.held_out, generator)
+        found = yield from start(values, "groups", generator, work, probed=number == 0)
+        if number == 0 and found.complete:
+            kernels = yield from in_background(
+                "preparing the groups",
+                lambda: _first_kernels(found, stabilised, held, config),  # noqa: B023
+                started=started,
+            )
+        guide = kernels.applied(found.estimate) if kernels and found.complete else found.estimate
+        parts.append(_Frame(image, stabilised, held, values, guide, found.complete, n_odd))
+    complete = all(part.complete for part in parts) and kernels is not None
+    guides = np.stack([part.guide for part in parts])
+    if complete:
+        values = np.stack([part.values for part in parts])
+        guides, complete = yield from group_series(values, guides, work)
+    samples: list[Sample] = []
+    width = config.background_width
+    for number, part in enumerate(parts):
+        probe = np.zeros((1,) * guides[number].ndim, np.float32)
+        found = Start(guides[number], guides[number], probe, "groups", complete=complete)
+        work_part = Part(
+            part.image, config, noise, part.stabilised, part.held, found, n_odd=part.n_odd
+        )
+        if width is None and complete:
+            width = choose_width(work_part)
+        chosen = config if width is None else config.replace(background_width=width)
+        sample = yield from in_background(
+            "background", replace(work_part, config=chosen).settled, started=started, needed=True
+        )
+        assert sample is not None
+        samples.append(sample)
+    return samples, config.replace(estimate="groups")
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """One frame: stabilised values, held-out voxels, values without these, and its guide."""
+
+    image: Image
+    stabilised: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    values: NDArray[np.float32]
+    guide: NDArray[np.float32]
+    complete: bool
+    n_odd: int
+
+
+def _first_kernels(
+    found: Start, stabilised: NDArray[np.float32], held: NDArray[np.bool_], config: CellINRConfig
+) -> Kernels:
+    """Return the kernels of the first frame, to be used on all."""
+    return solve(found, stabilised, held, max(2, config.kernel_spacing // 2))
