@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellinr.api import denoise, superresolve
-    from napari_cellinr.config import CellINRConfig, SpatimeConfig
+    from napari_cellinr.api import denoise, reconstruct, superresolve
+    from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
     from napari_cellinr.errors import (
         AxesError,
         CellINRError,
@@ -36,10 +36,12 @@ _HOMES = {
     "FileError": "errors",
     "FitError": "errors",
     "Image": "image",
+    "NSTMConfig": "config",
     "SpatimeConfig": "config",
     "denoise": "api",
     "read": "io",
     "read_all": "io",
+    "reconstruct": "api",
     "superresolve": "api",
     "write": "io",
 }
@@ -52,11 +54,13 @@ __all__ = [
     "FileError",
     "FitError",
     "Image",
+    "NSTMConfig",
     "SpatimeConfig",
     "__version__",
     "denoise",
     "read",
     "read_all",
+    "reconstruct",
     "superresolve",
     "write",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.config import CellINRConfig, SpatimeConfig
+from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.image import Image
 
 if TYPE_CHECKING:
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from napari_cellinr.image import ArrayLike
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["denoise", "iter_denoise", "iter_superresolve", "render", "superresolve"]
+__all__ = [
+    "denoise",
+    "iter_denoise",
+    "iter_reconstruct",
+    "iter_superresolve",
+    "reconstruct",
+    "render",
+    "superresolve",
+]
 
 
 def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
@@ -135,6 +143,62 @@ def iter_superresolve(
     from napari_cellinr.jobs.superresolve import superresolve_job
 
     return (yield from guarded(superresolve_job(source, config or SpatimeConfig(), begun)))
+
+
+def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings: Any) -> Fitted:
+    """Return scene, motion, speed and confidence as `Fitted.images`, float32.
+
+    The scene is in the units of the input, or with `dpc` absorption and phase in radians; the
+    motion is the displacement in µm of the material of the reference frame.
+
+    Parameters
+    ----------
+    image
+        As for `iter_reconstruct`.
+    optics
+        Kind of microscope, its settings as a mapping, or an object of `config.optics`.
+    settings
+        Any setting of `NSTMConfig` by name, for example `fastest_movement=0.5`.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If the input does not fit the optics, or a setting is not allowed.
+    FitError
+        If the fit fails.
+    """
+    from napari_cellinr.fit import finish
+
+    return finish(iter_reconstruct(image, NSTMConfig(optics=optics, **settings)))
+
+
+def iter_reconstruct(
+    image: Image | ArrayLike, config: NSTMConfig | None = None, *, started: float | None = None
+) -> Job:
+    """Reconstruct a moving scene as a job that yields `Progress` and returns `Fitted`.
+
+    Parameters
+    ----------
+    image
+        Raw frames with the axes that the kind of microscope has; one channel.
+    config
+        Settings, with the optics; a plain time-lapse if not given.
+    started
+        `time.monotonic()` when the whole job began; now if not given.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If the input does not fit the optics.
+    FitError
+        If the fit fails, with the remedy; never a `RuntimeError`.
+    """
+    begun = time.monotonic() if started is None else started
+    source = _canonical(image)
+    from napari_cellinr.jobs.guard import guarded
+    from napari_cellinr.jobs.reconstruct import reconstruct_job
+
+    return (yield from guarded(reconstruct_job(source, config or NSTMConfig(), begun)))
 
 
 def render(

@@ -22,6 +22,7 @@ __all__ = ["RENDERERS", "prepare", "render"]
 
 RENDERERS: dict[str, str] = {
     "cellinr": "napari_cellinr.methods.cellinr_kept:render_cellinr",
+    "nstm": "napari_cellinr.methods.nstm_render:render_nstm",
     "spatime": "napari_cellinr.methods.spatime_render:render_spatime",
 }
 """Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""

@@ -1,0 +1,92 @@
+"""Settings of NSTM: motion-aware reconstruction around any microscope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+from pydantic import SerializeAsAny, field_validator
+
+from napari_cellinr.config.base import Config, setting
+from napari_cellinr.config.optics import AnyOptics, TimeLapse, optics_from_dict
+
+__all__ = ["Extra", "NSTMConfig"]
+
+Preset = Literal["preview", "fast"]
+Extra = Literal["auto", "on", "off"]
+
+
+class NSTMConfig(Config):
+    """Settings of one motion-aware reconstruction.
+
+    `preview` answers in seconds, `fast` is for results. What decides whether a fit succeeds is
+    given in physical units: how far things move, and how small the smallest thing is that moves
+    on its own; learning rates, grids and margins follow from that.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {"fast": {}, "preview": {"steps": 200}}
+    )
+
+    preset: Preset = setting("fast", "preview: seconds; fast: for results.")
+    steps: int = setting(600, "Number of optimisation steps.", ge=1, le=1_000_000)
+    optics: SerializeAsAny[AnyOptics] = setting(
+        TimeLapse(), "The microscope: its kind, and what that kind needs to be known."
+    )
+    fastest_movement: float | None = setting(
+        None,
+        "Fastest movement that is expected, in µm/s (pixels per frame where uncalibrated); none "
+        "allows for a quarter of the image over the whole recording.",
+        gt=0,
+    )
+    smallest_structure: float | None = setting(
+        None,
+        "Size of the smallest structure that moves on its own; none is a tenth of the image.",
+        unit="µm",
+        gt=0,
+    )
+    times: int | None = setting(
+        None,
+        "Number of equally spaced times at which to reconstruct; none takes those of the data.",
+        ge=1,
+        le=10_000,
+    )
+    reference: int = setting(0, "Frame from which displacements are counted; the first is 0.", ge=0)
+    motion: bool = setting(
+        True, "Whether things move; no gives the static reconstruction to compare with."
+    )
+    coarse_to_fine: bool = setting(
+        True, "Whether fine detail is added late; without, large motion is missed.", advanced=True
+    )
+    restart: bool = setting(
+        True, "Whether a fit whose motion has not converged is repeated faster.", advanced=True
+    )
+    brightness: Extra = setting(
+        "auto",
+        "A gain and an offset for every frame, for bleaching; auto tries it where it may help.",
+        advanced=True,
+    )
+    unexplained: Extra = setting(
+        "auto",
+        "A sparse image of what motion does not explain: what appears or vanishes.",
+        advanced=True,
+    )
+    folding: float = setting(
+        0.01, "Weight of the penalty on motion that folds space over.", ge=0, le=100, advanced=True
+    )
+    motion_rate: float = setting(
+        1.0, "Factor for the learning rate of the motion.", gt=0, le=100, advanced=True
+    )
+    learning_rate: float = setting(0.01, "Learning rate of the scene.", gt=0, le=1, advanced=True)
+    neurons: int = setting(32, "Neurons in each hidden layer.", ge=4, le=1024, advanced=True)
+    held_out: float = setting(
+        0.02, "Part of the pixels, in small blocks, that no step sees.", gt=0, le=0.2, advanced=True
+    )
+
+    @field_validator("optics", mode="before")
+    @classmethod
+    def _from_plain(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return optics_from_dict({"kind": value})
+        return optics_from_dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,144 @@
+"""Displacement fields on coarse lattices, and images moved by them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["bending", "folding", "lattice_points", "sample", "upsample", "warp"]
+
+
+def lattice_points(
+    low: float, high: float, count: int, device: torch.device | None = None
+) -> torch.Tensor:
+    """Return `count` equally spaced places from `low` to `high`, float32; the middle if one."""
+    if count == 1:
+        return torch.full((1,), (low + high) / 2, device=device)
+    return torch.linspace(low, high, count, device=device)
+
+
+def upsample(values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Return values on a finer lattice with the same outermost points, linearly interpolated.
+
+    Parameters
+    ----------
+    values
+        Shape (n, channels, *coarse) with 2 or 3 axes of space.
+    shape
+        Points of the result along each axis of space.
+    """
+    if values.shape[2:] == tuple(shape):
+        return values
+    mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
+    return functional.interpolate(values, size=tuple(shape), mode=mode, align_corners=True)
+
+
+def warp(
+    canonical: torch.Tensor,
+    displacement: torch.Tensor,
+    points: Sequence[torch.Tensor],
+    low: Sequence[float],
+    high: Sequence[float],
+) -> torch.Tensor:
+    """Return `canonical` at `points` + `displacement`, shape (n, channels, *points).
+
+    Cubic in the plane; linear in three dimensions, where torch offers nothing better.
+
+    Parameters
+    ----------
+    canonical
+        Values on a lattice that spans the box, shape (channels, *lattice).
+    displacement
+        In voxels, shape (n, axes, *points).
+    points
+        Places along each axis of space in voxels, each of shape (n,).
+    low, high
+        Ends of the box along each axis, in voxels. A place outside takes the value at the
+        border: nothing is extrapolated.
+    """
+    parts = []
+    for axis, (places, start, end) in enumerate(zip(points, low, high, strict=True)):
+        shape = [1] * len(points)
+        shape[axis] = -1
+        moved = places.view(shape) + displacement[:, axis]
+        span = max(end - start, 1e-6)
+        parts.append((moved - start) * (2 / span) - 1)
+    return sample(canonical, torch.stack(parts[::-1], dim=-1))
+
+
+def sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Return `values` at `places`, shape (n, channels, *places).
+
+    Parameters
+    ----------
+    values
+        Shape (channels, *lattice).
+    places
+        Shape (n, *places, axes), −1 to 1 between the outermost points, x first as in torch.
+    """
+    mode = "bicubic" if values.ndim == 3 else "bilinear"
+    many = values[None].expand(len(places), *([-1] * values.ndim))
+    found: torch.Tensor = functional.grid_sample(
+        many, places, mode=mode, padding_mode="border", align_corners=True
+    )
+    return found
+
+
+def bending(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
+    """Return the mean squared curvature of the displacement, per voxel squared; affine has none.
+
+    Parameters
+    ----------
+    displacement
+        In voxels, shape (n, axes, *lattice).
+    steps
+        Distance of two points of the lattice along each axis, in voxels.
+    """
+    n_axes = displacement.ndim - 2
+    total = displacement.new_zeros(())
+    for one in range(n_axes):
+        for other in range(one, n_axes):
+            needed = 3 if one == other else 2
+            if displacement.shape[2 + one] < needed or displacement.shape[2 + other] < needed:
+                continue
+            slope = torch.diff(displacement, dim=2 + one) / steps[one]
+            curve = torch.diff(slope, dim=2 + other) / steps[other]
+            total = total + (1 if one == other else 2) * curve.square().mean()
+    return total
+
+
+def folding(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
+    """Return the determinant of the Jacobian of places + displacement, shape (n, *inner points).
+
+    Material keeps its order where it is positive.
+
+    Parameters
+    ----------
+    displacement
+        In voxels, shape (n, axes, *lattice), 2 or 3 axes.
+    steps
+        Distance of two points of the lattice along each axis, in voxels.
+    """
+    n_axes = displacement.shape[1]
+    inner = (slice(None), slice(None)) + (slice(None, -1),) * n_axes
+    columns = []
+    for axis, step in enumerate(steps):
+        if displacement.shape[2 + axis] == 1:
+            slope = torch.zeros_like(displacement)
+        else:
+            slope = torch.diff(displacement, dim=2 + axis, append=_last(displacement, axis)) / step
+        columns.append(slope[inner] if min(displacement.shape[2:]) > 1 else slope)
+    jacobian = torch.stack(columns, dim=2).movedim((1, 2), (-2, -1))
+    eye = torch.eye(n_axes, dtype=jacobian.dtype, device=jacobian.device)
+    determinant: torch.Tensor = torch.linalg.det(jacobian + eye)
+    return determinant
+
+
+def _last(values: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the last slice along an axis of space, so that a difference keeps the size."""
+    return values.narrow(2 + axis, values.shape[2 + axis] - 1, 1)

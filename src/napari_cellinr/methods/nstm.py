@@ -1,0 +1,276 @@
+"""NSTM: one scene and its motion, fitted to the raw frames of any microscope.
+
+Cao et al. 2024, "Neural space-time model for dynamic multi-shot imaging", Nature Methods. The
+scene is decoded once per step and moved to every time, instead of being decoded anew for every
+time; all frames count in every step; the motion is fine in time from the start. What differs,
+and why, is in docs/decisions/motion-engine.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from napari_cellinr.fields.spacetime import SpaceTime
+from napari_cellinr.fields.warp import bending, folding
+from napari_cellinr.fit import Problem, Schedule
+from napari_cellinr.methods.nstm_render import Rendering, field_facts, preview_image
+
+if TYPE_CHECKING:
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fit import PreviewRequest
+    from napari_cellinr.image import Image
+    from napari_cellinr.instrument import Measurement
+    from napari_cellinr.methods.nstm_plan import Plan
+
+__all__ = ["NSTMProblem"]
+
+ALL_LEVELS = 1e5
+"""A part of the coarse-to-fine that is certainly over."""
+
+ANNEALED = 0.8
+"""Part of the steps after which every level counts."""
+
+BENDING = 100.0
+"""Weight of the curvature of the motion, per pixel squared, against the data in noise variances.
+Affine motion costs nothing."""
+
+ROUGHNESS = 10.0
+"""Weight of the squared slope of the scene; it decides where the frames say nothing."""
+
+SIZE = 1.0
+"""Weight of the squared scene where it may have both signs: the constant of Tikhonov."""
+
+NEGATIVE = 10.0
+"""Weight of what is below 0 where nothing can be."""
+
+SPARSENESS = 3.0
+"""Weight of the absolute value of what motion does not explain, in noise standard deviations."""
+
+BRIGHTNESS = 10.0
+"""Weight of the squared changes of brightness from frame to frame."""
+
+LARGE = 20_000_000
+"""Voxels of all moved scenes together above which they are computed twice, not kept."""
+
+
+class NSTMProblem(Problem):
+    """The space-time field and what it has to explain.
+
+    Parameters
+    ----------
+    measurement
+        Forward model and raw frames.
+    plan
+        Sizes and rates.
+    config
+        The settings.
+    source
+        The image that the frames are from, for calibration and name.
+    device
+        Where to compute.
+    brightness, unexplained
+        Whether frames have gains and offsets of their own, and whether there is a sparse image
+        of what motion does not explain.
+    """
+
+    def __init__(
+        self,
+        measurement: Measurement,
+        plan: Plan,
+        config: NSTMConfig,
+        source: Image,
+        device: torch.device,
+        *,
+        brightness: bool = False,
+        unexplained: bool = False,
+    ) -> None:
+        self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
+        self._device = device
+        self.model = measurement.model.to(device)
+        self.field = SpaceTime(plan.shape, width=config.neurons, seed=config.seed).to(device)
+        self.frames = torch.from_numpy(measurement.frames).to(device)
+        self.times = (plan.times if config.motion else torch.zeros_like(plan.times)).to(device)
+        counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
+        inside = tuple(
+            slice(m, n - m)
+            for m, n in zip(self.model.loss_margin, self.frames.shape[1:], strict=True)
+        )
+        counted[(slice(None), *inside)] = True
+        self.held = torch.from_numpy(plan.held).to(device)
+        self.seen = (counted & ~self.held).float()
+        self.gains = nn.Parameter(torch.zeros(2, self.model.n_shots, device=device))
+        self.brightness = brightness
+        self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
+        self.unexplained = unexplained
+        self._alpha = ALL_LEVELS
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the parameters live on."""
+        return self._device
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the parameter groups for Adam: scene, motion, and what else is fitted."""
+        usual = {"betas": (0.9, 0.99), "eps": 1e-15}
+        rate = self.config.learning_rate
+        field = self.field
+        groups = [
+            {
+                "params": [*field.scene_grids.parameters(), *field.scene_net.parameters()],
+                "lr": rate,
+                **usual,
+            }
+        ]
+        if self.config.motion:
+            moving = [*field.motion_grids.parameters(), *field.motion_net.parameters()]
+            groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
+        if self.brightness:
+            groups.append({"params": [self.gains], "lr": rate, **usual})
+        if self.unexplained:
+            groups.append({"params": [self.extra], "lr": rate, **usual})
+        return groups
+
+    def schedule(self) -> Schedule:
+        """Return a learning rate that falls to a tenth; the last parameters are kept."""
+        return Schedule(decay=0.1, every=max(5, self.config.steps // 20))
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the misfit in noise variances and the penalties."""
+        self._alpha = ALL_LEVELS
+        if self.config.coarse_to_fine:
+            self._alpha = step / (ANNEALED * self.config.steps)
+        canonical = self.field.canonical(self._alpha)
+        displacement = self.field.motion(self.times, self._alpha)
+        residual = self._residual(canonical, displacement)
+        losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
+        losses["scene"] = self._scene_penalty(canonical)
+        if self.config.motion:
+            losses["motion"] = self._motion_penalty(displacement)
+        if self.brightness:
+            losses["brightness"] = BRIGHTNESS * (self.gains**2).mean()
+        if self.unexplained:
+            losses["unexplained"] = SPARSENESS * self.extra.abs().mean() / self.plan.noise
+        return losses
+
+    def held_out(self) -> float:
+        """Return the root mean square error on held-out pixels in standard deviations of noise."""
+        return float(self._errors(self.held))
+
+    def misfit(self) -> float:
+        """Return the root mean square error on the pixels that were fitted, in the same unit."""
+        return float(self._errors(self.seen > 0))
+
+    @property
+    def levels(self) -> float:
+        """The part of the coarse-to-fine that a look at the present state is to use."""
+        return self._alpha
+
+    def rendering(self) -> Rendering:
+        """Return what renders the present state."""
+        return Rendering(self.field, field_facts(self), self._device)
+
+    def preview(self, request: PreviewRequest) -> Image:
+        """Return the present scene at the time and plane that `request` asks for."""
+        return preview_image(self.rendering(), self.source, request, self._alpha)
+
+    def render(self) -> tuple[Image, ...]:
+        """Return scene, motion, speed and confidence; see `Rendering.images`."""
+        return self.rendering().images(self.source, self.config)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the parameters of the field, on the CPU."""
+        kept = {name: value.detach().cpu().clone() for name, value in self.field.named_parameters()}
+        if self.brightness:
+            kept["brightness"] = self.gains.detach().cpu().clone()
+        if self.unexplained:
+            kept["unexplained"] = self.extra.detach().cpu().clone()
+        return kept
+
+    def facts(self) -> dict[str, Any]:
+        """Return the noise, and the sizes that are needed to render the field again."""
+        return {
+            "noise": {"read_noise": self.plan.noise * self.measurement.unit, "gain": 0.0},
+            "field": field_facts(self),
+            "misfit": self.misfit(),
+            "brightness": self.brightness,
+            "unexplained": self.unexplained,
+            "warnings": list(self.measurement.warnings),
+        }
+
+    def _extra_shape(self) -> tuple[int, ...]:
+        """Return the size of the image of what motion does not explain: coarse, for every shot."""
+        coarse = (max(1, n // 4) for n in self.plan.shape.scene)
+        return (len(self.plan.times), self.model.channels, *coarse)
+
+    def _residual(self, canonical: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
+        """Return the error of every pixel in standard deviations of the noise."""
+        voxels = len(displacement) * int(np.prod(self.plan.shape.scene))
+        if voxels <= LARGE or not torch.is_grad_enabled():
+            return self._residual_of(canonical, displacement, torch.arange(len(self.frames)))
+        samples = self.model.samples
+        parts = [
+            checkpoint(
+                self._residual_of,
+                canonical,
+                displacement[shot * samples : (shot + 1) * samples],
+                torch.tensor([shot]),
+                use_reentrant=False,
+            )
+            for shot in range(len(self.frames))
+        ]
+        return torch.cat(parts)
+
+    def _residual_of(
+        self, canonical: torch.Tensor, displacement: torch.Tensor, shots: torch.Tensor
+    ) -> torch.Tensor:
+        scene = self.field.scene(canonical, displacement)
+        samples = self.model.samples
+        if self.unexplained:
+            first, last = int(shots[0]) * samples, (int(shots[-1]) + 1) * samples
+            mode = {4: "bilinear", 5: "trilinear"}[scene.ndim]
+            scene = scene + nn.functional.interpolate(
+                self.extra[first:last], size=scene.shape[2:], mode=mode, align_corners=True
+            )
+        predicted = self.model(scene, shots.to(self._device))
+        if self.brightness:
+            gain, offset = self.gains[:, shots.to(self._device)].reshape(
+                2, -1, *[1] * (predicted.ndim - 1)
+            )
+            predicted = predicted * torch.exp(gain) + offset
+        error: torch.Tensor = (predicted - self.frames[shots.to(self._device)]) / self.plan.noise
+        return error
+
+    def _errors(self, pixels: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            canonical = self.field.canonical(self._alpha)
+            displacement = self.field.motion(self.times, self._alpha)
+            residual = self._residual(canonical, displacement)
+        return (residual[pixels] ** 2).mean().sqrt()
+
+    def _scene_penalty(self, canonical: torch.Tensor) -> torch.Tensor:
+        slopes = [
+            torch.diff(canonical, dim=axis).square().mean()
+            for axis in range(1, canonical.ndim)
+            if canonical.shape[axis] > 1
+        ]
+        penalty = ROUGHNESS * torch.stack(slopes).sum()
+        if self.model.nonnegative:
+            return penalty + NEGATIVE * torch.relu(-canonical).mean()
+        return penalty + SIZE * canonical.square().mean()
+
+    def _motion_penalty(self, displacement: torch.Tensor) -> torch.Tensor:
+        shape = self.plan.shape
+        steps = [
+            (n - 1) / max(m - 1, 1)
+            for n, m in zip(shape.scene, displacement.shape[2:], strict=True)
+        ]
+        penalty = BENDING * bending(displacement, steps)
+        if self.config.folding > 0:
+            folded = torch.relu(0.1 - folding(displacement, steps))
+            penalty = penalty + 100 * self.config.folding * folded.mean()
+        return penalty

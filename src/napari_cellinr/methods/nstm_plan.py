@@ -1,0 +1,210 @@
+"""From physical settings to the sizes and rates of a space-time model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fields.pyramid import level_cells
+from napari_cellinr.fields.spacetime import SpaceTimeShape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.instrument import Measurement
+
+__all__ = ["Plan", "check_reference", "held_blocks", "noise_sd", "plan"]
+
+LEVELS = 8
+"""Levels of both encodings (Cao et al. 2024)."""
+
+COARSEST, FINEST = 10.0, 2.0
+"""Cells of the first and the last level of the scene, in camera pixels: what four noisy frames
+determine; chosen on seeds 0 and 1 of the phase-contrast toy, which is not reported."""
+
+USUAL_RANGE = 0.25
+"""Movement over the whole recording where none is given, as a part of the image."""
+
+USUAL_STRUCTURE = 0.1
+"""Smallest moving structure where none is given, as a part of the image."""
+
+CELLS_PER_STRUCTURE = 0.5
+"""Cells of the motion along the smallest moving structure."""
+
+POINTS_PER_CELL = 4
+"""Points of the lattice on which the motion is decoded, along each of its finest cells."""
+
+MOTION_RATE = 1.2
+"""Learning rate of the motion times the number of steps, for a displacement scale of 1."""
+
+BLOCK = 4
+"""Side of a block of held-out pixels."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the problem is built from.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the space-time model.
+    noise
+        Standard deviation of the noise of the frames, in their unit.
+    held
+        Which pixels of the frames are held out, (shots, [Z,] Y, X).
+    times
+        Time of every shot or place, 0 at the first and 1 at the last; shape (shots, …).
+    first, last
+        The first and the last time, in seconds or frames.
+    motion_rate
+        Learning rate of the motion.
+    """
+
+    shape: SpaceTimeShape
+    noise: float
+    held: NDArray[np.bool_]
+    times: torch.Tensor
+    first: float
+    last: float
+    motion_rate: float
+
+
+def check_reference(reference: int, n_frames: int) -> None:
+    """Raise `ConfigError` if there is no such frame."""
+    if reference >= n_frames:
+        raise ConfigError(
+            f"reference {reference} was given; the recording has {n_frames} frames, of which the "
+            "first is 0."
+        )
+
+
+def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
+    """Return the plan of a fit to these raw frames."""
+    model = measurement.model
+    times = model.shot_times().double()
+    first, last = float(times.min()), float(times.max())
+    span = max(last - first, 1e-12)
+    sizes = model.scene_shape
+    part = ((times - first) / span).float().reshape(len(times), *_places(times, len(sizes)))
+    reach = _reach(measurement, config, last - first)
+    margin = [math.ceil(far) + 2 if size > 1 else 0 for far, size in zip(reach, sizes, strict=True)]
+    low = tuple(-float(m) for m in margin)
+    high = tuple(n - 1.0 + m for n, m in zip(sizes, margin, strict=True))
+    extents = [end - start for start, end in zip(low, high, strict=True)]
+    zoom = model.zoom
+    coarsest = [max(1.0, e / (COARSEST * z)) for e, z in zip(extents, zoom, strict=True)]
+    finest = [max(1.0, e / (FINEST * z)) for e, z in zip(extents, zoom, strict=True)]
+    cells = _motion_cells(measurement, config)
+    n_times = max(1, len(torch.unique(part)) - 1 if part.ndim == 1 else len(times) - 1)
+    shape = SpaceTimeShape(
+        scene=tuple(sizes),
+        low=low,
+        high=high,
+        canonical=tuple(int(extent) + 1 for extent in extents),
+        scene_cells=level_cells(coarsest, finest, LEVELS),
+        # time is fine from the start: what repeats within the recording is missed otherwise
+        motion_cells=level_cells([n_times, *[1.0] * len(sizes)], [n_times, *cells], LEVELS),
+        motion_lattice=_lattice(sizes, cells, part),
+        displacement=reach,
+        channels=model.channels,
+    )
+    generator = np.random.default_rng(config.seed)
+    held = held_blocks(measurement.frames.shape, model.loss_margin, config.held_out, generator)
+    rate = config.motion_rate * MOTION_RATE / config.steps if config.motion else 0.0
+    noise = noise_sd(measurement.frames)
+    return Plan(shape, noise, held, part, first, last, rate)
+
+
+def _places(times: torch.Tensor, n_axes: int) -> tuple[int, ...]:
+    """Return the sizes of times along the axes of space: 1 where a shot is an instant."""
+    return tuple(times.shape[1:]) if times.ndim > 1 else (1,) * n_axes
+
+
+def _reach(measurement: Measurement, config: NSTMConfig, seconds: float) -> tuple[float, ...]:
+    """Return the largest displacement along each axis, half the range, in voxels of the scene."""
+    sizes = measurement.model.scene_shape
+    if config.fastest_movement is None:
+        return tuple(max(1.0, USUAL_RANGE * n / 2) if n > 1 else 0.0 for n in sizes)
+    steps = measurement.voxel or (1.0,) * len(sizes)
+    far = config.fastest_movement * seconds / 2
+    return tuple(
+        min(max(1.0, far / step), n / 2) if n > 1 else 0.0
+        for n, step in zip(sizes, steps, strict=True)
+    )
+
+
+def _motion_cells(measurement: Measurement, config: NSTMConfig) -> list[float]:
+    """Return the cells of the finest level of the motion along each axis of space."""
+    sizes = measurement.model.scene_shape
+    steps = measurement.voxel or (1.0,) * len(sizes)
+    widest = max(n * step for n, step in zip(sizes, steps, strict=True))
+    structure = config.smallest_structure or USUAL_STRUCTURE * widest
+    return [
+        max(1.0, min(n * step * CELLS_PER_STRUCTURE / structure, n / 4))
+        for n, step in zip(sizes, steps, strict=True)
+    ]
+
+
+def _lattice(sizes: tuple[int, ...], cells: list[float], times: torch.Tensor) -> tuple[int, ...]:
+    """Return the points on which the motion is decoded; all where places have their own times."""
+    return tuple(
+        size if n_times > 1 else min(size, math.ceil(POINTS_PER_CELL * n) + 1)
+        for size, n, n_times in zip(sizes, cells, times.shape[1:], strict=True)
+    )
+
+
+def noise_sd(frames: NDArray[np.float32]) -> float:
+    """Return the standard deviation of white noise in frames whose structures are smooth.
+
+    The median over the frames of the median absolute second difference along both axes of the
+    plane (Immerkær 1996, "Fast noise variance estimation"). Frames that are mostly exactly the
+    same have none; a hundredth of their contrast is the least that is returned.
+
+    Parameters
+    ----------
+    frames
+        Axes (…, Y, X), real.
+    """
+    values = frames.astype(np.float64)
+    second = values[..., 2:, :] - 2 * values[..., 1:-1, :] + values[..., :-2, :]
+    both = second[..., 2:] - 2 * second[..., 1:-1] + second[..., :-2]
+    flat = np.abs(both).reshape(len(values), -1)
+    medians = [np.median(row[row > 0]) if (row > 0).any() else 0.0 for row in flat]
+    return float(max(np.median(medians) / 0.6745 / 6, 0.01 * values.std(), 1e-9))
+
+
+def held_blocks(
+    shape: tuple[int, ...],
+    margin: tuple[int, ...],
+    part: float,
+    generator: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Return which pixels are held out: blocks at random places, inside the margin.
+
+    Parameters
+    ----------
+    shape
+        Of the frames, (shots, [Z,] Y, X).
+    margin
+        Pixels along each spatial axis that do not count.
+    part
+        Of the pixels.
+    generator
+        Random numbers.
+    """
+    coarse = (*shape[:-2], math.ceil(shape[-2] / BLOCK), math.ceil(shape[-1] / BLOCK))
+    chosen = generator.random(coarse) < part
+    held = chosen.repeat(BLOCK, -2).repeat(BLOCK, -1)[..., : shape[-2], : shape[-1]].copy()
+    inside = np.zeros(shape, bool)
+    inside[(slice(None), *(slice(m, n - m) for m, n in zip(margin, shape[1:], strict=True)))] = True
+    held &= inside
+    if not held.any():
+        held[(0, *(n // 2 for n in shape[1:]))] = True
+    return held

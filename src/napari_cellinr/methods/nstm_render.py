@@ -1,0 +1,288 @@
+"""From a fitted space-time field to images: the scene at any time, and how its material moves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fields.material import follow
+from napari_cellinr.fields.spacetime import SpaceTime, SpaceTimeShape
+from napari_cellinr.fields.warp import lattice_points
+from napari_cellinr.image import Image
+from napari_cellinr.methods.views import requested_part, with_place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fit import PreviewRequest
+    from napari_cellinr.kept import Query, Stored
+    from napari_cellinr.methods.nstm import NSTMProblem
+
+__all__ = ["Rendering", "field_facts", "preview_image", "render_nstm"]
+
+ALL_LEVELS = 1e5
+
+SMOOTHING = 2.0
+"""Standard deviation in pixels of the neighbourhood in which contrast counts for confidence."""
+
+
+def field_facts(problem: NSTMProblem) -> dict[str, Any]:
+    """Return what is needed beside the parameters to render the field again, ready for JSON."""
+    measurement, plan = problem.measurement, problem.plan
+    model = measurement.model
+    times = model.shot_times().double().reshape(len(plan.times), -1)[:: model.samples]
+    return {
+        "shape": asdict(plan.shape),
+        "neurons": problem.config.neurons,
+        "padding": list(model.padding),
+        "zoom": list(model.zoom),
+        "channels": list(model.channel_names),
+        "unit": measurement.unit,
+        "voxel": None if measurement.voxel is None else list(measurement.voxel),
+        "timed": measurement.timed,
+        "first": plan.first,
+        "last": plan.last,
+        "frames": [float(row.mean()) for row in times],
+        "moves": problem.config.motion,
+        "noise": plan.noise,
+    }
+
+
+class Rendering:
+    """A space-time field that is only looked at.
+
+    Parameters
+    ----------
+    field
+        The fitted field.
+    facts
+        As `field_facts` gives them.
+    device
+        Where to compute.
+    """
+
+    def __init__(self, field: SpaceTime, facts: Mapping[str, Any], device: torch.device) -> None:
+        self.field, self.facts, self.device = field, facts, device
+        self.inner = tuple(
+            slice(pad, size - pad)
+            for pad, size in zip(facts["padding"], field.shape.scene, strict=True)
+        )
+
+    def times(self, n_times: int | None = None) -> list[float]:
+        """Return the times to render: equally spaced ones, or those of the frames."""
+        if n_times is None:
+            found: list[float] = list(self.facts["frames"])
+            return found
+        return [float(t) for t in np.linspace(self.facts["first"], self.facts["last"], n_times)]
+
+    def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
+        """Return the scene at each time without its padding, axes (T, C, [Z,] Y, X), float32."""
+        with torch.no_grad():
+            canonical = self.field.canonical(alpha)
+            parts = []
+            for time in times:
+                moved = self.field.motion(self._part([time]), alpha)
+                parts.append(self.field.scene(canonical, moved)[0].cpu().numpy())
+        inside = (slice(None), slice(None), *self.inner)
+        return np.stack(parts)[inside] * np.float32(self.facts["unit"])
+
+    def displacement(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
+        """Return where material points of the reference time have gone, voxels of the scene.
+
+        Axes (T, C, [Z,] Y, X), float32; C are the components in the order of the axes of space.
+        """
+        shape = self.field.shape.scene
+        places = [lattice_points(0, n - 1, n, self.device) for n in shape]
+        grid = torch.stack(torch.meshgrid(*places, indexing="ij"))[(slice(None), *self.inner)]
+        with torch.no_grad():
+            start = self.field.motion(self._part([reference]), ALL_LEVELS)[0]
+            parts = []
+            for time in times:
+                field = self.field.motion(self._part([time]), ALL_LEVELS)[0]
+                parts.append((follow(start, field, grid, shape) - grid).cpu().numpy())
+        return np.stack(parts).astype(np.float32)
+
+    def images(self, source: Image, config: NSTMConfig) -> tuple[Image, ...]:
+        """Return the scene, the motion in µm, the speed per second, and the confidence, 0 to 1.
+
+        Motion is in pixels, and speed per frame, where sizes or times are not known.
+        """
+        times = self.times(config.times)
+        frames = self.facts["frames"]
+        scene = self.scene(times)
+        moved = self.displacement(times, frames[config.reference])
+        steps = np.array(self.facts["voxel"] or [1.0] * len(self.inner), np.float32)
+        moved *= steps.reshape(1, -1, *[1] * len(self.inner))
+        speed = np.linalg.norm(_rate(moved, times), axis=1).astype(np.float32)
+        images = [
+            self._image(source, _squeezed(scene), times, f"{source.name} reconstructed"),
+            self._image(source, moved, times, f"{source.name} motion", components=True),
+            self._image(source, speed, times, f"{source.name} speed"),
+            self._image(source, self._confidence(scene), times, f"{source.name} confidence"),
+        ]
+        return tuple(images)
+
+    def _part(self, times: Sequence[float]) -> torch.Tensor:
+        """Return times as parts of the recording, 0 to 1, shape (times, 1, …)."""
+        first, last = self.facts["first"], self.facts["last"]
+        if not self.facts["moves"]:
+            times = [first] * len(times)
+        parts = (np.asarray(times) - first) / max(last - first, 1e-12)
+        tensor = torch.from_numpy(parts.astype(np.float32)).to(self.device)
+        return tensor.reshape(-1, *[1] * len(self.inner))
+
+    def _confidence(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how well motion is determined, 0 to 1: by contrast against the noise.
+
+        The weaker direction of the structure tensor counts: along an edge nothing is known.
+        """
+        noise = self.facts["noise"] * self.facts["unit"]
+        confidences = []
+        for frame in scene[:, -1]:
+            weakest = _weakest_contrast(frame)
+            confidences.append(weakest / (weakest + noise**2))
+        return np.stack(confidences).astype(np.float32)
+
+    def _image(
+        self,
+        source: Image,
+        data: NDArray[np.float32],
+        times: Sequence[float],
+        name: str,
+        *,
+        components: bool = False,
+    ) -> Image:
+        """Return an image on the lattice of the scene, with the calibration of its source."""
+        space = "ZYX"[-len(self.inner) :]
+        axes = ("TC" if data.ndim == len(space) + 2 else "T") + space
+        known = dict(zip(source.axes, source.translate, strict=True))
+        size = self.facts["voxel"]
+        unit = "micrometer" if size else "pixel"
+        zoom = self.facts["zoom"]
+        scale = [float(s) for s in size] if size else [1 / float(z) for z in zoom]
+        interval = float(np.diff(times).mean()) if len(times) > 1 else 1.0
+        channels: tuple[str, ...] = ()
+        if "C" in axes:
+            named = [*space.lower()] if components else self.facts["channels"]
+            channels, scale, units = tuple(named), [1.0, *scale], ["pixel", *[unit] * len(space)]
+        else:
+            units = [unit] * len(space)
+        lead = [0.0] * (len(axes) - len(space) - 1)
+        starts = [known.get(axis, 0.0) if size else 0.0 for axis in space]
+        meta = {**source.meta, "times": [float(t) for t in times]}
+        if components:
+            meta["displacement_unit"] = unit
+        return Image(
+            data,
+            axes=axes,
+            scale=(max(interval, 1e-9), *scale),
+            units=("second" if self.facts["timed"] else "pixel", *units),
+            name=name,
+            translate=(float(times[0]), *lead, *starts),
+            channels=channels,
+            meta=meta,
+        )
+
+
+def preview_image(
+    rendering: Rendering, source: Image, request: PreviewRequest, alpha: float
+) -> Image:
+    """Return the last channel of the scene at the frame and plane of `request`, float32."""
+    frames = rendering.facts["frames"]
+    index = dict(request.index)
+    time = frames[min(int(index.get("T", 0)), len(frames) - 1)]
+    scene = rendering.scene([time], alpha)[0, -1]
+    image = rendering._image(source, scene[None], [time], source.name).take("T", 0)
+    part = requested_part(image, request)
+    return with_place(image, part, np.ascontiguousarray(scene[part]))
+
+
+def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
+    """Return the images of a fit that was kept, at the times and in the part that are asked for.
+
+    Raises
+    ------
+    ConfigError
+        If another scale or channel is asked for, or a time outside the recording.
+    """
+    from napari_cellinr.config.nstm import NSTMConfig
+
+    facts = stored.report["field"]
+    if query.scale or query.voxel or query.channel is not None:
+        raise ConfigError(
+            "a scale or a channel was asked of a motion-aware fit; times and a crop can be "
+            "rendered again, other scales need superresolve."
+        )
+    shape = SpaceTimeShape(**{key: _tuples(value) for key, value in facts["shape"].items()})
+    field = SpaceTime(shape, width=facts["neurons"]).to(device)
+    named = {name: torch.from_numpy(np.array(value)) for name, value in stored.tensors.items()}
+    own = dict(field.named_parameters())
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(named[name])
+    config = NSTMConfig(**stored.config)
+    geometry = dict(stored.source)
+    sizes = tuple(int(n) for n in geometry["shape"])
+    source = Image(
+        np.broadcast_to(np.float32(0), sizes),
+        **{key: _tuples(geometry[key]) for key in ("axes", "scale", "units", "translate", "name")},
+    )
+    rendering = Rendering(field, facts, device)
+    if query.times is not None:
+        wanted = [facts["first"] + t for t in query.times]
+        slack = 1e-6 * max(1.0, abs(facts["last"]))
+        if min(wanted) < facts["first"] - slack or max(wanted) > facts["last"] + slack:
+            raise ConfigError(
+                f"times {min(query.times):g} to {max(query.times):g} were asked for; the recording "
+                f"lasts from 0 to {facts['last'] - facts['first']:g}."
+            )
+        rendering.facts = {**facts, "frames": facts["frames"]}
+        scene = _squeezed(rendering.scene(wanted))
+        images: tuple[Image, ...] = (
+            rendering._image(source, scene, wanted, f"{source.name} reconstructed"),
+        )
+    else:
+        images = rendering.images(source, config)
+    crop = {axis: part for axis, part in query.crop.items() if axis in images[0].axes}
+    return tuple(image.crop(**crop) for image in images) if crop else images
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _squeezed(scene: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the scene without its axis of channels if there is only one."""
+    return scene[:, 0] if scene.shape[1] == 1 else scene
+
+
+def _rate(moved: NDArray[np.float32], times: Sequence[float]) -> NDArray[Any]:
+    """Return the change per unit of time along the first axis."""
+    if len(times) < 2:
+        return np.zeros_like(moved)
+    rate: NDArray[Any] = np.gradient(moved, np.asarray(times, np.float64), axis=0)
+    return rate
+
+
+def _weakest_contrast(frame: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the smallest eigenvalue of the structure tensor of a frame, grey levels squared."""
+    from scipy.ndimage import gaussian_filter
+
+    axes = [axis for axis, size in enumerate(frame.shape) if size > 2]
+    slopes = [np.gradient(frame.astype(np.float64), axis=axis) for axis in axes]
+    n = len(slopes)
+    tensor = np.empty((*frame.shape, n, n))
+    for i in range(n):
+        for j in range(i, n):
+            tensor[..., i, j] = tensor[..., j, i] = gaussian_filter(
+                slopes[i] * slopes[j], SMOOTHING
+            )
+    smallest: NDArray[np.float64] = np.linalg.eigvalsh(tensor)[..., 0]
+    return np.maximum(smallest, 0)

@@ -1,0 +1,146 @@
+"""NSTM at toy size: motion is recovered, failures are said, fits can be repeated and rendered."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from napari_cellinr import Image, reconstruct
+from napari_cellinr.errors import ConfigError, DataError
+from napari_cellinr.fit import finish
+from napari_cellinr.kept import Query, header_of, stored
+from napari_cellinr.methods import render
+from napari_cellinr.methods.devices import choose_device
+from napari_cellinr.methods.nstm_plan import held_blocks, noise_sd
+
+NOISE = 0.05
+SIZE = 40
+
+
+def movie(shift=5.0, n_frames=5, noise=NOISE, size=SIZE):
+    """Return smooth blobs that drift to the right and down by `shift` pixels in all."""
+    generator = np.random.default_rng(0)
+    scene = gaussian_filter(generator.standard_normal((size, size)), 2.5)
+    scene = np.clip(scene / scene.std(), 0, None)
+    y, x = np.indices(scene.shape).astype(float)
+    frames = []
+    for part in np.linspace(-0.5, 0.5, n_frames):
+        places = [y - 0.6 * shift * part, x - 0.8 * shift * part]
+        frames.append(map_coordinates(scene, places, order=3, mode="reflect"))
+    data = np.stack(frames) + noise * generator.standard_normal((n_frames, size, size))
+    units = ("second", "micrometer", "micrometer")
+    return Image(data.astype(np.float32), "TYX", (2.0, 0.5, 0.5), units, name="cells")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return reconstruct(movie(), steps=250)
+
+
+def test_motion_is_recovered_in_micrometres(fitted):
+    motion = fitted.image("motion")
+    assert (motion.axes, motion.channels, motion.dtype) == ("TCYX", ("y", "x"), np.float32)
+    moved = motion.array()[:, :, 8:-8, 8:-8].mean(axis=(2, 3)) / 0.5  # pixels
+    expected = np.outer(np.linspace(0, 5, 5), (0.6, 0.8))
+    np.testing.assert_allclose(moved, expected, atol=0.2)
+    assert fitted.report["converged"], fitted.report
+    assert not fitted.report["warnings"]
+
+
+def test_the_reference_frame_has_not_moved(fitted):
+    assert np.abs(fitted.image("motion").array()[0]).max() < 0.01
+
+
+def test_the_scene_has_less_noise_than_the_frames(fitted):
+    truth = movie(noise=0).array()
+    inside = np.s_[:, 6:-6, 6:-6]
+    error = (fitted.image("result").array() - truth)[inside].std()
+    assert error < 0.8 * NOISE
+    assert fitted.image("result").units == ("second", "micrometer", "micrometer")
+
+
+def test_speed_and_confidence(fitted):
+    speed = fitted.image("speed").array()[2, 10:-10, 10:-10].mean()
+    assert speed == pytest.approx(5 * 0.5 / 8, rel=0.1)  # µm/s
+    confidence = fitted.image("confidence").array()
+    assert 0 <= confidence.min() <= confidence.max() <= 1
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    first, second = (reconstruct(movie(), steps=12).images for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.array(), other.array())
+
+
+def test_a_kept_fit_renders_any_time_again(fitted):
+    kept = stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
+    device = choose_device("cpu")
+    for one, other in zip(render(kept, Query(), device), fitted.images, strict=True):
+        np.testing.assert_allclose(one.array(), other.array(), atol=1e-5)
+    between = render(kept, Query(times=(1.0, 3.0), crop={"X": slice(4, 20)}), device)[0]
+    assert between.shape == (2, SIZE, 16)
+    assert between.translate[2] == 2.0
+    with pytest.raises(ConfigError, match="lasts from 0 to 8"):
+        render(kept, Query(times=(9.0,)), device)
+
+
+def test_motion_that_has_not_converged_is_said():
+    hopeless = reconstruct(movie(shift=16), steps=60, motion_rate=0.01, restart=False)
+    assert not hopeless.report["converged"]
+    assert "not converged" in " ".join(hopeless.report["warnings"])
+
+
+def test_a_restart_is_faster_and_kept_if_it_is_better():
+    found = reconstruct(movie(shift=8), steps=60, motion_rate=0.02)
+    tried = found.report["attempts"]
+    assert tried[1]["attempt"] == "faster motion"
+    assert found.report["held_out"] == min(attempt["held_out"] for attempt in tried)
+
+
+def test_stopping_gives_what_there_is():
+    from napari_cellinr.api import iter_reconstruct
+
+    job = iter_reconstruct(movie())
+    while next(job).step < 4:
+        pass
+    stopped = finish(_told_to_stop(job))
+    assert stopped.stopped == "user"
+    assert "stopped" in stopped.report["warnings"][-1]
+
+
+def _told_to_stop(job):
+    yield job.send("stop")
+    return (yield from job)
+
+
+def test_a_reference_outside_is_refused():
+    with pytest.raises(ConfigError, match="5 frames"):
+        reconstruct(movie(), steps=1, reference=5)
+
+
+def test_bad_frames_are_refused_before_the_fit():
+    image = movie()
+    image.array()[1, 2, 3] = np.nan
+    with pytest.raises(DataError, match="1 of"):
+        reconstruct(image)
+
+
+def test_noise_is_estimated():
+    noise = np.random.default_rng(0).normal(0, 0.3, (4, 64, 64)).astype(np.float32)
+    slope = np.linspace(0, 5, 64, dtype=np.float32)
+    assert noise_sd(noise + slope) == pytest.approx(0.3, rel=0.05)
+
+
+def test_held_out_pixels_come_in_blocks_inside_the_margin():
+    held = held_blocks((4, 64, 64), (5, 5), 0.05, np.random.default_rng(0))
+    assert 0.02 < held.mean() < 0.06
+    assert not held[:, :5].any()
+    assert not held[..., -5:].any()
+
+
+def test_every_step_of_a_job_says_where_it_is():
+    from napari_cellinr.api import iter_reconstruct
+    from napari_cellinr.config import NSTMConfig
+
+    assert finish(iter_reconstruct(movie(), NSTMConfig(steps=3, restart=False))).roles == (
+        "result", "motion", "speed", "confidence",
+    )  # fmt: skip
