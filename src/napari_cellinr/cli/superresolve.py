@@ -43,6 +43,8 @@ def run(options: Namespace) -> int:
             "no factor was given, so that the result has the samples of the input; "
             "say it with --scale, for example --scale t=2,z=2.5."
         )
+    if advice := config.cost_warning(image.sizes):
+        say_warning(advice)
     from napari_cellinr.api import iter_superresolve
 
     return run_fit(

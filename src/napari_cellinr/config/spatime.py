@@ -20,6 +20,12 @@ Motion = Literal["auto", "always", "never"]
 
 LARGEST = 16.0
 
+CPU_SPEED = 5e10
+"""Operations of one core per second, measured with the networks of the preset `paper`."""
+
+WORTH_A_WARNING = 900.0
+"""Seconds above which a user should know before the fit begins."""
+
 
 class SpatimeConfig(Config):
     """Settings of one super-resolution.
@@ -145,3 +151,32 @@ class SpatimeConfig(Config):
                 f"scale and target_voxel were given for {', '.join(both)}; give one of them."
             )
         return self
+
+    def cost_warning(self, sizes: Mapping[str, int]) -> str:
+        """Return a sentence on the time that a CPU would need, if it is too long; else empty.
+
+        Parameters
+        ----------
+        sizes
+            Number of elements by axis letter: every channel is fitted by itself.
+        """
+        if self.preset != "paper" or self.device in {"cuda", "mps"}:
+            return ""
+        seconds = self.steps * self._operations(sizes) / CPU_SPEED * sizes.get("C", 1)
+        if seconds < WORTH_A_WARNING:
+            return ""
+        return (
+            f"preset paper with {self.steps} steps of {self.batch} voxels needs a GPU: on one core "
+            f"of a CPU it takes about {seconds / 3600:.1f} hours. Choose a GPU, fewer and smaller "
+            "steps and networks, or the preset fast."
+        )
+
+    def _operations(self, sizes: Mapping[str, int]) -> float:
+        """Return about how many sums and products one step of the preset `paper` takes."""
+        points = (16 if self.rendering else 1) * (2 if self.cycle else 1)
+        decoder = 6 * self.batch * points * (8 * self.neurons**2 + self.latent * self.neurons)
+        if not self.latent:
+            return float(decoder)
+        voxels = math.prod(min(32, sizes.get(axis, 1)) for axis in "ZYX")
+        width, layers = max(8, self.neurons // 8), 32 if self.neurons >= 128 else 8
+        return float(decoder + 6 * voxels * layers * 27 * width**2)

@@ -13,6 +13,7 @@ from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.lattice import Lattice, lattice_of, memory_needed
 from napari_cellinr.jobs.report import environment
+from napari_cellinr.jobs.superresolve_paper import paper_job
 from napari_cellinr.kept import geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.spatime import (
@@ -107,6 +108,9 @@ def superresolve_job(
     if "T" not in source.axes:
         data = data[None]
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
+    if config.preset == "paper":
+        given = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
+        return (yield from paper_job(source, given, config, lattice, device, started))
     channels = [_series(data[:, c], axes, source, device) for c in range(data.shape[1])]
     run.steps = _count(channels, lattice, config)
     warnings: list[str] = []

@@ -11,6 +11,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.spatime_mixer import Recipe, choose
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import MotionSettings, fit_paths
+from napari_cellinr.methods.spatime_paper import PaperSeries
 from napari_cellinr.methods.spatime_planes import train_planes
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ def _scaled(series: Series, volume: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray((volume - series.low) / series.span, np.float32)
 
 
-def series_of(stored_tensors: Any, channel: int, axes: str, device: torch.device) -> Series:
+def series_of(
+    stored_tensors: Any, channel: int, axes: str, device: torch.device
+) -> Series | PaperSeries:
     """Return a channel of a stored fit.
 
     Raises
@@ -119,4 +122,6 @@ def series_of(stored_tensors: Any, channel: int, axes: str, device: torch.device
     """
     if f"{channel}.frames" not in stored_tensors:
         raise ConfigError(f"channel {channel} was asked for; the fit does not have it.")
+    if f"{channel}.sizes" in stored_tensors:
+        return PaperSeries.from_tensors(stored_tensors, f"{channel}.", device)
     return Series.from_tensors(stored_tensors, f"{channel}.", axes, device)

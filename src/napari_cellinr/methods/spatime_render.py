@@ -11,6 +11,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.image import Image
 from napari_cellinr.methods.spatime import series_of
 from napari_cellinr.methods.spatime_model import MARGIN, Series
+from napari_cellinr.methods.spatime_paper import PaperSeries
 
 if TYPE_CHECKING:
     import torch
@@ -133,13 +134,15 @@ def _within(one: Sampling, part: slice) -> NDArray[np.float64]:
 
 
 def _frame(
-    series: Series,
+    series: Series | PaperSeries,
     time: float,
     maps: dict[str, Sampling],
     ranges: dict[str, slice],
     places: dict[str, NDArray[np.float64]],
 ) -> NDArray[np.float32]:
     """Return a part of a frame on its output lattice, made with a margin that is cut again."""
+    if isinstance(series, PaperSeries):
+        return series.at(time, list(places.values()), [maps[a].step for a in places])
     wider = {
         a: slice(max(0, r.start - MARGIN), min(maps[a].n_in, r.stop + MARGIN))
         for a, r in ranges.items()

@@ -1,0 +1,159 @@
+"""The job of the preset `paper`: every channel is learnt by its own networks, then rendered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.jobs.report import environment
+from napari_cellinr.kept import geometry
+from napari_cellinr.methods.spatime_paper import PaperProblem
+from napari_cellinr.optimise import optimise
+from napari_cellinr.stages import in_background
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.fit import Message, Outcome
+    from napari_cellinr.image import Image
+    from napari_cellinr.jobs.lattice import Lattice
+    from napari_cellinr.methods.spatime_paper import PaperSeries
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["paper_job"]
+
+RESERVE = 0.7
+"""Part of the time limit after which no step begins: rendering takes long."""
+
+
+@dataclass(eq=False)
+class _Channels:
+    """The channels that were fitted so far, and how that went."""
+
+    series: list[PaperSeries] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def stopped_by_user(self) -> bool:
+        return any(outcome.stopped == "user" for outcome in self.outcomes)
+
+
+def paper_job(
+    source: Image,
+    channels: list[Floats],
+    config: SpatimeConfig,
+    lattice: Lattice,
+    device: torch.device,
+    started: float,
+) -> Generator[Progress, Message, Fitted]:
+    """Fit the networks of every channel and render the result.
+
+    Parameters
+    ----------
+    source
+        Axes in canonical order.
+    channels
+        Frames of each channel, (T, *space), grey levels, float32.
+    config
+        The settings.
+    lattice
+        Where the samples of the result lie.
+    device
+        Where to compute.
+    started
+        `time.monotonic()` when the job began.
+    """
+    if config.steps == 0:
+        raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
+    limit = config.max_seconds
+    deadline = None if limit is None else started + RESERVE * limit
+    done = _Channels()
+    for frames in channels:
+        problem = PaperProblem(source, frames, config, device)
+        outcome = yield from optimise(problem, config, started=started, deadline=deadline)
+        done.series.append(problem.series)
+        done.outcomes.append(outcome)
+        if done.stopped_by_user:
+            break
+    result = yield from _render(done, len(channels), lattice, started)
+    return _fitted(source, config, lattice, done, result, str(device), started)
+
+
+def _render(
+    done: _Channels, n_channels: int, lattice: Lattice, started: float
+) -> Generator[Progress, Message, Floats]:
+    """Return all frames of all channels, (T, C, *space); zero where the user stopped."""
+    times = [0.0] if lattice.times is None else [float(when) for when in lattice.times]
+    places = [one.positions for one in lattice.maps.values()]
+    cells = [one.step for one in lattice.maps.values()]
+    result = np.zeros((len(times), n_channels, *map(len, places)), np.float32)
+    for number, series in enumerate(done.series):
+        for frame, when in enumerate(times):
+            stage = f"rendering frame {frame + 1} of {len(times)}"
+            made = yield from in_background(
+                stage, partial(series.at, when, places, cells), started=started
+            )
+            if made is None:
+                return result
+            result[frame, number] = made
+    return result
+
+
+def _fitted(
+    source: Image,
+    config: SpatimeConfig,
+    lattice: Lattice,
+    done: _Channels,
+    result: Floats,
+    device: str,
+    started: float,
+) -> Fitted:
+    """Put the result, what was fitted and the report together."""
+    if "C" not in source.axes:
+        result = result[:, 0]
+    if "T" not in source.axes:
+        result = result[0]
+    image = lattice.placed(source, result, f"{source.name} super-resolved")
+    state: dict[str, torch.Tensor] = {}
+    for number, series in enumerate(done.series):
+        state |= series.tensors(f"{number}.")
+    outcomes = done.outcomes
+    stopped = "user" if done.stopped_by_user else outcomes[-1].stopped
+    report: dict[str, Any] = {
+        "seconds": round(time.monotonic() - started, 3),
+        "steps": sum(outcome.steps for outcome in outcomes),
+        "device": device,
+        "held_out": [outcome.held_out for outcome in outcomes],
+        "converged": all(outcome.converged for outcome in outcomes),
+        "variant": "networks of coordinates, as published",
+        "warnings": _warnings(source, config, device, done),
+        "config": config.as_dict(),
+        **environment(),
+    }
+    history = tuple(row for outcome in outcomes for row in outcome.history)
+    return Fitted(
+        (image,), config, state, history, stopped, report,
+        method="spatime", roles=("result",), source=geometry(source),
+    )  # fmt: skip
+
+
+def _warnings(source: Image, config: SpatimeConfig, device: str, done: _Channels) -> list[str]:
+    found: list[str] = []
+    if device == "cpu":
+        found += filter(None, [config.cost_warning(source.sizes)])
+    if done.stopped_by_user:
+        found.append("the fit was stopped: channels and frames that are missing are 0.")
+    if not all(outcome.converged for outcome in done.outcomes):
+        found.append("the networks have not converged; more steps are needed.")
+    return found
