@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +26,14 @@ from napari_cellinr.methods.spatime import (
 )
 from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe
 from napari_cellinr.methods.spatime_model import Series
+from napari_cellinr.methods.spatime_motion import EVERY
+from napari_cellinr.stages import in_background
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     import torch
+    from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fit import Message, Stopped
@@ -133,7 +137,7 @@ def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> i
     steps = len(lattice.times) if lattice.times is not None else 1
     if _needs_motion(lattice, config):
         n_axes = channels[0].frames.ndim - 1
-        each = sum(n // 5 for n in motion_settings(config, n_axes).steps) + 1
+        each = sum(n // EVERY for n in motion_settings(config, n_axes).steps) + 1
         tests = len(test_intervals(n_frames)) if config.motion == "auto" else 0
         steps += each * (len(_intervals(lattice)) + tests)
     if _needs_planes(lattice, config):
@@ -241,19 +245,42 @@ def _trust(
 
 def _render(
     channels: list[Series], lattice: Lattice, source: Image, run: _Run
-) -> Generator[Progress, Message, np.ndarray[Any, np.dtype[np.float32]]]:
+) -> Generator[Progress, Message, NDArray[np.float32]]:
     """Return the result with all its frames and channels, axes of the source."""
     times = [0.0] if lattice.times is None else list(lattice.times)
     sizes = [lattice.maps[axis].n_out for axis in channels[0].axes]
     result = np.empty((len(times), len(channels), *sizes), np.float32)
     for place, when in enumerate(times):
+        stage = f"rendering frame {place + 1} of {len(times)}"
         for number, series in enumerate(channels):
-            result[place, number] = series.finer(series.frame(when), lattice.maps, {})
+            made = None
+            if run.stopped != "user":
+                made = yield from _aside(partial(_frame, series, when, lattice), stage, run)
+            if made is None:  # at once, without motion and learnt planes
+                quick = Series(series.frames, series.axes, series.aspect)
+                made = _frame(quick, when, lattice)
+            result[place, number] = made
             run.step += 1
-            yield from run.tell(f"rendering frame {place + 1} of {len(times)}")
+            yield from run.tell(stage)
     if "C" not in source.axes:
         result = result[:, 0]
     return result if "T" in source.axes else result[0]
+
+
+def _frame(series: Series, when: float, lattice: Lattice) -> NDArray[np.float32]:
+    return series.finer(series.frame(when), lattice.maps, {})
+
+
+def _aside(work: Callable[[], Any], stage: str, run: _Run) -> Generator[Progress, Message, Any]:
+    """Do work in a thread and tell about it; return its result, or None if stopped before."""
+    job = in_background(stage, work, started=run.started)
+    message: Message = None
+    while True:
+        try:
+            job.send(message)
+        except StopIteration as finished:
+            return finished.value
+        message = yield from run.tell(stage)
 
 
 def _fitted(

@@ -30,6 +30,9 @@ __all__ = [
     "test_intervals",
 ]
 
+TESTED = (24, 128, 128)
+"""Most voxels along Z, Y, X of the part of a held-out frame that is looked at."""
+
 MOST_TESTS = 3
 """Held-out frames of each half of a series that decide how far motion is trusted."""
 
@@ -73,17 +76,25 @@ def choose_recipe(
     """
     halves = {h: Series(series.frames[h::2], series.axes, series.aspect) for h in (0, 1)}
     samples = []
-    whole = tuple(slice(0, n) for n in series.frames.shape[1:])
+    generator = np.random.default_rng(seed)
     for half, interval in test_intervals(len(series.frames)):
         thinned = halves[half]
         thinned.device = series.device
         for _ in fit_motion(thinned, interval, settings, seed):
             yield None
-        views = thinned.views(interval, 0.5, whole)
-        samples.append((views, series.frames[half + 2 * interval + 1]))
+        part = _random_part(series.frames.shape[1:], generator)
+        truth = series.frames[half + 2 * interval + 1][part]
+        samples.append((thinned.views(interval, 0.5, part), truth))
         yield None
     errors = choose(samples, series.aspect) if samples else {}
     yield {recipe: error / series.span**2 for recipe, error in errors.items()}
+
+
+def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:
+    """Return a part of a frame that is small enough to try every recipe on it."""
+    sizes = [min(n, m) for n, m in zip(shape, TESTED[-len(shape) :], strict=True)]
+    starts = [int(generator.integers(n - m + 1)) for n, m in zip(shape, sizes, strict=True)]
+    return tuple(slice(a, a + m) for a, m in zip(starts, sizes, strict=True))
 
 
 def learn_planes(

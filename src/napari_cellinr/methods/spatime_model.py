@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.interpolate import resample
+from napari_cellinr.classic.cell_means import means_weights, spline_weights
 from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, Views, mixed
 from napari_cellinr.methods.spatime_motion import Paths, coefficients, lagrange, positions, warped
 from napari_cellinr.methods.spatime_planes import PlaneField
@@ -27,7 +27,6 @@ __all__ = ["MARGIN", "Series"]
 MARGIN = 12
 """Voxels beyond a crop that its rendering looks at."""
 
-_BACK_PROJECTIONS = 4
 _CPU = torch.device("cpu")
 
 
@@ -135,46 +134,22 @@ class Series:
         start
             First voxel of the part along each axis, 0 if not given.
         """
-        moved = {
-            a: _shifted(m, start.get(a, 0), n)
-            for (a, n), m in zip(
-                zip(self.axes, volume.shape, strict=True), (maps[a] for a in self.axes), strict=True
-            )
+        parts = {
+            axis: _shifted(maps[axis], start.get(axis, 0), size)
+            for axis, size in zip(self.axes, volume.shape, strict=True)
         }
         result = volume
         for i, axis in enumerate(self.axes):  # Z first: it is learnt on the lattice of the input
             if not _changes(maps[axis]):
                 continue
-            finer = resample(result, moved[axis], i, "spline")
-            if axis == "Z" and self.planes is not None and maps[axis].step < 1:
+            step, places = maps[axis].step, parts[axis]
+            finer = _along(result, _weights(places, step, result.shape[i]), i)
+            if axis == "Z" and self.planes is not None and step < 1:
                 given, base = ((v - self.low) / self.span for v in (result, finer))
-                found = self.planes.refined(given, base, moved[axis], maps[axis].step)
-                finer = self.low + self.span * found
+                found = self.low + self.span * self.planes.refined(given, base, places, step)
+                finer = _consistent(found, result, places, step, i)
             result = finer
-        return self._consistent(result, volume, maps, moved)
-
-    def _consistent(
-        self,
-        result: Floats,
-        volume: Floats,
-        maps: Mapping[str, Sampling],
-        moved: Mapping[str, NDArray[np.float64]],
-    ) -> Floats:
-        """Return the result moved towards one whose means are the input (Irani and Peleg 1991)."""
-        finer = [a for a in self.axes if maps[a].step < 1]
-        if not finer or any(maps[a].step > 1 for a in self.axes):
-            return result
-        for _ in range(_BACK_PROJECTIONS):
-            means = result
-            for i, axis in enumerate(self.axes):
-                if axis in finer:
-                    means = _means(means, moved[axis], maps[axis].step, volume.shape[i], i)
-            lacking = volume - means
-            for i, axis in enumerate(self.axes):
-                if axis in finer:
-                    lacking = resample(lacking, moved[axis], i, "linear")
-            result = result + lacking
-        return np.asarray(result, np.float32)
+        return result
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
         """Return all that was fitted by name, on the CPU."""
@@ -230,15 +205,23 @@ def _shifted(one: Sampling, start: int, size: int) -> NDArray[np.float64]:
     return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
 
 
-def _means(
-    fine: Floats, places: NDArray[np.float64], step: float, n_coarse: int, axis: int
+def _weights(places: NDArray[np.float64], step: float, size: int) -> Floats:
+    """Return what each given voxel counts in the mean over each wanted one."""
+    edges = np.append(places - step / 2, places[-1] + step / 2) + 0.5
+    return spline_weights(edges, size) if step < 1 else means_weights(edges, size)
+
+
+def _along(data: Floats, weights: Floats, axis: int) -> Floats:
+    moved = np.moveaxis(data, axis, 0)
+    found = np.tensordot(weights, moved, axes=1)
+    return np.ascontiguousarray(np.moveaxis(found, 0, axis), np.float32)
+
+
+def _consistent(
+    finer: Floats, given: Floats, places: NDArray[np.float64], step: float, axis: int
 ) -> Floats:
-    """Return the mean of the fine samples over each coarse voxel, by how far they overlap."""
-    edges = np.arange(n_coarse) - 0.5
-    low = np.maximum(places[None] - step / 2, edges[:, None])
-    high = np.minimum(places[None] + step / 2, edges[:, None] + 1)
-    weights = np.maximum(high - low, 0)
-    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
-    moved = np.moveaxis(fine, axis, 0)
-    found = np.tensordot(weights.astype(np.float32), moved, 1)
-    return np.asarray(np.moveaxis(found, 0, axis), np.float32)
+    """Return the nearest smooth change of a result whose means over the given voxels are these."""
+    size = given.shape[axis]
+    edges = (np.arange(size + 1) - 0.5 - places[0]) / step + 0.5
+    means = _along(finer, means_weights(edges, finer.shape[axis]), axis)
+    return finer + _along(given - means, _weights(places, step, size), axis)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "EVERY",
     "MotionSettings",
     "Paths",
     "coefficients",
@@ -34,6 +35,9 @@ __all__ = [
     "positions",
     "warped",
 ]
+
+EVERY = 2
+"""Steps from one look at the paths to the next."""
 
 CHUNK = 1 << 18
 """Places that are looked up at once: bounds the memory."""
@@ -136,7 +140,7 @@ def fit_paths(
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            if step % 5 == 4:
+            if step % EVERY == EVERY - 1:
                 yield Paths(control.detach().reshape(n_terms, len(shape), *points), shape)
     yield Paths(control.detach().reshape(n_terms, len(shape), *control.shape[1:]), shape)
 

@@ -7,12 +7,14 @@ like planes along Z, and a field learns to undo that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
+from napari_cellinr.classic.cell_means import spline_weights
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.fields.plane import RowField
 
@@ -136,7 +138,7 @@ class Teacher:
             )
         cell = n_coarse / n_fine
         places = (np.arange(n_fine, dtype=np.float64) + 0.5) * cell - 0.5
-        return coarse, resample(coarse, places, 0, "spline"), truth, places, cell
+        return coarse, _spline(n_coarse, n_fine) @ coarse, truth, places, cell
 
 
 def teacher_of(volumes: Sequence[Floats], ratio: float) -> Teacher:
@@ -257,6 +259,13 @@ def _cells(plane: Floats, size: float, count: int) -> Floats:
     part = (edges - whole)[:, None]
     sums = total[whole] + part * plane[whole]
     return np.asarray(np.diff(sums, axis=0) / size, np.float32)
+
+
+@lru_cache(maxsize=256)
+def _spline(n_coarse: int, n_fine: int) -> Floats:
+    """Return the weights of coarse rows in finer ones, whose means are the coarse rows."""
+    edges = np.arange(n_fine + 1, dtype=np.float64) * (n_coarse / n_fine)
+    return spline_weights(edges, n_coarse)
 
 
 def _steepness(values: Floats, axis: int) -> float:

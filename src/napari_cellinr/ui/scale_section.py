@@ -24,7 +24,7 @@ _SIGNS: Final = {"micrometer": "µm", "nanometer": "nm", "pixel": "px", "second"
 class ScaleSection(Section):
     """A factor for each axis that the image has; below, its size and voxels before and after."""
 
-    names = ("scale",)
+    names = ("scale", "isotropic", "target_voxel", "times", "stamps")
 
     def __init__(self) -> None:
         super().__init__()
