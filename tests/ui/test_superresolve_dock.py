@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_cellinr import api
+from napari_cellinr import SpatimeConfig, api
 from napari_cellinr.fit import Fitted
 from napari_cellinr.image import Image
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.scale_section import ScaleSection, isotropic_factors
+from napari_cellinr.ui.superresolve_task import SuperresolveDock
 from napari_cellinr.ui.time_panel import STEPS_PER_FRAME, TimePanel
 
 pytestmark = pytest.mark.gui
@@ -132,3 +133,43 @@ def test_without_frames_there_is_no_slider(viewer, qtbot):
     fitted = Fitted((movie(),), SimpleNamespace(as_dict=dict), {}, (), "steps", {}, "spatime")
     panel.show_result(fitted, source, source)
     assert panel.slider.isHidden()
+
+
+def test_the_dock_estimates_and_checks_before_a_run(viewer, qtbot):
+    viewer.add_image(np.random.default_rng(0).random((5, 6, 8, 10)).astype(np.float32), **MOVIE)
+    dock = SuperresolveDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Super-resolve")
+    assert not dock.panel.run_button.isEnabled()
+    section = dock.form.section
+    section.boxes["T"].setText("2")
+    section.boxes["T"].textEdited.emit("2")
+    assert dock.panel.run_button.isEnabled()
+    assert "GB of memory" in dock.panel.cost.text()
+    assert dict(dock.form.config().scale) == {"t": 2}
+    section.boxes["T"].setText("40")
+    section.boxes["T"].textEdited.emit("40")
+    assert not dock.panel.run_button.isEnabled()
+
+
+def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle):
+    t, y, x = np.indices((3, 24, 32)).astype(float)
+    data = (100 * np.exp(-((y - 12) ** 2 + (x - 10 - 4 * t) ** 2) / 12)).astype(np.float32)
+    place = {"axis_labels": ("t", "y", "x"), "units": ("second", "micrometer", "micrometer")}
+    viewer.add_image(data, name="movie", scale=(30, 0.5, 0.5), **place)
+    dock = SuperresolveDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Super-resolve")
+    dock.form.set_config(SpatimeConfig(preset="preview", scale={"t": 2, "x": 2}, refinement=0.1))
+    dock.run()
+    idle(dock, 60_000)
+    result = viewer.layers["movie super-resolved"]
+    assert result.data.shape == (5, 24, 64)
+    np.testing.assert_allclose(result.scale, (15, 0.5, 0.25))
+    np.testing.assert_allclose(result.translate, (0, 0, -0.125))
+    assert [str(u) for u in result.units] == ["second", "micrometer", "micrometer"]
+    assert not dock.below.isHidden()
+    dock.below.slider.setValue(round(1.25 * STEPS_PER_FRAME))
+    qtbot.waitUntil(lambda: "movie at any time" in viewer.layers, timeout=30_000)
+    idle(dock)
+    plane = np.asarray(viewer.layers["movie at any time"].data)
+    assert plane.shape[-2:] == (24, 64)
+    assert plane.max() > 50
