@@ -62,6 +62,15 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
     for name in config.model_fields:
         if not config.is_advanced(name):
             choices = config.choices(name)
+            if config.model_fields[name].default is False:  # said by the word alone
+                settings.add_argument(
+                    f"--{name.replace('_', '-')}",
+                    dest=f"setting_{name}",
+                    action="store_const",
+                    const="true",
+                    help=_help(config, name).replace("%", "%%"),
+                )
+                continue
             settings.add_argument(
                 f"--{name.replace('_', '-')}",
                 dest=f"setting_{name}",
