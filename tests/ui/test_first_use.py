@@ -87,3 +87,38 @@ def test_the_dock_is_usable_at_300_pixels(viewer, layer, dock):
     dock.form.advanced.expand()
     assert dock.minimumSizeHint().width() <= 300
     assert dock.minimumWidth() <= 300
+
+
+def test_docks_share_one_place_as_tabs(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    docks = [
+        viewer.window.add_plugin_dock_widget("napari-cellinr", name)[0]
+        for name in ("Denoise", "Compare", "Script")
+    ]
+    window = docks[0].window()
+    qtbot.waitUntil(lambda: len(window.tabifiedDockWidgets(docks[0])) == 2)
+    assert all(dock.minimumSizeHint().width() <= 300 for dock in docks)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_both_themes(viewer, layer, dock, theme):
+    viewer.theme = theme
+    dock.panel.show_state()
+    assert dock.panel._text_colour().startswith("#")
+
+
+def test_two_viewers_do_not_disturb_each_other(make_napari_viewer, use_job, idle, stack):
+    first, second = make_napari_viewer(), make_napari_viewer()
+    docks = []
+    for viewer in (first, second):
+        viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+        docks.append(FitDock(viewer))
+        viewer.window.add_dock_widget(docks[-1], name="Denoise")
+    use_job(steps=20)
+    docks[0].run()
+    assert docks[1].controller.state == "idle"
+    docks[1].run()
+    for dock in docks:
+        idle(dock)
+    assert [len(viewer.layers) for viewer in (first, second)] == [2, 2]
+    assert len(docks[0].dispatcher.recorder.macro.steps) == 1

@@ -193,7 +193,7 @@ def _show(
         assert made is not None
         limits = tuple(layer.contrast_limits)
         against = add_result(
-            viewer, layer, image, conventional, name=conventional.name, limits=limits
+            viewer, layer, image, conventional, name=conventional.name, limits=limits, below=True
         )
     limit = float(np.percentile(np.abs(np.asarray(difference.data)), 99.8)) or 1.0
     shown = add_result(

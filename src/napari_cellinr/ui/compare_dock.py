@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from napari.layers import Shapes
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, QTimer, Slot
+from qtpy.QtCore import QTimer, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTableWidget,
@@ -24,7 +24,9 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.compare import profile
 from napari_cellinr.ui.dispatch import dispatcher_of
+from napari_cellinr.ui.labels import CURVES, wrapping_label
 from napari_cellinr.ui.layers import find, image_layers
+from napari_cellinr.ui.tabs import TabbedDock
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -42,7 +44,7 @@ LINE: Final = "profile line"
 """Name of the layer in which the line is drawn."""
 
 
-class CompareDock(QWidget):
+class CompareDock(TabbedDock):
     """What a result looks like beside others.
 
     Profiles and scores are those of every image layer that is visible, so that the eyes of the
@@ -131,7 +133,13 @@ class CompareDock(QWidget):
                 continue
             points = [self._in_view(end, shown)[-layer.ndim :] for end in ends]
             curves[str(layer.name)] = profile(layer, *points)
-        self._profile_plot().show_profiles(curves)
+        self._profile_plot().show_profiles(list(curves.values()))
+        names = [
+            f'<span style="color: {CURVES[place % len(CURVES)]}">{escape(name)}</span>'
+            for place, name in enumerate(curves)
+        ]
+        self.legend.setText("<br>".join(names))
+        self.legend.show()
 
     def _in_view(self, point: Any, shown: list[int]) -> Any:
         """Return a point of the line in the plane that is shown."""
@@ -196,7 +204,7 @@ class CompareDock(QWidget):
             from napari_cellinr.ui.plots import ProfilePlot
 
             self._plot = ProfilePlot(self)
-            self._layout.insertWidget(self._layout.indexOf(self.line_button) + 1, self._plot)
+            self._layout.insertWidget(self._layout.indexOf(self.legend), self._plot)
         self._plot.set_colour(str(get_theme(self.viewer.theme).text.as_hex()))
         return self._plot
 
@@ -207,6 +215,7 @@ class CompareDock(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(8)
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.truth.activated.connect(self.refresh)
         self.compare_button = _button(
             "Compare", "Add the conventional answer of the method and the difference."
@@ -224,20 +233,23 @@ class CompareDock(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.hide()
-        self.status = QLabel("Eyes in the layer list choose what is drawn and measured.")
-        self.status.setWordWrap(True)
-        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.legend = wrapping_label()
+        self.legend.hide()
+        self.status = wrapping_label(
+            "The eyes in the layer list choose what is drawn and measured."
+        )
 
     def _lay_out(self) -> None:
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(6, 6, 6, 6)
-        self._layout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._layout.addLayout(_form({"Result": self.result, "Against": self.against}))
         self._layout.addWidget(self.compare_button)
         self._layout.addWidget(self.line_button)
+        self._layout.addWidget(self.legend)
         self._layout.addLayout(_form({"Truth": self.truth}))
         for widget in (self.measure_button, self.table, self.status):
             self._layout.addWidget(widget)
+        self._layout.addStretch(1)
         self.setMinimumWidth(280)
 
 

@@ -22,6 +22,7 @@ from napari_cellinr.ui.opening import can_open, images_of, is_series
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.run_panel import RunPanel
 from napari_cellinr.ui.source_panel import SourcePanel
+from napari_cellinr.ui.tabs import TabbedDock
 from napari_cellinr.ui.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["FitDock"]
 
 
-class FitDock(QWidget):
+class FitDock(TabbedDock):
     """A view of the one job of a viewer, with the settings for the next one.
 
     Two docks of a viewer show the same job. TIFF and NIfTI files can be dropped on it. The dock

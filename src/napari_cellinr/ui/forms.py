@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from qtpy.QtCore import Qt, Signal, Slot
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.ui.fields import Field, make_field, range_text
+from napari_cellinr.ui.labels import wrapping_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,11 +69,7 @@ class FieldGrid(QWidget):
             widget.setToolTip(tip)
         field.setAccessibleName(_title(name))
         field.setAccessibleDescription(self._type.help(name))
-        error = self._errors[name] = QLabel()
-        error.setWordWrap(True)
-        error.setObjectName("cellinr_error")
-        error.setStyleSheet("color: #e05050;")
-        error.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        error = self._errors[name] = wrapping_label(kind="error")
         error.hide()
         grid.addWidget(label, row, 0)
         grid.addWidget(field, row, 1)

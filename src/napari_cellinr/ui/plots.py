@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
 
+from napari_cellinr.ui.labels import CURVES
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
     from napari_cellinr.fit import Progress
 
-__all__ = ["CURVES", "LossPlot", "ProfilePlot"]
-
-CURVES = ("#3d9be0", "#e08a1e", "#4caf50", "#d060c0", "#e05050", "#20b0b0", "#a0a030")
-"""Colours that can be told apart on dark and on light."""
+__all__ = ["LossPlot", "ProfilePlot"]
 
 _LOSS = "#3d9be0"
 _HELD_OUT = "#e08a1e"
@@ -75,16 +73,13 @@ class ProfilePlot(pg.PlotWidget):
         plot.setContentsMargins(0, 4, 4, 0)
         self.setFixedHeight(200)
 
-    def show_profiles(self, curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
-        """Draw the curves by the names of their layers, with a line of names above them."""
+    def show_profiles(self, curves: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> None:
+        """Draw curves of positions and values, each in the colour of its place."""
         plot = self.getPlotItem()
         plot.clear()
-        names = []
-        for place, (name, (positions, values)) in enumerate(curves.items()):
-            colour = CURVES[place % len(CURVES)]
-            plot.plot(positions, values, pen=pg.mkPen(colour, width=2), connect="finite")
-            names.append(f'<span style="color: {colour}">{escape(name)}</span>')
-        plot.setTitle("<br>".join(names), size="9pt")
+        for place, (positions, values) in enumerate(curves):
+            pen = pg.mkPen(CURVES[place % len(CURVES)], width=2)
+            plot.plot(positions, values, pen=pen, connect="finite")
 
     def set_colour(self, colour: str) -> None:
         """Draw axes and numbers in a colour, that of text in the theme around the plot."""

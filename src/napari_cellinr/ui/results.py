@@ -30,8 +30,9 @@ def add_result(
     limits: tuple[float, float] | None = None,
     visible: bool = True,
     settings: dict[str, Any] | None = None,
+    below: bool = False,
 ) -> ImageLayer:
-    """Return a new layer with `image` beside its source; the selection stays as it was.
+    """Return a new layer with `image` above its source; the selection stays as it was.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def add_result(
         source if none are given.
     settings
         More settings of the layer, which win.
+    below
+        Whether it lies below its source instead.
     """
     look = {
         "colormap": source.colormap,
@@ -52,7 +55,7 @@ def add_result(
     common = _attributes(source, given, image, name=name, visible=visible)
     layer = ImageLayer(_in_layer_order(given, image), **{**common, **look, **(settings or {})})
     widen_range(layer, image)
-    _insert_quietly(viewer, source, layer)
+    _insert_quietly(viewer, source, layer, below=below)
     return layer
 
 
@@ -187,12 +190,14 @@ def _columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> N
     return np.stack(columns, axis=-1)
 
 
-def _insert_quietly(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None:
-    """Insert the layer above its source and give the selection back, which napari moves."""
+def _insert_quietly(
+    viewer: napari.Viewer, source: ImageLayer, layer: Layer, *, below: bool = False
+) -> None:
+    """Insert the layer beside its source and give the selection back, which napari moves."""
     selected = list(viewer.layers.selection)
     active = viewer.layers.selection.active
     names = [other.unique_id for other in viewer.layers]
-    viewer.layers.insert(names.index(source.unique_id) + 1, layer)
+    viewer.layers.insert(names.index(source.unique_id) + (not below), layer)
     viewer.layers.selection.clear()
     viewer.layers.selection.update(selected)
     viewer.layers.selection.active = active

@@ -10,13 +10,13 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QTimer, Slot
 from qtpy.QtWidgets import (
     QGridLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_cellinr.ui.labels import COLOURS, wrapping_label
 
 if TYPE_CHECKING:
     from napari_cellinr.fit import Progress
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.tasks import Estimate, Task
 
 __all__ = ["RunPanel", "duration"]
-
-_COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e05050;"}
 
 
 class RunPanel(QWidget):
@@ -47,14 +45,13 @@ class RunPanel(QWidget):
         self._make_buttons(task)
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
-        self.advice = _wrapping_label()
-        self.advice.setStyleSheet(_COLOURS["warning"])
+        self.advice = wrapping_label(kind="warning")
         self.advice.hide()
-        self.cost = _wrapping_label()
+        self.cost = wrapping_label()
         self.cost.hide()
-        self.numbers = _wrapping_label()
-        self.queue = _wrapping_label()
-        self.status = _wrapping_label()
+        self.numbers = wrapping_label()
+        self.queue = wrapping_label()
+        self.status = wrapping_label()
         self._lay_out()
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
@@ -120,7 +117,7 @@ class RunPanel(QWidget):
     @Slot(str, str)
     def say(self, kind: str, text: str) -> None:
         """Show a line of text to the user."""
-        self.status.setStyleSheet(_COLOURS[kind])
+        self.status.setStyleSheet(COLOURS[kind])
         self.status.setText(text)
 
     def advise(self, text: str) -> None:
@@ -243,11 +240,3 @@ def _button(text: str, tip: str) -> QPushButton:
     button.setToolTip(tip)
     button.setMinimumWidth(50)
     return button
-
-
-def _wrapping_label() -> QLabel:
-    """Return a label that takes the width it is given."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

@@ -26,6 +26,7 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import STYLES, script
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.dispatch import dispatcher_of
+from napari_cellinr.ui.tabs import TabbedDock
 
 if TYPE_CHECKING:
     import napari
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ScriptDock"]
 
 
-class ScriptDock(QWidget):
+class ScriptDock(TabbedDock):
     """What was done in this viewer, as a script in one of three languages."""
 
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:

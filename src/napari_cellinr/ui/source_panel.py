@@ -11,13 +11,13 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QWidget,
 )
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
 from napari_cellinr.ui.forms import LABEL_WIDTH
+from napari_cellinr.ui.labels import wrapping_label
 from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class SourcePanel(QWidget):
         grid.setColumnStretch(1, 1)
         rows = {"Image": self.combo, "Axes": self.axes, "Voxel size": self.voxel}
         for row, (title, widget) in enumerate(rows.items()):
-            fault = self._faults[title.lower().replace(" ", "_")] = _fault_label()
+            fault = self._faults[title.lower().replace(" ", "_")] = wrapping_label(kind="error")
+            fault.hide()
             grid.addWidget(QLabel(title), 2 * row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(widget, 2 * row, 1)
             grid.addWidget(fault, 2 * row + 1, 0, 1, 2)
@@ -124,6 +125,7 @@ class SourcePanel(QWidget):
     @Slot()
     def _on_chosen(self) -> None:
         layer = self.layer()
+        self.combo.setToolTip(self.combo.currentText())
         self.axes.setEnabled(layer is not None)
         self.voxel.setEnabled(layer is not None)
         if layer is None:
@@ -196,9 +198,7 @@ class _Line(QWidget):
 
     def __init__(self, button: str, help: str) -> None:  # noqa: A002
         super().__init__()
-        self.label = QLabel()
-        self.label.setWordWrap(True)
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.label = wrapping_label()
         self.edit = QLineEdit()
         self.edit.setToolTip(help)
         self.button = QPushButton(button)
@@ -233,16 +233,6 @@ class _Line(QWidget):
     @Slot()
     def _on_entered(self) -> None:
         self.entered.emit(self.edit.text())
-
-
-def _fault_label() -> QLabel:
-    """Return a hidden line for what is wrong."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setStyleSheet("color: #e05050;")
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    label.hide()
-    return label
 
 
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:

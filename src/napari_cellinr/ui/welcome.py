@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+
+from napari_cellinr.ui.labels import wrapping_label
 
 if TYPE_CHECKING:
     from napari_cellinr.ui.tasks import Task
@@ -30,9 +32,7 @@ class Welcome(QFrame):
         self.setStyleSheet(
             "QFrame#cellinr_welcome { border: 1px dashed #808080; border-radius: 6px; }"
         )
-        self.label = QLabel(task.empty_text)
-        self.label.setWordWrap(True)
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.label = wrapping_label(task.empty_text)
         self.button = QPushButton("Try it")
         self.button.setToolTip("Open a simulated sample, and preview what becomes of it.")
         self.button.clicked.connect(self.asked)

@@ -1,0 +1,50 @@
+"""Labels that take the width they are given, and as many lines as they need then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QResizeEvent
+
+__all__ = ["COLOURS", "CURVES", "WrappingLabel", "wrapping_label"]
+
+COLOURS: Final = {"info": "", "warning": "color: #e0a030;", "error": "color: #e05050;"}
+"""Style of text by its kind; readable on dark and on light."""
+
+CURVES: Final = ("#3d9be0", "#e08a1e", "#4caf50", "#d060c0", "#e05050", "#20b0b0", "#a0a030")
+"""Colours that can be told apart on dark and on light."""
+
+
+class WrappingLabel(QLabel):
+    """A label for sentences: never wider than its place, never lower than its lines."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:  # noqa: N802
+        """Show a text."""
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Keep room for all lines at the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Ask for the height of all lines: a scroll area gives no more than was asked for."""
+        height = self.heightForWidth(max(self.width(), 60))
+        if height != self.minimumHeight():
+            self.setMinimumHeight(max(height, 0))
+
+
+def wrapping_label(text: str = "", kind: str = "info") -> WrappingLabel:
+    """Return a label for sentences of a kind: `info`, `warning` or `error`."""
+    label = WrappingLabel(text)
+    label.setStyleSheet(COLOURS[kind])
+    return label
