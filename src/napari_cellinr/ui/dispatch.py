@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import AxesError, CellINRError
-from napari_cellinr.macro import Recorder, Source, Step, fit_step
+from napari_cellinr.macro import FITS, Recorder, Source, Step, fit_step
 from napari_cellinr.macro.scripts import SAMPLE
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
@@ -347,6 +347,8 @@ class Dispatcher(QObject):
         if result.quick:
             return
         self.results.update({layer.unique_id: result for layer in result.layers})
+        if result.task.name not in FITS:
+            return
         self._record(
             fit_step(
                 result.task.name,
