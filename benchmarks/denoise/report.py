@@ -14,11 +14,12 @@ from tables import (
     costs_table,
     dice_table,
     pairs_table,
+    series_table,
     settings_table,
     simulated_table,
     targets_table,
 )
-from words import AFTER_TARGETS, CELEGANS, DOWNSTREAM, HEAD, NOISE2VOID, PAIRS, SIMULATED
+from words import AFTER_TARGETS, CELEGANS, DOWNSTREAM, HEAD, NOISE2VOID, PAIRS, SERIES, SIMULATED
 
 if TYPE_CHECKING:
     from pictures import Panel
@@ -38,6 +39,7 @@ def write_report() -> None:
     parts += ["### Cost", "Mean over the simulated volumes, 48 × 96 × 96 voxels.", costs_table()]
     parts += ["### Settings", "Chosen on seeds that are not reported.", settings_table()]
     parts += ["## Real pairs", PAIRS, pairs_table()]
+    parts += ["## Time series", SERIES, series_table()]
     parts += ["## Segmentation", DOWNSTREAM, dice_table()]
     parts += ["## Noise2Void", NOISE2VOID, *_loss_curves()]
     parts += ["## A real embryo", CELEGANS, *_celegans_picture()]

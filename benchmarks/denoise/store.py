@@ -23,6 +23,9 @@ BUILD = ROOT / "build" / "denoise"
 HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 
+_CLASSIC = ("anscombe", "background", "estimate", "features", "groups", "noise", "structure")
+_METHODS = ("cellinr", "kernels", "sample", "start")
+
 
 @dataclass(frozen=True)
 class Run:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import series
 from catalogue import METHODS, OURS, by_name
 from choose import chosen_settings
 from collect import entries, gain, gain_over_best, mean, pair_entries
@@ -159,6 +160,29 @@ def targets_table() -> str:
         rows.append([label, least, aim, *cells])
     rows.append(["CPU time, part of that of BM4D", "1", "0.33", *_time_cells()])
     return table(head, rows)
+
+
+def series_table() -> str:
+    """Return the scores of time series, frames together and one by one."""
+    rows = []
+    found = series.load()
+    for row in found:
+        alone = [
+            other
+            for other in found
+            if other["mode"] != row["mode"]
+            and (other["kind"], other["seed"]) == (row["kind"], row["seed"])
+        ]
+        gain, share = "", ""
+        if row["mode"] == "together" and alone:
+            gain = number(row["kept"] - alone[0]["kept"], sign=True)
+            share = number(row["seconds"] / alone[0]["seconds"])
+        cells = [number(row[name]) for name in ("kept", "clean", "flicker", "seconds")]
+        cells.append(number(100 * row["bleaching"], 1))
+        rows.append([f"{row['kind']}, seed {row['seed']}, {row['mode']}", *cells, gain, share])
+    head = ["3-D series of 10 frames", "kept: PSNR", "clean: PSNR", "flicker", "CPU s per frame"]
+    head += ["error of the bleaching, %", "gain, dB (goal 0.7)", "part of the time (goal 0.5)"]
+    return table(head, rows) if rows else "Not run yet."
 
 
 def _time_cells() -> list[str]:

@@ -7,7 +7,7 @@ from napari_cellinr import AxesError, ConfigError, FileError, Image, denoise
 from napari_cellinr.api import render
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.kept import Query, header_of, stored
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate import embryo, embryo_series
 
 TOY = {"steps": 4, "estimate": "nlm-2"}
 
@@ -129,3 +129,11 @@ def test_missing_tensors_and_headers_are_said(stack):
         render(stack)
     with pytest.raises(FileError, match="'method'"):
         stored({}, {})
+
+
+@pytest.mark.parametrize("settings", [{"bleaching": "correct"}, {"dark": True, "coupling": False}])
+def test_series_and_dark_structures_are_rendered_too(tmp_path, settings):
+    raw = embryo_series("nuclei", (2, 24, 26), 1, bleaching=0.3).raw
+    fitted = denoise(raw, steps=2, **settings)
+    for again, before in zip(render(kept(fitted, tmp_path)), fitted.images, strict=True):
+        np.testing.assert_allclose(again.array(), before.array(), atol=2e-2)

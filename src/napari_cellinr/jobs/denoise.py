@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.classic.noise import estimate_noise
@@ -207,7 +208,11 @@ def _together(
     factors = _bleaching_factors(frames, indices, leading)
     if first.config.bleaching == "correct":
         frames = [
-            replace(frame, images=tuple(_times(image, factor) for image in frame.images))
+            replace(
+                frame,
+                images=tuple(_times(image, factor) for image in frame.images),
+                state={**frame.state, "factor": torch.tensor([factor], dtype=torch.float32)},
+            )
             for frame, factor in zip(frames, factors, strict=True)
         ]
     images = tuple(

@@ -177,7 +177,8 @@ class _Kernels:
         config: Mapping[str, Any],
     ) -> None:
         self.shape, self.noise = shape, noise
-        self.keeps = config["background"] == "keep"
+        self.keeps, self.sign = config["background"] == "keep", -1 if config["dark"] else 1
+        self.factor = np.float32(tensors["factor"].item() if "factor" in tensors else 1)
         self.estimate: NDArray[np.float32] = tensors["estimate"].cpu().numpy().reshape(shape)
         self.divisors, self.centre = tensors["divisors"], float(tensors["centre"])
         self.device = self.divisors.device
@@ -206,7 +207,8 @@ class _Kernels:
         grey = unstabilise(values, self.noise)
         here = [torch.from_numpy(p).to(self.device, torch.float32) for p in positions]
         haze: NDArray[np.float32] = self.haze(here)[0].cpu().numpy()
-        return (grey if self.keeps else np.maximum(grey - haze, 0)), haze
+        result = grey if self.keeps else np.maximum(self.sign * (grey - haze), 0)
+        return result * self.factor, haze * self.factor
 
     def _stabilised(self, starts: Sequence[int], stops: Sequence[int]) -> NDArray[np.float32]:
         """Return what the kernels make of the estimate in a block of voxels, float32."""

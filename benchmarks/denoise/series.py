@@ -1,0 +1,80 @@
+"""Time series: frames that help each other against frames alone; run before the report.
+
+    python benchmarks/denoise/series.py [--seeds 100] [--kinds membranes nuclei]
+
+Results are kept in build/denoise/series.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import numpy as np
+from data import KINDS
+from store import BUILD
+
+from napari_cellinr import denoise
+from napari_cellinr.metrics import psnr
+from napari_cellinr.simulate import embryo_series
+
+SIZE = (10, 48, 96, 96)
+BLEACHING = 0.03
+FILE = BUILD / "series.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[100])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    options = parser.parse_args()
+    for kind in options.kinds:
+        for seed in options.seeds:
+            measure(kind, seed)
+
+
+def measure(kind: str, seed: int) -> None:
+    """Denoise one series in both ways, and keep the scores."""
+    sample = embryo_series(kind, SIZE, seed, bleaching=BLEACHING)
+    kept, clean = sample.truth_with_background.array(), sample.truth.array()
+    for mode, coupled in (("together", True), ("frame by frame", False)):
+        begun = time.process_time()
+        fitted = denoise(sample.raw, background="keep", coupling=coupled)
+        seconds = time.process_time() - begun
+        result, haze = (image.array() for image in fitted.images[:2])
+        lost = np.array(fitted.report["bleaching"])
+        row = {
+            "kind": kind,
+            "seed": seed,
+            "mode": mode,
+            "kept": quality(result, kept),
+            "clean": quality(np.maximum(result - haze, 0), clean),
+            "seconds": seconds / len(kept),
+            "flicker": flicker(result, kept),
+            "bleaching": float(np.abs(lost - (1 - BLEACHING) ** np.arange(len(lost))).max()),
+        }
+        rows = [r for r in load() if any(r[key] != row[key] for key in ("kind", "seed", "mode"))]
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        FILE.write_text(json.dumps([*rows, row], indent=1))
+        print(row, flush=True)
+
+
+def quality(result: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean PSNR of the frames."""
+    return float(np.mean([psnr(*pair, 255.0) for pair in zip(result, truth, strict=True)]))
+
+
+def flicker(result: np.ndarray, truth: np.ndarray) -> float:
+    """Return the error of the differences between frames, root mean square, in grey levels."""
+    error = np.diff(result - truth, axis=0)
+    return float(np.sqrt(np.mean(error.astype(np.float64) ** 2)))
+
+
+def load() -> list[dict]:
+    """Return what was measured so far."""
+    return json.loads(FILE.read_text()) if FILE.exists() else []
+
+
+if __name__ == "__main__":
+    main()
