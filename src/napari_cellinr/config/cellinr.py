@@ -62,7 +62,6 @@ class CellINRConfig(Config):
         "keep",
         "keep leaves the brightness of the frames of a series; correct makes their mean signal "
         "that of the first one.",
-        advanced=True,
     )
     dark: bool = setting(
         False,
