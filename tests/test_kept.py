@@ -9,7 +9,7 @@ from napari_cellinr import Image, denoise
 from napari_cellinr.api import render
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.io import load_fitted, save_fitted
-from napari_cellinr.kept import Stored, geometry, header_of, plain, stored
+from napari_cellinr.kept import Stored, digest, geometry, header_of, plain, stored
 
 
 def test_a_fit_comes_back_from_its_file_as_it_was(tmp_path):
@@ -19,7 +19,7 @@ def test_a_fit_comes_back_from_its_file_as_it_was(tmp_path):
     save_fitted(tmp_path / "a.cellinr", header=header_of(fitted), tensors=fitted.state)
     kept = stored(*load_fitted(tmp_path / "a.cellinr"))
     assert kept.method == "cellinr"
-    assert kept.source == json.loads(json.dumps(geometry(image)))
+    assert kept.source == {**json.loads(json.dumps(geometry(image))), "digest": digest(image)}
     assert kept.config == fitted.config.as_dict()
     assert set(kept.tensors) == set(fitted.state)
     for name, tensor in fitted.state.items():

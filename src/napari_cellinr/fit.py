@@ -122,7 +122,8 @@ class Fitted:
     roles
         What each of `images` is, one word each: `result`, `background`, `motion`, …
     source
-        Geometry of the image that was fitted: `axes, shape, scale, units, translate, …`.
+        Geometry of the image that was fitted: `axes, shape, scale, units, translate, …`, and
+        the `digest` of its values.
     """
 
     images: tuple[Image, ...]
@@ -216,6 +217,20 @@ class Problem(ABC):
         What users should know is listed, in sentences, under `warnings`.
         """
 
+    def memory(self) -> dict[str, torch.Tensor]:
+        """Return what the next loss depends on besides the parameters; nothing, usually.
+
+        A checkpoint keeps it, and `remember` gets it back.
+        """
+        return {}
+
+    def remember(self, memory: Mapping[str, torch.Tensor]) -> None:  # noqa: B027
+        """Take what `memory` returned, on the CPU, when a fit goes on."""
+
+    def transferable(self) -> list[torch.Tensor]:
+        """Return the parameters that the fit of another image may start with; all, usually."""
+        return [parameter for group in self.param_groups() for parameter in group["params"]]
+
     def schedule(self) -> Schedule:
         """Return how the learning rate goes; a constant one with averages, if not overridden."""
         return Schedule()
@@ -250,12 +265,15 @@ class Outcome:
         The error of the kept parameters on voxels that the fit never saw.
     history
         One row per look: `step`, `held_out` and each loss.
+    reached
+        What a fit that goes on with more steps starts from: tensors by name, on the CPU.
     """
 
     stopped: Stopped
     steps: int
     held_out: float
     history: tuple[Mapping[str, float], ...]
+    reached: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ __all__ = [
     "Query",
     "Stored",
     "blank",
+    "digest",
     "factors_of",
     "frames_of",
     "geometry",
@@ -29,6 +31,8 @@ __all__ = [
     "plain",
     "stored",
 ]
+
+_GEOMETRY = ("axes", "shape", "scale", "units", "translate", "channels", "name")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Stored:
     config
         All settings, as `Config.as_dict` gives them.
     source
-        Geometry of the image that was fitted, as `geometry` gives it.
+        Geometry of the image that was fitted, as `geometry` gives it, and its `digest`.
     report, history
         As in `Fitted`.
     tensors
@@ -84,8 +88,15 @@ class Stored:
 
 def geometry(image: Image) -> dict[str, Any]:
     """Return everything about an image but its values and provenance, ready for JSON."""
-    keys = ("axes", "shape", "scale", "units", "translate", "channels", "name")
-    return {key: getattr(image, key) for key in keys}
+    return {key: getattr(image, key) for key in _GEOMETRY}
+
+
+def digest(image: Image) -> str:
+    """Return a short text that differs for images whose values, type or axes differ."""
+    values = np.ascontiguousarray(image.array())
+    found = hashlib.blake2b(f"{image.axes} {image.shape} {image.dtype}".encode(), digest_size=16)
+    found.update(values.view(np.uint8).reshape(-1).data)
+    return found.hexdigest()
 
 
 def header_of(fitted: Fitted) -> dict[str, Any]:
@@ -134,7 +145,7 @@ def blank(source: Mapping[str, Any]) -> Image:
     source
         As `geometry` gives it.
     """
-    facts = {key: value for key, value in source.items() if key != "shape"}
+    facts = {key: source[key] for key in _GEOMETRY if key in source and key != "shape"}
     return Image(np.broadcast_to(np.float32(0), tuple(source["shape"])), **facts)
 
 

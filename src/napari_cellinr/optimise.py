@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.checkpoint import keeper
 from napari_cellinr.errors import FitError
 from napari_cellinr.fit import Outcome, PreviewRequest, Progress
 
@@ -46,6 +48,9 @@ def optimise(
     ended by the clock needs only its number of steps. The best averaged parameters by
     held-out error are left in `problem`.
 
+    What it has reached is stored in the checkpoint of the job now and then, and when the job is
+    given up. If the checkpoint holds steps already, it goes on after them, with the same result.
+
     Parameters
     ----------
     problem
@@ -61,22 +66,38 @@ def optimise(
         error = problem.held_out()
         return Outcome("user", 0, error, ({"step": 0, "held_out": error},))
     loop = _Loop(problem, config)
-    controls = _Controls(started, config.steps)
-    stopped: Stopped | None = None
+    place = keeper().place("steps")
+    if (kept := place.load()) is not None:
+        loop.load(kept[1])
+    elif (other := keeper().other()) is not None:
+        loop.begin_from(other)
+    stopped: Stopped | None = loop.ended()
+    controls = _Controls(started, config.steps, loop.step)
+    reached: Mapping[str, torch.Tensor] = {} if stopped is None else loop.tensors()
     while stopped is None:
         losses = loop.advance()
         if loop.step == config.steps:
             stopped = "steps"
         if deadline is not None and time.monotonic() >= deadline:
             stopped = "time"
-        if controls.is_due() and (yield from _converse(problem, loop, controls)):
-            stopped = "user"
-        if loop.step % loop.schedule.every == 0 or stopped:
-            loop.look(losses)
-        if stopped is None and loop.looks_without_gain >= PATIENCE:
-            stopped = "converged"
+        try:
+            if controls.is_due() and (yield from _converse(problem, loop, controls)):
+                stopped = "user"
+        except GeneratorExit:
+            if place.is_worth_it:
+                loop.look_if_due(losses)
+                place.save({}, loop.tensors())
+            raise
+        is_due = loop.look_if_due(losses)
+        stopped = stopped or loop.ended()
+        if stopped or place.is_due:
+            reached = loop.tensors()
+        if place.is_due or (stopped == "user" and place.is_worth_it):
+            place.save({}, reached)
+        if stopped and not is_due:
+            loop.look(losses)  # after `reached`: a fit that goes on would not have looked here
     loop.restore()
-    return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history))
+    return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history), reached)
 
 
 def _converse(
@@ -171,17 +192,115 @@ class _Loop:
         finally:
             _copy(kept, self.parameters)
 
+    def look_if_due(self, losses: Mapping[str, torch.Tensor]) -> bool:
+        """Look, if it is a step at which that is done; return whether it was."""
+        is_due = self.step % self.schedule.every == 0
+        if is_due:
+            self.look(losses)
+        return is_due
+
+    def ended(self) -> Stopped | None:
+        """Return why no more steps are to be done, or None."""
+        if self.looks_without_gain >= PATIENCE:
+            return "converged"
+        return "steps" if self.step >= self.steps else None
+
     def restore(self) -> None:
         """Leave the best parameters in the problem."""
         _copy(self.best, self.parameters)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return everything that the next step depends on, as copies on the CPU."""
+        import torch
+
+        facts = {
+            "step": self.step,
+            "best_error": self.best_error,
+            "looks_without_gain": self.looks_without_gain,
+            "history": [dict(row) for row in self.history],
+        }
+        text = torch.tensor(list(json.dumps(facts).encode()), dtype=torch.uint8)
+        found = {"facts": text, "generator": self.generator.get_state()}
+        lists = {"parameter": self.parameters, "mean": self.mean, "best": self.best}
+        for name, values in lists.items():
+            found |= {f"{name}.{i}": value for i, value in enumerate(values)}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            found |= {f"adam.{i}.{name}": value for name, value in moments.items()}
+        found |= {f"problem.{name}": value for name, value in self.problem.memory().items()}
+        return {name: value.detach().to("cpu", copy=True) for name, value in found.items()}
+
+    def begin_from(self, arrays: Mapping[str, Any]) -> None:
+        """Begin with the parameters of another fit, if the held-out error is lower with them.
+
+        Raises
+        ------
+        FitError
+            If they do not fit.
+        """
+        import torch
+
+        wanted = {id(parameter) for parameter in self.problem.transferable()}
+        before = [parameter.detach().clone() for parameter in self.parameters]
+        for number, parameter in enumerate(self.parameters):
+            if id(parameter) in wanted:
+                value = arrays.get(f"best.{number}")
+                if value is None or value.shape != tuple(parameter.shape):
+                    raise FitError(
+                        "the fit to start from is that of an image of another size, or of other "
+                        "settings; both must be the same."
+                    )
+                parameter.data.copy_(torch.from_numpy(value))
+        error = self.problem.held_out()
+        if error >= self.best_error:
+            _copy(before, self.parameters)
+            return
+        self.best_error = error
+        _copy(self.parameters, self.mean)
+        _copy(self.parameters, self.best)
+        self.history[0] = {"step": 0, "held_out": error}
+
+    def load(self, arrays: Mapping[str, Any]) -> None:
+        """Go on where `tensors` was called.
+
+        Raises
+        ------
+        FitError
+            If they are those of another fit.
+        """
+        import torch
+
+        tensors = {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
+        lists = {"parameter": self.parameters, "mean": self.mean, "best": self.best}
+        try:
+            for name, targets in lists.items():
+                _copy([tensors[f"{name}.{i}"] for i in range(len(targets))], targets)
+            facts = json.loads(bytes(tensors["facts"].tolist()))
+            self.generator.set_state(tensors["generator"])
+        except (KeyError, RuntimeError, ValueError):
+            raise FitError(
+                "what was to go on is the fit of another image, or of other settings, or was made "
+                "on another device; give the same as before."
+            ) from None
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("adam."):
+                _, number, moment = name.split(".")
+                moments.setdefault(int(number), {})[moment] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        memory = {n.removeprefix("problem."): v for n, v in tensors.items() if n[:8] == "problem."}
+        self.problem.remember(memory)
+        self.step, self.best_error = facts["step"], facts["best_error"]
+        self.looks_without_gain, self.history = facts["looks_without_gain"], facts["history"]
 
 
 class _Controls:
     """When to report, and whether the user has paused the fit."""
 
-    def __init__(self, started: float, steps: int) -> None:
+    def __init__(self, started: float, steps: int, first: int = 0) -> None:
         self.started = started
         self.steps = steps
+        self.first = first
         self.begun = time.monotonic()
         self.reported = 0.0
         self.paused = False
@@ -218,7 +337,7 @@ class _Controls:
             held_out=row.pop("held_out"),
             losses=row,
             seconds=self.reported - self.started,
-            eta=spent / loop.step * (self.steps - loop.step),
+            eta=spent / max(loop.step - self.first, 1) * (self.steps - loop.step),
             preview=preview,
             preview_index=index or {},
         )

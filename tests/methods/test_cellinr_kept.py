@@ -104,6 +104,14 @@ def test_frames_and_channels(movie, tmp_path):
     np.testing.assert_allclose(part.array(), before.array()[1:2, 1:2], atol=1e-2)
 
 
+def test_a_series_that_was_denoised_together(tmp_path):
+    frames = [embryo("nuclei", (3, 20, 20), seed=seed).raw.array() for seed in (0, 1)]
+    fitted = denoise(Image(np.stack(frames), "TZYX"), estimate="groups")
+    again = render(kept(fitted, tmp_path), Query(times=(1.0,)))
+    for one, before in zip(again, fitted.images, strict=True):
+        np.testing.assert_allclose(one.array(), before.array()[1:], atol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("query", "error", "said"),
     [

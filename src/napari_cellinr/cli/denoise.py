@@ -43,5 +43,9 @@ def run(options: Namespace) -> int:
     from napari_cellinr.api import iter_denoise
 
     return run_fit(
-        options, image, lambda given: iter_denoise(given, config, started=options.started), _OUTPUTS
+        options,
+        image,
+        lambda given: iter_denoise(given, config, started=options.started),
+        _OUTPUTS,
+        config=config,
     )

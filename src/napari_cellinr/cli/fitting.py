@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.cli.going_on import add_going_on_options, checkpoint_of, make_fit
 from napari_cellinr.cli.options import (
     Commands,
     Parser,
@@ -77,6 +78,7 @@ def add_fit_command(
     }
     for flag, help_text in {**outputs, **also}.items():
         saving.add_argument(flag, metavar="FILE", help=help_text)
+    add_going_on_options(parser)
     return parser, saving
 
 
@@ -176,6 +178,7 @@ def run_fit(
     make_job: Callable[[Image], Job],
     outputs: Mapping[str, str],
     also: Callable[[Fitted], None] | None = None,
+    config: Config | None = None,
 ) -> int:
     """Return 0 after the result was written, 130 if it is partial because of Ctrl-C.
 
@@ -192,17 +195,21 @@ def run_fit(
         `{"output": "result", "background_output": "background"}`.
     also
         Writes what is no image.
+    config
+        The settings, for checkpoints; none are stored without them.
     """
     interruption = Interruption()
     with interruption.caught():
-        fitted = follow(make_job(image), interruption)
+        fitted = follow(make_fit(options, image, make_job, config), interruption)
         save(options, fitted, outputs)
         if also is not None:
             also(fitted)
     for warning in fitted.report.get("warnings", ()):
         say_warning(warning)
     if interruption.happened:
-        say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.")
+        place = checkpoint_of(options)
+        on = f" Go on with --resume {place}." if place.is_dir() else ""
+        say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.{on}")
         return INTERRUPTED
     say(_summary(options, fitted))
     return 0

@@ -52,4 +52,5 @@ def run(options: Namespace) -> int:
         image,
         lambda given: iter_superresolve(given, config, started=options.started),
         _OUTPUTS,
+        config=config,
     )

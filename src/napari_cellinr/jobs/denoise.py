@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from napari_cellinr.checkpoint import keeper
 from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.classic.noise import estimate_noise
 from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fit import Fitted, Outcome, Progress
 from napari_cellinr.jobs.check import check_values
+from napari_cellinr.jobs.frames import Frame, load_frame, save_frame
 from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
-from napari_cellinr.kept import geometry
+from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods import prepare
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.series import is_coupled, prepare_series
@@ -77,6 +79,7 @@ def denoise_job(
                 for values in indices
                 if (index := dict(zip(leading, values, strict=True))).get("C", 0) == channel
             ]
+            keeper().enter(f"channel-{channel}")
             channels.append((yield from _denoise_series(parts, config, noise, started)))
         frames = [frame for together in zip(*channels, strict=True) for frame in together]
     else:
@@ -91,15 +94,23 @@ def _one_by_one(
     leading: list[str],
     indices: list[tuple[int, ...]],
     started: float,
-) -> Generator[Progress, Message, list[_Frame]]:
+) -> Generator[Progress, Message, list[Frame]]:
     """Fit every frame of every channel for itself, until the user stops."""
-    frames: list[_Frame] = []
+    frames: list[Frame] = []
     for number, values in enumerate(indices):
         index = dict(zip(leading, values, strict=True))
         noise = noises[index.get("C", 0)]
         deadline = _deadline(config, started, number, len(indices))
-        job = _denoise_frame(_part(source, index), config, noise, started, deadline)
-        frame = yield from _labelled(job, index, number, len(indices))
+        part = _part(source, index)
+        keeper().enter(f"frame-{number}")
+        done = keeper().place("done")
+        frame = load_frame(done, part, config)
+        if frame is None:
+            job = _denoise_frame(part, config, noise, started, deadline)
+            frame = yield from _labelled(job, index, number, len(indices))
+            if len(indices) > 1 and done.is_worth_it and frame.outcome.stopped != "user":
+                save_frame(done, frame)
+                keeper().forget(done)
         frames.append(frame)
         if frame.outcome.stopped == "user":
             break
@@ -108,7 +119,7 @@ def _one_by_one(
 
 def _denoise_series(
     images: list[Image], config: CellINRConfig, noise: Noise, started: float
-) -> Generator[Progress, Message, list[_Frame]]:
+) -> Generator[Progress, Message, list[Frame]]:
     """Denoise the frames of one channel together."""
     from napari_cellinr.methods.cellinr import CellINRProblem
 
@@ -122,25 +133,13 @@ def _denoise_series(
         history = ({"step": 0, "held_out": error},)
         outcome = Outcome("converged" if sample.complete else "user", 0, error, history)
         state, facts = problem.state_dict(), problem.facts()
-        frames.append(_Frame(problem.render(), chosen, outcome, state, facts, str(device)))
+        frames.append(Frame(problem.render(), chosen, outcome, state, facts, str(device)))
     return frames
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """The fit of one frame of one channel."""
-
-    images: tuple[Image, ...]
-    config: CellINRConfig
-    outcome: Outcome
-    state: Mapping[str, Any]
-    facts: Mapping[str, Any]
-    device: str
 
 
 def _denoise_frame(
     image: Image, config: CellINRConfig, noise: Noise, started: float, deadline: float | None
-) -> Generator[Progress, Message, _Frame]:
+) -> Generator[Progress, Message, Frame]:
     """Denoise one frame: prepare, optimise, render."""
     device = choose_device(config.device)
     problem, chosen = yield from prepare(
@@ -149,8 +148,9 @@ def _denoise_frame(
     outcome = yield from optimise(problem, chosen, started=started, deadline=deadline)
     yield Progress("writing the result", seconds=time.monotonic() - started)
     images = problem.render()
-    state, facts = problem.state_dict(), problem.facts()
-    return _Frame(images, chosen, outcome, state, facts, str(device))
+    reached = {f"reached.{name}": value for name, value in outcome.reached.items()}
+    state, facts = {**problem.state_dict(), **reached}, problem.facts()
+    return Frame(images, chosen, outcome, state, facts, str(device))
 
 
 def _part(source: Image, index: Mapping[str, int]) -> Image:
@@ -177,15 +177,15 @@ def _noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
 
 
 def _labelled(
-    job: Generator[Progress, Message, _Frame], index: Mapping[str, int], number: int, count: int
-) -> Generator[Progress, Message, _Frame]:
+    job: Generator[Progress, Message, Frame], index: Mapping[str, int], number: int, count: int
+) -> Generator[Progress, Message, Frame]:
     """Pass on a job of one frame, saying which frame it is where there are several."""
     message: Message = None
     while True:
         try:
             progress = job.send(message)
         except StopIteration as finished:
-            frame: _Frame = finished.value
+            frame: Frame = finished.value
             return frame
         if count > 1:
             stage = f"{progress.stage} (image {number + 1} of {count})"
@@ -200,7 +200,7 @@ def _together(
     source: Image,
     leading: list[str],
     indices: list[tuple[int, ...]],
-    frames: list[_Frame],
+    frames: list[Frame],
     started: float,
 ) -> Fitted:
     """Return the frames as one result; frames that were not reached stay as they were."""
@@ -245,12 +245,12 @@ def _together(
         report,
         method="cellinr",
         roles=("result", "background"),
-        source=geometry(source),
+        source={**geometry(source), "digest": digest(source)},
     )
 
 
 def _bleaching_factors(
-    frames: list[_Frame], indices: list[tuple[int, ...]], leading: list[str]
+    frames: list[Frame], indices: list[tuple[int, ...]], leading: list[str]
 ) -> list[float]:
     """Return by what each frame is to be multiplied to have the mean signal of the first one.
 
@@ -292,7 +292,7 @@ def _stack(
 
 
 def _report(
-    frames: list[_Frame], config: CellINRConfig, started: float, n_missing: int
+    frames: list[Frame], config: CellINRConfig, started: float, n_missing: int
 ) -> dict[str, Any]:
     """Return the report of the whole job, ready for JSON."""
     outcomes = [frame.outcome for frame in frames]

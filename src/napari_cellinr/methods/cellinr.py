@@ -154,6 +154,10 @@ class CellINRProblem(Problem):
             {"params": list(self.haze.parameters()), "lr": rate * self.grey},
         ]
 
+    def transferable(self) -> list[torch.Tensor]:
+        """Return the kernels: the background is that of one image."""
+        return list(self.kernels.parameters())
+
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the losses on one dense patch, in squared standard deviations of the noise."""
         patch = self._patch(generator)

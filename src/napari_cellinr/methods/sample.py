@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
 
+from napari_cellinr.checkpoint import keeper
 from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.noise import uneven_variance
@@ -18,18 +19,17 @@ from napari_cellinr.classic.structure import find_kind, structure
 from napari_cellinr.fields.lattice import block_means
 from napari_cellinr.methods.cellinr import Sample
 from napari_cellinr.methods.kernels import no_kernels, solve
-from napari_cellinr.methods.start import Guides, Work, group, hold_out, start
+from napari_cellinr.methods.start import Guides, Start, Work, group, hold_out, start
 from napari_cellinr.stages import in_background
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fit import Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.start import Start
 
 __all__ = ["Part", "choose_width", "prepare_sample", "without_odd_pixels"]
 
@@ -75,15 +75,16 @@ def prepare_sample(
     held, values = hold_out(stabilised, config.held_out, generator)
     left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
     work = Work(noise.grain, torch.get_num_threads(), started, left)
-    found = yield from start(values, config.estimate, generator, work)
-    part = Part(image, config, noise, stabilised, held, found, n_odd=odd)
-    if found.complete and found.name == "groups":
-        guides = yield from in_background("preparing the groups", part.guides, started=started)
-        if guides is None:
-            part = replace(part, found=replace(found, complete=False))
-        else:
-            grouped = yield from group(values, found, guides, work)
-            part = replace(part, found=grouped, variance=guides.variance)
+    place = keeper().place("estimate")
+    if (kept := place.load()) is not None:
+        found, variance = _restored(*kept)
+        part = Part(image, config, noise, stabilised, held, found, variance, odd)
+    else:
+        found = yield from start(values, config.estimate, generator, work)
+        part = Part(image, config, noise, stabilised, held, found, n_odd=odd)
+        part = yield from _grouped(part, values, work)
+        if part.found.complete and place.is_worth_it:
+            place.save({"name": part.found.name}, part.arrays())
     sample = None
     if part.found.complete:
         sample = yield from in_background("preparing the fit", part.build, started=started)
@@ -104,6 +105,28 @@ def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.floa
     return int(odd.sum()), replaced
 
 
+def _grouped(
+    part: Part, values: NDArray[np.float32], work: Work
+) -> Generator[Progress, Message, Part]:
+    """Return the part with the better estimate from groups of patches, if that was chosen."""
+    found = part.found
+    if not (found.complete and found.name == "groups"):
+        return part
+    guides = yield from in_background("preparing the groups", part.guides, started=work.started)
+    if guides is None:
+        return replace(part, found=replace(found, complete=False))
+    grouped = yield from group(values, found, guides, work)
+    return replace(part, found=grouped, variance=guides.variance)
+
+
+def _restored(
+    header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> tuple[Start, NDArray[np.float32] | None]:
+    """Return the estimate of a checkpoint, and the variance of the noise."""
+    found = Start(arrays["estimate"], arrays["shifted"], arrays["probe"], header["name"])
+    return found, arrays.get("variance")
+
+
 @dataclass(frozen=True)
 class Part:
     """What the preparation starts from."""
@@ -116,6 +139,12 @@ class Part:
     found: Start
     variance: NDArray[np.float32] | None = None
     n_odd: int = 0
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return what took long to compute, for a checkpoint."""
+        names = ("estimate", "shifted", "probe")
+        arrays = {name: getattr(self.found, name) for name in names}
+        return arrays if self.variance is None else {**arrays, "variance": self.variance}
 
     def guides(self) -> Guides:
         """Return what groups of patches are found by: the estimate, improved by kernels."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from napari_cellinr.checkpoint import keeper
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.methods.kernels import Kernels, solve
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.checkpoint import Place
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fit import Message, Progress
@@ -81,6 +83,11 @@ def prepare_series(
     for number, image in enumerate(images):
         n_odd, stabilised = without_odd_pixels(image, noise)
         held, values = hold_out(stabilised, config.held_out, generator)
+        place = keeper().place("guide")
+        if (kept := place.load()) is not None:
+            guide, kernels = _restored(kept, generator, kernels)
+            parts.append(_Frame(image, stabilised, held, values, guide, True, n_odd))
+            continue
         found = yield from start(values, "groups", generator, work, probed=number == 0)
         if number == 0 and found.complete:
             kernels = yield from in_background(
@@ -90,11 +97,18 @@ def prepare_series(
             )
         guide = kernels.applied(found.estimate) if kernels and found.complete else found.estimate
         parts.append(_Frame(image, stabilised, held, values, guide, found.complete, n_odd))
+        if found.complete and kernels is not None and place.is_worth_it:
+            _keep(place, guide, generator, kernels)
     complete = all(part.complete for part in parts) and kernels is not None
     guides = np.stack([part.guide for part in parts])
-    if complete:
+    place = keeper().place("groups")
+    if (kept := place.load()) is not None:
+        guides = kept[1]["guides"]
+    elif complete:
         values = np.stack([part.values for part in parts])
         guides, complete = yield from group_series(values, guides, work)
+        if complete and place.is_worth_it:
+            place.save({}, {"guides": guides})
     samples: list[Sample] = []
     width = config.background_width
     for number, part in enumerate(parts):
@@ -125,6 +139,39 @@ class _Frame:
     guide: NDArray[np.float32]
     complete: bool
     n_odd: int
+
+
+def _keep(
+    place: Place, guide: NDArray[np.float32], generator: np.random.Generator, kernels: Kernels
+) -> None:
+    """Store the guide of a frame, and what the next frames need."""
+    header = {
+        "generator": generator.bit_generator.state,
+        "centre": kernels.centre,
+        "stride": list(kernels.stride),
+    }
+    arrays = {"guide": guide, "divisors": kernels.divisors, "weights": kernels.weights}
+    place.save(header, arrays)
+
+
+def _restored(
+    kept: tuple[dict[str, Any], dict[str, Any]],
+    generator: np.random.Generator,
+    known: Kernels | None,
+) -> tuple[NDArray[np.float32], Kernels]:
+    """Return a stored guide and the kernels; the random numbers go on as they did there."""
+    header, arrays = kept
+    generator.bit_generator.state = header["generator"]
+    nothing = np.zeros(0, np.float32)  # not needed where kernels are only applied
+    kernels = known or Kernels(
+        nothing,
+        arrays["divisors"],
+        header["centre"],
+        nothing,
+        arrays["weights"],
+        tuple(header["stride"]),
+    )
+    return arrays["guide"], kernels
 
 
 def _first_kernels(

@@ -1,0 +1,160 @@
+"""Options of the commands that fit: checkpoints, going on after one, and starting from a fit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from napari_cellinr.cli.options import Parser
+    from napari_cellinr.config import Config
+    from napari_cellinr.fit import Job
+    from napari_cellinr.image import Image
+    from napari_cellinr.kept import Stored
+
+__all__ = ["add_going_on_options", "checkpoint_of", "make_fit"]
+
+EVERY = 60.0
+"""Seconds between two checkpoints; the same as `checkpoint.EVERY`, without importing it."""
+
+
+def add_going_on_options(parser: Parser) -> None:
+    """Declare the options."""
+    group = parser.add_argument_group("going on, and starting from another fit")
+    group.add_argument(
+        "--resume",
+        metavar="FOLDER",
+        help="go on with a fit that was interrupted, from its checkpoint and with its settings",
+    )
+    group.add_argument(
+        "--continue-from",
+        metavar="MODEL",
+        help="do --steps more steps of a fit of the same image that was kept with --save-model",
+    )
+    group.add_argument(
+        "--warm-start",
+        metavar="MODEL",
+        help="begin with the kept fit of another image of the same size, where that is better",
+    )
+    group.add_argument(
+        "--checkpoint",
+        metavar="FOLDER",
+        help="where to store what is reached, until the fit ends (default: OUTPUT.checkpoint)",
+    )
+    group.add_argument(
+        "--checkpoint-seconds",
+        metavar="S",
+        type=_parse_seconds,
+        default=EVERY,
+        help=f"time between two checkpoints; 0 stores none (default: {EVERY:g} s)",
+    )
+
+
+def checkpoint_of(options: Namespace) -> Path:
+    """Return the folder of the checkpoint."""
+    given = options.resume or options.checkpoint or f"{options.output}.checkpoint"
+    return Path(given).expanduser()
+
+
+def make_fit(
+    options: Namespace, image: Image, make_job: Callable[[Image], Job], config: Config | None
+) -> Job:
+    """Return the job that the options ask for: a new one, or one that goes on.
+
+    Parameters
+    ----------
+    options
+        What was typed.
+    image
+        The input.
+    make_job
+        Makes a new job.
+    config
+        Its settings; without them, no checkpoint is stored.
+
+    Raises
+    ------
+    ConfigError, FileError
+        If the options contradict each other, or a file does not belong to the image.
+    """
+    names = ("resume", "continue_from", "warm_start")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} were given; give one of them.")
+    from napari_cellinr import resume
+
+    started, every = options.started, options.checkpoint_seconds
+    if options.resume:
+        _refuse_settings(options, "--resume")
+        return resume.resumed(options.resume, image, every=every or EVERY, started=started)
+    if options.continue_from:
+        _refuse_settings(options, "--continue-from", "steps")
+        steps = _steps(options)
+        return resume.continued(_load(options.continue_from), image, steps, started=started)
+    if options.warm_start:
+        if config is None:
+            raise ConfigError("--warm-start is not known for this method; leave it out.")
+        return resume.warm_started(_load(options.warm_start), image, config, started=started)
+    if config is None or not every:
+        return make_job(image)
+    return resume.checkpointed(
+        options.command,
+        image,
+        config,
+        checkpoint_of(options),
+        every=every,
+        origin=str(options.input),
+        job=make_job(image),
+    )
+
+
+def _load(path: str) -> Stored:
+    from napari_cellinr.io import load_fitted
+    from napari_cellinr.kept import stored
+
+    return stored(*load_fitted(path))
+
+
+def _refuse_settings(options: Namespace, flag: str, *allowed: str) -> None:
+    """Raise `ConfigError` if a setting was given that is taken from a file."""
+    given = [
+        name.removeprefix("setting_")
+        for name, value in vars(options).items()
+        if name.startswith("setting_") and value is not None
+    ]
+    given += [text.partition("=")[0] for text in options.assignments]
+    wrong = [name for name in given if name not in allowed]
+    if wrong:
+        raise ConfigError(
+            f"setting {wrong[0]!r} was given with {flag}; the settings are those of the fit that "
+            "goes on. Leave it out."
+        )
+
+
+def _steps(options: Namespace) -> int:
+    try:
+        steps = int(options.setting_steps)
+    except (TypeError, ValueError):
+        steps = 0
+    if steps < 1:
+        raise ConfigError(
+            f"--steps {options.setting_steps} was given with --continue-from; the number of more "
+            "steps, 1 or more, is needed."
+        )
+    return steps
+
+
+def _parse_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; seconds from 0 are needed")
+    return seconds

@@ -1,0 +1,331 @@
+"""Jobs that can go on: after a crash, with more steps, or from the fit of another image."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.kept import blank, digest, geometry, plain
+from napari_cellinr.macro import FITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.fit import Job
+    from napari_cellinr.image import Image
+    from napari_cellinr.kept import Stored
+
+__all__ = [
+    "Unfinished",
+    "checkpointed",
+    "continued",
+    "discard",
+    "jobs_folder",
+    "new_checkpoint",
+    "resumed",
+    "unfinished",
+    "warm_started",
+]
+
+METHODS: Mapping[str, str] = {
+    "cellinr": "denoise",
+    "spatime": "superresolve",
+    "nstm": "reconstruct",
+}
+"""The action of each method of a kept fit."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A job that was interrupted, as its checkpoint describes it.
+
+    Parameters
+    ----------
+    path
+        Folder of the checkpoint.
+    action
+        `denoise`, `superresolve` or `reconstruct`.
+    settings
+        Its settings, as `Config.as_dict` gives them.
+    source
+        Geometry and digest of the image; `name` is that of the layer or file.
+    origin
+        File that the image came from; empty if none.
+    when
+        Time of the newest checkpoint, in seconds as `time.time` counts them.
+    """
+
+    path: Path
+    action: str
+    settings: Mapping[str, Any]
+    source: Mapping[str, Any]
+    origin: str
+    when: float
+
+
+def jobs_folder() -> Path:
+    """Return the folder of the user for checkpoints of jobs in a viewer."""
+    from platformdirs import user_state_path
+
+    return user_state_path("napari-cellinr", appauthor=False) / "jobs"
+
+
+def new_checkpoint(folder: Path | None = None) -> Path:
+    """Return a name for the checkpoint of a new job, in the folder of the user if none is given."""
+    from secrets import token_hex
+
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return (folder or jobs_folder()) / f"{stamp}-{token_hex(3)}"
+
+
+def checkpointed(
+    action: str,
+    image: Image,
+    config: Config,
+    folder: str | PathLike[str],
+    *,
+    every: float = EVERY,
+    origin: str = "",
+    started: float | None = None,
+    job: Job | None = None,
+) -> Job:
+    """Return a fit as a job that stores what it has reached, and what is needed to go on.
+
+    The checkpoint is deleted when the job ends. It stays if the job was stopped or given up, or
+    if the program crashed; `resumed` goes on with it, `discard` deletes it.
+
+    Parameters
+    ----------
+    action
+        `denoise`, `superresolve` or `reconstruct`.
+    image, config, started
+        As for `api.iter_denoise`.
+    folder
+        Where to store; made after `every` seconds.
+    every
+        Seconds between two checkpoints.
+    origin
+        File that the image came from.
+    job
+        The fit, if it was made already.
+
+    Raises
+    ------
+    FileError
+        If there is a checkpoint in the folder already.
+    """
+    place = Path(folder).expanduser()
+    if (place / JOB_FILE).exists():
+        raise FileError(
+            f"{place} holds a fit that was interrupted; go on with it (--resume {place}), or "
+            "delete the folder."
+        )
+    made = _job(action, image, config, started) if job is None else job
+    return _kept(made, action, image, config, place, every, origin)
+
+
+def _kept(
+    job: Job, action: str, image: Image, config: Config, place: Path, every: float, origin: str
+) -> Job:
+    """Return a job with a checkpoint that says what it is."""
+
+    def describe() -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        about = {
+            "action": action,
+            "config": config.as_dict(),
+            "source": {**geometry(image), "digest": digest(image)},
+            "origin": origin,
+        }
+        return plain(about), {"input": image.array()}
+
+    return keeping(job, Keeper(place, describe, every=every))
+
+
+def resumed(
+    path: str | PathLike[str],
+    image: Image | None = None,
+    *,
+    every: float = EVERY,
+    started: float | None = None,
+) -> Job:
+    """Return an interrupted job as one that goes on where its checkpoint was written.
+
+    On the CPU, the result is that of a job without interruption, bit for bit, unless a time
+    limit ended it: that counts anew.
+
+    Parameters
+    ----------
+    path
+        Folder of the checkpoint.
+    image
+        The image again, to be checked; the one that the checkpoint holds if not given.
+    every
+        Seconds between two checkpoints.
+    started
+        As for `api.iter_denoise`.
+
+    Raises
+    ------
+    FileError
+        If there is no such checkpoint, it is damaged, or that of another image.
+    """
+    about, arrays = _read(Path(path).expanduser())
+    source = blank(about.source).like(arrays["input"])
+    if image is not None and digest(image) != about.source["digest"]:
+        raise FileError(
+            f"the checkpoint {path} is that of another image ({about.source['name']}); give the "
+            "same image, or start anew without the checkpoint."
+        )
+    config = _config(about.action, about.settings)
+    given = image or source
+    job = _job(about.action, given, config, started)
+    return _kept(job, about.action, given, config, about.path, every, about.origin)
+
+
+def unfinished(folder: Path | None = None) -> list[Unfinished]:
+    """Return the jobs that can be resumed, the newest first; damaged ones are left out.
+
+    Parameters
+    ----------
+    folder
+        Where to look; the folder of the user if not given.
+    """
+    found = []
+    for path in (folder or jobs_folder()).glob(f"*/{JOB_FILE}"):
+        try:
+            found.append(_read(path.parent)[0])
+        except FileError:
+            continue
+    return sorted(found, key=lambda job: -job.when)
+
+
+def discard(path: str | PathLike[str]) -> None:
+    """Delete a checkpoint; nothing happens if there is none."""
+    Keeper(Path(path)).discard()
+
+
+def continued(
+    fit: Stored, image: Image, steps: int, *, keeper: Keeper | None = None, **started: float
+) -> Job:
+    """Return a job that does more steps of a kept fit, on the same image.
+
+    With a learning rate that stays, as that of the preset `fast`, the result is that of a fit
+    with as many steps in all, bit for bit on the CPU. A fit that has converged stays as it is.
+
+    Parameters
+    ----------
+    fit
+        As `kept.stored` gives it.
+    image
+        The image that was fitted.
+    steps
+        How many more.
+    keeper
+        Where to store what it reaches.
+    started
+        As for `api.iter_denoise`.
+
+    Raises
+    ------
+    ConfigError
+        If the fit is that of another image, or does not hold what it takes.
+    """
+    action = METHODS.get(fit.method, fit.method)
+    if fit.source.get("digest") != digest(image.canonical()):
+        raise ConfigError(
+            f"the fit is that of another image ({fit.source['name']}); only the same one can be "
+            "continued. A fit of the next image can start from it: --warm-start."
+        )
+    config = _config(action, fit.config)
+    config = config.replace(steps=config.steps + steps, max_seconds=None)
+    owner = keeper or Keeper(None)
+    owner.know(_reached(fit))
+    return keeping(_job(action, image, config, started.get("started")), owner)
+
+
+def warm_started(
+    fit: Stored, image: Image, config: Config, *, keeper: Keeper | None = None, **started: float
+) -> Job:
+    """Return a fit of another image that begins with the parameters of a kept one.
+
+    They are taken only where the held-out error is lower with them than with the usual start.
+
+    Parameters
+    ----------
+    fit
+        As `kept.stored` gives it.
+    image
+        An image of the same size, such as the next one of a series.
+    config
+        The settings.
+    keeper
+        Where to store what it reaches.
+    started
+        As for `api.iter_denoise`.
+
+    Raises
+    ------
+    ConfigError
+        If the fit does not hold what it takes.
+    """
+    owner = keeper or Keeper(None)
+    owner.know(others=_reached(fit))
+    return keeping(_job(METHODS.get(fit.method, ""), image, config, started.get("started")), owner)
+
+
+def _reached(fit: Stored) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return what each loop of a fit has reached, by the scope of its frame."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, array in fit.tensors.items():
+        frame, mark, rest = name.partition("reached.")
+        if mark:
+            found.setdefault(f"frame-{frame.rstrip('.') or '0'}", {})[rest] = array
+    if not found:
+        raise ConfigError(
+            "the fit has no steps to go on with: it is that of a series denoised together, of an "
+            "older version, or of a method without them; fit again."
+        )
+    return found
+
+
+def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
+    """Return what a checkpoint says, and its arrays."""
+    from napari_cellinr.io import load_fitted
+
+    if not (path / JOB_FILE).is_file():
+        raise FileError(
+            f"{path} was given; there is no checkpoint. Give the folder that was named when the "
+            "job was interrupted."
+        )
+    header, arrays = load_fitted(path / JOB_FILE)
+    try:
+        when = max(file.stat().st_mtime for file in path.glob("*.cellinr"))
+        job = Unfinished(
+            path, header["action"], header["config"], header["source"], header["origin"], when
+        )
+    except (KeyError, OSError) as error:
+        raise FileError(f"the checkpoint {path} is damaged ({error}); start anew.") from None
+    return job, arrays
+
+
+def _config(action: str, settings: Mapping[str, Any]) -> Config:
+    if action not in FITS:
+        raise ConfigError(f"a fit of {action!r} was given; allowed are {', '.join(FITS)}.")
+    config: Config = getattr(import_module("napari_cellinr.config"), FITS[action])(**settings)
+    return config
+
+
+def _job(action: str, image: Image, config: Config, started: float | None) -> Job:
+    from napari_cellinr import api
+
+    job: Job = getattr(api, f"iter_{action}")(image, config, started=started)
+    return job

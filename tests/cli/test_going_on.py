@@ -1,0 +1,89 @@
+"""Fits on the command line that are interrupted, go on, and start from others."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from napari_cellinr import read
+
+WORDS = ["--set", "estimate=nlm-2"]
+
+
+def test_a_killed_fit_is_resumed_with_the_same_result(run, raw_file, tmp_path):
+    whole, out, place = (
+        tmp_path / "whole.tif",
+        tmp_path / "out.tif",
+        tmp_path / "out.tif.checkpoint",
+    )
+    assert (
+        run("denoise", raw_file, whole, "--steps", 2000, "--set", "learning_rate=1e-9", *WORDS)[0]
+        == 0
+    )
+    words = ["denoise", raw_file, out, "--steps", 2000, "--set", "learning_rate=1e-9", *WORDS]
+    words += ["--checkpoint-seconds", 0.001]
+    code = "import sys; from napari_cellinr.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen([sys.executable, "-c", code, *map(str, words)])
+    limit = time.monotonic() + 60
+    while not list(place.glob("*steps*")) and time.monotonic() < limit:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert place.exists()
+    assert not out.exists()
+    status, _, error = run(*words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert f"--resume {place}" in error
+    assert run("denoise", raw_file, out, "--resume", place)[::2] == (0, "")
+    np.testing.assert_array_equal(read(out).array(), read(whole).array())
+    assert not place.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
+def test_ctrl_c_says_how_to_go_on(run, raw_file, tmp_path):
+    out, place = tmp_path / "out.tif", tmp_path / "here"
+    words = ["denoise", raw_file, out, "--steps", 1_000_000, "--preset", "paper"]
+    words += ["--set", "neurons=4", "--set", "batch=16", "--set", "points=1"]
+    words += ["--checkpoint", place, "--checkpoint-seconds", 0.01]
+    code = "import sys; from napari_cellinr.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *map(str, words)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 60
+    while not list(place.glob("*steps*")) and time.monotonic() < limit:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.endswith(f"the partial result is in {out}. Go on with --resume {place}.\n")
+    assert out.exists()
+
+
+def test_a_kept_fit_is_continued_and_starts_another(run, raw_file, tmp_path):
+    model, whole, out = tmp_path / "m.cellinr", tmp_path / "whole.tif", tmp_path / "out.tif"
+    assert run("denoise", raw_file, whole, "--steps", 12, *WORDS)[0] == 0
+    assert run("denoise", raw_file, out, "--steps", 5, "--save-model", model, *WORDS)[0] == 0
+    assert run("denoise", raw_file, out, "--continue-from", model, "--steps", 7)[0] == 0
+    np.testing.assert_array_equal(read(out).array(), read(whole).array())
+    assert run("denoise", raw_file, out, "--warm-start", model, "--steps", 2, *WORDS)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--resume", "none"], "no checkpoint"),
+        (["--resume", "none", "--warm-start", "m"], "give one of them"),
+        (["--resume", "none", "--seed", "3"], "'seed' was given with --resume"),
+        (["--continue-from", "none"], "number of more"),
+        (["--continue-from", "none", "--steps", "3"], "no such file"),
+        (["--checkpoint-seconds", "soon"], "seconds from 0"),
+    ],
+)
+def test_wrong_options_are_one_line(run, raw_file, tmp_path, monkeypatch, words, part):
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run("denoise", raw_file, "out.tif", *words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert part in error

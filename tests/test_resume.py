@@ -1,0 +1,207 @@
+"""A job that was interrupted goes on, and ends as if nothing had happened."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellinr import CellINRConfig, Image, denoise
+from napari_cellinr.checkpoint import Keeper, keeping
+from napari_cellinr.errors import ConfigError, FileError, FitError
+from napari_cellinr.fit import finish
+from napari_cellinr.io import load_fitted, save_fitted
+from napari_cellinr.kept import header_of, stored
+from napari_cellinr.optimise import optimise
+from napari_cellinr.resume import (
+    checkpointed,
+    continued,
+    discard,
+    new_checkpoint,
+    resumed,
+    unfinished,
+    warm_started,
+)
+from napari_cellinr.simulate import embryo
+
+SETTINGS = {"steps": 23, "estimate": "nlm-2"}
+
+
+@pytest.fixture(autouse=True)
+def _talkative(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.optimise.REPORT_SECONDS", 0)
+
+
+@pytest.fixture(scope="module")
+def movie():
+    frames = [embryo("membranes", (6, 24, 24), seed=seed).raw.array() for seed in (0, 1)]
+    return Image(np.stack(frames), "TZYX", (2, 0.4, 0.2, 0.2), name="movie")
+
+
+@pytest.fixture(scope="module")
+def whole(movie):
+    return denoise(movie, **SETTINGS)
+
+
+def advance(job, stage, step=0):
+    """Run a job up to a step of a stage."""
+    for progress in job:
+        if progress.stage.startswith(stage) and progress.step >= step:
+            return
+    raise AssertionError(stage)
+
+
+def _stop(job):
+    while True:
+        job.send("stop")
+
+
+def assert_same(fitted, whole):
+    for one, other in zip(fitted.images, whole.images, strict=True):
+        np.testing.assert_array_equal(one.array(), other.array())
+        assert (one.name, one.scale, one.axes) == (other.name, other.scale, other.axes)
+    assert (fitted.stopped, fitted.history, fitted.config) == (
+        whole.stopped, whole.history, whole.config,
+    )  # fmt: skip
+    assert fitted.report["steps"] == whole.report["steps"]
+    for name, tensor in whole.state.items():
+        np.testing.assert_array_equal(fitted.state[name].numpy(), tensor.numpy())
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [("fitting (image 1", 7), ("fitting (image 2", 11), ("classical estimate (image 2", 0)],
+)
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_job_goes_on_after_an_interruption(movie, whole, tmp_path, stage, step, crash):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0, origin="m.tif")
+    advance(job, stage, step)
+    if crash:  # nothing can be written any more: only what is on the disk already counts
+        place = shutil.copytree(place, tmp_path / "left")
+    job.close()
+    (found,) = [one for one in unfinished(tmp_path) if one.path == place]
+    assert (found.action, found.origin, found.source["name"]) == ("denoise", "m.tif", "movie")
+    assert_same(finish(resumed(place, every=0)), whole)
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_coupled_series_goes_on_too(movie, tmp_path, last):
+    series = movie.like(np.concatenate([movie.array()] * 2)[:3, 2:5])
+    config = CellINRConfig(estimate="groups")
+    place = tmp_path / "job"
+    job = checkpointed("denoise", series, config, place, every=0)
+    count = 0
+    for _ in job:  # until something is stored for as many frames, or the groups are
+        count = len(list(place.glob("*guide*")))
+        if count > last and (last < 2 or list(place.glob("*groups*"))):
+            break
+    assert count == last + 1
+    job.close()
+    assert_same(finish(resumed(place)), denoise(series, **config.changes()))
+
+
+def test_what_was_computed_is_not_computed_again(movie, whole, tmp_path, monkeypatch):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting (image 2", 9)
+    job.close()
+    monkeypatch.setattr("napari_cellinr.methods.sample.start", None)
+    steps = []
+    job = resumed(tmp_path / "job", movie)
+    for progress in job:
+        steps += [progress.step] if progress.stage.startswith("fitting") else []
+    assert min(steps) >= 9
+
+
+def test_a_stopped_job_keeps_its_checkpoint_and_a_finished_one_does_not(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 1", 8)
+    with pytest.raises(StopIteration) as end:
+        _stop(job)
+    assert end.value.value.stopped == "user"
+    assert_same(finish(resumed(place)), whole)
+    assert unfinished(tmp_path) == []
+
+
+def test_a_short_job_leaves_no_trace(movie, tmp_path):
+    place = new_checkpoint(tmp_path / "jobs")
+    finish(checkpointed("denoise", movie, CellINRConfig(steps=1, estimate="gaussian"), place))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_checkpoint_is_refused(movie, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    with pytest.raises(FileError, match="another image"):
+        resumed(place, movie.crop(Z=slice(0, 4)))
+    (place / "job.cellinr").write_bytes(b"nonsense")
+    with pytest.raises(FileError, match="damaged"):
+        resumed(place)
+    assert unfinished(tmp_path) == []
+    discard(place)
+    with pytest.raises(FileError, match="no checkpoint"):
+        resumed(place)
+
+
+def kept(fitted, folder):
+    save_fitted(folder / "fit.cellinr", header=header_of(fitted), tensors=fitted.state)
+    return stored(*load_fitted(folder / "fit.cellinr"))
+
+
+def test_a_fit_that_is_continued_is_one_of_as_many_steps(movie, whole, tmp_path):
+    first = kept(denoise(movie, **{**SETTINGS, "steps": 8}), tmp_path)
+    assert_same(finish(continued(first, movie, 15)), whole)
+    with pytest.raises(ConfigError, match="another image"):
+        continued(first, movie.crop(Z=slice(0, 4)), 5)
+    first.tensors.clear()
+    with pytest.raises(ConfigError, match="fit again"):
+        continued(first, movie, 5)
+
+
+def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
+    frame = movie.take("T", 0)
+    first = kept(denoise(frame, **{**SETTINGS, "steps": 40}), tmp_path)
+    config = CellINRConfig(**{**SETTINGS, "steps": 1})
+    cold, warm = denoise(frame, **config.changes()), finish(warm_started(first, frame, config))
+    assert warm.history[0]["held_out"] < cold.history[0]["held_out"]
+    other = embryo("nuclei", (6, 24, 24), seed=5).raw
+    cold, warm = denoise(other, **config.changes()), finish(warm_started(first, other, config))
+    assert warm.history[0]["held_out"] <= cold.history[0]["held_out"]
+    with pytest.raises(FitError, match="another size"):
+        finish(warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
+
+
+def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 2", 6)
+    job.close()
+    (place / "frame-1.steps.0.cellinr").write_bytes(b"nonsense")
+    assert_same(finish(resumed(place)), whole)
+
+
+def test_the_steps_of_another_problem_are_refused(movie, tmp_path):
+    from test_fit import Parabola
+
+    keeper = Keeper(tmp_path / "job", every=0)
+    job = keeping(optimise(Parabola(), CellINRConfig(steps=50), started=0.0), keeper)
+    advance(job, "fitting", 9)
+    job.close()
+    problem = Parabola()
+    problem.place = torch.nn.Parameter(torch.zeros(4))
+    problem.goal = torch.zeros(4)
+    keeper = Keeper(tmp_path / "job")
+    with pytest.raises(FitError, match="another image"):
+        finish(keeping(optimise(problem, CellINRConfig(steps=50), started=0.0), keeper))
+
+
+def test_a_checkpoint_is_not_overwritten(movie, tmp_path):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    with pytest.raises(FileError, match="go on with it"):
+        checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job")
