@@ -149,3 +149,86 @@ def test_missing_values_are_refused():
 def test_two_repeats_are_warned_about():
     optics = optics_from_dict({"kind": "line-scan", "frame_time": 1})
     assert "two repeats" in prepare(image((2, 20, 20), "TYX"), optics).warnings[0]
+
+
+STRUCTURED = {"kind": "sim3d", "periods": [0.4], "angles": [0], "refine": False}
+KNOWN = {**STRUCTURED, "modulations": [[0.8, 0.6]]}
+
+
+def test_planes_of_structured_light_come_in_any_order():
+    """Frames and times follow the loops; defaults count frames."""
+    source = image((20, 16, 16), "ZYX", pixel=0.06)
+    optics = {**KNOWN, "voxel_size": [0.1, 0.06, 0.06], "frame_time": 1.0}
+    for order, places in (
+        ("direction-z-phase", lambda z, j: 5 * z + j),
+        ("direction-phase-z", lambda z, j: 4 * j + z),
+    ):
+        measured = prepare(source, optics_from_dict({**optics, "frame_order": order}))
+        assert measured.model.data_shape == (5, 4, 16, 16)
+        assert measured.voxel == pytest.approx((0.1, 0.03, 0.03))
+        times = measured.model.shot_times()[:, 2:-2, 0, 0]
+        back = measured.frames * measured.unit
+        for z in range(4):
+            for j in range(5):
+                assert times[j, z] == places(z, j)
+                np.testing.assert_allclose(
+                    back[j, z], source.array()[places(z, j)], rtol=1e-5, atol=1e-3
+                )
+
+
+def test_time_lapse_of_stacks_of_structured_light():
+    source = image((3, 10, 16, 16), "TZYX", pixel=0.06)
+    measured = prepare(source, optics_from_dict({**KNOWN, "voxel_size": [0.1, 0.06, 0.06]}))
+    assert measured.model.data_shape == (15, 2, 16, 16)
+
+
+def test_start_phases():
+    source = image((5, 16, 16), "TYX", pixel=0.06)
+    measured = prepare(source, optics_from_dict({**KNOWN, "start_phases": [[10, 20]]}))
+    found = np.degrees(measured.model.phases.numpy())
+    np.testing.assert_allclose(found[1], [10 + 72, 20 + 144], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optics", "source", "message"),
+    [
+        (KNOWN, ((7, 16, 16), "TYX"), "7 frames were given for 1 directions times 5 phases"),
+        (KNOWN, ((5, 16, 16), "TYX"), "alias: pixels of at most"),
+        ({**KNOWN, "voxel_size": [0.06, 0.07]}, ((5, 16, 16), "TYX"), "square"),
+        (
+            {"kind": "sim2d", "pixel_size": 0.06},
+            ((10, 16, 16), "TYX"),
+            "10 frames were given for 9",
+        ),
+        ({"kind": "sim2d", "pixel_size": 0.2}, ((9, 16, 16), "TYX"), "alias"),
+        (
+            {"kind": "sim2d", "pixel_size": 0.06, "orders": [[0.3, 0]], "phases": [[0], [0], [0]]},
+            ((9, 16, 16), "TYX"),
+            "do not tell the orders apart",
+        ),
+        ({**KNOWN, "otf": "none.tif"}, ((5, 16, 16), "TYX", 0.06), "otf: .*none.tif"),
+        ({"kind": "rolling-shutter"}, ((3, 16, 16), "TYX"), "one picture"),
+        ({"kind": "rolling-shutter", "psf": "no.tif"}, ((60, 60), "YX"), "psf: .*no.tif"),
+        ({"kind": "rolling-shutter", "rows_per_shot": 9}, ((16, 16), "YX"), "several times"),
+    ],
+)
+def test_refusals_of_coded_light(optics, source, message):
+    shape, axes, *pixel = source
+    with pytest.raises(CellINRError, match=message) as caught:
+        prepare(image(shape, axes, pixel=pixel[0] if pixel else 0.2), optics_from_dict(optics))
+    assert "\n" not in str(caught.value)
+
+
+def test_psf_of_a_lensless_camera(tmp_path):
+    psf = np.full((30, 30), 7.0, np.float32)
+    psf[15, 15] = 50
+    path = write(tmp_path / "psf.tif", Image(psf, axes="YX"))
+    optics = optics_from_dict({"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5})
+    measured = prepare(image((30, 30), "YX", pixel=None), optics)
+    assert measured.model.data_shape == (3, 10, 30)
+    scene = torch.zeros(2, 1, *measured.model.scene_shape)
+    scene[..., 7, 7] = 1
+    band = measured.model(scene, torch.tensor([2]))
+    assert float(band.max()) == pytest.approx(1, abs=1e-4)
+    with pytest.raises(CellINRError, match="larger than the picture"):
+        prepare(image((20, 20), "YX", pixel=None), optics)

@@ -7,6 +7,7 @@ from napari_cellinr.optics.blur import Blur, line_times, plane_times, point_time
 from napari_cellinr.optics.dpc import DPC, half_discs, transfer_functions
 from napari_cellinr.optics.fourier import gaussian_psf
 from napari_cellinr.optics.otf import ideal_plane
+from napari_cellinr.optics.shutter import RollingShutter, band_rows
 from napari_cellinr.optics.sim import SIM
 
 
@@ -54,6 +55,11 @@ def sim2d():
     return SIM((10, *size), starts(10), carriers, phases, contrasts, transfer, groups, zoom=1.6)
 
 
+def rolling_shutter():
+    psf = torch.rand(9, 11, generator=torch.Generator().manual_seed(0))
+    return RollingShutter((15, 16), psf, band_rows(15, 3, dual=True), 0.1, 0.2, (8, 9), samples=2)
+
+
 MODELS = {
     "identity": identity,
     "blurred": blurred,
@@ -63,5 +69,6 @@ MODELS = {
     "dpc": dpc,
     "sim2d": sim2d,
     "sim3d": three_beam,
+    "rolling-shutter": rolling_shutter,
 }
 """A function that makes each."""

@@ -272,7 +272,16 @@ class SIM3D(_Structured):
     modulations: tuple[tuple[float, float], ...] | None = setting(
         None, "Contrast of first and second order for each direction; none is found from the data."
     )
-    refine: bool = setting(True, "Whether to refine periods and angles from the data.")
+    start_phases: tuple[tuple[float, float], ...] | None = setting(
+        None,
+        "Phase of first and second order in the first frame of each direction, counted from the "
+        "first pixel; only used with refine off.",
+        unit="°",
+        advanced=True,
+    )
+    refine: bool = setting(
+        True, "Whether to find periods, angles and start phases from the data; off once known."
+    )
     frame_order: Literal["direction-z-phase", "z-direction-phase", "direction-phase-z"] = setting(
         "direction-z-phase", "Order in which the planes follow each other; the last runs fastest."
     )
@@ -307,11 +316,13 @@ class SIM3D(_Structured):
         check_list("voxel_size", self.voxel_size, (2, 3), positive=True)
         check_list("periods", self.periods, None, positive=True)
         check_list("angles", self.angles, (len(self.periods),))
-        if self.modulations is not None and len(self.modulations) != len(self.periods):
-            raise ConfigError(
-                f"{len(self.modulations)} modulations were given for {len(self.periods)} "
-                "directions; one pair for each direction is needed."
-            )
+        for name in ("modulations", "start_phases"):
+            pairs = getattr(self, name)
+            if pairs is not None and len(pairs) != len(self.periods):
+                raise ConfigError(
+                    f"{len(pairs)} {name} were given for {len(self.periods)} directions; one "
+                    "pair for each direction is needed."
+                )
         return self
 
 
@@ -320,6 +331,9 @@ class RollingShutter(Optics):
 
     kind: Literal["rolling-shutter"] = setting("rolling-shutter", "Kind of microscope.")
     psf: str = setting("psf.tif", "TIFF file of the picture of a point, on the pixels of the data.")
+    psf_background: float | None = setting(
+        None, "Grey level of that picture without light; none takes its corner.", advanced=True
+    )
     row_time: float = setting(
         27.52e-6, "Time from the start of one row to that of the next.", unit="s", gt=0
     )

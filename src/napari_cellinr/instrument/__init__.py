@@ -41,7 +41,7 @@ def prepare(image: Image, optics: Optics) -> Measurement:
 
 def _builder(kind: str) -> Callable[[Image, Any], Measurement]:
     """Return the function that builds a kind of microscope."""
-    from napari_cellinr.instrument import blurred, phase, structured
+    from napari_cellinr.instrument import blurred, phase, shutter, structured
 
     builders: dict[str, Callable[[Image, Any], Measurement]] = {
         "time-lapse": blurred.time_lapse,
@@ -51,6 +51,7 @@ def _builder(kind: str) -> Callable[[Image, Any], Measurement]:
         "dpc": phase.dpc,
         "sim2d": structured.sim2d,
         "sim3d": structured.sim3d,
+        "rolling-shutter": shutter.rolling_shutter,
     }
     if kind not in builders:
         raise ConfigError(f"kind {kind!r} was given; allowed are {', '.join(KINDS)}.")

@@ -279,7 +279,11 @@ def _three_beams(optics: SIM3D, voxel: tuple[float, ...]) -> Light:
         for order in (1, 2):
             carriers.append(_vector(period / order, angle, voxel))
             column = 2 * direction + order - 1
-            phases[rows, column] = order * step * torch.arange(n_phases, dtype=torch.float64)
+            start = 0.0
+            if optics.start_phases is not None and not optics.refine:
+                start = math.radians(optics.start_phases[direction][order - 1])
+            steps = order * step * torch.arange(n_phases, dtype=torch.float64)
+            phases[rows, column] = start + steps
             known = optics.modulations
             contrasts[rows, column] = 1.0 if known is None else known[direction][order - 1]
     groups = torch.tensor([1, 2] * n_directions)

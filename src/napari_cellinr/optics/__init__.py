@@ -3,6 +3,7 @@
 from napari_cellinr.optics.base import ForwardModel
 from napari_cellinr.optics.blur import Blur
 from napari_cellinr.optics.dpc import DPC
+from napari_cellinr.optics.shutter import RollingShutter
 from napari_cellinr.optics.sim import SIM
 
 __all__ = ["FORWARD_MODELS", "ForwardModel"]
@@ -15,5 +16,6 @@ FORWARD_MODELS: dict[str, type[ForwardModel]] = {
     "dpc": DPC,
     "sim2d": SIM,
     "sim3d": SIM,
+    "rolling-shutter": RollingShutter,
 }
 """The forward model by kind of microscope."""

@@ -1,0 +1,54 @@
+"""The rolling shutter against a sum over time steps with masks, row by row."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import convolve2d
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.optics.shutter import RollingShutter, band_rows
+
+
+def test_every_row_has_a_shot():
+    """T5: rows of all bands cover the picture; mirrored ones with a dual shutter."""
+    for n_rows, band in ((20, 4), (21, 4), (17, 3), (5, 50)):
+        for dual in (True, False):
+            rows = band_rows(n_rows, band, dual=dual)
+            assert set(rows.flatten().tolist()) == set(range(n_rows))
+            if dual:
+                half = rows.shape[1] // 2
+                assert torch.equal(rows[:, half:], n_rows - 1 - rows[:, :half])
+
+
+@pytest.mark.parametrize("dual", [True, False])
+def test_picture_of_a_moving_scene(dual):
+    """Rows are those of the whole convolution at the middle of their exposure."""
+    generator = np.random.default_rng(0)
+    size, scene_size = (16, 18), (8, 10)
+    psf = generator.random((11, 13))
+    rows = band_rows(16, 1, dual=dual)
+    model = RollingShutter(
+        size, torch.tensor(psf), rows, 1.0, 4.0, scene_size, dual=dual, samples=2
+    )
+    times = model.shot_times().reshape(-1, 2)
+    swept = torch.arange(len(rows))
+    torch.testing.assert_close(times, swept[:, None] + torch.tensor([1.0, 3.0]))
+    base = generator.random((2, *scene_size))
+    movie = [base[0] + float(t) * base[1] for t in times.flatten()]
+    scene = torch.tensor(np.array(movie))[:, None]
+    bands = model(scene, swept)
+    for shot, band in enumerate(bands):
+        at_middle = base[0] + (shot + 2.0) * base[1]
+        full = convolve2d(at_middle, psf / psf.sum())
+        start = [11 // 2 + 8 // 2 - 8, 13 // 2 + 10 // 2 - 9]
+        padded = np.pad(full, 8)
+        picture = padded[8 + start[0] : 24 + start[0], 8 + start[1] : 26 + start[1]]
+        np.testing.assert_allclose(band.numpy(), picture[rows[shot].tolist()], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("psf", "message"), [(torch.ones(20, 4), "larger"), (-torch.ones(4, 4), "negative")]
+)
+def test_refusals(psf, message):
+    with pytest.raises(ConfigError, match=message):
+        RollingShutter((8, 8), psf, band_rows(8, 2, dual=True), 1.0, 1.0, (4, 4))
