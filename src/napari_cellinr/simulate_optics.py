@@ -199,9 +199,8 @@ def _ball(generator: np.random.Generator, noise: float) -> MotionSample:
         "psf_background": 0.0,
         "psf": "psf.tif",
     }
-    sample = _sample(
-        "ball", raw, truth[::2, 0], ball, model.times[::2], settings, (4e-4, 1, 1), "YX"
-    )
+    instants, step = model.times[::2] / model.times.max(), (4e-4, 1.0, 1.0)
+    sample = _sample("ball", raw, truth[::2, 0], ball, instants, settings, step, "TYX")
     point = Image((1000 * psf / psf.max()).astype(np.float32), axes="YX", name="psf of the ball")
     return MotionSample(sample.raw, sample.truth, sample.motion, sample.optics, point)
 
