@@ -6,7 +6,6 @@ more than 300 MB. Writes docs/benchmarks/files.md.
 
 import argparse
 import collections
-import json
 import platform
 import shutil
 import sys
@@ -20,11 +19,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 import mutate
+import report
 import seeds
 import trial
 
 ROOT = Path(__file__).parents[2]
-REPORT = ROOT / "docs" / "benchmarks" / "files.md"
 DATA = ROOT.parent / "shared" / "data"
 
 Case = tuple[str, bytes]
@@ -35,16 +34,20 @@ CHECKED = (".nii.gz", ".zarr")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutations", type=int, default=10_000)
-    parser.add_argument("--flips", type=int, default=400, help="per file, at most")
+    parser.add_argument("--flips", type=int, default=120, help="per file, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the files that were faults")
     parser.add_argument("--no-report", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        results = run(Path(name), options.mutations, options.flips, options.seed, options.keep)
+        folder = Path(name)
+        results = run(folder, options.mutations, options.flips, options.seed, options.keep)
+        n_seeds = len(list((folder / "sound").iterdir())) + len(seeds.real(DATA))
     if not options.no_report:
-        (REPORT.parent / "files-fuzz.json").write_text(json.dumps(results, indent=1))
-    print(table(results))
+        facts = {"python": platform.python_version(), "seeds": n_seeds, "rows": results}
+        report.keep("fuzz", facts)
+        report.write()
+    print(report.fuzz_table(results))
     sys.exit(any(row["faults"] for row in results))
 
 
@@ -60,7 +63,11 @@ def run(folder: Path, n_mutations: int, n_flips: int, seed: int, keep: Path | No
         "one byte inverted": lambda: per_file(sound, lambda c: mutate.flips(c, n_flips)),
         f"{n_mutations} random mutations": lambda: mutations(sound, n_mutations, seed),
     }
-    return [row(kind, cases(), digests, folder, keep) for kind, cases in kinds.items()]
+    rows = []
+    for kind, cases in kinds.items():
+        rows.append(row(kind, cases(), digests, folder, keep))
+        print(rows[-1], flush=True)
+    return rows
 
 
 def digest(path: Path) -> str:
@@ -151,21 +158,6 @@ def damaged(place: Path, path: Path, case: Case) -> Path:
 def save(keep: Path, name: str, path: Path, case: Case) -> None:
     keep.mkdir(parents=True, exist_ok=True)
     (keep / f"{name}-{Path(case[0]).name or path.name}").write_bytes(case[1])
-
-
-def table(results: list[dict]) -> str:
-    lines = [
-        f"Python {platform.python_version()}, {platform.system()}",
-        "| damage | files | refused | read, same values | read, other values | faults "
-        "| longest CPU s | most growth MB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r['kind']} | {r['files']} | {r['refused']} | {r['same']} | {r['other']} "
-        f"| **{r['faults']}** | {r['seconds']:.2f} | {r['megabytes']:.0f} |"
-        for r in results
-    ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import io
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import nibabel
 import numpy as np
 import tifffile
@@ -99,7 +100,17 @@ def real(data: Path) -> list[Path]:
 def bombs(folder: Path) -> list[Path]:
     """Return the paths of files that are made to do harm, one for each way known to us."""
     folder.mkdir(parents=True, exist_ok=True)
-    makers = (_huge, _endless, _ring, _long_ring, _many_planes, _gz_bomb, _gz_tail, _gz_name)
+    makers = (
+        _huge,
+        _endless,
+        _ring,
+        _long_ring,
+        _many_planes,
+        _pictures,
+        _gz_bomb,
+        _gz_tail,
+        _gz_name,
+    )
     return [path for maker in makers for path in maker(folder)]
 
 
@@ -167,6 +178,22 @@ def _long_ring(folder: Path) -> list[Path]:
     content[place : place + 4] = first.to_bytes(4, "little")
     path.write_bytes(content)
     return [path]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Pictures of 16 by 16 pixels whose own headers announce thousands of millions."""
+    small = np.zeros((16, 16), np.uint8)
+    jpeg = imagecodecs.jpeg8_encode(small)
+    place = jpeg.index(b"\xff\xc0") + 5
+    jpeg = jpeg[:place] + (65500).to_bytes(2, "big") * 2 + jpeg[place + 4 :]
+    png = imagecodecs.png_encode(small)
+    header = png[12:16] + (60000).to_bytes(4, "big") * 2 + png[24:29]
+    png = png[:12] + header + zlib.crc32(header).to_bytes(4, "big") + png[33:]
+    tags = {256: 16, 257: 16, 258: 8, 262: 1, 277: 1, 278: 16}
+    return [
+        _tiff(folder / "picture-jpeg.tif", {**tags, 259: 7}, jpeg),
+        _tiff(folder / "picture-png.tif", {**tags, 259: 34933}, png),
+    ]
 
 
 def _many_planes(folder: Path) -> list[Path]:

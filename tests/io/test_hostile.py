@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -59,11 +60,11 @@ def test_mutations(places):
     sound = seeds.make(places / "sound")
     digests = {path: fuzz.digest(path) for path in sound}
     assert all(digests.values())
-    cut = fuzz.per_file(sound, lambda c: list(mutate.truncations(c))[:: max(1, len(c) // 300)])
-    for name, cases in (("cut", cut), ("mutations", fuzz.mutations(sound, 150, seed=1))):
+    cut = fuzz.per_file(sound, lambda c: list(mutate.truncations(c))[:: max(1, len(c) // 600)])
+    for name, cases in (("cut", cut), ("mutations", fuzz.mutations(sound, 120, seed=1))):
         row = fuzz.row(name, cases, digests, places, None)
         assert row["faults"] == 0
-        assert row["refused"] > 50
+        assert row["refused"] > 30
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_mutations(places):
     [
         (lambda path: np.ones(2**29), "memory"),
         (lambda path: 1 / 0, "error"),
-        (lambda path: os.abort(), "crash"),
+        (lambda path: os.kill(os.getpid(), signal.SIGKILL), "crash"),
     ],
 )
 def test_the_trials_find_faults(places, monkeypatch, harm, kind):
@@ -85,8 +86,10 @@ def test_the_trials_find_faults(places, monkeypatch, harm, kind):
 def test_slow_reading_is_a_fault(places, monkeypatch):
     import trial
 
+    monkeypatch.setattr(trial, "SECONDS", 0.1)
+
     def slow(path, limit):
-        end = time.process_time() + 2.2
+        end = time.process_time() + 0.2
         while time.process_time() < end:
             pass
         raise FileError("at last")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from napari_cellinr.io.bounded import MOST_DEFLATED
+from napari_cellinr.io.pictures import PICTURE_CODECS, stated_pixels
 
 if TYPE_CHECKING:
     from tifffile import TiffPageSeries
@@ -24,6 +25,9 @@ _MOST_DIRECTORIES = 500_000
 _MOST_TAGS = 4096
 _LARGEST_TILE = 64 * 2**20
 """Bytes of a tile that is larger than its image; no program writes such tiles."""
+
+_LONGEST_PICTURE_HEADER = 2**20
+"""Bytes in which a picture states its size."""
 
 _NO_COMPRESSION = 1
 _MOST_EXPANDED = {5: 4096, 8: MOST_DEFLATED, 32946: MOST_DEFLATED, 32773: 128}
@@ -201,11 +205,21 @@ def check_page(page: Any) -> None:
                 f"corrupted: a part of a plane lies at bytes {offset} to {offset + n_bytes} of "
                 f"{file_bytes}"
             )
+        if key.compression in PICTURE_CODECS:
+            _check_picture(page, offset, n_bytes, segment)
         needed = _needed(key, index)
         if key.compression == _NO_COMPRESSION and n_bytes < needed:
             raise ValueError(f"corrupted: a part of a plane has {n_bytes} of {needed} bytes")
         if key.compression != _NO_COMPRESSION and n_bytes * most + 1024 < needed:
             raise ValueError(f"corrupted: {n_bytes} bytes cannot stand for {needed}")
+
+
+def _check_picture(page: Any, offset: int, n_bytes: int, segment: int) -> None:
+    file = page.parent.filehandle
+    file.seek(offset)
+    stated = stated_pixels(file.read(min(n_bytes, _LONGEST_PICTURE_HEADER)))
+    if stated > max(_LARGEST_TILE, 4 * segment):
+        raise ValueError(f"corrupted: a part of a plane announces {stated} pixels")
 
 
 def _needed(page: Any, index: int) -> int:

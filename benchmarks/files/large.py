@@ -1,0 +1,105 @@
+"""Sparse files of 100 GB, opened: `python benchmarks/files/large.py`. No disk is filled."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import report
+import tifffile
+import trial
+import zarr
+
+from napari_cellinr.image import Image
+from napari_cellinr.io import read, write
+
+SHAPE = (500, 100, 1024, 1024)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = []
+        for title, make in KINDS.items():
+            path = make(folder)
+            command = [sys.executable, __file__, "--one", str(path)]
+            answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            rows.append({"file": title, **json.loads(answer)})
+            print(rows[-1], flush=True)
+    report.keep("large", rows)
+    report.write()
+
+
+def one(path: Path) -> None:
+    """Print how opening one file goes, in a process that has imported everything before."""
+    with tempfile.TemporaryDirectory() as name:
+        for suffix in (".tif", ".zarr"):
+            np.asarray(
+                read(write(Path(name) / f"a{suffix}", Image(np.ones((8, 9)))), lazy_above=0).data
+            )
+    before = trial._memory("VmRSS")
+    started, wall = time.process_time(), time.monotonic()
+    image = read(path)
+    opened = time.process_time() - started
+    np.asarray(image.data[(0,) * (len(image.shape) - 2)][:64, :64])
+    facts = {
+        "shape": image.shape,
+        "dtype": str(image.dtype),
+        "opened": opened,
+        "wall": time.monotonic() - wall,
+        "megabytes": (trial._memory("VmHWM") - before) / 2**20,
+    }
+    print(json.dumps(facts))
+
+
+def _shaped(folder: Path) -> Path:
+    path = folder / "shaped.tif"
+    tifffile.imwrite(
+        path, shape=SHAPE, dtype="uint16", bigtiff=True, photometric="minisblack",
+        metadata={"axes": "TZYX"},
+    )  # fmt: skip
+    return path
+
+
+def _ome(folder: Path) -> Path:
+    path = folder / "a.ome.tif"
+    tifffile.imwrite(
+        path, shape=SHAPE, dtype="uint16", bigtiff=True, photometric="minisblack",
+        metadata={"axes": "TZYX"},
+    )  # fmt: skip
+    return path
+
+
+def _plain(folder: Path) -> Path:
+    path = folder / "plain.tif"
+    tifffile.imwrite(
+        path, shape=(6000, 4096, 4096), dtype="uint8", bigtiff=True, photometric="minisblack",
+        metadata=None,
+    )  # fmt: skip
+    return path
+
+
+def _zarr(folder: Path) -> Path:
+    path = folder / "a.zarr"
+    zarr.create_array(
+        path, shape=SHAPE, chunks=(1, 1, 512, 512), dtype="uint16",
+        dimension_names=["t", "z", "y", "x"],
+    )  # fmt: skip
+    return path
+
+
+KINDS = {
+    "BigTIFF as tifffile writes it": _shaped,
+    "OME-BigTIFF, 50 000 planes": _ome,
+    "BigTIFF without any metadata, 6000 planes": _plain,
+    "Zarr 3, 200 000 chunks": _zarr,
+}
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(Path(sys.argv[2]))
+    else:
+        main()
