@@ -120,13 +120,17 @@ def _cells(name: str, scale: dict[str, float], seed: int, extra: list[str]) -> C
     if extra:  # noise of the given standard deviation, or only the first so many frames
         group += "-" + "-".join(extra)
         low, target = _changed(low, target, scale, extra[0], seed)
-    return Case(name, group, "simulated", low, scale, target, 255.0, names_of[: len(target)])
+    shapes = names_of[: len(target)] if names_of.shape[1:] == target.shape[1:] else None
+    return Case(name, group, "simulated", low, scale, target, 255.0, shapes)
 
 
 def _changed(
     low: Image, target: np.ndarray, scale: dict[str, float], what: str, seed: int
 ) -> tuple[Image, np.ndarray]:
-    """Return an input with added noise, `noise10`, or fewer frames, `frames5`."""
+    """Return an input with noise, `noise10`, fewer frames, `frames5`, or its middle, `toy`."""
+    if what == "toy":
+        middle = np.s_[:, 6:18, 20:60, 20:60]
+        return low.like(low.array()[middle]), target[middle]
     if what.startswith("noise"):
         generator = np.random.default_rng((seed, 7))
         noise = float(what.removeprefix("noise")) * generator.standard_normal(low.shape)
