@@ -21,13 +21,26 @@ def add(commands: Commands) -> None:
     """Declare the command and its options."""
     from napari_cellinr.config import SpatimeConfig
 
-    add_fit_command(
+    parser, _ = add_fit_command(
         commands,
         "superresolve",
         "make more frames and finer voxels of a series or a stack",
         run,
         SpatimeConfig,
         {},
+    )
+    lattice = parser.add_argument_group("instead of --scale")
+    lattice.add_argument(
+        "--times",
+        dest="setting_times",
+        metavar="0,2.5,5",
+        help="times of the frames of the result, from the first frame, in the unit of the file",
+    )
+    lattice.add_argument(
+        "--target-voxel",
+        dest="setting_target_voxel",
+        metavar="z=0.18,y=0.18,x=0.18",
+        help="wanted voxel size in the unit of the file; --voxel says that of the input",
     )
 
 

@@ -1,0 +1,99 @@
+"""`napari-cellinr superresolve`: from words to settings, from file to file, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from fake import FakeJobs
+
+from napari_cellinr import Image, read, write
+
+QUICK = ("--preset", "preview", "--device", "cpu", "--set", "refinement=0.1")
+
+
+@pytest.fixture
+def movie_file(tmp_path):
+    t, z, y, x = np.indices((3, 4, 12, 14)).astype(float)
+    data = 90 * np.exp(-((z - 1.5) ** 2 + (y - 6) ** 2 + (x - 4 - 2 * t) ** 2) / 8) + 10
+    units = ("second", *("micrometer",) * 3)
+    image = Image(data.astype(np.float32), "TZYX", (30, 1, 0.25, 0.25), units, "movie")
+    return str(write(tmp_path / "movie.tif", image))
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    jobs = FakeJobs()
+    monkeypatch.setattr("napari_cellinr.api.iter_superresolve", jobs)
+    return jobs
+
+
+def test_words_become_settings(run, jobs, movie_file, tmp_path):
+    words = "--scale t=2,z=2.5 --isotropic --motion never --steps 7 --set latent=8".split()  # noqa: SIM905
+    assert run("superresolve", movie_file, tmp_path / "out.tif", *words)[0] == 0
+    config = jobs.calls[0][1]
+    assert dict(config.scale) == {"t": 2, "z": 2.5}
+    assert (config.isotropic, config.motion, config.steps, config.latent) == (True, "never", 7, 8)
+
+
+def test_times_and_voxel_size_instead_of_factors(run, jobs, movie_file, tmp_path):
+    words = "--times 0,15,45.5 --target-voxel z=0.5 --steps 1".split()  # noqa: SIM905
+    assert run("superresolve", movie_file, tmp_path / "out.tif", *words)[0] == 0
+    config = jobs.calls[0][1]
+    assert config.times == (0, 15, 45.5)
+    assert dict(config.target_voxel) == {"z": 0.5}
+
+
+def test_from_file_to_file_and_again_from_the_kept_fit(run, movie_file, tmp_path):
+    out, model, report = (tmp_path / name for name in ("out.tif", "fit.cellinr", "report.json"))
+    status, said, error = run(
+        "superresolve", movie_file, out, "--scale", "t=2,z=2", "--save-model", model,
+        "--report", report, *QUICK,
+    )  # fmt: skip
+    assert (status, error) == (0, "")
+    assert said.startswith(f"wrote {out}: 5×8×12×14 voxels")
+    result = read(out)
+    assert result.axes == "TZYX"
+    assert result.scale == pytest.approx((15, 0.5, 0.25, 0.25))
+    facts = json.loads(report.read_text())
+    assert facts["config"]["scale"] == {"t": 2, "z": 2}
+    again = tmp_path / "again.tif"
+    assert run("render", model, again, "--times", "7.5", "--crop", "z=1:3")[0] == 0
+    assert read(again).array().shape[-2:] == (12, 14)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--scale", "t=0"], "more than 0 and at most 16"),
+        (["--scale", "z=17"], "more than 0 and at most 16"),
+        (["--scale", "2"], "pairs such as t=2,z=2.5 are needed"),
+        (["--scale", "t=2", "--times", "0,30"], "give one of them"),
+        (["--times", "0,600"], "must lie between 0 and 60"),
+        (["--crop", "t=0:1", "--scale", "t=2"], "one frame and a factor in time"),
+        (["--set", "stamps=0,1", "--scale", "t=2"], "2 time stamps were given for 3 frames"),
+        (["--scale", "t=2", "--preset", "paper", "--steps", "0"], "at least 1 step"),
+    ],
+)
+def test_what_is_refused_is_one_sentence(run, movie_file, tmp_path, words, said):
+    status, out, error = run("superresolve", movie_file, tmp_path / "out.tif", *words)
+    assert (status, out) == (2, "")
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_isotropic_needs_a_voxel_size(run, tmp_path):
+    path = write(tmp_path / "plain.tif", Image(np.random.default_rng(0).random((3, 8, 9))))
+    status, _, error = run("superresolve", path, tmp_path / "out.tif", "--isotropic")
+    assert status == 2
+    assert "voxel size is not known" in error
+
+
+def test_no_factor_and_long_fits_are_warnings(run, jobs, movie_file, tmp_path):
+    words = ("--preset", "paper", "--steps", "30")
+    _, _, error = run("superresolve", movie_file, tmp_path / "out.tif", *words)
+    assert "no factor was given" in error
+    words = ("--preset", "paper", "--steps", "30", "--set", "batch=1000000", "--scale", "t=2")
+    _, _, error = run("superresolve", movie_file, tmp_path / "two.tif", *words)
+    assert "needs a GPU" in error
