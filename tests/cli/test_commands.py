@@ -212,3 +212,18 @@ def test_info_of_a_colour_picture(run, tmp_path):
     status, _, error = run("denoise", path, tmp_path / "out.tif")
     assert status == 2
     assert "--axes YXC" in error
+
+
+def test_a_batch_tells_which_files_failed(run, raw_file, jobs, tmp_path):
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text("cellinr.denoise('embryo', background='keep', seed=4)\n")
+    out_folder = tmp_path / "results"
+    words = ("batch", recipe, raw_file, tmp_path / "none.tif", "--output", out_folder)
+    status, out, error = run(*words)
+    assert status == 1
+    assert "1 of 2 files are done" in out
+    assert "none.tif" in error
+    assert (out_folder / "summary.csv").is_file()
+    status, out, _ = run(*words)
+    assert "skipped" in out
+    assert len(jobs.calls) == 1

@@ -54,6 +54,7 @@ def make_parser() -> Parser:
     """Return the parser of all commands; `run` of what it parses is the function to call."""
     from napari_cellinr import __version__
     from napari_cellinr.cli import (
+        batch,
         compare,
         convert,
         demo,
@@ -81,6 +82,7 @@ def make_parser() -> Parser:
         superresolve,
         render,
         replay,
+        batch,
         info,
         convert,
         optics,
