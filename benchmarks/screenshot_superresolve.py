@@ -43,10 +43,9 @@ def main() -> None:
     dock.below.slider.setValue(round(FRAME * STEPS_PER_FRAME))
     gui_common.wait_for(lambda: any("any time" in one.name for one in viewer.layers), 60)
     gui_common.wait_for(lambda: dock.controller.state == "idle", 60)
-    grid = getattr(getattr(viewer, "canvas", viewer), "grid", viewer.grid)
-    grid.enabled = True
-    grid.shape = (1, 3)
-    viewer.scale_bar.visible = True
+    canvas = getattr(viewer, "canvas", viewer)  # the viewer itself before napari 0.9
+    canvas.grid.enabled = True
+    canvas.grid.shape = (1, 3)
     viewer.reset_view()
     gui_common.spin(10)
     given.picture.parent.mkdir(parents=True, exist_ok=True)

@@ -119,9 +119,9 @@ def cpu_seconds(image: Image, lattice: Lattice, config: SpatimeConfig) -> float:
     if lattice.times is not None and config.motion != "never":
         inside = [t for t in lattice.times if abs(t - round(t)) > 1e-6]
         new = len(inside)
-        tests = min(6, n_frames - 2) if config.motion == "auto" and new else 0
+        tests = min(4, n_frames - 2) if config.motion == "auto" and new else 0
         fits = len({int(t) for t in inside}) + max(tests, 0)
-        seconds += fits * (2.4 * config.refinement + 4e-6 * voxels)
+        seconds += fits * (1.4 * config.refinement + 3e-6 * voxels)
         seconds += (new + 12 * max(tests, 0)) * 1.5e-6 * voxels
     if "Z" in lattice.maps and lattice.maps["Z"].step < 1:
         seconds += 0.12 * config.steps + 6e-6 * finer * (n_frames + new)

@@ -33,7 +33,7 @@ __all__ = [
 TESTED = (24, 128, 128)
 """Most voxels along Z, Y, X of the part of a held-out frame that is looked at."""
 
-MOST_TESTS = 3
+MOST_TESTS = 2
 """Held-out frames of each half of a series that decide how far motion is trusted."""
 
 
@@ -41,7 +41,7 @@ def motion_settings(config: SpatimeConfig, n_axes: int) -> MotionSettings:
     """Return how motion is fitted with these settings."""
     usual = MotionSettings()
     steps = tuple(max(5, round(n * config.refinement)) for n in usual.steps)
-    return MotionSettings(steps=steps, batch=40_000 if n_axes == 3 else 20_000)
+    return MotionSettings(steps=steps, batch=16_000 if n_axes == 3 else 10_000)
 
 
 def fit_motion(

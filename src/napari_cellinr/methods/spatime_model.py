@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,12 +62,12 @@ class Series:
     device: torch.device = _CPU
     _splines: torch.Tensor | None = None
 
-    @property
+    @cached_property
     def low(self) -> float:
         """The grey level that counts as 0 in fits."""
         return float(np.percentile(self.frames, 0.5))
 
-    @property
+    @cached_property
     def span(self) -> float:
         """The grey levels from 0 to 1 in fits."""
         return max(float(np.percentile(self.frames, 99.8)) - self.low, 1e-9)

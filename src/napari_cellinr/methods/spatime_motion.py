@@ -71,7 +71,7 @@ class MotionSettings:
     smooth: float = 0.02
     rate: float = 0.15
     blur: float = 0.5
-    batch: int = 40_000
+    batch: int = 16_000
 
 
 @dataclass(frozen=True)

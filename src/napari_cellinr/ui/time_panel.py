@@ -50,6 +50,7 @@ class TimePanel(ResultPanel):
         )
         self.slider.setAccessibleName("Time")
         self.label = QLabel()
+        self.label.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
