@@ -66,7 +66,7 @@ class Keeper:
         self._describe = describe
         self._known: dict[str, Mapping[str, NDArray[Any]]] = {}
         self._others: dict[str, Mapping[str, NDArray[Any]]] = {}
-        self._scope = ""
+        self.scope = ""
         self._counts: dict[str, int] = {}
         self._saved = time.monotonic()
 
@@ -99,15 +99,15 @@ class Keeper:
 
     def enter(self, scope: str) -> None:
         """Begin an independent part of the job, such as `frame-3`; its places count anew."""
-        self._scope = scope
+        self.scope = scope
         self._counts.clear()
 
     def place(self, kind: str) -> Place:
         """Return where the next thing of this kind is stored; a job asks in a fixed order."""
         number = self._counts.get(kind, 0)
         self._counts[kind] = number + 1
-        name = ".".join(part for part in (self._scope, kind, str(number)) if part)
-        known = self._known.get(self._scope) if (kind, number) == ("steps", 0) else None
+        name = ".".join(part for part in (self.scope, kind, str(number)) if part)
+        known = self._known.get(self.scope) if (kind, number) == ("steps", 0) else None
         return Place(self, name, known)
 
     def other(self) -> Mapping[str, NDArray[Any]] | None:
@@ -115,12 +115,12 @@ class Keeper:
 
         Where another fit had fewer frames, the last one of them counts.
         """
-        return self._others.get(self._scope) or next(iter(reversed(self._others.values())), None)
+        return self._others.get(self.scope) or next(iter(reversed(self._others.values())), None)
 
     def forget(self, place: Place) -> None:
         """Delete what the present scope has stored, but for `place`: it holds their result."""
         if self.folder is not None:
-            for path in self.folder.glob(f"{self._scope}.*"):
+            for path in self.folder.glob(f"{self.scope}.*"):
                 if path.name != f"{place.name}.cellinr":
                     path.unlink(missing_ok=True)
 

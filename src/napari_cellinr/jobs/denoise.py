@@ -18,6 +18,7 @@ from napari_cellinr.fit import Fitted, Outcome, Progress
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.frames import Frame, load_frame, save_frame
 from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
+from napari_cellinr.jobs.shortage import fit_somehow, free, is_shortage
 from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods import prepare
 from napari_cellinr.methods.devices import choose_device
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fit import Message
     from napari_cellinr.image import Image
+    from napari_cellinr.jobs.shortage import Fit
 
 __all__ = ["denoise_job"]
 
@@ -39,6 +41,10 @@ SATURATED = 1e-3
 
 DARK = 0.02
 """Part of the mean signal of the first frame below which a frame counts as empty."""
+
+FRAME_BY_FRAME = (
+    "the memory was not enough to denoise the series together, so it was denoised frame by frame."
+)
 
 RESERVE = 0.85
 """Part of the time limit after which no step begins: the rest renders and writes."""
@@ -70,9 +76,31 @@ def denoise_job(
     assert noises is not None
     spatial = source.shape[len(leading) :]
     left = None if config.max_seconds is None else started + config.max_seconds - time.monotonic()
-    n_channels = source.sizes.get("C", 1)
+    n_channels, split = source.sizes.get("C", 1), False
     if is_coupled(config, source.sizes.get("T", 1), spatial, left and left / n_channels):
-        channels = []
+        together = yield from _together_or_none(source, config, noises, leading, indices, started)
+        if together is not None:
+            return _together(source, leading, indices, together, started)
+        split = True
+    frames = yield from _one_by_one(source, config, noises, leading, indices, started)
+    if split:
+        facts = frames[0].facts
+        warnings = [FRAME_BY_FRAME, *facts.get("warnings", ())]
+        frames[0] = replace(frames[0], facts={**facts, "warnings": warnings})
+    return _together(source, leading, indices, frames, started)
+
+
+def _together_or_none(
+    source: Image,
+    config: CellINRConfig,
+    noises: list[Noise],
+    leading: list[str],
+    indices: list[tuple[int, ...]],
+    started: float,
+) -> Generator[Progress, Message, list[Frame] | None]:
+    """Denoise each channel as one series; return None if the memory is not enough for that."""
+    channels = []
+    try:
         for channel, noise in enumerate(noises):
             parts = [
                 _part(source, index)
@@ -81,10 +109,14 @@ def denoise_job(
             ]
             keeper().enter(f"channel-{channel}")
             channels.append((yield from _denoise_series(parts, config, noise, started)))
-        frames = [frame for together in zip(*channels, strict=True) for frame in together]
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        error.__traceback__ = None  # its frames hold what filled the memory
     else:
-        frames = yield from _one_by_one(source, config, noises, leading, indices, started)
-    return _together(source, leading, indices, frames, started)
+        return [frame for together in zip(*channels, strict=True) for frame in together]
+    free()
+    return None
 
 
 def _one_by_one(
@@ -106,7 +138,7 @@ def _one_by_one(
         done = keeper().place("done")
         frame = load_frame(done, part, config)
         if frame is None:
-            job = _denoise_frame(part, config, noise, started, deadline)
+            job = fit_somehow(part, config, _fitting(noise, started, deadline))
             frame = yield from _labelled(job, index, number, len(indices))
             if len(indices) > 1 and done.is_worth_it and frame.outcome.stopped != "user":
                 save_frame(done, frame)
@@ -151,6 +183,11 @@ def _denoise_frame(
     reached = {f"reached.{name}": value for name, value in outcome.reached.items()}
     state, facts = {**problem.state_dict(), **reached}, problem.facts()
     return Frame(images, chosen, outcome, state, facts, str(device))
+
+
+def _fitting(noise: Noise, started: float, deadline: float | None) -> Fit:
+    """Return what fits an image with this noise in this time."""
+    return lambda image, config: _denoise_frame(image, config, noise, started, deadline)
 
 
 def _part(source: Image, index: Mapping[str, int]) -> Image:

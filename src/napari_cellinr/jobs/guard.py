@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FitError
+from napari_cellinr.jobs.shortage import free
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -58,12 +58,12 @@ def _failures_explained() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         message = _first_line(error)
         error.__traceback__ = None  # its frames would hold the tensors
-        _free()
+        free()
         raise FitError(
             f"the GPU has too little memory ({message}); fit a crop, or choose the device cpu."
         ) from None
     except MemoryError:
-        _free()
+        free()
         raise FitError("the memory is not enough; fit a crop of the image.") from None
     except RuntimeError as error:
         message = _first_line(error)
@@ -73,12 +73,3 @@ def _failures_explained() -> Iterator[None]:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(".")
-
-
-def _free() -> None:
-    """Give the memory of the GPU back to other programs."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -154,6 +154,11 @@ def _field(stored: Stored, whole: Image, number: int, device: torch.device) -> _
             f"image {number + 1} of {n_frames} was asked for; the fit was stopped before it was "
             "reached. Fit again, or ask for an earlier one."
         )
+    if "tiles" in tensors:
+        raise ConfigError(
+            "the fit was made in tiles, because the memory was not enough; it cannot be rendered "
+            "again. Fit a crop of the image, or with more memory."
+        )
     noises = stored.report["noise"]
     noise = Noise(**(noises[number] if isinstance(noises, list) else noises))
     kind = _Network if stored.config["preset"] == "paper" else _Kernels

@@ -1,0 +1,204 @@
+"""What a job does when the memory is not enough: smaller batches, then tiles, said in words."""
+
+from __future__ import annotations
+
+import gc
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_cellinr.checkpoint import keeper
+from napari_cellinr.errors import FitError
+from napari_cellinr.fit import Outcome
+from napari_cellinr.jobs.frames import Frame
+from napari_cellinr.tiles import Blend, cut, halved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fit import Message, Progress
+    from napari_cellinr.image import Image
+
+    Fit = Callable[[Image, CellINRConfig], Generator[Progress, Message, Frame]]
+
+__all__ = ["OVERLAP", "fit_somehow", "free", "is_shortage"]
+
+OVERLAP = 16
+"""Voxels that tiles share: farther than any patch or kernel reaches."""
+
+SMALLEST_TILE = 32
+"""Voxels along an axis below which tiles are not cut any more."""
+
+SMALLEST_BATCH = 64
+"""Voxels of a step below which a batch is not halved any more."""
+
+_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error says that the memory is not enough, on whichever device."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or any(word in str(error).lower() for word in _WORDS)
+
+
+def free() -> None:
+    """Give memory back, that of the GPU to other programs too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def fit_somehow(
+    image: Image, config: CellINRConfig, fit: Fit
+) -> Generator[Progress, Message, Frame]:
+    """Fit one frame; if the memory is not enough, with smaller batches or in tiles.
+
+    The steps of the preset `paper` take batches of voxels, which are halved first. The other
+    presets hold the whole image on the device, so that only tiles help. Both is said among the
+    warnings of the frame.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel.
+    config
+        The settings.
+    fit
+        Fits an image.
+
+    Raises
+    ------
+    FitError
+        If the memory is not enough for the smallest tiles either.
+    """
+    lengths, settings = image.shape, config
+    scope = keeper().scope
+    while True:
+        tried = _as_tiles(image, settings, lengths, fit)
+        frame = yield from _unless_short(tried)
+        if frame is not None:
+            keeper().enter(scope)
+            return _said(frame, config, settings, image, lengths)
+        if settings.preset == "paper" and settings.batch > SMALLEST_BATCH:
+            settings = settings.replace(batch=settings.batch // 2)
+            keeper().enter(f"{scope}.batch-{settings.batch}")
+            continue
+        smaller = halved(image.shape, lengths, OVERLAP)
+        if max(smaller) < SMALLEST_TILE or smaller == lengths:
+            raise FitError(
+                f"the memory is not enough, not even for tiles of {_by(lengths)} voxels; close "
+                "other programs, fit a crop, or choose the device cpu."
+            )
+        lengths = smaller
+        keeper().enter(f"{scope}.tiles-{_by(lengths)}")
+
+
+def _unless_short(
+    job: Generator[Progress, Message, Frame],
+) -> Generator[Progress, Message, Frame | None]:
+    """Return what a job returns, or None if the memory was not enough for it."""
+    try:
+        return (yield from job)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        error.__traceback__ = None  # its frames hold what filled the memory
+    job.close()
+    free()
+    return None
+
+
+def _as_tiles(
+    image: Image, config: CellINRConfig, lengths: tuple[int, ...], fit: Fit
+) -> Generator[Progress, Message, Frame]:
+    """Fit an image in tiles, or whole if one tile holds all of it."""
+    tiles = cut(image.shape, lengths, OVERLAP)
+    if len(tiles) == 1:
+        return (yield from fit(image, config))
+    blends = [Blend(image.shape, OVERLAP) for _ in range(2)]
+    frames: list[Frame] = []
+    for number, tile in enumerate(tiles):
+        parts = dict(zip(image.axes, tile, strict=True))
+        job = fit(image.crop(**parts), config)
+        frame = yield from _numbered(job, number, len(tiles))
+        for blend, one in zip(blends, frame.images, strict=True):
+            blend.add(tile, one.array())
+        frames.append(replace(frame, images=(), state={}))
+        if frame.outcome.stopped == "user":
+            break
+    names = (f"{image.name} denoised", f"{image.name} background")
+    missing: list[NDArray[np.float32] | float] = [image.array(), 0.0]
+    # where the user stopped before, the image stays as it was
+    images = tuple(
+        image.like(blend.result(rest), name=name)
+        for blend, rest, name in zip(blends, missing, names, strict=True)
+    )
+    return _joined(frames, images)
+
+
+def _numbered(
+    job: Generator[Progress, Message, Frame], number: int, count: int
+) -> Generator[Progress, Message, Frame]:
+    """Pass on the job of one tile, saying which one it is; it answers no previews."""
+    message: Message = None
+    while True:
+        try:
+            progress = job.send(message)
+        except StopIteration as finished:
+            frame: Frame = finished.value
+            return frame
+        stage = f"{progress.stage} (tile {number + 1} of {count})"
+        answer = yield replace(progress, stage=stage, preview=None)
+        message = answer if isinstance(answer, str) else None
+
+
+def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:
+    """Return the frames of the tiles as one."""
+    last, outcomes = frames[-1], [frame.outcome for frame in frames]
+    errors = np.array([outcome.held_out for outcome in outcomes])
+    outcome = Outcome(
+        last.outcome.stopped,
+        max(outcome.steps for outcome in outcomes),
+        math.sqrt(float((errors**2).mean())),
+        last.outcome.history,
+    )
+    told = [text for frame in frames for text in frame.facts.get("warnings", ())]
+    facts = {**last.facts, "warnings": list(dict.fromkeys(told))}
+    state = {"tiles": torch.tensor(len(frames))}
+    return Frame(images, last.config, outcome, state, facts, last.device)
+
+
+def _said(
+    frame: Frame,
+    config: CellINRConfig,
+    settings: CellINRConfig,
+    image: Image,
+    lengths: tuple[int, ...],
+) -> Frame:
+    """Return the frame with a sentence on what was done for want of memory."""
+    told = []
+    if settings.batch != config.batch:
+        told.append(
+            f"the memory was not enough for steps of {config.batch} voxels, so they had "
+            f"{settings.batch}."
+        )
+    if lengths != image.shape:
+        count = len(cut(image.shape, lengths, OVERLAP))
+        told.append(
+            f"the memory was not enough for the whole image, so it was fitted in {count} tiles of "
+            f"{_by(lengths)} voxels, which share {OVERLAP}; the fit cannot be rendered again."
+        )
+    if not told:
+        return frame
+    warnings = [*told, *frame.facts.get("warnings", ())]
+    return replace(frame, facts={**frame.facts, "warnings": warnings})
+
+
+def _by(lengths: tuple[int, ...]) -> str:
+    return "×".join(str(length) for length in lengths)

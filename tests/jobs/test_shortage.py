@@ -1,0 +1,117 @@
+"""If the memory is not enough, a job makes do with less, says so, and gives the same picture."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellinr import CellINRConfig, FitError, Image, denoise
+from napari_cellinr.api import iter_denoise, render
+from napari_cellinr.fit import finish
+from napari_cellinr.jobs import denoise as job
+from napari_cellinr.kept import Stored, header_of, stored
+from napari_cellinr.metrics import psnr
+from napari_cellinr.simulate import embryo
+
+TOY = {"steps": 3, "estimate": "nlm-2"}
+
+ERRORS = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return embryo("membranes", (6, 40, 72), seed=2)
+
+
+@pytest.fixture
+def limit(monkeypatch):
+    """Return a function that lets only small images, or batches, fit into the memory."""
+
+    def limit(n_voxels, error, batch=math.inf):
+        def prepare(image, config, *rest, **options):
+            if math.prod(image.shape) > n_voxels or config.batch > batch:
+                raise error
+            return (yield from real(image, config, *rest, **options))
+
+        real = job.prepare
+        monkeypatch.setattr(job, "prepare", prepare)
+
+    return limit
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_image_that_is_too_large_is_fitted_in_tiles(sample, limit, error):
+    whole = denoise(sample.raw, background="keep", **TOY)
+    limit(6 * 40 * 50, error)
+    tiled = denoise(sample.raw, background="keep", **TOY)
+    assert "fitted in 2 tiles of 6×40×44 voxels, which share 16" in tiled.report["warnings"][0]
+    one, other, truth = (
+        image.array() for image in (tiled.images[0], whole.images[0], sample.truth_with_background)
+    )
+    assert psnr(one, truth) > psnr(other, truth) - 0.5
+    steps = np.abs(np.diff(one - other, axis=2)).mean((0, 1))  # over 28 … 43 the tiles meet
+    assert steps[27:44].max() < 3 * steps.mean() + 1
+    for key in ("axes", "shape", "scale", "translate", "name"):
+        assert getattr(tiled.images[0], key) == getattr(whole.images[0], key)
+    with pytest.raises(Exception, match="made in tiles"):
+        render(_kept(tiled))
+
+
+def _kept(fitted) -> Stored:
+    return stored(header_of(fitted), {name: t.numpy() for name, t in fitted.state.items()})
+
+
+def test_the_networks_get_smaller_batches(sample, limit):
+    limit(math.inf, ERRORS[1], batch=100)
+    settings = {"preset": "paper", "steps": 2, "neurons": 4, "points": 8, "batch": 400}
+    fitted = denoise(sample.raw, **settings)
+    assert "steps of 400 voxels, so they had 100" in fitted.report["warnings"][0]
+    assert fitted.config.batch == 100
+
+
+def test_too_little_for_anything_is_an_error_that_says_so(sample, limit):
+    limit(100, ERRORS[0])
+    with pytest.raises(FitError, match="not even for tiles"):
+        denoise(sample.raw, **TOY)
+
+
+def test_other_failures_are_not_taken_for_it(sample, limit):
+    limit(100, RuntimeError("shapes do not match"))
+    with pytest.raises(FitError, match="shapes do not match"):
+        denoise(sample.raw, **TOY)
+
+
+def test_stopping_between_tiles_leaves_the_rest_as_it_was(sample, limit):
+    limit(6 * 40 * 50, ERRORS[0])
+    running = iter_denoise(sample.raw, CellINRConfig(background="keep", **TOY))
+    with pytest.raises(StopIteration) as end:
+        _stop_in(running, "tile 1 of 2")
+    fitted = end.value.value
+    assert fitted.stopped == "user"
+    result, raw = fitted.images[0].array(), sample.raw.array()
+    np.testing.assert_array_equal(result[..., 44:], raw[..., 44:])
+    assert np.abs(result - raw)[..., :28].mean() > 1
+
+
+def _stop_in(running, stage):
+    message = None
+    while True:
+        progress = running.send(message)
+        message = "stop" if stage in progress.stage else message
+
+
+def test_a_series_that_is_too_large_is_denoised_frame_by_frame(limit, monkeypatch):
+    def too_large(*_, **__):
+        raise MemoryError
+        yield
+
+    frames = [embryo("nuclei", (4, 16, 16), seed=seed).raw.array() for seed in (0, 1)]
+    monkeypatch.setattr(job, "prepare_series", too_large)
+    fitted = finish(iter_denoise(Image(np.stack(frames), "TZYX"), CellINRConfig(steps=1)))
+    assert np.isfinite(fitted.images[0].array()).all()
+    assert any("frame by frame" in text for text in fitted.report["warnings"])
