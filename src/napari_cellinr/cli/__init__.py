@@ -61,6 +61,7 @@ def make_parser() -> Parser:
         denoise,
         info,
         optics,
+        reconstruct,
         render,
         replay,
         sample,
@@ -79,6 +80,7 @@ def make_parser() -> Parser:
     )
     modules = (
         denoise,
+        reconstruct,
         superresolve,
         render,
         replay,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -10,6 +12,7 @@ from pydantic import SerializeAsAny, field_validator
 
 from napari_cellinr.config.base import Config, setting
 from napari_cellinr.config.optics import AnyOptics, TimeLapse, optics_from_dict
+from napari_cellinr.errors import ConfigError
 
 __all__ = ["Extra", "NSTMConfig"]
 
@@ -46,15 +49,16 @@ class NSTMConfig(Config):
         unit="µm",
         gt=0,
     )
-    times: int | None = setting(
-        None,
-        "Number of equally spaced times at which to reconstruct; none takes those of the data.",
-        ge=1,
-        le=10_000,
+    times: str = setting(
+        "",
+        "Times to reconstruct: 20 for 20 equally spaced ones, or 0,0.5,1.2 in seconds (frames "
+        "where not known) from the first frame; empty takes those of the data.",
     )
     reference: int = setting(0, "Frame from which displacements are counted; the first is 0.", ge=0)
-    motion: bool = setting(
-        True, "Whether things move; no gives the static reconstruction to compare with."
+    moving: bool = setting(
+        True,
+        "Whether things move; no gives the static reconstruction to compare with.",
+        advanced=True,
     )
     coarse_to_fine: bool = setting(
         True, "Whether fine detail is added late; without, large motion is missed.", advanced=True
@@ -84,9 +88,47 @@ class NSTMConfig(Config):
         0.02, "Part of the pixels, in small blocks, that no step sees.", gt=0, le=0.2, advanced=True
     )
 
+    @field_validator("times", mode="before")
+    @classmethod
+    def _times_as_text(cls, value: Any) -> Any:
+        """Take a number, a list or a text; a text that holds neither is refused."""
+        if value is None:
+            return ""
+        if isinstance(value, list | tuple):
+            value = ",".join(f"{time:.12g}" for time in value)
+        text = str(value).strip()
+        _read_times(text)
+        return text
+
+    def chosen_times(self) -> int | tuple[float, ...] | None:
+        """Return the number of equally spaced times, or the times from the first frame, or none."""
+        return _read_times(self.times)
+
     @field_validator("optics", mode="before")
     @classmethod
     def _from_plain(cls, value: Any) -> Any:
         if isinstance(value, str):
             return optics_from_dict({"kind": value})
         return optics_from_dict(value) if isinstance(value, Mapping) else value
+
+
+def _read_times(text: str) -> int | tuple[float, ...] | None:
+    """Return what a text such as `20` or `0,0.5` means; none if it is empty."""
+    if not text:
+        return None
+    try:
+        if "," not in text and "." not in text:
+            count = int(text)
+            if 1 <= count <= 10_000:
+                return count
+        else:
+            times = tuple(float(part) for part in text.split(",") if part.strip())
+            rising = all(a < b for a, b in itertools.pairwise(times))
+            if times and rising and all(0 <= time < math.inf for time in times):
+                return times
+    except ValueError:
+        pass
+    raise ConfigError(
+        f"times {text!r} was given; a number from 1 to 10000, or rising times from 0 on such as "
+        "0,0.5,1.2 are allowed."
+    )

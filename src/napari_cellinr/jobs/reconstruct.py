@@ -11,7 +11,7 @@ from napari_cellinr.jobs.report import environment
 from napari_cellinr.kept import geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.nstm import NSTMProblem
-from napari_cellinr.methods.nstm_plan import check_reference, plan
+from napari_cellinr.methods.nstm_plan import check_reference, check_times, plan
 from napari_cellinr.optimise import optimise
 from napari_cellinr.stages import in_background
 
@@ -66,6 +66,7 @@ def reconstruct_job(
     )
     assert measurement is not None
     check_reference(config.reference, measurement.model.n_shots)
+    check_times(config.chosen_times(), measurement.model.shot_times())
     deadline = None
     if config.max_seconds is not None:
         deadline = started + RESERVE * config.max_seconds
@@ -110,7 +111,7 @@ def _attempts(
     """Return the fits to try; the next one only if those before explain too little."""
     given = {"brightness": config.brightness == "on", "unexplained": config.unexplained == "on"}
     attempts = [("as given", config, given)]
-    if config.motion and config.restart:
+    if config.moving and config.restart:
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
     means = measurement.frames.mean(axis=tuple(range(1, measurement.frames.ndim)))

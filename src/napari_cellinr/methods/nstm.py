@@ -2,8 +2,8 @@
 
 Cao et al. 2024, "Neural space-time model for dynamic multi-shot imaging", Nature Methods. The
 scene is decoded once per step and moved to every time, instead of being decoded anew for every
-time; all frames count in every step; the motion is fine in time from the start. What differs,
-and why, is in docs/decisions/motion-engine.md.
+time; all frames count in every step; early steps work on fewer points. What differs, and why, is
+in docs/decisions/motion-engine.md.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from napari_cellinr.fields.pyramid import window
 from napari_cellinr.fields.spacetime import SpaceTime
-from napari_cellinr.fields.warp import bending, folding
+from napari_cellinr.fields.warp import bending, folding, lattice_points, upsample
 from napari_cellinr.fit import Problem, Schedule
 from napari_cellinr.methods.nstm_render import Rendering, field_facts, preview_image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fields.spacetime import SpaceTimeShape
     from napari_cellinr.fit import PreviewRequest
     from napari_cellinr.image import Image
     from napari_cellinr.instrument import Measurement
@@ -94,7 +98,7 @@ class NSTMProblem(Problem):
         self.model = measurement.model.to(device)
         self.field = SpaceTime(plan.shape, width=config.neurons, seed=config.seed).to(device)
         self.frames = torch.from_numpy(measurement.frames).to(device)
-        self.times = (plan.times if config.motion else torch.zeros_like(plan.times)).to(device)
+        self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
         counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
         inside = tuple(
             slice(m, n - m)
@@ -126,7 +130,7 @@ class NSTMProblem(Problem):
                 **usual,
             }
         ]
-        if self.config.motion:
+        if self.config.moving:
             moving = [*field.motion_grids.parameters(), *field.motion_net.parameters()]
             groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
         if self.brightness:
@@ -144,12 +148,13 @@ class NSTMProblem(Problem):
         self._alpha = ALL_LEVELS
         if self.config.coarse_to_fine:
             self._alpha = step / (ANNEALED * self.config.steps)
-        canonical = self.field.canonical(self._alpha)
+        stride = coarse_stride(self.plan.shape, self._alpha)
+        canonical = self.field.canonical(self._alpha, _coarser(self.plan.shape.canonical, stride))
         displacement = self.field.motion(self.times, self._alpha)
-        residual = self._residual(canonical, displacement)
+        residual = self._residual(canonical, displacement, stride)
         losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
-        losses["scene"] = self._scene_penalty(canonical)
-        if self.config.motion:
+        losses["scene"] = self._scene_penalty(canonical, stride)
+        if self.config.moving:
             losses["motion"] = self._motion_penalty(displacement)
         if self.brightness:
             losses["brightness"] = BRIGHTNESS * (self.gains**2).mean()
@@ -207,11 +212,14 @@ class NSTMProblem(Problem):
         coarse = (max(1, n // 4) for n in self.plan.shape.scene)
         return (len(self.plan.times), self.model.channels, *coarse)
 
-    def _residual(self, canonical: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
+    def _residual(
+        self, canonical: torch.Tensor, displacement: torch.Tensor, stride: tuple[int, ...]
+    ) -> torch.Tensor:
         """Return the error of every pixel in standard deviations of the noise."""
         voxels = len(displacement) * int(np.prod(self.plan.shape.scene))
         if voxels <= LARGE or not torch.is_grad_enabled():
-            return self._residual_of(canonical, displacement, torch.arange(len(self.frames)))
+            shots = torch.arange(len(self.frames))
+            return self._residual_of(canonical, displacement, shots, stride)
         samples = self.model.samples
         parts = [
             checkpoint(
@@ -226,9 +234,18 @@ class NSTMProblem(Problem):
         return torch.cat(parts)
 
     def _residual_of(
-        self, canonical: torch.Tensor, displacement: torch.Tensor, shots: torch.Tensor
+        self,
+        canonical: torch.Tensor,
+        displacement: torch.Tensor,
+        shots: torch.Tensor,
+        stride: tuple[int, ...],
     ) -> torch.Tensor:
-        scene = self.field.scene(canonical, displacement)
+        size = self.plan.shape.scene
+        points = [
+            lattice_points(0, n - 1, m, self._device)
+            for n, m in zip(size, _coarser(size, stride), strict=True)
+        ]
+        scene = upsample(self.field.scene(canonical, displacement, points), size)
         samples = self.model.samples
         if self.unexplained:
             first, last = int(shots[0]) * samples, (int(shots[-1]) + 1) * samples
@@ -249,13 +266,13 @@ class NSTMProblem(Problem):
         with torch.no_grad():
             canonical = self.field.canonical(self._alpha)
             displacement = self.field.motion(self.times, self._alpha)
-            residual = self._residual(canonical, displacement)
+            residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
         return (residual[pixels] ** 2).mean().sqrt()
 
-    def _scene_penalty(self, canonical: torch.Tensor) -> torch.Tensor:
+    def _scene_penalty(self, canonical: torch.Tensor, stride: tuple[int, ...]) -> torch.Tensor:
         slopes = [
-            torch.diff(canonical, dim=axis).square().mean()
-            for axis in range(1, canonical.ndim)
+            torch.diff(canonical, dim=axis).square().mean() / step**2
+            for axis, step in enumerate(stride, start=1)
             if canonical.shape[axis] > 1
         ]
         penalty = ROUGHNESS * torch.stack(slopes).sum()
@@ -274,3 +291,23 @@ class NSTMProblem(Problem):
             folded = torch.relu(0.1 - folding(displacement, steps))
             penalty = penalty + 100 * self.config.folding * folded.mean()
         return penalty
+
+
+def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:
+    """Return 2 along each axis where every second point is enough for the levels that count now.
+
+    A level that does not count yet is zero; so the early steps decode and move a scene with a
+    quarter of the points, of which the cells have two or more.
+    """
+    weights = window(alpha, len(shape.scene_cells))
+    last = max((level for level, weight in enumerate(weights) if weight), default=0)
+    cells = shape.scene_cells[last]
+    return tuple(
+        2 if n >= 4 * count and n > 8 else 1
+        for n, count in zip(shape.canonical, cells, strict=True)
+    )
+
+
+def _coarser(points: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
+    """Return the number of points of a lattice with the same ends and a coarser step."""
+    return tuple((n + step - 1) // step for n, step in zip(points, stride, strict=True))

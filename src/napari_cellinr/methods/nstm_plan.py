@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.pyramid import level_cells
 from napari_cellinr.fields.spacetime import SpaceTimeShape
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.instrument import Measurement
 
-__all__ = ["Plan", "check_reference", "held_blocks", "noise_sd", "plan"]
+__all__ = ["Plan", "check_reference", "check_times", "held_blocks", "noise_sd", "plan"]
 
 LEVELS = 8
 """Levels of both encodings (Cao et al. 2024)."""
@@ -85,6 +85,24 @@ def check_reference(reference: int, n_frames: int) -> None:
         )
 
 
+def check_times(chosen: int | tuple[float, ...] | None, times: torch.Tensor) -> None:
+    """Raise `ConfigError` if a time to reconstruct is outside the recording.
+
+    Parameters
+    ----------
+    chosen
+        A number of times, times from the first on, or none.
+    times
+        Those of the shots.
+    """
+    lasting = float(times.max()) - float(times.min())
+    if isinstance(chosen, tuple) and chosen[-1] > lasting * (1 + 1e-6):
+        raise ConfigError(
+            f"times {chosen[0]:g} to {chosen[-1]:g} were asked for; the recording lasts from 0 to "
+            f"{lasting:g}: motion is not continued beyond it."
+        )
+
+
 def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     """Return the plan of a fit to these raw frames."""
     model = measurement.model
@@ -102,22 +120,22 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     coarsest = [max(1.0, e / (COARSEST * z)) for e, z in zip(extents, zoom, strict=True)]
     finest = [max(1.0, e / (FINEST * z)) for e, z in zip(extents, zoom, strict=True)]
     cells = _motion_cells(measurement, config)
-    n_times = max(1, len(torch.unique(part)) - 1 if part.ndim == 1 else len(times) - 1)
+    n_times = max(1, len(times) - 1)
     shape = SpaceTimeShape(
         scene=tuple(sizes),
         low=low,
         high=high,
         canonical=tuple(int(extent) + 1 for extent in extents),
         scene_cells=level_cells(coarsest, finest, LEVELS),
-        # time is fine from the start: what repeats within the recording is missed otherwise
-        motion_cells=level_cells([n_times, *[1.0] * len(sizes)], [n_times, *cells], LEVELS),
+        # From one cell on, in time as well: a fine start sticks where large motion is half right.
+        motion_cells=level_cells([1.0] * (1 + len(sizes)), [n_times, *cells], LEVELS),
         motion_lattice=_lattice(sizes, cells, part),
         displacement=reach,
         channels=model.channels,
     )
     generator = np.random.default_rng(config.seed)
     held = held_blocks(measurement.frames.shape, model.loss_margin, config.held_out, generator)
-    rate = config.motion_rate * MOTION_RATE / config.steps if config.motion else 0.0
+    rate = config.motion_rate * MOTION_RATE / config.steps if config.moving else 0.0
     noise = noise_sd(measurement.frames)
     return Plan(shape, noise, held, part, first, last, rate)
 

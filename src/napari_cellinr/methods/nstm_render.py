@@ -50,7 +50,7 @@ def field_facts(problem: NSTMProblem) -> dict[str, Any]:
         "first": plan.first,
         "last": plan.last,
         "frames": [float(row.mean()) for row in times],
-        "moves": problem.config.motion,
+        "moves": problem.config.moving,
         "noise": plan.noise,
     }
 
@@ -75,12 +75,30 @@ class Rendering:
             for pad, size in zip(facts["padding"], field.shape.scene, strict=True)
         )
 
-    def times(self, n_times: int | None = None) -> list[float]:
-        """Return the times to render: equally spaced ones, or those of the frames."""
-        if n_times is None:
-            found: list[float] = list(self.facts["frames"])
-            return found
-        return [float(t) for t in np.linspace(self.facts["first"], self.facts["last"], n_times)]
+    def times(self, chosen: int | Sequence[float] | None = None) -> list[float]:
+        """Return the times to render: equally spaced ones, given ones, or those of the frames.
+
+        Parameters
+        ----------
+        chosen
+            A number of times, or times from the first of the recording on.
+
+        Raises
+        ------
+        ConfigError
+            If a time is outside the recording: motion is not extrapolated.
+        """
+        first, last = self.facts["first"], self.facts["last"]
+        if chosen is None:
+            return [float(time) for time in self.facts["frames"]]
+        if isinstance(chosen, int):
+            return [float(time) for time in np.linspace(first, last, chosen)]
+        if min(chosen) < 0 or max(chosen) > (last - first) * (1 + 1e-6):
+            raise ConfigError(
+                f"times {min(chosen):g} to {max(chosen):g} were asked for; the recording lasts "
+                f"from 0 to {last - first:g}."
+            )
+        return [min(first + float(time), last) for time in chosen]
 
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
         """Return the scene at each time without its padding, axes (T, C, [Z,] Y, X), float32."""
@@ -114,7 +132,7 @@ class Rendering:
 
         Motion is in pixels, and speed per frame, where sizes or times are not known.
         """
-        times = self.times(config.times)
+        times = self.times(config.chosen_times())
         frames = self.facts["frames"]
         scene = self.scene(times)
         moved = self.displacement(times, frames[config.reference])
@@ -236,14 +254,7 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     )
     rendering = Rendering(field, facts, device)
     if query.times is not None:
-        wanted = [facts["first"] + t for t in query.times]
-        slack = 1e-6 * max(1.0, abs(facts["last"]))
-        if min(wanted) < facts["first"] - slack or max(wanted) > facts["last"] + slack:
-            raise ConfigError(
-                f"times {min(query.times):g} to {max(query.times):g} were asked for; the recording "
-                f"lasts from 0 to {facts['last'] - facts['first']:g}."
-            )
-        rendering.facts = {**facts, "frames": facts["frames"]}
+        wanted = rendering.times(query.times)
         scene = _squeezed(rendering.scene(wanted))
         images: tuple[Image, ...] = (
             rendering._image(source, scene, wanted, f"{source.name} reconstructed"),

@@ -1,0 +1,195 @@
+"""`napari-cellinr reconstruct INPUT OUTPUT`: a moving scene from raw frames, from file to file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.options import Commands, read_config
+from napari_cellinr.cli.progress import Interruption, follow, say
+from napari_cellinr.cli.saving import check_outputs
+from napari_cellinr.errors import ConfigError, FileError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import NSTMConfig
+    from napari_cellinr.config.optics import Optics
+    from napari_cellinr.fit import Fitted
+    from napari_cellinr.image import Image
+
+__all__ = ["add", "run"]
+
+_OUTPUTS = {
+    "output": "result",
+    "motion_output": "motion",
+    "speed_output": "speed",
+    "confidence_output": "confidence",
+}
+
+_GRID = "grid:"
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    from napari_cellinr.config import NSTMConfig
+
+    parser, saving = add_fit_command(
+        commands,
+        "reconstruct",
+        "reconstruct a moving scene, and its motion, from the raw frames of a microscope",
+        run,
+        NSTMConfig,
+        {},
+    )
+    for flag, what in {
+        "motion": "displacement of the material of the reference frame in µm, axes T C Z Y X",
+        "speed": "speed of that material in µm/s",
+        "confidence": "how well the scene shows its motion, 0 to 1",
+    }.items():
+        saving.add_argument(f"--{flag}", dest=f"{flag}_output", metavar="FILE", help=what)
+    saving.add_argument(
+        "--tracks", metavar="FILE.csv", help="tracks of the seeds: track_id,t,z,y,x,time_s,inside"
+    )
+    saving.add_argument(
+        "--seeds",
+        metavar="FILE.csv|grid:N",
+        default=f"{_GRID}8",
+        help="points of the reference frame to follow, in voxels: columns y, x (and z), or N "
+        "along y and along x (default grid:8)",
+    )
+    saving.add_argument(
+        "--compare",
+        metavar="FOLDER",
+        help="conventional.tif and static.tif, the reconstruction without motion, to compare with",
+    )
+    _explain_optics(parser)
+
+
+def _explain_optics(parser: Any) -> None:
+    from napari_cellinr.config.optics import KINDS
+
+    kinds = ", ".join(KINDS)
+    parser.epilog = (
+        f"kinds of microscope for --optics: {kinds}.\n`napari-cellinr optics KIND` prints a JSON "
+        f"file to fill in for --optics FILE.json.\n\n{parser.epilog}"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C."""
+    config = _config(options)
+    check_outputs(options, tuple(_OUTPUTS), ("tracks",))
+    _check_folder(options.compare)
+    image = read_input(options)
+    seeds = _seeds(options, image) if options.tracks else None
+    from napari_cellinr.api import iter_reconstruct
+
+    def also(fitted: Fitted) -> None:
+        if seeds is not None:
+            _write_tracks(options.tracks, fitted, seeds)
+
+    status = run_fit(
+        options,
+        image,
+        lambda given: iter_reconstruct(given, config, started=options.started),
+        _OUTPUTS,
+        also,
+    )
+    if options.compare is not None and status == 0:
+        _compare(Path(options.compare).expanduser(), image, config)
+    return status
+
+
+def _config(options: Namespace) -> NSTMConfig:
+    """Return the settings, with the optics from a word or a file."""
+    from napari_cellinr.config import NSTMConfig
+
+    optics = None if options.setting_optics is None else _optics(options.setting_optics)
+    options.setting_optics = None
+    config = read_config(options, NSTMConfig)
+    return config if optics is None else config.replace(optics=optics)
+
+
+def _optics(text: str) -> Optics:
+    """Return the optics of a kind, or those in a JSON file.
+
+    Raises
+    ------
+    ConfigError, FileError
+        If there is neither such a kind nor such a file, or its contents are not allowed.
+    """
+    from napari_cellinr.config.optics import KINDS, optics_from_dict, optics_from_json
+
+    path = Path(text).expanduser()
+    if text in KINDS:
+        return optics_from_dict({"kind": text})
+    if path.suffix.lower() != ".json" and not path.exists():
+        raise ConfigError(
+            f"--optics {text} was given; allowed are {', '.join(KINDS)}, or a JSON file."
+        )
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"the optics {path} cannot be read: {reason}.") from error
+    return optics_from_json(content)
+
+
+def _seeds(options: Namespace, image: Image) -> NDArray[Any] | str:
+    """Return the points to follow, or the rule for them, checked as far as it can be now."""
+    if options.seeds.startswith(_GRID):
+        count = options.seeds[len(_GRID) :]
+        if not count.isdecimal() or int(count) < 1:
+            raise ConfigError(f"--seeds {options.seeds} was given; grid:8, for example, is needed.")
+        return str(options.seeds)
+    from napari_cellinr.io.tracks import read_seeds
+
+    space = [size for axis, size in image.sizes.items() if axis in "ZYX"]
+    return read_seeds(options.seeds, space[-2:] if "Z" not in image.axes else space)
+
+
+def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | str) -> None:
+    from napari_cellinr.io.tracks import grid_seeds, write_tracks
+    from napari_cellinr.motion import seconds, tracks
+
+    motion = fitted.image("motion")
+    points = seeds
+    if isinstance(points, str):
+        points = grid_seeds(motion.shape[2:], int(points[len(_GRID) :]))
+    found = tracks(motion, points)
+    write_tracks(path, found.places, found.inside, seconds(motion))
+
+
+def _check_folder(name: str | None) -> None:
+    """Raise `FileError` if the results to compare with could not be written there."""
+    if name is None:
+        return
+    folder = Path(name).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"--compare {folder} was given; it is a file: give a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _compare(folder: Path, image: Image, config: NSTMConfig) -> None:
+    """Write the conventional reconstruction, and the static one."""
+    from napari_cellinr.api import iter_reconstruct
+    from napari_cellinr.io import write
+
+    _write_conventional(folder / "conventional.tif", image, config)
+    interruption = Interruption()
+    with interruption.caught():
+        fitted = follow(iter_reconstruct(image, config.replace(moving=False)), interruption)
+        write(folder / "static.tif", fitted.image("result"))
+    say(f"wrote {folder / 'static.tif'}: the reconstruction without motion")
+
+
+def _write_conventional(path: Path, image: Image, config: NSTMConfig) -> None:
+    from napari_cellinr.io import write
+    from napari_cellinr.jobs.conventional import conventional
+
+    write(path, conventional(image, config.optics))
+    say(f"wrote {path}: the conventional reconstruction")

@@ -1,0 +1,94 @@
+"""What a reconstruction without motion gives, to compare with: one scene for each set of frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.image import Image
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config.optics import Optics
+    from napari_cellinr.instrument import Measurement
+
+__all__ = ["conventional"]
+
+STEPS = 60
+"""Steps of the deconvolution."""
+
+
+def conventional(image: Image, optics: Optics) -> Image:
+    """Return the conventional reconstruction, float32, axes T [C] [Z] Y X.
+
+    With `dpc` that of Tikhonov and with structured illumination that of Wiener, both for every
+    whole set of frames; else deconvolution with a penalty on the total variation, one scene for
+    all frames.
+
+    Parameters
+    ----------
+    image
+        The raw frames.
+    optics
+        What they were recorded with.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If the image does not fit the optics.
+    """
+    from napari_cellinr.instrument import prepare
+
+    measurement = prepare(image, optics)
+    model = measurement.model
+    scenes = np.stack(_scenes(measurement)) * np.float32(measurement.unit)
+    if scenes.ndim > len(model.zoom) + 1 and scenes.shape[1] == 1:
+        scenes = scenes[:, 0]
+    space = "ZYX"[-len(model.zoom) :]
+    axes = ("TC" if scenes.ndim == len(space) + 2 else "T") + space
+    size = measurement.voxel or tuple(1 / z for z in model.zoom)
+    times = model.shot_times().flatten()
+    lasting = float(times.max() - times.min())
+    lead = (max(lasting / len(scenes), 1e-9), *([1.0] if "C" in axes else []))
+    unit = "micrometer" if measurement.voxel else "pixel"
+    return Image(
+        scenes,
+        axes,
+        scale=(*lead, *size),
+        units=("second" if measurement.timed else "pixel", *["pixel"] * (len(lead) - 1))
+        + (unit,) * len(space),
+        name=f"{image.name} conventional",
+        channels=model.channel_names if "C" in axes else (),
+    )
+
+
+def _scenes(measurement: Measurement) -> list[NDArray[np.float32]]:
+    """Return a scene for each set of frames, float32."""
+    import torch
+
+    from napari_cellinr.classic.reconstruct import moving_window, tikhonov, total_variation
+    from napari_cellinr.optics.blur import Blur
+    from napari_cellinr.optics.dpc import DPC
+    from napari_cellinr.optics.sim import SIM
+
+    model, frames = measurement.model, torch.from_numpy(measurement.frames)
+    if isinstance(model, DPC):
+        count = len(model.absorption)
+        return [_plain(tikhonov(model, part)) for part in torch.split(frames, count)]
+    if isinstance(model, SIM):
+        return [_plain(scene) for scene in moving_window(model, frames, len(model.phases))]
+    if isinstance(model, Blur) and not model.transfer.numel():
+        return [_plain(frames.mean(0))]
+    *_, scene = total_variation(model, frames, steps=STEPS)
+    inner = tuple(
+        slice(pad, size - pad) for pad, size in zip(model.padding, model.scene_shape, strict=True)
+    )
+    return [_plain(scene[(slice(None), *inner)])]
+
+
+def _plain(scene: torch.Tensor) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = scene.detach().cpu().numpy().astype(np.float32)
+    return values

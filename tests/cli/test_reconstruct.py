@@ -1,0 +1,82 @@
+"""`reconstruct`: optics by kind or file, every output, and one line for every mistake."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, write
+
+QUICK = ("--set", "steps=12", "--set", "restart=no", "--set", "unexplained=off")
+
+
+@pytest.fixture
+def movie_file(tmp_path):
+    y, x = np.indices((20, 24)).astype(np.float32)
+    frames = [np.exp(-((y - 9) ** 2 + (x - 10 - shift) ** 2) / 8) for shift in (0, 1, 2)]
+    image = Image(
+        np.stack(frames).astype(np.float32) * 1000,
+        "TYX",
+        scale=(2.0, 0.25, 0.25),
+        units=("second", "micrometer", "micrometer"),
+    )
+    return str(write(tmp_path / "movie.tif", image))
+
+
+def test_everything_is_written(run, movie_file, tmp_path):
+    seeds = tmp_path / "seeds.csv"
+    seeds.write_text("y,x\n9,10\n5,6\n")
+    out = {name: tmp_path / f"{name}.tif" for name in ("result", "motion", "speed", "confidence")}
+    status, _, error = run(
+        "reconstruct", movie_file, out["result"], "--optics", "time-lapse", "--times", "5",
+        "--motion", out["motion"], "--speed", out["speed"], "--confidence", out["confidence"],
+        "--tracks", tmp_path / "tracks.csv", "--seeds", seeds, "--report", tmp_path / "r.json",
+        "--save-model", tmp_path / "fit.cellinr", "--compare", tmp_path / "compare", *QUICK,
+    )  # fmt: skip
+    assert status == 0, error
+    motion = read(out["motion"])
+    assert (motion.axes, motion.shape, motion.dtype) == ("TCYX", (5, 2, 20, 24), np.float32)
+    assert np.abs(motion.array()[0]).max() < 1e-3
+    assert read(out["result"]).shape == (5, 20, 24)
+    rows = list(csv.DictReader((tmp_path / "tracks.csv").read_text().splitlines()))
+    assert len(rows) == 10
+    assert [float(row["time_s"]) for row in rows[:5]] == [0, 1, 2, 3, 4]
+    assert (float(rows[0]["y"]), float(rows[0]["x"])) == pytest.approx((9, 10), abs=0.02)
+    assert json.loads((tmp_path / "r.json").read_text())["config"]["optics"]["kind"] == "time-lapse"
+    assert {path.name for path in (tmp_path / "compare").iterdir()} == {
+        "conventional.tif", "static.tif",
+    }  # fmt: skip
+
+
+def test_optics_come_from_a_file_and_tracks_from_a_grid(run, movie_file, tmp_path):
+    optics = tmp_path / "scan.json"
+    optics.write_text(json.dumps({"kind": "line-scan", "row_time": 0.01, "_help": {}}))
+    status, _, error = run(
+        "reconstruct", movie_file, tmp_path / "out.tif", "--optics", optics,
+        "--tracks", tmp_path / "tracks.csv", "--seeds", "grid:3", "--times", "0,1.5", *QUICK,
+    )  # fmt: skip
+    assert status == 0, error
+    rows = list(csv.DictReader((tmp_path / "tracks.csv").read_text().splitlines()))
+    assert len(rows) == 9 * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--optics", "telescope"), "time-lapse"),
+        (("--optics", "missing.json"), "cannot be read"),
+        (("--times", "3,1"), "rising times"),
+        (("--times", "0,99"), "lasts from 0 to 4"),
+        (("--reference", "7"), "3 frames"),
+        (("--tracks", "t.csv", "--seeds", "grid:no"), "grid:8"),
+        (("--tracks", "t.csv", "--seeds", "missing.csv"), "cannot be read"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(run, movie_file, tmp_path, monkeypatch, words, what):
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run("reconstruct", movie_file, "out.tif", *words, *QUICK)
+    assert status == 2
+    assert what in error
+    assert error.strip().splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "out.tif").exists()
