@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
-_OURS = ("*spatime*", "*superres*", "*rcan*", "*spacetime*", "optimise.py")
+_OURS = (
+    *("*spatime*", "*superres*", "*rcan*", "fields/plane.py", "fields/trajectory.py"),
+    *("classic/cell_means.py", "classic/sampling.py"),
+)
 _PEERS = ("classic/interpolate.py", "classic/sampling.py", "classic/warping.py")
 
 
@@ -50,7 +53,9 @@ def code_of(method: Method) -> str:
     files = sorted({file for pattern in patterns for file in PACKAGE.rglob(pattern)})
     digest = hashlib.sha1(usedforsecurity=False)
     for file in files:
-        if file.suffix == ".py" and not {"ui", "cli"} & set(file.parts):
+        elsewhere = {"ui", "cli"} & set(file.parts)
+        paper = "paper" in file.name and method.settings.get("preset") != "paper"
+        if file.suffix == ".py" and not elsewhere and not paper:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
