@@ -58,7 +58,12 @@ def field_of(image: Image, scale: dict[str, float], **settings: Any) -> np.ndarr
 
 
 OURS = Method("spatime", "SpatimeINR", "field_of", {"preset": "fast"})
-CUNERF = Method("cunerf", "CuNeRF-style", "field_of", {"preset": "paper", "latent": 0})
+CUNERF = Method(
+    "cunerf",
+    "CuNeRF-style",
+    "field_of",
+    {"preset": "paper", "latent": 0, "steps": 400, "neurons": 64, "batch": 1024},
+)
 METHODS = (
     Method("linear", "linear", "conventional", {"kind": "linear"}),
     Method("cubic", "cubic", "conventional", {"kind": "cubic"}),

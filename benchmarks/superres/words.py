@@ -11,6 +11,7 @@ settings of SpatimeINR are those of its preset `fast`.
 
 GOALS = """
 Gains are differences of PSNR on the same case, averaged over its seeds and then over sets.
+Peers were run with the same code on the same cases; where SpatimeINR lacks a seed, so do all.
 ✗ marks a goal that is missed, – what was not run. Cubic is the cubic convolution of Keys, which
 is better than the cubic spline of SciPy on every series here (see *Dropped frames* below).
 LPIPS is offered by `napari_cellinr.metrics`, but its weights were not on the machine: it is not
@@ -18,17 +19,18 @@ measured.
 """
 
 SIMULATED = """
-`simulate_cells.cells`, seeds 100 and 101: cells that speed up, turn and divide, without noise,
-25 frames of 24 × 80 × 80 voxels (0.5 × 0.25 × 0.25 µm), of which every 2nd, 4th or 6th is
-given. Scored are the frames that were not: PSNR in dB for a peak of 255, SSIM, Dice coefficient,
-and BSA · 1000 (mean squared error of sphericity; smaller is better). Cells are segmented by one
-threshold, within 4 voxels of where they truly are, in result and truth alike.
+`simulate_cells.cells`, seeds 100 and 101 as far as they were run: cells that speed up, turn and
+divide, without noise, 25 frames of 24 × 80 × 80 voxels (0.5 × 0.25 × 0.25 µm), of which every 2nd,
+4th or 6th is given. Scored are the frames that were not: PSNR in dB for a peak of 255, SSIM, Dice
+coefficient, and BSA · 1000 (mean squared error of sphericity; smaller is better). Cells are
+segmented by one threshold, within 4 voxels of where they truly are, in result and truth alike.
 
 ILK and TV-L1 are the optical flows of scikit-image, in three dimensions; both neighbours are
 warped and blended, with flows at the wanted time as in Super SloMo. Their settings are the best
 of 7 to 9 on seed 0 at ×4, and grey levels are looked up by cubic splines, which is far better than
-straight lines where there is no noise. CuNeRF-style is the preset `paper` without latent code and
-without motion, small enough for a CPU: the hypercube rendering of a network of coordinates.
+straight lines where there is no noise. CuNeRF-style is the preset `paper` without latent code,
+small enough for a CPU (64 neurons, 400 steps of 1024 voxels): the hypercube rendering of a network
+of coordinates. It would need a graphics card and hours to be what was published.
 """
 
 SIMULATED_Z = """
