@@ -8,7 +8,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.fields.trajectory import at_time, displacement, spline_values
 from napari_cellinr.methods.spatime import choose_recipe, fit_motion
-from napari_cellinr.methods.spatime_mixer import Recipe, Views, mixed
+from napari_cellinr.methods.spatime_mixer import Recipe, Views, careful, mixed
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import MotionSettings, lagrange
 from napari_cellinr.methods.spatime_planes import train_planes
@@ -141,3 +141,10 @@ def test_planes_are_learnt_within_planes():
     inside = np.s_[4:28]
     errors = [np.mean((v[inside] - fine[inside]) ** 2) for v in (learnt, plain)]
     assert errors[0] < 0.8 * errors[1]
+
+
+def test_motion_is_given_the_benefit_of_a_small_doubt():
+    still, half, full = Recipe(0.0, False, 1.0), Recipe(0.5, False, 1.0), Recipe(1.0, False, 2.0)
+    assert careful({still: 1.00, half: 1.02, full: 1.10}) == Recipe(0.5, False, 0.5)
+    assert careful({still: 1.00, half: 1.20, full: 1.05}) == Recipe(1.0, False, 1.0)
+    assert careful({still: 1.00, half: 1.20, full: 1.20}) == Recipe(0.0, False, 0.5)

@@ -24,7 +24,7 @@ from napari_cellinr.methods.spatime import (
     motion_settings,
     test_intervals,
 )
-from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe
+from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, careful
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import EVERY
 from napari_cellinr.stages import in_background
@@ -234,12 +234,13 @@ def _trust(
                 "more are needed for a good result."
             )
         return
-    series.recipe = next(iter(errors))
+    series.recipe = careful(errors)
     blend = errors[RECIPES[-4]]
+    best = min(errors.values())
     facts[f"channel {number}: motion"] = series.recipe.motion
     facts[f"channel {number}: doubt"] = series.recipe.doubt
     facts[f"channel {number}: held-out gain over blending, dB"] = round(
-        10 * float(np.log10(blend / max(errors[series.recipe], 1e-12))), 2
+        10 * float(np.log10(blend / max(best, 1e-12))), 2
     )
 
 

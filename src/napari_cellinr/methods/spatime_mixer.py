@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-__all__ = ["RECIPES", "Recipe", "Views", "choose", "mixed"]
+__all__ = ["RECIPES", "Recipe", "Views", "careful", "choose", "mixed"]
 
 _WIDTHS: Final = (0.7, 1.4, 2.8, 5.6)  # standard deviations between bands, voxels of the plane
 _WINDOWS: Final = (2.0, 2.0, 3.0, 5.0)  # of the local means of each band
@@ -103,6 +103,21 @@ def mixed(views: Views, recipe: Recipe, aspect: Sequence[float]) -> Floats:
     doubt = recipe.doubt * t * (1 - t)  # a quarter in the middle: the error of a mean of two
     found = [w * _doubted(base, difference, doubt, aspect) for w, base, difference in parts]
     return np.asarray(sum(found), np.float32)
+
+
+def careful(errors: Mapping[Recipe, float]) -> Recipe:
+    """Return the recipe for frames that are half as far apart as those that were tested.
+
+    Motion can be followed the better the smaller it is, so that it wins unless it is worse by
+    more than 0.3 dB; and what moves half as far leaves half as much to doubt.
+
+    Parameters
+    ----------
+    errors
+        Mean squared errors, as `choose` gives them.
+    """
+    best = min(errors, key=lambda recipe: errors[recipe] * 10 ** (0.03 * (1 - recipe.motion)))
+    return replace(best, doubt=best.doubt / 2)
 
 
 def choose(samples: Sequence[tuple[Views, Floats]], aspect: Sequence[float]) -> dict[Recipe, float]:
