@@ -8,7 +8,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from napari_cellinr import api
+from napari_cellinr import api, resume
 from napari_cellinr.fit import Fitted, PreviewRequest, Progress
 from napari_cellinr.ui import devices, worker
 
@@ -88,6 +88,12 @@ class FakeFit:
 def _no_children(monkeypatch):
     """Leave the devices unasked: that takes seconds and has its own test."""
     monkeypatch.setattr(devices.DeviceList, "ask", lambda self: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_old_jobs(monkeypatch, tmp_path):
+    """Look for interrupted jobs where there are none: those of the user are not ours."""
+    monkeypatch.setattr(resume, "jobs_folder", lambda: tmp_path / "jobs")
 
 
 @pytest.fixture(autouse=True)

@@ -69,6 +69,8 @@ class Work:
         The layer in which the work appears while it runs.
     quick
         Whether it is over so soon that neither previews nor notifications help.
+    dropped
+        Called if the user has cancelled the work, so that nothing of it is kept.
     """
 
     title: str
@@ -77,6 +79,7 @@ class Work:
     source_id: Hashable | None = None
     live: LiveLayer | None = None
     quick: bool = False
+    dropped: Callable[[], None] | None = None
 
 
 def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
@@ -256,6 +259,8 @@ class Controller(QObject):
         # Without an error or our own cancel the viewer is closing: its layers are let alone.
         if work.live is not None and not work.quick and (ending.error or self._cancelled):
             work.live.remove()
+        if self._cancelled and work.dropped is not None:
+            work.dropped()
         is_there = work.source_id is None or find(self.viewer, work.source_id) is not None
         if ending.error is not None:
             self.say("error", str(ending.error))

@@ -19,8 +19,8 @@ from napari_cellinr.macro import FITS, Recorder, Source, Step, fit_step
 from napari_cellinr.macro.scripts import SAMPLE
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
-from napari_cellinr.ui.fits import Result, fit_work, quick_work, render_work
-from napari_cellinr.ui.layers import add_images, find, set_voxel_size
+from napari_cellinr.ui.fits import Result, fit_work, quick_work, render_work, resume_work
+from napari_cellinr.ui.layers import add_images, find, image_layers, set_voxel_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
+    from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.compare import Comparison, Score
     from napari_cellinr.ui.controller import Controller, Work
     from napari_cellinr.ui.tasks import Task
@@ -211,6 +213,28 @@ class Dispatcher(QObject):
             return fit_work(self.controller, task, found, config)
 
         self._submit(f"{task.noun} of {_name(layer)}", carry_out)
+
+    def resume(self, task: Task, job: Unfinished) -> None:
+        """Go on with an interrupted fit, of the layer of its name or of the image that it kept.
+
+        Raises
+        ------
+        CellINRError
+            If the checkpoint cannot be read.
+        """
+
+        def carry_out() -> Work:
+            shape = tuple(job.source["shape"])
+            fits = [
+                one
+                for one in image_layers(self.viewer)
+                if one.name == job.source["name"] and tuple(one.data.shape) == shape
+            ]
+            layer = fits[0] if fits else add_images(self.viewer, _image_of(job))[0]
+            config = task.config_type(**job.settings)
+            return resume_work(self.controller, task, layer, config, job.path)
+
+        self._submit(f"{task.noun} of {job.source['name']}", carry_out)
 
     def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
         """Do a task with what the canvas shows of a layer; never recorded, never queued.
@@ -416,3 +440,14 @@ def _path_of(layer: Layer) -> str:
     if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
         return f"{SAMPLE}{layer.source.sample[1]}"
     return str(layer.metadata.get("source", ""))
+
+
+def _image_of(job: Unfinished) -> Image:
+    """Return the image that a checkpoint holds."""
+    from napari_cellinr.checkpoint import JOB_FILE
+    from napari_cellinr.io import load_fitted
+    from napari_cellinr.kept import blank
+
+    _, arrays = load_fitted(job.path / JOB_FILE)
+    image: Image = blank(job.source).like(arrays["input"])
+    return image

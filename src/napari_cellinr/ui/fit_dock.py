@@ -20,6 +20,7 @@ from napari_cellinr.ui.guide import GuideWindow
 from napari_cellinr.ui.layers import add_images
 from napari_cellinr.ui.opening import can_open, images_of, is_series
 from napari_cellinr.ui.preferences import preferences
+from napari_cellinr.ui.resume_offer import ResumeOffer
 from napari_cellinr.ui.run_panel import RunPanel
 from napari_cellinr.ui.source_panel import SourcePanel
 from napari_cellinr.ui.tabs import TabbedDock
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import napari
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
+    from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.fits import Result
     from napari_cellinr.ui.tasks import Task
 
@@ -57,6 +59,7 @@ class FitDock(TabbedDock):
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
         self.welcome = Welcome(task)
+        self.offer = ResumeOffer(task)
         self.source = SourcePanel(self.dispatcher)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
@@ -66,6 +69,8 @@ class FitDock(TabbedDock):
         self._prefer()
         self.setAcceptDrops(True)
         self.welcome.asked.connect(self.try_it)
+        self.offer.accepted.connect(self._resume)
+        self.offer.look()
         self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
@@ -94,6 +99,13 @@ class FitDock(TabbedDock):
         if layers:
             self.source.choose(layers[-1].unique_id)
             self.preview()
+
+    @Slot(object)
+    def _resume(self, job: Unfinished) -> None:
+        try:
+            self.dispatcher.resume(self.task, job)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
 
     @Slot()
     def show_guide(self) -> None:
@@ -139,6 +151,7 @@ class FitDock(TabbedDock):
         inner = QVBoxLayout(settings)
         inner.setContentsMargins(0, 0, 4, 0)
         inner.setSpacing(10)
+        inner.addWidget(self.offer)
         inner.addWidget(self.welcome)
         inner.addWidget(self.source)
         inner.addWidget(self.form)

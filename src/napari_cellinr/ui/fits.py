@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.macro import FITS
+from napari_cellinr.resume import checkpointed, discard, new_checkpoint, resumed
 from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import add_images, find
 from napari_cellinr.ui.live import LiveLayer
+from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.results import add_result, add_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["Result", "fit_work", "quick_work", "render_work"]
+__all__ = ["Result", "fit_work", "quick_work", "render_work", "resume_work"]
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,34 @@ def fit_work(controller: Controller, task: Task, layer: ImageLayer, config: Conf
     live = LiveLayer(
         controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config)
     )
+    path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",
-        _job(task, given, config),
+        _job(task, given, config, path),
         partial(_show, controller, task, config, given, live),
         layer.unique_id,
         live,
+        dropped=None if path is None else partial(discard, path),
     )
+
+
+def resume_work(
+    controller: Controller, task: Task, layer: ImageLayer, config: Config, path: Path
+) -> Work:
+    """Return the work of going on with an interrupted fit of the layer, from its checkpoint.
+
+    Raises
+    ------
+    AxesError
+        As for `fit_work`.
+    """
+    work = fit_work(controller, task, layer, config)
+    started, every = time.monotonic(), preferences().checkpoint_seconds
+
+    def make() -> Job:
+        return resumed(path, every=every, started=started)
+
+    return replace(work, make_job=make, dropped=partial(discard, path))
 
 
 def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
@@ -155,15 +180,22 @@ def render_work(
     return Work(f"rendering of {layer.name}", job, show, made.source.unique_id, quick=True)
 
 
-def _job(task: Task, image: Image, config: Config) -> Callable[[], Job]:
+def _job(
+    task: Task, image: Image, config: Config, checkpoint: Path | None = None
+) -> Callable[[], Job]:
     """Return a function that makes the job, for the worker thread: it imports torch."""
-    started = time.monotonic()
+    started, every = time.monotonic(), preferences().checkpoint_seconds
 
     def make() -> Job:
         from napari_cellinr import api
 
         job: Job = getattr(api, task.job)(image, config, started=started)
-        return job
+        if checkpoint is None or not every:
+            return job
+        origin = str(image.meta.get("source", ""))
+        return checkpointed(
+            task.name, image.canonical(), config, checkpoint, every=every, origin=origin, job=job
+        )
 
     return make
 

@@ -26,12 +26,15 @@ class Preferences:
         Least time between two such previews.
     notifications
         Whether the end of a job is also told outside the dock.
+    checkpoint_seconds
+        Time between two checkpoints of a running fit, from which it can go on; 0 for none.
     """
 
     device: str = "auto"
     live_preview: bool = True
     preview_seconds: float = 1.5
     notifications: bool = True
+    checkpoint_seconds: float = 60.0
 
 
 def preferences() -> Preferences:

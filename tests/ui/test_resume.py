@@ -1,0 +1,66 @@
+"""A fit that was interrupted is offered, and goes on."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr import api, resume
+from napari_cellinr.checkpoint import keeper
+from napari_cellinr.config import CellINRConfig
+from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.layers import to_image
+
+pytestmark = pytest.mark.gui
+
+
+def job_that_stores(image, config, *, started=None):
+    """Count from where the checkpoint says, and store every step."""
+    place = keeper().place("steps")
+    found = place.load()
+    begun = 0 if found is None else int(found[1]["step"][0])
+    for step in range(begun + 1, 4):
+        place.save({}, {"step": np.array([step])})
+        yield Progress("fitting", step, 3)
+    result = image.like(np.full(image.shape, begun, np.float32), name=f"{image.name} denoised")
+    return Fitted((result,), config, {}, (), "steps", {})
+
+
+@pytest.fixture
+def interrupted(viewer, layer, monkeypatch):
+    monkeypatch.setattr(api, "iter_denoise", job_that_stores)
+    config = CellINRConfig(background="keep", seed=7)
+    path = resume.new_checkpoint(resume.jobs_folder())
+    job = resume.checkpointed("denoise", to_image(layer), config, path, every=0.0)
+    next(job)
+    next(job)
+    job.close()  # as if the window had been closed
+    assert len(resume.unfinished()) == 1
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    return dock
+
+
+def test_resume_goes_on_with_the_settings_of_the_job(viewer, interrupted, idle):
+    dock = interrupted
+    assert not dock.offer.isHidden()
+    assert "denoising of membrane was interrupted" in dock.offer.label.text()
+    dock.offer.resume_button.click()
+    idle(dock)
+    assert viewer.layers["membrane denoised"].data[0, 0, 0] == 2  # began after step 2
+    assert dock.dispatcher.recorder.last.settings == {"background": "keep", "seed": 7}
+    assert resume.unfinished() == []
+    assert dock.offer.isHidden()
+
+
+def test_without_its_layer_the_image_of_the_checkpoint_is_used(viewer, interrupted, idle):
+    viewer.layers.clear()
+    interrupted.offer.resume_button.click()
+    idle(interrupted)
+    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
+    np.testing.assert_allclose(viewer.layers["membrane"].scale, (0.43, 0.18, 0.2))
+
+
+def test_a_job_can_be_discarded(interrupted):
+    interrupted.offer.discard_button.click()
+    assert interrupted.offer.isHidden()
+    assert resume.unfinished() == []
