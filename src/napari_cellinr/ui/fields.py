@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from qtpy.QtCore import Qt, Signal
@@ -99,10 +100,15 @@ class WholeField(Field):
 
 
 class TextField(Field):
-    """A number or a word as it was typed: boxes for decimal numbers round without a word."""
+    """A number or a word as it was typed: boxes for decimal numbers round without a word.
+
+    A value that no text can stand for, such as a table, is kept as it is until it is edited.
+    """
 
     def __init__(self, unit: str = "") -> None:
         super().__init__()
+        self._value: Any = ""
+        self._shown = ""
         self._edit = QLineEdit()
         self._edit.setMinimumWidth(34)
         self._edit.textEdited.connect(lambda _: self.changed.emit())
@@ -111,12 +117,16 @@ class TextField(Field):
             self.layout().addWidget(QLabel(unit))
 
     def value(self) -> Any:
-        """Return the typed text."""
-        return self._edit.text().strip()
+        """Return the typed text, or the value that was shown if it is no number or word."""
+        text = self._edit.text().strip()
+        is_plain = isinstance(self._value, str | int | float)
+        return text if is_plain or text != self._shown else self._value
 
     def set_value(self, value: Any) -> None:
         """Show a value; the text of a number reads back as the same number."""
-        self._edit.setText(str(value))
+        self._value = value
+        self._shown = "" if isinstance(value, Sized) and not len(value) else str(value).strip()
+        self._edit.setText(self._shown)
         self._edit.setCursorPosition(0)
 
 

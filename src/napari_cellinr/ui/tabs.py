@@ -29,7 +29,7 @@ class TabbedDock(QWidget):
         super().showEvent(event)
         if not self._joined:
             self._joined = True
-            QTimer.singleShot(0, self, self._join)
+            QTimer.singleShot(0, self._join)
 
     def _join(self) -> None:
         own, window = _dock_of(self), self.window()
