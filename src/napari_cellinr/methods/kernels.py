@@ -107,6 +107,7 @@ def solve(
     held: NDArray[np.bool_],
     spacing: int,
     variance: NDArray[np.float32] | None = None,
+    least: float = 0.0,
 ) -> Kernels:
     """Return the kernels with the smallest estimated error at each node.
 
@@ -126,6 +127,8 @@ def solve(
         Voxels per node in a volume; a plane has fewer voxels of each structure, and larger nodes.
     variance
         The variance of the noise where it is not 1.
+    least
+        Part of the kernels below which none of them is kept.
     """
     centre = float(found.estimate.mean(dtype=np.float64))
     basis, divisors = _normalised(_with_constant(features(found.estimate), centre))
@@ -140,7 +143,7 @@ def solve(
         sensitivity[index] = block_means(product[None], stride)[0]
     weights = _least_squares(basis, values - found.estimate, seen, sensitivity, stride)
     kernels = Kernels(basis, divisors, centre, sensitivity.numpy(), weights.numpy(), stride)
-    return _trusted(kernels, found.estimate, values, held)
+    return _trusted(kernels, found.estimate, values, held, least)
 
 
 def _trusted(
@@ -148,12 +151,13 @@ def _trusted(
     estimate: NDArray[np.float32],
     values: NDArray[np.float32],
     held: NDArray[np.bool_],
+    least: float,
 ) -> Kernels:
-    """Return the part of the kernels that the held-out voxels confirm."""
+    """Return the part of the kernels that the held-out voxels confirm, if it is large enough."""
     change = (kernels.result() - estimate)[held].astype(np.float64)
     wanted = (values - estimate)[held]
     part = float(change @ wanted) / max(float(change @ change), 1e-12)
-    trust = min(max(part, 0.0), 1.0)
+    trust = min(max(part, 0.0), 1.0) if part >= least else 0.0
     return replace(kernels, weights=kernels.weights * np.float32(trust), trust=trust)
 
 

@@ -36,6 +36,9 @@ __all__ = ["Part", "choose_width", "prepare_sample", "without_odd_pixels"]
 ESTIMATE_SHARE = 0.5
 """Largest part of the time limit for the classical estimate."""
 
+LEAST_TRUST = 0.5
+"""Part of the kernels that held-out voxels have to confirm: below, their error is misjudged."""
+
 REMAINING_NOISE = 0.4
 """Noise that the classical estimate leaves, in standard deviations of the noise before."""
 
@@ -169,7 +172,9 @@ class Part:
             kernels = no_kernels(estimate, spacing)
             best, confidence, width = estimate, np.zeros_like(estimate), USUAL_WIDTH
         else:
-            kernels = solve(self.found, self.stabilised, self.held, spacing, self.variance)
+            kernels = solve(
+                self.found, self.stabilised, self.held, spacing, self.variance, LEAST_TRUST
+            )
             best = kernels.result()
             confidence, kind = _structure(estimate, self.config, scale, self.noise.grain)
             width = _choose_width(confidence, kind, scale)
