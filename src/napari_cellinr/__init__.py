@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellinr.api import denoise, reconstruct, superresolve
+    from napari_cellinr.api import denoise, reconstruct, render, superresolve
     from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
     from napari_cellinr.errors import (
         AxesError,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
+    from napari_cellinr.kept import load_fit, save_fit
 
 try:
     __version__ = version("napari-cellinr")
@@ -39,9 +40,12 @@ _HOMES = {
     "NSTMConfig": "config",
     "SpatimeConfig": "config",
     "denoise": "api",
+    "load_fit": "kept",
     "read": "io",
     "read_all": "io",
     "reconstruct": "api",
+    "render": "api",
+    "save_fit": "kept",
     "superresolve": "api",
     "write": "io",
 }
@@ -58,9 +62,12 @@ __all__ = [
     "SpatimeConfig",
     "__version__",
     "denoise",
+    "load_fit",
     "read",
     "read_all",
     "reconstruct",
+    "render",
+    "save_fit",
     "superresolve",
     "write",
 ]

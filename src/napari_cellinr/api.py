@@ -202,18 +202,21 @@ def iter_reconstruct(
 
 
 def render(
-    stored: Stored, query: Query | None = None, *, device: str = "auto"
+    fit: Stored | Fitted, query: Query | None = None, *, device: str = "auto", **asked: Any
 ) -> tuple[Image, ...]:
-    """Return images from a fit that was kept, at another scale, time, crop or channel, float32.
+    """Return images from a fit, at another scale, time, crop or channel, float32.
 
     Parameters
     ----------
-    stored
-        As `io.load_fitted` and `kept.stored` give it.
+    fit
+        What a job returned, or a kept fit as `io.load_fitted` and `kept.stored` give it.
     query
         What to render; the result as it was if not given.
     device
         Where to compute.
+    asked
+        The fields of `Query` by name instead of `query`, for example `scale={"Z": 2}` or
+        `crop={"Y": (0, 50)}`.
 
     Raises
     ------
@@ -221,10 +224,12 @@ def render(
         If the fit cannot answer the query.
     """
     from napari_cellinr import methods
-    from napari_cellinr.kept import Query
+    from napari_cellinr.fit import Fitted
+    from napari_cellinr.kept import query_of, stored_of
     from napari_cellinr.methods.devices import choose_device
 
-    return methods.render(stored, query or Query(), choose_device(device))
+    kept = stored_of(fit) if isinstance(fit, Fitted) else fit
+    return methods.render(kept, query or query_of(asked), choose_device(device))
 
 
 def _canonical(image: Image | ArrayLike) -> Image:

@@ -13,8 +13,11 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.image import Image
+from napari_cellinr.io.fitted import load_fitted, save_fitted
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from numpy.typing import NDArray
 
     from napari_cellinr.fit import Fitted
@@ -28,8 +31,12 @@ __all__ = [
     "frames_of",
     "geometry",
     "header_of",
+    "load_fit",
     "plain",
+    "query_of",
+    "save_fit",
     "stored",
+    "stored_of",
 ]
 
 _GEOMETRY = ("axes", "shape", "scale", "units", "translate", "channels", "name")
@@ -134,6 +141,64 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
     except (KeyError, TypeError) as error:
         raise FileError(
             f"the fit lacks {error}; it is damaged, or was kept by another program. Fit again."
+        ) from None
+
+
+def save_fit(path: str | PathLike[str], fitted: Fitted) -> None:
+    """Write what a job returned into a file from which it can be rendered again.
+
+    Parameters
+    ----------
+    path
+        Usually ends with `.cellinr`.
+    fitted
+        The fit.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    save_fitted(path, header=header_of(fitted), tensors=fitted.state)
+
+
+def load_fit(path: str | PathLike[str]) -> Stored:
+    """Return the fit that `save_fit` wrote; nothing in the file is run.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, not of this kind, or of a newer version.
+    """
+    return stored(*load_fitted(path))
+
+
+def stored_of(fitted: Fitted) -> Stored:
+    """Return a fit as it would be stored, without a file."""
+    tensors = {name: np.asarray(tensor) for name, tensor in fitted.state.items()}
+    return stored(header_of(fitted), tensors)
+
+
+def query_of(values: Mapping[str, Any]) -> Query:
+    """Return the query of plain values, as macros hold them: a crop has two numbers per axis.
+
+    Raises
+    ------
+    ConfigError
+        If a name is not known, or a value is not of its kind.
+    """
+    wanted = dict(values)
+    try:
+        crop = {
+            axis: ends if isinstance(ends, slice) else slice(*ends)
+            for axis, ends in (wanted.pop("crop", None) or {}).items()
+        }
+        times = wanted.pop("times", None)
+        return Query(crop=crop, times=None if times is None else tuple(times), **wanted)
+    except TypeError:
+        raise ConfigError(
+            f"{dict(values)} was asked for; a fit can be rendered at another scale, voxel, times, "
+            "crop or channel."
         ) from None
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fit import Fitted, Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.kept import Stored
     from napari_cellinr.macro.steps import Macro, Step
 
 __all__ = ["iter_replay"]
@@ -65,17 +66,21 @@ class _Replay:
         self._source = source
         self._output = None if output is None else Path(output).expanduser()
         self._images: dict[str, Image] = {}
+        self._fits: dict[str, Fitted | Stored] = {}
         self._results: list[str] = []
         self._renamed = ("", "")
         self.written: list[Path] = []
 
     def read(self, layer: str, path: str, axes: str | None = None) -> None:
         """Read the file of a layer, with the name of the layer."""
-        from napari_cellinr.io import read_all
+        from napari_cellinr.io import FITTED_SUFFIX, read_all
 
         place = self._source or (Path(path) if path and not path.startswith(SAMPLE) else None)
         if place is None:
             raise FileError(f"layer {layer!r} came from no file; say which one to work on.")
+        if place.name.endswith(FITTED_SUFFIX):
+            self._read_fit(layer, place)
+            return
         images = list(read_all(place))
         by_name = {image.name: image for image in images}
         image = by_name.get(layer, images[0])
@@ -94,8 +99,10 @@ class _Replay:
             self._images[name] = self._image(name).with_voxel_size(**step.arguments)
         elif step.action in FITS:
             yield from self._fit(step)
+        elif step.action == "render":
+            self._render(step)
         elif step.action == "save":
-            self._write(Path(step.arguments["path"]).expanduser(), self._image(step.source.layer))
+            self._save(Path(step.arguments["path"]).expanduser(), step.source.layer)
 
     def write_results(self) -> None:
         """Write the first image of every fit."""
@@ -116,7 +123,50 @@ class _Replay:
         self._images.update(zip(names, fitted.images, strict=True))
         for name, one in zip(step.results, fitted.images, strict=False):
             self._images.setdefault(name, one)  # recorded names win where jobs name differently
+        self._fits.update(dict.fromkeys([*names, *step.results], fitted))
         self._results.append(names[0])
+
+    def _read_fit(self, layer: str, path: Path) -> None:
+        """Read a kept fit, and render it as the image of a layer."""
+        from napari_cellinr.api import render
+        from napari_cellinr.kept import load_fit
+
+        fit = load_fit(path)
+        self._fits[layer] = fit
+        self._images[layer] = render(fit)[0]
+
+    def _render(self, step: Step) -> None:
+        from napari_cellinr.api import render
+
+        images = render(self._fit_of(step.source.layer), **step.arguments)
+        names = [*step.results, *(one.name for one in images[len(step.results) :])]
+        self._images.update(zip(names, images, strict=False))
+        self._results.append(names[0])
+
+    def _fit_of(self, layer: str) -> Fitted | Stored:
+        if layer not in self._fits:
+            raise FileError(
+                f"the fit of layer {layer!r} is needed; a step that fits, or opens a kept fit, has "
+                "to come first."
+            )
+        return self._fits[layer]
+
+    def _save(self, path: Path, layer: str) -> None:
+        """Write an image, or a fit where the suffix says so."""
+        from napari_cellinr.fit import Fitted
+        from napari_cellinr.io import FITTED_SUFFIX
+        from napari_cellinr.kept import save_fit
+
+        if not path.name.endswith(FITTED_SUFFIX):
+            self._write(path, self._image(layer))
+            return
+        fit = self._fit_of(layer)
+        if not isinstance(fit, Fitted):
+            raise FileError(f"the fit of layer {layer!r} was opened from a file; copy that.")
+        place = path if self._output is None else self._output / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        save_fit(place, fit)
+        self.written.append(place)
 
     def _image(self, layer: str) -> Image:
         if layer not in self._images:

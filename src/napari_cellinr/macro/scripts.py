@@ -29,6 +29,9 @@ STYLES: Final[Mapping[Style, str]] = {
 SAMPLE: Final = "sample:"
 """What the path of a sample of this plugin begins with."""
 
+FITTED_SUFFIX: Final = ".cellinr"
+"""The end of the names of kept fits, as in `io`, which is not needed for text."""
+
 _IN_VIEWER = {"compare", "show_motion"}
 
 
@@ -108,7 +111,8 @@ class _Headless:
     """Python on files: one variable for every image."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = {"denoise", "superresolve", "reconstruct", "read", "write"}
+        self._taken: set[str] = {"load_fit", "read", "render", "save_fit", "write", *FITS}
+        self._fits: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._imports = {"read"}
         self._lines: list[str] = []
@@ -126,6 +130,11 @@ class _Headless:
     def _read(self, layer: str, path: str) -> None:
         name = variable(layer, self._taken)
         known = path and not path.startswith(SAMPLE)
+        if path.endswith(FITTED_SUFFIX):
+            self._imports |= {"load_fit", "render"}
+            self._lines.append(f"{name} = load_fit({path!r})")
+            self._values[layer], self._fits[layer] = f"render({name})[0]", name
+            return
         place = path if known else f"{name}.tif"
         hint = "" if known else f"  # give the file of layer {layer!r}"
         self._lines.append(f"{name} = read({place!r}){hint}")
@@ -142,6 +151,12 @@ class _Headless:
             self._lines.append(f"{source} = {source}.with_voxel_size({given})")
         elif step.action in FITS:
             self._fit(step, source)
+        elif step.action == "render" and step.source.layer in self._fits:
+            self._render(step)
+        elif step.action == "save" and str(step.arguments["path"]).endswith(FITTED_SUFFIX):
+            self._imports.add("save_fit")
+            fit = self._fits.get(step.source.layer, "")
+            self._lines.append(f"save_fit({step.arguments['path']!r}, {fit})")
         elif step.action == "save":
             self._imports.add("write")
             self._lines.append(f"write({step.arguments['path']!r}, {source})")
@@ -157,6 +172,15 @@ class _Headless:
         self._lines.append(f"{name} = {step.action}({arguments})")
         for place, result in enumerate(step.results):
             self._values[result] = f"{name}.images[{place}]"
+            self._fits[result] = name
+
+    def _render(self, step: Step) -> None:
+        self._imports.add("render")
+        name = variable(_first(step.results) or "rendered", self._taken)
+        arguments = ", ".join([self._fits[step.source.layer], *_keywords(step.arguments)])
+        self._lines.append(f"{name} = render({arguments})")
+        for place, result in enumerate(step.results):
+            self._values[result] = f"{name}[{place}]"
 
 
 def _commands(macro: Macro) -> list[str]:
@@ -164,10 +188,17 @@ def _commands(macro: Macro) -> list[str]:
     saved = {
         step.source.layer: str(step.arguments["path"])
         for step in macro.repeatable
-        if step.action == "save"
+        if step.action == "save" and not str(step.arguments["path"]).endswith(FITTED_SUFFIX)
+    }
+    kept = {
+        step.source.layer: str(step.arguments["path"])
+        for step in macro.repeatable
+        if step.action == "save" and str(step.arguments["path"]).endswith(FITTED_SUFFIX)
     }
     files = {source.layer: source.path for source in macro.inputs if source.layer}
     voxel: dict[str, str] = {}
+    rendered = {step.source.layer for step in macro.repeatable if step.action == "render"}
+    models = {layer: path for layer, path in files.items() if path.endswith(FITTED_SUFFIX)}
     lines = []
     for step in macro.repeatable:
         if step.action == "open":
@@ -176,7 +207,18 @@ def _commands(macro: Macro) -> list[str]:
             steps = ",".join(f"{axis}={value}" for axis, value in step.arguments.items())
             voxel[step.source.layer] = steps
         elif step.action in FITS:
-            lines.append(_command(step, files, saved, voxel))
+            line = _command(step, files, saved, voxel)
+            wanted = [kept[result] for result in step.results if result in kept]
+            if wanted or rendered & set(step.results):
+                model = wanted[0] if wanted else f"{_first(step.results)}{FITTED_SUFFIX}"
+                models.update(dict.fromkeys(step.results, model))
+                line += f" --save-model {shlex.quote(model)}"
+            lines.append(line)
+        elif step.action == "render" and step.source.layer in models:
+            files[_first(step.results)] = place = saved.get(
+                _first(step.results), f"{_first(step.results)}.tif"
+            )
+            lines.append(_render_command(step, models[step.source.layer], place))
         elif step.action in _IN_VIEWER:
             lines.append(f"# only in the viewer: {call(step)}")
     return lines
@@ -202,6 +244,23 @@ def _command(
         words += ["--voxel", voxel[layer]]
     for name, value in step.settings.items():
         words += ["--set", f"{name}={value}"]
+    return shlex.join(words)
+
+
+def _render_command(step: Step, model: str, place: str) -> str:
+    """Return the line that renders a kept fit."""
+    words = ["napari-cellinr", "render", model, place]
+    for name in ("scale", "voxel"):
+        if step.arguments.get(name):
+            steps = step.arguments[name].items()
+            words += [f"--{name}", ",".join(f"{axis}={value}" for axis, value in steps)]
+    if step.arguments.get("crop"):
+        ends = step.arguments["crop"].items()
+        words += ["--crop", ",".join(f"{axis}={start}:{stop}" for axis, (start, stop) in ends)]
+    if step.arguments.get("times") is not None:
+        words += ["--times", ",".join(map(str, step.arguments["times"]))]
+    if step.arguments.get("channel") is not None:
+        words += ["--channel", str(step.arguments["channel"])]
     return shlex.join(words)
 
 
