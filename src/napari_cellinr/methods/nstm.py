@@ -39,7 +39,7 @@ ALL_LEVELS = 1e5
 ANNEALED = 0.8
 """Part of the steps after which every level counts."""
 
-BENDING = 100.0
+BENDING = 300.0
 """Weight of the curvature of the motion, per pixel squared, against the data in noise variances.
 Affine motion costs nothing."""
 

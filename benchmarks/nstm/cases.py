@@ -1,0 +1,62 @@
+"""The cases of the benchmark by name: what is recorded, and with which settings it is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import data
+from motions import Motion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from data import Recording
+
+SEED = 100  # not used to choose any setting
+
+FAMILIES = {
+    "translation": (Motion("translation", 16), 4),
+    "rotation": (Motion("rotation", 30), 4),
+    "shear": (Motion("shear", 0.4), 4),
+    "swirl": (Motion("swirl", 0.5), 4),
+    "periodic": (Motion("periodic", 4), 12),
+    "local": (Motion("local", 3), 4),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fit: a recording, settings, and to which table it belongs."""
+
+    make: Callable[[], Recording]
+    settings: dict[str, Any] = field(default_factory=dict)
+    group: str = "families"
+
+
+def _dpc(family: str, noise: float = 0.01) -> Callable[[], Recording]:
+    motion, frames = FAMILIES[family]
+    return lambda: data.phase_contrast(motion, SEED, frames, noise)
+
+
+CASES: dict[str, Case] = {family: Case(_dpc(family)) for family in FAMILIES}
+CASES["translation, coarse-to-fine off"] = Case(
+    _dpc("translation"), {"coarse_to_fine": False}, "off"
+)
+CASES["line-scan"] = Case(lambda: data.line_scan(Motion("translation", 9), SEED), group="scans")
+CASES["z-scan"] = Case(lambda: data.z_scan(Motion("translation", 9), SEED), group="scans")
+CASES["phase target"] = Case(data.phase_target, group="real")
+for _family in FAMILIES:
+    CASES[f"{_family}, static"] = Case(_dpc(_family), {"moving": False, "restart": False}, "static")
+CASES["puncta"] = Case(data.puncta, group="real")
+CASES["embryo"] = Case(data.embryo, group="real")
+for _noise in (0.03, 0.1):
+    CASES[f"translation, noise {_noise:g}"] = Case(_dpc("translation", _noise), group="noise")
+for _family in ("rotation", "shear", "swirl", "periodic"):
+    CASES[f"{_family}, coarse-to-fine off"] = Case(
+        _dpc(_family), {"coarse_to_fine": False, "restart": False}, "off"
+    )
+for _name in ("puncta", "embryo"):
+    CASES[f"{_name}, static"] = Case(
+        CASES[_name].make, {"moving": False, "restart": False}, "static"
+    )
