@@ -139,7 +139,7 @@ def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> i
         n_axes = channels[0].frames.ndim - 1
         each = sum(n // EVERY for n in motion_settings(config, n_axes).steps) + 1
         tests = len(test_intervals(n_frames)) if config.motion == "auto" else 0
-        steps += each * (len(_intervals(lattice)) + tests)
+        steps += each * (len(_intervals(lattice)) + tests) + (len(RECIPES) if tests else 0)
     if _needs_planes(lattice, config):
         steps += 2 * config.steps
     return steps * len(channels)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["RECIPES", "Recipe", "Views", "careful", "choose", "mixed"]
+__all__ = ["RECIPES", "Recipe", "Views", "careful", "error_of", "mixed"]
 
 _WIDTHS: Final = (0.7, 1.4, 2.8, 5.6)  # standard deviations between bands, voxels of the plane
 _WINDOWS: Final = (2.0, 2.0, 3.0, 5.0)  # of the local means of each band
@@ -114,19 +114,17 @@ def careful(errors: Mapping[Recipe, float]) -> Recipe:
     Parameters
     ----------
     errors
-        Mean squared errors, as `choose` gives them.
+        Mean squared errors by recipe, in one unit.
     """
     best = min(errors, key=lambda recipe: errors[recipe] * 10 ** (0.03 * (1 - recipe.motion)))
     return replace(best, doubt=best.doubt / 2)
 
 
-def choose(samples: Sequence[tuple[Views, Floats]], aspect: Sequence[float]) -> dict[Recipe, float]:
-    """Return the mean squared error of each recipe on held-out frames, the smallest first."""
-    errors = {
-        recipe: float(np.mean([np.mean((mixed(v, recipe, aspect) - t) ** 2) for v, t in samples]))
-        for recipe in RECIPES
-    }
-    return dict(sorted(errors.items(), key=lambda pair: pair[1]))
+def error_of(
+    recipe: Recipe, samples: Sequence[tuple[Views, Floats]], aspect: Sequence[float]
+) -> float:
+    """Return the mean squared error of a recipe on held-out frames, in squared units of them."""
+    return float(np.mean([np.mean((mixed(v, recipe, aspect) - t) ** 2) for v, t in samples]))
 
 
 def _doubted(base: Floats, difference: Floats, doubt: float, aspect: Sequence[float]) -> Floats:
