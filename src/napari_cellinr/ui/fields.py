@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from qtpy.QtGui import QStandardItemModel, QWheelEvent
 
-    from napari_cellinr.config import Config
+    from napari_cellinr.config.base import Settings
 
 __all__ = ["ChoiceField", "Field", "make_field", "range_text"]
 
@@ -187,7 +187,7 @@ class OptionalField(Field):
         self._blank.setVisible(not self._box.isChecked())
 
 
-def make_field(config_type: type[Config], name: str) -> Field:
+def make_field(config_type: type[Settings], name: str) -> Field:
     """Return the editor for the setting `name`."""
     info = config_type.model_fields[name]
     kinds = get_args(info.annotation) or (info.annotation,)
@@ -201,7 +201,7 @@ def make_field(config_type: type[Config], name: str) -> Field:
 
 
 def _plain_field(
-    config_type: type[Config], name: str, info: FieldInfo, kinds: tuple[Any, ...]
+    config_type: type[Settings], name: str, info: FieldInfo, kinds: tuple[Any, ...]
 ) -> Field:
     choices = config_type.choices(name)
     if choices:
@@ -214,7 +214,7 @@ def _plain_field(
     return TextField(config_type.unit(name))
 
 
-def range_text(config_type: type[Config], name: str) -> str:
+def range_text(config_type: type[Settings], name: str) -> str:
     """Return the range of a number in words, such as `above 0, at most 1`; empty if it has none."""
     words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
     found = {

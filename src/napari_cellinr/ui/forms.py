@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_cellinr.config import Config
+    from napari_cellinr.config.base import Settings
     from napari_cellinr.ui.tasks import Section
 
 __all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
@@ -41,7 +42,7 @@ class FieldGrid(QWidget):
     changed = Signal(str)
 
     def __init__(
-        self, config_type: type[Config], names: Sequence[str], parent: QWidget | None = None
+        self, config_type: type[Settings], names: Sequence[str], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._type = config_type
@@ -56,13 +57,17 @@ class FieldGrid(QWidget):
         for row, name in enumerate(names):
             self._add_row(grid, 2 * row, name)
 
+    def make(self, config_type: type[Settings], name: str) -> Field:
+        """Return the editor of a setting."""
+        return make_field(config_type, name)
+
     def explain(self, name: str, text: str) -> None:
         """Say what is wrong with a value below its editor; an empty text takes it back."""
         self._errors[name].setText(text)
         self._errors[name].setVisible(bool(text))
 
     def _add_row(self, grid: QGridLayout, row: int, name: str) -> None:
-        field = self.fields[name] = make_field(self._type, name)
+        field = self.fields[name] = self.make(self._type, name)
         label = QLabel(_title(name))
         tip = _tip(self._type, name)
         for widget in (label, field):
@@ -214,7 +219,7 @@ def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _tip(config_type: type[Config], name: str) -> str:
+def _tip(config_type: type[Settings], name: str) -> str:
     """Return help, unit and range of a setting."""
     unit, bounds = config_type.unit(name), range_text(config_type, name)
     tip = config_type.help(name)

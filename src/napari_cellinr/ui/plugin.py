@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 __all__ = [
     "get_reader",
     "read_layers",
+    "sample_ball",
+    "sample_beads",
+    "sample_cell",
     "sample_cells",
     "sample_embryo",
     "sample_nuclei",
+    "sample_worm",
     "write_channels",
     "write_image",
 ]
@@ -86,6 +90,47 @@ def sample_cells() -> list[Any]:
 
     sample = cells((5, 12, 64, 64), gain=1.0, read_noise=2.0)
     return _layers(sample.truth, sample.raw)
+
+
+def sample_worm() -> list[Any]:
+    """Return a worm that undulates in phase contrast, and its true phase, as layers."""
+    return _moving("worm")
+
+
+def sample_beads() -> list[Any]:
+    """Return vibrating beads in three-beam structured light, and the truth, as layers."""
+    return _moving("beads")
+
+
+def sample_cell() -> list[Any]:
+    """Return a cell that moves while it is scanned along z, and the truth, as layers."""
+    return _moving("cell")
+
+
+def sample_ball() -> list[Any]:
+    """Return one picture of a flying ball by a lensless camera, and the truth, as layers.
+
+    The picture of a point is written to a temporary file, which the layer names.
+    """
+    return _moving("ball")
+
+
+def _moving(kind: Any) -> list[Any]:
+    import tempfile
+    from dataclasses import replace
+
+    from napari_cellinr.io import write
+    from napari_cellinr.simulate_optics import moving
+
+    sample = moving(kind)
+    raw, truth = sample.raw, sample.truth
+    if sample.psf is not None:
+        path = write(Path(tempfile.mkdtemp(prefix="napari-cellinr-")) / "psf.tif", sample.psf)
+        optics = {**sample.optics.as_dict(), "psf": str(path)}
+        raw = replace(raw, meta={**raw.meta, "optics": optics})
+    if "C" in truth.axes:
+        truth = replace(truth.take("C", 1), name=truth.name)
+    return _layers(truth, raw)
 
 
 def sample_embryo() -> list[Any]:

@@ -81,7 +81,8 @@ def add_shown(
         points = _columns_in_layer_order(given, image, shown.data[:, 1:])
         tracks = np.concatenate([shown.data[:, :1], points], axis=1)
         layer = Tracks(tracks, **{**common, **settings})
-    _insert_quietly(viewer, source, layer)
+    # Arrows and paths lie over the image that they belong to.
+    _insert_quietly(viewer, source, layer, on_top=shown.kind in {"vectors", "tracks"})
     return layer
 
 
@@ -191,13 +192,19 @@ def _columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> N
 
 
 def _insert_quietly(
-    viewer: napari.Viewer, source: ImageLayer, layer: Layer, *, below: bool = False
+    viewer: napari.Viewer,
+    source: ImageLayer,
+    layer: Layer,
+    *,
+    below: bool = False,
+    on_top: bool = False,
 ) -> None:
-    """Insert the layer beside its source and give the selection back, which napari moves."""
+    """Insert the layer beside its source, or above all; give the selection back, which moves."""
     selected = list(viewer.layers.selection)
     active = viewer.layers.selection.active
     names = [other.unique_id for other in viewer.layers]
-    viewer.layers.insert(names.index(source.unique_id) + (not below), layer)
+    beside = names.index(source.unique_id) + (not below)
+    viewer.layers.insert(len(names) if on_top else beside, layer)
     viewer.layers.selection.clear()
     viewer.layers.selection.update(selected)
     viewer.layers.selection.active = active

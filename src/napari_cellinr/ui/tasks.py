@@ -41,6 +41,7 @@ __all__ = [
 TASKS: Final[Mapping[str, str]] = {
     "denoise": "napari_cellinr.ui.denoise_task:DENOISE",
     "superresolve": "napari_cellinr.ui.superresolve_task:SUPERRESOLVE",
+    "reconstruct": "napari_cellinr.ui.nstm_task:RECONSTRUCT",
 }
 """Where the `Task` of each action is found; it is loaded when it is first used."""
 

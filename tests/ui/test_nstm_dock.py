@@ -1,0 +1,149 @@
+"""The dock for motion: only what the microscope needs, arrows and tracks over the scene."""
+
+import time
+
+import numpy as np
+import pytest
+
+from napari_cellinr import api
+from napari_cellinr.config.optics import KINDS, optics_from_dict
+from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.simulate_optics import moving
+from napari_cellinr.ui.layers import layer_tuples
+from napari_cellinr.ui.nstm_task import RECONSTRUCT, ReconstructDock
+from napari_cellinr.ui.optics_section import OpticsSection
+
+pytestmark = pytest.mark.gui
+
+WORM = moving("worm")
+
+
+def iter_reconstruct(image, config, *, started=None):
+    """Yield progress, and return the truth of the worm as if it had been found."""
+    for step in range(3):
+        time.sleep(0.01)
+        yield Progress("fitting", step, 3, {"data": 1.0}, 1.0, 0.1, 0.1)
+    motion = WORM.motion.array()
+    speed = WORM.motion.take("C", 0).like(
+        np.linalg.norm(np.gradient(motion, 0.1, axis=0), axis=1).astype(np.float32)
+    )
+    confidence = speed.like(np.ones(speed.shape, np.float32))
+    images = (WORM.truth, WORM.motion, speed, confidence)
+    roles = ("result", "motion", "speed", "confidence")
+    return Fitted(images, config, {}, (), "steps", {"seconds": 1.0}, method="nstm", roles=roles)
+
+
+@pytest.fixture
+def section(qtbot):
+    made = OpticsSection()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_optics_read_back_as_they_were_shown(section, kind):
+    optics = KINDS[kind].example()
+    section.set_optics(optics)
+    assert optics_from_dict(section.values()["optics"]) == optics
+    shown = [name for name, grid in section.grids.items() if not grid.isHidden()]
+    assert shown == [kind]
+    assert set(section.grid.fields) == set(KINDS[kind].model_fields) - {"kind"}
+    assert section.error.text() == ""
+
+
+def test_lists_and_faults(section):
+    section.set_optics(KINDS["dpc"]())
+    field = section.grid.fields["rotations"]
+    for text, value in (("0, 90", [0, 90]), ("[0, 90]", [0, 90]), ("north", "north")):
+        field._edit.setText(text)
+        assert section.values()["optics"]["rotations"] == value
+    field._edit.textEdited.emit("north")
+    assert "rotations" in section.error.text()
+    section.set_optics(KINDS["dpc"](na=0.5))
+    section.grid.fields["na"].set_value(3)
+    section.grid.edited.emit()
+    assert "cannot exceed the index" in section.error.text()
+
+
+def test_the_layer_says_what_it_knows(section):
+    section.show_image(WORM.raw)
+    assert "0.454 µm" in section.taken.text()
+    assert "frames 0.1 s" in section.taken.text()
+    assert section.kind.value() == "dpc"
+    assert optics_from_dict(section.values()["optics"]) == WORM.optics
+    section.kind.set_value("z-scan")
+    section.show_image(WORM.raw)  # asked again: what the user chose stays
+    assert section.kind.value() == "z-scan"
+
+
+@pytest.fixture
+def dock(viewer, monkeypatch):
+    monkeypatch.setattr(api, "iter_reconstruct", iter_reconstruct)
+    (data, attributes, _) = layer_tuples(WORM.raw)[0]
+    viewer.add_image(data, **attributes)
+    made = ReconstructDock(viewer)
+    viewer.window.add_dock_widget(made, name="Reconstruct motion")
+    return made
+
+
+def by_type(viewer):
+    return {type(layer).__name__: layer for layer in viewer.layers if layer.visible}
+
+
+def test_arrows_and_tracks_lie_over_the_scene(dock, viewer, idle):
+    assert dock.panel.run_button.isEnabled()
+    dock.run()
+    idle(dock)
+    names = [type(layer).__name__ for layer in viewer.layers]
+    shown = by_type(viewer)
+    assert {"Image", "Vectors", "Tracks"} <= set(shown)
+    scene = max(place for place, name in enumerate(names) if name == "Image")
+    assert names.index("Vectors") > scene
+    assert names.index("Tracks") > scene
+    arrows = shown["Vectors"]
+    assert "speed (µm/s)" in arrows.features
+    per_frame = np.unique(arrows.data[:, 0, 0], return_counts=True)[1]
+    assert per_frame.max() <= 5000
+    assert len(arrows.data) > 200
+    np.testing.assert_allclose(arrows.scale, [0.1, 0.454, 0.454], rtol=1e-5)
+    # The head of an arrow is where the point is: on the body of the worm at that time.
+    last = arrows.data[:, 0, 0] == 11
+    heads = np.round(arrows.data[last].sum(1)[:, 1:]).astype(int)
+    phase = WORM.truth.array()[11, 1]
+    inside = ((heads >= 0) & (heads < phase.shape)).all(1)
+    assert (phase[tuple(heads[inside].T)] > 0.05).mean() > 0.7
+    assert dock.below is not None
+    assert not dock.below.isHidden()
+
+
+def test_points_of_the_user_are_followed(dock, viewer, idle):
+    dock.run()
+    idle(dock)
+    assert not dock.below.button.isEnabled()
+    place = (40, 60)
+    viewer.add_points([(0, *place)], scale=(0.1, 0.454, 0.454), name="seeds")
+    assert dock.below.button.isEnabled()
+    dock.below.button.click()
+    tracks = viewer.layers["tracks of seeds"]
+    steps = WORM.motion.array()[:, :, place[0], place[1]] / 0.454
+    np.testing.assert_allclose(tracks.data[:, 2:], np.array(place) + steps, atol=0.02)
+
+
+def test_wrong_number_of_frames_is_said_before_a_run(dock):
+    section = dock.form.section
+    section.grid.fields["rotations"]._edit.setText("0, 72, 144, 216, 288")
+    section.grid.edited.emit()
+    assert not dock.panel.run_button.isEnabled()
+    assert "multiple of 5" in RECONSTRUCT.check(dock.form.config(), dock.source.image())["image"]
+
+
+@pytest.mark.parametrize("kind", ["worm", "beads", "cell", "ball"])
+def test_samples_bring_their_optics(kind):
+    from napari_cellinr.ui import plugin
+
+    truth, raw = getattr(plugin, f"sample_{kind}")()
+    optics = optics_from_dict(raw[1]["metadata"]["optics"])
+    assert optics.kind == {"worm": "dpc", "beads": "sim3d", "cell": "z-scan"}.get(
+        kind, "rolling-shutter"
+    )
+    assert truth[0].ndim == raw[0].ndim + (kind == "ball")
