@@ -29,6 +29,8 @@ def main() -> None:
             answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             rows.append({"file": title, **json.loads(answer)})
             print(rows[-1], flush=True)
+        rows.append(written(Path(name)))
+        print(rows[-1], flush=True)
     report.keep("large", rows)
     report.write()
 
@@ -53,6 +55,29 @@ def one(path: Path) -> None:
         "megabytes": (trial._memory("VmHWM") - before) / 2**20,
     }
     print(json.dumps(facts))
+
+
+def written(folder: Path) -> dict[str, object]:
+    """Return how writing a lazy array of more than 4 GB goes, and check what is read back."""
+    import dask.array
+
+    shape = (36, 8, 2800, 2800)  # 4.5 GB
+    planes = dask.array.arange(36 * 8, chunks=1, dtype="uint16").reshape(36, 8, 1, 1)
+    data = planes + dask.array.zeros(shape, chunks=(1, 1, 2800, 2800), dtype="uint16")
+    before = trial._memory("VmRSS")
+    started, wall = time.process_time(), time.monotonic()
+    path = write(folder / "big.ome.tif", Image(data, axes="TZYX"))
+    facts = {"opened": time.process_time() - started, "wall": time.monotonic() - wall}
+    grown = (trial._memory("VmHWM") - before) / 2**20
+    with tifffile.TiffFile(path) as file:
+        assert file.is_bigtiff
+        assert file.is_ome
+    again = read(path)
+    assert (again.axes, again.shape) == ("TZYX", shape)
+    for t, z in ((0, 0), (20, 5), (35, 7)):
+        assert np.all(np.asarray(again.data[t, z]) == t * 8 + z)
+    title = "**written**: OME-BigTIFF from a lazy array"
+    return {"file": title, "shape": shape, "dtype": "uint16", "megabytes": grown, **facts}
 
 
 def _shaped(folder: Path) -> Path:

@@ -68,10 +68,20 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("round_trips")
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii", ".zarr"])
+@settings(few_runs, max_examples=20)
+@given(image=images())
+def test_zarr_written_and_read(folder, image):
+    check_round_trip(folder, ".zarr", image)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii"])
 @few_runs
 @given(image=images())
 def test_written_and_read(folder, suffix, image):
+    check_round_trip(folder, suffix, image)
+
+
+def check_round_trip(folder, suffix, image):
     path = write(folder / f"image{suffix}", image)
     again = read(path)
     assert_same(image, again)
