@@ -91,12 +91,14 @@ def test_the_dock_is_usable_at_300_pixels(viewer, layer, dock):
 
 def test_docks_share_one_place_as_tabs(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
-    docks = [
-        viewer.window.add_plugin_dock_widget("napari-cellinr", name)[0]
-        for name in ("Denoise", "Compare", "Script")
-    ]
+    docks = [viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")[0]]
     window = docks[0].window()
-    qtbot.waitUntil(lambda: len(window.tabifiedDockWidgets(docks[0])) == 2)
+    window.resize(1200, 800)
+    qtbot.wait(100)
+    for number, name in enumerate(("Compare", "Script", "Batch"), start=1):
+        docks.append(viewer.window.add_plugin_dock_widget("napari-cellinr", name)[0])
+        qtbot.waitUntil(lambda n=number: len(window.tabifiedDockWidgets(docks[0])) == n)
+    qtbot.waitUntil(lambda: (window.width(), window.height()) == (1200, 800))
     assert all(dock.minimumSizeHint().width() <= 300 for dock in docks)
 
 

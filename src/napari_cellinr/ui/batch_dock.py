@@ -174,8 +174,8 @@ class BatchDock(TabbedDock):
 
     def _make_widgets(self) -> None:
         self.hint = wrapping_label(
-            "Drop images here, and a saved macro as the recipe; without one, what you did in this "
-            "viewer is done with every file."
+            "Drop images here, and a macro as the recipe; without one, what you did in this viewer "
+            "is done with every file."
         )
         self.recipe_edit, self.output_edit = QLineEdit(), QLineEdit()
         self.recipe_edit.setPlaceholderText("recorded steps")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QResizeEvent
+    from qtpy.QtGui import QResizeEvent, QShowEvent
 
 __all__ = ["COLOURS", "CURVES", "WrappingLabel", "wrapping_label"]
 
@@ -36,9 +36,17 @@ class WrappingLabel(QLabel):
         super().resizeEvent(event)
         self._fit()
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Keep room for all lines in the font that it is shown in."""
+        super().showEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
-        """Ask for the height of all lines: a scroll area gives no more than was asked for."""
-        height = self.heightForWidth(max(self.width(), 60))
+        """Ask for the height of all lines: a scroll area gives no more than was asked for.
+
+        Before it is shown, the width is not that of its place: a window would grow for nothing.
+        """
+        height = self.heightForWidth(self.width()) if self.isVisible() else 0
         if height != self.minimumHeight():
             self.setMinimumHeight(max(height, 0))
 

@@ -23,12 +23,14 @@ class TabbedDock(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._joined = False
+        self._size = self.size()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Look for the other docks once this one has its place."""
         super().showEvent(event)
         if not self._joined:
             self._joined = True
+            self._size = self.window().size()
             QTimer.singleShot(0, self._join)
 
     def _join(self) -> None:
@@ -44,7 +46,15 @@ class TabbedDock(QWidget):
             if window.dockWidgetArea(dock) == window.dockWidgetArea(own):
                 window.tabifyDockWidget(dock, own)
                 own.raise_()
+                # Below the others, this dock may have made the window larger than the screen.
+                QTimer.singleShot(0, self._restore)
                 return
+
+    def _restore(self) -> None:
+        """Give the window the size that it had before this dock."""
+        window = self.window()
+        if isinstance(window, QMainWindow) and not window.isMaximized():
+            window.resize(self._size)
 
 
 def _dock_of(widget: Any) -> QDockWidget | None:
