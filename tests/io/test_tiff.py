@@ -400,3 +400,12 @@ def test_micro_manager():
     assert facts.steps["T"] == (2000.0, "millisecond")
     assert facts.channels == ("DAPI", "GFP")
     assert facts.colours == ("#0000ff", "#00ff00")
+
+
+def test_more_planes_than_ome_describes(tmp_path, caplog, data):
+    """Some microscopes write such files: what is described is read, and the rest is told."""
+    path = save(tmp_path, data, "image.ome.tif", metadata={"axes": "ZYX"})
+    text = tifffile.tiffcomment(path).replace('SizeZ="3"', 'SizeZ="2"')
+    tifffile.tiffcomment(path, text.encode())
+    assert np.array_equal(read(path).data, data[:2])
+    assert "expected 2 frames, got 3" in caplog.text

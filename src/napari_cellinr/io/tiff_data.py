@@ -30,11 +30,11 @@ _SIGNS_OF_DAMAGE = (
     "circular reference",
     "corrupted",
     "could not read all values",
-    "expected",
     "failed to reshape",
     "invalid offset",
     "invalid page offset",
     "invalid value offset",
+    "segments, got",
 )
 """What tifffile only logs, then going on with the part of the file that it still understands."""
 
