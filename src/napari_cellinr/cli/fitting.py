@@ -198,6 +198,8 @@ def run_fit(
     config
         The settings, for checkpoints; none are stored without them.
     """
+    if config is not None and (advice := _shortage(options, config, image)):
+        say_warning(advice)
     interruption = Interruption()
     with interruption.caught():
         fitted = follow(make_fit(options, image, make_job, config), interruption)
@@ -213,6 +215,15 @@ def run_fit(
         return INTERRUPTED
     say(_summary(options, fitted))
     return 0
+
+
+def _shortage(options: Namespace, config: Config, image: Image) -> str:
+    """Return a sentence if the run needs more memory than is free; else an empty text."""
+    from psutil import virtual_memory
+
+    from napari_cellinr.estimates import cost, shortage
+
+    return shortage(cost(options.command, config, image), virtual_memory().available)
 
 
 def describe_image(image: Image) -> str:

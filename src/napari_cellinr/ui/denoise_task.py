@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_cellinr.config import CellINRConfig
+from napari_cellinr.estimates import cost
 from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.tasks import Estimate, Task
@@ -42,17 +42,10 @@ def _check(config: CellINRConfig, image: Image) -> dict[str, str]:
     return faults
 
 
-def _estimate(config: CellINRConfig, image: Image) -> Estimate:
-    """Return memory and time, from fits of 0.07 to 2.6 million voxels on one core."""
-    n_frames = image.sizes.get("T", 1) * image.sizes.get("C", 1)
-    n_voxels = math.prod(image.shape)
-    frame = n_voxels / n_frames
-    seconds = n_frames * (1.5 + 6e-6 * frame)
-    if config.preset == "paper":
-        seconds = n_frames * config.cpu_seconds()
-    if config.max_seconds is not None:
-        seconds = min(seconds, config.max_seconds)
-    return Estimate(memory=3e8 + 180 * frame + 12 * n_voxels, seconds=seconds)
+def _estimate(config: CellINRConfig, image: Image) -> Estimate | None:
+    """Return memory and time of a run."""
+    needed = cost("denoise", config, image)
+    return None if needed is None else Estimate(needed.memory, needed.seconds)
 
 
 def _conventional(image: Image, config: CellINRConfig) -> Image:
