@@ -19,7 +19,7 @@ from napari_cellinr.classic.reconstruct import (
 from napari_cellinr.config.optics import optics_from_dict
 from napari_cellinr.image import Image
 from napari_cellinr.instrument import prepare
-from napari_cellinr.io import read
+from napari_cellinr.io import read, write
 from napari_cellinr.optics.blur import Blur
 from napari_cellinr.optics.fourier import gaussian_psf
 
@@ -150,3 +150,33 @@ def test_carriers_of_a_real_lattice(data_folder):
     measured = prepare(source, optics_from_dict(settings))
     assert measured.warnings == ()
     assert float(measured.model.contrasts.min()) > 0.2
+
+
+def binned(path, factor):
+    values = read(path).array().astype(np.float32)
+    rows, columns = (n // factor for n in values.shape)
+    return values.reshape(rows, factor, columns, factor).mean((1, 3))
+
+
+def test_a_hand_before_a_real_lensless_camera(data_folder, tmp_path):
+    """The light that fills the sensor comes together into a small part of the scene."""
+    folder = data_folder / "diffusercam"
+    psf, raw = (binned(folder / f"{n}_sample.tif", 20) for n in ("psf", "rawdata_hand"))
+    settings = {
+        "kind": "rolling-shutter",
+        "psf": str(write(tmp_path / "psf.tif", Image(psf, axes="YX"))),
+        "field": 1.0,
+        "rows_per_shot": 30,
+        "samples": 1,
+        "shutter": "single",
+        "background": float(psf[:10, :10].mean()),
+    }
+    measured = prepare(Image(raw, axes="YX"), optics_from_dict(settings))
+    *_, scene = total_variation(measured.model, torch.from_numpy(measured.frames), 1e-5, steps=100)
+
+    def share(values):
+        ordered = np.sort(np.clip(values, 0, None).ravel())[::-1]
+        return ordered[: len(ordered) // 10].sum() / ordered.sum()
+
+    assert share(scene.numpy()) > 0.6
+    assert share(measured.frames) < 0.3
