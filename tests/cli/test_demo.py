@@ -100,4 +100,4 @@ def test_what_gui_starts_exists_in_the_manifest():
     manifest = PluginManifest.from_distribution("napari-cellinr")
     keys = [sample.key for sample in manifest.contributions.sample_data]
     assert "embryo-membranes" in keys
-    assert [widget.display_name for widget in manifest.contributions.widgets] == ["Denoise"]
+    assert "Denoise" in [widget.display_name for widget in manifest.contributions.widgets]
