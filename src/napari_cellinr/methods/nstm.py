@@ -39,9 +39,9 @@ ALL_LEVELS = 1e5
 ANNEALED = 0.8
 """Part of the steps after which every level counts."""
 
-BENDING = 300.0
-"""Weight of the curvature of the motion, per pixel squared, against the data in noise variances.
-Affine motion costs nothing."""
+BENDING = 0.6
+"""Weight of the bending of the motion across the smallest structure, in pixels squared, against
+the data in noise variances. Affine motion costs nothing."""
 
 ROUGHNESS = 10.0
 """Weight of the squared slope of the scene; it decides where the frames say nothing."""
@@ -286,7 +286,8 @@ class NSTMProblem(Problem):
             (n - 1) / max(m - 1, 1)
             for n, m in zip(shape.scene, displacement.shape[2:], strict=True)
         ]
-        penalty = BENDING * bending(displacement, steps)
+        relative = [step / size for step, size in zip(steps, self.plan.structure, strict=True)]
+        penalty = BENDING * bending(displacement, relative)
         if self.config.folding > 0:
             folded = torch.relu(0.1 - folding(displacement, steps))
             penalty = penalty + 100 * self.config.folding * folded.mean()

@@ -65,6 +65,8 @@ class Plan:
         The first and the last time, in seconds or frames.
     motion_rate
         Learning rate of the motion.
+    structure
+        Size of the smallest structure that moves on its own, along each axis in voxels.
     """
 
     shape: SpaceTimeShape
@@ -74,6 +76,7 @@ class Plan:
     first: float
     last: float
     motion_rate: float
+    structure: tuple[float, ...]
 
 
 def check_reference(reference: int, n_frames: int) -> None:
@@ -119,7 +122,11 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     zoom = model.zoom
     coarsest = [max(1.0, e / (COARSEST * z)) for e, z in zip(extents, zoom, strict=True)]
     finest = [max(1.0, e / (FINEST * z)) for e, z in zip(extents, zoom, strict=True)]
-    cells = _motion_cells(measurement, config)
+    structure = _structure(measurement, config)
+    cells = [
+        max(1.0, min(n * CELLS_PER_STRUCTURE / size, n / 4))
+        for n, size in zip(sizes, structure, strict=True)
+    ]
     n_times = max(1, len(times) - 1)
     shape = SpaceTimeShape(
         scene=tuple(sizes),
@@ -137,7 +144,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     held = held_blocks(measurement.frames.shape, model.loss_margin, config.held_out, generator)
     rate = config.motion_rate * MOTION_RATE / config.steps if config.moving else 0.0
     noise = noise_sd(measurement.frames)
-    return Plan(shape, noise, held, part, first, last, rate)
+    return Plan(shape, noise, held, part, first, last, rate, structure)
 
 
 def _places(times: torch.Tensor, n_axes: int) -> tuple[int, ...]:
@@ -158,16 +165,13 @@ def _reach(measurement: Measurement, config: NSTMConfig, seconds: float) -> tupl
     )
 
 
-def _motion_cells(measurement: Measurement, config: NSTMConfig) -> list[float]:
-    """Return the cells of the finest level of the motion along each axis of space."""
+def _structure(measurement: Measurement, config: NSTMConfig) -> tuple[float, ...]:
+    """Return the size of the smallest structure that moves on its own, in voxels of the scene."""
     sizes = measurement.model.scene_shape
     steps = measurement.voxel or (1.0,) * len(sizes)
     widest = max(n * step for n, step in zip(sizes, steps, strict=True))
     structure = config.smallest_structure or USUAL_STRUCTURE * widest
-    return [
-        max(1.0, min(n * step * CELLS_PER_STRUCTURE / structure, n / 4))
-        for n, step in zip(sizes, steps, strict=True)
-    ]
+    return tuple(structure / step for step in steps)
 
 
 def _lattice(sizes: tuple[int, ...], cells: list[float], times: torch.Tensor) -> tuple[int, ...]:
