@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellinr import CellINRConfig, Image, denoise
+from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api, denoise
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fit import finish
@@ -205,3 +205,24 @@ def test_a_checkpoint_is_not_overwritten(movie, tmp_path):
     job.close()
     with pytest.raises(FileError, match="go on with it"):
         checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job")
+
+
+@pytest.mark.parametrize(
+    ("action", "config"),
+    [
+        ("reconstruct", NSTMConfig(steps=12)),
+        (
+            "superresolve",
+            SpatimeConfig(preset="paper", steps=6, latent=4, neurons=8, batch=64, scale={"T": 2}),
+        ),
+    ],
+)
+def test_the_loops_of_other_methods_go_on_too(tmp_path, action, config):
+    frames = np.random.default_rng(0).random((4, 24, 24)).astype(np.float32) * 100
+    image = Image(frames, "TYX", (2, 0.2, 0.2), ("second", "micrometer", "micrometer"))
+    config = config.replace(device="cpu")
+    whole = finish(getattr(api, f"iter_{action}")(image, config))
+    job = checkpointed(action, image, config, tmp_path / "job", every=0)
+    advance(job, "fitting", 4)
+    job.close()
+    assert_same(finish(resumed(tmp_path / "job")), whole)

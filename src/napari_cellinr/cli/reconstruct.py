@@ -98,6 +98,7 @@ def run(options: Namespace) -> int:
         lambda given: iter_reconstruct(given, config, started=options.started),
         _OUTPUTS,
         also,
+        config=config,
     )
     if options.compare is not None and status == 0:
         _compare(Path(options.compare).expanduser(), image, config)
