@@ -10,6 +10,12 @@ import tifffile
 from npe2 import PluginManifest
 
 import napari_cellinr
+from napari_cellinr import api
+from napari_cellinr.config import CellINRConfig
+from napari_cellinr.errors import FileError
+from napari_cellinr.fit import Fitted
+from napari_cellinr.image import Image
+from napari_cellinr.kept import save_fit
 from napari_cellinr.ui import devices, plugin
 
 pytestmark = pytest.mark.gui
@@ -118,3 +124,18 @@ def test_devices_are_asked_for_once(qtbot, monkeypatch):
         asked.ask()
     assert set(asked.reasons) <= {"cuda", "mps"}
     assert all(asked.reasons.values())
+
+
+def test_a_kept_fit_opens_as_its_result(viewer, stack, tmp_path, monkeypatch):
+    path = tmp_path / "embryo.cellinr"
+    config = CellINRConfig()
+    result = Image(stack, "ZYX", name="embryo denoised")
+    save_fit(path, Fitted((result,), config, {}, (), "steps", {}))
+    images = (result, result.like(stack + 1, name="embryo background"))
+    monkeypatch.setattr(api, "render", lambda fit: images)  # the real one has its own tests
+    first, second = viewer.open(path, plugin="napari-cellinr")
+    np.testing.assert_array_equal(first.data, stack)
+    assert (first.visible, second.visible) == (True, False)
+    path.write_bytes(b"broken")
+    with pytest.raises(FileError, match="not a fitted field"):
+        plugin.read_fits(str(path))

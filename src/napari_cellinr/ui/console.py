@@ -142,7 +142,7 @@ class Console:
         Parameters
         ----------
         layer
-            A layer that a fit of this session made, or that was opened from a kept fit.
+            A layer that a fit of this session made; `napari-cellinr render` does it for kept ones.
         query
             `scale={"Z": 2}`, `voxel={"Z": 0.1}`, `times=[0.5]`, `crop={"Y": [0, 50]}` or
             `channel=0`.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "get_reader",
+    "read_fits",
     "read_layers",
     "sample_ball",
     "sample_beads",
@@ -25,10 +26,13 @@ __all__ = [
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
-    """Return the function that reads TIFF, NIfTI, OME-Zarr and folders; none for anything else."""
+    """Return the function that reads images, folders or kept fits; none for anything else."""
+    from napari_cellinr.io import FITTED_SUFFIX
     from napari_cellinr.ui.opening import can_open
 
     paths = [path] if isinstance(path, str) else list(path)
+    if paths and all(str(one).endswith(FITTED_SUFFIX) for one in paths):
+        return read_fits
     return read_layers if paths and all(can_open(Path(one)) for one in paths) else None
 
 
@@ -50,6 +54,26 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
     together = not isinstance(path, str)
     images = images_of([Path(one) for one in paths], together=together)
     return [layer for image in images for layer in layer_tuples(image)]
+
+
+def read_fits(path: str | Sequence[str]) -> list[Any]:
+    """Return the results of fits that were kept as layers, rendered anew; the first is visible.
+
+    Raises
+    ------
+    FileError
+        If a file is no kept fit, damaged, or of a newer version.
+    """
+    from napari_cellinr import api
+    from napari_cellinr.kept import load_fit
+    from napari_cellinr.ui.layers import layer_tuples
+
+    layers = []
+    for one in [path] if isinstance(path, str) else path:
+        for place, image in enumerate(api.render(load_fit(one))):
+            for data, attributes, kind in layer_tuples(image):
+                layers.append((data, {**attributes, "visible": place == 0}, kind))
+    return layers
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
