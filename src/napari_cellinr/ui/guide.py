@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QImage, QTextDocument
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 import napari_cellinr
 
 __all__ = ["GuideWindow", "page"]
+
+PICTURE_WIDTH: Final = 580
+"""Pixels."""
 
 _PACKAGE: Final = Path(napari_cellinr.__file__).parent
 
@@ -31,10 +35,24 @@ class GuideWindow(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Guide to CellINR restoration")
-        self.browser = QTextBrowser()
+        self.browser = _Browser()
         self.browser.setOpenExternalLinks(True)
         self.browser.setSource(QUrl.fromLocalFile(str(page(name))))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.browser)
         self.resize(640, 720)
+
+
+class _Browser(QTextBrowser):
+    """A browser whose pictures are not wider than its window is at first."""
+
+    def loadResource(self, kind: int, name: QUrl) -> Any:  # noqa: N802
+        """Return what a page refers to."""
+        found = super().loadResource(kind, name)
+        if kind != QTextDocument.ResourceType.ImageResource.value:
+            return found
+        picture = QImage(self.source().resolved(name).toLocalFile())
+        if picture.isNull() or picture.width() <= PICTURE_WIDTH:
+            return found
+        return picture.scaledToWidth(PICTURE_WIDTH, Qt.TransformationMode.SmoothTransformation)
