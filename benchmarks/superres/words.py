@@ -43,6 +43,9 @@ Every 2nd, 3rd or 4th frame is given, and the dropped ones are scored as they we
 in dB for a peak of 255 (light sheet: 100). *C. elegans*: 10 frames, planes 20–49, rows 80–175,
 columns 110–245. Noise of the dropped frame and what moves without a trace bound every score:
 the last row is what the dropped frame itself scores once it is denoised.
+
+Data: *C. elegans* membranes, cao13jf/3DMMS_public (MIT); light sheet, bigdataprocessor2 (BSD-2);
+nuclei of the MitoCheck project, by way of NEUBIAS (CC-BY-4.0); brain nuclei, CellSeg3D (MIT).
 """
 
 DENOISED_TRUTH = """
