@@ -38,7 +38,8 @@ LARGE = """## Large files
 
 Sparse files of 100 GB, in a process of its own each. *Opened* is `read`; the part is one corner
 of one plane. Memory is how much the resident set grew, over a process that has the same imports.
-Measured on two cores that were shared with about ten other jobs: the wall times are upper bounds.
+Measured on two cores that were shared with about ten other jobs: the wall times are
+upper bounds. The last row is about writing: CPU time, wall time and memory of `write`.
 
 {table}
 """
