@@ -64,7 +64,10 @@ def _gains(label: str, cases: list[str], peer: str, least: float) -> list[str]:
 
 
 def _row(label: str, gains: list[float], least: float) -> list[str]:
-    value = float(np.mean(gains)) if gains else float("nan")
+    known = [value for value in gains if not np.isnan(value)]
+    value = float(np.mean(known)) if known else float("nan")
+    if known and len(known) < len(gains):
+        label = f"{label} ({len(known)} of {len(gains)} were run)"
     mark = "–" if np.isnan(value) else "✓" if value >= least else "✗"
     return [label, f"{least:+.1f} dB", f"{value:+.2f} dB" if mark != "–" else "–", mark]
 
