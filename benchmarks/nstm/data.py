@@ -149,7 +149,7 @@ def phase_target() -> Recording:
     frames = np.asarray(image.array(), np.float32).reshape(4, *image.shape[-2:])
     optics = {
         "kind": "dpc", "wavelength": 0.532, "na": 0.75, "na_illumination": 0.75,
-        "pixel_size": 0.1465, "rotations": [90, 270, 0, 180],
+        "pixel_size": 0.1465, "rotations": [180, 0, 90, 270],
     }  # fmt: skip
     return Recording(Image(frames[:, 530:658, 512:640], "TYX"), optics)
 

@@ -18,19 +18,21 @@ FOLDER = ROOT / "docs" / "benchmarks"
 HEAD = f"""
 # Motion-aware reconstruction: measured
 
-Made by `python benchmarks/nstm/run.py`; every number and picture is of a fit of this code. The
-specimens are random discs and rods (seed {SEED}; settings were chosen on seed 0), moved in closed
-form and rendered by cubic splines from four samples per pixel by code that shares nothing with the
-package. They go on beyond the frame, so that material enters and leaves. Default settings, but
-where a row says otherwise.
+Made by `python benchmarks/nstm/run.py --report`; every number and picture is of a fit of the
+package. The specimens are random discs and rods (seed {SEED}; settings were chosen on seeds 0 and 1), moved in
+closed form and rendered by cubic splines from four samples per pixel by code that shares nothing
+with the package. They go on beyond the frame, so that material enters and leaves. Default settings,
+but where a row says otherwise.
 
 *Motion* and *residual motion* are free of the arbitrary canonical frame: twice the mean distance
 of the places of material points from their mean over the frames, of the true places, and of the
-errors of the predicted ones, in pixels. *Correlation* is that of the phase (or intensity) minus its
-Gaussian mean of σ = 8 pixels, 5 pixels off the edge, mean over the frames, each against the truth
-at its own time. *Misfit* and *held out* are errors of the frames, on fitted and on unseen pixels,
-in standard deviations of the estimated noise. Times are CPU seconds of one thread, with restarts,
-on a machine that others used: upper bounds.
+errors of the predicted ones, in pixels. They are of points of the specimen that stay in the frame;
+*everywhere* has points where there is nothing, too: motion is a guess there.
+*Correlation* is that of the phase (or intensity) minus its Gaussian mean of σ = 8 pixels, 5 pixels
+off the edge, mean over the frames, each against the truth at its own time. Near the edge, material
+was seen by some of the four patterns only. *Misfit* and *held out* are errors of the
+frames, on fitted and on unseen pixels, in standard deviations of the estimated noise. Times are CPU
+seconds of one thread, with restarts, on a machine that others used: upper bounds.
 """
 
 TARGETS: dict[str, tuple[float | None, float]] = {
@@ -53,6 +55,7 @@ def write_report(build: Path) -> None:
         for entry in (json.loads(path.read_text()) for path in sorted(build.glob("*.json")))
     }
     lines = [HEAD.strip(), "", "## Targets", "", *_targets(scores)]
+    lines += _section("What this says", RESULTS, [])
     lines += _section("Families of motion, and what else could be done", FAMILIES, _peers(scores))
     lines += _section("Coarse-to-fine on and off", OFF, _off(scores))
     lines += _section("Noise", NOISE, _noise(scores))
@@ -84,6 +87,19 @@ nothing, and the phase that of Tikhonov (agreement is their correlation, as abov
 Of the moving ones, the error on pixels that no step saw, with and without motion, says whether
 motion explains the frames. The interval of the embryo is not known; 1.5 s was assumed.
 """
+RESULTS = """
+- Large translation is found (10.7 pixels to 0.3), but not to a tenth of a pixel, and material near
+  the edge, which some of the patterns never saw, keeps the correlation of the three rigid or affine
+  rows below 0.99. Rotation and shear reach a tenth of a pixel on the specimen.
+- Swirl, periodic motion and both scans reach their targets; failures are said.
+- The phase target agrees with Tikhonov, but pretends to move where there is nothing to see: missed.
+- Puncta and the embryo are not explained by one moving scene: motion does not lower the error on
+  unseen pixels of the puncta, and the embryo, whose interval was assumed, is far above its noise.
+  The warning fires, and nothing should be measured on these fits.
+- Without coarse-to-fine, translation and rotation fail; shear and swirl do not need it.
+- The rows of 64×64 frames take 5 to 8 CPU seconds where the first fit converges, the z-scan of
+  12×64×64×4 takes 37: more than the 30 that were aimed at.
+"""
 COST = "Peak memory is that of the whole process, with Python and torch."
 NOT_MEASURED = (
     "- `lattice_sim_actin` and `sim3d_simulated`",
@@ -108,15 +124,17 @@ def _targets(scores: dict[str, Any]) -> list[str]:
     rows = []
     for name, (most, least) in TARGETS.items():
         if (entry := scores.get(name)) is None:
-            rows.append([name, "–", "–", "–", "–", "not run"])
+            rows.append([name, "–", "–", "–", "–", "–", "not run"])
             continue
         met = entry["correlation"] >= least and (most is None or entry["residual"] <= most)
-        goal = f"≤ {most:g} px, ≥ {least:g}"
         if most is None:
             gain = entry["correlation"] - entry["conventional"]
             met, goal = met and gain >= 0.03, f"≥ {least:g}, raw frame + 0.03"
+        else:
+            goal = f"≤ {most:g} px, ≥ {least:g}"
         rows.append(
             [name, goal, _number(entry, "motion"), _number(entry, "residual", 3),
+             _number(entry, "residual_everywhere", 3),
              _number(entry, "correlation", 4), "met" if met else "**missed**"]
         )  # fmt: skip
     for name in MUST_WARN:
@@ -124,9 +142,10 @@ def _targets(scores: dict[str, Any]) -> list[str]:
             said = "met: the warning fires" if not entry["converged"] else "**missed**: no warning"
             rows.append(
                 [name, "fails, and the warning fires", _number(entry, "motion"),
-                 _number(entry, "residual", 3), _number(entry, "correlation", 4), said]
+                 _number(entry, "residual", 3), _number(entry, "residual_everywhere", 3),
+                 _number(entry, "correlation", 4), said]
             )  # fmt: skip
-    head = ["case", "target", "motion, px", "residual motion, px", "correlation", ""]
+    head = ["case", "target", "motion, px", "residual motion, px", "everywhere", "correlation", ""]
     return _table(head, rows)
 
 

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 MARGIN, SMOOTH = 5, 8.0  # pixels
 
 
-def spread(recording: Recording, forward: Array) -> tuple[float, float]:
+def spread(recording: Recording, forward: Array, *, everywhere: bool = True) -> tuple[float, float]:
     """Return the motion that is not explained and the motion itself, in pixels.
 
     Twice the mean distance of the places of material points from their mean over the frames:
@@ -29,11 +29,19 @@ def spread(recording: Recording, forward: Array) -> tuple[float, float]:
         With its true motion.
     forward
         Displacement from the first frame in pixels, axes T C Y X.
+    everywhere
+        Whether to take points where there is nothing, too; else only those of the specimen, of at
+        least a tenth of its largest value in the first frame.
     """
-    motion, times = recording.motion, recording.times
+    motion, times, truth = recording.motion, recording.times, recording.truth
     assert motion is not None
     assert times is not None
+    assert truth is not None
     points = np.mgrid[8 : SIZE - 8 : 2, 8 : SIZE - 8 : 2].reshape(2, -1).astype(float)
+    if not everywhere:
+        starts = np.mgrid[MARGIN : SIZE - MARGIN, MARGIN : SIZE - MARGIN].reshape(2, -1)
+        first = truth[0] if truth.ndim == 3 else truth[0].max(0)
+        points = motion.backward(starts[:, first[tuple(starts)] > 0.1 * first.max()], times[0])
     true = np.array([motion.forward(points, time) for time in times])
     kept = ((true >= 0) & (true <= SIZE - 1)).all((0, 1))
     true = true[:, :, kept]
