@@ -19,7 +19,8 @@ HEAD = f"""
 # Motion-aware reconstruction: measured
 
 Made by `python benchmarks/nstm/run.py --report`; every number and picture is of a fit of the
-package. The specimens are random discs and rods (seed {SEED}; settings were chosen on seeds 0 and 1), moved in
+package. The specimens are random discs and rods (seed {SEED}; settings were chosen on seeds 0
+and 1), moved in
 closed form and rendered by cubic splines from four samples per pixel by code that shares nothing
 with the package. They go on beyond the frame, so that material enters and leaves. Default settings,
 but where a row says otherwise.
