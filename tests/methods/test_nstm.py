@@ -1,5 +1,7 @@
 """NSTM at toy size: motion is recovered, failures are said, fits can be repeated and rendered."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -144,3 +146,20 @@ def test_every_step_of_a_job_says_where_it_is():
     assert finish(iter_reconstruct(movie(), NSTMConfig(steps=3, restart=False))).roles == (
         "result", "motion", "speed", "confidence",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("role", [1, 2])  # motion and speed
+def test_uncalibrated_motion_is_in_pixels_of_the_frames(fitted, role):
+    """A scene may be finer than the frames: its own pixels are nobody's measure."""
+    kept = stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
+    field = {**kept.report["field"], "voxel": None}
+    coarse, fine = (
+        render(
+            replace(kept, report={**kept.report, "field": {**field, "zoom": [zoom, zoom]}}),
+            Query(),
+            choose_device("cpu"),
+        )[role]
+        for zoom in (1.0, 2.0)
+    )
+    np.testing.assert_allclose(fine.array(), coarse.array() / 2, rtol=1e-5)
+    assert fine.units[-1] == "pixel"

@@ -7,9 +7,10 @@ import torch
 from napari_cellinr import Image, SpatimeConfig, superresolve
 from napari_cellinr.api import iter_superresolve, render
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fit import PreviewRequest, finish
 from napari_cellinr.kept import Query, header_of, stored
-from napari_cellinr.methods.spatime_paper import PaperField, Sizes, _averaged, _every_other
+from napari_cellinr.methods.spatime_paper import _averaged, _every_other
 
 TINY = {
     "preset": "paper", "latent": 4, "neurons": 16, "batch": 128, "steps": 12, "device": "cpu",
@@ -51,7 +52,7 @@ def test_inference_is_the_same_each_time():
 
 def test_codes_are_interpolated_in_place():
     """A code of the voxel is found at its centre, and half of each between two."""
-    from napari_cellinr.methods.spatime_paper import _codes_at
+    from napari_cellinr.fields.hypercube import _codes_at
 
     codes = torch.arange(12.0).expand(1, 1, 3, 10, 12)
     places = torch.tensor([[[1.0, 4.0, 7.0], [1.0, 4.0, 7.5]]])

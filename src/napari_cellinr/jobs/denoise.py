@@ -17,6 +17,7 @@ from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fit import Fitted, Outcome, Progress
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.frames import Frame, load_frame, save_frame
+from napari_cellinr.jobs.relay import relayed
 from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.jobs.shortage import fit_somehow, free, is_shortage
 from napari_cellinr.kept import digest, geometry
@@ -217,20 +218,17 @@ def _labelled(
     job: Generator[Progress, Message, Frame], index: Mapping[str, int], number: int, count: int
 ) -> Generator[Progress, Message, Frame]:
     """Pass on a job of one frame, saying which frame it is where there are several."""
-    message: Message = None
-    while True:
-        try:
-            progress = job.send(message)
-        except StopIteration as finished:
-            frame: Frame = finished.value
-            return frame
-        if count > 1:
-            stage = f"{progress.stage} (image {number + 1} of {count})"
-            if progress.preview is not None:
-                place = {**progress.preview_index, **index}
-                progress = replace(progress, preview_index=place)
-            progress = replace(progress, stage=stage)
-        message = yield progress
+
+    def named(progress: Progress) -> Progress:
+        if count == 1:
+            return progress
+        stage = f"{progress.stage} (image {number + 1} of {count})"
+        if progress.preview is None:
+            return replace(progress, stage=stage)
+        place = {**progress.preview_index, **index}
+        return replace(progress, stage=stage, preview_index=place)
+
+    return relayed(job, named)
 
 
 def _together(

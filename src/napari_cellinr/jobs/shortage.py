@@ -14,6 +14,7 @@ from napari_cellinr.checkpoint import keeper
 from napari_cellinr.errors import FitError
 from napari_cellinr.fit import Outcome
 from napari_cellinr.jobs.frames import Frame
+from napari_cellinr.jobs.relay import relayed
 from napari_cellinr.tiles import Blend, cut, halved
 
 if TYPE_CHECKING:
@@ -146,16 +147,12 @@ def _numbered(
     job: Generator[Progress, Message, Frame], number: int, count: int
 ) -> Generator[Progress, Message, Frame]:
     """Pass on the job of one tile, saying which one it is; it answers no previews."""
-    message: Message = None
-    while True:
-        try:
-            progress = job.send(message)
-        except StopIteration as finished:
-            frame: Frame = finished.value
-            return frame
+
+    def named(progress: Progress) -> Progress:
         stage = f"{progress.stage} (tile {number + 1} of {count})"
-        answer = yield replace(progress, stage=stage, preview=None)
-        message = answer if isinstance(answer, str) else None
+        return replace(progress, stage=stage, preview=None)
+
+    return relayed(job, named, previews=False)
 
 
 def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:

@@ -136,7 +136,8 @@ class Rendering:
         frames = self.facts["frames"]
         scene = self.scene(times)
         moved = self.displacement(times, frames[config.reference])
-        steps = np.array(self.facts["voxel"] or [1.0] * len(self.inner), np.float32)
+        pixels = [1 / zoom for zoom in self.facts["zoom"]]  # of the frames, where uncalibrated
+        steps = np.array(self.facts["voxel"] or pixels, np.float32)
         moved *= steps.reshape(1, -1, *[1] * len(self.inner))
         speed = np.linalg.norm(_rate(moved, times), axis=1).astype(np.float32)
         images = [

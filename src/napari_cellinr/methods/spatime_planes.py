@@ -183,9 +183,10 @@ def train_planes(
         Length of the code; steps and step size of Adam; random numbers; where to compute.
     """
     teacher = teacher_of(volumes, ratio)
-    torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
-    field = RowField(latent).to(device)
+    with torch.random.fork_rng(devices=[]):  # the first weights of the field
+        torch.manual_seed(seed)
+        field = RowField(latent).to(device)
     held = teacher.planes[_HELD - 1 :: _HELD]
     training = np.delete(teacher.planes, np.s_[_HELD - 1 :: _HELD], axis=0)
     optimiser = torch.optim.Adam(field.parameters(), lr=rate)

@@ -22,8 +22,9 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import Macro, load_macro
 from napari_cellinr.ui.controller import Work
-from napari_cellinr.ui.dispatch import Order, dispatcher_of
+from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.labels import COLOURS, wrapping_label
+from napari_cellinr.ui.orders import Order
 from napari_cellinr.ui.tabs import TabbedDock
 
 if TYPE_CHECKING:

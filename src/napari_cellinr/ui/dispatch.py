@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -16,11 +15,11 @@ from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import AxesError, CellINRError
 from napari_cellinr.macro import FITS, Recorder, Source, Step, fit_step
-from napari_cellinr.macro.scripts import SAMPLE
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.fits import Result, fit_work, quick_work, render_work, resume_work
 from napari_cellinr.ui.layers import add_images, find, image_layers, set_voxel_size
+from napari_cellinr.ui.orders import Order, image_of, name_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -31,13 +30,12 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_cellinr.config import Config
-    from napari_cellinr.image import Image
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.compare import Comparison, Score
     from napari_cellinr.ui.controller import Controller, Work
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["Dispatcher", "Order", "dispatcher_of"]
+__all__ = ["Dispatcher", "dispatcher_of"]
 
 _dispatchers: WeakValueDictionary[int, Dispatcher] = WeakValueDictionary()
 
@@ -45,33 +43,12 @@ _dispatchers: WeakValueDictionary[int, Dispatcher] = WeakValueDictionary()
 def dispatcher_of(viewer: napari.Viewer) -> Dispatcher:
     """Return the dispatcher of a viewer, which lives as long as the viewer does."""
     key = id(getattr(viewer, "__wrapped__", viewer))
-    dispatcher = _dispatchers.get(key)
-    if dispatcher is None:
+    if (dispatcher := _dispatchers.get(key)) is None:
         dispatcher = _dispatchers[key] = Dispatcher(controller_of(viewer))
         # Methods are held weakly by an event, other functions are held: docks come and go, what
         # was recorded must stay.
         viewer.layers.events.inserted.connect(lambda event, held=dispatcher: None)
     return dispatcher
-
-
-@dataclass(frozen=True)
-class Order:
-    """An action that was asked for.
-
-    Parameters
-    ----------
-    title
-        What it is called, such as “denoising of embryo”.
-    carry_out
-        Does it at once and returns nothing, or returns the work for the controller. Called when
-        it is its turn: only then layers have to be there.
-    recorded
-        Whether it becomes a step of the macro.
-    """
-
-    title: str
-    carry_out: Callable[[], Work | None]
-    recorded: bool = True
 
 
 class Dispatcher(QObject):
@@ -166,10 +143,10 @@ class Dispatcher(QObject):
             given = {axis.upper(): float(step) for axis, step in steps.items()}
             image.with_voxel_size("micrometer", **given)
             set_voxel_size(found, given, image.axes, "micrometer")
-            self._record(Step("calibrate", (_source(found),), given))
+            self._record(Step("calibrate", (source_of(found),), given))
             self.controller.layers_changed.emit()
 
-        self._submit(f"voxel size of {_name(layer)}", carry_out)
+        self._submit(f"voxel size of {name_of(layer)}", carry_out)
 
     def save(self, layer: ImageLayer | str, path: Path) -> None:
         """Write a layer with its calibration, or with the suffix `.cellinr` the fit of it.
@@ -192,10 +169,10 @@ class Dispatcher(QObject):
                 save_fitted(path, header=header_of(fitted), tensors=fitted.state)
             else:
                 write(path, self.controller.image_of(found))
-            self._record(Step("save", (_source(found),), {"path": str(path)}))
+            self._record(Step("save", (source_of(found),), {"path": str(path)}))
             self.controller.said.emit("info", f"{path.name} is written.")
 
-        self._submit(f"saving of {_name(layer)}", carry_out)
+        self._submit(f"saving of {name_of(layer)}", carry_out)
 
     def fit(self, task: Task, layer: ImageLayer | str, config: Config, axes: str = "") -> None:
         """Do a task with a layer or the layer of a name; the result appears beside it.
@@ -212,7 +189,7 @@ class Dispatcher(QObject):
                 self.controller.confirmed_axes[found.unique_id] = axes.upper()
             return fit_work(self.controller, task, found, config)
 
-        self._submit(f"{task.noun} of {_name(layer)}", carry_out)
+        self._submit(f"{task.noun} of {name_of(layer)}", carry_out)
 
     def resume(self, task: Task, job: Unfinished) -> None:
         """Go on with an interrupted fit, of the layer of its name or of the image that it kept.
@@ -230,7 +207,7 @@ class Dispatcher(QObject):
                 for one in image_layers(self.viewer)
                 if one.name == job.source["name"] and tuple(one.data.shape) == shape
             ]
-            layer = fits[0] if fits else add_images(self.viewer, _image_of(job))[0]
+            layer = fits[0] if fits else add_images(self.viewer, image_of(job))[0]
             config = task.config_type(**job.settings)
             return resume_work(self.controller, task, layer, config, job.path)
 
@@ -262,9 +239,9 @@ class Dispatcher(QObject):
             return render_work(self.controller, found, self._fit_of(found), query, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
-            self._record(Step("render", (_source(found),), dict(query), results=names))
+            self._record(Step("render", (source_of(found),), dict(query), results=names))
 
-        self._submit(f"rendering of {_name(layer)}", carry_out)
+        self._submit(f"rendering of {name_of(layer)}", carry_out)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
         """Add the difference of a result and another layer, or its conventional answer.
@@ -285,9 +262,9 @@ class Dispatcher(QObject):
             sources, results = [comparison.result], [comparison.difference]
             (results if against is None else sources).append(comparison.against)
             names = tuple(str(one.name) for one in results)
-            self._record(Step("compare", tuple(map(_source, sources)), results=names))
+            self._record(Step("compare", tuple(map(source_of, sources)), results=names))
 
-        self._submit(f"comparison of {_name(layer)}", carry_out)
+        self._submit(f"comparison of {name_of(layer)}", carry_out)
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
@@ -376,7 +353,7 @@ class Dispatcher(QObject):
         self._record(
             fit_step(
                 result.task.name,
-                _source(result.source),
+                source_of(result.source),
                 result.config,
                 result.fitted,
                 tuple(str(layer.name) for layer in result.layers),
@@ -421,33 +398,3 @@ class Dispatcher(QObject):
         opened, self._opened = self._opened, {}
         for path, names in opened.items():
             self.recorder.record(Step("open", (Source(path=path),), results=tuple(names)))
-
-
-def _name(layer: Layer | str) -> str:
-    return layer if isinstance(layer, str) else str(layer.name)
-
-
-def _source(layer: Layer) -> Source:
-    return Source(str(layer.name), _path_of(layer))
-
-
-def _path_of(layer: Layer) -> str:
-    """Return where a layer came from: a file, a sample of this plugin, or nothing known."""
-    if "napari-cellinr" in layer.metadata:  # a result has the metadata of its source
-        return ""
-    if layer.source.path is not None:
-        return str(layer.source.path)
-    if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
-        return f"{SAMPLE}{layer.source.sample[1]}"
-    return str(layer.metadata.get("source", ""))
-
-
-def _image_of(job: Unfinished) -> Image:
-    """Return the image that a checkpoint holds."""
-    from napari_cellinr.checkpoint import JOB_FILE
-    from napari_cellinr.io import load_fitted
-    from napari_cellinr.kept import blank
-
-    _, arrays = load_fitted(job.path / JOB_FILE)
-    image: Image = blank(job.source).like(arrays["input"])
-    return image

@@ -1,0 +1,72 @@
+"""What is asked for and of what: the actions that queue up, and what a macro calls their layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_cellinr.macro import Source
+from napari_cellinr.macro.scripts import SAMPLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Layer
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.resume import Unfinished
+    from napari_cellinr.ui.controller import Work
+
+__all__ = ["Order", "image_of", "name_of", "source_of"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """An action that was asked for.
+
+    Parameters
+    ----------
+    title
+        What it is called, such as “denoising of embryo”.
+    carry_out
+        Does it at once and returns nothing, or returns the work for the controller. Called when
+        it is its turn: only then layers have to be there.
+    recorded
+        Whether it becomes a step of the macro.
+    """
+
+    title: str
+    carry_out: Callable[[], Work | None]
+    recorded: bool = True
+
+
+def name_of(layer: Layer | str) -> str:
+    """Return the name of a layer that is given by itself or by its name."""
+    return layer if isinstance(layer, str) else str(layer.name)
+
+
+def source_of(layer: Layer) -> Source:
+    """Return what a macro needs to find the layer again: its name, and where it came from."""
+    return Source(str(layer.name), _path_of(layer))
+
+
+def _path_of(layer: Layer) -> str:
+    """Return where a layer came from: a file, a sample of this plugin, or nothing known."""
+    if "napari-cellinr" in layer.metadata:  # a result has the metadata of its source
+        return ""
+    if layer.source.path is not None:
+        return str(layer.source.path)
+    if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
+        return f"{SAMPLE}{layer.source.sample[1]}"
+    return str(layer.metadata.get("source", ""))
+
+
+def image_of(job: Unfinished) -> Image:
+    """Return the image that a checkpoint holds."""
+    from napari_cellinr.checkpoint import JOB_FILE
+    from napari_cellinr.io import load_fitted
+    from napari_cellinr.kept import blank
+
+    _, arrays = load_fitted(job.path / JOB_FILE)
+    image: Image = blank(job.source).like(arrays["input"])
+    return image
