@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, QTimer, Slot
-from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
+from qtpy.QtWidgets import QSlider, QVBoxLayout
 
 from napari_cellinr.ui.controller import Work
+from napari_cellinr.ui.labels import wrapping_label
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.live import shown_index
 from napari_cellinr.ui.results import add_result, update
@@ -49,8 +50,7 @@ class TimePanel(ResultPanel):
             "Look at any time on the plane that is shown, without fitting again."
         )
         self.slider.setAccessibleName("Time")
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = wrapping_label()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
