@@ -165,7 +165,7 @@ def test_layers_of_other_readers_get_a_guess(viewer, stack):
     dock.deleteLater()
 
 
-@pytest.mark.parametrize("name", ["sample_embryo", "sample_nuclei"])
+@pytest.mark.parametrize("name", ["sample_embryo", "sample_nuclei", "sample_series"])
 def test_samples_have_their_truth(name):
     layers = getattr(plugin, name)()
     assert len(layers) == 2

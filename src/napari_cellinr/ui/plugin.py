@@ -19,6 +19,7 @@ __all__ = [
     "sample_cells",
     "sample_embryo",
     "sample_nuclei",
+    "sample_series",
     "sample_worm",
     "write_channels",
     "write_image",
@@ -170,6 +171,14 @@ def sample_nuclei() -> list[Any]:
     from napari_cellinr.simulate import embryo
 
     sample = embryo("nuclei")
+    return _layers(sample.truth, sample.raw)
+
+
+def sample_series() -> list[Any]:
+    """Return a simulated embryo whose cells move while it bleaches, and its truth, as layers."""
+    from napari_cellinr.simulate import embryo_series
+
+    sample = embryo_series(size=(6, 24, 64, 64), bleaching=0.05)
     return _layers(sample.truth, sample.raw)
 
 
