@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
     from napari_cellinr.kept import load_fit, save_fit
+    from napari_cellinr.macro.compare import compare
+    from napari_cellinr.macro.motion import write_motion
 
 try:
     __version__ = version("napari-cellinr")
@@ -39,6 +41,7 @@ _HOMES = {
     "Image": "image",
     "NSTMConfig": "config",
     "SpatimeConfig": "config",
+    "compare": "macro.compare",
     "denoise": "api",
     "load_fit": "kept",
     "read": "io",
@@ -48,6 +51,7 @@ _HOMES = {
     "save_fit": "kept",
     "superresolve": "api",
     "write": "io",
+    "write_motion": "macro.motion",
 }
 
 __all__ = [
@@ -61,6 +65,7 @@ __all__ = [
     "NSTMConfig",
     "SpatimeConfig",
     "__version__",
+    "compare",
     "denoise",
     "load_fit",
     "read",
@@ -70,6 +75,7 @@ __all__ = [
     "save_fit",
     "superresolve",
     "write",
+    "write_motion",
 ]
 
 

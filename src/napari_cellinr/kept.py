@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Fitted
 
 __all__ = [
+    "ROLES",
     "Query",
     "Stored",
     "blank",
@@ -38,6 +39,13 @@ __all__ = [
     "stored",
     "stored_of",
 ]
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "cellinr": ("result", "background"),
+    "nstm": ("result", "motion", "speed", "confidence"),
+    "spatime": ("result",),
+}
+"""What the images of each method are, for fits that do not say it themselves."""
 
 _GEOMETRY = ("axes", "shape", "scale", "units", "translate", "channels", "name")
 
@@ -83,6 +91,8 @@ class Stored:
         As in `Fitted`.
     tensors
         State of the field by name.
+    header
+        All that the file says, to be written again.
     """
 
     method: str
@@ -91,6 +101,12 @@ class Stored:
     report: Mapping[str, Any]
     history: tuple[Mapping[str, float], ...]
     tensors: Mapping[str, NDArray[Any]]
+    header: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What each of the images is that are rendered from it."""
+        return tuple(self.header.get("roles") or ROLES.get(self.method, ("result",)))
 
 
 def geometry(image: Image) -> dict[str, Any]:
@@ -115,6 +131,7 @@ def header_of(fitted: Fitted) -> dict[str, Any]:
         "image": geometry(fitted.images[0]),
         "history": [dict(row) for row in fitted.history],
         "stopped": fitted.stopped,
+        "roles": list(fitted.roles),
         "report": dict(fitted.report),
     }
     values: dict[str, Any] = plain(header)
@@ -137,6 +154,7 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
             report=header["report"],
             history=tuple(header["history"]),
             tensors=tensors,
+            header=header,
         )
     except (KeyError, TypeError) as error:
         raise FileError(
@@ -144,14 +162,14 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
         ) from None
 
 
-def save_fit(path: str | PathLike[str], fitted: Fitted) -> None:
-    """Write what a job returned into a file from which it can be rendered again.
+def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:
+    """Write what a job returned, or a file held, into a file from which it can be rendered again.
 
     Parameters
     ----------
     path
         Usually ends with `.cellinr`.
-    fitted
+    fit
         The fit.
 
     Raises
@@ -159,7 +177,10 @@ def save_fit(path: str | PathLike[str], fitted: Fitted) -> None:
     FileError
         If the file cannot be written.
     """
-    save_fitted(path, header=header_of(fitted), tensors=fitted.state)
+    if isinstance(fit, Stored):
+        save_fitted(path, header=fit.header, tensors=fit.tensors)
+    else:
+        save_fitted(path, header=header_of(fit), tensors=fit.state)
 
 
 def load_fit(path: str | PathLike[str]) -> Stored:

@@ -22,10 +22,20 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["Arrows", "Tracks", "arrows", "seconds", "tracks"]
+__all__ = ["Arrows", "Tracks", "arrows", "seconds", "textured", "tracks", "visible_arrows"]
 
 MOST_ARROWS = 5000
 """Arrows of one frame that a viewer can show and an eye can read."""
+
+
+VISIBLE_ARROWS = 700
+"""Arrows of one frame that leave the scene to be seen."""
+
+SHORTEST = 0.3
+"""Length in voxels below which an arrow is not worth drawing."""
+
+SURE = 0.15
+"""Part of the strongest contrast below which a place does not show its motion."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,61 @@ def arrows(
         data.append(arrow)
         speed.append(speeds[time][*chosen.T])
     return Arrows(np.concatenate(data), np.concatenate(speed).astype(np.float32))
+
+
+def visible_arrows(
+    motion: Image,
+    scene: Image,
+    reference: int = 0,
+    *,
+    every: int | None = None,
+    shortest: float | None = None,
+) -> Arrows:
+    """Return the arrows of the places whose motion can be seen, few enough to see the scene.
+
+    Parameters
+    ----------
+    motion
+        Axes T C [Z] Y X.
+    scene
+        The same without C.
+    reference
+        Its frame where the arrows begin.
+    every
+        Voxels from one arrow to the next; as many as there is room for if not given.
+    shortest
+        Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+    """
+    sure = textured(scene, min(reference, scene.shape[0] - 1))
+    least = SHORTEST * min(motion.steps[axis] for axis in "YX") if shortest is None else shortest
+    if every is None:
+        share = max(0.05, float(sure.mean()))
+        found = arrows(motion, threshold=least, most=round(VISIBLE_ARROWS / share))
+    else:
+        found = arrows(motion, step=every, threshold=least)
+    places = np.round(found.data[:, 0, 1:]).astype(int)
+    kept = sure[tuple(places.T)] if len(places) else np.zeros(0, bool)
+    return Arrows(found.data[kept], found.speed[kept])
+
+
+def textured(scene: Image, frame: int) -> NDArray[np.bool_]:
+    """Return where a frame has contrast that motion can be seen by, axes ([Z,] Y, X).
+
+    Parameters
+    ----------
+    scene
+        Axes T [Z] Y X.
+    frame
+        One of its frames.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    values = np.asarray(scene.array()[frame], np.float64)
+    axes = [axis for axis, size in enumerate(values.shape) if size > 2]
+    power = sum((np.gradient(values, axis=axis) ** 2 for axis in axes), np.zeros(values.shape))
+    contrast = np.sqrt(gaussian_filter(power, 2.0))
+    found: NDArray[np.bool_] = contrast > SURE * max(float(contrast.max()), 1e-30)
+    return found
 
 
 def seconds(motion: Image) -> tuple[float, ...]:

@@ -92,9 +92,12 @@ def test_the_python_script_does_the_same_on_files(tmp_path, job, monkeypatch):
     assert clean.steps["Z"] == pytest.approx(0.4)
 
 
-def test_the_command_line_is_one_line_per_fit():
+def test_the_command_line_is_one_line_per_step_that_makes_a_file():
     lines = script(MACRO, "cli").splitlines()
-    (line,) = [one for one in lines if one.startswith("napari-cellinr")]
+    line, compared = [one for one in lines if one.startswith("napari-cellinr")]
+    assert compared == (
+        "napari-cellinr compare clean.tif /data/embryo.tif --difference difference.tif"
+    )
     assert line == (
         "napari-cellinr denoise /data/embryo.tif clean.tif --axes ZYX --voxel Z=0.4,Y=0.1,X=0.1 "
         "--set background=keep --set learning_rate=2e-05 --set seed=3"

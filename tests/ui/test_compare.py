@@ -5,7 +5,8 @@ import pytest
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
-from napari_cellinr.ui.compare import on_grid_of, profile
+from napari_cellinr.macro.compare import on_grid_of
+from napari_cellinr.ui.compare import profile
 from napari_cellinr.ui.compare_dock import LINE, CompareDock
 
 pytestmark = pytest.mark.gui

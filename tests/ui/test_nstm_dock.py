@@ -124,6 +124,7 @@ def test_points_of_the_user_are_followed(dock, viewer, idle):
     viewer.add_points([(0, *place)], scale=(0.1, 0.454, 0.454), name="seeds")
     assert dock.below.button.isEnabled()
     dock.below.button.click()
+    idle(dock)
     tracks = viewer.layers["tracks of seeds"]
     steps = WORM.motion.array()[:, :, place[0], place[1]] / 0.454
     np.testing.assert_allclose(tracks.data[:, 2:], np.array(place) + steps, atol=0.02)

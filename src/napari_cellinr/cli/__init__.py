@@ -65,6 +65,7 @@ def make_parser() -> Parser:
         render,
         replay,
         sample,
+        show_motion,
         superresolve,
     )
     from napari_cellinr.cli.options import Parser
@@ -83,6 +84,7 @@ def make_parser() -> Parser:
         reconstruct,
         superresolve,
         render,
+        show_motion,
         replay,
         batch,
         info,

@@ -20,7 +20,12 @@ def add(commands: Commands) -> None:
     help_text = "measure how near a result is to the truth, as JSON: PSNR in dB and SSIM"
     parser = add_command(commands, "compare", help_text, run)
     parser.add_argument("result", metavar="RESULT", help="image file")
-    parser.add_argument("truth", metavar="TRUTH", help="image file of the same size")
+    parser.add_argument("truth", metavar="TRUTH", help="image file of the same size, or another")
+    parser.add_argument(
+        "--difference",
+        metavar="FILE",
+        help="write the result minus the other image instead, at the voxels of the result",
+    )
     parser.add_argument(
         "--data-range",
         metavar="R",
@@ -30,10 +35,17 @@ def add(commands: Commands) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Print the measures as JSON and return 0."""
-    from napari_cellinr.io import read
+    """Print the measures as JSON, or write the difference, and return 0."""
+    from napari_cellinr.io import check_writable, read, write
     from napari_cellinr.metrics import psnr, ssim, value_range
 
+    if options.difference is not None:
+        from napari_cellinr.macro.compare import difference
+
+        check_writable(options.difference)
+        write(options.difference, difference(read(options.result), read(options.truth)))
+        say(f"wrote {options.difference}: {options.result} minus {options.truth}")
+        return 0
     result, truth = (read(name).array() for name in (options.result, options.truth))
     data_range = value_range(truth) if options.data_range is None else options.data_range
     decibels = psnr(result, truth, data_range)

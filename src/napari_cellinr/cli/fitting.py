@@ -74,6 +74,7 @@ def add_fit_command(
     saving = parser.add_argument_group("what else to save")
     also = {
         "--save-model": "the fitted field, to be rendered again without another fit",
+        "--conventional": "the answer of a conventional method, to compare with",
         "--report": "JSON with time, steps, noise, versions and all settings",
     }
     for flag, help_text in {**outputs, **also}.items():
@@ -204,6 +205,8 @@ def run_fit(
     with interruption.caught():
         fitted = follow(make_fit(options, image, make_job, config), interruption)
         save(options, fitted, outputs)
+        if options.conventional is not None:
+            _write_conventional(options, image, fitted)
         if also is not None:
             also(fitted)
     for warning in fitted.report.get("warnings", ()):
@@ -215,6 +218,16 @@ def run_fit(
         return INTERRUPTED
     say(_summary(options, fitted))
     return 0
+
+
+def _write_conventional(options: Namespace, image: Image, fitted: Fitted) -> None:
+    """Write the conventional answer of the method."""
+    from napari_cellinr.io import write
+    from napari_cellinr.macro.compare import compare
+
+    conventional = compare(fitted, source=image)[1]
+    write(options.conventional, conventional)
+    say(f"wrote {options.conventional}: {conventional.name}")
 
 
 def _shortage(options: Namespace, config: Config, image: Image) -> str:

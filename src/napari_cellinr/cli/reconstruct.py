@@ -116,7 +116,7 @@ def _config(options: Namespace) -> NSTMConfig:
 
 
 def _optics(text: str) -> Optics:
-    """Return the optics of a kind, or those in a JSON file.
+    """Return the optics of a kind, or those in a JSON file or text.
 
     Raises
     ------
@@ -125,6 +125,8 @@ def _optics(text: str) -> Optics:
     """
     from napari_cellinr.config.optics import KINDS, optics_from_dict, optics_from_json
 
+    if text.lstrip().startswith("{"):
+        return optics_from_json(text)
     path = Path(text).expanduser()
     if text in KINDS:
         return optics_from_dict({"kind": text})

@@ -33,7 +33,7 @@ def run(options: Namespace) -> int:
     macro = load_macro(options.macro)
     interruption = Interruption()
     with interruption.caught():
-        job = iter_replay(macro, source=options.input, output=options.output)
+        job = iter_replay(macro, source=options.input, output=options.output, tell=say_warning)
         written = follow(job, interruption)
     for path in written:
         say(f"wrote {path}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["check_outputs", "save"]
 
 _OTHERS = ("save_model", "report")
+_IMAGES = ("conventional",)
 
 
 def check_outputs(
@@ -35,7 +36,7 @@ def check_outputs(
     from napari_cellinr.io import SUFFIXES, check_writable
 
     taken = {Path(options.input).expanduser().resolve()}
-    for flag in (*images, *others, *_OTHERS):
+    for flag in (*images, *_IMAGES, *others, *_OTHERS):
         name = getattr(options, flag)
         if name is None:
             continue
@@ -43,7 +44,7 @@ def check_outputs(
         if place in taken:
             raise FileError(f"{name} was given twice; give every file a name of its own.")
         taken.add(place)
-        check_writable(name, SUFFIXES if flag in images else ())
+        check_writable(name, SUFFIXES if flag in {*images, *_IMAGES} else ())
 
 
 def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["grid_seeds", "read_seeds", "write_tracks"]
+__all__ = ["grid_seeds", "read_seeds", "write_arrows", "write_tracks"]
 
 COLUMNS = ("track_id", "t", "z", "y", "x", "time_s", "inside")
 
@@ -128,6 +128,39 @@ def write_tracks(
             place = [0.0] * (3 - places.shape[2]) + [float(p) for p in places[t, track]]
             words = (f"{p:.4f}" for p in place)
             lines.append((str(track), str(t), *words, f"{seconds:.9g}", str(int(inside[t, track]))))
+    text = "".join(",".join(line) + "\n" for line in lines)
+    with replacing(Path(path).expanduser(), ".csv") as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_arrows(
+    path: str | PathLike[str],
+    starts: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    speeds: NDArray[np.float32],
+    times: Sequence[float],
+) -> None:
+    """Write a line for every arrow: `t,z,y,x,dz,dy,dx,speed,time_s`.
+
+    Parameters
+    ----------
+    path
+        Ends with `.csv`; the file appears complete or not at all.
+    starts
+        Time point and place in the reference frame, in voxels, shape (arrows, 1 + axes).
+    lengths
+        Displacement from there, in the unit of the motion, shape (arrows, axes).
+    speeds
+        Speed in that unit per second, shape (arrows,).
+    times
+        Seconds of each time point.
+    """
+    lines: list[tuple[str, ...]] = [("t", "z", "y", "x", "dz", "dy", "dx", "speed", "time_s")]
+    for start, length, speed in zip(starts, lengths, speeds, strict=True):
+        lead = [0.0] * (3 - len(length))
+        numbers = [*lead, *start[1:], *lead, *length, speed]
+        t = int(start[0])
+        lines.append((str(t), *(f"{float(n):.4f}" for n in numbers), f"{times[t]:.9g}"))
     text = "".join(",".join(line) + "\n" for line in lines)
     with replacing(Path(path).expanduser(), ".csv") as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.kept import Stored
 from napari_cellinr.macro.scripts import SAMPLE, file_name
 from napari_cellinr.macro.steps import FITS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from os import PathLike
 
     from napari_cellinr.fit import Fitted, Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.kept import Stored
     from napari_cellinr.macro.steps import Macro, Step
 
 __all__ = ["iter_replay"]
@@ -26,6 +26,7 @@ def iter_replay(
     *,
     source: str | PathLike[str] | None = None,
     output: str | PathLike[str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Generator[Progress, Message, list[Path]]:
     """Do the steps of a macro as a job, and return the files that were written.
 
@@ -38,6 +39,8 @@ def iter_replay(
     output
         Folder for every file that the macro saves. If it saves none, the results are
         written there; the present folder if not given.
+    tell
+        Called with a sentence on what the user should know, such as a file that has changed.
 
     Raises
     ------
@@ -48,7 +51,7 @@ def iter_replay(
     if source is not None and len(inputs) > 1:
         names = ", ".join(repr(one.layer or one.path) for one in inputs)
         raise ConfigError(f"the macro works on {names}; another input can replace only one.")
-    run = _Replay(None if source is None else Path(source), output)
+    run = _Replay(None if source is None else Path(source), output, tell)
     for one in inputs:
         if one.layer:
             run.read(one.layer, one.path)
@@ -62,11 +65,19 @@ def iter_replay(
 class _Replay:
     """The images of a replay by the names of their layers."""
 
-    def __init__(self, source: Path | None, output: str | PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        source: Path | None,
+        output: str | PathLike[str] | None,
+        tell: Callable[[str], None] | None,
+    ) -> None:
         self._source = source
+        self._tell = tell or (lambda text: None)
         self._output = None if output is None else Path(output).expanduser()
         self._images: dict[str, Image] = {}
         self._fits: dict[str, Fitted | Stored] = {}
+        self._givens: dict[str, Image] = {}
+        self._tables: dict[str, tuple[Fitted | Stored, dict[str, Any]]] = {}
         self._results: list[str] = []
         self._renamed = ("", "")
         self.written: list[Path] = []
@@ -101,14 +112,20 @@ class _Replay:
             yield from self._fit(step)
         elif step.action == "render":
             self._render(step)
+        elif step.action == "show_motion":
+            self._show_motion(step)
+        elif step.action == "compare":
+            self._compare(step)
         elif step.action == "save":
             self._save(Path(step.arguments["path"]).expanduser(), step.source.layer)
 
     def write_results(self) -> None:
-        """Write the first image of every fit."""
+        """Write the first image of every step that has one, and the motion as tables."""
         for name in self._results:
             image = self._images[name]
             self._write(Path(f"{file_name(image.name.replace(*self._renamed, 1))}.tif"), image)
+        for name in self._tables:
+            self._write_table(Path(f"{file_name(name)}.csv"), name)
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
         from napari_cellinr import api, config
@@ -117,14 +134,31 @@ class _Replay:
         image = self._image(step.source.layer)
         if "axes" in step.arguments:
             image = image.with_axes(step.arguments["axes"])
+        self._compare_digest(step, image)
         job = getattr(api, f"iter_{step.action}")(image, config_type(**step.settings))
         fitted: Fitted = yield from job
         names = [_unused(one.name, self._images) for one in fitted.images]
-        self._images.update(zip(names, fitted.images, strict=True))
-        for name, one in zip(step.results, fitted.images, strict=False):
-            self._images.setdefault(name, one)  # recorded names win where jobs name differently
-        self._fits.update(dict.fromkeys([*names, *step.results], fitted))
+        named = dict(zip(names, fitted.images, strict=True))
+        found = {**named, **_as_in_the_viewer(step, fitted)}
+        for name in found.keys() - named.keys() - set(step.results):
+            if name in self._images:  # of another layer
+                del found[name]
+        self._images.update(found)
+        made = dict.fromkeys([*found, *step.results], fitted)
+        self._fits.update(made)
+        self._givens.update(dict.fromkeys(made, image))
         self._results.append(names[0])
+
+    def _compare_digest(self, step: Step, image: Image) -> None:
+        """Tell if the file has other data than when the step was recorded."""
+        from napari_cellinr.kept import digest
+
+        recorded = step.source.digest
+        if recorded and self._source is None and digest(image.canonical()) != recorded:
+            self._tell(
+                f"the data of {step.source.path or step.source.layer!r} are not those that the "
+                "step was recorded with, so the result differs."
+            )
 
     def _read_fit(self, layer: str, path: Path) -> None:
         """Read a kept fit, and render it as the image of a layer."""
@@ -143,6 +177,36 @@ class _Replay:
         self._images.update(zip(names, images, strict=False))
         self._results.append(names[0])
 
+    def _show_motion(self, step: Step) -> None:
+        from napari_cellinr.macro.motion import check_options, images_by_role, motion_options
+
+        fit = self._fit_of(step.source.layer)
+        options = motion_options(step)
+        check_options(**options)
+        images_by_role(fit)  # says so if there is no motion
+        name = step.results[0] if step.results else f"{step.source.layer} motion"
+        self._tables[name] = fit, options
+
+    def _compare(self, step: Step) -> None:
+        from napari_cellinr.macro.compare import compare
+
+        layer = step.source.layer
+        result = self._image(layer)
+        if len(step.sources) > 1:
+            images = compare(result, self._image(step.sources[1].layer))
+        else:
+            fit = self._fit_of(layer)
+            if isinstance(fit, Stored):
+                raise FileError(
+                    f"the fit of layer {layer!r} was opened from a file, which does not hold its "
+                    "source; name the layer to compare with."
+                )
+            (_, other) = compare(fit, source=self._givens[layer])
+            images = (compare(result, other)[0], other)
+        names = [*step.results, *(one.name for one in images[len(step.results) :])]
+        self._images.update(zip(names, images, strict=False))
+        self._results.append(names[0])
+
     def _fit_of(self, layer: str) -> Fitted | Stored:
         if layer not in self._fits:
             raise FileError(
@@ -153,20 +217,27 @@ class _Replay:
 
     def _save(self, path: Path, layer: str) -> None:
         """Write an image, or a fit where the suffix says so."""
-        from napari_cellinr.fit import Fitted
         from napari_cellinr.io import FITTED_SUFFIX
         from napari_cellinr.kept import save_fit
 
-        if not path.name.endswith(FITTED_SUFFIX):
+        if path.suffix == ".csv":
+            self._write_table(path, layer)
+        elif path.name.endswith(FITTED_SUFFIX):
+            fit = self._fit_of(layer)
+            save_fit(self._place(path), fit)
+        else:
             self._write(path, self._image(layer))
-            return
-        fit = self._fit_of(layer)
-        if not isinstance(fit, Fitted):
-            raise FileError(f"the fit of layer {layer!r} was opened from a file; copy that.")
-        place = path if self._output is None else self._output / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        save_fit(place, fit)
-        self.written.append(place)
+
+    def _write_table(self, path: Path, layer: str) -> None:
+        """Write the motion that a layer of arrows or tracks shows."""
+        from napari_cellinr.macro.motion import write_motion
+
+        if layer not in self._tables and layer in self._fits:  # what a fit shows by itself
+            self._tables[layer] = self._fits[layer], {}
+        if layer not in self._tables:
+            raise FileError(f"{path.name} was asked for of {layer!r}, which shows no motion.")
+        fit, options = self._tables[layer]
+        write_motion(self._place(path), fit, **options)
 
     def _image(self, layer: str) -> Image:
         if layer not in self._images:
@@ -177,10 +248,40 @@ class _Replay:
     def _write(self, path: Path, image: Image) -> None:
         from napari_cellinr.io import write
 
+        write(self._place(path), image)
+
+    def _place(self, path: Path) -> Path:
+        """Return where a file is to be written, and note it."""
         place = path if self._output is None else self._output / path.name
         place.parent.mkdir(parents=True, exist_ok=True)
-        write(place, image)
         self.written.append(place)
+        return place
+
+
+def _as_in_the_viewer(step: Step, fitted: Fitted) -> dict[str, Image]:
+    """Return the images of a fit by the names of the layers that they become.
+
+    Where a script does not say them, the last channel of a scene with several has the name of
+    the result.
+    """
+    found: dict[str, Image] = {}
+    if step.roles:
+        for name, role in zip(step.results, step.roles, strict=False):
+            kind, _, channel = role.partition(":")
+            if kind in fitted.roles:
+                image = fitted.image(kind)
+                found[name] = image.take("C", int(channel)) if channel else image
+        return found
+    scene = fitted.images[0]
+    if fitted.method == "nstm" and "C" in scene.axes:
+        for place, channel in enumerate(scene.channels):
+            found[f"{scene.name} {channel}"] = scene.take("C", place)
+        found[f"{step.source.layer} reconstructed"] = scene.take("C", scene.sizes["C"] - 1)
+        return found
+    # recorded names win where jobs name differently
+    taken = {one.name for one in fitted.images}
+    pairs = zip(step.results, fitted.images, strict=False)
+    return {name: one for name, one in pairs if name not in taken}
 
 
 def _unused(name: str, taken: dict[str, Image]) -> str:

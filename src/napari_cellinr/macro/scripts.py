@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keyword
 import re
-import shlex
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.macro.steps import Macro, Step
 
-__all__ = ["STYLES", "Style", "call", "script", "variable"]
+__all__ = ["STYLES", "Style", "call", "failed", "file_name", "script", "variable"]
 
 Style: TypeAlias = Literal["console", "headless", "cli"]
 
@@ -32,11 +32,12 @@ SAMPLE: Final = "sample:"
 FITTED_SUFFIX: Final = ".cellinr"
 """The end of the names of kept fits, as in `io`, which is not needed for text."""
 
-_IN_VIEWER = {"compare", "show_motion"}
+_COMMENT: Final = 160
+"""Characters of a comment on what has failed."""
 
 
 def script(macro: Macro, style: Style = "console") -> str:
-    """Return the steps as text that does them again; failed ones are left out.
+    """Return the steps as text that does them again; failed ones are comments.
 
     Parameters
     ----------
@@ -46,10 +47,12 @@ def script(macro: Macro, style: Style = "console") -> str:
         `console`: Python for napari, with layers by name; a file of it can be dropped onto a
         viewer. `headless`: Python on files. `cli`: lines for a shell.
     """
+    from napari_cellinr.macro.commands import commands
+
     renderings: dict[Style, Callable[[Macro], list[str]]] = {
         "console": _console,
         "headless": _headless,
-        "cli": _commands,
+        "cli": commands,
     }
     return "\n".join([*_header(macro), *renderings[style](macro)]) + "\n"
 
@@ -77,7 +80,7 @@ def variable(name: str, taken: set[str]) -> str:
 
 
 def _header(macro: Macro) -> list[str]:
-    """Return comments with the versions that were used, and what was stopped."""
+    """Return comments with the versions and data that were used, and what was stopped."""
     versions = {key: value for step in macro.steps for key, value in step.versions.items()}
     used = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     notes = [
@@ -85,7 +88,20 @@ def _header(macro: Macro) -> list[str]:
         for step in macro.repeatable
         if step.note
     ]
-    return ["# Recorded by napari-cellinr", *([f"# with {used}"] if used else []), *notes]
+    data = {
+        source.layer: source.digest
+        for step in macro.repeatable
+        for source in step.sources
+        if source.digest
+    }
+    read = [f"# data of {layer}: blake2b {digest}" for layer, digest in data.items()]
+    return ["# Recorded by napari-cellinr", *([f"# with {used}"] if used else []), *read, *notes]
+
+
+def failed(step: Step) -> str:
+    """Return a comment on a step that has failed, which a replay passes over."""
+    text = f"# failed: {call(step)}: {' '.join(step.note.split())}"
+    return text if len(text) <= _COMMENT else f"{text[: _COMMENT - 1]}…"
 
 
 def _console(macro: Macro) -> list[str]:
@@ -100,7 +116,7 @@ def _console(macro: Macro) -> list[str]:
     for source in macro.inputs:
         if source.layer and source.path and source.layer not in opened:
             lines.append(f"cellinr.use({source.layer!r}, {source.path!r})")
-    return lines + [call(step) for step in macro.repeatable]
+    return lines + [failed(s) if s.status == "failed" else call(s) for s in macro.steps]
 
 
 def _headless(macro: Macro) -> list[str]:
@@ -111,8 +127,11 @@ class _Headless:
     """Python on files: one variable for every image."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = {"load_fit", "read", "render", "save_fit", "write", *FITS}
+        names = ["compare", "load_fit", "read", "render", "save_fit", "write", "write_motion"]
+        self._taken: set[str] = {*names, *FITS}
         self._fits: dict[str, str] = {}
+        self._givens: dict[str, str] = {}
+        self._tables: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._imports = {"read"}
         self._lines: list[str] = []
@@ -122,8 +141,16 @@ class _Headless:
         for source in macro.inputs:
             if source.layer:
                 self._read(source.layer, source.path)
-        for step in macro.repeatable:
-            self._add(step)
+        self._tables = {
+            step.source.layer: str(step.arguments["path"])
+            for step in macro.repeatable
+            if step.action == "save" and str(step.arguments["path"]).endswith(".csv")
+        }
+        for step in macro.steps:
+            if step.status == "failed":
+                self._lines.append(failed(step))
+            else:
+                self._add(step)
         names = ", ".join(sorted(self._imports))
         return [f"from napari_cellinr import {names}", "", *self._lines]
 
@@ -153,6 +180,12 @@ class _Headless:
             self._fit(step, source)
         elif step.action == "render" and step.source.layer in self._fits:
             self._render(step)
+        elif step.action == "show_motion" and step.source.layer in self._fits:
+            self._show_motion(step)
+        elif step.action == "compare":
+            self._compare(step)
+        elif step.action == "save" and str(step.arguments["path"]).endswith(".csv"):
+            pass  # written where the motion is shown
         elif step.action == "save" and str(step.arguments["path"]).endswith(FITTED_SUFFIX):
             self._imports.add("save_fit")
             fit = self._fits.get(step.source.layer, "")
@@ -171,8 +204,35 @@ class _Headless:
         arguments = ", ".join([given, *_keywords(step.settings)])
         self._lines.append(f"{name} = {step.action}({arguments})")
         for place, result in enumerate(step.results):
-            self._values[result] = f"{name}.images[{place}]"
+            self._values[result] = _picked(name, place, step)
             self._fits[result] = name
+            self._givens[result] = given
+            if place < len(step.roles) and not step.roles[place] and result in self._tables:
+                self._write_motion(self._tables[result], name, {})
+
+    def _show_motion(self, step: Step) -> None:
+        shown = _first(step.results) or f"{step.source.layer} motion"
+        place = self._tables.get(shown, f"{file_name(shown)}.csv")
+        self._write_motion(place, self._fits[step.source.layer], motion_options(step))
+
+    def _write_motion(self, place: str, fit: str, options: Mapping[str, Any]) -> None:
+        self._imports.add("write_motion")
+        self._lines.append(f"write_motion({', '.join([repr(place), fit, *_keywords(options)])})")
+
+    def _compare(self, step: Step) -> None:
+        layer = step.source.layer
+        if len(step.sources) == 1 and layer not in self._givens:
+            self._lines.append(f"# only in the viewer: {call(step)}")
+            return
+        self._imports.add("compare")
+        name = variable(_first(step.results) or f"{layer} compared", self._taken)
+        if len(step.sources) > 1:
+            arguments = f"{self._values[layer]}, {self._values[step.sources[1].layer]}"
+        else:
+            arguments = f"{self._fits[layer]}, source={self._givens[layer]}"
+        self._lines.append(f"{name} = compare({arguments})")
+        for place, result in enumerate(step.results):
+            self._values[result] = f"{name}[{place}]"
 
     def _render(self, step: Step) -> None:
         self._imports.add("render")
@@ -183,85 +243,13 @@ class _Headless:
             self._values[result] = f"{name}[{place}]"
 
 
-def _commands(macro: Macro) -> list[str]:
-    """Return one line per fit, from file to file; what is saved has the name it was given."""
-    saved = {
-        step.source.layer: str(step.arguments["path"])
-        for step in macro.repeatable
-        if step.action == "save" and not str(step.arguments["path"]).endswith(FITTED_SUFFIX)
-    }
-    kept = {
-        step.source.layer: str(step.arguments["path"])
-        for step in macro.repeatable
-        if step.action == "save" and str(step.arguments["path"]).endswith(FITTED_SUFFIX)
-    }
-    files = {source.layer: source.path for source in macro.inputs if source.layer}
-    voxel: dict[str, str] = {}
-    rendered = {step.source.layer for step in macro.repeatable if step.action == "render"}
-    models = {layer: path for layer, path in files.items() if path.endswith(FITTED_SUFFIX)}
-    lines = []
-    for step in macro.repeatable:
-        if step.action == "open":
-            files.update(dict.fromkeys(step.results, step.source.path))
-        elif step.action == "calibrate":
-            steps = ",".join(f"{axis}={value}" for axis, value in step.arguments.items())
-            voxel[step.source.layer] = steps
-        elif step.action in FITS:
-            line = _command(step, files, saved, voxel)
-            wanted = [kept[result] for result in step.results if result in kept]
-            if wanted or rendered & set(step.results):
-                model = wanted[0] if wanted else f"{_first(step.results)}{FITTED_SUFFIX}"
-                models.update(dict.fromkeys(step.results, model))
-                line += f" --save-model {shlex.quote(model)}"
-            lines.append(line)
-        elif step.action == "render" and step.source.layer in models:
-            files[_first(step.results)] = place = saved.get(
-                _first(step.results), f"{_first(step.results)}.tif"
-            )
-            lines.append(_render_command(step, models[step.source.layer], place))
-        elif step.action in _IN_VIEWER:
-            lines.append(f"# only in the viewer: {call(step)}")
-    return lines
-
-
-def _command(
-    step: Step, files: dict[str, str], saved: Mapping[str, str], voxel: Mapping[str, str]
-) -> str:
-    """Return the line of a fit, and note the files of its results."""
-    layer = step.source.layer
-    source = files.get(layer, "")
-    if not source or source.startswith(SAMPLE):
-        source = f"{layer}.tif"
-    for place, result in enumerate(step.results):
-        if place == 0 or result in saved:
-            files[result] = saved.get(result, f"{result}.tif")
-    words = ["napari-cellinr", step.action, source, files.get(_first(step.results), "result.tif")]
-    if len(step.results) > 1 and step.results[1] in saved and step.action == "denoise":
-        words += ["--background-output", saved[step.results[1]]]
-    if "axes" in step.arguments:
-        words += ["--axes", str(step.arguments["axes"])]
-    if layer in voxel:
-        words += ["--voxel", voxel[layer]]
-    for name, value in step.settings.items():
-        words += ["--set", f"{name}={value}"]
-    return shlex.join(words)
-
-
-def _render_command(step: Step, model: str, place: str) -> str:
-    """Return the line that renders a kept fit."""
-    words = ["napari-cellinr", "render", model, place]
-    for name in ("scale", "voxel"):
-        if step.arguments.get(name):
-            steps = step.arguments[name].items()
-            words += [f"--{name}", ",".join(f"{axis}={value}" for axis, value in steps)]
-    if step.arguments.get("crop"):
-        ends = step.arguments["crop"].items()
-        words += ["--crop", ",".join(f"{axis}={start}:{stop}" for axis, (start, stop) in ends)]
-    if step.arguments.get("times") is not None:
-        words += ["--times", ",".join(map(str, step.arguments["times"]))]
-    if step.arguments.get("channel") is not None:
-        words += ["--channel", str(step.arguments["channel"])]
-    return shlex.join(words)
+def _picked(fit: str, place: int, step: Step) -> str:
+    """Return the expression for a result of a fit: by its role, or by its place."""
+    if place >= len(step.roles):
+        return f"{fit}.images[{place}]"
+    role, _, channel = step.roles[place].partition(":")
+    taken = f".take('C', {channel})" if channel else ""
+    return f"{fit}.image({role!r}){taken}"
 
 
 def _keywords(values: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
@@ -77,7 +77,11 @@ class Step:
     arguments
         What differs from the defaults, as plain values that JSON can hold.
     results
-        Names of the layers that came out, in the order of the images of the result.
+        Names of the layers that came out.
+    roles
+        What each of them is: a role of the images of the fit, such as `result` or `speed`, with
+        a number of its channel as in `result:1`, or nothing for what is no image. Empty if they
+        are the images in their order.
     seed
         Start of the random numbers of a fit; none for other actions.
     versions
@@ -92,6 +96,7 @@ class Step:
     sources: tuple[Source, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     status: Status = "done"
@@ -104,6 +109,7 @@ class Step:
             )
         object.__setattr__(self, "sources", tuple(self.sources))
         object.__setattr__(self, "results", tuple(self.results))
+        object.__setattr__(self, "roles", tuple(self.roles))
         try:  # also a copy, so that a later change of the caller's dictionary is not one of ours
             plain = json.loads(json.dumps(dict(self.arguments), allow_nan=False))
         except (TypeError, ValueError) as error:
@@ -206,6 +212,7 @@ def fit_step(
     fitted: Fitted,
     results: tuple[str, ...],
     axes: str = "",
+    roles: tuple[str, ...] = (),
 ) -> Step:
     """Return the step of a fit that has ended, such that doing it again gives the same result.
 
@@ -226,6 +233,8 @@ def fit_step(
         Names under which the images were added, in their order.
     axes
         The axes of the source, if the user had to say them.
+    roles
+        What the results are, as in `Step`.
     """
     early = fitted.stopped in {"user", "time"}
     settings = fitted.config.replace(max_seconds=None) if early else config
@@ -234,9 +243,10 @@ def fit_step(
         arguments["axes"] = axes
     return Step(
         cast("Action", action),
-        (source,),
+        (replace(source, digest=str(fitted.source.get("digest", ""))),),
         arguments,
         results,
+        () if roles == fitted.roles[: len(results)] else roles,
         seed=config.seed,
         versions=fitted.report.get("versions", {}),
         status="stopped" if fitted.stopped == "user" else "done",

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import affine_transform, map_coordinates
+from scipy.ndimage import map_coordinates
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.macro.compare import check_axes, difference, on_grid_of
 from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.results import add_result
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.fits import Result
 
-__all__ = ["Comparison", "Score", "compare_work", "on_grid_of", "profile", "scores_work"]
+__all__ = ["Comparison", "Score", "compare_work", "profile", "scores_work"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def compare_work(
     image = controller.image_of(layer)
     if against is not None:
         other = controller.image_of(against)
-        _check(image, other)
+        check_axes(image, other)
     elif made is None or made.task.conventional is None:
         raise AxesError(
             f"how layer {layer.name!r} was made is not known here; choose the layer that it is to "
@@ -98,7 +99,7 @@ def compare_work(
             conventional = made.task.conventional(made.given.canonical(), made.config)
         else:
             conventional = other
-        return conventional, _difference(image, conventional)
+        return conventional, difference(image, conventional)
 
     show = partial(_show, controller, layer, image, against, made, done)
     return Work(f"comparison of {layer.name}", background_job("comparing", work), show, quick=True)
@@ -120,22 +121,6 @@ def scores_work(
 
     job = background_job("measuring", work)
     return Work(f"measurement against {truth.name}", job, done, quick=True)
-
-
-def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
-    """Return `other` at the places of the voxels of `image`, float32, by linear interpolation."""
-    order = [other.axes.index(axis) for axis in image.axes]
-    values = np.asarray(other.data, np.float32).transpose(order)
-    scale = np.array([other.scale[i] for i in order])
-    start = np.array([other.translate[i] for i in order])
-    matrix = np.array(image.scale) / scale
-    offset = (np.array(image.translate) - start) / scale
-    if values.shape == image.shape and np.allclose(matrix, 1) and np.allclose(offset, 0, atol=1e-6):
-        return values
-    moved: NDArray[np.float32] = affine_transform(
-        values, matrix, offset, output_shape=image.shape, order=1, mode="nearest"
-    )
-    return moved
 
 
 def profile(
@@ -161,19 +146,6 @@ def profile(
     return along * float(np.linalg.norm(last - first)), sampled
 
 
-def _check(image: Image, other: Image) -> None:
-    if set(image.axes) != set(other.axes):
-        raise AxesError(
-            f"axes {image.axes} and {other.axes} were given; only images with the same axes can "
-            "be compared."
-        )
-
-
-def _difference(image: Image, other: Image) -> Image:
-    data = np.asarray(image.data, np.float32) - on_grid_of(image, other)
-    return image.like(data, name=f"{image.name} − {other.name}")
-
-
 def _show(
     controller: Controller,
     layer: ImageLayer,
@@ -188,16 +160,16 @@ def _show(
     if find(viewer, layer.unique_id) is None:
         controller.say("warning", "The layer is gone, so the comparison was dropped.")
         return
-    conventional, difference = images
+    conventional, distance = images
     if against is None:
         assert made is not None
         limits = tuple(layer.contrast_limits)
         against = add_result(
             viewer, layer, image, conventional, name=conventional.name, limits=limits, below=True
         )
-    limit = float(np.percentile(np.abs(np.asarray(difference.data)), 99.8)) or 1.0
+    limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0
     shown = add_result(
-        viewer, layer, image, difference, name=difference.name, limits=(-limit, limit),
+        viewer, layer, image, distance, name=distance.name, limits=(-limit, limit),
         settings={"colormap": "PiYG", "blending": "translucent_no_depth"},
     )  # fmt: skip
     controller.said.emit("info", f"Layers “{against.name}” and “{shown.name}” are ready.")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from napari_cellinr.errors import ConfigError
 from napari_cellinr.macro import Macro, load_macro, script
 from napari_cellinr.macro.scripts import SAMPLE, Style, call
 from napari_cellinr.ui.dispatch import dispatcher_of
@@ -66,7 +65,7 @@ class Console:
         self._dispatcher = dispatcher
 
     def open(self, path: str | PathLike[str]) -> list[ImageLayer]:
-        """Return the layers for every image in a file, added to the viewer.
+        """Return the layers for every image in a file, or a kept fit, added to the viewer.
 
         Raises
         ------
@@ -142,7 +141,7 @@ class Console:
         Parameters
         ----------
         layer
-            A layer that a fit of this session made; `napari-cellinr render` does it for kept ones.
+            A layer that a fit of this session made, or that a kept fit was opened as.
         query
             `scale={"Z": 2}`, `voxel={"Z": 0.1}`, `times=[0.5]`, `crop={"Y": [0, 50]}` or
             `channel=0`.
@@ -156,8 +155,43 @@ class Console:
         """
         self._dispatcher.render(layer, query)
 
+    def show_motion(
+        self,
+        layer: ImageLayer | str,
+        *,
+        every: int | None = None,
+        shortest: float | None = None,
+        points: Any = None,
+        name: str = "",
+    ) -> None:
+        """Show how the material of a reconstruction moves: arrows, or the paths of points.
+
+        Parameters
+        ----------
+        layer
+            The scene, of this session or of a kept fit that was opened.
+        every
+            Voxels from one arrow to the next; few enough to see the scene if not given.
+        shortest
+            Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+        points
+            Instead of arrows, the paths of points: a number along y and along x, or places such
+            as `[[40, 60]]` in voxels of the result.
+        name
+            Name of the layer of these paths.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or no fit of it.
+        ConfigError
+            If the fit has no motion, or the options are not allowed.
+        """
+        options = {"every": every, "shortest": shortest, "points": points}
+        self._dispatcher.show_motion(layer, options, name)
+
     def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
-        """Write a layer with its calibration, or with the suffix `.cellinr` the fit of it.
+        """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
 
         Raises
         ------
@@ -256,7 +290,5 @@ class Console:
             self.use(step.results[0] if step.results else "", step.source.path)
         elif step.action in TASKS:
             self._fit(step.action, names[0], step.arguments.get("axes", ""), **step.settings)
-        elif step.action in {"calibrate", "compare", "render", "save"}:
-            getattr(self, step.action)(*names, **step.arguments)
         else:
-            raise ConfigError(f"{step.action} cannot be done in this viewer.")
+            getattr(self, step.action)(*names, **step.arguments)

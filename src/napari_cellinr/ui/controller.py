@@ -112,7 +112,7 @@ class Controller(QObject):
     finished
         `fits.Result`, once it is in the viewer.
     failed
-        The `Work` that has ended without a result.
+        Why a job has ended without a result; empty if it was cancelled.
     """
 
     state_changed = Signal(str)
@@ -120,7 +120,7 @@ class Controller(QObject):
     said = Signal(str, str)
     layers_changed = Signal()
     finished = Signal(object)
-    failed = Signal(object)
+    failed = Signal(str)
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
@@ -266,7 +266,7 @@ class Controller(QObject):
             self.say("error", str(ending.error))
         elif self._cancelled and is_there:
             self.said.emit("info", "Cancelled; nothing was changed.")
-        self.failed.emit(work)
+        self.failed.emit(str(ending.error or ""))
 
     def _on_layers(self, event: Any = None) -> None:
         source_id = None if self.work is None else self.work.source_id

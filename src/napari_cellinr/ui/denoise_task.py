@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.estimates import cost
+from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.tasks import Estimate, Task
@@ -48,18 +48,6 @@ def _estimate(config: CellINRConfig, image: Image) -> Estimate | None:
     return None if needed is None else Estimate(needed.memory, needed.seconds)
 
 
-def _conventional(image: Image, config: CellINRConfig) -> Image:
-    """Return what is had without a fit: wavelet-based subtraction, or a slight smoothing."""
-    from napari_cellinr.classic.background import wbns
-    from napari_cellinr.classic.estimate import gaussian
-
-    if config.background == "subtract":
-        return image.like(wbns(image.array()), name=f"{image.name} WBNS")
-    frames = image.array().reshape(-1, *image.shape[-2:])
-    smooth = np.stack([gaussian(frame, 1.0) for frame in frames]).reshape(image.shape)
-    return image.like(smooth, name=f"{image.name} Gaussian")
-
-
 DENOISE = Task(
     name="denoise",
     title="Denoise",
@@ -75,5 +63,5 @@ DENOISE = Task(
     check=_check,
     advise=_advise,
     estimate=_estimate,
-    conventional=_conventional,
+    conventional=partial(conventional, "denoise"),
 )

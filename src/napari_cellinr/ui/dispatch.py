@@ -14,12 +14,16 @@ from weakref import WeakValueDictionary
 from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import AxesError, CellINRError
-from napari_cellinr.macro import FITS, Recorder, Source, Step, fit_step
+from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
 from napari_cellinr.ui.fits import Result, fit_work, quick_work, render_work, resume_work
-from napari_cellinr.ui.layers import add_images, find, image_layers, set_voxel_size
-from napari_cellinr.ui.orders import Order, image_of, name_of, source_of
+from napari_cellinr.ui.layers import find, set_voxel_size
+from napari_cellinr.ui.motion_work import motion_work, note_motion
+from napari_cellinr.ui.orders import Order, attempted, name_of, source_of
+from napari_cellinr.ui.origins import origin_of
+from napari_cellinr.ui.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.compare import Comparison, Score
     from napari_cellinr.ui.controller import Controller, Work
+    from napari_cellinr.ui.origins import Origin
     from napari_cellinr.ui.tasks import Task
 
 __all__ = ["Dispatcher", "dispatcher_of"]
@@ -69,18 +74,16 @@ class Dispatcher(QObject):
         super().__init__()
         self.controller = controller
         self.results: dict[Hashable, Result] = {}
-        self.recorder = Recorder(self.recorded.emit)
+        self._recording = Recording(controller.viewer, self.recorded.emit)
+        self.recorder = self._recording.recorder
         self._queue: deque[Order] = deque()
         self._order: Order | None = None
         self._records = True
         self._kept: list[object] = []
-        self._names: dict[Hashable, str] = {}
-        self._opened: dict[str, list[str]] = {}
         controller.state_changed.connect(self._on_state)
         controller.finished.connect(self._on_finished)
+        controller.failed.connect(self._on_failed)
         controller.layers_changed.connect(self._on_layers)
-        self.viewer.layers.events.inserted.connect(self._on_inserted)
-        self._on_layers()
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -113,16 +116,14 @@ class Dispatcher(QObject):
         self.queue_changed.emit()
 
     def open(self, path: Path) -> list[ImageLayer]:
-        """Return the layers for every image in a file, added to the viewer.
+        """Return the layers for every image in a file, or a kept fit, added to the viewer.
 
         Raises
         ------
         FileError
             If the file is missing or cannot be understood.
         """
-        from napari_cellinr.io import read_all
-
-        layers = [one for image in read_all(path) for one in add_images(self.viewer, image)]
+        layers = open_file(self.viewer, path)
         names = tuple(str(layer.name) for layer in layers)
         if self._records:
             self.recorder.record(Step("open", (Source(path=str(path)),), results=names))
@@ -149,7 +150,7 @@ class Dispatcher(QObject):
         self._submit(f"voxel size of {name_of(layer)}", carry_out)
 
     def save(self, layer: ImageLayer | str, path: Path) -> None:
-        """Write a layer with its calibration, or with the suffix `.cellinr` the fit of it.
+        """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
 
         Raises
         ------
@@ -160,15 +161,8 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> None:
-            from napari_cellinr.io import FITTED_SUFFIX, save_fitted, write
-            from napari_cellinr.kept import header_of
-
             found = self.find(layer)
-            if path.suffix == FITTED_SUFFIX:
-                fitted = self._fit_of(found).fitted
-                save_fitted(path, header=header_of(fitted), tensors=fitted.state)
-            else:
-                write(path, self.controller.image_of(found))
+            save_layer(self.controller, found, path, self.results)
             self._record(Step("save", (source_of(found),), {"path": str(path)}))
             self.controller.said.emit("info", f"{path.name} is written.")
 
@@ -189,7 +183,8 @@ class Dispatcher(QObject):
                 self.controller.confirmed_axes[found.unique_id] = axes.upper()
             return fit_work(self.controller, task, found, config)
 
-        self._submit(f"{task.noun} of {name_of(layer)}", carry_out)
+        attempt = attempted(task.name, layer, config, axes) if task.name in FITS else None
+        self._submit(f"{task.noun} of {name_of(layer)}", carry_out, attempt)
 
     def resume(self, task: Task, job: Unfinished) -> None:
         """Go on with an interrupted fit, of the layer of its name or of the image that it kept.
@@ -201,13 +196,7 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            shape = tuple(job.source["shape"])
-            fits = [
-                one
-                for one in image_layers(self.viewer)
-                if one.name == job.source["name"] and tuple(one.data.shape) == shape
-            ]
-            layer = fits[0] if fits else add_images(self.viewer, image_of(job))[0]
+            layer = layer_of_job(self.viewer, job)
             config = task.config_type(**job.settings)
             return resume_work(self.controller, task, layer, config, job.path)
 
@@ -236,12 +225,36 @@ class Dispatcher(QObject):
 
         def carry_out() -> Work:
             found = self.find(layer)
-            return render_work(self.controller, found, self._fit_of(found), query, finish)
+            return render_work(self.controller, found, self._origin(found), query, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
             self._record(Step("render", (source_of(found),), dict(query), results=names))
 
-        self._submit(f"rendering of {name_of(layer)}", carry_out)
+        attempt = Step("render", (Source(name_of(layer)),), dict(query))
+        self._submit(f"rendering of {name_of(layer)}", carry_out, attempt)
+
+    def show_motion(
+        self, layer: ImageLayer | str, options: Mapping[str, Any], name: str = ""
+    ) -> None:
+        """Show the motion of a reconstruction, as for `write_motion`; tracks have a name.
+
+        Raises
+        ------
+        AxesError, ConfigError
+            If there is no such layer, no fit of it, or motion cannot be shown so.
+        """
+        given = {key: value for key, value in options.items() if value is not None}
+
+        def carry_out() -> Work:
+            found = self.find(layer)
+            return motion_work(self.controller, found, self._origin(found), given, name, finish)
+
+        def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
+            asked = {**given, "name": name} if name else given
+            self._record(Step("show_motion", (source_of(found),), asked, results=names))
+
+        attempt = Step("show_motion", (Source(name_of(layer)),), given)
+        self._submit(f"motion of {name_of(layer)}", carry_out, attempt)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
         """Add the difference of a result and another layer, or its conventional answer.
@@ -264,7 +277,9 @@ class Dispatcher(QObject):
             names = tuple(str(one.name) for one in results)
             self._record(Step("compare", tuple(map(source_of, sources)), results=names))
 
-        self._submit(f"comparison of {name_of(layer)}", carry_out)
+        names = [layer] if against is None else [layer, against]
+        attempt = Step("compare", tuple(Source(name_of(one)) for one in names))
+        self._submit(f"comparison of {name_of(layer)}", carry_out, attempt)
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
@@ -319,8 +334,10 @@ class Dispatcher(QObject):
         """Hold something for as long as the viewer lives."""
         self._kept.append(thing)
 
-    def _submit(self, title: str, carry_out: Callable[[], Work | None]) -> None:
-        self.submit(Order(title, carry_out, self._records))
+    def _submit(
+        self, title: str, carry_out: Callable[[], Work | None], attempt: Step | None = None
+    ) -> None:
+        self.submit(Order(title, carry_out, self._records, attempt))
 
     def _carry_out(self, order: Order) -> None:
         self._order = order
@@ -348,6 +365,7 @@ class Dispatcher(QObject):
         if result.quick:
             return
         self.results.update({layer.unique_id: result for layer in result.layers})
+        note_motion(result)
         if result.task.name not in FITS:
             return
         self._record(
@@ -358,43 +376,24 @@ class Dispatcher(QObject):
                 result.fitted,
                 tuple(str(layer.name) for layer in result.layers),
                 self.controller.confirmed_axes.get(result.source.unique_id, ""),
+                result.roles,
             )
         )
 
-    def _record(self, step: Step) -> None:
-        """Add a step to the macro, after the files that were opened before it."""
-        self._record_opened()
-        if self._order is None or self._order.recorded:
-            self.recorder.record(step)
+    @Slot(str)
+    def _on_failed(self, reason: str) -> None:
+        if reason:
+            self._recording.record_failure(self._order, reason)
 
-    def _fit_of(self, layer: ImageLayer) -> Result:
-        made = self.results.get(layer.unique_id)
-        if made is None:
-            raise AxesError(f"layer {layer.name!r} is no result of a fit of this session.")
-        return made
+    def _record(self, step: Step) -> None:
+        self._recording.record(step, self._order)
+
+    def _origin(self, layer: ImageLayer) -> Origin:
+        return origin_of(self.controller, layer, self.results)
 
     @Slot()
     def _on_layers(self) -> None:
         """Let results go with their layers, and follow names."""
-        names = {layer.unique_id: str(layer.name) for layer in self.viewer.layers}
-        for key, name in names.items():
-            old = self._names.get(key, name)
-            if old != name and not old.endswith("(running)"):
-                self.recorder.renamed(old, name)
-        self._names = names
-        self.results = {key: result for key, result in self.results.items() if key in names}
-
-    def _on_inserted(self, event: Any) -> None:
-        """Note files that napari has opened with the reader of this plugin."""
-        source = getattr(event.value, "source", None)
-        if source is None or source.path is None or source.reader_plugin != "napari-cellinr":
-            return
-        if not self._opened:
-            QTimer.singleShot(0, self._record_opened)
-        self._opened.setdefault(str(source.path), []).append(str(event.value.name))
-
-    @Slot()
-    def _record_opened(self) -> None:
-        opened, self._opened = self._opened, {}
-        for path, names in opened.items():
-            self.recorder.record(Step("open", (Source(path=path),), results=tuple(names)))
+        self._recording.follow_names()
+        there = {layer.unique_id for layer in self.viewer.layers}
+        self.results = {key: result for key, result in self.results.items() if key in there}

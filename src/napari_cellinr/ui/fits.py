@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_cellinr.errors import ConfigError
 from napari_cellinr.macro import FITS
 from napari_cellinr.resume import checkpointed, discard, new_checkpoint, resumed
 from napari_cellinr.ui.controller import Work, background_job
@@ -29,7 +26,8 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Fitted, Job
     from napari_cellinr.image import Image
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.tasks import Task
+    from napari_cellinr.ui.origins import Origin
+    from napari_cellinr.ui.tasks import Shown, Task
 
 __all__ = ["Result", "fit_work", "quick_work", "render_work", "resume_work"]
 
@@ -52,6 +50,8 @@ class Result:
         The layers that came out; the first is what was asked for.
     quick
         Whether it is only a preview.
+    roles
+        What each of the layers is, as `Step.roles` tell it.
     """
 
     task: Task
@@ -61,6 +61,7 @@ class Result:
     source: ImageLayer
     layers: tuple[Layer, ...]
     quick: bool = False
+    roles: tuple[str, ...] = ()
 
 
 def fit_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
@@ -133,7 +134,7 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
 def render_work(
     controller: Controller,
     layer: ImageLayer,
-    made: Result,
+    origin: Origin,
     query: Mapping[str, Any],
     done: Callable[[ImageLayer, tuple[str, ...]], None],
 ) -> Work:
@@ -144,40 +145,29 @@ def render_work(
     ConfigError
         If the query is not understood.
     """
-    from napari_cellinr.kept import Query, header_of, stored
+    from napari_cellinr.kept import query_of
 
-    wanted = dict(query)
-    crop = {axis: slice(*ends) for axis, ends in wanted.pop("crop", {}).items()}
-    times = wanted.pop("times", None)
-    try:
-        asked = Query(crop=crop, times=None if times is None else tuple(times), **wanted)
-    except TypeError as error:
-        raise ConfigError(
-            f"{sorted(query)} were given; a fit can be rendered at another scale, voxel, times, "
-            "crop or channel."
-        ) from error
-    fitted = made.fitted
+    asked = query_of(query)
 
     def render() -> tuple[Image, ...]:
         from napari_cellinr import api
 
-        tensors = {name: np.asarray(tensor) for name, tensor in fitted.state.items()}
-        return api.render(stored(header_of(fitted), tensors), asked)
+        return api.render(origin.load(), asked)
 
     def show(images: tuple[Image, ...]) -> None:
         names = []
         for place, image in enumerate(images):
             name = f"{layer.name if place == 0 else image.name} rendered"
             added = add_result(
-                controller.viewer, made.source, made.given, image, name=name, visible=place == 0,
-                limits=tuple(layer.contrast_limits) if place == 0 else None,
+                controller.viewer, origin.source, origin.given, image, name=name,
+                visible=place == 0, limits=tuple(layer.contrast_limits) if place == 0 else None,
             )  # fmt: skip
             names.append(str(added.name))
         controller.said.emit("info", f"Layer “{names[0]}” is ready.")
         done(layer, tuple(names))
 
     job = background_job("rendering", render)
-    return Work(f"rendering of {layer.name}", job, show, made.source.unique_id, quick=True)
+    return Work(f"rendering of {layer.name}", job, show, origin.source.unique_id, quick=True)
 
 
 def _job(
@@ -224,12 +214,23 @@ def _show(
         layers = list(add_images(controller.viewer, image))
     else:
         layers = [live.finish(image, first.settings)]
+    roles = [_role(first, fitted)]
     if not quick and not has_changed:
         for shown in others:
             name = shown.name or shown.image.name
             layers.append(add_shown(controller.viewer, source, given, shown, name))
+            roles.append(_role(shown, fitted))
     _tell(controller, fitted, layers[0].name, quick=quick)
-    controller.finished.emit(Result(task, config, fitted, given, source, tuple(layers), quick))
+    made = tuple(layers)
+    controller.finished.emit(Result(task, config, fitted, given, source, made, quick, tuple(roles)))
+
+
+def _role(shown: Shown, fitted: Fitted) -> str:
+    """Return which image of a result a layer shows; nothing for what is no image."""
+    if shown.role or shown.kind not in {"image", "labels"}:
+        return shown.role
+    pairs = zip(fitted.roles, fitted.images, strict=False)
+    return next((role for role, image in pairs if image is shown.image), "")
 
 
 def _tell(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from napari_cellinr.macro import Source
+from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.scripts import SAMPLE
 
 if TYPE_CHECKING:
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
+    from napari_cellinr.config import Config
     from napari_cellinr.image import Image
+    from napari_cellinr.macro.steps import Action
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Work
 
-__all__ = ["Order", "image_of", "name_of", "source_of"]
+__all__ = ["Order", "attempted", "image_of", "name_of", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,22 @@ class Order:
         it is its turn: only then layers have to be there.
     recorded
         Whether it becomes a step of the macro.
+    attempt
+        The step that it is if it fails; none if a failure is not recorded.
     """
 
     title: str
     carry_out: Callable[[], Work | None]
     recorded: bool = True
+    attempt: Step | None = None
+
+
+def attempted(action: str, layer: Layer | str, config: Config, axes: str = "") -> Step:
+    """Return the step of a fit that is asked for, to be recorded if it fails."""
+    arguments = {key: value for key, value in config.changes().items() if key != "seed"}
+    if axes:
+        arguments["axes"] = axes
+    return Step(cast("Action", action), (Source(name_of(layer)),), arguments, seed=config.seed)
 
 
 def name_of(layer: Layer | str) -> str:

@@ -65,16 +65,10 @@ def read_fits(path: str | Sequence[str]) -> list[Any]:
     FileError
         If a file is no kept fit, damaged, or of a newer version.
     """
-    from napari_cellinr import api
-    from napari_cellinr.kept import load_fit
-    from napari_cellinr.ui.layers import layer_tuples
+    from napari_cellinr.ui.kept_layers import fit_tuples
 
-    layers = []
-    for one in [path] if isinstance(path, str) else path:
-        for place, image in enumerate(api.render(load_fit(one))):
-            for data, attributes, kind in layer_tuples(image):
-                layers.append((data, {**attributes, "visible": place == 0}, kind))
-    return layers
+    paths = [path] if isinstance(path, str) else path
+    return [layer for one in paths for layer in fit_tuples(Path(one))]
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.estimates import cost
+from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.live import visible_part
 from napari_cellinr.ui.scale_section import ScaleSection
@@ -40,15 +42,9 @@ def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
 
 
 def _estimate(config: SpatimeConfig, image: Image) -> Estimate | None:
-    """Return memory and time of a run; the time was measured on one core of 2023."""
-    from napari_cellinr.jobs.lattice import cpu_seconds, lattice_of, memory_needed
-
-    try:
-        source = image.canonical()
-        lattice = lattice_of(source, config)
-    except CellINRError:
-        return None
-    return Estimate(memory_needed(source, lattice), cpu_seconds(source, lattice, config))
+    """Return memory and time of a run."""
+    needed = cost("superresolve", config, image)
+    return None if needed is None else Estimate(needed.memory, needed.seconds)
 
 
 def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
@@ -59,14 +55,6 @@ def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str
         start = max(0, min(now - _FRAMES // 2, size - _FRAMES))
         ranges["T"] = slice(start, min(size, start + _FRAMES))
     return ranges
-
-
-def _conventional(image: Image, config: SpatimeConfig) -> Image:
-    """Return what is had without a fit: cubic interpolation along all axes."""
-    from napari_cellinr.classic.interpolate import interpolate
-
-    found = interpolate(image, dict(config.scale), "cubic")
-    return replace(found, name=f"{image.name} cubic")
 
 
 def _section(controller: Any) -> ScaleSection:
@@ -88,7 +76,7 @@ SUPERRESOLVE = Task(
     part=_part,
     check=_check,
     estimate=_estimate,
-    conventional=_conventional,
+    conventional=partial(conventional, "superresolve"),
     section=_section,
     panel=TimePanel,
 )

@@ -69,6 +69,8 @@ class Shown:
         Contrast limits; those of the source if not given.
     settings
         More settings of the napari layer, such as `features` or `colormap`; they win.
+    role
+        Which image of the result it is, as `Step.roles` tell it; found by the image if empty.
     """
 
     image: Image
@@ -78,6 +80,7 @@ class Shown:
     visible: bool = True
     limits: tuple[float, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    role: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,146 @@
+"""Results against other images: what is had without a fit, and the difference from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.fit import Fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+
+__all__ = ["check_axes", "compare", "conventional", "difference", "on_grid_of"]
+
+
+def compare(
+    result: Fitted | Image, against: Image | None = None, *, source: Image | None = None
+) -> tuple[Image, ...]:
+    """Return the difference from another image; without one, also the conventional answer.
+
+    Parameters
+    ----------
+    result
+        What a job returned, or an image.
+    against
+        What to compare with; the conventional answer of the method if not given.
+    source
+        What was fitted; needed for the conventional answer.
+
+    Raises
+    ------
+    AxesError
+        If the images do not have the same axes.
+    ConfigError
+        If there is nothing to compare with.
+    """
+    image = result.images[0] if isinstance(result, Fitted) else result
+    if against is not None:
+        return (difference(image, against),)
+    if not isinstance(result, Fitted) or source is None:
+        raise ConfigError(
+            "an image was given without another one; for the conventional answer, give what the "
+            "job returned, and the source of it."
+        )
+    other = conventional(_ACTIONS[result.method], source.canonical(), result.config)
+    return difference(image, other), other
+
+
+def conventional(action: str, image: Image, config: Any) -> Image:
+    """Return what is had without a fit, float32.
+
+    Parameters
+    ----------
+    action
+        `denoise`: wavelet-based subtraction of the background, or a slight smoothing.
+        `superresolve`: cubic interpolation. `reconstruct`: Tikhonov, Wiener or total variation.
+    image
+        The source, a NumPy array with its axes in the order T, C, Z, Y, X.
+    config
+        The settings of the fit.
+    """
+    return _CONVENTIONAL[action](image, config)
+
+
+def difference(image: Image, other: Image) -> Image:
+    """Return an image minus another one, which is interpolated at its voxels, float32.
+
+    Raises
+    ------
+    AxesError
+        If they do not have the same axes.
+    """
+    check_axes(image, other)
+    data = np.asarray(image.data, np.float32) - on_grid_of(image, other)
+    return image.like(data, name=f"{image.name} − {other.name}")
+
+
+def check_axes(image: Image, other: Image) -> None:
+    """Raise `AxesError` if two images do not have the same axes."""
+    if set(image.axes) != set(other.axes):
+        raise AxesError(
+            f"axes {image.axes} and {other.axes} were given; only images with the same axes can "
+            "be compared."
+        )
+
+
+def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
+    """Return `other` at the places of the voxels of `image`, float32, by linear interpolation."""
+    from scipy.ndimage import affine_transform
+
+    order = [other.axes.index(axis) for axis in image.axes]
+    values = np.asarray(other.data, np.float32).transpose(order)
+    scale = np.array([other.scale[i] for i in order])
+    start = np.array([other.translate[i] for i in order])
+    matrix = np.array(image.scale) / scale
+    offset = (np.array(image.translate) - start) / scale
+    if values.shape == image.shape and np.allclose(matrix, 1) and np.allclose(offset, 0, atol=1e-6):
+        return values
+    moved: NDArray[np.float32] = affine_transform(
+        values, matrix, offset, output_shape=image.shape, order=1, mode="nearest"
+    )
+    return moved
+
+
+def _denoised(image: Image, config: Any) -> Image:
+    from napari_cellinr.classic.background import wbns
+    from napari_cellinr.classic.estimate import gaussian
+
+    if config.background == "subtract":
+        return image.like(wbns(image.array()), name=f"{image.name} WBNS")
+    frames = image.array().reshape(-1, *image.shape[-2:])
+    smooth = np.stack([gaussian(frame, 1.0) for frame in frames]).reshape(image.shape)
+    return image.like(smooth, name=f"{image.name} Gaussian")
+
+
+def _superresolved(image: Image, config: Any) -> Image:
+    from napari_cellinr.classic.interpolate import interpolate
+
+    found = interpolate(image, dict(config.scale), "cubic")
+    return replace(found, name=f"{image.name} cubic")
+
+
+def _reconstructed(image: Image, config: Any) -> Image:
+    from napari_cellinr.jobs.conventional import conventional as reconstructed
+
+    return reconstructed(image, config.optics)
+
+
+_CONVENTIONAL: Mapping[str, Callable[[Image, Any], Image]] = {
+    "denoise": _denoised,
+    "superresolve": _superresolved,
+    "reconstruct": _reconstructed,
+}
+
+_ACTIONS: Mapping[str, str] = {
+    "cellinr": "denoise",
+    "spatime": "superresolve",
+    "nstm": "reconstruct",
+}

@@ -1,0 +1,101 @@
+"""Where a layer came from: a fit of this session, or one that was kept and opened again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.io.fitted import FITTED_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.layers import Image as ImageLayer
+
+    from napari_cellinr.fit import Fitted
+    from napari_cellinr.image import Image
+    from napari_cellinr.kept import Stored
+    from napari_cellinr.ui.controller import Controller
+    from napari_cellinr.ui.fits import Result
+
+__all__ = ["KEPT_FIT", "Origin", "has_motion", "origin_of"]
+
+KEPT_FIT = "napari-cellinr kept fit"
+"""Where the metadata of a layer name the file of the fit that it was rendered from."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The fit behind a layer.
+
+    Parameters
+    ----------
+    source
+        The layer on whose grid `given` lies.
+    given
+        The Image of that layer.
+    fitted
+        A fit of this session; none if it is in a file.
+    path
+        The file of a kept fit; none if it is of this session.
+    """
+
+    source: ImageLayer
+    given: Image
+    fitted: Fitted | None = None
+    path: Path | None = None
+
+    def load(self) -> Fitted | Stored:
+        """Return the fit, for the worker thread: a file is read.
+
+        Raises
+        ------
+        FileError
+            If the file is gone or damaged.
+        """
+        if self.fitted is not None:
+            return self.fitted
+        from napari_cellinr.kept import load_fit
+
+        if self.path is None:
+            raise FileError("the fit is not known any more; fit again.")
+        return load_fit(self.path)
+
+
+def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, Result]) -> Origin:
+    """Return the fit behind a layer.
+
+    Raises
+    ------
+    AxesError
+        If the layer is no result of a fit.
+    """
+    made = results.get(layer.unique_id)
+    if made is not None:
+        return Origin(made.source, made.given, made.fitted)
+    path = _kept(layer)
+    if path is None:
+        raise AxesError(
+            f"layer {layer.name!r} is no result of a fit of this session, and was not opened from "
+            f"a kept one ({FITTED_SUFFIX})."
+        )
+    return Origin(layer, controller.image_of(layer), path=path)
+
+
+def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
+    """Return whether the fit behind a layer has found motion."""
+    made = results.get(layer.unique_id)
+    if made is not None:
+        return made.fitted.method == "nstm" and layer.unique_id == made.layers[0].unique_id
+    return _kept(layer) is not None and layer.metadata.get("napari-cellinr method") == "nstm"
+
+
+def _kept(layer: ImageLayer) -> Path | None:
+    """Return the file of the fit that a layer was rendered from, if there is one."""
+    noted = layer.metadata.get(KEPT_FIT)
+    if noted:
+        return Path(str(noted))
+    path = layer.source.path
+    return Path(str(path)) if path is not None and str(path).endswith(FITTED_SUFFIX) else None

@@ -1,0 +1,83 @@
+"""The record of a viewer: what was done goes into it, names and opened files are followed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Slot
+
+from napari_cellinr.macro import Recorder, Source, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    import napari
+
+    from napari_cellinr.ui.orders import Order
+
+__all__ = ["Recording"]
+
+
+class Recording(QObject):
+    """The recorder of one viewer, which notices what napari itself does.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    on_change
+        Called whenever the macro has changed.
+    """
+
+    def __init__(self, viewer: napari.Viewer, on_change: Callable[[], None]) -> None:
+        super().__init__()
+        self.recorder = Recorder(on_change)
+        self._viewer = viewer
+        self._names: dict[Hashable, str] = {}
+        self._opened: dict[str, list[str]] = {}
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self.follow_names()
+
+    def record(self, step: Step, order: Order | None = None) -> None:
+        """Add a step, after the files that were opened before it.
+
+        Parameters
+        ----------
+        step
+            What was done.
+        order
+            How it was asked for; some are not recorded.
+        """
+        self._record_opened()
+        if order is None or order.recorded:
+            self.recorder.record(step)
+
+    def record_failure(self, order: Order | None, reason: str) -> None:
+        """Add the step that was asked for as one that has failed."""
+        if order is not None and order.attempt is not None:
+            self.record(replace(order.attempt, status="failed", note=reason), order)
+
+    def follow_names(self) -> None:
+        """Note the names of the layers as they are now."""
+        names = {layer.unique_id: str(layer.name) for layer in self._viewer.layers}
+        for key, name in names.items():
+            old = self._names.get(key, name)
+            if old != name and not old.endswith("(running)"):
+                self.recorder.renamed(old, name)
+        self._names = names
+
+    def _on_inserted(self, event: Any) -> None:
+        """Note files that napari has opened with the reader of this plugin."""
+        source = getattr(event.value, "source", None)
+        if source is None or source.path is None or source.reader_plugin != "napari-cellinr":
+            return
+        if not self._opened:
+            QTimer.singleShot(0, self._record_opened)
+        self._opened.setdefault(str(source.path), []).append(str(event.value.name))
+
+    @Slot()
+    def _record_opened(self) -> None:
+        opened, self._opened = self._opened, {}
+        for path, names in opened.items():
+            self.recorder.record(Step("open", (Source(path=path),), results=tuple(names)))

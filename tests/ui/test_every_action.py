@@ -1,0 +1,242 @@
+"""Every action: a method of `cellinr`, recorded, and done again by each of the three renderings.
+
+Real fits of toy images: what is rendered, kept and opened again has to be a real field.
+"""
+
+import shlex
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.cli import main
+from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.fit import finish
+from napari_cellinr.macro import ACTIONS, Macro, iter_replay, script
+from napari_cellinr.ui.console import console_of
+
+pytestmark = pytest.mark.gui
+
+TOY = {"steps": 1, "estimate": "gaussian"}
+MOVING = {"steps": 3, "restart": False}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0)
+    stack = noise.poisson(30, (4, 16, 16)).astype(np.float32)
+    write("embryo.tif", Image(stack, "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
+    y, x = np.mgrid[:16, :20]
+    spots = [100 * np.exp(-((y - 8) ** 2 + (x - 6 - t) ** 2) / 8) + 5 for t in range(3)]
+    movie = np.stack(spots).astype(np.float32) + noise.normal(0, 1, (3, 16, 20))
+    units = ("second", "micrometer", "micrometer")
+    write("movie.tif", Image(movie.astype(np.float32), "TYX", (1, 0.5, 0.5), units))
+    return tmp_path
+
+
+@pytest.fixture
+def cellinr(viewer):
+    return console_of(viewer)
+
+
+STORIES = {
+    "open": [("open", ("embryo.tif",), {})],
+    "calibrate": [
+        ("open", ("embryo.tif",), {}),
+        ("calibrate", ("embryo",), {"Z": 0.5, "Y": 0.25, "X": 0.25}),
+        ("save", ("embryo", "known.tif"), {}),
+    ],
+    "denoise": [
+        ("open", ("embryo.tif",), {}),
+        ("denoise", ("embryo",), TOY),
+        ("save", ("embryo denoised", "clean.tif"), {}),
+        ("save", ("embryo background", "haze.tif"), {}),
+    ],
+    "superresolve": [
+        ("open", ("movie.tif",), {}),
+        ("superresolve", ("movie",), {"preset": "preview", "scale": {"t": 2.0}}),
+        ("save", ("movie super-resolved", "fine.tif"), {}),
+    ],
+    "reconstruct": [
+        ("open", ("movie.tif",), {}),
+        ("reconstruct", ("movie",), MOVING),
+        ("save", ("movie reconstructed", "scene.tif"), {}),
+        ("save", ("movie speed", "speed.tif"), {}),
+    ],
+    "render": [
+        ("open", ("embryo.tif",), {}),
+        ("denoise", ("embryo",), TOY),
+        ("render", ("embryo denoised",), {"crop": {"Y": [2, 10]}}),
+        ("save", ("embryo denoised rendered", "part.tif"), {}),
+    ],
+    "show_motion": [
+        ("open", ("movie.tif",), {}),
+        ("reconstruct", ("movie",), MOVING),
+        ("show_motion", ("movie reconstructed",), {"every": 3, "shortest": 0.001}),
+        ("save", ("motion", "arrows.csv"), {}),
+        ("show_motion", ("movie reconstructed",), {"points": [[8.0, 7.5], [4.0, 4.0]]}),
+        ("save", ("movie reconstructed tracks", "paths.csv"), {}),
+    ],
+    "save": [
+        ("open", ("embryo.tif",), {}),
+        ("denoise", ("embryo",), TOY),
+        ("save", ("embryo denoised", "kept.cellinr"), {}),
+        ("save", ("embryo denoised", "clean.tif"), {}),
+    ],
+    "compare": [
+        ("open", ("embryo.tif",), {}),
+        ("denoise", ("embryo",), TOY),
+        ("compare", ("embryo denoised",), {}),
+        ("save", ("embryo WBNS", "conventional.tif"), {}),
+        ("save", ("embryo denoised − embryo WBNS", "difference.tif"), {}),
+        ("compare", ("embryo denoised", "embryo"), {}),
+        ("save", ("embryo denoised − embryo", "taken.tif"), {}),
+    ],
+}
+"""What a user does in the console, by the action that it is about."""
+
+
+def tell(cellinr, story):
+    for method, given, named in story:
+        getattr(cellinr, method)(*given, **named)
+        cellinr.wait()
+
+
+def written(folder):
+    """Return what the story has written, and take it away."""
+    found = {}
+    for path in sorted(folder.glob("*")):
+        if path.name in {"embryo.tif", "movie.tif"} or path.is_dir():
+            continue
+        is_image = path.suffix == ".tif"
+        found[path.name] = read(path).array() if is_image else path.read_text(errors="replace")
+        path.unlink()
+    return found
+
+
+def assert_same(found, expected):
+    assert set(found) >= set(expected)
+    for name, values in expected.items():
+        if name.endswith(".tif"):
+            np.testing.assert_allclose(found[name], values, rtol=1e-6, atol=1e-5, err_msg=name)
+        elif name.endswith(".csv"):
+            assert found[name] == values, name
+
+
+def test_there_is_a_story_for_every_action():
+    assert set(STORIES) == set(ACTIONS)
+
+
+@pytest.mark.parametrize("action", STORIES)
+def test_an_action_is_recorded_and_done_again(action, viewer, cellinr, folder):
+    tell(cellinr, STORIES[action])
+    recorded = cellinr._dispatcher.recorder.macro
+    assert [step.action for step in recorded.steps] == [one[0] for one in STORIES[action]]
+    assert all(step.status == "done" for step in recorded.steps)
+    names = [layer.name for layer in viewer.layers]
+    numbers = {layer.name: np.array(layer.data) for layer in viewer.layers if layer.ndim < 5}
+    files = written(folder)
+    text = str(cellinr.macro)
+
+    viewer.layers.clear()  # record, clear, run
+    cellinr.clear()
+    exec(compile(text, "macro", "exec"), {})
+    cellinr.wait()
+    assert [layer.name for layer in viewer.layers] == names
+    for name, values in numbers.items():
+        np.testing.assert_array_equal(viewer.layers[name].data, values, err_msg=name)
+    assert_same(written(folder), files)
+    again = cellinr._dispatcher.recorder.macro
+    assert [step.arguments for step in again.steps] == [step.arguments for step in recorded.steps]
+
+    exec(compile(script(recorded, "headless"), "headless", "exec"), {})
+    headless = written(folder)
+    for line in script(recorded, "cli").splitlines():
+        if line.startswith("napari-cellinr"):
+            assert main(shlex.split(line)[1:]) == 0, line
+    shell = written(folder)
+    assert_same(shell, files)
+    assert_same(headless, files)
+
+    finish(iter_replay(Macro.from_json(recorded.as_json()), output=folder))
+    assert_same(written(folder), files)
+
+
+def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer, cellinr, folder):
+    tell(
+        cellinr,
+        [
+            ("open", ("movie.tif",), {}),
+            ("reconstruct", ("movie",), MOVING),
+            ("save", ("movie reconstructed", "movie.cellinr"), {}),
+            ("show_motion", ("movie reconstructed",), {"every": 3, "shortest": 0.001}),
+        ],
+    )
+    arrows = np.array(viewer.layers["motion"].data)
+    scene = np.array(viewer.layers["movie reconstructed"].data)
+    viewer.layers.clear()
+    cellinr.clear()
+    cellinr.open("movie.cellinr")
+    assert [one.name for one in viewer.layers if one.visible] == ["movie reconstructed"]
+    np.testing.assert_allclose(viewer.layers["movie reconstructed"].data, scene, atol=1e-4)
+    tell(
+        cellinr,
+        [
+            ("show_motion", ("movie reconstructed",), {"every": 3, "shortest": 0.001}),
+            ("render", ("movie reconstructed",), {"times": [0.5, 1.5]}),
+            ("save", ("movie reconstructed", "copy.cellinr"), {}),
+        ],
+    )
+    np.testing.assert_allclose(viewer.layers["motion"].data, arrows, atol=1e-4)
+    assert viewer.layers["movie reconstructed rendered"].data.shape == (2, 16, 20)
+    first, second = (path.read_bytes() for path in sorted(folder.glob("*.cellinr")))
+    assert len(first) == len(second)
+    assert "cellinr.use('movie reconstructed', 'movie.cellinr')" in str(cellinr.macro)
+    written(folder)
+
+
+def test_what_cannot_be_shown_is_said(viewer, cellinr, folder):
+    tell(cellinr, [("open", ("embryo.tif",), {}), ("denoise", ("embryo",), TOY)])
+    with pytest.raises(AxesError, match="no result"):
+        cellinr.render("embryo")
+    with pytest.raises(ConfigError, match="every=0"):
+        cellinr.show_motion("embryo denoised", every=0)
+    with pytest.raises(AxesError, match="was given; a table"):
+        cellinr.save("embryo denoised", "motion.csv")
+    cellinr.show_motion("embryo denoised")  # begins, and fails: a fit that has no motion
+    cellinr.wait()
+    last = cellinr._dispatcher.recorder.last
+    assert (last.action, last.status) == ("show_motion", "failed")
+
+
+def test_a_step_that_failed_is_a_comment_and_is_not_done_again(viewer, cellinr, folder):
+    tell(cellinr, [("open", ("embryo.tif",), {}), ("denoise", ("embryo",), TOY)])
+    cellinr.render("embryo denoised", times=[3.0])
+    cellinr.wait()
+    text = str(cellinr.macro)
+    (line,) = [one for one in text.splitlines() if one.startswith("# failed")]
+    assert "cellinr.render('embryo denoised', times=[3.0])" in line
+    assert "no time axis" in line
+    macro = cellinr._dispatcher.recorder.macro
+    assert [step.action for step in macro.repeatable] == ["open", "denoise"]
+    for style in ("headless", "cli"):
+        assert "# failed" in script(macro, style)
+        assert "times" not in "".join(
+            one for one in script(macro, style).splitlines() if not one.startswith("#")
+        )
+    assert Macro.from_json(macro.as_json()) == macro
+
+
+def test_a_recipe_knows_its_data(viewer, cellinr, folder):
+    tell(cellinr, [("open", ("embryo.tif",), {}), ("denoise", ("embryo",), TOY)])
+    macro = cellinr._dispatcher.recorder.macro
+    digest = macro.steps[1].source.digest
+    assert len(digest) == 32
+    assert f"# data of embryo: blake2b {digest}" in str(cellinr.macro)
+    told = []
+    finish(iter_replay(macro, output="out", tell=told.append))
+    assert told == []
+    write("embryo.tif", Image(read("embryo.tif").array() + 1, "ZYX"))
+    finish(iter_replay(macro, output="out", tell=told.append))
+    assert "are not those" in told[0]
