@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_cellinr import Image, write
 from napari_cellinr.ui.batch_dock import BatchDock
@@ -27,3 +28,32 @@ def test_a_recorded_recipe_runs_on_many_files(viewer, dock, use_job, idle, qtbot
     assert (tmp_path / "out" / "summary.csv").is_file()
     assert "1 done, 1 failed" in batch.status.text()
     assert len(viewer.layers) == 2
+
+
+def test_positions_and_workers_are_chosen_in_the_dock(viewer, dock, idle, qtbot, tmp_path):
+    """Two processes at the same time, each position of a file a row of its own."""
+    noise = np.random.default_rng(1)
+    path = tmp_path / "plate.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for _ in range(2):
+            stack = noise.poisson(30, (2, 12, 12)).astype(np.float32)
+            file.write(stack, metadata={"axes": "ZYX"})
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text("cellinr.denoise('a', steps=1, estimate='gaussian', seed=0)\n")
+    batch = BatchDock(viewer)
+    viewer.window.add_dock_widget(batch, name="Batch")
+    batch.add_files([path])
+    batch.recipe_edit.setText(str(recipe))
+    batch.output_edit.setText(str(tmp_path / "out"))
+    batch.series_box.click()
+    batch.workers_box.setMaximum(2)
+    batch.workers_box.setValue(2)
+    batch.run_button.click()
+    qtbot.waitUntil(lambda: not dock.dispatcher.is_busy, timeout=60_000)
+    table = [[batch.table.item(row, column).text() for column in (0, 1)] for row in range(2)]
+    assert table == [
+        ["plate.ome.tif, position 0", "done"],
+        ["plate.ome.tif, position 1", "done"],
+    ]
+    names = sorted(one.name for one in (tmp_path / "out").glob("*.tif"))
+    assert names == ["plate-s0 denoised.tif", "plate-s1 denoised.tif"]

@@ -28,8 +28,15 @@ def add(commands: Commands) -> None:
         help="folder for the results and summary.csv; what is done there is passed over",
     )
     parser.add_argument(
-        "--workers", metavar="N", type=int, default=1, help="files at the same time (default: 1)"
+        "--workers", metavar="N", type=int, default=1, help="images at the same time (default: 1)"
     )
+    parser.add_argument(
+        "--every-series", action="store_true", help="every image, or position, of each file"
+    )
+    parser.add_argument(
+        "--every-time", action="store_true", help="every time point of each file for itself"
+    )
+    parser.add_argument("--again", action="store_true", help="also do again what is done")
 
 
 def run(options: Namespace) -> int:
@@ -43,18 +50,27 @@ def run(options: Namespace) -> int:
 
     def tell(rows: tuple[Row, ...]) -> None:
         for row in rows:
-            if told.get(row.source, "waiting") != row.state:
-                told[row.source] = row.state
-                say(f"{row.state}: {row.source}")
+            if told.get(row.title, "waiting") != row.state:
+                told[row.title] = row.state
+                say(f"{row.state}: {row.title}")
 
     with interruption.caught():
-        job = iter_batch(macro, options.inputs, options.output, workers=options.workers, tell=tell)
+        job = iter_batch(
+            macro,
+            options.inputs,
+            options.output,
+            workers=options.workers,
+            every_series=options.every_series,
+            every_time=options.every_time,
+            again=options.again,
+            tell=tell,
+        )
         rows = follow(job, interruption)
     failed = [row for row in rows if row.state == "failed"]
     for row in failed:
-        say_error(f"{row.source}: {row.error}")
+        say_error(f"{row.title}: {row.error}")
     done = sum(row.state in {"done", "skipped"} for row in rows)
-    say(f"{done} of {len(rows)} files are done; see {options.output}/summary.csv")
+    say(f"{done} of {len(rows)} images are done; see {options.output}/summary.csv")
     if interruption.happened:
         return INTERRUPTED
     return 1 if failed else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ def iter_replay(
     *,
     source: str | PathLike[str] | None = None,
     output: str | PathLike[str] | None = None,
+    series: int | None = None,
+    time: int | None = None,
+    name: str = "",
     tell: Callable[[str], None] | None = None,
 ) -> Generator[Progress, Message, list[Path]]:
     """Do the steps of a macro as a job, and return the files that were written.
@@ -39,6 +43,11 @@ def iter_replay(
     output
         Folder for every file that the macro saves. If it saves none, the results are
         written there; the present folder if not given.
+    series, time
+        Which image, or position, of `source`, and which time point of that; the first image,
+        or the one that has the name of the layer, and all time points if none.
+    name
+        What `source` is called in the names of results; its own name if not given.
     tell
         Called with a sentence on what the user should know, such as a file that has changed.
 
@@ -51,7 +60,8 @@ def iter_replay(
     if source is not None and len(inputs) > 1:
         names = ", ".join(repr(one.layer or one.path) for one in inputs)
         raise ConfigError(f"the macro works on {names}; another input can replace only one.")
-    run = _Replay(None if source is None else Path(source), output, tell)
+    chosen = None if source is None else _Input(Path(source), series, time, name)
+    run = _Replay(chosen, output, tell)
     for one in inputs:
         if one.layer:
             run.read(one.layer, one.path)
@@ -62,12 +72,39 @@ def iter_replay(
     return run.written
 
 
+@dataclass(frozen=True)
+class _Input:
+    """What a replay works on instead of the file of its macro."""
+
+    path: Path
+    series: int | None
+    time: int | None
+    name: str
+
+    def read(self, layer: str) -> tuple[Image, str]:
+        """Return the image, and its name."""
+        from napari_cellinr.io import read_all
+
+        if self.series is None and self.time is None:
+            image = _named(list(read_all(self.path)), layer)
+            return image, self.name or image.name
+        images = list(read_all(self.path, lazy_above=0))
+        if self.series is not None and not 0 <= self.series < len(images):
+            raise FileError(
+                f"image {self.series} of {self.path} was asked for; it has {len(images)}, counted "
+                "from 0."
+            )
+        image = _named(images, layer) if self.series is None else images[self.series]
+        part = image if self.time is None else image.take("T", self.time)
+        return part.like(part.array()), self.name or image.name
+
+
 class _Replay:
     """The images of a replay by the names of their layers."""
 
     def __init__(
         self,
-        source: Path | None,
+        source: _Input | None,
         output: str | PathLike[str] | None,
         tell: Callable[[str], None] | None,
     ) -> None:
@@ -86,18 +123,19 @@ class _Replay:
         """Read the file of a layer, with the name of the layer."""
         from napari_cellinr.io import FITTED_SUFFIX, read_all
 
-        place = self._source or (Path(path) if path and not path.startswith(SAMPLE) else None)
+        place = Path(path) if path and not path.startswith(SAMPLE) else None
+        place = self._source.path if self._source is not None else place
         if place is None:
             raise FileError(f"layer {layer!r} came from no file; say which one to work on.")
         if place.name.endswith(FITTED_SUFFIX):
             self._read_fit(layer, place)
             return
-        images = list(read_all(place))
-        by_name = {image.name: image for image in images}
-        image = by_name.get(layer, images[0])
-        self._images[layer] = image.like(image.data, name=layer)
         if self._source is not None:
-            self._renamed = (layer, image.name)
+            image, name = self._source.read(layer)
+            self._renamed = (layer, name)
+        else:
+            image = _named(list(read_all(place)), layer)
+        self._images[layer] = image.like(image.data, name=layer)
 
     def do(self, step: Step) -> Generator[Progress, Message, None]:
         """Do one step."""
@@ -125,7 +163,10 @@ class _Replay:
             image = self._images[name]
             self._write(Path(f"{file_name(image.name.replace(*self._renamed, 1))}.tif"), image)
         for name in self._tables:
-            self._write_table(Path(f"{file_name(name)}.csv"), name)
+            table = name.replace(*self._renamed, 1) if self._renamed[0] else name
+            if self._renamed[0] and self._renamed[0] not in name:
+                table = f"{self._renamed[1]} {name}"
+            self._write_table(Path(f"{file_name(table)}.csv"), name)
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
         from napari_cellinr import api, config
@@ -256,6 +297,11 @@ class _Replay:
         place.parent.mkdir(parents=True, exist_ok=True)
         self.written.append(place)
         return place
+
+
+def _named(images: list[Image], name: str) -> Image:
+    """Return the image of a name, or the first one."""
+    return {image.name: image for image in images}.get(name, images[0])
 
 
 def _as_in_the_viewer(step: Step, fitted: Fitted) -> dict[str, Image]:

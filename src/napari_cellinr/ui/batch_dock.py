@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal, Slot
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QGridLayout,
     QHeaderView,
     QLineEdit,
     QPushButton,
+    QSpinBox,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -64,6 +67,15 @@ class BatchDock(TabbedDock):
         self._fill()
         self.refresh()
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What of the files is done, and how many images at the same time."""
+        return {
+            "every_series": self.series_box.isChecked(),
+            "every_time": self.time_box.isChecked(),
+            "workers": self.workers_box.value(),
+        }
+
     def recipe(self) -> Macro:
         """Return the steps: those of the file that is given, else what was recorded.
 
@@ -81,19 +93,22 @@ class BatchDock(TabbedDock):
         try:
             macro = self.recipe()
             output = Path(self.output_edit.text().strip() or "results").expanduser()
-            order = Order("batch", partial(self._work, macro, list(self.paths), output), False)
+            work = partial(self._work, macro, list(self.paths), output, self.options)
+            order = Order("batch", work, False)
             self.dispatcher.submit(order)
         except CellINRError as error:
             self.controller.say("error", str(error))
 
     @Slot(object)
     def show_rows(self, rows: tuple[Row, ...]) -> None:
-        """Show state, time and error of every file."""
+        """Show state, time and error of every image, of which a file may hold several."""
+        if self.table.rowCount() != len(rows):
+            self.table.setRowCount(len(rows))
         for place, row in enumerate(rows):
             seconds = f"{row.seconds:.0f} s" if row.seconds else ""
-            for column, text in enumerate((row.state, seconds, row.error), start=1):
+            for column, text in enumerate((row.title, row.state, seconds, row.error)):
                 item = QTableWidgetItem(text)
-                item.setToolTip(row.error or text)
+                item.setToolTip(row.source if column == 0 else row.error or text)
                 self.table.setItem(place, column, item)
 
     @Slot()
@@ -120,12 +135,12 @@ class BatchDock(TabbedDock):
             self.recipe_edit.setText(str(macros[-1]))
         self.add_files([path for path in paths if path not in macros])
 
-    def _work(self, macro: Macro, paths: list[Path], output: Path) -> Work:
+    def _work(self, macro: Macro, paths: list[Path], output: Path, options: dict[str, Any]) -> Work:
         def make() -> Any:
             from napari_cellinr.macro.batch import iter_batch
 
             # A signal carries the rows from the thread of the job to this one.
-            return iter_batch(macro, paths, output, tell=self.rows_changed.emit)
+            return iter_batch(macro, paths, output, tell=self.rows_changed.emit, **options)
 
         return Work(f"batch of {len(paths)} files", make, self._show_end, quick=True)
 
@@ -185,16 +200,28 @@ class BatchDock(TabbedDock):
         self.output_button = _button("Results …", "Folder for the results and summary.csv.")
         self.add_button = _button("Add files …", "Images to work on.")
         self.clear_button = _button("Clear", "Take all files out of the table.")
-        self.run_button = _button("Run", "Do the steps with every file that is not done yet.")
-        self.stop_button = _button("Stop", "End with the present file.")
+        self.run_button = _button("Run", "Do the steps with every image that is not done yet.")
+        self.stop_button = _button("Stop", "End with the present image.")
         self.recipe_button.clicked.connect(self._ask_for_recipe)
         self.output_button.clicked.connect(self._ask_for_folder)
         self.add_button.clicked.connect(self._ask_for_files)
         self.clear_button.clicked.connect(self._clear)
         self.run_button.clicked.connect(self.run)
         self.stop_button.clicked.connect(self.controller.stop)
+        self.series_box = QCheckBox("Every position")
+        self.series_box.setToolTip("Every image, or position, of each file; else only the first.")
+        self.time_box = QCheckBox("Every time point")
+        self.time_box.setToolTip("Every time point for itself; else the series as a whole.")
+        self.workers_box = QSpinBox()
+        self.workers_box.setRange(1, max(1, os.cpu_count() or 1))
+        self.workers_box.setSuffix(" at once")
+        self.workers_box.setAccessibleName("Images at the same time")
+        self.workers_box.setToolTip(
+            "Images at the same time, each in a process of its own. One fit uses several cores: "
+            "more than one pays off for small images, and needs as much more memory."
+        )
         self.table = QTableWidget(0, 4)
-        self.table.setHorizontalHeaderLabels(["file", "state", "time", "error"])
+        self.table.setHorizontalHeaderLabels(["image", "state", "time", "error"])
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.table.horizontalHeader()
@@ -211,6 +238,12 @@ class BatchDock(TabbedDock):
         grid.addWidget(self.output_button, 1, 1)
         grid.addWidget(self.add_button, 2, 0)
         grid.addWidget(self.clear_button, 2, 1)
+        parts = QGridLayout()
+        parts.setSpacing(6)
+        parts.addWidget(self.series_box, 0, 0)
+        parts.addWidget(self.time_box, 0, 1)
+        parts.addWidget(self.workers_box, 1, 0)
+        parts.setColumnStretch(1, 1)
         buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self.run_button, 0, 0)
@@ -219,6 +252,7 @@ class BatchDock(TabbedDock):
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.hint)
         layout.addLayout(grid)
+        layout.addLayout(parts)
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
         layout.addWidget(self.status)
