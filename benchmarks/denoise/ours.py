@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 def fast(raw: np.ndarray, noise: Noise, scale: list[float], mode: str = "both") -> dict:
     """Return the results with and without background; the noise is estimated anew inside.
 
-    Both come from one fit: `subtract` is `keep` less the background, not below 0.
+    Both come from one fit.
     """
     image = Image(raw, scale=tuple(scale))
     if mode == "subtract":
-        return {"clean": denoise(image, "fast", background="subtract").images[0].array()}
-    kept, haze = (part.array() for part in denoise(image, "fast", background="keep").images[:2])
-    return {"kept": kept, "clean": (kept - haze).clip(0), "background": haze}
+        return {"clean": denoise(image, "fast", background="subtract").image("result").array()}
+    fitted = denoise(image, "fast", background="keep")
+    roles = {"kept": "result", "clean": "signal", "background": "background"}
+    return {name: fitted.image(role).array() for name, role in roles.items()}

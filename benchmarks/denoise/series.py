@@ -42,14 +42,14 @@ def measure(kind: str, seed: int) -> None:
         begun = time.process_time()
         fitted = denoise(sample.raw, background="keep", coupling=coupled)
         seconds = time.process_time() - begun
-        result, haze = (image.array() for image in fitted.images[:2])
+        result, signal = (fitted.image(role).array() for role in ("result", "signal"))
         lost = np.array(fitted.report["bleaching"])
         row = {
             "kind": kind,
             "seed": seed,
             "mode": mode,
             "kept": quality(result, kept),
-            "clean": quality(np.maximum(result - haze, 0), clean),
+            "clean": quality(signal, clean),
             "seconds": seconds / len(kept),
             "flicker": flicker(result, kept),
             "bleaching": float(np.abs(lost - (1 - BLEACHING) ** np.arange(len(lost))).max()),

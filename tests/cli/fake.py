@@ -47,8 +47,12 @@ class FakeJobs:
                 break
         data = np.asarray(image.data, np.float32)
         background = np.full_like(data, 5)
+        signal, kept = image.like(data - 5), image.like(data)
+        keeps = config.background == "keep"
+        result, other = (kept, signal) if keeps else (signal, kept)
         return Fitted(
-            images=(image.like(data - 5), image.like(background, name="background")),
+            images=(result, image.like(background, name="background"), other),
+            roles=("result", "background", "signal" if keeps else "kept"),
             config=config,
             state={"grid": np.arange(6, dtype=np.float32)},
             history=({"step": 1, "held_out": float("nan")},),

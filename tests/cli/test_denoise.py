@@ -218,6 +218,32 @@ def _assert_one_error(status, error, expected_status, part):
     assert part in error
 
 
+@pytest.mark.parametrize("background", ["keep", "subtract"])
+def test_signal_background_and_both_are_saved_from_one_fit(
+    run, jobs, raw_file, tmp_path, sample, background
+):
+    paths = [tmp_path / f"{name}.tif" for name in ("out", "haze", "signal", "kept")]
+    words = [
+        "--background-output",
+        paths[1],
+        "--signal-output",
+        paths[2],
+        "--kept-output",
+        paths[3],
+    ]
+    assert run("denoise", raw_file, paths[0], "--background", background, *words)[0] == 0
+    out, haze, signal, kept = (read(path).array() for path in paths)
+    np.testing.assert_allclose(signal + haze, kept, atol=1e-5)
+    np.testing.assert_array_equal(out, kept if background == "keep" else signal)
+
+
+def test_the_paper_makes_only_what_was_asked_for(run, jobs, raw_file, tmp_path):
+    words = ["--preset", "paper", "--kept-output", tmp_path / "kept.tif"]
+    status, _, error = run("denoise", raw_file, tmp_path / "out.tif", *words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "--kept-output" in error
+
+
 def test_memory_error_is_a_failed_fit(run, monkeypatch, raw_file, tmp_path):
     def too_large(*_, **__):
         raise MemoryError

@@ -16,12 +16,15 @@ def model(tmp_path, sample):
 
 
 def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
-    out, haze = tmp_path / "out.tif", tmp_path / "haze.tif"
+    out, haze, both = (tmp_path / f"{name}.tif" for name in ("out", "haze", "both"))
     words = ["--voxel", "z=0.25", "--crop", "y=4:12", "--second-output", haze]
+    words += ["--third-output", both]
     status, said, error = run("render", model, out, *words)
     assert (status, error) == (0, "")
     assert said.splitlines()[0] == f"wrote {out}: 16×8×20 voxels of 0.25×0.25×0.25 µm"
     assert read(haze).shape == read(out).shape == (16, 8, 20)
+    above = np.maximum(read(both).array() - read(haze).array(), 0)
+    assert (read(out).array() <= above + 1e-3).all()
     assert run("render", model, out, "--scale", 2)[0] == 0
     assert read(out).shape == (16, 32, 40)
     assert np.isfinite(read(out).array()).all()

@@ -1,5 +1,8 @@
 """CellINR as a Problem: what holds for every one, and what it is for."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ import torch
 from napari_cellinr import CellINRConfig, Image, denoise
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.fit import PreviewRequest
+from napari_cellinr.jobs import noise
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate import embryo
 
@@ -48,7 +52,8 @@ def test_noise_is_removed(sample, fitted):
 
 
 def test_haze_is_removed(sample):
-    signal, haze = (image.array() for image in denoise(sample.raw, **TOY).images)
+    fitted = denoise(sample.raw, **TOY)
+    signal, haze = (fitted.image(role).array() for role in ("result", "background"))
     truth = sample.truth.array()
     assert psnr(signal, truth, 255) > psnr(sample.raw.array(), truth, 255) + 8
     assert (signal >= 0).all()
@@ -57,10 +62,24 @@ def test_haze_is_removed(sample):
 
 
 def test_subtract_and_keep_come_from_one_fit(sample, fitted):
+    """Either setting gives all three: signal, background, and both together."""
     subtracted = denoise(sample.raw, background="subtract", **TOY)
-    signal, haze = (image.array() for image in subtracted.images)
-    kept = fitted.images[0].array()
-    np.testing.assert_allclose(signal, np.maximum(kept - haze, 0), atol=1e-3)
+    assert fitted.roles == ("result", "background", "signal")
+    assert subtracted.roles == ("result", "background", "kept")
+    pairs = [("signal", "result"), ("background", "background"), ("result", "kept")]
+    for kept, of_subtracted in pairs:
+        one, other = fitted.image(kept).array(), subtracted.image(of_subtracted).array()
+        np.testing.assert_array_equal(one, other)
+
+
+def test_signal_is_what_is_above_the_background_but_for_noise(sample, fitted):
+    kept, haze, signal = (image.array() for image in fitted.images)
+    above = np.maximum(kept - haze, 0)
+    assert (signal <= above + 1e-4).all()
+    bright = sample.truth.array() > 60
+    assert signal[bright].mean() > 0.98 * above[bright].mean()
+    nothing = sample.truth.array() < 1
+    assert signal[nothing].mean() < 0.5 * above[nothing].mean()
 
 
 def test_the_fit_is_never_worse_than_its_start(fitted):
@@ -126,6 +145,28 @@ def test_one_stop_gives_the_partial_result_from_any_stage(sample, stage):
     assert np.isfinite(fitted.images[0].array()).all()
     if stage != "fitting":
         assert fitted.report["steps"] == 0
+
+
+def test_a_stop_does_not_wait_for_the_noise(sample, monkeypatch):
+    """It is estimated again from a small part, and what took long is dropped."""
+    real, release, asked = noise.estimate_noise, threading.Event(), []
+
+    def slow(values):
+        asked.append(values.shape)
+        if len(asked) == 1:
+            release.wait(20)
+        return real(values)
+
+    monkeypatch.setattr("napari_cellinr.jobs.noise.estimate_noise", slow)
+    monkeypatch.setitem(noise.GLANCE, "Z", 8)
+    job = iter_denoise(sample.raw, CellINRConfig(estimate="nlm-2"))
+    begun = time.monotonic()
+    fitted, _ = collect(job, lambda progress: "stop")
+    release.set()
+    assert time.monotonic() - begun < 10
+    assert asked == [sample.raw.shape, (8, 48, 48)]
+    assert fitted.stopped == "user"
+    assert fitted.report["noise"]["read_noise"] > 0
 
 
 def test_previews_can_be_asked_for_in_every_stage(sample):

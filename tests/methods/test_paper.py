@@ -1,5 +1,7 @@
 """The published method at toy size: what every Problem keeps, and what this one promises."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -144,3 +146,29 @@ def test_variation_is_a_mean_and_takes_slopes_per_length():
     assert absolute_variation(ramp, (1, 1, 1)) == 1
     assert absolute_variation(ramp, (2, 1, 1)) == 0.5
     assert absolute_variation(torch.ones(1, 3), (1, 1)) == 0
+
+
+@pytest.mark.parametrize("background", ["subtract", "keep"])
+def test_dark_structures_are_the_bright_ones_of_the_image_turned_over(raw, background):
+    turned = raw.like(200 - raw.array())
+    settings = {**TOY, "gain": 1e-9, "read_noise": 10, "background": background}
+    bright, dark = (
+        denoise(image, "paper", dark=image is turned, **settings).images[0].array()
+        for image in (raw, turned)
+    )
+    expected = 200 - bright if background == "keep" else bright
+    np.testing.assert_allclose(dark, expected, atol=0.02 * np.ptp(bright))
+
+
+def test_stop_while_structures_are_looked_for(raw, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.methods.paper.structure", lambda *_, **__: time.sleep(1))
+    job, message = iter_denoise(raw, CellINRConfig(preset="paper", **TOY)), None
+    while True:
+        try:
+            progress = job.send(message)
+        except StopIteration as done:
+            fitted = done.value
+            break
+        message = "stop" if progress.stage == "looking for structures" else None
+    assert fitted.stopped == "user"
+    assert fitted.report["steps"] == 0

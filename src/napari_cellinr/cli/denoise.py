@@ -12,9 +12,11 @@ from napari_cellinr.cli.saving import check_outputs
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from napari_cellinr.config import CellINRConfig
+
 __all__ = ["add", "run"]
 
-_OUTPUTS = {"output": "result", "background_output": "background"}
+_OUTPUTS = ("output", "background_output", "signal_output", "kept_output")
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +29,11 @@ def add(commands: Commands) -> None:
         "remove noise and haze from an image",
         run,
         CellINRConfig,
-        {"--background-output": "image of the haze that was taken away"},
+        {
+            "--background-output": "image of the haze",
+            "--signal-output": "image without the haze, of the same fit as the result",
+            "--kept-output": "image with the haze, of the same fit as the result",
+        },
     )
 
 
@@ -36,7 +42,8 @@ def run(options: Namespace) -> int:
     from napari_cellinr.config import CellINRConfig
 
     config = read_config(options, CellINRConfig)
-    check_outputs(options, tuple(_OUTPUTS))
+    roles = _roles(options, config)
+    check_outputs(options, _OUTPUTS)
     image = read_input(options)
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
@@ -46,6 +53,32 @@ def run(options: Namespace) -> int:
         options,
         image,
         lambda given: iter_denoise(given, config, started=options.started),
-        _OUTPUTS,
+        roles,
         config=config,
     )
+
+
+def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
+    """Return the role of each image that may be saved by the name of its option.
+
+    Raises
+    ------
+    ConfigError
+        If an image is asked for that the preset `paper` does not make.
+    """
+    from napari_cellinr.errors import ConfigError
+
+    keeps = config.background == "keep"
+    roles = {
+        "output": "result",
+        "background_output": "background",
+        "signal_output": "signal" if keeps else "result",
+        "kept_output": "result" if keeps else "kept",
+    }
+    other = "signal_output" if keeps else "kept_output"
+    if config.preset == "paper" and getattr(options, other) is not None:
+        raise ConfigError(
+            f"--{other.replace('_', '-')} was given; the preset paper makes only what the setting "
+            "background says. Leave it out, or choose the preset fast."
+        )
+    return roles

@@ -64,6 +64,11 @@ def add(commands: Commands) -> None:
         help="file for the second image of the fit, such as the background of a denoised one",
     )
     parser.add_argument(
+        "--third-output",
+        metavar="FILE",
+        help="file for the third image, such as a denoised one with its background",
+    )
+    parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "mps"),
         default="auto",
@@ -76,22 +81,24 @@ def run(options: Namespace) -> int:
     from napari_cellinr.io import check_writable, load_fitted, write
     from napari_cellinr.kept import Query, stored
 
-    outputs = [name for name in (options.output, options.second_output) if name is not None]
-    places = [Path(name).expanduser().resolve() for name in (options.model, *outputs)]
+    asked = (options.output, options.second_output, options.third_output)
+    outputs = {place: name for place, name in enumerate(asked) if name is not None}
+    places = [Path(name).expanduser().resolve() for name in (options.model, *outputs.values())]
     if len(set(places)) < len(places):
         raise FileError("one file was given twice; give every file a name of its own.")
-    for name in outputs:
+    for name in outputs.values():
         check_writable(name)
     kept = stored(*load_fitted(options.model))
     query = Query(options.scale, options.voxel, options.times, options.crop, options.channel)
     from napari_cellinr.api import render
 
     images = render(kept, query, device=options.device)
-    if len(images) < len(outputs):
-        raise ConfigError(f"{options.model} has no second image; leave --second-output out.")
-    for name, image in zip(outputs, images, strict=False):
-        write(name, image)
-        say(f"wrote {name}: {describe_image(image)}")
+    if max(outputs) >= len(images):
+        which = ("second", "third")[len(images) - 1]
+        raise ConfigError(f"{options.model} has no {which} image; leave --{which}-output out.")
+    for place, name in outputs.items():
+        write(name, images[place])
+        say(f"wrote {name}: {describe_image(images[place])}")
     return 0
 
 

@@ -65,8 +65,8 @@ class CellINRConfig(Config):
     )
     dark: bool = setting(
         False,
-        "Preset fast: structures are darker than their surroundings; with the background "
-        "subtracted, the result says by how much.",
+        "Structures are darker than their surroundings; with the background subtracted, the "
+        "result says by how much.",
         advanced=True,
     )
     gain: float | None = setting(

@@ -11,12 +11,11 @@ import numpy as np
 import torch
 
 from napari_cellinr.checkpoint import keeper
-from napari_cellinr.classic.anscombe import Noise
-from napari_cellinr.classic.noise import estimate_noise
 from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fit import Fitted, Outcome, Progress
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.frames import Frame, load_frame, save_frame
+from napari_cellinr.jobs.noise import middle, noise_of_channels
 from napari_cellinr.jobs.relay import relayed
 from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.jobs.shortage import fit_somehow, free, is_shortage
@@ -30,6 +29,7 @@ from napari_cellinr.stages import in_background
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
+    from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fit import Message
     from napari_cellinr.image import Image
@@ -42,6 +42,9 @@ SATURATED = 1e-3
 
 DARK = 0.02
 """Part of the mean signal of the first frame below which a frame counts as empty."""
+
+_OTHER = {"keep": "signal", "subtract": "kept"}
+"""The role of the third image by the setting `background`: what that has not chosen."""
 
 FRAME_BY_FRAME = (
     "the memory was not enough to denoise the series together, so it was denoised frame by frame."
@@ -69,12 +72,10 @@ def denoise_job(
     leading = [axis for axis in source.axes if axis in "TC"]
     indices = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
     noises = yield from in_background(
-        "estimating the noise",
-        lambda: _noise_of_channels(source, config),
-        started=started,
-        needed=True,
+        "estimating the noise", lambda: noise_of_channels(source, config), started=started
     )
-    assert noises is not None
+    if noises is None:  # stopped: the stages to come are told so, too
+        noises = noise_of_channels(middle(source), config)
     spatial = source.shape[len(leading) :]
     left = None if config.max_seconds is None else started + config.max_seconds - time.monotonic()
     n_channels, split = source.sizes.get("C", 1), False
@@ -199,21 +200,6 @@ def _part(source: Image, index: Mapping[str, int]) -> Image:
     return replace(part, data=np.asarray(part.data, np.float32), name=source.name)
 
 
-def _noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
-    """Return the noise of each channel, as given or as estimated from all of its frames."""
-    n_channels = source.sizes.get("C", 1)
-    noises = []
-    for channel in range(n_channels):
-        frames = source.take("C", channel) if "C" in source.axes else source
-        found = estimate_noise(frames.array())
-        if config.gain is not None or config.read_noise is not None:
-            gain = found.gain if config.gain is None else config.gain
-            read = found.read_noise if config.read_noise is None else config.read_noise
-            found = Noise(gain, read, found.offset if config.read_noise is None else 0.0)
-        noises.append(found)
-    return noises
-
-
 def _labelled(
     job: Generator[Progress, Message, Frame], index: Mapping[str, int], number: int, count: int
 ) -> Generator[Progress, Message, Frame]:
@@ -251,7 +237,7 @@ def _together(
             for frame, factor in zip(frames, factors, strict=True)
         ]
     images = tuple(
-        _stack(source, indices, [frame.images[place] for frame in frames], leading)
+        _stack(source, indices, [frame.images[place] for frame in frames], leading, zero=place == 1)
         for place in range(len(first.images))
     )
     state = (
@@ -279,7 +265,7 @@ def _together(
         stopped,
         report,
         method="cellinr",
-        roles=("result", "background"),
+        roles=("result", "background", _OTHER[first.config.background])[: len(images)],
         source={**geometry(source), "digest": digest(source)},
     )
 
@@ -289,19 +275,21 @@ def _bleaching_factors(
 ) -> list[float]:
     """Return by what each frame is to be multiplied to have the mean signal of the first one.
 
-    The signal is the result without its background, of the same channel.
+    The signal is all that is above the background, of the same channel.
     """
     if "T" not in leading:
         return [1.0] * len(frames)
     means = []
     for frame in frames:
-        result, haze = (image.array() for image in frame.images[:2])
-        signal = result - haze if frame.config.background == "keep" else result
+        result, haze, *other = (image.array() for image in frame.images)
+        keeps, sign = frame.config.background == "keep", -1 if frame.config.dark else 1
+        kept = [result] if keeps else other
+        signal = sign * (kept[0] - haze) if kept else result
         means.append(float(np.maximum(signal, 0).mean(dtype=np.float64)))
     channels = [dict(zip(leading, values, strict=True)).get("C", 0) for values in indices]
     firsts = [means[channels.index(channel)] for channel in channels[: len(frames)]]
     return [
-        first / mean if mean > DARK * first else 1.0
+        first / mean if min(first, mean) > DARK * first else 1.0
         for first, mean in zip(firsts, means, strict=True)
     ]
 
@@ -312,14 +300,19 @@ def _times(image: Image, factor: float) -> Image:
 
 
 def _stack(
-    source: Image, indices: list[tuple[int, ...]], parts: list[Image], leading: list[str]
+    source: Image,
+    indices: list[tuple[int, ...]],
+    parts: list[Image],
+    leading: list[str],
+    *,
+    zero: bool,
 ) -> Image:
-    """Return parts in the place of the frames of `source`."""
+    """Return parts in the place of the frames of `source`, of which the others stay, or are 0."""
     if not leading:
         return parts[0]
     name = parts[0].name
     data = np.zeros(source.shape, np.float32)
-    if name.endswith(" denoised"):
+    if not zero:
         data[...] = source.array()
     for values, part in zip(indices, parts, strict=False):
         data[values] = part.array()

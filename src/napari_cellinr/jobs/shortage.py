@@ -122,23 +122,24 @@ def _as_tiles(
     tiles = cut(image.shape, lengths, OVERLAP)
     if len(tiles) == 1:
         return (yield from fit(image, config))
-    blends = [Blend(image.shape, OVERLAP) for _ in range(2)]
+    blends: list[Blend] = []
     frames: list[Frame] = []
     for number, tile in enumerate(tiles):
         parts = dict(zip(image.axes, tile, strict=True))
         job = fit(image.crop(**parts), config)
         frame = yield from _numbered(job, number, len(tiles))
+        blends = blends or [Blend(image.shape, OVERLAP) for _ in frame.images]
+        names = [one.name for one in frame.images]
         for blend, one in zip(blends, frame.images, strict=True):
             blend.add(tile, one.array())
         frames.append(replace(frame, images=(), state={}))
         if frame.outcome.stopped == "user":
             break
-    names = (f"{image.name} denoised", f"{image.name} background")
-    missing: list[NDArray[np.float32] | float] = [image.array(), 0.0]
     # where the user stopped before, the image stays as it was
+    missing: list[NDArray[np.float32] | float] = [image.array(), 0.0, image.array()]
     images = tuple(
         image.like(blend.result(rest), name=name)
-        for blend, rest, name in zip(blends, missing, names, strict=True)
+        for blend, rest, name in zip(blends, missing, names, strict=False)
     )
     return _joined(frames, images)
 

@@ -66,6 +66,9 @@ class Sample:
         Haze in grey levels on the nodes of a coarse grid.
     background_stride
         Voxels per node of that grid.
+    amplification
+        What the signal is multiplied by at each voxel, 255 for 1, uint8: less where it can
+        hardly be told from noise.
     structure
         Confidence that a voxel belongs to a structure, 0 to 1, float32.
     stride
@@ -92,6 +95,7 @@ class Sample:
     kernels: NDArray[np.float32]
     background: NDArray[np.float32]
     background_stride: tuple[int, ...]
+    amplification: NDArray[np.uint8]
     structure: NDArray[np.float32]
     stride: tuple[int, ...]
     noise: Noise
@@ -231,16 +235,23 @@ class CellINRProblem(Problem):
         )
 
     def render(self) -> tuple[Image, ...]:
-        """Return the result and the background, float32, in the units of the input."""
-        signal = np.empty(self.shape, np.float32)
-        haze = np.empty(self.shape, np.float32)
+        """Return result, background and the other image, float32, in the units of the input.
+
+        All are of one fit: the other image is the signal alone if the background is kept, and
+        signal and background together if it is subtracted.
+        """
+        kept = np.empty(self.shape, np.float32)
+        haze, signal = np.empty_like(kept), np.empty_like(kept)
         for block in blocks(self.shape, RENDER_VOXELS):
-            signal[block] = self._signal(block)
-            haze[block] = self._haze(block)
+            kept[block], haze[block] = self._kept(block), self._haze(block)
+            signal[block] = self._above(kept[block], haze[block], block)
+        keeps = self.config.background == "keep"
+        result, other = (kept, signal) if keeps else (signal, kept)
         source = self.sample.image
-        return (
-            source.like(signal, name=f"{source.name} denoised"),
-            source.like(haze, name=f"{source.name} background"),
+        names = ("denoised", "background", "signal" if keeps else "with background")
+        return tuple(
+            source.like(values, name=f"{source.name} {name}")
+            for values, name in zip((result, haze, other), names, strict=True)
         )
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -253,6 +264,7 @@ class CellINRProblem(Problem):
         return {
             **kept,
             "estimate": torch.from_numpy(np.ascontiguousarray(estimate)),
+            "amplification": torch.from_numpy(sample.amplification),
             "divisors": torch.from_numpy(sample.basis_scale),
             "centre": torch.tensor(sample.centre, dtype=torch.float64),
             "stride": torch.tensor(sample.stride),
@@ -310,12 +322,23 @@ class CellINRProblem(Problem):
 
     def _signal(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
         """Return the result of `part` in grey levels, float32."""
+        kept = self._kept(part)
+        if self.config.background == "keep":
+            return kept
+        return self._above(kept, self._haze(part), part)
+
+    def _kept(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        """Return signal and background of `part` in grey levels, float32."""
         with torch.no_grad():
             stabilised = self._stabilised(part, self._positions(part)).cpu().numpy()
-        values = unstabilise(stabilised, self.sample.noise)
-        if self.config.background == "keep":
-            return values
-        signal: NDArray[np.float32] = np.maximum(self.sign * (values - self._haze(part)), 0)
+        return unstabilise(stabilised, self.sample.noise)
+
+    def _above(
+        self, kept: NDArray[np.float32], haze: NDArray[np.float32], part: tuple[slice, ...]
+    ) -> NDArray[np.float32]:
+        """Return the signal alone, float32."""
+        factor = self.sample.amplification[part] / np.float32(255)
+        signal: NDArray[np.float32] = np.maximum(self.sign * (kept - haze), 0) * factor
         return signal
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.interpolate import Interpolation
     from napari_cellinr.classic.sampling import Sampling
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Query, Stored
@@ -41,12 +42,14 @@ BLOCK_VOXELS = 2_000_000
 
 
 def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
-    """Return the result and the background that a query asks of a kept fit, float32.
+    """Return result, background and the other image that a query asks of a kept fit, float32.
 
     Between the voxels, the fields of kernels and background are evaluated where they are asked
     for, and what the kernels make of the estimate goes through its voxels as a cubic spline. At
     the scale of the fit, the result is that of the fit. Coarser voxels are means over finer
-    ones. A fit of the preset `paper` has no model of the background, and gives the result only.
+    ones. The other image is what `background` has not chosen: the signal alone, or with its
+    background. A fit of the preset `paper` has no model of the background, and gives the result
+    only.
 
     Parameters
     ----------
@@ -80,7 +83,9 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     leading = [n for axis, n in (("T", len(numbers)), ("C", len(channels))) if axis in part.axes]
     inside = {axis: maps[axis] for axis in spatial}
     images = []
-    for values, role in zip(zip(*frames, strict=True), ("denoised", "background"), strict=False):
+    other = "signal" if stored.config["background"] == "keep" else "with background"
+    roles = ("denoised", "background", other)
+    for values, role in zip(zip(*frames, strict=True), roles, strict=False):
         data = np.stack(values).reshape(*leading, *values[0].shape)
         images.append(placed(part.like(data, name=f"{whole.name} {role}"), data, inside))
     return tuple(images)
@@ -185,6 +190,9 @@ class _Kernels:
         self.keeps, self.sign = config["background"] == "keep", -1 if config["dark"] else 1
         self.factor = np.float32(tensors["factor"].item() if "factor" in tensors else 1)
         self.estimate: NDArray[np.float32] = tensors["estimate"].cpu().numpy().reshape(shape)
+        self.amplification = None  # as in fits of older versions
+        if "amplification" in tensors:
+            self.amplification = tensors["amplification"].cpu().numpy().reshape(shape)
         self.divisors, self.centre = tensors["divisors"], float(tensors["centre"])
         self.device = self.divisors.device
         stride = tensors["stride"].tolist()
@@ -197,23 +205,23 @@ class _Kernels:
 
     @torch.no_grad()
     def at(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
-        """Return result and background."""
+        """Return result, background and the other image."""
         starts = [max(0, math.floor(p[0]) - MARGIN) for p in positions]
         stops = [
             min(size, math.ceil(p[-1]) + MARGIN + 1)
             for p, size in zip(positions, self.shape, strict=True)
         ]
-        values = self._stabilised(starts, stops)
-        for axis, (place, start) in enumerate(zip(positions, starts, strict=True)):
-            if np.array_equal(place, np.round(place)):
-                values = values.take((place - start).astype(int), axis)
-            else:
-                values = resample(values, place - start, axis, "spline")
-        grey = unstabilise(values, self.noise)
+        inside = [place - start for place, start in zip(positions, starts, strict=True)]
+        kept = unstabilise(_between(self._stabilised(starts, stops), inside, "spline"), self.noise)
         here = [torch.from_numpy(p).to(self.device, torch.float32) for p in positions]
         haze: NDArray[np.float32] = self.haze(here)[0].cpu().numpy()
-        result = grey if self.keeps else np.maximum(self.sign * (grey - haze), 0)
-        return result * self.factor, haze * self.factor
+        signal = np.maximum(self.sign * (kept - haze), 0)
+        if self.amplification is not None:
+            block = tuple(slice(a, b) for a, b in zip(starts, stops, strict=True))
+            factor = self.amplification[block].astype(np.float32)
+            signal *= _between(factor, inside, "linear") / np.float32(255)
+        result, other = (kept, signal) if self.keeps else (signal, kept)
+        return result * self.factor, haze * self.factor, other * self.factor
 
     def _stabilised(self, starts: Sequence[int], stops: Sequence[int]) -> NDArray[np.float32]:
         """Return what the kernels make of the estimate in a block of voxels, float32."""
@@ -239,6 +247,18 @@ class _Kernels:
         return np.asarray(estimate[inner] + change, np.float32)
 
 
+def _between(
+    values: NDArray[np.float32], places: Sequence[NDArray[np.float64]], kind: Interpolation
+) -> NDArray[np.float32]:
+    """Return values at all crossings of places along each axis, those of voxels as they are."""
+    for axis, place in enumerate(places):
+        if np.array_equal(place, np.round(place)):
+            values = values.take(place.astype(int), axis)
+        else:
+            values = resample(values, place, axis, kind)
+    return values
+
+
 class _Network:
     """The network of the preset `paper`."""
 
@@ -249,7 +269,7 @@ class _Network:
         noise: Noise,
         config: Mapping[str, Any],
     ) -> None:
-        self.keeps = config["background"] == "keep"
+        self.keeps, self.sign = config["background"] == "keep", -1 if config["dark"] else 1
         self.dark, self.contrast = tensors["levels"].tolist()
         device = tensors["levels"].device
         self.encoding = FourierEncoding(shape).to(device)
@@ -269,7 +289,9 @@ class _Network:
             places = torch.stack(torch.meshgrid(row[None], *here[1:], indexing="ij"), dim=-1)
             rows.append(self.network(self.encoding(places))[..., 0].float().cpu().numpy())
         signal = np.concatenate(rows) * np.float32(self.contrast)
-        return (signal + np.float32(self.dark) if self.keeps else np.maximum(signal, 0),)
+        if self.keeps:
+            return (self.sign * (signal + np.float32(self.dark)),)
+        return (np.maximum(signal, 0),)
 
 
 def _grid_field(

@@ -12,8 +12,7 @@ that voxels cannot carry.
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +32,10 @@ from napari_cellinr.fields.cell import (
 from napari_cellinr.fields.encoding import FourierEncoding
 from napari_cellinr.fields.lattice import blocks
 from napari_cellinr.fields.mlp import SkipMLP
-from napari_cellinr.fit import Problem, Progress, Schedule
+from napari_cellinr.fit import Problem, Schedule
 from napari_cellinr.methods.losses import absolute_variation
 from napari_cellinr.methods.views import requested_part, with_place
+from napari_cellinr.stages import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fit import Message, PreviewRequest
+    from napari_cellinr.fit import Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
 
 __all__ = ["PaperProblem", "PaperSample", "prepare_paper"]
@@ -84,11 +84,15 @@ class PaperSample:
     held
         Which voxels are held out of the training, bool.
     dark
-        The 0.1th percentile of the smoothed image, in grey levels.
+        The 0.1th percentile of the smoothed image, in grey levels, times `sign`.
     contrast
         Grey levels from 0 to 1 of the target.
     noise
         The noise in grey levels.
+    sign
+        −1 if structures are darker than what is around them, which turns the image over.
+    complete
+        False if the user stopped the job before; then nothing is to be learnt.
     """
 
     image: Image
@@ -97,6 +101,8 @@ class PaperSample:
     dark: float
     contrast: float
     noise: Noise
+    sign: int = 1
+    complete: bool = True
 
 
 def prepare_paper(
@@ -117,21 +123,34 @@ def prepare_paper(
     started
         `time.monotonic()` when the job began.
     """
-    yield Progress("looking for structures", seconds=time.monotonic() - started)
-    values = image.array()
+    sample = yield from in_background(
+        "looking for structures", lambda: _sampled(image, config, noise), started=started
+    )
+    if sample is None:
+        sample = replace(_sampled(image, config.replace(structure="none"), noise), complete=False)
+    return PaperProblem(sample, config, device)
+
+
+def _sampled(image: Image, config: CellINRConfig, noise: Noise) -> PaperSample:
+    """Return what the networks are to learn."""
+    sign = -1 if config.dark else 1
+    values = sign * image.array()
     smooth = gaussian_filter(values, [SMOOTHING if size > 1 else 0 for size in values.shape])
     dark = float(np.percentile(smooth, 0.1))
     contrast = max(float(np.percentile(values, 99.9)) - dark, 1e-6 * float(np.ptp(values)))
     target = np.minimum((values - dark) / contrast, 1)
     if config.structure != "none" and config.background == "subtract":
         found = structure(
-            stabilise(values, noise), image.scale, kind=config.structure, grain=noise.grain
+            stabilise(image.array(), noise),
+            image.scale,
+            kind=config.structure,
+            sign=sign,
+            grain=noise.grain,
         )
         target = np.maximum(target * found, 0)  # eq. 11
     held = np.random.default_rng(config.seed).random(values.shape) < config.held_out
     held.flat[0] = True  # one at least, so that there is something to look at
-    sample = PaperSample(image, target.astype(np.float32), held, dark, contrast, noise)
-    return PaperProblem(sample, config, device)
+    return PaperSample(image, target.astype(np.float32), held, dark, contrast, noise, sign)
 
 
 class PaperProblem(Problem):
@@ -172,6 +191,11 @@ class PaperProblem(Problem):
     def device(self) -> torch.device:
         """The device that the networks live on."""
         return self._device
+
+    @property
+    def can_improve(self) -> bool:
+        """Whether the preparation was completed."""
+        return self.sample.complete
 
     def schedule(self) -> Schedule:
         """Return the decay of the learning rate to its last value; nothing is averaged."""
@@ -238,11 +262,15 @@ class PaperProblem(Problem):
         """Return the result and what was taken away, float32, in the units of the input.
 
         The method has no model of the haze: the second image is the input less the result,
-        from 0, with the noise in it.
+        from 0, with the noise in it. For dark structures it is the input and the result together.
         """
         signal = self._signal(tuple(slice(0, size) for size in self.shape))
         source = self.sample.image
-        removed = np.maximum(source.array() - signal, 0).astype(np.float32)
+        sign = self.sample.sign
+        if sign < 0 and self.config.background == "subtract":
+            removed = (source.array() + signal).astype(np.float32)
+        else:
+            removed = np.maximum(source.array() - signal, 0).astype(np.float32)
         return (
             source.like(signal, name=f"{source.name} denoised"),
             source.like(removed, name=f"{source.name} background"),
@@ -306,7 +334,7 @@ class PaperProblem(Problem):
                 signal[block] = self._values(_crossings(inside)).cpu().numpy()
         signal *= self.sample.contrast
         if self.config.background == "keep":
-            return signal + np.float32(self.sample.dark)
+            return self.sample.sign * (signal + np.float32(self.sample.dark))
         return np.maximum(signal, 0)
 
 

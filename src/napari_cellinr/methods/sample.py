@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
 
 from napari_cellinr.checkpoint import keeper
 from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
-from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.noise import uneven_variance
 from napari_cellinr.classic.pixels import odd_pixels
-from napari_cellinr.classic.structure import find_kind, structure
-from napari_cellinr.fields.lattice import block_means
 from napari_cellinr.methods.cellinr import Sample
+from napari_cellinr.methods.haze import (
+    USUAL_WIDTH,
+    Scene,
+    Separated,
+    choose_width,
+    find_structure,
+    separated,
+    unseparated,
+)
 from napari_cellinr.methods.kernels import no_kernels, solve
 from napari_cellinr.methods.start import Guides, Start, Work, group, hold_out, start
 from napari_cellinr.stages import in_background
@@ -31,25 +36,13 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Message, Progress
     from napari_cellinr.image import Image
 
-__all__ = ["Part", "choose_width", "prepare_sample", "without_odd_pixels"]
+__all__ = ["Part", "prepare_sample", "without_odd_pixels"]
 
 ESTIMATE_SHARE = 0.5
 """Largest part of the time limit for the classical estimate."""
 
 LEAST_TRUST = 0.5
 """Part of the kernels that held-out voxels have to confirm: below, their error is misjudged."""
-
-REMAINING_NOISE = 0.4
-"""Noise that the classical estimate leaves, in standard deviations of the noise before."""
-
-WIDTH_PER_THICKNESS = {"sheet": 2.7, "filament": 2.7, "blob": 1.2}
-"""Width of the opening per thickness of the structures; chosen on simulated embryos 0 and 1."""
-
-USUAL_WIDTH, NARROWEST = 21.0, 7.0
-"""Width of the opening where no structure was found, and the smallest one, in voxels."""
-
-NODES_PER_WIDTH = 6
-"""Nodes of the background grid per width of the structures."""
 
 
 def prepare_sample(
@@ -92,7 +85,7 @@ def prepare_sample(
     if part.found.complete:
         sample = yield from in_background("preparing the fit", part.build, started=started)
     if sample is None:
-        sample = part.build(plain=True)
+        sample = part.build(kernels=False, separate=False)
     return sample, config.replace(estimate=part.found.name)
 
 
@@ -160,95 +153,67 @@ class Part:
 
     def settled(self) -> Sample:
         """Return the sample of an estimate that no kernels are to improve."""
-        return self.build(plain=True)
+        return self.build(kernels=False, separate=self.found.complete)
 
-    def build(self, *, plain: bool = False) -> Sample:
-        """Return the sample; a plain one in a second, for a job that was stopped.
+    def build(self, *, kernels: bool = True, separate: bool = True) -> Sample:
+        """Return the sample.
 
-        The plain one has no kernels but the estimate itself, and haze of the usual width.
+        Parameters
+        ----------
+        kernels
+            Whether kernels are to improve the estimate.
+        separate
+            Whether structures are told from haze; without both, for a job that was stopped, the
+            sample is made in a second, and the haze is of the usual width.
         """
-        estimate, scale, spacing = self.found.estimate, self.image.scale, self.config.kernel_spacing
-        if plain:
-            kernels = no_kernels(estimate, spacing)
-            best, confidence, width = estimate, np.zeros_like(estimate), USUAL_WIDTH
-        else:
-            kernels = solve(
+        estimate, spacing = self.found.estimate, self.config.kernel_spacing
+        if kernels:
+            local = solve(
                 self.found, self.stabilised, self.held, spacing, self.variance, LEAST_TRUST
             )
-            best = kernels.result()
-            confidence, kind = _structure(estimate, self.config, scale, self.noise.grain)
-            width = _choose_width(confidence, kind, scale)
-        width = self.config.background_width or width
-        sign = -1 if self.config.dark else 1
-        haze, haze_stride = _haze(unstabilise(best, self.noise), width, scale, sign)
+            best = local.result()
+        else:
+            local, best = no_kernels(estimate, spacing), estimate
+        confidence, parts = self._separated(unstabilise(best, self.noise), separate)
         return Sample(
             image=self.image,
             values=self.stabilised,
             held=self.held,
-            basis=kernels.basis,
-            basis_scale=kernels.divisors,
-            centre=kernels.centre,
-            sensitivity=kernels.sensitivity,
-            kernels=kernels.weights,
-            background=haze,
-            background_stride=haze_stride,
+            basis=local.basis,
+            basis_scale=local.divisors,
+            centre=local.centre,
+            sensitivity=local.sensitivity,
+            kernels=local.weights,
+            background=parts.haze,
+            background_stride=parts.stride,
+            amplification=parts.amplification,
             structure=confidence,
-            stride=kernels.stride,
-            trust=kernels.trust,
+            stride=local.stride,
+            trust=local.trust,
             noise=self.noise,
-            plain=plain,
+            plain=not kernels,
             n_odd=self.n_odd,
             complete=self.found.complete,
         )
 
+    def chosen(self) -> CellINRConfig:
+        """Return the settings with the kind of structure and the width of the haze filled in."""
+        scale = self.image.scale
+        confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
+        width = self.config.background_width or choose_width(confidence, kind, scale)
+        return self.config.replace(structure=kind, background_width=width)
 
-def _structure(
-    estimate: NDArray[np.float32], config: CellINRConfig, scale: tuple[float, ...], grain: float
-) -> tuple[NDArray[np.float32], str]:
-    """Return the confidence that each voxel belongs to a structure, 0 to 1, and its kind."""
-    if config.structure == "none":
-        return np.zeros_like(estimate), "none"
-    kind, sign = config.structure, -1 if config.dark else 1
-    if kind == "auto":
-        kind = find_kind(estimate, scale, sign=sign, noise_sd=REMAINING_NOISE, grain=grain)
-    confidence = structure(
-        estimate, scale, kind=kind, sign=sign, noise_sd=REMAINING_NOISE, grain=grain
-    )
-    return confidence, kind
-
-
-def _haze(
-    estimate: NDArray[np.float32], width: float, scale: tuple[float, ...], sign: int
-) -> tuple[NDArray[np.float32], tuple[int, ...]]:
-    """Return the opening of the estimate in grey levels on the nodes of a grid, and its stride.
-
-    For dark structures, `sign` −1, it is the closing.
-    """
-    widths = physical_widths(width, scale)
-    stride = tuple(
-        min(size, max(1, wide // NODES_PER_WIDTH))
-        for wide, size in zip(widths, estimate.shape, strict=True)
-    )
-    opened = torch.from_numpy(sign * opening(sign * estimate, widths))
-    return block_means(opened[None], stride)[0].numpy(), stride
-
-
-def choose_width(part: Part) -> float:
-    """Return the width, in voxels of the last axis, above which brightness counts as haze."""
-    scale = part.image.scale
-    confidence, kind = _structure(part.found.estimate, part.config, scale, part.noise.grain)
-    return _choose_width(confidence, kind, scale)
-
-
-def _choose_width(confidence: NDArray[np.float32], kind: str, scale: tuple[float, ...]) -> float:
-    """Return a width, in voxels of the last axis, that no structure fills.
-
-    Blobs are taken for what they are; sheets and filaments meet in junctions, which are
-    thicker than they are themselves.
-    """
-    inside = confidence > 0.5
-    if not inside.any() or inside.all():
-        return USUAL_WIDTH
-    depth = distance_transform_edt(inside, sampling=[step / scale[-1] for step in scale])
-    thickness = 2 * float(np.quantile(depth[inside], 0.98))
-    return max(NARROWEST, thickness * WIDTH_PER_THICKNESS[kind])
+    def _separated(
+        self, values: NDArray[np.float32], separate: bool
+    ) -> tuple[NDArray[np.float32], Separated]:
+        """Return the confidence in structures, and signal and haze of denoised grey levels."""
+        scale, sign = self.image.scale, -1 if self.config.dark else 1
+        width = self.config.background_width
+        if not separate:
+            nothing = np.zeros_like(values)
+            scene = Scene(values, nothing, self.noise, scale, sign)
+            return nothing, unseparated(scene, width or USUAL_WIDTH)
+        confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
+        width = width or choose_width(confidence, kind, scale)
+        scene = Scene(values, confidence, self.noise, scale, sign)
+        return confidence, (unseparated if kind == "none" else separated)(scene, width)

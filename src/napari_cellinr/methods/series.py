@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari_cellinr.checkpoint import keeper
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.methods.kernels import Kernels, solve
-from napari_cellinr.methods.sample import Part, choose_width, without_odd_pixels
+from napari_cellinr.methods.sample import Part, without_odd_pixels
 from napari_cellinr.methods.start import Start, Work, group_series, hold_out, search_distance, start
 from napari_cellinr.stages import in_background
 
@@ -110,22 +111,31 @@ def prepare_series(
         if complete and place.is_worth_it:
             place.save({}, {"guides": guides})
     samples: list[Sample] = []
-    width = config.background_width
+    chosen: CellINRConfig | None = None
     for number, part in enumerate(parts):
         probe = np.zeros((1,) * guides[number].ndim, np.float32)
         found = Start(guides[number], guides[number], probe, "groups", complete=complete)
         work_part = Part(
             part.image, config, noise, part.stabilised, part.held, found, n_odd=part.n_odd
         )
-        if width is None and complete:
-            width = choose_width(work_part)
-        chosen = config if width is None else config.replace(background_width=width)
-        sample = yield from in_background(
-            "background", replace(work_part, config=chosen).settled, started=started, needed=True
-        )
-        assert sample is not None
-        samples.append(sample)
+        done = None
+        if complete:
+            done = yield from in_background(
+                "background", partial(_settled, work_part, chosen), started=started
+            )
+            complete = done is not None
+        if done is None:
+            left = replace(work_part, found=replace(found, complete=False))
+            done = config, left.settled()
+        chosen = done[0]
+        samples.append(done[1])
     return samples, config.replace(estimate="groups")
+
+
+def _settled(part: Part, chosen: CellINRConfig | None) -> tuple[CellINRConfig, Sample]:
+    """Return the sample of a frame, and the settings that the first frame has decided."""
+    config = part.chosen() if chosen is None else chosen
+    return config, replace(part, config=config).settled()
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,13 @@ from napari_cellinr.estimates import cost
 from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.devices import device_list
-from napari_cellinr.ui.tasks import Estimate, Task
+from napari_cellinr.ui.results import contrast_of
+from napari_cellinr.ui.tasks import Estimate, Shown, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_cellinr.fit import Fitted
     from napari_cellinr.image import Image
 
 __all__ = ["DENOISE"]
@@ -21,6 +25,18 @@ __all__ = ["DENOISE"]
 def _needs_own_contrast(config: CellINRConfig) -> bool:
     """Return whether the haze is gone, with which the limits of the source make no sense."""
     return config.background == "subtract"
+
+
+def _layers(fitted: Fitted) -> Sequence[Shown]:
+    """Return the result to be shown, and hidden the haze and what `background` has not chosen."""
+    return [
+        Shown(
+            image,
+            visible=role == "result",
+            limits=contrast_of(image) if role == "signal" else None,
+        )
+        for image, role in zip(fitted.images, fitted.roles, strict=True)
+    ]
 
 
 def _advise(config: CellINRConfig, image: Image) -> str:
@@ -59,6 +75,7 @@ DENOISE = Task(
     sample="embryo-membranes",
     guide="denoise",
     run_tip="Restore the whole image.",
+    layers=_layers,
     own_contrast=_needs_own_contrast,
     check=_check,
     advise=_advise,
