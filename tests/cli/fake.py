@@ -48,7 +48,7 @@ class FakeJobs:
         data = np.asarray(image.data, np.float32)
         background = np.full_like(data, 5)
         signal, kept = image.like(data - 5), image.like(data)
-        keeps = config.background == "keep"
+        keeps = getattr(config, "background", "subtract") == "keep"
         result, other = (kept, signal) if keeps else (signal, kept)
         return Fitted(
             images=(result, image.like(background, name="background"), other),
