@@ -35,7 +35,7 @@ def _layers(fitted: Fitted) -> Sequence[Shown]:
             visible=role == "result",
             limits=contrast_of(image) if role == "signal" else None,
         )
-        for image, role in zip(fitted.images, fitted.roles, strict=True)
+        for image, role in zip(fitted.images, fitted.roles, strict=False)
     ]
 
 
