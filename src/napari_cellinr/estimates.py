@@ -9,23 +9,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from napari_cellinr.jobs.costs import DENOISING_BYTES, tiles_needed
+
 if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
     from napari_cellinr.image import Image
 
-__all__ = ["Cost", "cost", "denoising", "reconstructing", "shortage"]
+__all__ = ["Cost", "advice", "cost", "denoising", "reconstructing", "shortage"]
 
 DENOISING_SECONDS = (1.5, 2.2e-5)
 """CPU seconds for a frame and for each of its voxels: 6, 18 and 54 s for 0.2, 0.8, 2.4 million."""
 
 COARSE_SECONDS = (0.5, 6e-6)
 """The same where the start is a cheaper estimate than groups of patches."""
-
-DENOISING_BYTES = (8.5e8, 200.0)
-"""Largest memory for a frame and for each of its voxels, rather too much than too little.
-
-Measured were 0.83, 1.07 and 0.97 GB for 0.2, 0.8 and 2.4 million voxels.
-"""
 
 KEPT_BYTES = 24.0
 """For each voxel of the whole input: it, two results, and the fields that are kept."""
@@ -100,6 +96,29 @@ def reconstructing(config: NSTMConfig, image: Image) -> Cost:
     n_pixels = math.prod(image.shape)
     seconds = config.steps * _line(STEP_SECONDS, n_pixels)
     return Cost(seconds, _line(RECONSTRUCTION_BYTES, n_pixels))
+
+
+def advice(action: str, config: Config, image: Image, free: float) -> str:
+    """Return a sentence if a run needs more memory than is free, and what will be done about it.
+
+    Parameters
+    ----------
+    action, config, image
+        As for `cost`.
+    free
+        Memory that is free, in bytes.
+    """
+    needed = cost(action, config, image)
+    if needed is not None and action == "denoise" and config.preset != "paper":
+        frame = [image.sizes[axis] for axis in "ZYX" if axis in image.axes]
+        count = tiles_needed(frame, free)
+        if count > 1:
+            return (
+                f"about {needed.memory / 1e9:.2g} GB are needed, {free / 1e9:.2g} GB are free, so "
+                f"that it will be fitted in {count} tiles; the fit cannot be rendered again then. "
+                "Close other programs to fit it as a whole."
+            )
+    return shortage(needed, free)
 
 
 def shortage(needed: Cost | None, free: float) -> str:

@@ -10,6 +10,7 @@ from napari_cellinr import CellINRConfig, FitError, Image, denoise
 from napari_cellinr.api import iter_denoise, render
 from napari_cellinr.fit import finish
 from napari_cellinr.jobs import denoise as job
+from napari_cellinr.jobs.costs import first_lengths, tiles_needed
 from napari_cellinr.kept import Stored, header_of, stored
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate import embryo
@@ -115,3 +116,17 @@ def test_a_series_that_is_too_large_is_denoised_frame_by_frame(limit, monkeypatc
     fitted = finish(iter_denoise(Image(np.stack(frames), "TZYX"), CellINRConfig(steps=1)))
     assert np.isfinite(fitted.images[0].array()).all()
     assert any("frame by frame" in text for text in fitted.report["warnings"])
+
+
+def test_tiles_are_taken_in_advance_if_less_memory_is_free_than_needed(sample, monkeypatch):
+    """A system kills a program that takes too much before it is told: there is no second try."""
+
+    class Poor:
+        available = 1.3e7
+
+    monkeypatch.setattr("psutil.virtual_memory", Poor)
+    tiled = denoise(sample.raw, **TOY)
+    assert "fitted in 2 tiles" in tiled.report["warnings"][0]
+    assert tiles_needed(sample.raw.shape, Poor.available) == 2
+    assert first_lengths((70, 256, 356), 64e9) == (70, 256, 356)
+    assert tiles_needed((70, 256, 356), 1.5e9) == 4

@@ -234,9 +234,9 @@ def _shortage(options: Namespace, config: Config, image: Image) -> str:
     """Return a sentence if the run needs more memory than is free; else an empty text."""
     from psutil import virtual_memory
 
-    from napari_cellinr.estimates import cost, shortage
+    from napari_cellinr.estimates import advice
 
-    return shortage(cost(options.command, config, image), virtual_memory().available)
+    return advice(options.command, config, image, virtual_memory().available)
 
 
 def describe_image(image: Image) -> str:

@@ -8,13 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import torch
 
 from napari_cellinr.checkpoint import keeper
 from napari_cellinr.errors import FitError
 from napari_cellinr.fit import Outcome
+from napari_cellinr.jobs.costs import OVERLAP, SMALLEST_TILE, first_lengths
 from napari_cellinr.jobs.frames import Frame
 from napari_cellinr.jobs.relay import relayed
+from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.tiles import Blend, cut, halved
 
 if TYPE_CHECKING:
@@ -28,13 +31,7 @@ if TYPE_CHECKING:
 
     Fit = Callable[[Image, CellINRConfig], Generator[Progress, Message, Frame]]
 
-__all__ = ["OVERLAP", "fit_somehow", "free", "is_shortage"]
-
-OVERLAP = 16
-"""Voxels that tiles share: farther than any patch or kernel reaches."""
-
-SMALLEST_TILE = 32
-"""Voxels along an axis below which tiles are not cut any more."""
+__all__ = ["fit_somehow", "free", "is_shortage"]
 
 SMALLEST_BATCH = 64
 """Voxels of a step below which a batch is not halved any more."""
@@ -60,6 +57,9 @@ def fit_somehow(
 ) -> Generator[Progress, Message, Frame]:
     """Fit one frame; if the memory is not enough, with smaller batches or in tiles.
 
+    On the CPU, where a system kills a program that takes too much before it can be told, tiles
+    are taken in advance if more would be needed than is free.
+
     The steps of the preset `paper` take batches of voxels, which are halved first. The other
     presets hold the whole image on the device, so that only tiles help. Both is said among the
     warnings of the frame.
@@ -78,7 +78,7 @@ def fit_somehow(
     FitError
         If the memory is not enough for the smallest tiles either.
     """
-    lengths, settings = image.shape, config
+    lengths, settings = _lengths(image, config), config
     scope = keeper().scope
     while True:
         tried = _as_tiles(image, settings, lengths, fit)
@@ -98,6 +98,13 @@ def fit_somehow(
             )
         lengths = smaller
         keeper().enter(f"{scope}.tiles-{_by(lengths)}")
+
+
+def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
+    """Return the size of tiles to begin with; the whole image wherever that may fit."""
+    if config.preset == "paper" or choose_device(config.device).type != "cpu":
+        return image.shape
+    return first_lengths(image.shape, psutil.virtual_memory().available)
 
 
 def _unless_short(

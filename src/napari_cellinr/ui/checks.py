@@ -8,7 +8,10 @@ from weakref import ref
 import numpy as np
 import psutil
 
+from napari_cellinr.estimates import advice
+
 if TYPE_CHECKING:
+    from napari_cellinr.config import Config
     from napari_cellinr.image import Image
 
 __all__ = ["image_fault", "memory_warning"]
@@ -34,15 +37,10 @@ def image_fault(image: Image) -> str:
     return fault
 
 
-def memory_warning(needed: float | None) -> str:
-    """Return a sentence if a run needs more memory, in bytes, than is free; else empty."""
-    free = psutil.virtual_memory().available
-    if needed is None or needed <= free:
-        return ""
-    return (
-        f"It may not fit into memory: about {needed / 1e9:.2g} GB are needed, {free / 1e9:.2g} GB "
-        "are free. Crop the image, or close other programs."
-    )
+def memory_warning(action: str, config: Config, image: Image) -> str:
+    """Return a sentence if a run needs more memory than is free; else empty."""
+    text = advice(action, config, image, psutil.virtual_memory().available)
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _value_fault(image: Image) -> str:

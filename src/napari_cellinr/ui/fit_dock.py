@@ -214,7 +214,7 @@ class FitDock(TabbedDock):
         else:
             faults = self.task.check(config, image)
             estimate = self.task.estimate(config, image)
-            memory = memory_warning(estimate.memory) if estimate else ""
+            memory = memory_warning(self.task.name, config, image)
             advice = " ".join(filter(None, [self.task.advise(config, image), memory]))
         self.form.explain(faults)
         self.source.explain(faults)

@@ -132,7 +132,8 @@ class RunPanel(QWidget):
             facts.append(f"{estimate.memory / 1e9:.2g} GB of memory")
         if estimate is not None and estimate.seconds is not None:
             facts.append(f"{duration(estimate.seconds)} without a GPU")
-        self.cost.setText(f"Takes about {' and '.join(facts)}.")
+        note = f" {estimate.note}" if estimate is not None and estimate.note else ""
+        self.cost.setText(f"Takes about {' and '.join(facts)}.{note}")
         self.cost.setVisible(bool(facts))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802

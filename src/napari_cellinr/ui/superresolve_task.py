@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SUPERRESOLVE", "SuperresolveDock"]
 
+LONG = 60.0
+"""Seconds from which a user should know that nothing is stored meanwhile."""
+
+NO_CHECKPOINT = "It stores no checkpoint: after a crash it begins anew."
+
 _FRAMES = 4  # frames of a quick look
 
 
@@ -44,7 +49,10 @@ def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
 def _estimate(config: SpatimeConfig, image: Image) -> Estimate | None:
     """Return memory and time of a run."""
     needed = cost("superresolve", config, image)
-    return None if needed is None else Estimate(needed.memory, needed.seconds)
+    if needed is None:
+        return None
+    goes_on = config.preset == "paper" or needed.seconds < LONG
+    return Estimate(needed.memory, needed.seconds, "" if goes_on else NO_CHECKPOINT)
 
 
 def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:

@@ -93,10 +93,13 @@ class Estimate:
         Largest memory in bytes; nothing if unknown.
     seconds
         Time on the processor of this machine, on a GPU less; nothing if unknown.
+    note
+        A sentence that belongs to them.
     """
 
     memory: float | None = None
     seconds: float | None = None
+    note: str = ""
 
 
 class Section(QWidget):

@@ -1,0 +1,147 @@
+"""What the docks say before a run, against what the run then takes.
+
+`python benchmarks/estimates.py` runs each case in a process of its own and writes
+`docs/benchmarks/estimates.md`. CPU seconds count, so that other work on the machine does not.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from napari_cellinr import Image, config, read
+from napari_cellinr.estimates import cost
+from napari_cellinr.macro import FITS
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+REPORT = ROOT / "docs" / "benchmarks" / "estimates.md"
+
+
+def embryo(size: tuple[int, int, int]) -> Image:
+    from napari_cellinr.simulate import embryo as simulated
+
+    return simulated("membranes", size, seed=3).raw
+
+
+def cells() -> Image:
+    from napari_cellinr.simulate_cells import cells as simulated
+
+    return simulated((5, 12, 64, 64), gain=1.0, read_noise=2.0).raw
+
+
+def moving(kind: str) -> Image:
+    from napari_cellinr.simulate_optics import moving as simulated
+
+    sample = simulated(kind)
+    return sample.raw.like(sample.raw.data, meta={"optics": sample.optics.as_dict()})
+
+
+def celegans(part: dict[str, slice] | None = None) -> Image:
+    image = read(DATA / "celegans_membrane" / "membrane_t025.tif")
+    return image.crop(**part) if part else image
+
+
+def celegans_series() -> Image:
+    return read(DATA / "celegans_membrane" / "membrane_t021-t030.nii.gz")
+
+
+CASES = {
+    "denoise, embryo 24×96×96": ("denoise", lambda: embryo((24, 96, 96)), {}),
+    "denoise, embryo 48×96×96": ("denoise", lambda: embryo((48, 96, 96)), {}),
+    "denoise, a plane 512×512": ("denoise", lambda: embryo((8, 512, 512)).take("Z", 4), {}),
+    "denoise, C. elegans 20×128×178": (
+        "denoise",
+        lambda: celegans({"Z": slice(25, 45), "Y": slice(64, 192), "X": slice(89, 267)}),
+        {},
+    ),
+    "denoise, C. elegans 70×256×356": ("denoise", celegans, {}),
+    "denoise, the same, 120 s": ("denoise", celegans, {"max_seconds": 120}),
+    "superresolve, cells, t=2, z=2": ("superresolve", cells, {"scale": {"t": 2, "z": 2}}),
+    "superresolve, C. elegans series, t=2": (
+        "superresolve",
+        celegans_series,
+        {"scale": {"t": 2}},
+    ),
+    "reconstruct, worm (dpc)": ("reconstruct", lambda: moving("worm"), {}),
+    "reconstruct, cell (z-scan)": ("reconstruct", lambda: moving("cell"), {}),
+    "reconstruct, ball (rolling shutter)": ("reconstruct", lambda: moving("ball"), {}),
+}
+
+
+def settings_of(action: str, image: Image, given: dict) -> config.Config:
+    optics = image.meta.get("optics")
+    more = {"optics": optics} if action == "reconstruct" and optics else {}
+    return getattr(config, FITS[action])(**given, **more)
+
+
+def one(name: str) -> None:
+    """Run a case here, and print what it took as JSON."""
+    from napari_cellinr import api
+    from napari_cellinr.fit import finish
+
+    action, make, given = CASES[name]
+    image = make()
+    settings = settings_of(action, image, given)
+    expected = cost(action, settings, image)
+    begun, wall = time.process_time(), time.monotonic()
+    fitted = finish(getattr(api, f"iter_{action}")(image, settings))
+    taken = time.process_time() - begun
+    used = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    row = {
+        "shape": "×".join(map(str, image.shape)),
+        "expected": expected.seconds,
+        "taken": taken,
+        "wall": time.monotonic() - wall,
+        "memory": expected.memory,
+        "used": used,
+        "attempts": len(fitted.report.get("attempts", [1])),
+    }
+    print(json.dumps(row))
+
+
+def main() -> None:
+    names = [name for name in CASES if all(word in name for word in sys.argv[1:])]
+    rows = {}
+    for name in names:
+        words = [sys.executable, __file__, "--one", name]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(name, done.stderr[-500:])
+            continue
+        rows[name] = json.loads(done.stdout.splitlines()[-1])
+        row = rows[name]
+        print(f"{name}: {row['taken']:.1f} of {row['expected']:.1f} s, {row}", flush=True)
+    if len(names) == len(CASES):
+        REPORT.write_text(report(rows), encoding="utf-8")
+
+
+def report(rows: dict) -> str:
+    lines = [
+        "# What the docks say before a run, and what it takes",
+        "",
+        "`python benchmarks/estimates.py`; one thread, a process for each case. Seconds are CPU",
+        "seconds. Memory is the largest of the process, with Python and PyTorch in it.",
+        "",
+        "| case | size | said | taken | ratio | memory said | used | attempts |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        ratio = row["taken"] / row["expected"]
+        lines.append(
+            f"| {name} | {row['shape']} | {row['expected']:.0f} s | {row['taken']:.0f} s | "
+            f"{ratio:.2f} | {row['memory'] / 1e9:.2f} GB | {row['used'] / 1e9:.2f} GB | "
+            f"{row['attempts']} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2])
+    else:
+        main()
