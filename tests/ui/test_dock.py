@@ -1,8 +1,5 @@
 """The dock around a job: axes, voxel size, files, console, what it loads."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tifffile
@@ -14,22 +11,6 @@ from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.run_panel import duration
 
 pytestmark = pytest.mark.gui
-
-NO_TORCH = """
-import sys
-import napari
-import napari_cellinr, napari_cellinr.config
-from napari_cellinr.ui.fit_dock import FitDock
-viewer = napari.Viewer(show=False)
-viewer.window.add_dock_widget(FitDock(viewer), name="Denoise")
-assert "torch" not in sys.modules, "torch was loaded"
-assert "pyqtgraph" not in sys.modules, "pyqtgraph was loaded"
-viewer.close()
-"""
-
-
-def test_the_dock_opens_without_torch():
-    subprocess.run([sys.executable, "-c", NO_TORCH], check=True, timeout=120)
 
 
 def test_the_dock_is_usable_without_an_image(viewer):

@@ -28,7 +28,7 @@ from napari_cellinr.ui.controller import Work
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.orders import Order
-from napari_cellinr.ui.tabs import TabbedDock
+from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
 
 if TYPE_CHECKING:
     import napari
@@ -223,6 +223,8 @@ class BatchDock(TabbedDock):
         self.table = QTableWidget(0, 4)
         self.table.setHorizontalHeaderLabels(["image", "state", "time", "error"])
         self.table.verticalHeader().hide()
+        self.table.setMinimumHeight(60)
+        self.table.setTabKeyNavigation(False)  # the key leads out of the table
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -241,13 +243,14 @@ class BatchDock(TabbedDock):
         parts = QGridLayout()
         parts.setSpacing(6)
         parts.addWidget(self.series_box, 0, 0)
-        parts.addWidget(self.time_box, 0, 1)
-        parts.addWidget(self.workers_box, 1, 0)
-        parts.setColumnStretch(1, 1)
+        parts.addWidget(self.workers_box, 0, 1)
+        parts.addWidget(self.time_box, 1, 0)
+        parts.setColumnStretch(0, 1)
         buttons = QGridLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self.run_button, 0, 0)
         buttons.addWidget(self.stop_button, 0, 1)
+        buttons.addWidget(guide_button("scripts"), 0, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.hint)
@@ -256,7 +259,7 @@ class BatchDock(TabbedDock):
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
         layout.addWidget(self.status)
-        self.setMinimumWidth(280)
+        self.setMinimumWidth(MINIMUM_WIDTH)
 
 
 _ENDS = ("done", "skipped", "failed", "stopped")

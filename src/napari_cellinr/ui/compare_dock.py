@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from napari.layers import Shapes
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QTimer, Slot
+from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
+    QFrame,
+    QHBoxLayout,
     QHeaderView,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -26,7 +29,7 @@ from napari_cellinr.ui.compare import profile
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.labels import CURVES, wrapping_label
 from napari_cellinr.ui.layers import find, image_layers
-from napari_cellinr.ui.tabs import TabbedDock
+from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -228,6 +231,7 @@ class CompareDock(TabbedDock):
         self.table = QTableWidget(0, 4)
         self.table.setHorizontalHeaderLabels(["layer", "PSNR/dB", "SSIM", "corr."])
         self.table.verticalHeader().hide()
+        self.table.setTabKeyNavigation(False)  # the key leads out of the table
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -240,17 +244,29 @@ class CompareDock(TabbedDock):
         )
 
     def _lay_out(self) -> None:
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(6, 6, 6, 6)
+        inner = QWidget()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(6, 6, 6, 6)
+        outer.addWidget(scroll)
+        self._layout = QVBoxLayout(inner)
+        self._layout.setContentsMargins(0, 0, 4, 0)
         self._layout.addLayout(_form({"Result": self.result, "Against": self.against}))
-        self._layout.addWidget(self.compare_button)
+        row = QHBoxLayout()
+        row.addWidget(self.compare_button, 1)
+        row.addWidget(guide_button("docks"))
+        self._layout.addLayout(row)
         self._layout.addWidget(self.line_button)
         self._layout.addWidget(self.legend)
         self._layout.addLayout(_form({"Truth": self.truth}))
         for widget in (self.measure_button, self.table, self.status):
             self._layout.addWidget(widget)
         self._layout.addStretch(1)
-        self.setMinimumWidth(280)
+        self.setMinimumWidth(MINIMUM_WIDTH)
 
 
 def _form(rows: dict[str, QWidget]) -> QFormLayout:

@@ -23,7 +23,7 @@ from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.resume_offer import ResumeOffer
 from napari_cellinr.ui.run_panel import RunPanel
 from napari_cellinr.ui.source_panel import SourcePanel
-from napari_cellinr.ui.tabs import TabbedDock
+from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock
 from napari_cellinr.ui.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class FitDock(TabbedDock):
         if self.below is not None:
             self.below.hide()
             layout.addWidget(self.below)
-        self.setMinimumWidth(280)
+        self.setMinimumWidth(MINIMUM_WIDTH)
 
     def _prefer(self) -> None:
         """Show the device that the user prefers, if it is a choice here."""

@@ -24,6 +24,7 @@ __all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
 LABEL_WIDTH: Final = 122
 """Width in pixels of the column of labels, so that the panels of a dock are in line."""
 
+_ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
 
 _Config = TypeVar("_Config", bound="Config")
 
@@ -216,7 +217,9 @@ class ConfigForm(QWidget, Generic[_Config]):
 
 def _title(name: str) -> str:
     """Return the name of a setting as a label."""
-    return name.replace("_", " ").capitalize()
+    words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
+    title = " ".join(words)
+    return title[0].upper() + title[1:]
 
 
 def _tip(config_type: type[Settings], name: str) -> str:

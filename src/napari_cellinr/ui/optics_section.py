@@ -14,6 +14,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.units import LENGTHS, TIMES
 from napari_cellinr.ui.fields import ChoiceField, Field, OptionalField, TextField, make_field
 from napari_cellinr.ui.forms import FieldGrid
+from napari_cellinr.ui.labels import COLOURS
 from napari_cellinr.ui.tasks import Section
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class OpticsSection(Section):
         self.taken = _wrapping_label()
         self.error = _wrapping_label()
         self.error.setObjectName("cellinr_error")
-        self.error.setStyleSheet("color: #e05050;")
+        self.error.setStyleSheet(COLOURS["error"])
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)

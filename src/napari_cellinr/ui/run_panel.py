@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -133,7 +134,8 @@ class RunPanel(QWidget):
         if estimate is not None and estimate.seconds is not None:
             facts.append(f"{duration(estimate.seconds)} without a GPU")
         note = f" {estimate.note}" if estimate is not None and estimate.note else ""
-        self.cost.setText(f"Takes about {' and '.join(facts)}.{note}")
+        words = re.sub(r"(?<=\d) ", "\u00a0", " and ".join(facts))  # 11 s on one line
+        self.cost.setText(f"Takes about {words}.{note}")
         self.cost.setVisible(bool(facts))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802

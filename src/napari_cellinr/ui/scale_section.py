@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QSizePol
 from napari_cellinr.classic.sampling import samplings
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.forms import LABEL_WIDTH
+from napari_cellinr.ui.labels import COLOURS
 from napari_cellinr.ui.tasks import Section
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ScaleSection(Section):
         self.isotropic = QPushButton("Make it isotropic")
         self.summary = _wrapping_label()
         self.error = _wrapping_label()
-        self.error.setStyleSheet("color: #e05050;")
+        self.error.setStyleSheet(COLOURS["error"])
         self._lay_out()
         for axis, box in self.boxes.items():
             box.setToolTip(f"Samples along {axis} for each one that there is, up to 16.")

@@ -26,7 +26,7 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import STYLES, script
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.dispatch import dispatcher_of
-from napari_cellinr.ui.tabs import TabbedDock
+from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
 
 if TYPE_CHECKING:
     import napari
@@ -44,10 +44,15 @@ class ScriptDock(TabbedDock):
         self.style_box = QComboBox()
         for style, title in STYLES.items():
             self.style_box.addItem(title, style)
+        self.style_box.setMinimumContentsLength(6)
+        self.style_box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         self.record_box = QCheckBox("Record")
         self.record_box.setChecked(self.dispatcher.recorder.is_on)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
+        self.text.setTabChangesFocus(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setPlaceholderText(
@@ -128,6 +133,7 @@ class ScriptDock(TabbedDock):
         top = QHBoxLayout()
         top.addWidget(self.style_box, 1)
         top.addWidget(self.record_box)
+        top.addWidget(guide_button("scripts"))
         buttons = QGridLayout()
         buttons.setSpacing(4)
         for place, button in enumerate(
@@ -139,7 +145,7 @@ class ScriptDock(TabbedDock):
         layout.addLayout(top)
         layout.addWidget(self.text, 1)
         layout.addLayout(buttons)
-        self.setMinimumWidth(280)
+        self.setMinimumWidth(MINIMUM_WIDTH)
 
 
 def _button(text: str, tip: str, slot: object) -> QPushButton:

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
-from napari_cellinr.ui.forms import LABEL_WIDTH
 from napari_cellinr.ui.labels import wrapping_label
 from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.dispatch import Dispatcher
 
 __all__ = ["SourcePanel"]
+
+_LABELS = 74  # pixels: voxel sizes are long
 
 _SIGNS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px", "second": "s"}
 
@@ -53,6 +54,7 @@ class SourcePanel(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.combo.setMinimumContentsLength(8)
+        self.combo.setAccessibleName("Image")
         self.axes = _Line("Use these axes", "One letter per dimension, in order: T, C, Z, Y, X.")
         self.voxel = _Line("Set", "Step along each axis in µm, for example: z=0.43, y=0.18, x=0.18")
         self._faults: dict[str, QLabel] = {}
@@ -112,20 +114,24 @@ class SourcePanel(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(4)
         grid.setVerticalSpacing(4)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        grid.setColumnMinimumWidth(0, _LABELS)
         grid.setColumnStretch(1, 1)
         rows = {"Image": self.combo, "Axes": self.axes, "Voxel size": self.voxel}
         for row, (title, widget) in enumerate(rows.items()):
             fault = self._faults[title.lower().replace(" ", "_")] = wrapping_label(kind="error")
             fault.hide()
-            grid.addWidget(QLabel(title), 2 * row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(widget, 2 * row, 1)
+            if widget is self.combo:  # names are long: it takes the whole width
+                grid.addWidget(widget, 2 * row, 0, 1, 2)
+            else:
+                grid.addWidget(QLabel(title), 2 * row, 0, Qt.AlignmentFlag.AlignTop)
+                grid.addWidget(widget, 2 * row, 1)
             grid.addWidget(fault, 2 * row + 1, 0, 1, 2)
 
     @Slot()
     def _on_chosen(self) -> None:
         layer = self.layer()
-        self.combo.setToolTip(self.combo.currentText())
+        name = self.combo.currentText()
+        self.combo.setToolTip(f"The image to work on: {name}" if name else "The image to work on.")
         self.axes.setEnabled(layer is not None)
         self.voxel.setEnabled(layer is not None)
         if layer is None:

@@ -1,16 +1,27 @@
-"""Docks of this plugin share one place as tabs: below each other they are too small."""
+"""Docks of this plugin share one place as tabs, with short titles, and fit small screens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtCore import QTimer, Slot
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QTabBar,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
-__all__ = ["TabbedDock"]
+__all__ = ["MINIMUM_WIDTH", "TabbedDock", "guide_button"]
+
+MINIMUM_WIDTH = 250
+"""Pixels: beside napari's own docks, this fits a window of 850."""
 
 
 class TabbedDock(QWidget):
@@ -23,15 +34,52 @@ class TabbedDock(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._joined = False
-        self._size = self.size()
+        # Below the others, the dock makes a small window larger until it has become a tab.
+        windows = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow)]
+        self._sizes = {id(one): one.size() for one in windows}
+        self._titles = QTimer(self)  # a part of the dock, so that it goes with it
+        self._titles.setSingleShot(True)
+        self._titles.setInterval(0)
+        self._titles.timeout.connect(self._shorten_titles)
+        self._restoring = QTimer(self)
+        self._restoring.setSingleShot(True)
+        self._restoring.setInterval(80)  # until the window has laid out its tabs
+        self._restoring.timeout.connect(self._restore)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Look for the other docks once this one has its place."""
         super().showEvent(event)
         if not self._joined:
             self._joined = True
-            self._size = self.window().size()
             QTimer.singleShot(0, self._join)
+            self._titles.start()
+            if (own := _dock_of(self)) is not None:
+                own.topLevelChanged.connect(self._on_floated)
+
+    @Slot()
+    def _on_floated(self) -> None:
+        self._titles.start()
+
+    @Slot()
+    def _shorten_titles(self) -> None:
+        """Leave the name of the plugin out of titles, which are too narrow for it.
+
+        napari makes the bar of a dock anew whenever it floats or is docked.
+        """
+        own = _dock_of(self)
+        if own is None:
+            return
+        name = str(getattr(own, "name", own.windowTitle()))
+        short = name.partition(" (")[0]
+        own.setWindowTitle(short)
+        bar = own.titleBarWidget()
+        for label in [] if bar is None else bar.findChildren(QLabel):
+            if label.text() in {name, short}:
+                label.setText(short)
+                label.setToolTip(name)
+        for tabs in self.window().findChildren(QTabBar):
+            for place in range(tabs.count()):
+                tabs.setTabToolTip(place, tabs.tabText(place))
 
     def _join(self) -> None:
         own, window = _dock_of(self), self.window()
@@ -46,15 +94,33 @@ class TabbedDock(QWidget):
             if window.dockWidgetArea(dock) == window.dockWidgetArea(own):
                 window.tabifyDockWidget(dock, own)
                 own.raise_()
-                # Below the others, this dock may have made the window larger than the screen.
-                QTimer.singleShot(0, self._restore)
+                self._shorten_titles()
+                self._restoring.start()
                 return
 
     def _restore(self) -> None:
-        """Give the window the size that it had before this dock."""
+        """Give the window the size that it had before this dock, within the screen."""
         window = self.window()
         if isinstance(window, QMainWindow) and not window.isMaximized():
-            window.resize(self._size)
+            size = self._sizes.get(id(window), window.size())
+            window.resize(size.boundedTo(window.screen().availableGeometry().size()))
+        self._sizes.clear()
+
+
+def guide_button(name: str) -> QPushButton:
+    """Return a button that opens a page of the guide in a window of its own."""
+    button = QPushButton("?")
+    button.setToolTip("What this does: the guide.")
+    button.setAccessibleName("Guide")
+    button.setFixedWidth(28)
+
+    def show() -> None:
+        from napari_cellinr.ui.guide import GuideWindow
+
+        GuideWindow(name, button.parentWidget()).show()
+
+    button.clicked.connect(show)
+    return button
 
 
 def _dock_of(widget: Any) -> QDockWidget | None:

@@ -1,0 +1,247 @@
+"""What holds for every dock: small screens, keyboard, themes, guide, time to open, no torch."""
+
+import itertools
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QWidget
+
+from napari_cellinr.ui.guide import GuideWindow
+from napari_cellinr.ui.labels import COLOURS
+
+pytestmark = pytest.mark.gui
+
+DOCKS = ("Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script")
+FITS = DOCKS[:3]
+
+NO_TORCH = f"""
+import sys
+import numpy as np
+import napari
+viewer = napari.Viewer(show=False)
+viewer.add_image(np.random.default_rng(0).random((3, 4, 9, 9)), axis_labels=tuple("tzyx"))
+for name in {DOCKS}:
+    viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+    assert "torch" not in sys.modules, f"{{name}} has loaded torch"
+    assert "pyqtgraph" not in sys.modules, f"{{name}} has loaded pyqtgraph"
+viewer.close()
+"""
+
+
+@pytest.fixture
+def opened(make_napari_viewer, qtbot, stack):
+    """Return a function that opens docks in a window of the size of a small screen."""
+
+    def open_docks(*names, size=(853, 533)):
+        viewer = make_napari_viewer(show=True)
+        window = viewer.window.add_plugin_dock_widget("napari-cellinr", names[0])[0].window()
+        viewer.add_image(stack, name="a rather long name of an image", axis_labels=tuple("zyx"))
+        window.resize(*size)
+        docks = []
+        for name in names:
+            frame, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+            qtbot.waitUntil(lambda d=dock: d.isVisible())
+            docks.append((frame, dock))
+            qtbot.wait(120)  # it becomes a tab
+        return viewer, window, docks
+
+    return open_docks
+
+
+def controls(dock, window, qtbot):
+    """Return what the Tab key goes to, one press after the other."""
+    wanted = [
+        one
+        for one in dock.findChildren(QWidget)
+        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisibleTo(dock) and one.isEnabled()
+    ]
+    first = min(wanted, key=lambda one: (place(one, dock).y() // 14, place(one, dock).x()))
+    first.setFocus(Qt.FocusReason.TabFocusReason)
+    found = [first]
+    while len(found) < 100:
+        qtbot.keyClick(found[-1], Qt.Key.Key_Tab)
+        now = window.focusWidget()
+        if now in found or not dock.isAncestorOf(now):
+            return found
+        found.append(now)
+    return found
+
+
+def place(widget, dock):
+    return widget.mapTo(dock, widget.rect().topLeft())
+
+
+def test_no_dock_loads_torch():
+    subprocess.run([sys.executable, "-c", NO_TORCH], check=True, timeout=120)
+
+
+def test_all_docks_fit_a_small_screen(opened, qtbot):
+    """853 × 533 is what 150 % leaves of 1280 × 800."""
+    _, window, docks = opened(*DOCKS)
+    assert window.width() <= 853
+    assert window.height() <= 537
+    for frame, dock in docks:
+        frame.raise_()
+        qtbot.waitUntil(lambda d=dock: not d.visibleRegion().isEmpty())
+        assert frame.width() <= 300
+        assert dock.minimumSizeHint().width() <= 300
+        assert dock.minimumSizeHint().height() <= 400
+        main = getattr(getattr(dock, "panel", dock), "run_button", None)
+        if main is not None:
+            assert window.rect().contains(main.mapTo(window, main.rect().bottomRight()))
+            assert not main.visibleRegion().isEmpty()
+
+
+def titles(frame):
+    return [one for one in frame.titleBarWidget().findChildren(QLabel) if one.text()]
+
+
+def test_titles_are_not_cut(opened, qtbot):
+    """They have no room for the name of the plugin; it stays in the tip."""
+    _, _, docks = opened(*DOCKS)
+    for name, (frame, _) in zip(DOCKS, docks, strict=True):
+        assert frame.windowTitle() == name
+        (label,) = titles(frame)
+        assert label.text() == name
+        assert label.width() >= label.sizeHint().width()
+        assert "napari-cellinr" in label.toolTip()
+    docks[0][0].setFloating(True)  # napari makes the bar anew
+    qtbot.wait(50)
+    assert [one.text() for one in titles(docks[0][0])] == [DOCKS[0]]
+
+
+def test_the_tab_key_goes_through_every_dock_from_top_to_bottom(opened, qtbot):
+    _, window, docks = opened(*DOCKS, size=(1200, 1000))
+    for frame, dock in docks:
+        frame.raise_()
+        qtbot.waitUntil(lambda d=dock: not d.visibleRegion().isEmpty())
+        found = controls(dock, window, qtbot)
+        buttons = [one for one in dock.findChildren(QPushButton) if one.text()]
+        buttons += dock.findChildren(QComboBox) + dock.findChildren(QLineEdit)
+        for one in buttons:
+            within = one.parentWidget() in found or one in found  # the editor of a spin box is it
+            assert within or not one.isEnabled() or not one.isVisibleTo(dock), one
+        for one, other in itertools.pairwise(place(one, dock) for one in found):
+            assert other.y() > one.y() - 14 or other.x() > one.x()
+
+
+def test_every_dock_has_a_question_mark(opened):
+    _, _, docks = opened(*DOCKS)
+    for _, dock in docks:
+        (button,) = (one for one in dock.findChildren(QPushButton) if one.text() == "?")
+        assert button.accessibleName() == "Guide"
+        button.click()
+        window = dock.findChild(GuideWindow)
+        assert window.browser.source().fileName() != "start.md"
+        assert len(window.browser.toPlainText()) > 500
+        window.close()
+
+
+def test_a_dock_opens_at_once(opened):
+    """CPU time of this process: others may be busy on the machine."""
+    viewer, _, _ = opened("Script")
+    for name in DOCKS:
+        begun = time.process_time()
+        viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+        assert time.process_time() - begun < 0.5, name
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("kind", ["warning", "error"])
+def test_what_is_said_can_be_read(theme, kind):
+    colours = [get_theme(theme).background.as_hex(), COLOURS[kind].split()[1].rstrip(";")]
+    light, dark = sorted(map(luminance, colours), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3
+
+
+def luminance(colour):
+    """Return the relative luminance of WCAG 2."""
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def test_every_dock_takes_the_theme(opened, qtbot):
+    viewer, _, docks = opened(*DOCKS)
+    for theme, (frame, dock) in itertools.product(("light", "dark"), docks):
+        viewer.theme = theme
+        is_dark = luminance(get_theme(theme).background.as_hex()) < 0.5
+        frame.raise_()
+        qtbot.waitUntil(lambda d=dock: not d.visibleRegion().isEmpty())
+        picture = dock.grab().toImage()
+        grey = [
+            picture.pixelColor(x, y).lightness()
+            for x in range(3, picture.width(), 9)
+            for y in range(3, picture.height(), 9)
+        ]
+        assert (np.median(grey) < 128) == is_dark
+
+
+def test_nothing_steals_selection_camera_or_the_chosen_layer(opened, use_job, idle, stack):
+    viewer, _, docks = opened(*FITS)
+    use_job()
+    viewer.add_image(stack, name="other", axis_labels=tuple("zyx"))
+    dock = docks[0][1]
+    dock.source.choose(viewer.layers["a rather long name of an image"].unique_id)
+    viewer.layers.selection = {viewer.layers["other"]}
+    camera = viewer.scene.camera
+    camera.zoom, camera.center = 3.3, (0, 7, 9)
+    viewer.dims.set_current_step(0, 2)
+    before = (camera.zoom, camera.center, viewer.dims.current_step)
+    dock.run()
+    idle(dock)
+    assert (camera.zoom, camera.center, viewer.dims.current_step) == before
+    assert [one.name for one in viewer.layers.selection] == ["other"]
+    assert dock.source.combo.currentText() == "a rather long name of an image"
+    viewer.layers["a rather long name of an image"].name = "short"  # the list follows names
+    assert dock.source.combo.currentText() == "short"
+
+
+def test_docks_of_two_methods_share_one_job_and_one_queue(opened, use_job, idle):
+    _, _, docks = opened(*FITS[:2])
+    (_, denoise), (_, finer) = docks
+    use_job(steps=200)
+    denoise.run()
+    assert finer.panel.run_button.text() == "Queue"
+    assert "denoising" in finer.panel.status.text().lower()
+    finer.panel.cancel_button.click()
+    idle(denoise)
+    assert finer.panel.run_button.text() == "Run"
+
+
+def test_reset_and_folded_settings_in_every_dock_that_fits(opened):
+    _, _, docks = opened(*FITS)
+    for _, dock in docks:
+        form = dock.form
+        default = form.config()
+        assert not form.advanced.isExpanded()
+        form.field("seed").set_value("7")
+        form.changed.emit()
+        assert form.config() != default
+        buttons = dock.findChildren(QPushButton)
+        next(one for one in buttons if one.text() == "Reset to defaults").click()
+        assert form.config() == default
+        config_type = dock.task.config_type
+        for setting in form.values():
+            if setting in (form.section.names if form.section else ()):
+                continue
+            tip = form.field(setting).toolTip()
+            assert config_type.help(setting) in tip
+            assert config_type.unit(setting) in tip
+
+
+def test_a_dock_can_be_floated_and_closed(opened, qtbot):
+    viewer, _, docks = opened(*FITS[:2])
+    frame, dock = docks[1]
+    assert isinstance(frame, QDockWidget)
+    frame.setFloating(True)
+    qtbot.wait(50)
+    assert dock.isVisible()
+    viewer.window.remove_dock_widget(frame)
+    viewer.layers.clear()  # what is left of it hears of nothing any more
+    assert docks[0][1].source.layer_id is None
