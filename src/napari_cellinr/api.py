@@ -88,7 +88,11 @@ def iter_denoise(
 
 
 def superresolve(
-    image: Image | ArrayLike, preset: SpatimePreset = "fast", **settings: Any
+    image: Image | ArrayLike,
+    preset: SpatimePreset = "fast",
+    *,
+    lazily: bool = False,
+    **settings: Any,
 ) -> Fitted:
     """Return an image with more frames and finer voxels as the first of `Fitted.images`, float32.
 
@@ -98,6 +102,9 @@ def superresolve(
         As for `iter_superresolve`.
     preset
         `fast` for results, `preview` for a quick look, `paper` for the published method.
+    lazily
+        Whether values are rendered only when parts of the result are read. It then need not fit
+        into memory: `write("out.ome.zarr", result)` renders and writes it piece by piece.
     settings
         Any setting of `SpatimeConfig` by name, for example `scale={"t": 2, "z": 2.5}`.
 
@@ -110,11 +117,16 @@ def superresolve(
     """
     from napari_cellinr.fit import finish
 
-    return finish(iter_superresolve(image, SpatimeConfig(preset=preset, **settings)))
+    config = SpatimeConfig(preset=preset, **settings)
+    return finish(iter_superresolve(image, config, lazily=lazily))
 
 
 def iter_superresolve(
-    image: Image | ArrayLike, config: SpatimeConfig | None = None, *, started: float | None = None
+    image: Image | ArrayLike,
+    config: SpatimeConfig | None = None,
+    *,
+    started: float | None = None,
+    lazily: bool = False,
 ) -> Job:
     """Super-resolve an image as a job that yields `Progress` and returns `Fitted`.
 
@@ -129,6 +141,8 @@ def iter_superresolve(
     started
         `time.monotonic()` when the whole job began, from which `max_seconds` counts;
         now if not given.
+    lazily
+        As for `superresolve`.
 
     Raises
     ------
@@ -142,7 +156,8 @@ def iter_superresolve(
     from napari_cellinr.jobs.guard import guarded
     from napari_cellinr.jobs.superresolve import superresolve_job
 
-    return (yield from guarded(superresolve_job(source, config or SpatimeConfig(), begun)))
+    job = superresolve_job(source, config or SpatimeConfig(), begun, lazily=lazily)
+    return (yield from guarded(job))
 
 
 def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings: Any) -> Fitted:

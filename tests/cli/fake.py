@@ -31,7 +31,7 @@ class FakeJobs:
         self.warnings = list(warnings)
         self.calls = []
 
-    def __call__(self, image, config=None, *, started=None):
+    def __call__(self, image, config=None, *, started=None, lazily=False):
         self.calls.append((image, config, started))
         return self._run(image, config)
 

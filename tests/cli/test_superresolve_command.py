@@ -1,12 +1,18 @@
 """`napari-cellinr superresolve`: from words to settings, from file to file, and what is refused."""
 
 import json
+from argparse import Namespace
+from collections import deque
+from itertools import repeat
 
 import numpy as np
 import pytest
 from fake import FakeJobs
 
-from napari_cellinr import Image, read, write
+from napari_cellinr import Image, read, superresolve, write
+from napari_cellinr.cli.superresolve import _writing
+from napari_cellinr.errors import FileError
+from napari_cellinr.fit import Progress
 
 QUICK = ("--preset", "preview", "--device", "cpu", "--set", "refinement=0.1")
 
@@ -59,6 +65,35 @@ def test_from_file_to_file_and_again_from_the_kept_fit(run, movie_file, tmp_path
     again = tmp_path / "again.tif"
     assert run("render", model, again, "--times", "7.5", "--crop", "z=1:3")[0] == 0
     assert read(again).array().shape[-2:] == (12, 14)
+
+
+def test_zarr_is_written_in_pieces_and_is_the_same(run, movie_file, tmp_path):
+    outs = [tmp_path / "out.tif", tmp_path / "out.ome.zarr"]
+    for out in outs:
+        status, said, error = run("superresolve", movie_file, out, "--scale", "t=2,z=2", *QUICK)
+        assert (status, error) == (0, "")
+        assert said.startswith(f"wrote {out}: 5×8×12×14 voxels")
+    whole, pieces = (read(out) for out in outs)
+    np.testing.assert_allclose(pieces.array(), whole.array(), atol=1e-3)
+    assert pieces.scale == pytest.approx(whole.scale)
+
+
+def test_writing_that_is_stopped_leaves_nothing(tmp_path):
+    fitted = superresolve(
+        Image(np.random.default_rng(0).random((4, 9, 9)), "TYX"), motion="never", lazily=True
+    )
+
+    def done():
+        yield Progress("fitting")
+        return fitted
+
+    out = tmp_path / "out.ome.zarr"
+    job = _writing(done(), Namespace(output=str(out), started=0.0))
+    next(job)
+    assert next(job).stage == f"writing {out}"
+    with pytest.raises(FileError, match="stopped after 1 of 4 pieces"):
+        deque(map(job.send, repeat("stop")))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

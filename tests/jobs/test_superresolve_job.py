@@ -1,15 +1,18 @@
 """The job of super-resolution: lattices, stopping, keeping, and what it refuses."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from napari_cellinr import Image, SpatimeConfig, superresolve
+from napari_cellinr import Image, SpatimeConfig, read, superresolve
 from napari_cellinr.api import iter_superresolve, render
 from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.fit import PreviewRequest
+from napari_cellinr.io import write_in_steps
 from napari_cellinr.jobs.lattice import lattice_of
-from napari_cellinr.jobs.superresolve import _check_memory
+from napari_cellinr.jobs.superresolve_result import check_memory
 from napari_cellinr.kept import Query, header_of, stored
 
 UNITS = ("second", *("micrometer",) * 3)
@@ -99,6 +102,50 @@ def test_stop_is_obeyed_and_keeps_what_there_is(movie):
     assert "interpolated" in fitted.report["warnings"][-1]
 
 
+def test_a_viewer_sees_the_result_while_it_fills(movie):
+    job = iter_superresolve(movie, SpatimeConfig(scale={"t": 2, "y": 2}, **QUICK))
+    shown = []
+    next(job)
+    try:
+        while True:
+            progress = job.send(PreviewRequest({"T": 0, "Z": 1}))
+            if progress.preview is not None:
+                shown.append((progress.preview, progress.preview.array().copy()))
+    except StopIteration as finished:
+        result = finished.value.images[0]
+    first, values = shown[0]
+    assert (first.shape, first.scale) == (result.shape, result.scale)
+    np.testing.assert_array_equal(values[::2, :, ::2], movie.array())  # the nearest voxels given
+    assert np.shares_memory(first.data, result.data)  # it fills in place, without a copy
+    changed = [np.any(one != values, axis=(1, 2, 3)).sum() for _, one in shown]
+    assert changed == sorted(changed)
+    assert 0 < changed[len(changed) // 2] <= changed[-1]
+
+
+def test_a_lazy_result_is_that_of_memory_and_is_written_in_pieces(movie, fitted, tmp_path):
+    lazy = superresolve(movie, scale={"t": 2, "z": 2}, lazily=True, **QUICK).images[0]
+    whole = fitted.images[0]
+    assert (lazy.shape, lazy.scale, lazy.translate) == (whole.shape, whole.scale, whole.translate)
+    np.testing.assert_allclose(lazy.data[3, 2:5, :, 4], whole.array()[3, 2:5, :, 4], atol=1e-3)
+    steps = list(write_in_steps(tmp_path / "out.ome.zarr", lazy))
+    assert steps == [(i + 1, 7) for i in range(7)]
+    np.testing.assert_allclose(read(tmp_path / "out.ome.zarr").array(), whole.array(), atol=1e-3)
+
+
+def test_writing_a_lazy_result_needs_a_part_of_its_memory(movie, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.jobs.lattice.AT_ONCE", 100_000)
+    scale = {"t": 4, "z": 8, "y": 8, "x": 8}
+    lazy = superresolve(movie, scale=scale, lazily=True, motion="never", **QUICK).images[0]
+    size = 4 * np.prod(lazy.shape)
+    assert lazy.shape == (13, 32, 128, 160)
+    tracemalloc.start()
+    list(write_in_steps(tmp_path / "out.ome.zarr", lazy))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 3
+    assert read(tmp_path / "out.ome.zarr").shape == lazy.shape
+
+
 def test_two_frames_are_taken_with_a_warning(movie):
     two = movie.crop(T=slice(0, 2))
     fitted = superresolve(two, scale={"t": 2}, **QUICK)
@@ -134,8 +181,13 @@ def test_images_that_cannot_become_finer_so(movie):
     with pytest.raises(ConfigError, match="voxel size is not known"):
         superresolve(Image(movie.array()), isotropic=True)
     huge = Image(np.broadcast_to(np.float32(1), (2, 400, 2000, 2000)), "TZYX")
-    with pytest.raises(ConfigError, match=r"needs about .* GB of memory"):
-        _check_memory(huge, lattice_of(huge, SpatimeConfig(scale={"z": 16})))
+    lattice = lattice_of(huge, SpatimeConfig(scale={"z": 16}))
+    with pytest.raises(ConfigError, match=r"needs about .* GB of memory.*OUTPUT\.ome\.zarr"):
+        check_memory(huge, lattice)
+    large = Image(np.broadcast_to(np.float32(1), (9, 40, 200, 200)), "TZYX")
+    for factor in (4, 16):  # the finer, the more; in pieces, all can be done
+        wanted = lattice_of(large, SpatimeConfig(scale=dict.fromkeys("tzyx", factor)))
+        check_memory(large, wanted, lazily=True)
 
 
 def test_settings_read_back_from_text():

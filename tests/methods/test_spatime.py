@@ -143,8 +143,34 @@ def test_planes_are_learnt_within_planes():
     assert errors[0] < 0.8 * errors[1]
 
 
-def test_motion_is_given_the_benefit_of_a_small_doubt():
-    still, half, full = Recipe(0.0, False, 1.0), Recipe(0.5, False, 1.0), Recipe(1.0, False, 2.0)
-    assert careful({still: 1.00, half: 1.02, full: 1.10}) == Recipe(0.5, False, 0.5)
-    assert careful({still: 1.00, half: 1.20, full: 1.05}) == Recipe(1.0, False, 1.0)
-    assert careful({still: 1.00, half: 1.20, full: 1.20}) == Recipe(0.0, False, 0.5)
+def errors_of(full=1.0, half=1.0, still=1.0, blurred=2.0):
+    """Mean squared errors of some recipes; those with doubt are given for all alike."""
+    errors = {Recipe(1.0, True, 0.0): full, Recipe(1.0, False, 0.0): full}
+    errors |= {Recipe(0.5, False, 0.0): half, Recipe(0.0, False, 0.0): still}
+    return errors | {Recipe(part, False, 2.0): blurred for part in (1.0, 0.5, 0.0)}
+
+
+def test_with_few_held_out_frames_motion_and_blend_are_averaged():
+    half, full, still = Recipe(0.5, False, 0.0), Recipe(1.0, True, 0.0), Recipe(0.0, False, 0.0)
+    assert careful(errors_of(full=0.85), 1) == half
+    assert careful(errors_of(full=0.85), 4) == full
+    assert careful(errors_of(full=0.75), 1) == full
+    assert careful(errors_of(still=0.85), 1) == half
+    assert careful(errors_of(still=0.85), 4) == still
+    assert careful(errors_of(), 100) == half
+
+
+def test_blurred_detail_says_how_much_to_doubt_not_whether_to_follow_motion():
+    assert careful(errors_of(blurred=0.5), 4) == Recipe(0.5, False, 0.5)
+
+
+def test_of_a_long_series_only_the_frames_near_an_interval_are_looked_at():
+    made = Series(blobs(np.linspace(0, 3, 240)), "YX", (1.0, 1.0))
+    few = Series(made.frames[99:103], "YX", (1.0, 1.0))
+    few.low, few.span = made.low, made.span
+    for series, interval in ((made, 100), (few, 1)):
+        for _ in fit_motion(series, interval, MotionSettings(steps=(4, 4, 4)), 0):
+            pass
+    np.testing.assert_array_equal(made.paths[100].control, few.paths[1].control)
+    np.testing.assert_array_equal(made.frame(100.5), few.frame(1.5))
+    assert len(made._splines) == 4

@@ -180,6 +180,7 @@ def run_fit(
     outputs: Mapping[str, str],
     also: Callable[[Fitted], None] | None = None,
     config: Config | None = None,
+    written: bool = False,
 ) -> int:
     """Return 0 after the result was written, 130 if it is partial because of Ctrl-C.
 
@@ -198,13 +199,15 @@ def run_fit(
         Writes what is no image.
     config
         The settings, for checkpoints; none are stored without them.
+    written
+        Whether the job itself writes the result, piece by piece as it becomes known.
     """
-    if config is not None and (advice := _shortage(options, config, image)):
+    if config is not None and not written and (advice := _shortage(options, config, image)):
         say_warning(advice)
     interruption = Interruption()
     with interruption.caught():
         fitted = follow(make_fit(options, image, make_job, config), interruption)
-        save(options, fitted, outputs)
+        save(options, fitted, {} if written else outputs)
         if options.conventional is not None:
             _write_conventional(options, image, fitted)
         if also is not None:

@@ -1,16 +1,25 @@
-"""`napari-cellinr superresolve INPUT OUTPUT`: more frames and finer voxels, from file to file."""
+"""`napari-cellinr superresolve INPUT OUTPUT`: more frames and finer voxels, from file to file.
+
+An OUTPUT that ends with `.zarr` is written piece by piece, so that it need not fit into memory.
+"""
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
 from napari_cellinr.cli.options import Commands, read_config
 from napari_cellinr.cli.progress import say_warning
 from napari_cellinr.cli.saving import check_outputs
+from napari_cellinr.fit import Progress
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from napari_cellinr.fit import Job
+    from napari_cellinr.image import Image
 
 __all__ = ["add", "run"]
 
@@ -60,10 +69,40 @@ def run(options: Namespace) -> int:
         say_warning(advice)
     from napari_cellinr.api import iter_superresolve
 
-    return run_fit(
-        options,
-        image,
-        lambda given: iter_superresolve(given, config, started=options.started),
-        _OUTPUTS,
-        config=config,
-    )
+    piecewise = options.output.lower().rstrip("/").endswith(".zarr")
+
+    def job(given: Image) -> Job:
+        made = iter_superresolve(given, config, started=options.started, lazily=piecewise)
+        return _writing(made, options) if piecewise else made
+
+    return run_fit(options, image, job, _OUTPUTS, config=config, written=piecewise)
+
+
+def _writing(job: Job, options: Namespace) -> Job:
+    """Fit, then render and write one piece of the result after the other.
+
+    Raises
+    ------
+    FileError
+        If the user stops the writing; nothing is left of it then.
+    """
+    from napari_cellinr.errors import FileError
+    from napari_cellinr.io import write_in_steps
+    from napari_cellinr.stages import in_background
+
+    fitted = yield from job
+    pieces = write_in_steps(options.output, fitted.image("result"))
+    stage, started = f"writing {options.output}", options.started
+    while True:
+        work = partial(next, pieces, None)
+        found = yield from in_background(stage, work, started=started, needed=True)
+        if found is None:
+            return fitted
+        step, steps = found
+        message = yield Progress(stage, step, steps, seconds=time.monotonic() - started)
+        if message == "stop" and step < steps and fitted.stopped != "user":
+            pieces.close()
+            raise FileError(
+                f"{options.output} was not written: stopped after {step} of {steps} pieces. Keep "
+                "the fit with --save-model, and render a part of it."
+            )

@@ -3,7 +3,7 @@
 from napari_cellinr.io.fitted import FITTED_SUFFIX, load_fitted, save_fitted
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.io.reading import StackAxis, read, read_all
-from napari_cellinr.io.writing import check_writable, write
+from napari_cellinr.io.writing import check_writable, write, write_in_steps
 
 __all__ = [
     "FITTED_SUFFIX",
@@ -16,4 +16,5 @@ __all__ = [
     "read_all",
     "save_fitted",
     "write",
+    "write_in_steps",
 ]

@@ -10,12 +10,13 @@ from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
 from napari_cellinr.io.numbers import with_dtype
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from os import PathLike
     from pathlib import Path
 
     from napari_cellinr.image import Image
 
-__all__ = ["check_writable", "write"]
+__all__ = ["check_writable", "write", "write_in_steps"]
 
 
 def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) -> Path:
@@ -69,6 +70,36 @@ def _write(temporary: Path, image: Image, suffix: str) -> None:
         from napari_cellinr.io import tiff_writer
 
         tiff_writer.write(temporary, image, ome=suffix.startswith(".ome"))
+
+
+def write_in_steps(
+    path: str | PathLike[str], image: Image
+) -> Generator[tuple[int, int], None, None]:
+    """Write OME-Zarr piece by piece; yield how many of how many pieces are written.
+
+    Values of a lazy image are read one piece at a time, so that it need not fit into memory. As
+    with `write`, the folder appears when all is there; nothing is left if the iterator is closed
+    before.
+
+    Parameters
+    ----------
+    path
+        Ends with `.zarr`.
+    image
+        At least Y and X, and no unknown axis.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written.
+    """
+    from napari_cellinr.io import zarr_writer
+
+    place = place_of(path)
+    suffix = suffix_of(place, (".zarr",))
+    check_writable(place)
+    with replacing(place, suffix) as temporary:
+        yield from zarr_writer.steps_of(temporary, image)
 
 
 def check_writable(path: str | PathLike[str], suffixes: tuple[str, ...] = SUFFIXES) -> None:

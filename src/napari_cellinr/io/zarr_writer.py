@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["VERSIONS", "write"]
+__all__ = ["VERSIONS", "steps_of", "write"]
 
 VERSIONS = ("0.4", "0.5")
 
@@ -55,6 +55,12 @@ def write(path: Path, image: Image, version: str = "0.5") -> None:
     AxesError
         If an axis is unknown.
     """
+    for _ in steps_of(path, image, version):
+        pass
+
+
+def steps_of(path: Path, image: Image, version: str = "0.5") -> Iterator[tuple[int, int]]:
+    """Write an image as `write` does; yield after each piece how many of how many are written."""
     if version not in VERSIONS:
         raise FileError(f"OME-Zarr {version} was asked for; {' and '.join(VERSIONS)} are written.")
     ordered = image.canonical()
@@ -62,8 +68,10 @@ def write(path: Path, image: Image, version: str = "0.5") -> None:
     zarr_format: Any = 2 if version == "0.4" else 3
     group = zarr.create_group(store, zarr_format=zarr_format)
     levels = [_create(group, ordered, i, zarr_format) for i in range(_n_levels(ordered))]
-    for where in _pieces(ordered):
+    pieces = list(_pieces(ordered))
+    for done, where in enumerate(pieces, 1):
         _write_piece(levels, ordered, where)
+        yield done, len(pieces)
     facts: dict[str, Any] = {"multiscales": [_multiscales(ordered, len(levels), version)]}
     if "C" in ordered.axes:
         facts["omero"] = _omero(ordered, levels[-1])

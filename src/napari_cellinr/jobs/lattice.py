@@ -11,14 +11,18 @@ from napari_cellinr.classic.sampling import MAX_FACTOR, Sampling, sampling, samp
 from napari_cellinr.errors import AxesError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.image import Image
 
-__all__ = ["Lattice", "cpu_seconds", "lattice_of", "memory_needed"]
+__all__ = ["Lattice", "cpu_seconds", "lattice_of", "memory_needed", "planes_at_once"]
+
+
+AT_ONCE = 4_000_000
+"""Voxels that are rendered at once of a result that is written piece by piece."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,34 @@ def lattice_of(image: Image, config: SpatimeConfig) -> Lattice:
     return Lattice(spatial, places, float(wanted[0]), step if step > 0 else tick)
 
 
-def memory_needed(image: Image, lattice: Lattice) -> float:
-    """Return about how many bytes a run takes: source, splines, result and one frame at work."""
+def memory_needed(image: Image, lattice: Lattice, *, lazily: bool = False) -> float:
+    """Return about how many bytes a run takes: source, result and what is at work.
+
+    Parameters
+    ----------
+    image
+        The source.
+    lattice
+        That of the result.
+    lazily
+        Whether only a block of planes of the result is in memory at a time.
+    """
     source = float(np.prod(image.shape))
+    sizes = [m.n_out for m in lattice.maps.values()]
+    frame = float(np.prod(sizes))
+    if lazily:
+        if len(sizes) == 3:
+            frame *= planes_at_once(sizes) / sizes[0]
+        return 4 * (3 * source + 2 * frame + 14 * frame) + 6e8
     result = float(np.prod(lattice.shape(image)))
-    frame = float(np.prod([m.n_out for m in lattice.maps.values()]))
     return 4 * (3 * source + result + 14 * frame) + 6e8
+
+
+def planes_at_once(sizes: Sequence[int]) -> int:
+    """Return how many planes of a frame (Z, Y, X) or (Y, X) are rendered at once."""
+    if len(sizes) < 3:
+        return 1
+    return min(sizes[0], max(1, AT_ONCE // (sizes[1] * sizes[2])))
 
 
 def cpu_seconds(image: Image, lattice: Lattice, config: SpatimeConfig) -> float:

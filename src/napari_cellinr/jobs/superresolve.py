@@ -1,4 +1,4 @@
-"""The job of SpatimeINR: motion, trust and planes are fitted, then every frame is rendered."""
+"""The job of SpatimeINR: trust and planes, then motion, and the frames of each interval."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.errors import ConfigError
-from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.fit import Fitted, PreviewRequest, Progress
 from napari_cellinr.jobs.check import check_values
-from napari_cellinr.jobs.lattice import Lattice, lattice_of, memory_needed
+from napari_cellinr.jobs.lattice import Lattice, lattice_of
 from napari_cellinr.jobs.report import environment
 from napari_cellinr.jobs.superresolve_paper import paper_job
+from napari_cellinr.jobs.superresolve_result import Result, check_memory, lazy_result, times_of
 from napari_cellinr.kept import geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.spatime import (
@@ -24,7 +24,7 @@ from napari_cellinr.methods.spatime import (
     motion_settings,
     test_intervals,
 )
-from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, careful
+from napari_cellinr.methods.spatime_mixer import HALF, RECIPES, Recipe, careful
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import EVERY
 from napari_cellinr.stages import in_background
@@ -56,7 +56,11 @@ class _Run:
     steps: int = 1
     losses: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     paused: bool = False
+    result: Result | None = None
+    asked: bool = False
 
     @property
     def over(self) -> bool:
@@ -67,16 +71,22 @@ class _Run:
         return self.stopped in {"user", "time"}
 
     def tell(self, stage: str) -> Generator[Progress, Message, Message]:
-        """Yield how far the job is; obey what comes back, and return it."""
+        """Yield how far the job is, with what there is of the result if a viewer asked for it.
+
+        What comes back is obeyed and returned.
+        """
         message: Message = None
         while True:
             seconds = time.monotonic() - self.started
             done = max(self.step, 1)
             eta = seconds / done * max(self.steps - self.step, 0)
             name = "paused" if self.paused else stage
+            shown = self.result.image() if self.asked and self.result is not None else None
             message = yield Progress(
-                name, self.step, self.steps, dict(self.losses), seconds=seconds, eta=eta
-            )
+                name, self.step, self.steps, dict(self.losses),
+                seconds=seconds, eta=eta, preview=shown,
+            )  # fmt: skip
+            self.asked = isinstance(message, PreviewRequest)
             if message == "stop":
                 self.stopped = "user"
             if isinstance(message, str):
@@ -87,9 +97,9 @@ class _Run:
 
 
 def superresolve_job(
-    source: Image, config: SpatimeConfig, started: float
+    source: Image, config: SpatimeConfig, started: float, *, lazily: bool = False
 ) -> Generator[Progress, Message, Fitted]:
-    """Fit every channel and render the result.
+    """Fit every channel and render the result; it can be looked at while it fills.
 
     Parameters
     ----------
@@ -99,10 +109,12 @@ def superresolve_job(
         The settings.
     started
         `time.monotonic()` when the job began.
+    lazily
+        Whether the result is rendered only when parts of it are read.
     """
     check_values(source)
     lattice = lattice_of(source, config)
-    _check_memory(source, lattice)
+    check_memory(source, lattice, lazily=lazily)
     limit = config.max_seconds
     run = _Run(started, None if limit is None else started + RESERVE * limit)
     device = choose_device(config.device)
@@ -114,15 +126,19 @@ def superresolve_job(
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
     if config.preset == "paper":
         given = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
-        return (yield from paper_job(source, given, config, lattice, device, started))
+        return (yield from paper_job(source, given, config, lattice, device, started, lazily))
     channels = [_series(data[:, c], axes, source, device) for c in range(data.shape[1])]
     run.steps = _count(channels, lattice, config)
-    warnings: list[str] = []
-    facts: dict[str, Any] = {}
+    if not lazily:
+        run.result = Result.empty(source, lattice)
+        for number, series in enumerate(channels):
+            begin = partial(run.result.begin, series, number)
+            yield from _aside(begin, "looking at the series", run, needed=True)
     for number, series in enumerate(channels):
-        yield from _fit(series, lattice, config, run, facts, warnings, number)
-    result = yield from _render(channels, lattice, source, run)
-    return _fitted(source, lattice, config, channels, result, run, facts, warnings, str(device))
+        yield from _fit(series, lattice, config, run, number)
+        yield from _frames(series, lattice, config, run, number)
+    image = run.result.image() if run.result else lazy_result(source, lattice, channels)
+    return _fitted(source, image, config, channels, run, str(device))
 
 
 def _series(frames: Any, axes: str, source: Image, device: torch.device) -> Series:
@@ -162,44 +178,61 @@ def _needs_planes(lattice: Lattice, config: SpatimeConfig) -> bool:
 
 
 def _fit(
-    series: Series,
-    lattice: Lattice,
-    config: SpatimeConfig,
-    run: _Run,
-    facts: dict[str, Any],
-    warnings: list[str],
-    number: int,
+    series: Series, lattice: Lattice, config: SpatimeConfig, run: _Run, number: int
 ) -> Generator[Progress, Message, None]:
-    """Fit what the lattice asks for into one channel."""
-    if _needs_motion(lattice, config):
-        settings = motion_settings(config, series.frames.ndim - 1)
-        wanted = _intervals(lattice)
-        for place, interval in enumerate(wanted):
-            if run.over:
-                break
-            stage = f"following motion, interval {place + 1} of {len(wanted)}"
-            yield from _stage(fit_motion(series, interval, settings, config.seed), stage, run)
-        if config.motion == "auto" and not run.over:
-            yield from _trust(series, config, run, facts, warnings, number)
-    elif config.motion == "never":
+    """Find out how far motion can be trusted, and learn finer planes, where that is needed."""
+    if config.motion == "never":
         series.recipe = Recipe(0.0, False, 0.0)
-    if _needs_planes(lattice, config) and not run.over:
-        factor = 1 / lattice.maps["Z"].step
-        for step, errors in learn_planes(series, factor, config):
-            run.step += 1
-            run.losses = {k: v for k, v in errors.items() if k in {"planes", "field"}}
-            if step % 10 == 0:
-                run.history.append({"step": step, **run.losses})
-            yield from run.tell("learning finer planes")
-            if run.over:
-                break
-        name = f"channel {number}: planes"
-        facts[name] = "learnt" if series.planes is not None else "interpolated"
-        if series.planes is None and not run.over:
-            warnings.append(
-                "planes between planes are interpolated: what was learnt within planes was not "
-                "better on those that were held out."
-            )
+    elif _needs_motion(lattice, config) and config.motion == "auto":
+        yield from _trust(series, config, run, number)
+    if not _needs_planes(lattice, config) or run.over:
+        return
+    factor = 1 / lattice.maps["Z"].step
+    for step, errors in learn_planes(series, factor, config):
+        run.step += 1
+        run.losses = {k: v for k, v in errors.items() if k in {"planes", "field"}}
+        if step % 10 == 0:
+            run.history.append({"step": step, **run.losses})
+        yield from run.tell("learning finer planes")
+        if run.over:
+            break
+    run.facts[f"channel {number}: planes"] = (
+        "learnt" if series.planes is not None else "interpolated"
+    )
+    if series.planes is None and not run.over:
+        run.warnings.append(
+            "planes between planes are interpolated: what was learnt within planes was not "
+            "better on those that were held out."
+        )
+
+
+def _frames(
+    series: Series, lattice: Lattice, config: SpatimeConfig, run: _Run, number: int
+) -> Generator[Progress, Message, None]:
+    """Fit the motion of one interval after the other, and render its frames at once."""
+    settings = motion_settings(config, series.frames.ndim - 1)
+    wanted = _intervals(lattice) if _needs_motion(lattice, config) else []
+    times = times_of(lattice)
+    quick = Series(series.frames, series.axes, series.aspect)  # without motion and planes
+    for place, when in enumerate(times):
+        interval = int(np.floor(when))
+        inside = abs(when - round(when)) > 1e-6
+        if inside and interval in wanted and interval not in series.paths and not run.over:
+            stage = f"following motion, interval {wanted.index(interval) + 1} of {len(wanted)}"
+            yield from _stage(fit_motion(series, interval, settings, config.seed), stage, run)
+        if run.result is None:
+            continue
+        stage = f"rendering frame {place + 1} of {len(times)}"
+        made = None
+        if run.stopped != "user":
+            made = yield from _aside(partial(_frame, series, when, lattice), stage, run)
+        run.result.data[place, number] = _frame(quick, when, lattice) if made is None else made
+        run.step += 1
+        yield from run.tell(stage)
+
+
+def _frame(series: Series, when: float, lattice: Lattice) -> NDArray[np.float32]:
+    return series.finer(series.frame(when), lattice.maps, {})
 
 
 def _stage(work: Iterator[Any], stage: str, run: _Run) -> Generator[Progress, Message, Any]:
@@ -215,12 +248,7 @@ def _stage(work: Iterator[Any], stage: str, run: _Run) -> Generator[Progress, Me
 
 
 def _trust(
-    series: Series,
-    config: SpatimeConfig,
-    run: _Run,
-    facts: dict[str, Any],
-    warnings: list[str],
-    number: int,
+    series: Series, config: SpatimeConfig, run: _Run, number: int
 ) -> Generator[Progress, Message, None]:
     """Let held-out frames decide how far motion is trusted."""
     settings = motion_settings(config, series.frames.ndim - 1)
@@ -228,53 +256,29 @@ def _trust(
     errors = yield from _stage(work, "testing motion on held-out frames", run)
     if not errors:
         if len(series.frames) < 3:
-            series.recipe = Recipe(0.5, False, 1.0)
-            warnings.append(
+            series.recipe = HALF
+            run.warnings.append(
                 "with two frames nothing can be held out: motion is trusted half. Five frames or "
                 "more are needed for a good result."
             )
         return
-    series.recipe = careful(errors)
-    blend = errors[RECIPES[-4]]
+    n_tests = len(test_intervals(len(series.frames)))
+    series.recipe = careful(errors, n_tests)
+    blend = errors[Recipe(0.0, False, 0.0)]
     best = min(errors.values())
-    facts[f"channel {number}: motion"] = series.recipe.motion
-    facts[f"channel {number}: doubt"] = series.recipe.doubt
-    facts[f"channel {number}: held-out gain over blending, dB"] = round(
+    run.facts[f"channel {number}: motion"] = series.recipe.motion
+    run.facts[f"channel {number}: doubt"] = series.recipe.doubt
+    run.facts[f"channel {number}: held-out frames"] = n_tests
+    run.facts[f"channel {number}: held-out gain over blending, dB"] = round(
         10 * float(np.log10(blend / max(best, 1e-12))), 2
     )
 
 
-def _render(
-    channels: list[Series], lattice: Lattice, source: Image, run: _Run
-) -> Generator[Progress, Message, NDArray[np.float32]]:
-    """Return the result with all its frames and channels, axes of the source."""
-    times = [0.0] if lattice.times is None else list(lattice.times)
-    sizes = [lattice.maps[axis].n_out for axis in channels[0].axes]
-    result = np.empty((len(times), len(channels), *sizes), np.float32)
-    for place, when in enumerate(times):
-        stage = f"rendering frame {place + 1} of {len(times)}"
-        for number, series in enumerate(channels):
-            made = None
-            if run.stopped != "user":
-                made = yield from _aside(partial(_frame, series, when, lattice), stage, run)
-            if made is None:  # at once, without motion and learnt planes
-                quick = Series(series.frames, series.axes, series.aspect)
-                made = _frame(quick, when, lattice)
-            result[place, number] = made
-            run.step += 1
-            yield from run.tell(stage)
-    if "C" not in source.axes:
-        result = result[:, 0]
-    return result if "T" in source.axes else result[0]
-
-
-def _frame(series: Series, when: float, lattice: Lattice) -> NDArray[np.float32]:
-    return series.finer(series.frame(when), lattice.maps, {})
-
-
-def _aside(work: Callable[[], Any], stage: str, run: _Run) -> Generator[Progress, Message, Any]:
+def _aside(
+    work: Callable[[], Any], stage: str, run: _Run, *, needed: bool = False
+) -> Generator[Progress, Message, Any]:
     """Do work in a thread and tell about it; return its result, or None if stopped before."""
-    job = in_background(stage, work, started=run.started)
+    job = in_background(stage, work, started=run.started, needed=needed)
     message: Message = None
     while True:
         try:
@@ -285,28 +289,23 @@ def _aside(work: Callable[[], Any], stage: str, run: _Run) -> Generator[Progress
 
 
 def _fitted(
-    source: Image,
-    lattice: Lattice,
-    config: SpatimeConfig,
-    channels: list[Series],
-    result: Any,
-    run: _Run,
-    facts: dict[str, Any],
-    warnings: list[str],
+    source: Image, image: Image, config: SpatimeConfig, channels: list[Series], run: _Run,
     device: str,
-) -> Fitted:
-    image = lattice.placed(source, result, f"{source.name} super-resolved")
+) -> Fitted:  # fmt: skip
+    """Put the result, what was fitted and the report together."""
     state = {k: v for c, series in enumerate(channels) for k, v in series.tensors(f"{c}.").items()}
     if run.stopped in {"user", "time"}:
         why = "it was stopped" if run.stopped == "user" else "the time was up"
-        warnings.append(f"not everything was fitted when {why}; what is missing is interpolated.")
+        run.warnings.append(
+            f"not everything was fitted when {why}; what is missing is interpolated."
+        )
     report = {
         "seconds": round(time.monotonic() - run.started, 3),
         "steps": run.step,
         "device": device,
         "converged": run.stopped not in {"user", "time"},
-        "fits": facts,
-        "warnings": warnings,
+        "fits": run.facts,
+        "warnings": run.warnings,
         "config": config.as_dict(),
         **environment(),
     }
@@ -314,27 +313,3 @@ def _fitted(
         (image,), config, state, tuple(run.history), run.stopped, report,
         method="spatime", roles=("result",), source=geometry(source),
     )  # fmt: skip
-
-
-def _check_memory(source: Image, lattice: Lattice) -> None:
-    """Refuse a result that would not fit into memory."""
-    needed, there = memory_needed(source, lattice), _memory()
-    if there and needed > 0.9 * there:
-        size = " × ".join(map(str, lattice.shape(source)))
-        raise ConfigError(
-            f"the result of {size} voxels needs about {needed / 1e9:.1f} GB of memory, of which "
-            f"{there / 1e9:.1f} GB are free; choose smaller factors or a crop, or fit without "
-            "factors and render parts of it to OME-Zarr."
-        )
-
-
-def _memory() -> float:
-    """Return the free memory of this computer in bytes; 0 where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return float(line.split()[1]) * 1024
-    except OSError:
-        return 0.0
-    return 0.0

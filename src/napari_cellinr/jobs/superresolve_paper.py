@@ -12,6 +12,7 @@ import numpy as np
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.jobs.report import environment
+from napari_cellinr.jobs.superresolve_result import Result, lazy_result, times_of
 from napari_cellinr.kept import geometry
 from napari_cellinr.methods.spatime_paper import PaperProblem
 from napari_cellinr.optimise import optimise
@@ -56,6 +57,7 @@ def paper_job(
     lattice: Lattice,
     device: torch.device,
     started: float,
+    lazily: bool = False,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit the networks of every channel and render the result.
 
@@ -73,6 +75,9 @@ def paper_job(
         Where to compute.
     started
         `time.monotonic()` when the job began.
+    lazily
+        Whether the result is rendered only when parts of it are read; not after a stop, after
+        which channels may be missing.
     """
     if config.steps == 0:
         raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
@@ -86,15 +91,19 @@ def paper_job(
         done.outcomes.append(outcome)
         if done.stopped_by_user:
             break
-    result = yield from _render(done, len(channels), lattice, started)
-    return _fitted(source, config, lattice, done, result, str(device), started)
+    if lazily and not done.stopped_by_user:
+        image = lazy_result(source, lattice, done.series)
+    else:
+        made = yield from _render(done, len(channels), lattice, started)
+        image = Result(source, lattice, made).image()
+    return _fitted(source, config, done, image, str(device), started)
 
 
 def _render(
     done: _Channels, n_channels: int, lattice: Lattice, started: float
 ) -> Generator[Progress, Message, Floats]:
     """Return all frames of all channels, (T, C, *space); zero where the user stopped."""
-    times = [0.0] if lattice.times is None else [float(when) for when in lattice.times]
+    times = times_of(lattice)
     places = [one.positions for one in lattice.maps.values()]
     cells = [one.step for one in lattice.maps.values()]
     result = np.zeros((len(times), n_channels, *map(len, places)), np.float32)
@@ -113,18 +122,12 @@ def _render(
 def _fitted(
     source: Image,
     config: SpatimeConfig,
-    lattice: Lattice,
     done: _Channels,
-    result: Floats,
+    image: Image,
     device: str,
     started: float,
 ) -> Fitted:
     """Put the result, what was fitted and the report together."""
-    if "C" not in source.axes:
-        result = result[:, 0]
-    if "T" not in source.axes:
-        result = result[0]
-    image = lattice.placed(source, result, f"{source.name} super-resolved")
     state: dict[str, torch.Tensor] = {}
     for number, series in enumerate(done.series):
         state |= series.tensors(f"{number}.")

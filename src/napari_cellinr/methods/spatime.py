@@ -10,7 +10,7 @@ import torch
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, error_of
 from napari_cellinr.methods.spatime_model import Series
-from napari_cellinr.methods.spatime_motion import MotionSettings, fit_paths
+from napari_cellinr.methods.spatime_motion import MotionSettings, fit_paths, neighbours
 from napari_cellinr.methods.spatime_paper import PaperSeries
 from napari_cellinr.methods.spatime_planes import train_planes
 
@@ -48,8 +48,9 @@ def fit_motion(
     series: Series, interval: int, settings: MotionSettings, seed: int
 ) -> Iterator[None]:
     """Fit the motion of one interval into the series, pausing every few steps."""
-    scaled = torch.from_numpy((series.frames - series.low) / series.span).float()
-    for paths in fit_paths(scaled.to(series.device), interval, settings, seed):
+    near = neighbours(interval, len(series.frames))  # all that a fit looks at, of however many
+    scaled = torch.from_numpy((series.frames[near] - series.low) / series.span).float()
+    for paths in fit_paths(scaled.to(series.device), interval - near[0], settings, seed):
         series.paths[interval] = paths
         yield
 

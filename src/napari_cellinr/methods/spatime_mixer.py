@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["RECIPES", "Recipe", "Views", "careful", "error_of", "mixed"]
+__all__ = ["HALF", "RECIPES", "Recipe", "Views", "careful", "error_of", "mixed"]
 
 _WIDTHS: Final = (0.7, 1.4, 2.8, 5.6)  # standard deviations between bands, voxels of the plane
 _WINDOWS: Final = (2.0, 2.0, 3.0, 5.0)  # of the local means of each band
@@ -41,13 +41,19 @@ class Recipe:
     doubt: float
 
 
+_DOUBTS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+_SURE: Final = ((1.0, True), (1.0, False), (0.5, False), (0.0, False))
+
 RECIPES: Final = (
     Recipe(1.0, True, 0.0),
-    *(Recipe(1.0, False, doubt) for doubt in (0.0, 1.0, 3.0, 8.0)),
-    *(Recipe(0.5, False, doubt) for doubt in (0.0, 1.0, 3.0)),
-    *(Recipe(0.0, False, doubt) for doubt in (0.0, 0.5, 1.0, 3.0)),
+    *(Recipe(part, False, doubt) for part in (1.0, 0.5, 0.0) for doubt in _DOUBTS),
 )
-"""What held-out frames choose from; the first ones trust motion most."""
+"""What held-out frames choose from: motion, motion and blend, blend; each from sure to doubtful."""
+
+HALF: Final = Recipe(0.5, False, 0.5)
+"""What is used where nothing can be held out: errors of motion and of a blend are unlike each
+other, so that their mean is seldom worse than the better one."""
 
 
 @dataclass(frozen=True)
@@ -89,35 +95,48 @@ def mixed(views: Views, recipe: Recipe, aspect: Sequence[float]) -> Floats:
     aspect
         Voxel size in the plane divided by that along each axis.
     """
-    t = views.part
-    parts = []
-    if recipe.motion > 0:
-        line = (1 - t) * views.before + t * views.after
-        base = views.cubic if recipe.cubic else line
-        parts.append((recipe.motion, base, views.after - views.before))
-    if recipe.motion < 1:
-        first, second = views.plain
-        parts.append((1 - recipe.motion, (1 - t) * first + t * second, second - first))
+    t, part = views.part, np.float32(recipe.motion)
+    line = (1 - t) * views.before + t * views.after
+    first, second = views.plain
+    static, apart = (1 - t) * first + t * second, second - first
+    moved = views.cubic if recipe.cubic else line
+    base = np.asarray(part * moved + (1 - part) * static, np.float32)
     if recipe.doubt == 0:
-        return np.asarray(sum(w * base for w, base, _ in parts), np.float32)
+        return base
+    difference = np.asarray(part * (views.after - views.before) + (1 - part) * apart, np.float32)
     doubt = recipe.doubt * t * (1 - t)  # a quarter in the middle: the error of a mean of two
-    found = [w * _doubted(base, difference, doubt, aspect) for w, base, difference in parts]
-    return np.asarray(sum(found), np.float32)
+    return _doubted(base, difference, doubt, aspect)
 
 
-def careful(errors: Mapping[Recipe, float]) -> Recipe:
+def careful(errors: Mapping[Recipe, float], n_tests: int) -> Recipe:
     """Return the recipe for frames that are half as far apart as those that were tested.
 
-    Motion can be followed the better the smaller it is, so that it wins unless it is worse by
-    more than 0.3 dB; and what moves half as far leaves half as much to doubt.
+    Without doubt, motion is followed alone where it is better than a blend by half a dB, and by
+    the more the fewer frames say so: what helps at twice the distance helps more at that which
+    matters. A blend alone is made where it is as clearly better than the mean of both, which is
+    used otherwise, and wherever little is known: errors of motion and of a blend are unlike each
+    other. A polynomial is used unless a line is better by 0.2 dB, since its error falls faster
+    with the distance. How much to doubt is then a quarter of what was best: the error of a
+    frame between frames grows with the square of their distance, and the disagreement of its
+    neighbours, against which it is held, with the distance.
 
     Parameters
     ----------
     errors
         Mean squared errors by recipe, in one unit.
+    n_tests
+        Number of held-out frames behind them.
     """
-    best = min(errors, key=lambda recipe: errors[recipe] * 10 ** (0.03 * (1 - recipe.motion)))
-    return replace(best, doubt=best.doubt / 2)
+    clearly = 10 ** (0.05 * (1 + 1 / n_tests))  # 0.5 dB, 1 dB for a single test
+    cubic, line, half, still = (Recipe(*r, 0.0) for r in _SURE)
+    full = cubic if errors[cubic] < errors[line] * 10**0.02 else line
+    if errors[full] * clearly < errors[still]:
+        sure = full
+    else:
+        sure = still if errors[still] * clearly < errors[half] else half
+    alike = [r for r in errors if (r.motion, r.cubic) == (sure.motion, sure.cubic)]
+    best = min(alike, key=lambda recipe: errors[recipe])
+    return replace(best, doubt=best.doubt / 4)
 
 
 def error_of(

@@ -11,7 +11,14 @@ import torch
 
 from napari_cellinr.classic.cell_means import means_weights, spline_weights
 from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, Views, mixed
-from napari_cellinr.methods.spatime_motion import Paths, coefficients, lagrange, positions, warped
+from napari_cellinr.methods.spatime_motion import (
+    Paths,
+    coefficients,
+    lagrange,
+    neighbours,
+    positions,
+    warped,
+)
 from napari_cellinr.methods.spatime_planes import PlaneField
 
 if TYPE_CHECKING:
@@ -60,7 +67,7 @@ class Series:
     recipe: Recipe = RECIPES[0]
     planes: PlaneField | None = None
     device: torch.device = _CPU
-    _splines: torch.Tensor | None = None
+    _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
     def low(self) -> float:
@@ -107,16 +114,27 @@ class Series:
         if paths is None:
             blend = np.asarray((1 - part) * first + part * second, np.float32)
             return Views(first, second, blend, (first, second), part)
-        if self._splines is None:
-            self._splines = torch.from_numpy(coefficients(self.frames)).to(self.device)
+        chosen = neighbours(interval, len(self.frames))
+        times = [j - interval - 0.5 for j in chosen]
         places = positions(self.frames.shape[1:], self.device)
         places = places.reshape(*self.frames.shape[1:], -1)[region].reshape(-1, len(region))
-        chosen, along = warped(paths, self._splines, interval, part, places)
+        along = warped(paths, self._coefficients(chosen), times, part - 0.5, places)
         found = along.reshape(len(chosen), *first.shape).cpu().numpy()
         here = chosen.index(interval)
         weights = np.asarray(lagrange(chosen, interval + part), np.float32)
         cubic = np.tensordot(weights, found, 1)
         return Views(found[here], found[here + 1], cubic, (first, second), part)
+
+    def _coefficients(self, chosen: Sequence[int]) -> list[torch.Tensor]:
+        """Return the spline coefficients of some frames; those of others are forgotten."""
+        known = self._splines
+        self._splines = {
+            j: known[j]
+            if j in known
+            else torch.from_numpy(coefficients(self.frames[j])).to(self.device)
+            for j in chosen
+        }
+        return list(self._splines.values())
 
     def finer(
         self, volume: Floats, maps: Mapping[str, Sampling], start: Mapping[str, int]

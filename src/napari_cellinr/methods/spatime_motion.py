@@ -176,38 +176,42 @@ def _loss(
     return data + settings.smooth * (rough + bent)
 
 
-def coefficients(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the cubic B-spline coefficients of every frame, for `fields.spline_values`."""
-    found = [spline_filter(f, 3, output=np.float32, mode="mirror") for f in frames]
-    return np.stack(found)
+def coefficients(frame: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cubic B-spline coefficients of a frame, for `fields.spline_values`."""
+    return np.asarray(spline_filter(frame, 3, output=np.float32, mode="mirror"))
 
 
 def warped(
-    paths: Paths, splines: torch.Tensor, interval: int, part: float, places: torch.Tensor
-) -> tuple[list[int], torch.Tensor]:
-    """Return what each neighbouring frame says about places at a time: frames, (frames, places).
+    paths: Paths,
+    splines: Sequence[torch.Tensor],
+    times: Sequence[float],
+    when: float,
+    places: torch.Tensor,
+) -> torch.Tensor:
+    """Return what some frames say about places at a time, (frames, places).
 
     Parameters
     ----------
     paths
         Motion of the interval.
     splines
-        B-spline coefficients of all frames, (T, *shape).
-    interval, part
-        The time is `interval + part` frames.
+        B-spline coefficients of each frame, (*shape).
+    times
+        Time of each, in frames from the middle of the interval.
+    when
+        The time of the places, counted alike.
     places
         (places, axes), voxels.
     """
-    chosen = neighbours(interval, len(splines))
-    times = torch.tensor([j - interval - 0.5 for j in chosen], device=places.device)
+    others = torch.tensor(list(times), device=places.device)
     found = []
     for chunk in torch.split(places, CHUNK):
-        origins = at_time(paths.control, chunk, part - 0.5, paths.shape)
-        moved = origins + displacement(paths.control, origins, times, paths.shape)
+        origins = at_time(paths.control, chunk, when, paths.shape)
+        moved = origins + displacement(paths.control, origins, others, paths.shape)
         found.append(
-            torch.stack([spline_values(splines[j], p) for j, p in zip(chosen, moved, strict=True)])
+            torch.stack([spline_values(s, p) for s, p in zip(splines, moved, strict=True)])
         )
-    return chosen, torch.cat(found, 1)
+    return torch.cat(found, 1)
 
 
 def _coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:

@@ -14,12 +14,14 @@ from napari_cellinr.methods.spatime_model import MARGIN, Series
 from napari_cellinr.methods.spatime_paper import PaperSeries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["render_spatime"]
+__all__ = ["render_spatime", "rendered_part"]
 
 
 def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -69,6 +71,33 @@ def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[
     name = f"{source.name} super-resolved"
     image = Image(data, kept, tuple(scale), tuple(units), name, tuple(translate))
     return (image,)
+
+
+def rendered_part(
+    series: Series | PaperSeries,
+    time: float,
+    maps: Mapping[str, Sampling],
+    wanted: Mapping[str, slice],
+) -> NDArray[np.float32]:
+    """Return a part of a frame on its output lattice, grey levels, without the rest of it.
+
+    Parameters
+    ----------
+    series
+        A fitted channel.
+    time
+        In frames of the source.
+    maps
+        Map by spatial axis letter.
+    wanted
+        Samples of the output along each of these axes.
+    """
+    places = {axis: one.positions[wanted[axis]] for axis, one in maps.items()}
+    ranges = {
+        axis: slice(int(np.floor(max(p[0], 0))), min(maps[axis].n_in, int(np.ceil(p[-1])) + 1))
+        for axis, p in places.items()
+    }
+    return _frame(series, time, dict(maps), ranges, places)
 
 
 def _source(stored: Stored) -> Image:
