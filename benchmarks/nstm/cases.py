@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from data import Recording
 
 SEED = 100  # not used to choose any setting
+MORE_SEEDS = (101, 102)
 
 FAMILIES = {
     "translation": (Motion("translation", 16), 4),
@@ -34,9 +35,11 @@ class Case:
     group: str = "families"
 
 
-def _dpc(family: str, noise: float = 0.01) -> Callable[[], Recording]:
+def _dpc(
+    family: str, noise: float = 0.01, *, seed: int = SEED, surrounded: bool = False
+) -> Callable[[], Recording]:
     motion, frames = FAMILIES[family]
-    return lambda: data.phase_contrast(motion, SEED, frames, noise)
+    return lambda: data.phase_contrast(motion, seed, frames, noise, surrounded=surrounded)
 
 
 CASES: dict[str, Case] = {family: Case(_dpc(family)) for family in FAMILIES}
@@ -50,6 +53,11 @@ for _family in FAMILIES:
     CASES[f"{_family}, static"] = Case(_dpc(_family), {"moving": False, "restart": False}, "static")
 CASES["puncta"] = Case(data.puncta, group="real")
 CASES["embryo"] = Case(data.embryo, group="real")
+for _family in FAMILIES:
+    CASES[f"{_family}, surrounded"] = Case(_dpc(_family, surrounded=True), group="surrounded")
+for _family in ("translation", "rotation", "shear", "swirl", "periodic"):
+    for _seed in MORE_SEEDS:
+        CASES[f"{_family}, seed {_seed}"] = Case(_dpc(_family, seed=_seed), group="seeds")
 for _noise in (0.03, 0.1):
     CASES[f"translation, noise {_noise:g}"] = Case(_dpc("translation", _noise), group="noise")
 for _family in ("rotation", "shear", "swirl", "periodic"):

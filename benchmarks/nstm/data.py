@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("CELLINR_DATA", ROOT.parent / "shared" / "data"))
 SIZE, BORDER, FINE = 64, 32, 4  # pixels, pixels around the frame, samples per pixel
+CENTRE, RADIUS = (SIZE - 1) / 2, SIZE / 4  # of the disc that holds the specimen
 STEP, WAVELENGTH, APERTURE = 0.454, 0.525, 0.25  # µm, µm
 Array = NDArray[Any]
 
@@ -39,17 +40,20 @@ class Recording:
 
 
 @cache
-def specimen(seed: int) -> Callable[[Array], Array]:
+def specimen(seed: int, *, surrounded: bool = False) -> Callable[[Array], Array]:
     """Return phase in radians at places in pixels: discs and rods, interpolated from fine samples.
 
-    They also fill the surroundings, so that material enters and leaves the frame.
+    They lie in a disc around the centre, of a quarter of the frame in radius, or fill the frame and
+    its surroundings, so that material enters and leaves.
     """
     random = np.random.default_rng(seed)
     n = (SIZE + 2 * BORDER) * FINE
     y, x = np.mgrid[:n, :n] / FINE - BORDER
     values = np.zeros((n, n))
-    for _ in range(60):
+    for _ in range(60 if surrounded else 14):
         centre, height = random.uniform(-BORDER, SIZE + BORDER, 2), random.uniform(0.2, 1)
+        if not surrounded:
+            centre = _into_disc(centre)
         dy, dx = y - centre[0], x - centre[1]
         if random.random() < 0.5:
             inside = dy**2 + dx**2 < random.uniform(1.5, 5) ** 2
@@ -59,19 +63,36 @@ def specimen(seed: int) -> Callable[[Array], Array]:
             across = dx * np.sin(angle) - dy * np.cos(angle)
             inside = (abs(along) < length) & (abs(across) < width)
         values[inside] = np.maximum(values[inside], height)
+    if not surrounded:
+        values[np.hypot(y - CENTRE, x - CENTRE) > RADIUS] = 0
     spline = spline_filter(gaussian_filter(values, 0.7 * FINE), order=3)
     return lambda places: map_coordinates(
         spline, (places + BORDER) * FINE, order=3, prefilter=False, mode="nearest"
     )
 
 
-def phase_contrast(motion: Motion, seed: int, frames: int = 4, noise: float = 0.01) -> Recording:
+def _into_disc(place: Array) -> Array:
+    """Return a place of the square of side SIZE + 2 BORDER, brought evenly into the disc."""
+    across, turn = (place + BORDER) / (SIZE + 2 * BORDER)
+    reach = RADIUS * np.sqrt(across)
+    return CENTRE + reach * np.array([np.sin(2 * np.pi * turn), np.cos(2 * np.pi * turn)])
+
+
+def phase_contrast(
+    motion: Motion,
+    seed: int,
+    frames: int = 4,
+    noise: float = 0.01,
+    *,
+    surrounded: bool = False,
+) -> Recording:
     """Return half-circle DPC frames, one pattern after the other, of a specimen that moves."""
+    shape = specimen(seed, surrounded=surrounded)
     around = 16
     places = np.mgrid[-around : SIZE + around, -around : SIZE + around].astype(float)
     transfer = _phase_transfer(SIZE + 2 * around)
     times, inside = np.linspace(0, 1, frames), np.s_[around:-around, around:-around]
-    phase = [specimen(seed)(motion.backward(places, time)) for time in times]
+    phase = [shape(motion.backward(places, time)) for time in times]
     clean = [
         np.fft.ifft2(transfer[i % 4] * np.fft.fft2(part)).real[inside]
         for i, part in enumerate(phase)
@@ -108,9 +129,11 @@ def line_scan(motion: Motion, seed: int, frames: int = 4, noise: float = 0.02) -
     clean = np.zeros((frames, SIZE, SIZE))
     for i in range(frames):
         for y in range(SIZE):
-            clean[i, y] = specimen(seed)(motion.backward(places[:, y], rows[i, y]))
+            clean[i, y] = specimen(seed, surrounded=True)(motion.backward(places[:, y], rows[i, y]))
     middle = rows.mean(1)
-    truth = np.array([specimen(seed)(motion.backward(places, time)) for time in middle])
+    truth = np.array(
+        [specimen(seed, surrounded=True)(motion.backward(places, time)) for time in middle]
+    )
     raw = clean + noise * np.random.default_rng(1000 + seed).standard_normal(clean.shape)
     optics = {"kind": "line-scan", "row_time": 1 / SIZE, "frame_time": 1.0}
     return Recording(_movie(raw), optics, truth, motion, middle, noise)
@@ -124,7 +147,7 @@ def z_scan(motion: Motion, seed: int, frames: int = 4, noise: float = 0.02) -> R
 
     def plane(z: int, time: float) -> Array:
         moved = motion.backward(places, time)
-        return specimen(seed)(moved - np.array([1.5, 1.0]).reshape(2, 1, 1) * z)
+        return specimen(seed, surrounded=True)(moved - np.array([1.5, 1.0]).reshape(2, 1, 1) * z)
 
     clean = np.array([[plane(z, times[i, z]) for z in range(planes)] for i in range(frames)])
     middle = times.mean(1)

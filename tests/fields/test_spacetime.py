@@ -88,10 +88,17 @@ def test_a_scene_moved_by_whole_voxels(shape):
 def test_affine_motion_neither_bends_nor_folds():
     y, x = torch.meshgrid(torch.arange(5.0), torch.arange(6.0), indexing="ij")
     affine = torch.stack([0.1 * y - 0.3 * x + 2, 0.2 * y + 0.1 * x])[None]
-    assert float(bending(affine, (1, 1))) == pytest.approx(0, abs=1e-10)
+    assert float(bending(affine, (1, 1), 0.1)) == pytest.approx(0, abs=1e-10)
     determinant = 1.1 * 1.1 - (-0.3) * 0.2
     torch.testing.assert_close(folding(affine, (1, 1)), torch.full((1, 4, 5), determinant))
-    assert float(bending(torch.stack([y**2, x])[None], (1, 1))) > 0.1
+    assert float(bending(torch.stack([y**2, x])[None], (1, 1), 0.1)) > 0.1
+
+
+def test_bending_is_the_norm_of_second_derivatives_above_its_knee():
+    y, x = torch.meshgrid(torch.arange(5.0), torch.arange(6.0), indexing="ij")
+    curved = torch.stack([1.5 * y**2, 2 * x**2])[None]  # second derivatives 3 and 4
+    assert float(bending(curved, (1, 1), 1e-4)) == pytest.approx(5, abs=1e-3)
+    assert float(bending(curved, (1, 1), 100.0)) == pytest.approx(5**2 / 200, rel=1e-2)
 
 
 def test_material_is_followed_whatever_the_canonical_scene():

@@ -36,15 +36,15 @@ def fit(benchmark, family, strength, **settings):
     recording = benchmark.data.phase_contrast(motion, SEED)
     fitted = reconstruct(recording.image, recording.optics, restart=False, **settings)
     forward = fitted.image("motion").array() / benchmark.data.STEP
-    residual, _ = benchmark.scores.spread(recording, forward)
+    residual, _ = benchmark.scores.spread(recording, forward, everywhere=False)
     phase = fitted.image("result").array()[:, 1]
     return fitted, residual, benchmark.scores.correlation(phase, recording.truth)
 
 
 def test_a_large_translation_is_found(benchmark):
     fitted, residual, correlation = fit(benchmark, "translation", 16)
-    assert residual < 0.03 * 10.67, (residual, correlation)  # of the motion, scored alike
-    assert correlation > 0.98
+    assert residual < 0.1, (residual, correlation)
+    assert correlation > 0.99
     assert fitted.report["converged"]
 
 

@@ -89,8 +89,12 @@ def sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return found
 
 
-def bending(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
-    """Return the mean squared curvature of the displacement, per voxel squared; affine has none.
+def bending(displacement: torch.Tensor, steps: Sequence[float], knee: float) -> torch.Tensor:
+    """Return the mean curvature of the displacement, per voxel; affine motion has none.
+
+    The curvature of a point is the norm of all second derivatives; below `knee` it counts
+    by its square. So motion that bends in a few places pays less than by squares, and elsewhere
+    stays affine.
 
     Parameters
     ----------
@@ -98,9 +102,11 @@ def bending(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
         In voxels, shape (n, axes, *lattice).
     steps
         Distance of two points of the lattice along each axis, in voxels.
+    knee
+        Curvature that is no more than noise, in the same unit; above 0.
     """
     n_axes = displacement.ndim - 2
-    total = displacement.new_zeros(())
+    squared = displacement.new_zeros(())
     for one in range(n_axes):
         for other in range(one, n_axes):
             needed = 3 if one == other else 2
@@ -108,8 +114,10 @@ def bending(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
                 continue
             slope = torch.diff(displacement, dim=2 + one) / steps[one]
             curve = torch.diff(slope, dim=2 + other) / steps[other]
-            total = total + (1 if one == other else 2) * curve.square().mean()
-    return total
+            inner = tuple(slice(0, max(n - 2, 1)) for n in displacement.shape[2:])
+            part = curve[(slice(None), slice(None), *inner)].square().sum(1)
+            squared = squared + (1 if one == other else 2) * part
+    return ((squared + knee**2).sqrt() - knee).mean()
 
 
 def folding(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:

@@ -39,11 +39,21 @@ ALL_LEVELS = 1e5
 ANNEALED = 0.8
 """Part of the steps after which every level counts."""
 
-BENDING = 0.6
-"""Weight of the bending of the motion across the smallest structure, in pixels squared, against
-the data in noise variances. Affine motion costs nothing."""
+BENDING = 0.15
+"""Weight of the bending of the motion across the smallest structure, in pixels, against the data in
+noise variances. Affine motion costs nothing."""
 
-ROUGHNESS = 10.0
+KNEE = 0.04
+"""Bending in the same unit that is no more than noise."""
+
+MOVING = 0.01
+"""Weight of each pixel that material moves, against the same: what the frames say nothing about
+stays where it is."""
+
+STILL = 0.05
+"""Movement in pixels that is no more than noise."""
+
+ROUGHNESS = 200.0
 """Weight of the squared slope of the scene; it decides where the frames say nothing."""
 
 SIZE = 1.0
@@ -287,7 +297,9 @@ class NSTMProblem(Problem):
             for n, m in zip(shape.scene, displacement.shape[2:], strict=True)
         ]
         relative = [step / size for step, size in zip(steps, self.plan.structure, strict=True)]
-        penalty = BENDING * bending(displacement, relative)
+        penalty = BENDING * bending(displacement, relative, KNEE)
+        moved = (displacement - displacement.mean(0, keepdim=True)).square().sum(1)
+        penalty = penalty + MOVING * ((moved + STILL**2).sqrt() - STILL).mean()
         if self.config.folding > 0:
             folded = torch.relu(0.1 - folding(displacement, steps))
             penalty = penalty + 100 * self.config.folding * folded.mean()

@@ -34,13 +34,13 @@ USUAL_RANGE = 0.25
 USUAL_STRUCTURE = 0.1
 """Smallest moving structure where none is given, as a part of the image."""
 
-CELLS_PER_STRUCTURE = 0.5
+CELLS_PER_STRUCTURE = 0.8
 """Cells of the motion along the smallest moving structure."""
 
 POINTS_PER_CELL = 4
 """Points of the lattice on which the motion is decoded, along each of its finest cells."""
 
-MOTION_RATE = 1.2
+MOTION_RATE = 2.4
 """Learning rate of the motion times the number of steps, for a displacement scale of 1."""
 
 BLOCK = 4
