@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
-from napari_cellinr.classic.groups import groups_seconds, iter_groups
+from napari_cellinr.classic.groups import iter_groups
 from napari_cellinr.fit import Progress
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: in
     for name in _CHOICES[:-1]:
         needed = 2 * nlm_seconds(shape, search_distance(name, shape), n_workers=n_workers)
         if name == "groups":
-            needed += 2 * groups_seconds(shape, n_workers)
+            needed += 2 * estimate_seconds(shape, n_workers)
         if seconds is None or needed <= seconds:
             return name
     return _CHOICES[-1]
@@ -251,14 +252,14 @@ def group(
     }
     limit = None if work.seconds is None else work.started + work.seconds
     half = None if limit is None else (time.monotonic() + limit) / 2
-    job = iter_groups(values, guides.first, **settings)
+    job = iter_estimate(values, guides.first, **settings)
     first = yield from _half(job, values, work, 0.0, stage=_GROUPS, limit=half)
     if first.late:
         return replace(found, name=f"nlm-{search_distance(found.name, values.shape)}")
     if first.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
     changed = values + np.float32(PROBE) * found.probe
-    job = iter_groups(changed, guides.second, **settings)
+    job = iter_estimate(changed, guides.second, **settings)
     second = yield from _half(job, changed, work, 0.5, stage=_GROUPS)
     if second.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)

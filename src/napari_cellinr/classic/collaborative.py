@@ -1,0 +1,244 @@
+"""Groups of alike patches of a plane, filtered by shrinking their cosines."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.groups import groups_seconds, iter_groups
+from napari_cellinr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+__all__ = ["estimate_seconds", "iter_collaborative", "iter_estimate"]
+
+_SIDE, _REACH, _SPACING = 8, 12, 3  # of a patch, of the search, of the places, in pixels
+_MEMBERS = 16  # patches in a group
+_FALL = 2.0  # shape of the Kaiser window by which the edges of a patch count less
+_GROUPS = 2048  # that are held at a time
+_SECONDS = 6e-5  # per group on a core of 2023
+
+
+def iter_collaborative(
+    values: NDArray[Any],
+    guide: NDArray[Any],
+    *,
+    variance: NDArray[Any] | None = None,
+    grain: float = 0.0,
+) -> Generator[float, str | None, NDArray[np.float32]]:
+    """Denoise a plane by Wiener's rule on cosines: yield the part done, return float32 values.
+
+    Around a lattice of places, the patches that are most alike in `guide` are stacked, and the
+    stack is transformed by cosines along all of its axes. Each coefficient of the noisy stack
+    is multiplied by g² / (g² + n), g being that of the guide and n the variance of the noise.
+    Pixels become the mean over all patches that they are in; patches from which little noise
+    is left count more. This is the second half of BM3D (Dabov et al. 2007, IEEE Transactions on
+    Image Processing 16), written from the paper, with any estimate as the guide and cosines along
+    the third axis, too.
+
+    Sending "stop" ends the job; what is not done then is as in the guide.
+
+    Parameters
+    ----------
+    values
+        Values whose noise has standard deviation 1, axes YX, real.
+    guide
+        An estimate of them, same shape.
+    variance
+        The variance of the noise where it is not 1, same shape.
+    grain
+        Standard deviation in pixels of the blur in the noise, as in `Noise.grain`.
+
+    Raises
+    ------
+    ConfigError
+        If the arrays are no planes of the same shape; on the first `next`.
+    """
+    if np.ndim(values) != 2 or np.shape(values) != np.shape(guide):
+        raise ConfigError(
+            f"values of shape {np.shape(values)} and a guide of shape {np.shape(guide)} were "
+            "given; both must be planes of the same shape."
+        )
+    job = _Job(values, guide, variance, grain)
+    bands = torch.split(job.rows, max(1, _GROUPS // len(job.columns)))
+    for number, rows in enumerate(bands):
+        job.filter(rows)
+        if (yield (number + 1) / len(bands)) == "stop":
+            break
+    return job.result()
+
+
+def iter_estimate(
+    values: NDArray[Any],
+    guide: NDArray[Any],
+    *,
+    variance: NDArray[Any] | None = None,
+    grain: float = 0.0,
+    n_workers: int = 1,
+) -> Generator[float, str | None, NDArray[np.float32]]:
+    """Denoise by groups of alike patches: yield the part done, return float32 values.
+
+    That is `iter_groups`; in a single plane the mean of it and `iter_collaborative`, whose errors
+    differ. Parameters and messages are those of `iter_groups`.
+    """
+    settings: dict[str, Any] = {"variance": variance, "grain": grain}
+    shape = np.shape(values)
+    if not _is_plane(shape):
+        return (yield from iter_groups(values, guide, **settings, n_workers=n_workers))
+    first_part = groups_seconds(shape, n_workers) / estimate_seconds(shape, n_workers)
+    message: str | None = None
+    job = iter_groups(values, guide, **settings, n_workers=n_workers)
+    while True:
+        try:
+            done = job.send(message)
+        except StopIteration as finished:
+            first: NDArray[np.float32] = finished.value
+            break
+        message = yield first_part * done
+    if message == "stop":
+        return first
+    flat = [None if a is None else np.reshape(a, shape[-2:]) for a in (values, guide, variance)]
+    assert flat[0] is not None
+    assert flat[1] is not None
+    other = iter_collaborative(flat[0], flat[1], variance=flat[2], grain=grain)
+    message = None
+    while True:
+        try:
+            done = other.send(message)
+        except StopIteration as finished:
+            second: NDArray[np.float32] = finished.value
+            return first if message == "stop" else (first + second.reshape(shape)) / np.float32(2)
+        message = yield first_part + (1 - first_part) * done
+        while message == "pause":
+            message = yield first_part + (1 - first_part) * done
+
+
+def estimate_seconds(shape: tuple[int, ...], n_workers: int = 1) -> float:
+    """Return about how long `iter_estimate` takes, in seconds, on a core of 2023."""
+    seconds = groups_seconds(shape, n_workers)
+    if _is_plane(shape):
+        seconds += _SECONDS * math.prod(math.ceil(size / _SPACING) for size in shape[-2:])
+    return seconds
+
+
+def _is_plane(shape: tuple[int, ...]) -> bool:
+    """Return whether there is one plane only, wide enough for patches."""
+    return math.prod(shape[:-2]) == 1 and min(shape[-2:]) >= _SIDE
+
+
+class _Job:
+    """What is the same for all groups, and the sums so far."""
+
+    def __init__(
+        self,
+        values: NDArray[Any],
+        guide: NDArray[Any],
+        variance: NDArray[Any] | None,
+        grain: float,
+    ) -> None:
+        self.shape = np.shape(values)
+        self.sides = [min(_SIDE, size) for size in self.shape]
+        self.reach = [min(_REACH, size - 1) for size in self.shape]
+        self.values, self.guide = self._padded(values), self._padded(guide)
+        self.variance = None if variance is None else self._padded(variance)
+        self.rows, self.columns = (
+            torch.tensor(sorted({*range(0, size - side + 1, _SPACING), size - side}))
+            for size, side in zip(self.shape, self.sides, strict=True)
+        )
+        width = self.guide.shape[1]
+        down, right = (torch.arange(-far, far + 1) for far in self.reach)
+        self.moves = (down[:, None] * width + right[None]).reshape(-1)
+        self.inside = (
+            torch.arange(self.sides[0])[:, None] * width + torch.arange(self.sides[1])[None]
+        ).reshape(-1)
+        self.members = min(_MEMBERS, len(self.moves))
+        self.plane = torch.kron(_cosines(self.sides[0]), _cosines(self.sides[1]))
+        self.along = _cosines(self.members)
+        self.noise = self._noise(grain)
+        window = [torch.from_numpy(np.kaiser(side, _FALL)).float() for side in self.sides]
+        self.window = (window[0][:, None] * window[1][None]).reshape(-1)
+        self.total = torch.zeros(self.guide.numel())
+        self.weight = torch.zeros(self.guide.numel())
+
+    def _padded(self, array: NDArray[Any]) -> torch.Tensor:
+        margin = [(far, far) for far in self.reach]
+        return torch.from_numpy(np.pad(np.asarray(array, np.float32), margin, mode="symmetric"))
+
+    def _noise(self, grain: float) -> torch.Tensor:
+        """Return the variance of the noise in each cosine of a patch."""
+        if grain == 0:
+            return torch.ones(len(self.inside))
+        sides = []
+        for side in self.sides:
+            at, wave = torch.arange(side, dtype=torch.float32), _cosines(side)
+            blurred = torch.exp(-((at[:, None] - at[None]) ** 2) / (4 * grain**2))
+            sides.append((wave @ blurred @ wave.T).diagonal().clamp(min=1e-4))
+        return torch.kron(sides[0], sides[1])
+
+    def filter(self, rows: torch.Tensor) -> None:
+        """Filter the groups around all places of some rows, and add them to the sums."""
+        width = self.guide.shape[1]
+        first = (rows[:, None] + self.reach[0]) * width + self.columns[None] + self.reach[1]
+        corners = first.reshape(-1)[:, None] + self.moves[self._alike(rows)]
+        index = corners[..., None] + self.inside
+        guide, noisy = (
+            self.along @ (array.reshape(-1)[index] @ self.plane.T)
+            for array in (self.guide, self.values)
+        )
+        noise = self.noise
+        if self.variance is not None:
+            level = self.variance.reshape(-1)[index[:, :1]].mean((1, 2))
+            noise = noise * level[:, None, None]
+        factor = guide**2 / (guide**2 + noise)
+        better = (self.along.T @ (noisy * factor)) @ self.plane
+        left = (noise * factor**2).sum((1, 2), keepdim=True).clamp(min=1e-3)
+        weight = (self.window / left).expand_as(better)
+        self.total.index_add_(0, index.reshape(-1), (better * weight).reshape(-1))
+        self.weight.index_add_(0, index.reshape(-1), weight.reshape(-1))
+
+    def _alike(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the numbers of the moves to the patches that are most alike in the guide."""
+        (up, left), (height, width) = self.reach, self.sides
+        start, stop = int(rows[0]), int(rows[-1]) + height
+        band = self.guide[start : stop + 2 * up]
+        n_rows, n_columns = stop - start, self.shape[1]
+        middle = band[up : up + n_rows, left : left + n_columns]
+        distances = []
+        for down in range(2 * up + 1):
+            for right in range(2 * left + 1):
+                moved = band[down : down + n_rows, right : right + n_columns]
+                sums = torch.nn.functional.pad(
+                    (middle - moved).square().cumsum(0, dtype=torch.float64).cumsum(1), (1, 0, 1, 0)
+                )
+                box = sums[height:] - sums[:-height]
+                box = box[:, width:] - box[:, :-width]
+                distances.append(box[rows - start][:, self.columns].reshape(-1))
+        stacked = torch.stack(distances, dim=1)
+        return torch.topk(stacked, self.members, dim=1, largest=False).indices
+
+    def result(self) -> NDArray[np.float32]:
+        """Return the means, and the guide where there are none."""
+        whole = torch.where(
+            self.weight > 0,
+            self.total / self.weight.clamp(min=1e-12),
+            self.guide.reshape(-1),
+        ).reshape(self.guide.shape)
+        inner = tuple(
+            slice(far, far + size) for far, size in zip(self.reach, self.shape, strict=True)
+        )
+        result: NDArray[np.float32] = whole[inner].contiguous().numpy()
+        return result
+
+
+def _cosines(size: int) -> torch.Tensor:
+    """Return the orthonormal cosine transform, shape (waves, places), float32."""
+    wave, place = torch.arange(size)[:, None].double(), torch.arange(size)[None].double()
+    cosines = torch.cos(math.pi * (2 * place + 1) * wave / (2 * size)) * math.sqrt(2 / size)
+    cosines[0] /= math.sqrt(2)
+    return cosines.float()
