@@ -88,6 +88,15 @@ def test_embryos(kind, expected, size):
     assert (found & stained).sum() > 0.7 * found.sum()
 
 
+@pytest.mark.parametrize("kind", ["sheet", "filament", "blob"])
+def test_structures_have_the_same_size_in_space_whatever_the_voxels(kind):
+    """Every second plane, twice as far apart, shows the same structure."""
+    drawn = shape_of(kind)
+    fine = structure(drawn, kind=kind, noise_sd=0.05)[1::2]
+    coarse = structure(drawn[1::2], (2.0, 1.0, 1.0), kind=kind, noise_sd=0.05)
+    assert np.corrcoef(fine.ravel(), coarse.ravel())[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("shape", [(24, 40, 40), (120, 120)])
 @pytest.mark.parametrize("kind", ["sheet", "filament", "blob"])
 def test_noise_is_no_structure(shape, kind):

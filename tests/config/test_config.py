@@ -147,6 +147,13 @@ def test_the_cost_of_the_paper_is_told_before_the_fit():
     assert CellINRConfig(steps=1_000_000).cost_warning(sizes) == ""
 
 
+def test_the_preset_paper_has_the_numbers_of_the_paper():
+    paper = CellINRConfig(preset="paper")
+    assert (paper.neurons, paper.points, paper.batch, paper.steps) == (256, 27, 4096, 50_000)
+    assert (paper.learning_rate, paper.final_learning_rate) == (2e-3, 2e-5)
+    assert paper.total_variation == 0.15
+
+
 def test_switches_are_read_from_text():
     texts = {"blind_convolution": "false"}
     assert CellINRConfig(**CellINRConfig.parse(texts)).blind_convolution is False

@@ -38,6 +38,24 @@ def test_frames_help_each_other(series, coupled):
     assert coupled.images[0].scale == series.raw.scale
 
 
+def test_all_frames_have_one_noise_and_one_scale_of_brightness(series, coupled):
+    noises = coupled.report["noise"]
+    assert len(noises) == 4
+    assert all(noise == noises[0] for noise in noises)
+    doubled = series.raw.like(2 * series.raw.array())
+    twice = denoise(doubled, background="keep", **FAST).images[0].array() / 2
+    np.testing.assert_allclose(twice, coupled.images[0].array(), atol=1)
+
+
+def test_signal_background_and_both_of_every_frame(series, coupled):
+    subtracted = denoise(series.raw, **FAST)
+    pairs = {"signal": "result", "background": "background", "result": "kept"}
+    for kept, other in pairs.items():
+        one, two = coupled.image(kept).array(), subtracted.image(other).array()
+        assert one.shape == series.raw.shape
+        np.testing.assert_array_equal(one, two)
+
+
 def test_bleaching_is_kept_and_reported(series, coupled):
     means = coupled.images[0].array().mean(axis=(1, 2))
     truth = series.truth_with_background.array().mean(axis=(1, 2))

@@ -12,6 +12,7 @@ from napari_cellinr import api
 from napari_cellinr.config import Config
 from napari_cellinr.config.base import setting
 from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.image import Image
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.tasks import TASKS, Estimate, ResultPanel, Section, Shown, Task, task_of
 
@@ -159,3 +160,13 @@ def test_layers_of_other_kinds_and_axes_lie_on_their_source(viewer, stack, monke
     motion = viewer.layers["motion"]
     np.testing.assert_allclose(motion.data_to_world((2, 10, 20)), (4, 0.95, 1.95))
     np.testing.assert_allclose(viewer.layers["paths"].scale, (2, 0.1, 0.1))
+
+
+@pytest.mark.parametrize("other", ["signal", "kept"])
+def test_background_and_the_other_image_of_a_denoised_one_are_hidden_layers(other):
+    data = np.random.default_rng(0).normal(50, 10, (4, 8, 8)).astype(np.float32)
+    images = tuple(Image(data / n, name=name) for n, name in enumerate("abc", start=1))
+    roles = ("result", "background", other)
+    shown = task_of("denoise").layers(Fitted(images, None, {}, (), "steps", {}, roles=roles))
+    assert [one.visible for one in shown] == [True, False, False]
+    assert (shown[2].limits is not None) == (other == "signal")
