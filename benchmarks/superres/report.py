@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import tables
 import words
@@ -27,11 +29,13 @@ def write_report() -> None:
     alike = tables.real("t", "psnr", "-denoised")
     lines += _section("Inputs denoised alike", words.DENOISED_INPUT, alike)
     lines += _section("Real stacks, along Z", words.REAL_Z, tables.real("z"))
+    lines += _section("Dropped planes", words.DROPPED, tables.dropped())
     lines += _section("By displacement", words.SPEED, tables.by_speed())
     for title, text, table in study_tables():
         lines += _section(title, text, table)
     lines += _section("Dropped frames of whole series", words.PROTOCOL, tables.protocol())
     lines += _section("Cost", words.COST, tables.costs())
+    lines += _section("Large runs", words.LARGE, tables.large())
     lines += ["", *_state()]
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "superres.md").write_text("\n".join(lines) + "\n")
@@ -80,12 +84,20 @@ def _state() -> list[str]:
     runs = {name: entry(name, OURS) for name in cases}
     old = [name for name, found in runs.items() if found and not found.current]
     lacking = [name for name, found in runs.items() if not found]
-    lines = []
+    lines = [f"The method is that of commit `{_commit()}`.", ""]
     if old:
         lines += [f"Figures of SpatimeINR on an earlier state of its code: {', '.join(old)}.", ""]
     if lacking:
         lines += [f"SpatimeINR has not been run on: {', '.join(lacking)}.", ""]
     return lines
+
+
+def _commit() -> str:
+    """Return the newest commit that changed the method."""
+    folder = "src/napari_cellinr/methods"
+    command = ["git", "log", "-1", "--format=%h", "--", *sorted((ROOT / folder).glob("spatime*"))]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 __all__ = ["write_report"]

@@ -3,7 +3,8 @@
     python benchmarks/superres/run.py                             everything
     python benchmarks/superres/run.py --parts cells --methods linear cubic
     python benchmarks/superres/run.py --parts ablation            a part: cells real denoised
-                                                                  ablation latent frames noise
+                                                                  dropped cost ablation latent
+                                                                  frames noise
     python benchmarks/superres/run.py --report                    only the report
 
 Results are kept in build/superres, one per case, so a stopped run goes on where it was, and
@@ -16,14 +17,16 @@ import argparse
 import os
 import time
 
+from cost import run_costs
 from data import REPORTED_SEEDS, case, names
+from dropped import run_dropped
 from peers import METHODS, by_name
 from scores import scores
 from settings import chosen_settings
 from store import make_run
 from studies import STUDIES, run_study
 
-PARTS = ("cells", "real", "denoised", *STUDIES)
+PARTS = ("cells", "real", "denoised", "dropped", "cost", *STUDIES)
 
 
 def main() -> None:
@@ -36,6 +39,10 @@ def main() -> None:
         for part in options.parts:
             if part in STUDIES:
                 run_study(part)
+        if "dropped" in options.parts:
+            run_dropped()
+        if "cost" in options.parts:
+            run_costs()
     if not options.no_report:
         from report import write_report
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from collect import FLOWS, INTERPOLATION, entry, gain, groups, mean, methods_for
+from cost import ROWS, costs_found
 from data import case, protocol_cases
+from dropped import dropped_scores
 from peers import OURS, Method, by_name
 from scipy.interpolate import CubicSpline
 from scores import BINS
@@ -202,3 +204,23 @@ def costs() -> Lines:
             rows.append(row)
     header = ["set", "input", "ILK, CPU-s", "CuNeRF-style, CPU-s", "SpatimeINR, CPU-s", "MB"]
     return grid(header, rows)
+
+
+def dropped() -> Lines:
+    """Return PSNR of dropped planes by method."""
+    found = dropped_scores()
+    names = list(dict.fromkeys(name for values in found.values() for name in values))
+    rows = [
+        [by_name(m).label, *(number(values.get(n, float("nan")), 2) for n in names)]
+        for m, values in found.items()
+    ]
+    return grid(["method", *(f"{name} ×3" for name in names)], rows)
+
+
+def large() -> Lines:
+    """Return memory and time of large runs."""
+    rows = [
+        [ROWS[name], *(number(one[k], 0) for k in ("cpu", "wall", "peak_mb", "result_mb"))]
+        for name, one in costs_found().items()
+    ]
+    return grid(["run", "CPU-s", "wall-s at most", "peak, MB", "result, MB"], rows)

@@ -64,6 +64,12 @@ Means over 2 or 4 neighbouring planes are given, all original planes are scored,
 99.9th percentile.
 """
 
+DROPPED = """
+One stack of each source, of which every third plane is given, the middle one of three, and the two
+others are dropped, so that those that stay keep their place. Scored are the dropped planes, as
+recorded, in dB. SpatimeINR takes a given plane for the mean over its voxel, which it is not here.
+"""
+
 SPEED = """
 PSNR in dB where there is something (above half of Otsu's threshold), by how far it moves from one
 frame of the input to the next: still is less than 1 voxel, slow 1 to 3, fast more. Displacement is
@@ -79,4 +85,11 @@ them; the natural cubic spline of SciPy overshoots most.
 COST = """
 CPU seconds of one thread, and peak memory of the process of SpatimeINR, with everything that it
 has loaded.
+"""
+
+LARGE = """
+CPU seconds of the process, and its peak memory with all that it has loaded (about 350 MB). Wall
+seconds are an upper bound: other jobs ran on both cores. Twice as many frames take as much more as
+their values: input, its copy, and the result. A fit sees at most four frames of a long series. What
+is written piece by piece is never in memory as a whole.
 """

@@ -8,7 +8,9 @@ import pytest
 from napari_cellinr import SpatimeConfig, api
 from napari_cellinr.fit import Fitted
 from napari_cellinr.image import Image
+from napari_cellinr.ui import controller
 from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.scale_section import ScaleSection, isotropic_factors
 from napari_cellinr.ui.superresolve_task import SuperresolveDock
 from napari_cellinr.ui.time_panel import STEPS_PER_FRAME, TimePanel
@@ -151,7 +153,12 @@ def test_the_dock_estimates_and_checks_before_a_run(viewer, qtbot):
     assert not dock.panel.run_button.isEnabled()
 
 
-def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle):
+def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle, monkeypatch):
+    monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
+    seen = []
+    viewer.layers.events.inserted.connect(
+        lambda event: seen.append((event.value.name, event.value.data.shape))
+    )
     t, y, x = np.indices((3, 24, 32)).astype(float)
     data = (100 * np.exp(-((y - 12) ** 2 + (x - 10 - 4 * t) ** 2) / 12)).astype(np.float32)
     place = {"axis_labels": ("t", "y", "x"), "units": ("second", "micrometer", "micrometer")}
@@ -161,6 +168,7 @@ def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle):
     dock.form.set_config(SpatimeConfig(preset="preview", scale={"t": 2, "x": 2}, refinement=0.1))
     dock.run()
     idle(dock, 60_000)
+    assert ("movie super-resolved (running)", (5, 24, 64)) in seen  # it fills while the run goes on
     result = viewer.layers["movie super-resolved"]
     assert result.data.shape == (5, 24, 64)
     np.testing.assert_allclose(result.scale, (15, 0.5, 0.25))
