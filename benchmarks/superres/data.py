@@ -217,9 +217,14 @@ def _denoised(noisy: Case) -> Case:
 
 
 def _nlm(frame: np.ndarray) -> np.ndarray:
-    """Return one frame denoised: Anscombe transform with the noise of the frame, then NLM."""
-    noise = estimate_noise(frame)
-    return unstabilise(nlm(stabilise(frame, noise), grain=noise.grain), noise)
+    """Return one frame denoised: Anscombe transform with its own noise, then NLM; kept on disk."""
+    path = BUILD / "frames" / f"{_digest(np.ascontiguousarray(frame).tobytes())}.npy"
+    if not path.exists():
+        noise = estimate_noise(frame)
+        found = unstabilise(nlm(stabilise(frame, noise), grain=noise.grain), noise)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.asarray(found, np.float32))
+    return np.load(path)
 
 
 def displacement(subject: Case) -> np.ndarray:

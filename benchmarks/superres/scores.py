@@ -44,7 +44,7 @@ def _scores(subject: Case, result: np.ndarray) -> dict[str, Any]:
     part = subject.scored
     ours, truth = result[part], subject.truth[part]
     found = {"psnr": psnr(ours, truth, subject.peak), "ssim": ssim(ours, truth, subject.peak)}
-    if subject.kind == "real" and not subject.name.endswith("-denoised"):
+    if subject.kind == "real" and subject.in_time and not subject.name.endswith("-denoised"):
         smooth = case(f"{subject.name}-denoised").truth[part]
         found["psnr against denoised"] = psnr(ours, smooth, subject.peak)
     if subject.in_time:
