@@ -87,6 +87,7 @@ def paper_job(
     for frames in channels:
         problem = PaperProblem(source, frames, config, device)
         outcome = yield from optimise(problem, config, started=started, deadline=deadline)
+        problem.series.settle()
         done.series.append(problem.series)
         done.outcomes.append(outcome)
         if done.stopped_by_user:

@@ -291,6 +291,12 @@ class PaperSeries:
         self.levels = levels
         self.field = field.to(device)
         self.device = device
+        self._codes: torch.Tensor | None = None
+        self._settled = False
+
+    def settle(self) -> None:
+        """Say that the networks are learnt: the codes of all places are then made only once."""
+        self._settled = True
 
     def at(
         self, time: float, places: Sequence[NDArray[np.float64]], cells: Sequence[float]
@@ -308,8 +314,7 @@ class PaperSeries:
         """
         low, span = self.levels
         with torch.no_grad():
-            scaled = torch.from_numpy((self.frames - low) / span).float()
-            codes = self.field.codes(scaled.to(self.device))
+            codes = self._codes_of_all()
             cell = torch.tensor([1.0, *cells], device=self.device)
             axes = [torch.from_numpy(np.asarray(p, np.float32)).to(self.device) for p in places]
             grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, -2)
@@ -322,6 +327,17 @@ class PaperSeries:
             ]
         values = torch.cat(found).numpy().reshape([len(p) for p in places])
         return np.asarray(low + span * values, np.float32)
+
+    def _codes_of_all(self) -> torch.Tensor | None:
+        """Return the latent codes of the whole series, if it has any."""
+        low, span = self.levels
+        if self._codes is not None:
+            return self._codes
+        scaled = torch.from_numpy((self.frames - low) / span).float()
+        codes = self.field.codes(scaled.to(self.device))
+        if self._settled:
+            self._codes = codes
+        return codes
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
         """Return all that is needed to render, by name, on the CPU."""
@@ -352,4 +368,6 @@ class PaperSeries:
         }
         field.load_state_dict(weights)
         low, span = (float(v) for v in own["levels"])
-        return cls(frames, (low, span), field, device)
+        made = cls(frames, (low, span), field, device)
+        made.settle()
+        return made
