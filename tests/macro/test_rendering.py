@@ -1,6 +1,8 @@
 """Renderings of a fit in a macro: each of its texts, and a replay, give the same image."""
 
+import json
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from napari_cellinr import FileError, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.fit import finish
 from napari_cellinr.macro import Macro, Source, Step, iter_replay, parse_script, script
+from napari_cellinr.macro.notebook import notebook
 from napari_cellinr.simulate import embryo
 
 FINE = "embryo denoised rendered"
@@ -61,3 +64,18 @@ def test_a_kept_fit_can_be_where_a_macro_begins(macro, tmp_path):
     unfitted = Macro((macro.steps[0], Step("render", (Source("embryo"),))))
     with pytest.raises(FileError, match="fit of layer 'embryo' is needed"):
         finish(iter_replay(unfitted, output=tmp_path))
+
+
+def test_a_notebook_has_a_cell_for_every_step(macro, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    failed = replace(macro.steps[2], status="failed", note="no such channel")
+    book = json.loads(notebook(Macro((*macro.steps, failed))))
+    assert (book["nbformat"], book["cells"][0]["cell_type"]) == (4, "markdown")
+    assert "no such channel" in book["cells"][0]["source"]
+    code = [cell["source"] for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert len(code) == 1 + len(macro.steps)  # imports, and one for each step
+    place = {}
+    for source in code:
+        exec(compile(source, "cell", "exec"), place)
+    assert read("fine.tif").shape == (12, 8, 20)
+    assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])

@@ -6,6 +6,7 @@ import tifffile
 from qtpy.QtWidgets import QApplication
 
 from napari_cellinr.errors import AxesError, ConfigError, FileError
+from napari_cellinr.ui import script_dock
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.script_dock import ScriptDock
 
@@ -132,3 +133,44 @@ def test_the_console_has_one_method_per_action_and_explains_itself(viewer, dock)
         cellinr.denoise("membrane", backgrund="keep")
     with pytest.raises(AxesError, match="no result"):
         cellinr.save("membrane", "a.cellinr")
+
+
+class FakeConsole:
+    """What is used of napari's console, whose first prompt comes after a while.
+
+    The real one is held for ever by IPython, which the fixture of napari takes for a leak.
+    """
+
+    def __init__(self):
+        self.dockConsole, self.console = self, self
+        self._prompt, self.input_buffer, self.shown = "", "", False
+
+    def setVisible(self, shown):  # noqa: N802
+        self.shown = shown
+
+
+def test_the_script_is_put_into_the_console(viewer, dock, monkeypatch, qtbot, tmp_path):
+    holder = FakeConsole()
+    monkeypatch.setattr(script_dock, "_window_of", lambda viewer: holder)
+    scripts = ScriptDock(viewer)
+    viewer.window.add_dock_widget(scripts, name="Script")
+    cellinr = console_of(viewer)
+    cellinr.calibrate("membrane", Z=0.4)
+    assert scripts.insert_button.isVisibleTo(scripts)
+    scripts.insert_button.click()
+    assert holder.shown
+    qtbot.wait(150)
+    assert holder.input_buffer == ""
+    holder._prompt = "In [1]: "
+    qtbot.waitUntil(lambda: holder.input_buffer == str(cellinr.macro))
+    scripts.save_as(str(tmp_path / "macro.ipynb"))
+    assert '"nbformat": 4' in (tmp_path / "macro.ipynb").read_text(encoding="utf-8")
+
+
+def test_without_a_console_the_script_can_be_copied(viewer, dock, scripts, monkeypatch):
+    monkeypatch.setattr(script_dock, "_window_of", lambda viewer: None)
+    other = ScriptDock(viewer)
+    assert not other.insert_button.isVisibleTo(other)
+    other.insert()
+    assert "copy the script" in dock.panel.status.text()
+    other.deleteLater()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_cellinr.macro import Macro, load_macro, script
+from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.macro.scripts import SAMPLE, Style, call
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.tasks import TASKS, task_of
@@ -234,7 +235,7 @@ class Console:
                 self._do(step)
 
     def save_macro(self, path: str | PathLike[str], style: Style = "console") -> None:
-        """Save what was recorded: as a recipe with the suffix `.json`, else as a script.
+        """Save what was recorded: `.json` is a recipe, `.ipynb` a notebook, else it is a script.
 
         Raises
         ------
@@ -245,7 +246,10 @@ class Console:
 
         macro = self._dispatcher.recorder.macro
         place = Path(path).expanduser()
-        text = macro.as_json() if place.suffix == ".json" else script(macro, style)
+        if place.suffix == NOTEBOOK_SUFFIX:
+            text = notebook(macro)
+        else:
+            text = macro.as_json() if place.suffix == ".json" else script(macro, style)
         with replacing(place, place.suffix) as temporary:
             temporary.write_text(text, encoding="utf-8")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Slot
+from qtpy.QtCore import QTimer, Slot
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import (
     QApplication,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     import napari
 
 __all__ = ["ScriptDock"]
+
+logger = logging.getLogger(__name__)
 
 
 class ScriptDock(TabbedDock):
@@ -76,7 +80,7 @@ class ScriptDock(TabbedDock):
         self.text.setPlainText(script(macro, style) if macro.steps else "")
         bar = self.text.verticalScrollBar()
         bar.setValue(bar.maximum())
-        for button in (self.copy_button, self.save_button, self.replay_button, self.clear_button):
+        for button in self._buttons:
             button.setEnabled(bool(macro.steps))
         self.record_box.setChecked(self.dispatcher.recorder.is_on)
 
@@ -86,16 +90,33 @@ class ScriptDock(TabbedDock):
         QApplication.clipboard().setText(self.text.toPlainText())
 
     @Slot()
+    def insert(self) -> None:
+        """Put the script into napari's console, ready to be changed and run."""
+        console = _console(self.dispatcher.viewer)
+        if console is None:
+            text = "This napari has no console to write to; copy the script instead."
+            self.dispatcher.controller.say("info", text)
+            return
+        self._write(console, script(self.dispatcher.recorder.macro))
+
+    def _write(self, console: Any, text: str, tries: int = 50) -> None:
+        """Write behind the prompt; a new console shows its first one after a while."""
+        if getattr(console, "_prompt", "") or not tries:
+            console.input_buffer = text
+        else:
+            QTimer.singleShot(100, self, lambda: self._write(console, text, tries - 1))
+
+    @Slot()
     def save(self) -> None:
         """Ask for a file, and save the script that is shown in it."""
         suffix = ".sh" if self.style_box.currentData() == "cli" else ".py"
-        filters = f"Script (*{suffix});;Recipe (*.json)"
+        filters = f"Script (*{suffix});;Recipe (*.json);;Notebook (*.ipynb)"
         name, _ = QFileDialog.getSaveFileName(self, "Save script", f"macro{suffix}", filters)
         if name:
             self.save_as(name)
 
     def save_as(self, name: str) -> None:
-        """Save the script that is shown; a recipe if the name ends with `.json`."""
+        """Save the script that is shown; `.json` is a recipe, `.ipynb` a notebook."""
         try:
             self.console.save_macro(Path(name), style=self.style_box.currentData())
         except CellINRError as error:
@@ -123,11 +144,21 @@ class ScriptDock(TabbedDock):
 
     def _make_buttons(self) -> None:
         self.copy_button = _button("Copy", "Copy the script.", self.copy)
+        self.insert_button = _button(
+            "Insert", "Put the script into napari's console, to be changed and run.", self.insert
+        )
+        self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
         self.save_button = _button(
-            "Save …", "Save the script; a file for napari can be dropped onto a viewer.", self.save
+            "Save …",
+            "Save it as a script, which can be dropped onto a viewer, a recipe, or a notebook.",
+            self.save,
         )
         self.replay_button = _button("Replay", "Do every step again, in this viewer.", self.replay)
         self.clear_button = _button("Clear", "Forget what was recorded.", self.console.clear)
+        self._buttons = (
+            self.copy_button, self.insert_button, self.save_button, self.replay_button,
+            self.clear_button,
+        )  # fmt: skip
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -136,9 +167,7 @@ class ScriptDock(TabbedDock):
         top.addWidget(guide_button("scripts"))
         buttons = QGridLayout()
         buttons.setSpacing(4)
-        for place, button in enumerate(
-            (self.copy_button, self.save_button, self.replay_button, self.clear_button)
-        ):
+        for place, button in enumerate(self._buttons):
             buttons.addWidget(button, 0, place)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -148,9 +177,35 @@ class ScriptDock(TabbedDock):
         self.setMinimumWidth(MINIMUM_WIDTH)
 
 
+def _window_of(viewer: napari.Viewer) -> Any:
+    """Return what holds the console: private in napari, and gone in a later one."""
+    window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
+    return getattr(getattr(window, "__wrapped__", window), "_qt_viewer", None)
+
+
+def _has_console(viewer: napari.Viewer) -> bool:
+    """Return whether there may be a console to write to; it is not made for that."""
+    return find_spec("napari_console") is not None and _window_of(viewer) is not None
+
+
+def _console(viewer: napari.Viewer) -> Any:
+    """Return napari's console, shown; none where it is private beyond reach, or another one runs.
+
+    It is only a convenience: whatever a later napari raises, the script can be copied.
+    """
+    holder = _window_of(viewer)
+    try:
+        console = holder.console
+        holder.dockConsole.setVisible(True)
+    except Exception as error:
+        logger.info("no console: %s", error)
+        return None
+    return console if hasattr(console, "input_buffer") else None
+
+
 def _button(text: str, tip: str, slot: object) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
-    button.setMinimumWidth(40)
+    button.setMinimumWidth(36)
     button.clicked.connect(slot)
     return button
