@@ -31,6 +31,13 @@ def stack(path: str | None) -> Image:
     return embryo("membranes", (70, 256, 356)).raw
 
 
+def sample() -> Image:
+    """Return the raw image of the sample “Embryo membranes”."""
+    from napari_cellinr.simulate import embryo
+
+    return embryo("membranes").raw
+
+
 def open_dock(
     image: Image, *, theme: str = "dark", width: int | None = None
 ) -> tuple[napari.Viewer, FitDock]:

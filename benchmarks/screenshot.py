@@ -12,11 +12,18 @@ from pathlib import Path
 import gui_common
 from skimage.io import imsave
 
+from napari_cellinr.ui import controller
+from napari_cellinr.ui.preferences import Preferences
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--file", help="a stack; a simulated embryo if not given")
+    parser.add_argument("--sample", action="store_true", help="the embryo of napari's menu instead")
+    parser.add_argument(
+        "--steps", type=int, help="of the fit; the default of the dock if not given"
+    )
     parser.add_argument("--job", choices=("real", "fake"), default="real")
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
     parser.add_argument("--width", type=int, help="of the dock in pixels")
@@ -28,12 +35,16 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.job == "fake":
         gui_common.use_fake_job(given.seconds)
-    image = gui_common.stack(given.file)
+    image = gui_common.sample() if given.sample else gui_common.stack(given.file)
+    # Notifications fade only in a window that is used.
+    controller.preferences = lambda: Preferences(notifications=False)
     viewer, dock = gui_common.open_dock(image, theme=given.theme, width=given.width)
     viewer.window.resize(*given.size)
     viewer.dims.set_current_step(0, image.shape[0] // 2)
     dock.form.field("background").set_value(given.background)
     dock.form.field("max_seconds").set_value(given.seconds)
+    if given.steps:
+        dock.form.field("steps").set_value(given.steps)
     if given.advanced:
         dock.form.advanced.expand()
     gui_common.spin(1)
@@ -53,7 +64,7 @@ def main() -> None:
     gui_common.spin(3)
     shoot("running")
     gui_common.wait_for(idle, limit)
-    gui_common.spin(8)  # until napari has folded its notification away
+    gui_common.spin(2)
     shoot("finished")
     print(f"{time.monotonic() - begun:.1f} s; {dock.panel.status.text()}")
     viewer.close()

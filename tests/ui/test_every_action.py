@@ -52,6 +52,7 @@ STORIES = {
         ("denoise", ("embryo",), TOY),
         ("save", ("embryo denoised", "clean.tif"), {}),
         ("save", ("embryo background", "haze.tif"), {}),
+        ("save", ("embryo with background", "both.tif"), {}),
     ],
     "superresolve": [
         ("open", ("movie.tif",), {}),

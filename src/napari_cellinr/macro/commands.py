@@ -19,6 +19,8 @@ __all__ = ["commands"]
 
 _OPTIONS: Final[Mapping[str, str]] = {
     "background": "--background-output",
+    "signal": "--signal-output",
+    "kept": "--kept-output",
     "motion": "--motion",
     "speed": "--speed",
     "confidence": "--confidence",
@@ -135,7 +137,10 @@ class _Commands:
 
     def _other_outputs(self, step: Step) -> list[str]:
         """Return the options for the images that were saved besides the result."""
-        roles = step.roles or (("result", "background") if step.action == "denoise" else ())
+        roles = step.roles
+        if step.action == "denoise" and not roles:
+            keeps = step.arguments.get("background") == "keep"
+            roles = ("result", "background", "signal" if keeps else "kept")
         words = []
         for result, role in list(zip(step.results, roles, strict=False))[1:]:
             if result in self._saved and role in _OPTIONS:
