@@ -1,7 +1,8 @@
 """Many files, one recipe: order, failures, what is passed over, the table."""
 
 import csv
-import multiprocessing
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,8 +136,28 @@ def test_files_of_one_name_get_results_of_their_own(calls, tmp_path):
     assert names == ["1 denoised.tif", "1-2 denoised.tif"]
 
 
-def test_workers_do_the_same_as_one(files, tmp_path):
-    """Real processes: three files, one of them broken."""
+@pytest.fixture
+def begun(monkeypatch):
+    """The processes that were begun."""
+    found, real = [], subprocess.Popen
+
+    def begin(*words, **options):
+        found.append(real(*words, **options))
+        return found[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    return found
+
+
+def test_workers_do_the_same_as_one(files, tmp_path, monkeypatch):
+    """Real processes: three files, one of them broken.
+
+    napari makes a script that was dropped onto it the main one: it must not run in each of them.
+    """
+    dropped = tmp_path / "dropped.py"
+    dropped.write_text("raise SystemExit(7)")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(dropped))
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     recipe = Macro((Step("denoise", (Source("a"),), {"steps": 1, "estimate": "gaussian"}, seed=0),))
     noise = np.random.default_rng(0)
     for place in (0, 2):
@@ -154,19 +175,19 @@ def test_workers_do_the_same_as_one(files, tmp_path):
     assert [row.state for row in rows] == ["skipped", "skipped"]
 
 
-def test_a_process_that_dies_is_one_row(files, tmp_path):
+def test_a_process_that_dies_is_one_row(files, tmp_path, begun):
     job = iter_batch(RECIPE, [files[1], files[1]], tmp_path / "out", workers=2)
     next(job)
-    multiprocessing.active_children()[0].kill()
+    begun[0].kill()
     rows = finish(job)
     assert [row.state for row in rows] == ["failed", "failed"]
     assert sum("ended with status -9" in row.error for row in rows) == 1
 
 
-def test_a_stop_ends_the_processes(files, tmp_path):
+def test_a_stop_ends_the_processes(files, tmp_path, begun):
     job = iter_batch(RECIPE, [files[0], files[2]], tmp_path / "out", workers=2)
     next(job)
     with pytest.raises(StopIteration) as end:
         job.send("stop")
     assert [row.state for row in end.value.value] == ["stopped", "stopped"]
-    assert not multiprocessing.active_children()
+    assert all(process.poll() is not None for process in begun)

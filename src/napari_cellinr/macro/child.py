@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
 
 from napari_cellinr.macro.items import Item, Row
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["Child", "main", "row_of"]
 
-__all__ = ["Child", "row_of"]
+_PATIENCE: Final = 2.0  # seconds that a process gets to end by itself
 
-_PATIENCE = 2.0  # seconds that a process gets to end by itself
+_CODE: Final = "from napari_cellinr.macro.child import main; main()"
 
 
 class Child:
     """A process that does the steps of a recipe with one image.
+
+    It is a plain Python: one of `multiprocessing` runs the main script of its parent again, and
+    in napari that is the last script that was dropped onto a viewer.
 
     Parameters
     ----------
@@ -35,40 +41,64 @@ class Child:
     """
 
     def __init__(self, recipe: str, item: Item, folder: Path, name: str, threads: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
         self.item = item
-        self._answer, theirs = context.Pipe(duplex=False)
-        words = (recipe, item, folder, name, threads, theirs)
-        self._process = context.Process(target=_work, args=words, daemon=True)
         self._begun = time.monotonic()
-        self._process.start()
-        theirs.close()
+        self._answer = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CODE],
+            stdin=subprocess.PIPE,
+            stdout=self._answer,
+            stderr=self._complaints,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            text=True,
+        )
+        words = {
+            "recipe": recipe,
+            "path": str(item.path),
+            "series": item.series,
+            "time": item.time,
+            "folder": str(folder),
+            "name": name,
+            "modules": [path for path in sys.path if path],
+        }
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(words))
+        self._process.stdin.close()
 
     def row(self) -> Row | None:
         """Return what became of the image once the process has ended; nothing before."""
-        with suppress(EOFError, OSError):  # it has died without a word
-            if self._answer.poll():
-                found: Row = self._answer.recv()
-                self._process.join(_PATIENCE)
-                self.end()
-                return found
-        if self._process.is_alive():
+        code = self._process.poll()
+        if code is None:
             return None
-        code = self._process.exitcode
-        text = f"its process ended with status {code}; it may have run out of memory."
+        answer = _lines(self._answer)
         seconds = time.monotonic() - self._begun
+        if code == 0 and answer:
+            values: dict[str, Any] = json.loads(answer[-1])
+            found = Row(**{**values, "written": tuple(values["written"])})
+        else:
+            said = _lines(self._complaints)
+            text = f"its process ended with status {code}; it may have run out of memory."
+            found = row_of(self.item, "failed", seconds, " ".join([text, *said[-1:]]))
         self.end()
-        return row_of(self.item, "failed", seconds, text)
+        return found
 
     def end(self) -> None:
         """End the process, whatever it does."""
-        if self._process.is_alive():
+        if self._process.poll() is None:
             self._process.terminate()
-            self._process.join(_PATIENCE)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+            try:
+                self._process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         self._answer.close()
+        self._complaints.close()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
 
 
 def row_of(item: Item, state: Any, seconds: float = 0.0, error: str = "", written: Any = ()) -> Row:
@@ -77,14 +107,22 @@ def row_of(item: Item, state: Any, seconds: float = 0.0, error: str = "", writte
     return Row(str(item.path), state, seconds, error, names, item.series, item.time)
 
 
-def _work(recipe: str, item: Item, folder: Path, name: str, threads: int, pipe: Any) -> None:
-    """Do the steps with one image, and send the row."""
-    # Of this process alone, and before anything that counts threads is imported.
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+def main() -> None:
+    """Do the steps that standard input tells, and write the row to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    words = json.load(sys.stdin)
+    sys.path[:] = list(dict.fromkeys([*sys.path, *words["modules"]]))
     from napari_cellinr.fit import finish
     from napari_cellinr.macro.batch import done_with
     from napari_cellinr.macro.steps import Macro
 
-    pipe.send(finish(done_with(Macro.from_json(recipe), item, folder, name)))
-    pipe.close()
+    item = Item(Path(words["path"]), words["series"], words["time"])
+    recipe = Macro.from_json(words["recipe"])
+    row = finish(done_with(recipe, item, Path(words["folder"]), words["name"]))
+    sys.stdout.write(f"\n{json.dumps(asdict(row))}\n")
+
+
+def _lines(file: Any) -> list[str]:
+    """Return the lines of a file that are not empty."""
+    file.seek(0)
+    return [line.strip() for line in file if line.strip()]
