@@ -12,7 +12,8 @@ from napari_cellinr.fit import finish
 from napari_cellinr.kept import Query, header_of, stored
 from napari_cellinr.methods import render
 from napari_cellinr.methods.devices import choose_device
-from napari_cellinr.methods.nstm_plan import held_blocks, noise_sd
+from napari_cellinr.methods.nstm_noise import noise_sd
+from napari_cellinr.methods.nstm_plan import held_blocks
 
 NOISE = 0.05
 SIZE = 40

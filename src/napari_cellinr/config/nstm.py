@@ -64,11 +64,19 @@ class NSTMConfig(Config):
         True, "Whether fine detail is added late; without, large motion is missed.", advanced=True
     )
     restart: bool = setting(
-        True, "Whether a fit whose motion has not converged is repeated faster.", advanced=True
+        True,
+        "Whether a fit whose motion has not converged is repeated faster, and small motion is "
+        "compared with none.",
+        advanced=True,
     )
     brightness: Extra = setting(
         "auto",
-        "A gain and an offset for every frame, for bleaching; auto tries it where it may help.",
+        "A gain and an offset for every frame; auto tries it where it may help.",
+        advanced=True,
+    )
+    bleaching: Extra = setting(
+        "auto",
+        "Light that fades by one exponential curve; auto tries it where frames get darker.",
         advanced=True,
     )
     unexplained: Extra = setting(
@@ -85,7 +93,12 @@ class NSTMConfig(Config):
     learning_rate: float = setting(0.01, "Learning rate of the scene.", gt=0, le=1, advanced=True)
     neurons: int = setting(32, "Neurons in each hidden layer.", ge=4, le=1024, advanced=True)
     held_out: float = setting(
-        0.02, "Part of the pixels, in small blocks, that no step sees.", gt=0, le=0.2, advanced=True
+        0.02,
+        "Part of the pixels, in small blocks, that no step sees; of 24 or more frames, every "
+        "twelfth as a whole instead.",
+        gt=0,
+        le=0.2,
+        advanced=True,
     )
 
     @field_validator("times", mode="before")

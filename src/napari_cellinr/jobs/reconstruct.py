@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.instrument import prepare
@@ -17,6 +20,8 @@ from napari_cellinr.stages import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fit import Message, Outcome
@@ -42,6 +47,15 @@ UNSEEN = 1.8
 
 UNEVEN = 0.02
 """Change of the mean brightness of a frame above which gains are tried."""
+
+LARGE = 3.0
+"""Displacement in pixels of the scene from which on motion needs no comparison with none."""
+
+CHANCE = 3.0
+"""Standard errors by which motion has to lower the squared error of unseen pixels."""
+
+FEW, STRAIGHT = 4, 0.8
+"""Frames, and part of the changes of brightness along a curve, from which on bleaching is tried."""
 
 ROLES = ("result", "motion", "speed", "confidence")
 
@@ -72,19 +86,30 @@ def reconstruct_job(
         deadline = started + RESERVE * config.max_seconds
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
+
+    def attempt(
+        name: str, settings: NSTMConfig, extras: dict[str, bool]
+    ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+        planned = plan(measurement, settings)
+        problem = NSTMProblem(measurement, planned, settings, source, device, **extras)
+        outcome = yield from optimise(problem, settings, started=started, deadline=deadline)
+        tried.append({"attempt": name, "held_out": outcome.held_out, "misfit": problem.misfit()})
+        return problem, outcome
+
     for name, settings, extras in _attempts(measurement, config):
         if best is not None and (
             best[1].stopped in {"user", "time"} or best[0].misfit() <= AT_THE_FLOOR
         ):
             break
-        problem = NSTMProblem(
-            measurement, plan(measurement, settings), settings, source, device, **extras
-        )
-        outcome = yield from optimise(problem, settings, started=started, deadline=deadline)
-        tried.append({"attempt": name, "held_out": outcome.held_out, "misfit": problem.misfit()})
-        if best is None or outcome.held_out < WORTH_IT * best[1].held_out:
-            best = problem, outcome
+        found = yield from attempt(name, settings, extras)
+        if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
+            best = found
     assert best is not None
+    if _may_be_still(best, config):
+        extras = {n: getattr(best[0], n) for n in ("brightness", "bleaching", "unexplained")}
+        still = yield from attempt("at rest", config.replace(moving=False), extras)
+        if still[1].stopped == "steps" and not _is_better(best[0], still[0]):
+            best = still
     yield Progress("following the motion", seconds=time.monotonic() - started)
     problem, outcome = best
     images = yield from in_background(
@@ -109,21 +134,56 @@ def _attempts(
     measurement: Measurement, config: NSTMConfig
 ) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
     """Return the fits to try; the next one only if those before explain too little."""
-    given = {"brightness": config.brightness == "on", "unexplained": config.unexplained == "on"}
+    extras = ("brightness", "bleaching", "unexplained")
+    given = {name: getattr(config, name) == "on" for name in extras}
     attempts = [("as given", config, given)]
     if config.moving and config.restart:
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
     means = measurement.frames.mean(axis=tuple(range(1, measurement.frames.ndim)))
-    level = abs(float(means.mean()))
-    uneven = float(means.std()) > UNEVEN * level > 0
+    fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
+    if fades and not given["bleaching"]:
+        attempts.append(("with bleaching", config, {**given, "bleaching": True}))
+    uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
     more = {
         "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
+        "bleaching": given["bleaching"],
         "unexplained": given["unexplained"] or config.unexplained == "auto",
     }
     if more != given:
         attempts.append(("with what motion does not explain", config, more))
     return attempts
+
+
+def _fades(means: NDArray[np.floating]) -> bool:
+    """Return whether frames get darker along an exponential curve, by their mean brightness."""
+    if len(means) < FEW or means.min() <= 0:
+        return False
+    logarithm, time = np.log(means), np.linspace(0, 1, len(means))
+    slope, _ = np.polyfit(time, logarithm, 1)
+    straight = np.corrcoef(time, logarithm)[0, 1] ** 2
+    return bool(slope < -UNEVEN and straight > STRAIGHT)
+
+
+def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
+    """Return whether the motion that was found has to be compared with none.
+
+    A fit that explains the frames by large motion needs no comparison: nothing else would.
+    """
+    problem, outcome = best
+    if not (config.moving and config.restart) or outcome.stopped != "steps":
+        return False
+    if problem.misfit() > AT_THE_FLOOR or outcome.held_out > UNSEEN:
+        return True
+    return problem.largest_motion() < LARGE
+
+
+def _is_better(moving: NSTMProblem, still: NSTMProblem) -> bool:
+    """Return whether motion predicts unseen pixels better than a scene at rest, beyond chance."""
+    gain = (still.held_errors() - moving.held_errors()).double()
+    if len(gain) < 2:
+        return bool(gain.mean() > 0)
+    return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))
 
 
 def _report(
@@ -138,12 +198,26 @@ def _report(
     misfit = float(facts["misfit"])
     warnings = list(facts.pop("warnings"))
     explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
+    still = next((a for a in tried if a["attempt"] == "at rest"), None)
+    rests = still is not None and not problem.config.moving
     converged = explained and outcome.stopped == "steps"
     if outcome.stopped in {"user", "time"}:
         why = "it was stopped" if outcome.stopped == "user" else "the time was up"
         warnings.append(
             f"the fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
             "steps: fine detail and motion are missing; do not measure motion on this result."
+        )
+    elif rests:
+        moved = min(a["held_out"] for a in tried if a is not still)
+        warnings.append(
+            "no motion was found: a scene at rest predicts pixels that no step saw as well "
+            f"({outcome.held_out:.2f} times their noise) as a moving one ({moved:.2f}), so that "
+            "none is shown"
+            + (
+                "."
+                if explained
+                else "; neither explains the frames, so check the optics, or what else changes."
+            )
         )
     elif not explained:
         warnings.append(
@@ -159,6 +233,7 @@ def _report(
         **environment(),
         "held_out": outcome.held_out,
         "converged": converged,
+        "moves": problem.config.moving,
         "attempts": tried,
         "config": problem.config.as_dict(),
         **facts,

@@ -8,6 +8,7 @@ in docs/decisions/motion-engine.md.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,9 +88,9 @@ class NSTMProblem(Problem):
         The image that the frames are from, for calibration and name.
     device
         Where to compute.
-    brightness, unexplained
-        Whether frames have gains and offsets of their own, and whether there is a sparse image
-        of what motion does not explain.
+    brightness, bleaching, unexplained
+        Whether frames have gains and offsets of their own, whether all light fades by one
+        exponential curve, and whether there is a sparse image of what motion does not explain.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class NSTMProblem(Problem):
         device: torch.device,
         *,
         brightness: bool = False,
+        bleaching: bool = False,
         unexplained: bool = False,
     ) -> None:
         self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
@@ -115,10 +117,14 @@ class NSTMProblem(Problem):
             for m, n in zip(self.model.loss_margin, self.frames.shape[1:], strict=True)
         )
         counted[(slice(None), *inside)] = True
+        self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
         self.seen = (counted & ~self.held).float()
         self.gains = nn.Parameter(torch.zeros(2, self.model.n_shots, device=device))
         self.brightness = brightness
+        self.fading = nn.Parameter(torch.zeros(1, device=device))
+        self.bleaching = bleaching
+        self.moments = _parts(plan).to(device)
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
         self._alpha = ALL_LEVELS
@@ -145,6 +151,8 @@ class NSTMProblem(Problem):
             groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
         if self.brightness:
             groups.append({"params": [self.gains], "lr": rate, **usual})
+        if self.bleaching:
+            groups.append({"params": [self.fading], "lr": rate, **usual})
         if self.unexplained:
             groups.append({"params": [self.extra], "lr": rate, **usual})
         return groups
@@ -176,6 +184,10 @@ class NSTMProblem(Problem):
         """Return the root mean square error on held-out pixels in standard deviations of noise."""
         return float(self._errors(self.held))
 
+    def held_errors(self) -> torch.Tensor:
+        """Return the squared error of every held-out pixel in noise variances, (pixels,)."""
+        return self._squared(self.held)
+
     def misfit(self) -> float:
         """Return the root mean square error on the pixels that were fitted, in the same unit."""
         return float(self._errors(self.seen > 0))
@@ -195,13 +207,41 @@ class NSTMProblem(Problem):
 
     def render(self) -> tuple[Image, ...]:
         """Return scene, motion, speed and confidence; see `Rendering.images`."""
-        return self.rendering().images(self.source, self.config)
+        facts = field_facts(self, self.transmitted())
+        return Rendering(self.field, facts, self._device).images(self.source, self.config)
+
+    def largest_motion(self) -> float:
+        """Return the largest displacement between two frames that is usual, voxels of the scene.
+
+        The median over places, since motion is a guess where there is nothing to see.
+        """
+        with torch.no_grad():
+            displacement = self.field.motion(self.times, ALL_LEVELS)
+        spans = displacement.amax(0) - displacement.amin(0)
+        return float(spans.norm(dim=0).median())
+
+    def transmitted(self) -> float:
+        """Return the contrast of a frame as a part of that of the last channel of the scene.
+
+        Of slopes, since what both have on average says nothing of motion.
+        """
+        with torch.no_grad():
+            canonical = self.field.canonical(ALL_LEVELS)
+            samples = self.model.samples
+            first = self.field.motion(self.times[:samples], ALL_LEVELS)
+            scene = self.field.scene(canonical, first)
+            frame = self.model(scene, torch.zeros(1, dtype=torch.int64, device=self._device))
+        shown = torch.diff(frame[0], dim=-1).square().mean().sqrt()
+        there = torch.diff(scene[0, -1], dim=-1).square().mean().sqrt() * self.model.zoom[-1]
+        return float(shown / there.clamp(min=1e-12))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the parameters of the field, on the CPU."""
         kept = {name: value.detach().cpu().clone() for name, value in self.field.named_parameters()}
         if self.brightness:
             kept["brightness"] = self.gains.detach().cpu().clone()
+        if self.bleaching:
+            kept["bleaching"] = self.fading.detach().cpu().clone()
         if self.unexplained:
             kept["unexplained"] = self.extra.detach().cpu().clone()
         return kept
@@ -210,9 +250,10 @@ class NSTMProblem(Problem):
         """Return the noise, and the sizes that are needed to render the field again."""
         return {
             "noise": {"read_noise": self.plan.noise * self.measurement.unit, "gain": 0.0},
-            "field": field_facts(self),
+            "field": field_facts(self, self.transmitted()),
             "misfit": self.misfit(),
             "brightness": self.brightness,
+            "bleached": 1 - math.exp(-float(self.fading)) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
             "warnings": list(self.measurement.warnings),
         }
@@ -269,15 +310,24 @@ class NSTMProblem(Problem):
                 2, -1, *[1] * (predicted.ndim - 1)
             )
             predicted = predicted * torch.exp(gain) + offset
-        error: torch.Tensor = (predicted - self.frames[shots.to(self._device)]) / self.plan.noise
+        if self.bleaching:
+            left = torch.exp(-self.fading * self.moments[shots.to(self._device)])
+            predicted = predicted * left.reshape(-1, *[1] * (predicted.ndim - 1))
+        error: torch.Tensor = (predicted - self.frames[shots.to(self._device)]) / self.sigmas[
+            shots.to(self._device)
+        ]
         return error
 
     def _errors(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self._squared(pixels).mean().sqrt()
+
+    def _squared(self, pixels: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             canonical = self.field.canonical(self._alpha)
             displacement = self.field.motion(self.times, self._alpha)
             residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
-        return (residual[pixels] ** 2).mean().sqrt()
+        squares: torch.Tensor = residual[pixels] ** 2
+        return squares
 
     def _scene_penalty(self, canonical: torch.Tensor, stride: tuple[int, ...]) -> torch.Tensor:
         slopes = [
@@ -304,6 +354,11 @@ class NSTMProblem(Problem):
             folded = torch.relu(0.1 - folding(displacement, steps))
             penalty = penalty + 100 * self.config.folding * folded.mean()
         return penalty
+
+
+def _parts(plan: Plan) -> torch.Tensor:
+    """Return when each shot was, as a part of the recording, (shots,)."""
+    return plan.times.reshape(len(plan.noise_map), -1).mean(1)
 
 
 def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:

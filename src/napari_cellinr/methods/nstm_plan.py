@@ -11,6 +11,7 @@ import numpy as np
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.pyramid import level_cells
 from napari_cellinr.fields.spacetime import SpaceTimeShape
+from napari_cellinr.methods.nstm_noise import noise_map
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.instrument import Measurement
 
-__all__ = ["Plan", "check_reference", "check_times", "held_blocks", "noise_sd", "plan"]
+__all__ = ["Plan", "check_reference", "check_times", "held_blocks", "held_frames", "plan"]
 
 LEVELS = 8
 """Levels of both encodings (Cao et al. 2024)."""
@@ -46,6 +47,12 @@ MOTION_RATE = 2.4
 BLOCK = 4
 """Side of a block of held-out pixels."""
 
+MANY = 24
+"""Frames from which on whole ones are held out instead of blocks."""
+
+ONE_OF = 12
+"""Of so many frames one is held out then, so that its neighbours in time are seen."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -56,7 +63,9 @@ class Plan:
     shape
         Sizes of the space-time model.
     noise
-        Standard deviation of the noise of the frames, in their unit.
+        Standard deviation of the noise of the frames, in their unit: root mean square.
+    noise_map
+        That of every pixel, (shots, [Z,] Y, X).
     held
         Which pixels of the frames are held out, (shots, [Z,] Y, X).
     times
@@ -71,6 +80,7 @@ class Plan:
 
     shape: SpaceTimeShape
     noise: float
+    noise_map: NDArray[np.float32]
     held: NDArray[np.bool_]
     times: torch.Tensor
     first: float
@@ -141,10 +151,14 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
         channels=model.channels,
     )
     generator = np.random.default_rng(config.seed)
-    held = held_blocks(measurement.frames.shape, model.loss_margin, config.held_out, generator)
+    frames = measurement.frames
+    held = held_frames(frames.shape, model.loss_margin, part)
+    if not held.any():
+        held = held_blocks(frames.shape, model.loss_margin, config.held_out, generator)
     rate = config.motion_rate * MOTION_RATE / config.steps if config.moving else 0.0
-    noise = noise_sd(measurement.frames)
-    return Plan(shape, noise, held, part, first, last, rate, structure)
+    sigmas = noise_map(frames, counts=model.nonnegative)
+    noise = float(np.sqrt(np.mean(sigmas.astype(np.float64) ** 2)))
+    return Plan(shape, noise, sigmas, held, part, first, last, rate, structure)
 
 
 def _places(times: torch.Tensor, n_axes: int) -> tuple[int, ...]:
@@ -182,24 +196,29 @@ def _lattice(sizes: tuple[int, ...], cells: list[float], times: torch.Tensor) ->
     )
 
 
-def noise_sd(frames: NDArray[np.float32]) -> float:
-    """Return the standard deviation of white noise in frames whose structures are smooth.
+def held_frames(
+    shape: tuple[int, ...], margin: tuple[int, ...], times: torch.Tensor
+) -> NDArray[np.bool_]:
+    """Return which pixels are held out where there are enough frames: some frames as a whole.
 
-    The median over the frames of the median absolute second difference along both axes of the
-    plane (Immerkær 1996, "Fast noise variance estimation"). Frames that are mostly exactly the
-    same have none; a hundredth of their contrast is the least that is returned.
+    What is predicted for them is the motion between the frames around, at times that no step
+    saw. Few frames, and those whose places have times of their own, give none.
 
     Parameters
     ----------
-    frames
-        Axes (…, Y, X), real.
+    shape
+        Of the frames, (shots, [Z,] Y, X).
+    margin
+        Pixels along each spatial axis that do not count.
+    times
+        Of the shots, shape (shots, …).
     """
-    values = frames.astype(np.float64)
-    second = values[..., 2:, :] - 2 * values[..., 1:-1, :] + values[..., :-2, :]
-    both = second[..., 2:] - 2 * second[..., 1:-1] + second[..., :-2]
-    flat = np.abs(both).reshape(len(values), -1)
-    medians = [np.median(row[row > 0]) if (row > 0).any() else 0.0 for row in flat]
-    return float(max(np.median(medians) / 0.6745 / 6, 0.01 * values.std(), 1e-9))
+    held = np.zeros(shape, bool)
+    if shape[0] < MANY or len(times) != shape[0] or times.numel() != len(times):
+        return held
+    inside = (slice(m, n - m) for m, n in zip(margin, shape[1:], strict=True))
+    held[(slice(ONE_OF // 2, shape[0] - 1, ONE_OF), *inside)] = True
+    return held
 
 
 def held_blocks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,20 @@ ALL_LEVELS = 1e5
 SMOOTHING = 2.0
 """Standard deviation in pixels of the neighbourhood in which contrast counts for confidence."""
 
+HALF_SURE = 0.5
+"""Error of the displacement, in camera pixels, at which the confidence is a half."""
 
-def field_facts(problem: NSTMProblem) -> dict[str, Any]:
-    """Return what is needed beside the parameters to render the field again, ready for JSON."""
+
+def field_facts(problem: NSTMProblem, transmitted: float = 1.0) -> dict[str, Any]:
+    """Return what is needed beside the parameters to render the field again, ready for JSON.
+
+    Parameters
+    ----------
+    problem
+        The field with its sizes.
+    transmitted
+        Contrast of a frame as a part of that of the scene; only the confidence needs it.
+    """
     measurement, plan = problem.measurement, problem.plan
     model = measurement.model
     times = model.shot_times().double().reshape(len(plan.times), -1)[:: model.samples]
@@ -52,6 +64,7 @@ def field_facts(problem: NSTMProblem) -> dict[str, Any]:
         "frames": [float(row.mean()) for row in times],
         "moves": problem.config.moving,
         "noise": plan.noise,
+        "transmitted": transmitted,
     }
 
 
@@ -158,15 +171,18 @@ class Rendering:
         return tensor.reshape(-1, *[1] * len(self.inner))
 
     def _confidence(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how well motion is determined, 0 to 1: by contrast against the noise.
+        """Return how well motion is determined, 0 to 1; a half where it is known to half a pixel.
 
-        The weaker direction of the structure tensor counts: along an edge nothing is known.
+        The Fisher information of a small neighbourhood of one frame on its displacement, in its
+        weaker direction: along an edge nothing is known.
         """
-        noise = self.facts["noise"] * self.facts["unit"]
+        noise = self.facts["noise"] * self.facts["unit"] / self.facts.get("transmitted", 1.0)
+        pixels = 4 * math.pi * SMOOTHING**2 / math.prod(self.facts["zoom"])
         confidences = []
         for frame in scene[:, -1]:
-            weakest = _weakest_contrast(frame)
-            confidences.append(weakest / (weakest + noise**2))
+            slopes = _weakest_contrast(frame) * self.facts["zoom"][-1] ** 2
+            known = pixels * slopes / noise**2
+            confidences.append(known / (known + 1 / HALF_SURE**2))
         return np.stack(confidences).astype(np.float32)
 
     def _image(
