@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["Arrows", "Tracks", "arrows", "seconds", "textured", "tracks", "visible_arrows"]
+__all__ = ["Arrows", "Tracks", "arrows", "known", "seconds", "textured", "tracks", "visible_arrows"]
 
 MOST_ARROWS = 5000
 """Arrows of one frame that a viewer can show and an eye can read."""
@@ -33,6 +33,9 @@ VISIBLE_ARROWS = 700
 
 SHORTEST = 0.3
 """Length in voxels below which an arrow is not worth drawing."""
+
+HALF = 0.5
+"""Confidence below which a displacement is not shown."""
 
 SURE = 0.15
 """Part of the strongest contrast below which a place does not show its motion."""
@@ -160,6 +163,7 @@ def visible_arrows(
     *,
     every: int | None = None,
     shortest: float | None = None,
+    confidence: Image | None = None,
 ) -> Arrows:
     """Return the arrows of the places whose motion can be seen, few enough to see the scene.
 
@@ -175,8 +179,10 @@ def visible_arrows(
         Voxels from one arrow to the next; as many as there is room for if not given.
     shortest
         Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+    confidence
+        How well motion is determined, 0 to 1, axes T [Z] Y X: less than a half is not shown.
     """
-    sure = textured(scene, min(reference, scene.shape[0] - 1))
+    sure = known(scene, confidence, min(reference, scene.shape[0] - 1))
     least = SHORTEST * min(motion.steps[axis] for axis in "YX") if shortest is None else shortest
     if every is None:
         share = max(0.05, float(sure.mean()))
@@ -186,6 +192,17 @@ def visible_arrows(
     places = np.round(found.data[:, 0, 1:]).astype(int)
     kept = sure[tuple(places.T)] if len(places) else np.zeros(0, bool)
     return Arrows(found.data[kept], found.speed[kept])
+
+
+def known(scene: Image, confidence: Image | None, frame: int) -> NDArray[np.bool_]:
+    """Return where the motion of a frame can be trusted, axes ([Z,] Y, X).
+
+    Where the scene has texture, and the confidence, if there is one, is a half or more.
+    """
+    found = textured(scene, frame)
+    if confidence is None:
+        return found
+    return found & (np.asarray(confidence.array()[frame]) >= HALF)
 
 
 def textured(scene: Image, frame: int) -> NDArray[np.bool_]:

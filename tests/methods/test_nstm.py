@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_cellinr import Image, reconstruct
 from napari_cellinr.errors import ConfigError, DataError
 from napari_cellinr.fit import finish
+from napari_cellinr.jobs.reconstruct import _explained_part
 from napari_cellinr.kept import Query, header_of, stored
 from napari_cellinr.methods import render
 from napari_cellinr.methods.devices import choose_device
-from napari_cellinr.methods.nstm_noise import noise_sd
-from napari_cellinr.methods.nstm_plan import held_blocks
+from napari_cellinr.methods.nstm_noise import noise_map, noise_sd
+from napari_cellinr.methods.nstm_plan import held_blocks, held_frames
 
 NOISE = 0.05
 SIZE = 40
@@ -93,7 +95,8 @@ def test_motion_that_has_not_converged_is_said():
 
 
 def test_a_restart_is_faster_and_kept_if_it_is_better():
-    found = reconstruct(movie(shift=8), steps=60, motion_rate=0.02)
+    alone = {"unexplained": "off", "bleaching": "off"}
+    found = reconstruct(movie(shift=8), steps=80, motion_rate=0.2, **alone)
     tried = found.report["attempts"]
     assert tried[1]["attempt"] == "faster motion"
     assert found.report["held_out"] == min(attempt["held_out"] for attempt in tried)
@@ -164,3 +167,73 @@ def test_uncalibrated_motion_is_in_pixels_of_the_frames(fitted, role):
     )
     np.testing.assert_allclose(fine.array(), coarse.array() / 2, rtol=1e-5)
     assert fine.units[-1] == "pixel"
+
+
+def test_previews_bring_arrows_of_the_motion_so_far():
+    """What a preview shows of the motion is what comes out in the end, where there is texture."""
+    from napari_cellinr.api import iter_reconstruct
+    from napari_cellinr.config import NSTMConfig
+    from napari_cellinr.fit import PreviewRequest
+
+    job, seen, message = iter_reconstruct(movie(), NSTMConfig(steps=250)), [], None
+    try:
+        while True:
+            progress = job.send(message)
+            message = PreviewRequest({"T": 4}) if progress.step else None
+            if progress.preview is not None:
+                seen.append(progress.preview.meta["arrows"])
+    except StopIteration as end:
+        fitted = end.value
+    assert seen[-1].dtype == np.float32
+    moved = np.median(seen[-1][:, 1], axis=0)
+    final = fitted.image("motion").array()[4, :, 8:-8, 8:-8].mean(axis=(1, 2)) / 0.5
+    np.testing.assert_allclose(moved, final, atol=0.6)
+    assert len(seen[0]) == 0 or np.linalg.norm(np.median(seen[0][:, 1], axis=0)) < 3
+
+
+def test_what_is_still_is_shown_at_rest():
+    """Motion that predicts no better than none is not shown: held-out data decide."""
+    found = reconstruct(movie(shift=0), steps=300, unexplained="off")
+    assert not found.report["moves"], found.report["attempts"]
+    assert "no motion was found" in found.report["warnings"][0]
+    assert float(np.abs(found.image("motion").array()).max()) == 0
+    assert found.report["attempts"][-1]["attempt"] == "at rest"
+
+
+@pytest.mark.parametrize(
+    ("moving", "still", "part"), [(1, 5, 1), (5, 5, 0), (6, 5, 0), (2.4, 14.1, 0.976)]
+)
+def test_part_of_the_changes_that_motion_explains(moving, still, part):
+    assert _explained_part(moving, still) == pytest.approx(part, abs=1e-3)
+
+
+def test_bleaching_is_told_from_motion():
+    """An exponential curve is found for all frames, and the scene is as bright as at first."""
+    image = movie(shift=4)
+    left = np.exp(-np.linspace(0, 0.5, 5)).astype(np.float32)
+    found = reconstruct(image.like(image.array() * left[:, None, None]), steps=300)
+    assert "with bleaching" in [attempt["attempt"] for attempt in found.report["attempts"]]
+    assert found.report["bleached"] == pytest.approx(1 - np.exp(-0.5), abs=0.05)
+    bright = found.image("result").array().mean(axis=(1, 2))
+    assert bright[-1] == pytest.approx(bright[0], rel=0.1)
+
+
+def test_noise_that_grows_with_light_is_weighed():
+    generator = np.random.default_rng(0)
+    light = np.linspace(0.1, 1, 96)[None, None, :].repeat(96, 1).repeat(3, 0)
+    frames = light + 0.02 * np.sqrt(light) * generator.standard_normal(light.shape)
+    sigmas = noise_map(frames.astype(np.float32), counts=True)
+    np.testing.assert_allclose(sigmas.mean((0, 1)), 0.02 * np.sqrt(light[0, 0]), rtol=0.25)
+    even = noise_map(frames.astype(np.float32), counts=False)
+    assert even.min() == even.max()
+
+
+def test_of_many_frames_whole_ones_are_held_out():
+    held = held_frames((26, 20, 20), (0, 2), torch.linspace(0, 1, 26).view(26, 1, 1))
+    assert np.flatnonzero(held.any((1, 2))).tolist() == [6, 18]
+    assert held[6, :, 2:-2].all()
+    assert not held[6, :, :2].any()
+    few = torch.linspace(0, 1, 8).view(8, 1, 1)
+    assert not held_frames((8, 20, 20), (0, 0), few).any()
+    rows = torch.rand(26, 20, 1)
+    assert not held_frames((26, 20, 20), (0, 0), rows).any()

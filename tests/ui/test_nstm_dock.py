@@ -10,6 +10,7 @@ from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.simulate_optics import moving
 from napari_cellinr.ui.layers import layer_tuples
+from napari_cellinr.ui.live import LiveLayer
 from napari_cellinr.ui.nstm_task import RECONSTRUCT, ReconstructDock
 from napari_cellinr.ui.optics_section import OpticsSection
 
@@ -148,3 +149,19 @@ def test_samples_bring_their_optics(kind):
         kind, "rolling-shutter"
     )
     assert truth[0].ndim == raw[0].ndim + (kind == "ball")
+
+
+def test_arrows_follow_a_running_fit(viewer):
+    """They appear with the first preview, move with the next one, and go with the end."""
+    (data, attributes, _) = layer_tuples(WORM.raw)[0]
+    source = viewer.add_image(data, **attributes)
+    live = LiveLayer(viewer, source.unique_id, WORM.raw, "worm reconstructed", from_data=True)
+    plane = WORM.truth.take("C", 1).take("T", 0)
+    for length in (2.0, 3.0):
+        arrows = np.array([[[10, 20], [0, length]], [[40, 50], [0.1, 0]]], np.float32)
+        live.show(plane.like(plane.data, meta={"arrows": arrows}), {"T": 3})
+        (shown,) = [layer for layer in viewer.layers if type(layer).__name__ == "Vectors"]
+        assert shown.data.tolist() == [[[3, 10, 20], [0, 0, length]]]  # a short one is left out
+        np.testing.assert_allclose(shown.scale, source.scale, rtol=1e-5)
+    live.finish(WORM.truth.take("C", 1))
+    assert not [layer for layer in viewer.layers if type(layer).__name__ == "Vectors"]

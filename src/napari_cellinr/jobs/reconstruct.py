@@ -51,6 +51,10 @@ UNEVEN = 0.02
 LARGE = 3.0
 """Displacement in pixels of the scene from which on motion needs no comparison with none."""
 
+MOST = 0.95
+"""Part of what changes from which on motion counts as found although the frames differ by more
+than noise: fine detail that the scene cannot hold does not spoil the motion."""
+
 CHANCE = 3.0
 """Standard errors by which motion has to lower the squared error of unseen pixels."""
 
@@ -195,29 +199,26 @@ def _report(
 ) -> dict[str, Any]:
     """Return the report of the whole job, ready for JSON."""
     facts = problem.facts()
-    misfit = float(facts["misfit"])
+    misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
     warnings = list(facts.pop("warnings"))
     explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
-    still = next((a for a in tried if a["attempt"] == "at rest"), None)
-    rests = still is not None and not problem.config.moving
-    converged = explained and outcome.stopped == "steps"
-    if outcome.stopped in {"user", "time"}:
+    still = next((a["held_out"] for a in tried if a["attempt"] == "at rest"), None)
+    part = None if still is None else _explained_part(outcome.held_out, still)
+    followed = problem.config.moving and part is not None and part >= MOST
+    if not ended:
         why = "it was stopped" if outcome.stopped == "user" else "the time was up"
         warnings.append(
             f"the fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
             "steps: fine detail and motion are missing; do not measure motion on this result."
         )
-    elif rests:
-        moved = min(a["held_out"] for a in tried if a is not still)
+    elif still is not None and not problem.config.moving:
+        moved = min(a["held_out"] for a in tried if a["attempt"] != "at rest")
+        warnings.append(_no_motion(still, moved, explained=explained))
+    elif not explained and followed:
         warnings.append(
-            "no motion was found: a scene at rest predicts pixels that no step saw as well "
-            f"({outcome.held_out:.2f} times their noise) as a moving one ({moved:.2f}), so that "
-            "none is shown"
-            + (
-                "."
-                if explained
-                else "; neither explains the frames, so check the optics, or what else changes."
-            )
+            f"motion explains {part:.0%} of what changes, but the frames only to "
+            f"{max(misfit, outcome.held_out):.1f} times their noise: fine detail is missing, or "
+            "something else changes, too. Trust displacements where the confidence is high."
         )
     elif not explained:
         warnings.append(
@@ -232,10 +233,34 @@ def _report(
         "device": device,
         **environment(),
         "held_out": outcome.held_out,
-        "converged": converged,
+        "converged": ended and (explained or followed),
         "moves": problem.config.moving,
+        "explained_by_motion": part if problem.config.moving else None,
         "attempts": tried,
         "config": problem.config.as_dict(),
         **facts,
         "warnings": warnings,
     }
+
+
+def _explained_part(moving: float, still: float) -> float:
+    """Return which part of the variance that a scene at rest leaves is explained by motion.
+
+    Parameters
+    ----------
+    moving, still
+        Held-out errors of both, in standard deviations of the noise.
+    """
+    left = max(still**2 - 1, 1e-9)
+    return min(max(1 - max(moving**2 - 1, 0) / left, 0.0), 1.0)
+
+
+def _no_motion(still: float, moved: float, *, explained: bool) -> str:
+    """Return the sentence about a scene at rest that predicts as well as a moving one."""
+    sentence = (
+        "no motion was found: a scene at rest predicts pixels that no step saw to "
+        f"{still:.2f} times their noise, a moving one to {moved:.2f}; the result is at rest"
+    )
+    if explained:
+        return f"{sentence}."
+    return f"{sentence}, and does not explain the frames: check the optics, or what else changes."

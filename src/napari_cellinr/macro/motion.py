@@ -90,7 +90,14 @@ def arrows_of(
         scene = scene.take("C", scene.sizes["C"] - 1)
     config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
     reference = int(config.get("reference", 0))
-    return visible_arrows(images["motion"], scene, reference, every=every, shortest=shortest)
+    return visible_arrows(
+        images["motion"],
+        scene,
+        reference,
+        every=every,
+        shortest=shortest,
+        confidence=images.get("confidence"),
+    )
 
 
 def seeds_of(motion: Image, points: int | Sequence[Sequence[float]]) -> NDArray[np.float64]:

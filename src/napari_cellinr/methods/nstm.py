@@ -202,8 +202,9 @@ class NSTMProblem(Problem):
         return Rendering(self.field, field_facts(self), self._device)
 
     def preview(self, request: PreviewRequest) -> Image:
-        """Return the present scene at the time and plane that `request` asks for."""
-        return preview_image(self.rendering(), self.source, request, self._alpha)
+        """Return the present scene at the time and plane of `request`, with arrows."""
+        reference = self.config.reference
+        return preview_image(self.rendering(), self.source, request, self._alpha, reference)
 
     def render(self) -> tuple[Image, ...]:
         """Return scene, motion, speed and confidence; see `Rendering.images`."""
@@ -253,7 +254,7 @@ class NSTMProblem(Problem):
             "field": field_facts(self, self.transmitted()),
             "misfit": self.misfit(),
             "brightness": self.brightness,
-            "bleached": 1 - math.exp(-float(self.fading)) if self.bleaching else 0.0,
+            "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
             "warnings": list(self.measurement.warnings),
         }

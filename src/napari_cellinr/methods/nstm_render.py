@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_cellinr.fields.spacetime import SpaceTime, SpaceTimeShape
 from napari_cellinr.fields.warp import lattice_points
 from napari_cellinr.image import Image
 from napari_cellinr.methods.views import requested_part, with_place
+from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,9 @@ ALL_LEVELS = 1e5
 
 SMOOTHING = 2.0
 """Standard deviation in pixels of the neighbourhood in which contrast counts for confidence."""
+
+ARROWS = 24
+"""Arrows along the longer side of a preview."""
 
 HALF_SURE = 0.5
 """Error of the displacement, in camera pixels, at which the confidence is a half."""
@@ -140,6 +144,36 @@ class Rendering:
                 parts.append((follow(start, field, grid, shape) - grid).cpu().numpy())
         return np.stack(parts).astype(np.float32)
 
+    def arrows(
+        self, since: float, time: float, plane: int | None, alpha: float
+    ) -> NDArray[np.float32]:
+        """Return where some material is at a time, and how far it has come, in voxels.
+
+        Shape (arrows, 2, axes), float32: the place at the time `since`, and from there.
+
+        Parameters
+        ----------
+        since, time
+            When the arrows begin and end.
+        plane
+            Of a volume, where they begin.
+        alpha
+            Part of the coarse-to-fine that is done.
+        """
+        shape = [part.stop - part.start for part in self.inner]
+        step = max(2, math.ceil(max(shape[-2:]) / ARROWS))
+        axes = [torch.arange(step // 2, n, step, device=self.device) for n in shape[-2:]]
+        if len(shape) == 3:
+            middle = shape[0] // 2 if plane is None else plane
+            axes.insert(0, torch.tensor([middle], device=self.device))
+        grid = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1).float()
+        corner = torch.tensor([part.start for part in self.inner], device=self.device)[:, None]
+        with torch.no_grad():
+            fields = [self.field.motion(self._part([t]), alpha)[0] for t in (since, time)]
+            ends = follow(*fields, grid + corner, self.field.shape.scene) - corner
+        both = torch.stack([grid, ends - grid]).movedim(-1, 0)
+        return both.cpu().numpy().astype(np.float32)
+
     def images(self, source: Image, config: NSTMConfig) -> tuple[Image, ...]:
         """Return the scene, the motion in µm, the speed per second, and the confidence, 0 to 1.
 
@@ -227,16 +261,34 @@ class Rendering:
 
 
 def preview_image(
-    rendering: Rendering, source: Image, request: PreviewRequest, alpha: float
+    rendering: Rendering,
+    source: Image,
+    request: PreviewRequest,
+    alpha: float,
+    reference: int = 0,
 ) -> Image:
-    """Return the last channel of the scene at the frame and plane of `request`, float32."""
+    """Return the last channel of the scene at the frame and plane of `request`, float32.
+
+    `meta["arrows"]` of a plane says how far its material has come since the reference frame:
+    where arrows begin, and how long they are, (arrows, 2, axes of space), float32, in voxels.
+    """
     frames = rendering.facts["frames"]
     index = dict(request.index)
     time = frames[min(int(index.get("T", 0)), len(frames) - 1)]
     scene = rendering.scene([time], alpha)[0, -1]
-    image = rendering._image(source, scene[None], [time], source.name).take("T", 0)
+    whole = rendering._image(source, scene[None], [time], source.name)
+    image = whole.take("T", 0)
     part = requested_part(image, request)
-    return with_place(image, part, np.ascontiguousarray(scene[part]))
+    shown = with_place(image, part, np.ascontiguousarray(scene[part]))
+    if not request.index or not rendering.facts["moves"]:
+        return shown
+    since = frames[min(reference, len(frames) - 1)]
+    arrows = rendering.arrows(since, time, index.get("Z"), alpha)
+    heads = np.round(arrows.sum(1)).astype(int)
+    inside = ((heads >= 0) & (heads < scene.shape)).all(1)
+    arrows, heads = arrows[inside], heads[inside]
+    seen = textured(whole, 0)[tuple(heads.T)] if len(heads) else np.zeros(0, bool)
+    return replace(shown, meta={**shown.meta, "arrows": arrows[seen]})
 
 
 def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:

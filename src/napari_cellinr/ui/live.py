@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_cellinr.fit import PreviewRequest
 from napari_cellinr.ui.layers import find
+from napari_cellinr.ui.live_arrows import LiveArrows
 from napari_cellinr.ui.results import add_result, contrast_of, update, widen_range
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class LiveLayer:
         self._layer_id: Hashable | None = None
         self._limits: tuple[float, float] | None = None
         self._buffer: NDArray[np.float32] | None = None
+        self._arrows = LiveArrows(viewer, given, f"{name} motion (running)")
 
     @property
     def layer(self) -> ImageLayer | None:
@@ -120,6 +122,8 @@ class LiveLayer:
             layer.refresh()
         else:
             update(layer, source, self._given, image)
+        if index:
+            self._arrows.show(source, image, preview, index)
 
     def finish(self, image: Image, settings: Mapping[str, Any] | None = None) -> ImageLayer:
         """Return the layer with the result, at its full size; the source must be there.
@@ -134,6 +138,7 @@ class LiveLayer:
         limits = contrast_of(image) if self._from_data else None
         layer = self.layer
         self._buffer = None
+        self._arrows.remove()
         if layer is None:
             layer = self._add(source, image, limits, self._name)
         else:
@@ -149,6 +154,7 @@ class LiveLayer:
 
     def remove(self) -> None:
         """Take the unfinished layer out of the viewer."""
+        self._arrows.remove()
         layer = self.layer
         if layer is not None:
             self._viewer.layers.remove(layer)

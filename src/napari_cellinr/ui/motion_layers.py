@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_cellinr.motion import textured, tracks, visible_arrows
+from napari_cellinr.motion import known, tracks, visible_arrows
 from napari_cellinr.ui.results import contrast_of
 from napari_cellinr.ui.tasks import Shown
 
@@ -40,10 +40,11 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
     look = {"colormap": "gray", "gamma": 1.0}
     shown.append(Shown(confidence, visible=False, limits=(0.0, 1.0), settings=look))
     reference = int(fitted.config.as_dict().get("reference", 0))
-    moves = arrow_layer(named["motion"], speed, visible_arrows(named["motion"], scene, reference))
+    found = visible_arrows(named["motion"], scene, reference, confidence=confidence)
+    moves = arrow_layer(named["motion"], speed, found)
     if moves is not None:
         shown.append(moves)
-    seeds = _grid(textured(scene, min(reference, scene.shape[0] - 1)))
+    seeds = _grid(known(scene, confidence, min(reference, scene.shape[0] - 1)))
     if len(seeds):
         shown.append(track_layer(named["motion"], speed, seeds, "tracks"))
     return shown
