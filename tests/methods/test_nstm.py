@@ -193,7 +193,7 @@ def test_previews_bring_arrows_of_the_motion_so_far():
 
 def test_what_is_still_is_shown_at_rest():
     """Motion that predicts no better than none is not shown: held-out data decide."""
-    found = reconstruct(movie(shift=0), steps=300, unexplained="off")
+    found = reconstruct(movie(shift=0), unexplained="off")
     assert not found.report["moves"], found.report["attempts"]
     assert "no motion was found" in found.report["warnings"][0]
     assert float(np.abs(found.image("motion").array()).max()) == 0
@@ -211,7 +211,7 @@ def test_bleaching_is_told_from_motion():
     """An exponential curve is found for all frames, and the scene is as bright as at first."""
     image = movie(shift=4)
     left = np.exp(-np.linspace(0, 0.5, 5)).astype(np.float32)
-    found = reconstruct(image.like(image.array() * left[:, None, None]), steps=300)
+    found = reconstruct(image.like(image.array() * left[:, None, None]), steps=250)
     assert "with bleaching" in [attempt["attempt"] for attempt in found.report["attempts"]]
     assert found.report["bleached"] == pytest.approx(1 - np.exp(-0.5), abs=0.05)
     bright = found.image("result").array().mean(axis=(1, 2))
