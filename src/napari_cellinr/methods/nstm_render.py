@@ -169,8 +169,8 @@ class Rendering:
         grid = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1).float()
         corner = torch.tensor([part.start for part in self.inner], device=self.device)[:, None]
         with torch.no_grad():
-            fields = [self.field.motion(self._part([t]), alpha)[0] for t in (since, time)]
-            ends = follow(*fields, grid + corner, self.field.shape.scene) - corner
+            start, end = self.field.motion(self._part([since, time]), alpha)
+            ends = follow(start, end, grid + corner, self.field.shape.scene) - corner
         both = torch.stack([grid, ends - grid]).movedim(-1, 0)
         return both.cpu().numpy().astype(np.float32)
 

@@ -1,0 +1,67 @@
+"""Real and others' recordings of coded light, for which there is no truth of ours."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from data import REAL, Recording
+
+from napari_cellinr import Image, read, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCRATCH = Path(tempfile.gettempdir()) / "cellinr-nstm"
+
+
+def sim3d_simulated() -> Recording:
+    """Return a plane-by-plane part of the simulation of others: 3 directions times 5 phases.
+
+    It is without noise and at rest: motion is to be found as none.
+    """
+    raw = np.asarray(read(REAL / "sim3d_simulated" / "raw.tif").array(), np.float32)
+    angles = np.degrees([0.8043, 1.8555, -0.2388]).tolist()
+    optics = {
+        "kind": "sim3d", "na": 1.42, "refractive_index": 1.515, "voxel_size": [0.125, 0.08, 0.08],
+        "periods": [0.407] * 3, "angles": angles,
+        "otf": str(REAL / "sim3d_simulated" / "otf.tif"),
+    }  # fmt: skip
+    return Recording(Image(raw, "ZYX"), optics)
+
+
+def lattice_sim_actin() -> Recording:
+    """Return a part of 128 × 128 pixels of the real actin in a lattice of light, one set."""
+    raw = np.asarray(read(REAL / "lattice_sim_actin" / "lattice_sim_5_phases.tif").array())
+    optics = {
+        "kind": "sim2d", "wavelength": 0.61, "na": 1.42, "pixel_size": 0.0975,
+        "orders": [[0.47, -19.8], [0.47, 71.2]],
+        "phases": [[0, 0], [120, 0], [240, 0], [0, 120], [120, 240]], "background": 100,
+    }  # fmt: skip
+    part = np.asarray(raw, np.float32).reshape(5, *raw.shape[-2:])[:, 192:320, 192:320]
+    return Recording(Image(part, "TYX"), optics)
+
+
+def diffusercam() -> Recording:
+    """Return the real picture through a diffuser, binned 20 times, read as a rolling shutter.
+
+    It was recorded with a global shutter: nothing moves, whatever the times of the rows.
+    """
+    folder = REAL / "diffusercam"
+    psf, raw = (_binned(folder / f"{name}_sample.tif", 20) for name in ("psf", "rawdata_hand"))
+    SCRATCH.mkdir(exist_ok=True)
+    optics: dict[str, Any] = {
+        "kind": "rolling-shutter", "psf": str(write(SCRATCH / "psf.tif", Image(psf, axes="YX"))),
+        "field": 1.0, "rows_per_shot": 6, "samples": 1, "shutter": "single",
+        "background": float(psf[:10, :10].mean()),
+    }  # fmt: skip
+    return Recording(Image(raw, axes="YX"), optics)
+
+
+def _binned(path: Path, factor: int) -> NDArray[np.float32]:
+    values = np.squeeze(np.asarray(read(path).array(), np.float32))
+    rows, columns = (n // factor for n in values.shape)
+    binned: NDArray[np.float32] = values.reshape(rows, factor, columns, factor).mean((1, 3))
+    return binned
