@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_cellinr import Image, read, write
+from napari_cellinr.io.tracks import grid_seeds
 
 QUICK = ("--set", "steps=12", "--set", "restart=no", "--set", "unexplained=off")
 
@@ -59,6 +61,33 @@ def test_optics_come_from_a_file_and_tracks_from_a_grid(run, movie_file, tmp_pat
     assert status == 0, error
     rows = list(csv.DictReader((tmp_path / "tracks.csv").read_text().splitlines()))
     assert len(rows) == 9 * 2
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path, calibrated):
+    """Axes, components, unit and reference of the file of the motion, and of the tracks."""
+    if not calibrated:
+        write(movie_file, Image(read(movie_file).array(), "TYX"))
+    place = tmp_path / "motion.tif"
+    status, _, error = run(
+        "reconstruct", movie_file, tmp_path / "out.tif", "--optics", "time-lapse",
+        "--reference", "2", "--motion", place, "--tracks", tmp_path / "t.csv", *QUICK,
+    )  # fmt: skip
+    assert status == 0, error
+    motion = read(place)
+    assert (motion.axes, motion.dtype, motion.shape) == ("TCYX", np.float32, (3, 2, 20, 24))
+    assert list(motion.channels) == ["y", "x"]
+    assert np.abs(motion.array()[2]).max() < 1e-3
+    unit = "micrometer" if calibrated else "pixel"
+    assert motion.units[2:] == (unit, unit)
+    with tifffile.TiffFile(place) as file:
+        note = json.loads(file.imagej_metadata["napari_cellinr"])["napari_cellinr"]
+    assert note["displacement_unit"] == unit
+    rows = list(csv.reader((tmp_path / "t.csv").read_text().splitlines()))
+    assert rows[0] == ["track_id", "t", "z", "y", "x", "time_s", "inside"]
+    last = [row for row in rows[1:] if row[1] == "2"]
+    seeds = grid_seeds((20, 24), 8)
+    np.testing.assert_allclose([[float(v) for v in row[3:5]] for row in last], seeds, atol=0.01)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from napari_cellinr.image import Image
 from napari_cellinr.instrument import prepare
 from napari_cellinr.io import write
 from napari_cellinr.optics import FORWARD_MODELS
+from napari_cellinr.simulate_optics import moving
 
 PLAIN = optics_from_dict({"kind": "time-lapse"})
 
@@ -147,6 +148,40 @@ def test_missing_values_are_refused():
         prepare(source, optics_from_dict({"kind": "time-lapse"}))
 
 
+TIMES = [0.0, 1.0, 3.5, 4.5]
+
+
+@pytest.mark.parametrize(
+    ("optics", "shape", "axes"),
+    [
+        ({"kind": "line-scan", "row_time": 0.1}, (4, 8, 6), "TYX"),
+        ({"kind": "point-scan"}, (4, 8, 6), "TYX"),
+        ({"kind": "z-scan", "plane_time": 0.1}, (4, 5, 8, 6), "TZYX"),
+    ],
+)
+def test_repeats_begin_when_they_began(optics, shape, axes):
+    """Given times are taken as they are; scans that would overlap are refused."""
+    given = optics_from_dict({**optics, "frame_times": TIMES})
+    times = prepare(image(shape, axes), given).model.shot_times()
+    np.testing.assert_allclose(times.flatten(1)[:, 0], TIMES)
+    soon = optics_from_dict({**optics, "frame_times": [0.0, 0.001, 1.0, 2.0]})
+    with pytest.raises(CellINRError, match="repeats cannot overlap"):
+        prepare(image(shape, axes), soon)
+
+
+def test_single_lights_stand_for_half_discs():
+    """Many LEDs inside a half circle give what its angle gives: sources by angles or by places."""
+    source = image((2, 40, 40), "TYX", pixel=0.454)
+    grid = np.arange(-0.24, 0.25, 0.02)
+    leds = [(y, x) for y in grid for x in grid if np.hypot(y, x) <= 0.25]
+    patterns = [[led for led in leds if sign * led[0] >= -1e-9] for sign in (1, -1)]
+    by_place = prepare(source, optics_from_dict({"kind": "dpc", "led_positions": patterns}))
+    by_angle = prepare(source, optics_from_dict({"kind": "dpc", "rotations": [0, 180]}))
+    one, two = (m.model.phase.numpy().imag.ravel() for m in (by_place, by_angle))
+    assert np.corrcoef(one, two)[0, 1] > 0.98
+    assert np.linalg.norm(one - two) < 0.2 * np.linalg.norm(two)
+
+
 def test_two_repeats_are_warned_about():
     optics = optics_from_dict({"kind": "line-scan", "frame_time": 1})
     assert "two repeats" in prepare(image((2, 20, 20), "TYX"), optics).warnings[0]
@@ -181,6 +216,35 @@ def test_time_lapse_of_stacks_of_structured_light():
     source = image((3, 10, 16, 16), "TZYX", pixel=0.06)
     measured = prepare(source, optics_from_dict({**KNOWN, "voxel_size": [0.1, 0.06, 0.06]}))
     assert measured.model.data_shape == (15, 2, 16, 16)
+
+
+def test_times_of_every_plane_may_be_given():
+    source = image((10, 16, 16), "ZYX", pixel=0.06)
+    given = [0.5 * i + 0.01 * i**2 for i in range(10)]
+    optics = {**KNOWN, "voxel_size": [0.1, 0.06, 0.06], "frame_times": given}
+    measured = prepare(source, optics_from_dict(optics))
+    assert measured.timed
+    times = measured.model.shot_times()[:, 2:-2, 0, 0]
+    np.testing.assert_allclose(times, np.reshape(given, (2, 5)).T, rtol=1e-6)
+    with pytest.raises(CellINRError, match="10 planes"):
+        prepare(source, optics_from_dict({**optics, "frame_times": given[:-1]}))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_light_found_on_a_specimen_that_moves_is_doubted(seed):
+    """Carriers stay within two steps of the truth, orders agree, and what is unsure is said."""
+    sample = moving("beads", seed)
+    true = prepare(sample.raw, sample.optics).model.carriers
+    rough = {
+        "refine": True, "modulations": None, "start_phases": None,
+        "periods": (0.424, 0.417, 0.421), "angles": (5.5, 64.5, 125.4),
+    }  # fmt: skip
+    measured = prepare(sample.raw, optics_from_dict({**sample.optics.as_dict(), **rough}))
+    found = measured.model.carriers
+    signs = torch.sign((found * true).sum(1, keepdim=True))
+    assert float((64 * (signs * found - true)).norm(dim=1).max()) < 2.1
+    torch.testing.assert_close(found[1::2], 2 * found[0::2])
+    assert "disagree on the pattern" in measured.warnings[0]
 
 
 def test_start_phases():
@@ -218,6 +282,21 @@ def test_refusals_of_coded_light(optics, source, message):
     with pytest.raises(CellINRError, match=message) as caught:
         prepare(image(shape, axes, pixel=pixel[0] if pixel else 0.2), optics_from_dict(optics))
     assert "\n" not in str(caught.value)
+
+
+def test_a_coloured_picture_of_a_lensless_camera(tmp_path):
+    psf = np.zeros((3, 15, 15), np.float32)
+    psf[:, 7, 7] = 1, 2, 4
+    path = write(tmp_path / "psf.tif", Image(psf, axes="CYX"))
+    optics = {"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5}
+    source = image((3, 30, 30), "CYX", pixel=None)
+    measured = prepare(source, optics_from_dict(optics))
+    assert measured.model.channel_names == ("colour 1", "colour 2", "colour 3")
+    assert measured.frames.shape == measured.model.data_shape == (9, 10, 30)
+    np.testing.assert_allclose(
+        measured.frames[4] * measured.unit, source.array()[1][[*range(5, 10), *range(24, 19, -1)]],
+        rtol=1e-5,
+    )  # fmt: skip
 
 
 def test_psf_of_a_lensless_camera(tmp_path):

@@ -21,17 +21,18 @@ NOISE = 0.05
 SIZE = 40
 
 
-def movie(shift=5.0, n_frames=5, noise=NOISE, size=SIZE):
+def movie(shift=5.0, n_frames=5, noise=NOISE, size=SIZE, width=None):
     """Return smooth blobs that drift to the right and down by `shift` pixels in all."""
     generator = np.random.default_rng(0)
-    scene = gaussian_filter(generator.standard_normal((size, size)), 2.5)
+    width = width or size
+    scene = gaussian_filter(generator.standard_normal((size, width)), 2.5)
     scene = np.clip(scene / scene.std(), 0, None)
     y, x = np.indices(scene.shape).astype(float)
     frames = []
     for part in np.linspace(-0.5, 0.5, n_frames):
         places = [y - 0.6 * shift * part, x - 0.8 * shift * part]
         frames.append(map_coordinates(scene, places, order=3, mode="reflect"))
-    data = np.stack(frames) + noise * generator.standard_normal((n_frames, size, size))
+    data = np.stack(frames) + noise * generator.standard_normal((n_frames, size, width))
     units = ("second", "micrometer", "micrometer")
     return Image(data.astype(np.float32), "TYX", (2.0, 0.5, 0.5), units, name="cells")
 
@@ -237,3 +238,11 @@ def test_of_many_frames_whole_ones_are_held_out():
     assert not held_frames((8, 20, 20), (0, 0), few).any()
     rows = torch.rand(26, 20, 1)
     assert not held_frames((26, 20, 20), (0, 0), rows).any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 60), (60, 28)])
+def test_the_shape_of_the_image_does_not_matter(height, width):
+    """Displacements have units of what is expected, not of the sides of the image."""
+    found = reconstruct(movie(size=height, width=width), steps=250, restart=False)
+    moved = found.image("motion").array()[-1, :, 6:-6, 6:-6].mean(axis=(1, 2)) / 0.5
+    np.testing.assert_allclose(moved, (3, 4), atol=0.3)

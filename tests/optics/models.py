@@ -60,6 +60,13 @@ def rolling_shutter():
     return RollingShutter((15, 16), psf, band_rows(15, 3, dual=True), 0.1, 0.2, (8, 9), samples=2)
 
 
+def coloured_shutter():
+    psf = torch.rand(3, 9, 11, generator=torch.Generator().manual_seed(0))
+    rows = band_rows(15, 3, dual=True)
+    names = ("red", "green", "blue")
+    return RollingShutter((15, 16), psf, rows, 0.1, 0.2, (8, 9), samples=2, colours=names)
+
+
 MODELS = {
     "identity": identity,
     "blurred": blurred,
@@ -70,5 +77,6 @@ MODELS = {
     "sim2d": sim2d,
     "sim3d": three_beam,
     "rolling-shutter": rolling_shutter,
+    "rolling-shutter in colour": coloured_shutter,
 }
 """A function that makes each."""

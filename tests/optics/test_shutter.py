@@ -46,6 +46,28 @@ def test_picture_of_a_moving_scene(dual):
         np.testing.assert_allclose(band.numpy(), picture[rows[shot].tolist()], rtol=1e-4, atol=1e-5)
 
 
+def test_colours_share_times_and_see_their_own_channel():
+    """Every colour is the plain camera of its own channel and picture of a point."""
+    generator = torch.Generator().manual_seed(0)
+    psf = torch.rand(2, 5, 7, generator=generator)
+    psf[1] *= 0.5
+    rows = band_rows(12, 2, dual=False)
+    settings = ((12, 14), rows, 1.0, 2.0, (6, 7))
+    size, *others = settings
+    model = RollingShutter(size, psf, *others, dual=False, colours=("red", "green"))
+    scene = torch.rand(12 * 2, 2, 6, 7, generator=generator)
+    frames = model(scene, torch.arange(12))
+    times = model.shot_times().reshape(6, 2, 2)
+    assert torch.equal(times[:, 0], times[:, 1])
+    for colour, strength in enumerate((1.0, float(psf[1].sum() / psf[0].sum()))):
+        plain = RollingShutter(size, psf[colour], *others, dual=False)
+        part = scene.reshape(6, 2, 2, 2, 6, 7)[:, colour, :, colour].reshape(12, 1, 6, 7)
+        expected = strength * plain(part, torch.arange(6))
+        torch.testing.assert_close(frames[colour::2], expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match="2 colours was given for a picture with 3"):
+        RollingShutter(size, psf, *others, dual=False, colours=("red", "green", "blue"))
+
+
 @pytest.mark.parametrize(
     ("psf", "message"), [(torch.ones(20, 4), "larger"), (-torch.ones(4, 4), "negative")]
 )

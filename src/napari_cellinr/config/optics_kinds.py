@@ -39,6 +39,7 @@ _INDEX = "Refractive index of the immersion medium; the numerical aperture canno
 _OTF = "TIFF file of the transfer functions, complex, one page per band; none takes the ideal ones."
 _BACKGROUND = "Grey level of the camera without light, subtracted first."
 _TIMES = "Time of every raw frame, rising; none spaces them evenly by frame_time."
+_STARTS = "Time at which every repeat begins, rising; none spaces them evenly."
 _OPTIONAL_TIME: Any = setting(None, _FRAME_TIME, unit="s", gt=0)
 
 
@@ -91,10 +92,12 @@ class LineScan(_Blurred):
     row_time: float = setting(0.01, "Time from one row to the next.", unit="s", gt=0)
     frame_time: float | None = _OPTIONAL_TIME
     bidirectional: bool = setting(False, "Whether every other frame is recorded from below.")
+    frame_times: tuple[float, ...] | None = setting(None, _STARTS, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, _VOXEL, unit="µm")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        check_rising("frame_times", self.frame_times)
         check_list("voxel_size", self.voxel_size, (2,), positive=True)
         return self
 
@@ -107,10 +110,12 @@ class PointScan(_Blurred):
     row_time: float = setting(0.002, "Time from one row to the next.", unit="s", gt=0)
     frame_time: float | None = _OPTIONAL_TIME
     bidirectional: bool = setting(False, "Whether every other row is recorded from the right.")
+    frame_times: tuple[float, ...] | None = setting(None, _STARTS, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, _VOXEL, unit="µm")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        check_rising("frame_times", self.frame_times)
         check_list("voxel_size", self.voxel_size, (2,), positive=True)
         return self
 
@@ -130,10 +135,12 @@ class ZScan(_Blurred):
     row_time: float = setting(
         0.0, "Time from one row of a plane to the next.", unit="s", ge=0, advanced=True
     )
+    frame_times: tuple[float, ...] | None = setting(None, _STARTS, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, _VOXEL, unit="µm")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        check_rising("frame_times", self.frame_times)
         check_list("voxel_size", self.voxel_size, (3,), positive=True)
         return self
 
@@ -297,6 +304,12 @@ class SIM3D(_Structured):
     )
     frame_time: float | None = setting(
         None, "Time from one raw frame to the next; none counts raw frames.", unit="s", gt=0
+    )
+    frame_times: tuple[float, ...] | None = setting(
+        None,
+        "Time of every raw plane, in the order of the file; none counts by the times below.",
+        unit="s",
+        advanced=True,
     )
     phase_time: float | None = setting(
         None, "Time from one phase to the next; none is that of its frames.", unit="s", gt=0

@@ -46,7 +46,11 @@ def line_scan(image: Image, optics: LineScan) -> Measurement:
     values = _repeats(image, optics.kind, (3,))
     n_rows = values.shape[1]
     starts, timed = frame_starts(
-        len(values), image, optics.frame_time, lasting=n_rows * optics.row_time
+        len(values),
+        image,
+        optics.frame_time,
+        optics.frame_times,
+        lasting=n_rows * optics.row_time,
     )
     times = line_times(starts, n_rows, optics.row_time, bidirectional=optics.bidirectional)
     return _measurement(image, optics, values, times, timed)
@@ -62,7 +66,11 @@ def point_scan(image: Image, optics: PointScan) -> Measurement:
             f"{n_columns * optics.pixel_time:g} s; rows cannot overlap: correct one of the times."
         )
     starts, timed = frame_starts(
-        len(values), image, optics.frame_time, lasting=n_rows * optics.row_time
+        len(values),
+        image,
+        optics.frame_time,
+        optics.frame_times,
+        lasting=n_rows * optics.row_time,
     )
     times = point_times(
         starts,
@@ -87,6 +95,7 @@ def z_scan(image: Image, optics: ZScan) -> Measurement:
         len(values),
         image,
         optics.stack_time,
+        optics.frame_times,
         lasting=n_planes * optics.plane_time,
         name="stack_time",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,12 @@ def frame_starts(
             raise ConfigError(
                 f"frame_times with {len(frame_times)} times was given for {n_frames} frames; one "
                 "for every frame is needed."
+            )
+        shortest = min(np.diff(frame_times), default=math.inf)
+        if shortest < lasting * (1 - 1e-6):
+            raise ConfigError(
+                f"frame_times {shortest:g} s apart were given, but recording one repeat takes "
+                f"{lasting:g} s; repeats cannot overlap: correct one of the times."
             )
         return torch.tensor(frame_times, dtype=torch.float64), True
     step = frame_time if frame_time is not None else _interval(image)

@@ -1,4 +1,4 @@
-"""Rolling shutter without lens: one picture to bands of rows, the picture of a point to a model."""
+"""Rolling shutter without lens: a picture to bands of rows, the picture of a point to a model."""
 
 from __future__ import annotations
 
@@ -30,12 +30,8 @@ _CORNER = 10  # pixels of a corner of the picture of a point that see no light o
 
 def rolling_shutter(image: Image, optics: Settings) -> Measurement:
     """Return the bands of rows of one picture, and the model of the camera."""
-    values = np.squeeze(single_channel(image, optics.kind))
-    if values.ndim != 2:
-        raise AxesError(
-            f"an image with axes {image.axes} was given; rolling-shutter needs one picture, YX."
-        )
-    size = (int(values.shape[0]), int(values.shape[1]))
+    values = _picture(image, optics.kind)
+    size = (int(values.shape[1]), int(values.shape[2]))
     dual = optics.shutter == "dual"
     rows = band_rows(size[0], optics.rows_per_shot, dual=dual)
     if len(rows) < 2:
@@ -54,19 +50,40 @@ def rolling_shutter(image: Image, optics: Settings) -> Measurement:
         scene,
         dual=dual,
         samples=optics.samples,
+        colours=_names(image, len(values)),
     )
     frames, unit = to_unit(values, optics.background)
     pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2
     voxel = voxel_of(image, pixel, "YX")
-    return Measurement(model, frames[rows.numpy()], unit, voxel, True)
+    bands = np.moveaxis(frames[:, rows.numpy()], 0, 1)  # bands, colours, rows, X
+    return Measurement(model, bands.reshape(model.data_shape), unit, voxel, True)
+
+
+def _picture(image: Image, kind: str) -> NDArray[Any]:
+    """Return one picture with its colours, (C, Y, X)."""
+    if any(image.sizes[axis] > 1 for axis in image.axes if axis not in "CYX"):
+        raise AxesError(
+            f"an image with axes {image.axes} was given; rolling-shutter needs one picture, YX, "
+            "or CYX with a channel for each colour."
+        )
+    count = image.sizes.get("C", 1)
+    colours = [image.take("C", i) for i in range(count)] if "C" in image.axes else [image]
+    return np.stack([np.squeeze(single_channel(colour, kind)) for colour in colours])
+
+
+def _names(image: Image, count: int) -> tuple[str, ...]:
+    """Return a name for every colour; one alone is the intensity."""
+    if count == 1:
+        return ("intensity",)
+    return image.channels or tuple(f"colour {index + 1}" for index in range(count))
 
 
 def _psf(optics: Settings) -> NDArray[Any]:
     """Return the picture of a point without background; faint noise below it is cut off."""
     psf = read_array(optics.psf, "psf").astype(np.float64)
-    if psf.ndim != 2 or not np.isfinite(psf).all():
+    if psf.ndim not in {2, 3} or not np.isfinite(psf).all():
         return psf
-    dark = optics.psf_background
+    dark: Any = optics.psf_background
     if dark is None:
-        dark = float(psf[:_CORNER, :_CORNER].mean())
+        dark = psf[..., :_CORNER, :_CORNER].mean((-2, -1), keepdims=True)
     return np.clip(psf - dark, 0, None)

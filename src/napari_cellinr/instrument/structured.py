@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Light", "sim2d", "sim3d"]
 
 _FAINT = 0.2  # agreement below which the carriers may be wrong
+_APART = 1.5  # steps of the frequency grid by which both orders of a direction may differ
 _CONTRAST = 0.03  # contrast below which an order helps little
 
 
@@ -52,6 +53,7 @@ class Light:
     contrasts: torch.Tensor
     groups: torch.Tensor
     agreements: tuple[float, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def sim2d(image: Image, optics: SIM2D) -> Measurement:
@@ -98,7 +100,7 @@ def sim3d(image: Image, optics: SIM3D) -> Measurement:
     if counts["z"] == 1:
         frames, times, transfers = frames[:, 0], times[:, 0, 0, 0], transfers[:, 0]
         voxel = voxel[1:]
-    timed = optics.frame_time is not None
+    timed = optics.frame_time is not None or optics.frame_times is not None
     light = _three_beams(optics, voxel)
     return _finish(image, optics, frames, (times, timed), (light, transfers), voxel, padding)
 
@@ -135,10 +137,19 @@ def _from_data(
     active = light.contrasts > 0
     bands = separate(taper(mean), light.phases, active)
     full = full_transfer(transfers.to(torch.complex128), frames.shape[-1])
-    found = []
-    for order, group in enumerate(light.groups.tolist()):
-        pair = torch.stack([bands[0], bands[1 + order]]), torch.stack([full[0], full[group]])
-        found.append(_order(pair, light.carriers[order].tolist(), refine=optics.refine))
+    pairs = [
+        (torch.stack([bands[0], bands[1 + order]]), torch.stack([full[0], full[group]]))
+        for order, group in enumerate(light.groups.tolist())
+    ]
+    guesses = [carrier.tolist() for carrier in light.carriers]
+    found = [
+        _order(pair, guess, refine=optics.refine)
+        for pair, guess in zip(pairs, guesses, strict=True)
+    ]
+    doubts: tuple[str, ...] = ()
+    if optics.kind == "sim3d":
+        doubts = _disagreement(found, frames.shape[-2:])
+        found = _together(pairs, found)
     starts = torch.tensor([order.phase for order in found], dtype=torch.float64)
     contrasts = light.contrasts
     if optics.modulations is None:
@@ -150,6 +161,7 @@ def _from_data(
         phases=(light.phases + starts) * active,
         contrasts=contrasts.double(),
         agreements=tuple(order.agreement for order in found),
+        doubts=doubts,
     )
 
 
@@ -167,9 +179,42 @@ def _order(pair: tuple[torch.Tensor, torch.Tensor], guess: list[float], *, refin
     return max(orders, key=lambda order: order.agreement)
 
 
+def _together(pairs: list[tuple[torch.Tensor, torch.Tensor]], found: list[Order]) -> list[Order]:
+    """Return the orders with one carrier for both of a direction: the second has twice the first.
+
+    Of the carriers that each of them finds, that is taken with which both agree best.
+    """
+    result: list[Order] = []
+    for first, second in zip(found[0::2], found[1::2], strict=True):
+        halves = [first.carrier, tuple(k / 2 for k in second.carrier)]
+        both = pairs[len(result)], pairs[len(result) + 1]
+        tried = [
+            [fit_order(*both[0], half), fit_order(*both[1], tuple(2 * k for k in half))]
+            for half in halves
+        ]
+        result += max(tried, key=lambda orders: sum(order.agreement for order in orders))
+    return result
+
+
+def _disagreement(found: list[Order], size: tuple[int, ...]) -> tuple[str, ...]:
+    """Return a sentence where both orders of a direction find different carriers."""
+    apart = [
+        max(abs(2 * a - b) * n for a, b, n in zip(one.carrier, two.carrier, size, strict=True))
+        for one, two in zip(found[0::2], found[1::2], strict=True)
+    ]
+    wrong = [str(index + 1) for index, steps in enumerate(apart) if steps > _APART]
+    if not wrong:
+        return ()
+    return (
+        f"the orders of direction {', '.join(wrong)} disagree on the pattern: the specimen moves "
+        "too much between its phases, or they hardly show; find periods, angles, start_phases and "
+        "modulations with something at rest, and switch refine off.",
+    )
+
+
 def _doubts(light: Light) -> tuple[str, ...]:
     """Return sentences about orders that hardly agree with the data."""
-    doubts = []
+    doubts = list(light.doubts)
     for order, agreement in enumerate(light.agreements):
         contrast = float(light.contrasts[:, order].max())
         if agreement < _FAINT or contrast < _CONTRAST:
@@ -246,6 +291,13 @@ def _arrange(
         shape = [1, 1, 1, 1]
         shape[place] = counts[loop]
         times = times + steps[loop] * np.arange(counts[loop]).reshape(shape)
+    if optics.frame_times is not None:
+        if len(optics.frame_times) != len(planes):
+            raise ConfigError(
+                f"frame_times with {len(optics.frame_times)} times was given for {len(planes)} "
+                "planes; one for every raw plane, in the order of the file, is needed."
+            )
+        times = np.array(optics.frame_times).reshape(-1, *sizes)
     order = [1 + loops.index(loop) for loop in ("direction", "phase", "z")]
     frames = grid.transpose(0, *order, 4, 5).reshape(-1, counts["z"], *planes.shape[-2:])
     arranged = times.transpose(0, *order).reshape(-1, counts["z"], 1, 1)

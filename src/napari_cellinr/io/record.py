@@ -31,7 +31,7 @@ def printable(text: str) -> str:
 
 def note(image: Image) -> str:
     """Return axes, shape, steps, units, origin and channel names as one line of ASCII JSON."""
-    facts = {
+    facts: dict[str, Any] = {
         "axes": image.axes,
         "shape": image.shape,
         "scale": image.scale,
@@ -39,6 +39,8 @@ def note(image: Image) -> str:
         "translate": image.translate,
         "channels": image.channels,
     }
+    if "displacement_unit" in image.meta:  # of the values of a motion, not of its axes
+        facts["displacement_unit"] = str(image.meta["displacement_unit"])
     return json.dumps({KEY: facts})
 
 

@@ -122,9 +122,9 @@ class NSTMProblem(Problem):
         self.seen = (counted & ~self.held).float()
         self.gains = nn.Parameter(torch.zeros(2, self.model.n_shots, device=device))
         self.brightness = brightness
-        self.fading = nn.Parameter(torch.zeros(1, device=device))
-        self.bleaching = bleaching
         self.moments = _parts(plan).to(device)
+        self.fading = nn.Parameter(_fading(self.frames, self.moments))
+        self.bleaching = bleaching
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
         self._alpha = ALL_LEVELS
@@ -360,6 +360,14 @@ class NSTMProblem(Problem):
 def _parts(plan: Plan) -> torch.Tensor:
     """Return when each shot was, as a part of the recording, (shots,)."""
     return plan.times.reshape(len(plan.noise_map), -1).mean(1)
+
+
+def _fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
+    """Return by how much the logarithm of the mean brightness falls over the recording, (1,)."""
+    bright = frames.flatten(1).mean(1).clamp(min=1e-6).log()
+    times = moments - moments.mean()
+    slope = (times * bright).sum() / (times**2).sum().clamp(min=1e-12)
+    return -slope.reshape(1)
 
 
 def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:

@@ -65,7 +65,8 @@ def field_facts(problem: NSTMProblem, transmitted: float = 1.0) -> dict[str, Any
         "timed": measurement.timed,
         "first": plan.first,
         "last": plan.last,
-        "frames": [float(row.mean()) for row in times],
+        # Colours of one band have the same time, which is shown once.
+        "frames": list(dict.fromkeys(float(row.mean()) for row in times)),
         "moves": problem.config.moving,
         "noise": plan.noise,
         "transmitted": transmitted,

@@ -24,12 +24,15 @@ __all__ = ["RollingShutter", "band_rows"]
 class RollingShutter(ForwardModel):
     """Bands of rows of one picture, (shots, rows of a band, X).
 
+    Colours share the motion: shot s is the band s // colours in the colour s % colours.
+
     Parameters
     ----------
     size
         Size (Y, X) of the picture.
     psf
-        Picture of a point in the middle of the scene, (Y, X), at most of that size.
+        Picture of a point in the middle of the scene, (Y, X), at most of that size; or one for
+        each colour, (colours, Y, X), of which the brightest sums to 1.
     rows
         Rows of every shot, (shots, rows of a band) int64: as `band_rows` gives them.
     row_time, exposure
@@ -40,6 +43,8 @@ class RollingShutter(ForwardModel):
         Whether rows are read from both edges.
     samples
         Instants by which the exposure is replaced.
+    colours
+        Names of the colours of the picture; one colour has no name of its own.
     """
 
     times: torch.Tensor
@@ -57,25 +62,31 @@ class RollingShutter(ForwardModel):
         *,
         dual: bool = True,
         samples: int = 2,
+        colours: Sequence[str] = ("intensity",),
     ) -> None:
         super().__init__()
-        _check_psf(psf, size)
-        self.data_shape = (*rows.shape, size[1])
+        psfs = psf if psf.ndim == 3 else psf.expand(len(colours), *psf.shape)
+        _check_psf(psfs, size, len(colours))
+        self.channels, self.channel_names = len(colours), tuple(colours)
+        self.data_shape = (len(rows) * len(colours), rows.shape[1], size[1])
         self.scene_shape = tuple(scene_shape)
         self.padding, self.loss_margin, self.zoom = (0, 0), (0, 0), (1.0, 1.0)
         self.samples = samples
         self._size = tuple(size)
-        self._fast = fast_shape([n + m for n, m in zip(psf.shape, scene_shape, strict=True)])
+        self._fast = fast_shape([n + m for n, m in zip(psfs.shape[1:], scene_shape, strict=True)])
         self.register_buffer("rows", rows)
         middle = rows[:, : rows.shape[1] // 2 if dual else None].double().mean(1)
         instants = (torch.arange(samples, dtype=torch.float64) + 0.5) / samples
+        middle = middle.repeat_interleave(len(colours))
         times = row_time * middle[:, None] + exposure * instants
         self.register_buffer("times", times.reshape(-1).float())
-        transfer = rfft(psf.double() / psf.double().sum(), self._fast)
+        brightest = psfs.double().sum(dim=(-2, -1)).max()
+        transfer = rfft(psfs.double() / brightest, self._fast)
         self.register_buffer("transfer", transfer.to(torch.complex64))
         # Where the picture begins in the full convolution: the middle of both is the same.
         self._start = [
-            p // 2 + m // 2 - n // 2 for p, m, n in zip(psf.shape, scene_shape, size, strict=True)
+            p // 2 + m // 2 - n // 2
+            for p, m, n in zip(psfs.shape[1:], scene_shape, size, strict=True)
         ]
 
     def shot_times(self) -> torch.Tensor:
@@ -83,23 +94,32 @@ class RollingShutter(ForwardModel):
         return self.times
 
     def forward(self, scene: torch.Tensor, shots: torch.Tensor) -> torch.Tensor:
-        """Return the bands (n, rows, X) of the scene (n * samples, 1, Y, X)."""
-        mean = scene[:, 0].reshape(-1, self.samples, *self.scene_shape).mean(1)
-        full = irfft(rfft(mean, self._fast) * self.transfer, self._fast)
-        places = (self.rows[shots] + self._start[0]) % self._fast[0]
+        """Return the bands (n, rows, X) of the scene (n * samples, colours, Y, X)."""
+        colour, band = shots % self.channels, shots // self.channels
+        chosen = colour.repeat_interleave(self.samples).view(-1, 1, 1, 1)
+        seen = scene.gather(1, chosen.expand(-1, 1, *scene.shape[2:]))
+        mean = seen.reshape(-1, self.samples, *self.scene_shape).mean(1)
+        full = irfft(rfft(mean, self._fast) * self.transfer[colour], self._fast)
+        places = (self.rows[band] + self._start[0]) % self._fast[0]
         columns = torch.arange(self._size[1], device=scene.device) + self._start[1]
         taken = full.gather(1, places[:, :, None].expand(-1, -1, self._fast[1]))
         return taken[:, :, columns % self._fast[1]]
 
 
-def _check_psf(psf: torch.Tensor, size: Sequence[int]) -> None:
-    """Refuse what cannot be the picture of a point."""
-    if psf.ndim != 2 or any(p > n for p, n in zip(psf.shape, size, strict=True)):
+def _check_psf(psf: torch.Tensor, size: Sequence[int], n_colours: int) -> None:
+    """Refuse what cannot be the picture of a point in every colour."""
+    if psf.ndim != 3 or any(p > n for p, n in zip(psf.shape[1:], size, strict=True)):
         raise ConfigError(
-            f"a psf of size {tuple(psf.shape)} was given for a picture of size {tuple(size)}; it "
-            "cannot be larger than the picture, and must have two axes: bin or crop it alike."
+            f"a psf of size {tuple(psf.shape[-2:])} was given for a picture of size {tuple(size)}; "
+            "it cannot be larger than the picture, and must have two axes: bin or crop it alike."
         )
-    if not bool(torch.isfinite(psf).all()) or float(psf.min()) < 0 or float(psf.sum()) <= 0:
+    if len(psf) != n_colours:
+        raise ConfigError(
+            f"a psf with {len(psf)} colours was given for a picture with {n_colours}; one for all "
+            "colours, or one for each of them is needed."
+        )
+    dark = psf.sum(dim=(-2, -1)).min()
+    if not bool(torch.isfinite(psf).all()) or float(psf.min()) < 0 or float(dark) <= 0:
         raise ConfigError(
             "a psf with negative or missing values, or of sum 0, was given; light adds up: "
             "subtract its background and clip it at 0."
