@@ -86,4 +86,5 @@ def _psf(optics: Settings) -> NDArray[Any]:
     dark: Any = optics.psf_background
     if dark is None:
         dark = psf[..., :_CORNER, :_CORNER].mean((-2, -1), keepdims=True)
-    return np.clip(psf - dark, 0, None)
+    bright: NDArray[Any] = np.clip(psf - dark, 0, None)
+    return bright
