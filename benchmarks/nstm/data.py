@@ -90,7 +90,7 @@ def phase_contrast(
     shape = specimen(seed, surrounded=surrounded)
     around = 16
     places = np.mgrid[-around : SIZE + around, -around : SIZE + around].astype(float)
-    transfer = _phase_transfer(SIZE + 2 * around)
+    transfer = phase_transfer(SIZE + 2 * around)
     times, inside = np.linspace(0, 1, frames), np.s_[around:-around, around:-around]
     phase = [shape(motion.backward(places, time)) for time in times]
     clean = [
@@ -104,7 +104,7 @@ def phase_contrast(
     return Recording(_movie(raw), optics, truth, motion, times, noise)
 
 
-def _phase_transfer(n: int) -> Array:
+def phase_transfer(n: int) -> Array:
     """Return the phase transfer functions of light from +y, −y, −x and +x, by explicit sums.
 
     The image of a wave from the direction q is P(q) + i Σ_k φ(k) P(q + k): to first order in φ.
