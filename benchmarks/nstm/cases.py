@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import data
+import real
 from motions import Motion
 
 if TYPE_CHECKING:
@@ -68,3 +69,10 @@ for _name in ("puncta", "embryo"):
     CASES[f"{_name}, static"] = Case(
         CASES[_name].make, {"moving": False, "restart": False}, "static"
     )
+CASES["actin in a lattice of light"] = Case(real.lattice_sim_actin, group="real")
+CASES["picture through a diffuser"] = Case(real.diffusercam, group="real")
+CASES["three-beam simulation of others"] = Case(
+    real.sim3d_simulated,
+    {"steps": 150, "restart": False, "unexplained": "off", "brightness": "off"},
+    "real",
+)

@@ -6,13 +6,16 @@ Fits are kept in `build/nstm`; what is there is not fitted again. `--no-report` 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
-import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from cases import CASES, Case
 from data import ROOT
 from report import write_report
@@ -26,33 +29,68 @@ BUILD = ROOT / "build" / "nstm"
 def fit(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the scores of one case, and the arrays that pictures are made of."""
     recording = case.make()
+    before = forget_peak()
     begun, cpu = time.monotonic(), time.process_time()
     fitted = reconstruct(recording.image, recording.optics, device="cpu", **case.settings)
     report = fitted.report
     scores: dict[str, Any] = {
         "cpu_seconds": time.process_time() - cpu,
         "wall_seconds": time.monotonic() - begun,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory_mb": memory("VmHWM") - before,
+        "threads": torch.get_num_threads(),
+        "voxels": int(np.prod(fitted.image("result").shape)),
         "group": case.group,
         "misfit": report["misfit"],
         "held_out": report["held_out"],
         "converged": report["converged"],
+        "moves": report["moves"],
+        "explained_by_motion": report["explained_by_motion"],
         "attempts": [attempt["attempt"] for attempt in report["attempts"]],
+        "held_out_at_rest": _at_rest(report["attempts"]),
         "warnings": list(report["warnings"]),
     }
     result = fitted.image("result").array()
     scene = result[:, -1] if fitted.image("result").axes.startswith("TC") else result
     motion = fitted.image("motion")
     steps = np.reshape(motion.scale[2:], (1, -1, *[1] * (len(motion.shape) - 2)))
-    arrays = {"scene": scene, "forward": np.asarray(motion.array()) / steps}
+    arrays = {
+        "scene": scene,
+        "forward": np.asarray(motion.array()) / steps,
+        "confidence": np.asarray(fitted.image("confidence").array(), np.float32),
+    }
     return scores, arrays
+
+
+def _at_rest(attempts: list[dict[str, Any]]) -> float | None:
+    """Return the held-out error of the scene at rest, if one was tried."""
+    found = [attempt["held_out"] for attempt in attempts if attempt["attempt"] == "at rest"]
+    return found[0] if found else None
+
+
+def memory(what: str) -> float:
+    """Return memory of this process in MB: `VmRSS` now, `VmHWM` at most (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+
+def forget_peak() -> float:
+    """Begin to look for the most memory anew, and return what is taken now, in MB."""
+    gc.collect()
+    with contextlib.suppress(OSError):  # where this is not allowed, the peak is an upper bound
+        Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
 
 
 def compare(case: Case, arrays: dict[str, Any]) -> dict[str, Any]:
     """Return the scores of what was fitted against the truth; the arrays get more to show."""
     recording, scene, forward = case.make(), arrays["scene"], arrays["forward"]
     arrays["raw"] = recording.image.array()
-    scores = {"largest_motion": float(np.percentile(np.linalg.norm(forward, axis=1), 99))}
+    lengths = np.linalg.norm(forward, axis=1)
+    sure = np.broadcast_to(arrays["confidence"] >= 0.5, lengths.shape)
+    scores = {
+        "largest_motion": float(np.percentile(lengths, 99)),
+        "largest_sure_motion": float(np.percentile(lengths[sure], 99)) if sure.any() else 0.0,
+    }
     if recording.truth is not None:
         arrays["truth"] = recording.truth
         scores["correlation"] = correlation(scene, recording.truth)
@@ -60,7 +98,7 @@ def compare(case: Case, arrays: dict[str, Any]) -> dict[str, Any]:
         flat = forward if forward.ndim == 4 else forward[:, -2:].mean(2)
         scores["residual"], scores["motion"] = spread(recording, flat, everywhere=False)
         scores["residual_everywhere"], _ = spread(recording, flat)
-        if recording.truth.ndim == 3 and case.group in {"families", "scans"}:
+        if recording.truth.ndim == 3 and case.group in {"families", "scans", "surrounded"}:
             scores["registered"] = correlation(registered(recording), recording.truth)
             scores["flow"] = correlation(registered(recording, local=True), recording.truth)
     elif recording.optics["kind"] == "dpc":

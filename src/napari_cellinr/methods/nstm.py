@@ -69,6 +69,10 @@ SPARSENESS = 3.0
 BRIGHTNESS = 10.0
 """Weight of the squared changes of brightness from frame to frame."""
 
+POINTS_OF_A_CELL = {2: 4, 3: 3}
+"""Points of the lattice per cell, by the number of axes, from which on half of them are enough; in
+volumes steps with all points take most of the time."""
+
 LARGE = 20_000_000
 """Voxels of all moved scenes together above which they are computed twice, not kept."""
 
@@ -379,8 +383,9 @@ def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:
     weights = window(alpha, len(shape.scene_cells))
     last = max((level for level, weight in enumerate(weights) if weight), default=0)
     cells = shape.scene_cells[last]
+    least = POINTS_OF_A_CELL[len(shape.scene)]
     return tuple(
-        2 if n >= 4 * count and n > 8 else 1
+        2 if n >= least * count and n > 8 else 1
         for n, count in zip(shape.canonical, cells, strict=True)
     )
 
