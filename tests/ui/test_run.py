@@ -1,11 +1,14 @@
 """A job in the dock: run, watch, pause, stop, cancel, fail."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
-from napari_cellinr.fit import PreviewRequest
-from napari_cellinr.ui import controller, worker
+from napari_cellinr.fit import PreviewRequest, Progress
+from napari_cellinr.ui import controller, devices, run_panel, worker
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.preferences import Preferences
 
@@ -280,3 +283,12 @@ def test_closing_the_viewer_ends_the_job(make_napari_viewer, use_job, qtbot, sta
     viewer.close()
     qtbot.waitUntil(lambda: job.closed)
     qtbot.wait(100)
+
+
+def test_memory_of_a_gpu_is_told_and_asks_for_no_torch(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert devices.gpu_memory() == 0
+    cuda = SimpleNamespace(is_initialized=lambda: True, memory_allocated=lambda: 3 * 10**9)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    facts = run_panel._Speed().facts(Progress("fitting", 3, 10))
+    assert "3 GB on the GPU" in facts

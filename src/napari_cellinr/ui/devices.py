@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Final
+from typing import Any, Final
 
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, QTimer, Signal, Slot
 
@@ -106,3 +106,16 @@ class DeviceList(QObject):
             self._process.blockSignals(True)
             self._process.kill()
             self._process.waitForFinished(1000)
+
+
+def gpu_memory() -> int:
+    """Return the bytes that are in use on an NVIDIA GPU; 0 where none is used.
+
+    It does not load torch: a fit that runs has done so.
+    """
+    torch: Any = sys.modules.get("torch")
+    try:
+        used = torch.cuda.memory_allocated() if torch.cuda.is_initialized() else 0
+    except (AttributeError, RuntimeError):
+        return 0
+    return int(used)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellinr.ui.devices import gpu_memory
 from napari_cellinr.ui.labels import COLOURS, wrapping_label
 
 if TYPE_CHECKING:
@@ -223,6 +224,8 @@ class _Speed:
             facts.append(f"{steps / seconds:.3g} steps/s")
         if progress.eta is not None:
             facts.append(f"{duration(progress.eta)} left")
+        if memory := gpu_memory():
+            facts.append(f"{memory / 1e9:.2g} GB on the GPU")
         if progress.held_out is not None:
             facts.append(f"held\u2011out error {progress.held_out:.4g} σ")
         return facts
