@@ -10,11 +10,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.fit import Progress
-from napari_cellinr.macro.child import Child, row_of
+from napari_cellinr.macro.child import Child
 from napari_cellinr.macro.items import SUMMARY, Item, Row, State, items_of, write_summary
-from napari_cellinr.macro.replay import iter_replay
+from napari_cellinr.macro.one import done_with, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Message
     from napari_cellinr.macro.steps import Macro
 
-__all__ = ["SUMMARY", "Item", "Row", "State", "done_with", "iter_batch"]
+__all__ = ["SUMMARY", "Item", "Row", "State", "iter_batch"]
 
 _MARKS = ".done"
 
@@ -86,35 +86,6 @@ def iter_batch(
         yield from batch.together(workers)
     batch.write()
     return batch.rows
-
-
-def done_with(
-    macro: Macro, item: Item, folder: Path, name: str
-) -> Generator[Progress, Message, Row]:
-    """Do the steps with one image, and return how it went.
-
-    Parameters
-    ----------
-    folder, name
-        Folder of its results, and what the image is called in their names.
-    """
-    begun = time.monotonic()
-    try:
-        written = yield from iter_replay(
-            macro,
-            source=item.path,
-            output=folder,
-            series=item.series,
-            time=item.time,
-            name=name,
-        )
-    except (CellINRError, OSError, MemoryError) as error:
-        text = str(error) or type(error).__name__
-        return row_of(item, "failed", time.monotonic() - begun, text)
-    except Exception as error:  # whatever it is, it is told, and the others go on
-        text = f"{type(error).__name__}: {error}"
-        return row_of(item, "failed", time.monotonic() - begun, text)
-    return row_of(item, "done", time.monotonic() - begun, written=written)
 
 
 class _Batch:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_cellinr.macro.items import Item, Row
+from napari_cellinr.macro.one import done_with, row_of
 
-__all__ = ["Child", "main", "row_of"]
+__all__ = ["Child", "main"]
 
 _PATIENCE: Final = 2.0  # seconds that a process gets to end by itself
 
@@ -101,19 +102,12 @@ class Child:
         return self._process.pid
 
 
-def row_of(item: Item, state: Any, seconds: float = 0.0, error: str = "", written: Any = ()) -> Row:
-    """Return the row of an image."""
-    names = tuple(map(str, written))
-    return Row(str(item.path), state, seconds, error, names, item.series, item.time)
-
-
 def main() -> None:
     """Do the steps that standard input tells, and write the row to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     words = json.load(sys.stdin)
     sys.path[:] = list(dict.fromkeys([*sys.path, *words["modules"]]))
     from napari_cellinr.fit import finish
-    from napari_cellinr.macro.batch import done_with
     from napari_cellinr.macro.steps import Macro
 
     item = Item(Path(words["path"]), words["series"], words["time"])

@@ -7,8 +7,8 @@ import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.macro.motion import motion_options
-from napari_cellinr.macro.scripts import FITTED_SUFFIX, SAMPLE, call, failed, file_name
 from napari_cellinr.macro.steps import FITS
+from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, call, failed, file_name, first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ class _Commands:
         return found
 
     def _lines_of(self, step: Step) -> list[str]:
-        layer, first = step.source.layer, _first(step.results)
+        layer, result = step.source.layer, first(step.results)
         if step.action == "open":
             self._files.update(dict.fromkeys(step.results, step.source.path))
             if step.source.path.endswith(FITTED_SUFFIX):
@@ -83,10 +83,10 @@ class _Commands:
         elif step.action in FITS:
             return [self._fit(step)]
         elif step.action == "render" and layer in self._models:
-            self._files[first] = self._place(first)
-            return [_render(step, self._models[layer], self._files[first])]
+            self._files[result] = self._place(result)
+            return [_render(step, self._models[layer], self._files[result])]
         elif step.action == "show_motion" and layer in self._models:
-            place = self._saved.get(first, f"{file_name(first or f'{layer} motion')}.csv")
+            place = self._saved.get(result, f"{file_name(result or f'{layer} motion')}.csv")
             return [_show_motion(step, self._models[layer], place)]
         elif step.action == "compare":
             return [self._compare(step)]
@@ -112,12 +112,12 @@ class _Commands:
 
     def _fit(self, step: Step) -> str:
         """Return the line of a fit, and note the files of its results."""
-        layer, first = step.source.layer, _first(step.results)
+        layer, result = step.source.layer, first(step.results)
         source = self._files.get(layer, "")
         if not source or source.startswith(SAMPLE):
             source = f"{layer}.tif"
-        words = ["napari-cellinr", step.action, source, self._place(first or "result")]
-        self._files[first] = words[-1]
+        words = ["napari-cellinr", step.action, source, self._place(result or "result")]
+        self._files[result] = words[-1]
         words += self._other_outputs(step)
         if "axes" in step.arguments:
             words += ["--axes", str(step.arguments["axes"])]
@@ -127,7 +127,7 @@ class _Commands:
             words += _setting(name, value)
         wanted = [self._kept[result] for result in step.results if result in self._kept]
         if wanted or self._asked & set(step.results):
-            model = wanted[0] if wanted else f"{file_name(first)}{FITTED_SUFFIX}"
+            model = wanted[0] if wanted else f"{file_name(result)}{FITTED_SUFFIX}"
             self._models.update(dict.fromkeys(step.results, model))
             words += ["--save-model", model]
         conventional = [one for name, one in self._conventional.items() if name in step.results]
@@ -155,10 +155,10 @@ class _Commands:
         else:
             other = self._conventional.get(layer, "conventional.tif")
             self._files.update(dict.fromkeys(step.results[1:], other))
-        first = _first(step.results) or f"{layer} difference"
-        self._files[first] = self._place(first)
+        result = first(step.results) or f"{layer} difference"
+        self._files[result] = self._place(result)
         source = self._files.get(layer, f"{layer}.tif")
-        words = ["napari-cellinr", "compare", source, other, "--difference", self._files[first]]
+        words = ["napari-cellinr", "compare", source, other, "--difference", self._files[result]]
         return shlex.join(words)
 
 
@@ -196,7 +196,3 @@ def _show_motion(step: Step, model: str, place: str) -> str:
     for name, value in motion_options(step).items():
         words += [f"--{name}", json.dumps(value)]
     return shlex.join(words)
-
-
-def _first(names: tuple[str, ...]) -> str:
-    return names[0] if names else ""

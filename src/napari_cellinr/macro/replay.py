@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.kept import Stored
-from napari_cellinr.macro.scripts import SAMPLE, file_name
 from napari_cellinr.macro.steps import FITS
+from napari_cellinr.macro.words import SAMPLE, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import keyword
-import re
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from napari_cellinr.macro.commands import commands
 from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
+from napari_cellinr.macro.words import (
+    FITTED_SUFFIX,
+    SAMPLE,
+    call,
+    failed,
+    file_name,
+    first,
+    keywords,
+    variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_cellinr.macro.steps import Macro, Step
 
-__all__ = ["STYLES", "Style", "call", "failed", "file_name", "script", "variable"]
+__all__ = ["STYLES", "Style", "script"]
 
 Style: TypeAlias = Literal["console", "headless", "cli"]
 
@@ -25,15 +33,6 @@ STYLES: Final[Mapping[Style, str]] = {
     "cli": "Command line",
 }
 """The renderings, with a title for each."""
-
-SAMPLE: Final = "sample:"
-"""What the path of a sample of this plugin begins with."""
-
-FITTED_SUFFIX: Final = ".cellinr"
-"""The end of the names of kept fits, as in `io`, which is not needed for text."""
-
-_COMMENT: Final = 160
-"""Characters of a comment on what has failed."""
 
 
 def script(macro: Macro, style: Style = "console") -> str:
@@ -47,36 +46,12 @@ def script(macro: Macro, style: Style = "console") -> str:
         `console`: Python for napari, with layers by name; a file of it can be dropped onto a
         viewer. `headless`: Python on files. `cli`: lines for a shell.
     """
-    from napari_cellinr.macro.commands import commands
-
     renderings: dict[Style, Callable[[Macro], list[str]]] = {
         "console": _console,
         "headless": _headless,
         "cli": commands,
     }
     return "\n".join([*_header(macro), *renderings[style](macro)]) + "\n"
-
-
-def call(step: Step) -> str:
-    """Return the step as a call of a method of `cellinr`."""
-    names = [repr(source.layer) for source in step.sources]
-    if step.action == "open":
-        return f"cellinr.use({_first(step.results)!r}, {step.source.path!r})"
-    if step.action == "save":
-        return f"cellinr.save({names[0]}, {step.arguments['path']!r})"
-    settings = {**step.arguments, **({} if step.seed is None else {"seed": step.seed})}
-    return f"cellinr.{step.action}({', '.join([*names, *_keywords(settings)])})"
-
-
-def variable(name: str, taken: set[str]) -> str:
-    """Return a name for a variable that is like the name of a layer, and note it as taken."""
-    word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "image"
-    word = f"image_{word}" if word[0].isdigit() or keyword.iskeyword(word) else word
-    found, number = word, 2
-    while found in taken:
-        found, number = f"{word}_{number}", number + 1
-    taken.add(found)
-    return found
 
 
 def _header(macro: Macro) -> list[str]:
@@ -96,12 +71,6 @@ def _header(macro: Macro) -> list[str]:
     }
     read = [f"# data of {layer}: blake2b {digest}" for layer, digest in data.items()]
     return ["# Recorded by napari-cellinr", *([f"# with {used}"] if used else []), *read, *notes]
-
-
-def failed(step: Step) -> str:
-    """Return a comment on a step that has failed, which a replay passes over."""
-    text = f"# failed: {call(step)}: {' '.join(step.note.split())}"
-    return text if len(text) <= _COMMENT else f"{text[: _COMMENT - 1]}…"
 
 
 def _console(macro: Macro) -> list[str]:
@@ -170,11 +139,11 @@ class _Headless:
     def _add(self, step: Step) -> None:
         source = self._values.get(step.source.layer, "")
         if step.action == "open":
-            name = _first(step.results)
+            name = first(step.results)
             if name not in self._values:
                 self._read(name, step.source.path)
         elif step.action == "calibrate":
-            given = ", ".join(_keywords(step.arguments))
+            given = ", ".join(keywords(step.arguments))
             self._lines.append(f"{source} = {source}.with_voxel_size({given})")
         elif step.action in FITS:
             self._fit(step, source)
@@ -198,10 +167,10 @@ class _Headless:
 
     def _fit(self, step: Step, source: str) -> None:
         self._imports.add(step.action)
-        name = variable(_first(step.results) or f"{step.source.layer} result", self._taken)
+        name = variable(first(step.results) or f"{step.source.layer} result", self._taken)
         axes = step.arguments.get("axes")
         given = f"{source}.with_axes({axes!r})" if axes else source
-        arguments = ", ".join([given, *_keywords(step.settings)])
+        arguments = ", ".join([given, *keywords(step.settings)])
         self._lines.append(f"{name} = {step.action}({arguments})")
         for place, result in enumerate(step.results):
             self._values[result] = _picked(name, place, step)
@@ -211,13 +180,13 @@ class _Headless:
                 self._write_motion(self._tables[result], name, {})
 
     def _show_motion(self, step: Step) -> None:
-        shown = _first(step.results) or f"{step.source.layer} motion"
+        shown = first(step.results) or f"{step.source.layer} motion"
         place = self._tables.get(shown, f"{file_name(shown)}.csv")
         self._write_motion(place, self._fits[step.source.layer], motion_options(step))
 
     def _write_motion(self, place: str, fit: str, options: Mapping[str, Any]) -> None:
         self._imports.add("write_motion")
-        self._lines.append(f"write_motion({', '.join([repr(place), fit, *_keywords(options)])})")
+        self._lines.append(f"write_motion({', '.join([repr(place), fit, *keywords(options)])})")
 
     def _compare(self, step: Step) -> None:
         layer = step.source.layer
@@ -225,7 +194,7 @@ class _Headless:
             self._lines.append(f"# only in the viewer: {call(step)}")
             return
         self._imports.add("compare")
-        name = variable(_first(step.results) or f"{layer} compared", self._taken)
+        name = variable(first(step.results) or f"{layer} compared", self._taken)
         if len(step.sources) > 1:
             arguments = f"{self._values[layer]}, {self._values[step.sources[1].layer]}"
         else:
@@ -236,8 +205,8 @@ class _Headless:
 
     def _render(self, step: Step) -> None:
         self._imports.add("render")
-        name = variable(_first(step.results) or "rendered", self._taken)
-        arguments = ", ".join([self._fits[step.source.layer], *_keywords(step.arguments)])
+        name = variable(first(step.results) or "rendered", self._taken)
+        arguments = ", ".join([self._fits[step.source.layer], *keywords(step.arguments)])
         self._lines.append(f"{name} = render({arguments})")
         for place, result in enumerate(step.results):
             self._values[result] = f"{name}[{place}]"
@@ -250,16 +219,3 @@ def _picked(fit: str, place: int, step: Step) -> str:
     role, _, channel = step.roles[place].partition(":")
     taken = f".take('C', {channel})" if channel else ""
     return f"{fit}.image({role!r}){taken}"
-
-
-def _keywords(values: Mapping[str, Any]) -> list[str]:
-    return [f"{name}={value!r}" for name, value in values.items()]
-
-
-def _first(names: tuple[str, ...]) -> str:
-    return names[0] if names else ""
-
-
-def file_name(layer: str) -> str:
-    """Return a name for the file of a layer that every system allows."""
-    return PurePath(re.sub(r'[\\/:*?"<>|]+', "-", layer)).name or "image"

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from napari_cellinr.macro import Macro, load_macro, script
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
-from napari_cellinr.macro.scripts import SAMPLE, Style, call
+from napari_cellinr.macro.words import SAMPLE, call
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.tasks import TASKS, task_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.macro import Step
+    from napari_cellinr.macro.scripts import Style
     from napari_cellinr.ui.dispatch import Dispatcher
 
 __all__ = ["Console", "console_of"]

@@ -11,7 +11,8 @@ from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.results import contrast_of
-from napari_cellinr.ui.tasks import Estimate, Shown, Task
+from napari_cellinr.ui.shown import Shown
+from napari_cellinr.ui.tasks import Estimate, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.origins import Origin
-    from napari_cellinr.ui.tasks import Shown, Task
+    from napari_cellinr.ui.shown import Shown
+    from napari_cellinr.ui.tasks import Task
 
 __all__ = ["Result", "fit_work", "quick_work", "render_work", "resume_work"]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.results import add_shown
+from napari_cellinr.ui.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -64,8 +65,6 @@ class LiveArrows:
         if layer is not None:
             layer.data = data
         elif self._layer_id is None and len(data):
-            from napari_cellinr.ui.tasks import Shown  # which imports the live layer itself
-
             shown = Shown(grid, kind="vectors", data=data, settings=dict(_LOOK))
             added: Layer = add_shown(self._viewer, source, self._given, shown, self._name)
             self._layer_id = added.unique_id

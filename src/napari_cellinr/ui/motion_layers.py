@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_cellinr.motion import known, tracks, visible_arrows
 from napari_cellinr.ui.results import contrast_of
-from napari_cellinr.ui.tasks import Shown
+from napari_cellinr.ui.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.fits import Result
     from napari_cellinr.ui.origins import Origin
-    from napari_cellinr.ui.tasks import Shown
+    from napari_cellinr.ui.shown import Shown
 
 __all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from napari_cellinr.macro import Source, Step
-from napari_cellinr.macro.scripts import SAMPLE
+from napari_cellinr.macro.words import SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

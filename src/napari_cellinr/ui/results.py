@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.tasks import Shown
+    from napari_cellinr.ui.shown import Shown
 
 __all__ = ["add_result", "add_shown", "contrast_of", "place", "update", "widen_range"]
 

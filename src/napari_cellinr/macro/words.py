@@ -1,0 +1,76 @@
+"""Words and names that every text of a macro is made of."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_cellinr.macro.steps import Step
+
+__all__ = [
+    "FITTED_SUFFIX",
+    "SAMPLE",
+    "call",
+    "failed",
+    "file_name",
+    "first",
+    "keywords",
+    "variable",
+]
+
+SAMPLE: Final = "sample:"
+"""What the path of a sample of this plugin begins with."""
+
+FITTED_SUFFIX: Final = ".cellinr"
+"""The end of the names of kept fits, as in `io`, which is not needed for text."""
+
+_COMMENT: Final = 160
+"""Characters of a comment on what has failed."""
+
+
+def call(step: Step) -> str:
+    """Return the step as a call of a method of `cellinr`."""
+    names = [repr(source.layer) for source in step.sources]
+    if step.action == "open":
+        return f"cellinr.use({first(step.results)!r}, {step.source.path!r})"
+    if step.action == "save":
+        return f"cellinr.save({names[0]}, {step.arguments['path']!r})"
+    settings = {**step.arguments, **({} if step.seed is None else {"seed": step.seed})}
+    return f"cellinr.{step.action}({', '.join([*names, *keywords(settings)])})"
+
+
+def failed(step: Step) -> str:
+    """Return a comment on a step that has failed, which a replay passes over."""
+    text = f"# failed: {call(step)}: {' '.join(step.note.split())}"
+    return text if len(text) <= _COMMENT else f"{text[: _COMMENT - 1]}…"
+
+
+def file_name(layer: str) -> str:
+    """Return a name for the file of a layer that every system allows."""
+    return PurePath(re.sub(r'[\\/:*?"<>|]+', "-", layer)).name or "image"
+
+
+def variable(name: str, taken: set[str]) -> str:
+    """Return a name for a variable that is like the name of a layer, and note it as taken."""
+    word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "image"
+    word = f"image_{word}" if word[0].isdigit() or keyword.iskeyword(word) else word
+    found, number = word, 2
+    while found in taken:
+        found, number = f"{word}_{number}", number + 1
+    taken.add(found)
+    return found
+
+
+def keywords(values: Mapping[str, Any]) -> list[str]:
+    """Return named arguments as Python has them."""
+    return [f"{name}={value!r}" for name, value in values.items()]
+
+
+def first(names: tuple[str, ...]) -> str:
+    """Return the first of some names, or an empty one."""
+    return names[0] if names else ""
