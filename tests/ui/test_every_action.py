@@ -18,7 +18,7 @@ from napari_cellinr.ui.console import console_of
 pytestmark = pytest.mark.gui
 
 TOY = {"steps": 1, "estimate": "gaussian"}
-MOVING = {"steps": 3, "restart": False}
+MOVING = {"steps": 40, "restart": False}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ STORIES = {
     "show_motion": [
         ("open", ("movie.tif",), {}),
         ("reconstruct", ("movie",), MOVING),
-        ("show_motion", ("movie reconstructed",), {"every": 3, "shortest": 0.001}),
+        ("show_motion", ("movie reconstructed",), {"every": 2, "shortest": 0.01}),
         ("save", ("motion", "arrows.csv"), {}),
         ("show_motion", ("movie reconstructed",), {"points": [[8.0, 7.5], [4.0, 4.0]]}),
         ("save", ("movie reconstructed tracks", "paths.csv"), {}),
@@ -171,7 +171,7 @@ def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer
             ("open", ("movie.tif",), {}),
             ("reconstruct", ("movie",), MOVING),
             ("save", ("movie reconstructed", "movie.cellinr"), {}),
-            ("show_motion", ("movie reconstructed",), {"every": 3, "shortest": 0.001}),
+            ("show_motion", ("movie reconstructed",), {"every": 2, "shortest": 0.01}),
         ],
     )
     arrows = np.array(viewer.layers["motion"].data)
@@ -184,7 +184,7 @@ def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer
     tell(
         cellinr,
         [
-            ("show_motion", ("movie reconstructed",), {"every": 3, "shortest": 0.001}),
+            ("show_motion", ("movie reconstructed",), {"every": 2, "shortest": 0.01}),
             ("render", ("movie reconstructed",), {"times": [0.5, 1.5]}),
             ("save", ("movie reconstructed", "copy.cellinr"), {}),
         ],
