@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("CELLINR_DATA", ROOT.parent / "shared" / "data"))
 SIZE, BORDER, FINE = 64, 32, 4  # pixels, pixels around the frame, samples per pixel
+SLANT = (1.5, 1.0)  # pixels along y and x from plane to plane of the specimen of the z-scan
 CENTRE, RADIUS = (SIZE - 1) / 2, SIZE / 4  # of the disc that holds the specimen
 STEP, WAVELENGTH, APERTURE = 0.454, 0.525, 0.25  # µm, µm
 Array = NDArray[Any]
@@ -147,7 +148,7 @@ def z_scan(motion: Motion, seed: int, frames: int = 4, noise: float = 0.02) -> R
 
     def plane(z: int, time: float) -> Array:
         moved = motion.backward(places, time)
-        return specimen(seed, surrounded=True)(moved - np.array([1.5, 1.0]).reshape(2, 1, 1) * z)
+        return specimen(seed, surrounded=True)(moved - np.reshape(SLANT, (2, 1, 1)) * z)
 
     clean = np.array([[plane(z, times[i, z]) for z in range(planes)] for i in range(frames)])
     middle = times.mean(1)

@@ -35,7 +35,8 @@ frame, so that material enters and leaves; the scans have that one, too.
 *Motion* and *residual motion* are free of the arbitrary canonical frame: twice the mean distance
 of the places of material points from their mean over the frames, of the true places, and of the
 errors of the predicted ones, in pixels. They are of points of the specimen that stay in the frame;
-*everywhere* has points where there is nothing, too: motion is a guess there.
+*everywhere* has points where there is nothing, too: motion is a guess there. The specimen of the
+z-scan is the same along a slanted line, and motion along it, which cannot be seen, is left out.
 *Correlation* is that of the phase (or intensity) minus its Gaussian mean of σ = 8 pixels, 5 pixels
 off the edge, mean over the frames, each against the truth at its own time. *Misfit* and *held out*
 are errors of the frames, on fitted and on unseen pixels, in standard deviations of the estimated

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from cases import CASES, Case
-from data import ROOT
+from data import ROOT, SLANT
 from report import write_report
 from scores import conventional, correlation, registered, spread
 
@@ -61,6 +61,15 @@ def fit(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
     return scores, arrays
 
 
+def _visible(forward: Any) -> Any:
+    """Return the motion of a z-scan that can be seen, axes T C Y X with C = y, x.
+
+    Its specimen is the same along a slanted line: motion along that line changes nothing.
+    """
+    along = np.reshape(SLANT, (1, 2, 1, 1, 1)) * forward[:, :1]
+    return (forward[:, 1:] - along).mean(2)
+
+
 def _at_rest(attempts: list[dict[str, Any]]) -> float | None:
     """Return the held-out error of the scene at rest, if one was tried."""
     found = [attempt["held_out"] for attempt in attempts if attempt["attempt"] == "at rest"]
@@ -95,7 +104,7 @@ def compare(case: Case, arrays: dict[str, Any]) -> dict[str, Any]:
         arrays["truth"] = recording.truth
         scores["correlation"] = correlation(scene, recording.truth)
         scores["conventional"] = correlation(conventional(recording), recording.truth)
-        flat = forward if forward.ndim == 4 else forward[:, -2:].mean(2)
+        flat = forward if forward.ndim == 4 else _visible(forward)
         scores["residual"], scores["motion"] = spread(recording, flat, everywhere=False)
         scores["residual_everywhere"], _ = spread(recording, flat)
         if recording.truth.ndim == 3 and case.group in {"families", "scans", "surrounded"}:

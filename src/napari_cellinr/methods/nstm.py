@@ -69,7 +69,7 @@ SPARSENESS = 3.0
 BRIGHTNESS = 10.0
 """Weight of the squared changes of brightness from frame to frame."""
 
-POINTS_OF_A_CELL = {2: 4, 3: 3}
+POINTS_OF_A_CELL = {2: 4.0, 3: 2.5}
 """Points of the lattice per cell, by the number of axes, from which on half of them are enough; in
 volumes steps with all points take most of the time."""
 
