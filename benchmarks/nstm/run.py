@@ -19,7 +19,7 @@ import torch
 from cases import CASES, Case
 from data import ROOT, SLANT
 from report import write_report
-from scores import conventional, correlation, registered, spread
+from scores import bar_contrast, conventional, correlation, registered, spread
 
 from napari_cellinr import reconstruct
 
@@ -113,6 +113,8 @@ def compare(case: Case, arrays: dict[str, Any]) -> dict[str, Any]:
     elif recording.optics["kind"] == "dpc":
         arrays["usual"] = conventional(recording)
         scores["agreement"] = correlation(scene, arrays["usual"])
+        scores["bars"] = bar_contrast(scene[0])
+        scores["bars_usual"] = bar_contrast(arrays["usual"][0])
     return scores
 
 

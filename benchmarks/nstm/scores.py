@@ -14,6 +14,9 @@ from skimage.transform import warp
 
 Array = NDArray[Any]
 MARGIN, SMOOTH = 5, 8.0  # pixels
+BAR_COLUMNS = slice(42, 84)
+BARS = (slice(14, 22), slice(35, 43), slice(57, 65))  # rows of the phase target, by eye
+GAPS = (slice(25, 31), slice(47, 53))
 
 
 def spread(recording: Recording, forward: Array, *, everywhere: bool = True) -> tuple[float, float]:
@@ -56,6 +59,21 @@ def spread(recording: Recording, forward: Array, *, everywhere: bool = True) -> 
 
 def _spread(places: Array) -> float:
     return float(2 * np.linalg.norm(places - places.mean(0), axis=1).mean())
+
+
+def bar_contrast(phase: Array) -> float:
+    """Return how far the bars of the phase target stand out of their gaps, 1 at most.
+
+    The darkest bar minus the brightest gap, as a part of the mean difference of bars and gaps.
+
+    Parameters
+    ----------
+    phase
+        The part of the target that the benchmark uses, axes Y X.
+    """
+    profile = phase[:, BAR_COLUMNS].mean(1)
+    bars, gaps = ([profile[rows].mean() for rows in parts] for parts in (BARS, GAPS))
+    return float((min(bars) - max(gaps)) / (np.mean(bars) - np.mean(gaps)))
 
 
 def correlation(result: Array, truth: Array) -> float:

@@ -39,8 +39,8 @@ CELLS_PER_STRUCTURE = 0.8
 """Cells of the motion along the smallest moving structure."""
 
 POINTS_PER_CELL = {2: 4, 3: 2}
-"""Points of the lattice on which the motion is decoded, along each of its finest cells, by the number
-of axes: in volumes they would take a third of the time."""
+"""Points of the lattice on which the motion is decoded, along each of its finest cells, by the
+number of axes: in volumes they would take a third of the time."""
 
 MOTION_RATE = 2.4
 """Learning rate of the motion times the number of steps, for a displacement scale of 1."""

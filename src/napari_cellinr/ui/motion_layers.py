@@ -45,7 +45,7 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
     if moves is not None:
         shown.append(moves)
     seeds = _grid(known(scene, confidence, min(reference, scene.shape[0] - 1)))
-    if len(seeds):
+    if len(seeds) and moves is not None:  # paths of what rests are dots
         shown.append(track_layer(named["motion"], speed, seeds, "tracks"))
     return shown
 
