@@ -194,9 +194,7 @@ def make_field(config_type: type[Settings], name: str) -> Field:
     field = _plain_field(config_type, name, info, kinds)
     optional = type(None) in kinds
     return (
-        OptionalField(field, "none" if name.startswith("max_") else "automatic")
-        if optional
-        else field
+        OptionalField(field, "none" if name.startswith("max_") else "auto") if optional else field
     )
 
 

@@ -77,6 +77,7 @@ class FitDock(TabbedDock):
         self.panel.preview_button.clicked.connect(self.preview)
         self.panel.guide_button.clicked.connect(self.show_guide)
         self.controller.finished.connect(self._on_finished)
+        self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
         device_list().answered.connect(self._show_devices)
         self._show_devices()

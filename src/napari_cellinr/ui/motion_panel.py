@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Slot
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QSpinBox
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QPushButton, QSpinBox
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.dispatch import dispatcher_of
@@ -99,13 +99,15 @@ class MotionPanel(ResultPanel):
 
     def _explain(self) -> None:
         self.every.setRange(0, 1000)
-        self.every.setSpecialValueText("auto")
+        self.every.setPrefix("every ")
+        self.every.setSpecialValueText("every: auto")
         self.every.setToolTip("Voxels from one arrow to the next; auto leaves the scene visible.")
         self.every.setAccessibleName("Voxels between arrows")
         self.shortest.setRange(0, 1e6)
         self.shortest.setDecimals(3)
         self.shortest.setSingleStep(0.1)
-        self.shortest.setSpecialValueText("auto")
+        self.shortest.setPrefix("above ")
+        self.shortest.setSpecialValueText("above: auto")
         self.shortest.setToolTip(
             "Shorter arrows are left out, in µm (pixels where not known); auto is 0.3 voxels."
         )
@@ -120,12 +122,10 @@ class MotionPanel(ResultPanel):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
-        grid.addWidget(QLabel("every"), 0, 0)
-        grid.addWidget(self.every, 0, 1)
-        grid.addWidget(QLabel("above"), 0, 2)
-        grid.addWidget(self.shortest, 0, 3)
-        grid.addWidget(self.arrows_button, 0, 4)
-        grid.addWidget(self.box, 1, 0, 1, 4)
-        grid.addWidget(self.button, 1, 4)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
+        grid.addWidget(self.every, 0, 0)
+        grid.addWidget(self.shortest, 0, 1)
+        grid.addWidget(self.arrows_button, 1, 0)
+        grid.addWidget(self.button, 1, 1)
+        grid.addWidget(self.box, 2, 0, 1, 2)
+        for column in range(2):
+            grid.setColumnStretch(column, 1)

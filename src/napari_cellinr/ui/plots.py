@@ -45,7 +45,8 @@ class LossPlot(pg.PlotWidget):
         )
         self._loss = plot.plot(pen=pg.mkPen(_LOSS, width=1))
         self._held_out = plot.plot(pen=pg.mkPen(_HELD_OUT, width=2))
-        self.setFixedHeight(150)
+        self.setMinimumHeight(70)  # on a small screen
+        self.setMaximumHeight(150)
 
     def show_history(self, history: Sequence[Progress]) -> None:
         """Draw the newest stage of a job that has losses."""

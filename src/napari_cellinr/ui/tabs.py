@@ -98,10 +98,15 @@ class TabbedDock(QWidget):
                 self._restoring.start()
                 return
 
+    @Slot()
+    def keep_on_screen(self) -> None:
+        """Make the window smaller again if what has appeared made it larger than the screen."""
+        self._restoring.start()
+
     def _restore(self) -> None:
         """Give the window the size that it had before this dock, within the screen."""
         window = self.window()
-        if isinstance(window, QMainWindow) and not window.isMaximized():
+        if isinstance(window, QMainWindow) and not (window.isMaximized() or window.isFullScreen()):
             size = self._sizes.get(id(window), window.size())
             window.resize(size.boundedTo(window.screen().availableGeometry().size()))
         self._sizes.clear()
