@@ -11,10 +11,11 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from napari_cellinr import Image, config, read
+from napari_cellinr import Image, config, read, write
 from napari_cellinr.estimates import cost
 from napari_cellinr.macro import FITS
 
@@ -40,7 +41,11 @@ def moving(kind: str) -> Image:
     from napari_cellinr.simulate_optics import moving as simulated
 
     sample = simulated(kind)
-    return sample.raw.like(sample.raw.data, meta={"optics": sample.optics.as_dict()})
+    optics = sample.optics.as_dict()
+    if sample.psf is not None:
+        place = Path(tempfile.mkdtemp()) / "psf.tif"
+        optics = {**optics, "psf": str(write(place, sample.psf))}
+    return sample.raw.like(sample.raw.data, meta={"optics": optics})
 
 
 def celegans(part: dict[str, slice] | None = None) -> Image:
