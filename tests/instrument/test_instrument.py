@@ -8,6 +8,7 @@ from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.image import Image
 from napari_cellinr.instrument import prepare
+from napari_cellinr.instrument.tables import read_otf
 from napari_cellinr.io import write
 from napari_cellinr.optics import FORWARD_MODELS
 from napari_cellinr.simulate_optics import moving
@@ -245,6 +246,23 @@ def test_light_found_on_a_specimen_that_moves_is_doubted(seed):
     assert float((64 * (signs * found - true)).norm(dim=1).max()) < 2.1
     torch.testing.assert_close(found[1::2], 2 * found[0::2])
     assert "disagree on the pattern" in measured.warnings[0]
+
+
+def test_transfer_functions_are_read_from_a_file(tmp_path):
+    """Pages are bands, rows radii; real and imaginary parts alternate; band 0 begins with 1."""
+    table = np.zeros((3, 5, 8), np.float32)
+    table[0, 0, 0], table[1, 2, 2:4], table[2, 4, 6] = 4, (1, -2), 8
+    path = write(tmp_path / "otf.tif", Image(table, axes="ZYX"))
+    found, (radial, axial) = read_otf(str(path), None, (0.125, 0.08))
+    assert found.shape == (3, 5, 4)
+    assert found[0, 0, 0] == 1
+    assert found[1, 2, 1] == 0.25 - 0.5j
+    assert found[2, 4, 3] == 2
+    assert (radial, axial) == pytest.approx((1 / (2 * 4 * 0.08), 1 / (4 * 0.125)))
+    table[0, 0, 0] = 0
+    dark = write(tmp_path / "dark.tif", Image(table, axes="ZYX"))
+    with pytest.raises(CellINRError, match="is 0 at its origin"):
+        read_otf(str(dark), None, (0.125, 0.08))
 
 
 def test_start_phases():

@@ -16,6 +16,7 @@ from napari_cellinr.methods import render
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.nstm_noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm_plan import held_blocks, held_frames
+from napari_cellinr.methods.nstm_render import _weakest_contrast
 
 NOISE = 0.05
 SIZE = 40
@@ -212,7 +213,8 @@ def test_bleaching_is_told_from_motion():
     """An exponential curve is found for all frames, and the scene is as bright as at first."""
     image = movie(shift=4)
     left = np.exp(-np.linspace(0, 0.5, 5)).astype(np.float32)
-    found = reconstruct(image.like(image.array() * left[:, None, None]), steps=250)
+    dim, alone = image.array() * left[:, None, None], {"unexplained": "off", "brightness": "off"}
+    found = reconstruct(image.like(dim), steps=250, restart=False, **alone)
     assert "with bleaching" in [attempt["attempt"] for attempt in found.report["attempts"]]
     assert found.report["bleached"] == pytest.approx(1 - np.exp(-0.5), abs=0.05)
     bright = found.image("result").array().mean(axis=(1, 2))
@@ -243,6 +245,39 @@ def test_of_many_frames_whole_ones_are_held_out():
 @pytest.mark.parametrize(("height", "width"), [(28, 60), (60, 28)])
 def test_the_shape_of_the_image_does_not_matter(height, width):
     """Displacements have units of what is expected, not of the sides of the image."""
-    found = reconstruct(movie(size=height, width=width), steps=250, restart=False)
+    found = reconstruct(movie(size=height, width=width), steps=200, restart=False)
     moved = found.image("motion").array()[-1, :, 6:-6, 6:-6].mean(axis=(1, 2)) / 0.5
     np.testing.assert_allclose(moved, (3, 4), atol=0.3)
+
+
+def test_frames_may_have_gains_of_their_own():
+    image = movie(shift=4)
+    gains = np.array([1.0, 0.8, 1.15, 0.9, 1.1], np.float32)
+    uneven = image.like(image.array() * gains[:, None, None])
+    found = reconstruct(uneven, steps=250, restart=False, brightness="on", unexplained="off")
+    assert found.report["brightness"]
+    assert found.report["misfit"] < 1.25
+    bright = found.image("result").array()[:, 8:-8, 8:-8].mean(axis=(1, 2))
+    assert np.ptp(bright) / bright.mean() < 0.2 < np.ptp(gains)
+
+
+def test_what_appears_does_not_corrupt_the_scene():
+    """A spot that is there for one frame goes into the sparse image, if unseen pixels agree."""
+    image = movie(shift=4)
+    y, x = np.indices((SIZE, SIZE))
+    spot = 3 * np.exp(-((y - 14) ** 2 + (x - 26) ** 2) / 18)
+    shown = image.array().copy()
+    shown[2] += spot.astype(np.float32)
+    found = reconstruct(image.like(shown), steps=200, restart=False, bleaching="off")
+    assert [a["attempt"] for a in found.report["attempts"]][-1].startswith("with what motion")
+    assert found.report["unexplained"]
+    truth = movie(shift=4, noise=0).array()
+    wrong = (found.image("result").array() - truth)[2, 10:19, 22:31].mean()
+    assert wrong < 0.25 * spot[10:19, 22:31].mean()
+
+
+def test_confidence_needs_structure_in_every_direction():
+    y, x = np.indices((40, 40)).astype(np.float32)
+    stripes, blobs = np.sin(x / 2), np.sin(x / 2) * np.sin(y / 2)
+    along = _weakest_contrast(stripes)[8:-8, 8:-8].max()
+    assert along < 1e-6 < 0.01 < _weakest_contrast(blobs)[8:-8, 8:-8].min()
