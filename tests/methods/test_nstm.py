@@ -268,7 +268,7 @@ def test_what_appears_does_not_corrupt_the_scene():
     spot = 3 * np.exp(-((y - 14) ** 2 + (x - 26) ** 2) / 18)
     shown = image.array().copy()
     shown[2] += spot.astype(np.float32)
-    found = reconstruct(image.like(shown), steps=200, restart=False, bleaching="off")
+    found = reconstruct(image.like(shown), steps=300, restart=False, bleaching="off")
     assert [a["attempt"] for a in found.report["attempts"]][-1].startswith("with what motion")
     assert found.report["unexplained"]
     truth = movie(shift=4, noise=0).array()
