@@ -9,7 +9,7 @@ from catalogue import METHODS, OURS, by_name
 from collect import entries
 from data import KINDS, LEVELS, REPORTED_SEEDS, ROOT, TUNING_SEEDS, celegans, simulated
 from pictures import save_curves, save_panels
-from store import find_run
+from store import HERE, find_run
 from tables import (
     costs_table,
     dice_table,
@@ -30,7 +30,8 @@ FOLDER = ROOT / "docs" / "benchmarks"
 def write_report() -> None:
     """Write the report and its pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD, "## Goals and what was measured", targets_table(), _missing(), AFTER_TARGETS]
+    parts = [HEAD, _state(), "## Goals and what was measured", targets_table()]
+    parts += [_missing(), AFTER_TARGETS]
     parts += ["## Simulated embryos", SIMULATED.format(**_facts())]
     for kind in KINDS:
         for level in LEVELS:
@@ -46,6 +47,12 @@ def write_report() -> None:
     text = "\n\n".join(part.strip() for part in parts if part) + "\n"
     (FOLDER / "denoise.md").write_text(text)
     print(f"wrote {FOLDER.relative_to(ROOT) / 'denoise.md'}")
+
+
+def _state() -> str:
+    """Return what was written by hand on the state of the figures."""
+    notes = HERE / "notes.md"
+    return notes.read_text() if notes.exists() else ""
 
 
 def _facts() -> dict[str, str]:

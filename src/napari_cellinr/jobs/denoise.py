@@ -275,16 +275,16 @@ def _bleaching_factors(
 ) -> list[float]:
     """Return by what each frame is to be multiplied to have the mean signal of the first one.
 
-    The signal is all that is above the background, of the same channel.
+    The signal is that without the background, of the same channel.
     """
     if "T" not in leading:
         return [1.0] * len(frames)
     means = []
     for frame in frames:
         result, haze, *other = (image.array() for image in frame.images)
-        keeps, sign = frame.config.background == "keep", -1 if frame.config.dark else 1
-        kept = [result] if keeps else other
-        signal = sign * (kept[0] - haze) if kept else result
+        signal = result
+        if frame.config.background == "keep":
+            signal = other[0] if other else result - haze
         means.append(float(np.maximum(signal, 0).mean(dtype=np.float64)))
     channels = [dict(zip(leading, values, strict=True)).get("C", 0) for values in indices]
     firsts = [means[channels.index(channel)] for channel in channels[: len(frames)]]

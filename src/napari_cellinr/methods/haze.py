@@ -12,6 +12,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filte
 from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.structure import find_kind, structure
 from napari_cellinr.fields.lattice import block_means, interpolate, node_weights
+from napari_cellinr.methods.start import THIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +62,12 @@ SURE = 4.0
 
 NEXT_TO_NOTHING = 0.02
 """Distance from the haze, in standard deviations of the noise, that only masked voxels have."""
+
+MOST_LEFT = {2: 0.3, 3: 0.16}
+"""Noise that denoising leaves at most, by the number of axes, in standard deviations of the noise.
+
+Where structures fill the image, dim ones that were not recognised would pass for noise.
+"""
 
 MOST_SAMPLES = 200_000
 """Voxels from which a median is taken."""
@@ -194,12 +201,13 @@ def separated(scene: Scene, width: float) -> Separated:
         return haze
 
     deviation = scene.noise.sd(scene.sign * at_voxels(nodes)).astype(np.float32)
-    clear = _clear_of_structures(scene)
+    clear, most = _clear_of_structures(scene), _most_left(scene)
     sigma = [SMOOTHNESS * wide / step for wide, step in zip(widths, stride, strict=True)]
     for _ in range(ROUNDS if clear.any() else 0):
         excess = values - at_voxels(nodes)
         ratio = excess / deviation
         centre, spread = _middle(ratio[clear])
+        centre, spread = float(np.clip(centre, -most / 2, most / 2)), min(spread, most)
         near = (clear & (np.abs(ratio - centre) < SPREADS * spread)).astype(np.float32)
         sums = block_means(torch.from_numpy(np.stack([near * excess, near])), stride).numpy()
         total, weight = (gaussian_filter(part, sigma) for part in sums)
@@ -225,13 +233,20 @@ def _clear_of_structures(scene: Scene) -> NDArray[np.bool_]:
     return clear
 
 
+def _most_left(scene: Scene) -> float:
+    """Return the largest noise that may be left, in standard deviations of the noise before."""
+    if scene.noise.grain > 0:
+        return REMAINING_NOISE
+    return MOST_LEFT[2 if min(scene.values.shape) <= THIN else scene.values.ndim]
+
+
 def _amplification(
     scene: Scene, excess: NDArray[np.float32], deviation: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """Return what the signal is to be multiplied by, 255 for 1."""
     confidence = scene.confidence
     left = (excess / deviation)[confidence < OFF]
-    spread = _middle(left[np.abs(left) > NEXT_TO_NOTHING])[1]
+    spread = min(_middle(left[np.abs(left) > NEXT_TO_NOTHING])[1], _most_left(scene))
     sigma = [scene.scale[-1] / step for step in scene.scale]
     energy = gaussian_filter(excess**2, sigma)
     noise = SURE * (spread * deviation) ** 2
