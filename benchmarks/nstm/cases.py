@@ -73,6 +73,8 @@ CASES["actin in a lattice of light"] = Case(real.lattice_sim_actin, group="real"
 CASES["picture through a diffuser"] = Case(real.diffusercam, group="real")
 CASES["three-beam simulation of others"] = Case(
     real.sim3d_simulated,
-    {"steps": 150, "restart": False, "unexplained": "off", "brightness": "off"},
+    {"steps": 150, "unexplained": "off", "brightness": "off"},
     "real",
 )
+for _kind in ("worm", "beads", "cell", "ball"):
+    CASES[f"sample {_kind}"] = Case(lambda kind=_kind: real.sample(kind), group="samples")

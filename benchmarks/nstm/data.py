@@ -38,6 +38,7 @@ class Recording:
     motion: Motion | None = None
     times: Array | None = None  # 0 to 1, of each frame
     noise: float = 0.0
+    moved: Array | None = None  # true displacement from the first frame in pixels of the scene
 
 
 @cache

@@ -10,6 +10,7 @@ import numpy as np
 from data import REAL, Recording
 
 from napari_cellinr import Image, read, write
+from napari_cellinr.simulate_optics import moving
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,11 +19,12 @@ SCRATCH = Path(tempfile.gettempdir()) / "cellinr-nstm"
 
 
 def sim3d_simulated() -> Recording:
-    """Return a plane-by-plane part of the simulation of others: 3 directions times 5 phases.
+    """Return three planes of the simulation of others, in 3 directions times 5 phases.
 
     It is without noise and at rest: motion is to be found as none.
     """
     raw = np.asarray(read(REAL / "sim3d_simulated" / "raw.tif").array(), np.float32)
+    raw = raw.reshape(3, 9, 5, 64, 64)[:, 3:6].reshape(-1, 64, 64)
     angles = np.degrees([0.8043, 1.8555, -0.2388]).tolist()
     optics = {
         "kind": "sim3d", "na": 1.42, "refractive_index": 1.515, "voxel_size": [0.125, 0.08, 0.08],
@@ -58,6 +60,17 @@ def diffusercam() -> Recording:
         "background": float(psf[:10, :10].mean()),
     }  # fmt: skip
     return Recording(Image(raw, axes="YX"), optics)
+
+
+def sample(kind: str) -> Recording:
+    """Return one of the samples that the program offers, with the motion that it really makes."""
+    made = moving(kind)
+    optics = made.optics.as_dict()
+    if made.psf is not None:
+        SCRATCH.mkdir(exist_ok=True)
+        optics["psf"] = str(write(SCRATCH / f"{kind}.tif", made.psf))
+    steps = np.reshape(made.motion.scale[2:], (1, -1, *[1] * (len(made.motion.shape) - 2)))
+    return Recording(made.raw, optics, moved=np.asarray(made.motion.array()) / steps)
 
 
 def _binned(path: Path, factor: int) -> NDArray[np.float32]:

@@ -75,6 +75,7 @@ def write_report(build: Path) -> None:
     lines += _section("Coarse-to-fine on and off", OFF, _off(scores))
     lines += _section("Noise", NOISE, _noise(scores))
     lines += _section("Real data", REAL, _real(scores))
+    lines += _section("Samples of the program", SAMPLES, _samples(scores))
     lines += _section("Cost", COST, _cost(scores))
     lines += _section("Large frames", LARGE, _large(build.parent / "nstm-large.json"))
     pictures = [name for name in PICTURES if name in scores]
@@ -92,6 +93,10 @@ FAMILIES = """
 Conventional is Tikhonov of four frames (raw frames for the scan). Registered brings the frames
 together by phase correlation, and flow by iterative Lucas-Kanade (scikit-image), before Tikhonov
 or averaging. Static is the same fit without motion.
+"""
+SAMPLES = """
+What a new user sees first. Motion, and its error, are medians of the last frame over places whose
+confidence is a half or more, in pixels of the scene.
 """
 SEEDS = "The same on other specimens; the targets are those above."
 AROUND = """
@@ -260,11 +265,29 @@ def _real(scores: dict[str, Any]) -> list[str]:
                 [name, _number(entry, "largest_motion"), _number(entry, "largest_sure_motion"),
                  _number(entry, "agreement", 3), _number(entry, "misfit"),
                  _number(entry, "held_out"), "–" if rest is None else f"{rest:.2f}",
-                 entry["warnings"][0].split(":")[0] if entry["warnings"] else "none"]
+                 _said(entry)]
             )  # fmt: skip
     head = ["data", "largest motion, px", "sure", "agreement with Tikhonov", "misfit", "held out",
             "held out at rest", "warning"]  # fmt: skip
     return _table(head, rows)
+
+
+def _samples(scores: dict[str, Any]) -> list[str]:
+    rows = [
+        [name, _number(entry, "sure_motion"), _number(entry, "sure_error"),
+         _number(entry, "misfit"), _number(entry, "held_out"), _said(entry)]
+        for name, entry in scores.items()
+        if entry["group"] == "samples"
+    ]  # fmt: skip
+    head = ["sample", "motion, px", "error, px", "misfit", "held out", "warning"]
+    return _table(head, rows)
+
+
+def _said(entry: dict[str, Any]) -> str:
+    """Return how the first warning begins, or that there is none."""
+    if not entry["warnings"]:
+        return "none"
+    return str(entry["warnings"][0]).split(":")[0].split(", but")[0]
 
 
 def _cost(scores: dict[str, Any]) -> list[str]:

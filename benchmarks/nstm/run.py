@@ -100,6 +100,12 @@ def compare(case: Case, arrays: dict[str, Any]) -> dict[str, Any]:
         "largest_motion": float(np.percentile(lengths, 99)),
         "largest_sure_motion": float(np.percentile(lengths[sure], 99)) if sure.any() else 0.0,
     }
+    if recording.moved is not None and recording.moved.shape == forward.shape:
+        wrong = np.linalg.norm(forward[-1] - recording.moved[-1], axis=0)
+        far = np.linalg.norm(recording.moved[-1], axis=0)
+        surely = arrays["confidence"][0] >= 0.5
+        scores["sure_error"] = float(np.median(wrong[surely]))
+        scores["sure_motion"] = float(np.median(far[surely]))
     if recording.truth is not None:
         arrays["truth"] = recording.truth
         scores["correlation"] = correlation(scene, recording.truth)
