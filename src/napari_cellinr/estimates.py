@@ -26,11 +26,14 @@ COARSE_SECONDS = (0.5, 6e-6)
 KEPT_BYTES = 24.0
 """For each voxel of the whole input: it, two results, and the fields that are kept."""
 
-STEP_SECONDS = (5e-3, 1.3e-7)
+STEP_SECONDS = (6.5e-3, 1.3e-7)
 """CPU seconds of a step of reconstruction, and for each pixel of the raw frames.
 
-From 10, 15 and 21 ms for 32, 77 and 131 thousand pixels.
+From 10, 18, 33 and 178 ms for 33, 98, 147 and 1049 thousand pixels.
 """
+
+VOLUME_STEP_SECONDS = (6.5e-3, 3.1e-7)
+"""The same for volumes, whose points have eight neighbours: 56 to 82 ms for 197 thousand."""
 
 RECONSTRUCTION_BYTES = (3.5e8, 530.0)
 """Largest memory, and for each pixel of the raw frames: from 0.37 to 0.44 GB for the same."""
@@ -92,9 +95,10 @@ def denoising(config: CellINRConfig, image: Image) -> Cost:
 
 
 def reconstructing(config: NSTMConfig, image: Image) -> Cost:
-    """Return what one attempt of a reconstruction needs; a difficult motion takes up to three."""
+    """Return what one attempt of a reconstruction needs; a difficult motion takes up to four."""
     n_pixels = math.prod(image.shape)
-    seconds = config.steps * _line(STEP_SECONDS, n_pixels)
+    step = VOLUME_STEP_SECONDS if image.sizes.get("Z", 1) > 1 else STEP_SECONDS
+    seconds = config.steps * _line(step, n_pixels)
     return Cost(seconds, _line(RECONSTRUCTION_BYTES, n_pixels))
 
 

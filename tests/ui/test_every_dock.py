@@ -245,3 +245,13 @@ def test_a_dock_can_be_floated_and_closed(opened, qtbot):
     viewer.window.remove_dock_widget(frame)
     viewer.layers.clear()  # what is left of it hears of nothing any more
     assert docks[0][1].source.layer_id is None
+
+
+def test_a_run_leaves_the_size_of_the_window_alone(opened, use_job, idle, qtbot):
+    _, window, [(_, dock)] = opened("Denoise")
+    window.resize(1100, 700)
+    use_job(steps=5)
+    dock.run()
+    idle(dock)
+    qtbot.wait(200)
+    assert (window.width(), window.height()) == (1100, 700)

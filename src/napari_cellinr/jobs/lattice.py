@@ -137,7 +137,10 @@ def planes_at_once(sizes: Sequence[int]) -> int:
 
 
 def cpu_seconds(image: Image, lattice: Lattice, config: SpatimeConfig) -> float:
-    """Return about how long a run takes on one core, from runs of 0.1 to 0.8 million voxels."""
+    """Return about how long a run takes on one core, from runs of 0.04 to 0.8 million voxels.
+
+    The seventeen runs of `docs/benchmarks/estimates.md` took 0.7 to 1.4 times what is said.
+    """
     n_channels, n_frames = image.sizes.get("C", 1), image.sizes.get("T", 1)
     voxels = float(np.prod([size for axis, size in image.sizes.items() if axis in "ZYX"]))
     finer = float(np.prod([m.n_out for m in lattice.maps.values()]))
@@ -147,11 +150,11 @@ def cpu_seconds(image: Image, lattice: Lattice, config: SpatimeConfig) -> float:
         new = len(inside)
         tests = min(4, n_frames - 2) if config.motion == "auto" and new else 0
         fits = len({int(t) for t in inside}) + max(tests, 0)
-        seconds += fits * (1.4 * config.refinement + 3e-6 * voxels)
-        seconds += (new + 12 * max(tests, 0)) * 1.5e-6 * voxels
+        seconds += fits * (0.3 * config.refinement + 2.9e-6 * voxels)
+        seconds += new * 1.2e-6 * voxels
     if "Z" in lattice.maps and lattice.maps["Z"].step < 1:
-        seconds += 0.12 * config.steps + 6e-6 * finer * (n_frames + new)
-    seconds = n_channels * seconds + 2.0
+        seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
+    seconds = n_channels * seconds + 1.0
     return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
 
 

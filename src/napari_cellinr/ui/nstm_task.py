@@ -57,7 +57,8 @@ def _frames_of_a_set(optics: Any) -> int:
 def _estimate(config: NSTMConfig, image: Image) -> Estimate | None:
     """Return memory and time of a run."""
     needed = cost("reconstruct", config, image)
-    return None if needed is None else Estimate(needed.memory, needed.seconds)
+    note = "A difficult motion takes up to four times as long." if config.moving else ""
+    return None if needed is None else Estimate(needed.memory, needed.seconds, note)
 
 
 def _whole(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:

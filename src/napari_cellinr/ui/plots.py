@@ -23,6 +23,10 @@ _LOSS = "#3d9be0"
 _HELD_OUT = "#e08a1e"
 
 
+SMALL_SCREEN = 700
+"""Pixels in height below which settings need the room more than a curve does."""
+
+
 class LossPlot(pg.PlotWidget):
     """Training loss and held-out error over steps, on a logarithmic axis.
 
@@ -45,8 +49,8 @@ class LossPlot(pg.PlotWidget):
         )
         self._loss = plot.plot(pen=pg.mkPen(_LOSS, width=1))
         self._held_out = plot.plot(pen=pg.mkPen(_HELD_OUT, width=2))
-        self.setMinimumHeight(70)  # on a small screen
-        self.setMaximumHeight(150)
+        low = self.screen().availableGeometry().height() < SMALL_SCREEN
+        self.setFixedHeight(90 if low else 150)
 
     def show_history(self, history: Sequence[Progress]) -> None:
         """Draw the newest stage of a job that has losses."""

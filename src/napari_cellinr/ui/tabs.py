@@ -101,6 +101,7 @@ class TabbedDock(QWidget):
     @Slot()
     def keep_on_screen(self) -> None:
         """Make the window smaller again if what has appeared made it larger than the screen."""
+        self._sizes.clear()
         self._restoring.start()
 
     def _restore(self) -> None:
