@@ -65,16 +65,20 @@ for _family in ("rotation", "shear", "swirl", "periodic"):
     CASES[f"{_family}, coarse-to-fine off"] = Case(
         _dpc(_family), {"coarse_to_fine": False, "restart": False}, "off"
     )
-for _name in ("puncta", "embryo"):
+CASES["picture through a diffuser"] = Case(real.diffusercam, group="real")
+for _name in ("picture through a diffuser", "puncta", "embryo"):
     CASES[f"{_name}, static"] = Case(
         CASES[_name].make, {"moving": False, "restart": False}, "static"
     )
 CASES["actin in a lattice of light"] = Case(real.lattice_sim_actin, group="real")
-CASES["picture through a diffuser"] = Case(real.diffusercam, group="real")
 CASES["three-beam simulation of others"] = Case(
     real.sim3d_simulated,
     {"steps": 150, "unexplained": "off", "brightness": "off"},
     "real",
 )
+for _name in ("line-scan", "z-scan"):
+    CASES[f"{_name}, static"] = Case(
+        CASES[_name].make, {"moving": False, "restart": False, "unexplained": "off"}, "static"
+    )
 for _kind in ("worm", "beads", "cell", "ball"):
     CASES[f"sample {_kind}"] = Case(lambda kind=_kind: real.sample(kind), group="samples")
