@@ -37,6 +37,9 @@ __all__ = ["ScriptDock"]
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 50
+"""Tenths of a second that a console has for its first prompt."""
+
 
 class ScriptDock(TabbedDock):
     """What was done in this viewer, as a script in one of three languages."""
@@ -52,6 +55,12 @@ class ScriptDock(TabbedDock):
         self.style_box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
+        self._pending: tuple[Any, str] = (None, "")
+        self._tries = 0
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(100)
+        self._later.timeout.connect(self._write)
         self.record_box = QCheckBox("Record")
         self.record_box.setChecked(self.dispatcher.recorder.is_on)
         self.text = QPlainTextEdit()
@@ -97,14 +106,19 @@ class ScriptDock(TabbedDock):
             text = "This napari has no console to write to; copy the script instead."
             self.dispatcher.controller.say("info", text)
             return
-        self._write(console, script(self.dispatcher.recorder.macro))
+        self._pending = console, script(self.dispatcher.recorder.macro)
+        self._tries = PATIENCE
+        self._write()
 
-    def _write(self, console: Any, text: str, tries: int = 50) -> None:
+    @Slot()
+    def _write(self) -> None:
         """Write behind the prompt; a new console shows its first one after a while."""
-        if getattr(console, "_prompt", "") or not tries:
+        console, text = self._pending
+        self._tries -= 1
+        if getattr(console, "_prompt", "") or self._tries <= 0:
             console.input_buffer = text
         else:
-            QTimer.singleShot(100, self, lambda: self._write(console, text, tries - 1))
+            self._later.start()
 
     @Slot()
     def save(self) -> None:
