@@ -21,7 +21,7 @@ ROWS = {
     "embryo-2": "the same with two threads",
     "long": "240 × 8 × 64 × 64, time ×2, few steps",
     "long-half": "120 × 8 × 64 × 64, the same",
-    "pieces": "4 × 12 × 96 × 96, all axes ×4, to OME-Zarr piece by piece",
+    "pieces": "4 × 8 × 64 × 64, all axes ×4, to OME-Zarr piece by piece",
     "whole": "the same in memory",
 }
 """What is run, in words."""
@@ -78,7 +78,7 @@ def _child(name: str, path: Path) -> None:
     elif name.startswith("long"):
         image, scale = _moving(240 if name == "long" else 120, (8, 64, 64)), {"t": 2}
     else:
-        image, scale = _moving(4, (12, 96, 96)), dict.fromkeys("tzyx", 4)
+        image, scale = _moving(4, (8, 64, 64)), dict.fromkeys("tzyx", 4)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     begun, cpu = time.perf_counter(), time.process_time()
     lazily = name == "pieces"
