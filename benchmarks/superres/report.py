@@ -20,7 +20,7 @@ def write_report() -> None:
     """Write the report and its pictures."""
     lines = [words.HEAD.strip(), "", "## Goals", "", *tables.targets(), "", words.GOALS.strip()]
     lines += _section("Simulated cells, in time", words.SIMULATED, tables.simulated("t"))
-    lines += _pictures_of_time()
+    lines += [*_pictures_of_time(), "", words.SEEN.strip()]
     lines += _section("Simulated cells, along Z", words.SIMULATED_Z, tables.simulated("z"))
     lines += _pictures_of_planes()
     lines += _section("Real series, in time, against the raw frames", words.REAL, tables.real("t"))
