@@ -34,13 +34,14 @@ of coordinates. It would need a graphics card and hours to be what was published
 """
 
 SEEN = """
-*By eye.* Cells without noise: frames between frames look like the truth; a cell that fades out of the
-plane does so in time. *C. elegans* ×2 and MitoCheck ×4 show what a better PSNR may hide: what the two
-neighbours do not agree on is dissolved. Two moving nuclei of frame 14 are a haze in SpatimeINR, membranes
-that jumped are gone, while optical flow keeps all nuclei as sharp objects, near where they were, with a
-lower score. Linear and cubic show everything twice. Who follows objects between frames should set
-`motion` to `always`, or trust only what is sharp. The light sheet is smoother than its neighbours, with
-one outline where blending shows two, a soft one on the side that moved.
+*By eye.* Cells without noise: frames between frames look like the truth; a cell that fades out of
+the plane does so in time. *C. elegans* ×2 and MitoCheck ×4 show what a better PSNR may hide: what
+the two neighbours do not agree on is dissolved. Two moving nuclei of frame 14 are a haze in
+SpatimeINR, membranes that jumped are gone, while optical flow keeps all nuclei as sharp objects,
+near where they were, with a lower score. Linear and cubic show everything twice. Who follows
+objects between frames should set `motion` to `always`, or trust only what is sharp. The light
+sheet is smoother than its neighbours, with one outline where blending shows two, a soft one on
+the side that moved.
 """
 
 SIMULATED_Z = """
