@@ -73,7 +73,7 @@ for _name in ("picture through a diffuser", "puncta", "embryo"):
 CASES["actin in a lattice of light"] = Case(real.lattice_sim_actin, group="real")
 CASES["three-beam simulation of others"] = Case(
     real.sim3d_simulated,
-    {"steps": 150, "unexplained": "off", "brightness": "off"},
+    {"steps": 60, "restart": False, "unexplained": "off"},
     "real",
 )
 for _name in ("line-scan", "z-scan"):

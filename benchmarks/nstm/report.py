@@ -138,7 +138,7 @@ should be nothing, and the phase that of Tikhonov (agreement is their correlatio
 is the largest motion where the confidence is a half or more: what is drawn. Of the moving ones, the
 error on pixels that no step saw, with and without motion, says whether motion explains the frames.
 The interval of the embryo is not known; 1.5 s was assumed. The actin is one set of five frames, a
-part of 128×128 pixels; of the three-beam simulation, three of nine planes were given 150 steps.
+part of 128×128 pixels; of the three-beam simulation, three of nine planes were given 60 steps.
 """
 COST = """
 Memory is the most that a fit takes beyond what the process had before: rows that follow others in
