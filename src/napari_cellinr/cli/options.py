@@ -19,6 +19,7 @@ __all__ = [
     "Commands",
     "Parser",
     "add_command",
+    "add_device",
     "add_settings",
     "parse_crop",
     "parse_size",
@@ -54,6 +55,16 @@ def add_command(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def add_device(parser: Parser) -> None:
+    """Add the option that says where to compute, for commands without settings."""
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute; auto takes a GPU if there is one",
+    )
 
 
 def add_settings(parser: Parser, config: type[Config]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.cli.fitting import describe_image
-from napari_cellinr.cli.options import Commands, add_command, parse_crop, parse_voxel
+from napari_cellinr.cli.options import Commands, add_command, add_device, parse_crop, parse_voxel
 from napari_cellinr.cli.progress import say
 from napari_cellinr.errors import ConfigError, FileError
 
@@ -68,12 +68,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="file for the third image, such as a denoised one with its background",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to compute; auto takes a GPU if there is one",
-    )
+    add_device(parser)
 
 
 def run(options: Namespace) -> int:

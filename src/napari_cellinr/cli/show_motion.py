@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.cli.options import Commands, add_command
+from napari_cellinr.cli.options import Commands, add_command, add_device
 from napari_cellinr.cli.progress import say
 from napari_cellinr.errors import FileError
 
@@ -41,12 +41,7 @@ def add(commands: Commands) -> None:
         type=_parse_points,
         help="instead of arrows, the paths of N×N points, or of points at places in voxels",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to compute; auto takes a GPU if there is one",
-    )
+    add_device(parser)
 
 
 def run(options: Namespace) -> int:
