@@ -6,7 +6,7 @@ import pytest
 from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io.tracks import grid_seeds, read_seeds, write_tracks
-from napari_cellinr.motion import arrows, seconds, tracks
+from napari_cellinr.motion import arrows, seconds, tracks, visible_arrows
 
 VELOCITY = (0.5, -1.0)  # micrometres per second along y and x
 
@@ -51,6 +51,18 @@ def test_arrows_begin_in_the_reference_frame_and_end_at_their_time():
     last = found.data[found.data[:, 0, 0] == 3]
     np.testing.assert_allclose(last[:, 1], np.tile([0, 6.0, -12.0], (len(last), 1)), atol=1e-5)
     np.testing.assert_allclose(found.speed, np.hypot(*VELOCITY), atol=1e-5)
+
+
+def test_long_arrows_keep_their_distance_and_short_ones_do_not():
+    pattern = np.indices((120, 180)).sum(0) % 12 < 6  # texture everywhere
+    for drift, distance in ((1.0, 6), (20.0, 10)):
+        motion = drifting(2, pattern.shape)
+        moved = np.zeros(motion.shape, np.float32)
+        moved[1, 1] = drift * motion.scale[-1]
+        scene = Image(np.stack([pattern] * 2).astype(np.float32), "TYX", (2.0, 0.5, 0.5))
+        found = visible_arrows(motion.like(moved), scene)
+        columns = np.unique(found.data[:, 0, -1])
+        assert np.diff(columns).min() == distance, drift
 
 
 def test_a_frame_has_no_more_arrows_than_can_be_shown():

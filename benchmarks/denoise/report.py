@@ -19,7 +19,17 @@ from tables import (
     simulated_table,
     targets_table,
 )
-from words import AFTER_TARGETS, CELEGANS, DOWNSTREAM, HEAD, NOISE2VOID, PAIRS, SERIES, SIMULATED
+from words import (
+    AFTER_TARGETS,
+    CELEGANS,
+    CELEGANS_SEEN,
+    DOWNSTREAM,
+    HEAD,
+    NOISE2VOID,
+    PAIRS,
+    SERIES,
+    SIMULATED,
+)
 
 if TYPE_CHECKING:
     from pictures import Panel
@@ -134,7 +144,19 @@ def _celegans_picture() -> list[str]:
     save_panels(path, rows, zoom=1)
     cost = f"{run.record['wall']:.0f} s, {run.record['cpu']:.0f} CPU-s"
     size = " × ".join(map(str, case.raw.shape))
-    return [f"{size} voxels, {cost}.", f"![C. elegans before and after]({path.name})"]
+    near = FOLDER / "denoise-celegans-crop.png"
+    cut = np.s_[35, 40:210, 60:290]
+    enlarged = [
+        (title, np.clip(volume[cut] / high, 0, 1) ** 0.7, (0.0, 1.0)) for title, volume in results
+    ]
+    save_panels(near, [enlarged], zoom=2)
+    return [
+        f"{size} voxels, {cost}.",
+        f"![C. elegans before and after]({path.name})",
+        "A part of plane 35, enlarged, with a gamma of 0.7:",
+        f"![C. elegans, a part of a plane]({near.name})",
+        CELEGANS_SEEN,
+    ]
 
 
 def _tall(plane: np.ndarray, case: object) -> np.ndarray:

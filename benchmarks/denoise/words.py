@@ -71,3 +71,9 @@ CELEGANS = """
 A confocal stack of a *C. elegans* embryo with labelled membranes, without known truth: what the
 preset `fast` makes of it. Data: cao13jf/3DMMS_public, MIT licence, © its authors.
 """
+
+CELEGANS_SEEN = """
+*By eye.* Membranes stay as sharp as they were, also where they fade, in planes and along Z. The
+inside of cells is calmer, but keeps a faint, curly texture: the noise of this microscope has a
+grain, and what is left of a grain cannot be told from texture of the cell.
+"""

@@ -34,6 +34,12 @@ VISIBLE_ARROWS = 700
 SHORTEST = 0.3
 """Length in voxels below which an arrow is not worth drawing."""
 
+APART = 0.5
+"""Distance of arrows as a part of the length of the longer ones: closer ones hide each other."""
+
+FEWEST = 6
+"""Arrows that there is room for along each axis of an image, however long they are."""
+
 HALF = 0.5
 """Confidence below which a displacement is not shown."""
 
@@ -176,7 +182,8 @@ def visible_arrows(
     reference
         Its frame where the arrows begin.
     every
-        Voxels from one arrow to the next; as many as there is room for if not given.
+        Voxels from one arrow to the next; if not given, as few as there is room for without
+        arrows that hide each other or the scene.
     shortest
         Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
     confidence
@@ -184,11 +191,8 @@ def visible_arrows(
     """
     sure = known(scene, confidence, min(reference, scene.shape[0] - 1))
     least = SHORTEST * min(motion.steps[axis] for axis in "YX") if shortest is None else shortest
-    if every is None:
-        share = max(0.05, float(sure.mean()))
-        found = arrows(motion, threshold=least, most=round(VISIBLE_ARROWS / share))
-    else:
-        found = arrows(motion, step=every, threshold=least)
+    step = _room(motion, sure) if every is None else every
+    found = arrows(motion, step=step, threshold=least)
     places = np.round(found.data[:, 0, 1:]).astype(int)
     kept = sure[tuple(places.T)] if len(places) else np.zeros(0, bool)
     return Arrows(found.data[kept], found.speed[kept])
@@ -262,6 +266,19 @@ def _step(size: Sequence[int], most: int) -> tuple[int, ...]:
     while math.prod(-(-n // step) for n in size) > most:
         step += 1
     return tuple(min(step, n) for n in size)
+
+
+def _room(motion: Image, sure: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return steps between arrows with room for them where motion can be seen."""
+    step = _step(sure.shape, round(VISIBLE_ARROWS / max(0.05, float(sure.mean()))))
+    if not sure.any():
+        return step
+    lengths = np.linalg.norm(_voxels(motion)[:, :, sure], axis=1).max(axis=0)
+    apart = round(APART * float(np.quantile(lengths, 0.9)))
+    return tuple(
+        min(max(few, apart), max(few, size // FEWEST))
+        for few, size in zip(step, sure.shape, strict=True)
+    )
 
 
 def _speed(lengths: NDArray[np.float32], times: Sequence[float]) -> NDArray[np.float64]:
