@@ -12,3 +12,20 @@ def data_folder():
     if not folder.is_dir():
         pytest.skip("the real data are not beside the repository (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def rendered_as_told():
+    """Return a function that renders, and checks that its geometry was told before."""
+    from dataclasses import replace
+
+    from napari_cellinr.api import render
+    from napari_cellinr.kept import geometry
+    from napari_cellinr.methods import lattice
+
+    def check(fit, query):
+        images = render(fit, query)
+        assert geometry(images[0]) == geometry(lattice(replace(fit, tensors={}), query))
+        return images
+
+    return check

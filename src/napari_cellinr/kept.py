@@ -38,6 +38,7 @@ __all__ = [
     "save_fit",
     "stored",
     "stored_of",
+    "times_of",
 ]
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -46,6 +47,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "spatime": ("result",),
 }
 """What the images of each method are, for fits that do not say it themselves."""
+
+MOST_TIMES = 100_000
+"""Largest number of times that a range may stand for."""
 
 _GEOMETRY = ("axes", "shape", "scale", "units", "translate", "channels", "name")
 
@@ -183,15 +187,22 @@ def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:
         save_fitted(path, header=header_of(fit), tensors=fit.state)
 
 
-def load_fit(path: str | PathLike[str]) -> Stored:
+def load_fit(path: str | PathLike[str], *, tensors: bool = True) -> Stored:
     """Return the fit that `save_fit` wrote; nothing in the file is run.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors
+        Whether to read the tensors, without which a fit cannot be rendered.
 
     Raises
     ------
     FileError
         If the file is missing, damaged, not of this kind, or of a newer version.
     """
-    return stored(*load_fitted(path))
+    return stored(*load_fitted(path, only_header=not tensors))
 
 
 def stored_of(fitted: Fitted) -> Stored:
@@ -221,6 +232,28 @@ def query_of(values: Mapping[str, Any]) -> Query:
             f"{dict(values)} was asked for; a fit can be rendered at another scale, voxel, times, "
             "crop or channel."
         ) from None
+
+
+def times_of(text: str) -> tuple[float, ...]:
+    """Return times from text such as `0,2.5,5` or `0:10:0.5`, the last one included.
+
+    Raises
+    ------
+    ConfigError
+        If the text is neither.
+    """
+    try:
+        if ":" not in text:
+            return tuple(float(part) for part in text.split(","))
+        first, last, step = (float(part) for part in text.split(":"))
+        count = int((last - first) / step + 1e-9) + 1
+        if not (step > 0 and 0 < count <= MOST_TIMES):
+            raise ValueError
+    except (ValueError, ArithmeticError):
+        raise ConfigError(
+            f"{text!r} was given; times such as 0,2.5,5 or first:last:step are needed"
+        ) from None
+    return tuple((first + step * np.arange(count)).tolist())
 
 
 def blank(source: Mapping[str, Any]) -> Image:

@@ -48,21 +48,24 @@ def test_size_place_and_steps(movie, fitted):
     assert np.abs(means - movie.array()).max() < 3
 
 
-def test_a_kept_fit_renders_the_result_and_any_other_lattice(fitted):
+def test_a_kept_fit_renders_the_result_and_any_other_lattice(fitted, rendered_as_told):
     fit, image = kept(fitted), fitted.images[0]
-    np.testing.assert_array_equal(render(fit)[0].array(), image.array())
-    plane = render(fit, Query(times=(22.5,), crop={"Z": slice(1, 2)}))[0]
+    again = rendered_as_told(fit, Query())[0]
+    np.testing.assert_array_equal(again.array(), image.array())
+    plane = rendered_as_told(fit, Query(times=(22.5,), crop={"Z": slice(1, 2)}))[0]
     assert plane.shape == (1, 2, 16, 20)
     assert plane.translate[:2] == pytest.approx((27.5, 1.25))
-    other = render(fit, Query(scale={"t": 3, "y": 1.5}))[0]
+    other = rendered_as_told(fit, Query(scale={"t": 3, "y": 1.5}))[0]
     assert other.shape == (10, 4, 24, 20)
     with pytest.raises(ConfigError, match="between 0 and 90"):
         render(fit, Query(times=(91.0,)))
 
 
-def test_explicit_times_and_uneven_stamps(movie):
+def test_explicit_times_and_uneven_stamps(movie, rendered_as_told):
     fitted = superresolve(movie, times=(0, 10, 20), **QUICK)
     assert fitted.images[0].scale[0] == 10
+    again = rendered_as_told(kept(fitted), Query())[0]
+    np.testing.assert_array_equal(again.array(), fitted.images[0].array())
     uneven = superresolve(movie, stamps=(0, 10, 40, 50), times=(10, 40), motion="never", **QUICK)
     np.testing.assert_array_equal(uneven.images[0].array(), movie.array()[1:3])
 

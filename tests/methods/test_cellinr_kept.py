@@ -93,13 +93,14 @@ def movie():
     return denoise(image, estimate="gaussian", steps=2)
 
 
-def test_frames_and_channels(movie, tmp_path):
+def test_frames_and_channels(movie, tmp_path, rendered_as_told):
     fit, before = kept(movie, tmp_path), movie.images[0]
     np.testing.assert_allclose(render(fit)[0].array(), before.array(), atol=1e-2)
-    one = render(fit, Query(times=(2.0, 4.0), channel=1))[0]
+    one = rendered_as_told(fit, Query(times=(2.0, 4.0), channel=1, scale={"X": 1.0}))[0]
     assert (one.axes, one.shape, one.translate[0]) == ("TZYX", (2, 6, 20, 20), 2)
     np.testing.assert_allclose(one.array(), before.array()[1:, 1], atol=1e-2)
-    part = render(fit, Query(crop={"T": slice(1, 2), "C": slice(1, 2)}))[0]
+    part = rendered_as_told(fit, Query(crop={"T": slice(1, 2), "C": slice(1, 2)}))[0]
+    rendered_as_told(fit, Query(voxel={"Z": 0.15, "Y": 0.5}, crop={"Y": slice(3, 9)}))
     assert part.channels == ("DNA",)
     np.testing.assert_allclose(part.array(), before.array()[1:2, 1:2], atol=1e-2)
 

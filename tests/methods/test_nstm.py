@@ -78,12 +78,12 @@ def test_the_same_seed_gives_the_same_numbers():
         np.testing.assert_array_equal(one.array(), other.array())
 
 
-def test_a_kept_fit_renders_any_time_again(fitted):
+def test_a_kept_fit_renders_any_time_again(fitted, rendered_as_told):
     kept = stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
     device = choose_device("cpu")
-    for one, other in zip(render(kept, Query(), device), fitted.images, strict=True):
+    for one, other in zip(rendered_as_told(kept, Query()), fitted.images, strict=True):
         np.testing.assert_allclose(one.array(), other.array(), atol=1e-5)
-    between = render(kept, Query(times=(1.0, 3.0), crop={"X": slice(4, 20)}), device)[0]
+    between = rendered_as_told(kept, Query(times=(1.0, 3.0), crop={"X": slice(4, 20)}))[0]
     assert between.shape == (2, SIZE, 16)
     assert between.translate[2] == 2.0
     with pytest.raises(ConfigError, match="lasts from 0 to 8"):

@@ -13,7 +13,7 @@ from napari_cellinr.cli import main
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fit import finish
 from napari_cellinr.macro import ACTIONS, Macro, iter_replay, script
-from napari_cellinr.ui import fit_dock
+from napari_cellinr.ui import fit_actions
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.fit_dock import FitDock
 
@@ -249,22 +249,22 @@ def test_a_fit_is_kept_by_its_button(viewer, cellinr, folder, monkeypatch):
     dock = FitDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     cellinr.open("embryo.tif")
-    assert not dock.keep_button.isVisibleTo(dock)
+    assert not dock.fit_actions.keep_button.isVisibleTo(dock)
     cellinr.denoise("embryo", **TOY)
     cellinr.wait()
-    assert dock.keep_button.isVisibleTo(dock)
+    assert dock.fit_actions.keep_button.isVisibleTo(dock)
     asked = []
 
     def answer(parent, title, usual, filters):
         asked.append(usual)
         return str(folder / "mine"), filters
 
-    monkeypatch.setattr(fit_dock.QFileDialog, "getSaveFileName", answer)
-    dock.keep_button.click()
+    monkeypatch.setattr(fit_actions.QFileDialog, "getSaveFileName", answer)
+    dock.fit_actions.keep_button.click()
     assert asked == ["embryo denoised.cellinr"]
     assert (folder / "mine.cellinr").is_file()
     assert "mine.cellinr" in str(cellinr.last)
     viewer.layers.remove("embryo denoised")
-    assert not dock.keep_button.isVisibleTo(dock)
+    assert not dock.fit_actions.keep_button.isVisibleTo(dock)
     cellinr.open("mine.cellinr")
     assert "embryo denoised" in viewer.layers

@@ -6,20 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_cellinr.cli.fitting import describe_image
 from napari_cellinr.cli.options import Commands, add_command, add_device, parse_crop, parse_voxel
 from napari_cellinr.cli.progress import say
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.kept import times_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
 __all__ = ["add", "run"]
-
-MOST_TIMES = 100_000
-"""Largest number of times that a range may stand for."""
 
 
 def add(commands: Commands) -> None:
@@ -110,14 +106,6 @@ def _parse_scale(text: str) -> dict[str, float]:
 def _parse_times(text: str) -> tuple[float, ...]:
     """Return times from text such as `0,2.5,5` or `0:10:0.5`, the last one included."""
     try:
-        if ":" not in text:
-            return tuple(float(part) for part in text.split(","))
-        first, last, step = (float(part) for part in text.split(":"))
-        count = int((last - first) / step + 1e-9) + 1
-        if not (step > 0 and 0 < count <= MOST_TIMES):
-            raise ValueError
-    except (ValueError, ArithmeticError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} was given; times such as 0,2.5,5 or first:last:step are needed"
-        ) from None
-    return tuple((first + step * np.arange(count)).tolist())
+        return times_of(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -65,8 +65,17 @@ def save_fitted(
         temporary.write_bytes(content)
 
 
-def load_fitted(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def load_fitted(
+    path: str | PathLike[str], *, only_header: bool = False
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return header and tensors, the latter as NumPy arrays, as `save_fitted` was given them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    only_header
+        Whether the tensors, which may be large, are left out.
 
     Raises
     ------
@@ -83,7 +92,8 @@ def load_fitted(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, ND
             metadata = file.metadata() or {}
             _check_kind(place, metadata)
             header = json.loads(metadata["header"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [] if only_header else file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError) as error:
         raise FileError(
             f"{place} is not a fitted field, or damaged ({error}); give a file that was saved "

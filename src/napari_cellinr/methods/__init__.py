@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
 
     import torch
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["RENDERERS", "prepare", "render"]
+__all__ = ["LATTICES", "RENDERERS", "lattice", "prepare", "render"]
 
 RENDERERS: dict[str, str] = {
     "cellinr": "napari_cellinr.methods.cellinr_kept:render_cellinr",
@@ -26,6 +26,13 @@ RENDERERS: dict[str, str] = {
     "spatime": "napari_cellinr.methods.spatime_render:render_spatime",
 }
 """Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""
+
+LATTICES: dict[str, str] = {
+    "cellinr": "napari_cellinr.methods.cellinr_kept:lattice_cellinr",
+    "nstm": "napari_cellinr.methods.nstm_lattice:lattice_nstm",
+    "spatime": "napari_cellinr.methods.spatime_render:lattice_spatime",
+}
+"""Where the geometry of what is rendered is told, `module:function`: `(Stored, Query)` in."""
 
 
 def render(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -36,14 +43,34 @@ def render(stored: Stored, query: Query, device: torch.device) -> tuple[Image, .
     ConfigError
         If the method of the fit is not known here, or cannot answer the query.
     """
-    if stored.method not in RENDERERS:
+    images: tuple[Image, ...] = _of(RENDERERS, stored)(stored, query, device)
+    return images
+
+
+def lattice(stored: Stored, query: Query) -> Image:
+    """Return the geometry of the first image that `render` returns, without rendering it.
+
+    Its values are zeros that take no memory; the tensors of the fit are not needed.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        As for `render`.
+    """
+    image: Image = _of(LATTICES, stored)(stored, query)
+    return image
+
+
+def _of(table: Mapping[str, str], stored: Stored) -> Callable[..., Any]:
+    """Return what a table names for the method of a fit."""
+    if stored.method not in table:
         raise ConfigError(
             f"a fit of the method {stored.method!r} was given; those that can be rendered again "
-            f"are {', '.join(RENDERERS) or 'none'}."
+            f"are {', '.join(table) or 'none'}."
         )
-    module, function = RENDERERS[stored.method].split(":")
-    images: tuple[Image, ...] = getattr(import_module(module), function)(stored, query, device)
-    return images
+    module, function = table[stored.method].split(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 def prepare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["render_cellinr"]
+__all__ = ["lattice_cellinr", "render_cellinr"]
 
 MARGIN = 8
 """Voxels around what is asked for: a cubic spline does not feel what is farther away."""
@@ -67,8 +68,45 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     FileError
         If tensors are missing, or do not fit together.
     """
+    plan = _plan(stored, query)
+    frames = [
+        _evaluate(_field(stored, plan.whole, number, device), plan.places)
+        for number in plan.numbers
+    ]
+    images = []
+    other = "signal" if stored.config["background"] == "keep" else "with background"
+    roles = ("denoised", "background", other)
+    for values, role in zip(zip(*frames, strict=True), roles, strict=False):
+        data = np.stack(values).reshape(plan.image.shape)
+        images.append(plan.image.like(data, name=f"{plan.whole.name} {role}"))
+    return tuple(images)
+
+
+def lattice_cellinr(stored: Stored, query: Query) -> Image:
+    """Return the geometry of what `render_cellinr` returns, with zeros that take no memory.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        As for `render_cellinr`.
+    """
+    return _plan(stored, query).image
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is rendered, of which frames, and where along each axis of space."""
+
+    whole: Image
+    image: Image
+    numbers: list[int]
+    places: list[tuple[NDArray[np.float64], int]]
+
+
+def _plan(stored: Stored, query: Query) -> _Plan:
+    """Return what a query asks for."""
     whole = blank(stored.source)
-    numbers, part = frames_of(whole, query)
+    frames, part = frames_of(whole, query)
     channels = _indices(whole, part, "C")
     if query.channel is not None:
         part = part.take("C", query.channel)
@@ -76,19 +114,11 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     maps = samplings(part, factors_of(part, query))
     spatial = [axis for axis in part.axes if axis in "ZYX"]
     places = [_positions(maps[axis], float(_indices(whole, part, axis)[0])) for axis in spatial]
-    frames = [
-        _evaluate(_field(stored, whole, number, device), places)
-        for number in _numbers(whole, numbers, channels)
-    ]
-    leading = [n for axis, n in (("T", len(numbers)), ("C", len(channels))) if axis in part.axes]
-    inside = {axis: maps[axis] for axis in spatial}
-    images = []
-    other = "signal" if stored.config["background"] == "keep" else "with background"
-    roles = ("denoised", "background", other)
-    for values, role in zip(zip(*frames, strict=True), roles, strict=False):
-        data = np.stack(values).reshape(*leading, *values[0].shape)
-        images.append(placed(part.like(data, name=f"{whole.name} {role}"), data, inside))
-    return tuple(images)
+    sizes = {**part.sizes, **{axis: maps[axis].n_out for axis in spatial}}
+    zeros = np.broadcast_to(np.float32(0), tuple(sizes[axis] for axis in part.axes))
+    named = part.like(zeros, name=f"{whole.name} denoised")
+    image = placed(named, zeros, {axis: maps[axis] for axis in spatial})
+    return _Plan(whole, image, _numbers(whole, frames, channels), places)
 
 
 class _Field(Protocol):

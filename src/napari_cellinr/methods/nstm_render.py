@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.material import follow
 from napari_cellinr.fields.spacetime import SpaceTime, SpaceTimeShape
 from napari_cellinr.fields.warp import lattice_points
-from napari_cellinr.image import Image
+from napari_cellinr.kept import blank
+from napari_cellinr.methods.nstm_lattice import check_query, inside, scene_image, times_of
 from napari_cellinr.methods.views import requested_part, with_place
 from napari_cellinr.motion import textured
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fit import PreviewRequest
+    from napari_cellinr.image import Image
     from napari_cellinr.kept import Query, Stored
     from napari_cellinr.methods.nstm import NSTMProblem
 
@@ -88,10 +90,7 @@ class Rendering:
 
     def __init__(self, field: SpaceTime, facts: Mapping[str, Any], device: torch.device) -> None:
         self.field, self.facts, self.device = field, facts, device
-        self.inner = tuple(
-            slice(pad, size - pad)
-            for pad, size in zip(facts["padding"], field.shape.scene, strict=True)
-        )
+        self.inner = inside(facts["padding"], field.shape.scene)
 
     def times(self, chosen: int | Sequence[float] | None = None) -> list[float]:
         """Return the times to render: equally spaced ones, given ones, or those of the frames.
@@ -106,17 +105,7 @@ class Rendering:
         ConfigError
             If a time is outside the recording: motion is not extrapolated.
         """
-        first, last = self.facts["first"], self.facts["last"]
-        if chosen is None:
-            return [float(time) for time in self.facts["frames"]]
-        if isinstance(chosen, int):
-            return [float(time) for time in np.linspace(first, last, chosen)]
-        if min(chosen) < 0 or max(chosen) > (last - first) * (1 + 1e-6):
-            raise ConfigError(
-                f"times {min(chosen):g} to {max(chosen):g} were asked for; the recording lasts "
-                f"from 0 to {last - first:g}."
-            )
-        return [min(first + float(time), last) for time in chosen]
+        return times_of(self.facts, chosen)
 
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
         """Return the scene at each time without its padding, axes (T, C, [Z,] Y, X), float32."""
@@ -188,11 +177,12 @@ class Rendering:
         steps = np.array(self.facts["voxel"] or pixels, np.float32)
         moved *= steps.reshape(1, -1, *[1] * len(self.inner))
         speed = np.linalg.norm(_rate(moved, times), axis=1).astype(np.float32)
+        made = partial(scene_image, self.facts, source)
         images = [
-            self._image(source, _squeezed(scene), times, f"{source.name} reconstructed"),
-            self._image(source, moved, times, f"{source.name} motion", components=True),
-            self._image(source, speed, times, f"{source.name} speed"),
-            self._image(source, self._confidence(scene), times, f"{source.name} confidence"),
+            made(_squeezed(scene), times, f"{source.name} reconstructed"),
+            made(moved, times, f"{source.name} motion", components=True),
+            made(speed, times, f"{source.name} speed"),
+            made(self._confidence(scene), times, f"{source.name} confidence"),
         ]
         return tuple(images)
 
@@ -220,46 +210,6 @@ class Rendering:
             confidences.append(known / (known + 1 / HALF_SURE**2))
         return np.stack(confidences).astype(np.float32)
 
-    def _image(
-        self,
-        source: Image,
-        data: NDArray[np.float32],
-        times: Sequence[float],
-        name: str,
-        *,
-        components: bool = False,
-    ) -> Image:
-        """Return an image on the lattice of the scene, with the calibration of its source."""
-        space = "ZYX"[-len(self.inner) :]
-        axes = ("TC" if data.ndim == len(space) + 2 else "T") + space
-        known = dict(zip(source.axes, source.translate, strict=True))
-        size = self.facts["voxel"]
-        unit = "micrometer" if size else "pixel"
-        zoom = self.facts["zoom"]
-        scale = [float(s) for s in size] if size else [1 / float(z) for z in zoom]
-        interval = float(np.diff(times).mean()) if len(times) > 1 else 1.0
-        channels: tuple[str, ...] = ()
-        if "C" in axes:
-            named = [*space.lower()] if components else self.facts["channels"]
-            channels, scale, units = tuple(named), [1.0, *scale], ["pixel", *[unit] * len(space)]
-        else:
-            units = [unit] * len(space)
-        lead = [0.0] * (len(axes) - len(space) - 1)
-        starts = [known.get(axis, 0.0) if size else 0.0 for axis in space]
-        meta = {**source.meta, "times": [float(t) for t in times]}
-        if components:
-            meta["displacement_unit"] = unit
-        return Image(
-            data,
-            axes=axes,
-            scale=(max(interval, 1e-9), *scale),
-            units=("second" if self.facts["timed"] else "pixel", *units),
-            name=name,
-            translate=(float(times[0]), *lead, *starts),
-            channels=channels,
-            meta=meta,
-        )
-
 
 def preview_image(
     rendering: Rendering,
@@ -277,7 +227,7 @@ def preview_image(
     index = dict(request.index)
     time = frames[min(int(index.get("T", 0)), len(frames) - 1)]
     scene = rendering.scene([time], alpha)[0, -1]
-    whole = rendering._image(source, scene[None], [time], source.name)
+    whole = scene_image(rendering.facts, source, scene[None], [time], source.name)
     image = whole.take("T", 0)
     part = requested_part(image, request)
     shown = with_place(image, part, np.ascontiguousarray(scene[part]))
@@ -302,12 +252,8 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     """
     from napari_cellinr.config.nstm import NSTMConfig
 
+    check_query(query)
     facts = stored.report["field"]
-    if query.scale or query.voxel or query.channel is not None:
-        raise ConfigError(
-            "a scale or a channel was asked of a motion-aware fit; times and a crop can be "
-            "rendered again, other scales need superresolve."
-        )
     shape = SpaceTimeShape(**{key: _tuples(value) for key, value in facts["shape"].items()})
     field = SpaceTime(shape, width=facts["neurons"]).to(device)
     named = {name: torch.from_numpy(np.array(value)) for name, value in stored.tensors.items()}
@@ -315,22 +261,16 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(named[name])
-    config = NSTMConfig(**stored.config)
-    geometry = dict(stored.source)
-    sizes = tuple(int(n) for n in geometry["shape"])
-    source = Image(
-        np.broadcast_to(np.float32(0), sizes),
-        **{key: _tuples(geometry[key]) for key in ("axes", "scale", "units", "translate", "name")},
-    )
+    source = blank(stored.source)
     rendering = Rendering(field, facts, device)
     if query.times is not None:
         wanted = rendering.times(query.times)
         scene = _squeezed(rendering.scene(wanted))
         images: tuple[Image, ...] = (
-            rendering._image(source, scene, wanted, f"{source.name} reconstructed"),
+            scene_image(rendering.facts, source, scene, wanted, f"{source.name} reconstructed"),
         )
     else:
-        images = rendering.images(source, config)
+        images = rendering.images(source, NSTMConfig(**stored.config))
     crop = {axis: part for axis, part in query.crop.items() if axis in images[0].axes}
     return tuple(image.crop(**crop) for image in images) if crop else images
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.classic.sampling import Sampling, sampling
+from napari_cellinr.classic.sampling import Sampling, sampling, samplings
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.image import Image
+from napari_cellinr.kept import blank
 from napari_cellinr.methods.spatime import series_of
 from napari_cellinr.methods.spatime_model import MARGIN, Series
 from napari_cellinr.methods.spatime_paper import PaperSeries
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from napari_cellinr.image import Image
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["render_spatime", "rendered_part"]
+__all__ = ["lattice_spatime", "render_spatime", "rendered_part"]
 
 
 def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -29,48 +31,77 @@ def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[
 
     Raises
     ------
-    ConfigError
+    ConfigError, AxesError
         If the fit cannot answer the query.
     """
-    source = _source(stored)
+    plan = _plan(stored, query)
+    made = []
+    for channel in plan.channels:
+        series = series_of(stored.tensors, channel, "".join(plan.maps), device)
+        frames = [_frame(series, t, plan.maps, plan.ranges, plan.places) for t in plan.times]
+        made.append(np.stack(frames))
+    return (plan.image.like(np.stack(made, 1).reshape(plan.image.shape)),)
+
+
+def lattice_spatime(stored: Stored, query: Query) -> Image:
+    """Return the geometry of what `render_spatime` returns, with zeros that take no memory.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        As for `render_spatime`.
+    """
+    return _plan(stored, query).image
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is rendered, and where: times in frames, places in voxels of the source."""
+
+    image: Image
+    channels: list[int]
+    times: NDArray[np.float64]
+    maps: dict[str, Sampling]
+    ranges: dict[str, slice]
+    places: dict[str, NDArray[np.float64]]
+
+
+def _plan(stored: Stored, query: Query) -> _Plan:
+    """Return what a query asks for."""
+    source = blank(stored.source)
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
     factors = _factors(stored, query, source)
-    n_channels = source.sizes.get("C", 1)
-    channels = range(n_channels) if query.channel is None else [query.channel]
-    times, start, tick = _times(source, query, factors)
+    samplings(source, factors)  # says what is wrong with them
+    channels = list(range(source.sizes.get("C", 1)))
     crop = {a.upper(): part for a, part in query.crop.items()}
+    source.crop(**crop)  # says what is wrong with it
+    if query.channel is not None:
+        kept = source.take("C", query.channel)
+        channels = [channels[query.channel]]
+    elif "C" in crop:
+        channels = channels[crop["C"]]
+        kept = source.crop(C=crop["C"])
+    else:
+        kept = source
+    times, start, tick = _times(stored, source, query, factors)
     ranges = {a: slice(*crop.get(a, slice(None)).indices(source.sizes[a])[:2]) for a in axes}
     maps = {a: sampling(source.sizes[a], factors.get(a, 1.0), a) for a in axes}
     places = {a: _within(maps[a], ranges[a]) for a in axes}
-    made = []
-    for channel in channels:
-        series = series_of(stored.tensors, channel, axes, device)
-        made.append(np.stack([_frame(series, t, maps, ranges, places) for t in times]))
-    data = np.stack(made, 1)
-    if "C" not in source.axes or query.channel is not None:
-        data = data[:, 0]
-    if "T" not in source.axes:
-        data = data[0]
-    kept = "".join(a for a in source.axes if a != "C" or query.channel is None)
-    scale, translate, units = [], [], []
-    for axis, step, origin, unit in zip(
-        source.axes, source.scale, source.translate, source.units, strict=True
-    ):
-        if axis not in kept:
-            continue
-        units.append(unit)
-        if axis == "T":
-            scale.append(tick)
-            translate.append(origin + start)
-        elif axis in axes:
-            scale.append(step * maps[axis].step)
-            translate.append(origin + step * float(places[axis][0]))
-        else:
-            scale.append(step)
-            translate.append(origin)
-    name = f"{source.name} super-resolved"
-    image = Image(data, kept, tuple(scale), tuple(units), name, tuple(translate))
-    return (image,)
+    sizes, steps = kept.sizes, kept.steps
+    starts = dict(zip(kept.axes, kept.translate, strict=True))
+    for axis, inside in places.items():
+        sizes[axis] = len(inside)
+        starts[axis] += steps[axis] * float(inside[0])
+        steps[axis] *= maps[axis].step
+    if "T" in kept.axes:
+        sizes["T"], steps["T"], starts["T"] = len(times), tick, starts["T"] + start
+    image = kept.like(
+        np.broadcast_to(np.float32(0), tuple(sizes.values())),
+        scale=tuple(steps.values()),
+        translate=tuple(starts.values()),
+        name=f"{source.name} super-resolved",
+    )
+    return _Plan(image, channels, times, maps, ranges, places)
 
 
 def rendered_part(
@@ -100,16 +131,6 @@ def rendered_part(
     return _frame(series, time, dict(maps), ranges, places)
 
 
-def _source(stored: Stored) -> Image:
-    """Return the geometry of the source; its values are with the tensors."""
-    facts = stored.source
-    data = np.broadcast_to(np.float32(0), tuple(int(n) for n in facts["shape"]))
-    return Image(
-        data, facts["axes"], tuple(facts["scale"]), tuple(facts["units"]), facts["name"],
-        tuple(facts["translate"]),
-    )  # fmt: skip
-
-
 def _factors(stored: Stored, query: Query, source: Image) -> dict[str, float]:
     """Return the factor by axis letter: those of the query, else those of the fit."""
     if query.scale and query.voxel:
@@ -130,17 +151,23 @@ def _factors(stored: Stored, query: Query, source: Image) -> dict[str, float]:
 
 
 def _times(
-    source: Image, query: Query, factors: dict[str, float]
+    stored: Stored, source: Image, query: Query, factors: dict[str, float]
 ) -> tuple[NDArray[np.float64], float, float]:
     """Return positions in frames, the time of the first one, and the step of time."""
     if "T" not in source.axes:
+        if query.times is not None:
+            raise ConfigError("times were asked for; this fit has no time axis. Leave them out.")
         return np.zeros(1), 0.0, 1.0
     n_frames, tick = source.sizes["T"], source.steps["T"]
-    if query.times is not None:
-        places = np.asarray(query.times, np.float64) / tick
+    times = query.times
+    asked = {axis.upper() for axis in (*query.scale, *query.voxel, *query.crop)}
+    if times is None and "T" not in asked and not stored.config.get("stamps"):
+        times = stored.config.get("times") or None  # those of the fit
+    if times is not None:
+        places = np.asarray(times, np.float64) / tick
         if len(places) == 0 or places.min() < -1e-6 or places.max() > n_frames - 1 + 1e-6:
             raise ConfigError(
-                f"times {query.times} were given; they must lie between 0 and "
+                f"times {tuple(times)} were given; they must lie between 0 and "
                 f"{(n_frames - 1) * tick:g}, the times of the first and the last frame."
             )
         step = tick * float(np.diff(places).mean()) if len(places) > 1 else tick

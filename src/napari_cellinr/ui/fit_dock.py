@@ -8,26 +8,23 @@ from typing import TYPE_CHECKING, ClassVar
 from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
     QApplication,
-    QFileDialog,
     QFrame,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_cellinr.errors import CellINRError, ConfigError
-from napari_cellinr.io import FITTED_SUFFIX
-from napari_cellinr.macro.words import file_name
 from napari_cellinr.ui.checks import memory_warning
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.denoise_task import DENOISE
 from napari_cellinr.ui.devices import device_list
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.fields import ChoiceField
+from napari_cellinr.ui.fit_actions import FitActions
 from napari_cellinr.ui.forms import ConfigForm
 from napari_cellinr.ui.guide import GuideWindow
-from napari_cellinr.ui.layers import add_images, find
+from napari_cellinr.ui.layers import add_images
 from napari_cellinr.ui.opening import can_open, images_of, is_series
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.resume_offer import ResumeOffer
@@ -37,7 +34,7 @@ from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock
 from napari_cellinr.ui.welcome import Welcome
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Mapping
 
     import napari
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
@@ -75,12 +72,7 @@ class FitDock(TabbedDock):
         self.form = ConfigForm(task.config_type, section=section)
         self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
-        self.keep_button = QPushButton("Keep fit …")
-        self.keep_button.setToolTip(
-            "Save the fit itself (.cellinr): dropped onto napari, it can be rendered at any time."
-        )
-        self.keep_button.hide()
-        self._result_id: Hashable | None = None
+        self.fit_actions = FitActions(self.dispatcher, task, self.source.layer)
         self._lay_out()
         self._prefer()
         self.setAcceptDrops(True)
@@ -92,8 +84,6 @@ class FitDock(TabbedDock):
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
         self.panel.guide_button.clicked.connect(self.show_guide)
-        self.keep_button.clicked.connect(self.keep_fit)
-        self.controller.layers_changed.connect(self._offer_to_keep)
         self.controller.finished.connect(self._on_finished)
         self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
@@ -118,21 +108,6 @@ class FitDock(TabbedDock):
         if layers:
             self.source.choose(layers[-1].unique_id)
             self.preview()
-
-    @Slot()
-    def keep_fit(self) -> None:
-        """Ask for a file, and save the newest fit of this dock in it."""
-        layer = find(self.controller.viewer, self._result_id)
-        if layer is None:
-            return
-        usual = f"{file_name(str(layer.name))}{FITTED_SUFFIX}"
-        name, _ = QFileDialog.getSaveFileName(self, "Keep fit", usual, f"Fit (*{FITTED_SUFFIX})")
-        if not name:
-            return
-        try:
-            self.dispatcher.save(layer, Path(name).with_suffix(FITTED_SUFFIX))
-        except CellINRError as error:
-            self.controller.say("error", str(error))
 
     @Slot(object)
     def _resume(self, job: Unfinished) -> None:
@@ -200,7 +175,7 @@ class FitDock(TabbedDock):
         layout.setSpacing(8)
         layout.addWidget(scroll, 1)
         layout.addWidget(self.panel)
-        layout.addWidget(self.keep_button)
+        layout.addWidget(self.fit_actions)
         if self.below is not None:
             self.below.hide()
             layout.addWidget(self.below)
@@ -232,6 +207,7 @@ class FitDock(TabbedDock):
         self.source.setVisible(self.source.layer_id is not None)
         if self.form.section is not None:
             self.form.section.show_image(self.source.image())
+        self.fit_actions.refresh()
         self._allow()
 
     @Slot()
@@ -257,15 +233,8 @@ class FitDock(TabbedDock):
         self.panel.advise(advice)
         self.panel.estimate(estimate)
 
-    @Slot()
-    def _offer_to_keep(self) -> None:
-        self.keep_button.setVisible(find(self.controller.viewer, self._result_id) is not None)
-
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
-        if result.task is self.task and not result.quick and result.fitted.state:
-            self._result_id = result.layers[0].unique_id
-            self._offer_to_keep()
         if self.below is not None and result.task is self.task:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["LiveLayer", "shown_index", "visible_part"]
+__all__ = ["LiveLayer", "shown_index", "shown_ranges", "visible_part"]
 
 LARGEST_PART: Final = {"Z": 9, "Y": 256, "X": 256}
 """Most voxels along each axis of a quick look: more takes longer than a few seconds."""
@@ -43,18 +43,30 @@ def visible_part(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict
 
     A plane comes with its neighbours along Z; of T and C comes the one that is shown.
     """
-    shown = _shown_axes(viewer, layer, given)
+    shown = shown_ranges(viewer, layer, given)
     middle = layer.world_to_data(viewer.dims.point)
+    ranges = {}
+    for dim, (axis, size) in enumerate(zip(given.axes, given.shape, strict=True)):
+        part = shown.get(axis)
+        centre, most = round(middle[dim]) + 0.5, size
+        if part is not None:
+            centre, most = (part.start + part.stop) / 2, part.stop - part.start
+        ranges[axis] = _around(centre, min(most, LARGEST_PART.get(axis, 1)), size, axis)
+    return ranges
+
+
+def shown_ranges(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, slice]:
+    """Return the ranges of what the canvas shows, by the letters of the axes that it shows."""
+    shown = _shown_axes(viewer, layer, given)
     corners = np.asarray(layer.corner_pixels)
     ranges = {}
     for dim, (axis, size) in enumerate(zip(given.axes, given.shape, strict=True)):
         low, high = int(corners[0, dim]), int(corners[1, dim]) + 1
         # Corners are zero before the first paint and count coarser pixels of a pyramid.
-        if axis in shown and (high - low < 2 or layer.multiscale):
+        if high - low < 2 or layer.multiscale:
             low, high = 0, size
-        hidden = round(middle[dim]) + 0.5
-        centre, most = ((low + high) / 2, high - low) if axis in shown else (hidden, size)
-        ranges[axis] = _around(centre, min(most, LARGEST_PART.get(axis, 1)), size, axis)
+        if axis in shown:
+            ranges[axis] = slice(low, high)
     return ranges
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.fits import Result
 
-__all__ = ["KEPT_FIT", "Origin", "has_motion", "origin_of"]
+__all__ = ["KEPT_FIT", "Origin", "has_motion", "method_of", "origin_of"]
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Where the metadata of a layer name the file of the fit that it was rendered from."""
@@ -59,9 +59,26 @@ class Origin:
             return self.fitted
         from napari_cellinr.kept import load_fit
 
+        return load_fit(self._file())
+
+    def facts(self) -> Stored:
+        """Return the fit without its tensors, which say what can be asked of it.
+
+        Raises
+        ------
+        FileError
+            If the file is gone or damaged.
+        """
+        from napari_cellinr.kept import header_of, load_fit, stored
+
+        if self.fitted is not None:
+            return stored(header_of(self.fitted), {})
+        return load_fit(self._file(), tensors=False)
+
+    def _file(self) -> Path:
         if self.path is None:
             raise FileError("the fit is not known any more; fit again.")
-        return load_fit(self.path)
+        return self.path
 
 
 def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, Result]) -> Origin:
@@ -82,6 +99,14 @@ def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, R
             f"a kept one ({FITTED_SUFFIX})."
         )
     return Origin(layer, controller.image_of(layer), path=path)
+
+
+def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
+    """Return the method of the fit behind a layer that can be rendered again; else nothing."""
+    made = results.get(layer.unique_id)
+    if made is not None:
+        return made.fitted.method if made.fitted.state else ""
+    return str(layer.metadata.get("napari-cellinr method", "")) if _kept(layer) else ""
 
 
 def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QSizePolicy
 
-from napari_cellinr.classic.sampling import samplings
+from napari_cellinr.classic.sampling import placed, samplings
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.forms import LABEL_WIDTH
 from napari_cellinr.ui.labels import COLOURS
+from napari_cellinr.ui.source_panel import SIGNS
 from napari_cellinr.ui.tasks import Section
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
-__all__ = ["ScaleSection", "isotropic_factors"]
+__all__ = ["ScaleSection", "isotropic_factors", "number_of", "sizes_text"]
 
 _AXES: Final = {"T": "Finer in time ×", "Z": "Finer along Z ×", "Y": "along Y ×", "X": "along X ×"}
-_SIGNS: Final = {"micrometer": "µm", "nanometer": "nm", "pixel": "px", "second": "s"}
 
 
 class ScaleSection(Section):
@@ -48,7 +49,7 @@ class ScaleSection(Section):
         """Return the factors that differ from 1, as they were typed where they are no numbers."""
         found: dict[str, Any] = {}
         for axis, box in self.boxes.items():
-            if self._has(axis) and (value := _number(box.text())) != 1:
+            if self._has(axis) and (value := number_of(box.text())) != 1:
                 found[axis.lower()] = value
         return {"scale": found}
 
@@ -127,18 +128,24 @@ class ScaleSection(Section):
             maps = samplings(self._image, factors)
         except CellINRError as error:
             return "", str(error)
-        axes = self._image.axes
-        after = [maps[a].n_out if a in maps else self._image.sizes[a] for a in axes]
-        steps = self._image.steps
-        finer = {a: steps[a] * (maps[a].step if a in maps else 1.0) for a in axes}
-        units = dict(zip(axes, self._image.units, strict=True))
-        shapes = " → ".join(" × ".join(map(str, s)) for s in (self._image.shape, after))
+        sizes = {**self._image.sizes, **{axis: one.n_out for axis, one in maps.items()}}
+        zeros = np.broadcast_to(np.float32(0), tuple(sizes.values()))
+        after = placed(self._image, zeros, maps)
+        units = dict(zip(after.axes, after.units, strict=True))
+        steps, finer = self._image.steps, after.steps
         changes = [
-            f"{axis}: {steps[axis]:.4g} → {finer[axis]:.4g} {_SIGNS.get(units[axis], units[axis])}"
-            for axis in axes
+            f"{axis}: {steps[axis]:.4g} → {finer[axis]:.4g} {SIGNS.get(units[axis], units[axis])}"
+            for axis in after.axes
             if axis in maps and maps[axis].step != 1
         ]
-        return "\n".join([f"{axes}: {shapes}", *changes]), ""
+        return "\n".join([sizes_text(self._image, after), *changes]), ""
+
+
+def sizes_text(before: Image, after: Image) -> str:
+    """Return the axes and sizes of two images, such as `ZYX: 6 × 8 × 8 → 15 × 8 × 8`."""
+    first, then = (" × ".join(map(str, one.shape)) for one in (before, after))
+    axes = "" if before.axes == after.axes else f"{after.axes}: "
+    return f"{before.axes}: {first} → {axes}{then}"
 
 
 def isotropic_factors(image: Image) -> dict[str, float]:
@@ -148,7 +155,7 @@ def isotropic_factors(image: Image) -> dict[str, float]:
     return {axis: step / finest for axis, step in steps.items()}
 
 
-def _number(text: str) -> float | str:
+def number_of(text: str) -> float | str:
     """Return a number, 1 for nothing, or the text if it is none."""
     try:
         return float(text.replace(",", ".")) if text.strip() else 1.0

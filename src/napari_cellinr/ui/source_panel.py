@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, Signal, Slot
 from qtpy.QtWidgets import (
@@ -27,11 +27,18 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.ui.dispatch import Dispatcher
 
-__all__ = ["SourcePanel"]
+__all__ = ["SIGNS", "SourcePanel", "steps_text"]
 
 _LABELS = 74  # pixels: voxel sizes are long
 
-_SIGNS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px", "second": "s"}
+SIGNS: Final = {
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "millimeter": "mm",
+    "pixel": "px",
+    "second": "s",
+}
+"""Units as they are written."""
 
 
 class SourcePanel(QWidget):
@@ -161,7 +168,7 @@ class SourcePanel(QWidget):
         if image is None:
             self.voxel.say("after the axes")
         elif image.is_calibrated:
-            self.voxel.say(_steps_text(image))
+            self.voxel.say(steps_text(image))
         else:
             axes = [axis for axis in image.axes if axis in "ZYX"]
             self.voxel.ask(
@@ -251,14 +258,14 @@ def _guess(step: float) -> str:
     return "" if step == 1 else f"{step:.6g}"
 
 
-def _steps_text(image: Image) -> str:
+def steps_text(image: Image) -> str:
     """Return the steps along the spatial axes with their unit, and the one in time."""
     space = [a for a in image.axes if a in "ZYX"]
     units = dict(zip(image.axes, image.units, strict=True))
     text = "×".join(f"{image.steps[axis]:.4g}" for axis in space)
-    text += f" {_SIGNS.get(units['X'], units['X'])}"
+    text += f" {SIGNS.get(units['X'], units['X'])}"
     if "T" in units and units["T"] != "pixel":
-        text += f", every {image.steps['T']:.4g} {_SIGNS.get(units['T'], units['T'])}"
+        text += f", every {image.steps['T']:.4g} {SIGNS.get(units['T'], units['T'])}"
     return text
 
 

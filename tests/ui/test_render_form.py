@@ -1,0 +1,195 @@
+"""Render again: what is entered becomes the query that differs from the fit, and a new layer."""
+
+import itertools
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
+
+from napari_cellinr import CellINRConfig, Image, SpatimeConfig, write
+from napari_cellinr.kept import Stored, geometry
+from napari_cellinr.ui.console import console_of
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.render_entries import Entries, Fit
+from napari_cellinr.ui.superresolve_task import SuperresolveDock
+
+pytestmark = pytest.mark.gui
+
+UNITS = ("second", *("micrometer",) * 3)
+TOY = {"steps": 1, "estimate": "gaussian"}
+
+
+def stored(method, config, **facts):
+    image = Image(np.zeros((4, 6, 20, 30), np.float32), "TZYX", (2, 0.4, 0.2, 0.2), UNITS, "movie")
+    roles = {"roles": ["result"]}
+    return Stored(method, config.as_dict(), geometry(image), {}, (), {}, roles)
+
+
+@pytest.fixture
+def denoised():
+    return Fit(stored("cellinr", CellINRConfig()))
+
+
+@pytest.fixture
+def finer():
+    return Fit(stored("spatime", SpatimeConfig(scale={"t": 2, "z": 2})))
+
+
+def usual(fit, **changes):
+    """Return what is entered when a form opens, with changes along some axes."""
+    steps = {axis: fit.usual(axis, is_step=False) for axis in fit.factors}
+    return Entries(steps={**steps, **changes})
+
+
+def test_what_is_as_in_the_fit_is_not_asked_for(denoised, finer):
+    for fit in (denoised, finer):
+        asked = fit.asked(usual(fit))
+        assert (asked.query, asked.faults) == ({}, {})
+        assert asked.image.shape == fit.result.shape
+    assert denoised.asked(usual(denoised, Z="2")).query == {"scale": {"Z": 2.0}}
+    # a scale takes the place of that of the fit, so that all of it is told
+    assert finer.asked(usual(finer, T="4")).query == {"scale": {"T": 4.0, "Z": 2.0}}
+    assert finer.asked(usual(finer, T="1")).query == {"scale": {"T": 1.0, "Z": 2.0}}
+    ranges = {"Y": "5:15", "X": " : ", "Z": "0:6"}
+    asked = denoised.asked(Entries(ranges=ranges, times="0:4:2"))
+    assert asked.query == {"crop": {"Y": [5, 15]}, "times": [0.0, 2.0, 4.0]}
+    assert asked.image.shape == (3, 6, 10, 30)
+    assert asked.memory == 4 * 3 * 6 * 10 * 30
+
+
+def test_sizes_of_voxels_instead_of_factors(denoised, finer):
+    assert finer.converted("Z", "2") == "0.2"
+    assert finer.converted("Z", "0.2") == "2"
+    asked = denoised.asked(Entries(is_step=True, steps={"Z": "0.2", "Y": "0.2", "X": "0,1"}))
+    assert asked.query == {"voxel": {"Z": 0.2, "X": 0.1}}
+    assert asked.image.scale == pytest.approx((2, 0.2, 0.2, 0.1))
+    asked = finer.asked(Entries(is_step=True, steps={"T": "1", "Z": "0.2", "Y": "0.1", "X": "0.1"}))
+    assert asked.query == {"voxel": {"T": 1.0, "Z": 0.2, "Y": 0.1, "X": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "field", "said"),
+    [
+        (Entries(steps={"Z": "x"}), "Z", "not a number"),
+        (Entries(steps={"Y": "17"}), "Y", "at most 16"),
+        (Entries(is_step=True, steps={"Y": "0"}), "Y", "must be positive"),
+        (Entries(ranges={"X": "10:99"}), "X", "between 0 and 30"),
+        (Entries(ranges={"X": "10"}), "X", "not a range such as 0:30"),
+        (Entries(times="1"), "times", "has frames every 2 second from 0 to 6"),
+        (Entries(times="a"), "times", "first:last:step"),
+        (Entries(times="2", ranges={"T": "0:2"}), "times", "one of them"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(denoised, entries, field, said):
+    asked = denoised.asked(entries)
+    assert said in asked.faults[field]
+    assert (asked.query, asked.image) == ({}, None)
+
+
+def test_the_part_in_view_is_counted_in_elements_of_the_fit(denoised):
+    """A layer on a lattice of its own: voxels of half the size, 1 µm after the first one."""
+    given = Image(np.zeros((12, 20)), "YX", (0.1, 0.1), UNITS[1:3], translate=(1.0, 0.95))
+    parts = denoised.on_whole(given, {"Y": slice(0, 12), "X": slice(2, 400)})
+    assert parts == {"Y": slice(5, 12), "X": slice(6, 30)}
+
+
+@pytest.fixture
+def cellinr(viewer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stack = np.random.default_rng(0).poisson(30, (4, 16, 20)).astype(np.float32)
+    write("embryo.tif", Image(stack, "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
+    console = console_of(viewer)
+    console.open("embryo.tif")
+    console.denoise("embryo", **TOY)
+    console.wait()
+    return console
+
+
+@pytest.fixture
+def shown(viewer, cellinr, qtbot):
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    dock.fit_actions.render_button.click()
+    form = dock.fit_actions._form
+    qtbot.waitUntil(form.isVisible)
+    return dock, form
+
+
+def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
+    _, form = shown
+    assert "embryo denoised" in form.title.text()
+    assert not form.render_button.isEnabled()
+    box = form.steps["Z"]
+    box.selectAll()
+    qtbot.keyClicks(box, "x")
+    assert "not a number" in form.faults["Z"].text()
+    assert form.faults["Z"].isVisible()
+    box.selectAll()
+    qtbot.keyClicks(box, "2")
+    qtbot.keyClicks(form.ranges["Y"], "4:12")
+    assert not form.faults["Z"].isVisible()
+    assert form.summary.text().splitlines()[:2] == [
+        "ZYX: 4 × 16 × 20 → 8 × 8 × 20",
+        "0.2×0.2×0.2 µm",
+    ]
+    qtbot.keyClick(form.ranges["Y"], Qt.Key.Key_Return)
+    cellinr.wait()
+    layer = viewer.layers["embryo denoised rendered"]
+    assert layer.data.shape == (8, 8, 20)
+    expected = "cellinr.render('embryo denoised', scale={'Z': 2.0}, crop={'Y': [4, 12]})"
+    assert str(cellinr.last) == expected
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+    assert not form.isVisible()
+
+
+def test_the_form_is_narrow_and_the_tab_key_leads_through_it(shown, qtbot):
+    _, form = shown
+    assert form.width() <= 300
+    for button in form.findChildren(QPushButton):
+        assert button.width() >= button.minimumSizeHint().width(), button.text()
+    form.mode.setFocus(Qt.FocusReason.TabFocusReason)
+    expected = [form.mode]
+    for axis in "ZYX":
+        expected += [form.steps[axis], form.ranges[axis]]
+    expected += [form.isotropic, form.in_view, form.all, form.close_button]
+    for one, other in itertools.pairwise(expected):
+        assert form.focusWidget() is one
+        qtbot.keyClick(one, Qt.Key.Key_Tab)
+        assert form.focusWidget() is other, other
+
+
+def test_buttons_fill_the_form(viewer, shown):
+    _, form = shown
+    form.isotropic.click()
+    assert [box.text() for box in form.steps.values()] == ["2", "1", "1"]
+    source = viewer.layers["embryo"]
+    source.corner_pixels = np.array([[0, 2, 3], [0, 9, 14]])
+    form.in_view.click()
+    assert [box.text() for box in form.ranges.values()] == ["", "2:10", "3:15"]
+    form.all.click()
+    assert [box.text() for box in form.ranges.values()] == ["", "", ""]
+
+
+def test_the_fit_is_that_of_the_chosen_layer_or_the_newest(viewer, cellinr, shown, qtbot):
+    dock, form = shown
+    actions = dock.fit_actions
+    cellinr.save("embryo denoised", "kept.cellinr")
+    cellinr.denoise("embryo", background="keep", **TOY)
+    cellinr.wait()
+    assert actions.target().name == "embryo denoised [1]"  # the newest
+    kept = cellinr.open("kept.cellinr")[0]
+    dock.source.choose(kept.unique_id)
+    assert actions.target().name == kept.name
+    assert kept.name in actions.render_button.toolTip()
+    actions.render_button.click()  # another form takes the place of the first one
+    assert not form.isVisible()
+    assert [one.text() for one in actions._form.steps.values()] == ["1", "1", "1"]
+    other = SuperresolveDock(viewer)  # whose fits are not these
+    qtbot.addWidget(other)
+    other.source.choose(kept.unique_id)
+    assert other.fit_actions.target() is None
+    assert other.fit_actions.isHidden()
+    viewer.layers.clear()
+    assert actions._form is None or not actions._form.isVisible()
+    assert actions.isHidden()
