@@ -119,7 +119,7 @@ def advice(action: str, config: Config, image: Image, free: float) -> str:
         if count > 1:
             return (
                 f"about {needed.memory / 1e9:.2g} GB are needed, {free / 1e9:.2g} GB are free, so "
-                f"that it will be fitted in {count} tiles; the fit cannot be rendered again then. "
+                f"that it will be fitted in {count} tiles. "
                 "Close other programs to fit it as a whole."
             )
     return shortage(needed, free)

@@ -81,19 +81,44 @@ class Blend:
         Size of the whole.
     overlap
         Elements over which a block fades where it meets another one.
+    places
+        Where the values lie along each axis, rising, in elements of the whole; at each of these
+        if not given.
     """
 
-    def __init__(self, shape: Sequence[int], overlap: int) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        overlap: int,
+        places: Sequence[NDArray[np.float64]] | None = None,
+    ) -> None:
         self.shape = tuple(shape)
         self.overlap = overlap
-        self._sum = np.zeros(self.shape, np.float32)
-        self._weight = np.zeros(self.shape, np.float32)
+        self.places = places or [np.arange(size, dtype=np.float64) for size in self.shape]
+        sizes = tuple(len(one) for one in self.places)
+        self._sum = np.zeros(sizes, np.float32)
+        self._weight = np.zeros(sizes, np.float32)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every value is covered by a block."""
+        return bool((self._weight > 0).all())
+
+    def inside(self, block: tuple[slice, ...]) -> tuple[slice, ...]:
+        """Return which values lie in a block of the whole; the outer ones belong to its edges."""
+        found = []
+        for part, size, places in zip(block, self.shape, self.places, strict=True):
+            low = part.start - 0.5 if part.start > 0 else -np.inf
+            high = part.stop - 0.5 if part.stop < size else np.inf
+            found.append(slice(*np.searchsorted(places, (low, high)).tolist()))
+        return tuple(found)
 
     def add(self, block: tuple[slice, ...], values: NDArray[Any]) -> None:
-        """Add the values of one block."""
-        weight = self._fading(block)
-        self._sum[block] += weight * values
-        self._weight[block] += weight
+        """Add the values that lie in one block of the whole."""
+        here = self.inside(block)
+        weight = self._fading(block, here)
+        self._sum[here] += weight * values
+        self._weight[here] += weight
 
     def result(self, missing: NDArray[Any] | float = 0.0) -> NDArray[np.float32]:
         """Return the whole, float32, with other values where there was no block.
@@ -107,20 +132,24 @@ class Blend:
         blended = self._sum / np.where(covered, self._weight, 1)
         return np.asarray(np.where(covered, blended, missing), np.float32)
 
-    def _fading(self, block: tuple[slice, ...]) -> NDArray[np.float32]:
+    def _fading(self, block: tuple[slice, ...], here: tuple[slice, ...]) -> NDArray[np.float32]:
         """Return weights that are 1 inside and fade to the sides that another block adjoins."""
         weight = np.ones((), np.float32)
-        for part, size in zip(block, self.shape, strict=True):
-            length = part.stop - part.start
-            ramp = np.ones(length, np.float32)
-            fade = min(self.overlap, length)
-            rise = np.sin(np.pi / 2 * (np.arange(fade) + 0.5) / max(fade, 1)) ** 2
-            if part.start > 0:
-                ramp[:fade] *= rise
-            if part.stop < size:
-                ramp[length - fade :] *= rise[::-1]
-            weight = np.multiply.outer(weight, ramp)
+        for part, size, places, some in zip(block, self.shape, self.places, here, strict=True):
+            fade = min(self.overlap, part.stop - part.start)
+            ramp = np.ones(some.stop - some.start)
+            if part.start > 0 and fade:
+                ramp *= _rise((places[some] - part.start + 0.5) / fade)
+            if part.stop < size and fade:
+                ramp *= _rise((part.stop - 0.5 - places[some]) / fade)
+            weight = np.multiply.outer(weight, ramp.astype(np.float32))
         return weight
+
+
+def _rise(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights from 0 to 1 over parts of the way."""
+    weights: NDArray[np.float64] = np.sin(np.pi / 2 * np.clip(parts, 0, 1)) ** 2
+    return weights
 
 
 def apply(

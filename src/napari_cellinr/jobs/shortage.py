@@ -18,6 +18,7 @@ from napari_cellinr.jobs.costs import OVERLAP, SMALLEST_TILE, first_lengths
 from napari_cellinr.jobs.frames import Frame
 from napari_cellinr.jobs.relay import relayed
 from napari_cellinr.methods.devices import choose_device
+from napari_cellinr.methods.tiled import state_of_tiles
 from napari_cellinr.tiles import Blend, cut, halved
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _as_tiles(
         names = [one.name for one in frame.images]
         for blend, one in zip(blends, frame.images, strict=True):
             blend.add(tile, one.array())
-        frames.append(replace(frame, images=(), state={}))
+        frames.append(replace(frame, images=(), state=_kept(frame)))
         if frame.outcome.stopped == "user":
             break
     # where the user stopped before, the image stays as it was
@@ -148,7 +149,8 @@ def _as_tiles(
         image.like(blend.result(rest), name=name)
         for blend, rest, name in zip(blends, missing, names, strict=False)
     )
-    return _joined(frames, images)
+    state = state_of_tiles(tiles[: len(frames)], [frame.state for frame in frames], OVERLAP)
+    return replace(_joined(frames, images), state=state)
 
 
 def _numbered(
@@ -175,8 +177,13 @@ def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:
     )
     told = [text for frame in frames for text in frame.facts.get("warnings", ())]
     facts = {**last.facts, "warnings": list(dict.fromkeys(told))}
-    state = {"tiles": torch.tensor(len(frames))}
-    return Frame(images, last.config, outcome, state, facts, last.device)
+    return Frame(images, last.config, outcome, {}, facts, last.device)
+
+
+def _kept(frame: Frame) -> dict[str, torch.Tensor]:
+    """Return what a tile is rendered from, off the device; no fit goes on from a tile."""
+    state = frame.state.items()
+    return {name: tensor.cpu() for name, tensor in state if not name.startswith("reached.")}
 
 
 def _said(
@@ -197,7 +204,7 @@ def _said(
         count = len(cut(image.shape, lengths, OVERLAP))
         told.append(
             f"the memory was not enough for the whole image, so it was fitted in {count} tiles of "
-            f"{_by(lengths)} voxels, which share {OVERLAP}; the fit cannot be rendered again."
+            f"{_by(lengths)} voxels, which share {OVERLAP}."
         )
     if not told:
         return frame

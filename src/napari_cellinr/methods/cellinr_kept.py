@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from napari_cellinr.fields.encoding import FourierEncoding
 from napari_cellinr.fields.kernel import GridField
 from napari_cellinr.fields.mlp import SkipMLP
 from napari_cellinr.kept import blank, factors_of, frames_of
+from napari_cellinr.methods.tiled import OLD_MARK, PLACES, Tiled, tile_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.sampling import Sampling
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Query, Stored
+    from napari_cellinr.methods.tiled import Field
 
 __all__ = ["lattice_cellinr", "render_cellinr"]
 
@@ -121,13 +123,6 @@ def _plan(stored: Stored, query: Query) -> _Plan:
     return _Plan(whole, image, _numbers(whole, frames, channels), places)
 
 
-class _Field(Protocol):
-    """One frame of one channel as a function of position."""
-
-    def at(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
-        """Return result and background at all crossings of voxel coordinates, grey levels."""
-
-
 def _positions(sampling: Sampling, start: float) -> tuple[NDArray[np.float64], int]:
     """Return where to evaluate along one axis, and how many values make one voxel."""
     count = max(1, math.ceil(sampling.step - 1e-9))
@@ -136,7 +131,7 @@ def _positions(sampling: Sampling, start: float) -> tuple[NDArray[np.float64], i
 
 
 def _evaluate(
-    field: _Field, places: Sequence[tuple[NDArray[np.float64], int]]
+    field: Field, places: Sequence[tuple[NDArray[np.float64], int]]
 ) -> tuple[NDArray[np.float32], ...]:
     """Return the images of a field, block by block along the first axis."""
     (first, count), *rest = places
@@ -166,7 +161,7 @@ def _numbers(whole: Image, frames: Sequence[int], channels: Sequence[int]) -> li
     return [frame * n_channels + place for frame, place in itertools.product(frames, channels)]
 
 
-def _field(stored: Stored, whole: Image, number: int, device: torch.device) -> _Field:
+def _field(stored: Stored, whole: Image, number: int, device: torch.device) -> Field:
     """Return the field of one frame.
 
     Raises
@@ -180,7 +175,7 @@ def _field(stored: Stored, whole: Image, number: int, device: torch.device) -> _
     n_frames = whole.sizes.get("T", 1) * whole.sizes.get("C", 1)
     prefix = f"{number}." if n_frames > 1 else ""
     tensors = {
-        name.removeprefix(prefix): torch.from_numpy(value).to(device)
+        name.removeprefix(prefix): torch.from_numpy(value)
         for name, value in stored.tensors.items()
         if name.startswith(prefix)
     }
@@ -189,21 +184,28 @@ def _field(stored: Stored, whole: Image, number: int, device: torch.device) -> _
             f"image {number + 1} of {n_frames} was asked for; the fit was stopped before it was "
             "reached. Fit again, or ask for an earlier one."
         )
-    if "tiles" in tensors:
+    if OLD_MARK in tensors:
         raise ConfigError(
-            "the fit was made in tiles, because the memory was not enough; it cannot be rendered "
-            "again. Fit a crop of the image, or with more memory."
+            "the fit was made in tiles by an older version, which did not keep them; it cannot be "
+            "rendered again. Fit again."
         )
     noises = stored.report["noise"]
     noise = Noise(**(noises[number] if isinstance(noises, list) else noises))
     kind = _Network if stored.config["preset"] == "paper" else _Kernels
-    try:
-        return kind(tensors, shape, noise, stored.config)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise FileError(
-            f"the fit lacks what it is rendered from ({error}); it is damaged, or was kept by "
-            "an older version. Fit again."
-        ) from None
+
+    def made(own: Mapping[str, torch.Tensor], lengths: tuple[int, ...]) -> Field:
+        try:
+            there = {name: tensor.to(device) for name, tensor in own.items()}
+            return kind(there, lengths, noise, stored.config)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise FileError(
+                f"the fit lacks what it is rendered from ({error}); it is damaged, or was kept by "
+                "an older version. Fit again."
+            ) from None
+
+    if PLACES not in tensors:
+        return made(tensors, shape)
+    return Tiled(shape, tensors, lambda tile, lengths: made(tile_of(tensors, tile), lengths))
 
 
 class _Kernels:
