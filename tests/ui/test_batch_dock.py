@@ -28,6 +28,11 @@ def test_a_recorded_recipe_runs_on_many_files(viewer, dock, use_job, idle, qtbot
     assert (tmp_path / "out" / "summary.csv").is_file()
     assert "1 done, 1 failed" in batch.status.text()
     assert len(viewer.layers) == 2
+    for wanted in ("skipped", "done"):  # what is done is passed over, unless it is asked for again
+        batch.run_button.click()
+        qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
+        assert batch.table.item(1, 1).text() == wanted
+        batch.again_box.click()
 
 
 def test_positions_and_workers_are_chosen_in_the_dock(viewer, dock, idle, qtbot, tmp_path):

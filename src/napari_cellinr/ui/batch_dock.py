@@ -69,10 +69,11 @@ class BatchDock(TabbedDock):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What of the files is done, and how many images at the same time."""
+        """What of the files is done, whether again, and how many images at the same time."""
         return {
             "every_series": self.series_box.isChecked(),
             "every_time": self.time_box.isChecked(),
+            "again": self.again_box.isChecked(),
             "workers": self.workers_box.value(),
         }
 
@@ -212,6 +213,10 @@ class BatchDock(TabbedDock):
         self.series_box.setToolTip("Every image, or position, of each file; else only the first.")
         self.time_box = QCheckBox("Every time point")
         self.time_box.setToolTip("Every time point for itself; else the series as a whole.")
+        self.again_box = QCheckBox("Do again")
+        self.again_box.setToolTip(
+            "Also what is done; else files are passed over whose results are there."
+        )
         self.workers_box = QSpinBox()
         self.workers_box.setRange(1, max(1, os.cpu_count() or 1))
         self.workers_box.setSuffix(" at once")
@@ -245,6 +250,7 @@ class BatchDock(TabbedDock):
         parts.addWidget(self.series_box, 0, 0)
         parts.addWidget(self.workers_box, 0, 1)
         parts.addWidget(self.time_box, 1, 0)
+        parts.addWidget(self.again_box, 1, 1)
         parts.setColumnStretch(0, 1)
         buttons = QGridLayout()
         buttons.setSpacing(4)

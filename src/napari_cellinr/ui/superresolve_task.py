@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.estimates import cost
+from napari_cellinr.estimates import cost, unstored
 from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.live import visible_part
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["SUPERRESOLVE", "SuperresolveDock"]
-
-LONG = 60.0
-"""Seconds from which a user should know that nothing is stored meanwhile."""
-
-NO_CHECKPOINT = "It stores no checkpoint: after a crash it begins anew."
 
 _FRAMES = 4  # frames of a quick look
 
@@ -51,8 +46,7 @@ def _estimate(config: SpatimeConfig, image: Image) -> Estimate | None:
     needed = cost("superresolve", config, image)
     if needed is None:
         return None
-    goes_on = config.preset == "paper" or needed.seconds < LONG
-    return Estimate(needed.memory, needed.seconds, "" if goes_on else NO_CHECKPOINT)
+    return Estimate(needed.memory, needed.seconds, unstored(config, needed.seconds))
 
 
 def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
