@@ -11,7 +11,8 @@ from napari_cellinr.methods.spatime import choose_recipe, fit_motion
 from napari_cellinr.methods.spatime_mixer import Recipe, Views, careful, mixed
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import MotionSettings, lagrange
-from napari_cellinr.methods.spatime_planes import train_planes
+from napari_cellinr.methods.spatime_planes import teacher_of, train_planes
+from napari_cellinr.methods.spatime_sections import MEANS, Samples
 
 QUICK = MotionSettings(steps=(30, 20, 15))
 
@@ -120,7 +121,8 @@ def test_means_of_finer_voxels_are_the_given_ones():
             assert np.abs(means - volume).max() < 0.1 * rough
 
 
-def test_planes_are_learnt_within_planes():
+@pytest.mark.parametrize("sections", [MEANS, Samples("cubic")])
+def test_planes_are_learnt_within_planes(sections):
     generator = np.random.default_rng(0)
     z, y, x = np.indices((32, 48, 48)).astype(float)
     fine = np.zeros((32, 48, 48))
@@ -128,12 +130,19 @@ def test_planes_are_learnt_within_planes():
         place = generator.random(3) * (32, 48, 48)
         distance = np.sqrt(sum((g - p) ** 2 for g, p in zip((z, y, x), place, strict=True)))
         fine = np.maximum(fine, np.exp(-0.5 * ((distance - 7) / 1.3) ** 2))
-    coarse = fine.reshape(8, 4, 48, 48).mean(axis=1).astype(np.float32)
+    fine = fine.astype(np.float32)
+    coarse = sections.rows(fine.reshape(32, -1), 4.0, 8).reshape(8, 48, 48)
     device = torch.device("cpu")
     *_, (_, learnt_field, _) = train_planes(
-        [coarse], 4.0, 4.0, latent=8, steps=60, rate=4e-3, seed=0, device=device
+        teacher_of([coarse], 4.0, sections),
+        4.0,
+        latent=8,
+        steps=60,
+        rate=4e-3,
+        seed=0,
+        device=device,
     )
-    made = Series(coarse[None], "ZYX", (0.25, 1.0, 1.0))
+    made = Series(coarse[None], "ZYX", (0.25, 1.0, 1.0), sections=sections)
     maps = {"Z": sampling(8, 4, "Z"), "Y": sampling(48, 1, "Y"), "X": sampling(48, 1, "X")}
     plain = made.finer(coarse, maps, {})
     made.planes = learnt_field

@@ -13,10 +13,11 @@ from pydantic import field_validator, model_validator
 from napari_cellinr.config.base import Config, setting
 from napari_cellinr.errors import ConfigError
 
-__all__ = ["Motion", "SpatimeConfig", "SpatimePreset"]
+__all__ = ["Motion", "Planes", "SpatimeConfig", "SpatimePreset"]
 
 SpatimePreset = Literal["fast", "preview", "paper"]
 Motion = Literal["auto", "always", "never"]
+Planes = Literal["thick", "thin"]
 
 LARGEST = 16.0
 
@@ -72,6 +73,11 @@ class SpatimeConfig(Config):
     motion: Motion = setting(
         "auto",
         "Follow motion between frames: auto asks frames that were held out how far to trust it.",
+    )
+    planes: Planes = setting(
+        "thick",
+        "thick: each plane is a mean over the whole step to the next; thin: each is an optical "
+        "section, thinner than the step, or planes between were left out.",
     )
     latent: int = setting(
         16, "Length of the latent code of a place; 0 for none.", ge=0, le=512, advanced=True
@@ -145,6 +151,11 @@ class SpatimeConfig(Config):
     def _check_together(self) -> SpatimeConfig:
         if self.times and "t" in {**self.scale, **self.target_voxel}:
             raise ConfigError("times and a factor or step in time were given; give one of them.")
+        if self.preset == "paper" and self.planes == "thin":
+            raise ConfigError(
+                "planes=thin was given with preset paper, for which every voxel is a mean; choose "
+                "the preset fast or preview."
+            )
         both = sorted(set(self.scale) & set(self.target_voxel))
         if both:
             raise ConfigError(

@@ -22,11 +22,16 @@ class RowField(nn.Module):
         Length of a code; 0 for none, then only grey levels of the neighbouring rows are decoded.
     width, hidden
         Features of the encoder and neurons of the decoder.
+    pinned
+        Whether the interpolation is exact at the coarse rows, so that nothing is added there.
     """
 
-    def __init__(self, latent: int, width: int = 24, hidden: int = 48) -> None:
+    def __init__(
+        self, latent: int, width: int = 24, hidden: int = 48, *, pinned: bool = False
+    ) -> None:
         super().__init__()
         self.latent = latent
+        self.pinned = pinned
         self.encoder = Encoder(1, latent, 2, width, 1, 3) if latent else None
         n_inputs = 2 * (latent + 1) + 5
         self.decoder = nn.Sequential(
@@ -75,5 +80,7 @@ class RowField(nn.Module):
         shape = (len(base), len(facts), *base.shape[1:])
         spread = facts[None, :, :, None].expand(shape)
         inputs = torch.cat([*rows, spread, base[:, None]], 1)
-        finer: torch.Tensor = base + self.decoder(inputs)[:, 0]
-        return finer
+        added: torch.Tensor = self.decoder(inputs)[:, 0]
+        if self.pinned:
+            added = added * torch.sin(torch.pi * part)[:, None] ** 2
+        return base + added

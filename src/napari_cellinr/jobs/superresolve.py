@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,14 @@ from napari_cellinr.methods.spatime import (
     fit_motion,
     learn_planes,
     motion_settings,
+    teacher_for,
     test_intervals,
 )
 from napari_cellinr.methods.spatime_mixer import HALF, RECIPES, Recipe, careful
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import EVERY
+from napari_cellinr.methods.spatime_planes import best_samples
+from napari_cellinr.methods.spatime_sections import MEANS, Samples
 from napari_cellinr.stages import in_background
 
 if TYPE_CHECKING:
@@ -127,7 +130,7 @@ def superresolve_job(
     if config.preset == "paper":
         given = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
         return (yield from paper_job(source, given, config, lattice, device, started, lazily))
-    channels = [_series(data[:, c], axes, source, device) for c in range(data.shape[1])]
+    channels = [_series(data[:, c], axes, source, config, device) for c in range(data.shape[1])]
     run.steps = _count(channels, lattice, config)
     if not lazily:
         run.result = Result.empty(source, lattice)
@@ -141,10 +144,13 @@ def superresolve_job(
     return _fitted(source, image, config, channels, run, str(device))
 
 
-def _series(frames: Any, axes: str, source: Image, device: torch.device) -> Series:
+def _series(
+    frames: Any, axes: str, source: Image, config: SpatimeConfig, device: torch.device
+) -> Series:
     steps = source.steps
     aspect = tuple(steps["X"] / steps[axis] for axis in axes)
-    return Series(np.ascontiguousarray(frames), axes, aspect, device=device)
+    sections = Samples("cubic") if config.planes == "thin" else MEANS
+    return Series(np.ascontiguousarray(frames), axes, aspect, device=device, sections=sections)
 
 
 def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> int:
@@ -156,7 +162,7 @@ def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> i
         each = sum(n // EVERY for n in motion_settings(config, n_axes).steps) + 1
         tests = len(test_intervals(n_frames)) if config.motion == "auto" else 0
         steps += each * (len(_intervals(lattice)) + tests) + (len(RECIPES) if tests else 0)
-    if _needs_planes(lattice, config):
+    if _finer_planes(lattice):
         steps += 2 * config.steps
     return steps * len(channels)
 
@@ -173,8 +179,8 @@ def _needs_motion(lattice: Lattice, config: SpatimeConfig) -> bool:
     return bool(_intervals(lattice)) and config.motion != "never"
 
 
-def _needs_planes(lattice: Lattice, config: SpatimeConfig) -> bool:
-    return "Z" in lattice.maps and lattice.maps["Z"].step < 0.999 and config.steps > 0
+def _finer_planes(lattice: Lattice) -> bool:
+    return "Z" in lattice.maps and lattice.maps["Z"].step < 0.999
 
 
 def _fit(
@@ -185,10 +191,16 @@ def _fit(
         series.recipe = Recipe(0.0, False, 0.0)
     elif _needs_motion(lattice, config) and config.motion == "auto":
         yield from _trust(series, config, run, number)
-    if not _needs_planes(lattice, config) or run.over:
+    thin = isinstance(series.sections, Samples)
+    if not _finer_planes(lattice) or run.over or not (thin or config.steps):
         return
     factor = 1 / lattice.maps["Z"].step
-    for step, errors in learn_planes(series, factor, config):
+    teacher = teacher_for(series, factor)
+    if teacher is not None and thin:
+        series.sections = best_samples(teacher, factor)
+        teacher = replace(teacher, sections=series.sections)
+        run.facts[f"channel {number}: thin planes joined by"] = series.sections.kind
+    for step, errors in learn_planes(series, teacher, factor, config):
         run.step += 1
         run.losses = {k: v for k, v in errors.items() if k in {"planes", "field"}}
         if step % 10 == 0:
@@ -199,11 +211,11 @@ def _fit(
     run.facts[f"channel {number}: planes"] = (
         "learnt" if series.planes is not None else "interpolated"
     )
-    if series.planes is None and not run.over:
-        run.warnings.append(
-            "planes between planes are interpolated: what was learnt within planes was not "
-            "better on those that were held out."
-        )
+    if series.planes is None and config.steps and not run.over:
+        why = "what was learnt within planes was not better on those that were held out"
+        if teacher is None:
+            why = "the given ones are too small to learn from"
+        run.warnings.append(f"planes between planes are interpolated: {why}.")
 
 
 def _frames(
@@ -213,7 +225,7 @@ def _frames(
     settings = motion_settings(config, series.frames.ndim - 1)
     wanted = _intervals(lattice) if _needs_motion(lattice, config) else []
     times = times_of(lattice)
-    quick = Series(series.frames, series.axes, series.aspect)  # without motion and planes
+    quick = Series(series.frames, series.axes, series.aspect, sections=series.sections)
     for place, when in enumerate(times):
         interval = int(np.floor(when))
         inside = abs(when - round(when)) > 1e-6

@@ -12,7 +12,7 @@ from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, error_of
 from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.methods.spatime_motion import MotionSettings, fit_paths, neighbours
 from napari_cellinr.methods.spatime_paper import PaperSeries
-from napari_cellinr.methods.spatime_planes import train_planes
+from napari_cellinr.methods.spatime_planes import teacher_of, train_planes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.methods.spatime_planes import Teacher
 
 __all__ = [
     "choose_recipe",
@@ -27,6 +28,7 @@ __all__ = [
     "learn_planes",
     "motion_settings",
     "series_of",
+    "teacher_for",
     "test_intervals",
 ]
 
@@ -101,10 +103,8 @@ def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tupl
     return tuple(slice(a, a + m) for a, m in zip(starts, sizes, strict=True))
 
 
-def learn_planes(
-    series: Series, factor: float, config: SpatimeConfig
-) -> Iterator[tuple[int, dict[str, float]]]:
-    """Train the field for finer planes into the series; yield steps done and errors."""
+def teacher_for(series: Series, factor: float) -> Teacher | None:
+    """Return planes to learn finer ones from; none if they are too small."""
     ratio = series.aspect[-1] / series.aspect[series.axes.index("Z")]
     if ratio < 1.05:  # planes are as near as pixels: nothing within them is finer
         ratio = factor
@@ -112,9 +112,18 @@ def learn_planes(
     chosen = np.linspace(0, len(series.frames) - 1, count).round().astype(int)
     volumes = [_scaled(series, series.frames[i]) for i in sorted(set(chosen))]
     if min(volumes[0].shape[1:]) < 6 * ratio:
+        return None
+    return teacher_of(volumes, ratio, series.sections)
+
+
+def learn_planes(
+    series: Series, teacher: Teacher | None, factor: float, config: SpatimeConfig
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Train the field for finer planes into the series; yield steps done and errors."""
+    if teacher is None or config.steps == 0:
         return
     for step, field, errors in train_planes(
-        volumes, ratio, factor, latent=config.latent, steps=2 * config.steps,
+        teacher, factor, latent=config.latent, steps=2 * config.steps,
         rate=config.learning_rate, seed=config.seed, device=series.device,
     ):  # fmt: skip
         series.planes = field

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.cell_means import means_weights, spline_weights
 from napari_cellinr.methods.spatime_mixer import RECIPES, Recipe, Views, mixed
 from napari_cellinr.methods.spatime_motion import (
     Paths,
@@ -20,6 +19,7 @@ from napari_cellinr.methods.spatime_motion import (
     warped,
 )
 from napari_cellinr.methods.spatime_planes import PlaneField
+from napari_cellinr.methods.spatime_sections import KINDS, MEANS, Samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.sampling import Sampling
+    from napari_cellinr.methods.spatime_sections import Sections
 
     Floats = NDArray[np.float32]
 
@@ -58,6 +59,8 @@ class Series:
         The field that refines along Z, if there is one.
     device
         Where to compute.
+    sections
+        What a plane along Z is; rows and columns are means over their pixels.
     """
 
     frames: Floats
@@ -67,6 +70,7 @@ class Series:
     recipe: Recipe = RECIPES[0]
     planes: PlaneField | None = None
     device: torch.device = _CPU
+    sections: Sections = MEANS
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -141,8 +145,9 @@ class Series:
     ) -> Floats:
         """Return a volume on another lattice, (*shape), grey levels.
 
-        The means of the result over the voxels of the input are those of the input, as far as
-        the factors are 1 or more.
+        Of means, the means of the result over the voxels of the input are those of the input,
+        as far as the factors are 1 or more. Of thin planes, each plane of the result is one
+        again, at its own place, for any factor; a given plane that lies there is that plane.
 
         Parameters
         ----------
@@ -162,11 +167,12 @@ class Series:
             if not _changes(maps[axis]):
                 continue
             step, places = maps[axis].step, parts[axis]
-            finer = _along(result, _weights(places, step, result.shape[i]), i)
+            sections = self.sections if axis == "Z" else MEANS
+            finer = sections.between(result, places, step, i)
             if axis == "Z" and self.planes is not None and step < 1:
                 given, base = ((v - self.low) / self.span for v in (result, finer))
                 found = self.low + self.span * self.planes.refined(given, base, places, step)
-                finer = _consistent(found, result, places, step, i)
+                finer = sections.consistent(found, result, places, step)
             result = finer
         return result
 
@@ -178,6 +184,8 @@ class Series:
             "aspect": torch.tensor(self.aspect),
             "recipe": torch.tensor([recipe.motion, float(recipe.cubic), recipe.doubt]),
         }
+        if isinstance(self.sections, Samples):
+            found["sections"] = torch.tensor([KINDS.index(self.sections.kind)])
         found |= {f"paths.{i}": p.control.cpu().contiguous() for i, p in self.paths.items()}
         if self.planes is not None:
             found |= {f"planes.{k}": v for k, v in self.planes.tensors().items()}
@@ -207,6 +215,7 @@ class Series:
             Recipe(motion, bool(cubic), doubt),
             PlaneField.from_tensors(planes, device) if planes else None,
             device,
+            Samples(KINDS[int(own["sections"][0])]) if "sections" in own else MEANS,
         )
 
 
@@ -222,25 +231,3 @@ def _shifted(one: Sampling, start: int, size: int) -> NDArray[np.float64]:
     """Return the positions of the output samples that lie in a part, counted from its start."""
     places = one.positions - start
     return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
-
-
-def _weights(places: NDArray[np.float64], step: float, size: int) -> Floats:
-    """Return what each given voxel counts in the mean over each wanted one."""
-    edges = np.append(places - step / 2, places[-1] + step / 2) + 0.5
-    return spline_weights(edges, size) if step < 1 else means_weights(edges, size)
-
-
-def _along(data: Floats, weights: Floats, axis: int) -> Floats:
-    moved = np.moveaxis(data, axis, 0)
-    found = np.tensordot(weights, moved, axes=1)
-    return np.ascontiguousarray(np.moveaxis(found, 0, axis), np.float32)
-
-
-def _consistent(
-    finer: Floats, given: Floats, places: NDArray[np.float64], step: float, axis: int
-) -> Floats:
-    """Return the nearest smooth change of a result whose means over the given voxels are these."""
-    size = given.shape[axis]
-    edges = (np.arange(size + 1) - 0.5 - places[0]) / step + 0.5
-    means = _along(finer, means_weights(edges, finer.shape[axis]), axis)
-    return finer + _along(given - means, _weights(places, step, size), axis)

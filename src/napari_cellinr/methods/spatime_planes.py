@@ -6,31 +6,33 @@ like planes along Z, and a field learns to undo that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import correlate1d, gaussian_filter1d
 
-from napari_cellinr.classic.cell_means import spline_weights
-from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.fields.plane import RowField
+from napari_cellinr.methods.spatime_sections import KINDS, MEANS, Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.methods.spatime_sections import Sections
+
     Floats = NDArray[np.float32]
 
-__all__ = ["PlaneField", "Teacher", "train_planes"]
+__all__ = ["PlaneField", "Teacher", "best_samples", "teacher_of", "train_planes"]
 
 _BATCH = 12
 _ROWS, _COLUMNS = 14, 48  # of a patch: coarse rows, columns
 _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # candidates for the extra blur along Z, pixels
 _HELD = 5  # one of so many planes is held out
+_SECOND = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
+_NORMAL = 1.4826  # standard deviation of normal values of which the median size is 1
 
 
 class PlaneField:
@@ -90,13 +92,15 @@ class PlaneField:
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the parameters by name, on the CPU."""
         found = {k: v.detach().cpu().contiguous() for k, v in self.field.state_dict().items()}
-        return {**found, "latent": torch.tensor([self.field.latent])}
+        facts = [self.field.latent, int(self.field.pinned)]
+        return {**found, "latent": torch.tensor(facts)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], device: torch.device) -> PlaneField:
         """Return the field that `tensors` was made of."""
         values = {k: torch.from_numpy(np.array(v)) for k, v in tensors.items()}
-        field = RowField(int(values.pop("latent")[0]))
+        latent, *pinned = (int(n) for n in values.pop("latent"))
+        field = RowField(latent, pinned=any(pinned))  # fits of old do not say: they are not
         field.load_state_dict(values)
         return cls(field.eval(), device)
 
@@ -113,52 +117,79 @@ class Teacher:
         Pixels per coarse row: the step along Z divided by that in the plane.
     blur
         Standard deviation in pixels by which the image is more blurred along Z.
+    sections
+        What a plane along Z is, and so a coarse row.
+    noise
+        Standard deviation of the noise of a coarse row: that of planes is not blurred with them.
     """
 
     planes: Floats
     ratio: float
     blur: float
+    sections: Sections = MEANS
+    noise: float = 0.0
 
     def pair(
-        self, plane: Floats, factor: float
+        self, plane: Floats, factor: float, generator: np.random.Generator
     ) -> tuple[Floats, Floats, Floats, NDArray[np.float64], float]:
         """Return coarse rows, their interpolation, the finer truth, its places and cell."""
         blurred = (
             gaussian_filter1d(plane, self.blur, axis=0, mode="nearest") if self.blur else plane
         )
         n_coarse = int(len(plane) // self.ratio)
-        coarse = _cells(blurred, self.ratio, n_coarse)
+        coarse = self._as_noisy(self.sections.rows(blurred, self.ratio, n_coarse), generator)
         n_fine = round(n_coarse * factor)
-        step = self.ratio * n_coarse / n_fine
-        if step >= 1:
-            truth = _cells(blurred, step, n_fine)
-        else:
-            truth = resample(
-                blurred, (np.arange(n_fine, dtype=np.float64) + 0.5) * step - 0.5, 0, "spline"
-            )
+        truth = self.sections.rows(blurred, self.ratio * n_coarse / n_fine, n_fine)
         cell = n_coarse / n_fine
         places = (np.arange(n_fine, dtype=np.float64) + 0.5) * cell - 0.5
-        return coarse, _spline(n_coarse, n_fine) @ coarse, truth, places, cell
+        return coarse, self.sections.whole(n_coarse, n_fine) @ coarse, truth, places, cell
+
+    def _as_noisy(self, rows: Floats, generator: np.random.Generator) -> Floats:
+        """Return rows with as much noise as the blur took from them."""
+        if not (self.noise and self.blur):
+            return rows
+        kept = min(1.0, 1 / (2 * np.sqrt(np.pi) * self.blur))  # of its variance, by a Gaussian
+        lost = np.float32(self.noise * np.sqrt(1 - kept))
+        return rows + lost * generator.standard_normal(rows.shape, dtype=np.float32)
 
 
-def teacher_of(volumes: Sequence[Floats], ratio: float) -> Teacher:
-    """Return the teacher for volumes with axes ZYX, about 0 to 1; the blur is measured."""
+def teacher_of(volumes: Sequence[Floats], ratio: float, sections: Sections = MEANS) -> Teacher:
+    """Return the teacher for volumes with axes ZYX, about 0 to 1; the blur is measured.
+
+    Parameters
+    ----------
+    volumes
+        Axes ZYX, about 0 to 1.
+    ratio
+        The step along Z divided by that in the plane, more than 1.
+    sections
+        What a plane along Z is.
+    """
     stacked = np.concatenate([v.reshape(-1, *v.shape[-2:]) for v in volumes])
     active = np.argsort([-float(p.std()) for p in stacked])[: max(8, len(stacked) * 3 // 4)]
     planes = stacked[np.sort(active)]
     both = np.concatenate([planes, planes.transpose(0, 2, 1)]) if _square(planes) else planes
     along = np.mean([_steepness(v, 0) for v in volumes])
+    noise = _noise_of(planes) if isinstance(sections, Samples) else 0.0
     found = {}
     for blur in _BLURS:
-        teacher = Teacher(planes, ratio, blur)
-        sample = [teacher.pair(p, 1.0)[0] for p in planes[:: max(1, len(planes) // 12)]]
+        teacher, random = Teacher(planes, ratio, blur, sections, noise), np.random.default_rng(0)
+        sample = [teacher.pair(p, 1.0, random)[0] for p in planes[:: max(1, len(planes) // 12)]]
         found[blur] = abs(np.log(np.mean([_steepness(s, 0) for s in sample]) / along))
-    return Teacher(both, ratio, min(found, key=lambda b: found[b]))
+    return Teacher(both, ratio, min(found, key=lambda b: found[b]), sections, noise)
+
+
+def best_samples(teacher: Teacher, factor: float) -> Samples:
+    """Return how thin planes are joined best, as rows that the teacher left out say."""
+    device, found = torch.device("cpu"), {}
+    for kind in KINDS:
+        asked = replace(teacher, sections=Samples(kind))
+        found[kind] = _error(None, asked, teacher.planes, factor, device)
+    return Samples(min(found, key=lambda k: found[k]))
 
 
 def train_planes(
-    volumes: Sequence[Floats],
-    ratio: float,
+    teacher: Teacher,
     factor: float,
     *,
     latent: int,
@@ -173,20 +204,17 @@ def train_planes(
 
     Parameters
     ----------
-    volumes
-        Axes ZYX, about 0 to 1.
-    ratio
-        The step along Z divided by that in the plane, more than 1.
+    teacher
+        Planes to learn from.
     factor
         How much finer planes are wanted; somewhat other factors are learnt with it.
     latent, steps, rate, seed, device
         Length of the code; steps and step size of Adam; random numbers; where to compute.
     """
-    teacher = teacher_of(volumes, ratio)
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):  # the first weights of the field
         torch.manual_seed(seed)
-        field = RowField(latent).to(device)
+        field = RowField(latent, pinned=isinstance(teacher.sections, Samples)).to(device)
     held = teacher.planes[_HELD - 1 :: _HELD]
     training = np.delete(teacher.planes, np.s_[_HELD - 1 :: _HELD], axis=0)
     optimiser = torch.optim.Adam(field.parameters(), lr=rate)
@@ -231,7 +259,7 @@ def _batch(
         patch = plane[top : top + rows, left : left + columns]
         patch = patch[::-1] if generator.random() < 0.5 else patch
         patches.append(patch[:, ::-1] if generator.random() < 0.5 else patch)
-    made = [teacher.pair(np.ascontiguousarray(p), factor) for p in patches]
+    made = [teacher.pair(np.ascontiguousarray(p), factor, generator) for p in patches]
     coarse, base, truth = (np.stack([m[i] for m in made]) for i in range(3))
     return coarse, base, truth, made[0][3], made[0][4]
 
@@ -239,10 +267,10 @@ def _batch(
 def _error(
     field: RowField | None, teacher: Teacher, planes: Floats, factor: float, device: torch.device
 ) -> float:
-    """Return the mean squared error on held-out planes."""
-    found = []
+    """Return the mean squared error on held-out planes; the same noise for whatever is asked."""
+    found, random = [], np.random.default_rng(0)
     for plane in planes[:: max(1, len(planes) // 16)]:
-        coarse, base, truth, places, cell = teacher.pair(plane, factor)
+        coarse, base, truth, places, cell = teacher.pair(plane, factor, random)
         if field is not None:
             tensors = [torch.from_numpy(a[None]).to(device) for a in (coarse, base)]
             rows = torch.from_numpy(places.astype(np.float32)).to(device)
@@ -252,21 +280,10 @@ def _error(
     return float(np.mean(found))
 
 
-def _cells(plane: Floats, size: float, count: int) -> Floats:
-    """Return means over `count` cells of `size` rows each, from the first row."""
-    total = np.concatenate([np.zeros((1, plane.shape[1])), np.cumsum(plane, 0, dtype=np.float64)])
-    edges = np.minimum(np.arange(count + 1) * size, len(plane))
-    whole = np.minimum(edges.astype(int), len(plane) - 1)
-    part = (edges - whole)[:, None]
-    sums = total[whole] + part * plane[whole]
-    return np.asarray(np.diff(sums, axis=0) / size, np.float32)
-
-
-@lru_cache(maxsize=256)
-def _spline(n_coarse: int, n_fine: int) -> Floats:
-    """Return the weights of coarse rows in finer ones, whose means are the coarse rows."""
-    edges = np.arange(n_fine + 1, dtype=np.float64) * (n_coarse / n_fine)
-    return spline_weights(edges, n_coarse)
+def _noise_of(planes: Floats) -> float:
+    """Return the standard deviation of white noise, from second differences in the plane."""
+    rough = correlate1d(correlate1d(planes, _SECOND, 1), _SECOND, 2)
+    return float(_NORMAL * np.median(np.abs(rough)))
 
 
 def _steepness(values: Floats, axis: int) -> float:

@@ -1,0 +1,160 @@
+"""What a given sample along an axis is: the mean over its cell, or the value at its place.
+
+Pixels are means over their area. A plane along Z is either: a mean over the whole step to the
+next, or a thin section, shorter than the step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_cellinr.classic.cell_means import means_weights, spline_weights
+from napari_cellinr.classic.interpolate import resample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.interpolate import Interpolation
+
+    Floats = NDArray[np.float32]
+    Places = NDArray[np.float64]
+
+__all__ = ["KINDS", "MEANS", "Means", "Samples", "Sections"]
+
+KINDS: Final[tuple[Interpolation, ...]] = ("linear", "cubic", "spline")
+"""How thin sections can be joined; a kept fit stores the place in this order."""
+
+NEAR = 1e-6
+"""Distance, in given planes, below which a wanted plane is a given one."""
+
+
+class Sections(ABC):
+    """How samples along one axis are made, and how a result between them is made of them."""
+
+    @abstractmethod
+    def weights(self, places: Places, step: float, size: int) -> Floats:
+        """Return what each of `size` given samples counts in each wanted one, (wanted, size).
+
+        Parameters
+        ----------
+        places
+            Positions of the wanted samples, in given ones.
+        step
+            Their distance, in given ones.
+        size
+            Number of given samples.
+        """
+
+    @abstractmethod
+    def whole(self, n_given: int, n_wanted: int) -> Floats:
+        """Return the same for so many wanted samples over the whole of the given ones."""
+
+    @abstractmethod
+    def rows(self, fine: Floats, size: float, count: int) -> Floats:
+        """Return `count` samples along the first axis, each for `size` rows of a finer image."""
+
+    @abstractmethod
+    def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
+        """Return a result, changed along its first axis to agree with the given samples."""
+
+    def between(self, given: Floats, places: Places, step: float, axis: int) -> Floats:
+        """Return the wanted samples along one axis of an image, float32."""
+        return _along(given, self.weights(places, step, given.shape[axis]), axis)
+
+
+class Means(Sections):
+    """Samples that are means over their cells, and so is the result."""
+
+    def weights(self, places: Places, step: float, size: int) -> Floats:
+        """Return weights of a smooth curve with the given means; of means themselves if coarser."""
+        edges = np.append(places - step / 2, places[-1] + step / 2) + 0.5
+        return spline_weights(edges, size) if step < 1 else means_weights(edges, size)
+
+    def whole(self, n_given: int, n_wanted: int) -> Floats:
+        """Return weights whose means over the given samples are the given samples."""
+        return _whole_means(n_given, n_wanted)
+
+    def rows(self, fine: Floats, size: float, count: int) -> Floats:
+        """Return means over cells; below one row, values of a smooth curve."""
+        if size >= 1:
+            return _cells(fine, size, count)
+        return resample(fine, _centres(count, size), 0, "spline")
+
+    def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
+        """Return the nearest smooth change whose means over the given cells are the given ones."""
+        edges = (np.arange(len(given) + 1) - 0.5 - places[0]) / step + 0.5
+        means = _along(finer, means_weights(edges, len(finer)), 0)
+        return finer + _along(given - means, self.weights(places, step, len(given)), 0)
+
+
+@dataclass(frozen=True)
+class Samples(Sections):
+    """Samples that are values at their places, and so is the result, finer or coarser.
+
+    Parameters
+    ----------
+    kind
+        How values between them are found.
+    """
+
+    kind: Interpolation
+
+    def weights(self, places: Places, step: float, size: int) -> Floats:
+        """Return weights of an interpolation; a given sample is itself at its place."""
+        found = resample(np.eye(size, dtype=np.float32), places, 0, self.kind)
+        near = np.rint(places)
+        same = (np.abs(places - near) < NEAR) & (near >= 0) & (near < size)
+        found[same] = np.eye(size, dtype=np.float32)[near[same].astype(int)]
+        return found
+
+    def whole(self, n_given: int, n_wanted: int) -> Floats:
+        """Return weights of an interpolation of all samples."""
+        return _whole_samples(self, n_given, n_wanted)
+
+    def rows(self, fine: Floats, size: float, count: int) -> Floats:
+        """Return values in the middle of every `size` rows."""
+        return resample(fine, _centres(count, size), 0, "spline")
+
+    def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
+        """Return the result as it is: what is learnt is nothing at the given samples."""
+        return finer
+
+
+MEANS: Final = Means()
+
+
+def _centres(count: int, size: float) -> Places:
+    return (np.arange(count, dtype=np.float64) + 0.5) * size - 0.5
+
+
+@lru_cache(maxsize=256)
+def _whole_means(n_given: int, n_wanted: int) -> Floats:
+    edges = np.arange(n_wanted + 1, dtype=np.float64) * (n_given / n_wanted)
+    return spline_weights(edges, n_given)
+
+
+@lru_cache(maxsize=256)
+def _whole_samples(samples: Samples, n_given: int, n_wanted: int) -> Floats:
+    step = n_given / n_wanted
+    return samples.weights(_centres(n_wanted, step), step, n_given)
+
+
+def _along(data: Floats, weights: Floats, axis: int) -> Floats:
+    moved = np.moveaxis(data, axis, 0)
+    found = np.tensordot(weights, moved, axes=1)
+    return np.ascontiguousarray(np.moveaxis(found, 0, axis), np.float32)
+
+
+def _cells(plane: Floats, size: float, count: int) -> Floats:
+    """Return means over `count` cells of `size` rows each, from the first row."""
+    total = np.concatenate([np.zeros((1, plane.shape[1])), np.cumsum(plane, 0, dtype=np.float64)])
+    edges = np.minimum(np.arange(count + 1) * size, len(plane))
+    whole = np.minimum(edges.astype(int), len(plane) - 1)
+    part = (edges - whole)[:, None]
+    sums = total[whole] + part * plane[whole]
+    return np.asarray(np.diff(sums, axis=0) / size, np.float32)
