@@ -97,6 +97,20 @@ def test_all_docks_fit_a_small_screen(opened, qtbot):
             assert not main.visibleRegion().isEmpty()
 
 
+def test_a_long_warning_scrolls_where_there_is_no_room_and_is_whole_where_there_is(opened, qtbot):
+    _, window, [(_, dock)] = opened("Reconstruct motion")
+    dock.below.show()
+    dock.panel.say("warning", "The motion has not converged. " * 20)
+    qtbot.wait(50)
+    assert window.height() <= 537
+    assert dock.minimumSizeHint().height() <= 400
+    status = dock.panel.status
+    lines = status.heightForWidth(status.width())
+    assert status.height() >= lines > status.visibleRegion().boundingRect().height()
+    window.resize(853, 1000)
+    qtbot.waitUntil(lambda: status.visibleRegion().boundingRect() == status.rect())
+
+
 def titles(frame):
     return [one for one in frame.titleBarWidget().findChildren(QLabel) if one.text()]
 

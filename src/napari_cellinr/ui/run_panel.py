@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.ui.devices import gpu_memory
 from napari_cellinr.ui.labels import COLOURS, wrapping_label
+from napari_cellinr.ui.scrolled import Scrolled
 
 if TYPE_CHECKING:
     from napari_cellinr.fit import Progress
@@ -187,8 +188,14 @@ class RunPanel(QWidget):
         self._layout.addWidget(self.advice)
         self._layout.addWidget(self.cost)
         self._layout.addLayout(grid)
-        for widget in (self.bar, self.numbers, self.queue, self.clear_button, self.status):
+        for widget in (self.bar, self.numbers, self.queue, self.clear_button):
             self._layout.addWidget(widget)
+        told = QWidget()
+        self._told = QVBoxLayout(told)
+        self._told.setContentsMargins(0, 0, 0, 0)
+        self._told.setSpacing(6)
+        self._told.addWidget(self.status)
+        self._layout.addWidget(Scrolled(told))
 
     def _loss_plot(self) -> LossPlot:
         """Return the plot, made with the first run: pyqtgraph takes a third of a second to load."""
@@ -197,7 +204,7 @@ class RunPanel(QWidget):
 
             self._plot = LossPlot(self)
             self._plot.set_colour(self._text_colour())
-            self._layout.insertWidget(self._layout.indexOf(self.status), self._plot)
+            self._told.insertWidget(0, self._plot)
         return self._plot
 
     def _text_colour(self) -> str:

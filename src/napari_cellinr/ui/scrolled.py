@@ -1,0 +1,55 @@
+"""A place for what may be long: all of it where there is room, scrolled where there is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import QObject
+
+__all__ = ["Scrolled"]
+
+LEAST: Final = 64
+"""Pixels in height that are always there, if there is as much to show: four lines."""
+
+
+class Scrolled(QScrollArea):
+    """A scroll area that asks for the height of its content, and makes do with less.
+
+    Without it, a long warning would make the window larger than a small screen.
+
+    Parameters
+    ----------
+    content
+        What it shows; the labels in it ask for the height of their lines.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setWidget(content)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size of all there is."""
+        return QSize(0, self._height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the least size."""
+        return QSize(0, min(LEAST, self._height()))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Follow the height of the content."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+    def _height(self) -> int:
+        margins = self.contentsMargins()  # the theme draws a frame
+        inner = self.widget().minimumSizeHint().height() if self.widget() else 0
+        return int(inner + margins.top() + margins.bottom())
