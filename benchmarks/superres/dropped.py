@@ -1,4 +1,7 @@
-"""Planes that were dropped, not averaged: two of three, so that the others keep their place."""
+"""Planes that were dropped, not averaged: two of three, so that the others keep their place.
+
+SpatimeINR is told so (`planes=thin`), and, to see what that is worth, is not (`planes=thick`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,13 @@ from napari_cellinr.image import Image
 from napari_cellinr.metrics import psnr
 
 FACTOR = 3
-_PEERS = ("linear", "cubic", "spline")
+TOLD = "thin"
+_PEERS = {name: by_name(name).label for name in ("linear", "cubic", "spline")}
+LABELS = {
+    **_PEERS,
+    "thick": f"{OURS.label}, planes for thick",
+    TOLD: f"{OURS.label}, planes for thin",
+}
 
 
 def stacks() -> dict[str, tuple[Image, float]]:
@@ -37,14 +46,16 @@ def run_dropped() -> None:
         truth = image.array()
         scale = (FACTOR * image.scale[0], *image.scale[1:])
         low = Image(truth[FACTOR // 2 :: FACTOR], "ZYX", scale, ("micrometer",) * 3)
-        for method in (*_PEERS, OURS.name):
+        for method in LABELS:
             path = _path(name, method, truth)
             if path.exists():
                 continue
             begun = time.process_time()
-            settings = by_name(method).settings
-            make = field_of if method == OURS.name else conventional
-            found = make(low, {"z": float(FACTOR)}, **settings)
+            factor = {"z": float(FACTOR)}
+            if method in _PEERS:
+                found = conventional(low, factor, **by_name(method).settings)
+            else:
+                found = field_of(low, factor, **OURS.settings, planes=method)
             lacking = np.arange(len(truth)) % FACTOR != FACTOR // 2
             record = {
                 "psnr": psnr(found[lacking], truth[lacking], peak),
@@ -59,7 +70,7 @@ def dropped_scores() -> dict[str, dict[str, float]]:
     """Return PSNR of the dropped planes by method and source; what was not run is left out."""
     found: dict[str, dict[str, float]] = {}
     for name, (image, _) in stacks().items():
-        for method in (*_PEERS, OURS.name):
+        for method in LABELS:
             path = _path(name, method, image.array())
             if path.exists():
                 found.setdefault(method, {})[name] = json.loads(path.read_text())["psnr"]

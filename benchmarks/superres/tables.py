@@ -6,7 +6,7 @@ import numpy as np
 from collect import FLOWS, INTERPOLATION, entry, gain, groups, mean, methods_for
 from cost import ROWS, costs_found
 from data import case, protocol_cases
-from dropped import dropped_scores
+from dropped import LABELS, TOLD, dropped_scores
 from peers import OURS, Method, by_name
 from scipy.interpolate import CubicSpline
 from scores import BINS
@@ -80,6 +80,11 @@ def _worst() -> list[str]:
     for axis in "tz":
         for group, names in _everything(axis).items():
             found[group] = _of_group(names, INTERPOLATION[:2])
+    scores = dropped_scores()
+    for name, score in scores.get(TOLD, {}).items():
+        found[f"{name}, dropped planes"] = score - max(
+            scores[peer].get(name, float("nan")) for peer in INTERPOLATION[:2]
+        )
     known = {k: v for k, v in found.items() if not np.isnan(v)}
     label = "never below the better of linear and cubic"
     if not known:
@@ -211,7 +216,7 @@ def dropped() -> Lines:
     found = dropped_scores()
     names = list(dict.fromkeys(name for values in found.values() for name in values))
     rows = [
-        [by_name(m).label, *(number(values.get(n, float("nan")), 2) for n in names)]
+        [LABELS[m], *(number(values.get(n, float("nan")), 2) for n in names)]
         for m, values in found.items()
     ]
     return grid(["method", *(f"{name} ×3" for name in names)], rows)

@@ -78,7 +78,9 @@ Means over 2 or 4 neighbouring planes are given, all original planes are scored,
 DROPPED = """
 One stack of each source, of which every third plane is given, the middle one of three, and the two
 others are dropped, so that those that stay keep their place. Scored are the dropped planes, as
-recorded, in dB. SpatimeINR takes a given plane for the mean over its voxel, which it is not here.
+recorded, in dB. Unless told otherwise, SpatimeINR takes a given plane for the mean over its voxel,
+which it is not here. The setting `planes=thin` says so, and the row with it is the one that counts
+for the goal never to fall below interpolation.
 """
 
 SPEED = """
