@@ -111,6 +111,19 @@ def test_a_long_warning_scrolls_where_there_is_no_room_and_is_whole_where_there_
     qtbot.waitUntil(lambda: status.visibleRegion().boundingRect() == status.rect())
 
 
+def test_names_of_settings_are_not_cut_in_a_narrow_dock(opened, qtbot):
+    _, _, docks = opened(*FITS, size=(1100, 900))
+    for frame, dock in docks:
+        frame.raise_()
+        frame.setFixedWidth(255)
+        qtbot.waitUntil(lambda d=dock: d.width() == 255 and not d.visibleRegion().isEmpty())
+        qtbot.wait(50)
+        for label in dock.form._plain.findChildren(QLabel):
+            if label.isVisible():
+                assert label.width() >= label.minimumSizeHint().width(), label.text()
+                assert label.height() >= label.heightForWidth(label.width()), label.text()
+
+
 def titles(frame):
     return [one for one in frame.titleBarWidget().findChildren(QLabel) if one.text()]
 

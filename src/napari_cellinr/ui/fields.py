@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
+from napari_cellinr.ui.labels import title_label
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,7 +56,7 @@ class ChoiceField(Field):
         self._box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self._box.setMinimumContentsLength(4)
+        self._box.setMinimumContentsLength(2)
         for choice in choices:
             self._box.addItem(str(choice), choice)
         self._box.activated.connect(lambda _: self.changed.emit())
@@ -114,7 +116,7 @@ class TextField(Field):
         self._edit.textEdited.connect(lambda _: self.changed.emit())
         self._fill(self._edit)
         if unit:
-            self.layout().addWidget(QLabel(unit))
+            self.layout().addWidget(title_label(unit))
 
     def value(self) -> Any:
         """Return the typed text, or the value that was shown if it is no number or word."""

@@ -10,7 +10,7 @@ from superqt import QCollapsible
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.ui.fields import Field, make_field, range_text
-from napari_cellinr.ui.labels import wrapping_label
+from napari_cellinr.ui.labels import title_label, wrapping_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class FieldGrid(QWidget):
 
     def _add_row(self, grid: QGridLayout, row: int, name: str) -> None:
         field = self.fields[name] = self.make(self._type, name)
-        label = QLabel(_title(name))
+        label = title_label(_title(name))
         tip = _tip(self._type, name)
         for widget in (label, field):
             widget.setToolTip(tip)

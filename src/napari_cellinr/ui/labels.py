@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent, QShowEvent
 
-__all__ = ["COLOURS", "CURVES", "WrappingLabel", "wrapping_label"]
+__all__ = ["COLOURS", "CURVES", "WrappingLabel", "title_label", "wrapping_label"]
 
 COLOURS: Final = {"info": "", "warning": "color: #b07014;", "error": "color: #d84a4a;"}
 """Style of text by its kind; with a contrast above 3 on dark and on light."""
@@ -55,4 +55,11 @@ def wrapping_label(text: str = "", kind: str = "info") -> WrappingLabel:
     """Return a label for sentences of a kind: `info`, `warning` or `error`."""
     label = WrappingLabel(text)
     label.setStyleSheet(COLOURS[kind])
+    return label
+
+
+def title_label(text: str) -> WrappingLabel:
+    """Return a label that has one line where there is room, and wraps where it would be cut."""
+    label = WrappingLabel(text)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     return label
