@@ -96,7 +96,7 @@ class BatchDock(TabbedDock):
             output = Path(self.output_edit.text().strip() or "results").expanduser()
             work = partial(self._work, macro, list(self.paths), output, self.options)
             order = Order("batch", work, False)
-            self.dispatcher.submit(order)
+            self.dispatcher.queue.submit(order)
         except CellINRError as error:
             self.controller.say("error", str(error))
 

@@ -206,7 +206,7 @@ class Console:
 
     def wait(self) -> None:
         """Return when everything is done that was asked for; the viewer stays usable meanwhile."""
-        self._dispatcher.wait()
+        self._dispatcher.queue.wait()
 
     @property
     def macro(self) -> Text:

@@ -6,14 +6,13 @@ it: a script can go on as if it had been done already. What was done is recorded
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
+from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_cellinr.errors import AxesError, CellINRError
+from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
@@ -23,6 +22,7 @@ from napari_cellinr.ui.layers import find, set_voxel_size
 from napari_cellinr.ui.motion_work import motion_work, note_motion
 from napari_cellinr.ui.orders import Order, attempted, name_of, source_of
 from napari_cellinr.ui.origins import origin_of
+from napari_cellinr.ui.queueing import Queue
 from napari_cellinr.ui.recording import Recording
 
 if TYPE_CHECKING:
@@ -61,26 +61,21 @@ class Dispatcher(QObject):
 
     Signals
     -------
-    queue_changed
-        An action queues up, or it is its turn.
     recorded
         The macro has changed.
     """
 
-    queue_changed = Signal()
     recorded = Signal()
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self.controller = controller
+        self.queue = Queue(controller)
         self.results: dict[Hashable, Result] = {}
         self._recording = Recording(controller.viewer, self.recorded.emit)
         self.recorder = self._recording.recorder
-        self._queue: deque[Order] = deque()
-        self._order: Order | None = None
         self._records = True
         self._kept: list[object] = []
-        controller.state_changed.connect(self._on_state)
         controller.finished.connect(self._on_finished)
         controller.failed.connect(self._on_failed)
         controller.layers_changed.connect(self._on_layers)
@@ -91,29 +86,9 @@ class Dispatcher(QObject):
         return self.controller.viewer
 
     @property
-    def queue(self) -> tuple[str, ...]:
-        """The titles of the actions that wait for their turn."""
-        return tuple(order.title for order in self._queue)
-
-    @property
     def is_busy(self) -> bool:
         """Whether an action runs or waits."""
-        return bool(self._queue) or self.controller.state != "idle"
-
-    def submit(self, order: Order) -> None:
-        """Carry out an action, now or when it is its turn.
-
-        Raises
-        ------
-        CellINRError
-            If it is its turn now and it cannot be carried out.
-        """
-        if not self.is_busy:
-            self._carry_out(order)
-            return
-        self._queue.append(order)
-        self.controller.said.emit("info", f"The {order.title} waits for its turn.")
-        self.queue_changed.emit()
+        return self.queue.is_busy
 
     def open(self, path: Path) -> list[ImageLayer]:
         """Return the layers for every image in a file, or a kept fit, added to the viewer.
@@ -307,20 +282,6 @@ class Dispatcher(QObject):
             raise AxesError(f"layer {layer!r} was given; there are {names}.")
         return found
 
-    @Slot()
-    def clear_queue(self) -> None:
-        """Drop the actions that wait."""
-        self._queue.clear()
-        self.queue_changed.emit()
-
-    def wait(self) -> None:
-        """Return when no action runs or waits; the viewer stays usable meanwhile."""
-        loop = QEventLoop()
-        timer = QTimer()
-        timer.timeout.connect(lambda: self.is_busy or loop.quit())
-        timer.start(50)
-        loop.exec()
-
     @contextmanager
     def unrecorded(self) -> Iterator[None]:
         """Record nothing that is asked for within the context, whenever it is done."""
@@ -337,28 +298,7 @@ class Dispatcher(QObject):
     def _submit(
         self, title: str, carry_out: Callable[[], Work | None], attempt: Step | None = None
     ) -> None:
-        self.submit(Order(title, carry_out, self._records, attempt))
-
-    def _carry_out(self, order: Order) -> None:
-        self._order = order
-        work = order.carry_out()
-        if work is not None:
-            self.controller.begin(work)
-
-    @Slot()
-    def _on_state(self) -> None:
-        if self.controller.state == "idle" and self._queue:
-            QTimer.singleShot(0, self._next)
-
-    @Slot()
-    def _next(self) -> None:
-        while self._queue and self.controller.state == "idle":
-            order = self._queue.popleft()
-            try:
-                self._carry_out(order)
-            except CellINRError as error:
-                self.controller.say("error", f"The {order.title} could not begin: {error}")
-        self.queue_changed.emit()
+        self.queue.submit(Order(title, carry_out, self._records, attempt))
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
@@ -383,10 +323,10 @@ class Dispatcher(QObject):
     @Slot(str)
     def _on_failed(self, reason: str) -> None:
         if reason:
-            self._recording.record_failure(self._order, reason)
+            self._recording.record_failure(self.queue.order, reason)
 
     def _record(self, step: Step) -> None:
-        self._recording.record(step, self._order)
+        self._recording.record(step, self.queue.order)
 
     def _origin(self, layer: ImageLayer) -> Origin:
         return origin_of(self.controller, layer, self.results)

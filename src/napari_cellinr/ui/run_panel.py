@@ -59,7 +59,7 @@ class RunPanel(QWidget):
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
         controller.said.connect(self.say)
-        dispatcher.queue_changed.connect(self.show_queue)
+        dispatcher.queue.changed.connect(self.show_queue)
         self.show_state()
         self.show_queue()
 
@@ -97,7 +97,7 @@ class RunPanel(QWidget):
     @Slot()
     def show_queue(self) -> None:
         """Show what waits for its turn."""
-        waiting = self._dispatcher.queue
+        waiting = self._dispatcher.queue.titles
         self.queue.setText(f"Next: {', '.join(waiting)}.")
         for widget in (self.queue, self.clear_button):
             widget.setVisible(bool(waiting))
@@ -167,7 +167,7 @@ class RunPanel(QWidget):
         self.guide_button.setFixedWidth(28)
         self.guide_button.setAccessibleName("Guide")
         self.clear_button = _button("Clear queue", "Drop what waits; what runs goes on.")
-        self.clear_button.clicked.connect(self._dispatcher.clear_queue)
+        self.clear_button.clicked.connect(self._dispatcher.queue.clear)
         self.pause_button.clicked.connect(self._controller.toggle_pause)
         self.stop_button.clicked.connect(self._controller.stop)
         self.cancel_button.clicked.connect(self._controller.cancel)
