@@ -10,17 +10,16 @@ from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api,
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fit import finish
+from napari_cellinr.going_on import iter_continued, iter_warm_started
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.kept import header_of, stored
 from napari_cellinr.optimise import optimise
 from napari_cellinr.resume import (
     checkpointed,
-    continued,
     discard,
     new_checkpoint,
     resumed,
     unfinished,
-    warm_started,
 )
 from napari_cellinr.simulate import embryo
 
@@ -154,25 +153,25 @@ def kept(fitted, folder):
 
 def test_a_fit_that_is_continued_is_one_of_as_many_steps(movie, whole, tmp_path):
     first = kept(denoise(movie, **{**SETTINGS, "steps": 8}), tmp_path)
-    assert_same(finish(continued(first, movie, 15)), whole)
+    assert_same(finish(iter_continued(first, movie, 15)), whole)
     with pytest.raises(ConfigError, match="another image"):
-        continued(first, movie.crop(Z=slice(0, 4)), 5)
+        iter_continued(first, movie.crop(Z=slice(0, 4)), 5)
     first.tensors.clear()
     with pytest.raises(ConfigError, match="fit again"):
-        continued(first, movie, 5)
+        iter_continued(first, movie, 5)
 
 
 def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
     frame = movie.take("T", 0)
     first = kept(denoise(frame, **{**SETTINGS, "steps": 40}), tmp_path)
     config = CellINRConfig(**{**SETTINGS, "steps": 1})
-    cold, warm = denoise(frame, **config.changes()), finish(warm_started(first, frame, config))
+    cold, warm = denoise(frame, **config.changes()), finish(iter_warm_started(first, frame, config))
     assert warm.history[0]["held_out"] < cold.history[0]["held_out"]
     other = embryo("nuclei", (6, 24, 24), seed=5).raw
-    cold, warm = denoise(other, **config.changes()), finish(warm_started(first, other, config))
+    cold, warm = denoise(other, **config.changes()), finish(iter_warm_started(first, other, config))
     assert warm.history[0]["held_out"] <= cold.history[0]["held_out"]
     with pytest.raises(FitError, match="another size"):
-        finish(warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
+        finish(iter_warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
 
 
 def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path):

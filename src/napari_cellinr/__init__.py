@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FileError,
         FitError,
     )
+    from napari_cellinr.going_on import continue_fit, warm_start
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
     from napari_cellinr.kept import load_fit, save_fit
@@ -42,6 +43,7 @@ _HOMES = {
     "NSTMConfig": "config",
     "SpatimeConfig": "config",
     "compare": "macro.compare",
+    "continue_fit": "going_on",
     "denoise": "api",
     "load_fit": "kept",
     "read": "io",
@@ -50,6 +52,7 @@ _HOMES = {
     "render": "api",
     "save_fit": "kept",
     "superresolve": "api",
+    "warm_start": "going_on",
     "write": "io",
     "write_motion": "macro.motion",
 }
@@ -66,6 +69,7 @@ __all__ = [
     "SpatimeConfig",
     "__version__",
     "compare",
+    "continue_fit",
     "denoise",
     "load_fit",
     "read",
@@ -74,6 +78,7 @@ __all__ = [
     "render",
     "save_fit",
     "superresolve",
+    "warm_start",
     "write",
     "write_motion",
 ]

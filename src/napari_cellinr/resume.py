@@ -1,17 +1,16 @@
-"""Jobs that can go on: after a crash, with more steps, or from the fit of another image."""
+"""Jobs that can go on after a crash or a stop, from their checkpoint."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.going_on import CONFIGS, new_job
 from napari_cellinr.kept import blank, digest, geometry, plain
-from napari_cellinr.macro import FITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,26 +21,16 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Job
     from napari_cellinr.image import Image
-    from napari_cellinr.kept import Stored
 
 __all__ = [
     "Unfinished",
     "checkpointed",
-    "continued",
     "discard",
     "jobs_folder",
     "new_checkpoint",
     "resumed",
     "unfinished",
-    "warm_started",
 ]
-
-METHODS: Mapping[str, str] = {
-    "cellinr": "denoise",
-    "spatime": "superresolve",
-    "nstm": "reconstruct",
-}
-"""The action of each method of a kept fit."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +118,7 @@ def checkpointed(
             f"{place} holds a fit that was interrupted; go on with it (--resume {place}), or "
             "delete the folder."
         )
-    made = _job(action, image, config, started) if job is None else job
+    made = new_job(action, image, config, started) if job is None else job
     return _kept(made, action, image, config, place, every, origin)
 
 
@@ -187,7 +176,7 @@ def resumed(
         )
     config = _config(about.action, about.settings)
     given = image or source
-    job = _job(about.action, given, config, started)
+    job = new_job(about.action, given, config, started)
     return _kept(job, about.action, given, config, about.path, every, about.origin)
 
 
@@ -213,90 +202,6 @@ def discard(path: str | PathLike[str]) -> None:
     Keeper(Path(path)).discard()
 
 
-def continued(
-    fit: Stored, image: Image, steps: int, *, keeper: Keeper | None = None, **started: float
-) -> Job:
-    """Return a job that does more steps of a kept fit, on the same image.
-
-    With a learning rate that stays, as that of the preset `fast`, the result is that of a fit
-    with as many steps in all, bit for bit on the CPU. A fit that has converged stays as it is.
-
-    Parameters
-    ----------
-    fit
-        As `kept.stored` gives it.
-    image
-        The image that was fitted.
-    steps
-        How many more.
-    keeper
-        Where to store what it reaches.
-    started
-        As for `api.iter_denoise`.
-
-    Raises
-    ------
-    ConfigError
-        If the fit is that of another image, or does not hold what it takes.
-    """
-    action = METHODS.get(fit.method, fit.method)
-    if fit.source.get("digest") != digest(image.canonical()):
-        raise ConfigError(
-            f"the fit is that of another image ({fit.source['name']}); only the same one can be "
-            "continued. A fit of the next image can start from it: --warm-start."
-        )
-    config = _config(action, fit.config)
-    config = config.replace(steps=config.steps + steps, max_seconds=None)
-    owner = keeper or Keeper(None)
-    owner.know(_reached(fit))
-    return keeping(_job(action, image, config, started.get("started")), owner)
-
-
-def warm_started(
-    fit: Stored, image: Image, config: Config, *, keeper: Keeper | None = None, **started: float
-) -> Job:
-    """Return a fit of another image that begins with the parameters of a kept one.
-
-    They are taken only where the held-out error is lower with them than with the usual start.
-
-    Parameters
-    ----------
-    fit
-        As `kept.stored` gives it.
-    image
-        An image of the same size, such as the next one of a series.
-    config
-        The settings.
-    keeper
-        Where to store what it reaches.
-    started
-        As for `api.iter_denoise`.
-
-    Raises
-    ------
-    ConfigError
-        If the fit does not hold what it takes.
-    """
-    owner = keeper or Keeper(None)
-    owner.know(others=_reached(fit))
-    return keeping(_job(METHODS.get(fit.method, ""), image, config, started.get("started")), owner)
-
-
-def _reached(fit: Stored) -> dict[str, dict[str, NDArray[Any]]]:
-    """Return what each loop of a fit has reached, by the scope of its frame."""
-    found: dict[str, dict[str, NDArray[Any]]] = {}
-    for name, array in fit.tensors.items():
-        frame, mark, rest = name.partition("reached.")
-        if mark:
-            found.setdefault(f"frame-{frame.rstrip('.') or '0'}", {})[rest] = array
-    if not found:
-        raise ConfigError(
-            "the fit has no steps to go on with: it is that of a series denoised together, of an "
-            "older version, or of a method without them; fit again."
-        )
-    return found
-
-
 def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
     """Return what a checkpoint says, and its arrays."""
     from napari_cellinr.io import load_fitted
@@ -318,14 +223,6 @@ def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
 
 
 def _config(action: str, settings: Mapping[str, Any]) -> Config:
-    if action not in FITS:
-        raise ConfigError(f"a fit of {action!r} was given; allowed are {', '.join(FITS)}.")
-    config: Config = getattr(import_module("napari_cellinr.config"), FITS[action])(**settings)
-    return config
-
-
-def _job(action: str, image: Image, config: Config, started: float | None) -> Job:
-    from napari_cellinr import api
-
-    job: Job = getattr(api, f"iter_{action}")(image, config, started=started)
-    return job
+    if action not in CONFIGS:
+        raise ConfigError(f"a fit of {action!r} was given; allowed are {', '.join(CONFIGS)}.")
+    return CONFIGS[action](**settings)

@@ -4,6 +4,7 @@ Real fits of toy images: what is rendered, kept and opened again has to be a rea
 """
 
 import shlex
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fit import finish
+from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro import ACTIONS, Macro, iter_replay, script
 from napari_cellinr.ui import fit_actions
 from napari_cellinr.ui.console import console_of
@@ -29,6 +31,7 @@ def folder(tmp_path, monkeypatch):
     noise = np.random.default_rng(0)
     stack = noise.poisson(30, (4, 16, 16)).astype(np.float32)
     write("embryo.tif", Image(stack, "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
+    write("next.tif", Image(stack[::-1].copy(), "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
     y, x = np.mgrid[:16, :20]
     spots = [100 * np.exp(-((y - 8) ** 2 + (x - 6 - t) ** 2) / 8) + 5 for t in range(3)]
     movie = np.stack(spots).astype(np.float32) + noise.normal(0, 1, (3, 16, 20))
@@ -96,8 +99,22 @@ STORIES = {
         ("compare", ("embryo denoised", "embryo"), {}),
         ("save", ("embryo denoised − embryo", "taken.tif"), {}),
     ],
+    "continue_from": [
+        ("open", ("embryo.tif",), {}),
+        ("denoise", ("embryo",), {**TOY, "background": "keep"}),
+        ("denoise", ("embryo",), {"continue_from": "embryo denoised", "steps": 3}),
+        ("save", ("embryo denoised [1]", "more.tif"), {}),
+        ("save", ("embryo denoised [1]", "longer.cellinr"), {}),
+    ],
+    "warm_start": [
+        ("open", ("embryo.tif",), {}),
+        ("open", ("next.tif",), {}),
+        ("denoise", ("embryo",), {**TOY, "steps": 5}),
+        ("denoise", ("next",), {**TOY, "warm_start": "embryo denoised", "seed": 3}),
+        ("save", ("next denoised", "clean.tif"), {}),
+    ],
 }
-"""What a user does in the console, by the action that it is about."""
+"""What a user does in the console, by the action or the beginning that it is about."""
 
 
 def tell(cellinr, story):
@@ -110,7 +127,7 @@ def written(folder):
     """Return what the story has written, and take it away."""
     found = {}
     for path in sorted(folder.glob("*")):
-        if path.name in {"embryo.tif", "movie.tif"} or path.is_dir():
+        if path.name in {"embryo.tif", "movie.tif", "next.tif"} or path.is_dir():
             continue
         is_image = path.suffix == ".tif"
         found[path.name] = read(path).array() if is_image else path.read_text(errors="replace")
@@ -128,7 +145,7 @@ def assert_same(found, expected):
 
 
 def test_there_is_a_story_for_every_action():
-    assert set(STORIES) == set(ACTIONS)
+    assert set(STORIES) == {*ACTIONS, *get_args(Beginning)}
 
 
 @pytest.mark.parametrize("action", STORIES)
@@ -151,6 +168,7 @@ def test_an_action_is_recorded_and_done_again(action, viewer, cellinr, folder):
         np.testing.assert_array_equal(viewer.layers[name].data, values, err_msg=name)
     assert_same(written(folder), files)
     again = cellinr._dispatcher.recorder.macro
+    assert [step.beginning for step in again.steps] == [s.beginning for s in recorded.steps]
     assert [step.arguments for step in again.steps] == [step.arguments for step in recorded.steps]
 
     exec(compile(script(recorded, "headless"), "headless", "exec"), {})
@@ -164,6 +182,44 @@ def test_an_action_is_recorded_and_done_again(action, viewer, cellinr, folder):
 
     finish(iter_replay(Macro.from_json(recorded.as_json()), output=folder))
     assert_same(written(folder), files)
+
+
+def test_more_steps_are_a_longer_fit_and_the_other_image_is_refused(viewer, cellinr, folder):
+    tell(cellinr, STORIES["continue_from"][:2])
+    cellinr.continue_fit("embryo denoised", 3)
+    cellinr.wait()
+    cellinr.denoise("embryo", **{**TOY, "steps": 4, "background": "keep"})
+    cellinr.wait()
+    more, longer = (viewer.layers[f"embryo denoised [{n}]"].data for n in (1, 2))
+    np.testing.assert_array_equal(more, longer)
+    assert str(cellinr.macro).count("continue_from='embryo denoised', steps=3") == 1
+    cellinr.open("next.tif")
+    cellinr.denoise("next", continue_from="embryo denoised", steps=3)
+    cellinr.wait()
+    asked = "cellinr.denoise('next', continue_from='embryo denoised', steps=3)"
+    assert f"# failed: {asked}: the fit is" in str(cellinr.macro)
+    cellinr.open("movie.tif")
+    with pytest.raises(ConfigError, match="one of superresolve is needed"):
+        cellinr.superresolve("movie", warm_start="embryo denoised")
+    with pytest.raises(ConfigError, match="steps alone is needed"):
+        cellinr.denoise("embryo", continue_from="embryo denoised", steps=3, background="keep")
+
+
+def test_other_images_begin_with_the_kept_fit_of_a_recipe(viewer, cellinr, folder):
+    tell(cellinr, [*STORIES["save"][:3], ("open", ("kept.cellinr",), {})])
+    kept = "embryo denoised [1]"
+    cellinr.clear()
+    cellinr.denoise("embryo", warm_start=kept, **TOY)
+    cellinr.wait()
+    recipe = cellinr._dispatcher.recorder.macro
+    files = finish(iter_replay(recipe, source="next.tif", output=folder / "out"))
+    assert [path.name for path in files] == ["next denoised.tif"]
+    cellinr.clear()
+    cellinr.denoise("embryo", continue_from=kept, steps=2)
+    cellinr.wait()
+    recipe = cellinr._dispatcher.recorder.macro
+    with pytest.raises(ConfigError, match="another image"):
+        finish(iter_replay(recipe, source="next.tif", output=folder / "out"))
 
 
 def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer, cellinr, folder):

@@ -87,7 +87,7 @@ def make_fit(
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} were given; give one of them.")
-    from napari_cellinr import resume
+    from napari_cellinr import going_on, resume
 
     started, every = options.started, options.checkpoint_seconds
     if options.resume:
@@ -96,11 +96,11 @@ def make_fit(
     if options.continue_from:
         _refuse_settings(options, "--continue-from", "steps")
         steps = _steps(options)
-        return resume.continued(_load(options.continue_from), image, steps, started=started)
+        return going_on.iter_continued(_load(options.continue_from), image, steps, started=started)
     if options.warm_start:
         if config is None:
             raise ConfigError("--warm-start is not known for this method; leave it out.")
-        return resume.warm_started(_load(options.warm_start), image, config, started=started)
+        return going_on.iter_warm_started(_load(options.warm_start), image, config, started=started)
     if config is None or not every:
         return make_job(image)
     return resume.checkpointed(

@@ -6,12 +6,13 @@ from napari_cellinr.macro.parse import load_macro, parse_script
 from napari_cellinr.macro.recorder import Recorder
 from napari_cellinr.macro.replay import iter_replay
 from napari_cellinr.macro.scripts import STYLES, script
-from napari_cellinr.macro.steps import ACTIONS, FITS, Macro, Source, Step, fit_step
+from napari_cellinr.macro.steps import ACTIONS, FITS, Begun, Macro, Source, Step, fit_step
 
 __all__ = [
     "ACTIONS",
     "FITS",
     "STYLES",
+    "Begun",
     "Macro",
     "Recorder",
     "Source",

@@ -55,6 +55,7 @@ class _Commands:
             for step in macro.repeatable
             if step.action in {"render", "show_motion"}
         }
+        self._asked |= {step.sources[1].layer for step in macro.repeatable if step.beginning}
         self._conventional = {
             step.source.layer: self._place(step.results[1])
             for step in macro.repeatable
@@ -80,7 +81,7 @@ class _Commands:
         elif step.action == "calibrate":
             steps = ",".join(f"{axis}={value}" for axis, value in step.arguments.items())
             self._voxel[layer] = steps
-        elif step.action in FITS:
+        elif step.action in FITS and (not step.beginning or step.sources[1].layer in self._models):
             return [self._fit(step)]
         elif step.action == "render" and layer in self._models:
             self._files[result] = self._place(result)
@@ -123,8 +124,14 @@ class _Commands:
             words += ["--axes", str(step.arguments["axes"])]
         if layer in self._voxel:
             words += ["--voxel", self._voxel[layer]]
-        for name, value in step.settings.items():
-            words += _setting(name, value)
+        if step.beginning:
+            flag = f"--{step.beginning.replace('_', '-')}"
+            words += [flag, self._models[step.sources[1].layer]]
+        if step.beginning == "continue_from":
+            words += ["--steps", str(step.arguments["steps"])]
+        else:
+            for name, value in step.settings.items():
+                words += _setting(name, value)
         wanted = [self._kept[result] for result in step.results if result in self._kept]
         if wanted or self._asked & set(step.results):
             model = wanted[0] if wanted else f"{file_name(result)}{FITTED_SUFFIX}"

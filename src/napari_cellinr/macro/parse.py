@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro.steps import ACTIONS, FITS, Macro, Source, Step
 
 if TYPE_CHECKING:
@@ -99,8 +100,13 @@ def _make(action: str, given: list[Any], named: dict[str, Any]) -> Step | None:
     if action == "save":
         return Step("save", (Source(given[0]),), {"path": given[1]})
     seed = named.pop("seed", None) if action in FITS else None
+    beginning: Any = ""
+    for word in get_args(Beginning) if action in FITS else ():
+        if word in named:
+            beginning = word
+            given.append(named.pop(word))
     sources = tuple(Source(layer) for layer in given)
-    return Step(cast("Action", action), sources, named, seed=seed)
+    return Step(cast("Action", action), sources, named, seed=seed, beginning=beginning)
 
 
 def _with_results(steps: list[Step]) -> list[Step]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.kept import Stored
 from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import SAMPLE, file_name
+from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -57,11 +57,12 @@ def iter_replay(
         If a file is missing or a step fails.
     """
     inputs = macro.inputs
-    if source is not None and len(inputs) > 1:
-        names = ", ".join(repr(one.layer or one.path) for one in inputs)
+    images = [one for one in inputs if not _is_fit(one.path)]
+    if source is not None and len(images or inputs) > 1:
+        names = ", ".join(repr(one.layer or one.path) for one in images or inputs)
         raise ConfigError(f"the macro works on {names}; another input can replace only one.")
     chosen = None if source is None else _Input(Path(source), series, time, name)
-    run = _Replay(chosen, output, tell)
+    run = _Replay(chosen, output, tell, keeps_fits=bool(images))
     for one in inputs:
         if one.layer:
             run.read(one.layer, one.path)
@@ -107,8 +108,11 @@ class _Replay:
         source: _Input | None,
         output: str | PathLike[str] | None,
         tell: Callable[[str], None] | None,
+        *,
+        keeps_fits: bool,
     ) -> None:
         self._source = source
+        self._keeps_fits = keeps_fits  # kept fits are those of the macro, images are others
         self._tell = tell or (lambda text: None)
         self._output = None if output is None else Path(output).expanduser()
         self._images: dict[str, Image] = {}
@@ -121,13 +125,14 @@ class _Replay:
 
     def read(self, layer: str, path: str, axes: str | None = None) -> None:
         """Read the file of a layer, with the name of the layer."""
-        from napari_cellinr.io import FITTED_SUFFIX, read_all
+        from napari_cellinr.io import read_all
 
         place = Path(path) if path and not path.startswith(SAMPLE) else None
-        place = self._source.path if self._source is not None else place
+        if self._source is not None and not (self._keeps_fits and _is_fit(path)):
+            place = self._source.path
         if place is None:
             raise FileError(f"layer {layer!r} came from no file; say which one to work on.")
-        if place.name.endswith(FITTED_SUFFIX):
+        if _is_fit(place.name):
             self._read_fit(layer, place)
             return
         if self._source is not None:
@@ -169,14 +174,20 @@ class _Replay:
             self._write_table(Path(f"{file_name(table)}.csv"), name)
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
-        from napari_cellinr import api, config
+        from napari_cellinr import api
+        from napari_cellinr.going_on import CONFIGS, begun_with
 
-        config_type: Any = getattr(config, FITS[step.action])
+        config_type: Any = CONFIGS[step.action]
         image = self._image(step.source.layer)
         if "axes" in step.arguments:
             image = image.with_axes(step.arguments["axes"])
         self._compare_digest(step, image)
-        job = getattr(api, f"iter_{step.action}")(image, config_type(**step.settings))
+        config = config_type(**step.settings)
+        if step.beginning:
+            begun = self._fit_of(step.sources[1].layer)
+            job = begun_with(step.beginning, begun, image, config)
+        else:
+            job = getattr(api, f"iter_{step.action}")(image, config)
         fitted: Fitted = yield from job
         names = [_unused(one.name, self._images) for one in fitted.images]
         named = dict(zip(names, fitted.images, strict=True))
@@ -258,12 +269,11 @@ class _Replay:
 
     def _save(self, path: Path, layer: str) -> None:
         """Write an image, or a fit where the suffix says so."""
-        from napari_cellinr.io import FITTED_SUFFIX
         from napari_cellinr.kept import save_fit
 
         if path.suffix == ".csv":
             self._write_table(path, layer)
-        elif path.name.endswith(FITTED_SUFFIX):
+        elif _is_fit(path.name):
             fit = self._fit_of(layer)
             save_fit(self._place(path), fit)
         else:
@@ -297,6 +307,11 @@ class _Replay:
         place.parent.mkdir(parents=True, exist_ok=True)
         self.written.append(place)
         return place
+
+
+def _is_fit(path: str) -> bool:
+    """Return whether a file is a kept fit, by its name."""
+    return path.endswith(FITTED_SUFFIX)
 
 
 def _named(images: list[Image], name: str) -> Image:

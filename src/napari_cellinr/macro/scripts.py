@@ -21,6 +21,7 @@ from napari_cellinr.macro.words import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from napari_cellinr.going_on import Beginning
     from napari_cellinr.macro.steps import Macro, Step
 
 __all__ = ["STYLES", "Style", "script"]
@@ -33,6 +34,13 @@ STYLES: Final[Mapping[Style, str]] = {
     "cli": "Command line",
 }
 """The renderings, with a title for each."""
+
+
+_BEGINNINGS: Final[Mapping[Beginning, str]] = {
+    "continue_from": "continue_fit",
+    "warm_start": "warm_start",
+}
+"""The function for a fit that begins with another one."""
 
 
 def script(macro: Macro, style: Style = "console") -> str:
@@ -97,7 +105,7 @@ class _Headless:
 
     def __init__(self) -> None:
         names = ["compare", "load_fit", "read", "render", "save_fit", "write", "write_motion"]
-        self._taken: set[str] = {*names, *FITS}
+        self._taken: set[str] = {*names, *FITS, *_BEGINNINGS.values()}
         self._fits: dict[str, str] = {}
         self._givens: dict[str, str] = {}
         self._tables: dict[str, str] = {}
@@ -145,7 +153,7 @@ class _Headless:
         elif step.action == "calibrate":
             given = ", ".join(keywords(step.arguments))
             self._lines.append(f"{source} = {source}.with_voxel_size({given})")
-        elif step.action in FITS:
+        elif step.action in FITS and (not step.beginning or step.sources[1].layer in self._fits):
             self._fit(step, source)
         elif step.action == "render" and step.source.layer in self._fits:
             self._render(step)
@@ -166,12 +174,14 @@ class _Headless:
             self._lines.append(f"# only in the viewer: {call(step)}")
 
     def _fit(self, step: Step, source: str) -> None:
-        self._imports.add(step.action)
+        function = _BEGINNINGS[step.beginning] if step.beginning else step.action
+        self._imports.add(function)
         name = variable(first(step.results) or f"{step.source.layer} result", self._taken)
         axes = step.arguments.get("axes")
         given = f"{source}.with_axes({axes!r})" if axes else source
-        arguments = ", ".join([given, *keywords(step.settings)])
-        self._lines.append(f"{name} = {step.action}({arguments})")
+        begun = [self._fits[step.sources[1].layer]] if step.beginning else []
+        arguments = ", ".join([*begun, given, *keywords(step.settings)])
+        self._lines.append(f"{name} = {function}({arguments})")
         for place, result in enumerate(step.results):
             self._values[result] = _picked(name, place, step)
             self._fits[result] = name

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.going_on import Beginning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Fitted
 
-__all__ = ["ACTIONS", "FITS", "RECIPE_VERSION", "Action", "Macro", "Source", "Step", "fit_step"]
+__all__ = [
+    "ACTIONS",
+    "FITS",
+    "RECIPE_VERSION",
+    "Action",
+    "Begun",
+    "Macro",
+    "Source",
+    "Step",
+    "fit_step",
+]
 
 Action: TypeAlias = Literal[
     "open",
@@ -73,7 +84,8 @@ class Step:
     action
         One of `ACTIONS`.
     sources
-        What it worked on; `compare` has two, the others one.
+        What it worked on; `compare` has two, as has a fit that begins with another one, the
+        others one.
     arguments
         What differs from the defaults, as plain values that JSON can hold.
     results
@@ -90,6 +102,9 @@ class Step:
         `done`, `stopped` by the user with a partial result, or `failed`.
     note
         Why it failed, or after how many steps it was stopped.
+    beginning
+        How a fit begins with that of its second source: `continue_from` does more steps of it,
+        `warm_start` begins with its parameters; empty if it begins with none.
     """
 
     action: Action
@@ -101,6 +116,7 @@ class Step:
     versions: Mapping[str, str] = field(default_factory=dict)
     status: Status = "done"
     note: str = ""
+    beginning: Beginning | Literal[""] = ""
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
@@ -108,6 +124,13 @@ class Step:
                 f"action {self.action!r} is not known; valid are {', '.join(ACTIONS)}."
             )
         object.__setattr__(self, "sources", tuple(self.sources))
+        known = self.beginning in {"", *get_args(Beginning)}
+        fits = not self.beginning or (self.action in FITS and len(self.sources) == 2)
+        if not (known and fits):
+            raise ConfigError(
+                f"{self.beginning} was given for {self.action} of {len(self.sources)}; only a fit "
+                "begins with another one, which is its second source."
+            )
         object.__setattr__(self, "results", tuple(self.results))
         object.__setattr__(self, "roles", tuple(self.roles))
         try:  # also a copy, so that a later change of the caller's dictionary is not one of ours
@@ -205,6 +228,25 @@ class Macro:
             raise FileError(f"the recipe is damaged ({error}); record it again.") from None
 
 
+@dataclass(frozen=True)
+class Begun:
+    """The fit that another one began with.
+
+    Parameters
+    ----------
+    beginning
+        How.
+    fit
+        Its layer.
+    steps
+        How many steps it had.
+    """
+
+    beginning: Beginning
+    fit: Source
+    steps: int
+
+
 def fit_step(
     action: str,
     source: Source,
@@ -213,6 +255,7 @@ def fit_step(
     results: tuple[str, ...],
     axes: str = "",
     roles: tuple[str, ...] = (),
+    begun: Begun | None = None,
 ) -> Step:
     """Return the step of a fit that has ended, such that doing it again gives the same result.
 
@@ -235,22 +278,29 @@ def fit_step(
         The axes of the source, if the user had to say them.
     roles
         What the results are, as in `Step`.
+    begun
+        The fit that it began with, if with one.
     """
     early = fitted.stopped in {"user", "time"}
     settings = fitted.config.replace(max_seconds=None) if early else config
     arguments = {key: value for key, value in settings.changes().items() if key != "seed"}
+    continues = begun is not None and begun.beginning == "continue_from"
+    if begun is not None and continues:
+        arguments = {"steps": getattr(settings, "steps") - begun.steps}  # noqa: B009
     if axes:
         arguments["axes"] = axes
+    given = replace(source, digest=str(fitted.source.get("digest", "")))
     return Step(
         cast("Action", action),
-        (replace(source, digest=str(fitted.source.get("digest", ""))),),
+        (given,) if begun is None else (given, begun.fit),
         arguments,
         results,
         () if roles == fitted.roles[: len(results)] else roles,
-        seed=config.seed,
+        seed=None if continues else config.seed,
         versions=fitted.report.get("versions", {}),
         status="stopped" if fitted.stopped == "user" else "done",
         note=f"stopped after {fitted.report.get('steps')} steps" if early else "",
+        beginning="" if begun is None else begun.beginning,
     )
 
 

@@ -41,6 +41,9 @@ def call(step: Step) -> str:
     if step.action == "save":
         return f"cellinr.save({names[0]}, {step.arguments['path']!r})"
     settings = {**step.arguments, **({} if step.seed is None else {"seed": step.seed})}
+    if step.beginning:
+        settings = {step.beginning: step.sources[1].layer, **settings}
+        del names[1:]
     return f"cellinr.{step.action}({', '.join([*names, *keywords(settings)])})"
 
 

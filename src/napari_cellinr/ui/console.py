@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakValueDictionary
 
+from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro import Macro, load_macro, script
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.macro.words import SAMPLE, call
 from napari_cellinr.ui.dispatch import dispatcher_of
+from napari_cellinr.ui.orders import Start
 from napari_cellinr.ui.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
@@ -116,7 +119,8 @@ class Console:
         axes
             One letter per dimension, where the layer's axis labels do not say it.
         settings
-            Any setting of `CellINRConfig` by name.
+            Any setting of `CellINRConfig` by name. With `warm_start`, a layer or its name, the fit
+            begins with that of this layer; with `continue_from`, more `steps` of it are done.
 
         Raises
         ------
@@ -126,6 +130,32 @@ class Console:
             If a setting is unknown or out of bounds.
         """
         self._fit("denoise", layer, axes=axes, preset=preset, **settings)
+
+    def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
+        """Do more steps of a fit of this session; the result is another layer.
+
+        Parameters
+        ----------
+        layer
+            A result, or its name.
+        steps
+            How many more.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or no fit of it.
+        ConfigError
+            If steps are not allowed.
+        """
+        found = self._dispatcher.find(layer)
+        made = self._dispatcher.results.get(found.unique_id)
+        if made is None:
+            raise AxesError(
+                f"layer {found.name!r} is no result of this session; say which image it is of: "
+                f"cellinr.denoise(image, continue_from={found.name!r}, steps={steps})."
+            )
+        self._fit(made.task.name, made.source, continue_from=found, steps=steps)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
         """Add the difference of a result and another layer, or its conventional answer.
@@ -286,7 +316,16 @@ class Console:
 
     def _fit(self, action: str, layer: ImageLayer | str, axes: str = "", **settings: Any) -> None:
         task = task_of(action)
-        self._dispatcher.fit(task, layer, task.config_type(**settings), axes)
+        given = [word for word in get_args(Beginning) if word in settings]
+        if len(given) > 1:
+            raise ConfigError(f"{' and '.join(given)} were given; give one of them.")
+        start = Start(given[0], settings.pop(given[0])) if given else None
+        if given == ["continue_from"] and set(settings) - {"preset"} != {"steps"}:
+            raise ConfigError(
+                f"{', '.join(settings) or 'no setting'} was given with continue_from; steps alone "
+                "is needed: the other settings are those of the fit that goes on."
+            )
+        self._dispatcher.fit(task, layer, task.config_type(**settings), axes, start)
 
     def _do(self, step: Step) -> None:
         """Do a recorded step."""
@@ -294,6 +333,8 @@ class Console:
         if step.action == "open":
             self.use(step.results[0] if step.results else "", step.source.path)
         elif step.action in TASKS:
-            self._fit(step.action, names[0], step.arguments.get("axes", ""), **step.settings)
+            begun = {step.beginning: names[1]} if step.beginning else {}
+            axes = step.arguments.get("axes", "")
+            self._fit(step.action, names[0], axes, **begun, **step.settings)
         else:
             getattr(self, step.action)(*names, **step.arguments)

@@ -17,10 +17,17 @@ from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
-from napari_cellinr.ui.fits import Result, fit_work, quick_work, render_work, resume_work
+from napari_cellinr.ui.fits import (
+    Result,
+    begun_work,
+    fit_work,
+    quick_work,
+    render_work,
+    resume_work,
+)
 from napari_cellinr.ui.layers import find, set_voxel_size
 from napari_cellinr.ui.motion_work import motion_work, note_motion
-from napari_cellinr.ui.orders import Order, attempted, name_of, source_of
+from napari_cellinr.ui.orders import Order, Start, attempted, name_of, source_of
 from napari_cellinr.ui.origins import origin_of
 from napari_cellinr.ui.queueing import Queue
 from napari_cellinr.ui.recording import Recording
@@ -143,22 +150,44 @@ class Dispatcher(QObject):
 
         self._submit(f"saving of {name_of(layer)}", carry_out)
 
-    def fit(self, task: Task, layer: ImageLayer | str, config: Config, axes: str = "") -> None:
+    def fit(
+        self,
+        task: Task,
+        layer: ImageLayer | str,
+        config: Config,
+        axes: str = "",
+        start: Start | None = None,
+    ) -> None:
         """Do a task with a layer or the layer of a name; the result appears beside it.
+
+        Parameters
+        ----------
+        task, layer, config
+            What to do, with what, and how.
+        axes
+            One letter per dimension, where the labels of the layer do not say it.
+        start
+            The fit to begin with; of one that is continued, only `config.steps` counts.
 
         Raises
         ------
         AxesError
-            If there is no such layer, or its axes are not known.
+            If there is no such layer, its axes are not known, or there is no fit to begin with.
+        ConfigError
+            If that is a fit of another method.
         """
 
         def carry_out() -> Work:
             found = self.find(layer)
             if axes:
                 self.controller.confirmed_axes[found.unique_id] = axes.upper()
-            return fit_work(self.controller, task, found, config)
+            if start is None:
+                return fit_work(self.controller, task, found, config)
+            fit = self.find(start.layer)
+            begun = start.beginning, fit, self._origin(fit)
+            return begun_work(self.controller, task, found, config, *begun)
 
-        attempt = attempted(task.name, layer, config, axes) if task.name in FITS else None
+        attempt = attempted(task.name, layer, config, axes, start) if task.name in FITS else None
         self._submit(f"{task.noun} of {name_of(layer)}", carry_out, attempt)
 
     def resume(self, task: Task, job: Unfinished) -> None:
@@ -317,6 +346,7 @@ class Dispatcher(QObject):
                 tuple(str(layer.name) for layer in result.layers),
                 self.controller.confirmed_axes.get(result.source.unique_id, ""),
                 result.roles,
+                result.begun,
             )
         )
 

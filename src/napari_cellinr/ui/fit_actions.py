@@ -9,9 +9,9 @@ from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.going_on import METHODS
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.words import file_name
-from napari_cellinr.resume import METHODS
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.origins import method_of, origin_of
 from napari_cellinr.ui.render_form import RenderForm

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.macro import FITS
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.going_on import METHODS
+from napari_cellinr.macro import FITS, Begun
 from napari_cellinr.resume import checkpointed, discard, new_checkpoint, resumed
 from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import add_images, find
 from napari_cellinr.ui.live import LiveLayer
+from napari_cellinr.ui.orders import source_of
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.results import add_result, add_shown
 
@@ -24,13 +27,14 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Fitted, Job
+    from napari_cellinr.going_on import Beginning
     from napari_cellinr.image import Image
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.origins import Origin
     from napari_cellinr.ui.shown import Shown
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["Result", "fit_work", "quick_work", "render_work", "resume_work"]
+__all__ = ["Result", "begun_work", "fit_work", "quick_work", "render_work", "resume_work"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Result:
         Whether it is only a preview.
     roles
         What each of the layers is, as `Step.roles` tell it.
+    begun
+        The fit that it began with, if with one.
     """
 
     task: Task
@@ -63,9 +69,16 @@ class Result:
     layers: tuple[Layer, ...]
     quick: bool = False
     roles: tuple[str, ...] = ()
+    begun: Begun | None = None
 
 
-def fit_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
+def fit_work(
+    controller: Controller,
+    task: Task,
+    layer: ImageLayer,
+    config: Config,
+    begun: Begun | None = None,
+) -> Work:
     """Return the work of doing the task with the layer; the result appears beside it.
 
     Raises
@@ -82,11 +95,63 @@ def fit_work(controller: Controller, task: Task, layer: ImageLayer, config: Conf
     return Work(
         f"{task.noun} of {layer.name}",
         _job(task, given, config, path),
-        partial(_show, controller, task, config, given, live),
+        partial(_show, controller, task, config, given, live, begun=begun),
         layer.unique_id,
         live,
         dropped=None if path is None else partial(discard, path),
     )
+
+
+def begun_work(
+    controller: Controller,
+    task: Task,
+    layer: ImageLayer,
+    config: Config,
+    beginning: Beginning,
+    fit: ImageLayer,
+    origin: Origin,
+) -> Work:
+    """Return the work of doing the task with the layer, beginning with another fit.
+
+    It stores no checkpoint.
+
+    Parameters
+    ----------
+    config
+        As for `going_on.begun_with`: of a fit that is continued, only `steps` counts.
+    beginning
+        How it begins with the other fit.
+    fit
+        The layer of that fit.
+    origin
+        Where that layer came from.
+
+    Raises
+    ------
+    AxesError, FileError, ConfigError
+        If the layer cannot be worked on as it is, or the fit is gone or another method's.
+    """
+    facts = origin.facts()
+    if METHODS.get(facts.method) != task.name:
+        raise ConfigError(
+            f"the fit of layer {fit.name!r} was given to begin with, which is one of "
+            f"{METHODS.get(facts.method, facts.method)}; one of {task.name} is needed."
+        )
+    had = int(facts.config.get("steps", 0))
+    whole = config
+    if beginning == "continue_from":
+        asked: Any = config
+        whole = task.config_type(**facts.config).replace(steps=had + asked.steps, max_seconds=None)
+    started = time.monotonic()
+    work = fit_work(controller, task, layer, whole, Begun(beginning, source_of(fit), had))
+    given = controller.image_of(layer)
+
+    def make() -> Job:
+        from napari_cellinr.going_on import begun_with
+
+        return begun_with(beginning, origin.load(), given, config, started=started)
+
+    return replace(work, make_job=make, dropped=None)
 
 
 def resume_work(
@@ -200,6 +265,7 @@ def _show(
     fitted: Fitted,
     *,
     quick: bool = False,
+    begun: Begun | None = None,
 ) -> None:
     """Put a result into the viewer and say how it went."""
     source = find(controller.viewer, live.source_id)
@@ -223,7 +289,8 @@ def _show(
             roles.append(_role(shown, fitted))
     _tell(controller, fitted, layers[0].name, quick=quick)
     made = tuple(layers)
-    controller.finished.emit(Result(task, config, fitted, given, source, made, quick, tuple(roles)))
+    result = Result(task, config, fitted, given, source, made, quick, tuple(roles), begun)
+    controller.finished.emit(result)
 
 
 def _role(shown: Shown, fitted: Fitted) -> str:

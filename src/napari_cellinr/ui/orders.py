@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.words import SAMPLE
+from napari_cellinr.ui.origins import KEPT_FIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_cellinr.config import Config
+    from napari_cellinr.going_on import Beginning
     from napari_cellinr.image import Image
     from napari_cellinr.macro.steps import Action
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Work
 
-__all__ = ["Order", "attempted", "image_of", "name_of", "source_of"]
+__all__ = ["Order", "Start", "attempted", "image_of", "name_of", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,37 @@ class Order:
     attempt: Step | None = None
 
 
-def attempted(action: str, layer: Layer | str, config: Config, axes: str = "") -> Step:
+@dataclass(frozen=True)
+class Start:
+    """The fit that another one is to begin with.
+
+    Parameters
+    ----------
+    beginning
+        How.
+    layer
+        The layer of that fit, or its name.
+    """
+
+    beginning: Beginning
+    layer: Layer | str
+
+
+def attempted(
+    action: str, layer: Layer | str, config: Config, axes: str = "", start: Start | None = None
+) -> Step:
     """Return the step of a fit that is asked for, to be recorded if it fails."""
     arguments = {key: value for key, value in config.changes().items() if key != "seed"}
     if axes:
         arguments["axes"] = axes
-    return Step(cast("Action", action), (Source(name_of(layer)),), arguments, seed=config.seed)
+    step = Step(cast("Action", action), (Source(name_of(layer)),), arguments, seed=config.seed)
+    if start is None:
+        return step
+    sources = (*step.sources, Source(name_of(start.layer)))
+    step = replace(step, sources=sources, beginning=start.beginning)
+    if start.beginning == "continue_from":
+        return replace(step, arguments={"steps": config.as_dict()["steps"]}, seed=None)
+    return step
 
 
 def name_of(layer: Layer | str) -> str:
@@ -64,7 +91,9 @@ def source_of(layer: Layer) -> Source:
 
 
 def _path_of(layer: Layer) -> str:
-    """Return where a layer came from: a file, a sample of this plugin, or nothing known."""
+    """Return where a layer came from: a file, a kept fit, a sample of this plugin, or nothing."""
+    if KEPT_FIT in layer.metadata:
+        return str(layer.metadata[KEPT_FIT])
     if "napari-cellinr" in layer.metadata:  # a result has the metadata of its source
         return ""
     if layer.source.path is not None:

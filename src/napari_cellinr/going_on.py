@@ -1,0 +1,236 @@
+"""Fits that begin with a kept one: more steps on the same image, or a fit of the next image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from napari_cellinr import api
+from napari_cellinr.checkpoint import Keeper, keeping
+from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fit import Fitted, finish
+from napari_cellinr.kept import Stored, digest, stored_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fit import Job
+    from napari_cellinr.image import Image
+
+__all__ = [
+    "CONFIGS",
+    "METHODS",
+    "Beginning",
+    "begun_with",
+    "continue_fit",
+    "iter_continued",
+    "iter_warm_started",
+    "new_job",
+    "warm_start",
+    "why_not",
+]
+
+Beginning: TypeAlias = Literal["continue_from", "warm_start"]
+"""How a fit begins with another one: with its steps, or with its parameters."""
+
+METHODS: Final[Mapping[str, str]] = {
+    "cellinr": "denoise",
+    "spatime": "superresolve",
+    "nstm": "reconstruct",
+}
+"""The action of each method of a kept fit."""
+
+CONFIGS: Final[Mapping[str, type[Config]]] = {
+    "denoise": CellINRConfig,
+    "superresolve": SpatimeConfig,
+    "reconstruct": NSTMConfig,
+}
+"""The settings of each action that fits."""
+
+
+def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
+    """Return a fit of the same image with more steps, as `iter_continued` says."""
+    return finish(iter_continued(fit, image, steps))
+
+
+def warm_start(fit: Stored | Fitted, image: Image, **settings: Any) -> Fitted:
+    """Return a fit of another image of the same size that begins with the parameters of a kept one.
+
+    Parameters
+    ----------
+    fit
+        What a job returned, or a kept fit.
+    image
+        The image.
+    settings
+        Those of the method of the fit, by name.
+
+    Raises
+    ------
+    ConfigError
+        If the fit does not hold what it takes, or a setting is not allowed.
+    """
+    config_type = CONFIGS[_action(_stored(fit))]
+    return finish(iter_warm_started(fit, image, config_type(**settings)))
+
+
+def iter_continued(
+    fit: Stored | Fitted,
+    image: Image,
+    steps: int,
+    *,
+    keeper: Keeper | None = None,
+    started: float | None = None,
+) -> Job:
+    """Return a job that does more steps of a kept fit, on the same image.
+
+    With a learning rate that stays, as that of the preset `fast`, the result is that of a fit
+    with as many steps in all, bit for bit on the CPU. A fit that has converged stays as it is.
+
+    Parameters
+    ----------
+    fit
+        What a job returned, or a kept fit.
+    image
+        The image that was fitted.
+    steps
+        How many more.
+    keeper
+        Where to store what it reaches.
+    started
+        As for `api.iter_denoise`.
+
+    Raises
+    ------
+    ConfigError
+        If the fit is that of another image, or does not hold what it takes.
+    """
+    kept = _stored(fit)
+    if kept.source.get("digest") != digest(image.canonical()):
+        raise ConfigError(
+            f"the fit is that of another image ({kept.source['name']}); only the same one can be "
+            "continued. A fit of the next image can start from it (warm start)."
+        )
+    action = _action(kept)
+    config = CONFIGS[action](**kept.config)
+    config = config.replace(steps=_steps(config) + steps, max_seconds=None)
+    owner = keeper or Keeper(None)
+    owner.know(_reached(kept))
+    return keeping(new_job(action, image, config, started), owner)
+
+
+def iter_warm_started(
+    fit: Stored | Fitted,
+    image: Image,
+    config: Config,
+    *,
+    keeper: Keeper | None = None,
+    started: float | None = None,
+) -> Job:
+    """Return a fit of another image that begins with the parameters of a kept one.
+
+    They are taken only where the held-out error is lower with them than with the usual start.
+
+    Parameters
+    ----------
+    fit
+        What a job returned, or a kept fit.
+    image
+        An image of the same size, such as the next one of a series.
+    config
+        The settings, of the method of the fit.
+    keeper
+        Where to store what it reaches.
+    started
+        As for `api.iter_denoise`.
+
+    Raises
+    ------
+    ConfigError
+        If the fit does not hold what it takes, or the settings are those of another method.
+    """
+    kept = _stored(fit)
+    action = _action(kept)
+    if not isinstance(config, CONFIGS[action]):
+        raise ConfigError(
+            f"a fit of {action} was given to begin with; one of the same method is needed."
+        )
+    owner = keeper or Keeper(None)
+    owner.know(others=_reached(kept))
+    return keeping(new_job(action, image, config, started), owner)
+
+
+def begun_with(
+    beginning: Beginning,
+    fit: Stored | Fitted,
+    image: Image,
+    config: Config,
+    *,
+    started: float | None = None,
+) -> Job:
+    """Return the job that begins with a kept fit, in the one way or the other.
+
+    Parameters
+    ----------
+    beginning
+        `continue_from` or `warm_start`.
+    fit, image, started
+        As for `iter_continued` and `iter_warm_started`.
+    config
+        The settings; of a fit that is continued, only `steps` counts: how many more.
+
+    Raises
+    ------
+    ConfigError
+        As for the two.
+    """
+    if beginning == "continue_from":
+        return iter_continued(fit, image, _steps(config), started=started)
+    return iter_warm_started(fit, image, config, started=started)
+
+
+def why_not(fit: Stored | Fitted) -> str:
+    """Return why no fit can begin with this one; an empty text if one can."""
+    try:
+        _reached(_stored(fit))
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def new_job(action: str, image: Image, config: Config, started: float | None) -> Job:
+    """Return the job of an action."""
+    job: Job = getattr(api, f"iter_{action}")(image, config, started=started)
+    return job
+
+
+def _stored(fit: Stored | Fitted) -> Stored:
+    return stored_of(fit) if isinstance(fit, Fitted) else fit
+
+
+def _action(fit: Stored) -> str:
+    if fit.method not in METHODS:
+        raise ConfigError(f"a fit of {fit.method!r} was given; allowed are {', '.join(METHODS)}.")
+    return METHODS[fit.method]
+
+
+def _steps(config: Config) -> int:
+    steps: int = config.steps  # noqa: B009: every method has them, Config has not
+    return steps
+
+
+def _reached(fit: Stored) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return what each loop of a fit has reached, by the scope of its frame."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, array in fit.tensors.items():
+        frame, mark, rest = name.partition("reached.")
+        if mark:
+            found.setdefault(f"frame-{frame.rstrip('.') or '0'}", {})[rest] = array
+    if not found:
+        raise ConfigError(
+            "the fit has no steps to go on with: it is that of a series denoised together, of an "
+            "older version, or of a method without them; fit again."
+        )
+    return found
