@@ -207,7 +207,14 @@ def costs() -> Lines:
                 row.append(number(mean(names, method, "cpu"), 0))
             row.append(number(mean(names, OURS, "peak_mb"), 0))
             rows.append(row)
-    header = ["set", "input", "ILK, CPU-s", "CuNeRF-style, CPU-s", "SpatimeINR, CPU-s", "MB"]
+    header = [
+        "set",
+        "input",
+        "ILK, CPU-s",
+        "CuNeRF-style, CPU-s",
+        "SpatimeINR, CPU-s",
+        "MB at most",
+    ]
     return grid(header, rows)
 
 

@@ -96,8 +96,8 @@ them; the natural cubic spline of SciPy overshoots most.
 """
 
 COST = """
-CPU seconds of one thread, and peak memory of the process of SpatimeINR, with everything that it
-has loaded.
+CPU seconds of one thread, and an upper bound of the peak memory of the process of SpatimeINR, with
+everything that it has loaded: the system counts what the program that started it had held, too.
 """
 
 LARGE = """
