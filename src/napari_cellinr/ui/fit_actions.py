@@ -1,30 +1,33 @@
-"""The buttons for a fit that is there: keep it, render it again."""
+"""The buttons for a fit that is there: keep it, render it again, do more steps of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari.layers import Image as ImageLayer
 from qtpy.QtCore import Slot
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QPushButton, QWidget
 
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.going_on import METHODS
+from napari_cellinr.going_on import METHODS, why_not
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.words import file_name
 from napari_cellinr.ui.layers import find
-from napari_cellinr.ui.origins import method_of, origin_of
+from napari_cellinr.ui.orders import Start
+from napari_cellinr.ui.origins import FITTED_IMAGE, method_of, origin_of
 from napari_cellinr.ui.render_form import RenderForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Image as ImageLayer
-
     from napari_cellinr.ui.dispatch import Dispatcher
     from napari_cellinr.ui.tasks import Task
 
 __all__ = ["FitActions"]
+
+MOST_STEPS = 1_000_000
+"""Steps that can be added at once."""
 
 COLUMNS = 2
 """Buttons beside each other: three are cut at 300 pixels."""
@@ -67,6 +70,11 @@ class FitActions(QWidget):
             "Render the fit of “{}” at another scale, time, part or channel, without another fit.",
             self.render_again,
         )
+        self.more_button = self.add(
+            "More steps …",
+            "Do more steps of the fit of “{}”; the result is another layer.",
+            self.more_steps,
+        )
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
         self.refresh()
@@ -105,6 +113,11 @@ class FitActions(QWidget):
         self.setVisible(layer is not None)
         for button, tip in self._buttons:
             button.setToolTip("" if layer is None else tip.format(layer.name))
+        if layer is not None:
+            why = self._why_not_more(layer)
+            self.more_button.setEnabled(not why)
+            if why:
+                self.more_button.setToolTip(why)
 
     @Slot()
     def keep_fit(self) -> None:
@@ -120,6 +133,42 @@ class FitActions(QWidget):
             self._dispatcher.save(layer, Path(name).with_suffix(FITTED_SUFFIX))
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))
+
+    @Slot()
+    def more_steps(self) -> None:
+        """Ask how many, and do them."""
+        layer = self.target()
+        image = None if layer is None else self._image_of(layer)
+        if layer is None or image is None:
+            return
+        steps, agreed = QInputDialog.getInt(
+            self, "More steps", f"Steps to add to the fit of “{layer.name}”", 100, 1, MOST_STEPS
+        )
+        if not agreed:
+            return
+        try:
+            config = self._task.config_type(steps=steps)
+            self._dispatcher.fit(self._task, image, config, start=Start("continue_from", layer))
+        except CellINRError as error:
+            self._dispatcher.controller.say("error", str(error))
+
+    def _why_not_more(self, layer: ImageLayer) -> str:
+        """Return why no steps can be added to a fit; an empty text if they can."""
+        made = self._dispatcher.results.get(layer.unique_id)
+        why = "" if made is None else why_not(made.fitted)
+        if why or self._image_of(layer) is not None:
+            return f"{why[:1].upper()}{why[1:]}"
+        return "Open the image that was fitted, under its name, to do more steps."
+
+    def _image_of(self, layer: ImageLayer) -> ImageLayer | None:
+        """Return the layer of the image that was fitted; none if it is not in the viewer."""
+        dispatcher = self._dispatcher
+        made = dispatcher.results.get(layer.unique_id)
+        if made is not None:
+            return find(dispatcher.viewer, made.source.unique_id)
+        name = layer.metadata.get(FITTED_IMAGE)
+        known = (one for one in dispatcher.viewer.layers if isinstance(one, ImageLayer))
+        return next((one for one in known if one.name == name), None)
 
     @Slot()
     def render_again(self) -> None:

@@ -30,6 +30,7 @@ from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.resume_offer import ResumeOffer
 from napari_cellinr.ui.run_panel import RunPanel
 from napari_cellinr.ui.source_panel import SourcePanel
+from napari_cellinr.ui.start_choice import StartChoice
 from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock
 from napari_cellinr.ui.welcome import Welcome
 
@@ -70,6 +71,7 @@ class FitDock(TabbedDock):
         self.source = SourcePanel(self.dispatcher)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
+        self.begin_with = StartChoice(self.dispatcher, task)
         self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
         self.fit_actions = FitActions(self.dispatcher, task, self.source.layer)
@@ -164,6 +166,7 @@ class FitDock(TabbedDock):
         inner.addWidget(self.welcome)
         inner.addWidget(self.source)
         inner.addWidget(self.form)
+        inner.addWidget(self.begin_with)
         inner.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -197,7 +200,7 @@ class FitDock(TabbedDock):
             if quick_look:
                 self.dispatcher.quick_look(self.task, layer, self.task.quick(config))
             else:
-                self.dispatcher.fit(self.task, layer, config)
+                self.dispatcher.fit(self.task, layer, config, start=self.begin_with.start())
         except CellINRError as error:
             self.controller.say("error", str(error))
 

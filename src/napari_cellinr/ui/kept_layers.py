@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.ui.layers import layer_tuples
-from napari_cellinr.ui.origins import KEPT_FIT
+from napari_cellinr.ui.origins import FITTED_IMAGE, KEPT_FIT
 from napari_cellinr.ui.results import contrast_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
     from napari_cellinr.kept import load_fit
 
     fit = load_fit(path)
-    noted = {KEPT_FIT: str(path), "napari-cellinr method": fit.method}
+    noted = {
+        KEPT_FIT: str(path),
+        FITTED_IMAGE: str(fit.source["name"]),
+        "napari-cellinr method": fit.method,
+    }
     layers = []
     for role, image in zip(fit.roles, api.render(fit), strict=False):
         if role == "motion":

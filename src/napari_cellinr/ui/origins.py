@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.fits import Result
 
-__all__ = ["KEPT_FIT", "Origin", "has_motion", "method_of", "origin_of"]
+__all__ = ["FITTED_IMAGE", "KEPT_FIT", "Origin", "has_motion", "method_of", "origin_of"]
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Where the metadata of a layer name the file of the fit that it was rendered from."""
+
+
+FITTED_IMAGE = "napari-cellinr fitted image"
+"""Where they name the image that was fitted."""
 
 
 @dataclass(frozen=True)

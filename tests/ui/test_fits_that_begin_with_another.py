@@ -1,0 +1,75 @@
+"""More steps, and a fit that begins with another one, by the widgets of a dock."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_cellinr import Image, write
+from napari_cellinr.ui import fit_actions
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.start_choice import NONE
+from napari_cellinr.ui.superresolve_task import SuperresolveDock
+
+pytestmark = pytest.mark.gui
+
+TOY = {"steps": 1, "estimate": "gaussian"}
+
+
+@pytest.fixture
+def dock(viewer, tmp_path, monkeypatch, qtbot):
+    monkeypatch.chdir(tmp_path)
+    stack = np.random.default_rng(0).poisson(30, (2, 4, 16, 16)).astype(np.float32)
+    for name, one in zip(("embryo", "next"), stack, strict=True):
+        write(f"{name}.tif", Image(one, "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock._console.open("embryo.tif")
+    dock._console.denoise("embryo", **TOY)
+    dock._console.wait()
+    return dock
+
+
+def names(box):
+    return [box.itemText(i) for i in range(box.count())]
+
+
+def test_more_steps_are_asked_for_and_done(dock, viewer, qtbot, monkeypatch):
+    asked = []
+    answer = [(4, True), (1, False)]
+    monkeypatch.setattr(
+        fit_actions.QInputDialog, "getInt", lambda *given: asked.append(given) or answer.pop(0)
+    )
+    button = dock.fit_actions.more_button
+    assert button.isEnabled()
+    assert "embryo denoised" in button.toolTip()
+    for _ in range(2):  # the second time, no is said
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        dock._console.wait()
+    found = [layer.name for layer in viewer.layers if "denoised" in layer.name]
+    assert sorted(found) == ["embryo denoised", "embryo denoised [1]"]
+    assert asked[0][-3:] == (100, 1, fit_actions.MOST_STEPS)
+    assert "continue_from='embryo denoised', steps=4" in str(dock._console.last)
+
+
+def test_a_fit_whose_image_is_gone_cannot_go_on_and_says_why(dock, viewer):
+    viewer.layers.remove("embryo")
+    assert not dock.fit_actions.more_button.isEnabled()
+    assert "Open the image" in dock.fit_actions.more_button.toolTip()
+
+
+def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
+    box = dock.begin_with.box
+    assert names(box) == [NONE, "embryo denoised"]
+    assert not SuperresolveDock(viewer).begin_with.isVisibleTo(None)
+    viewer.layers["embryo denoised"].name = "before"
+    assert names(box) == [NONE, "before"]
+    assert dock.begin_with.start() is None  # none is chosen by itself
+    dock._console.open("next.tif")
+    dock.source.choose(viewer.layers["next"].unique_id)
+    dock.form.field("steps").set_value(2)
+    box.setCurrentIndex(1)
+    dock.run()
+    dock._console.wait()
+    assert "cellinr.denoise('next', warm_start='embryo denoised'" in str(dock._console.last)
+    viewer.layers.remove("before")
+    assert dock.begin_with.start() is None
