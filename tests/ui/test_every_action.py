@@ -205,6 +205,16 @@ def test_more_steps_are_a_longer_fit_and_the_other_image_is_refused(viewer, cell
         cellinr.denoise("embryo", continue_from="embryo denoised", steps=3, background="keep")
 
 
+def test_what_is_asked_for_at_once_is_done_when_it_is_its_turn(viewer, cellinr, folder):
+    cellinr.open("embryo.tif")
+    cellinr.denoise("embryo", **TOY)
+    cellinr.continue_fit("embryo denoised", 2)
+    cellinr.render("embryo denoised [1]", crop={"Y": [2, 10]})
+    cellinr.wait()
+    assert "embryo denoised [1] rendered" in viewer.layers
+    assert str(cellinr.macro).count("continue_from='embryo denoised', steps=2") == 1
+
+
 def test_other_images_begin_with_the_kept_fit_of_a_recipe(viewer, cellinr, folder):
     tell(cellinr, [*STORIES["save"][:3], ("open", ("kept.cellinr",), {})])
     kept = "embryo denoised [1]"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakValueDictionary
 
-from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro import Macro, load_macro, script
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
@@ -148,14 +148,7 @@ class Console:
         ConfigError
             If steps are not allowed.
         """
-        found = self._dispatcher.find(layer)
-        made = self._dispatcher.results.get(found.unique_id)
-        if made is None:
-            raise AxesError(
-                f"layer {found.name!r} is no result of this session; say which image it is of: "
-                f"cellinr.denoise(image, continue_from={found.name!r}, steps={steps})."
-            )
-        self._fit(made.task.name, made.source, continue_from=found, steps=steps)
+        self._dispatcher.continue_fit(layer, steps)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
         """Add the difference of a result and another layer, or its conventional answer.

@@ -190,6 +190,33 @@ class Dispatcher(QObject):
         attempt = attempted(task.name, layer, config, axes, start) if task.name in FITS else None
         self._submit(f"{task.noun} of {name_of(layer)}", carry_out, attempt)
 
+    def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
+        """Do more steps of a fit of this session; its image is known when it is its turn.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer, or no fit of it.
+        ConfigError
+            If steps are not allowed.
+        """
+
+        def carry_out() -> Work:
+            found = self.find(layer)
+            made = self.results.get(found.unique_id)
+            if made is None:
+                raise AxesError(
+                    f"layer {found.name!r} is no result of this session; say which image it is of: "
+                    f"cellinr.denoise(image, continue_from={found.name!r}, steps={steps})."
+                )
+            source, config = self.find(made.source), made.task.config_type(steps=steps)
+            return begun_work(
+                self.controller, made.task, source, config,
+                "continue_from", found, self._origin(found),
+            )  # fmt: skip
+
+        self._submit(f"continuation of {name_of(layer)}", carry_out)
+
     def resume(self, task: Task, job: Unfinished) -> None:
         """Go on with an interrupted fit, of the layer of its name or of the image that it kept.
 

@@ -32,6 +32,7 @@ class Queue(QObject):
         self.order: Order | None = None
         self._controller = controller
         self._waiting: deque[Order] = deque()
+        self._begins = False
         controller.state_changed.connect(self._on_state)
 
     @property
@@ -42,7 +43,7 @@ class Queue(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether an order is carried out or waits."""
-        return bool(self._waiting) or self._controller.state != "idle"
+        return bool(self._waiting) or self._begins or self._controller.state != "idle"
 
     def submit(self, order: Order) -> None:
         """Carry out an order, now or when it is its turn.
@@ -75,9 +76,14 @@ class Queue(QObject):
 
     def _carry_out(self, order: Order) -> None:
         self.order = order
-        work = order.carry_out()
-        if work is not None:
-            self._controller.begin(work)
+        self._begins = True  # a bar of napari handles events before the state is another one
+        try:
+            work = order.carry_out()
+            if work is not None:
+                self._controller.begin(work)
+        finally:
+            self._begins = False
+            self._on_state()
 
     @Slot()
     def _on_state(self) -> None:
@@ -86,7 +92,7 @@ class Queue(QObject):
 
     @Slot()
     def _next(self) -> None:
-        while self._waiting and self._controller.state == "idle":
+        while self._waiting and not self._begins and self._controller.state == "idle":
             order = self._waiting.popleft()
             try:
                 self._carry_out(order)
