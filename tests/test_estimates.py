@@ -1,4 +1,4 @@
-"""What a run needs is said before it begins; how far it holds, `benchmarks/estimates.py` measures."""
+"""What a run needs is said before it begins; `benchmarks/estimates.py` measures if that holds."""
 
 import subprocess
 import sys
