@@ -117,7 +117,7 @@ def shown(viewer, cellinr, qtbot):
 
 
 def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
-    _, form = shown
+    dock, form = shown
     assert "embryo denoised" in form.title.text()
     assert not form.render_button.isEnabled()
     box = form.steps["Z"]
@@ -139,8 +139,10 @@ def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
     assert layer.data.shape == (8, 8, 20)
     expected = "cellinr.render('embryo denoised', scale={'Z': 2.0}, crop={'Y': [4, 12]})"
     assert str(cellinr.last) == expected
-    qtbot.keyClick(form, Qt.Key.Key_Escape)
-    assert not form.isVisible()
+    with qtbot.waitSignal(form.destroyed):
+        qtbot.keyClick(form, Qt.Key.Key_Escape)
+    dock.fit_actions.render_button.click()  # and once more
+    assert dock.fit_actions._form.isVisible()
 
 
 def test_the_form_is_narrow_and_the_tab_key_leads_through_it(shown, qtbot):

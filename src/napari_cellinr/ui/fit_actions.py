@@ -186,4 +186,9 @@ class FitActions(QWidget):
         if self._form is not None:
             self._form.close()
         self._form = form
+        form.finished.connect(self._on_form_closed)
         form.show()
+
+    @Slot()
+    def _on_form_closed(self) -> None:
+        self._form = None  # Qt deletes it
