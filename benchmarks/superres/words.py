@@ -30,8 +30,8 @@ warped and blended, with flows at the wanted time as in Super SloMo. Their setti
 of 7 to 9 on seed 0 at ×4, and grey levels are looked up by cubic splines, which is far better than
 straight lines where there is no noise. CuNeRF-style is the preset `paper` without latent code,
 small enough for a CPU (64 neurons, 400 steps of 1024 voxels): the hypercube rendering of a network
-of coordinates. In the minutes of a CPU that it got, several times those of SpatimeINR, it has hardly
-begun to learn; it would need a graphics card and hours to be what was published.
+of coordinates. In the minutes of a CPU that it got, several times those of SpatimeINR, it has
+hardly begun to learn; it would need a graphics card and hours to be what was published.
 """
 
 SEEN = """
