@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.fits import Result
+    from napari_cellinr.ui.origins import Result
 
 __all__ = ["Comparison", "Score", "compare_work", "profile", "scores_work"]
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.ui.compare import Score
-    from napari_cellinr.ui.fits import Result
+    from napari_cellinr.ui.origins import Result
     from napari_cellinr.ui.plots import ProfilePlot
 
 __all__ = ["CompareDock"]

@@ -18,7 +18,6 @@ from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
 from napari_cellinr.ui.fits import (
-    Result,
     begun_work,
     fit_work,
     quick_work,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.compare import Comparison, Score
     from napari_cellinr.ui.controller import Controller, Work
-    from napari_cellinr.ui.origins import Origin
+    from napari_cellinr.ui.origins import Origin, Result
     from napari_cellinr.ui.tasks import Task
 
 __all__ = ["Dispatcher", "dispatcher_of"]

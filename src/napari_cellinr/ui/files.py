@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.fits import Result
+    from napari_cellinr.ui.origins import Result
 
 __all__ = ["layer_of_job", "open_file", "save_layer"]
 

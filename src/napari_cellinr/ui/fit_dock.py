@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from napari_cellinr.resume import Unfinished
-    from napari_cellinr.ui.fits import Result
+    from napari_cellinr.ui.origins import Result
     from napari_cellinr.ui.tasks import Task
 
 __all__ = ["FitDock"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import add_images, find
 from napari_cellinr.ui.live import LiveLayer
 from napari_cellinr.ui.orders import source_of
+from napari_cellinr.ui.origins import Result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.results import add_result, add_shown
 
@@ -34,42 +35,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.shown import Shown
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["Result", "begun_work", "fit_work", "quick_work", "render_work", "resume_work"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A result that is in the viewer.
-
-    Parameters
-    ----------
-    task, config
-        What was done, and with which settings it was asked for.
-    fitted
-        What came out.
-    given
-        The Image that was worked on.
-    source
-        Its layer.
-    layers
-        The layers that came out; the first is what was asked for.
-    quick
-        Whether it is only a preview.
-    roles
-        What each of the layers is, as `Step.roles` tell it.
-    begun
-        The fit that it began with, if with one.
-    """
-
-    task: Task
-    config: Config
-    fitted: Fitted
-    given: Image
-    source: ImageLayer
-    layers: tuple[Layer, ...]
-    quick: bool = False
-    roles: tuple[str, ...] = ()
-    begun: Begun | None = None
+__all__ = ["begun_work", "fit_work", "quick_work", "render_work", "resume_work"]
 
 
 def fit_work(

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.fits import Result
-    from napari_cellinr.ui.origins import Origin
+    from napari_cellinr.ui.origins import Origin, Result
     from napari_cellinr.ui.shown import Shown
 
 __all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion"]

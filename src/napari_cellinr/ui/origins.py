@@ -1,4 +1,4 @@
-"""Where a layer came from: a fit of this session, or one that was kept and opened again."""
+"""What a fit made of which layer, and the fit behind a layer: of this session, or a kept one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
 
+    from napari_cellinr.config import Config
     from napari_cellinr.fit import Fitted
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Stored
+    from napari_cellinr.macro import Begun
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.fits import Result
+    from napari_cellinr.ui.tasks import Task
 
-__all__ = ["FITTED_IMAGE", "KEPT_FIT", "Origin", "has_motion", "method_of", "origin_of"]
+__all__ = ["FITTED_IMAGE", "KEPT_FIT", "Origin", "Result", "has_motion", "method_of", "origin_of"]
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Where the metadata of a layer name the file of the fit that it was rendered from."""
@@ -28,6 +31,41 @@ KEPT_FIT = "napari-cellinr kept fit"
 
 FITTED_IMAGE = "napari-cellinr fitted image"
 """Where they name the image that was fitted."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result that is in the viewer.
+
+    Parameters
+    ----------
+    task, config
+        What was done, and with which settings it was asked for.
+    fitted
+        What came out.
+    given
+        The Image that was worked on.
+    source
+        Its layer.
+    layers
+        The layers that came out; the first is what was asked for.
+    quick
+        Whether it is only a preview.
+    roles
+        What each of the layers is, as `Step.roles` tell it.
+    begun
+        The fit that it began with, if with one.
+    """
+
+    task: Task
+    config: Config
+    fitted: Fitted
+    given: Image
+    source: ImageLayer
+    layers: tuple[Layer, ...]
+    quick: bool = False
+    roles: tuple[str, ...] = ()
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True)
