@@ -159,6 +159,9 @@ def test_a_fit_that_is_continued_is_one_of_as_many_steps(movie, whole, tmp_path)
     first.tensors.clear()
     with pytest.raises(ConfigError, match="fit again"):
         iter_continued(first, movie, 5)
+    moving = api.reconstruct(movie.take("Z", 0), steps=2, restart=False)
+    with pytest.raises(ConfigError, match="has no steps to go on with"):
+        iter_continued(moving, movie.take("Z", 0), 5)
 
 
 def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):

@@ -108,6 +108,7 @@ def iter_continued(
         If the fit is that of another image, or does not hold what it takes.
     """
     kept = _stored(fit)
+    reached = _reached(kept)
     if kept.source.get("digest") != digest(image.canonical()):
         raise ConfigError(
             f"the fit is that of another image ({kept.source['name']}); only the same one can be "
@@ -117,7 +118,7 @@ def iter_continued(
     config = CONFIGS[action](**kept.config)
     config = config.replace(steps=_steps(config) + steps, max_seconds=None)
     owner = keeper or Keeper(None)
-    owner.know(_reached(kept))
+    owner.know(reached)
     return keeping(new_job(action, image, config, started), owner)
 
 
