@@ -67,11 +67,12 @@ def test_the_estimate_gets_cheaper_with_less_time():
     assert names[-1] == "gaussian"
 
 
-def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one():
+@pytest.mark.parametrize("name", ["groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2"])
+def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one(name):
     values = np.random.default_rng(0).normal(size=(16, 48, 48)).astype(np.float32)
     job = start(
         values,
-        "nlm-5",
+        name,
         np.random.default_rng(0),
         Work(started=time.monotonic(), seconds=1e-4),
     )

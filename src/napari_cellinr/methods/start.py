@@ -217,7 +217,7 @@ def start(
             return Start(first.values, first.values, probe, name, complete=False)
         if not first.late:
             break
-        name = _cheaper(name)
+        name = _cheaper(name, values.shape)
     else:
         return Start(gaussian(values), gaussian(changed), probe, name)
     if not probed:
@@ -301,10 +301,11 @@ def search_distance(name: str, shape: tuple[int, ...]) -> int:
     return 3 if sum(size > THIN for size in shape) > 2 else 5
 
 
-def _cheaper(name: str) -> str:
-    """Return the next cheaper estimate."""
-    names = ("nlm-5", *_CHOICES)
-    return names[names.index(name) + 1]
+def _cheaper(name: str, shape: tuple[int, ...]) -> str:
+    """Return the next cheaper estimate: non-local means that search less far."""
+    distance = search_distance(name, shape)
+    nearer = (other for other in _CHOICES[1:-1] if _DISTANCES[other] < distance)
+    return next(nearer, _CHOICES[-1])
 
 
 def _probe(
