@@ -66,6 +66,11 @@ def test_without_noise_nothing_changes():
     )
 
 
+def test_noise_that_is_nothing_beside_the_structure_is_left_alone():
+    clean = np.pad(np.full((10, 10), 1e6, np.float32), 10)
+    np.testing.assert_allclose(finish(iter_groups(clean, clean)), clean, atol=1)
+
+
 def test_noise_with_a_grain_is_told_from_structure():
     from scipy.ndimage import gaussian_filter
 

@@ -290,11 +290,12 @@ class _Job:
         noise = torch.eye(n_voxels) if self.noise is None else self.noise
         noise = noise[None] if level is None else noise * level[:, None, None]
         around = noisy - noisy.mean(1, keepdim=True)
-        root = torch.linalg.cholesky_ex(structure + noise)[0]
-        solved = torch.cholesky_solve(around.transpose(1, 2), root)
-        if self.noise is None and level is None:
-            return noisy - solved.transpose(1, 2)
-        return noisy - (noise @ solved).transpose(1, 2)
+        root, failed = torch.linalg.cholesky_ex(structure + noise)
+        taken = torch.cholesky_solve(around.transpose(1, 2), root)
+        if self.noise is not None or level is not None:
+            taken = noise @ taken
+        # No root: noise so faint that float32 has no room for it beside the structure.
+        return torch.where(failed[:, None, None] > 0, noisy, noisy - taken.transpose(1, 2))
 
     def add(self, done: _Done) -> None:
         """Add the sums of a tile to those of the whole."""
