@@ -14,7 +14,7 @@ from napari_cellinr.jobs.report import environment
 from napari_cellinr.kept import geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.nstm import NSTMProblem
-from napari_cellinr.methods.nstm_plan import check_reference, check_times, plan
+from napari_cellinr.methods.nstm_plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.optimise import optimise
 from napari_cellinr.stages import in_background
 
@@ -83,7 +83,7 @@ def reconstruct_job(
         "preparing the frames", lambda: prepare(source, config.optics), started=started, needed=True
     )
     assert measurement is not None
-    check_reference(config.reference, measurement.model.n_shots)
+    check_reference(config.reference, len(frame_times(measurement.model)))
     check_times(config.chosen_times(), measurement.model.shot_times())
     deadline = None
     if config.max_seconds is not None:

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.instrument import Measurement
+    from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["Plan", "check_reference", "check_times", "held_blocks", "held_frames", "plan"]
+__all__ = [
+    "Plan",
+    "check_reference",
+    "check_times",
+    "frame_times",
+    "held_blocks",
+    "held_frames",
+    "plan",
+]
 
 LEVELS = 8
 """Levels of both encodings (Cao et al. 2024)."""
@@ -88,6 +97,13 @@ class Plan:
     last: float
     motion_rate: float
     structure: tuple[float, ...]
+
+
+def frame_times(model: ForwardModel) -> list[float]:
+    """Return the time of each frame; colours of one band have the same, which counts once."""
+    times = model.shot_times().double()
+    means = times.reshape(len(times), -1)[:: model.samples].mean(1)
+    return list(dict.fromkeys(means.tolist()))
 
 
 def check_reference(reference: int, n_frames: int) -> None:

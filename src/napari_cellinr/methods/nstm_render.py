@@ -15,6 +15,7 @@ from napari_cellinr.fields.spacetime import SpaceTime, SpaceTimeShape
 from napari_cellinr.fields.warp import lattice_points
 from napari_cellinr.kept import blank
 from napari_cellinr.methods.nstm_lattice import check_query, inside, scene_image, times_of
+from napari_cellinr.methods.nstm_plan import frame_times
 from napari_cellinr.methods.views import requested_part, with_place
 from napari_cellinr.motion import textured
 
@@ -55,7 +56,6 @@ def field_facts(problem: NSTMProblem, transmitted: float = 1.0) -> dict[str, Any
     """
     measurement, plan = problem.measurement, problem.plan
     model = measurement.model
-    times = model.shot_times().double().reshape(len(plan.times), -1)[:: model.samples]
     return {
         "shape": asdict(plan.shape),
         "neurons": problem.config.neurons,
@@ -67,8 +67,7 @@ def field_facts(problem: NSTMProblem, transmitted: float = 1.0) -> dict[str, Any
         "timed": measurement.timed,
         "first": plan.first,
         "last": plan.last,
-        # Colours of one band have the same time, which is shown once.
-        "frames": list(dict.fromkeys(float(row.mean()) for row in times)),
+        "frames": frame_times(model),
         "moves": problem.config.moving,
         "noise": plan.noise,
         "transmitted": transmitted,
