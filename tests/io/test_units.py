@@ -1,9 +1,19 @@
 """Units as files spell them."""
 
+import numpy as np
 import pint
 import pytest
 
-from napari_cellinr.io.units import LENGTHS, TIMES, convert, known_step, pint_name, print_step
+from napari_cellinr.image import Image
+from napari_cellinr.io.units import (
+    LENGTHS,
+    TIMES,
+    convert,
+    in_units_of,
+    known_step,
+    pint_name,
+    print_step,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +58,16 @@ def test_conversions():
     assert convert(430, "nanometer", "micrometer") == 0.43
     assert convert(1, "second", "micrometer") is None
     assert convert(1, "pixel", "micrometer") is None
+
+
+def test_an_image_in_the_units_of_another():
+    data = np.zeros((2, 3, 4))
+    given = Image(data, "TYX", units=("minute", "nanometer", "pixel"))
+    units = ("second", "micrometer", "micrometer")
+    found = in_units_of(Image(data, "TYX", (60, 0.1, 0.1), units, translate=(30, 1, 1)), given)
+    assert found.units == ("minute", "nanometer", "micrometer")
+    assert found.scale == pytest.approx((1, 100, 0.1))
+    assert found.translate == pytest.approx((0.5, 1000, 1))
 
 
 @pytest.mark.parametrize("value", [None, "", "many", 0, -1, float("nan"), float("inf")])

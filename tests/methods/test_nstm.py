@@ -8,8 +8,11 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_cellinr import Image, reconstruct
+from napari_cellinr.config.optics import TimeLapse
 from napari_cellinr.errors import ConfigError, DataError
 from napari_cellinr.fit import finish
+from napari_cellinr.io import write
+from napari_cellinr.jobs.conventional import conventional
 from napari_cellinr.jobs.reconstruct import _explained_part
 from napari_cellinr.kept import Query, header_of, stored
 from napari_cellinr.methods import render
@@ -88,6 +91,29 @@ def test_a_kept_fit_renders_any_time_again(fitted, rendered_as_told):
     assert between.translate[2] == 2.0
     with pytest.raises(ConfigError, match="lasts from 0 to 8"):
         render(kept, Query(times=(9.0,)), device)
+
+
+@pytest.mark.parametrize("unit", ["nanometer", "pixel"])
+def test_scene_and_conventional_answer_lie_where_a_cropped_source_lies(unit):
+    units = ("second", unit, unit)
+    part = replace(movie(), scale=(2, 500, 500), units=units).crop(X=slice(4, 24))
+    scene = reconstruct(part, steps=1, restart=False).images[0]
+    other = conventional(part, TimeLapse())
+    step = scene.scale[2]
+    assert step == pytest.approx(0.5 if unit == "nanometer" else 1)
+    assert scene.translate[1:] == other.translate[1:] == pytest.approx((0, 4 * step))
+
+
+def test_colours_of_one_band_are_one_frame_to_count_from(tmp_path):
+    psf = np.zeros((15, 15), np.float32)
+    psf[7, 7] = 1
+    path = write(tmp_path / "psf.tif", Image(psf))
+    optics = {"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5}
+    picture = Image(np.random.default_rng(0).random((3, 30, 30)), "CYX")
+    found = reconstruct(picture, optics, steps=1, restart=False, reference=2)
+    assert found.images[0].sizes["T"] == 3
+    with pytest.raises(ConfigError, match="reference 3 was given; the recording has 3 frames"):
+        reconstruct(picture, optics, steps=1, reference=3)
 
 
 def test_motion_that_has_not_converged_is_said():

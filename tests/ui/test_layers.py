@@ -131,6 +131,16 @@ def test_a_mirrored_source_stays_mirrored(viewer, stack):
     np.testing.assert_allclose(layer.data_to_world((0, 0, 0)), source.data_to_world((0, 10, 0)))
 
 
+@pytest.mark.parametrize("unit", ["nanometer", "pixel"])
+def test_a_result_in_other_units_lies_where_its_source_lies(viewer, stack, unit):
+    source = viewer.add_image(stack, scale=(200, 100, 100), units=(unit,) * 3, axis_labels="zyx")
+    given = to_image(source)
+    result = given.like(stack, scale=(0.2, 0.1, 0.1), units=("micrometer",) * 3)
+    layer = add_result(viewer, source, given, result, name="result")
+    np.testing.assert_allclose(layer.scale, source.scale)
+    np.testing.assert_allclose(layer.translate, source.translate)
+
+
 def test_a_result_in_another_order_of_axes_is_turned(viewer, stack):
     source = viewer.add_image(stack, axis_labels=("x", "y", "z"), scale=(1, 2, 3))
     given = to_image(source)

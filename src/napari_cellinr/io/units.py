@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from napari_cellinr.image import UNCALIBRATED
 
-__all__ = ["LENGTHS", "TIMES", "Step", "convert", "known_step", "pint_name", "print_step"]
+if TYPE_CHECKING:
+    from napari_cellinr.image import Image
+
+__all__ = [
+    "LENGTHS",
+    "TIMES",
+    "Step",
+    "convert",
+    "in_units_of",
+    "known_step",
+    "pint_name",
+    "print_step",
+]
 
 Step = tuple[float, str]
 """The distance between two elements and its unit."""
@@ -85,6 +99,22 @@ def convert(value: float, unit: str, to: str) -> float | None:
         if unit in table and to in table:
             return value * table[unit] / table[to]
     return None
+
+
+def in_units_of(image: Image, other: Image) -> Image:
+    """Return an image with its steps and place in the units of another one, where both are known.
+
+    Axes that the other one lacks, or whose units cannot be converted, stay as they are.
+    """
+    wanted = dict(zip(other.axes, other.units, strict=True))
+    scale, translate, units = list(image.scale), list(image.translate), list(image.units)
+    for place, axis in enumerate(image.axes):
+        factor = convert(1.0, units[place], wanted.get(axis, units[place]))
+        if factor is not None:
+            scale[place] *= factor
+            translate[place] *= factor
+            units[place] = wanted.get(axis, units[place])
+    return replace(image, scale=tuple(scale), translate=tuple(translate), units=tuple(units))
 
 
 def known_step(value: object, unit: str) -> Step | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm_lattice import starts_of
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +55,7 @@ def conventional(image: Image, optics: Optics) -> Image:
     lasting = float(times.max() - times.min())
     lead = (max(lasting / len(scenes), 1e-9), *([1.0] if "C" in axes else []))
     unit = "micrometer" if measurement.voxel else "pixel"
+    starts = starts_of(image, [s * z for s, z in zip(size, model.zoom, strict=True)])
     return Image(
         scenes,
         axes,
@@ -61,6 +63,7 @@ def conventional(image: Image, optics: Optics) -> Image:
         units=("second" if measurement.timed else "pixel", *["pixel"] * (len(lead) - 1))
         + (unit,) * len(space),
         name=f"{image.name} conventional",
+        translate=(0.0,) * len(lead) + tuple(starts),
         channels=model.channel_names if "C" in axes else (),
     )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["check_query", "inside", "lattice_nstm", "scene_image", "times_of"]
+__all__ = ["check_query", "inside", "lattice_nstm", "scene_image", "starts_of", "times_of"]
 
 
 def lattice_nstm(stored: Stored, query: Query) -> Image:
@@ -90,6 +90,24 @@ def inside(padding: Sequence[int], scene: Sequence[int]) -> tuple[slice, ...]:
     return tuple(slice(pad, size - pad) for pad, size in zip(padding, scene, strict=True))
 
 
+def starts_of(source: Image, steps: Sequence[float]) -> list[float]:
+    """Return where the first pixel of the raw frames lies along each axis of space.
+
+    Parameters
+    ----------
+    source
+        The raw frames; their steps may be in other units, or others than the optics say.
+    steps
+        Of the raw frames, along the last axes of ZYX, in the unit that is wanted.
+    """
+    before = {
+        axis: start / step
+        for axis, start, step in zip(source.axes, source.translate, source.scale, strict=True)
+    }
+    space = "ZYX"[-len(steps) :]
+    return [before.get(axis, 0.0) * step for axis, step in zip(space, steps, strict=True)]
+
+
 def scene_image(
     facts: Mapping[str, Any],
     source: Image,
@@ -118,10 +136,10 @@ def scene_image(
     """
     space = "ZYX"[-len(facts["padding"]) :]
     axes = ("TC" if data.ndim == len(space) + 2 else "T") + space
-    known = dict(zip(source.axes, source.translate, strict=True))
     size = facts["voxel"]
     unit = "micrometer" if size else "pixel"
     scale = [float(s) for s in size] if size else [1 / float(z) for z in facts["zoom"]]
+    starts = starts_of(source, [s * z for s, z in zip(scale, facts["zoom"], strict=True)])
     interval = float(np.diff(times).mean()) if len(times) > 1 else 1.0
     channels: tuple[str, ...] = ()
     if "C" in axes:
@@ -130,7 +148,6 @@ def scene_image(
     else:
         units = [unit] * len(space)
     lead = [0.0] * (len(axes) - len(space) - 1)
-    starts = [known.get(axis, 0.0) if size else 0.0 for axis in space]
     meta = {**source.meta, "times": [float(t) for t in times]}
     if components:
         meta["displacement_unit"] = unit

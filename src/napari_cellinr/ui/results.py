@@ -9,6 +9,8 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Tracks, Vectors
 from napari.utils.transforms import Affine
 
+from napari_cellinr.io.units import in_units_of
+
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
@@ -97,12 +99,23 @@ def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[flo
     """Return scale and translate of the layer for `image`, a crop or another grid of `given`.
 
     Turned and sheared sources are followed: a crop starts where its first voxel lies. Axes that
-    only the image has lead; along axes that only the source has, the image is repeated.
+    only the image has lead; along axes that only the source has, the image is repeated. Where
+    the units say nothing of each other, such as pixels and micrometers, both cover the same.
     """
-    ratio = np.array([image.steps.get(a, s) / s for a, s in given.steps.items()])
+    image = in_units_of(image, given)
     starts = dict(zip(image.axes, image.translate, strict=True))
-    pairs = zip(given.axes, given.translate, given.scale, strict=True)
-    start = [(starts.get(axis, origin) - origin) / step for axis, origin, step in pairs]
+    units = dict(zip(image.axes, image.units, strict=True))
+    ratios, start = [], []
+    for axis, step, origin, unit in zip(
+        given.axes, given.scale, given.translate, given.units, strict=True
+    ):
+        if units.get(axis, unit) == unit:
+            ratios.append(image.steps.get(axis, step) / step)
+            start.append((starts.get(axis, origin) - origin) / step)
+        else:
+            ratios.append(given.sizes[axis] / image.sizes[axis])
+            start.append(0.0)
+    ratio = np.array(ratios)
     lattice = Affine(
         scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
     )
