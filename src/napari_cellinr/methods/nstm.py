@@ -203,7 +203,7 @@ class NSTMProblem(Problem):
 
     def rendering(self) -> Rendering:
         """Return what renders the present state."""
-        return Rendering(self.field, field_facts(self), self._device)
+        return Rendering(self.field, self._field_facts(), self._device)
 
     def preview(self, request: PreviewRequest) -> Image:
         """Return the present scene at the time and plane of `request`, with arrows."""
@@ -212,7 +212,7 @@ class NSTMProblem(Problem):
 
     def render(self) -> tuple[Image, ...]:
         """Return scene, motion, speed and confidence; see `Rendering.images`."""
-        facts = field_facts(self, self.transmitted())
+        facts = self._field_facts(self.transmitted())
         return Rendering(self.field, facts, self._device).images(self.source, self.config)
 
     def largest_motion(self) -> float:
@@ -255,13 +255,16 @@ class NSTMProblem(Problem):
         """Return the noise, and the sizes that are needed to render the field again."""
         return {
             "noise": {"read_noise": self.plan.noise * self.measurement.unit, "gain": 0.0},
-            "field": field_facts(self, self.transmitted()),
+            "field": self._field_facts(self.transmitted()),
             "misfit": self.misfit(),
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
             "warnings": list(self.measurement.warnings),
         }
+
+    def _field_facts(self, transmitted: float = 1.0) -> dict[str, Any]:
+        return field_facts(self.measurement, self.plan, self.config, transmitted)
 
     def _extra_shape(self) -> tuple[int, ...]:
         """Return the size of the image of what motion does not explain: coarse, for every shot."""

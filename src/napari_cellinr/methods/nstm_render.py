@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fit import PreviewRequest
     from napari_cellinr.image import Image
+    from napari_cellinr.instrument import Measurement
     from napari_cellinr.kept import Query, Stored
-    from napari_cellinr.methods.nstm import NSTMProblem
+    from napari_cellinr.methods.nstm_plan import Plan
 
 __all__ = ["Rendering", "field_facts", "preview_image", "render_nstm"]
 
@@ -44,21 +45,22 @@ HALF_SURE = 0.5
 """Error of the displacement, in camera pixels, at which the confidence is a half."""
 
 
-def field_facts(problem: NSTMProblem, transmitted: float = 1.0) -> dict[str, Any]:
+def field_facts(
+    measurement: Measurement, plan: Plan, config: NSTMConfig, transmitted: float = 1.0
+) -> dict[str, Any]:
     """Return what is needed beside the parameters to render the field again, ready for JSON.
 
     Parameters
     ----------
-    problem
-        The field with its sizes.
+    measurement, plan, config
+        What the field was fitted to, its sizes, and the settings.
     transmitted
         Contrast of a frame as a part of that of the scene; only the confidence needs it.
     """
-    measurement, plan = problem.measurement, problem.plan
     model = measurement.model
     return {
         "shape": asdict(plan.shape),
-        "neurons": problem.config.neurons,
+        "neurons": config.neurons,
         "padding": list(model.padding),
         "zoom": list(model.zoom),
         "channels": list(model.channel_names),
@@ -68,7 +70,7 @@ def field_facts(problem: NSTMProblem, transmitted: float = 1.0) -> dict[str, Any
         "first": plan.first,
         "last": plan.last,
         "frames": frame_times(model),
-        "moves": problem.config.moving,
+        "moves": config.moving,
         "noise": plan.noise,
         "transmitted": transmitted,
     }
