@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_cellinr import Image, read, write
+from napari_cellinr.fit import finish
 from napari_cellinr.io.tracks import grid_seeds
 
 QUICK = ("--set", "steps=12", "--set", "restart=no", "--set", "unexplained=off")
@@ -52,8 +53,11 @@ def test_everything_is_written(run, movie_file, tmp_path):
 
 
 def test_optics_come_from_a_file_and_tracks_from_a_grid(run, movie_file, tmp_path):
-    optics = tmp_path / "scan.json"
-    optics.write_text(json.dumps({"kind": "line-scan", "row_time": 0.01, "_help": {}}))
+    optics = tmp_path / "microscope" / "scan.json"
+    optics.parent.mkdir()
+    write(optics.parent / "point.tif", Image(np.pad(np.ones((1, 1), np.float32), 1)))
+    scan = {"kind": "line-scan", "row_time": 0.01, "psf": "point.tif", "_help": {}}
+    optics.write_text(json.dumps(scan))
     status, _, error = run(
         "reconstruct", movie_file, tmp_path / "out.tif", "--optics", optics,
         "--tracks", tmp_path / "tracks.csv", "--seeds", "grid:3", "--times", "0,1.5", *QUICK,
@@ -61,6 +65,21 @@ def test_optics_come_from_a_file_and_tracks_from_a_grid(run, movie_file, tmp_pat
     assert status == 0, error
     rows = list(csv.DictReader((tmp_path / "tracks.csv").read_text().splitlines()))
     assert len(rows) == 9 * 2
+
+
+def test_ctrl_c_is_obeyed_and_told_while_the_static_fit_runs(
+    run, movie_file, tmp_path, monkeypatch
+):
+    def follow(job, interruption):
+        interruption.happened = True
+        return finish(job)
+
+    monkeypatch.setattr("napari_cellinr.cli.reconstruct.follow", follow)
+    folder = tmp_path / "compare"
+    words = ("reconstruct", movie_file, tmp_path / "out.tif", "--compare", folder, *QUICK)
+    status, _, error = run(*words)
+    assert status == 130
+    assert "static.tif is a partial result" in error
 
 
 @pytest.mark.parametrize("calibrated", [True, False])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fake import FakeJobs
 
-from napari_cellinr import Image, read, superresolve, write
+from napari_cellinr import Image, SpatimeConfig, read, superresolve, write
 from napari_cellinr.cli.superresolve import _writing
 from napari_cellinr.errors import FileError
 from napari_cellinr.fit import Progress
@@ -93,6 +93,15 @@ def test_zarr_is_written_in_pieces_and_is_the_same(run, movie_file, tmp_path):
     whole, pieces = (read(out) for out in outs)
     np.testing.assert_allclose(pieces.array(), whole.array(), atol=1e-3)
     assert pieces.scale == pytest.approx(whole.scale)
+
+
+def test_a_fit_that_goes_on_is_written_as_zarr_too(run, jobs, movie_file, tmp_path, monkeypatch):
+    again = jobs(read(movie_file), SpatimeConfig(steps=1))
+    monkeypatch.setattr("napari_cellinr.resume.resumed", lambda *_, **__: again)
+    out = tmp_path / "out.zarr"
+    status, _, error = run("superresolve", movie_file, out, "--resume", tmp_path / "checkpoint")
+    assert (status, error) == (0, "")
+    assert read(out).shape == (3, 4, 12, 14)
 
 
 def test_writing_that_is_stopped_leaves_nothing(tmp_path):

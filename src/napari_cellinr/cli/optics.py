@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -40,30 +40,36 @@ def run(options: Namespace) -> int:
 
 
 def read_optics(text: str) -> Optics:
-    """Return the optics that a word on the command line means: a kind, or a JSON file.
+    """Return the optics that a word on the command line means: a kind, or JSON or a file of it.
 
-    Files that the JSON names lie beside it, unless their path is absolute.
+    Files that the file names lie beside it, unless their path is absolute.
 
     Raises
     ------
     ConfigError
-        If the kind is unknown, or a value in the file is not allowed.
+        If there is no such kind, or a value is not allowed.
     FileError
         If the file cannot be read.
     """
     from napari_cellinr.config.optics import KINDS, optics_from_dict, optics_from_json
 
-    path = Path(text)
-    if text in KINDS or path.suffix.lower() != ".json":
+    if text.lstrip().startswith("{"):
+        return optics_from_json(text)
+    path = Path(text).expanduser()
+    if text in KINDS:
         return optics_from_dict({"kind": text})
+    if path.suffix.lower() != ".json" and not path.exists():
+        raise ConfigError(
+            f"--optics {text} was given; allowed are {', '.join(KINDS)}, or a JSON file."
+        )
     try:
-        optics = optics_from_json(path.read_text(encoding="utf-8"))
+        content = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise FileError(f"{path} cannot be read ({error.strerror}).") from None
+        raise FileError(f"the optics {path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
         raise FileError(f"{path} is not a text file; a JSON file is needed.") from None
+    optics = optics_from_json(content)
     values = optics.as_dict()
-    for name in _FILES:
-        if isinstance(values.get(name), str):
-            values[name] = str(path.parent / values[name])
-    return optics_from_dict(values)
+    named = {name: Path(values[name]).expanduser() for name in _FILES if values.get(name)}
+    beside = {name: str(path.parent / file) for name, file in named.items()}
+    return optics_from_dict({**values, **beside})

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.optics import read_optics
 from napari_cellinr.cli.options import Commands, read_config
-from napari_cellinr.cli.progress import Interruption, follow, say
+from napari_cellinr.cli.progress import INTERRUPTED, Interruption, follow, say, say_warning
 from napari_cellinr.cli.saving import check_outputs
 from napari_cellinr.errors import ConfigError, FileError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import NSTMConfig
-    from napari_cellinr.config.optics import Optics
     from napari_cellinr.fit import Fitted
     from napari_cellinr.image import Image
 
@@ -101,7 +101,7 @@ def run(options: Namespace) -> int:
         config=config,
     )
     if options.compare is not None and status == 0:
-        _compare(Path(options.compare).expanduser(), image, config)
+        return _compare(Path(options.compare).expanduser(), image, config)
     return status
 
 
@@ -109,37 +109,10 @@ def _config(options: Namespace) -> NSTMConfig:
     """Return the settings, with the optics from a word or a file."""
     from napari_cellinr.config import NSTMConfig
 
-    optics = None if options.setting_optics is None else _optics(options.setting_optics)
+    optics = None if options.setting_optics is None else read_optics(options.setting_optics)
     options.setting_optics = None
     config = read_config(options, NSTMConfig)
     return config if optics is None else config.replace(optics=optics)
-
-
-def _optics(text: str) -> Optics:
-    """Return the optics of a kind, or those in a JSON file or text.
-
-    Raises
-    ------
-    ConfigError, FileError
-        If there is neither such a kind nor such a file, or its contents are not allowed.
-    """
-    from napari_cellinr.config.optics import KINDS, optics_from_dict, optics_from_json
-
-    if text.lstrip().startswith("{"):
-        return optics_from_json(text)
-    path = Path(text).expanduser()
-    if text in KINDS:
-        return optics_from_dict({"kind": text})
-    if path.suffix.lower() != ".json" and not path.exists():
-        raise ConfigError(
-            f"--optics {text} was given; allowed are {', '.join(KINDS)}, or a JSON file."
-        )
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"the optics {path} cannot be read: {reason}.") from error
-    return optics_from_json(content)
 
 
 def _seeds(options: Namespace, image: Image) -> NDArray[Any] | str:
@@ -177,8 +150,8 @@ def _check_folder(name: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _compare(folder: Path, image: Image, config: NSTMConfig) -> None:
-    """Write the conventional reconstruction, and the static one."""
+def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
+    """Write the conventional reconstruction, and the static one; return 130 after Ctrl-C."""
     from napari_cellinr.api import iter_reconstruct
     from napari_cellinr.io import write
 
@@ -188,6 +161,10 @@ def _compare(folder: Path, image: Image, config: NSTMConfig) -> None:
         fitted = follow(iter_reconstruct(image, config.replace(moving=False)), interruption)
         write(folder / "static.tif", fitted.image("result"))
     say(f"wrote {folder / 'static.tif'}: the reconstruction without motion")
+    if interruption.happened:
+        say_warning(f"stopped by Ctrl-C; {folder / 'static.tif'} is a partial result.")
+        return INTERRUPTED
+    return 0
 
 
 def _write_conventional(path: Path, image: Image, config: NSTMConfig) -> None:

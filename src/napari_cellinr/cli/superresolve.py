@@ -62,7 +62,8 @@ def run(options: Namespace) -> int:
     config = read_config(options, SpatimeConfig)
     check_outputs(options, tuple(_OUTPUTS))
     image = read_input(options)
-    if not (config.scale or config.target_voxel or config.isotropic or config.times):
+    goes_on = options.resume or options.continue_from or options.warm_start
+    if not (goes_on or config.scale or config.target_voxel or config.isotropic or config.times):
         say_warning(
             "no factor was given, so that the result has the samples of the input; "
             "say it with --scale, for example --scale t=2,z=2.5."
@@ -71,11 +72,12 @@ def run(options: Namespace) -> int:
         say_warning(advice)
     needed = cost("superresolve", config, image)
     seconds = math.inf if options.checkpoint else 0 if needed is None else needed.seconds
-    if options.checkpoint_seconds and (note := unstored(config, seconds)):
+    if not goes_on and options.checkpoint_seconds and (note := unstored(config, seconds)):
         say_warning(note)
     from napari_cellinr.api import iter_superresolve
 
-    piecewise = options.output.lower().rstrip("/").endswith(".zarr")
+    # A job that goes on is not the one that is made below, and writes nothing itself.
+    piecewise = not goes_on and options.output.lower().rstrip("/").endswith(".zarr")
 
     def job(given: Image) -> Job:
         made = iter_superresolve(given, config, started=options.started, lazily=piecewise)
