@@ -11,7 +11,10 @@ from napari_cellinr.errors import DataError
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
-__all__ = ["check_values"]
+__all__ = ["check_span", "check_values"]
+
+SPAN = (1e-3, 1e18)
+"""Smallest and largest difference of two grey levels whose noise can be told in float32."""
 
 
 def check_values(source: Image) -> None:
@@ -33,3 +36,15 @@ def check_values(source: Image) -> None:
         )
     if values.min() == values.max():
         raise DataError(f"every value of the image is {values.min()}; there is nothing to restore.")
+
+
+def check_span(source: Image) -> None:
+    """Raise `DataError` if grey levels are too near to each other, or too far apart, to denoise."""
+    values = source.array()
+    span = float(values.max()) - float(values.min())
+    if not SPAN[0] <= span <= SPAN[1]:
+        raise DataError(
+            f"the grey levels of the image differ by {span:.2g} at most; {SPAN[0]:g} to "
+            f"{SPAN[1]:g} can be denoised: multiply the image by a number, and divide the result "
+            "by it."
+        )

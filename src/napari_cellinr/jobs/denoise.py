@@ -13,7 +13,7 @@ import torch
 from napari_cellinr.checkpoint import keeper
 from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fit import Fitted, Outcome, Progress
-from napari_cellinr.jobs.check import check_values
+from napari_cellinr.jobs.check import check_span, check_values
 from napari_cellinr.jobs.frames import Frame, load_frame, save_frame
 from napari_cellinr.jobs.noise import middle, noise_of_channels
 from napari_cellinr.jobs.relay import relayed
@@ -69,6 +69,7 @@ def denoise_job(
         `time.monotonic()` when the job began.
     """
     check_values(source)
+    check_span(source)
     leading = [axis for axis in source.axes if axis in "TC"]
     indices = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
     noises = yield from in_background(
