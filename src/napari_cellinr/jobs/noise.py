@@ -19,7 +19,10 @@ GLANCE_OF_PLANE = {"T": 2, "C": 1_000_000, "Y": 384, "X": 384}
 
 
 def noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
-    """Return the noise of each channel, as given or as estimated from all of its frames."""
+    """Return the noise of each channel, as given or as estimated from all of its frames.
+
+    Its grain is always estimated: a camera is calibrated without what was done to the image.
+    """
     n_channels = source.sizes.get("C", 1)
     noises = []
     for channel in range(n_channels):
@@ -28,7 +31,8 @@ def noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
         if config.gain is not None or config.read_noise is not None:
             gain = found.gain if config.gain is None else config.gain
             read = found.read_noise if config.read_noise is None else config.read_noise
-            found = Noise(gain, read, found.offset if config.read_noise is None else 0.0)
+            offset = found.offset if config.read_noise is None else 0.0
+            found = Noise(gain, read, offset, found.grain)
         noises.append(found)
     return noises
 
