@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.image import Image
-from napari_cellinr.methods.nstm_lattice import starts_of
+from napari_cellinr.methods.nstm_lattice import first_time, starts_of
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def conventional(image: Image, optics: Optics) -> Image:
         units=("second" if measurement.timed else "pixel", *["pixel"] * (len(lead) - 1))
         + (unit,) * len(space),
         name=f"{image.name} conventional",
-        translate=(0.0,) * len(lead) + tuple(starts),
+        translate=(first_time(image, timed=measurement.timed), *[0.0] * (len(lead) - 1), *starts),
         channels=model.channel_names if "C" in axes else (),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.image import Image
+from napari_cellinr.io.units import convert
 from napari_cellinr.kept import blank
 
 if TYPE_CHECKING:
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
     from napari_cellinr.kept import Query, Stored
 
-__all__ = ["check_query", "inside", "lattice_nstm", "scene_image", "starts_of", "times_of"]
+__all__ = [
+    "check_query",
+    "first_time",
+    "inside",
+    "lattice_nstm",
+    "scene_image",
+    "starts_of",
+    "times_of",
+]
 
 
 def lattice_nstm(stored: Stored, query: Query) -> Image:
@@ -108,6 +117,20 @@ def starts_of(source: Image, steps: Sequence[float]) -> list[float]:
     return [before.get(axis, 0.0) * step for axis, step in zip(space, steps, strict=True)]
 
 
+def first_time(source: Image, *, timed: bool) -> float:
+    """Return when the raw frames begin on the axis of time, in seconds if `timed`, else in frames.
+
+    0 where the source does not say it in that unit.
+    """
+    if "T" not in source.axes:
+        return 0.0
+    place = source.axes.index("T")
+    start, unit = source.translate[place], source.units[place]
+    if timed:
+        return convert(start, unit, "second") or 0.0
+    return start / source.scale[place]
+
+
 def scene_image(
     facts: Mapping[str, Any],
     source: Image,
@@ -157,7 +180,7 @@ def scene_image(
         scale=(max(interval, 1e-9), *scale),
         units=("second" if facts["timed"] else "pixel", *units),
         name=name,
-        translate=(float(times[0]), *lead, *starts),
+        translate=(first_time(source, timed=facts["timed"]) + times[0], *lead, *starts),
         channels=channels,
         meta=meta,
     )
