@@ -31,7 +31,8 @@ __all__ = [
 def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
     """Return the denoised image as the first of `Fitted.images`, in the input's units, float32.
 
-    The second of `Fitted.images` is the background.
+    The second of `Fitted.images` is the background, the third what the setting `background` has
+    not chosen: the signal alone, or with its background. The preset `paper` makes no third one.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ def iter_denoise(
 ) -> Job:
     """Denoise an image as a job that yields `Progress` and returns `Fitted`.
 
-    Every frame of every channel is fitted for itself, with one noise model for all frames of
-    a channel.
+    Every channel is fitted for itself, with one noise model for all of its frames, which are
+    denoised together where the preset is `fast`, and time and memory are enough.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def iter_continued(
         )
     action = _action(kept)
     config = CONFIGS[action](**kept.config)
-    config = config.replace(steps=_steps(config) + steps, max_seconds=None)
+    config = config.replace(steps=config.steps + steps, max_seconds=None)
     owner = keeper or Keeper(None)
     owner.know(reached)
     return keeping(new_job(action, image, config, started), owner)
@@ -188,7 +188,7 @@ def begun_with(
         As for the two.
     """
     if beginning == "continue_from":
-        return iter_continued(fit, image, _steps(config), started=started)
+        return iter_continued(fit, image, config.steps, started=started)
     return iter_warm_started(fit, image, config, started=started)
 
 
@@ -215,11 +215,6 @@ def _action(fit: Stored) -> str:
     if fit.method not in METHODS:
         raise ConfigError(f"a fit of {fit.method!r} was given; allowed are {', '.join(METHODS)}.")
     return METHODS[fit.method]
-
-
-def _steps(config: Config) -> int:
-    steps: int = config.steps  # noqa: B009: every method has them, Config has not
-    return steps
 
 
 def _reached(fit: Stored) -> dict[str, dict[str, NDArray[Any]]]:

@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError
     ("given", "chosen"),
     [
         ("", None), (None, None), (20, 20), ("20", 20), ("0,0.5,1.2", (0, 0.5, 1.2)),
-        ((0, 1, 4), (0, 1, 4)), ("1.5", (1.5,)),
+        ((0, 1, 4), (0, 1, 4)), ("1.5", (1.5,)), ([3], (3,)), ("3,", (3,)), ([], None),
     ],
 )  # fmt: skip
 def test_times_are_understood(given, chosen):

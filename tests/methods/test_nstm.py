@@ -13,7 +13,7 @@ from napari_cellinr.errors import ConfigError, DataError
 from napari_cellinr.fit import finish
 from napari_cellinr.io import write
 from napari_cellinr.jobs.conventional import conventional
-from napari_cellinr.jobs.reconstruct import _explained_part
+from napari_cellinr.jobs.reconstruct import _explained_part, _fades
 from napari_cellinr.kept import Query, header_of, stored
 from napari_cellinr.methods import render
 from napari_cellinr.methods.devices import choose_device
@@ -54,6 +54,11 @@ def test_motion_is_recovered_in_micrometres(fitted):
     np.testing.assert_allclose(moved, expected, atol=0.2)
     assert fitted.report["converged"], fitted.report
     assert not fitted.report["warnings"]
+
+
+def test_frames_of_one_brightness_do_not_fade():
+    assert not _fades(np.ones(6))
+    assert _fades(np.exp(-np.arange(6) / 10))
 
 
 def test_the_reference_frame_has_not_moved(fitted):

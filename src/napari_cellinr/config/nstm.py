@@ -108,7 +108,8 @@ class NSTMConfig(Config):
         if value is None:
             return ""
         if isinstance(value, list | tuple):
-            value = ",".join(f"{time:.12g}" for time in value)
+            value = "".join(f"{time:.12g}," for time in value)  # 3, is a time, 3 a number of them
+            value = value if value.count(",") == 1 else value.removesuffix(",")
         text = str(value).strip()
         _read_times(text)
         return text

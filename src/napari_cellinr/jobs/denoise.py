@@ -1,4 +1,4 @@
-"""The job of CellINR: every frame of every channel is fitted for itself."""
+"""The job of CellINR: channel by channel, the frames of a series together or one by one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Frame:
     Parameters
     ----------
     images
-        Result and background.
+        Result, background and the other image, which the preset `paper` does not make.
     config
         The settings with all choices made.
     outcome

@@ -165,8 +165,7 @@ def _fades(means: NDArray[np.floating]) -> bool:
         return False
     logarithm, time = np.log(means), np.linspace(0, 1, len(means))
     slope, _ = np.polyfit(time, logarithm, 1)
-    straight = np.corrcoef(time, logarithm)[0, 1] ** 2
-    return bool(slope < -UNEVEN and straight > STRAIGHT)
+    return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
 
 
 def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:

@@ -29,7 +29,7 @@ class Field(Protocol):
     """One frame of one channel as a function of position."""
 
     def at(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
-        """Return result and background at all crossings of voxel coordinates, grey levels."""
+        """Return the images of a fit at all crossings of voxel coordinates, grey levels."""
 
 
 class Tiled:
