@@ -87,9 +87,11 @@ def test_what_is_wrong_is_said_beside_its_field(denoised, entries, field, said):
     assert (asked.query, asked.image) == ({}, None)
 
 
-def test_the_part_in_view_is_counted_in_elements_of_the_fit(denoised):
+@pytest.mark.parametrize(("unit", "size"), [("micrometer", 1), ("nanometer", 1000)])
+def test_the_part_in_view_is_counted_in_elements_of_the_fit(denoised, unit, size):
     """A layer on a lattice of its own: voxels of half the size, 1 µm after the first one."""
-    given = Image(np.zeros((12, 20)), "YX", (0.1, 0.1), UNITS[1:3], translate=(1.0, 0.95))
+    steps, start = (0.1 * size, 0.1 * size), (1.0 * size, 0.95 * size)
+    given = Image(np.zeros((12, 20)), "YX", steps, (unit, unit), translate=start)
     parts = denoised.on_whole(given, {"Y": slice(0, 12), "X": slice(2, 400)})
     assert parts == {"Y": slice(5, 12), "X": slice(6, 30)}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.io.units import in_units_of
 from napari_cellinr.kept import Query, blank, query_of, times_of
 from napari_cellinr.methods import lattice
 from napari_cellinr.ui.scale_section import number_of
@@ -140,6 +141,7 @@ class Fit:
     def on_whole(self, given: Image, parts: Mapping[str, slice]) -> dict[str, slice]:
         """Return ranges of a layer in elements in which this fit counts its own."""
         found = {}
+        given = in_units_of(given, self.whole)
         starts = dict(zip(given.axes, given.translate, strict=True))
         origins = dict(zip(self.whole.axes, self.whole.translate, strict=True))
         for axis, part in parts.items():
