@@ -159,9 +159,48 @@ def test_a_fit_that_is_continued_is_one_of_as_many_steps(movie, whole, tmp_path)
     first.tensors.clear()
     with pytest.raises(ConfigError, match="fit again"):
         iter_continued(first, movie, 5)
-    moving = api.reconstruct(movie.take("Z", 0), steps=2, restart=False)
+    rough = api.superresolve(movie.take("Z", 0), preset="preview", scale={"T": 2})
     with pytest.raises(ConfigError, match="has no steps to go on with"):
-        iter_continued(moving, movie.take("Z", 0), 5)
+        iter_continued(rough, movie.take("Z", 0), 5)
+
+
+OTHERS = [
+    ("reconstruct", NSTMConfig(steps=12, restart=False)),
+    (
+        "superresolve",
+        SpatimeConfig(preset="paper", steps=6, latent=4, neurons=8, batch=64, scale={"T": 2}),
+    ),
+]
+
+
+@pytest.fixture
+def series():
+    """Stripes that drift by half a pixel per frame, with noise."""
+    random = np.random.default_rng(0)
+    x = np.arange(24)[None, None] - 0.5 * np.arange(4)[:, None, None]
+    frames = 100 + 50 * np.sin(x) + random.normal(0, 5, (4, 24, 24))
+    units = ("second", "micrometer", "micrometer")
+    return Image(frames.astype(np.float32), "TYX", (2, 0.2, 0.2), units)
+
+
+@pytest.mark.parametrize(("action", "config"), OTHERS)
+def test_fits_of_other_methods_are_continued_and_begun_with(series, tmp_path, action, config):
+    config = config.replace(device="cpu")
+    first = finish(getattr(api, f"iter_{action}")(series, config))
+    stored_fit = kept(first, tmp_path)
+    render = api.render(stored_fit, device="cpu")  # what is kept to go on with is in no way
+    np.testing.assert_allclose(render[0].array(), first.images[0].array(), rtol=1e-4, atol=1e-3)
+    none = finish(iter_continued(stored_fit, series, 0))
+    np.testing.assert_array_equal(none.images[0].array(), first.images[0].array())
+    more = finish(iter_continued(stored_fit, series, 2 * config.steps))
+    assert more.history[: len(first.history) - 1] == first.history[:-1]
+    assert more.history[-1]["step"] == 3 * config.steps == more.config.steps
+    errors = [fit.history[-1]["held_out"] for fit in (first, more)]
+    assert errors[1] < errors[0]
+    with pytest.raises(ConfigError, match="another image"):
+        iter_continued(stored_fit, series.crop(Y=slice(0, 20)), 5)
+    cold, warm = first, finish(iter_warm_started(stored_fit, series, config))
+    assert warm.history[0]["held_out"] < cold.history[0]["held_out"]
 
 
 def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
@@ -209,20 +248,13 @@ def test_a_checkpoint_is_not_overwritten(movie, tmp_path):
         checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job")
 
 
-@pytest.mark.parametrize(
-    ("action", "config"),
-    [
-        ("reconstruct", NSTMConfig(steps=12)),
-        (
-            "superresolve",
-            SpatimeConfig(preset="paper", steps=6, latent=4, neurons=8, batch=64, scale={"T": 2}),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("action", "config"), OTHERS)
 def test_the_loops_of_other_methods_go_on_too(tmp_path, action, config):
     frames = np.random.default_rng(0).random((4, 24, 24)).astype(np.float32) * 100
     image = Image(frames, "TYX", (2, 0.2, 0.2), ("second", "micrometer", "micrometer"))
     config = config.replace(device="cpu")
+    if action == "reconstruct":
+        config = config.replace(restart=True)  # several attempts
     whole = finish(getattr(api, f"iter_{action}")(image, config))
     job = checkpointed(action, image, config, tmp_path / "job", every=0)
     advance(job, "fitting", 4)

@@ -1,14 +1,26 @@
-"""What a run needs is said before it begins; `benchmarks/estimates.py` measures if that holds."""
+"""What a run needs is said before it begins, and about holds; torch is not loaded for it."""
 
 import subprocess
 import sys
+import time
 
 import numpy as np
+import pytest
+import torch
 
-from napari_cellinr import Image
+from napari_cellinr import Image, denoise
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.estimates import Cost, cost, shortage
 from napari_cellinr.simulate import embryo
+
+
+@pytest.fixture
+def one_thread():
+    """One thread of torch: several that wait for each other on a busy machine use time, too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def image(shape, axes):
@@ -26,6 +38,16 @@ def test_larger_images_need_more_and_a_limit_holds():
     assert finer[0].memory < finer[1].memory
     assert cost("superresolve", SpatimeConfig(scale={"T": 2}), small.take("T", 0)) is None
     assert cost("sing", CellINRConfig(), small) is None
+
+
+def test_denoising_takes_about_as_long_as_was_said(one_thread):
+    raw = embryo("membranes", (16, 64, 64), seed=0).raw
+    config = CellINRConfig()
+    denoise(raw.crop(Z=slice(0, 4)), steps=1, estimate="gaussian")  # imports
+    before = time.process_time()
+    denoise(raw)
+    spent = time.process_time() - before
+    assert 0.25 < cost("denoise", config, raw).seconds / spent < 4  # machines differ
 
 
 def test_a_want_of_memory_is_said_in_words(capsys, tmp_path, monkeypatch):

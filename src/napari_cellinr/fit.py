@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = [
+    "REACHED",
     "Fitted",
     "Job",
     "Message",
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+
+REACHED = "reached."
+"""What the names of kept tensors have, from which a fit goes on with more steps."""
 
 SETTLED = 1e-3
 """Relative gain of the held-out error in the last third of a fit below which it has converged."""
@@ -274,6 +278,10 @@ class Outcome:
     held_out: float
     history: tuple[Mapping[str, float], ...]
     reached: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def kept(self, prefix: str = "") -> dict[str, torch.Tensor]:
+        """Return `reached` by the names under which it is kept with a fit."""
+        return {f"{prefix}{REACHED}{name}": value for name, value in self.reached.items()}
 
     @property
     def converged(self) -> bool:

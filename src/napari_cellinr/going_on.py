@@ -8,7 +8,7 @@ from napari_cellinr import api
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fit import Fitted, finish
+from napari_cellinr.fit import REACHED, Fitted, finish
 from napari_cellinr.kept import Stored, digest, stored_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ CONFIGS: Final[Mapping[str, type[Config]]] = {
     "reconstruct": NSTMConfig,
 }
 """The settings of each action that fits."""
+
+
+_SCOPES: Final[Mapping[str, str]] = {
+    "cellinr": "frame-{}",
+    "spatime": "channel-{}",
+    "nstm": "",
+}
+"""The scope in which each part of a job stores its steps, by method."""
 
 
 def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
@@ -117,6 +125,8 @@ def iter_continued(
     action = _action(kept)
     config = CONFIGS[action](**kept.config)
     config = config.replace(steps=config.steps + steps, max_seconds=None)
+    if isinstance(config, NSTMConfig):
+        config = config.replace(restart=False)  # the attempt that was kept goes on alone
     owner = keeper or Keeper(None)
     owner.know(reached)
     return keeping(new_job(action, image, config, started), owner)
@@ -221,12 +231,13 @@ def _reached(fit: Stored) -> dict[str, dict[str, NDArray[Any]]]:
     """Return what each loop of a fit has reached, by the scope of its frame."""
     found: dict[str, dict[str, NDArray[Any]]] = {}
     for name, array in fit.tensors.items():
-        frame, mark, rest = name.partition("reached.")
+        part, mark, rest = name.partition(REACHED)
         if mark:
-            found.setdefault(f"frame-{frame.rstrip('.') or '0'}", {})[rest] = array
+            scope = _SCOPES[fit.method].format(part.rstrip(".") or "0")
+            found.setdefault(scope, {})[rest] = array
     if not found:
         raise ConfigError(
-            "the fit has no steps to go on with: it is that of a series denoised together, of an "
-            "older version, or of a method without them; fit again."
+            "the fit has no steps to go on with: it is that of a series denoised together, of "
+            "super-resolution with the preset fast, of tiles, or of an older version; fit again."
         )
     return found

@@ -221,13 +221,18 @@ class _Loop:
         }
         text = torch.tensor(list(json.dumps(facts).encode()), dtype=torch.uint8)
         found = {"facts": text, "generator": self.generator.get_state()}
-        lists = {"parameter": self.parameters, "mean": self.mean, "best": self.best}
-        for name, values in lists.items():
+        for name, values in self._lists().items():
             found |= {f"{name}.{i}": value for i, value in enumerate(values)}
         for i, moments in self.optimizer.state_dict()["state"].items():
             found |= {f"adam.{i}.{name}": value for name, value in moments.items()}
         found |= {f"problem.{name}": value for name, value in self.problem.memory().items()}
         return {name: value.detach().to("cpu", copy=True) for name, value in found.items()}
+
+    def _lists(self) -> dict[str, list[torch.Tensor]]:
+        """Return what is stored of each parameter; without averages, all three are the same."""
+        if not self.schedule.averages:
+            return {"best": self.parameters}
+        return {"parameter": self.parameters, "mean": self.mean, "best": self.best}
 
     def begin_from(self, arrays: Mapping[str, Any]) -> None:
         """Begin with the parameters of another fit, if the held-out error is lower with them.
@@ -270,10 +275,12 @@ class _Loop:
         import torch
 
         tensors = {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
-        lists = {"parameter": self.parameters, "mean": self.mean, "best": self.best}
         try:
-            for name, targets in lists.items():
+            for name, targets in self._lists().items():
                 _copy([tensors[f"{name}.{i}"] for i in range(len(targets))], targets)
+            if not self.schedule.averages:
+                _copy(self.parameters, self.mean)
+                _copy(self.parameters, self.best)
             facts = json.loads(bytes(tensors["facts"].tolist()))
             self.generator.set_state(tensors["generator"])
         except (KeyError, RuntimeError, ValueError):

@@ -87,3 +87,11 @@ def test_wrong_options_are_one_line(run, raw_file, tmp_path, monkeypatch, words,
     status, _, error = run("denoise", raw_file, "out.tif", *words)
     assert (status, error.count("\n")) == (2, 1)
     assert part in error
+
+
+def test_other_optics_are_refused_with_a_fit_that_goes_on(run, raw_file, tmp_path):
+    status, _, error = run(
+        "reconstruct", raw_file, tmp_path / "o.tif", "--optics", "z-scan", "--resume", "none"
+    )
+    assert (status, error.count("\n")) == (2, 1)
+    assert "'optics' was given with --resume" in error

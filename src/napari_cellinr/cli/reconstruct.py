@@ -110,8 +110,9 @@ def _config(options: Namespace) -> NSTMConfig:
     from napari_cellinr.config import NSTMConfig
 
     optics = None if options.setting_optics is None else read_optics(options.setting_optics)
-    options.setting_optics = None
+    given, options.setting_optics = options.setting_optics, None
     config = read_config(options, NSTMConfig)
+    options.setting_optics = given  # what is refused with a fit that goes on
     return config if optics is None else config.replace(optics=optics)
 
 

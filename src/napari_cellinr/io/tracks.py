@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["grid_seeds", "read_seeds", "write_arrows", "write_tracks"]
+__all__ = ["fault_of", "grid_seeds", "read_seeds", "write_arrows", "write_tracks"]
 
 COLUMNS = ("track_id", "t", "z", "y", "x", "time_s", "inside")
 
@@ -77,13 +77,33 @@ def read_seeds(path: str | PathLike[str], size: Sequence[int]) -> NDArray[np.flo
         raise FileError(f"{place} has a line without numbers ({error}).") from error
     if not len(points):
         raise FileError(f"{place} has no points; one line for each is needed below the names.")
-    outside = ((points < -0.5) | (points > np.array(size) - 0.5)).any(1) | np.isnan(points).any(1)
-    if outside.any():
-        raise FileError(
-            f"{place}: point {points[outside][0].tolist()} is outside the image of "
-            f"{'×'.join(map(str, size))} voxels; positions are in voxels, counted from 0."
-        )
+    if fault := fault_of(points, size):
+        raise FileError(f"{place}: {fault}")
     return points.astype(np.float32)
+
+
+def fault_of(points: NDArray[np.floating], size: Sequence[int]) -> str:
+    """Return a sentence on the first point that is not inside an image, or an empty text.
+
+    Parameters
+    ----------
+    points
+        In voxels, shape (points, axes).
+    size
+        Voxels along z, y, x or y, x.
+    """
+    if points.ndim != 2 or points.shape[1] != len(size):
+        return (
+            f"points of shape {points.shape} were given; {len(size)} numbers for each are needed, "
+            f"along {', '.join('zyx'[-len(size) :])}."
+        )
+    outside = ~((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=1)
+    if not outside.any():
+        return ""
+    return (
+        f"point {points[outside][0].tolist()} is outside the image of "
+        f"{'×'.join(map(str, size))} voxels; positions are in voxels, counted from 0."
+    )
 
 
 def _columns(place: Path, rows: Sequence[Sequence[str]], n_axes: int) -> list[int]:
@@ -120,7 +140,7 @@ def write_tracks(
     inside
         Shape (times, points).
     times
-        Seconds of each time point.
+        Seconds of each time point; frames, where the recording is not timed.
     """
     lines: list[tuple[str, ...]] = [COLUMNS]
     for track in range(places.shape[1]):
@@ -153,7 +173,7 @@ def write_arrows(
     speeds
         Speed in that unit per second, shape (arrows,).
     times
-        Seconds of each time point.
+        Seconds of each time point; frames, where the recording is not timed.
     """
     lines: list[tuple[str, ...]] = [("t", "z", "y", "x", "dz", "dy", "dx", "speed", "time_s")]
     for start, length, speed in zip(starts, lengths, speeds, strict=True):

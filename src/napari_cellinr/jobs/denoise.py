@@ -183,8 +183,7 @@ def _denoise_frame(
     outcome = yield from optimise(problem, chosen, started=started, deadline=deadline)
     yield Progress("writing the result", seconds=time.monotonic() - started)
     images = problem.render()
-    reached = {f"reached.{name}": value for name, value in outcome.reached.items()}
-    state, facts = {**problem.state_dict(), **reached}, problem.facts()
+    state, facts = {**problem.state_dict(), **outcome.kept()}, problem.facts()
     return Frame(images, chosen, outcome, state, facts, str(device))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.instrument import prepare
 from napari_cellinr.jobs.report import environment
-from napari_cellinr.kept import geometry
+from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.nstm import NSTMProblem
 from napari_cellinr.methods.nstm_plan import check_reference, check_times, frame_times, plan
@@ -60,6 +60,9 @@ CHANCE = 3.0
 
 FEW, STRAIGHT = 4, 0.8
 """Frames, and part of the changes of brightness along a curve, from which on bleaching is tried."""
+
+EXTRAS = ("brightness", "bleaching", "unexplained")
+"""What a fit may have besides scene and motion."""
 
 ROLES = ("result", "motion", "speed", "confidence")
 
@@ -110,7 +113,7 @@ def reconstruct_job(
             best = found
     assert best is not None
     if _may_be_still(best, config):
-        extras = {n: getattr(best[0], n) for n in ("brightness", "bleaching", "unexplained")}
+        extras = {name: getattr(best[0], name) for name in EXTRAS}
         still = yield from attempt("at rest", config.replace(moving=False), extras)
         if still[1].stopped == "steps" and not _is_better(best[0], still[0]):
             best = still
@@ -121,16 +124,17 @@ def reconstruct_job(
     )
     assert images is not None
     report = _report(problem, outcome, tried, started, str(device))
+    chosen = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     return Fitted(
         images,
-        problem.config.replace(steps=max(1, outcome.steps)),
-        problem.state_dict(),
+        problem.config.replace(steps=max(1, outcome.steps), **chosen),
+        {**problem.state_dict(), **outcome.kept()},
         outcome.history,
         outcome.stopped,
         report,
         method="nstm",
         roles=ROLES,
-        source=geometry(source),
+        source={**geometry(source), "digest": digest(source)},
     )
 
 
@@ -138,8 +142,7 @@ def _attempts(
     measurement: Measurement, config: NSTMConfig
 ) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
     """Return the fits to try; the next one only if those before explain too little."""
-    extras = ("brightness", "bleaching", "unexplained")
-    given = {name: getattr(config, name) == "on" for name in extras}
+    given = {name: getattr(config, name) == "on" for name in EXTRAS}
     attempts = [("as given", config, given)]
     if config.moving and config.restart:
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))

@@ -13,7 +13,7 @@ import torch
 
 from napari_cellinr.checkpoint import keeper
 from napari_cellinr.errors import FitError
-from napari_cellinr.fit import Outcome
+from napari_cellinr.fit import REACHED, Outcome
 from napari_cellinr.jobs.costs import OVERLAP, SMALLEST_TILE, first_lengths
 from napari_cellinr.jobs.frames import Frame
 from napari_cellinr.jobs.relay import relayed
@@ -183,7 +183,7 @@ def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:
 def _kept(frame: Frame) -> dict[str, torch.Tensor]:
     """Return what a tile is rendered from, off the device; no fit goes on from a tile."""
     state = frame.state.items()
-    return {name: tensor.cpu() for name, tensor in state if not name.startswith("reached.")}
+    return {name: tensor.cpu() for name, tensor in state if not name.startswith(REACHED)}
 
 
 def _said(

@@ -15,7 +15,7 @@ from napari_cellinr.jobs.lattice import Lattice, lattice_of
 from napari_cellinr.jobs.report import environment
 from napari_cellinr.jobs.superresolve_paper import paper_job
 from napari_cellinr.jobs.superresolve_result import Result, check_memory, lazy_result, times_of
-from napari_cellinr.kept import geometry
+from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.spatime import (
     choose_recipe,
@@ -323,5 +323,5 @@ def _fitted(
     }
     return Fitted(
         (image,), config, state, tuple(run.history), run.stopped, report,
-        method="spatime", roles=("result",), source=geometry(source),
+        method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},
     )  # fmt: skip

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.checkpoint import keeper
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.jobs.report import environment
 from napari_cellinr.jobs.superresolve_result import Result, lazy_result, times_of
-from napari_cellinr.kept import geometry
+from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods.spatime_paper import PaperProblem
 from napari_cellinr.optimise import optimise
 from napari_cellinr.stages import in_background
@@ -84,7 +85,8 @@ def paper_job(
     limit = config.max_seconds
     deadline = None if limit is None else started + RESERVE * limit
     done = _Channels()
-    for frames in channels:
+    for number, frames in enumerate(channels):
+        keeper().enter(f"channel-{number}")
         problem = PaperProblem(source, frames, config, device)
         outcome = yield from optimise(problem, config, started=started, deadline=deadline)
         problem.series.settle()
@@ -130,8 +132,8 @@ def _fitted(
 ) -> Fitted:
     """Put the result, what was fitted and the report together."""
     state: dict[str, torch.Tensor] = {}
-    for number, series in enumerate(done.series):
-        state |= series.tensors(f"{number}.")
+    for number, (series, outcome) in enumerate(zip(done.series, done.outcomes, strict=True)):
+        state |= {**series.tensors(f"{number}."), **outcome.kept(f"{number}.")}
     outcomes = done.outcomes
     stopped = "user" if done.stopped_by_user else outcomes[-1].stopped
     report: dict[str, Any] = {
@@ -148,7 +150,7 @@ def _fitted(
     history = tuple(row for outcome in outcomes for row in outcome.history)
     return Fitted(
         (image,), config, state, history, stopped, report,
-        method="spatime", roles=("result",), source=geometry(source),
+        method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},
     )  # fmt: skip
 
 

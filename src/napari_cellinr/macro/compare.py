@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fit import Fitted
+from napari_cellinr.going_on import METHODS
+from napari_cellinr.io.units import in_units_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ def compare(
             "an image was given without another one; for the conventional answer, give what the "
             "job returned, and the source of it."
         )
-    other = conventional(_ACTIONS[result.method], source.canonical(), result.config)
+    other = conventional(METHODS[result.method], source.canonical(), result.config)
     return difference(image, other), other
 
 
@@ -95,6 +96,7 @@ def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
     """Return `other` at the places of the voxels of `image`, float32, by linear interpolation."""
     from scipy.ndimage import affine_transform
 
+    other = in_units_of(other, image)
     order = [other.axes.index(axis) for axis in image.axes]
     values = np.asarray(other.data, np.float32).transpose(order)
     scale = np.array([other.scale[i] for i in order])
@@ -121,10 +123,18 @@ def _denoised(image: Image, config: Any) -> Image:
 
 
 def _superresolved(image: Image, config: Any) -> Image:
-    from napari_cellinr.classic.interpolate import interpolate
+    from napari_cellinr.classic.interpolate import resample
+    from napari_cellinr.jobs.lattice import lattice_of
 
-    found = interpolate(image, dict(config.scale), "cubic")
-    return replace(found, name=f"{image.name} cubic")
+    lattice = lattice_of(image, config)
+    places = {axis: one.positions for axis, one in lattice.maps.items()}
+    if lattice.times is not None:
+        places["T"] = lattice.times
+    data = np.asarray(image.array(), np.float32)
+    for number, axis in enumerate(image.axes):
+        if axis in places:
+            data = resample(data, places[axis], number, "cubic")
+    return lattice.placed(image, data, f"{image.name} cubic")
 
 
 def _reconstructed(image: Image, config: Any) -> Image:
@@ -137,10 +147,4 @@ _CONVENTIONAL: Mapping[str, Callable[[Image, Any], Image]] = {
     "denoise": _denoised,
     "superresolve": _superresolved,
     "reconstruct": _reconstructed,
-}
-
-_ACTIONS: Mapping[str, str] = {
-    "cellinr": "denoise",
-    "spatime": "superresolve",
-    "nstm": "reconstruct",
 }

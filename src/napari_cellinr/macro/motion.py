@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,11 +90,12 @@ def arrows_of(
     if "C" in scene.axes:
         scene = scene.take("C", scene.sizes["C"] - 1)
     config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
-    reference = int(config.get("reference", 0))
+    frame = fit.report["field"]["frames"][int(config.get("reference", 0))]
+    shown = np.array(seconds(images["motion"]))
     return visible_arrows(
         images["motion"],
         scene,
-        reference,
+        int(np.argmin(np.abs(shown - frame))),  # the rendered time that is nearest to it
         every=every,
         shortest=shortest,
         confidence=images.get("confidence"),
@@ -101,18 +103,30 @@ def arrows_of(
 
 
 def seeds_of(motion: Image, points: int | Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Return points to follow, (points, axes) in voxels: those given, or a grid of so many."""
-    from napari_cellinr.io.tracks import grid_seeds
+    """Return points to follow, (points, axes) in voxels: those given, or a grid of so many.
 
-    if isinstance(points, int):
-        return grid_seeds(motion.shape[2:], points).astype(np.float64)
+    Raises
+    ------
+    ConfigError
+        If they are neither, or outside the image.
+    """
+    from napari_cellinr.io.tracks import fault_of, grid_seeds
+
+    size = motion.shape[2:]
     try:
-        return np.asarray(points, np.float64)
+        if isinstance(points, bool):
+            raise TypeError
+        if isinstance(points, int):
+            return grid_seeds(size, points).astype(np.float64)
+        found = np.asarray(points, np.float64)
     except (TypeError, ValueError):
         raise ConfigError(
             f"points={points!r} were given; a number of them along y and x, or their places in "
             "voxels are needed, such as [[40, 60]]."
         ) from None
+    if fault := fault_of(found, size):
+        raise ConfigError(fault)
+    return found
 
 
 def write_motion(
@@ -149,9 +163,11 @@ def write_motion(
     FileError
         If the file cannot be written.
     """
+    from napari_cellinr.io.atomic import check_place
     from napari_cellinr.io.tracks import write_arrows, write_tracks
 
     check_options(every, shortest, points)
+    check_place(Path(path).expanduser())
     images = images_by_role(fit, device)
     motion = images["motion"]
     if points is not None:
