@@ -59,7 +59,7 @@ _SCOPES: Final[Mapping[str, str]] = {
 
 
 def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
-    """Return a fit of the same image with more steps, as `iter_continued` says."""
+    """Return a fit of the same image with more steps; parameters and errors: `iter_continued`."""
     return finish(iter_continued(fit, image, steps))
 
 
@@ -146,16 +146,12 @@ def iter_warm_started(
 
     Parameters
     ----------
-    fit
-        What a job returned, or a kept fit.
+    fit, keeper, started
+        As for `iter_continued`.
     image
         An image of the same size, such as the next one of a series.
     config
         The settings, of the method of the fit.
-    keeper
-        Where to store what it reaches.
-    started
-        As for `api.iter_denoise`.
 
     Raises
     ------

@@ -93,21 +93,6 @@ class Rendering:
         self.field, self.facts, self.device = field, facts, device
         self.inner = inside(facts["padding"], field.shape.scene)
 
-    def times(self, chosen: int | Sequence[float] | None = None) -> list[float]:
-        """Return the times to render: equally spaced ones, given ones, or those of the frames.
-
-        Parameters
-        ----------
-        chosen
-            A number of times, or times from the first of the recording on.
-
-        Raises
-        ------
-        ConfigError
-            If a time is outside the recording: motion is not extrapolated.
-        """
-        return times_of(self.facts, chosen)
-
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
         """Return the scene at each time without its padding, axes (T, C, [Z,] Y, X), float32."""
         with torch.no_grad():
@@ -170,7 +155,7 @@ class Rendering:
 
         Motion is in pixels, and speed per frame, where sizes or times are not known.
         """
-        times = self.times(config.chosen_times())
+        times = times_of(self.facts, config.chosen_times())
         frames = self.facts["frames"]
         scene = self.scene(times)
         moved = self.displacement(times, frames[config.reference])
@@ -265,7 +250,7 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     source = blank(stored.source)
     rendering = Rendering(field, facts, device)
     if query.times is not None:
-        wanted = rendering.times(query.times)
+        wanted = times_of(facts, query.times)
         scene = _squeezed(rendering.scene(wanted))
         images: tuple[Image, ...] = (
             scene_image(rendering.facts, source, scene, wanted, f"{source.name} reconstructed"),

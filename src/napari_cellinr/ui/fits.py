@@ -103,11 +103,11 @@ def begun_work(
             f"the fit of layer {fit.name!r} was given to begin with, which is one of "
             f"{METHODS.get(facts.method, facts.method)}; one of {task.name} is needed."
         )
-    had = int(facts.config.get("steps", 0))
-    whole = config
+    whole, had = config, 0
     if beginning == "continue_from":
-        asked: Any = config
-        whole = task.config_type(**facts.config).replace(steps=had + asked.steps, max_seconds=None)
+        before = task.config_type(**facts.config)
+        had = before.steps
+        whole = before.replace(steps=had + config.steps, max_seconds=None)
     started = time.monotonic()
     work = fit_work(controller, task, layer, whole, Begun(beginning, source_of(fit), had))
     given = controller.image_of(layer)

@@ -76,7 +76,7 @@ def attempted(
     sources = (*step.sources, Source(name_of(start.layer)))
     step = replace(step, sources=sources, beginning=start.beginning)
     if start.beginning == "continue_from":
-        return replace(step, arguments={"steps": config.as_dict()["steps"]}, seed=None)
+        return replace(step, arguments={"steps": config.steps}, seed=None)
     return step
 
 
