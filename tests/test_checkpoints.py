@@ -216,6 +216,18 @@ def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
         finish(iter_warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
 
 
+def test_a_fit_that_begins_with_no_other_says_so(series):
+    config = OTHERS[1][1].replace(device="cpu")
+    first = finish(api.iter_superresolve(series, config))
+    rough = SpatimeConfig(preset="preview", scale={"T": 2})
+    quick, learnt = (finish(iter_warm_started(first, series, c)) for c in (rough, config))
+    assert "was not used" in quick.report["warnings"][-1]
+    assert "was not used" not in str(learnt.report["warnings"])
+    assert [w for w in quick.report["warnings"] if "was not used" not in w] == list(
+        finish(api.iter_superresolve(series, rough)).report["warnings"]
+    )
+
+
 def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path):
     place = tmp_path / "job"
     job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)

@@ -52,6 +52,11 @@ class Keeper:
         Gives header and tensors that say which job it is; called before the first checkpoint.
     every
         Seconds between two checkpoints.
+
+    Attributes
+    ----------
+    asked_for_other
+        Whether a loop has asked what other fit it is to begin with.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Keeper:
         self._known: dict[str, Mapping[str, NDArray[Any]]] = {}
         self._others: dict[str, Mapping[str, NDArray[Any]]] = {}
         self.scope = ""
+        self.asked_for_other = False
         self._counts: dict[str, int] = {}
         self._saved = time.monotonic()
 
@@ -115,6 +121,7 @@ class Keeper:
 
         Where another fit had fewer frames, the last one of them counts.
         """
+        self.asked_for_other = True
         return self._others.get(self.scope) or next(iter(reversed(self._others.values())), None)
 
     def forget(self, place: Place) -> None:

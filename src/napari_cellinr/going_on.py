@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from napari_cellinr import api
@@ -142,7 +143,8 @@ def iter_warm_started(
 ) -> Job:
     """Return a fit of another image that begins with the parameters of a kept one.
 
-    They are taken only where the held-out error is lower with them than with the usual start.
+    They are taken only where the held-out error is lower with them than with the usual start. The
+    report warns if nothing in the job could begin with them.
 
     Parameters
     ----------
@@ -166,7 +168,20 @@ def iter_warm_started(
         )
     owner = keeper or Keeper(None)
     owner.know(others=_reached(kept))
-    return keeping(new_job(action, image, config, started), owner)
+    return _told(keeping(new_job(action, image, config, started), owner), owner)
+
+
+def _told(job: Job, owner: Keeper) -> Job:
+    """Pass on a job, with a warning if nothing in it could begin with the other fit."""
+    fitted = yield from job
+    if owner.asked_for_other:
+        return fitted
+    warning = (
+        "the fit to begin with was not used: frames that are denoised together, and "
+        "super-resolution with the presets fast and preview, do not begin with another fit."
+    )
+    warnings = [*fitted.report.get("warnings", ()), warning]
+    return replace(fitted, report={**fitted.report, "warnings": warnings})
 
 
 def begun_with(
