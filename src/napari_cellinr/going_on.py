@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from napari_cellinr import api
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fit import REACHED, Fitted, finish
 from napari_cellinr.kept import Stored, digest, stored_of
 
@@ -115,6 +115,8 @@ def iter_continued(
     ------
     ConfigError
         If the fit is that of another image, or does not hold what it takes.
+    FitError
+        If the job is stopped before it has come to where the fit was.
     """
     kept = _stored(fit)
     reached = _reached(kept)
@@ -130,7 +132,19 @@ def iter_continued(
         config = config.replace(restart=False)  # the attempt that was kept goes on alone
     owner = keeper or Keeper(None)
     owner.know(reached)
-    return keeping(new_job(action, image, config, started), owner)
+    least = int(kept.config["steps"])
+    return _farther(keeping(new_job(action, image, config, started), owner), least)
+
+
+def _farther(job: Job, least: int) -> Job:
+    """Pass on a job, unless it was stopped before it came to `least` steps."""
+    fitted = yield from job
+    if fitted.stopped == "user" and fitted.config.steps < least:
+        raise FitError(
+            "the fit was stopped while its image was prepared, before it could go on; the one "
+            f"that was kept, of {least} steps, is as it was."
+        )
+    return fitted
 
 
 def iter_warm_started(

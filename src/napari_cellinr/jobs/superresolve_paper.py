@@ -148,6 +148,8 @@ def _fitted(
         **environment(),
     }
     history = tuple(row for outcome in outcomes for row in outcome.history)
+    if stopped in {"user", "time"}:
+        config = config.replace(steps=max(1, *(outcome.steps for outcome in outcomes)))
     return Fitted(
         (image,), config, state, history, stopped, report,
         method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},

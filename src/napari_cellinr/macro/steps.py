@@ -286,7 +286,7 @@ def fit_step(
     arguments = {key: value for key, value in settings.changes().items() if key != "seed"}
     continues = begun is not None and begun.beginning == "continue_from"
     if begun is not None and continues:
-        arguments = {"steps": settings.steps - begun.steps}
+        arguments = {"steps": max(1, settings.steps - begun.steps)}
     if axes:
         arguments["axes"] = axes
     given = replace(source, digest=str(fitted.source.get("digest", "")))
