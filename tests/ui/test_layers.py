@@ -17,7 +17,7 @@ from napari_cellinr.ui.layers import (
     to_image,
 )
 from napari_cellinr.ui.live import visible_part
-from napari_cellinr.ui.results import add_result, contrast_of, place
+from napari_cellinr.ui.results import add_result, contrast_of, place, update
 
 pytestmark = pytest.mark.gui
 
@@ -119,6 +119,30 @@ def test_a_result_lies_on_its_source(viewer, stack):
     )
     assert result.units == source.units
     assert result.axis_labels == source.axis_labels
+
+
+def test_a_part_of_a_result_whose_units_say_nothing_of_its_source(viewer):
+    """Frames without calibration; the result has that of the optics, twice as fine along Y, X."""
+    source = viewer.add_image(np.zeros((5, 24, 24)), scale=(1, 3, 3), axis_labels=("t", "y", "x"))
+    given = to_image(source)
+    units = ("second", "micrometer", "micrometer")
+    whole = Image(np.zeros((5, 48, 48)), "TYX", (2.0, 0.1, 0.1), units)
+    assert place(source, given, whole) == {"scale": (1, 1.5, 1.5), "translate": (0, 0, 0)}
+    part = whole.crop(T=slice(3, 4), Y=slice(20, 30))
+    assert place(source, given, part, whole) == {"scale": (1, 1.5, 1.5), "translate": (3, 30, 0)}
+
+
+def test_a_result_with_one_axis_more_than_its_preview(viewer, qtbot):
+    source = viewer.add_image(np.zeros((24, 24)), scale=(3, 3), units=("um", "um"))
+    given = to_image(source)
+    layer = add_result(viewer, source, given, given, name="preview")
+    units = ("second", *given.units)
+    update(layer, source, given, Image(np.ones((5, 24, 24)), "TYX", (2.0, 3, 3), units))
+    assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
+    assert layer.axis_labels == ("t", *source.axis_labels)
+    assert tuple(layer.scale) == (2, 3, 3)
+    update(layer, source, given, given)
+    assert (layer.axis_labels, tuple(layer.scale)) == (source.axis_labels, (3, 3))
 
 
 def test_a_mirrored_source_stays_mirrored(viewer, stack):

@@ -240,7 +240,7 @@ class _Replay:
         self._tables[name] = fit, options
 
     def _compare(self, step: Step) -> None:
-        from napari_cellinr.macro.compare import compare
+        from napari_cellinr.macro.compare import channel_for, compare
 
         layer = step.source.layer
         result = self._image(layer)
@@ -253,7 +253,8 @@ class _Replay:
                     f"the fit of layer {layer!r} was opened from a file, which does not hold its "
                     "source; name the layer to compare with."
                 )
-            (_, other) = compare(fit, source=self._givens[layer])
+            (_, answer) = compare(fit, source=self._givens[layer])
+            other = channel_for(result, answer)
             images = (compare(result, other)[0], other)
         names = [*step.results, *(one.name for one in images[len(step.results) :])]
         self._images.update(zip(names, images, strict=False))

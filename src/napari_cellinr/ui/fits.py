@@ -177,22 +177,27 @@ def render_work(
     ConfigError
         If the query is not understood.
     """
-    from napari_cellinr.kept import query_of
+    from napari_cellinr.kept import Query, Stored, query_of, stored_of
 
     asked = query_of(query)
 
-    def render() -> tuple[Image, ...]:
+    def render() -> tuple[Image, tuple[Image, ...]]:
         from napari_cellinr import api
+        from napari_cellinr.methods import lattice
 
-        return api.render(origin.load(), asked)
+        fit = origin.load()
+        kept = fit if isinstance(fit, Stored) else stored_of(fit)
+        return lattice(kept, Query()), api.render(fit, asked)
 
-    def show(images: tuple[Image, ...]) -> None:
+    def show(made: tuple[Image, tuple[Image, ...]]) -> None:
+        whole, images = made
         names = []
         for place, image in enumerate(images):
             name = f"{layer.name if place == 0 else image.name} rendered"
             added = add_result(
                 controller.viewer, origin.source, origin.given, image, name=name,
                 visible=place == 0, limits=tuple(layer.contrast_limits) if place == 0 else None,
+                whole=whole,
             )  # fmt: skip
             names.append(str(added.name))
         controller.said.emit("info", f"Layer “{names[0]}” is ready.")

@@ -33,6 +33,7 @@ def add_result(
     visible: bool = True,
     settings: dict[str, Any] | None = None,
     below: bool = False,
+    whole: Image | None = None,
 ) -> ImageLayer:
     """Return a new layer with `image` above its source; the selection stays as it was.
 
@@ -47,6 +48,8 @@ def add_result(
         More settings of the layer, which win.
     below
         Whether it lies below its source instead.
+    whole
+        As for `place`.
     """
     look = {
         "colormap": source.colormap,
@@ -54,7 +57,7 @@ def add_result(
         "blending": source.blending,
         "contrast_limits": limits or tuple(source.contrast_limits),
     }
-    common = _attributes(source, given, image, name=name, visible=visible)
+    common = _attributes(source, given, image, name=name, visible=visible, whole=whole)
     layer = ImageLayer(_in_layer_order(given, image), **{**common, **look, **(settings or {})})
     widen_range(layer, image)
     _insert_quietly(viewer, source, layer, below=below)
@@ -91,18 +94,35 @@ def add_shown(
 def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
     """Put `image` into a layer that `add_result` made; contrast and selection stay."""
     layer.data = _in_layer_order(given, image)
+    for key, value in _labels(source, given, image).items():
+        setattr(layer, key, value)
     for key, value in place(source, given, image).items():
         setattr(layer, key, value)
 
 
-def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[float, ...]]:
+def place(
+    source: ImageLayer, given: Image, image: Image, whole: Image | None = None
+) -> dict[str, tuple[float, ...]]:
     """Return scale and translate of the layer for `image`, a crop or another grid of `given`.
 
     Turned and sheared sources are followed: a crop starts where its first voxel lies. Axes that
-    only the image has lead; along axes that only the source has, the image is repeated. Where
-    the units say nothing of each other, such as pixels and micrometers, both cover the same.
+    only the image has lead; along axes that only the source has, the image is repeated.
+
+    Parameters
+    ----------
+    source
+        The layer that it belongs to.
+    given
+        The Image of that layer.
+    image
+        What is to be placed.
+    whole
+        What `image` is a part of, and which covers the same as `given`; `image` itself if not
+        given. It counts where the units say nothing of each other, such as pixels and
+        micrometers.
     """
-    image = in_units_of(image, given)
+    image, whole = in_units_of(image, given), in_units_of(whole or image, given)
+    all_starts = dict(zip(whole.axes, whole.translate, strict=True))
     starts = dict(zip(image.axes, image.translate, strict=True))
     units = dict(zip(image.axes, image.units, strict=True))
     ratios, start = [], []
@@ -113,8 +133,9 @@ def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[flo
             ratios.append(image.steps.get(axis, step) / step)
             start.append((starts.get(axis, origin) - origin) / step)
         else:
-            ratios.append(given.sizes[axis] / image.sizes[axis])
-            start.append(0.0)
+            covered = given.sizes[axis] / whole.sizes[axis]  # elements of the source for each one
+            ratios.append(covered * image.steps[axis] / whole.steps[axis])
+            start.append(covered * (starts[axis] - all_starts[axis]) / whole.steps[axis])
     ratio = np.array(ratios)
     lattice = Affine(
         scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
@@ -137,13 +158,27 @@ def contrast_of(image: Image) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1)
 
 
-def _attributes(
-    source: ImageLayer, given: Image, image: Image, *, name: str, visible: bool
-) -> dict[str, Any]:
-    """Return what the layers of every kind have from their source."""
+def _labels(source: ImageLayer, given: Image, image: Image) -> dict[str, Any]:
+    """Return units and names of the axes of the layer for an image."""
     extra = _extra_axes(given, image)
     units = dict(zip(image.axes, image.units, strict=True))
-    n_extra = len(extra)
+    return {
+        "units": (*(units[axis] for axis in extra), *source.units),
+        "axis_labels": (*(axis.lower() for axis in extra), *source.axis_labels),
+    }
+
+
+def _attributes(
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    *,
+    name: str,
+    visible: bool,
+    whole: Image | None = None,
+) -> dict[str, Any]:
+    """Return what the layers of every kind have from their source."""
+    n_extra = len(_extra_axes(given, image))
     turned = {
         "rotate": _grown(source.rotate, n_extra),
         "shear": source.shear,
@@ -158,11 +193,10 @@ def _attributes(
     return {
         "name": name,
         "visible": visible,
-        "units": (*(units[axis] for axis in extra), *source.units),
-        "axis_labels": (*(axis.lower() for axis in extra), *source.axis_labels),
         "metadata": dict(image.meta),
+        **_labels(source, given, image),
         **turned,
-        **place(source, given, image),
+        **place(source, given, image, whole),
     }
 
 
