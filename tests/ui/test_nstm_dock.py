@@ -8,6 +8,7 @@ import pytest
 from napari_cellinr import api
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.motion import seconds
 from napari_cellinr.simulate_optics import moving
 from napari_cellinr.ui.layers import layer_tuples
 from napari_cellinr.ui.live import LiveLayer
@@ -31,7 +32,8 @@ def iter_reconstruct(image, config, *, started=None):
     confidence = speed.like(np.ones(speed.shape, np.float32))
     images = (WORM.truth, WORM.motion, speed, confidence)
     roles = ("result", "motion", "speed", "confidence")
-    return Fitted(images, config, {}, (), "steps", {"seconds": 1.0}, method="nstm", roles=roles)
+    report = {"seconds": 1.0, "field": {"frames": seconds(WORM.motion)}}
+    return Fitted(images, config, {}, (), "steps", report, method="nstm", roles=roles)
 
 
 @pytest.fixture

@@ -292,3 +292,23 @@ def test_memory_of_a_gpu_is_told_and_asks_for_no_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     facts = run_panel._Speed().facts(Progress("fitting", 3, 10))
     assert "3 GB on the GPU" in facts
+
+
+def test_a_result_that_cannot_be_shown_does_not_block_the_next_run(
+    dock, use_job, monkeypatch, qtbot, idle
+):
+    """Whatever goes wrong there is shown by napari, and said in the queue of runs."""
+    use_job()
+    told = []
+    dock.controller.failed.connect(told.append)
+
+    def broken(*_):
+        raise ValueError("no such layer")
+
+    monkeypatch.setattr("napari_cellinr.ui.live.LiveLayer.finish", broken)
+    with qtbot.captureExceptions() as caught:
+        dock.panel.run_button.click()
+        idle(dock)
+    assert [str(error) for _, error, _ in caught] == ["no such layer"]
+    assert told == ["no such layer"]
+    assert not dock.dispatcher.is_busy

@@ -249,11 +249,16 @@ class Controller(QObject):
             self._bar.close()
             self._bar = None
         assert work is not None
-        if ending.result is None:
-            self._show_failure(work, ending)
-        else:
-            work.done(ending.result)
-        self._set_state("idle")
+        try:
+            if ending.result is None:
+                self._show_failure(work, ending)
+            else:
+                work.done(ending.result)
+        except Exception as error:  # napari shows it; whatever it was, the next run can begin
+            self.failed.emit(str(error))
+            raise
+        finally:
+            self._set_state("idle")
 
     def _show_failure(self, work: Work, ending: Ending) -> None:
         # Without an error or our own cancel the viewer is closing: its layers are let alone.
