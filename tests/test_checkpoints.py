@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 
 from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api, denoise
@@ -144,6 +145,36 @@ def test_a_wrong_checkpoint_is_refused(movie, tmp_path):
     discard(place)
     with pytest.raises(FileError, match="no checkpoint"):
         resumed(place)
+
+
+def test_looking_for_interrupted_jobs_reads_no_tensor(movie, tmp_path, monkeypatch):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    whole_file, read = safetensors.safe_open, []
+
+    class Watched:
+        """A file that notes the tensors that are read."""
+
+        def __init__(self, *arguments, **options):
+            self.file = whole_file(*arguments, **options)
+            self.metadata, self.keys = self.file.metadata, self.file.keys
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def get_tensor(self, name):
+            read.append(name)
+            return self.file.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Watched)
+    assert [job.source["name"] for job in unfinished(tmp_path)] == ["movie"]
+    assert read == []
+    resumed(tmp_path / "job")
+    assert read == ["input"]  # so it would have been noticed
 
 
 def kept(fitted, folder):

@@ -191,7 +191,7 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
     found = []
     for path in (folder or jobs_folder()).glob(f"*/{JOB_FILE}"):
         try:
-            found.append(_read(path.parent)[0])
+            found.append(_read(path.parent, only_header=True)[0])
         except FileError:
             continue
     return sorted(found, key=lambda job: -job.when)
@@ -202,8 +202,8 @@ def discard(path: str | PathLike[str]) -> None:
     Keeper(Path(path)).discard()
 
 
-def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
-    """Return what a checkpoint says, and its arrays."""
+def _read(path: Path, *, only_header: bool = False) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
+    """Return what a checkpoint says, and its arrays, which may be large, unless left out."""
     from napari_cellinr.io import load_fitted
 
     if not (path / JOB_FILE).is_file():
@@ -211,7 +211,7 @@ def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
             f"{path} was given; there is no checkpoint. Give the folder that was named when the "
             "job was interrupted."
         )
-    header, arrays = load_fitted(path / JOB_FILE)
+    header, arrays = load_fitted(path / JOB_FILE, only_header=only_header)
     try:
         when = max(file.stat().st_mtime for file in path.glob("*.cellinr"))
         job = Unfinished(
