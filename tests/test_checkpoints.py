@@ -1,8 +1,12 @@
 """A job that was interrupted goes on, and ends as if nothing had happened."""
 
+import json
+import os
+import platform
 import shutil
 
 import numpy as np
+import psutil
 import pytest
 import safetensors
 import torch
@@ -145,6 +149,44 @@ def test_a_wrong_checkpoint_is_refused(movie, tmp_path):
     discard(place)
     with pytest.raises(FileError, match="no checkpoint"):
         resumed(place)
+
+
+def test_a_job_that_runs_is_not_offered_nor_begun_twice_nor_deleted(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 1", 8)
+    assert unfinished(tmp_path) == []
+    discard(place)
+    with pytest.raises(FileError, match="is in use"):
+        resumed(place)
+    with pytest.raises(FileError, match="is in use"):
+        checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place)
+    job.close()
+    twice = [resumed(place, every=0) for _ in range(2)]  # both saw it free
+    next(twice[0])
+    with pytest.raises(FileError, match="is in use"):
+        next(twice[1])
+    assert unfinished(tmp_path) == []
+    assert_same(finish(twice[0]), whole)
+    assert not place.exists()
+
+
+def test_what_another_process_stores_is_left_alone(movie, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place)
+    advance(job, "fitting (image 1", 3)  # nothing is stored yet
+    other = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "b", every=0)
+    advance(other, "fitting (image 1", 3)
+    other.close()
+    (tmp_path / "b").rename(place)  # as if another process had begun meanwhile
+    parent = psutil.Process(os.getppid())
+    who = {"pid": parent.pid, "started": parent.create_time(), "computer": platform.node()}
+    (place / "holder.json").write_text(json.dumps(who))
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    with pytest.raises(StopIteration) as end:
+        _stop(job)
+    assert end.value.value.stopped == "user"
+    assert {path: path.read_bytes() for path in place.iterdir()} == before
 
 
 def test_looking_for_interrupted_jobs_reads_no_tensor(movie, tmp_path, monkeypatch):

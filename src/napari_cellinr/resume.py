@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.going_on import CONFIGS, new_job
+from napari_cellinr.io.holder import check_free, is_held
 from napari_cellinr.kept import blank, digest, geometry, plain
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ def checkpointed(
     Raises
     ------
     FileError
-        If there is a checkpoint in the folder already.
+        If there is a checkpoint in the folder already, of a fit that runs or was interrupted.
     """
     place = Path(folder).expanduser()
+    check_free(place)
     if (place / JOB_FILE).exists():
         raise FileError(
             f"{place} holds a fit that was interrupted; go on with it (--resume {place}), or "
@@ -165,9 +167,11 @@ def resumed(
     Raises
     ------
     FileError
-        If there is no such checkpoint, it is damaged, or that of another image.
+        If there is no such checkpoint, it is damaged, or that of another image, or its fit runs.
     """
-    about, arrays = _read(Path(path).expanduser())
+    place = Path(path).expanduser()
+    check_free(place)
+    about, arrays = _read(place)
     source = blank(about.source).like(arrays["input"])
     if image is not None and digest(image) != about.source["digest"]:
         raise FileError(
@@ -181,7 +185,9 @@ def resumed(
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
-    """Return the jobs that can be resumed, the newest first; damaged ones are left out.
+    """Return the jobs that can be resumed, the newest first.
+
+    Those that run, in whatever process, are left out, and so are damaged ones.
 
     Parameters
     ----------
@@ -190,6 +196,8 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
     """
     found = []
     for path in (folder or jobs_folder()).glob(f"*/{JOB_FILE}"):
+        if is_held(path.parent):
+            continue
         try:
             found.append(_read(path.parent, only_header=True)[0])
         except FileError:
@@ -198,8 +206,10 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
 
 
 def discard(path: str | PathLike[str]) -> None:
-    """Delete a checkpoint; nothing happens if there is none."""
-    Keeper(Path(path)).discard()
+    """Delete a checkpoint; nothing happens if there is none, or its job runs."""
+    place = Path(path).expanduser()
+    if not is_held(place):
+        Keeper(place).discard()
 
 
 def _read(path: Path, *, only_header: bool = False) -> tuple[Unfinished, dict[str, NDArray[Any]]]:

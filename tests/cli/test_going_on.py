@@ -1,12 +1,15 @@
 """Fits on the command line that are interrupted, go on, and start from others."""
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from napari_cellinr import read
@@ -41,6 +44,20 @@ def test_a_killed_fit_is_resumed_with_the_same_result(run, raw_file, tmp_path):
     assert run("denoise", raw_file, out, "--resume", place)[::2] == (0, "")
     np.testing.assert_array_equal(read(out).array(), read(whole).array())
     assert not place.exists()
+
+
+def test_a_checkpoint_in_use_is_refused(run, raw_file, tmp_path):
+    out, place = tmp_path / "out.tif", tmp_path / "place"
+    place.mkdir()
+    (place / "job.cellinr").touch()
+    parent = psutil.Process(os.getppid())  # another process, which is alive
+    who = {"pid": parent.pid, "started": parent.create_time(), "computer": platform.node()}
+    (place / "holder.json").write_text(json.dumps(who))
+    for option in ("--resume", "--checkpoint"):
+        status, _, error = run("denoise", raw_file, out, option, place)
+        assert (status, error.count("\n")) == (2, 1)
+        assert f"{place} is in use" in error
+        assert "Wait for its end" in error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
