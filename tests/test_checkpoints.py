@@ -15,11 +15,12 @@ from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api,
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fit import finish
-from napari_cellinr.going_on import iter_continued, iter_warm_started
+from napari_cellinr.going_on import begun_with, iter_continued, iter_warm_started
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.kept import header_of, stored
 from napari_cellinr.optimise import optimise
 from napari_cellinr.resume import (
+    Other,
     checkpointed,
     discard,
     new_checkpoint,
@@ -287,6 +288,46 @@ def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
     assert warm.history[0]["held_out"] <= cold.history[0]["held_out"]
     with pytest.raises(FitError, match="another size"):
         finish(iter_warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
+
+
+@pytest.fixture(params=["continue_from", "warm_start"])
+def beginning(request):
+    return request.param
+
+
+def assert_goes_on(action, image, config, other, place, *, until):
+    """Interrupt a job that begins with another fit; it gives what one without interruption does."""
+    whole = finish(begun_with(other.beginning, other.fit, image, config))
+    job = checkpointed(action, image, config, place, every=0, other=other)
+    advance(job, *until)
+    job.close()
+    (found,) = unfinished(place.parent)
+    assert (found.other.beginning, found.other.note) == (other.beginning, other.note)
+    assert found.other.fit.config == other.fit.config
+    again = finish(resumed(place, every=0))
+    assert_same(again, whole)
+    assert again.report["warnings"] == whole.report["warnings"]
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(("action", "config"), OTHERS)
+def test_fits_that_begin_with_another_go_on(series, tmp_path, action, config, beginning):
+    config = config.replace(device="cpu")
+    first = kept(finish(getattr(api, f"iter_{action}")(series, config)), tmp_path)
+    other = Other(beginning, first, {"layer": "before"})
+    last = 2 * config.steps if beginning == "continue_from" else config.steps
+    until = ("fitting", last - 2)
+    assert_goes_on(action, series, config, other, tmp_path / "jobs" / "job", until=until)
+
+
+@pytest.mark.parametrize("stage", ["fitting (image 1", "fitting (image 2"])
+def test_frames_that_begin_with_another_fit_go_on(movie, tmp_path, beginning, stage):
+    few = CellINRConfig(**{**SETTINGS, "steps": 4})
+    first = kept(denoise(movie, **few.changes()), tmp_path)
+    config = CellINRConfig(**{**SETTINGS, "steps": 6})
+    until = (stage, 9 if beginning == "continue_from" else 5)
+    place = tmp_path / "jobs" / "job"
+    assert_goes_on("denoise", movie, config, Other(beginning, first), place, until=until)
 
 
 def test_a_fit_that_begins_with_no_other_says_so(series):

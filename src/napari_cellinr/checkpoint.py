@@ -33,6 +33,9 @@ EVERY = 60.0
 JOB_FILE = "job.cellinr"
 """Name of the file in the folder of a checkpoint that says which job it is."""
 
+_ASKED = "asked for other"
+"""Note in what is stored after a loop has asked what other fit it is to begin with."""
+
 Contents = tuple[dict[str, Any], dict[str, Any]]
 Result = TypeVar("Result")
 
@@ -57,7 +60,7 @@ class Keeper:
     Attributes
     ----------
     asked_for_other
-        Whether a loop has asked what other fit it is to begin with.
+        Whether a loop has asked what other fit it is to begin with, be it before an interruption.
     """
 
     def __init__(
@@ -162,6 +165,8 @@ class Keeper:
         if self._describe is not None and not self.has_begun:
             about, arrays = self._describe()
             save_fitted(self.folder / JOB_FILE, header=about, tensors=arrays)
+        if self.asked_for_other:
+            header = {**header, _ASKED: True}
         save_fitted(self.folder / f"{name}.cellinr", header=header, tensors=tensors)
         self._saved = time.monotonic()
 
@@ -171,9 +176,12 @@ class Keeper:
         if path is None or not path.exists():
             return None
         try:
-            return load_fitted(path)
+            header, tensors = load_fitted(path)
         except FileError:
             return None  # it is computed again
+        if header.pop(_ASKED, False):
+            self.asked_for_other = True
+        return header, tensors
 
     def discard(self) -> None:
         """Delete the checkpoint."""

@@ -190,6 +190,7 @@ def begun_with(
     image: Image,
     config: Config,
     *,
+    keeper: Keeper | None = None,
     started: float | None = None,
 ) -> Job:
     """Return the job that begins with a kept fit, in the one way or the other.
@@ -198,7 +199,7 @@ def begun_with(
     ----------
     beginning
         `continue_from` or `warm_start`.
-    fit, image, started
+    fit, image, keeper, started
         As for `iter_continued` and `iter_warm_started`.
     config
         The settings; of a fit that is continued, only `steps` counts: how many more.
@@ -209,8 +210,8 @@ def begun_with(
         As for the two.
     """
     if beginning == "continue_from":
-        return iter_continued(fit, image, config.steps, started=started)
-    return iter_warm_started(fit, image, config, started=started)
+        return iter_continued(fit, image, config.steps, keeper=keeper, started=started)
+    return iter_warm_started(fit, image, config, keeper=keeper, started=started)
 
 
 def why_not(fit: Stored | Fitted) -> str:
