@@ -1,20 +1,26 @@
 """A job that was interrupted goes on, and ends as if nothing had happened."""
 
+import json
+import os
+import platform
 import shutil
 
 import numpy as np
+import psutil
 import pytest
+import safetensors
 import torch
 
 from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api, denoise
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fit import finish
-from napari_cellinr.going_on import iter_continued, iter_warm_started
+from napari_cellinr.going_on import begun_with, iter_continued, iter_warm_started
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.kept import header_of, stored
 from napari_cellinr.optimise import optimise
 from napari_cellinr.resume import (
+    Other,
     checkpointed,
     discard,
     new_checkpoint,
@@ -146,6 +152,74 @@ def test_a_wrong_checkpoint_is_refused(movie, tmp_path):
         resumed(place)
 
 
+def test_a_job_that_runs_is_not_offered_nor_begun_twice_nor_deleted(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 1", 8)
+    assert unfinished(tmp_path) == []
+    discard(place)
+    with pytest.raises(FileError, match="is in use"):
+        resumed(place)
+    with pytest.raises(FileError, match="is in use"):
+        checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place)
+    job.close()
+    twice = [resumed(place, every=0) for _ in range(2)]  # both saw it free
+    next(twice[0])
+    with pytest.raises(FileError, match="is in use"):
+        next(twice[1])
+    assert unfinished(tmp_path) == []
+    assert_same(finish(twice[0]), whole)
+    assert not place.exists()
+
+
+def test_what_another_process_stores_is_left_alone(movie, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place)
+    advance(job, "fitting (image 1", 3)  # nothing is stored yet
+    other = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "b", every=0)
+    advance(other, "fitting (image 1", 3)
+    other.close()
+    (tmp_path / "b").rename(place)  # as if another process had begun meanwhile
+    parent = psutil.Process(os.getppid())
+    who = {"pid": parent.pid, "started": parent.create_time(), "computer": platform.node()}
+    (place / "holder.json").write_text(json.dumps(who))
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    with pytest.raises(StopIteration) as end:
+        _stop(job)
+    assert end.value.value.stopped == "user"
+    assert {path: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_looking_for_interrupted_jobs_reads_no_tensor(movie, tmp_path, monkeypatch):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    whole_file, read = safetensors.safe_open, []
+
+    class Watched:
+        """A file that notes the tensors that are read."""
+
+        def __init__(self, *arguments, **options):
+            self.file = whole_file(*arguments, **options)
+            self.metadata, self.keys = self.file.metadata, self.file.keys
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def get_tensor(self, name):
+            read.append(name)
+            return self.file.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Watched)
+    assert [job.source["name"] for job in unfinished(tmp_path)] == ["movie"]
+    assert read == []
+    resumed(tmp_path / "job")
+    assert read == ["input"]  # so it would have been noticed
+
+
 def kept(fitted, folder):
     save_fitted(folder / "fit.cellinr", header=header_of(fitted), tensors=fitted.state)
     return stored(*load_fitted(folder / "fit.cellinr"))
@@ -239,6 +313,46 @@ def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
     assert warm.history[0]["held_out"] <= cold.history[0]["held_out"]
     with pytest.raises(FitError, match="another size"):
         finish(iter_warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
+
+
+@pytest.fixture(params=["continue_from", "warm_start"])
+def beginning(request):
+    return request.param
+
+
+def assert_goes_on(action, image, config, other, place, *, until):
+    """Interrupt a job that begins with another fit; it gives what one without interruption does."""
+    whole = finish(begun_with(other.beginning, other.fit, image, config))
+    job = checkpointed(action, image, config, place, every=0, other=other)
+    advance(job, *until)
+    job.close()
+    (found,) = unfinished(place.parent)
+    assert (found.other.beginning, found.other.note) == (other.beginning, other.note)
+    assert found.other.fit.config == other.fit.config
+    again = finish(resumed(place, every=0))
+    assert_same(again, whole)
+    assert again.report["warnings"] == whole.report["warnings"]
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(("action", "config"), OTHERS)
+def test_fits_that_begin_with_another_go_on(series, tmp_path, action, config, beginning):
+    config = config.replace(device="cpu")
+    first = kept(finish(getattr(api, f"iter_{action}")(series, config)), tmp_path)
+    other = Other(beginning, first, {"layer": "before"})
+    last = 2 * config.steps if beginning == "continue_from" else config.steps
+    until = ("fitting", last - 2)
+    assert_goes_on(action, series, config, other, tmp_path / "jobs" / "job", until=until)
+
+
+@pytest.mark.parametrize("stage", ["fitting (image 1", "fitting (image 2"])
+def test_frames_that_begin_with_another_fit_go_on(movie, tmp_path, beginning, stage):
+    few = CellINRConfig(**{**SETTINGS, "steps": 4})
+    first = kept(denoise(movie, **few.changes()), tmp_path)
+    config = CellINRConfig(**{**SETTINGS, "steps": 6})
+    until = (stage, 9 if beginning == "continue_from" else 5)
+    place = tmp_path / "jobs" / "job"
+    assert_goes_on("denoise", movie, config, Other(beginning, first), place, until=until)
 
 
 def test_a_fit_that_begins_with_no_other_says_so(series):

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io import holder
 from napari_cellinr.io.fitted import load_fitted, save_fitted
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ EVERY = 60.0
 
 JOB_FILE = "job.cellinr"
 """Name of the file in the folder of a checkpoint that says which job it is."""
+
+_ASKED = "asked for other"
+"""Note in what is stored after a loop has asked what other fit it is to begin with."""
 
 Contents = tuple[dict[str, Any], dict[str, Any]]
 Result = TypeVar("Result")
@@ -56,7 +60,7 @@ class Keeper:
     Attributes
     ----------
     asked_for_other
-        Whether a loop has asked what other fit it is to begin with.
+        Whether a loop has asked what other fit it is to begin with, be it before an interruption.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Keeper:
         self.asked_for_other = False
         self._counts: dict[str, int] = {}
         self._saved = time.monotonic()
+        self._is_marked = False
 
     def know(
         self,
@@ -100,8 +105,26 @@ class Keeper:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything is stored."""
-        return self.folder is not None and (self.folder / JOB_FILE).exists()
+        """Whether anything is stored, and not by a job of another process."""
+        if self.folder is None or not (self.folder / JOB_FILE).exists():
+            return False
+        return self._is_marked or not holder.is_of_another(self.folder)
+
+    def hold(self) -> None:
+        """Say that a job works in the folder, so that nobody takes it for interrupted.
+
+        Raises
+        ------
+        FileError
+            If another one does.
+        """
+        if self.folder is not None:
+            holder.hold(self.folder)
+
+    def release(self) -> None:
+        """Say that the job has ended."""
+        if self.folder is not None:
+            holder.release(self.folder)
 
     def enter(self, scope: str) -> None:
         """Begin an independent part of the job, such as `frame-3`; its places count anew."""
@@ -136,9 +159,14 @@ class Keeper:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._is_marked:
+            holder.mark(self.folder)
+            self._is_marked = True
         if self._describe is not None and not self.has_begun:
             about, arrays = self._describe()
             save_fitted(self.folder / JOB_FILE, header=about, tensors=arrays)
+        if self.asked_for_other:
+            header = {**header, _ASKED: True}
         save_fitted(self.folder / f"{name}.cellinr", header=header, tensors=tensors)
         self._saved = time.monotonic()
 
@@ -148,9 +176,12 @@ class Keeper:
         if path is None or not path.exists():
             return None
         try:
-            return load_fitted(path)
+            header, tensors = load_fitted(path)
         except FileError:
             return None  # it is computed again
+        if header.pop(_ASKED, False):
+            self.asked_for_other = True
+        return header, tensors
 
     def discard(self) -> None:
         """Delete the checkpoint."""
@@ -210,7 +241,8 @@ def keeping(
 ) -> Generator[Progress, Message, Result]:
     """Pass on a job, so that it finds `owner` as its `keeper()`; delete that when the job is done.
 
-    The checkpoint stays if the job is given up, fails, or was stopped by the user.
+    The checkpoint stays if the job is given up, fails, or was stopped by the user. While the job
+    runs, it is held: nobody else can go on with it or delete it.
 
     Parameters
     ----------
@@ -218,7 +250,23 @@ def keeping(
         Any job.
     owner
         Its checkpoint.
+
+    Raises
+    ------
+    FileError
+        If another job holds it.
     """
+    owner.hold()
+    try:
+        return (yield from _keeping(job, owner))
+    finally:
+        owner.release()
+
+
+def _keeping(
+    job: Generator[Progress, Message, Result], owner: Keeper
+) -> Generator[Progress, Message, Result]:
+    """Pass on a job whose checkpoint is held."""
     message: Message = None
     while True:
         try:

@@ -204,6 +204,7 @@ def begun_with(
     image: Image,
     config: Config,
     *,
+    keeper: Keeper | None = None,
     started: float | None = None,
 ) -> Job:
     """Return the job that begins with a kept fit, in the one way or the other.
@@ -212,7 +213,7 @@ def begun_with(
     ----------
     beginning
         `continue_from` or `warm_start`.
-    fit, image, started
+    fit, image, keeper, started
         As for `iter_continued` and `iter_warm_started`.
     config
         The settings; of a fit that is continued, only `steps` counts: how many more.
@@ -223,8 +224,8 @@ def begun_with(
         As for the two.
     """
     if beginning == "continue_from":
-        return iter_continued(fit, image, config.steps, started=started)
-    return iter_warm_started(fit, image, config, started=started)
+        return iter_continued(fit, image, config.steps, keeper=keeper, started=started)
+    return iter_warm_started(fit, image, config, keeper=keeper, started=started)
 
 
 def why_not(fit: Stored | Fitted) -> str:

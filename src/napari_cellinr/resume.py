@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.going_on import CONFIGS, new_job
-from napari_cellinr.kept import blank, digest, geometry, plain
+from napari_cellinr.going_on import CONFIGS, begun_with, new_job
+from napari_cellinr.io.holder import check_free, is_held
+from napari_cellinr.kept import Stored, blank, digest, geometry, plain, stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Job
+    from napari_cellinr.going_on import Beginning
     from napari_cellinr.image import Image
 
 __all__ = [
+    "Other",
     "Unfinished",
     "checkpointed",
     "discard",
@@ -31,6 +34,29 @@ __all__ = [
     "resumed",
     "unfinished",
 ]
+
+
+_OTHER = "other."
+"""Begins the names of the tensors of a fit that a job begins with."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """The fit that a job begins with; its checkpoint holds all of it, so that the file may go.
+
+    Parameters
+    ----------
+    beginning
+        How.
+    fit
+        The fit.
+    note
+        What the caller wants to know of it when the job goes on, ready for JSON.
+    """
+
+    beginning: Beginning
+    fit: Stored
+    note: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,13 +70,16 @@ class Unfinished:
     action
         `denoise`, `superresolve` or `reconstruct`.
     settings
-        Its settings, as `Config.as_dict` gives them.
+        Its settings, as `Config.as_dict` gives them; of a fit that is continued, only `steps`
+        counts.
     source
         Geometry and digest of the image; `name` is that of the layer or file.
     origin
         File that the image came from; empty if none.
     when
         Time of the newest checkpoint, in seconds as `time.time` counts them.
+    other
+        The fit that it begins with, if with one; its tensors may be left out.
     """
 
     path: Path
@@ -59,6 +88,7 @@ class Unfinished:
     source: Mapping[str, Any]
     origin: str
     when: float
+    other: Other | None = None
 
 
 def jobs_folder() -> Path:
@@ -86,6 +116,7 @@ def checkpointed(
     origin: str = "",
     started: float | None = None,
     job: Job | None = None,
+    other: Other | None = None,
 ) -> Job:
     """Return a fit as a job that stores what it has reached, and what is needed to go on.
 
@@ -106,37 +137,61 @@ def checkpointed(
         File that the image came from.
     job
         The fit, if it was made already.
+    other
+        The fit that it begins with, as for `going_on.begun_with`; no `job` is given then.
 
     Raises
     ------
+    ConfigError
+        If it cannot begin with that fit.
     FileError
-        If there is a checkpoint in the folder already.
+        If there is a checkpoint in the folder already, of a fit that runs or was interrupted.
     """
     place = Path(folder).expanduser()
+    check_free(place)
     if (place / JOB_FILE).exists():
         raise FileError(
             f"{place} holds a fit that was interrupted; go on with it (--resume {place}), or "
             "delete the folder."
         )
-    made = new_job(action, image, config, started) if job is None else job
-    return _kept(made, action, image, config, place, every, origin)
+    keeper = _keeper(action, image, config, place, every, origin, other)
+    if other is not None:
+        return _begun(other, image, config, keeper, started)
+    return keeping(job or new_job(action, image, config, started), keeper)
 
 
-def _kept(
-    job: Job, action: str, image: Image, config: Config, place: Path, every: float, origin: str
+def _begun(
+    other: Other, image: Image, config: Config, keeper: Keeper, started: float | None
 ) -> Job:
-    """Return a job with a checkpoint that says what it is."""
+    """Return a job that begins with another fit; its checkpoint is held while it runs."""
+    return begun_with(other.beginning, other.fit, image, config, keeper=keeper, started=started)
+
+
+def _keeper(
+    action: str,
+    image: Image,
+    config: Config,
+    place: Path,
+    every: float,
+    origin: str,
+    other: Other | None,
+) -> Keeper:
+    """Return a checkpoint that says what its job is."""
 
     def describe() -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        about = {
+        about: dict[str, Any] = {
             "action": action,
             "config": config.as_dict(),
             "source": {**geometry(image), "digest": digest(image)},
             "origin": origin,
         }
-        return plain(about), {"input": image.array()}
+        tensors = {"input": image.array()}
+        if other is not None:
+            about["other"] = [other.beginning, other.fit.header, other.note]
+            tensors |= {f"{_OTHER}{name}": array for name, array in other.fit.tensors.items()}
+        return plain(about), tensors
 
-    return keeping(job, Keeper(place, describe, every=every))
+    return Keeper(place, describe, every=every)
 
 
 def resumed(
@@ -165,9 +220,11 @@ def resumed(
     Raises
     ------
     FileError
-        If there is no such checkpoint, it is damaged, or that of another image.
+        If there is no such checkpoint, it is damaged, or that of another image, or its fit runs.
     """
-    about, arrays = _read(Path(path).expanduser())
+    place = Path(path).expanduser()
+    check_free(place)
+    about, arrays = _read(place)
     source = blank(about.source).like(arrays["input"])
     if image is not None and digest(image) != about.source["digest"]:
         raise FileError(
@@ -175,13 +232,17 @@ def resumed(
             "same image, or start anew without the checkpoint."
         )
     config = _config(about.action, about.settings)
-    given = image or source
-    job = new_job(about.action, given, config, started)
-    return _kept(job, about.action, given, config, about.path, every, about.origin)
+    given, other = image or source, about.other
+    keeper = _keeper(about.action, given, config, place, every, about.origin, other)
+    if other is not None:
+        return _begun(other, given, config, keeper, started)
+    return keeping(new_job(about.action, given, config, started), keeper)
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
-    """Return the jobs that can be resumed, the newest first; damaged ones are left out.
+    """Return the jobs that can be resumed, the newest first.
+
+    Those that run, in whatever process, are left out, and so are damaged ones.
 
     Parameters
     ----------
@@ -190,20 +251,24 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
     """
     found = []
     for path in (folder or jobs_folder()).glob(f"*/{JOB_FILE}"):
+        if is_held(path.parent):
+            continue
         try:
-            found.append(_read(path.parent)[0])
+            found.append(_read(path.parent, only_header=True)[0])
         except FileError:
             continue
     return sorted(found, key=lambda job: -job.when)
 
 
 def discard(path: str | PathLike[str]) -> None:
-    """Delete a checkpoint; nothing happens if there is none."""
-    Keeper(Path(path)).discard()
+    """Delete a checkpoint; nothing happens if there is none, or its job runs."""
+    place = Path(path).expanduser()
+    if not is_held(place):
+        Keeper(place).discard()
 
 
-def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
-    """Return what a checkpoint says, and its arrays."""
+def _read(path: Path, *, only_header: bool = False) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
+    """Return what a checkpoint says, and its arrays, which may be large, unless left out."""
     from napari_cellinr.io import load_fitted
 
     if not (path / JOB_FILE).is_file():
@@ -211,15 +276,28 @@ def _read(path: Path) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
             f"{path} was given; there is no checkpoint. Give the folder that was named when the "
             "job was interrupted."
         )
-    header, arrays = load_fitted(path / JOB_FILE)
+    header, arrays = load_fitted(path / JOB_FILE, only_header=only_header)
     try:
         when = max(file.stat().st_mtime for file in path.glob("*.cellinr"))
-        job = Unfinished(
-            path, header["action"], header["config"], header["source"], header["origin"], when
-        )
-    except (KeyError, OSError) as error:
+        facts = {key: header[key] for key in ("action", "source", "origin")}
+        other = _other(header, arrays)
+        job = Unfinished(path, settings=header["config"], when=when, other=other, **facts)
+    except (KeyError, ValueError, TypeError, OSError) as error:
         raise FileError(f"the checkpoint {path} is damaged ({error}); start anew.") from None
     return job, arrays
+
+
+def _other(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Other | None:
+    """Return the fit that the job of a checkpoint begins with, or None."""
+    if "other" not in header:
+        return None
+    beginning, fit, note = header["other"]
+    tensors = {
+        name.removeprefix(_OTHER): array
+        for name, array in arrays.items()
+        if name.startswith(_OTHER)
+    }
+    return Other(beginning, stored(fit, tensors), note)
 
 
 def _config(action: str, settings: Mapping[str, Any]) -> Config:

@@ -1,15 +1,19 @@
 """Fits on the command line that are interrupted, go on, and start from others."""
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from napari_cellinr import Image, read, write
+from napari_cellinr import optimise as optimise_module
 
 WORDS = ["--set", "estimate=nlm-2"]
 
@@ -41,6 +45,63 @@ def test_a_killed_fit_is_resumed_with_the_same_result(run, raw_file, tmp_path):
     assert run("denoise", raw_file, out, "--resume", place)[::2] == (0, "")
     np.testing.assert_array_equal(read(out).array(), read(whole).array())
     assert not place.exists()
+
+
+@pytest.mark.parametrize("option", ["--continue-from", "--warm-start"])
+def test_a_killed_fit_that_began_with_another_is_resumed(
+    run, raw_file, tmp_path, monkeypatch, option
+):
+    model, out, place = (
+        tmp_path / "m.cellinr",
+        tmp_path / "out.tif",
+        tmp_path / "out.tif.checkpoint",
+    )
+    slow = ["--set", "learning_rate=1e-9", *WORDS]
+    first = ["denoise", raw_file, out, "--steps", 2, "--save-model", model, *slow]
+    assert run(*first)[0] == 0
+    words = ["denoise", raw_file, out, option, model, "--steps", 12]
+    words += slow if option == "--warm-start" else []
+    assert run(*words)[0] == 0
+    whole = read(out).array()
+    advance = optimise_module._Loop.advance
+
+    def crash(loop):
+        if loop.step == 9:
+            raise KeyboardInterrupt
+        return advance(loop)
+
+    monkeypatch.setattr(optimise_module._Loop, "advance", crash)
+    assert run(*words, "--checkpoint-seconds", 1e-6)[0] != 0
+    monkeypatch.undo()
+    model.unlink()  # the checkpoint holds what it needs
+    assert list(place.glob("*steps*"))
+    assert run("denoise", raw_file, out, "--resume", place)[::2] == (0, "")
+    np.testing.assert_array_equal(read(out).array(), whole)
+    assert not place.exists()
+
+
+def test_a_fit_of_another_method_is_refused(run, raw_file, tmp_path):
+    model = tmp_path / "m.cellinr"
+    out = tmp_path / "out.tif"
+    assert run("denoise", raw_file, out, "--steps", 1, "--save-model", model, *WORDS)[0] == 0
+    for words in (["--continue-from", model, "--steps", 2], ["--warm-start", model]):
+        status, _, error = run("superresolve", raw_file, out, *words)
+        assert (status, error.count("\n")) == (2, 1)
+        assert "is a fit of denoise; superresolve needs one of superresolve" in error
+
+
+def test_a_checkpoint_in_use_is_refused(run, raw_file, tmp_path):
+    out, place = tmp_path / "out.tif", tmp_path / "place"
+    place.mkdir()
+    (place / "job.cellinr").touch()
+    parent = psutil.Process(os.getppid())  # another process, which is alive
+    who = {"pid": parent.pid, "started": parent.create_time(), "computer": platform.node()}
+    (place / "holder.json").write_text(json.dumps(who))
+    for option in ("--resume", "--checkpoint"):
+        status, _, error = run("denoise", raw_file, out, option, place)
+        assert (status, error.count("\n")) == (2, 1)
+        assert f"{place} is in use" in error
+        assert "Wait for its end" in error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")

@@ -1,18 +1,23 @@
 """More steps, and a fit that begins with another one, by the widgets of a dock."""
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_cellinr import Image, write
-from napari_cellinr.ui import fit_actions
+from napari_cellinr import Image, optimise, resume, write
+from napari_cellinr.ui import fit_actions, fits
 from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.start_choice import NONE
 from napari_cellinr.ui.superresolve_task import SuperresolveDock
 
 pytestmark = pytest.mark.gui
 
-TOY = {"steps": 1, "estimate": "gaussian"}
+ESTIMATE = {"estimate": "gaussian", "learning_rate": 1e-9}
+TOY = {"steps": 1, **ESTIMATE}
 
 
 @pytest.fixture
@@ -73,3 +78,35 @@ def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
     assert "cellinr.denoise('next', warm_start='embryo denoised'" in str(dock._console.last)
     viewer.layers.remove("before")
     assert dock.begin_with.start() is None
+
+
+@pytest.mark.parametrize("begin", ["more steps", "warm start"])
+def test_a_fit_that_began_with_another_is_offered_and_goes_on(dock, qtbot, monkeypatch, begin):
+    def ask():
+        if begin == "more steps":
+            dock._console.continue_fit("embryo denoised", 30)
+        else:
+            dock._console.denoise("next", warm_start="embryo denoised", steps=31, **ESTIMATE)
+
+    results = []
+    dock.controller.finished.connect(results.append)
+    dock._console.open("next.tif")
+    ask()
+    dock._console.wait()
+    step = dock.dispatcher.recorder.last
+    advance = optimise._Loop.advance
+    monkeypatch.setattr(optimise, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(optimise._Loop, "advance", lambda loop: time.sleep(0.02) or advance(loop))
+    monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=1e-6))
+    ask()
+    qtbot.waitUntil(lambda: list(resume.jobs_folder().glob("*/*steps*")) != [], timeout=20_000)
+    dock.controller._give_up()  # as if the window had been closed
+    dock._console.wait()
+    assert not dock.offer.isHidden()
+    dock.offer.resume_button.click()
+    dock._console.wait()
+    whole, again = results
+    np.testing.assert_array_equal(again.layers[0].data, whole.layers[0].data)
+    assert (again.begun, again.config) == (whole.begun, whole.config)
+    assert replace(dock.dispatcher.recorder.last, results=step.results) == step
+    assert resume.unfinished() == []

@@ -1,14 +1,22 @@
 """A fit that was interrupted is offered, and goes on."""
 
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from qtpy.QtCore import QCoreApplication
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QDialog
 
 from napari_cellinr import api, resume
 from napari_cellinr.checkpoint import keeper
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.ui import fits
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.layers import to_image
+from napari_cellinr.ui.preferences import Preferences
 
 pytestmark = pytest.mark.gui
 
@@ -23,6 +31,31 @@ def job_that_stores(image, config, *, started=None):
         yield Progress("fitting", step, 3)
     result = image.like(np.full(image.shape, begun, np.float32), name=f"{image.name} denoised")
     return Fitted((result,), config, {}, (), "steps", {})
+
+
+def job_that_stores_on(image, config, *, started=None):
+    """Store every step until the end is asked for."""
+    place = keeper().place("steps")
+    for step in range(1, 100_000):
+        place.save({}, {"step": np.array([step])})
+        time.sleep(0.005)
+        if (yield Progress("fitting", step, 100_000)) == "stop":
+            break
+    return Fitted((image,), config, {}, (), "user", {})
+
+
+@pytest.fixture
+def storing(dock, monkeypatch, qtbot):
+    """Return a dock in which a fit runs that has a checkpoint."""
+    monkeypatch.setattr(api, "iter_denoise", job_that_stores_on)
+    monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=0.001))
+    dock.run()
+    qtbot.waitUntil(lambda: len(checkpoints()) == 1)
+    return dock
+
+
+def checkpoints():
+    return list(resume.jobs_folder().glob("*/job.cellinr"))
 
 
 @pytest.fixture
@@ -64,3 +97,117 @@ def test_a_job_can_be_discarded(interrupted):
     interrupted.offer.discard_button.click()
     assert interrupted.offer.isHidden()
     assert resume.unfinished() == []
+
+
+@pytest.mark.parametrize("other_viewer", [False, True])
+def test_a_fit_that_runs_is_not_offered(
+    viewer, make_napari_viewer, storing, idle, qtbot, other_viewer
+):
+    there = make_napari_viewer() if other_viewer else viewer
+    second = FitDock(there)
+    there.window.add_dock_widget(second, name="second")
+    assert second.offer.isHidden()
+    storing.controller.stop()
+    idle(storing)
+    assert len(checkpoints()) == 1  # of a fit that was stopped
+    second.offer.look()
+    assert not second.offer.isHidden()
+
+
+@pytest.mark.parametrize("other_viewer", [False, True])
+def test_an_offer_that_was_taken_elsewhere_does_no_harm(
+    viewer, make_napari_viewer, interrupted, idle, monkeypatch, qtbot, other_viewer
+):
+    monkeypatch.setattr(api, "iter_denoise", job_that_stores_on)
+    there = make_napari_viewer() if other_viewer else viewer
+    second, third = FitDock(there), FitDock(there)
+    for dock in (second, third):
+        there.window.add_dock_widget(dock, name=str(id(dock)))
+        assert not dock.offer.isHidden()
+    interrupted.offer.resume_button.click()
+    qtbot.waitUntil(lambda: resume.unfinished() == [])
+    second.offer.discard_button.click()
+    assert second.offer.isHidden()
+    assert len(checkpoints()) == 1
+    if other_viewer:
+        third.offer.resume_button.click()
+        idle(third)
+        assert "is in use" in third.panel.status.text()
+        assert third.offer.isHidden()
+    assert interrupted.controller.state == "running"
+    assert len(checkpoints()) == 1
+    interrupted.controller.cancel()
+    idle(interrupted)
+    assert checkpoints() == []
+
+
+def test_a_fit_whose_layer_was_removed_is_offered_at_once(viewer, layer, storing, idle):
+    viewer.layers.remove(layer)
+    idle(storing)
+    assert len(checkpoints()) == 1
+    assert not storing.offer.isHidden()
+
+
+@pytest.fixture
+def closing(make_napari_viewer, stack, monkeypatch, qtbot):
+    """Return a viewer with a fit that has a checkpoint, and its dock."""
+    viewer = make_napari_viewer()
+    viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    monkeypatch.setattr(api, "iter_denoise", job_that_stores_on)
+    monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=0.001))
+    dock.run()
+    qtbot.waitUntil(lambda: len(checkpoints()) == 1)
+    return viewer, dock
+
+
+def assert_is_kept(ended, qtbot):
+    qtbot.waitUntil(ended.is_set)
+    qtbot.wait(100)  # for what the end of the thread tells this one
+    (job,) = resume.unfinished()
+    assert job.source["name"] == "a"
+
+
+def test_the_user_closing_the_window_keeps_the_checkpoint(closing, qtbot, monkeypatch):
+    viewer, dock = closing
+    told = []
+
+    def dialog(*_, extra_info="", **__):
+        told.append(extra_info)
+        return SimpleNamespace(exec_=lambda: QDialog.Accepted)
+
+    class ByTheUser(QCloseEvent):
+        def spontaneous(self):
+            return True
+
+    monkeypatch.setattr("napari._qt.qt_main_window.ConfirmCloseDialog", dialog)
+    ended = dock.controller._run._mailbox.ended
+    viewer.window._qt_window.closeEvent(ByTheUser())
+    assert "denoising of a" in told[0]
+    assert_is_kept(ended, qtbot)
+
+
+def test_closing_the_viewer_from_a_script_keeps_the_checkpoint(closing, qtbot):
+    viewer, dock = closing
+    ended = dock.controller._run._mailbox.ended
+    viewer.close()
+    assert_is_kept(ended, qtbot)
+
+
+def test_the_end_of_the_application_waits_for_the_checkpoint(closing, qtbot):
+    _, dock = closing
+    ended, heard = dock.controller._run._mailbox.ended, []
+    dock.controller.failed.connect(heard.append)
+    QCoreApplication.instance().aboutToQuit.emit()
+    assert ended.is_set()  # the process may end now
+    assert_is_kept(ended, qtbot)
+    assert heard == []  # windows and layers are about to go: nothing may touch them
+
+
+def test_the_end_of_the_application_is_waited_for_without_napari(closing, qtbot, monkeypatch):
+    _, dock = closing
+    run = dock.controller._run
+    assert not run.wait(0.01)  # nobody has told it to end
+    dock.controller._on_quit()  # without napari, which waits as long as it takes
+    assert run.wait(0)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from napari_cellinr.cli.options import Parser
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Job
+    from napari_cellinr.going_on import Beginning
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Stored
+    from napari_cellinr.resume import Other
 
 __all__ = ["add_going_on_options", "checkpoint_of", "make_fit"]
 
@@ -93,16 +95,13 @@ def make_fit(
     if options.resume:
         _refuse_settings(options, "--resume")
         return resume.resumed(options.resume, image, every=every or EVERY, started=started)
-    if options.continue_from:
-        _refuse_settings(options, "--continue-from", "steps")
-        steps = _steps(options)
-        return going_on.iter_continued(_load(options.continue_from), image, steps, started=started)
-    if options.warm_start:
-        if config is None:
-            raise ConfigError("--warm-start is not known for this method; leave it out.")
-        return going_on.iter_warm_started(_load(options.warm_start), image, config, started=started)
+    other = _other(options)
+    if config is None and other is not None:
+        raise ConfigError("to begin with another fit is not known for this method; leave it out.")
     if config is None or not every:
-        return make_job(image)
+        if config is None or other is None:
+            return make_job(image)
+        return going_on.begun_with(other.beginning, other.fit, image, config, started=started)
     return resume.checkpointed(
         options.command,
         image,
@@ -110,8 +109,38 @@ def make_fit(
         checkpoint_of(options),
         every=every,
         origin=str(options.input),
-        job=make_job(image),
+        started=started,
+        job=make_job(image) if other is None else None,
+        other=other,
     )
+
+
+def _other(options: Namespace) -> Other | None:
+    """Return the fit to begin with, if one is.
+
+    Raises
+    ------
+    ConfigError, FileError
+        If it is one of another method or cannot be read, or a setting is not allowed with it.
+    """
+    from napari_cellinr.going_on import METHODS
+    from napari_cellinr.resume import Other
+
+    beginning: Beginning = "continue_from" if options.continue_from else "warm_start"
+    path = getattr(options, beginning)
+    if not path:
+        return None
+    if beginning == "continue_from":
+        _refuse_settings(options, "--continue-from", "steps")
+        _check_steps(options)
+    fit = _load(path)
+    action = METHODS.get(fit.method, fit.method)
+    if action != options.command:
+        raise ConfigError(
+            f"{path} was given, which is a fit of {action}; {options.command} needs one of "
+            f"{options.command}."
+        )
+    return Other(beginning, fit)
 
 
 def _load(path: str) -> Stored:
@@ -137,7 +166,8 @@ def _refuse_settings(options: Namespace, flag: str, *allowed: str) -> None:
         )
 
 
-def _steps(options: Namespace) -> int:
+def _check_steps(options: Namespace) -> None:
+    """Raise `ConfigError` if the number of more steps is missing or none."""
     try:
         steps = int(options.setting_steps)
     except (TypeError, ValueError):
@@ -147,7 +177,6 @@ def _steps(options: Namespace) -> int:
             f"--steps {options.setting_steps} was given with --continue-from; the number of more "
             "steps, 1 or more, is needed."
         )
-    return steps
 
 
 def _parse_seconds(text: str) -> float:

@@ -70,7 +70,8 @@ class Work:
     quick
         Whether it is over so soon that neither previews nor notifications help.
     dropped
-        Called if the user has cancelled the work, so that nothing of it is kept.
+        Called if the user has cancelled the work, so that nothing of it is kept; not if its layer
+        was removed or the viewer closed.
     """
 
     title: str
@@ -97,7 +98,8 @@ class Controller(QObject):
     """The one job of a viewer, from start to end.
 
     If the source layer is removed while the job runs, the job is cancelled and its result
-    dropped: the user has put the data away. If the viewer is closed, the job ends likewise.
+    dropped: the user has put the data away. If the viewer is closed, the job ends likewise. Its
+    checkpoint is deleted only if the user cancels the job itself.
 
     Signals
     -------
@@ -132,7 +134,7 @@ class Controller(QObject):
         self.quick_looks: dict[Hashable, LiveLayer] = {}
         self._run: Run | None = None
         self._bar: ActivityBar | None = None
-        self._cancelled = False
+        self._cancelled = self._drops = False
         self._preview_seconds: float | None = None
         self._last_request: PreviewRequest | None = None
         for name in ("inserted", "removed", "reordered", "renamed"):
@@ -161,7 +163,8 @@ class Controller(QObject):
         """
         if self._run is not None:
             raise FitError("a job is running in this viewer; stop it or wait for its end.")
-        self.work, self._cancelled, self._last_request = work, False, None
+        self.work, self._last_request = work, None
+        self._cancelled = self._drops = False
         self.history = []
         wanted = preferences()
         self._preview_seconds = wanted.preview_seconds if wanted.live_preview else None
@@ -195,7 +198,13 @@ class Controller(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """End the job and drop what it has."""
+        """End the job and drop what it has, its checkpoint, too."""
+        if self._run is not None:
+            self._drops = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """End the job without a result; what is on the disk stays, so that it can go on."""
         if self._run is not None:
             self._cancelled = True
             self._run.cancel()
@@ -264,7 +273,7 @@ class Controller(QObject):
         # Without an error or our own cancel the viewer is closing: its layers are let alone.
         if work.live is not None and not work.quick and (ending.error or self._cancelled):
             work.live.remove()
-        if self._cancelled and work.dropped is not None:
+        if self._drops and work.dropped is not None:
             work.dropped()
         is_there = work.source_id is None or find(self.viewer, work.source_id) is not None
         if ending.error is not None:
@@ -277,8 +286,9 @@ class Controller(QObject):
         source_id = None if self.work is None else self.work.source_id
         gone = source_id is not None and find(self.viewer, source_id) is None
         if gone and not self._cancelled:
-            self.cancel()
-            # No notification: a viewer that is closed removes its layers too.
+            # A viewer that is closed removes its layers, too: no notification, and the checkpoint
+            # stays.
+            self._give_up()
             self.said.emit("warning", "The source layer was removed, so its run is cancelled.")
         self.layers_changed.emit()
 

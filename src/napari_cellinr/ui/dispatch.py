@@ -226,9 +226,7 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            layer = layer_of_job(self.viewer, job)
-            config = task.config_type(**job.settings)
-            return resume_work(self.controller, task, layer, config, job.path)
+            return resume_work(self.controller, task, layer_of_job(self.viewer, job), job)
 
         self._submit(f"{task.noun} of {job.source['name']}", carry_out)
 

@@ -81,6 +81,8 @@ class FitDock(TabbedDock):
         self.welcome.asked.connect(self.try_it)
         self.offer.accepted.connect(self._resume)
         self.offer.look()
+        self.controller.failed.connect(self.offer.look)
+        self.controller.finished.connect(self.offer.look_again)
         self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)

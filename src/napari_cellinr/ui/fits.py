@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.checkpoint import EVERY
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.going_on import METHODS
-from napari_cellinr.macro import FITS, Begun
-from napari_cellinr.resume import checkpointed, discard, new_checkpoint, resumed
+from napari_cellinr.macro import FITS, Begun, Source
+from napari_cellinr.resume import Other, checkpointed, discard, new_checkpoint, resumed
 from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import add_images, find
 from napari_cellinr.ui.live import LiveLayer
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fit import Fitted, Job
     from napari_cellinr.going_on import Beginning
     from napari_cellinr.image import Image
+    from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.origins import Origin
     from napari_cellinr.ui.shown import Shown
@@ -79,8 +81,6 @@ def begun_work(
 ) -> Work:
     """Return the work of doing the task with the layer, beginning with another fit.
 
-    It stores no checkpoint.
-
     Parameters
     ----------
     config
@@ -103,26 +103,59 @@ def begun_work(
             f"the fit of layer {fit.name!r} was given to begin with, which is one of "
             f"{METHODS.get(facts.method, facts.method)}; one of {task.name} is needed."
         )
-    whole, had = config, 0
-    if beginning == "continue_from":
-        before = task.config_type(**facts.config)
-        had = before.steps
-        whole = before.replace(steps=had + config.steps, max_seconds=None)
-    started = time.monotonic()
-    work = fit_work(controller, task, layer, whole, Begun(beginning, source_of(fit), had))
-    given = controller.image_of(layer)
+    source, given, path = source_of(fit), controller.image_of(layer), new_checkpoint()
+    whole, begun = _begun(task, beginning, facts.config, config, source)
+    started, every = time.monotonic(), preferences().checkpoint_seconds
+    work = fit_work(controller, task, layer, whole, begun)
 
     def make() -> Job:
         from napari_cellinr.going_on import begun_with
+        from napari_cellinr.kept import Stored, stored_of
 
-        return begun_with(beginning, origin.load(), given, config, started=started)
+        found = origin.load()
+        if not every:
+            return begun_with(beginning, found, given, config, started=started)
+        kept = found if isinstance(found, Stored) else stored_of(found)
+        return checkpointed(
+            task.name,
+            given.canonical(),
+            config,
+            path,
+            every=every,
+            origin=_file_of(given),
+            started=started,
+            other=Other(beginning, kept, {"layer": source.layer, "path": source.path}),
+        )
 
-    return replace(work, make_job=make, dropped=None)
+    return replace(work, make_job=make, dropped=partial(discard, path))
 
 
-def resume_work(
-    controller: Controller, task: Task, layer: ImageLayer, config: Config, path: Path
-) -> Work:
+def _begun(
+    task: Task,
+    beginning: Beginning,
+    before: Mapping[str, Any],
+    config: Config,
+    source: Source,
+) -> tuple[Config, Begun]:
+    """Return the settings of a fit that begins with another one, and what is recorded of that.
+
+    Parameters
+    ----------
+    before
+        The settings of the other fit.
+    config
+        As for `begun_work`.
+    source
+        The layer of the other fit.
+    """
+    if beginning != "continue_from":
+        return config, Begun(beginning, source, 0)
+    had = task.config_type(**before)
+    whole = had.replace(steps=had.steps + config.steps, max_seconds=None)
+    return whole, Begun(beginning, source, had.steps)
+
+
+def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfinished) -> Work:
     """Return the work of going on with an interrupted fit of the layer, from its checkpoint.
 
     Raises
@@ -130,13 +163,18 @@ def resume_work(
     AxesError
         As for `fit_work`.
     """
-    work = fit_work(controller, task, layer, config)
-    started, every = time.monotonic(), preferences().checkpoint_seconds
+    config, begun, other = task.config_type(**job.settings), None, job.other
+    if other is not None:
+        source = Source(**other.note)
+        config, begun = _begun(task, other.beginning, other.fit.config, config, source)
+    work = fit_work(controller, task, layer, config, begun)
+    # Without checkpoints in the preferences, those that there are still are kept up to date.
+    started, every = time.monotonic(), preferences().checkpoint_seconds or EVERY
 
     def make() -> Job:
-        return resumed(path, every=every, started=started)
+        return resumed(job.path, every=every, started=started)
 
-    return replace(work, make_job=make, dropped=partial(discard, path))
+    return replace(work, make_job=make, dropped=partial(discard, job.path))
 
 
 def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
@@ -219,12 +257,16 @@ def _job(
         job: Job = getattr(api, task.job)(image, config, started=started)
         if checkpoint is None or not every:
             return job
-        origin = str(image.meta.get("source", ""))
+        whole, origin = image.canonical(), _file_of(image)
         return checkpointed(
-            task.name, image.canonical(), config, checkpoint, every=every, origin=origin, job=job
+            task.name, whole, config, checkpoint, every=every, origin=origin, job=job
         )
 
     return make
+
+
+def _file_of(image: Image) -> str:
+    return str(image.meta.get("source", ""))
 
 
 def _show(

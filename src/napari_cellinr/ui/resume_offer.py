@@ -65,6 +65,12 @@ class ResumeOffer(QFrame):
             self.label.setText(f"The {self._task.noun} of {name} was interrupted ({when}).")
 
     @Slot()
+    def look_again(self) -> None:
+        """Withdraw an offer that has been taken elsewhere meanwhile."""
+        if not self.isHidden():
+            self.look()
+
+    @Slot()
     def _on_resume(self) -> None:
         self.hide()
         self.accepted.emit(self._job)
