@@ -172,6 +172,37 @@ def test_quick_look_is_a_crop_that_lies_in_place(viewer, layer, dock, use_job, i
     assert sum("preview" in one.name for one in viewer.layers) == 1
 
 
+def test_what_is_newest_lies_over_what_came_from_the_same_source(
+    viewer, layer, dock, use_job, idle, qtbot, monkeypatch, stack
+):
+    monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
+    job = use_job()
+    dock.preview()
+    idle(dock)
+    arrows = viewer.add_vectors(np.zeros((1, 2, 3)), name="arrows")
+    viewer.add_image(stack, name="other")
+    selected = list(viewer.layers.selection)
+    preview = by_name(viewer, "membrane preview")
+    job.steps = 10_000
+    dock.source.choose(layer.unique_id)
+    dock.run()
+    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    assert not preview.visible  # with the first image of the run
+    dock.panel.stop_button.click()
+    idle(dock)
+    job.steps = 5
+    dock.run()
+    idle(dock)
+    names = ["membrane", "membrane preview", "membrane denoised", "membrane denoised [1]"]
+    assert [one.name for one in viewer.layers] == [*names, "arrows", "other"]
+    dock.preview()
+    idle(dock)
+    assert [one.name for one in viewer.layers][:4] == [names[0], *names[2:], names[1]]
+    assert preview.visible
+    assert arrows.visible
+    assert list(viewer.layers.selection) == selected
+
+
 def test_renaming_the_source_changes_nothing(viewer, layer, dock, use_job, idle, qtbot):
     job = use_job(steps=40)
     dock.run()
@@ -240,8 +271,8 @@ def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
     assert [one.name for one in viewer.layers] == [
         "membrane",
-        "membrane denoised [1]",
         "membrane denoised",
+        "membrane denoised [1]",
         "membrane denoised denoised",
     ]
     assert [config.background for config in job.configs] == ["subtract", "subtract", "keep"]

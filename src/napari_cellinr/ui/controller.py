@@ -151,6 +151,12 @@ class Controller(QObject):
         """
         return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
 
+    def hide_quick_looks(self, source_id: Hashable) -> None:
+        """Make the quick looks at a layer invisible, which would lie over its run."""
+        for live in self.quick_looks.values():
+            if live.source_id == source_id:
+                live.hide()
+
     def begin(self, work: Work) -> None:
         """Start a job.
 

@@ -9,10 +9,16 @@ import numpy as np
 from napari_cellinr.fit import PreviewRequest
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.live_arrows import LiveArrows
-from napari_cellinr.ui.results import add_result, contrast_of, update, widen_range
+from napari_cellinr.ui.results import (
+    add_result,
+    contrast_of,
+    raise_above,
+    update,
+    widen_range,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -85,6 +91,8 @@ class LiveLayer:
         Name of the layer with the result.
     from_data
         Whether contrast limits are found in the result instead of taken from the source.
+    added
+        Called when the layer has been added, with the first image of the fit.
     """
 
     def __init__(
@@ -95,12 +103,14 @@ class LiveLayer:
         name: str,
         *,
         from_data: bool,
+        added: Callable[[], None] | None = None,
     ) -> None:
         self._viewer = viewer
         self.source_id = source_id
         self._given = given
         self._name = name
         self._from_data = from_data
+        self._added = added
         self._layer_id: Hashable | None = None
         self._limits: tuple[float, float] | None = None
         self._buffer: NDArray[np.float32] | None = None
@@ -164,6 +174,18 @@ class LiveLayer:
             setattr(layer, key, value)
         return layer
 
+    def hide(self) -> None:
+        """Make the layer invisible: what is newer is to be seen."""
+        if self.layer is not None:
+            self.layer.visible = False
+
+    def show_above(self) -> None:
+        """Make the layer visible, above everything else that came from its source."""
+        source, layer = find(self._viewer, self.source_id), self.layer
+        if source is not None and layer is not None:
+            raise_above(self._viewer, source, layer)
+            layer.visible = True
+
     def remove(self) -> None:
         """Take the unfinished layer out of the viewer."""
         self._arrows.remove()
@@ -187,6 +209,8 @@ class LiveLayer:
         layer = add_result(self._viewer, source, self._given, image, name=name, limits=limits)
         self._layer_id = layer.unique_id
         self._limits = tuple(layer.contrast_limits)
+        if self._added is not None:
+            self._added()
         return layer
 
     def _with_plane(self, preview: Image, index: Mapping[str, int]) -> Image:
