@@ -1,5 +1,6 @@
 """Factors, sizes and any time: what the dock for super-resolution adds to the others."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,10 @@ from napari_cellinr.fit import Fitted
 from napari_cellinr.image import Image
 from napari_cellinr.ui import controller
 from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.origins import Result
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.scale_section import ScaleSection, isotropic_factors
-from napari_cellinr.ui.superresolve_task import SuperresolveDock
+from napari_cellinr.ui.superresolve_task import SUPERRESOLVE, SuperresolveDock
 from napari_cellinr.ui.time_panel import STEPS_PER_FRAME, TimePanel
 
 pytestmark = pytest.mark.gui
@@ -171,6 +173,18 @@ def test_the_dock_says_that_a_long_run_stores_no_checkpoint(viewer, qtbot):
     dock.form.changed.emit()
     assert "GB" in dock.panel.cost.text()
     assert "checkpoint" not in dock.panel.cost.text()
+
+
+def test_any_time_is_not_offered_of_a_preview(viewer, qtbot):
+    layer = viewer.add_image(np.ones((5, 6, 8, 10), np.float32), **MOVIE)
+    dock = SuperresolveDock(viewer)
+    qtbot.addWidget(dock)
+    fitted = Fitted((movie(),), SpatimeConfig(), {}, (), "steps", {}, "spatime")
+    result = Result(SUPERRESOLVE, SpatimeConfig(), fitted, movie(), layer, (layer,), quick=True)
+    dock.controller.finished.emit(result)
+    assert dock.below.isHidden()
+    dock.controller.finished.emit(replace(result, quick=False))
+    assert not dock.below.isHidden()
 
 
 def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle, monkeypatch):

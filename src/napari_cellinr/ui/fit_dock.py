@@ -238,7 +238,8 @@ class FitDock(TabbedDock):
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
-        if self.below is not None and result.task is self.task:
+        # A quick look is a fit of a part: its times and places are not those of the image.
+        if self.below is not None and result.task is self.task and not result.quick:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
 
