@@ -6,6 +6,7 @@ import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+from napari_cellinr import read
 from napari_cellinr.errors import AxesError
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.run_panel import duration
@@ -42,6 +43,26 @@ def test_ambiguous_axes_block_until_they_are_confirmed(viewer, stack, use_job, i
     dock.run()
     idle(dock)
     assert job.images[0].axes == "TYX"
+    assert viewer.layers["a"].axis_labels == ("t", "y", "x")
+    assert viewer.layers["a denoised"].axis_labels == ("t", "y", "x")
+
+
+def test_axes_that_were_confirmed_are_known_to_all_that_follows(
+    viewer, stack, use_job, idle, tmp_path
+):
+    viewer.add_image(stack, name="a")
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    use_job()
+    dock._console.denoise("a", axes="zyx")
+    idle(dock)
+    dock._console.save("a denoised", tmp_path / "clean.tif")
+    dock._console.compare("a denoised", "a")
+    idle(dock)
+    assert "a denoised − a" in [one.name for one in viewer.layers]
+    assert read(tmp_path / "clean.tif").axes == "ZYX"
+    path = str(tmp_path / "by-napari.tif")
+    assert viewer.layers["a denoised"].save(path, plugin="napari-cellinr") == [path]
 
 
 def test_a_missing_voxel_size_can_be_entered(viewer, stack):

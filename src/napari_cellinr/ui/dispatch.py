@@ -179,7 +179,7 @@ class Dispatcher(QObject):
         def carry_out() -> Work:
             found = self.find(layer)
             if axes:
-                self.controller.confirmed_axes[found.unique_id] = axes.upper()
+                self.controller.confirm_axes(found, axes.upper())
             if start is None:
                 return fit_work(self.controller, task, found, config)
             fit = self.find(start.layer)

@@ -175,7 +175,7 @@ def _attributes(
         "name": name,
         "visible": visible,
         "units": (*(units[axis] for axis in extra), *source.units),
-        "axis_labels": (*(axis.lower() for axis in extra), *source.axis_labels),
+        "axis_labels": tuple((extra + given.axes).lower()),
         "metadata": dict(image.meta),
         **turned,
         **place(source, given, image),
