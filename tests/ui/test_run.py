@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_cellinr.errors import AxesError
 from napari_cellinr.fit import PreviewRequest, Progress
 from napari_cellinr.ui import controller, devices, run_panel, worker
 from napari_cellinr.ui.fit_dock import FitDock
@@ -223,6 +224,30 @@ def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qt
     assert len(viewer.layers) == 0
     assert "source layer was removed" in dock.panel.status.text()
     assert not dock.panel.run_button.isEnabled()
+
+
+def test_what_waits_for_a_layer_goes_with_it_in_one_sentence(
+    viewer, layer, dock, use_job, idle, qtbot, stack
+):
+    job = use_job(steps=10_000)
+    viewer.add_image(stack, name="other", axis_labels=("z", "y", "x"))
+    dock.source.choose(layer.unique_id)
+    for _ in range(3):
+        dock.run()
+    dock._console.save("not there yet", "never.tif")
+    qtbot.waitUntil(lambda: job.step > 2)
+    notified = len(notification_manager.records)
+    viewer.layers.remove(layer)
+    assert dock.panel.status.text() == (
+        "Layer “membrane” was removed: its run is cancelled, and what waited for it is dropped."
+    )
+    qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
+    assert len(job.images) == 1
+    told = [one.message for one in notification_manager.records[notified:]]
+    (last,) = (text for text in told if "could not begin" in text)
+    assert "'not there yet'" in last  # which was asked for by its name alone
+    with pytest.raises(AxesError, match=r"layer 'membrane' was given; there are 'other'"):
+        dock.dispatcher.find(layer)
 
 
 def test_removing_the_live_layer_leaves_the_job_alone(
