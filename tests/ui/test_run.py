@@ -11,6 +11,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.fit import PreviewRequest, Progress
 from napari_cellinr.ui import controller, devices, run_panel, worker
 from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.plots import LossPlot
 from napari_cellinr.ui.preferences import Preferences
 
 pytestmark = pytest.mark.gui
@@ -348,3 +349,16 @@ def test_memory_of_a_gpu_is_told_and_asks_for_no_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     facts = run_panel._Speed().facts(Progress("fitting", 3, 10))
     assert "3 GB on the GPU" in facts
+
+
+def test_attempts_are_drawn_one_by_one(qtbot):
+    plot = LossPlot()
+    qtbot.addWidget(plot)
+    rows = []
+    shown = []
+    for step in (1, 4, 9, 1, 5, 6, 2):
+        rows.append(Progress("fitting", step, 10, {"data": 1.0}, 1.5))
+        plot.show_history(rows)
+        xs, _ = plot._loss.getData()
+        shown.append(None if plot.isHidden() else [int(x) for x in xs])
+    assert shown == [None, [1, 4], [1, 4, 9], [1, 4, 9], [1, 5], [1, 5, 6], [1, 5, 6]]
