@@ -6,8 +6,11 @@ import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-from napari_cellinr import read
+from napari_cellinr import CellINRConfig, api, read
 from napari_cellinr.errors import AxesError
+from napari_cellinr.fit import Fitted
+from napari_cellinr.image import Image
+from napari_cellinr.kept import save_fit
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.run_panel import duration
 
@@ -127,6 +130,18 @@ def test_a_dropped_file_becomes_a_calibrated_layer(viewer, dock, tmp_path):
     np.testing.assert_allclose(layer.scale, (1.5, 0.2, 0.2))
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert dock.source.combo.currentText() == "dropped"
+
+
+def test_a_kept_fit_that_is_dropped_opens_as_its_result(viewer, dock, stack, tmp_path, monkeypatch):
+    path = tmp_path / "embryo.cellinr"
+    result = Image(stack, "ZYX", name="embryo denoised")
+    save_fit(path, Fitted((result,), CellINRConfig(), {}, (), "steps", {}))
+    images = (result, result.like(stack + 1, name="embryo background"))
+    monkeypatch.setattr(api, "render", lambda fit: images)  # the real one has its own tests
+    assert drop(dock, [path])
+    assert dock.source.combo.currentText() == "embryo denoised"
+    assert not viewer.layers["embryo background"].visible
+    assert str(path) in dock._console.last
 
 
 def test_a_dropped_file_that_is_broken_is_explained(viewer, dock, tmp_path):
