@@ -157,6 +157,11 @@ def test_contrast_ignores_outliers_and_nan():
     assert high == pytest.approx(1, abs=0.01)
     assert contrast_of(Image(np.full((4, 4), np.nan))) == (0, 1)
     assert contrast_of(Image(np.zeros((4, 4)))) == (0, 1)
+    almost = np.float32(2.289e-3) + np.linspace(0, 1e-9, 16, dtype=np.float32).reshape(4, 4)
+    low, high = contrast_of(Image(almost))
+    assert (low, high - low) == (pytest.approx(2.289e-3), pytest.approx(1))
+    faint = 1000 + np.linspace(0, 0.1, 16).reshape(4, 4)
+    assert contrast_of(Image(faint))[1] < 1000.2
 
 
 def test_only_grey_images_are_offered(viewer, stack):

@@ -26,11 +26,15 @@ __all__ = [
     "add_result",
     "add_shown",
     "contrast_of",
+    "is_flat",
     "place",
     "raise_above",
     "update",
     "widen_range",
 ]
+
+FLAT: Final = 1e-5
+"""Part of its largest value by which an image must vary; float32 has steps of 1e-7."""
 
 _roots: Final[WeakKeyDictionary[Layer, Hashable]] = WeakKeyDictionary()
 """The `unique_id` of the image that a layer came from in the end, through other results."""
@@ -145,12 +149,26 @@ def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[flo
 
 
 def contrast_of(image: Image) -> tuple[float, float]:
-    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels."""
+    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels.
+
+    An image that is flat, but for rounding, is dark.
+    """
+    low, high = _percentiles(image)
+    return (low, low + 1) if is_flat(image) else (low, high)
+
+
+def is_flat(image: Image) -> bool:
+    """Return whether an image has nothing to be seen: its values differ by rounding only."""
+    low, high = _percentiles(image)
+    return high - low <= FLAT * max(abs(low), abs(high))
+
+
+def _percentiles(image: Image) -> tuple[float, float]:
     values = _sample(image)
     if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(limit) for limit in np.percentile(values, (1, 99.9)))
-    return (low, high) if high > low else (low, low + 1)
+        return 0.0, 0.0
+    low, high = np.percentile(values, (1, 99.9))
+    return float(low), float(high)
 
 
 def _attributes(
