@@ -11,6 +11,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.fit import Fitted
 from napari_cellinr.image import Image
 from napari_cellinr.kept import save_fit
+from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.run_panel import duration
 
@@ -82,6 +83,28 @@ def test_a_missing_voxel_size_can_be_entered(viewer, stack):
     assert tuple(layer.scale) == (0.4, 0.2, 0.2)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert "0.4×0.2×0.2 µm" in dock.source.voxel.label.text()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("n_shown", [2, 3])
+def test_a_voxel_size_leaves_the_view_where_it_is(make_napari_viewer, stack, others, n_shown):
+    viewer = make_napari_viewer(show=True)
+    layer = viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+    for _ in range(others):
+        viewer.add_image(stack, axis_labels=("z", "y", "x"))
+    viewer.dims.ndisplay = n_shown
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (3, 15, 20), 9.0
+    viewer.dims.set_current_step(0, 4)
+    dispatcher = dispatcher_of(viewer)
+    for z, y in ((0.5, 0.2), (0.4, 0.1)):
+        dispatcher.calibrate("a", {"z": z, "y": y, "x": y})
+        assert camera.zoom * y == pytest.approx(9, rel=0.01 if n_shown == 2 else 0.9)
+        np.testing.assert_allclose(camera.center[-2:], (15 * y, 20 * y))
+        if n_shown == 2:
+            assert round(layer.world_to_data(viewer.dims.point)[0]) == 4
+        else:
+            assert camera.center[0] == pytest.approx(3 * z)
 
 
 def test_a_wrong_setting_blocks_the_run(dock):

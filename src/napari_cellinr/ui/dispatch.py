@@ -17,19 +17,14 @@ from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
-from napari_cellinr.ui.fits import (
-    begun_work,
-    fit_work,
-    quick_work,
-    render_work,
-    resume_work,
-)
+from napari_cellinr.ui.fits import begun_work, fit_work, quick_work, render_work, resume_work
 from napari_cellinr.ui.layers import find, set_voxel_size
 from napari_cellinr.ui.motion_work import motion_work, note_motion
 from napari_cellinr.ui.orders import Order, Start, attempted, name_of, source_of
 from napari_cellinr.ui.origins import origin_of
 from napari_cellinr.ui.queueing import Queue
 from napari_cellinr.ui.recording import Recording
+from napari_cellinr.ui.view import kept_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -124,7 +119,8 @@ class Dispatcher(QObject):
             image = self.controller.image_of(found)
             given = {axis.upper(): float(step) for axis, step in steps.items()}
             image.with_voxel_size("micrometer", **given)
-            set_voxel_size(found, given, image.axes, "micrometer")
+            with kept_view(self.viewer, found):
+                set_voxel_size(found, given, image.axes, "micrometer")
             self._record(Step("calibrate", (source_of(found),), given))
             self.controller.layers_changed.emit()
 
