@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QLabel
 
 from napari_cellinr import SpatimeConfig, api
 from napari_cellinr.fit import Fitted
@@ -77,6 +78,32 @@ def test_what_is_wrong_is_said_at_once(section, typed, said):
     assert section.summary.text() == ""
 
 
+def test_factors_that_suit_the_image_are_there_until_others_are_typed(qtbot):
+    section = ScaleSection()
+    qtbot.addWidget(section)
+    section.set_config(SimpleNamespace(scale=None))
+    assert section.values() == {"scale": {}}
+    stack = Image(np.zeros((6, 8, 10)), "ZYX", (1, 0.4, 0.4), ("um",) * 3)
+    uneven = Image(np.zeros((6, 8, 10)), "ZYX", (20, 0.4, 0.4), ("um",) * 3)
+    unknown = Image(np.zeros((6, 8, 10)), "ZYX", (3, 1, 1))
+    for image, factors in (
+        (movie(), {"t": 2}), (stack, {"z": 2.5}), (uneven, {"z": 16}), (unknown, {"y": 2, "x": 2}),
+        (movie(), {"t": 2}),
+    ):  # fmt: skip
+        section.show_image(image)
+        assert section.values() == {"scale": factors}
+    section.boxes["T"].setText("3")
+    section.boxes["T"].textEdited.emit("3")
+    section.show_image(movie())  # such as after any change of layers
+    assert section.values() == {"scale": {"t": 3}}
+    section.show_image(stack)  # for which nothing was typed
+    assert section.values() == {"scale": {"z": 2.5}}
+    section.show_image(movie())
+    assert section.values() == {"scale": {"t": 3}}
+    section.set_config(SimpleNamespace(scale=None))  # reset
+    assert section.values() == {"scale": {"t": 2}}
+
+
 def test_isotropic_needs_a_voxel_size(section, qtbot):
     section.show_image(movie(units=("pixel",) * 4))
     assert not section.isotropic.isEnabled()
@@ -143,11 +170,17 @@ def test_the_dock_estimates_and_checks_before_a_run(viewer, qtbot):
     viewer.add_image(np.random.default_rng(0).random((5, 6, 8, 10)).astype(np.float32), **MOVIE)
     dock = SuperresolveDock(viewer)
     viewer.window.add_dock_widget(dock, name="Super-resolve")
-    assert not dock.panel.run_button.isEnabled()
     section = dock.form.section
+    assert dock.panel.run_button.isEnabled()
+    section.boxes["T"].setText("1")
+    section.boxes["T"].textEdited.emit("1")
+    assert not dock.panel.run_button.isEnabled()
+    assert "Nothing would become finer" in section.error.text()
+    assert not any("finer" in one.text() for one in dock.source.findChildren(QLabel))
     section.boxes["T"].setText("2")
     section.boxes["T"].textEdited.emit("2")
     assert dock.panel.run_button.isEnabled()
+    assert section.error.isHidden()
     assert "GB of memory" in dock.panel.cost.text()
     assert dict(dock.form.config().scale) == {"t": 2}
     section.boxes["T"].setText("40")
