@@ -351,6 +351,20 @@ def test_memory_of_a_gpu_is_told_and_asks_for_no_torch(monkeypatch):
     assert "3 GB on the GPU" in facts
 
 
+def test_speed_is_told_in_plain_numbers_once_it_is_known():
+    speed = run_panel._Speed()
+    facts = [
+        speed.facts(Progress("fitting", step, 9000, seconds=seconds))
+        for step, seconds in ((1, 0.0), (2, 0.0001), (2001, 1.0), (8001, 1.2))
+    ]
+    assert [len(one) for one in facts] == [1, 1, 2, 2]
+    assert facts[2][1] == "2000 steps/s"
+    assert facts[3][1] == "6667 steps/s"
+    slow = run_panel._Speed()
+    slow.facts(Progress("fitting", 1, 9, seconds=0.0))
+    assert slow.facts(Progress("fitting", 4, 9, seconds=2.0))[1] == "1.5 steps/s"
+
+
 def test_attempts_are_drawn_one_by_one(qtbot):
     plot = LossPlot()
     qtbot.addWidget(plot)
