@@ -139,10 +139,10 @@ def test_a_result_with_one_axis_more_than_its_preview(viewer, qtbot):
     units = ("second", *given.units)
     update(layer, source, given, Image(np.ones((5, 24, 24)), "TYX", (2.0, 3, 3), units))
     assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
-    assert layer.axis_labels == ("t", *source.axis_labels)
+    assert layer.axis_labels == ("t", "y", "x")
     assert tuple(layer.scale) == (2, 3, 3)
     update(layer, source, given, given)
-    assert (layer.axis_labels, tuple(layer.scale)) == (source.axis_labels, (3, 3))
+    assert (layer.axis_labels, tuple(layer.scale)) == (("y", "x"), (3, 3))
 
 
 def test_a_mirrored_source_stays_mirrored(viewer, stack):
@@ -181,6 +181,11 @@ def test_contrast_ignores_outliers_and_nan():
     assert high == pytest.approx(1, abs=0.01)
     assert contrast_of(Image(np.full((4, 4), np.nan))) == (0, 1)
     assert contrast_of(Image(np.zeros((4, 4)))) == (0, 1)
+    almost = np.float32(2.289e-3) + np.linspace(0, 1e-9, 16, dtype=np.float32).reshape(4, 4)
+    low, high = contrast_of(Image(almost))
+    assert (low, high - low) == (pytest.approx(2.289e-3), pytest.approx(1))
+    faint = 1000 + np.linspace(0, 0.1, 16).reshape(4, 4)
+    assert contrast_of(Image(faint))[1] < 1000.2
 
 
 def test_only_grey_images_are_offered(viewer, stack):

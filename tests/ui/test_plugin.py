@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from napari.plugins.io import save_layers
 from npe2 import PluginManifest
 
 import napari_cellinr
@@ -108,6 +109,14 @@ def test_napari_finds_dock_sample_reader_and_writer(viewer, tmp_path):
     np.testing.assert_allclose(again.scale, viewer.layers[1].scale)
     assert again.units == viewer.layers[1].units
     assert again.axis_labels == ("z", "y", "x")
+
+
+def test_napari_shows_why_nothing_was_written(viewer, stack, tmp_path):
+    viewer.add_image(stack, name="a")
+    viewer.add_image(stack, name="b")
+    for name, layers in (("one.tif", [viewer.layers["a"]]), ("both.tif", list(viewer.layers))):
+        with pytest.raises(FileError, match="axes of layer 'a'"):
+            save_layers(str(tmp_path / name), layers, plugin="napari-cellinr")
 
 
 def test_the_child_process_reports_devices(capfd):

@@ -153,6 +153,31 @@ class Controller(QObject):
         """
         return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
 
+    def confirm_axes(self, layer: ImageLayer, axes: str) -> None:
+        """Remember what the user says the axes are, in the layer itself as well.
+
+        From there its results, other docks and napari's own writing learn of it.
+
+        Parameters
+        ----------
+        axes
+            One letter per dimension.
+
+        Raises
+        ------
+        AxesError
+            If they are none that an image can have, or not as many as there are dimensions.
+        """
+        to_image(layer, axes)
+        self.confirmed_axes[layer.unique_id] = axes
+        layer.axis_labels = tuple(axes.lower())
+
+    def hide_quick_looks(self, source_id: Hashable) -> None:
+        """Make the quick looks at a layer invisible, which would lie over its run."""
+        for live in self.quick_looks.values():
+            if live.source_id == source_id:
+                live.hide()
+
     def begin(self, work: Work) -> None:
         """Start a job.
 

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.ui.checks import memory_warning
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.denoise_task import DENOISE
@@ -50,7 +51,7 @@ __all__ = ["FitDock"]
 class FitDock(TabbedDock):
     """A view of the one job of a viewer, with the settings for the next one.
 
-    Two docks of a viewer show the same job. TIFF and NIfTI files can be dropped on it. The dock
+    Two docks of a viewer show the same job. Images and kept fits can be dropped on it. The dock
     of another method is a subclass that names its `Task`.
 
     Parameters
@@ -126,22 +127,24 @@ class FitDock(TabbedDock):
         GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
-        """Add every image of the files as a layer and choose the last one."""
+        """Add every image of the files, or of kept fits, as a layer and choose the last visible."""
+        viewer, added = self.controller.viewer, []
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             if is_series(paths):
                 for image in images_of(paths, together=True):
-                    add_images(self.controller.viewer, image)
+                    added += add_images(viewer, image)
             else:
                 for path in paths:
-                    self._console.open(path)
+                    added += self._console.open(path)
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:
             QApplication.restoreOverrideCursor()
-        active = self.controller.viewer.layers.selection.active
-        if active is not None:
-            self.source.choose(active.unique_id)
+        visible = [layer for layer in added if layer.visible]  # the haze of a kept fit is not
+        if visible:
+            viewer.layers.selection.active = visible[-1]
+            self.source.choose(visible[-1].unique_id)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Ask for the devices once the dock is there."""
@@ -240,7 +243,8 @@ class FitDock(TabbedDock):
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
-        if self.below is not None and result.task is self.task:
+        # A quick look is a fit of a part: its times and places are not those of the image.
+        if self.below is not None and result.task is self.task and not result.quick:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
 
@@ -253,6 +257,6 @@ class FitDock(TabbedDock):
 
 
 def _paths(event: QDropEvent) -> list[Path]:
-    """Return the dropped files that can be read."""
+    """Return the dropped files that can be read: images, folders of them, and kept fits."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return [path for path in paths if can_open(path)]
+    return [path for path in paths if path.suffix == FITTED_SUFFIX or can_open(path)]

@@ -57,8 +57,9 @@ def fit_work(
     given = controller.image_of(layer)
     name = f"{layer.name} {task.suffix}"
     live = LiveLayer(
-        controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config)
-    )
+        controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config),
+        added=partial(controller.hide_quick_looks, layer.unique_id),
+    )  # fmt: skip
     path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",
@@ -294,6 +295,8 @@ def _show(
         layers = list(add_images(controller.viewer, image))
     else:
         layers = [live.finish(image, first.settings)]
+        if quick:
+            live.show_above()
     roles = [_role(first, fitted)]
     if not quick and not has_changed:
         for shown in others:

@@ -39,12 +39,15 @@ class Order:
         Whether it becomes a step of the macro.
     attempt
         The step that it is if it fails; none if a failure is not recorded.
+    layer
+        What is worked on: without this layer, or one of this name, it cannot be carried out.
     """
 
     title: str
     carry_out: Callable[[], Work | None]
     recorded: bool = True
     attempt: Step | None = None
+    layer: Layer | str = ""
 
 
 @dataclass(frozen=True)

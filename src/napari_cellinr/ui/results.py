@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -12,6 +13,8 @@ from napari.utils.transforms import Affine
 from napari_cellinr.io.units import in_units_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import napari
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -19,7 +22,22 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.ui.shown import Shown
 
-__all__ = ["add_result", "add_shown", "contrast_of", "place", "update", "widen_range"]
+__all__ = [
+    "add_result",
+    "add_shown",
+    "contrast_of",
+    "is_flat",
+    "place",
+    "raise_above",
+    "update",
+    "widen_range",
+]
+
+FLAT: Final = 1e-5
+"""Part of its largest value by which an image must vary; float32 has steps of 1e-7."""
+
+_roots: Final[WeakKeyDictionary[Layer, Hashable]] = WeakKeyDictionary()
+"""The `unique_id` of the image that a layer came from in the end, through other results."""
 
 
 def add_result(
@@ -35,7 +53,9 @@ def add_result(
     below: bool = False,
     whole: Image | None = None,
 ) -> ImageLayer:
-    """Return a new layer with `image` above its source; the selection stays as it was.
+    """Return a new layer with `image` above all images that came from its source.
+
+    The selection stays as it was.
 
     Parameters
     ----------
@@ -150,12 +170,26 @@ def place(
 
 
 def contrast_of(image: Image) -> tuple[float, float]:
-    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels."""
+    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels.
+
+    An image that is flat, but for rounding, is dark.
+    """
+    low, high = _percentiles(image)
+    return (low, low + 1) if is_flat(image) else (low, high)
+
+
+def is_flat(image: Image) -> bool:
+    """Return whether an image has nothing to be seen: its values differ by rounding only."""
+    low, high = _percentiles(image)
+    return high - low <= FLAT * max(abs(low), abs(high))
+
+
+def _percentiles(image: Image) -> tuple[float, float]:
     values = _sample(image)
     if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(limit) for limit in np.percentile(values, (1, 99.9)))
-    return (low, high) if high > low else (low, low + 1)
+        return 0.0, 0.0
+    low, high = np.percentile(values, (1, 99.9))
+    return float(low), float(high)
 
 
 def _labels(source: ImageLayer, given: Image, image: Image) -> dict[str, Any]:
@@ -164,7 +198,7 @@ def _labels(source: ImageLayer, given: Image, image: Image) -> dict[str, Any]:
     units = dict(zip(image.axes, image.units, strict=True))
     return {
         "units": (*(units[axis] for axis in extra), *source.units),
-        "axis_labels": (*(axis.lower() for axis in extra), *source.axis_labels),
+        "axis_labels": tuple((extra + given.axes).lower()),
     }
 
 
@@ -246,15 +280,51 @@ def _insert_quietly(
     below: bool = False,
     on_top: bool = False,
 ) -> None:
-    """Insert the layer beside its source, or above all; give the selection back, which moves."""
+    """Insert the layer above what came from its source, below it, or above all.
+
+    The selection, which moves with it, is given back.
+    """
     selected = list(viewer.layers.selection)
     active = viewer.layers.selection.active
-    names = [other.unique_id for other in viewer.layers]
-    beside = names.index(source.unique_id) + (not below)
-    viewer.layers.insert(len(names) if on_top else beside, layer)
+    _roots[layer] = _root(source)
+    if on_top:
+        place = len(viewer.layers)
+    elif below:
+        place = [other.unique_id for other in viewer.layers].index(source.unique_id)
+    else:
+        place = _top_of_family(viewer, source) + 1
+    viewer.layers.insert(place, layer)
     viewer.layers.selection.clear()
     viewer.layers.selection.update(selected)
     viewer.layers.selection.active = active
+
+
+def raise_above(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None:
+    """Move the layer above all images that came from the same source."""
+    top = _top_of_family(viewer, source)
+    now = [other.unique_id for other in viewer.layers].index(layer.unique_id)
+    if now < top:
+        viewer.layers.move(now, top + 1)
+
+
+def _top_of_family(viewer: napari.Viewer, source: ImageLayer) -> int:
+    """Return the place of the topmost image among a source, its results, and what they are of.
+
+    A result is opaque: below an older one, it would not be seen. Arrows and paths stay over both.
+    """
+    root = _root(source)
+    places = [
+        place
+        for place, other in enumerate(viewer.layers)
+        if isinstance(other, (ImageLayer, Labels)) and _root(other) == root
+    ]
+    return max(places)
+
+
+def _root(layer: Layer) -> Hashable:
+    """Return the `unique_id` of the image that a layer came from; its own if it was opened."""
+    root: Hashable = _roots.get(getattr(layer, "__wrapped__", layer), layer.unique_id)
+    return root
 
 
 def widen_range(layer: ImageLayer, image: Image) -> None:

@@ -187,7 +187,7 @@ class SourcePanel(QWidget):
         except AxesError as error:
             self.axes.fail(str(error))
             return
-        self._controller.confirmed_axes[layer.unique_id] = axes
+        self._controller.confirm_axes(layer, axes)
         self._on_chosen()
         self._controller.layers_changed.emit()
 
