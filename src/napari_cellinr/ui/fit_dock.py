@@ -24,8 +24,7 @@ from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.fit_actions import FitActions
 from napari_cellinr.ui.forms import ConfigForm
 from napari_cellinr.ui.guide import GuideWindow
-from napari_cellinr.ui.layers import add_images
-from napari_cellinr.ui.opening import can_open, images_of, is_series
+from napari_cellinr.ui.opening import can_open, is_series
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.resume_offer import ResumeOffer
 from napari_cellinr.ui.run_panel import RunPanel
@@ -127,12 +126,8 @@ class FitDock(TabbedDock):
         """Add every image of the files as a layer and choose the last one."""
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            if is_series(paths):
-                for image in images_of(paths, together=True):
-                    add_images(self.controller.viewer, image)
-            else:
-                for path in paths:
-                    self._console.open(path)
+            for group in [paths] if is_series(paths) else [[path] for path in paths]:
+                self.dispatcher.open(group, together=True)
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     import napari
+    from napari.layers import Layer
 
 __all__ = [
     "add_images",
@@ -22,6 +23,7 @@ __all__ = [
     "image_from_tuple",
     "image_layers",
     "layer_tuples",
+    "named",
     "set_voxel_size",
     "to_image",
 ]
@@ -53,6 +55,24 @@ def find(viewer: napari.Viewer, layer_id: Hashable | None) -> ImageLayer | None:
     `is` tells which layer is which.
     """
     return next((layer for layer in viewer.layers if layer.unique_id == layer_id), None)
+
+
+def named(viewer: napari.Viewer, layer: Layer | str) -> ImageLayer:
+    """Return the layer of a name, or the very same layer.
+
+    Raises
+    ------
+    AxesError
+        If it is not in the viewer.
+    """
+    if isinstance(layer, str):
+        found = next((one for one in viewer.layers if one.name == layer), None)
+    else:
+        found = find(viewer, layer.unique_id)
+    if found is None:
+        names = ", ".join(repr(str(one.name)) for one in viewer.layers) or "none"
+        raise AxesError(f"layer {layer!r} was given; there are {names}.")
+    return found
 
 
 def axes_of(layer: ImageLayer) -> tuple[str, bool]:

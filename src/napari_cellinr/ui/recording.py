@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Slot
 
-from napari_cellinr.macro import Recorder, Source, Step
+from napari_cellinr.macro import Recorder
+from napari_cellinr.ui.orders import opened_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     import napari
+    from napari.layers import Layer
 
+    from napari_cellinr.macro import Step
     from napari_cellinr.ui.orders import Order
 
 __all__ = ["Recording"]
@@ -35,7 +38,7 @@ class Recording(QObject):
         self.recorder = Recorder(on_change)
         self._viewer = viewer
         self._names: dict[Hashable, str] = {}
-        self._opened: dict[str, list[str]] = {}
+        self._opened: list[Layer] = []
         viewer.layers.events.inserted.connect(self._on_inserted)
         self.follow_names()
 
@@ -74,10 +77,10 @@ class Recording(QObject):
             return
         if not self._opened:
             QTimer.singleShot(0, self._record_opened)
-        self._opened.setdefault(str(source.path), []).append(str(event.value.name))
+        self._opened.append(event.value)
 
     @Slot()
     def _record_opened(self) -> None:
-        opened, self._opened = self._opened, {}
-        for path, names in opened.items():
-            self.recorder.record(Step("open", (Source(path=path),), results=tuple(names)))
+        opened, self._opened = self._opened, []
+        for step in opened_steps(opened):
+            self.recorder.record(step)
