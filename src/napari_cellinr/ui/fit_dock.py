@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import napari
+    from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from napari_cellinr.resume import Unfinished
@@ -123,18 +124,19 @@ class FitDock(TabbedDock):
         GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
-        """Add every image of the files as a layer and choose the last one."""
+        """Add every image of the files as a layer and choose the last one that can be restored."""
+        layers: list[Layer] = []
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             for group in [paths] if is_series(paths) else [[path] for path in paths]:
-                self.dispatcher.open(group, together=True)
+                layers += self.dispatcher.open(group, together=True)
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:
             QApplication.restoreOverrideCursor()
-        active = self.controller.viewer.layers.selection.active
-        if active is not None:
-            self.source.choose(active.unique_id)
+        for layer in reversed(layers):
+            if self.source.choose(layer.unique_id):
+                break
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Ask for the devices once the dock is there."""
