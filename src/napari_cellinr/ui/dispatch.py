@@ -12,13 +12,13 @@ from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.files import layer_of_job, open_files, open_source, save_layer
 from napari_cellinr.ui.fits import (
     begun_work,
+    continued_work,
     fit_work,
     quick_work,
     render_work,
@@ -213,17 +213,7 @@ class Dispatcher(QObject):
 
         def carry_out() -> Work:
             found = self._find(layer)
-            made = self.results.get(found.unique_id)
-            if made is None:
-                raise AxesError(
-                    f"layer {found.name!r} is no result of this session; say which image it is of: "
-                    f"cellinr.denoise(image, continue_from={found.name!r}, steps={steps})."
-                )
-            source, config = self._find(made.source), made.task.config_type(steps=steps)
-            return begun_work(
-                self.controller, made.task, source, config,
-                "continue_from", found, self._origin(found),
-            )  # fmt: skip
+            return continued_work(self.controller, found, self.results.get(found.unique_id), steps)
 
         self._submit(f"continuation of {name_of(layer)}", carry_out)
 

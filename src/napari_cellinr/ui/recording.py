@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from qtpy.QtCore import QObject, QTimer, Slot
 
-from napari_cellinr.macro import Recorder
-from napari_cellinr.ui.orders import opened_steps
+from napari_cellinr.macro import Recorder, Step
+from napari_cellinr.ui.orders import opened_steps, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -16,10 +17,20 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-    from napari_cellinr.macro import Step
     from napari_cellinr.ui.orders import Order
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "note_saved"]
+
+_recordings: WeakSet[Recording] = WeakSet()
+
+
+def note_saved(path: str, data: Any, name: str) -> None:
+    """Record that napari itself has written the layer of a name, wherever there is a record.
+
+    napari gives its writers the data of layers, not the layers.
+    """
+    for recording in tuple(_recordings):
+        recording.note_saved(path, data, name)
 
 
 class Recording(QObject):
@@ -39,6 +50,7 @@ class Recording(QObject):
         self._viewer = viewer
         self._names: dict[Hashable, str] = {}
         self._opened: list[Layer] = []
+        _recordings.add(self)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self.follow_names()
 
@@ -60,6 +72,14 @@ class Recording(QObject):
         """Add the step that was asked for as one that has failed."""
         if order is not None and order.attempt is not None:
             self.record(replace(order.attempt, status="failed", note=reason), order)
+
+    def note_saved(self, path: str, data: Any, name: str) -> None:
+        """Record that a layer was written, if the very data of this name are in the viewer."""
+        for layer in self._viewer.layers:
+            # A plugin may be given proxies of layers, and of data of several scales.
+            held = getattr(layer.data, "__wrapped__", layer.data)
+            if layer.name == name and held is getattr(data, "__wrapped__", data):
+                self.record(Step("save", (source_of(layer),), {"path": path}))
 
     def follow_names(self) -> None:
         """Note the names of the layers as they are now."""
