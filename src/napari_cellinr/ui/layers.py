@@ -165,16 +165,10 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
 
     Axes that the layer does not name are taken in the usual order.
     """
-    return to_image(
-        ImageLayer(
-            data,
-            **{
-                key: attributes[key]
-                for key in ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
-                if attributes.get(key) is not None
-            },
-        )
-    )
+    keys = ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
+    given = {key: attributes[key] for key in keys if attributes.get(key) is not None}
+    layer = ImageLayer(data, **given)
+    return to_image(layer, axes_of(layer)[0])
 
 
 def _channels(image: Image) -> list[Image]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 __all__ = [
@@ -85,7 +86,8 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     from napari_cellinr.ui.layers import image_from_tuple
     from napari_cellinr.ui.recording import note_saved
 
-    write(Path(path), image_from_tuple(data, attributes))
+    with _shown():
+        write(Path(path), image_from_tuple(data, attributes))
     note_saved(path, data, str(attributes.get("name", "")))
     return [path]
 
@@ -102,9 +104,21 @@ def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
     from napari_cellinr.io.channels import joined
     from napari_cellinr.ui.layers import image_from_tuple
 
-    images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
-    write(Path(path), joined(images))
+    with _shown():
+        images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
+        write(Path(path), joined(images))
     return [path]
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Raise as `FileError` what napari would not show: it takes a `ValueError` for no writer."""
+    from napari_cellinr.errors import FileError
+
+    try:
+        yield
+    except ValueError as error:
+        raise FileError(str(error)) from error
 
 
 def sample_cells() -> list[Any]:
