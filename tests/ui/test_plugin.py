@@ -81,6 +81,20 @@ def test_the_writer_writes_what_the_reader_reads(tmp_path, stack):
     assert read["units"] == attributes["units"]
 
 
+def test_layers_without_named_axes_are_saved_and_others_say_why_not(viewer, stack, tmp_path):
+    viewer.add_image(stack, name="plain")
+    viewer.add_image(np.zeros((4, 5, 3), np.uint8), rgb=True, name="colours")
+    path = str(tmp_path / "plain.tif")
+    viewer.layers["plain"].save(path, plugin="napari-cellinr")
+    data, attributes, _ = plugin.read_layers(path)[0]
+    assert np.array_equal(data, stack)
+    assert attributes["axis_labels"] == ("z", "y", "x")
+    with pytest.raises(FileError, match="Split its channels"):
+        viewer.layers["colours"].save(str(tmp_path / "b.tif"), plugin="napari-cellinr")
+    with pytest.raises(FileError, match="have to be alike"):
+        plugin.write_channels(path, [(stack, {}, "image"), (stack[1:], {}, "image")])
+
+
 def test_the_sample_has_its_truth():
     truth, raw = plugin.sample_embryo()
     assert truth[0].shape == raw[0].shape

@@ -11,6 +11,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.fit import PreviewRequest, Progress
 from napari_cellinr.ui import controller, devices, run_panel, worker
 from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.layers import named
 from napari_cellinr.ui.plots import LossPlot
 from napari_cellinr.ui.preferences import Preferences
 
@@ -248,7 +249,7 @@ def test_what_waits_for_a_layer_goes_with_it_in_one_sentence(
     (last,) = (text for text in told if "could not begin" in text)
     assert "'not there yet'" in last  # which was asked for by its name alone
     with pytest.raises(AxesError, match=r"layer 'membrane' was given; there are 'other'"):
-        dock.dispatcher.find(layer)
+        named(viewer, layer)
 
 
 def test_removing_the_live_layer_leaves_the_job_alone(

@@ -12,15 +12,21 @@ from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
-from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
-from napari_cellinr.ui.fits import begun_work, fit_work, quick_work, render_work, resume_work
-from napari_cellinr.ui.layers import find, set_voxel_size
+from napari_cellinr.ui.files import layer_of_job, open_files, open_source, save_layer
+from napari_cellinr.ui.fits import (
+    begun_work,
+    continued_work,
+    fit_work,
+    quick_work,
+    render_work,
+    resume_work,
+)
+from napari_cellinr.ui.layers import named, set_voxel_size
 from napari_cellinr.ui.motion_work import motion_work, note_motion
-from napari_cellinr.ui.orders import Order, Start, attempted, name_of, source_of
+from napari_cellinr.ui.orders import Order, Start, attempted, name_of, opened_steps, source_of
 from napari_cellinr.ui.origins import origin_of
 from napari_cellinr.ui.queueing import Queue
 from napari_cellinr.ui.recording import Recording
@@ -91,19 +97,30 @@ class Dispatcher(QObject):
         """Whether an action runs or waits."""
         return self.queue.is_busy
 
-    def open(self, path: Path) -> list[ImageLayer]:
-        """Return the layers for every image in a file, or a kept fit, added to the viewer.
+    def open(self, paths: Sequence[Path], *, together: bool = False) -> list[Layer]:
+        """Return the layers for every image and kept fit in files, added to the viewer.
+
+        Parameters
+        ----------
+        together
+            Whether numbered files become one series; what they are along may be asked.
 
         Raises
         ------
         FileError
-            If the file is missing or cannot be understood.
+            If a file is missing or cannot be understood.
         """
-        layers = open_file(self.viewer, path)
-        names = tuple(str(layer.name) for layer in layers)
-        if self._records:
-            self.recorder.record(Step("open", (Source(path=str(path)),), results=names))
-        return layers
+        return self._opened(open_files(self.viewer, paths, together=together))
+
+    def open_again(self, source: Source) -> list[Layer]:
+        """Return the layers of what was opened before, opened in the same way.
+
+        Raises
+        ------
+        FileError
+            If the file is missing, or the plugin that has read it.
+        """
+        return self._opened(open_source(self.viewer, source))
 
     def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
         """Write the voxel size of a layer, in µm, into its scale and units.
@@ -115,7 +132,7 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> None:
-            found = self.find(layer)
+            found = self._find(layer)
             image = self.controller.image_of(found)
             given = {axis.upper(): float(step) for axis, step in steps.items()}
             image.with_voxel_size("micrometer", **given)
@@ -138,7 +155,7 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> None:
-            found = self.find(layer)
+            found = self._find(layer)
             save_layer(self.controller, found, path, self.results)
             self._record(Step("save", (source_of(found),), {"path": str(path)}))
             self.controller.said.emit("info", f"{path.name} is written.")
@@ -173,12 +190,12 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
+            found = self._find(layer)
             if axes:
                 self.controller.confirm_axes(found, axes.upper())
             if start is None:
                 return fit_work(self.controller, task, found, config)
-            fit = self.find(start.layer)
+            fit = self._find(start.layer)
             begun = start.beginning, fit, self._origin(fit)
             return begun_work(self.controller, task, found, config, *begun)
 
@@ -197,18 +214,8 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
-            made = self.results.get(found.unique_id)
-            if made is None:
-                raise AxesError(
-                    f"layer {found.name!r} is no result of this session; say which image it is of: "
-                    f"cellinr.denoise(image, continue_from={found.name!r}, steps={steps})."
-                )
-            source, config = self.find(made.source), made.task.config_type(steps=steps)
-            return begun_work(
-                self.controller, made.task, source, config,
-                "continue_from", found, self._origin(found),
-            )  # fmt: skip
+            found = self._find(layer)
+            return continued_work(self.controller, found, self.results.get(found.unique_id), steps)
 
         self._submit("continuation", layer, carry_out)
 
@@ -248,7 +255,7 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
+            found = self._find(layer)
             return render_work(self.controller, found, self._origin(found), query, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
@@ -270,7 +277,7 @@ class Dispatcher(QObject):
         given = {key: value for key, value in options.items() if value is not None}
 
         def carry_out() -> Work:
-            found = self.find(layer)
+            found = self._find(layer)
             return motion_work(self.controller, found, self._origin(found), given, name, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
@@ -290,8 +297,8 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
-            other = self.find(against) if against is not None else None
+            found = self._find(layer)
+            other = self._find(against) if against is not None else None
             made = self.results.get(found.unique_id)
             return compare_work(self.controller, found, other, made, finish)
 
@@ -313,23 +320,6 @@ class Dispatcher(QObject):
             "measurement", truth, lambda: scores_work(self.controller, layers, truth, done)
         )
 
-    def find(self, layer: Layer | str) -> ImageLayer:
-        """Return the layer of a name, or the very same layer.
-
-        Raises
-        ------
-        AxesError
-            If it is not in the viewer.
-        """
-        if isinstance(layer, str):
-            found = next((one for one in self.viewer.layers if one.name == layer), None)
-        else:
-            found = find(self.viewer, layer.unique_id)
-        if found is None:
-            names = ", ".join(repr(str(one.name)) for one in self.viewer.layers) or "none"
-            raise AxesError(f"layer {name_of(layer)!r} was given; there are {names}.")
-        return found
-
     @contextmanager
     def unrecorded(self) -> Iterator[None]:
         """Record nothing that is asked for within the context, whenever it is done."""
@@ -342,6 +332,15 @@ class Dispatcher(QObject):
     def keep(self, thing: object) -> None:
         """Hold something for as long as the viewer lives."""
         self._kept.append(thing)
+
+    def _find(self, layer: Layer | str) -> ImageLayer:
+        return named(self.viewer, layer)
+
+    def _opened(self, layers: list[Layer]) -> list[Layer]:
+        if self._records:
+            for step in opened_steps(layers):
+                self.recorder.record(step)
+        return layers
 
     def _submit(
         self,

@@ -25,8 +25,7 @@ from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.fit_actions import FitActions
 from napari_cellinr.ui.forms import ConfigForm
 from napari_cellinr.ui.guide import GuideWindow
-from napari_cellinr.ui.layers import add_images
-from napari_cellinr.ui.opening import can_open, images_of, is_series
+from napari_cellinr.ui.opening import can_open, is_series
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.resume_offer import ResumeOffer
 from napari_cellinr.ui.run_panel import RunPanel
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import napari
+    from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from napari_cellinr.resume import Unfinished
@@ -127,24 +127,21 @@ class FitDock(TabbedDock):
         GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
-        """Add every image of the files, or of kept fits, as a layer and choose the last visible."""
-        viewer, added = self.controller.viewer, []
+        """Add every image of the files as a layer and choose the last one that can be restored."""
+        layers: list[Layer] = []
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            if is_series(paths):
-                for image in images_of(paths, together=True):
-                    added += add_images(viewer, image)
-            else:
-                for path in paths:
-                    added += self._console.open(path)
+            for group in [paths] if is_series(paths) else [[path] for path in paths]:
+                layers += self.dispatcher.open(group, together=True)
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:
             QApplication.restoreOverrideCursor()
-        visible = [layer for layer in added if layer.visible]  # the haze of a kept fit is not
-        if visible:
-            viewer.layers.selection.active = visible[-1]
-            self.source.choose(visible[-1].unique_id)
+        visible = [layer for layer in layers if layer.visible]  # the haze of a kept fit is not
+        for layer in reversed(visible):
+            if self.source.choose(layer.unique_id):
+                self.controller.viewer.layers.selection.active = layer
+                break
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Ask for the devices once the dock is there."""

@@ -8,15 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.checkpoint import EVERY
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.going_on import METHODS
 from napari_cellinr.macro import FITS, Begun, Source
 from napari_cellinr.resume import Other, checkpointed, discard, new_checkpoint, resumed
 from napari_cellinr.ui.controller import Work, background_job
-from napari_cellinr.ui.layers import add_images, find
+from napari_cellinr.ui.layers import add_images, find, named
 from napari_cellinr.ui.live import LiveLayer
 from napari_cellinr.ui.orders import source_of
-from napari_cellinr.ui.origins import Result
+from napari_cellinr.ui.origins import Origin, Result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.results import add_result, add_shown
 
@@ -33,11 +33,17 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.origins import Origin
     from napari_cellinr.ui.shown import Shown
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["begun_work", "fit_work", "quick_work", "render_work", "resume_work"]
+__all__ = [
+    "begun_work",
+    "continued_work",
+    "fit_work",
+    "quick_work",
+    "render_work",
+    "resume_work",
+]
 
 
 def fit_work(
@@ -131,6 +137,28 @@ def begun_work(
     return replace(work, make_job=make, dropped=partial(discard, path))
 
 
+def continued_work(
+    controller: Controller, layer: ImageLayer, made: Result | None, steps: int
+) -> Work:
+    """Return the work of doing more steps of the fit of this session that has made the layer.
+
+    Raises
+    ------
+    AxesError
+        If there is no such fit, or its image is gone.
+    ConfigError
+        If steps are not allowed.
+    """
+    if made is None:
+        raise AxesError(
+            f"layer {layer.name!r} is no result of this session; say which image it is of: "
+            f"cellinr.denoise(image, continue_from={layer.name!r}, steps={steps})."
+        )
+    source, config = named(controller.viewer, made.source), made.task.config_type(steps=steps)
+    origin = Origin(made.source, made.given, made.fitted)
+    return begun_work(controller, made.task, source, config, "continue_from", layer, origin)
+
+
 def _begun(
     task: Task,
     beginning: Beginning,
@@ -166,7 +194,7 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
     """
     config, begun, other = task.config_type(**job.settings), None, job.other
     if other is not None:
-        source = Source(**other.note)
+        source = Source(other.note["layer"], other.note["path"])
         config, begun = _begun(task, other.beginning, other.fit.config, config, source)
     work = fit_work(controller, task, layer, config, begun)
     # Without checkpoints in the preferences, those that there are still are kept up to date.

@@ -75,6 +75,8 @@ def read_fits(path: str | Sequence[str]) -> list[Any]:
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a layer with its calibration and return the path that was written.
 
+    In a viewer whose steps are recorded it is one of them, as `cellinr.save` is.
+
     Raises
     ------
     FileError
@@ -83,9 +85,11 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """
     from napari_cellinr.io import write
     from napari_cellinr.ui.layers import image_from_tuple
+    from napari_cellinr.ui.recording import note_saved
 
     with _told_by_napari():
         write(Path(path), image_from_tuple(data, attributes))
+    note_saved(path, data, str(attributes.get("name", "")))
     return [path]
 
 
