@@ -184,6 +184,10 @@ def test_what_another_process_stores_is_left_alone(movie, tmp_path):
     who = {"pid": parent.pid, "started": parent.create_time(), "computer": platform.node()}
     (place / "holder.json").write_text(json.dumps(who))
     before = {path: path.read_bytes() for path in place.iterdir()}
+    assert unfinished(tmp_path) == []
+    discard(place)
+    with pytest.raises(FileError, match="is in use"):
+        resumed(place)
     with pytest.raises(StopIteration) as end:
         _stop(job)
     assert end.value.value.stopped == "user"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from npe2 import PluginManifest
 
 from napari_cellinr import denoise, write
 from napari_cellinr.cli import make_parser
@@ -66,6 +67,19 @@ def test_architecture_names_files_that_exist():
     names = set(re.findall(r"[\w/]+\.(?:py|yaml|ini|txt)", text))
     known = {p.name for p in package.rglob("*")} | {p.name for p in ROOT.iterdir()}
     assert names <= known, names - known
+
+
+def test_the_guide_names_every_preference():
+    manifest = PluginManifest.from_file(ROOT / "napari.yaml")
+    text = (ROOT / "docs" / "guide" / "docks.md").read_text("utf-8")
+    page = text.partition("## Preferences")[2]
+    titles = [
+        one.title
+        for section in manifest.contributions.configurations.values()
+        for one in section.properties.values()
+    ]
+    assert len(titles) > 5
+    assert [title for title in titles if f"| *{title}* |" not in page] == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -73,6 +73,10 @@ def test_the_own_process_holds_a_folder_under_whatever_name_and_before_it_exists
 def test_a_process_on_another_computer_counts_while_it_gives_signs(tmp_path):
     write(tmp_path, 1, 0.0, "another one")
     assert is_held(tmp_path)
+    with pytest.raises(
+        FileError, match=r"another one\. Wait .* delete .*holder\.json if it has ended"
+    ):
+        check_free(tmp_path)
     before = time.time() - 7200
     os.utime(tmp_path / HOLDER_FILE, (before, before))
     assert not is_held(tmp_path)

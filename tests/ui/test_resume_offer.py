@@ -10,7 +10,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog
 
 from napari_cellinr import api, resume
-from napari_cellinr.checkpoint import keeper
+from napari_cellinr.checkpoint import EVERY, keeper
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.ui import fits
@@ -83,6 +83,19 @@ def test_resume_goes_on_with_the_settings_of_the_job(viewer, interrupted, idle):
     assert dock.dispatcher.recorder.last.settings == {"background": "keep", "seed": 7}
     assert resume.unfinished() == []
     assert dock.offer.isHidden()
+
+
+def test_without_checkpoints_in_the_preferences_a_fit_that_goes_on_keeps_the_usual_interval(
+    interrupted, idle, monkeypatch
+):
+    given, resumed = [], fits.resumed
+    monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=0))
+    monkeypatch.setattr(
+        fits, "resumed", lambda path, **options: given.append(options) or resumed(path, **options)
+    )
+    interrupted.offer.resume_button.click()
+    idle(interrupted)
+    assert given[0]["every"] == EVERY  # not after every step
 
 
 def test_without_its_layer_the_image_of_the_checkpoint_is_used(viewer, interrupted, idle):

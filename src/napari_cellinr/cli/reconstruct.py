@@ -86,7 +86,6 @@ def run(options: Namespace) -> int:
     _check_folder(options.compare)
     image = read_input(options)
     seeds = _seeds(options, image) if options.tracks else None
-    from napari_cellinr.api import iter_reconstruct
 
     used = [config]
 
@@ -95,14 +94,7 @@ def run(options: Namespace) -> int:
         if seeds is not None:
             _write_tracks(options.tracks, fitted, seeds)
 
-    status = run_fit(
-        options,
-        image,
-        lambda given: iter_reconstruct(given, config, started=options.started),
-        _OUTPUTS,
-        also,
-        config=config,
-    )
+    status = run_fit(options, image, config, _OUTPUTS, also)
     if options.compare is not None and status == 0:
         return _compare(Path(options.compare).expanduser(), image, used[0])
     return status

@@ -283,12 +283,12 @@ def _job(
     def make() -> Job:
         from napari_cellinr import api
 
-        job: Job = getattr(api, task.job)(image, config, started=started)
+        job: Callable[..., Job] = getattr(api, task.job)
         if checkpoint is None or not every:
-            return job
+            return job(image, config, started=started)
         whole, origin = image.canonical(), _file_of(image)
         return checkpointed(
-            task.name, whole, config, checkpoint, every=every, origin=origin, job=job
+            task.name, whole, config, checkpoint, every=every, origin=origin, started=started
         )
 
     return make

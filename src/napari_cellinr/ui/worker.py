@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -219,9 +220,10 @@ def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress
         job = make_job()
         return (yield from _steps(job, mailbox))
     except CellINRError as error:
-        return Ending(error=error.with_traceback(None))
+        return Ending(error=_without_frames(error))
     except Exception as error:
-        logger.exception("the job failed")
+        # As text: a log that keeps the error would keep its frames, too.
+        logger.error("the job failed\n%s", traceback.format_exc())
         return Ending(error=_as_fit_error(error))
     finally:
         if job is not None:
@@ -240,6 +242,12 @@ def _steps(job: Job, mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
         yield mailbox.leave_preview(progress)
         message = mailbox.next_message()
     return Ending()
+
+
+def _without_frames(error: CellINRError) -> CellINRError:
+    """Return an error without the frames of what it was raised in, whose tensors would stay."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _as_fit_error(error: Exception) -> FitError:
