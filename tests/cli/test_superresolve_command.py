@@ -13,6 +13,8 @@ from napari_cellinr import Image, SpatimeConfig, read, superresolve, write
 from napari_cellinr.cli.superresolve import _writing
 from napari_cellinr.errors import FileError
 from napari_cellinr.fit import Progress
+from napari_cellinr.kept import save_fit
+from napari_cellinr.resume import checkpointed
 
 QUICK = ("--preset", "preview", "--device", "cpu", "--set", "refinement=0.1")
 
@@ -95,13 +97,34 @@ def test_zarr_is_written_in_pieces_and_is_the_same(run, movie_file, tmp_path):
     assert pieces.scale == pytest.approx(whole.scale)
 
 
-def test_a_fit_that_goes_on_is_written_as_zarr_too(run, jobs, movie_file, tmp_path, monkeypatch):
-    again = jobs(read(movie_file), SpatimeConfig(steps=1))
-    monkeypatch.setattr("napari_cellinr.resume.resumed", lambda *_, **__: again)
-    out = tmp_path / "out.zarr"
-    status, _, error = run("superresolve", movie_file, out, "--resume", tmp_path / "checkpoint")
-    assert (status, error) == (0, "")
-    assert read(out).shape == (3, 4, 12, 14)
+def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.optimise.REPORT_SECONDS", 0)
+    small = {"latent": 4, "neurons": 8, "batch": 64, "device": "cpu", "scale": {"t": 2}}
+    config = SpatimeConfig(preset="paper", steps=20, **small)
+    place, model = tmp_path / "checkpoint", tmp_path / "fit.cellinr"
+    image = read(movie_file)
+    save_fit(model, superresolve(image, preset="paper", steps=2, **small))
+    job = checkpointed("superresolve", image, config, place, every=0)
+    while next(job).step < 5:
+        pass
+    job.close()
+    lazily = []
+    monkeypatch.setattr(
+        "napari_cellinr.jobs.superresolve.check_memory", lambda *_, **how: lazily.append(how)
+    )
+    begun = "--preset paper --steps 2 --scale t=2 --device cpu --set latent=4 --set neurons=8"
+    for number, words in enumerate(
+        (
+            ("--resume", place),
+            ("--continue-from", model, "--steps", 1),
+            ("--warm-start", model, *begun.split(), "--set", "batch=64"),
+        )
+    ):
+        out = tmp_path / f"{number}.ome.zarr"
+        assert run("superresolve", movie_file, out, *words)[0] == 0
+        assert read(out).shape == (5, 4, 12, 14)
+    assert lazily == [{"lazily": True}] * 3
+    assert not place.exists()
 
 
 def test_writing_that_is_stopped_leaves_nothing(tmp_path):
