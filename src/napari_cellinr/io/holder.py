@@ -164,8 +164,8 @@ def _in_use(folder: Path) -> FileError:
     who = _holder(folder)
     if who is not None and who["computer"] != platform.node():
         return FileError(
-            f"{folder} is in use by a fit on another computer, {who['computer']}. Wait for its end, "
-            f"or delete {folder / HOLDER_FILE} if it has ended already."
+            f"{folder} is in use by a fit on another computer, {who['computer']}. Wait for its "
+            f"end, or delete {folder / HOLDER_FILE} if it has ended already."
         )
     return FileError(
         f"{folder} is in use: a fit that runs stores there what it reaches. Wait for its end, or "
