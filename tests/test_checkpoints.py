@@ -242,6 +242,23 @@ def test_a_fit_that_is_continued_is_one_of_as_many_steps(movie, whole, tmp_path)
         iter_continued(rough, movie.take("Z", 0), 5)
 
 
+def ended(job):
+    """Return what a job returns that is told to stop as soon as it says anything."""
+    message = None
+    try:
+        while True:
+            job.send(message)
+            message = "stop"
+    except StopIteration as finished:
+        return finished.value
+
+
+def test_a_fit_that_is_stopped_before_it_could_go_on(movie, tmp_path):
+    first = kept(denoise(movie, **{**SETTINGS, "steps": 8}), tmp_path)
+    with pytest.raises(FitError, match="that was kept, of 8 steps, is as it was"):
+        ended(iter_continued(first, movie, 15))
+
+
 OTHERS = [
     ("reconstruct", NSTMConfig(steps=12, restart=False)),
     (
@@ -279,6 +296,14 @@ def test_fits_of_other_methods_are_continued_and_begun_with(series, tmp_path, ac
         iter_continued(stored_fit, series.crop(Y=slice(0, 20)), 5)
     cold, warm = first, finish(iter_warm_started(stored_fit, series, config))
     assert warm.history[0]["held_out"] < cold.history[0]["held_out"]
+
+
+def test_a_paper_fit_that_was_stopped_goes_on_from_there(series):
+    config = OTHERS[1][1].replace(device="cpu", steps=500)
+    first = ended(api.iter_superresolve(series, config))
+    reached = first.report["steps"]
+    assert 0 < reached == first.config.steps < 500
+    assert finish(iter_continued(first, series, 3)).config.steps == reached + 3
 
 
 def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):

@@ -222,7 +222,7 @@ class Problem(ABC):
         """
 
     def memory(self) -> dict[str, torch.Tensor]:
-        """Return what the next loss depends on besides the parameters; nothing, usually.
+        """Return what a fit that goes on has to know besides the parameters; nothing, usually.
 
         A checkpoint keeps it, and `remember` gets it back.
         """
@@ -231,9 +231,12 @@ class Problem(ABC):
     def remember(self, memory: Mapping[str, torch.Tensor]) -> None:  # noqa: B027
         """Take what `memory` returned, on the CPU, when a fit goes on."""
 
-    def transferable(self) -> list[torch.Tensor]:
-        """Return the parameters that the fit of another image may start with; all, usually."""
-        return [parameter for group in self.param_groups() for parameter in group["params"]]
+    def transferable(self) -> list[list[torch.Tensor]]:
+        """Return the parameters that the fit of another image may start with; all, usually.
+
+        Those of the first group are needed; each other one is taken as a whole or not at all.
+        """
+        return [[parameter for group in self.param_groups() for parameter in group["params"]]]
 
     def schedule(self) -> Schedule:
         """Return how the learning rate goes; a constant one with averages, if not overridden."""

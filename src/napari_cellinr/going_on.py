@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from napari_cellinr import api
 from napari_cellinr.checkpoint import Keeper, keeping
 from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fit import REACHED, Fitted, finish
 from napari_cellinr.kept import Stored, digest, stored_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -24,17 +24,21 @@ __all__ = [
     "CONFIGS",
     "METHODS",
     "Beginning",
+    "MakeJob",
     "begun_with",
     "continue_fit",
     "iter_continued",
     "iter_warm_started",
-    "new_job",
+    "made",
     "warm_start",
     "why_not",
 ]
 
 Beginning: TypeAlias = Literal["continue_from", "warm_start"]
 """How a fit begins with another one: with its steps, or with its parameters."""
+
+MakeJob: TypeAlias = "Callable[[Image, Config], Job]"
+"""What makes the job of an image and settings, where it is not the usual one of the action."""
 
 METHODS: Final[Mapping[str, str]] = {
     "cellinr": "denoise",
@@ -92,6 +96,7 @@ def iter_continued(
     *,
     keeper: Keeper | None = None,
     started: float | None = None,
+    make: MakeJob | None = None,
 ) -> Job:
     """Return a job that does more steps of a kept fit, on the same image.
 
@@ -110,11 +115,15 @@ def iter_continued(
         Where to store what it reaches.
     started
         As for `api.iter_denoise`.
+    make
+        Makes the job, if it is not the usual one.
 
     Raises
     ------
     ConfigError
         If the fit is that of another image, or does not hold what it takes.
+    FitError
+        If the job is stopped before it has come to where the fit was.
     """
     kept = _stored(fit)
     reached = _reached(kept)
@@ -130,7 +139,19 @@ def iter_continued(
         config = config.replace(restart=False)  # the attempt that was kept goes on alone
     owner = keeper or Keeper(None)
     owner.know(reached)
-    return keeping(new_job(action, image, config, started), owner)
+    least = int(kept.config["steps"])
+    return _farther(keeping(made(make, action, image, config, started), owner), least)
+
+
+def _farther(job: Job, least: int) -> Job:
+    """Pass on a job, unless it was stopped before it came to `least` steps."""
+    fitted = yield from job
+    if fitted.stopped == "user" and fitted.config.steps < least:
+        raise FitError(
+            "the fit was stopped while its image was prepared, before it could go on; the one "
+            f"that was kept, of {least} steps, is as it was."
+        )
+    return fitted
 
 
 def iter_warm_started(
@@ -140,6 +161,7 @@ def iter_warm_started(
     *,
     keeper: Keeper | None = None,
     started: float | None = None,
+    make: MakeJob | None = None,
 ) -> Job:
     """Return a fit of another image that begins with the parameters of a kept one.
 
@@ -148,7 +170,7 @@ def iter_warm_started(
 
     Parameters
     ----------
-    fit, keeper, started
+    fit, keeper, started, make
         As for `iter_continued`.
     image
         An image of the same size, such as the next one of a series.
@@ -168,7 +190,7 @@ def iter_warm_started(
         )
     owner = keeper or Keeper(None)
     owner.know(others=_reached(kept))
-    return _told(keeping(new_job(action, image, config, started), owner), owner)
+    return _told(keeping(made(make, action, image, config, started), owner), owner)
 
 
 def _told(job: Job, owner: Keeper) -> Job:
@@ -192,6 +214,7 @@ def begun_with(
     *,
     keeper: Keeper | None = None,
     started: float | None = None,
+    make: MakeJob | None = None,
 ) -> Job:
     """Return the job that begins with a kept fit, in the one way or the other.
 
@@ -199,7 +222,7 @@ def begun_with(
     ----------
     beginning
         `continue_from` or `warm_start`.
-    fit, image, keeper, started
+    fit, image, keeper, started, make
         As for `iter_continued` and `iter_warm_started`.
     config
         The settings; of a fit that is continued, only `steps` counts: how many more.
@@ -210,8 +233,8 @@ def begun_with(
         As for the two.
     """
     if beginning == "continue_from":
-        return iter_continued(fit, image, config.steps, keeper=keeper, started=started)
-    return iter_warm_started(fit, image, config, keeper=keeper, started=started)
+        return iter_continued(fit, image, config.steps, keeper=keeper, started=started, make=make)
+    return iter_warm_started(fit, image, config, keeper=keeper, started=started, make=make)
 
 
 def why_not(fit: Stored | Fitted) -> str:
@@ -223,8 +246,12 @@ def why_not(fit: Stored | Fitted) -> str:
     return ""
 
 
-def new_job(action: str, image: Image, config: Config, started: float | None) -> Job:
-    """Return the job of an action."""
+def made(
+    make: MakeJob | None, action: str, image: Image, config: Config, started: float | None
+) -> Job:
+    """Return the job of an action, or that of `make` if it is given."""
+    if make is not None:
+        return make(image, config)
     job: Job = getattr(api, f"iter_{action}")(image, config, started=started)
     return job
 

@@ -264,6 +264,8 @@ class Image:
     def take(self, axis: str, index: int) -> Self:
         """Return the image at one `index` along `axis`, which the result no longer has.
 
+        Of a named channel, `meta["channel"]` holds the name.
+
         Raises
         ------
         AxesError
@@ -278,15 +280,17 @@ class Image:
             )
         place = self.axes.index(axis)
         channels = self.channels
-        name = self.name
+        name, meta = self.name, self.meta
         if axis == "C":
             if channels:
                 name = f"{name} {channels[index]}"
+                meta = {**meta, "channel": channels[index]}
             channels = ()
         return replace(
             self,
             data=self.data[(slice(None),) * place + (index,)],
             name=name,
+            meta=meta,
             channels=channels,
             **{
                 key: getattr(self, key)[:place] + getattr(self, key)[place + 1 :]

@@ -244,17 +244,20 @@ class _Loop:
         """
         import torch
 
-        wanted = {id(parameter) for parameter in self.problem.transferable()}
+        numbers = {id(parameter): number for number, parameter in enumerate(self.parameters)}
         before = [parameter.detach().clone() for parameter in self.parameters]
-        for number, parameter in enumerate(self.parameters):
-            if id(parameter) in wanted:
-                value = arrays.get(f"best.{number}")
-                if value is None or value.shape != tuple(parameter.shape):
-                    raise FitError(
-                        "the fit to start from is that of an image of another size, or of other "
-                        "settings; both must be the same."
-                    )
-                parameter.data.copy_(torch.from_numpy(value))
+        for place, group in enumerate(self.problem.transferable()):
+            values = [arrays.get(f"best.{numbers[id(parameter)]}") for parameter in group]
+            if all(
+                value is not None and value.shape == tuple(parameter.shape)
+                for value, parameter in zip(values, group, strict=True)
+            ):
+                _copy([torch.from_numpy(value) for value in values], group)
+            elif place == 0:
+                raise FitError(
+                    "the fit to start from is that of an image of another size, or of other "
+                    "settings; both must be the same."
+                )
         error = self.problem.held_out()
         if error >= self.best_error:
             _copy(before, self.parameters)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.going_on import CONFIGS, begun_with, new_job
+from napari_cellinr.going_on import CONFIGS, begun_with, made
 from napari_cellinr.io.holder import check_free, is_held
 from napari_cellinr.kept import Stored, blank, digest, geometry, plain, stored
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Job
-    from napari_cellinr.going_on import Beginning
+    from napari_cellinr.going_on import Beginning, MakeJob
     from napari_cellinr.image import Image
 
 __all__ = [
@@ -115,7 +115,7 @@ def checkpointed(
     every: float = EVERY,
     origin: str = "",
     started: float | None = None,
-    job: Job | None = None,
+    make: MakeJob | None = None,
     other: Other | None = None,
 ) -> Job:
     """Return a fit as a job that stores what it has reached, and what is needed to go on.
@@ -135,10 +135,10 @@ def checkpointed(
         Seconds between two checkpoints.
     origin
         File that the image came from.
-    job
-        The fit, if it was made already.
+    make
+        As for `going_on.begun_with`.
     other
-        The fit that it begins with, as for `going_on.begun_with`; no `job` is given then.
+        The fit that it begins with, as for `going_on.begun_with`.
 
     Raises
     ------
@@ -155,16 +155,24 @@ def checkpointed(
             "delete the folder."
         )
     keeper = _keeper(action, image, config, place, every, origin, other)
-    if other is not None:
-        return _begun(other, image, config, keeper, started)
-    return keeping(job or new_job(action, image, config, started), keeper)
+    return _job(action, image, config, keeper, started, make, other)
 
 
-def _begun(
-    other: Other, image: Image, config: Config, keeper: Keeper, started: float | None
+def _job(
+    action: str,
+    image: Image,
+    config: Config,
+    keeper: Keeper,
+    started: float | None,
+    make: MakeJob | None,
+    other: Other | None,
 ) -> Job:
-    """Return a job that begins with another fit; its checkpoint is held while it runs."""
-    return begun_with(other.beginning, other.fit, image, config, keeper=keeper, started=started)
+    """Return a job, which may begin with another fit; its checkpoint is held while it runs."""
+    if other is not None:
+        return begun_with(
+            other.beginning, other.fit, image, config, keeper=keeper, started=started, make=make
+        )
+    return keeping(made(make, action, image, config, started), keeper)
 
 
 def _keeper(
@@ -200,6 +208,7 @@ def resumed(
     *,
     every: float = EVERY,
     started: float | None = None,
+    make: MakeJob | None = None,
 ) -> Job:
     """Return an interrupted job as one that goes on where its checkpoint was written.
 
@@ -216,6 +225,8 @@ def resumed(
         Seconds between two checkpoints.
     started
         As for `api.iter_denoise`.
+    make
+        As for `going_on.begun_with`.
 
     Raises
     ------
@@ -234,9 +245,7 @@ def resumed(
     config = _config(about.action, about.settings)
     given, other = image or source, about.other
     keeper = _keeper(about.action, given, config, place, every, about.origin, other)
-    if other is not None:
-        return _begun(other, given, config, keeper, started)
-    return keeping(new_job(about.action, given, config, started), keeper)
+    return _job(about.action, given, config, keeper, started, make, other)
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:

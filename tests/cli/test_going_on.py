@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
+from napari_cellinr import Image, read, write
 from napari_cellinr import optimise as optimise_module
-from napari_cellinr import read
 
 WORDS = ["--set", "estimate=nlm-2"]
 
@@ -156,3 +156,18 @@ def test_other_optics_are_refused_with_a_fit_that_goes_on(run, raw_file, tmp_pat
     )
     assert (status, error.count("\n")) == (2, 1)
     assert "'optics' was given with --resume" in error
+
+
+def test_what_a_fit_that_goes_on_is_compared_with(run, tmp_path, monkeypatch):
+    """With the optics of the fit, which are not said again."""
+    monkeypatch.chdir(tmp_path)
+    frames = 100 + np.random.default_rng(0).random((8, 16, 16), np.float32)
+    units = ("second", "micrometer", "micrometer")
+    write("raw.tif", Image(frames, "TYX", (1.0, 0.5, 0.5), units))
+    words = ["--steps", 2, "--optics", "dpc", "--set", "restart=no", "--save-model", "m.cellinr"]
+    assert run("reconstruct", "raw.tif", "a.tif", *words)[0] == 0
+    words = ["--continue-from", "m.cellinr", "--steps", 1, "--compare", "others"]
+    assert run("reconstruct", "raw.tif", "b.tif", *words)[0] == 0
+    found = read("others/conventional.tif")
+    assert (found.axes, found.channels) == ("TCYX", read("b.tif").channels)
+    assert read("others/static.tif").axes == "TCYX"

@@ -69,3 +69,24 @@ def test_folders_without_a_series(tmp_path, folder):
     (folder / "other.tif").write_bytes(b"")
     with pytest.raises(FileError, match="differ in more than numbers"):
         read(folder, stack_axis="T")
+
+
+def test_a_series_says_how_to_read_it_again(folder):
+    whole = sorted(folder.iterdir())
+    some = [folder / "embryo_t1.tif", folder / "embryo_t10.tif"]
+    pattern = folder / "embryo_t*.tif"
+    told = {
+        "folder": read(folder, stack_axis="T").meta["series"],
+        "files": read(whole, stack_axis="T").meta["series"],
+        "some": read(some, stack_axis="T").meta["series"],
+    }
+    assert told["folder"] == {"path": str(folder), "along": "T"}
+    assert told["files"] == {"path": str(pattern), "along": "T"}
+    names = ["embryo_t1.tif", "embryo_t10.tif"]
+    assert told["some"] == {"path": str(folder), "along": "T", "files": names}
+    again = read(pattern, stack_axis="T")
+    assert (again.name, again.array()[:, 0, 0, 0].tolist()) == ("embryo_t", [1, 2, 10])
+    with pytest.raises(FileError, match="stack_axis"):
+        read(pattern)
+    with pytest.raises(FileError, match="a number for each"):
+        read(folder / "embryo_z*.tif", stack_axis="T")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellinr import CellINRConfig, ConfigError, FitError, Image, denoise
+from napari_cellinr import CellINRConfig, ConfigError, FitError, Image, denoise, superresolve
 from napari_cellinr.api import iter_denoise, render
 from napari_cellinr.fit import finish
 from napari_cellinr.jobs import denoise as job
+from napari_cellinr.jobs import superresolve_paper
 from napari_cellinr.jobs.costs import first_lengths, tiles_needed
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate import embryo
@@ -129,3 +130,24 @@ def test_tiles_are_taken_in_advance_if_less_memory_is_free_than_needed(sample, m
     assert tiles_needed(sample.raw.shape, Poor.available) == 2
     assert first_lengths((70, 256, 356), 64e9) == (70, 256, 356)
     assert tiles_needed((70, 256, 356), 1.5e9) == 4
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_networks_of_super_resolution_get_smaller_batches(monkeypatch, error):
+    real = superresolve_paper.PaperProblem
+
+    def problem(source, frames, config, device):
+        if config.batch > most:
+            raise error
+        return real(source, frames, config, device)
+
+    monkeypatch.setattr(superresolve_paper, "PaperProblem", problem)
+    image = Image(np.random.default_rng(0).random((4, 16, 16), np.float32), "TYX", name="a")
+    settings = {"preset": "paper", "steps": 2, "latent": 4, "neurons": 8, "batch": 400}
+    most = 100
+    fitted = superresolve(image, scale={"T": 2}, device="cpu", **settings)
+    assert "steps of 400 voxels, so they had 100" in fitted.report["warnings"][0]
+    assert fitted.config.batch == 100
+    most = 50
+    with pytest.raises(FitError, match="not even for steps of 100 voxels"):
+        superresolve(image, scale={"T": 2}, device="cpu", **settings)

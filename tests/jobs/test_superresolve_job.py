@@ -105,6 +105,17 @@ def test_stop_is_obeyed_and_keeps_what_there_is(movie):
     assert "interpolated" in fitted.report["warnings"][-1]
 
 
+@pytest.mark.parametrize("n_frames", [2, 4])
+def test_the_last_step_is_the_last_one_that_was_told(movie, n_frames):
+    part = movie.crop(T=slice(0, n_frames))
+    told = [
+        (progress.step, progress.steps)
+        for progress in iter_superresolve(part, SpatimeConfig(scale={"t": 2, "z": 2}, **QUICK))
+    ]
+    assert told[-1][0] == told[-1][1]
+    assert max(step for step, _ in told) == told[-1][1]
+
+
 def test_a_viewer_sees_the_result_while_it_fills(movie):
     job = iter_superresolve(movie, SpatimeConfig(scale={"t": 2, "y": 2}, **QUICK))
     shown = []

@@ -1,6 +1,7 @@
 """Steps, their three renderings, and a replay without a viewer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,21 @@ def test_the_command_line_is_one_line_per_step_that_makes_a_file():
 
     options = make_parser().parse_args(line.split()[1:])
     assert read_config(options, CellINRConfig) == CellINRConfig(**DENOISE.settings)
+
+
+def test_a_series_is_made_one_file_where_a_command_takes_no_other():
+    movie = Source("t", "/data/t*.tif", along="T")
+    fit = Step("denoise", (movie,), {}, ("t denoised",), seed=0)
+    compare = Step("compare", (Source("t denoised"), movie), results=("difference",))
+    lines = script(Macro((fit, compare)), "cli").splitlines()[-3:]
+    assert lines == [
+        "napari-cellinr denoise '/data/t*.tif' 't denoised.tif' --stack T --set seed=0",
+        "napari-cellinr convert '/data/t*.tif' t.tif --stack T",
+        "napari-cellinr compare 't denoised.tif' t.tif --difference difference.tif",
+    ]
+    some = replace(movie, path="/data", files=("t1.tif", "t3.tif"))
+    text = script(Macro((replace(fit, sources=(some,)),)), "cli")
+    assert "# 2 of the files of /data are one series: put them into a folder" in text
 
 
 def test_a_replay_gives_the_same_on_another_file(tmp_path, job):

@@ -7,7 +7,7 @@ from napari_cellinr import Image, denoise
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.fit import finish
-from napari_cellinr.jobs.denoise import denoise_job
+from napari_cellinr.jobs.denoise import _left_of_signal, denoise_job
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate import embryo, embryo_series
 
@@ -172,3 +172,11 @@ def test_nothing_is_left_unfinished():
     """A job that is not stopped returns by itself."""
     sample = embryo_series("membranes", (2, 24, 24), 3)
     assert finish(denoise_job(sample.raw, CellINRConfig(**FAST), 0.0)).stopped == "converged"
+
+
+def test_bleaching_of_channels_is_a_list_for_each():
+    indices = [(t, c) for t in range(3) for c in range(2)]
+    factors = [1.0, 1.0, 1.25, 2.0, 2.5, 4.0]
+    assert _left_of_signal(factors, indices, ["T", "C"]) == [[1, 0.8, 0.4], [1, 0.5, 0.25]]
+    assert _left_of_signal(factors[:3], indices[:3], ["T", "C"]) == [[1, 0.8], [1]]
+    assert _left_of_signal([1.0, 2.0], [(0,), (1,)], ["T"]) == [1, 0.5]

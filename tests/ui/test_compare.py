@@ -27,7 +27,7 @@ def done(qtbot, dock):
 def test_a_finer_grid_is_compared_at_the_places_of_the_coarse_one():
     ramp = np.arange(12, dtype=np.float32)[None].repeat(3, 0)
     fine = Image(ramp, scale=(1, 0.5), units=("um", "um"))
-    coarse = Image(np.zeros((3, 4), np.float32), scale=(1, 1), translate=(0, 0.25))
+    coarse = Image(np.zeros((3, 4), np.float32), translate=(0, 0.25), units=("um", "um"))
     np.testing.assert_allclose(on_grid_of(coarse, fine)[0], [0.5, 2.5, 4.5, 6.5])
 
 

@@ -6,7 +6,12 @@ import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+from napari_cellinr import CellINRConfig, api, read
 from napari_cellinr.errors import AxesError
+from napari_cellinr.fit import Fitted
+from napari_cellinr.image import Image
+from napari_cellinr.kept import save_fit
+from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.run_panel import duration
 
@@ -42,6 +47,26 @@ def test_ambiguous_axes_block_until_they_are_confirmed(viewer, stack, use_job, i
     dock.run()
     idle(dock)
     assert job.images[0].axes == "TYX"
+    assert viewer.layers["a"].axis_labels == ("t", "y", "x")
+    assert viewer.layers["a denoised"].axis_labels == ("t", "y", "x")
+
+
+def test_axes_that_were_confirmed_are_known_to_all_that_follows(
+    viewer, stack, use_job, idle, tmp_path
+):
+    viewer.add_image(stack, name="a")
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    use_job()
+    dock._console.denoise("a", axes="zyx")
+    idle(dock)
+    dock._console.save("a denoised", tmp_path / "clean.tif")
+    dock._console.compare("a denoised", "a")
+    idle(dock)
+    assert "a denoised − a" in [one.name for one in viewer.layers]
+    assert read(tmp_path / "clean.tif").axes == "ZYX"
+    path = str(tmp_path / "by-napari.tif")
+    assert viewer.layers["a denoised"].save(path, plugin="napari-cellinr") == [path]
 
 
 def test_a_missing_voxel_size_can_be_entered(viewer, stack):
@@ -58,6 +83,28 @@ def test_a_missing_voxel_size_can_be_entered(viewer, stack):
     assert tuple(layer.scale) == (0.4, 0.2, 0.2)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert "0.4×0.2×0.2 µm" in dock.source.voxel.label.text()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("n_shown", [2, 3])
+def test_a_voxel_size_leaves_the_view_where_it_is(make_napari_viewer, stack, others, n_shown):
+    viewer = make_napari_viewer(show=True)
+    layer = viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+    for _ in range(others):
+        viewer.add_image(stack, axis_labels=("z", "y", "x"))
+    viewer.dims.ndisplay = n_shown
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (3, 15, 20), 9.0
+    viewer.dims.set_current_step(0, 4)
+    dispatcher = dispatcher_of(viewer)
+    for z, y in ((0.5, 0.2), (0.4, 0.1)):
+        dispatcher.calibrate("a", {"z": z, "y": y, "x": y})
+        assert camera.zoom * y == pytest.approx(9, rel=0.01 if n_shown == 2 else 0.9)
+        np.testing.assert_allclose(camera.center[-2:], (15 * y, 20 * y))
+        if n_shown == 2:
+            assert round(layer.world_to_data(viewer.dims.point)[0]) == 4
+        else:
+            assert camera.center[0] == pytest.approx(3 * z)
 
 
 def test_a_wrong_setting_blocks_the_run(dock):
@@ -106,6 +153,18 @@ def test_a_dropped_file_becomes_a_calibrated_layer(viewer, dock, tmp_path):
     np.testing.assert_allclose(layer.scale, (1.5, 0.2, 0.2))
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert dock.source.combo.currentText() == "dropped"
+
+
+def test_a_kept_fit_that_is_dropped_opens_as_its_result(viewer, dock, stack, tmp_path, monkeypatch):
+    path = tmp_path / "embryo.cellinr"
+    result = Image(stack, "ZYX", name="embryo denoised")
+    save_fit(path, Fitted((result,), CellINRConfig(), {}, (), "steps", {}))
+    images = (result, result.like(stack + 1, name="embryo background"))
+    monkeypatch.setattr(api, "render", lambda fit: images)  # the real one has its own tests
+    assert drop(dock, [path])
+    assert dock.source.combo.currentText() == "embryo denoised"
+    assert not viewer.layers["embryo background"].visible
+    assert str(path) in dock._console.last
 
 
 def test_a_dropped_file_that_is_broken_is_explained(viewer, dock, tmp_path):

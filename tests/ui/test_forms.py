@@ -2,13 +2,14 @@
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLabel
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 import napari_cellinr.config as configs
 from napari_cellinr.config import CellINRConfig, Config
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.ui.fields import OptionalField
 from napari_cellinr.ui.forms import ConfigForm
+from napari_cellinr.ui.labels import wrapping_label
 
 pytestmark = pytest.mark.gui
 
@@ -96,3 +97,20 @@ def test_a_device_that_is_missing_says_why(form):
     assert not box.model().item(row).isEnabled()
     assert box.itemData(row, Qt.ItemDataRole.ToolTipRole) == "No GPU."
     assert box.model().item(box.findData("cpu")).isEnabled()
+
+
+def test_a_label_is_as_high_as_its_lines_also_when_they_become_fewer(qtbot):
+    box = QWidget()
+    qtbot.addWidget(box)
+    label = wrapping_label()
+    QVBoxLayout(box).addWidget(label)
+    box.resize(200, 400)
+    box.show()
+    qtbot.waitExposed(box)
+    label.setText("one line")
+    low = label.minimumHeight()
+    assert low > 0
+    label.setText("a line that is much longer than there is room for in a dock " * 5)
+    assert label.minimumHeight() > 3 * low
+    label.setText("one line")
+    assert label.minimumHeight() == low

@@ -17,7 +17,7 @@ from napari_cellinr.ui.layers import (
     to_image,
 )
 from napari_cellinr.ui.live import visible_part
-from napari_cellinr.ui.results import add_result, contrast_of, place
+from napari_cellinr.ui.results import add_result, contrast_of, place, update
 
 pytestmark = pytest.mark.gui
 
@@ -121,6 +121,30 @@ def test_a_result_lies_on_its_source(viewer, stack):
     assert result.axis_labels == source.axis_labels
 
 
+def test_a_part_of_a_result_whose_units_say_nothing_of_its_source(viewer):
+    """Frames without calibration; the result has that of the optics, twice as fine along Y, X."""
+    source = viewer.add_image(np.zeros((5, 24, 24)), scale=(1, 3, 3), axis_labels=("t", "y", "x"))
+    given = to_image(source)
+    units = ("second", "micrometer", "micrometer")
+    whole = Image(np.zeros((5, 48, 48)), "TYX", (2.0, 0.1, 0.1), units)
+    assert place(source, given, whole) == {"scale": (1, 1.5, 1.5), "translate": (0, 0, 0)}
+    part = whole.crop(T=slice(3, 4), Y=slice(20, 30))
+    assert place(source, given, part, whole) == {"scale": (1, 1.5, 1.5), "translate": (3, 30, 0)}
+
+
+def test_a_result_with_one_axis_more_than_its_preview(viewer, qtbot):
+    source = viewer.add_image(np.zeros((24, 24)), scale=(3, 3), units=("um", "um"))
+    given = to_image(source)
+    layer = add_result(viewer, source, given, given, name="preview")
+    units = ("second", *given.units)
+    update(layer, source, given, Image(np.ones((5, 24, 24)), "TYX", (2.0, 3, 3), units))
+    assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
+    assert layer.axis_labels == ("t", "y", "x")
+    assert tuple(layer.scale) == (2, 3, 3)
+    update(layer, source, given, given)
+    assert (layer.axis_labels, tuple(layer.scale)) == (("y", "x"), (3, 3))
+
+
 def test_a_mirrored_source_stays_mirrored(viewer, stack):
     source = viewer.add_image(stack, scale=(1, -2, 1), axis_labels=("z", "y", "x"))
     given = to_image(source)
@@ -157,6 +181,11 @@ def test_contrast_ignores_outliers_and_nan():
     assert high == pytest.approx(1, abs=0.01)
     assert contrast_of(Image(np.full((4, 4), np.nan))) == (0, 1)
     assert contrast_of(Image(np.zeros((4, 4)))) == (0, 1)
+    almost = np.float32(2.289e-3) + np.linspace(0, 1e-9, 16, dtype=np.float32).reshape(4, 4)
+    low, high = contrast_of(Image(almost))
+    assert (low, high - low) == (pytest.approx(2.289e-3), pytest.approx(1))
+    faint = 1000 + np.linspace(0, 0.1, 16).reshape(4, 4)
+    assert contrast_of(Image(faint))[1] < 1000.2
 
 
 def test_only_grey_images_are_offered(viewer, stack):

@@ -8,6 +8,7 @@ import pytest
 from napari_cellinr import api
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.motion import seconds
 from napari_cellinr.simulate_optics import moving
 from napari_cellinr.ui.layers import layer_tuples
 from napari_cellinr.ui.live import LiveLayer
@@ -31,7 +32,8 @@ def iter_reconstruct(image, config, *, started=None):
     confidence = speed.like(np.ones(speed.shape, np.float32))
     images = (WORM.truth, WORM.motion, speed, confidence)
     roles = ("result", "motion", "speed", "confidence")
-    return Fitted(images, config, {}, (), "steps", {"seconds": 1.0}, method="nstm", roles=roles)
+    report = {"seconds": 1.0, "field": {"frames": seconds(WORM.motion)}}
+    return Fitted(images, config, {}, (), "steps", report, method="nstm", roles=roles)
 
 
 @pytest.fixture
@@ -165,3 +167,28 @@ def test_arrows_follow_a_running_fit(viewer):
         np.testing.assert_allclose(shown.scale, source.scale, rtol=1e-5)
     live.finish(WORM.truth.take("C", 1))
     assert not [layer for layer in viewer.layers if type(layer).__name__ == "Vectors"]
+
+
+def test_a_fit_that_begins_flat_is_seen_while_it_runs(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    (data, attributes, _) = layer_tuples(WORM.raw)[0]
+    source = viewer.add_image(data, **attributes)
+    live = LiveLayer(viewer, source.unique_id, WORM.raw, "worm reconstructed", from_data=True)
+    plane = WORM.truth.take("C", 1).take("T", 0)
+    seen = []
+    for part in (1e-9, 0.1, 0.15, 1.0, 1.1):
+        live.show(
+            plane.like(np.asarray(plane.data) * np.float32(part) + np.float32(0.01)), {"T": 0}
+        )
+        seen.append(float(np.diff(live.layer.contrast_limits)[0]))
+    assert seen[0] == pytest.approx(1)  # flat
+    assert seen[2] == seen[1] < 0.5
+    assert seen[4] == seen[3] > 2 * seen[1]  # no flicker
+    layer = live.finish(WORM.truth.take("C", 1))
+    greys = [len(np.unique(viewer.screenshot(flash=False)))]
+    layer.refresh()
+    greys.append(len(np.unique(viewer.screenshot(flash=False))))
+    assert greys[0] == greys[1] > 50
+    layer.contrast_limits = (0.2, 0.3)
+    live.show(plane.like(10 * np.asarray(plane.data)), {"T": 0})
+    assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them

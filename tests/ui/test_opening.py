@@ -107,6 +107,25 @@ def test_dropped_on_the_dock(viewer, folder, tmp_path, answers):
     dock.deleteLater()
 
 
+def test_the_dock_opens_as_the_canvas_does(viewer, tmp_path, monkeypatch):
+    """Large arrays stay in their file as preferred; a colour picture is shown, not chosen."""
+    monkeypatch.setattr(files_page(), "lazy_above_mb", 0.001)
+    large = np.random.default_rng(0).integers(0, 99, (4, 40, 40), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "large.tif", large, imagej=True, metadata={"axes": "ZYX"})
+    colours = np.random.default_rng(0).integers(0, 255, (8, 9, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "colours.tif", colours, photometric="rgb")
+    dock = FitDock(viewer)
+    viewer.open(tmp_path / "large.tif", plugin="napari-cellinr")
+    dock.open([tmp_path / "large.tif", tmp_path / "colours.tif"])
+    by_canvas, dropped, picture = viewer.layers
+    assert not isinstance(by_canvas.data, np.ndarray)
+    assert type(dropped.data) is type(by_canvas.data)
+    assert np.array_equal(np.asarray(dropped.data), large)
+    assert picture.rgb
+    assert dock.source.layer().name == dropped.name
+    dock.deleteLater()
+
+
 def test_several_files_at_once(viewer, folder):
     paths = [str(path) for path in sorted(folder.iterdir())]
     assert len(viewer.open(paths, plugin="napari-cellinr")) == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from napari.plugins.io import save_layers
 from npe2 import PluginManifest
 
 import napari_cellinr
@@ -80,6 +81,20 @@ def test_the_writer_writes_what_the_reader_reads(tmp_path, stack):
     assert read["units"] == attributes["units"]
 
 
+def test_layers_without_named_axes_are_saved_and_others_say_why_not(viewer, stack, tmp_path):
+    viewer.add_image(stack, name="plain")
+    viewer.add_image(np.zeros((4, 5, 3), np.uint8), rgb=True, name="colours")
+    path = str(tmp_path / "plain.tif")
+    viewer.layers["plain"].save(path, plugin="napari-cellinr")
+    data, attributes, _ = plugin.read_layers(path)[0]
+    assert np.array_equal(data, stack)
+    assert attributes["axis_labels"] == ("z", "y", "x")
+    with pytest.raises(FileError, match="Split its channels"):
+        viewer.layers["colours"].save(str(tmp_path / "b.tif"), plugin="napari-cellinr")
+    with pytest.raises(FileError, match="have to be alike"):
+        plugin.write_channels(path, [(stack, {}, "image"), (stack[1:], {}, "image")])
+
+
 def test_the_sample_has_its_truth():
     truth, raw = plugin.sample_embryo()
     assert truth[0].shape == raw[0].shape
@@ -108,6 +123,15 @@ def test_napari_finds_dock_sample_reader_and_writer(viewer, tmp_path):
     np.testing.assert_allclose(again.scale, viewer.layers[1].scale)
     assert again.units == viewer.layers[1].units
     assert again.axis_labels == ("z", "y", "x")
+
+
+def test_napari_shows_why_nothing_was_written(viewer, tmp_path):
+    """More axes than any image has; `AxesError` alone would make napari say that nobody can."""
+    viewer.add_image(np.zeros((2,) * 6), name="a")
+    viewer.add_image(np.zeros((2,) * 6), name="b")
+    for name, layers in (("one.tif", [viewer.layers["a"]]), ("both.tif", list(viewer.layers))):
+        with pytest.raises(FileError, match="6 "):
+            save_layers(str(tmp_path / name), layers, plugin="napari-cellinr")
 
 
 def test_the_child_process_reports_devices(capfd):

@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
-from napari_cellinr import CellINRConfig, Image, SpatimeConfig, write
-from napari_cellinr.kept import Stored, geometry
+from napari_cellinr import CellINRConfig, Image, SpatimeConfig, reconstruct, write
+from napari_cellinr.kept import Stored, geometry, stored_of
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.render_entries import Entries, Fit
@@ -94,6 +94,17 @@ def test_the_part_in_view_is_counted_in_elements_of_the_fit(denoised, unit, size
     given = Image(np.zeros((12, 20)), "YX", steps, (unit, unit), translate=start)
     parts = denoised.on_whole(given, {"Y": slice(0, 12), "X": slice(2, 400)})
     assert parts == {"Y": slice(5, 12), "X": slice(6, 30)}
+
+
+def test_the_part_in_view_of_frames_without_calibration():
+    """The optics say the size of the pixels, so that the fit counts in micrometres."""
+    frames = np.random.default_rng(0).random((3, 12, 16), np.float32)
+    optics = {"kind": "time-lapse", "frame_time": 2.0, "voxel_size": (0.5, 0.5)}
+    image = Image(frames, "TYX")
+    fit = Fit(stored_of(reconstruct(image, steps=2, restart=False, optics=optics)))
+    assert fit.whole.steps == {"T": 2.0, "Y": 0.5, "X": 0.5}
+    parts = {"T": slice(1, 2), "Y": slice(4, 10), "X": slice(2, 20)}
+    assert fit.on_whole(image, parts) == {**parts, "X": slice(2, 16)}
 
 
 @pytest.fixture

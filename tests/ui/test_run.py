@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_cellinr.errors import AxesError
 from napari_cellinr.fit import PreviewRequest, Progress
 from napari_cellinr.ui import controller, devices, run_panel, worker
 from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.layers import named
+from napari_cellinr.ui.plots import LossPlot
 from napari_cellinr.ui.preferences import Preferences
 
 pytestmark = pytest.mark.gui
@@ -172,6 +175,37 @@ def test_quick_look_is_a_crop_that_lies_in_place(viewer, layer, dock, use_job, i
     assert sum("preview" in one.name for one in viewer.layers) == 1
 
 
+def test_what_is_newest_lies_over_what_came_from_the_same_source(
+    viewer, layer, dock, use_job, idle, qtbot, monkeypatch, stack
+):
+    monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
+    job = use_job()
+    dock.preview()
+    idle(dock)
+    arrows = viewer.add_vectors(np.zeros((1, 2, 3)), name="arrows")
+    viewer.add_image(stack, name="other")
+    selected = list(viewer.layers.selection)
+    preview = by_name(viewer, "membrane preview")
+    job.steps = 10_000
+    dock.source.choose(layer.unique_id)
+    dock.run()
+    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    assert not preview.visible  # with the first image of the run
+    dock.panel.stop_button.click()
+    idle(dock)
+    job.steps = 5
+    dock.run()
+    idle(dock)
+    names = ["membrane", "membrane preview", "membrane denoised", "membrane denoised [1]"]
+    assert [one.name for one in viewer.layers] == [*names, "arrows", "other"]
+    dock.preview()
+    idle(dock)
+    assert [one.name for one in viewer.layers][:4] == [names[0], *names[2:], names[1]]
+    assert preview.visible
+    assert arrows.visible
+    assert list(viewer.layers.selection) == selected
+
+
 def test_renaming_the_source_changes_nothing(viewer, layer, dock, use_job, idle, qtbot):
     job = use_job(steps=40)
     dock.run()
@@ -192,6 +226,30 @@ def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qt
     assert len(viewer.layers) == 0
     assert "source layer was removed" in dock.panel.status.text()
     assert not dock.panel.run_button.isEnabled()
+
+
+def test_what_waits_for_a_layer_goes_with_it_in_one_sentence(
+    viewer, layer, dock, use_job, idle, qtbot, stack
+):
+    job = use_job(steps=10_000)
+    viewer.add_image(stack, name="other", axis_labels=("z", "y", "x"))
+    dock.source.choose(layer.unique_id)
+    for _ in range(3):
+        dock.run()
+    dock._console.save("not there yet", "never.tif")
+    qtbot.waitUntil(lambda: job.step > 2)
+    notified = len(notification_manager.records)
+    viewer.layers.remove(layer)
+    assert dock.panel.status.text() == (
+        "Layer “membrane” was removed: its run is cancelled, and what waited for it is dropped."
+    )
+    qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
+    assert len(job.images) == 1
+    told = [one.message for one in notification_manager.records[notified:]]
+    (last,) = (text for text in told if "could not begin" in text)
+    assert "'not there yet'" in last  # which was asked for by its name alone
+    with pytest.raises(AxesError, match=r"layer 'membrane' was given; there are 'other'"):
+        named(viewer, layer)
 
 
 def test_removing_the_live_layer_leaves_the_job_alone(
@@ -240,8 +298,8 @@ def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
     assert [one.name for one in viewer.layers] == [
         "membrane",
-        "membrane denoised [1]",
         "membrane denoised",
+        "membrane denoised [1]",
         "membrane denoised denoised",
     ]
     assert [config.background for config in job.configs] == ["subtract", "subtract", "keep"]
@@ -292,3 +350,50 @@ def test_memory_of_a_gpu_is_told_and_asks_for_no_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     facts = run_panel._Speed().facts(Progress("fitting", 3, 10))
     assert "3 GB on the GPU" in facts
+
+
+def test_a_result_that_cannot_be_shown_does_not_block_the_next_run(
+    dock, use_job, monkeypatch, qtbot, idle
+):
+    """Whatever goes wrong there is shown by napari, and said in the queue of runs."""
+    use_job()
+    told = []
+    dock.controller.failed.connect(told.append)
+
+    def broken(*_):
+        raise ValueError("no such layer")
+
+    monkeypatch.setattr("napari_cellinr.ui.live.LiveLayer.finish", broken)
+    with qtbot.captureExceptions() as caught:
+        dock.panel.run_button.click()
+        idle(dock)
+    assert [str(error) for _, error, _ in caught] == ["no such layer"]
+    assert told == ["no such layer"]
+    assert not dock.dispatcher.is_busy
+
+
+def test_speed_is_told_in_plain_numbers_once_it_is_known():
+    speed = run_panel._Speed()
+    facts = [
+        speed.facts(Progress("fitting", step, 9000, seconds=seconds))
+        for step, seconds in ((1, 0.0), (2, 0.0001), (2001, 1.0), (8001, 1.2))
+    ]
+    assert [len(one) for one in facts] == [1, 1, 2, 2]
+    assert facts[2][1] == "2000 steps/s"
+    assert facts[3][1] == "6667 steps/s"
+    slow = run_panel._Speed()
+    slow.facts(Progress("fitting", 1, 9, seconds=0.0))
+    assert slow.facts(Progress("fitting", 4, 9, seconds=2.0))[1] == "1.5 steps/s"
+
+
+def test_attempts_are_drawn_one_by_one(qtbot):
+    plot = LossPlot()
+    qtbot.addWidget(plot)
+    rows = []
+    shown = []
+    for step in (1, 4, 9, 1, 5, 6, 2):
+        rows.append(Progress("fitting", step, 10, {"data": 1.0}, 1.5))
+        plot.show_history(rows)
+        xs, _ = plot._loss.getData()
+        shown.append(None if plot.isHidden() else [int(x) for x in xs])
+    assert shown == [None, [1, 4], [1, 4, 9], [1, 4, 9], [1, 5], [1, 5, 6], [1, 5, 6]]

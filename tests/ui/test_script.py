@@ -6,7 +6,7 @@ import tifffile
 from qtpy.QtWidgets import QApplication
 
 from napari_cellinr.errors import AxesError, ConfigError, FileError
-from napari_cellinr.ui import script_dock
+from napari_cellinr.ui import plugin, script_dock
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.script_dock import ScriptDock
 
@@ -119,6 +119,26 @@ def test_files_that_napari_opens_and_voxel_sizes_are_recorded(viewer, dock, stac
         cellinr.calibrate("plain", T=2, Q=3)
     viewer.layers["plain"].name = "renamed"
     assert "calibrate('plain'" in str(cellinr.macro)
+
+
+def test_what_napari_saves_with_our_writer_is_recorded(viewer, dock, stack, use_job, tmp_path):
+    use_job()
+    cellinr = console_of(viewer)
+    viewer.add_image([stack, stack[:, ::2, ::2]], name="pyramid", axis_labels=tuple("zyx"))
+    cellinr.denoise("membrane")
+    cellinr.wait()
+    for name in ("membrane denoised", "pyramid"):
+        viewer.layers.selection = {viewer.layers[name]}
+        path = str(tmp_path / f"{name}.tif")
+        viewer.layers.save(path, selected=True, plugin="napari-cellinr")
+        assert calls(cellinr.macro)[-1] == f"cellinr.save({name!r}, {path!r})"
+    assert len(calls(cellinr.macro)) == 3
+    plugin.write_image(
+        str(tmp_path / "other.tif"), stack, {"name": "membrane denoised", "axis_labels": "zyx"}
+    )
+    cellinr.stop()
+    viewer.layers["membrane"].save(str(tmp_path / "b.tif"), plugin="napari-cellinr")
+    assert len(calls(cellinr.macro)) == 3
 
 
 def test_the_console_has_one_method_per_action_and_explains_itself(viewer, dock):

@@ -1,18 +1,21 @@
 """Factors, sizes and any time: what the dock for super-resolution adds to the others."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QLabel
 
 from napari_cellinr import SpatimeConfig, api
 from napari_cellinr.fit import Fitted
 from napari_cellinr.image import Image
 from napari_cellinr.ui import controller
 from napari_cellinr.ui.controller import controller_of
+from napari_cellinr.ui.origins import Result
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.scale_section import ScaleSection, isotropic_factors
-from napari_cellinr.ui.superresolve_task import SuperresolveDock
+from napari_cellinr.ui.superresolve_task import SUPERRESOLVE, SuperresolveDock
 from napari_cellinr.ui.time_panel import STEPS_PER_FRAME, TimePanel
 
 pytestmark = pytest.mark.gui
@@ -73,6 +76,32 @@ def test_what_is_wrong_is_said_at_once(section, typed, said):
     section.boxes["Z"].textEdited.emit(typed)
     assert said in section.error.text()
     assert section.summary.text() == ""
+
+
+def test_factors_that_suit_the_image_are_there_until_others_are_typed(qtbot):
+    section = ScaleSection()
+    qtbot.addWidget(section)
+    section.set_config(SimpleNamespace(scale=None))
+    assert section.values() == {"scale": {}}
+    stack = Image(np.zeros((6, 8, 10)), "ZYX", (1, 0.4, 0.4), ("um",) * 3)
+    uneven = Image(np.zeros((6, 8, 10)), "ZYX", (20, 0.4, 0.4), ("um",) * 3)
+    unknown = Image(np.zeros((6, 8, 10)), "ZYX", (3, 1, 1))
+    for image, factors in (
+        (movie(), {"t": 2}), (stack, {"z": 2.5}), (uneven, {"z": 16}), (unknown, {"y": 2, "x": 2}),
+        (movie(), {"t": 2}),
+    ):  # fmt: skip
+        section.show_image(image)
+        assert section.values() == {"scale": factors}
+    section.boxes["T"].setText("3")
+    section.boxes["T"].textEdited.emit("3")
+    section.show_image(movie())  # such as after any change of layers
+    assert section.values() == {"scale": {"t": 3}}
+    section.show_image(stack)  # for which nothing was typed
+    assert section.values() == {"scale": {"z": 2.5}}
+    section.show_image(movie())
+    assert section.values() == {"scale": {"t": 3}}
+    section.set_config(SimpleNamespace(scale=None))  # reset
+    assert section.values() == {"scale": {"t": 2}}
 
 
 def test_isotropic_needs_a_voxel_size(section, qtbot):
@@ -141,11 +170,17 @@ def test_the_dock_estimates_and_checks_before_a_run(viewer, qtbot):
     viewer.add_image(np.random.default_rng(0).random((5, 6, 8, 10)).astype(np.float32), **MOVIE)
     dock = SuperresolveDock(viewer)
     viewer.window.add_dock_widget(dock, name="Super-resolve")
-    assert not dock.panel.run_button.isEnabled()
     section = dock.form.section
+    assert dock.panel.run_button.isEnabled()
+    section.boxes["T"].setText("1")
+    section.boxes["T"].textEdited.emit("1")
+    assert not dock.panel.run_button.isEnabled()
+    assert "Nothing would become finer" in section.error.text()
+    assert not any("finer" in one.text() for one in dock.source.findChildren(QLabel))
     section.boxes["T"].setText("2")
     section.boxes["T"].textEdited.emit("2")
     assert dock.panel.run_button.isEnabled()
+    assert section.error.isHidden()
     assert "GB of memory" in dock.panel.cost.text()
     assert dict(dock.form.config().scale) == {"t": 2}
     section.boxes["T"].setText("40")
@@ -171,6 +206,18 @@ def test_the_dock_says_that_a_long_run_stores_no_checkpoint(viewer, qtbot):
     dock.form.changed.emit()
     assert "GB" in dock.panel.cost.text()
     assert "checkpoint" not in dock.panel.cost.text()
+
+
+def test_any_time_is_not_offered_of_a_preview(viewer, qtbot):
+    layer = viewer.add_image(np.ones((5, 6, 8, 10), np.float32), **MOVIE)
+    dock = SuperresolveDock(viewer)
+    qtbot.addWidget(dock)
+    fitted = Fitted((movie(),), SpatimeConfig(), {}, (), "steps", {}, "spatime")
+    result = Result(SUPERRESOLVE, SpatimeConfig(), fitted, movie(), layer, (layer,), quick=True)
+    dock.controller.finished.emit(result)
+    assert dock.below.isHidden()
+    dock.controller.finished.emit(replace(result, quick=False))
+    assert not dock.below.isHidden()
 
 
 def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle, monkeypatch):

@@ -47,15 +47,8 @@ def run(options: Namespace) -> int:
     image = read_input(options)
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
-    from napari_cellinr.api import iter_denoise
 
-    return run_fit(
-        options,
-        image,
-        lambda given: iter_denoise(given, config, started=options.started),
-        roles,
-        config=config,
-    )
+    return run_fit(options, image, config, roles)
 
 
 def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:

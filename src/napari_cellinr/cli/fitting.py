@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fit import Fitted, Job
+    from napari_cellinr.fit import Fitted
+    from napari_cellinr.going_on import MakeJob
     from napari_cellinr.image import Image
 
 __all__ = [
@@ -176,10 +177,11 @@ def read_input(options: Namespace) -> Image:
 def run_fit(
     options: Namespace,
     image: Image,
-    make_job: Callable[[Image], Job],
+    config: Config,
     outputs: Mapping[str, str],
     also: Callable[[Fitted], None] | None = None,
-    config: Config | None = None,
+    *,
+    make: MakeJob | None = None,
     written: bool = False,
 ) -> int:
     """Return 0 after the result was written, 130 if it is partial because of Ctrl-C.
@@ -190,23 +192,23 @@ def run_fit(
         What was typed; `check_outputs` has looked at it.
     image
         The input.
-    make_job
-        Makes the job.
+    config
+        The settings.
     outputs
         Role of each image that may be saved by the name of its option, such as
         `{"output": "result", "background_output": "background"}`.
     also
         Writes what is no image.
-    config
-        The settings, for checkpoints; none are stored without them.
+    make
+        As for `going_on.begun_with`.
     written
         Whether the job itself writes the result, piece by piece as it becomes known.
     """
-    if config is not None and not written and (advice := _shortage(options, config, image)):
+    if not written and (advice := _shortage(options, config, image)):
         say_warning(advice)
     interruption = Interruption()
     with interruption.caught():
-        fitted = follow(make_fit(options, image, make_job, config), interruption)
+        fitted = follow(make_fit(options, image, config, make), interruption)
         save(options, fitted, {} if written else outputs)
         if options.conventional is not None:
             _write_conventional(options, image, fitted)

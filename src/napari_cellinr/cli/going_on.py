@@ -10,12 +10,11 @@ from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
 
     from napari_cellinr.cli.options import Parser
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Job
-    from napari_cellinr.going_on import Beginning
+    from napari_cellinr.going_on import Beginning, MakeJob
     from napari_cellinr.image import Image
     from napari_cellinr.kept import Stored
     from napari_cellinr.resume import Other
@@ -64,9 +63,7 @@ def checkpoint_of(options: Namespace) -> Path:
     return Path(given).expanduser()
 
 
-def make_fit(
-    options: Namespace, image: Image, make_job: Callable[[Image], Job], config: Config | None
-) -> Job:
+def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | None = None) -> Job:
     """Return the job that the options ask for: a new one, or one that goes on.
 
     Parameters
@@ -75,10 +72,10 @@ def make_fit(
         What was typed.
     image
         The input.
-    make_job
-        Makes a new job.
     config
-        Its settings; without them, no checkpoint is stored.
+        The settings.
+    make
+        As for `going_on.begun_with`.
 
     Raises
     ------
@@ -94,14 +91,16 @@ def make_fit(
     started, every = options.started, options.checkpoint_seconds
     if options.resume:
         _refuse_settings(options, "--resume")
-        return resume.resumed(options.resume, image, every=every or EVERY, started=started)
+        return resume.resumed(
+            options.resume, image, every=every or EVERY, started=started, make=make
+        )
     other = _other(options)
-    if config is None and other is not None:
-        raise ConfigError("to begin with another fit is not known for this method; leave it out.")
-    if config is None or not every:
-        if config is None or other is None:
-            return make_job(image)
-        return going_on.begun_with(other.beginning, other.fit, image, config, started=started)
+    if not every:
+        if other is None:
+            return going_on.made(make, options.command, image, config, started)
+        return going_on.begun_with(
+            other.beginning, other.fit, image, config, started=started, make=make
+        )
     return resume.checkpointed(
         options.command,
         image,
@@ -110,7 +109,7 @@ def make_fit(
         every=every,
         origin=str(options.input),
         started=started,
-        job=make_job(image) if other is None else None,
+        make=make,
         other=other,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
 from napari_cellinr.cli.optics import read_optics
@@ -86,22 +86,17 @@ def run(options: Namespace) -> int:
     _check_folder(options.compare)
     image = read_input(options)
     seeds = _seeds(options, image) if options.tracks else None
-    from napari_cellinr.api import iter_reconstruct
+
+    used = [config]
 
     def also(fitted: Fitted) -> None:
+        used[:] = [cast("NSTMConfig", fitted.config)]  # a fit that goes on has those of its own
         if seeds is not None:
             _write_tracks(options.tracks, fitted, seeds)
 
-    status = run_fit(
-        options,
-        image,
-        lambda given: iter_reconstruct(given, config, started=options.started),
-        _OUTPUTS,
-        also,
-        config=config,
-    )
+    status = run_fit(options, image, config, _OUTPUTS, also)
     if options.compare is not None and status == 0:
-        return _compare(Path(options.compare).expanduser(), image, config)
+        return _compare(Path(options.compare).expanduser(), image, used[0])
     return status
 
 
@@ -159,7 +154,8 @@ def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
     _write_conventional(folder / "conventional.tif", image, config)
     interruption = Interruption()
     with interruption.caught():
-        fitted = follow(iter_reconstruct(image, config.replace(moving=False)), interruption)
+        still = config.replace(moving=False, restart=True)
+        fitted = follow(iter_reconstruct(image, still), interruption)
         write(folder / "static.tif", fitted.image("result"))
     say(f"wrote {folder / 'static.tif'}: the reconstruction without motion")
     if interruption.happened:

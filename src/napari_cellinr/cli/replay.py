@@ -20,6 +20,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("macro", metavar="MACRO", help="macro (.py) or recipe (.json)")
     parser.add_argument("--input", metavar="FILE", help="image to work on instead")
     parser.add_argument(
+        "--stack",
+        choices=("T", "Z"),
+        help="what the numbered files of a folder are along, where the macro does not say",
+    )
+    parser.add_argument(
         "--output",
         metavar="FOLDER",
         help="folder for the files that the macro saves, or for its results if it saves none",
@@ -33,7 +38,13 @@ def run(options: Namespace) -> int:
     macro = load_macro(options.macro)
     interruption = Interruption()
     with interruption.caught():
-        job = iter_replay(macro, source=options.input, output=options.output, tell=say_warning)
+        job = iter_replay(
+            macro,
+            source=options.input,
+            output=options.output,
+            stack_axis=options.stack,
+            tell=say_warning,
+        )
         written = follow(job, interruption)
     for path in written:
         say(f"wrote {path}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
 from napari_cellinr.cli.options import Commands, read_config
@@ -19,6 +19,7 @@ from napari_cellinr.fit import Progress
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from napari_cellinr.config import Config, SpatimeConfig
     from napari_cellinr.fit import Job
     from napari_cellinr.image import Image
 
@@ -76,14 +77,16 @@ def run(options: Namespace) -> int:
         say_warning(note)
     from napari_cellinr.api import iter_superresolve
 
-    # A job that goes on is not the one that is made below, and writes nothing itself.
-    piecewise = not goes_on and options.output.lower().rstrip("/").endswith(".zarr")
+    if not options.output.lower().rstrip("/").endswith(".zarr"):
+        return run_fit(options, image, config, _OUTPUTS)
 
-    def job(given: Image) -> Job:
-        made = iter_superresolve(given, config, started=options.started, lazily=piecewise)
-        return _writing(made, options) if piecewise else made
+    def piecewise(given: Image, settings: Config) -> Job:
+        job = iter_superresolve(
+            given, cast("SpatimeConfig", settings), started=options.started, lazily=True
+        )
+        return _writing(job, options)
 
-    return run_fit(options, image, job, _OUTPUTS, config=config, written=piecewise)
+    return run_fit(options, image, config, _OUTPUTS, make=piecewise, written=True)
 
 
 def _writing(job: Job, options: Namespace) -> Job:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io import sequences
 from napari_cellinr.io.lazy import lazy_above as usual_limit
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed, place_of, stem_of, suffix_of
 
 if TYPE_CHECKING:
-    from os import PathLike
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_cellinr.image import Image
@@ -19,9 +21,12 @@ __all__ = ["StackAxis", "read", "read_all"]
 StackAxis = Literal["T", "Z"]
 """What numbered files count."""
 
+Files: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]]"
+"""A file, a folder, a pattern of numbered files, or these files themselves."""
+
 
 def read(
-    path: str | PathLike[str],
+    path: Files,
     *,
     axes: str | None = None,
     level: int = 0,
@@ -33,7 +38,8 @@ def read(
     Parameters
     ----------
     path
-        A TIFF or NIfTI file, an OME-Zarr folder, or a folder of numbered TIFF files.
+        A TIFF or NIfTI file, an OME-Zarr folder, or a folder of numbered TIFF files; also some of
+        these as a list, or a pattern such as `t*.tif`, whose `*` stands for a number.
     axes
         One letter of `TCZYX` per dimension, for a file that says nothing or something wrong.
         They name the dimensions of what this function returns without `axes`.
@@ -44,7 +50,7 @@ def read(
         that are needed; 512 MB if not given, or what the environment variable
         `NAPARI_CELLINR_LAZY_MB` says. Zarr is always lazy.
     stack_axis
-        What the files of a folder are along: `T` or `Z`.
+        What numbered files are along: `T` or `Z`.
 
     Raises
     ------
@@ -58,7 +64,7 @@ def read(
 
 
 def read_all(
-    path: str | PathLike[str],
+    path: Files,
     *,
     axes: str | None = None,
     level: int = 0,
@@ -80,7 +86,7 @@ def read_all(
 
 
 def _read(
-    path: str | PathLike[str],
+    path: Files,
     axes: str | None,
     level: int,
     lazy_above: int | None,
@@ -89,8 +95,12 @@ def _read(
     first: bool,
     colours: bool,
 ) -> list[Image]:
-    place = place_of(path)
     limit = usual_limit() if lazy_above is None else lazy_above
+    if not isinstance(path, str | PathLike):
+        return _read_series([place_of(one) for one in path], axes, level, limit, stack_axis)
+    place = place_of(path)
+    if sequences.is_pattern(place):
+        return _read_series(sequences.matching_files(place), axes, level, limit, stack_axis)
     if place.is_dir():
         return _read_folder(place, axes, level, limit, stack_axis, first=first)
     if not place.exists():
@@ -119,7 +129,7 @@ def _read_folder(
     *,
     first: bool,
 ) -> list[Image]:
-    from napari_cellinr.io import sequences, zarr
+    from napari_cellinr.io import zarr
 
     if zarr.is_zarr(place):
         return zarr.read(place, axes, level=level, first=first)
@@ -130,6 +140,18 @@ def _read_folder(
         )
     _only_level(place, level)
     return [sequences.read_folder(place, stack_axis, axes, limit)]
+
+
+def _read_series(
+    paths: Sequence[Path], axes: str | None, level: int, limit: int, stack_axis: StackAxis | None
+) -> list[Image]:
+    if not paths or stack_axis is None:
+        raise FileError(
+            f"{len(paths)} files were given as one image; give at least one, and say what they are "
+            "along with --stack T or --stack Z (stack_axis)."
+        )
+    _only_level(paths[0], level)
+    return [sequences.read_files(paths, stack_axis, axes, limit)]
 
 
 def _only_level(place: Path, level: int) -> None:

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["is_numbered", "numbered_files", "read_files", "read_folder"]
+__all__ = [
+    "SERIES",
+    "is_numbered",
+    "is_pattern",
+    "matching_files",
+    "numbered_files",
+    "read_files",
+    "read_folder",
+]
+
+SERIES = "series"
+"""Where the `meta` of an image say which files it was made of, and along which axis."""
 
 _FILES = (".tif", ".tiff")
 _DIGITS = re.compile(r"(\d+)")
@@ -27,6 +38,30 @@ def numbered_files(folder: Path) -> list[Path]:
     """Return the TIFF files of a folder in the order of the numbers in their names."""
     files = [p for p in folder.iterdir() if p.suffix.lower() in _FILES and p.name[0] != "."]
     return in_order(files)
+
+
+def is_pattern(path: Path) -> bool:
+    """Return whether a path stands for numbered files, such as `t*.tif`, and is no file itself."""
+    return "*" in path.name and not path.exists()
+
+
+def matching_files(pattern: Path) -> list[Path]:
+    """Return the files whose names have a number for each `*` of a pattern, in their order.
+
+    Raises
+    ------
+    FileError
+        If there are none.
+    """
+    name = re.compile(r"\d+".join(map(re.escape, pattern.name.split("*"))))
+    folder = pattern.parent
+    found = [p for p in folder.iterdir() if name.fullmatch(p.name)] if folder.is_dir() else []
+    if not found:
+        raise FileError(
+            f"{pattern} was given; no file there has such a name with a number for each *. Check "
+            "name and folder."
+        )
+    return in_order(found)
 
 
 def in_order(paths: Sequence[Path]) -> list[Path]:
@@ -70,6 +105,8 @@ def read_files(
 ) -> Image:
     """Return several files as one image, with `stack_axis` as its first axis, in natural order.
 
+    Its `meta` say under `SERIES` how to read it again.
+
     Parameters
     ----------
     paths
@@ -101,7 +138,8 @@ def read_files(
         others = (_one(tiff, path, stack_axis, axes, limit) for path in ordered[1:])
         arrays = [first.array(), *(_alike(first, one).array() for one in others)]
         data = np.stack(arrays)
-    return _stacked(first, data, stack_axis, name or _common_name(ordered[0]))
+    stacked = _stacked(first, data, stack_axis, name or _common_name(ordered[0]))
+    return stacked.like(data, meta={**first.meta, SERIES: _told(ordered, stack_axis, name)})
 
 
 def _one(tiff: Any, path: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
@@ -153,3 +191,15 @@ def _stacked(first: Image, data: Any, stack_axis: str, name: str) -> Image:
 
 def _common_name(path: Path) -> str:
     return _DIGITS.sub("", stem_of(path)).strip(" -_.") or stem_of(path)
+
+
+def _told(paths: Sequence[Path], stack_axis: str, name: str | None) -> dict[str, Any]:
+    """Return how to read a series again: its folder, a pattern, or some files of the folder."""
+    folder = paths[0].parent
+    pattern = folder / _DIGITS.sub("*", paths[0].name)
+    if name == folder.name and list(paths) == numbered_files(folder):
+        return {"path": str(folder), "along": stack_axis}
+    if is_pattern(pattern) and list(paths) == matching_files(pattern):
+        return {"path": str(pattern), "along": stack_axis}
+    names = [path.name if path.parent == folder else str(path) for path in paths]
+    return {"path": str(folder), "along": stack_axis, "files": names}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.optics import Optics
     from napari_cellinr.instrument import Measurement
+    from napari_cellinr.optics.base import ForwardModel
 
 __all__ = ["conventional"]
 
@@ -45,15 +46,16 @@ def conventional(image: Image, optics: Optics) -> Image:
 
     measurement = prepare(image, optics)
     model = measurement.model
-    scenes = np.stack(_scenes(measurement)) * np.float32(measurement.unit)
+    found, sets = _scenes(measurement)
+    scenes = np.stack(found) * np.float32(measurement.unit)
     if scenes.ndim > len(model.zoom) + 1 and scenes.shape[1] == 1:
         scenes = scenes[:, 0]
     space = "ZYX"[-len(model.zoom) :]
     axes = ("TC" if scenes.ndim == len(space) + 2 else "T") + space
     size = measurement.voxel or tuple(1 / z for z in model.zoom)
-    times = model.shot_times().flatten()
-    lasting = float(times.max() - times.min())
-    lead = (max(lasting / len(scenes), 1e-9), *([1.0] if "C" in axes else []))
+    begin = first_time(image, timed=measurement.timed)
+    middle, interval = _moments(model, sets)
+    lead = (interval, *([1.0] if "C" in axes else []))
     unit = "micrometer" if measurement.voxel else "pixel"
     starts = starts_of(image, [s * z for s, z in zip(size, model.zoom, strict=True)])
     return Image(
@@ -63,16 +65,33 @@ def conventional(image: Image, optics: Optics) -> Image:
         units=("second" if measurement.timed else "pixel", *["pixel"] * (len(lead) - 1))
         + (unit,) * len(space),
         name=f"{image.name} conventional",
-        translate=(first_time(image, timed=measurement.timed), *[0.0] * (len(lead) - 1), *starts),
+        translate=(begin + middle, *[0.0] * (len(lead) - 1), *starts),
         channels=model.channel_names if "C" in axes else (),
     )
 
 
-def _scenes(measurement: Measurement) -> list[NDArray[np.float32]]:
-    """Return a scene for each set of frames, float32."""
+def _moments(model: ForwardModel, sets: list[list[int]]) -> tuple[float, float]:
+    """Return the middle of the first set of frames after the first shot, and the mean step."""
+    times = model.shot_times().double()
+    times = times.reshape(len(times), -1) - times.min()
+    lasting = max(float(times.max()), 1e-9)
+    each = times.reshape(-1, model.samples, times.shape[1])
+    middles = [float(each[frames].mean()) for frames in sets]
+    if len(middles) == 1:
+        return middles[0], lasting
+    return middles[0], max((middles[-1] - middles[0]) / (len(middles) - 1), 1e-9)
+
+
+def _scenes(measurement: Measurement) -> tuple[list[NDArray[np.float32]], list[list[int]]]:
+    """Return a scene for each set of frames, float32, and the numbers of these frames."""
     import torch
 
-    from napari_cellinr.classic.reconstruct import moving_window, tikhonov, total_variation
+    from napari_cellinr.classic.reconstruct import (
+        moving_window,
+        tikhonov,
+        total_variation,
+        windows,
+    )
     from napari_cellinr.optics.blur import Blur
     from napari_cellinr.optics.dpc import DPC
     from napari_cellinr.optics.sim import SIM
@@ -80,16 +99,20 @@ def _scenes(measurement: Measurement) -> list[NDArray[np.float32]]:
     model, frames = measurement.model, torch.from_numpy(measurement.frames)
     if isinstance(model, DPC):
         count = len(model.absorption)
-        return [_plain(tikhonov(model, part)) for part in torch.split(frames, count)]
+        found = [_plain(tikhonov(model, part)) for part in torch.split(frames, count)]
+        return found, [part.tolist() for part in torch.split(torch.arange(len(frames)), count)]
     if isinstance(model, SIM):
-        return [_plain(scene) for scene in moving_window(model, frames, len(model.phases))]
+        count = len(model.phases)
+        found = [_plain(scene) for scene in moving_window(model, frames, count)]
+        return found, windows(len(frames), count, count)
+    everything = [list(range(len(frames)))]
     if isinstance(model, Blur) and not model.transfer.numel():
-        return [_plain(frames.mean(0))]
+        return [_plain(frames.mean(0))], everything
     *_, scene = total_variation(model, frames, steps=STEPS)
     inner = tuple(
         slice(pad, size - pad) for pad, size in zip(model.padding, model.scene_shape, strict=True)
     )
-    return [_plain(scene[(slice(None), *inner)])]
+    return [_plain(scene[(slice(None), *inner)])], everything
 
 
 def _plain(scene: torch.Tensor) -> NDArray[np.float32]:

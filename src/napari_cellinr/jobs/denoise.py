@@ -256,7 +256,7 @@ def _together(
             "camera could say, and the result is too dark there."
         )
     if "T" in leading:
-        report["bleaching"] = [round(1 / factor, 4) for factor in factors]
+        report["bleaching"] = _left_of_signal(factors, indices, leading)
     return Fitted(
         images,
         config,
@@ -292,6 +292,19 @@ def _bleaching_factors(
         first / mean if min(first, mean) > DARK * first else 1.0
         for first, mean in zip(firsts, means, strict=True)
     ]
+
+
+def _left_of_signal(
+    factors: list[float], indices: list[tuple[int, ...]], leading: list[str]
+) -> list[float] | list[list[float]]:
+    """Return which part of the first mean signal each frame has; of channels, a list for each."""
+    parts = [round(1 / factor, 4) for factor in factors]
+    if "C" not in leading:
+        return parts
+    place = leading.index("C")
+    channels = [index[place] for index in indices[: len(parts)]]
+    pairs = list(zip(channels, parts, strict=True))
+    return [[part for one, part in pairs if one == channel] for channel in sorted(set(channels))]
 
 
 def _times(image: Image, factor: float) -> Image:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.fit import REACHED, Fitted, Progress
 from napari_cellinr.instrument import prepare
 from napari_cellinr.jobs.report import environment
 from napari_cellinr.kept import digest, geometry
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
-    from napari_cellinr.fit import Message, Outcome
+    from napari_cellinr.fit import Message, Outcome, Stopped
     from napari_cellinr.image import Image
     from napari_cellinr.instrument import Measurement
 
@@ -100,23 +100,28 @@ def reconstruct_job(
         planned = plan(measurement, settings)
         problem = NSTMProblem(measurement, planned, settings, source, device, **extras)
         outcome = yield from optimise(problem, settings, started=started, deadline=deadline)
-        tried.append({"attempt": name, "held_out": outcome.held_out, "misfit": problem.misfit()})
+        tried.append(
+            {
+                "attempt": name,
+                "held_out": outcome.held_out,
+                "misfit": problem.misfit(),
+                "stopped": outcome.stopped,
+            }
+        )
         return problem, outcome
 
     for name, settings, extras in _attempts(measurement, config):
-        if best is not None and (
-            best[1].stopped in {"user", "time"} or best[0].misfit() <= AT_THE_FLOOR
-        ):
+        if best is not None and (_ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
             break
         found = yield from attempt(name, settings, extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
             best = found
     assert best is not None
-    if _may_be_still(best, config):
+    if _may_be_still(best, config) and not _ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         still = yield from attempt("at rest", config.replace(moving=False), extras)
-        if still[1].stopped == "steps" and not _is_better(best[0], still[0]):
-            best = still
+        if still[1].stopped == "steps":
+            best = _compared(best, still)
     yield Progress("following the motion", seconds=time.monotonic() - started)
     problem, outcome = best
     images = yield from in_background(
@@ -124,18 +129,37 @@ def reconstruct_job(
     )
     assert images is not None
     report = _report(problem, outcome, tried, started, str(device))
-    chosen = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    early = _ended_early(tried)
+    if early:
+        chosen["restart"] = False  # repeating it is repeating the attempt that was kept
+    memory = {f"{REACHED}problem.{name}": value for name, value in problem.memory().items()}
     return Fitted(
         images,
         problem.config.replace(steps=max(1, outcome.steps), **chosen),
-        {**problem.state_dict(), **outcome.kept()},
+        {**problem.state_dict(), **outcome.kept(), **memory},
         outcome.history,
-        outcome.stopped,
+        early or outcome.stopped,
         report,
         method="nstm",
         roles=ROLES,
         source={**geometry(source), "digest": digest(source)},
     )
+
+
+def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
+    """Return whether the user or the clock ended an attempt, and which of them; else None."""
+    early = (attempt["stopped"] for attempt in tried if attempt["stopped"] in {"user", "time"})
+    return next(early, None)
+
+
+def _compared(
+    moving: tuple[NSTMProblem, Outcome], still: tuple[NSTMProblem, Outcome]
+) -> tuple[NSTMProblem, Outcome]:
+    """Return the better of a moving scene and one at rest; it keeps the error of the other."""
+    best, other = (moving, still) if _is_better(moving[0], still[0]) else (still, moving)
+    best[0].other_error = other[1].held_out
+    return best
 
 
 def _attempts(
@@ -204,18 +228,30 @@ def _report(
     misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
     warnings = list(facts.pop("warnings"))
     explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
-    still = next((a["held_out"] for a in tried if a["attempt"] == "at rest"), None)
-    part = None if still is None else _explained_part(outcome.held_out, still)
-    followed = problem.config.moving and part is not None and part >= MOST
+    moves, other = problem.config.moving, problem.other_error
+    part = None if other is None or not moves else _explained_part(outcome.held_out, other)
+    followed = part is not None and part >= MOST
+    early = _ended_early(tried) if ended else None
+    if early:
+        why = "was stopped" if early == "user" else "had no more time"
+        warnings.append(
+            f"the reconstruction {why} while it tried another way to explain the frames; the best "
+            "one until then is shown."
+        )
     if not ended:
         why = "it was stopped" if outcome.stopped == "user" else "the time was up"
         warnings.append(
             f"the fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
             "steps: fine detail and motion are missing; do not measure motion on this result."
         )
-    elif still is not None and not problem.config.moving:
-        moved = min(a["held_out"] for a in tried if a["attempt"] != "at rest")
-        warnings.append(_no_motion(still, moved, explained=explained))
+    elif other is not None and not moves:
+        warnings.append(_no_motion(outcome.held_out, other, explained=explained))
+    elif not moves and not explained:
+        warnings.append(
+            "a scene at rest explains the frames only to "
+            f"{max(misfit, outcome.held_out):.1f} times their noise: fit with motion, or check "
+            "the optics, or what else changes."
+        )
     elif not explained and followed:
         warnings.append(
             f"motion explains {part:.0%} of what changes, but the frames only to "
@@ -235,9 +271,9 @@ def _report(
         "device": device,
         **environment(),
         "held_out": outcome.held_out,
-        "converged": ended and (explained or followed),
-        "moves": problem.config.moving,
-        "explained_by_motion": part if problem.config.moving else None,
+        "converged": ended and not early and (explained or followed),
+        "moves": moves,
+        "explained_by_motion": part,
         "attempts": tried,
         "config": problem.config.as_dict(),
         **facts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import psutil
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
     Fit = Callable[[Image, CellINRConfig], Generator[Progress, Message, Frame]]
 
-__all__ = ["fit_somehow", "free", "is_shortage"]
+__all__ = ["SMALLEST_BATCH", "fit_somehow", "free", "is_shortage", "unless_short"]
+
+Result = TypeVar("Result")
 
 SMALLEST_BATCH = 64
 """Voxels of a step below which a batch is not halved any more."""
@@ -83,7 +85,7 @@ def fit_somehow(
     scope = keeper().scope
     while True:
         tried = _as_tiles(image, settings, lengths, fit)
-        frame = yield from _unless_short(tried)
+        frame = yield from unless_short(tried)
         if frame is not None:
             keeper().enter(scope)
             return _said(frame, config, settings, image, lengths)
@@ -108,9 +110,9 @@ def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
     return first_lengths(image.shape, psutil.virtual_memory().available)
 
 
-def _unless_short(
-    job: Generator[Progress, Message, Frame],
-) -> Generator[Progress, Message, Frame | None]:
+def unless_short(
+    job: Generator[Progress, Message, Result],
+) -> Generator[Progress, Message, Result | None]:
     """Return what a job returns, or None if the memory was not enough for it."""
     try:
         return (yield from job)

@@ -160,8 +160,10 @@ def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> i
     if _needs_motion(lattice, config):
         n_axes = channels[0].frames.ndim - 1
         each = sum(n // EVERY for n in motion_settings(config, n_axes).steps) + 1
-        tests = len(test_intervals(n_frames)) if config.motion == "auto" else 0
-        steps += each * (len(_intervals(lattice)) + tests) + (len(RECIPES) if tests else 0)
+        steps += each * len(_intervals(lattice))
+        if config.motion == "auto":
+            tests = len(test_intervals(n_frames))
+            steps += (each + 1) * tests + (len(RECIPES) if tests else 0) + 1
     if _finer_planes(lattice):
         steps += 2 * config.steps
     return steps * len(channels)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.checkpoint import keeper
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.jobs.report import environment
+from napari_cellinr.jobs.shortage import SMALLEST_BATCH, unless_short
 from napari_cellinr.jobs.superresolve_result import Result, lazy_result, times_of
 from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods.spatime_paper import PaperProblem
@@ -85,13 +86,23 @@ def paper_job(
     limit = config.max_seconds
     deadline = None if limit is None else started + RESERVE * limit
     done = _Channels()
-    for number, frames in enumerate(channels):
-        keeper().enter(f"channel-{number}")
+    wanted = config.batch
+
+    def fit(
+        frames: Floats, config: SpatimeConfig
+    ) -> Generator[Progress, Message, tuple[PaperSeries, Outcome]]:
         problem = PaperProblem(source, frames, config, device)
         outcome = yield from optimise(problem, config, started=started, deadline=deadline)
         problem.series.settle()
-        done.series.append(problem.series)
-        done.outcomes.append(outcome)
+        return problem.series, outcome
+
+    for number, frames in enumerate(channels):
+        keeper().enter(f"channel-{number}")
+        while (found := (yield from unless_short(fit(frames, config)))) is None:
+            config = _with_half_the_batch(config)
+            keeper().enter(f"channel-{number}.batch-{config.batch}")
+        done.series.append(found[0])
+        done.outcomes.append(found[1])
         if done.stopped_by_user:
             break
     if lazily and not done.stopped_by_user:
@@ -99,7 +110,25 @@ def paper_job(
     else:
         made = yield from _render(done, len(channels), lattice, started)
         image = Result(source, lattice, made).image()
-    return _fitted(source, config, done, image, str(device), started)
+    fitted = _fitted(source, config, done, image, str(device), started)
+    if config.batch == wanted:
+        return fitted
+    warning = (
+        f"the memory was not enough for steps of {wanted} voxels, so they had {config.batch}: more "
+        "steps may be needed."
+    )
+    report = {**fitted.report, "warnings": [warning, *fitted.report["warnings"]]}
+    return replace(fitted, report=report)
+
+
+def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
+    """Return the settings with half the voxels per step; raise `FitError` if it has few already."""
+    if config.batch // 2 < SMALLEST_BATCH:
+        raise FitError(
+            f"the memory is not enough, not even for steps of {config.batch} voxels; close other "
+            "programs, superresolve a crop, choose the device cpu or fewer neurons."
+        )
+    return config.replace(batch=config.batch // 2)
 
 
 def _render(
@@ -148,6 +177,8 @@ def _fitted(
         **environment(),
     }
     history = tuple(row for outcome in outcomes for row in outcome.history)
+    if stopped in {"user", "time"}:
+        config = config.replace(steps=max(1, *(outcome.steps for outcome in outcomes)))
     return Fitted(
         (image,), config, state, history, stopped, report,
         method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, call, failed, file_name, first
+from napari_cellinr.macro.words import FITTED_SUFFIX, call, failed, file_name, first, unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_cellinr.macro.steps import Macro, Step
+    from napari_cellinr.macro.steps import Macro, Source, Step
 
 __all__ = ["commands"]
 
@@ -45,10 +45,12 @@ class _Commands:
         for layer, path in paths:
             if not path.endswith(FITTED_SUFFIX):
                 self._saved.setdefault(layer, path)
-        self._files = {source.layer: source.path for source in macro.inputs if source.layer}
-        self._models = {
-            layer: path for layer, path in self._files.items() if path.endswith(FITTED_SUFFIX)
-        }
+        self._files: dict[str, str] = {}
+        self._stacks: dict[str, list[str]] = {}
+        self._models: dict[str, str] = {}
+        for source in macro.inputs:
+            if source.layer:
+                self._note(source.layer, source)
         self._voxel: dict[str, str] = {}
         self._asked = {
             step.source.layer
@@ -64,7 +66,7 @@ class _Commands:
 
     def lines(self) -> list[str]:
         """Return the lines."""
-        found: list[str] = []
+        found = self._unread()
         for step in self._macro.steps:
             if step.status == "failed":
                 found.append(failed(step))
@@ -72,12 +74,32 @@ class _Commands:
                 found += self._lines_of(step)
         return found
 
+    def _note(self, layer: str, source: Source) -> None:
+        """Note what a layer is read from; a file of its own name where no command can read it."""
+        self._files[layer] = "" if unread(layer, source) else source.path
+        if source.along:
+            self._stacks[layer] = ["--stack", source.along]
+        if source.path.endswith(FITTED_SUFFIX):
+            self._models[layer] = source.path
+
+    def _unread(self) -> list[str]:
+        """Return comments on what is to be done before, because no command does it."""
+        found = []
+        for source in self._macro.inputs:
+            if source.reader and source.layer:
+                found.append(f"# {unread(source.layer, source)}")
+            elif source.files:
+                found.append(
+                    f"# {len(source.files)} of the files of {source.path} are one series: put them "
+                    "into a folder of their own, and give that"
+                )
+        return list(dict.fromkeys(found))
+
     def _lines_of(self, step: Step) -> list[str]:
         layer, result = step.source.layer, first(step.results)
         if step.action == "open":
-            self._files.update(dict.fromkeys(step.results, step.source.path))
-            if step.source.path.endswith(FITTED_SUFFIX):
-                self._models.update(dict.fromkeys(step.results, step.source.path))
+            for name in step.results:
+                self._note(name, step.source)
         elif step.action == "calibrate":
             steps = ",".join(f"{axis}={value}" for axis, value in step.arguments.items())
             self._voxel[layer] = steps
@@ -90,7 +112,7 @@ class _Commands:
             place = self._saved.get(result, f"{file_name(result or f'{layer} motion')}.csv")
             return [_show_motion(step, self._models[layer], place)]
         elif step.action == "compare":
-            return [self._compare(step)]
+            return self._compare(step)
         elif step.action == "save":
             return self._save(step)
         else:
@@ -103,7 +125,7 @@ class _Commands:
         there = self._files.get(layer, "")
         if path.endswith((FITTED_SUFFIX, ".csv")) or not there or there == path:
             return []
-        words = ["napari-cellinr", "convert", there, path]
+        words = ["napari-cellinr", "convert", there, path, *self._stacks.get(layer, [])]
         voxel = self._voxel.get(layer)
         return [shlex.join([*words, *(["--voxel", voxel] if voxel else [])])]
 
@@ -114,11 +136,10 @@ class _Commands:
     def _fit(self, step: Step) -> str:
         """Return the line of a fit, and note the files of its results."""
         layer, result = step.source.layer, first(step.results)
-        source = self._files.get(layer, "")
-        if not source or source.startswith(SAMPLE):
-            source = f"{layer}.tif"
+        source = self._files.get(layer) or f"{file_name(layer)}.tif"
         words = ["napari-cellinr", step.action, source, self._place(result or "result")]
         self._files[result] = words[-1]
+        words += self._stacks.get(layer, [])
         words += self._other_outputs(step)
         if "axes" in step.arguments:
             words += ["--axes", str(step.arguments["axes"])]
@@ -155,18 +176,29 @@ class _Commands:
                 self._files[result] = self._saved[result]
         return words
 
-    def _compare(self, step: Step) -> str:
+    def _compare(self, step: Step) -> list[str]:
         layer = step.source.layer
+        lines = [line for source in step.sources for line in self._joined(source.layer)]
         if len(step.sources) > 1:
-            other = self._files.get(step.sources[1].layer, f"{step.sources[1].layer}.tif")
+            against = step.sources[1].layer
+            other = self._files.get(against) or f"{file_name(against)}.tif"
         else:
             other = self._conventional.get(layer, "conventional.tif")
             self._files.update(dict.fromkeys(step.results[1:], other))
         result = first(step.results) or f"{layer} difference"
         self._files[result] = self._place(result)
-        source = self._files.get(layer, f"{layer}.tif")
+        source = self._files.get(layer) or f"{file_name(layer)}.tif"
         words = ["napari-cellinr", "compare", source, other, "--difference", self._files[result]]
-        return shlex.join(words)
+        return [*lines, shlex.join(words)]
+
+    def _joined(self, layer: str) -> list[str]:
+        """Return the line that makes one file of a series, for a command that takes no other."""
+        stack = self._stacks.pop(layer, None)
+        if stack is None:
+            return []
+        words = ["napari-cellinr", "convert", self._files[layer], self._place(layer), *stack]
+        self._files[layer] = self._place(layer)
+        return [shlex.join(words)]
 
 
 def _setting(name: str, value: Any) -> list[str]:

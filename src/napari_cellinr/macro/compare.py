@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["check_axes", "compare", "conventional", "difference", "on_grid_of"]
+__all__ = ["channel_for", "check_axes", "compare", "conventional", "difference", "on_grid_of"]
 
 
 def compare(
@@ -70,6 +70,19 @@ def conventional(action: str, image: Image, config: Any) -> Image:
     return _CONVENTIONAL[action](image, config)
 
 
+def channel_for(image: Image, answer: Image) -> Image:
+    """Return the channel of a conventional answer that belongs to one channel of a result.
+
+    The whole answer if it has no channels, or `image` has them, too; the last channel, such as
+    the phase, if `image` does not say which one it is.
+    """
+    if "C" not in answer.axes or "C" in image.axes:
+        return answer
+    name = image.meta.get("channel")
+    known = name in answer.channels
+    return answer.take("C", answer.channels.index(str(name)) if known else answer.sizes["C"] - 1)
+
+
 def difference(image: Image, other: Image) -> Image:
     """Return an image minus another one, which is interpolated at its voxels, float32.
 
@@ -93,7 +106,10 @@ def check_axes(image: Image, other: Image) -> None:
 
 
 def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
-    """Return `other` at the places of the voxels of `image`, float32, by linear interpolation."""
+    """Return `other` at the places of the voxels of `image`, float32, by linear interpolation.
+
+    Along axes where the units say nothing of each other, both cover the same.
+    """
     from scipy.ndimage import affine_transform
 
     other = in_units_of(other, image)
@@ -103,6 +119,10 @@ def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
     start = np.array([other.translate[i] for i in order])
     matrix = np.array(image.scale) / scale
     offset = (np.array(image.translate) - start) / scale
+    for place, (axis, unit) in enumerate(zip(image.axes, image.units, strict=True)):
+        if other.units[order[place]] != unit:  # such as pixels and micrometers: edge to edge
+            matrix[place] = values.shape[place] / image.sizes[axis]
+            offset[place] = (matrix[place] - 1) / 2
     if values.shape == image.shape and np.allclose(matrix, 1) and np.allclose(offset, 0, atol=1e-6):
         return values
     moved: NDArray[np.float32] = affine_transform(

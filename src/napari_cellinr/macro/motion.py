@@ -27,6 +27,7 @@ __all__ = [
     "check_options",
     "images_by_role",
     "motion_options",
+    "reference_of",
     "seeds_of",
     "write_motion",
 ]
@@ -89,17 +90,21 @@ def arrows_of(
     scene = images["result"]
     if "C" in scene.axes:
         scene = scene.take("C", scene.sizes["C"] - 1)
-    config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
-    frame = fit.report["field"]["frames"][int(config.get("reference", 0))]
-    shown = np.array(seconds(images["motion"]))
     return visible_arrows(
         images["motion"],
         scene,
-        int(np.argmin(np.abs(shown - frame))),  # the rendered time that is nearest to it
+        reference_of(fit, images["motion"]),
         every=every,
         shortest=shortest,
         confidence=images.get("confidence"),
     )
+
+
+def reference_of(fit: Fitted | Stored, motion: Image) -> int:
+    """Return which of the times of `motion` is nearest to the reference frame of a fit."""
+    config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
+    frame = fit.report["field"]["frames"][int(config.get("reference", 0))]
+    return int(np.argmin(np.abs(np.array(seconds(motion)) - frame)))
 
 
 def seeds_of(motion: Image, points: int | Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -92,9 +92,8 @@ def _make(action: str, given: list[Any], named: dict[str, Any]) -> Step | None:
     if action == "wait":
         return None
     if action in {"use", "open"}:
-        path = given[-1]
-        results = (given[0],) if action == "use" else ()
-        return Step("open", (Source(path=path),), results=results)
+        source = Source(path=given[-1], **named)
+        return Step("open", (source,), results=(given[0],) if action == "use" else ())
     if action not in ACTIONS:
         raise FileError(f"cellinr.{action} is not known; valid are {', '.join(ACTIONS)}.")
     if action == "save":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.kept import Stored
 from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name
+from napari_cellinr.macro.words import FITTED_SUFFIX, file_name, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fit import Fitted, Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.steps import Macro, Step
+    from napari_cellinr.io import StackAxis
+    from napari_cellinr.macro.steps import Macro, Source, Step
 
 __all__ = ["iter_replay"]
 
@@ -30,6 +31,7 @@ def iter_replay(
     series: int | None = None,
     time: int | None = None,
     name: str = "",
+    stack_axis: StackAxis | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Generator[Progress, Message, list[Path]]:
     """Do the steps of a macro as a job, and return the files that were written.
@@ -48,6 +50,9 @@ def iter_replay(
         or the one that has the name of the layer, and all time points if none.
     name
         What `source` is called in the names of results; its own name if not given.
+    stack_axis
+        What numbered files are along if `source` is a folder or a pattern; as for the files of
+        the macro if not given.
     tell
         Called with a sentence on what the user should know, such as a file that has changed.
 
@@ -61,11 +66,13 @@ def iter_replay(
     if source is not None and len(images or inputs) > 1:
         names = ", ".join(repr(one.layer or one.path) for one in images or inputs)
         raise ConfigError(f"the macro works on {names}; another input can replace only one.")
-    chosen = None if source is None else _Input(Path(source), series, time, name)
+    along = [one.along for one in images if one.along]
+    axis: Any = stack_axis or next(iter(along), None)
+    chosen = None if source is None else _Input(Path(source), series, time, name, axis)
     run = _Replay(chosen, output, tell, keeps_fits=bool(images))
     for one in inputs:
         if one.layer:
-            run.read(one.layer, one.path)
+            run.read(one.layer, one)
     for step in macro.repeatable:
         yield from run.do(step)
     if not any(step.action == "save" for step in macro.repeatable):
@@ -81,15 +88,16 @@ class _Input:
     series: int | None
     time: int | None
     name: str
+    stack_axis: StackAxis | None
 
     def read(self, layer: str) -> tuple[Image, str]:
         """Return the image, and its name."""
         from napari_cellinr.io import read_all
 
         if self.series is None and self.time is None:
-            image = _named(list(read_all(self.path)), layer)
+            image = _named(read_all(self.path, stack_axis=self.stack_axis), layer)
             return image, self.name or image.name
-        images = list(read_all(self.path, lazy_above=0))
+        images = read_all(self.path, lazy_above=0, stack_axis=self.stack_axis)
         if self.series is not None and not 0 <= self.series < len(images):
             raise FileError(
                 f"image {self.series} of {self.path} was asked for; it has {len(images)}, counted "
@@ -123,23 +131,18 @@ class _Replay:
         self._renamed = ("", "")
         self.written: list[Path] = []
 
-    def read(self, layer: str, path: str, axes: str | None = None) -> None:
+    def read(self, layer: str, source: Source) -> None:
         """Read the file of a layer, with the name of the layer."""
-        from napari_cellinr.io import read_all
-
-        place = Path(path) if path and not path.startswith(SAMPLE) else None
-        if self._source is not None and not (self._keeps_fits and _is_fit(path)):
-            place = self._source.path
-        if place is None:
-            raise FileError(f"layer {layer!r} came from no file; say which one to work on.")
-        if _is_fit(place.name):
-            self._read_fit(layer, place)
+        other = None if self._keeps_fits and _is_fit(source.path) else self._source
+        path = source.path if other is None else str(other.path)
+        if _is_fit(path):
+            self._read_fit(layer, Path(path))
             return
-        if self._source is not None:
-            image, name = self._source.read(layer)
-            self._renamed = (layer, name)
+        if other is None:
+            image = _recorded(layer, source)
         else:
-            image = _named(list(read_all(place)), layer)
+            image, name = other.read(layer)
+            self._renamed = (layer, name)
         self._images[layer] = image.like(image.data, name=layer)
 
     def do(self, step: Step) -> Generator[Progress, Message, None]:
@@ -147,7 +150,7 @@ class _Replay:
         if step.action == "open":
             for name in step.results or (Path(step.source.path).stem,):
                 if name not in self._images:
-                    self.read(name, step.source.path)
+                    self.read(name, step.source)
         elif step.action == "calibrate":
             name = step.source.layer
             self._images[name] = self._image(name).with_voxel_size(**step.arguments)
@@ -240,7 +243,7 @@ class _Replay:
         self._tables[name] = fit, options
 
     def _compare(self, step: Step) -> None:
-        from napari_cellinr.macro.compare import compare
+        from napari_cellinr.macro.compare import channel_for, compare
 
         layer = step.source.layer
         result = self._image(layer)
@@ -253,7 +256,8 @@ class _Replay:
                     f"the fit of layer {layer!r} was opened from a file, which does not hold its "
                     "source; name the layer to compare with."
                 )
-            (_, other) = compare(fit, source=self._givens[layer])
+            (_, answer) = compare(fit, source=self._givens[layer])
+            other = channel_for(result, answer)
             images = (compare(result, other)[0], other)
         names = [*step.results, *(one.name for one in images[len(step.results) :])]
         self._images.update(zip(names, images, strict=False))
@@ -312,6 +316,22 @@ class _Replay:
 def _is_fit(path: str) -> bool:
     """Return whether a file is a kept fit, by its name."""
     return path.endswith(FITTED_SUFFIX)
+
+
+def _recorded(layer: str, source: Source) -> Image:
+    """Return the image of a layer, read in the way in which it was opened in the viewer.
+
+    Raises
+    ------
+    FileError
+        If it came from no file, or another reader has opened that.
+    """
+    from napari_cellinr.io import read_all
+
+    if why := unread(layer, source):
+        raise FileError(f"layer {layer!r} cannot be read without napari: {why} (--input).")
+    axis: Any = source.along or None
+    return _named(read_all(source.place, stack_axis=axis), layer)
 
 
 def _named(images: list[Image], name: str) -> Image:

@@ -9,12 +9,13 @@ from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import (
     FITTED_SUFFIX,
-    SAMPLE,
     call,
     failed,
     file_name,
     first,
     keywords,
+    unread,
+    used,
     variable,
 )
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_cellinr.going_on import Beginning
-    from napari_cellinr.macro.steps import Macro, Step
+    from napari_cellinr.macro.steps import Macro, Source, Step
 
 __all__ = ["STYLES", "Style", "script"]
 
@@ -92,7 +93,7 @@ def _console(macro: Macro) -> list[str]:
     opened = {name for step in macro.repeatable if step.action == "open" for name in step.results}
     for source in macro.inputs:
         if source.layer and source.path and source.layer not in opened:
-            lines.append(f"cellinr.use({source.layer!r}, {source.path!r})")
+            lines.append(used(source.layer, source))
     return lines + [failed(s) if s.status == "failed" else call(s) for s in macro.steps]
 
 
@@ -117,7 +118,7 @@ class _Headless:
         """Return the lines of the script."""
         for source in macro.inputs:
             if source.layer:
-                self._read(source.layer, source.path)
+                self._read(source.layer, source)
         self._tables = {
             step.source.layer: str(step.arguments["path"])
             for step in macro.repeatable
@@ -131,25 +132,26 @@ class _Headless:
         names = ", ".join(sorted(self._imports))
         return [f"from napari_cellinr import {names}", "", *self._lines]
 
-    def _read(self, layer: str, path: str) -> None:
+    def _read(self, layer: str, source: Source) -> None:
         name = variable(layer, self._taken)
-        known = path and not path.startswith(SAMPLE)
-        if path.endswith(FITTED_SUFFIX):
+        if source.path.endswith(FITTED_SUFFIX):
             self._imports |= {"load_fit", "render"}
-            self._lines.append(f"{name} = load_fit({path!r})")
+            self._lines.append(f"{name} = load_fit({source.path!r})")
             self._values[layer], self._fits[layer] = f"render({name})[0]", name
             return
-        place = path if known else f"{name}.tif"
-        hint = "" if known else f"  # give the file of layer {layer!r}"
-        self._lines.append(f"{name} = read({place!r}){hint}")
         self._values[layer] = name
+        why = unread(layer, source)
+        place = f"{name}.tif" if why else source.place
+        axis = f", stack_axis={source.along!r}" if source.along else ""
+        hint = f"  # {why}" if why else ""
+        self._lines.append(f"{name} = read({place!r}{axis}){hint}")
 
     def _add(self, step: Step) -> None:
         source = self._values.get(step.source.layer, "")
         if step.action == "open":
             name = first(step.results)
             if name not in self._values:
-                self._read(name, step.source.path)
+                self._read(name, step.source)
         elif step.action == "calibrate":
             given = ", ".join(keywords(step.arguments))
             self._lines.append(f"{source} = {source}.with_voxel_size({given})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
@@ -65,14 +66,41 @@ class Source:
     layer
         Name of the layer; empty for a file that is opened.
     path
-        Where the data came from; empty if it came from no file.
+        Where the data came from; empty if it came from no file. Of numbered files it is their
+        folder, or a pattern such as `t*.tif`.
     digest
         `io.digest` of the data, to notice that a file has changed; empty if not computed.
+    along
+        What numbered files are along, `T` or `Z`; empty for what is no such series.
+    files
+        Names of the files of the folder that are the series; empty if all of them are.
+    reader
+        Plugin of napari that has opened the file; empty for this one.
     """
 
     layer: str = ""
     path: str = ""
     digest: str = ""
+    along: str = ""
+    files: tuple[str, ...] = ()
+    reader: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", tuple(self.files))
+        if self.along not in {"", "T", "Z"}:
+            raise ConfigError(f"along {self.along!r} was given for {self.path}; T and Z are known.")
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """How the file was opened, where that does not go without saying."""
+        how = {"along": self.along, "files": list(self.files), "reader": self.reader}
+        return {name: value for name, value in how.items() if value}
+
+    @property
+    def place(self) -> str | list[str]:
+        """What `read` takes: the path, or those of the files of a series."""
+        folder = PurePath(self.path)
+        return [str(folder / name) for name in self.files] or self.path
 
 
 @dataclass(frozen=True)
@@ -178,7 +206,7 @@ class Macro:
         for step in self.repeatable:
             for source in step.sources:
                 if not (source.layer and source.layer in made):
-                    key = (source.layer, "") if source.layer else ("", source.path)
+                    key = (source.layer, "") if source.layer else ("", str(source.place))
                     found.setdefault(key, source)
             made.update(step.results)
         return tuple(found.values())
@@ -286,7 +314,7 @@ def fit_step(
     arguments = {key: value for key, value in settings.changes().items() if key != "seed"}
     continues = begun is not None and begun.beginning == "continue_from"
     if begun is not None and continues:
-        arguments = {"steps": settings.steps - begun.steps}
+        arguments = {"steps": max(1, settings.steps - begun.steps)}
     if axes:
         arguments["axes"] = axes
     given = replace(source, digest=str(fitted.source.get("digest", "")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_cellinr.macro.steps import Step
+    from napari_cellinr.macro.steps import Source, Step
 
 __all__ = [
     "FITTED_SUFFIX",
@@ -20,6 +20,8 @@ __all__ = [
     "file_name",
     "first",
     "keywords",
+    "unread",
+    "used",
     "variable",
 ]
 
@@ -37,7 +39,7 @@ def call(step: Step) -> str:
     """Return the step as a call of a method of `cellinr`."""
     names = [repr(source.layer) for source in step.sources]
     if step.action == "open":
-        return f"cellinr.use({first(step.results)!r}, {step.source.path!r})"
+        return used(first(step.results), step.source)
     if step.action == "save":
         return f"cellinr.save({names[0]}, {step.arguments['path']!r})"
     settings = {**step.arguments, **({} if step.seed is None else {"seed": step.seed})}
@@ -45,6 +47,22 @@ def call(step: Step) -> str:
         settings = {step.beginning: step.sources[1].layer, **settings}
         del names[1:]
     return f"cellinr.{step.action}({', '.join([*names, *keywords(settings)])})"
+
+
+def used(layer: str, source: Source) -> str:
+    """Return the call that opens what a layer came from, unless the layer is there."""
+    arguments = [repr(layer), repr(source.path), *keywords(source.how)]
+    return f"cellinr.use({', '.join(arguments)})"
+
+
+def unread(layer: str, source: Source) -> str:
+    """Return why no file of a source can be read without napari, and what to do; else nothing."""
+    if source.reader:
+        opened = f"{source.path} was opened by the reader {source.reader!r} of napari"
+        return f"{opened}; save layer {layer!r} as TIFF and give that file"
+    if not source.path or source.path.startswith(SAMPLE):
+        return f"give the file of layer {layer!r}"
+    return ""
 
 
 def failed(step: Step) -> str:

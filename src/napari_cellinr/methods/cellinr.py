@@ -158,9 +158,9 @@ class CellINRProblem(Problem):
             {"params": list(self.haze.parameters()), "lr": rate * self.grey},
         ]
 
-    def transferable(self) -> list[torch.Tensor]:
+    def transferable(self) -> list[list[torch.Tensor]]:
         """Return the kernels: the background is that of one image."""
-        return list(self.kernels.parameters())
+        return [list(self.kernels.parameters())]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the losses on one dense patch, in squared standard deviations of the noise."""

@@ -18,12 +18,14 @@ from torch.utils.checkpoint import checkpoint
 
 from napari_cellinr.fields.pyramid import window
 from napari_cellinr.fields.spacetime import SpaceTime
-from napari_cellinr.fields.warp import bending, folding, lattice_points, upsample
+from napari_cellinr.fields.warp import lattice_points, upsample
 from napari_cellinr.fit import Problem, Schedule
+from napari_cellinr.methods.nstm_penalties import motion_penalty, scene_penalty
+from napari_cellinr.methods.nstm_plan import fading
 from napari_cellinr.methods.nstm_render import Rendering, field_facts, preview_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fields.spacetime import SpaceTimeShape
@@ -39,29 +41,6 @@ ALL_LEVELS = 1e5
 
 ANNEALED = 0.8
 """Part of the steps after which every level counts."""
-
-BENDING = 0.15
-"""Weight of the bending of the motion across the smallest structure, in pixels, against the data in
-noise variances. Affine motion costs nothing."""
-
-KNEE = 0.04
-"""Bending in the same unit that is no more than noise."""
-
-MOVING = 0.01
-"""Weight of each pixel that material moves, against the same: what the frames say nothing about
-stays where it is."""
-
-STILL = 0.05
-"""Movement in pixels that is no more than noise."""
-
-ROUGHNESS = 200.0
-"""Weight of the squared slope of the scene; it decides where the frames say nothing."""
-
-SIZE = 1.0
-"""Weight of the squared scene where it may have both signs: the constant of Tikhonov."""
-
-NEGATIVE = 10.0
-"""Weight of what is below 0 where nothing can be."""
 
 SPARSENESS = 3.0
 """Weight of the absolute value of what motion does not explain, in noise standard deviations."""
@@ -95,6 +74,12 @@ class NSTMProblem(Problem):
     brightness, bleaching, unexplained
         Whether frames have gains and offsets of their own, whether all light fades by one
         exponential curve, and whether there is a sparse image of what motion does not explain.
+
+    Attributes
+    ----------
+    other_error
+        Held-out error of a scene at rest, or of a moving one if this one is at rest; None if
+        that was not fitted.
     """
 
     def __init__(
@@ -126,11 +111,12 @@ class NSTMProblem(Problem):
         self.seen = (counted & ~self.held).float()
         self.gains = nn.Parameter(torch.zeros(2, self.model.n_shots, device=device))
         self.brightness = brightness
-        self.moments = _parts(plan).to(device)
-        self.fading = nn.Parameter(_fading(self.frames, self.moments))
+        self.moments = plan.moments.to(device)
+        self.fading = nn.Parameter(fading(self.frames, self.moments))
         self.bleaching = bleaching
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
+        self.other_error: float | None = None
         self._alpha = ALL_LEVELS
 
     @property
@@ -161,6 +147,21 @@ class NSTMProblem(Problem):
             groups.append({"params": [self.extra], "lr": rate, **usual})
         return groups
 
+    def memory(self) -> dict[str, torch.Tensor]:
+        """Return the error of the other kind of scene, which a fit that goes on does not find."""
+        if self.other_error is None:
+            return {}
+        return {"other_error": torch.tensor(self.other_error, dtype=torch.float64)}
+
+    def remember(self, memory: Mapping[str, torch.Tensor]) -> None:
+        """Take what `memory` returned."""
+        if "other_error" in memory:
+            self.other_error = float(memory["other_error"])
+
+    def transferable(self) -> list[list[torch.Tensor]]:
+        """Return scene and motion: what else is fitted is that of one recording."""
+        return [group["params"] for group in self.param_groups()[: 1 + self.config.moving]]
+
     def schedule(self) -> Schedule:
         """Return a learning rate that falls to a tenth; the last parameters are kept."""
         return Schedule(decay=0.1, every=max(5, self.config.steps // 20))
@@ -175,9 +176,9 @@ class NSTMProblem(Problem):
         displacement = self.field.motion(self.times, self._alpha)
         residual = self._residual(canonical, displacement, stride)
         losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
-        losses["scene"] = self._scene_penalty(canonical, stride)
+        losses["scene"] = scene_penalty(canonical, stride, nonnegative=self.model.nonnegative)
         if self.config.moving:
-            losses["motion"] = self._motion_penalty(displacement)
+            losses["motion"] = motion_penalty(displacement, self.plan, self.config.folding)
         if self.brightness:
             losses["brightness"] = BRIGHTNESS * (self.gains**2).mean()
         if self.unexplained:
@@ -336,45 +337,6 @@ class NSTMProblem(Problem):
             residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
         squares: torch.Tensor = residual[pixels] ** 2
         return squares
-
-    def _scene_penalty(self, canonical: torch.Tensor, stride: tuple[int, ...]) -> torch.Tensor:
-        slopes = [
-            torch.diff(canonical, dim=axis).square().mean() / step**2
-            for axis, step in enumerate(stride, start=1)
-            if canonical.shape[axis] > 1
-        ]
-        penalty = ROUGHNESS * torch.stack(slopes).sum()
-        if self.model.nonnegative:
-            return penalty + NEGATIVE * torch.relu(-canonical).mean()
-        return penalty + SIZE * canonical.square().mean()
-
-    def _motion_penalty(self, displacement: torch.Tensor) -> torch.Tensor:
-        shape = self.plan.shape
-        steps = [
-            (n - 1) / max(m - 1, 1)
-            for n, m in zip(shape.scene, displacement.shape[2:], strict=True)
-        ]
-        relative = [step / size for step, size in zip(steps, self.plan.structure, strict=True)]
-        penalty = BENDING * bending(displacement, relative, KNEE)
-        moved = (displacement - displacement.mean(0, keepdim=True)).square().sum(1)
-        penalty = penalty + MOVING * ((moved + STILL**2).sqrt() - STILL).mean()
-        if self.config.folding > 0:
-            folded = torch.relu(0.1 - folding(displacement, steps))
-            penalty = penalty + 100 * self.config.folding * folded.mean()
-        return penalty
-
-
-def _parts(plan: Plan) -> torch.Tensor:
-    """Return when each shot was, as a part of the recording, (shots,)."""
-    return plan.times.reshape(len(plan.noise_map), -1).mean(1)
-
-
-def _fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
-    """Return by how much the logarithm of the mean brightness falls over the recording, (1,)."""
-    bright = frames.flatten(1).mean(1).clamp(min=1e-6).log()
-    times = moments - moments.mean()
-    slope = (times * bright).sum() / (times**2).sum().clamp(min=1e-12)
-    return -slope.reshape(1)
 
 
 def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:

@@ -171,6 +171,7 @@ def scene_image(
     else:
         units = [unit] * len(space)
     lead = [0.0] * (len(axes) - len(space) - 1)
+    begin = first_time(source, timed=facts["timed"])
     meta = {**source.meta, "times": [float(t) for t in times]}
     if components:
         meta["displacement_unit"] = unit
@@ -180,7 +181,7 @@ def scene_image(
         scale=(max(interval, 1e-9), *scale),
         units=("second" if facts["timed"] else "pixel", *units),
         name=name,
-        translate=(first_time(source, timed=facts["timed"]) + times[0], *lead, *starts),
+        translate=(begin + times[0] - facts["first"], *lead, *starts),
         channels=channels,
         meta=meta,
     )

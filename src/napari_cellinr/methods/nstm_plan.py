@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "check_reference",
     "check_times",
+    "fading",
     "frame_times",
     "held_blocks",
     "held_frames",
@@ -97,6 +98,27 @@ class Plan:
     last: float
     motion_rate: float
     structure: tuple[float, ...]
+
+    @property
+    def moments(self) -> torch.Tensor:
+        """When each shot was, as a part of the recording, (shots,)."""
+        return self.times.reshape(len(self.noise_map), -1).mean(1)
+
+
+def fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
+    """Return by how much the logarithm of the mean brightness falls over the recording, (1,).
+
+    Parameters
+    ----------
+    frames
+        Raw frames, (shots, [Z,] Y, X).
+    moments
+        When each was, as a part of the recording, (shots,).
+    """
+    bright = frames.flatten(1).mean(1).clamp(min=1e-6).log()
+    times = moments - moments.mean()
+    slope = (times * bright).sum() / (times**2).sum().clamp(min=1e-12)
+    return -slope.reshape(1)
 
 
 def frame_times(model: ForwardModel) -> list[float]:

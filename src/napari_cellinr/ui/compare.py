@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr.errors import AxesError
-from napari_cellinr.macro.compare import check_axes, difference, on_grid_of
+from napari_cellinr.macro.compare import channel_for, check_axes, difference, on_grid_of
 from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.results import add_result
@@ -96,7 +96,8 @@ def compare_work(
         if against is None:
             assert made is not None
             assert made.task.conventional is not None
-            conventional = made.task.conventional(made.given.canonical(), made.config)
+            answer = made.task.conventional(made.given.canonical(), made.config)
+            conventional = channel_for(image, answer)
         else:
             conventional = other
         return conventional, difference(image, conventional)

@@ -8,18 +8,20 @@ from weakref import WeakValueDictionary
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.going_on import Beginning
-from napari_cellinr.macro import Macro, load_macro, script
+from napari_cellinr.macro import Macro, Source, load_macro, script
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
-from napari_cellinr.macro.words import SAMPLE, call
+from napari_cellinr.macro.words import call, first
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.orders import Start
 from napari_cellinr.ui.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     import napari
     from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
 
     from napari_cellinr.macro import Step
     from napari_cellinr.macro.scripts import Style
@@ -69,31 +71,56 @@ class Console:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    def open(self, path: str | PathLike[str]) -> list[ImageLayer]:
+    def open(self, path: str | PathLike[str], *, along: str = "", reader: str = "") -> list[Layer]:
         """Return the layers for every image in a file, or a kept fit, added to the viewer.
+
+        Parameters
+        ----------
+        path
+            A file, a folder of numbered files, or a pattern of them such as `t*.tif`.
+        along
+            What numbered files are along: `T` or `Z`.
+        reader
+            Another plugin of napari that is to read the file.
 
         Raises
         ------
         FileError
             If the file is missing or cannot be understood.
         """
-        return self._dispatcher.open(Path(path))
+        if along or reader:
+            source = Source(path=str(path), along=along, reader=reader)
+            return self._dispatcher.open_again(source)
+        return self._dispatcher.open([Path(path)])
 
-    def use(self, layer: str, path: str) -> None:
-        """Open a file, or a sample, unless a layer of this name is in the viewer.
+    def use(
+        self,
+        layer: str,
+        path: str,
+        *,
+        along: str = "",
+        files: Sequence[str] = (),
+        reader: str = "",
+    ) -> None:
+        """Open a file, a series or a sample, unless a layer of this name is in the viewer.
+
+        Parameters
+        ----------
+        layer
+            The name; a layer that is opened alone gets it.
+        path, along, reader
+            As for `open`; a path such as `sample:motion-ball` is a sample of this plugin.
+        files
+            Which files of a folder are the series; all of them if none.
 
         Raises
         ------
         FileError
             As for `open`.
         """
-        viewer = self._dispatcher.viewer
-        if any(one.name == layer for one in viewer.layers):
-            return
-        if path.startswith(SAMPLE):
-            viewer.open_sample("napari-cellinr", path.removeprefix(SAMPLE))
-        else:
-            self.open(path)
+        if all(one.name != layer for one in self._dispatcher.viewer.layers):
+            source = Source(layer, path, along=along, files=tuple(files), reader=reader)
+            self._dispatcher.open_again(source)
 
     def calibrate(self, layer: ImageLayer | str, **steps: float) -> None:
         """Say the voxel size of a layer in µm, such as `Z=0.4, Y=0.1, X=0.1`.
@@ -324,7 +351,7 @@ class Console:
         """Do a recorded step."""
         names = [source.layer for source in step.sources]
         if step.action == "open":
-            self.use(step.results[0] if step.results else "", step.source.path)
+            self.use(first(step.results), step.source.path, **step.source.how)
         elif step.action in TASKS:
             begun = {step.beginning: names[1]} if step.beginning else {}
             axes = step.arguments.get("axes", "")

@@ -153,6 +153,31 @@ class Controller(QObject):
         """
         return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
 
+    def confirm_axes(self, layer: ImageLayer, axes: str) -> None:
+        """Remember what the user says the axes are, in the layer itself as well.
+
+        From there its results, other docks and napari's own writing learn of it.
+
+        Parameters
+        ----------
+        axes
+            One letter per dimension.
+
+        Raises
+        ------
+        AxesError
+            If they are none that an image can have, or not as many as there are dimensions.
+        """
+        to_image(layer, axes)
+        self.confirmed_axes[layer.unique_id] = axes
+        layer.axis_labels = tuple(axes.lower())
+
+    def hide_quick_looks(self, source_id: Hashable) -> None:
+        """Make the quick looks at a layer invisible, which would lie over its run."""
+        for live in self.quick_looks.values():
+            if live.source_id == source_id:
+                live.hide()
+
     def begin(self, work: Work) -> None:
         """Start a job.
 
@@ -258,11 +283,16 @@ class Controller(QObject):
             self._bar.close()
             self._bar = None
         assert work is not None
-        if ending.result is None:
-            self._show_failure(work, ending)
-        else:
-            work.done(ending.result)
-        self._set_state("idle")
+        try:
+            if ending.result is None:
+                self._show_failure(work, ending)
+            else:
+                work.done(ending.result)
+        except Exception as error:  # napari shows it; whatever it was, the next run can begin
+            self.failed.emit(str(error))
+            raise
+        finally:
+            self._set_state("idle")
 
     def _show_failure(self, work: Work, ending: Ending) -> None:
         # Without an error or our own cancel the viewer is closing: its layers are let alone.

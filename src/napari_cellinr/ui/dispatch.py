@@ -12,24 +12,25 @@ from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import FITS, Source, Step, fit_step
 from napari_cellinr.ui.compare import compare_work, scores_work
 from napari_cellinr.ui.controller import controller_of
-from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
+from napari_cellinr.ui.files import layer_of_job, open_files, open_source, save_layer
 from napari_cellinr.ui.fits import (
     begun_work,
+    continued_work,
     fit_work,
     quick_work,
     render_work,
     resume_work,
 )
-from napari_cellinr.ui.layers import find, set_voxel_size
+from napari_cellinr.ui.layers import named, set_voxel_size
 from napari_cellinr.ui.motion_work import motion_work, note_motion
-from napari_cellinr.ui.orders import Order, Start, attempted, name_of, source_of
+from napari_cellinr.ui.orders import Order, Start, attempted, name_of, opened_steps, source_of
 from napari_cellinr.ui.origins import origin_of
 from napari_cellinr.ui.queueing import Queue
 from napari_cellinr.ui.recording import Recording
+from napari_cellinr.ui.view import kept_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -96,19 +97,30 @@ class Dispatcher(QObject):
         """Whether an action runs or waits."""
         return self.queue.is_busy
 
-    def open(self, path: Path) -> list[ImageLayer]:
-        """Return the layers for every image in a file, or a kept fit, added to the viewer.
+    def open(self, paths: Sequence[Path], *, together: bool = False) -> list[Layer]:
+        """Return the layers for every image and kept fit in files, added to the viewer.
+
+        Parameters
+        ----------
+        together
+            Whether numbered files become one series; what they are along may be asked.
 
         Raises
         ------
         FileError
-            If the file is missing or cannot be understood.
+            If a file is missing or cannot be understood.
         """
-        layers = open_file(self.viewer, path)
-        names = tuple(str(layer.name) for layer in layers)
-        if self._records:
-            self.recorder.record(Step("open", (Source(path=str(path)),), results=names))
-        return layers
+        return self._opened(open_files(self.viewer, paths, together=together))
+
+    def open_again(self, source: Source) -> list[Layer]:
+        """Return the layers of what was opened before, opened in the same way.
+
+        Raises
+        ------
+        FileError
+            If the file is missing, or the plugin that has read it.
+        """
+        return self._opened(open_source(self.viewer, source))
 
     def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
         """Write the voxel size of a layer, in µm, into its scale and units.
@@ -120,15 +132,16 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> None:
-            found = self.find(layer)
+            found = self._find(layer)
             image = self.controller.image_of(found)
             given = {axis.upper(): float(step) for axis, step in steps.items()}
             image.with_voxel_size("micrometer", **given)
-            set_voxel_size(found, given, image.axes, "micrometer")
+            with kept_view(self.viewer, found):
+                set_voxel_size(found, given, image.axes, "micrometer")
             self._record(Step("calibrate", (source_of(found),), given))
             self.controller.layers_changed.emit()
 
-        self._submit(f"voxel size of {name_of(layer)}", carry_out)
+        self._submit("voxel size", layer, carry_out)
 
     def save(self, layer: ImageLayer | str, path: Path) -> None:
         """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
@@ -142,12 +155,12 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> None:
-            found = self.find(layer)
+            found = self._find(layer)
             save_layer(self.controller, found, path, self.results)
             self._record(Step("save", (source_of(found),), {"path": str(path)}))
             self.controller.said.emit("info", f"{path.name} is written.")
 
-        self._submit(f"saving of {name_of(layer)}", carry_out)
+        self._submit("saving", layer, carry_out)
 
     def fit(
         self,
@@ -177,17 +190,17 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
+            found = self._find(layer)
             if axes:
-                self.controller.confirmed_axes[found.unique_id] = axes.upper()
+                self.controller.confirm_axes(found, axes.upper())
             if start is None:
                 return fit_work(self.controller, task, found, config)
-            fit = self.find(start.layer)
+            fit = self._find(start.layer)
             begun = start.beginning, fit, self._origin(fit)
             return begun_work(self.controller, task, found, config, *begun)
 
         attempt = attempted(task.name, layer, config, axes, start) if task.name in FITS else None
-        self._submit(f"{task.noun} of {name_of(layer)}", carry_out, attempt)
+        self._submit(task.noun, layer, carry_out, attempt)
 
     def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
         """Do more steps of a fit of this session; its image is known when it is its turn.
@@ -201,20 +214,10 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
-            made = self.results.get(found.unique_id)
-            if made is None:
-                raise AxesError(
-                    f"layer {found.name!r} is no result of this session; say which image it is of: "
-                    f"cellinr.denoise(image, continue_from={found.name!r}, steps={steps})."
-                )
-            source, config = self.find(made.source), made.task.config_type(steps=steps)
-            return begun_work(
-                self.controller, made.task, source, config,
-                "continue_from", found, self._origin(found),
-            )  # fmt: skip
+            found = self._find(layer)
+            return continued_work(self.controller, found, self.results.get(found.unique_id), steps)
 
-        self._submit(f"continuation of {name_of(layer)}", carry_out)
+        self._submit("continuation", layer, carry_out)
 
     def resume(self, task: Task, job: Unfinished) -> None:
         """Go on with an interrupted fit, of the layer of its name or of the image that it kept.
@@ -228,7 +231,7 @@ class Dispatcher(QObject):
         def carry_out() -> Work:
             return resume_work(self.controller, task, layer_of_job(self.viewer, job), job)
 
-        self._submit(f"{task.noun} of {job.source['name']}", carry_out)
+        self._submit(task.noun, str(job.source["name"]), carry_out)
 
     def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
         """Do a task with what the canvas shows of a layer; never recorded, never queued.
@@ -252,14 +255,14 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
+            found = self._find(layer)
             return render_work(self.controller, found, self._origin(found), query, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
             self._record(Step("render", (source_of(found),), dict(query), results=names))
 
         attempt = Step("render", (Source(name_of(layer)),), dict(query))
-        self._submit(f"rendering of {name_of(layer)}", carry_out, attempt)
+        self._submit("rendering", layer, carry_out, attempt)
 
     def show_motion(
         self, layer: ImageLayer | str, options: Mapping[str, Any], name: str = ""
@@ -274,7 +277,7 @@ class Dispatcher(QObject):
         given = {key: value for key, value in options.items() if value is not None}
 
         def carry_out() -> Work:
-            found = self.find(layer)
+            found = self._find(layer)
             return motion_work(self.controller, found, self._origin(found), given, name, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
@@ -282,7 +285,7 @@ class Dispatcher(QObject):
             self._record(Step("show_motion", (source_of(found),), asked, results=names))
 
         attempt = Step("show_motion", (Source(name_of(layer)),), given)
-        self._submit(f"motion of {name_of(layer)}", carry_out, attempt)
+        self._submit("motion", layer, carry_out, attempt)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
         """Add the difference of a result and another layer, or its conventional answer.
@@ -294,8 +297,8 @@ class Dispatcher(QObject):
         """
 
         def carry_out() -> Work:
-            found = self.find(layer)
-            other = self.find(against) if against is not None else None
+            found = self._find(layer)
+            other = self._find(against) if against is not None else None
             made = self.results.get(found.unique_id)
             return compare_work(self.controller, found, other, made, finish)
 
@@ -307,33 +310,15 @@ class Dispatcher(QObject):
 
         names = [layer] if against is None else [layer, against]
         attempt = Step("compare", tuple(Source(name_of(one)) for one in names))
-        self._submit(f"comparison of {name_of(layer)}", carry_out, attempt)
+        self._submit("comparison", layer, carry_out, attempt)
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
     ) -> None:
         """Measure how near layers are to the truth; never recorded."""
         self._submit(
-            f"measurement against {truth.name}",
-            lambda: scores_work(self.controller, layers, truth, done),
+            "measurement", truth, lambda: scores_work(self.controller, layers, truth, done)
         )
-
-    def find(self, layer: Layer | str) -> ImageLayer:
-        """Return the layer of a name, or the very same layer.
-
-        Raises
-        ------
-        AxesError
-            If it is not in the viewer.
-        """
-        if isinstance(layer, str):
-            found = next((one for one in self.viewer.layers if one.name == layer), None)
-        else:
-            found = find(self.viewer, layer.unique_id)
-        if found is None:
-            names = ", ".join(repr(str(one.name)) for one in self.viewer.layers) or "none"
-            raise AxesError(f"layer {layer!r} was given; there are {names}.")
-        return found
 
     @contextmanager
     def unrecorded(self) -> Iterator[None]:
@@ -348,10 +333,24 @@ class Dispatcher(QObject):
         """Hold something for as long as the viewer lives."""
         self._kept.append(thing)
 
+    def _find(self, layer: Layer | str) -> ImageLayer:
+        return named(self.viewer, layer)
+
+    def _opened(self, layers: list[Layer]) -> list[Layer]:
+        if self._records:
+            for step in opened_steps(layers):
+                self.recorder.record(step)
+        return layers
+
     def _submit(
-        self, title: str, carry_out: Callable[[], Work | None], attempt: Step | None = None
+        self,
+        what: str,
+        layer: Layer | str,
+        carry_out: Callable[[], Work | None],
+        attempt: Step | None = None,
     ) -> None:
-        self.queue.submit(Order(title, carry_out, self._records, attempt))
+        title = f"{what} of {name_of(layer)}"
+        self.queue.submit(Order(title, carry_out, self._records, attempt, layer))
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
@@ -391,3 +390,4 @@ class Dispatcher(QObject):
         self._recording.follow_names()
         there = {layer.unique_id for layer in self.viewer.layers}
         self.results = {key: result for key, result in self.results.items() if key in there}
+        self.queue.drop_what_lost_its_layer(there)

@@ -2,46 +2,97 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import AxesError
+from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.macro.words import SAMPLE
 from napari_cellinr.ui.layers import add_images, find, image_layers
 from napari_cellinr.ui.motion_work import motion_of
+from napari_cellinr.ui.opening import images_again, images_of, is_series
 from napari_cellinr.ui.orders import image_of
 from napari_cellinr.ui.origins import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     import napari
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
+    from napari_cellinr.image import Image
+    from napari_cellinr.macro import Source
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.origins import Result
 
-__all__ = ["layer_of_job", "open_file", "save_layer"]
+__all__ = ["layer_of_job", "open_files", "open_source", "save_layer"]
 
 
-def open_file(viewer: napari.Viewer, path: Path) -> list[ImageLayer]:
-    """Return the layers for every image in a file, or for a kept fit, added to the viewer.
+def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) -> list[Layer]:
+    """Return the layers for every image and kept fit in files and folders, added to the viewer.
+
+    Parameters
+    ----------
+    together
+        Whether numbered files become one series, as for `images_of`.
 
     Raises
     ------
     FileError
-        If the file is missing or cannot be understood.
+        If a file is missing or cannot be understood.
     """
+    if together and is_series(paths):
+        return _added(viewer, images_of(paths, together=True))
+    return [layer for path in paths for layer in _open_file(viewer, path)]
+
+
+def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers of what was opened before, opened in the same way.
+
+    A layer that is alone gets the name that the source says.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, or its reader is.
+    """
+    if source.path.startswith(SAMPLE):
+        return list(viewer.open_sample("napari-cellinr", source.path.removeprefix(SAMPLE)))
+    if source.reader:
+        layers = _open_elsewhere(viewer, source)
+    elif source.along:
+        layers = _added(viewer, images_again(source))
+    else:
+        layers = _open_file(viewer, Path(source.path))
+    if source.layer and len(layers) == 1:
+        layers[0].name = source.layer
+    return layers
+
+
+def _open_file(viewer: napari.Viewer, path: Path) -> list[Layer]:
     if path.suffix == FITTED_SUFFIX:
         from napari_cellinr.ui.kept_layers import fit_tuples
 
         tuples = fit_tuples(path)
         return [viewer.add_image(data, **attributes) for data, attributes, _ in tuples]
-    from napari_cellinr.io import read_all
+    return _added(viewer, images_of([path], together=False))
 
-    return [one for image in read_all(path) for one in add_images(viewer, image)]
+
+def _added(viewer: napari.Viewer, images: Sequence[Image]) -> list[Layer]:
+    return [layer for image in images for layer in add_images(viewer, image)]
+
+
+def _open_elsewhere(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers that another plugin of napari makes of a file."""
+    try:
+        return list(viewer.open(source.path, plugin=source.reader))
+    except Exception as error:  # whatever napari, or the other plugin, raises
+        raise FileError(
+            f"{source.path} was opened by the reader {source.reader!r} of napari, which has failed "
+            f"now ({error}). Check the file, and that this plugin is installed."
+        ) from error
 
 
 def save_layer(

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.ui.checks import memory_warning
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.denoise_task import DENOISE
@@ -24,8 +25,7 @@ from napari_cellinr.ui.fields import ChoiceField
 from napari_cellinr.ui.fit_actions import FitActions
 from napari_cellinr.ui.forms import ConfigForm
 from napari_cellinr.ui.guide import GuideWindow
-from napari_cellinr.ui.layers import add_images
-from napari_cellinr.ui.opening import can_open, images_of, is_series
+from napari_cellinr.ui.opening import can_open, is_series
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.resume_offer import ResumeOffer
 from napari_cellinr.ui.run_panel import RunPanel
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import napari
+    from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from napari_cellinr.resume import Unfinished
@@ -50,7 +51,7 @@ __all__ = ["FitDock"]
 class FitDock(TabbedDock):
     """A view of the one job of a viewer, with the settings for the next one.
 
-    Two docks of a viewer show the same job. TIFF and NIfTI files can be dropped on it. The dock
+    Two docks of a viewer show the same job. Images and kept fits can be dropped on it. The dock
     of another method is a subclass that names its `Task`.
 
     Parameters
@@ -126,22 +127,21 @@ class FitDock(TabbedDock):
         GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
-        """Add every image of the files as a layer and choose the last one."""
+        """Add every image of the files as a layer and choose the last one that can be restored."""
+        layers: list[Layer] = []
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            if is_series(paths):
-                for image in images_of(paths, together=True):
-                    add_images(self.controller.viewer, image)
-            else:
-                for path in paths:
-                    self._console.open(path)
+            for group in [paths] if is_series(paths) else [[path] for path in paths]:
+                layers += self.dispatcher.open(group, together=True)
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:
             QApplication.restoreOverrideCursor()
-        active = self.controller.viewer.layers.selection.active
-        if active is not None:
-            self.source.choose(active.unique_id)
+        visible = [layer for layer in layers if layer.visible]  # the haze of a kept fit is not
+        for layer in reversed(visible):
+            if self.source.choose(layer.unique_id):
+                self.controller.viewer.layers.selection.active = layer
+                break
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Ask for the devices once the dock is there."""
@@ -240,7 +240,8 @@ class FitDock(TabbedDock):
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
-        if self.below is not None and result.task is self.task:
+        # A quick look is a fit of a part: its times and places are not those of the image.
+        if self.below is not None and result.task is self.task and not result.quick:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
 
@@ -253,6 +254,6 @@ class FitDock(TabbedDock):
 
 
 def _paths(event: QDropEvent) -> list[Path]:
-    """Return the dropped files that can be read."""
+    """Return the dropped files that can be read: images, folders of them, and kept fits."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return [path for path in paths if can_open(path)]
+    return [path for path in paths if path.suffix == FITTED_SUFFIX or can_open(path)]

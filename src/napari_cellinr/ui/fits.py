@@ -8,15 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.checkpoint import EVERY
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.going_on import METHODS
 from napari_cellinr.macro import FITS, Begun, Source
 from napari_cellinr.resume import Other, checkpointed, discard, new_checkpoint, resumed
 from napari_cellinr.ui.controller import Work, background_job
-from napari_cellinr.ui.layers import add_images, find
+from napari_cellinr.ui.layers import add_images, find, named
 from napari_cellinr.ui.live import LiveLayer
 from napari_cellinr.ui.orders import source_of
-from napari_cellinr.ui.origins import Result
+from napari_cellinr.ui.origins import Origin, Result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.results import add_result, add_shown
 
@@ -33,11 +33,17 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Controller
-    from napari_cellinr.ui.origins import Origin
     from napari_cellinr.ui.shown import Shown
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["begun_work", "fit_work", "quick_work", "render_work", "resume_work"]
+__all__ = [
+    "begun_work",
+    "continued_work",
+    "fit_work",
+    "quick_work",
+    "render_work",
+    "resume_work",
+]
 
 
 def fit_work(
@@ -57,8 +63,9 @@ def fit_work(
     given = controller.image_of(layer)
     name = f"{layer.name} {task.suffix}"
     live = LiveLayer(
-        controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config)
-    )
+        controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config),
+        added=partial(controller.hide_quick_looks, layer.unique_id),
+    )  # fmt: skip
     path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",
@@ -130,6 +137,28 @@ def begun_work(
     return replace(work, make_job=make, dropped=partial(discard, path))
 
 
+def continued_work(
+    controller: Controller, layer: ImageLayer, made: Result | None, steps: int
+) -> Work:
+    """Return the work of doing more steps of the fit of this session that has made the layer.
+
+    Raises
+    ------
+    AxesError
+        If there is no such fit, or its image is gone.
+    ConfigError
+        If steps are not allowed.
+    """
+    if made is None:
+        raise AxesError(
+            f"layer {layer.name!r} is no result of this session; say which image it is of: "
+            f"cellinr.denoise(image, continue_from={layer.name!r}, steps={steps})."
+        )
+    source, config = named(controller.viewer, made.source), made.task.config_type(steps=steps)
+    origin = Origin(made.source, made.given, made.fitted)
+    return begun_work(controller, made.task, source, config, "continue_from", layer, origin)
+
+
 def _begun(
     task: Task,
     beginning: Beginning,
@@ -165,7 +194,7 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
     """
     config, begun, other = task.config_type(**job.settings), None, job.other
     if other is not None:
-        source = Source(**other.note)
+        source = Source(other.note["layer"], other.note["path"])
         config, begun = _begun(task, other.beginning, other.fit.config, config, source)
     work = fit_work(controller, task, layer, config, begun)
     # Without checkpoints in the preferences, those that there are still are kept up to date.
@@ -215,22 +244,27 @@ def render_work(
     ConfigError
         If the query is not understood.
     """
-    from napari_cellinr.kept import query_of
+    from napari_cellinr.kept import Query, Stored, query_of, stored_of
 
     asked = query_of(query)
 
-    def render() -> tuple[Image, ...]:
+    def render() -> tuple[Image, tuple[Image, ...]]:
         from napari_cellinr import api
+        from napari_cellinr.methods import lattice
 
-        return api.render(origin.load(), asked)
+        fit = origin.load()
+        kept = fit if isinstance(fit, Stored) else stored_of(fit)
+        return lattice(kept, Query()), api.render(fit, asked)
 
-    def show(images: tuple[Image, ...]) -> None:
+    def show(made: tuple[Image, tuple[Image, ...]]) -> None:
+        whole, images = made
         names = []
         for place, image in enumerate(images):
             name = f"{layer.name if place == 0 else image.name} rendered"
             added = add_result(
                 controller.viewer, origin.source, origin.given, image, name=name,
                 visible=place == 0, limits=tuple(layer.contrast_limits) if place == 0 else None,
+                whole=whole,
             )  # fmt: skip
             names.append(str(added.name))
         controller.said.emit("info", f"Layer “{names[0]}” is ready.")
@@ -249,12 +283,12 @@ def _job(
     def make() -> Job:
         from napari_cellinr import api
 
-        job: Job = getattr(api, task.job)(image, config, started=started)
+        job: Callable[..., Job] = getattr(api, task.job)
         if checkpoint is None or not every:
-            return job
+            return job(image, config, started=started)
         whole, origin = image.canonical(), _file_of(image)
         return checkpointed(
-            task.name, whole, config, checkpoint, every=every, origin=origin, job=job
+            task.name, whole, config, checkpoint, every=every, origin=origin, started=started
         )
 
     return make
@@ -289,6 +323,8 @@ def _show(
         layers = list(add_images(controller.viewer, image))
     else:
         layers = [live.finish(image, first.settings)]
+        if quick:
+            live.show_above()
     roles = [_role(first, fitted)]
     if not quick and not has_changed:
         for shown in others:

@@ -160,6 +160,8 @@ class ConfigForm(QWidget, Generic[_Config]):
         """Say below their fields what is wrong with settings that are right by themselves."""
         self._faults = dict(faults)
         self._check()
+        if self.section is not None:
+            self.section.explain(faults)
 
     @Slot()
     def reset(self) -> None:

@@ -46,9 +46,9 @@ class WrappingLabel(QLabel):
 
         Before it is shown, the width is not that of its place: a window would grow for nothing.
         """
-        height = self.heightForWidth(self.width()) if self.isVisible() else 0
-        if height != self.minimumHeight():
-            self.setMinimumHeight(max(height, 0))
+        self.setMinimumHeight(0)  # Qt never answers less than what is asked for already
+        if self.isVisible():
+            self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))
 
 
 def wrapping_label(text: str = "", kind: str = "info") -> WrappingLabel:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     import napari
+    from napari.layers import Layer
 
 __all__ = [
     "add_images",
@@ -22,6 +23,7 @@ __all__ = [
     "image_from_tuple",
     "image_layers",
     "layer_tuples",
+    "named",
     "set_voxel_size",
     "to_image",
 ]
@@ -53,6 +55,25 @@ def find(viewer: napari.Viewer, layer_id: Hashable | None) -> ImageLayer | None:
     `is` tells which layer is which.
     """
     return next((layer for layer in viewer.layers if layer.unique_id == layer_id), None)
+
+
+def named(viewer: napari.Viewer, layer: Layer | str) -> ImageLayer:
+    """Return the layer of a name, or the very same layer.
+
+    Raises
+    ------
+    AxesError
+        If it is not in the viewer.
+    """
+    if isinstance(layer, str):
+        found = next((one for one in viewer.layers if one.name == layer), None)
+    else:
+        found = find(viewer, layer.unique_id)
+    if found is None:
+        names = ", ".join(repr(str(one.name)) for one in viewer.layers) or "none"
+        given = layer if isinstance(layer, str) else str(layer.name)
+        raise AxesError(f"layer {given!r} was given; there are {names}.")
+    return found
 
 
 def axes_of(layer: ImageLayer) -> tuple[str, bool]:
@@ -145,16 +166,10 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
 
     Axes that the layer does not name are taken in the usual order.
     """
-    return to_image(
-        ImageLayer(
-            data,
-            **{
-                key: attributes[key]
-                for key in ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
-                if attributes.get(key) is not None
-            },
-        )
-    )
+    keys = ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
+    given = {key: attributes[key] for key in keys if attributes.get(key) is not None}
+    layer = ImageLayer(data, **given)
+    return to_image(layer, axes_of(layer)[0])
 
 
 def _channels(image: Image) -> list[Image]:

@@ -9,10 +9,17 @@ import numpy as np
 from napari_cellinr.fit import PreviewRequest
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.live_arrows import LiveArrows
-from napari_cellinr.ui.results import add_result, contrast_of, update, widen_range
+from napari_cellinr.ui.results import (
+    add_result,
+    contrast_of,
+    is_flat,
+    raise_above,
+    update,
+    widen_range,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -74,8 +81,8 @@ class LiveLayer:
     """The layer in which a fit appears while it runs and which its result takes over.
 
     It is added beside the source with the first preview, and left alone by later ones but
-    for its array. If the user removes it, no more previews are made; the result then comes
-    as a new layer.
+    for its array, and for contrast limits that are much too narrow. If the user removes it, no
+    more previews are made; the result then comes as a new layer.
 
     Parameters
     ----------
@@ -85,6 +92,8 @@ class LiveLayer:
         Name of the layer with the result.
     from_data
         Whether contrast limits are found in the result instead of taken from the source.
+    added
+        Called when the layer has been added, with the first image of the fit.
     """
 
     def __init__(
@@ -95,14 +104,17 @@ class LiveLayer:
         name: str,
         *,
         from_data: bool,
+        added: Callable[[], None] | None = None,
     ) -> None:
         self._viewer = viewer
         self.source_id = source_id
         self._given = given
         self._name = name
         self._from_data = from_data
+        self._added = added
         self._layer_id: Hashable | None = None
         self._limits: tuple[float, float] | None = None
+        self._width: float | None = None
         self._buffer: NDArray[np.float32] | None = None
         self._arrows = LiveArrows(viewer, given, f"{name} motion (running)")
 
@@ -129,11 +141,12 @@ class LiveLayer:
         image = self._with_plane(preview, index) if index else preview
         layer = self.layer
         if layer is None:
-            self._add(source, image, contrast_of(preview) if self._from_data else None)
+            layer = self._add(source, image, contrast_of(preview) if self._from_data else None)
         elif layer.data is image.data:
             layer.refresh()
         else:
             update(layer, source, self._given, image)
+        self._widen_contrast(layer, preview)
         if index:
             self._arrows.show(source, image, preview, index)
 
@@ -155,14 +168,26 @@ class LiveLayer:
             layer = self._add(source, image, limits, self._name)
         else:
             update(layer, source, self._given, image)
-            widen_range(layer, image)
-        if limits and tuple(layer.contrast_limits) == self._limits:  # not moved by the user
-            layer.contrast_limits = limits
+        if limits and not self._is_moved(layer):
+            self._set_contrast(layer, limits)
+        widen_range(layer, image)
         layer.metadata = dict(image.meta)
         layer.name = self._name
         for key, value in (settings or {}).items():
             setattr(layer, key, value)
         return layer
+
+    def hide(self) -> None:
+        """Make the layer invisible: what is newer is to be seen."""
+        if self.layer is not None:
+            self.layer.visible = False
+
+    def show_above(self) -> None:
+        """Make the layer visible, above everything else that came from its source."""
+        source, layer = find(self._viewer, self.source_id), self.layer
+        if source is not None and layer is not None:
+            raise_above(self._viewer, source, layer)
+            layer.visible = True
 
     def remove(self) -> None:
         """Take the unfinished layer out of the viewer."""
@@ -170,6 +195,27 @@ class LiveLayer:
         layer = self.layer
         if layer is not None:
             self._viewer.layers.remove(layer)
+
+    def _is_moved(self, layer: ImageLayer) -> bool:
+        """Return whether the user has moved the contrast limits."""
+        return tuple(layer.contrast_limits) != self._limits
+
+    def _widen_contrast(self, layer: ImageLayer, preview: Image) -> None:
+        """Show a preview whose values reach twice as far as the limits, or that is flat no more.
+
+        A fit may begin with a flat image. Limits that followed every preview would flicker.
+        """
+        if not self._from_data or self._is_moved(layer) or is_flat(preview):
+            return
+        low, high = contrast_of(preview)
+        if self._width is None or high - low > 2 * self._width:
+            self._width = high - low
+            self._set_contrast(layer, (low, high))
+
+    def _set_contrast(self, layer: ImageLayer, limits: tuple[float, float]) -> None:
+        layer.contrast_limits = limits
+        self._limits = tuple(layer.contrast_limits)
+        layer.refresh()  # the canvas keeps what it made with the old ones
 
     def _source(self) -> ImageLayer | None:
         """Return the source, if it is there and still has as many axes as what was given."""
@@ -187,6 +233,8 @@ class LiveLayer:
         layer = add_result(self._viewer, source, self._given, image, name=name, limits=limits)
         self._layer_id = layer.unique_id
         self._limits = tuple(layer.contrast_limits)
+        if self._added is not None:
+            self._added()
         return layer
 
     def _with_plane(self, preview: Image, index: Mapping[str, int]) -> Image:

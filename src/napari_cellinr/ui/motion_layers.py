@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from napari_cellinr.macro.motion import reference_of
 from napari_cellinr.motion import known, tracks, visible_arrows
 from napari_cellinr.ui.results import contrast_of
 from napari_cellinr.ui.shown import Shown
@@ -39,12 +40,12 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
     shown.append(Shown(speed, visible=False, limits=contrast_of(speed), settings=look))
     look = {"colormap": "gray", "gamma": 1.0}
     shown.append(Shown(confidence, visible=False, limits=(0.0, 1.0), settings=look))
-    reference = int(fitted.config.as_dict().get("reference", 0))
+    reference = reference_of(fitted, named["motion"])
     found = visible_arrows(named["motion"], scene, reference, confidence=confidence)
     moves = arrow_layer(named["motion"], speed, found)
     if moves is not None:
         shown.append(moves)
-    seeds = _grid(known(scene, confidence, min(reference, scene.shape[0] - 1)))
+    seeds = _grid(known(scene, confidence, reference))
     if len(seeds) and moves is not None:  # paths of what rests are dots
         shown.append(track_layer(named["motion"], speed, seeds, "tracks"))
     return shown

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from napari import settings
 from qtpy.QtCore import QThread
@@ -17,11 +18,11 @@ from napari_cellinr.io.lazy import lazy_above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari_cellinr.image import Image
+    from napari_cellinr.macro import Source
 
-__all__ = ["ask", "can_open", "images_of", "is_series"]
+__all__ = ["ask", "can_open", "images_again", "images_of", "is_series"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,20 @@ def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
         else:
             images += read_all(path, lazy_above=limit, colours=True)
     return images
+
+
+def images_again(source: Source) -> list[Image]:
+    """Return the images that were read from a source before, read in the same way.
+
+    Raises
+    ------
+    FileError
+        If a file is missing, or cannot be read.
+    """
+    if not source.along:
+        return images_of([Path(source.path).expanduser()], together=False)
+    axis: Any = source.along
+    return read_all(source.place, lazy_above=_limit(), stack_axis=axis, colours=True)
 
 
 def _series(paths: Sequence[Path], limit: int, name: str | None = None) -> list[Image]:

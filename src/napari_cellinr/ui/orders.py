@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from napari_cellinr.io.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.words import SAMPLE
 from napari_cellinr.ui.origins import KEPT_FIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Layer
 
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.controller import Work
 
-__all__ = ["Order", "Start", "attempted", "image_of", "name_of", "source_of"]
+__all__ = [
+    "Order",
+    "Start",
+    "attempted",
+    "image_of",
+    "name_of",
+    "opened_steps",
+    "source_of",
+]
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,15 @@ class Order:
         Whether it becomes a step of the macro.
     attempt
         The step that it is if it fails; none if a failure is not recorded.
+    layer
+        What is worked on: without this layer, or one of this name, it cannot be carried out.
     """
 
     title: str
     carry_out: Callable[[], Work | None]
     recorded: bool = True
     attempt: Step | None = None
+    layer: Layer | str = ""
 
 
 @dataclass(frozen=True)
@@ -87,20 +99,37 @@ def name_of(layer: Layer | str) -> str:
 
 def source_of(layer: Layer) -> Source:
     """Return what a macro needs to find the layer again: its name, and where it came from."""
-    return Source(str(layer.name), _path_of(layer))
+    return replace(_opened(layer), layer=str(layer.name))
 
 
-def _path_of(layer: Layer) -> str:
-    """Return where a layer came from: a file, a kept fit, a sample of this plugin, or nothing."""
+def opened_steps(layers: Sequence[Layer]) -> list[Step]:
+    """Return the steps that open layers again: one for each file or series that they came from."""
+    names: dict[Source, list[str]] = {}
+    for layer in layers:
+        names.setdefault(_opened(layer), []).append(str(layer.name))
+    return [
+        Step("open", (source,), results=tuple(found))
+        for source, found in names.items()
+        if source.path and not source.path.startswith(SAMPLE)
+    ]
+
+
+def _opened(layer: Layer) -> Source:
+    """Return where a layer came from: files, a kept fit, a sample of this plugin, or nothing."""
     if KEPT_FIT in layer.metadata:
-        return str(layer.metadata[KEPT_FIT])
+        return Source(path=str(layer.metadata[KEPT_FIT]))
     if "napari-cellinr" in layer.metadata:  # a result has the metadata of its source
-        return ""
-    if layer.source.path is not None:
-        return str(layer.source.path)
+        return Source()
+    path, reader = layer.source.path, layer.source.reader_plugin
+    if path is not None and reader not in {None, "napari-cellinr"}:
+        return Source(path=str(path), reader=str(reader))
+    if SERIES in layer.metadata:
+        return Source(**layer.metadata[SERIES])
     if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
-        return f"{SAMPLE}{layer.source.sample[1]}"
-    return str(layer.metadata.get("source", ""))
+        return Source(path=f"{SAMPLE}{layer.source.sample[1]}")
+    # What the image says names the file of a folder or a stack, of which napari knows no more
+    # than the folder, or the first file.
+    return Source(path=str(layer.metadata.get("source") or path or ""))
 
 
 def image_of(job: Unfinished) -> Image:

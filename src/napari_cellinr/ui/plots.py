@@ -53,9 +53,9 @@ class LossPlot(pg.PlotWidget):
         self.setFixedHeight(90 if low else 150)
 
     def show_history(self, history: Sequence[Progress]) -> None:
-        """Draw the newest stage of a job that has losses."""
-        rows = [row for row in history if row.losses]
-        self.setVisible(bool(rows))
+        """Draw the newest attempt of a job; nothing is shown until there is a line to draw."""
+        rows = _newest_attempt([row for row in history if row.losses])
+        self.setVisible(len(rows) > 1)
         self._loss.setData(*_curve([(r.step, sum(r.losses.values())) for r in rows]))
         self._held_out.setData(
             *_curve([(r.step, r.held_out) for r in rows if r.held_out is not None])
@@ -110,6 +110,20 @@ def _set_axis_colour(plot: pg.PlotWidget, colour: str) -> None:
         axis = plot.getPlotItem().getAxis(name)
         axis.setPen(colour)
         axis.setTextPen(colour)
+
+
+def _newest_attempt(rows: Sequence[Progress]) -> Sequence[Progress]:
+    """Return the rows since the steps were last counted anew: a line would run back there.
+
+    An attempt of which there is one point only is not there yet: it would hide the plot.
+    """
+    end = len(rows)
+    for start in range(end - 1, 0, -1):
+        if rows[start].step < rows[start - 1].step:
+            if end - start > 1:
+                return rows[start:end]
+            end = start
+    return rows[:end]
 
 
 def _curve(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 __all__ = [
@@ -74,15 +75,21 @@ def read_fits(path: str | Sequence[str]) -> list[Any]:
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a layer with its calibration and return the path that was written.
 
+    In a viewer whose steps are recorded it is one of them, as `cellinr.save` is.
+
     Raises
     ------
     FileError
-        If the file cannot be written; an existing one is then left as it was.
+        If the axes of the layer are not known, or the file cannot be written; an existing one is
+        then left as it was.
     """
     from napari_cellinr.io import write
     from napari_cellinr.ui.layers import image_from_tuple
+    from napari_cellinr.ui.recording import note_saved
 
-    write(Path(path), image_from_tuple(data, attributes))
+    with _told_by_napari():
+        write(Path(path), image_from_tuple(data, attributes))
+    note_saved(path, data, str(attributes.get("name", "")))
     return [path]
 
 
@@ -98,9 +105,24 @@ def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
     from napari_cellinr.io.channels import joined
     from napari_cellinr.ui.layers import image_from_tuple
 
-    images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
-    write(Path(path), joined(images))
+    with _told_by_napari():
+        images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
+        write(Path(path), joined(images))
     return [path]
+
+
+@contextmanager
+def _told_by_napari() -> Iterator[None]:
+    """Raise what goes wrong within the context as what napari shows.
+
+    It takes a ValueError, which half of our errors are, for a sign that nobody can write the file.
+    """
+    from napari_cellinr.errors import CellINRError, FileError
+
+    try:
+        yield
+    except CellINRError as error:
+        raise FileError(str(error)) from error
 
 
 def sample_cells() -> list[Any]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEventLoop, QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.ui.orders import name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.orders import Order
 
@@ -66,6 +69,30 @@ class Queue(QObject):
         self._waiting.clear()
         self.changed.emit()
 
+    def drop_what_lost_its_layer(self, there: Collection[Hashable]) -> None:
+        """Drop the orders whose very layer has left the viewer, and say so in one sentence.
+
+        A layer that was asked for by its name may still come.
+
+        Parameters
+        ----------
+        there
+            The `unique_id` of every layer of the viewer.
+        """
+        lost = [order for order in self._waiting if not _may_be_done(order, there)]
+        if not lost:
+            return
+        for order in lost:
+            self._waiting.remove(order)
+        names = " and ".join(dict.fromkeys(f"“{name_of(order.layer)}”" for order in lost))
+        work = self._controller.work
+        ends = work is not None and work.source_id is not None and work.source_id not in there
+        cancelled = "its run is cancelled, and " if ends else ""
+        # No notification: a viewer that is closed removes its layers too.
+        text = f"Layer {names} was removed: {cancelled}what waited for it is dropped."
+        self._controller.said.emit("warning", text)
+        self.changed.emit()
+
     def wait(self) -> None:
         """Return when no order is carried out or waits; the viewer stays usable meanwhile."""
         loop = QEventLoop()
@@ -99,3 +126,8 @@ class Queue(QObject):
             except CellINRError as error:
                 self._controller.say("error", f"The {order.title} could not begin: {error}")
         self.changed.emit()
+
+
+def _may_be_done(order: Order, there: Collection[Hashable]) -> bool:
+    """Return whether the layer of an order is there, or may come."""
+    return isinstance(order.layer, str) or order.layer.unique_id in there

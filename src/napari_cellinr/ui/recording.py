@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from qtpy.QtCore import QObject, QTimer, Slot
 
-from napari_cellinr.macro import Recorder, Source, Step
+from napari_cellinr.macro import Recorder, Step
+from napari_cellinr.ui.orders import opened_steps, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     import napari
+    from napari.layers import Layer
 
     from napari_cellinr.ui.orders import Order
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "note_saved"]
+
+_recordings: WeakSet[Recording] = WeakSet()
+
+
+def note_saved(path: str, data: Any, name: str) -> None:
+    """Record that napari itself has written the layer of a name, wherever there is a record.
+
+    napari gives its writers the data of layers, not the layers.
+    """
+    for recording in tuple(_recordings):
+        recording.note_saved(path, data, name)
 
 
 class Recording(QObject):
@@ -35,7 +49,8 @@ class Recording(QObject):
         self.recorder = Recorder(on_change)
         self._viewer = viewer
         self._names: dict[Hashable, str] = {}
-        self._opened: dict[str, list[str]] = {}
+        self._opened: list[Layer] = []
+        _recordings.add(self)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self.follow_names()
 
@@ -58,6 +73,14 @@ class Recording(QObject):
         if order is not None and order.attempt is not None:
             self.record(replace(order.attempt, status="failed", note=reason), order)
 
+    def note_saved(self, path: str, data: Any, name: str) -> None:
+        """Record that a layer was written, if the very data of this name are in the viewer."""
+        for layer in self._viewer.layers:
+            # A plugin may be given proxies of layers, and of data of several scales.
+            held = getattr(layer.data, "__wrapped__", layer.data)
+            if layer.name == name and held is getattr(data, "__wrapped__", data):
+                self.record(Step("save", (source_of(layer),), {"path": path}))
+
     def follow_names(self) -> None:
         """Note the names of the layers as they are now."""
         names = {layer.unique_id: str(layer.name) for layer in self._viewer.layers}
@@ -74,10 +97,10 @@ class Recording(QObject):
             return
         if not self._opened:
             QTimer.singleShot(0, self._record_opened)
-        self._opened.setdefault(str(source.path), []).append(str(event.value.name))
+        self._opened.append(event.value)
 
     @Slot()
     def _record_opened(self) -> None:
-        opened, self._opened = self._opened, {}
-        for path, names in opened.items():
-            self.recorder.record(Step("open", (Source(path=path),), results=tuple(names)))
+        opened, self._opened = self._opened, []
+        for step in opened_steps(opened):
+            self.recorder.record(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.classic.sampling import sampling
@@ -141,18 +141,35 @@ class Fit:
     def on_whole(self, given: Image, parts: Mapping[str, slice]) -> dict[str, slice]:
         """Return ranges of a layer in elements in which this fit counts its own."""
         found = {}
-        given = in_units_of(given, self.whole)
+        grid = self._grid_of(given)
+        given = in_units_of(given, grid)
         starts = dict(zip(given.axes, given.translate, strict=True))
-        origins = dict(zip(self.whole.axes, self.whole.translate, strict=True))
+        origins = dict(zip(grid.axes, grid.translate, strict=True))
         for axis, part in parts.items():
             if axis not in origins or axis == "C":
                 continue
             ends = [starts[axis] + (e - 0.5) * given.steps[axis] for e in (part.start, part.stop)]
-            low, high = ((e - origins[axis]) / self.whole.steps[axis] + 0.5 for e in ends)
+            low, high = ((e - origins[axis]) / grid.steps[axis] + 0.5 for e in ends)
             size = self.whole.sizes[axis]
             first = min(max(0, math.floor(low + 1e-6)), size - 1)
             found[axis] = slice(first, min(size, max(first + 1, math.ceil(high - 1e-6))))
         return found
+
+    def _grid_of(self, given: Image) -> Image:
+        """Return the lattice on which parts are counted, in units that can be compared with others.
+
+        Where those of the fit say nothing of those of the layer, as pixels and micrometers, it
+        lies over the image that was fitted, as results do in the viewer.
+        """
+        source, whole = blank(self._stored.source), self.whole
+        theirs = dict(zip(given.axes, in_units_of(given, whole).units, strict=True))
+        scale, units, translate = list(whole.scale), list(whole.units), list(whole.translate)
+        for place, (axis, unit) in enumerate(zip(whole.axes, whole.units, strict=True)):
+            if axis in source.axes and theirs.get(axis, unit) != unit:
+                at = source.axes.index(axis)
+                scale[place] = source.scale[at] * source.sizes[axis] / whole.sizes[axis]
+                units[place], translate[place] = source.units[at], source.translate[at]
+        return replace(whole, scale=tuple(scale), units=tuple(units), translate=tuple(translate))
 
     def asked(self, entries: Entries) -> Asked:
         """Return what entries ask for, or what is wrong with them."""

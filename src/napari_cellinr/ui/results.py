@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -12,6 +13,8 @@ from napari.utils.transforms import Affine
 from napari_cellinr.io.units import in_units_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import napari
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -19,7 +22,22 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.ui.shown import Shown
 
-__all__ = ["add_result", "add_shown", "contrast_of", "place", "update", "widen_range"]
+__all__ = [
+    "add_result",
+    "add_shown",
+    "contrast_of",
+    "is_flat",
+    "place",
+    "raise_above",
+    "update",
+    "widen_range",
+]
+
+FLAT: Final = 1e-5
+"""Part of its largest value by which an image must vary; float32 has steps of 1e-7."""
+
+_roots: Final[WeakKeyDictionary[Layer, Hashable]] = WeakKeyDictionary()
+"""The `unique_id` of the image that a layer came from in the end, through other results."""
 
 
 def add_result(
@@ -33,8 +51,11 @@ def add_result(
     visible: bool = True,
     settings: dict[str, Any] | None = None,
     below: bool = False,
+    whole: Image | None = None,
 ) -> ImageLayer:
-    """Return a new layer with `image` above its source; the selection stays as it was.
+    """Return a new layer with `image` above all images that came from its source.
+
+    The selection stays as it was.
 
     Parameters
     ----------
@@ -47,6 +68,8 @@ def add_result(
         More settings of the layer, which win.
     below
         Whether it lies below its source instead.
+    whole
+        As for `place`.
     """
     look = {
         "colormap": source.colormap,
@@ -54,7 +77,7 @@ def add_result(
         "blending": source.blending,
         "contrast_limits": limits or tuple(source.contrast_limits),
     }
-    common = _attributes(source, given, image, name=name, visible=visible)
+    common = _attributes(source, given, image, name=name, visible=visible, whole=whole)
     layer = ImageLayer(_in_layer_order(given, image), **{**common, **look, **(settings or {})})
     widen_range(layer, image)
     _insert_quietly(viewer, source, layer, below=below)
@@ -91,18 +114,35 @@ def add_shown(
 def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
     """Put `image` into a layer that `add_result` made; contrast and selection stay."""
     layer.data = _in_layer_order(given, image)
+    for key, value in _labels(source, given, image).items():
+        setattr(layer, key, value)
     for key, value in place(source, given, image).items():
         setattr(layer, key, value)
 
 
-def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[float, ...]]:
+def place(
+    source: ImageLayer, given: Image, image: Image, whole: Image | None = None
+) -> dict[str, tuple[float, ...]]:
     """Return scale and translate of the layer for `image`, a crop or another grid of `given`.
 
     Turned and sheared sources are followed: a crop starts where its first voxel lies. Axes that
-    only the image has lead; along axes that only the source has, the image is repeated. Where
-    the units say nothing of each other, such as pixels and micrometers, both cover the same.
+    only the image has lead; along axes that only the source has, the image is repeated.
+
+    Parameters
+    ----------
+    source
+        The layer that it belongs to.
+    given
+        The Image of that layer.
+    image
+        What is to be placed.
+    whole
+        What `image` is a part of, and which covers the same as `given`; `image` itself if not
+        given. It counts where the units say nothing of each other, such as pixels and
+        micrometers.
     """
-    image = in_units_of(image, given)
+    image, whole = in_units_of(image, given), in_units_of(whole or image, given)
+    all_starts = dict(zip(whole.axes, whole.translate, strict=True))
     starts = dict(zip(image.axes, image.translate, strict=True))
     units = dict(zip(image.axes, image.units, strict=True))
     ratios, start = [], []
@@ -113,8 +153,9 @@ def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[flo
             ratios.append(image.steps.get(axis, step) / step)
             start.append((starts.get(axis, origin) - origin) / step)
         else:
-            ratios.append(given.sizes[axis] / image.sizes[axis])
-            start.append(0.0)
+            covered = given.sizes[axis] / whole.sizes[axis]  # elements of the source for each one
+            ratios.append(covered * image.steps[axis] / whole.steps[axis])
+            start.append(covered * (starts[axis] - all_starts[axis]) / whole.steps[axis])
     ratio = np.array(ratios)
     lattice = Affine(
         scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
@@ -129,21 +170,49 @@ def place(source: ImageLayer, given: Image, image: Image) -> dict[str, tuple[flo
 
 
 def contrast_of(image: Image) -> tuple[float, float]:
-    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels."""
+    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels.
+
+    An image that is flat, but for rounding, is dark.
+    """
+    low, high = _percentiles(image)
+    return (low, low + 1) if is_flat(image) else (low, high)
+
+
+def is_flat(image: Image) -> bool:
+    """Return whether an image has nothing to be seen: its values differ by rounding only."""
+    low, high = _percentiles(image)
+    return high - low <= FLAT * max(abs(low), abs(high))
+
+
+def _percentiles(image: Image) -> tuple[float, float]:
     values = _sample(image)
     if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(limit) for limit in np.percentile(values, (1, 99.9)))
-    return (low, high) if high > low else (low, low + 1)
+        return 0.0, 0.0
+    low, high = np.percentile(values, (1, 99.9))
+    return float(low), float(high)
+
+
+def _labels(source: ImageLayer, given: Image, image: Image) -> dict[str, Any]:
+    """Return units and names of the axes of the layer for an image."""
+    extra = _extra_axes(given, image)
+    units = dict(zip(image.axes, image.units, strict=True))
+    return {
+        "units": (*(units[axis] for axis in extra), *source.units),
+        "axis_labels": tuple((extra + given.axes).lower()),
+    }
 
 
 def _attributes(
-    source: ImageLayer, given: Image, image: Image, *, name: str, visible: bool
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    *,
+    name: str,
+    visible: bool,
+    whole: Image | None = None,
 ) -> dict[str, Any]:
     """Return what the layers of every kind have from their source."""
-    extra = _extra_axes(given, image)
-    units = dict(zip(image.axes, image.units, strict=True))
-    n_extra = len(extra)
+    n_extra = len(_extra_axes(given, image))
     turned = {
         "rotate": _grown(source.rotate, n_extra),
         "shear": source.shear,
@@ -158,11 +227,10 @@ def _attributes(
     return {
         "name": name,
         "visible": visible,
-        "units": (*(units[axis] for axis in extra), *source.units),
-        "axis_labels": (*(axis.lower() for axis in extra), *source.axis_labels),
         "metadata": dict(image.meta),
+        **_labels(source, given, image),
         **turned,
-        **place(source, given, image),
+        **place(source, given, image, whole),
     }
 
 
@@ -212,15 +280,51 @@ def _insert_quietly(
     below: bool = False,
     on_top: bool = False,
 ) -> None:
-    """Insert the layer beside its source, or above all; give the selection back, which moves."""
+    """Insert the layer above what came from its source, below it, or above all.
+
+    The selection, which moves with it, is given back.
+    """
     selected = list(viewer.layers.selection)
     active = viewer.layers.selection.active
-    names = [other.unique_id for other in viewer.layers]
-    beside = names.index(source.unique_id) + (not below)
-    viewer.layers.insert(len(names) if on_top else beside, layer)
+    _roots[layer] = _root(source)
+    if on_top:
+        place = len(viewer.layers)
+    elif below:
+        place = [other.unique_id for other in viewer.layers].index(source.unique_id)
+    else:
+        place = _top_of_family(viewer, source) + 1
+    viewer.layers.insert(place, layer)
     viewer.layers.selection.clear()
     viewer.layers.selection.update(selected)
     viewer.layers.selection.active = active
+
+
+def raise_above(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None:
+    """Move the layer above all images that came from the same source."""
+    top = _top_of_family(viewer, source)
+    now = [other.unique_id for other in viewer.layers].index(layer.unique_id)
+    if now < top:
+        viewer.layers.move(now, top + 1)
+
+
+def _top_of_family(viewer: napari.Viewer, source: ImageLayer) -> int:
+    """Return the place of the topmost image among a source, its results, and what they are of.
+
+    A result is opaque: below an older one, it would not be seen. Arrows and paths stay over both.
+    """
+    root = _root(source)
+    places = [
+        place
+        for place, other in enumerate(viewer.layers)
+        if isinstance(other, (ImageLayer, Labels)) and _root(other) == root
+    ]
+    return max(places)
+
+
+def _root(layer: Layer) -> Hashable:
+    """Return the `unique_id` of the image that a layer came from; its own if it was opened."""
+    root: Hashable = _roots.get(getattr(layer, "__wrapped__", layer), layer.unique_id)
+    return root
 
 
 def widen_range(layer: ImageLayer, image: Image) -> None:

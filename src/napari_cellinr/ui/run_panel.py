@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RunPanel", "duration"]
 
+SHORTEST = 0.1
+"""Seconds of a stage from which on its steps can be counted by time."""
+
 
 class RunPanel(QWidget):
     """Preview, Run, Pause, Stop and Cancel; bar, numbers, loss plot and a line of text."""
@@ -227,8 +230,9 @@ class _Speed:
         self._points.append((progress.seconds, progress.step))
         facts = [f"step {progress.step} of {progress.steps}"]
         seconds, steps = (b - a for a, b in zip(self._points[0], self._points[-1], strict=True))
-        if seconds > 0 and steps > 0:
-            facts.append(f"{steps / seconds:.3g} steps/s")
+        if seconds > SHORTEST and steps > 0:
+            speed = steps / seconds
+            facts.append(f"{speed:.0f} steps/s" if speed >= 100 else f"{speed:.3g} steps/s")
         if progress.eta is not None:
             facts.append(f"{duration(progress.eta)} left")
         if memory := gpu_memory():

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from qtpy.QtCore import Slot
-from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QSizePolicy
+from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton
 
-from napari_cellinr.classic.sampling import placed, samplings
+from napari_cellinr.classic.sampling import MAX_FACTOR, placed, samplings
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.forms import LABEL_WIDTH
-from napari_cellinr.ui.labels import COLOURS
+from napari_cellinr.ui.labels import wrapping_label
 from napari_cellinr.ui.source_panel import SIGNS
 from napari_cellinr.ui.tasks import Section
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_cellinr.image import Image
 
-__all__ = ["ScaleSection", "isotropic_factors", "number_of", "sizes_text"]
+__all__ = ["ScaleSection", "isotropic_factors", "number_of", "sizes_text", "usual_factors"]
 
 _AXES: Final = {"T": "Finer in time ×", "Z": "Finer along Z ×", "Y": "along Y ×", "X": "along X ×"}
 
@@ -31,12 +33,14 @@ class ScaleSection(Section):
     def __init__(self) -> None:
         super().__init__()
         self._image: Image | None = None
+        self._typed: set[str] = set()
+        self._suggested: dict[str, float] = {}
+        self._fault = ""
         self.boxes = {axis: QLineEdit() for axis in _AXES}
         self._labels = {axis: QLabel(text) for axis, text in _AXES.items()}
         self.isotropic = QPushButton("Make it isotropic")
-        self.summary = _wrapping_label()
-        self.error = _wrapping_label()
-        self.error.setStyleSheet(COLOURS["error"])
+        self.summary = wrapping_label()
+        self.error = wrapping_label(kind="error")
         self._lay_out()
         for axis, box in self.boxes.items():
             box.setToolTip(f"Samples along {axis} for each one that there is, up to 16.")
@@ -54,16 +58,32 @@ class ScaleSection(Section):
         return {"scale": found}
 
     def set_config(self, config: Any) -> None:
-        """Show the factors of a configuration."""
+        """Show the factors of a configuration; without any, those that suit the image."""
         factors = {axis.upper(): value for axis, value in dict(config.scale or {}).items()}
         for axis, box in self.boxes.items():
             box.setText(f"{factors.get(axis, 1):g}")
+        self._typed = set(self.boxes) if factors else set()
+        self._suggest()
         self._show()
 
     def show_image(self, image: Image | None) -> None:
-        """Offer the axes of another image."""
+        """Offer the axes of another image, with factors that suit it where none were typed."""
         self._image = image
+        self._suggest()
         self._show()
+
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Say what is wrong with the factors of the image."""
+        self._fault = faults.get("scale", "")
+        self._show()
+
+    def _suggest(self) -> None:
+        """Enter the usual factors of the image along axes for which nothing was typed."""
+        if self._image is None:
+            return
+        self._suggested = usual_factors(self._image)
+        for axis in set(self.boxes) - self._typed:
+            self.boxes[axis].setText(f"{self._suggested.get(axis, 1):.6g}")
 
     @Slot()
     def make_isotropic(self) -> None:
@@ -95,6 +115,12 @@ class ScaleSection(Section):
 
     @Slot()
     def _on_edited(self) -> None:
+        self._typed |= {
+            axis
+            for axis, box in self.boxes.items()
+            if box.text() != f"{self._suggested.get(axis, 1):.6g}"
+        }
+        self._fault = ""  # of what was entered before
         self._show()
         self.changed.emit()
 
@@ -111,6 +137,7 @@ class ScaleSection(Section):
             else "The voxel size is not known: enter it above first."
         )
         summary, fault = self._outcome()
+        fault = fault or self._fault
         self.summary.setText(summary)
         self.error.setText(fault)
         self.error.setVisible(bool(fault))
@@ -148,6 +175,20 @@ def sizes_text(before: Image, after: Image) -> str:
     return f"{before.axes}: {first} → {axes}{then}"
 
 
+def usual_factors(image: Image) -> dict[str, float]:
+    """Return the factors to begin with: along the axis that an image most likely lacks samples of.
+
+    Twice the frames of a series; else planes as close as pixels are, where they are farther apart;
+    else twice the pixels.
+    """
+    if image.sizes.get("T", 1) > 1:
+        return {"T": 2.0}
+    along_z = isotropic_factors(image).get("Z", 1.0) if image.is_calibrated else 1.0
+    if image.sizes.get("Z", 1) > 1 and along_z > 1:
+        return {"Z": min(along_z, float(MAX_FACTOR))}
+    return {"Y": 2.0, "X": 2.0}
+
+
 def isotropic_factors(image: Image) -> dict[str, float]:
     """Return the factor along Z, Y and X, as far as there are, that makes the voxels cubes."""
     steps = {axis: step for axis, step in image.steps.items() if axis in "ZYX"}
@@ -161,10 +202,3 @@ def number_of(text: str) -> float | str:
         return float(text.replace(",", ".")) if text.strip() else 1.0
     except ValueError:
         return text
-
-
-def _wrapping_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

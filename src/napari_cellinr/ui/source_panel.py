@@ -90,10 +90,13 @@ class SourcePanel(QWidget):
         except AxesError:
             return None
 
-    def choose(self, layer_id: Hashable) -> None:
-        """Choose a layer."""
-        self.combo.setCurrentIndex(_index_of(self.combo, layer_id))
-        self._on_chosen()
+    def choose(self, layer_id: Hashable) -> bool:
+        """Choose a layer; return whether it is one that can be restored, else nothing changes."""
+        row = _index_of(self.combo, layer_id)
+        if row >= 0:
+            self.combo.setCurrentIndex(row)
+            self._on_chosen()
+        return row >= 0
 
     def explain(self, faults: Mapping[str, str]) -> None:
         """Say beside layer, axes and voxel size what is wrong with them, if anything."""
@@ -187,7 +190,7 @@ class SourcePanel(QWidget):
         except AxesError as error:
             self.axes.fail(str(error))
             return
-        self._controller.confirmed_axes[layer.unique_id] = axes
+        self._controller.confirm_axes(layer, axes)
         self._on_chosen()
         self._controller.layers_changed.emit()
 

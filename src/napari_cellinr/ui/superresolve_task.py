@@ -35,9 +35,9 @@ def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
     try:
         lattice = lattice_of(image.canonical(), config)
     except CellINRError as error:
-        return {"isotropic" if config.isotropic else "image": str(error)}
+        return {"scale": str(error)}
     if lattice.shape(image.canonical()) == image.canonical().shape and not config.times:
-        return {"image": "Nothing would become finer: enter a factor above 1."}
+        return {"scale": "Nothing would become finer: enter a factor above 1."}
     return {}
 
 

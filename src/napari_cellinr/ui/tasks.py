@@ -90,6 +90,9 @@ class Section(QWidget):
     def show_image(self, image: Image | None) -> None:
         """Adapt to another image, or to none."""
 
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Say what is wrong with settings that are edited here, by their names."""
+
 
 class ResultPanel(QWidget):
     """What can be done with a result, such as a slider for its time; it stands below the status."""

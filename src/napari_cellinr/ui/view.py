@@ -1,0 +1,54 @@
+"""What the canvas shows of a layer, kept while the layer becomes another size."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import napari
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+__all__ = ["kept_view"]
+
+
+@contextmanager
+def kept_view(viewer: napari.Viewer, layer: Layer) -> Iterator[None]:
+    """Show the same plane and part of the layer after the context as before, equally large.
+
+    Sliders, centre and zoom of napari count in the units of the world: an image whose voxels become
+    smaller would slip out of the view.
+    """
+    camera: Any = getattr(viewer, "scene", viewer).camera  # napari before 0.9 has no scene
+    shown = list(viewer.dims.displayed)
+    middle = np.array(viewer.dims.point, float)
+    middle[shown] = camera.center[-len(shown) :]
+    first = viewer.dims.ndim - layer.ndim
+    voxel = layer.world_to_data(middle[first:] / _units(viewer, layer))
+    before = _steps(viewer, layer)
+    yield
+    ratios = (_steps(viewer, layer) / before)[[dim - first for dim in shown if dim >= first]]
+    middle[first:] = np.array(layer.data_to_world(voxel)) * _units(viewer, layer)
+    viewer.dims.set_point(range(viewer.dims.ndim), middle)
+    camera.center = (*camera.center[: -len(shown)], *middle[shown])
+    camera.zoom = camera.zoom / float(np.prod(ratios) ** (1 / len(ratios)))
+
+
+def _steps(viewer: napari.Viewer, layer: Layer) -> NDArray[np.float64]:
+    """Return the size of a voxel along each axis of the layer, in the units of the viewer."""
+    steps: NDArray[np.float64] = np.abs(np.asarray(layer.scale, np.float64))
+    return steps * _units(viewer, layer)
+
+
+def _units(viewer: napari.Viewer, layer: Layer) -> NDArray[np.float64]:
+    """Return the units of the layer in those of the viewer; 1 where it does not convert."""
+    common = getattr(viewer.dims, "units", None)
+    if common is None:
+        return np.ones(layer.ndim)
+    pairs = zip(layer.units, common[-layer.ndim :], strict=True)
+    return np.array([float((1 * own).to(other).magnitude) for own, other in pairs])
