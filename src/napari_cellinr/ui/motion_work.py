@@ -70,8 +70,11 @@ def motion_work(
         found = arrows_of(fit, images, options.get("every"), options.get("shortest"))
         shown = arrow_layer(motion, grid, found)
         if shown is None:
+            shortest = options.get("shortest")
+            length = "0.3 voxels" if shortest is None else f"{shortest:g}"
             raise ConfigError(
-                "no arrow is that long where the scene has texture; give a smaller shortest."
+                f"no arrow is above {length} where the scene has texture; give less as the length "
+                f"above which arrows are shown (in scripts: shortest)."
             )
         return grid, shown
 
