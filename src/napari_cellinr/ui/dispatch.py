@@ -19,7 +19,7 @@ from napari_cellinr.ui.controller import controller_of
 from napari_cellinr.ui.files import layer_of_job, open_file, save_layer
 from napari_cellinr.ui.fits import begun_work, fit_work, quick_work, render_work, resume_work
 from napari_cellinr.ui.layers import find, set_voxel_size
-from napari_cellinr.ui.motion_work import motion_work, note_motion
+from napari_cellinr.ui.motion_work import motion_work, note_motion, steps_to_save
 from napari_cellinr.ui.orders import Order, Start, attempted, name_of, source_of
 from napari_cellinr.ui.origins import origin_of
 from napari_cellinr.ui.queueing import Queue
@@ -140,7 +140,8 @@ class Dispatcher(QObject):
         def carry_out() -> None:
             found = self.find(layer)
             save_layer(self.controller, found, path, self.results)
-            self._record(Step("save", (source_of(found),), {"path": str(path)}))
+            for step in steps_to_save(self.viewer, found, path):
+                self._record(step)
             self.controller.said.emit("info", f"{path.name} is written.")
 
         self._submit("saving", layer, carry_out)
