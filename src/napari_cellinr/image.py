@@ -208,10 +208,11 @@ class Image:
             If an axis is unknown, so that its place is not known either, or `YX` is missing.
         """
         if self.unknown_axes:
+            guess = _suggestion(self.axes)
             raise AxesError(
                 f"the meaning of axis {self.unknown_axes!r} in axes {self.axes!r}, shape "
-                f"{self.shape}, is not known; say it with --axes (or with_axes), for example "
-                f"--axes {_suggestion(self.axes)}."
+                f"{self.shape}, is not known; say it, for example: --axes {guess} on the command "
+                f'line, axes="{guess}" in Python and in the step of a recipe.'
             )
         if not {"Y", "X"} <= set(self.axes):
             raise AxesError(f"axes {self.axes!r} were given; at least Y and X are needed.")

@@ -54,6 +54,24 @@ def test_compare_adds_the_conventional_answer_and_the_difference(
     assert viewer.layers.selection.active.name == selected
 
 
+def test_a_result_is_chosen_and_no_preview(viewer, dock, use_job, done):
+    def chosen():
+        opened = CompareDock(viewer)
+        viewer.window.add_dock_widget(opened, name=f"Compare {len(viewer.layers)}")
+        return opened.result.currentText()
+
+    use_job()
+    dock.preview()
+    done()
+    assert viewer.layers[-1].name == "membrane preview"
+    assert chosen() == "membrane"
+    dock.run()
+    done()
+    dock.preview()
+    done()
+    assert chosen() == "membrane denoised"
+
+
 def test_a_foreign_layer_needs_something_to_compare_with(viewer, dock, compare, stack, done):
     viewer.add_image(stack + 1, name="other", axis_labels=("z", "y", "x"))
     with pytest.raises(AxesError, match="not known here"):

@@ -184,6 +184,31 @@ def test_an_action_is_recorded_and_done_again(action, viewer, cellinr, folder):
     assert_same(written(folder), files)
 
 
+def test_tracks_that_came_with_a_result_are_a_table_in_every_rendering(viewer, cellinr, folder):
+    tell(cellinr, [*STORIES["reconstruct"][:2], ("save", ("tracks", "followed.csv"), {})])
+    recorded = cellinr._dispatcher.recorder.macro
+    *_, shown, saved = recorded.steps
+    assert (shown.action, shown.source.layer) == ("show_motion", "movie reconstructed")
+    assert saved.source.layer == shown.results[0] == "tracks of movie reconstructed"
+    files = written(folder)
+    rows = files["followed.csv"].splitlines()[1:]
+    inside = [row for row in rows if row.endswith(",1")]
+    assert len(inside) == len(viewer.layers["tracks"].data) > 0
+    exec(compile(script(recorded, "headless"), "headless", "exec"), {})
+    assert_same(written(folder), files)
+    for line in script(recorded, "cli").splitlines():
+        if line.startswith("napari-cellinr"):
+            assert main(shlex.split(line)[1:]) == 0, line
+    assert_same(written(folder), files)
+    text = str(cellinr.macro)
+    viewer.layers.clear()
+    exec(compile(text, "macro", "exec"), {})
+    cellinr.wait()
+    assert_same(written(folder), files)
+    finish(iter_replay(Macro.from_json(recorded.as_json()), output=folder))
+    assert_same(written(folder), files)
+
+
 def test_more_steps_are_a_longer_fit_and_the_other_image_is_refused(viewer, cellinr, folder):
     tell(cellinr, STORIES["continue_from"][:2])
     cellinr.continue_fit("embryo denoised", 3)

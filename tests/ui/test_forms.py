@@ -114,3 +114,21 @@ def test_a_label_is_as_high_as_its_lines_also_when_they_become_fewer(qtbot):
     assert label.minimumHeight() > 3 * low
     label.setText("one line")
     assert label.minimumHeight() == low
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the layer has no points.", "The layer has no points."),
+        ("learning_rate = '7' was given.", "learning_rate = '7' was given."),
+        ("gain = -1 was given.", "gain = -1 was given."),
+        ("a.tif was given.", "a.tif was given."),
+        ("'a' was given.", "'a' was given."),
+        ("", ""),
+    ],
+)
+def test_errors_are_sentences_where_they_are_shown(qtbot, text, shown):
+    label = wrapping_label(kind="error")
+    qtbot.addWidget(label)
+    label.setText(text)
+    assert label.text() == shown

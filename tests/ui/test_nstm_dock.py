@@ -1,11 +1,12 @@
 """The dock for motion: only what the microscope needs, arrows and tracks over the scene."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from napari_cellinr import api
+from napari_cellinr import Image, NSTMConfig, api
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.motion import seconds
@@ -133,12 +134,43 @@ def test_points_of_the_user_are_followed(dock, viewer, idle):
     np.testing.assert_allclose(tracks.data[:, 2:], np.array(place) + steps, atol=0.02)
 
 
+def test_too_long_an_arrow_is_told_in_the_words_of_the_dock(dock, idle, monkeypatch):
+    dock.run()
+    idle(dock)
+    none = SimpleNamespace(data=[], speed=[])
+    monkeypatch.setattr("napari_cellinr.macro.motion.arrows_of", lambda *arguments: none)
+    dock.below.shortest.setValue(60)
+    assert "above" in dock.below.shortest.text()
+    dock.below.arrows_button.click()
+    idle(dock)
+    assert dock.panel.status.text().startswith("No arrow is above 60 where")
+
+
 def test_wrong_number_of_frames_is_said_before_a_run(dock):
     section = dock.form.section
     section.grid.fields["rotations"]._edit.setText("0, 72, 144, 216, 288")
     section.grid.edited.emit()
     assert not dock.panel.run_button.isEnabled()
     assert "multiple of 5" in RECONSTRUCT.check(dock.form.config(), dock.source.image())["image"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "axes", "said"),
+    [
+        ("time-lapse", "ZYX", "has 1 time point; a time-lapse needs 2"),
+        ("time-lapse", "TYX", ""),
+        ("line-scan", "ZYX", "has 1 time point; a line-scan needs 2"),
+        ("line-scan", "TZYX", "has axes TZYX; a line-scan needs TYX"),
+        ("z-scan", "TYX", "has axes TYX; a z-scan needs TZYX"),
+        ("z-scan", "TZYX", ""),
+        ("dpc", "ZYX", ""),
+    ],
+)
+def test_axes_that_the_microscope_does_not_have_are_said_before_a_run(kind, axes, said):
+    noise = np.random.default_rng(0).random((4,) * (len(axes) - 2) + (8, 8)).astype(np.float32)
+    faults = RECONSTRUCT.check(NSTMConfig(optics={"kind": kind}), Image(noise, axes))
+    assert set(faults) == ({"axes"} if said else set())
+    assert said in faults.get("axes", "")
 
 
 @pytest.mark.parametrize("kind", ["worm", "beads", "cell", "ball"])

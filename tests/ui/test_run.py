@@ -277,7 +277,7 @@ def test_two_docks_share_one_job(viewer, dock, use_job, idle):
     job = use_job(steps=30)
     dock.run()
     second.preview()
-    assert "a job is running" in second.panel.status.text()
+    assert "A job is running" in second.panel.status.text()
     idle(second)
     assert len(job.images) == 1
     assert "is ready" in second.panel.status.text()

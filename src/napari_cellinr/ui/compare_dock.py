@@ -80,12 +80,23 @@ class CompareDock(TabbedDock):
         _fill(self.against, layers, "conventional answer")
         _fill(self.truth, layers, "none")
         if self.result.currentIndex() < 0 and layers:
-            made = [one for one in layers if one.unique_id in self.dispatcher.results]
-            self.result.setCurrentIndex(layers.index((made or layers)[0]))
+            self.result.setCurrentIndex(self._likely(layers))
         self.compare_button.setEnabled(bool(layers))
         self.line_button.setEnabled(bool(layers))
         self.measure_button.setEnabled(self.truth.currentData() is not None and len(layers) > 1)
         self._on_moved()
+
+    def _likely(self, layers: list[ImageLayer]) -> int:
+        """Return which layer is probably meant: the newest result, else the topmost image.
+
+        A preview is passed over: of a part of an image, there is no conventional answer here.
+        """
+        newest = [made.layers[0].unique_id for made in self.dispatcher.results.values()][-1:]
+        previews = [one.layer for one in self.dispatcher.controller.quick_looks.values()]
+        passed = [one.unique_id for one in previews if one is not None]
+        wanted = [row for row, one in enumerate(layers) if one.unique_id in newest]
+        others = [row for row, one in enumerate(layers) if one.unique_id not in passed]
+        return next(iter([*wanted, *others]), 0)
 
     @Slot()
     def compare(self) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_cellinr.errors import FitError
 from napari_cellinr.ui.activity import ActivityBar
+from napari_cellinr.ui.labels import sentence
 from napari_cellinr.ui.layers import find, to_image
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.worker import Ending, Run
@@ -237,6 +238,7 @@ class Controller(QObject):
 
     def say(self, kind: str, text: str) -> None:
         """Tell the user, in every dock and as one notification."""
+        text = sentence(text)
         self.said.emit(kind, text)
         if kind == "error" or preferences().notifications:
             _NOTIFY[kind](text)

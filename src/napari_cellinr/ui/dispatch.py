@@ -25,7 +25,7 @@ from napari_cellinr.ui.fits import (
     resume_work,
 )
 from napari_cellinr.ui.layers import named, set_voxel_size
-from napari_cellinr.ui.motion_work import motion_work, note_motion
+from napari_cellinr.ui.motion_work import motion_work, note_motion, steps_to_save
 from napari_cellinr.ui.orders import Order, Start, attempted, name_of, opened_steps, source_of
 from napari_cellinr.ui.origins import origin_of
 from napari_cellinr.ui.queueing import Queue
@@ -157,7 +157,8 @@ class Dispatcher(QObject):
         def carry_out() -> None:
             found = self._find(layer)
             save_layer(self.controller, found, path, self.results)
-            self._record(Step("save", (source_of(found),), {"path": str(path)}))
+            for step in steps_to_save(self.viewer, found, path):
+                self._record(step)
             self.controller.said.emit("info", f"{path.name} is written.")
 
         self._submit("saving", layer, carry_out)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.motion import Arrows
 
-__all__ = ["arrow_layer", "layers_of", "track_layer"]
+__all__ = ["SEEDS", "arrow_layer", "layers_of", "track_layer"]
+
+SEEDS: Final = "napari-cellinr seeds"
+"""Where the metadata of tracks tell the places that they begin at, as `write_motion` takes them."""
 
 _TRACKS: Final = 60
 
@@ -66,7 +69,8 @@ def track_layer(motion: Image, grid: Image, seeds: NDArray[Any], name: str) -> S
         Name of the layer.
     """
     rows = tracks(motion, seeds).as_rows()
-    look = {"tail_width": 3, "tail_length": 30, "colormap": "turbo", "blending": "translucent"}
+    look: dict[str, Any] = {"tail_width": 3, "tail_length": 30, "colormap": "turbo"}
+    look |= {"blending": "translucent", "metadata": {**grid.meta, SEEDS: seeds.tolist()}}
     return Shown(grid, name=name, kind="tracks", data=rows, settings=look)
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.motion import check_options
 from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import find
-from napari_cellinr.ui.motion_layers import arrow_layer, track_layer
+from napari_cellinr.ui.motion_layers import SEEDS, arrow_layer, track_layer
+from napari_cellinr.ui.orders import source_of
 from napari_cellinr.ui.results import add_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
+    from pathlib import Path
 
+    import napari
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.origins import Origin, Result
     from napari_cellinr.ui.shown import Shown
 
-__all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion"]
+__all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion", "steps_to_save"]
 
 MOTION_OF = "napari-cellinr motion of"
 """Where the metadata of arrows and tracks tell the layer and the options that they belong to."""
@@ -70,8 +74,11 @@ def motion_work(
         found = arrows_of(fit, images, options.get("every"), options.get("shortest"))
         shown = arrow_layer(motion, grid, found)
         if shown is None:
+            shortest = options.get("shortest")
+            length = "0.3 voxels" if shortest is None else f"{shortest:g}"
             raise ConfigError(
-                "no arrow is that long where the scene has texture; give a smaller shortest."
+                f"no arrow is above {length} where the scene has texture; give less as the length "
+                f"above which arrows are shown (in scripts: shortest)."
             )
         return grid, shown
 
@@ -97,11 +104,32 @@ def motion_work(
 
 
 def note_motion(result: Result) -> None:
-    """Note in the arrows of a result which scene they belong to."""
+    """Note in the arrows and the tracks of a result which scene they belong to."""
     for one in result.layers[1:]:
-        if type(one).__name__ == "Vectors":
-            noted = {"layer": result.layers[0].unique_id, "options": {}}
+        options = {"Vectors": {}, "Tracks": {"points": one.metadata.get(SEEDS)}}.get(
+            type(one).__name__
+        )
+        if options is not None:
+            noted = {"layer": result.layers[0].unique_id, "options": options, "came": True}
             one.metadata = {**one.metadata, MOTION_OF: noted}
+
+
+def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]:
+    """Return the steps that write a layer: tracks that came with a result are followed first.
+
+    What a fit brings without being asked has no options, which only arrows can be made without.
+    """
+    noted = layer.metadata.get(MOTION_OF, {})
+    scene = find(viewer, noted.get("layer"))
+    arguments = {"path": str(path)}
+    if path.suffix != ".csv" or scene is None or not noted.get("came") or not noted["options"]:
+        return [Step("save", (source_of(layer),), arguments)]
+    name = f"{layer.name} of {scene.name}"
+    asked = {**noted["options"], "name": name}
+    return [
+        Step("show_motion", (source_of(scene),), asked, results=(name,)),
+        Step("save", (Source(name),), arguments),
+    ]
 
 
 def motion_of(layer: Layer) -> tuple[Hashable, dict[str, Any]]:
@@ -116,7 +144,7 @@ def motion_of(layer: Layer) -> tuple[Hashable, dict[str, Any]]:
     if not noted:
         raise AxesError(
             f"layer {layer.name!r} was given; a table can be written of arrows and tracks that "
-            "show_motion has made."
+            "a reconstruction or show_motion has made."
         )
     return noted["layer"], dict(noted["options"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.estimates import cost
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["RECONSTRUCT", "ReconstructDock"]
 
-_SCANS = {"line-scan", "point-scan", "z-scan"}
+_REPEATED: Final = {
+    "time-lapse": ("TYX", "TZYX"),
+    "line-scan": ("TYX",),
+    "point-scan": ("TYX",),
+    "z-scan": ("TZYX",),
+}
+"""Axes that these microscopes record, again and again."""
 
 
 def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
@@ -37,12 +43,30 @@ def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
     fault = image_fault(image)
     if not fault and image.sizes.get("C", 1) > 1:
         fault = "The image has several channels; choose one of them as a layer of its own."
-    if not fault and optics.kind in _SCANS and image.sizes.get("T", 1) < 2:
-        fault = "A scan needs 2 repeats or more: one alone cannot tell shape from motion."
+    if not fault and (wrong := _axes_fault(optics.kind, image)):
+        return {"axes": wrong}
     per_set = _frames_of_a_set(optics)
     if not fault and n_frames % per_set:
         fault = f"The image has {n_frames} frames; a multiple of {per_set} is needed."
     return {"image": fault} if fault else {}
+
+
+def _axes_fault(kind: str, image: Image) -> str:
+    """Return why a microscope that records again and again cannot have made an image, or nothing.
+
+    Others count all frames, whatever their axes are.
+    """
+    wanted = _REPEATED.get(kind, ())
+    axes = "".join(axis for axis in "TZYX" if axis in image.axes)
+    if not wanted or (axes in wanted and image.sizes["T"] > 1):
+        return ""
+    repeats = image.sizes.get("T", 1)
+    if repeats < 2:
+        return (
+            f"The image has {repeats} time point; a {kind} needs 2 or more, since one alone cannot "
+            f"tell shape from motion. If another axis is time, call it T."
+        )
+    return f"The image has axes {axes}; a {kind} needs {' or '.join(wanted)}."
 
 
 def _frames_of_a_set(optics: Any) -> int:

@@ -14,7 +14,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.units import LENGTHS, TIMES
 from napari_cellinr.ui.fields import ChoiceField, Field, OptionalField, TextField, make_field
 from napari_cellinr.ui.forms import FieldGrid
-from napari_cellinr.ui.labels import COLOURS
+from napari_cellinr.ui.labels import wrapping_label
 from napari_cellinr.ui.tasks import Section
 
 if TYPE_CHECKING:
@@ -39,10 +39,9 @@ class OpticsSection(Section):
         self.kind.setToolTip("What recorded the image; the fields below are those of this kind.")
         self.kind.setAccessibleName("Microscope")
         self.grids: dict[str, OpticsGrid] = {}
-        self.taken = _wrapping_label()
-        self.error = _wrapping_label()
+        self.taken = wrapping_label()
+        self.error = wrapping_label(kind="error")
         self.error.setObjectName("cellinr_error")
-        self.error.setStyleSheet(COLOURS["error"])
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -232,9 +231,3 @@ def _known(image: Image | None) -> str:
     if not found:
         return "The layer has no pixel size and no frame time: enter what is known."
     return f"Where a field is automatic, the layer tells: {found}."
-
-
-def _wrapping_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

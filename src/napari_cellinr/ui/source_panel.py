@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
-from napari_cellinr.ui.labels import wrapping_label
+from napari_cellinr.ui.labels import sentence, wrapping_label
 from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class SourcePanel(QWidget):
             guess, _ = axes_of(layer)
             image = self.image()
         except AxesError as error:
-            self.axes.say(str(error))
+            self.axes.say(sentence(str(error)))
             return
         if image is not None:
             shape = "×".join(str(size) for size in image.shape)
@@ -244,7 +244,7 @@ class _Line(QWidget):
 
     def fail(self, text: str) -> None:
         """Show what is wrong with the answer."""
-        self.label.setText(text)
+        self.label.setText(sentence(text))
 
     @Slot()
     def _on_entered(self) -> None:
