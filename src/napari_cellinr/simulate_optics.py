@@ -22,7 +22,16 @@ from napari_cellinr.optics.fourier import gaussian_psf
 from napari_cellinr.optics.otf import ideal_bands
 from napari_cellinr.optics.shutter import RollingShutter, band_rows
 from napari_cellinr.optics.sim import SIM
-from napari_cellinr.simulate_shapes import Ball, Beads, Cell, Specimen, Worm
+from napari_cellinr.simulate_shapes import (
+    SENSOR,
+    Ball,
+    Beads,
+    Cell,
+    Specimen,
+    Worm,
+    caustic,
+    pictured,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,8 +188,8 @@ def _cell(generator: np.random.Generator, noise: float) -> MotionSample:
 
 def _ball(generator: np.random.Generator, noise: float) -> MotionSample:
     """Return a flying ball in one picture of a lensless camera with a dual rolling shutter."""
-    size, scene_size = (120, 120), (60, 60)
-    psf = _caustic(size, generator)
+    size, scene_size = SENSOR, (60, 60)
+    psf = caustic(size, generator)
     rows = band_rows(size[0], 4, dual=True)
     model = RollingShutter(
         size, torch.tensor(psf), rows, 1e-4, 4e-4, scene_size, dual=True, samples=2
@@ -201,7 +210,7 @@ def _ball(generator: np.random.Generator, noise: float) -> MotionSample:
     }
     instants, step = model.times[::2] / model.times.max(), (4e-4, 1.0, 1.0)
     sample = _sample("ball", raw, truth[::2, 0], ball, instants, settings, step, "TYX")
-    point = Image((1000 * psf / psf.max()).astype(np.float32), axes="YX", name="psf of the ball")
+    point = Image(pictured(psf), axes="YX", name="psf of the ball")
     return MotionSample(sample.raw, sample.truth, sample.motion, sample.optics, point)
 
 
@@ -232,19 +241,6 @@ def _camera(
     grain = noise * np.sqrt(np.clip(signal, 0.05, None)) * generator.standard_normal(frames.shape)
     levels: NDArray[np.float64] = 100 + 4000 * (signal + grain)
     return levels
-
-
-def _caustic(size: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Return the picture of a point through a bumpy plate: bright lines, dark towards the edge."""
-    from scipy.ndimage import gaussian_filter
-
-    bumps = gaussian_filter(generator.standard_normal(size), 4)
-    lines = np.exp(-((bumps / bumps.std()) ** 2) / 0.02)
-    rows, columns = np.indices(size)
-    radius = np.hypot(rows - size[0] / 2, columns - size[1] / 2) / (0.3 * size[0])
-    pattern: NDArray[np.float64] = gaussian_filter(lines, 0.6) * np.exp(-(radius**4))
-    pattern /= pattern.sum()
-    return pattern
 
 
 def _sample(

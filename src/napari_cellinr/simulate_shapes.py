@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,7 +13,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Ball", "Beads", "Cell", "Specimen", "Worm"]
+__all__ = [
+    "SAMPLE_POINT",
+    "SENSOR",
+    "Ball",
+    "Beads",
+    "Cell",
+    "Specimen",
+    "Worm",
+    "caustic",
+    "pictured",
+    "sample_point",
+]
+
+SAMPLE_POINT: Final = "sample:motion-ball"
+"""What optics name instead of a file with the picture of a point of the flying ball."""
+
+SENSOR: Final = (120, 120)
+"""Pixels (Y, X) of the lensless camera that sees the ball."""
 
 
 class Specimen(ABC):
@@ -214,3 +231,27 @@ class Ball(Specimen):
         stripes = 0.65 + 0.35 * np.cos(2 * math.pi * along / self.radius)
         bright: NDArray[np.float64] = edge * stripes
         return bright[None]
+
+
+def caustic(size: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return the picture of a point through a bumpy plate: bright lines, dark towards the edge."""
+    from scipy.ndimage import gaussian_filter
+
+    bumps = gaussian_filter(generator.standard_normal(size), 4)
+    lines = np.exp(-((bumps / bumps.std()) ** 2) / 0.02)
+    rows, columns = np.indices(size)
+    radius = np.hypot(rows - size[0] / 2, columns - size[1] / 2) / (0.3 * size[0])
+    pattern: NDArray[np.float64] = gaussian_filter(lines, 0.6) * np.exp(-(radius**4))
+    pattern /= pattern.sum()
+    return pattern
+
+
+def pictured(point: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the picture of a point as a camera takes it: float32, 1000 where it is brightest."""
+    picture: NDArray[np.float32] = (1000 * point / point.max()).astype(np.float32)
+    return picture
+
+
+def sample_point() -> NDArray[np.float32]:
+    """Return the picture of a point of the sample of a flying ball, (Y, X)."""
+    return pictured(caustic(SENSOR, np.random.default_rng(0)))

@@ -10,6 +10,7 @@ import pytest
 
 from napari_cellinr import api, resume
 from napari_cellinr.fit import Fitted, PreviewRequest, Progress
+from napari_cellinr.kept import digest, geometry
 from napari_cellinr.ui import devices, worker
 
 MEMBRANE = {
@@ -81,7 +82,8 @@ class FakeFit:
     def fitted(self, image, config, stopped):
         result = image.like(np.asarray(image.data, np.float32) / 2, name="result")
         report = {"seconds": 1.25, "steps": self.step, "warnings": ["the fit has not converged."]}
-        return Fitted((result,), config, {}, (), stopped, report)
+        source = {**geometry(image), "digest": digest(image.canonical())}
+        return Fitted((result,), config, {}, (), stopped, report, source=source)
 
 
 @pytest.fixture(autouse=True)

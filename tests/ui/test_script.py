@@ -1,5 +1,6 @@
 """What is done is recorded, shown as a script, and can be done again."""
 
+import napari
 import numpy as np
 import pytest
 import tifffile
@@ -194,3 +195,12 @@ def test_without_a_console_the_script_can_be_copied(viewer, dock, scripts, monke
     other.insert()
     assert "copy the script" in dock.panel.status.text()
     other.deleteLater()
+
+
+def test_the_console_of_napari_has_the_object(viewer, monkeypatch):
+    given = []
+    monkeypatch.setattr(napari.Viewer, "update_console", lambda self, names: given.append(names))
+    cellinr = console_of(viewer)
+    assert given == [{"cellinr": cellinr}]
+    assert console_of(viewer) is cellinr
+    assert len(given) == 1

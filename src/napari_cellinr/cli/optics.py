@@ -52,6 +52,7 @@ def read_optics(text: str) -> Optics:
         If the file cannot be read.
     """
     from napari_cellinr.config.optics import KINDS, optics_from_dict, optics_from_json
+    from napari_cellinr.macro.words import SAMPLE
 
     if text.lstrip().startswith("{"):
         return optics_from_json(text)
@@ -70,6 +71,10 @@ def read_optics(text: str) -> Optics:
         raise FileError(f"{path} is not a text file; a JSON file is needed.") from None
     optics = optics_from_json(content)
     values = optics.as_dict()
-    named = {name: Path(values[name]).expanduser() for name in _FILES if values.get(name)}
-    beside = {name: str(path.parent / file) for name, file in named.items()}
+    named = {name: str(values[name]) for name in _FILES if values.get(name)}
+    beside = {
+        name: str(path.parent / Path(file).expanduser())
+        for name, file in named.items()
+        if not file.startswith(SAMPLE)
+    }
     return optics_from_dict({**values, **beside})

@@ -204,7 +204,7 @@ def check_repeats(n_repeats: int, kind: str) -> tuple[str, ...]:
 
 
 def read_array(path: str, what: str) -> NDArray[Any]:
-    """Return the array of a file that the optics name.
+    """Return the array of a file that the optics name, or of a sample.
 
     Raises
     ------
@@ -213,7 +213,10 @@ def read_array(path: str, what: str) -> NDArray[Any]:
     """
     from napari_cellinr.errors import FileError
     from napari_cellinr.io import read
+    from napari_cellinr.simulate_shapes import SAMPLE_POINT, sample_point
 
+    if path == SAMPLE_POINT:
+        return sample_point()
     try:
         return np.squeeze(read(path).array())
     except FileError as error:

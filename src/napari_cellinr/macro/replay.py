@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.kept import Stored
 from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import FITTED_SUFFIX, file_name, unread
+from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from os import PathLike
 
     from napari_cellinr.fit import Fitted, Message, Progress
@@ -319,7 +319,7 @@ def _is_fit(path: str) -> bool:
 
 
 def _recorded(layer: str, source: Source) -> Image:
-    """Return the image of a layer, read in the way in which it was opened in the viewer.
+    """Return the image of a layer, as it was opened in the viewer; a sample is made anew.
 
     Raises
     ------
@@ -327,14 +327,18 @@ def _recorded(layer: str, source: Source) -> Image:
         If it came from no file, or another reader has opened that.
     """
     from napari_cellinr.io import read_all
+    from napari_cellinr.samples import sample_images
 
+    if source.path.startswith(SAMPLE):
+        # A layer of another name is the raw image, which lies on top, renamed.
+        return _named(sample_images(source.path.removeprefix(SAMPLE))[::-1], layer)
     if why := unread(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {why} (--input).")
     axis: Any = source.along or None
     return _named(read_all(source.place, stack_axis=axis), layer)
 
 
-def _named(images: list[Image], name: str) -> Image:
+def _named(images: Sequence[Image], name: str) -> Image:
     """Return the image of a name, or the first one."""
     return {image.name: image for image in images}.get(name, images[0])
 

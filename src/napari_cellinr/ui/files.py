@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.words import SAMPLE
+from napari_cellinr.samples import SAMPLES
 from napari_cellinr.ui.layers import add_images, find, image_layers
 from napari_cellinr.ui.motion_work import motion_of
 from napari_cellinr.ui.opening import images_again, images_of, is_series
@@ -51,24 +52,32 @@ def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) 
 def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
     """Return the layers of what was opened before, opened in the same way.
 
-    A layer that is alone gets the name that the source says.
+    A layer that is alone, or the raw image of a sample, gets the name that the source says.
 
     Raises
     ------
     FileError
         If the file is missing, or its reader is.
     """
-    if source.path.startswith(SAMPLE):
-        return list(viewer.open_sample("napari-cellinr", source.path.removeprefix(SAMPLE)))
-    if source.reader:
+    sample = source.path.startswith(SAMPLE)
+    if sample:
+        layers = _open_sample(viewer, source.path.removeprefix(SAMPLE))
+    elif source.reader:
         layers = _open_elsewhere(viewer, source)
     elif source.along:
         layers = _added(viewer, images_again(source))
     else:
         layers = _open_file(viewer, Path(source.path))
-    if source.layer and len(layers) == 1:
-        layers[0].name = source.layer
+    alone = len(layers) == 1 or (sample and source.layer not in {one.name for one in layers})
+    if source.layer and alone:
+        layers[-1].name = source.layer
     return layers
+
+
+def _open_sample(viewer: napari.Viewer, key: str) -> list[Layer]:
+    if key not in SAMPLES:
+        raise FileError(f"sample {key!r} was given; there are {', '.join(SAMPLES)}.")
+    return list(viewer.open_sample("napari-cellinr", key))
 
 
 def _open_file(viewer: napari.Viewer, path: Path) -> list[Layer]:

@@ -127,79 +127,47 @@ def _told_by_napari() -> Iterator[None]:
 
 def sample_cells() -> list[Any]:
     """Return a simulated movie of cells and its truth, finer in time and along Z, as layers."""
-    from napari_cellinr.simulate_cells import cells
-
-    sample = cells((5, 12, 64, 64), gain=1.0, read_noise=2.0)
-    return _layers(sample.truth, sample.raw)
+    return _layers("moving-cells")
 
 
 def sample_worm() -> list[Any]:
     """Return a worm that undulates in phase contrast, and its true phase, as layers."""
-    return _moving("worm")
+    return _layers("motion-worm")
 
 
 def sample_beads() -> list[Any]:
     """Return vibrating beads in three-beam structured light, and the truth, as layers."""
-    return _moving("beads")
+    return _layers("motion-beads")
 
 
 def sample_cell() -> list[Any]:
     """Return a cell that moves while it is scanned along z, and the truth, as layers."""
-    return _moving("cell")
+    return _layers("motion-cell")
 
 
 def sample_ball() -> list[Any]:
-    """Return one picture of a flying ball by a lensless camera, and the truth, as layers.
-
-    The picture of a point is written to a temporary file, which the layer names.
-    """
-    return _moving("ball")
-
-
-def _moving(kind: Any) -> list[Any]:
-    import tempfile
-    from dataclasses import replace
-
-    from napari_cellinr.io import write
-    from napari_cellinr.simulate_optics import moving
-
-    sample = moving(kind)
-    raw, truth = sample.raw, sample.truth
-    if sample.psf is not None:
-        path = write(Path(tempfile.mkdtemp(prefix="napari-cellinr-")) / "psf.tif", sample.psf)
-        optics = {**sample.optics.as_dict(), "psf": str(path)}
-        raw = replace(raw, meta={**raw.meta, "optics": optics})
-    if "C" in truth.axes:
-        truth = replace(truth.take("C", 1), name=truth.name)
-    return _layers(truth, raw)
+    """Return one picture of a flying ball by a lensless camera, and the truth, as layers."""
+    return _layers("motion-ball")
 
 
 def sample_embryo() -> list[Any]:
     """Return a simulated embryo with labelled membranes, and its truth, as layers."""
-    from napari_cellinr.simulate import embryo
-
-    sample = embryo("membranes")
-    return _layers(sample.truth, sample.raw)
+    return _layers("embryo-membranes")
 
 
 def sample_nuclei() -> list[Any]:
     """Return a simulated embryo with labelled nuclei, and its truth, as layers."""
-    from napari_cellinr.simulate import embryo
-
-    sample = embryo("nuclei")
-    return _layers(sample.truth, sample.raw)
+    return _layers("embryo-nuclei")
 
 
 def sample_series() -> list[Any]:
     """Return a simulated embryo whose cells move while it bleaches, and its truth, as layers."""
-    from napari_cellinr.simulate import embryo_series
-
-    sample = embryo_series(size=(6, 24, 64, 64), bleaching=0.05)
-    return _layers(sample.truth, sample.raw)
+    return _layers("embryo-series")
 
 
-def _layers(*images: Any) -> list[Any]:
-    """Return the layers of a sample: its truths first, so that the raw image is on top."""
+def _layers(key: str) -> list[Any]:
+    """Return the layers of a sample: its truth first, so that the raw image is on top."""
+    from napari_cellinr.samples import sample_images
     from napari_cellinr.ui.layers import layer_tuples
 
-    return [layer for image in images for layer in layer_tuples(image)]
+    return [layer for image in sample_images(key) for layer in layer_tuples(image)]

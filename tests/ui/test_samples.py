@@ -1,0 +1,87 @@
+"""Samples stay what they are: a macro that began with one is done again, whenever and wherever."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+
+import napari_cellinr
+from napari_cellinr.errors import FileError, FitError
+from napari_cellinr.fit import finish
+from napari_cellinr.instrument.measurement import read_array
+from napari_cellinr.io import read
+from napari_cellinr.macro import iter_replay, load_macro, script
+from napari_cellinr.samples import SAMPLES, sample_images
+from napari_cellinr.simulate_optics import moving
+from napari_cellinr.ui import plugin
+from napari_cellinr.ui.console import console_of
+from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.nstm_task import ReconstructDock
+from napari_cellinr.ui.orders import source_of
+
+pytestmark = pytest.mark.gui
+
+
+def test_there_are_those_of_the_manifest():
+    manifest = PluginManifest.from_file(Path(napari_cellinr.__file__).parent / "napari.yaml")
+    assert {one.key for one in manifest.contributions.sample_data} == set(SAMPLES)
+    with pytest.raises(FileError, match="there are embryo-membranes"):
+        sample_images("embryo")
+
+
+@pytest.mark.parametrize("key", list(SAMPLES))
+def test_no_step_names_a_folder_that_goes(viewer, use_job, idle, monkeypatch, key):
+    """A step is recorded with all of its settings also if the fit fails, which is quick."""
+    job = use_job(steps=2, error=FitError("not wanted"), fail_at=1)
+    monkeypatch.setattr("napari_cellinr.api.iter_reconstruct", job)
+    dock = (ReconstructDock if key.startswith("motion") else FitDock)(viewer)
+    *_, layer = viewer.open_sample("napari-cellinr", key)
+    dock.source.choose(layer.unique_id)
+    dock.run()
+    idle(dock)
+    recipe = dock.dispatcher.recorder.macro.as_json()
+    assert "not wanted" in recipe
+    assert tempfile.gettempdir() not in recipe
+    assert source_of(layer).path == f"sample:{key}"
+    if key == "motion-ball":
+        assert '"psf": "sample:motion-ball"' in recipe
+    dock.deleteLater()
+
+
+def test_the_picture_of_a_point_is_made_when_it_is_needed():
+    _, (_, attributes, _) = plugin.sample_ball()
+    optics = attributes["metadata"]["optics"]
+    assert np.array_equal(read_array(optics["psf"], "psf"), moving("ball").psf.array())
+
+
+@pytest.mark.parametrize("name", ["embryo membranes raw", "embryo membranes truth", "mine"])
+def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name):
+    viewer.layers.clear()
+    use_job()
+    cellinr = console_of(viewer)
+    viewer.open_sample("napari-cellinr", "embryo-membranes")
+    if name == "mine":
+        viewer.layers[-1].name = name
+    cellinr.denoise(name)
+    cellinr.wait()
+    numbers = np.array(viewer.layers[f"{name} denoised"].data)
+    text = str(cellinr.macro)
+    assert f"cellinr.use({name!r}, 'sample:embryo-membranes')" in text
+    assert f"# data of {name}: blake2b" in text
+    viewer.layers.clear()
+    cellinr.clear()
+    exec(compile(text, "macro", "exec"), {})
+    cellinr.wait()
+    assert np.array_equal(viewer.layers[f"{name} denoised"].data, numbers)
+    (tmp_path / "macro.py").write_text(text)
+    (tmp_path / "macro.json").write_text(dock.dispatcher.recorder.macro.as_json())
+    for file in ("macro.py", "macro.json"):
+        macro, told = load_macro(tmp_path / file), []
+        (written,) = finish(iter_replay(macro, output=tmp_path, tell=told.append))
+        assert np.array_equal(read(written).array(), numbers)
+        assert told == []  # the data have the digest that was recorded
+    assert f"give the file of layer {name!r}" in script(macro, "headless")
+    with pytest.raises(FileError, match="there are embryo-membranes"):
+        cellinr.use("other", "sample:embryo")
