@@ -111,7 +111,7 @@ class Dispatcher(QObject):
         return layers
 
     def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
-        """Write the voxel size of a layer, in µm, into its scale and units.
+        """Write steps of a layer, in µm along Z, Y and X and in s along T, into scale and units.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Dispatcher(QObject):
             image = self.controller.image_of(found)
             given = {axis.upper(): float(step) for axis, step in steps.items()}
             image.with_voxel_size("micrometer", **given)
-            set_voxel_size(found, given, image.axes, "micrometer")
+            set_voxel_size(found, given, image.axes)
             self._record(Step("calibrate", (source_of(found),), given))
             self.controller.layers_changed.emit()
 
