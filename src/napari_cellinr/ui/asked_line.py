@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal, Slot
 from qtpy.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
-from napari_cellinr.ui.labels import wrapping_label
+from napari_cellinr.ui.labels import COLOURS, wrapping_label
 
 __all__ = ["AskedLine"]
 
@@ -17,6 +17,8 @@ class AskedLine(QWidget):
     -------
     entered
         The answer, when it is given.
+    edited
+        What the user has typed so far.
 
     Parameters
     ----------
@@ -27,6 +29,7 @@ class AskedLine(QWidget):
     """
 
     entered = Signal(str)
+    edited = Signal(str)
 
     def __init__(self, button: str, help: str) -> None:  # noqa: A002
         super().__init__()
@@ -43,10 +46,11 @@ class AskedLine(QWidget):
         grid.setColumnStretch(0, 1)
         self.button.clicked.connect(self._on_entered)
         self.edit.returnPressed.connect(self._on_entered)
+        self.edit.textEdited.connect(self.edited)
 
     def say(self, text: str) -> None:
         """Show a fact."""
-        self.label.setText(text)
+        self._show("info", text)
         self.edit.setModified(False)
         self.edit.hide()
         self.button.hide()
@@ -55,7 +59,8 @@ class AskedLine(QWidget):
         """Show a guess to be confirmed, and what it is about; what the user types stays."""
         if self.edit.isHidden() or not self.edit.isModified():
             self.edit.setText(guess)
-        self.label.setText(text)
+        self._show("info", text)
+        self.button.setEnabled(True)
         self.edit.show()
         self.button.show()
 
@@ -63,8 +68,13 @@ class AskedLine(QWidget):
         """Drop what the user has typed: it was about something else, or is answered."""
         self.edit.setModified(False)
 
-    def fail(self, text: str) -> None:
-        """Show what is wrong with the answer."""
+    def fail(self, text: str, *, wait: bool = False) -> None:
+        """Show what is wrong with the answer; with `wait`, it cannot be given as it is."""
+        self._show("error", text)
+        self.button.setEnabled(not wait)
+
+    def _show(self, kind: str, text: str) -> None:
+        self.label.setStyleSheet(COLOURS[kind])
         self.label.setText(text)
 
     @Slot()

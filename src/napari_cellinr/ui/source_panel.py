@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import AxesError
 from napari_cellinr.ui.asked_line import AskedLine
 from napari_cellinr.ui.labels import wrapping_label
+from napari_cellinr.ui.layer_watch import LayerWatch
 from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
 from napari_cellinr.ui.voxel_steps import SIGNS, guess_text, knows_time, parse_steps, steps_text
 
@@ -60,11 +61,15 @@ class SourcePanel(QWidget):
         )
         self._faults: dict[str, QLabel] = {}
         self._shown_id: Hashable | None = None
+        self._watch = LayerWatch(self)
         self._lay_out()
         self.combo.activated.connect(self._on_chosen)
         self.axes.entered.connect(self._on_axes)
+        self.axes.edited.connect(self._on_axes_edited)
         self.voxel.entered.connect(self._on_voxel_size)
         controller.layers_changed.connect(self.refresh)
+        self._watch.changed.connect(self._on_chosen)
+        self._watch.relabelled.connect(self._on_relabelled)
         self.refresh()
 
     @property
@@ -136,6 +141,7 @@ class SourcePanel(QWidget):
             self._shown_id = self.layer_id
             self.axes.forget()
             self.voxel.forget()
+        self._watch.watch(layer)
         name = self.combo.currentText()
         self.combo.setToolTip(f"The image to work on: {name}" if name else "The image to work on.")
         self.axes.setEnabled(layer is not None)
@@ -178,16 +184,32 @@ class SourcePanel(QWidget):
                 f"unknown, so the result is in pixels too; enter it in µm{time} if you can",
             )
 
+    @Slot()
+    def _on_relabelled(self) -> None:
+        """Let labels that say what the axes are win over what was confirmed before."""
+        layer = self.layer()
+        if layer is not None and axes_of(layer)[1]:
+            self._controller.confirmed_axes.pop(layer.unique_id, None)
+
+    @Slot(str)
+    def _on_axes_edited(self, text: str) -> None:
+        """Say at once what is wrong with what is typed."""
+        layer = self.layer()
+        if layer is None:
+            return
+        if fault := _axes_fault(layer, _letters(text)):
+            self.axes.fail(fault, wait=True)
+        else:
+            self._show_axes(layer)
+
     @Slot(str)
     def _on_axes(self, text: str) -> None:
         layer = self.layer()
         if layer is None:
             return
-        axes = "".join(text.upper().split())
-        try:
-            to_image(layer, axes).with_axes(axes).canonical()
-        except AxesError as error:
-            self.axes.fail(str(error))
+        axes = _letters(text)
+        if fault := _axes_fault(layer, axes):
+            self.axes.fail(fault)
             return
         self._controller.confirmed_axes[layer.unique_id] = axes
         self._on_chosen()
@@ -210,3 +232,17 @@ class SourcePanel(QWidget):
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
     """Return the row of a layer, −1 if it is not there; Qt cannot compare Python objects."""
     return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
+
+
+def _letters(text: str) -> str:
+    """Return axes as they are typed without spaces, in capitals."""
+    return "".join(text.upper().split())
+
+
+def _axes_fault(layer: ImageLayer, axes: str) -> str:
+    """Return what is wrong with the axes of a layer as they are typed, or an empty text."""
+    try:
+        to_image(layer, axes).with_axes(axes).canonical()
+    except AxesError as error:
+        return str(error)
+    return ""
