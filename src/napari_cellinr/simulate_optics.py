@@ -59,7 +59,7 @@ class MotionSample:
         The specimen at the time of each frame, T, [C, Z,] Y, X.
     motion
         Forward displacement of each point of the first frame, T, C, [Z,] Y, X with C = z, y, x
-        or y, x, in micrometres (pixels where uncalibrated).
+        or y, x, in micrometres.
     optics
         The microscope.
     psf
@@ -256,9 +256,7 @@ def _sample(
     zoom: int = 1,
 ) -> MotionSample:
     """Return the recording with its truth, calibrated."""
-    calibrated = name != "ball"
     spatial = step[1:]
-    length = "micrometer" if calibrated else "pixel"
     optics = optics_from_dict(settings)
     meta = {"simulated": name, "optics": optics.as_dict()}
     raw_axes = {3: "TYX", 4: "TZYX", 2: "YX"}[raw.ndim]
@@ -267,13 +265,12 @@ def _sample(
     size = truth.shape[-len(spatial) :]
     moves = np.stack([specimen.displacement(size, float(instants[0]), float(s)) for s in instants])
     return MotionSample(
-        raw=_calibrated(raw, raw_axes, (step[0], *spatial), length, name, meta),
-        truth=_calibrated(truth, truth_axes, (step[0], *fine), length, f"{name} truth", meta),
+        raw=_calibrated(raw, raw_axes, (step[0], *spatial), name, meta),
+        truth=_calibrated(truth, truth_axes, (step[0], *fine), f"{name} truth", meta),
         motion=_calibrated(
             moves * np.reshape(fine, (-1, *(1 for _ in size))),
             "TC" + "ZYX"[-len(size) :],
             (step[0], *fine),
-            length,
             f"{name} motion",
             meta,
         ),
@@ -285,13 +282,12 @@ def _calibrated(
     data: NDArray[Any],
     axes: str,
     steps: tuple[float, ...],
-    length: str,
     name: str,
     meta: dict[str, Any],
 ) -> Image:
-    """Return a float32 image; `steps` are those along T and the spatial axes."""
+    """Return a float32 image; `steps` are those along T in s and the spatial axes in µm."""
     spatial = dict(zip("ZYX"[-(len(steps) - 1) :], steps[1:], strict=True))
     scale = tuple(spatial.get(axis, steps[0] if axis == "T" else 1.0) for axis in axes)
-    units = tuple("second" if a == "T" else "pixel" if a == "C" else length for a in axes)
+    units = tuple("second" if a == "T" else "pixel" if a == "C" else "micrometer" for a in axes)
     data = np.asarray(data, np.float32)
     return Image(data, axes=axes, scale=scale, units=units, name=name, meta=meta)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_cellinr import Image, write
 from napari_cellinr.ui.batch_dock import BatchDock
@@ -62,3 +64,66 @@ def test_positions_and_workers_are_chosen_in_the_dock(viewer, dock, idle, qtbot,
     ]
     names = sorted(one.name for one in (tmp_path / "out").glob("*.tif"))
     assert names == ["plate-s0 denoised.tif", "plate-s1 denoised.tif"]
+
+
+@pytest.fixture
+def batch(viewer):
+    batch = BatchDock(viewer)
+    viewer.window.add_dock_widget(batch, name="Batch")
+    return batch
+
+
+def drop(dock, *paths):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    keys = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, mime, *keys)
+    dock.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    dock.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, *keys))
+
+
+def test_a_folder_that_is_dropped_is_the_files_in_it(batch, tmp_path):
+    plane = Image(np.ones((8, 9), np.float32), "YX")
+    folder = tmp_path / "movie"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("t10.tif", "t9.tif", "other.nii.gz"):
+        write(folder / name, plane)
+    write(folder / "big.zarr", plane)
+    write(folder / "deeper" / "t11.tif", plane)
+    (folder / "notes.txt").write_text("not an image")
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text("cellinr.denoise('a', steps=1)\n")
+    drop(batch, folder, recipe)
+    assert [path.name for path in batch.paths] == ["big.zarr", "other.nii.gz", "t9.tif", "t10.tif"]
+    assert batch.table.rowCount() == 4
+    assert batch.recipe_edit.text() == str(recipe)
+    assert batch.run_button.isEnabled()
+    drop(batch, folder / "deeper", folder / "t9.tif")
+    assert [path.name for path in batch.paths[4:]] == ["t11.tif"]
+
+
+def test_a_folder_without_images_is_said_in_words_of_the_dock(batch, tmp_path):
+    (tmp_path / "papers").mkdir()
+    drop(batch, tmp_path / "papers")
+    assert "papers holds no image" in batch.status.text()
+    assert "--" not in batch.status.text()
+    assert batch.paths == []
+
+
+def test_nothing_to_be_done_is_said_beside_the_recipe(batch, viewer, layer, tmp_path):
+    good = write(tmp_path / "good.tif", Image(np.ones((2, 8, 9), np.float32), "ZYX"))
+    batch.add_files([good])
+    assert not batch.run_button.isEnabled()
+    assert "No steps yet" in batch.recipe_fault.text()
+    batch.recipe_edit.setText(str(tmp_path / "none.py"))
+    assert "none.py" in batch.recipe_fault.text()
+    assert not batch.run_button.isEnabled()
+    batch.recipe_edit.clear()
+    batch.dispatcher.open([good])  # to open a file is not yet a step for others
+    assert not batch.run_button.isEnabled()
+    batch.dispatcher.calibrate("membrane", {"Z": 0.5})
+    assert batch.run_button.isEnabled()
+    assert batch.recipe_fault.isHidden()
+    batch.dispatcher.recorder.clear()
+    assert not batch.run_button.isEnabled()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from napari.utils.theme import get_theme
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
@@ -110,3 +111,40 @@ def test_a_truth_fills_the_table(viewer, layer, dock, compare, stack, done):
     row = [compare.table.item(0, column).text() for column in range(4)]
     assert row[0] == "membrane"
     assert float(row[2]) <= 1
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        {"rotate": 30},
+        {"shear": [0.0, 0.0, 0.4]},
+        {"affine": [[1, 0, 0, 0], [0, 0.8, -0.6, 9], [0, 0.6, 0.8, 0], [0, 0, 0, 1]]},
+    ],
+)
+def test_the_line_lies_within_a_turned_image(viewer, dock, compare, turned):
+    """A long image: across its middle in the world, a line would begin and end outside."""
+    viewer.layers.clear()
+    values = np.ones((3, 20, 90), np.float32)
+    layer = viewer.add_image(values, scale=(2, 0.5, 0.5), axis_labels=tuple("zyx"), **turned)
+    compare.line_button.click()
+    line = viewer.layers[LINE]
+    ends = [layer.world_to_data(line.data_to_world(end)) for end in line.data[-1]]
+    np.testing.assert_allclose([end[1:] for end in ends], [(9.5, 8.4), (9.5, 80.6)], atol=0.5)
+    _, values = profile(layer, *(line.data_to_world(end) for end in line.data[-1]))
+    assert np.isfinite(values).all()
+
+
+def test_both_plots_follow_the_theme(viewer, layer, dock, compare, use_job, done):
+    use_job()
+    dock.run()
+    done()
+    compare.line_button.click()
+    plots = [compare._plot, dock.panel._plot]
+    for theme in ("light", "dark", "light"):
+        viewer.theme = theme
+        text = get_theme(theme).text.as_hex(format="long")
+        for plot in plots:
+            for side in ("left", "bottom"):
+                axis = plot.getPlotItem().getAxis(side)
+                assert axis.textPen().color().name() == text
+                assert axis.pen().color().name() == text

@@ -107,6 +107,46 @@ def test_a_voxel_size_leaves_the_view_where_it_is(make_napari_viewer, stack, oth
             assert camera.center[0] == pytest.approx(3 * z)
 
 
+@pytest.mark.parametrize("name", ["Denoise", "Super-resolve"])
+def test_the_time_step_can_be_entered_in_seconds(viewer, stack, name):
+    viewer.add_image(stack, name="a", axis_labels=("t", "y", "x"))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+    voxel = dock.source.voxel
+    assert "seconds" in voxel.edit.toolTip()
+    assert "t=2" in voxel.edit.toolTip()
+    assert voxel.edit.text() == "y=, x=, t="
+    voxel.edit.setText("y=0.2, x=0.2, t=")
+    voxel.button.click()
+    layer = viewer.layers["a"]
+    assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
+    assert "time between frames unknown" in voxel.label.text()
+    assert voxel.edit.text() == "t="
+    voxel.edit.setText("t=soon")
+    voxel.button.click()
+    assert "in seconds for t" in voxel.label.text()
+    voxel.edit.setText("t=2")
+    voxel.button.click()
+    assert tuple(layer.scale) == (2, 0.2, 0.2)
+    assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
+    assert voxel.label.text() == "0.2×0.2 µm, every 2 s"
+    assert voxel.edit.isHidden()
+
+
+def test_an_answer_is_about_the_layer_it_was_typed_for(viewer, stack):
+    viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
+    viewer.add_image(stack, name="b", axis_labels=("t", "y", "x"))
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.source.choose(viewer.layers["a"].unique_id)
+    edit = dock.source.voxel.edit
+    edit.setText("z=3")
+    edit.setModified(True)
+    viewer.layers["b"].name = "c"  # the list is made anew
+    assert edit.text() == "z=3"
+    dock.source.choose(viewer.layers["c"].unique_id)
+    assert edit.text() == "y=, x=, t="
+
+
 def test_a_wrong_setting_blocks_the_run(dock):
     dock.form.field("learning_rate").set_value("-1")
     dock.form.changed.emit()

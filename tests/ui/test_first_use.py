@@ -31,7 +31,7 @@ def test_an_empty_dock_offers_a_sample_and_previews_it(viewer, use_job, idle, qt
     assert not dock.welcome.isHidden()
 
 
-def test_inputs_are_checked_beside_their_field(viewer):
+def test_inputs_are_checked_beside_their_field(viewer, qtbot):
     bad = np.random.default_rng(0).random((4, 20, 20), np.float32)
     bad[:] = np.nan
     viewer.add_image(bad, name="bad", axis_labels=("z", "y", "x"), contrast_limits=(0, 1))
@@ -40,8 +40,7 @@ def test_inputs_are_checked_beside_their_field(viewer):
     assert any("not finite" in text for text in shown_texts(dock.source))
     assert not dock.panel.run_button.isEnabled()
     viewer.layers["bad"].data = np.random.default_rng(0).random((4, 20, 20), np.float32)
-    dock.source.refresh()
-    assert dock.panel.run_button.isEnabled()
+    qtbot.waitUntil(dock.panel.run_button.isEnabled)
     dock.form.field("background_width").set_value(500.0)
     dock.form.changed.emit()
     assert any("wider than the image" in text for text in shown_texts(dock.form))

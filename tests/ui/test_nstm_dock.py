@@ -146,6 +146,19 @@ def test_too_long_an_arrow_is_told_in_the_words_of_the_dock(dock, idle, monkeypa
     assert dock.panel.status.text().startswith("No arrow is above 60 where")
 
 
+def test_points_are_followed_where_they_lie_on_a_turned_scene(dock, viewer, idle, monkeypatch):
+    dock.run()
+    idle(dock)
+    scene = next(one for one in viewer.layers if one.unique_id == dock.below._scene_id)
+    scene.rotate = 30
+    asked = []
+    monkeypatch.setattr(dock.below, "_show", lambda options, name: asked.append(options["points"]))
+    place = (40, 60)
+    viewer.add_points([scene.data_to_world((0, *place))[1:]], name="seeds")
+    dock.below.button.click()
+    np.testing.assert_allclose(asked, [[place]], atol=1e-3)
+
+
 def test_wrong_number_of_frames_is_said_before_a_run(dock):
     section = dock.form.section
     section.grid.fields["rotations"]._edit.setText("0, 72, 144, 216, 288")

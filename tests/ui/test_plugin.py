@@ -163,3 +163,16 @@ def test_a_kept_fit_opens_as_its_result(viewer, stack, tmp_path, monkeypatch):
     path.write_bytes(b"broken")
     with pytest.raises(FileError, match="not a fitted field"):
         plugin.read_fits(str(path))
+
+
+def test_samples_agree_in_their_units(manifest):
+    """Otherwise napari uses no units at all, for whatever is open beside them."""
+    commands = {
+        one.id: one.python_name.partition(":")[2] for one in manifest.contributions.commands
+    }
+    for sample in manifest.contributions.sample_data:
+        for _, attributes, _ in getattr(plugin, commands[sample.command])():
+            lengths = [
+                "second" if axis == "t" else "micrometer" for axis in attributes["axis_labels"]
+            ]
+            assert list(attributes["units"]) == lengths, attributes["name"]

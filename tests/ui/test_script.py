@@ -142,6 +142,18 @@ def test_what_napari_saves_with_our_writer_is_recorded(viewer, dock, stack, use_
     assert len(calls(cellinr.macro)) == 3
 
 
+def test_a_time_step_is_in_seconds(viewer, dock, stack):
+    viewer.add_image(stack, name="movie", axis_labels=("t", "y", "x"))
+    cellinr = console_of(viewer)
+    cellinr.calibrate("movie", T=2, Y=0.2, X=0.2)
+    movie = viewer.layers["movie"]
+    assert [str(unit) for unit in movie.units] == ["second", "micrometer", "micrometer"]
+    assert tuple(movie.scale) == (2, 0.2, 0.2)
+    cellinr.calibrate("movie", T=3)
+    assert [str(unit) for unit in movie.units] == ["second", "micrometer", "micrometer"]
+    assert cellinr.last == "cellinr.calibrate('movie', T=3.0)"
+
+
 def test_the_console_has_one_method_per_action_and_explains_itself(viewer, dock):
     cellinr = console_of(viewer)
     assert {"denoise", "macro", "last", "replay", "save_macro", "start", "stop", "clear"} <= set(

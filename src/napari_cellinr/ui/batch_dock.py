@@ -27,6 +27,7 @@ from napari_cellinr.macro import Macro, load_macro
 from napari_cellinr.ui.controller import Work
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.labels import COLOURS, wrapping_label
+from napari_cellinr.ui.opening import files_of
 from napari_cellinr.ui.orders import Order
 from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
 
@@ -59,11 +60,18 @@ class BatchDock(TabbedDock):
         self.rows_changed.connect(self.show_rows)
         self.controller.said.connect(self._say)
         self.controller.state_changed.connect(self.refresh)
+        self.dispatcher.recorded.connect(self.refresh)
+        self.recipe_edit.textChanged.connect(self.refresh)
         self.refresh()
 
     def add_files(self, paths: list[Path]) -> None:
-        """Add files to the table, each once."""
-        self.paths = list(dict.fromkeys([*self.paths, *paths]))
+        """Add files to the table, each once; a folder stands for the files in it."""
+        try:
+            files = files_of(paths)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+            return
+        self.paths = list(dict.fromkeys([*self.paths, *files]))
         self._fill()
         self.refresh()
 
@@ -87,6 +95,16 @@ class BatchDock(TabbedDock):
         """
         text = self.recipe_edit.text().strip()
         return load_macro(text) if text else self.dispatcher.recorder.macro
+
+    def _recipe_fault(self) -> str:
+        """Return why there is nothing to be done with the files; an empty text if there is."""
+        try:
+            macro = self.recipe()
+        except CellINRError as error:
+            return f"{str(error)[:1].upper()}{str(error)[1:]}"
+        if any(step.action != "open" for step in macro.repeatable):
+            return ""
+        return "No steps yet: denoise an image in this viewer, or choose a macro with Recipe …"
 
     @Slot()
     def run(self) -> None:
@@ -116,7 +134,10 @@ class BatchDock(TabbedDock):
     def refresh(self) -> None:
         """Enable what can be done now."""
         idle = self.controller.state == "idle"
-        self.run_button.setEnabled(bool(self.paths))
+        fault = self._recipe_fault()
+        self.recipe_fault.setText(fault)
+        self.recipe_fault.setVisible(bool(fault))
+        self.run_button.setEnabled(bool(self.paths) and not fault)
         self.run_button.setText("Run" if idle else "Queue")
         self.stop_button.setEnabled(not idle)
         self.clear_button.setEnabled(bool(self.paths) and idle)
@@ -127,7 +148,7 @@ class BatchDock(TabbedDock):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Add dropped images; a dropped macro becomes the recipe."""
+        """Add dropped images and those in dropped folders; a dropped macro becomes the recipe."""
         event.acceptProposedAction()
         urls = event.mimeData().urls()
         paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
@@ -191,11 +212,12 @@ class BatchDock(TabbedDock):
 
     def _make_widgets(self) -> None:
         self.hint = wrapping_label(
-            "Drop images here, and a macro as the recipe; without one, what you did in this viewer "
-            "is done with every file."
+            "Drop images or folders here, and a macro as the recipe; without one, what you did in "
+            "this viewer is done with every file."
         )
         self.recipe_edit, self.output_edit = QLineEdit(), QLineEdit()
         self.recipe_edit.setPlaceholderText("recorded steps")
+        self.recipe_fault = wrapping_label(kind="warning")
         self.output_edit.setPlaceholderText("results")
         self.recipe_button = _button("Recipe …", "A macro (.py) or recipe (.json).")
         self.output_button = _button("Results …", "Folder for the results and summary.csv.")
@@ -241,10 +263,11 @@ class BatchDock(TabbedDock):
         grid.setSpacing(4)
         grid.addWidget(self.recipe_edit, 0, 0)
         grid.addWidget(self.recipe_button, 0, 1)
-        grid.addWidget(self.output_edit, 1, 0)
-        grid.addWidget(self.output_button, 1, 1)
-        grid.addWidget(self.add_button, 2, 0)
-        grid.addWidget(self.clear_button, 2, 1)
+        grid.addWidget(self.recipe_fault, 1, 0, 1, 2)
+        grid.addWidget(self.output_edit, 2, 0)
+        grid.addWidget(self.output_button, 2, 1)
+        grid.addWidget(self.add_button, 3, 0)
+        grid.addWidget(self.clear_button, 3, 1)
         parts = QGridLayout()
         parts.setSpacing(6)
         parts.addWidget(self.series_box, 0, 0)

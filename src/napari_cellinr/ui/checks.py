@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
 
-__all__ = ["image_fault", "memory_warning"]
+__all__ = ["forget_faults", "image_fault", "memory_warning"]
 
 _last: list[tuple[Any, str]] = []
 
@@ -37,6 +37,11 @@ def image_fault(image: Image) -> str:
     return fault
 
 
+def forget_faults() -> None:
+    """Look at values again the next time: an array can be given back after it was changed."""
+    _last.clear()
+
+
 def memory_warning(action: str, config: Config, image: Image) -> str:
     """Return a sentence if a run needs more memory than is free; else empty."""
     text = advice(action, config, image, psutil.virtual_memory().available)
@@ -45,7 +50,7 @@ def memory_warning(action: str, config: Config, image: Image) -> str:
 
 def _value_fault(image: Image) -> str:
     """Return what is wrong with some values of a NumPy array; lazy ones are left to the job."""
-    if not isinstance(image.data, np.ndarray):
+    if not isinstance(image.data, np.ndarray) or isinstance(image.data, np.memmap):
         return ""
     step = max(1, round((np.prod(image.shape) / 1e6) ** (1 / len(image.shape))))
     some = image.data[(slice(None, None, step),) * len(image.shape)]

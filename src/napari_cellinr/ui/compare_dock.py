@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,6 +71,7 @@ class CompareDock(TabbedDock):
         self.dispatcher.controller.said.connect(self._say)
         self.dispatcher.controller.finished.connect(self._choose)
         self.viewer.dims.events.point.connect(self._on_moved)
+        self.viewer.events.theme.connect(self._on_theme)
         self.refresh()
 
     @Slot()
@@ -163,20 +165,24 @@ class CompareDock(TabbedDock):
 
     def _add_line(self) -> Any:
         base = image_layers(self.viewer)[0]
-        world = base.extent.world
-        corners = np.array([self.viewer.dims.point] * 2, float)[:, -base.ndim :]
+        low, high = np.asarray(base.extent.data, float)
+        point = np.array(self.viewer.dims.point, float)[-base.ndim :]
+        ends = np.array([base.world_to_data(point)] * 2, float)
+        # In the image's own coordinates: a turned image lies askew in its extent in the world.
         row, column = (dim - self.viewer.dims.ndim for dim in self.viewer.dims.displayed[-2:])
-        corners[:, row] = world[:, row].mean()
-        width = world[1, column] - world[0, column]
-        corners[:, column] = world[0, column] + width * np.array([0.1, 0.9])
+        ends[:, row] = (low[row] + high[row]) / 2
+        ends[:, column] = low[column] + (high[column] - low[column]) * np.array([0.1, 0.9])
         layer = Shapes(
-            [np.array([base.world_to_data(corner) for corner in corners])],
+            [ends],
             shape_type="line",
             name=LINE,
             edge_color="yellow",
             edge_width=max(base.data.shape[-1] / 200, 0.5),
             scale=base.scale,
             translate=base.translate,
+            rotate=base.rotate,
+            shear=base.shear,
+            affine=base.affine.affine_matrix,
             units=base.units,
             axis_labels=base.axis_labels,
         )
@@ -219,8 +225,14 @@ class CompareDock(TabbedDock):
 
             self._plot = ProfilePlot(self)
             self._layout.insertWidget(self._layout.indexOf(self.legend), self._plot)
-        self._plot.set_colour(str(get_theme(self.viewer.theme).text.as_hex()))
+        self._on_theme()
         return self._plot
+
+    def _on_theme(self, event: Any = None) -> None:
+        """Draw the axes of the plot in the colour of text."""
+        if self._plot is not None:
+            with suppress(RuntimeError):  # the dock is gone, but something still holds it
+                self._plot.set_colour(str(get_theme(self.viewer.theme).text.as_hex()))
 
     def _make_widgets(self) -> None:
         self.result, self.against, self.truth = QComboBox(), QComboBox(), QComboBox()

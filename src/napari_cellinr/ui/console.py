@@ -123,7 +123,7 @@ class Console:
             self._dispatcher.open_again(source)
 
     def calibrate(self, layer: ImageLayer | str, **steps: float) -> None:
-        """Say the voxel size of a layer in µm, such as `Z=0.4, Y=0.1, X=0.1`.
+        """Say the voxel size of a layer in µm and its time step in s: `T=2, Y=0.1, X=0.1`.
 
         Raises
         ------

@@ -123,7 +123,7 @@ class Dispatcher(QObject):
         return self._opened(open_source(self.viewer, source))
 
     def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
-        """Write the voxel size of a layer, in µm, into its scale and units.
+        """Write steps of a layer, in µm along Z, Y and X and in s along T, into scale and units.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class Dispatcher(QObject):
             given = {axis.upper(): float(step) for axis, step in steps.items()}
             image.with_voxel_size("micrometer", **given)
             with kept_view(self.viewer, found):
-                set_voxel_size(found, given, image.axes, "micrometer")
+                set_voxel_size(found, given, image.axes)
             self._record(Step("calibrate", (source_of(found),), given))
             self.controller.layers_changed.emit()
 

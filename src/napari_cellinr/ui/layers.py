@@ -129,10 +129,10 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
     )
 
 
-def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str, unit: str) -> None:
-    """Write the step along each named axis, in `unit`, into the layer's scale and units."""
+def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str) -> None:
+    """Write the step along each named axis, in µm and of T in s, into scale and units."""
     pairs = zip(axes, layer.scale, layer.units, strict=True)
-    known = [(steps.get(a, s), unit if a in steps else str(u)) for a, s, u in pairs]
+    known = [(steps.get(a, s), _unit_of(a) if a in steps else str(u)) for a, s, u in pairs]
     layer.units = tuple(unit for _, unit in known)
     layer.scale = tuple(step for step, _ in known)
 
@@ -170,6 +170,11 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
     given = {key: attributes[key] for key in keys if attributes.get(key) is not None}
     layer = ImageLayer(data, **given)
     return to_image(layer, axes_of(layer)[0])
+
+
+def _unit_of(axis: str) -> str:
+    """Return the unit in which the step along an axis is entered."""
+    return "second" if axis == "T" else "micrometer"
 
 
 def _channels(image: Image) -> list[Image]:

@@ -61,12 +61,13 @@ class MotionPanel(ResultPanel):
         points: Any = find(self._controller.viewer, self.box.currentData())
         if scene is None or points is None:
             return
-        n_axes = scene.ndim - 1
-        world = np.array([points.data_to_world(place)[-n_axes:] for place in points.data])
-        if not len(world):
+        if not len(points.data):
             self._controller.say("error", f"the layer {points.name} has no points: place some.")
             return
-        seeds = (world - scene.translate[-n_axes:]) / scene.scale[-n_axes:]
+        n_axes = scene.ndim - 1
+        now = np.asarray(self._controller.viewer.dims.point, float)[:-n_axes][-1:]
+        world = [points.data_to_world(place)[-n_axes:] for place in points.data]
+        seeds = np.array([scene.world_to_data([*now, *place])[-n_axes:] for place in world])
         self._show({"points": np.round(seeds, 3).tolist()}, f"tracks of {points.name}")
 
     def _show(self, options: dict[str, Any], name: str = "") -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.macro import Source
 
-__all__ = ["ask", "can_open", "images_again", "images_of", "is_series"]
+__all__ = ["ask", "can_open", "files_of", "images_again", "images_of", "is_series"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,37 @@ def can_open(path: Path) -> bool:
     if path.is_dir():
         return is_zarr(path) or sequences.is_numbered(sequences.numbered_files(path))
     return path.name.lower().endswith((*SUFFIXES, *READ_ONLY))
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Return files, with folders replaced by what is in them that we read; OME-Zarr is one file.
+
+    Raises
+    ------
+    FileError
+        If a folder holds nothing that we read, or cannot be looked into.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir() or is_zarr(path):
+            found.append(path)
+            continue
+        try:
+            inside = [one for one in path.iterdir() if one.name[0] != "." and _is_one_file(one)]
+        except OSError as error:
+            raise FileError(f"folder {path} cannot be looked into: {error.strerror}.") from error
+        if not inside:
+            raise FileError(
+                f"folder {path.name} holds no image that can be read, and folders in it are not "
+                f"looked into; give files, or a folder of files ({', '.join(SUFFIXES)})."
+            )
+        found += sequences.in_order(inside)
+    return found
+
+
+def _is_one_file(path: Path) -> bool:
+    """Return whether a path looks like one file that we read, not like a folder of files."""
+    return is_zarr(path) if path.is_dir() else can_open(path)
 
 
 def is_series(paths: Sequence[Path]) -> bool:

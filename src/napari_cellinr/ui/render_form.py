@@ -25,7 +25,7 @@ from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.live import shown_ranges
 from napari_cellinr.ui.render_entries import Asked, Entries, Fit
 from napari_cellinr.ui.scale_section import isotropic_factors, sizes_text
-from napari_cellinr.ui.source_panel import steps_text
+from napari_cellinr.ui.voxel_steps import steps_text
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer

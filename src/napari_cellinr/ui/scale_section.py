@@ -12,8 +12,8 @@ from napari_cellinr.classic.sampling import MAX_FACTOR, placed, samplings
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.forms import LABEL_WIDTH
 from napari_cellinr.ui.labels import wrapping_label
-from napari_cellinr.ui.source_panel import SIGNS
 from napari_cellinr.ui.tasks import Section
+from napari_cellinr.ui.voxel_steps import SIGNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,15 +9,15 @@ from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
     QLabel,
-    QLineEdit,
-    QPushButton,
     QWidget,
 )
 
 from napari_cellinr.errors import AxesError
-from napari_cellinr.image import AXES
+from napari_cellinr.ui.asked_line import AskedLine
 from napari_cellinr.ui.labels import sentence, wrapping_label
+from napari_cellinr.ui.layer_watch import LayerWatch
 from napari_cellinr.ui.layers import axes_of, find, image_layers, to_image
+from napari_cellinr.ui.voxel_steps import SIGNS, guess_text, knows_time, parse_steps, steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -29,16 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SIGNS", "SourcePanel", "steps_text"]
 
-_LABELS = 74  # pixels: voxel sizes are long
-
-SIGNS: Final = {
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "millimeter": "mm",
-    "pixel": "px",
-    "second": "s",
-}
-"""Units as they are written."""
+_LABELS: Final = 74  # pixels: voxel sizes are long
 
 
 class SourcePanel(QWidget):
@@ -62,14 +53,23 @@ class SourcePanel(QWidget):
         )
         self.combo.setMinimumContentsLength(8)
         self.combo.setAccessibleName("Image")
-        self.axes = _Line("Use these axes", "One letter per dimension, in order: T, C, Z, Y, X.")
-        self.voxel = _Line("Set", "Step along each axis in µm, for example: z=0.43, y=0.18, x=0.18")
+        self.axes = AskedLine("Use these axes", "One letter per dimension: T, C, Z, Y, X.")
+        self.voxel = AskedLine(
+            "Set",
+            "Step along each axis in µm, and from frame to frame (t) in seconds, for example: "
+            "z=0.43, y=0.18, x=0.18, t=2",
+        )
         self._faults: dict[str, QLabel] = {}
+        self._shown_id: Hashable | None = None
+        self._watch = LayerWatch(self)
         self._lay_out()
         self.combo.activated.connect(self._on_chosen)
         self.axes.entered.connect(self._on_axes)
+        self.axes.edited.connect(self._on_axes_edited)
         self.voxel.entered.connect(self._on_voxel_size)
         controller.layers_changed.connect(self.refresh)
+        self._watch.changed.connect(self._on_chosen)
+        self._watch.relabelled.connect(self._on_relabelled)
         self.refresh()
 
     @property
@@ -140,6 +140,11 @@ class SourcePanel(QWidget):
     @Slot()
     def _on_chosen(self) -> None:
         layer = self.layer()
+        if self.layer_id != self._shown_id:
+            self._shown_id = self.layer_id
+            self.axes.forget()
+            self.voxel.forget()
+        self._watch.watch(layer)
         name = self.combo.currentText()
         self.combo.setToolTip(f"The image to work on: {name}" if name else "The image to work on.")
         self.axes.setEnabled(layer is not None)
@@ -170,25 +175,44 @@ class SourcePanel(QWidget):
         image = self.image()
         if image is None:
             self.voxel.say("after the axes")
-        elif image.is_calibrated:
+        elif image.is_calibrated and knows_time(image):
             self.voxel.say(steps_text(image))
+        elif image.is_calibrated:
+            words = "; time between frames unknown: enter t in seconds if you can"
+            self.voxel.ask(guess_text(image), steps_text(image) + words)
         else:
-            axes = [axis for axis in image.axes if axis in "ZYX"]
+            time = "" if knows_time(image) else ", and t in seconds,"
             self.voxel.ask(
-                ", ".join(f"{a.lower()}={_guess(image.steps[a])}" for a in axes),
-                "unknown, so the result is in pixels too; enter it in µm if you can",
+                guess_text(image),
+                f"unknown, so the result is in pixels too; enter it in µm{time} if you can",
             )
+
+    @Slot()
+    def _on_relabelled(self) -> None:
+        """Let labels that say what the axes are win over what was confirmed before."""
+        layer = self.layer()
+        if layer is not None and axes_of(layer)[1]:
+            self._controller.confirmed_axes.pop(layer.unique_id, None)
+
+    @Slot(str)
+    def _on_axes_edited(self, text: str) -> None:
+        """Say at once what is wrong with what is typed."""
+        layer = self.layer()
+        if layer is None:
+            return
+        if fault := _axes_fault(layer, _letters(text)):
+            self.axes.fail(fault, wait=True)
+        else:
+            self._show_axes(layer)
 
     @Slot(str)
     def _on_axes(self, text: str) -> None:
         layer = self.layer()
         if layer is None:
             return
-        axes = "".join(text.upper().split())
-        try:
-            to_image(layer, axes).with_axes(axes).canonical()
-        except AxesError as error:
-            self.axes.fail(str(error))
+        axes = _letters(text)
+        if fault := _axes_fault(layer, axes):
+            self.axes.fail(fault)
             return
         self._controller.confirm_axes(layer, axes)
         self._on_chosen()
@@ -200,55 +224,12 @@ class SourcePanel(QWidget):
         if layer is None or image is None:
             return
         try:
-            self._dispatcher.calibrate(layer, _parse_steps(text, image.axes))
+            self._dispatcher.calibrate(layer, parse_steps(text, image.axes))
         except AxesError as error:
             self.voxel.fail(str(error))
             return
+        self.voxel.forget()
         self._on_chosen()
-
-
-class _Line(QWidget):
-    """A fact, or a question with one line to answer it."""
-
-    entered = Signal(str)
-
-    def __init__(self, button: str, help: str) -> None:  # noqa: A002
-        super().__init__()
-        self.label = wrapping_label()
-        self.edit = QLineEdit()
-        self.edit.setToolTip(help)
-        self.button = QPushButton(button)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        grid.addWidget(self.edit, 0, 0)
-        grid.addWidget(self.button, 0, 1)
-        grid.addWidget(self.label, 1, 0, 1, 2)
-        grid.setColumnStretch(0, 1)
-        self.button.clicked.connect(self._on_entered)
-        self.edit.returnPressed.connect(self._on_entered)
-
-    def say(self, text: str) -> None:
-        """Show a fact."""
-        self.label.setText(text)
-        self.edit.hide()
-        self.button.hide()
-
-    def ask(self, guess: str, text: str) -> None:
-        """Show a guess to be confirmed, and what it is about."""
-        if self.edit.isHidden() or not self.edit.isModified():
-            self.edit.setText(guess)
-        self.label.setText(text)
-        self.edit.show()
-        self.button.show()
-
-    def fail(self, text: str) -> None:
-        """Show what is wrong with the answer."""
-        self.label.setText(sentence(text))
-
-    @Slot()
-    def _on_entered(self) -> None:
-        self.entered.emit(self.edit.text())
 
 
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
@@ -256,43 +237,15 @@ def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
     return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
 
 
-def _guess(step: float) -> str:
-    """Return a step without a unit, which is probably in µm; nothing where none was set."""
-    return "" if step == 1 else f"{step:.6g}"
+def _letters(text: str) -> str:
+    """Return axes as they are typed without spaces, in capitals."""
+    return "".join(text.upper().split())
 
 
-def steps_text(image: Image) -> str:
-    """Return the steps along the spatial axes with their unit, and the one in time."""
-    space = [a for a in image.axes if a in "ZYX"]
-    units = dict(zip(image.axes, image.units, strict=True))
-    text = "×".join(f"{image.steps[axis]:.4g}" for axis in space)
-    text += f" {SIGNS.get(units['X'], units['X'])}"
-    if "T" in units and units["T"] != "pixel":
-        text += f", every {image.steps['T']:.4g} {SIGNS.get(units['T'], units['T'])}"
-    return text
-
-
-def _parse_steps(text: str, axes: str) -> dict[str, float]:
-    """Return steps in µm by axis letter from `z=0.43, y=0.18` or `0.43, 0.18, 0.18`.
-
-    Raises
-    ------
-    AxesError
-        If the text is neither, or a step is not a positive number.
-    """
-    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
-    space = [axis for axis in AXES if axis in axes and axis in "ZYX"]
-    if parts and all("=" not in part for part in parts) and len(parts) == len(space):
-        parts = [f"{axis}={part}" for axis, part in zip(space, parts, strict=True)]
-    steps = {}
-    for part in parts:
-        axis, _, number = part.partition("=")
-        try:
-            steps[axis.strip().upper()] = float(number)
-        except ValueError:
-            steps = {}
-            break
-    if not steps or any(axis not in space or not 0 < step < 1e9 for axis, step in steps.items()):
-        example = ", ".join(f"{axis.lower()}=0.2" for axis in space)
-        raise AxesError(f"{text!r} was given; write positive steps in µm like {example}.")
-    return steps
+def _axes_fault(layer: ImageLayer, axes: str) -> str:
+    """Return what is wrong with the axes of a layer as they are typed, or an empty text."""
+    try:
+        to_image(layer, axes).with_axes(axes).canonical()
+    except AxesError as error:
+        return str(error)
+    return ""

@@ -9,6 +9,7 @@ from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.estimates import cost, unstored
 from napari_cellinr.macro.compare import conventional
+from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.live import visible_part
 from napari_cellinr.ui.scale_section import ScaleSection
@@ -32,6 +33,8 @@ def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
     """Return what keeps a run from making sense, by the field beside which it is said."""
     from napari_cellinr.jobs.lattice import lattice_of
 
+    if fault := image_fault(image):
+        return {"image": fault}
     try:
         lattice = lattice_of(image.canonical(), config)
     except CellINRError as error:

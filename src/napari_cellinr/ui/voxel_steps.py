@@ -1,0 +1,94 @@
+"""Voxel size and time step as texts: shown, asked for, and understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.image import AXES
+from napari_cellinr.io.units import TIMES
+
+if TYPE_CHECKING:
+    from napari_cellinr.image import Image
+
+__all__ = ["SIGNS", "guess_text", "knows_time", "parse_steps", "steps_text"]
+
+SIGNS: Final = {
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "millimeter": "mm",
+    "pixel": "px",
+    "second": "s",
+}
+"""Units as they are written."""
+
+_TIME_EXAMPLE: Final = 2.0  # seconds
+_SPACE_EXAMPLE: Final = 0.2  # micrometers
+
+
+def knows_time(image: Image) -> bool:
+    """Return whether the step in time is known, or there is no time."""
+    return "T" not in image.axes or image.units[image.axes.index("T")] in TIMES
+
+
+def steps_text(image: Image) -> str:
+    """Return the steps along the spatial axes with their unit, and the one in time."""
+    space = [a for a in image.axes if a in "ZYX"]
+    units = dict(zip(image.axes, image.units, strict=True))
+    text = "×".join(f"{image.steps[axis]:.4g}" for axis in space)
+    text += f" {SIGNS.get(units['X'], units['X'])}"
+    if "T" in units and units["T"] != "pixel":
+        text += f", every {image.steps['T']:.4g} {SIGNS.get(units['T'], units['T'])}"
+    return text
+
+
+def guess_text(image: Image) -> str:
+    """Return what is to be completed, such as `z=0.4, y=, x=, t=`, of the steps that lack."""
+    asked = [axis for axis in image.axes if axis in "ZYX" and not image.is_calibrated]
+    asked += [] if knows_time(image) else ["T"]
+    return ", ".join(f"{axis.lower()}={_guess(image, axis)}" for axis in asked)
+
+
+def parse_steps(text: str, axes: str) -> dict[str, float]:
+    """Return steps by axis letter, in µm and of T in s, from `z=0.4, t=2` or `0.4, 0.2, 0.2`.
+
+    Numbers without letters are those along Z, Y and X. What is left open, as in `t=`, stays
+    unknown.
+
+    Raises
+    ------
+    AxesError
+        If the text is neither, or a step is not a positive number.
+    """
+    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    space = [axis for axis in AXES if axis in axes and axis in "ZYX"]
+    allowed = [*space, "T"] if "T" in axes else space
+    if parts and all("=" not in part for part in parts) and len(parts) == len(space):
+        parts = [f"{axis}={part}" for axis, part in zip(space, parts, strict=True)]
+    pairs = [(one.strip().upper(), number.strip()) for one, _, number in map(_split, parts)]
+    given = {axis: _number(number) for axis, number in pairs if number or axis not in allowed}
+    if not given or any(axis not in allowed or not 0 < s < 1e9 for axis, s in given.items()):
+        words = f"{text!r} was given; write positive steps in µm"
+        example = ", ".join(f"{axis.lower()}={_SPACE_EXAMPLE:g}" for axis in space)
+        if "T" in allowed:
+            words, example = f"{words}, and in seconds for t,", f"{example}, t={_TIME_EXAMPLE:g}"
+        raise AxesError(f"{words} like {example}.")
+    return given
+
+
+def _guess(image: Image, axis: str) -> str:
+    """Return a step without a unit, which is probably the one; nothing where none was set."""
+    step = image.steps[axis]
+    return "" if step == 1 else f"{step:.6g}"
+
+
+def _split(part: str) -> tuple[str, str, str]:
+    return part.partition("=")
+
+
+def _number(text: str) -> float:
+    """Return the number that a text says; not a number if it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
