@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QTabBar, QWidget
 
 from napari_cellinr.ui.guide import GuideWindow
 from napari_cellinr.ui.labels import COLOURS
@@ -140,6 +140,16 @@ def test_titles_are_not_cut(opened, qtbot):
     docks[0][0].setFloating(True)  # napari makes the bar anew
     qtbot.wait(50)
     assert [one.text() for one in titles(docks[0][0])] == [DOCKS[0]]
+
+
+def test_names_on_tabs_are_whole(opened, qtbot):
+    _, window, _ = opened(*DOCKS)
+    bars = [one for one in window.findChildren(QTabBar) if one.tabText(0) in DOCKS]
+    (bar,) = (one for one in bars if one.isVisible())
+    assert bar.count() == len(DOCKS)
+    for place in range(bar.count()):
+        text = bar.fontMetrics().horizontalAdvance(bar.tabText(place))
+        assert bar.tabRect(place).width() > text, bar.tabText(place)
 
 
 def test_the_tab_key_goes_through_every_dock_from_top_to_bottom(opened, qtbot):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer, Slot
+from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -77,9 +77,18 @@ class TabbedDock(QWidget):
             if label.text() in {name, short}:
                 label.setText(short)
                 label.setToolTip(name)
+        ours = {
+            dock.windowTitle()
+            for one in self.window().findChildren(TabbedDock)
+            if (dock := _dock_of(one)) is not None
+        }
         for tabs in self.window().findChildren(QTabBar):
-            for place in range(tabs.count()):
-                tabs.setTabToolTip(place, tabs.tabText(place))
+            texts = [tabs.tabText(place) for place in range(tabs.count())]
+            for place, text in enumerate(texts):
+                tabs.setTabToolTip(place, text)
+            if ours.intersection(texts):  # whole names and arrows, instead of De… and Recon…
+                tabs.setElideMode(Qt.TextElideMode.ElideNone)
+                tabs.setUsesScrollButtons(True)
 
     def _join(self) -> None:
         own, window = _dock_of(self), self.window()
