@@ -1,17 +1,22 @@
 """A job in the dock: run, watch, pause, stop, cancel, fail."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_cellinr import api
 from napari_cellinr.errors import AxesError
 from napari_cellinr.fit import PreviewRequest, Progress
+from napari_cellinr.image import Image
+from napari_cellinr.kept import digest
 from napari_cellinr.ui import controller, devices, run_panel, worker
 from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.layers import named
+from napari_cellinr.ui.orders import source_of
 from napari_cellinr.ui.plots import LossPlot
 from napari_cellinr.ui.preferences import Preferences
 
@@ -45,6 +50,33 @@ def test_run_puts_the_result_beside_its_source(viewer, layer, dock, use_job, idl
     assert "is ready" in dock.panel.status.text()
     assert dock.panel.run_button.isEnabled()
     assert dock.panel._plot is not None
+
+
+def test_every_layer_of_a_result_has_the_record_of_its_fit(
+    viewer, layer, dock, use_job, idle, stack, monkeypatch
+):
+    def two_images(image, config, stopped):
+        made = one_image(image, config, stopped)
+        haze = made.images[0].like(made.images[0].array() + 1, name="haze")
+        report = {**made.report, "versions": {"torch": "2"}}
+        return replace(made, images=(*made.images, haze), report=report)
+
+    job = use_job()
+    one_image, job.fitted = job.fitted, two_images
+    dock.form.field("seed").set_value("4")
+    dock.run()
+    idle(dock)
+    data = digest(Image(stack, "ZYX"))
+    for name in ("membrane denoised", "haze"):
+        record = by_name(viewer, name).metadata["napari-cellinr"]
+        assert (record["digest"], record["config"]["seed"]) == (data, 4)
+        assert record["versions"] == {"torch": "2"}
+        assert source_of(by_name(viewer, name)).path == ""
+    monkeypatch.setattr(api, "render", lambda fit, query: fit.images)
+    dock.dispatcher.render("membrane denoised", {"scale": {"Z": 2}})
+    idle(dock)
+    for name in ("membrane denoised rendered", "haze rendered"):
+        assert by_name(viewer, name).metadata["napari-cellinr"]["digest"] == data
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from napari_cellinr.ui.controller import Work, background_job
 from napari_cellinr.ui.layers import add_images, find, named
 from napari_cellinr.ui.live import LiveLayer
 from napari_cellinr.ui.orders import source_of
-from napari_cellinr.ui.origins import Origin, Result
+from napari_cellinr.ui.origins import RECORD, Origin, Result, record_of
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.results import add_result, add_shown
 
@@ -253,8 +253,9 @@ def render_work(
         from napari_cellinr.methods import lattice
 
         fit = origin.load()
-        kept = fit if isinstance(fit, Stored) else stored_of(fit)
-        return lattice(kept, Query()), api.render(fit, asked)
+        record = record_of(fit)
+        whole = lattice(fit if isinstance(fit, Stored) else stored_of(fit), Query())
+        return whole, tuple(_recorded(image, record) for image in api.render(fit, asked))
 
     def show(made: tuple[Image, tuple[Image, ...]]) -> None:
         whole, images = made
@@ -314,26 +315,27 @@ def _show(
     if source is None:
         controller.say("warning", "The source layer is gone, so the result was dropped.")
         return
-    first, *others = task.layers(fitted)
-    image = _with_provenance(first.image, fitted)
+    shown = task.layers(fitted)
+    roles = [_role(one, fitted) for one in shown]
+    record = record_of(fitted)
+    first, *others = [replace(one, image=_recorded(one.image, record)) for one in shown]
     has_changed = source.ndim != len(given.axes)
     layers: list[Layer]
     if has_changed:
         live.remove()
-        layers = list(add_images(controller.viewer, image))
+        layers = list(add_images(controller.viewer, first.image))
     else:
-        layers = [live.finish(image, first.settings)]
+        layers = [live.finish(first.image, first.settings)]
         if quick:
             live.show_above()
-    roles = [_role(first, fitted)]
     if not quick and not has_changed:
-        for shown in others:
-            name = shown.name or shown.image.name
-            layers.append(add_shown(controller.viewer, source, given, shown, name))
-            roles.append(_role(shown, fitted))
+        for one in others:
+            name = one.name or one.image.name
+            layers.append(add_shown(controller.viewer, source, given, one, name))
     _tell(controller, fitted, layers[0].name, quick=quick)
     made = tuple(layers)
-    result = Result(task, config, fitted, given, source, made, quick, tuple(roles), begun)
+    told = roles[:1] if quick or has_changed else roles
+    result = Result(task, config, fitted, given, source, made, quick, tuple(told), begun)
     controller.finished.emit(result)
 
 
@@ -353,9 +355,9 @@ def _tell(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> 
     tell("warning" if warnings else "info", text)
 
 
-def _with_provenance(image: Image, fitted: Fitted) -> Image:
-    """Return the result with the report of the fit among its metadata."""
-    return image.like(image.data, meta={**image.meta, "napari-cellinr": dict(fitted.report)})
+def _recorded(image: Image, record: Mapping[str, Any]) -> Image:
+    """Return an image of a fit with the record of that fit among its metadata."""
+    return image.like(image.data, meta={**image.meta, RECORD: dict(record)})
 
 
 def _summary(fitted: Fitted, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.ui.layers import layer_tuples
-from napari_cellinr.ui.origins import FITTED_IMAGE, KEPT_FIT
+from napari_cellinr.ui.origins import FITTED_IMAGE, KEPT_FIT, RECORD, record_of
 from napari_cellinr.ui.results import contrast_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
         KEPT_FIT: str(path),
         FITTED_IMAGE: str(fit.source["name"]),
         "napari-cellinr method": fit.method,
+        RECORD: record_of(fit),
     }
     layers = []
     for role, image in zip(fit.roles, api.render(fit), strict=False):

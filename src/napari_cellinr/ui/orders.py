@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from napari_cellinr.io.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.words import SAMPLE
-from napari_cellinr.ui.origins import KEPT_FIT
+from napari_cellinr.ui.origins import KEPT_FIT, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,7 +118,7 @@ def _opened(layer: Layer) -> Source:
     """Return where a layer came from: files, a kept fit, a sample of this plugin, or nothing."""
     if KEPT_FIT in layer.metadata:
         return Source(path=str(layer.metadata[KEPT_FIT]))
-    if "napari-cellinr" in layer.metadata:  # a result has the metadata of its source
+    if RECORD in layer.metadata:  # a result has the metadata of its source
         return Source()
     path, reader = layer.source.path, layer.source.reader_plugin
     if path is not None and reader not in {None, "napari-cellinr"}:

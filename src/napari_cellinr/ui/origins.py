@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,6 @@ from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io.fitted import FITTED_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
@@ -23,7 +22,20 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.tasks import Task
 
-__all__ = ["FITTED_IMAGE", "KEPT_FIT", "Origin", "Result", "has_motion", "method_of", "origin_of"]
+__all__ = [
+    "FITTED_IMAGE",
+    "KEPT_FIT",
+    "RECORD",
+    "Origin",
+    "Result",
+    "has_motion",
+    "method_of",
+    "origin_of",
+    "record_of",
+]
+
+RECORD = "napari-cellinr"
+"""Where the metadata of every layer that a fit made hold the record of that fit."""
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Where the metadata of a layer name the file of the fit that it was rendered from."""
@@ -121,6 +133,13 @@ class Origin:
         if self.path is None:
             raise FileError("the fit is not known any more; fit again.")
         return self.path
+
+
+def record_of(fit: Fitted | Stored) -> dict[str, Any]:
+    """Return the report of a fit, with its settings, versions, and the digest of its data."""
+    config = fit.config if isinstance(fit.config, Mapping) else fit.config.as_dict()
+    digest = str(fit.source.get("digest", ""))
+    return {"config": dict(config), **fit.report, "method": fit.method, "digest": digest}
 
 
 def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, Result]) -> Origin:
