@@ -110,3 +110,50 @@ def test_a_fit_that_began_with_another_is_offered_and_goes_on(dock, qtbot, monke
     assert (again.begun, again.config) == (whole.begun, whole.config)
     assert replace(dock.dispatcher.recorder.last, results=step.results) == step
     assert resume.unfinished() == []
+
+
+def test_the_settings_of_a_result_are_put_back_into_the_form(dock, viewer, qtbot):
+    button = dock.fit_actions.settings_button
+    first = dock.dispatcher.results[viewer.layers["embryo denoised"].unique_id].config
+    copied = viewer.add_image(
+        viewer.layers["embryo denoised"].data,
+        name="copy",
+        metadata=viewer.layers["embryo denoised"].metadata,
+        axis_labels=tuple("zyx"),
+    )
+    dock.source.choose(viewer.layers["embryo"].unique_id)
+    dock._console.denoise("embryo", **{**TOY, "steps": 2, "structure": "blob"})
+    dock._console.wait()
+    for name, steps in (("embryo denoised", 1), ("embryo denoised [1]", 2), ("copy", 1)):
+        dock.form.reset()
+        assert dock.form.config().steps > 2
+        viewer.layers.selection = {viewer.layers[name]}
+        assert f"“{name}”" in button.toolTip()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert dock.form.config().steps == steps
+        assert f"The settings of “{name}”" in dock.panel.status.text()
+    assert dock.form.config() == first
+    viewer.layers.selection = {viewer.layers["embryo"]}
+    assert "“embryo denoised [1]”" in button.toolTip()  # the newest, as for the other buttons
+    finer = SuperresolveDock(viewer)
+    viewer.layers.selection = {copied}
+    assert finer.fit_actions.model() is None  # of another method
+    finer.deleteLater()
+
+
+def test_what_was_only_previewed_has_settings_but_no_fit(viewer, qtbot):
+    settings = FitDock.task.config_type(preset="preview", structure="blob").as_dict()
+    viewer.add_image(
+        np.ones((4, 16, 16)),
+        name="a preview",
+        axis_labels=tuple("zyx"),
+        metadata={"napari-cellinr": {"config": settings}},
+    )
+    dock = FitDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    assert dock.fit_actions.settings_button.isVisibleTo(dock)
+    assert not dock.fit_actions.keep_button.isVisibleTo(dock)
+    dock.fit_actions.settings_button.click()
+    assert dock.form.config().as_dict() == settings
+    viewer.layers.clear()
+    assert not dock.fit_actions.isVisibleTo(dock)

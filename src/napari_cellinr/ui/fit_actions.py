@@ -1,9 +1,10 @@
-"""The buttons for a fit that is there: keep it, render it again, do more steps of it."""
+"""The buttons for a fit that is there: keep it, render it again, go on with it, do it likewise."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image as ImageLayer
 from qtpy.QtCore import Slot
@@ -15,11 +16,13 @@ from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.words import file_name
 from napari_cellinr.ui.layers import find
 from napari_cellinr.ui.orders import Start
-from napari_cellinr.ui.origins import FITTED_IMAGE, method_of, origin_of
+from napari_cellinr.ui.origins import FITTED_IMAGE, method_of, origin_of, settings_of
 from napari_cellinr.ui.render_form import RenderForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari.layers import Layer
 
     from napari_cellinr.ui.dispatch import Dispatcher
     from napari_cellinr.ui.tasks import Task
@@ -46,13 +49,19 @@ class FitActions(QWidget):
         Whose fits.
     chosen
         Returns the layer that the dock has chosen.
+    use
+        Shows settings in the form of the dock.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, task: Task, chosen: Callable[[], ImageLayer | None]
+        self,
+        dispatcher: Dispatcher,
+        task: Task,
+        chosen: Callable[[], ImageLayer | None],
+        use: Callable[[Any], None],
     ) -> None:
         super().__init__()
-        self._dispatcher, self._task, self._chosen = dispatcher, task, chosen
+        self._dispatcher, self._task, self._chosen, self._use = dispatcher, task, chosen, use
         self._form: RenderForm | None = None
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -75,8 +84,12 @@ class FitActions(QWidget):
             "Do more steps of the fit of “{}”; the result is another layer.",
             self.more_steps,
         )
+        self.settings_button = self.add(
+            "Use these settings", "Put the settings of “{}” into the form.", self.use_settings
+        )
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
+        dispatcher.viewer.layers.selection.events.active.connect(self._on_selected)
         self.refresh()
 
     def add(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
@@ -106,18 +119,49 @@ class FitActions(QWidget):
         newest = [one for one in results.values() if one.task is self._task and one.fitted.state]
         return find(self._dispatcher.viewer, newest[-1].layers[0].unique_id) if newest else None
 
+    def model(self) -> tuple[Layer, Any] | None:
+        """Return the selected layer, or else that of `target`, and the settings it was made with.
+
+        A preview has settings, too, although there is no fit of it.
+        """
+        selected = self._dispatcher.viewer.layers.selection.active
+        for layer in (selected, self.target()):
+            if layer is not None:
+                config = settings_of(layer, self._task, self._dispatcher.results)
+                if config is not None:
+                    return layer, config
+        return None
+
+    def _on_selected(self, event: Any = None) -> None:
+        with suppress(RuntimeError):  # the dock is gone, but something still holds it
+            self.refresh()
+
     @Slot()
     def refresh(self) -> None:
         """Offer what can be done now."""
-        layer = self.target()
-        self.setVisible(layer is not None)
+        layer, model = self.target(), self.model()
+        self.setVisible(layer is not None or model is not None)
         for button, tip in self._buttons:
+            button.setVisible(layer is not None)
             button.setToolTip("" if layer is None else tip.format(layer.name))
+        self.settings_button.setVisible(model is not None)
+        if model is not None:
+            self.settings_button.setToolTip(self._buttons[-1][1].format(model[0].name))
         if layer is not None:
             why = self._why_not_more(layer)
             self.more_button.setEnabled(not why)
             if why:
                 self.more_button.setToolTip(why)
+
+    @Slot()
+    def use_settings(self) -> None:
+        """Put the settings of a result into the form."""
+        model = self.model()
+        if model is not None:
+            layer, config = model
+            self._use(config)
+            text = f"The settings of “{layer.name}” are in the form."
+            self._dispatcher.controller.said.emit("info", text)
 
     @Slot()
     def keep_fit(self) -> None:

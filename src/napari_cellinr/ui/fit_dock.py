@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
+    from napari_cellinr.config import Config
     from napari_cellinr.resume import Unfinished
     from napari_cellinr.ui.origins import Result
     from napari_cellinr.ui.tasks import Task
@@ -75,7 +76,7 @@ class FitDock(TabbedDock):
         self.begin_with = StartChoice(self.dispatcher, task)
         self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
-        self.fit_actions = FitActions(self.dispatcher, task, self.source.layer)
+        self.fit_actions = FitActions(self.dispatcher, task, self.source.layer, self.use_settings)
         self._lay_out()
         self._prefer()
         self.setAcceptDrops(True)
@@ -113,6 +114,11 @@ class FitDock(TabbedDock):
         if layers:
             self.source.choose(layers[-1].unique_id)
             self.preview()
+
+    def use_settings(self, config: Config) -> None:
+        """Show other settings in the form, such as those of a result."""
+        self.form.set_config(config)
+        self._allow()
 
     @Slot(object)
     def _resume(self, job: Unfinished) -> None:

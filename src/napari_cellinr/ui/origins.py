@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.io.fitted import FITTED_SUFFIX
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "method_of",
     "origin_of",
     "record_of",
+    "settings_of",
 ]
 
 RECORD = "napari-cellinr"
@@ -168,6 +169,23 @@ def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
     if made is not None:
         return made.fitted.method if made.fitted.state else ""
     return str(layer.metadata.get("napari-cellinr method", "")) if _kept(layer) else ""
+
+
+def settings_of(layer: Layer, task: Task, results: Mapping[Any, Result]) -> Config | None:
+    """Return the settings that a layer was made with by a task; none if it was not.
+
+    Those of a result of this session are what was asked for; others are in the report that the
+    metadata of its layer hold.
+    """
+    made = results.get(layer.unique_id)
+    if made is not None:
+        return made.config if made.task is task else None
+    report = layer.metadata.get(RECORD)
+    noted = report.get("config") if isinstance(report, Mapping) else None
+    try:
+        return task.config_type(**noted) if isinstance(noted, Mapping) else None
+    except ConfigError:  # of another method, or of a version with other settings
+        return None
 
 
 def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
