@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.channels import separated
 from napari_cellinr.kept import Stored
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, unread
@@ -338,8 +339,9 @@ def _recorded(layer: str, source: Source) -> Image:
 
 
 def _named(images: Sequence[Image], name: str) -> Image:
-    """Return the image of a name, or the first one."""
-    return {image.name: image for image in images}.get(name, images[0])
+    """Return the image, or the channel of one, that has a name, or the first image."""
+    channels = {one.name: one for image in reversed(images) for one in separated(image)}
+    return {**channels, **{image.name: image for image in images}}.get(name, images[0])
 
 
 def _as_in_the_viewer(step: Step, fitted: Fitted) -> dict[str, Image]:
