@@ -332,6 +332,8 @@ def _recorded(layer: str, source: Source) -> Image:
     if source.path.startswith(SAMPLE):
         # A layer of another name is the raw image, which lies on top, renamed.
         return _named(sample_images(source.path.removeprefix(SAMPLE))[::-1], layer)
+    if not source.path:
+        raise FileError(f"layer {layer!r} came from no file; say which one to work on (--input).")
     if why := unread(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {why} (--input).")
     axis: Any = source.along or None
