@@ -10,7 +10,7 @@ import tifffile
 from napari_cellinr.cli import make_parser
 from napari_cellinr.errors import FileError
 from napari_cellinr.fit import finish
-from napari_cellinr.io import read
+from napari_cellinr.io import read, read_all
 from napari_cellinr.macro import Macro, iter_replay, load_macro, script
 from napari_cellinr.ui import opening
 from napari_cellinr.ui.console import console_of
@@ -72,8 +72,8 @@ def without_a_viewer(text, tmp_path, **options):
 def read_by_the_script(macro):
     """Return what the first line of the script for Python reads."""
     lines = script(macro, "headless").splitlines()
-    (line,) = (one for one in lines if " = read(" in one)
-    scope = {"read": read}
+    (line,) = (one for one in lines if " = read" in one)
+    scope = {"read": read, "read_all": read_all}
     exec(line, scope)
     return scope[line.split()[0]]
 
@@ -154,6 +154,42 @@ def test_a_file_of_another_reader(viewer, dock, use_job, tmp_path):
     assert np.array_equal(read(written).array(), numbers)
     with pytest.raises(FileError, match="'none' of napari, which has failed"):
         cellinr.use("other", str(picture), reader="none")
+
+
+@pytest.mark.parametrize("name", ["b DNA", "b actin"])
+def test_one_channel_of_one_of_several_images(viewer, dock, use_job, tmp_path, name):
+    viewer.layers.clear()
+    use_job()
+    values = np.random.default_rng(0).random((2, 2, 3, 8, 9), np.float32)
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for image, label in zip(values, "ab", strict=True):
+            about = {"axes": "CZYX", "Name": label, "Channel": {"Name": ["DNA", "actin"]}}
+            file.write(image, photometric="minisblack", metadata=about)
+    dock.open([path])
+    (name,) = (one.name for one in viewer.layers if one.name.endswith(name))
+    given = np.array(viewer.layers[name].data)
+    assert np.array_equal(given, values[1, int("actin" in name)])
+    cellinr = console_of(viewer)
+    cellinr.denoise(name)
+    cellinr.compare(f"{name} denoised", name)
+    cellinr.wait()
+    numbers = np.array(viewer.layers[f"{name} denoised"].data)
+    macro, told = dock.dispatcher.recorder.macro, []
+    assert Macro.from_json(macro.as_json()) == macro
+    for style in (str(cellinr.macro), macro.as_json()):
+        file = tmp_path / ("macro.json" if style.startswith("{") else "macro.py")
+        file.write_text(style)
+        job = iter_replay(load_macro(file), output=tmp_path / "out", tell=told.append)
+        assert np.array_equal(read(finish(job)[0]).array(), numbers)
+    assert told == []  # the data have the digest that was recorded
+    assert np.array_equal(read_by_the_script(macro).array(), given)
+    lines = [one for one in script(macro, "cli").splitlines() if one.startswith("napari-")]
+    assert [line.split()[1] for line in lines] == ["denoise", "convert", "compare"]
+    for line in lines[:2]:
+        options = make_parser().parse_args(shlex.split(line)[1:])
+        image = read_all(options.input)[options.series].take("C", options.channel)
+        assert np.array_equal(image.array(), given)
 
 
 def test_a_folder_instead_of_another_one(viewer, dock, use_job, folder, tmp_path):

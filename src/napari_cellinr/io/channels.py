@@ -1,8 +1,8 @@
-"""Several images as the channels of one."""
+"""Several images as the channels of one, and back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["joined"]
+__all__ = ["MOST_CHANNELS", "PART", "joined", "separated"]
+
+MOST_CHANNELS: Final = 8
+"""Channels up to which each becomes a layer of its own."""
+
+PART: Final = "part"
+"""Where the `meta` of an image say which `series` of its file it is, and which `channel`."""
 
 
 def joined(images: Sequence[Image]) -> Image:
@@ -45,3 +51,23 @@ def joined(images: Sequence[Image]) -> Image:
         translate=(*first.translate[:place], 0.0, *first.translate[place:]),
         channels=tuple(image.name for image in images),
     )
+
+
+def separated(image: Image) -> list[Image]:
+    """Return one image per channel, as layers show them; the image itself if none or very many."""
+    n_channels = image.sizes.get("C", 0)
+    if not 1 <= n_channels <= MOST_CHANNELS:
+        return [image]
+    found = []
+    for index in range(n_channels):
+        one = image.take("C", index)
+        named = image.channels or n_channels == 1
+        part = {**image.meta.get(PART, {}), "channel": index}
+        found.append(
+            one.like(
+                one.data,
+                name=one.name if named else f"{image.name} channel {index + 1}",
+                meta={**one.meta, PART: part},
+            )
+        )
+    return found

@@ -46,7 +46,7 @@ class _Commands:
             if not path.endswith(FITTED_SUFFIX):
                 self._saved.setdefault(layer, path)
         self._files: dict[str, str] = {}
-        self._stacks: dict[str, list[str]] = {}
+        self._reading: dict[str, list[str]] = {}
         self._models: dict[str, str] = {}
         for source in macro.inputs:
             if source.layer:
@@ -77,8 +77,12 @@ class _Commands:
     def _note(self, layer: str, source: Source) -> None:
         """Note what a layer is read from; a file of its own name where no command can read it."""
         self._files[layer] = "" if unread(layer, source) else source.path
-        if source.along:
-            self._stacks[layer] = ["--stack", source.along]
+        options = {"stack": source.along, "series": source.series, "channel": source.channel}
+        words = {
+            f"--{name}": str(value) for name, value in options.items() if value not in {"", None}
+        }
+        if words:
+            self._reading[layer] = [word for pair in words.items() for word in pair]
         if source.path.endswith(FITTED_SUFFIX):
             self._models[layer] = source.path
 
@@ -97,6 +101,9 @@ class _Commands:
 
     def _lines_of(self, step: Step) -> list[str]:
         layer, result = step.source.layer, first(step.results)
+        for source in step.sources:
+            if source.layer and source.path and self._files.get(source.layer) == source.path:
+                self._note(source.layer, source)
         if step.action == "open":
             for name in step.results:
                 self._note(name, step.source)
@@ -125,7 +132,7 @@ class _Commands:
         there = self._files.get(layer, "")
         if path.endswith((FITTED_SUFFIX, ".csv")) or not there or there == path:
             return []
-        words = ["napari-cellinr", "convert", there, path, *self._stacks.get(layer, [])]
+        words = ["napari-cellinr", "convert", there, path, *self._reading.get(layer, [])]
         voxel = self._voxel.get(layer)
         return [shlex.join([*words, *(["--voxel", voxel] if voxel else [])])]
 
@@ -139,7 +146,7 @@ class _Commands:
         source = self._files.get(layer) or f"{file_name(layer)}.tif"
         words = ["napari-cellinr", step.action, source, self._place(result or "result")]
         self._files[result] = words[-1]
-        words += self._stacks.get(layer, [])
+        words += self._reading.get(layer, [])
         words += self._other_outputs(step)
         if "axes" in step.arguments:
             words += ["--axes", str(step.arguments["axes"])]
@@ -192,11 +199,11 @@ class _Commands:
         return [*lines, shlex.join(words)]
 
     def _joined(self, layer: str) -> list[str]:
-        """Return the line that makes one file of a series, for a command that takes no other."""
-        stack = self._stacks.pop(layer, None)
-        if stack is None:
+        """Return the line that makes one file of a series or a part, where no option says which."""
+        reading = self._reading.pop(layer, None)
+        if reading is None:
             return []
-        words = ["napari-cellinr", "convert", self._files[layer], self._place(layer), *stack]
+        words = ["napari-cellinr", "convert", self._files[layer], self._place(layer), *reading]
         self._files[layer] = self._place(layer)
         return [shlex.join(words)]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.channels import separated
 from napari_cellinr.kept import Stored
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, unread
@@ -332,6 +333,8 @@ def _recorded(layer: str, source: Source) -> Image:
     if source.path.startswith(SAMPLE):
         # A layer of another name is the raw image, which lies on top, renamed.
         return _named(sample_images(source.path.removeprefix(SAMPLE))[::-1], layer)
+    if not source.path:
+        raise FileError(f"layer {layer!r} came from no file; say which one to work on (--input).")
     if why := unread(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {why} (--input).")
     axis: Any = source.along or None
@@ -339,8 +342,9 @@ def _recorded(layer: str, source: Source) -> Image:
 
 
 def _named(images: Sequence[Image], name: str) -> Image:
-    """Return the image of a name, or the first one."""
-    return {image.name: image for image in images}.get(name, images[0])
+    """Return the image, or the channel of one, that has a name, or the first image."""
+    channels = {one.name: one for image in reversed(images) for one in separated(image)}
+    return {**channels, **{image.name: image for image in images}}.get(name, images[0])
 
 
 def _as_in_the_viewer(step: Step, fitted: Fitted) -> dict[str, Image]:

@@ -94,7 +94,16 @@ def _console(macro: Macro) -> list[str]:
     for source in macro.inputs:
         if source.layer and source.path and source.layer not in opened:
             lines.append(used(source.layer, source))
-    return lines + [failed(s) if s.status == "failed" else call(s) for s in macro.steps]
+    needed = {source.layer for step in macro.repeatable for source in step.sources}
+    for step in macro.steps:
+        several = [name for name in step.results if name in needed]
+        if step.status == "failed":
+            lines.append(failed(step))
+        elif step.action == "open" and several:
+            lines += [used(name, step.source) for name in several]
+        else:
+            lines.append(call(step))
+    return lines
 
 
 def _headless(macro: Macro) -> list[str]:
@@ -105,13 +114,22 @@ class _Headless:
     """Python on files: one variable for every image."""
 
     def __init__(self) -> None:
-        names = ["compare", "load_fit", "read", "render", "save_fit", "write", "write_motion"]
+        names = [
+            "compare",
+            "load_fit",
+            "read",
+            "read_all",
+            "render",
+            "save_fit",
+            "write",
+            "write_motion",
+        ]
         self._taken: set[str] = {*names, *FITS, *_BEGINNINGS.values()}
         self._fits: dict[str, str] = {}
         self._givens: dict[str, str] = {}
         self._tables: dict[str, str] = {}
         self._values: dict[str, str] = {}
-        self._imports = {"read"}
+        self._imports: set[str] = set()
         self._lines: list[str] = []
 
     def lines(self, macro: Macro) -> list[str]:
@@ -130,7 +148,8 @@ class _Headless:
             else:
                 self._add(step)
         names = ", ".join(sorted(self._imports))
-        return [f"from napari_cellinr import {names}", "", *self._lines]
+        imports = [f"from napari_cellinr import {names}"] if names else []
+        return [*imports, "", *self._lines]
 
     def _read(self, layer: str, source: Source) -> None:
         name = variable(layer, self._taken)
@@ -144,13 +163,20 @@ class _Headless:
         place = f"{name}.tif" if why else source.place
         axis = f", stack_axis={source.along!r}" if source.along else ""
         hint = f"  # {why}" if why else ""
-        self._lines.append(f"{name} = read({place!r}{axis}){hint}")
+        some = bool(source.series) and not why
+        read, one = ("read_all", f"[{source.series}]") if some else ("read", "")
+        channel = "" if source.channel is None or why else f".take('C', {source.channel})"
+        self._imports.add(read)
+        self._lines.append(f"{name} = {read}({place!r}{axis}){one}{channel}{hint}")
 
     def _add(self, step: Step) -> None:
+        for one in step.sources:  # of a file with several layers, those that are used
+            if one.layer and one.path and one.layer not in self._values:
+                self._read(one.layer, one)
         source = self._values.get(step.source.layer, "")
         if step.action == "open":
             name = first(step.results)
-            if name not in self._values:
+            if len(step.results) == 1 and name not in self._values:
                 self._read(name, step.source)
         elif step.action == "calibrate":
             given = ", ".join(keywords(step.arguments))

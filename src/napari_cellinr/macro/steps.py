@@ -76,6 +76,9 @@ class Source:
         Names of the files of the folder that are the series; empty if all of them are.
     reader
         Plugin of napari that has opened the file; empty for this one.
+    series, channel
+        Which image of its file the layer is, and which channel of it, counted from 0; none where
+        there is only one. In a viewer, the name of the layer tells.
     """
 
     layer: str = ""
@@ -84,6 +87,8 @@ class Source:
     along: str = ""
     files: tuple[str, ...] = ()
     reader: str = ""
+    series: int | None = None
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", tuple(self.files))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image as ImageLayer
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
+from napari_cellinr.io.channels import separated
 from napari_cellinr.io.colours import COLOURS
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ __all__ = [
     "set_voxel_size",
     "to_image",
 ]
-
-MOST_CHANNELS: Final = 8
-"""Channels up to which each becomes a layer of its own."""
 
 _COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue", "gray")
 
@@ -144,7 +142,7 @@ def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
     """
     if image.sizes.get("S") in {3, 4}:
         return [_colour_picture(image)]
-    channels = _channels(image)
+    channels = separated(image)
     colours = _COLOURS if len(channels) > 1 else ("gray",)
     stated = image.meta.get(COLOURS, ())
     if len(channels) > 1 and len(stated) == len(channels):
@@ -175,18 +173,6 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
 def _unit_of(axis: str) -> str:
     """Return the unit in which the step along an axis is entered."""
     return "second" if axis == "T" else "micrometer"
-
-
-def _channels(image: Image) -> list[Image]:
-    """Return one image per channel; the image itself if it has none or very many."""
-    n_channels = image.sizes.get("C", 0)
-    if not 1 <= n_channels <= MOST_CHANNELS:
-        return [image]
-    channels = [image.take("C", index) for index in range(n_channels)]
-    if image.channels or n_channels == 1:
-        return channels
-    names = [f"{image.name} channel {index + 1}" for index in range(n_channels)]
-    return [one.like(one.data, name=name) for one, name in zip(channels, names, strict=True)]
 
 
 def _colour_picture(image: Image) -> tuple[Any, dict[str, Any], str]:

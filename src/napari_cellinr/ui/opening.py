@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all, sequences
 from napari_cellinr.io.atomic import is_zarr
+from napari_cellinr.io.channels import PART
 from napari_cellinr.io.lazy import lazy_above
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
         if path.is_dir() and not is_zarr(path):
             images += _series(sequences.numbered_files(path), limit, name=path.name)
         else:
-            images += read_all(path, lazy_above=limit, colours=True)
+            images += _images(path, limit)
     return images
 
 
@@ -120,7 +121,18 @@ def _series(paths: Sequence[Path], limit: int, name: str | None = None) -> list[
     if choice in _AXES:
         return [sequences.read_files(paths, _AXES[choice], None, limit, name)]
     ordered = sequences.in_order(paths)
-    return [one for path in ordered for one in read_all(path, lazy_above=limit, colours=True)]
+    return [one for path in ordered for one in _images(path, limit)]
+
+
+def _images(path: Path, limit: int) -> list[Image]:
+    """Return the images of a file, which say which of several they are."""
+    images = read_all(path, lazy_above=limit, colours=True)
+    if len(images) == 1:
+        return images
+    return [
+        one.like(one.data, meta={**one.meta, PART: {"series": place}})
+        for place, one in enumerate(images)
+    ]
 
 
 def _limit() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from napari_cellinr.io.channels import PART
 from napari_cellinr.io.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.words import SAMPLE
@@ -106,7 +107,8 @@ def opened_steps(layers: Sequence[Layer]) -> list[Step]:
     """Return the steps that open layers again: one for each file or series that they came from."""
     names: dict[Source, list[str]] = {}
     for layer in layers:
-        names.setdefault(_opened(layer), []).append(str(layer.name))
+        whole = replace(_opened(layer), series=None, channel=None)
+        names.setdefault(whole, []).append(str(layer.name))
     return [
         Step("open", (source,), results=tuple(found))
         for source, found in names.items()
@@ -123,13 +125,14 @@ def _opened(layer: Layer) -> Source:
     path, reader = layer.source.path, layer.source.reader_plugin
     if path is not None and reader not in {None, "napari-cellinr"}:
         return Source(path=str(path), reader=str(reader))
+    part = layer.metadata.get(PART, {})
     if SERIES in layer.metadata:
-        return Source(**layer.metadata[SERIES])
+        return Source(**layer.metadata[SERIES], **part)
     if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
         return Source(path=f"{SAMPLE}{layer.source.sample[1]}")
     # What the image says names the file of a folder or a stack, of which napari knows no more
     # than the folder, or the first file.
-    return Source(path=str(layer.metadata.get("source") or path or ""))
+    return Source(path=str(layer.metadata.get("source") or path or ""), **part)
 
 
 def image_of(job: Unfinished) -> Image:
