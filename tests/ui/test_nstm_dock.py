@@ -4,8 +4,10 @@ import time
 
 import numpy as np
 import pytest
+from napari.layers import Vectors
 
 from napari_cellinr import api
+from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
 from napari_cellinr.simulate_optics import moving
@@ -31,7 +33,8 @@ def iter_reconstruct(image, config, *, started=None):
     confidence = speed.like(np.ones(speed.shape, np.float32))
     images = (WORM.truth, WORM.motion, speed, confidence)
     roles = ("result", "motion", "speed", "confidence")
-    return Fitted(images, config, {}, (), "steps", {"seconds": 1.0}, method="nstm", roles=roles)
+    report = {"seconds": 1.0, "field": {"frames": [0.1 * frame for frame in range(12)]}}
+    return Fitted(images, config, {}, (), "steps", report, method="nstm", roles=roles)
 
 
 @pytest.fixture
@@ -117,6 +120,25 @@ def test_arrows_and_tracks_lie_over_the_scene(dock, viewer, idle):
     assert not dock.below.isHidden()
 
 
+def test_new_arrows_have_the_colours_of_their_own_speeds(dock, viewer, idle):
+    dock.run()
+    idle(dock)
+    arrows = by_type(viewer)["Vectors"]
+    before = len(arrows.data)
+    dock.below.every.setValue(3)
+    dock.below.arrows_button.click()
+    idle(dock)
+    assert by_type(viewer)["Vectors"].unique_id == arrows.unique_id
+    assert len(arrows.data) != before
+    speeds = arrows.features["speed (µm/s)"]
+    assert len(speeds) == len(arrows.data)
+    look = {"edge_color": "speed (µm/s)", "edge_colormap": "turbo"}
+    fresh = Vectors(arrows.data, features=arrows.features, **look)
+    fresh.edge_contrast_limits = arrows.edge_contrast_limits  # a speed keeps its colour
+    np.testing.assert_allclose(arrows.edge_color, fresh.edge_color, atol=1e-6)
+    assert arrows.edge_color[speeds.argmax(), 0] != arrows.edge_color[speeds.argmin(), 0]
+
+
 def test_points_of_the_user_are_followed(dock, viewer, idle):
     dock.run()
     idle(dock)
@@ -178,3 +200,11 @@ def test_arrows_follow_a_running_fit(viewer):
         np.testing.assert_allclose(shown.scale, source.scale, rtol=1e-5)
     live.finish(WORM.truth.take("C", 1))
     assert not [layer for layer in viewer.layers if type(layer).__name__ == "Vectors"]
+
+
+def test_a_quick_look_keeps_what_is_said_of_the_light():
+    """What is on stays on; what would only be tried is not, which takes as long again."""
+    asked = NSTMConfig(bleaching="on", steps=5000, learning_rate=0.001)
+    quick = RECONSTRUCT.quick(asked)
+    assert (quick.preset, quick.bleaching, quick.brightness) == ("preview", "on", "off")
+    assert quick.steps == NSTMConfig(preset="preview").steps
