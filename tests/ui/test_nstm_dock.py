@@ -10,6 +10,7 @@ from napari_cellinr import api
 from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.macro.motion import arrows_of, images_by_role
 from napari_cellinr.simulate_optics import moving
 from napari_cellinr.ui.layers import layer_tuples
 from napari_cellinr.ui.live import LiveLayer
@@ -131,7 +132,10 @@ def test_new_arrows_have_the_colours_of_their_own_speeds(dock, viewer, idle):
     assert by_type(viewer)["Vectors"].unique_id == arrows.unique_id
     assert len(arrows.data) != before
     speeds = arrows.features["speed (µm/s)"]
-    assert len(speeds) == len(arrows.data)
+    fitted = dock.dispatcher.results[dock.below._scene_id].fitted
+    found = arrows_of(fitted, images_by_role(fitted), every=3)
+    np.testing.assert_allclose(arrows.data, found.data)
+    np.testing.assert_allclose(speeds, found.speed)
     look = {"edge_color": "speed (µm/s)", "edge_colormap": "turbo"}
     fresh = Vectors(arrows.data, features=arrows.features, **look)
     fresh.edge_contrast_limits = arrows.edge_contrast_limits  # a speed keeps its colour
