@@ -20,6 +20,7 @@ from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.nstm_noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm_plan import held_blocks, held_frames
 from napari_cellinr.methods.nstm_render import _weakest_contrast
+from napari_cellinr.simulate_optics import moving
 
 NOISE = 0.05
 SIZE = 40
@@ -313,3 +314,13 @@ def test_confidence_needs_structure_in_every_direction():
     stripes, blobs = np.sin(x / 2), np.sin(x / 2) * np.sin(y / 2)
     along = _weakest_contrast(stripes)[8:-8, 8:-8].max()
     assert along < 1e-6 < 0.01 < _weakest_contrast(blobs)[8:-8, 8:-8].min()
+
+
+def test_the_preview_of_the_sample_is_quick_and_shows_its_motion():
+    """One attempt with few steps; the worm moves as it really does, if not as far."""
+    worm = moving("worm")
+    fitted = reconstruct(worm.raw, worm.optics, preset="preview")
+    assert len(fitted.report["attempts"]) == 1
+    assert fitted.report["steps"] <= 100
+    found, true = fitted.image("motion").array(), worm.motion.array()
+    assert np.corrcoef(found.ravel(), true.ravel())[0, 1] > 0.7

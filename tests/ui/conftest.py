@@ -10,6 +10,7 @@ import pytest
 
 from napari_cellinr import api, resume
 from napari_cellinr.fit import Fitted, PreviewRequest, Progress
+from napari_cellinr.image import Image
 from napari_cellinr.kept import digest, geometry
 from napari_cellinr.ui import devices, worker
 
@@ -83,7 +84,14 @@ class FakeFit:
         result = image.like(np.asarray(image.data, np.float32) / 2, name="result")
         report = {"seconds": 1.25, "steps": self.step, "warnings": ["the fit has not converged."]}
         source = {**geometry(image), "digest": digest(image.canonical())}
-        return Fitted((result,), config, {}, (), stopped, report, source=source)
+        if not hasattr(config, "optics"):
+            return Fitted((result,), config, {}, (), stopped, report, source=source)
+        roles = ("result", "motion", "speed", "confidence")
+        still = image.like(np.zeros(image.shape, np.float32), name="speed")
+        motion = Image(np.zeros((len(still.data), 2, *image.shape[1:]), np.float32), "TCYX")
+        images = (result, motion, still, still.like(still.data, name="confidence"))
+        report["field"] = {"frames": list(range(len(still.data)))}
+        return Fitted(images, config, {}, (), stopped, report, "nstm", roles, source)
 
 
 @pytest.fixture(autouse=True)
@@ -108,9 +116,9 @@ def _no_torch(monkeypatch):
 def use_job(monkeypatch):
     """Return a function that puts a fake job in the place of the real one."""
 
-    def use(**settings):
+    def use(name="iter_denoise", **settings):
         job = FakeFit(**settings)
-        monkeypatch.setattr(api, "iter_denoise", job)
+        monkeypatch.setattr(api, name, job)
         return job
 
     return use

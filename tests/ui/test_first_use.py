@@ -16,17 +16,32 @@ def shown_texts(widget):
     return [label.text() for label in widget.findChildren(QLabel) if not label.isHidden()]
 
 
-def test_an_empty_dock_offers_a_sample_and_previews_it(viewer, use_job, idle, qtbot):
-    job = use_job()
-    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
-    assert "Drop a TIFF" in dock.welcome.label.text()
+@pytest.mark.parametrize(
+    ("name", "words", "job_name", "source"),
+    [
+        ("Denoise", "simulated embryo", "iter_denoise", "embryo membranes raw"),
+        ("Super-resolve", "cells that move", "iter_superresolve", "cells"),
+        ("Reconstruct motion", "simulated worm", "iter_reconstruct", "worm"),
+    ],
+)
+def test_an_empty_dock_offers_a_sample_and_previews_it(
+    viewer, use_job, idle, qtbot, name, words, job_name, source
+):
+    job = use_job(job_name)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+    assert "Drop a" in dock.welcome.label.text()
+    assert words in dock.welcome.label.text()
     assert not dock.welcome.isHidden()
     assert dock.source.isHidden()
     qtbot.mouseClick(dock.welcome.button, Qt.MouseButton.LeftButton)
     idle(dock)
     assert dock.welcome.isHidden()
-    assert "embryo membranes raw preview" in [layer.name for layer in viewer.layers]
-    assert job.configs[0].preset == "preview"
+    assert f"{source} preview" in [layer.name for layer in viewer.layers]
+    (config,) = job.configs
+    assert config.preset == "preview"
+    if name == "Reconstruct motion":
+        assert config.optics.kind == "dpc"  # that of the sample
+        assert (config.steps, config.restart) == (100, False)  # else it takes a minute
     viewer.layers.clear()
     assert not dock.welcome.isHidden()
 

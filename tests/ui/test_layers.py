@@ -200,7 +200,7 @@ def test_only_grey_images_are_offered(viewer, stack):
 
 def test_voxel_size_is_written_into_the_layer():
     layer = make((2, 3, 4), axis_labels=("t", "y", "x"))
-    set_voxel_size(layer, {"Y": 0.2, "X": 0.3}, "TYX", "micrometer")
+    set_voxel_size(layer, {"Y": 0.2, "X": 0.3}, "TYX")
     assert tuple(layer.scale) == (1, 0.2, 0.3)
     assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
 

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.layers import Vectors
 
 from napari_cellinr import Image, NSTMConfig, api
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.macro.motion import arrows_of, images_by_role
 from napari_cellinr.motion import seconds
 from napari_cellinr.simulate_optics import moving
 from napari_cellinr.ui.layers import layer_tuples
@@ -118,6 +120,28 @@ def test_arrows_and_tracks_lie_over_the_scene(dock, viewer, idle):
     assert (phase[tuple(heads[inside].T)] > 0.05).mean() > 0.7
     assert dock.below is not None
     assert not dock.below.isHidden()
+
+
+def test_new_arrows_have_the_colours_of_their_own_speeds(dock, viewer, idle):
+    dock.run()
+    idle(dock)
+    arrows = by_type(viewer)["Vectors"]
+    before = len(arrows.data)
+    dock.below.every.setValue(3)
+    dock.below.arrows_button.click()
+    idle(dock)
+    assert by_type(viewer)["Vectors"].unique_id == arrows.unique_id
+    assert len(arrows.data) != before
+    speeds = arrows.features["speed (µm/s)"]
+    fitted = dock.dispatcher.results[dock.below._scene_id].fitted
+    found = arrows_of(fitted, images_by_role(fitted), every=3)
+    np.testing.assert_allclose(arrows.data, found.data)
+    np.testing.assert_allclose(speeds, found.speed)
+    look = {"edge_color": "speed (µm/s)", "edge_colormap": "turbo"}
+    fresh = Vectors(arrows.data, features=arrows.features, **look)
+    fresh.edge_contrast_limits = arrows.edge_contrast_limits  # a speed keeps its colour
+    np.testing.assert_allclose(arrows.edge_color, fresh.edge_color, atol=1e-6)
+    assert arrows.edge_color[speeds.argmax(), 0] != arrows.edge_color[speeds.argmin(), 0]
 
 
 def test_points_of_the_user_are_followed(dock, viewer, idle):
@@ -237,3 +261,11 @@ def test_a_fit_that_begins_flat_is_seen_while_it_runs(make_napari_viewer, qtbot)
     layer.contrast_limits = (0.2, 0.3)
     live.show(plane.like(10 * np.asarray(plane.data)), {"T": 0})
     assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them
+
+
+def test_a_quick_look_keeps_what_is_said_of_the_light():
+    """What is on stays on; what would only be tried is not, which takes as long again."""
+    asked = NSTMConfig(bleaching="on", steps=5000, learning_rate=0.001)
+    quick = RECONSTRUCT.quick(asked)
+    assert (quick.preset, quick.bleaching, quick.brightness) == ("preview", "on", "off")
+    assert quick.steps == NSTMConfig(preset="preview").steps

@@ -28,8 +28,22 @@ class NSTMConfig(Config):
     on its own; learning rates, grids and margins follow from that.
     """
 
+    # So few steps find motion only at high rates and with all detail from the beginning. Restarts,
+    # extras that are tried, and a comparison with a scene at rest would each take as long again.
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-        {"fast": {}, "preview": {"steps": 200}}
+        {
+            "fast": {},
+            "preview": {
+                "steps": 100,
+                "coarse_to_fine": False,
+                "restart": False,
+                "motion_rate": 5.0,
+                "learning_rate": 0.03,
+                "brightness": "off",
+                "bleaching": "off",
+                "unexplained": "off",
+            },
+        }
     )
 
     preset: Preset = setting("fast", "preview: seconds; fast: for results.")

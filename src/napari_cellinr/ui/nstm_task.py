@@ -14,7 +14,7 @@ from napari_cellinr.ui.fit_dock import FitDock
 from napari_cellinr.ui.motion_layers import layers_of
 from napari_cellinr.ui.motion_panel import MotionPanel
 from napari_cellinr.ui.optics_section import OpticsSection
-from napari_cellinr.ui.tasks import Estimate, Task
+from napari_cellinr.ui.tasks import Estimate, Task, quick_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
 
 __all__ = ["RECONSTRUCT", "ReconstructDock"]
+
+_EXTRAS = ("brightness", "bleaching", "unexplained")
 
 _REPEATED: Final = {
     "time-lapse": ("TYX", "TZYX"),
@@ -90,6 +92,13 @@ def _whole(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[st
     return {}
 
 
+def _quick(config: NSTMConfig) -> NSTMConfig:
+    """Return the settings for a quick look; what is said of the light besides motion stays."""
+    quick: NSTMConfig = quick_settings(config)
+    chosen = {name: getattr(config, name) for name in _EXTRAS}
+    return quick.replace(**{name: word for name, word in chosen.items() if word != "auto"})
+
+
 def _section(controller: Controller) -> OpticsSection:
     return OpticsSection()
 
@@ -105,9 +114,10 @@ RECONSTRUCT = Task(
     sample="motion-worm",
     guide="reconstruct",
     run_tip="Find the scene and its motion from all raw frames.",
-    preview_tip="A quick look with few steps.",
+    preview_tip="A quick look with few steps: motion, but not exactly.",
     layers=layers_of,
     own_contrast=lambda config: True,
+    quick=_quick,
     part=_whole,
     check=_check,
     estimate=_estimate,

@@ -1,0 +1,106 @@
+"""What a run shows: numbers, curves, napari's own bar, sliders that reach all values."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from napari_cellinr.ui import activity, controller
+from napari_cellinr.ui.preferences import Preferences
+
+pytestmark = pytest.mark.gui
+
+
+def numbers(dock):
+    return dock.panel.numbers.text().replace("\u00a0", " ")
+
+
+def test_the_panel_tells_step_speed_time_left_and_error(dock, use_job, idle, qtbot):
+    """One step takes one second by the clock of the job."""
+    use_job(steps=400)
+    dock.run()
+    assert "starting · 0 s so far" in numbers(dock)
+    qtbot.waitUntil(lambda: "steps/s" in numbers(dock))
+    step, speed, left, error = numbers(dock).split(" · ")
+    assert step.startswith("step ")
+    assert step.endswith(" of 400")
+    assert (speed, left, error) == ("1 steps/s", "3 s left", "held‑out error 1.5 σ")
+    assert dock.panel.bar.maximum() == 400
+    assert dock.panel.bar.value() > 0
+    dock.panel.stop_button.click()
+    idle(dock)
+    assert dock.panel.numbers.isHidden()
+
+
+def test_losses_are_drawn_on_a_logarithmic_axis(dock, use_job, idle):
+    use_job(steps=20)  # the loss is one over the step
+    dock.run()
+    idle(dock)
+    plot = dock.panel._plot
+    assert not plot.isHidden()
+    axis = plot.getPlotItem().getAxis("left")
+    assert axis.logMode
+    assert not plot.getPlotItem().getAxis("bottom").logMode
+    assert axis.logTickStrings([-1.0, np.log10(0.2), np.log10(0.3)], 1, None) == ["0.1", "0.2", ""]
+    steps, losses = plot._loss.getOriginalDataset()
+    assert len(steps) > 2
+    np.testing.assert_allclose(losses, 1 / np.asarray(steps))
+    np.testing.assert_allclose(plot._loss.getData()[1], np.log10(losses), atol=1e-6)
+    assert set(plot._held_out.getOriginalDataset()[1]) == {1.5}
+
+
+class Spy:
+    """In the place of napari's progress; it knows what was done with it, and in which thread."""
+
+    made = ()
+
+    def __init__(self, total, desc):
+        Spy.made = (*Spy.made, self)
+        self.total, self.desc, self.n, self.closed = total, desc, 0, 0
+        self.threads = {threading.get_ident()}
+
+    def update(self, steps):
+        self.n += steps
+        self.threads.add(threading.get_ident())
+
+    def close(self):
+        self.closed += 1
+        self.threads.add(threading.get_ident())
+
+
+@pytest.mark.parametrize("error", [None, ValueError("broken")])
+def test_the_activity_dock_has_a_bar_per_stage(dock, use_job, idle, monkeypatch, error):
+    monkeypatch.setattr(activity, "progress", Spy)
+    monkeypatch.setattr(Spy, "made", ())
+    use_job(steps=8, error=error, fail_at=6, seconds=0.05)
+    dock.run()
+    idle(dock)
+    starting, fitting = Spy.made
+    assert (starting.total, starting.desc) == (0, "CellINR: starting")
+    assert (fitting.total, fitting.desc) == (8, "CellINR: fitting")
+    assert 1 < fitting.n <= 8
+    assert [one.closed for one in Spy.made] == [1, 1]
+    assert starting.threads | fitting.threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_sliders_reach_all_values_of_a_result(
+    viewer, layer, dock, use_job, idle, qtbot, monkeypatch, live
+):
+    """Contrast is that of the source, whose slider may end far below: napari widens none."""
+    monkeypatch.setattr(
+        controller, "preferences", lambda: Preferences(live_preview=live, preview_seconds=0)
+    )
+    dock.form.field("background").set_value("keep")
+    layer.contrast_limits_range = (0.1, 0.3)
+    layer.contrast_limits = (0.1, 0.2)
+    use_job(steps=40)
+    dock.run()
+    if live:
+        qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    idle(dock)
+    result = viewer.layers["membrane denoised"]
+    assert tuple(result.contrast_limits) == (0.1, 0.2)
+    low, high = result.contrast_limits_range
+    assert low <= result.data.min() < 0.1
+    assert high >= result.data.max() > 0.3
