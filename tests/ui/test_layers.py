@@ -203,6 +203,10 @@ def test_voxel_size_is_written_into_the_layer():
     set_voxel_size(layer, {"Y": 0.2, "X": 0.3}, "TYX")
     assert tuple(layer.scale) == (1, 0.2, 0.3)
     assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
+    part = make((2, 3, 4), axis_labels=("t", "y", "x"), translate=(4, 3, 2), scale=(2, -1, 1))
+    set_voxel_size(part, {"T": 3, "Y": 0.2}, "TYX")  # as `Image.with_voxel_size`, and mirrored
+    np.testing.assert_allclose(part.scale, (3, -0.2, 1))
+    np.testing.assert_allclose(part.translate, (6, 0.6, 2))
 
 
 def test_visible_part_follows_the_slider_and_has_a_limit(viewer):

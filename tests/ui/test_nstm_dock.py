@@ -254,13 +254,26 @@ def test_a_fit_that_begins_flat_is_seen_while_it_runs(make_napari_viewer, qtbot)
     assert seen[2] == seen[1] < 0.5
     assert seen[4] == seen[3] > 2 * seen[1]  # no flicker
     layer = live.finish(WORM.truth.take("C", 1))
+    layer.contrast_limits = (0.2, 0.3)
+    live.show(plane.like(10 * np.asarray(plane.data)), {"T": 0})
+    assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them
+
+
+def test_the_canvas_takes_the_contrast_of_a_result(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    (data, attributes, _) = layer_tuples(WORM.raw)[0]
+    source = viewer.add_image(data, **attributes)
+    live = LiveLayer(viewer, source.unique_id, WORM.raw, "worm reconstructed", from_data=True)
+    plane = WORM.truth.take("C", 1).take("T", 0)
+    live.show(plane, {"T": 0})
+    live._set_contrast(live.layer, (0.00229, 0.00229 + 1e-9))  # too narrow for a texture
+    qtbot.wait(100)
+    layer = live.finish(WORM.truth.take("C", 1))
+    qtbot.wait(100)
     greys = [len(np.unique(viewer.screenshot(flash=False)))]
     layer.refresh()
     greys.append(len(np.unique(viewer.screenshot(flash=False))))
     assert greys[0] == greys[1] > 50
-    layer.contrast_limits = (0.2, 0.3)
-    live.show(plane.like(10 * np.asarray(plane.data)), {"T": 0})
-    assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them
 
 
 def test_a_quick_look_keeps_what_is_said_of_the_light():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image as ImageLayer
@@ -128,11 +129,17 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
 
 
 def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str) -> None:
-    """Write the step along each named axis, in µm and of T in s, into scale and units."""
-    pairs = zip(axes, layer.scale, layer.units, strict=True)
-    known = [(steps.get(a, s), _unit_of(a) if a in steps else str(u)) for a, s, u in pairs]
-    layer.units = tuple(unit for _, unit in known)
-    layer.scale = tuple(step for step, _ in known)
+    """Write the step along each named axis, in µm and of T in s, into scale and units.
+
+    Where the layer begins is counted in voxels, so that it moves with them; mirrored axes stay so.
+    """
+    scale, translate, units = list(layer.scale), list(layer.translate), list(map(str, layer.units))
+    for place, axis in enumerate(axes):
+        if axis in steps:
+            units[place] = _unit_of(axis)
+            translate[place] *= steps[axis] / abs(scale[place])
+            scale[place] = math.copysign(steps[axis], scale[place])
+    layer.units, layer.scale, layer.translate = tuple(units), tuple(scale), tuple(translate)
 
 
 def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
