@@ -5,6 +5,17 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """Keep each file, and all viewers, in one of the processes that run tests.
+
+    Fixtures of a file are made once then; of two windows, one only has the keyboard.
+    """
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "ui" if file.startswith("tests/ui/") else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def data_folder():
     """Return the folder with real microscopy data beside the repository, or skip the test."""

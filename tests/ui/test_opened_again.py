@@ -87,7 +87,9 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("way", "name", "end", "more"), WAYS, ids=lambda one: str(one))
+@pytest.mark.parametrize(
+    ("way", "name", "end", "more"), WAYS, ids=[way.__name__ for way, *_ in WAYS]
+)
 def test_a_series(viewer, dock, use_job, folder, tmp_path, monkeypatch, way, name, end, more):
     viewer.layers.clear()
     use_job()

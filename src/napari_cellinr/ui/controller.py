@@ -170,8 +170,9 @@ class Controller(QObject):
             If they are none that an image can have, or not as many as there are dimensions.
         """
         to_image(layer, axes)
-        self.confirmed_axes[layer.unique_id] = axes
         layer.axis_labels = tuple(axes.lower())
+        # Afterwards: labels that change make docks forget what was confirmed.
+        self.confirmed_axes[layer.unique_id] = axes
 
     def hide_quick_looks(self, source_id: Hashable) -> None:
         """Make the quick looks at a layer invisible, which would lie over its run."""
