@@ -29,7 +29,7 @@ __all__ = [
     "continue_fit",
     "iter_continued",
     "iter_warm_started",
-    "made",
+    "job_of",
     "warm_start",
     "why_not",
 ]
@@ -140,7 +140,7 @@ def iter_continued(
     owner = keeper or Keeper(None)
     owner.know(reached)
     least = int(kept.config["steps"])
-    return _farther(keeping(made(make, action, image, config, started), owner), least)
+    return _farther(keeping(job_of(make, action, image, config, started), owner), least)
 
 
 def _farther(job: Job, least: int) -> Job:
@@ -190,7 +190,7 @@ def iter_warm_started(
         )
     owner = keeper or Keeper(None)
     owner.know(others=_reached(kept))
-    return _told(keeping(made(make, action, image, config, started), owner), owner)
+    return _told(keeping(job_of(make, action, image, config, started), owner), owner)
 
 
 def _told(job: Job, owner: Keeper) -> Job:
@@ -246,10 +246,20 @@ def why_not(fit: Stored | Fitted) -> str:
     return ""
 
 
-def made(
+def job_of(
     make: MakeJob | None, action: str, image: Image, config: Config, started: float | None
 ) -> Job:
-    """Return the job of an action, or that of `make` if it is given."""
+    """Return the job of an action, or that of `make` if it is given.
+
+    Parameters
+    ----------
+    make
+        As for `iter_continued`.
+    action
+        `denoise`, `superresolve` or `reconstruct`.
+    image, config, started
+        As for `api.iter_denoise`.
+    """
     if make is not None:
         return make(image, config)
     job: Job = getattr(api, f"iter_{action}")(image, config, started=started)

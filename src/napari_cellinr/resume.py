@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.going_on import CONFIGS, begun_with, made
+from napari_cellinr.going_on import CONFIGS, begun_with, job_of
 from napari_cellinr.io.holder import check_free, is_held
 from napari_cellinr.kept import Stored, blank, digest, geometry, plain, stored
 
@@ -172,7 +172,7 @@ def _job(
         return begun_with(
             other.beginning, other.fit, image, config, keeper=keeper, started=started, make=make
         )
-    return keeping(made(make, action, image, config, started), keeper)
+    return keeping(job_of(make, action, image, config, started), keeper)
 
 
 def _keeper(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import FileError
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["SAMPLES", "sample_images"]
+__all__ = ["SAMPLES", "check_sample", "sample_images"]
 
 
 def sample_images(key: str) -> tuple[Image, Image]:
@@ -22,17 +23,14 @@ def sample_images(key: str) -> tuple[Image, Image]:
     FileError
         If there is no such sample.
     """
-    if key not in SAMPLES:
-        raise FileError(f"sample {key!r} was given; there are {', '.join(SAMPLES)}.")
+    check_sample(key)
     return SAMPLES[key]()
 
 
-def _membranes() -> tuple[Image, Image]:
-    return _embryo("membranes")
-
-
-def _nuclei() -> tuple[Image, Image]:
-    return _embryo("nuclei")
+def check_sample(key: str) -> None:
+    """Raise `FileError` if there is no such sample."""
+    if key not in SAMPLES:
+        raise FileError(f"sample {key!r} was given; there are {', '.join(SAMPLES)}.")
 
 
 def _embryo(kind: Any) -> tuple[Image, Image]:
@@ -56,22 +54,6 @@ def _cells() -> tuple[Image, Image]:
     return sample.truth, sample.raw
 
 
-def _worm() -> tuple[Image, Image]:
-    return _moving("worm")
-
-
-def _beads() -> tuple[Image, Image]:
-    return _moving("beads")
-
-
-def _cell() -> tuple[Image, Image]:
-    return _moving("cell")
-
-
-def _ball() -> tuple[Image, Image]:
-    return _moving("ball")
-
-
 def _moving(kind: Any) -> tuple[Image, Image]:
     from dataclasses import replace
 
@@ -89,13 +71,13 @@ def _moving(kind: Any) -> tuple[Image, Image]:
 
 
 SAMPLES: Final[Mapping[str, Callable[[], tuple[Image, Image]]]] = {
-    "embryo-membranes": _membranes,
-    "embryo-nuclei": _nuclei,
+    "embryo-membranes": partial(_embryo, "membranes"),
+    "embryo-nuclei": partial(_embryo, "nuclei"),
     "embryo-series": _series,
     "moving-cells": _cells,
-    "motion-worm": _worm,
-    "motion-beads": _beads,
-    "motion-cell": _cell,
-    "motion-ball": _ball,
+    "motion-worm": partial(_moving, "worm"),
+    "motion-beads": partial(_moving, "beads"),
+    "motion-cell": partial(_moving, "cell"),
+    "motion-ball": partial(_moving, "ball"),
 }
 """What makes each sample; the keys are those of the manifest."""

@@ -6,6 +6,7 @@ from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
+from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.going_on import continue_fit, warm_start
 from napari_cellinr.kept import header_of, stored
 
@@ -56,9 +57,9 @@ def test_a_stop_while_another_way_is_tried():
 
 
 def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
-    monkeypatch.setattr("napari_cellinr.jobs.reconstruct._attempts", lambda _m, c: [
-        ("as given", c, dict.fromkeys(("brightness", "bleaching", "unexplained"), False))
-    ])  # fmt: skip
+    none = dict.fromkeys(EXTRAS, False)
+    only = "napari_cellinr.jobs.reconstruct._attempts"
+    monkeypatch.setattr(only, lambda _, config: [("as given", config, none)])
     fitted = stopped_in(2, movie(), steps=12)
     assert fitted.report["attempts"][1]["attempt"] == "at rest"
     assert fitted.report["explained_by_motion"] is None

@@ -59,20 +59,18 @@ def test_a_table_that_cannot_be_written_is_said_first(tmp_path, monkeypatch):
         write_motion(tmp_path / "nowhere" / "paths.csv", fit([0.0], 0))
 
 
-def test_the_viewer_shows_the_arrows_that_are_written(monkeypatch):
+@pytest.mark.gui
+def test_the_viewer_shows_the_arrows_that_are_written():
     """From the rendered frame that is nearest to the reference, whatever the times."""
-    motion_layers = pytest.importorskip("napari_cellinr.ui.motion_layers")
+    from napari_cellinr.ui import motion_layers
+
     random = np.random.default_rng(0)
     moved = np.cumsum(random.normal(0, 2, (5, 2, 1, 1)), 0) + np.zeros((5, 2, 12, 12))
     scene = Image(random.random((5, 12, 12), np.float32), "TYX", (1, 1, 1), UNITS)
     made = fit([0.0, 1.5, 3.0, 4.0, 5.0], reference=3)
-    images = (
-        scene,
-        Image(moved, "TCYX", (1, 1, 1, 1), ("second", "pixel", *UNITS[1:]),
-              meta={"times": [0.0, 1.5, 3.0, 4.0, 5.0]}),
-        scene,
-        scene.like(np.ones(scene.shape, np.float32)),
-    )  # fmt: skip
+    displacement = made.images[1].like(moved)
+    sure = scene.like(np.ones(scene.shape, np.float32))
+    images = (scene, displacement, scene, sure)
     made = replace(made, images=images, roles=("result", "motion", "speed", "confidence"))
     (shown,) = (one for one in motion_layers.layers_of(made) if one.kind == "vectors")
     found = motion.arrows_of(made, motion.images_by_role(made))

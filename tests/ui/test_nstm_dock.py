@@ -238,12 +238,18 @@ def test_arrows_follow_a_running_fit(viewer):
     assert not [layer for layer in viewer.layers if type(layer).__name__ == "Vectors"]
 
 
-def test_a_fit_that_begins_flat_is_seen_while_it_runs(make_napari_viewer, qtbot):
+@pytest.fixture
+def shown(make_napari_viewer):
+    """A viewer on the screen, with a live layer that is still to come, and a plane for it."""
     viewer = make_napari_viewer(show=True)
     (data, attributes, _) = layer_tuples(WORM.raw)[0]
     source = viewer.add_image(data, **attributes)
     live = LiveLayer(viewer, source.unique_id, WORM.raw, "worm reconstructed", from_data=True)
-    plane = WORM.truth.take("C", 1).take("T", 0)
+    return viewer, live, WORM.truth.take("C", 1).take("T", 0)
+
+
+def test_a_fit_that_begins_flat_is_seen_while_it_runs(shown):
+    _, live, plane = shown
     seen = []
     for part in (1e-9, 0.1, 0.15, 1.0, 1.1):
         live.show(
@@ -259,12 +265,8 @@ def test_a_fit_that_begins_flat_is_seen_while_it_runs(make_napari_viewer, qtbot)
     assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them
 
 
-def test_the_canvas_takes_the_contrast_of_a_result(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer(show=True)
-    (data, attributes, _) = layer_tuples(WORM.raw)[0]
-    source = viewer.add_image(data, **attributes)
-    live = LiveLayer(viewer, source.unique_id, WORM.raw, "worm reconstructed", from_data=True)
-    plane = WORM.truth.take("C", 1).take("T", 0)
+def test_the_canvas_takes_the_contrast_of_a_result(shown, qtbot):
+    viewer, live, plane = shown
     live.show(plane, {"T": 0})
     live._set_contrast(live.layer, (0.00229, 0.00229 + 1e-9))  # too narrow for a texture
     qtbot.wait(100)

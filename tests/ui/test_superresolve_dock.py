@@ -87,9 +87,12 @@ def test_factors_that_suit_the_image_are_there_until_others_are_typed(qtbot):
     uneven = Image(np.zeros((6, 8, 10)), "ZYX", (20, 0.4, 0.4), ("um",) * 3)
     unknown = Image(np.zeros((6, 8, 10)), "ZYX", (3, 1, 1))
     for image, factors in (
-        (movie(), {"t": 2}), (stack, {"z": 2.5}), (uneven, {"z": 16}), (unknown, {"y": 2, "x": 2}),
         (movie(), {"t": 2}),
-    ):  # fmt: skip
+        (stack, {"z": 2.5}),
+        (uneven, {"z": 16}),
+        (unknown, {"y": 2, "x": 2}),
+        (movie(), {"t": 2}),
+    ):
         section.show_image(image)
         assert section.values() == {"scale": factors}
     section.boxes["T"].setText("3")

@@ -47,7 +47,6 @@ def run(options: Namespace) -> int:
     image = read_input(options)
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
-
     return run_fit(options, image, config, roles)
 
 

@@ -97,7 +97,7 @@ def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | N
     other = _other(options)
     if not every:
         if other is None:
-            return going_on.made(make, options.command, image, config, started)
+            return going_on.job_of(make, options.command, image, config, started)
         return going_on.begun_with(
             other.beginning, other.fit, image, config, started=started, make=make
         )

@@ -86,17 +86,17 @@ def run(options: Namespace) -> int:
     _check_folder(options.compare)
     image = read_input(options)
     seeds = _seeds(options, image) if options.tracks else None
-
-    used = [config]
+    used = config
 
     def also(fitted: Fitted) -> None:
-        used[:] = [cast("NSTMConfig", fitted.config)]  # a fit that goes on has those of its own
+        nonlocal used
+        used = cast("NSTMConfig", fitted.config)  # a fit that goes on has settings of its own
         if seeds is not None:
             _write_tracks(options.tracks, fitted, seeds)
 
     status = run_fit(options, image, config, _OUTPUTS, also)
     if options.compare is not None and status == 0:
-        return _compare(Path(options.compare).expanduser(), image, used[0])
+        return _compare(Path(options.compare).expanduser(), image, used)
     return status
 
 
@@ -154,8 +154,7 @@ def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
     _write_conventional(folder / "conventional.tif", image, config)
     interruption = Interruption()
     with interruption.caught():
-        still = config.replace(moving=False, restart=True)
-        fitted = follow(iter_reconstruct(image, still), interruption)
+        fitted = follow(iter_reconstruct(image, config.replace(moving=False)), interruption)
         write(folder / "static.tif", fitted.image("result"))
     say(f"wrote {folder / 'static.tif'}: the reconstruction without motion")
     if interruption.happened:

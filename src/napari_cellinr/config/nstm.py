@@ -14,10 +14,13 @@ from napari_cellinr.config.base import Config, setting
 from napari_cellinr.config.optics import AnyOptics, TimeLapse, optics_from_dict
 from napari_cellinr.errors import ConfigError
 
-__all__ = ["Extra", "NSTMConfig"]
+__all__ = ["EXTRAS", "Extra", "NSTMConfig"]
 
 Preset = Literal["preview", "fast"]
 Extra = Literal["auto", "on", "off"]
+
+EXTRAS = ("brightness", "bleaching", "unexplained")
+"""Settings of what a fit may have besides scene and motion, each of them an `Extra`."""
 
 
 class NSTMConfig(Config):
@@ -39,9 +42,7 @@ class NSTMConfig(Config):
                 "restart": False,
                 "motion_rate": 5.0,
                 "learning_rate": 0.03,
-                "brightness": "off",
-                "bleaching": "off",
-                "unexplained": "off",
+                **dict.fromkeys(EXTRAS, "off"),
             },
         }
     )

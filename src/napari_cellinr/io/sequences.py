@@ -139,7 +139,9 @@ def read_files(
         arrays = [first.array(), *(_alike(first, one).array() for one in others)]
         data = np.stack(arrays)
     stacked = _stacked(first, data, stack_axis, name or _common_name(ordered[0]))
-    return stacked.like(data, meta={**first.meta, SERIES: _told(ordered, stack_axis, name)})
+    return stacked.like(
+        data, meta={**first.meta, SERIES: _how_to_read_again(ordered, stack_axis, name)}
+    )
 
 
 def _one(tiff: Any, path: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
@@ -193,7 +195,7 @@ def _common_name(path: Path) -> str:
     return _DIGITS.sub("", stem_of(path)).strip(" -_.") or stem_of(path)
 
 
-def _told(paths: Sequence[Path], stack_axis: str, name: str | None) -> dict[str, Any]:
+def _how_to_read_again(paths: Sequence[Path], stack_axis: str, name: str | None) -> dict[str, Any]:
     """Return how to read a series again: its folder, a pattern, or some files of the folder."""
     folder = paths[0].parent
     pattern = folder / _DIGITS.sub("*", paths[0].name)

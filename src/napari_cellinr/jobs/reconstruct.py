@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fit import REACHED, Fitted, Progress
 from napari_cellinr.instrument import prepare
 from napari_cellinr.jobs.report import environment
@@ -60,9 +61,6 @@ CHANCE = 3.0
 
 FEW, STRAIGHT = 4, 0.8
 """Frames, and part of the changes of brightness along a curve, from which on bleaching is tried."""
-
-EXTRAS = ("brightness", "bleaching", "unexplained")
-"""What a fit may have besides scene and motion."""
 
 ROLES = ("result", "motion", "speed", "confidence")
 

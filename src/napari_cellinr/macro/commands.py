@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import FITTED_SUFFIX, call, failed, file_name, first, unread
+from napari_cellinr.macro.words import FITTED_SUFFIX, call, failed, file_name, first, why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,7 @@ class _Commands:
 
     def _note(self, layer: str, source: Source) -> None:
         """Note what a layer is read from; a file of its own name where no command can read it."""
-        self._files[layer] = "" if unread(layer, source) else source.path
+        self._files[layer] = "" if why_unread(layer, source) else source.path
         options = {"stack": source.along, "series": source.series, "channel": source.channel}
         words = {
             f"--{name}": str(value) for name, value in options.items() if value not in {"", None}
@@ -91,7 +91,7 @@ class _Commands:
         found = []
         for source in self._macro.inputs:
             if source.reader and source.layer:
-                found.append(f"# {unread(source.layer, source)}")
+                found.append(f"# {why_unread(source.layer, source)}")
             elif source.files:
                 found.append(
                     f"# {len(source.files)} of the files of {source.path} are one series: put them "

@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.channels import separated
 from napari_cellinr.kept import Stored
 from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, unread
+from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -335,7 +335,7 @@ def _recorded(layer: str, source: Source) -> Image:
         return _named(sample_images(source.path.removeprefix(SAMPLE))[::-1], layer)
     if not source.path:
         raise FileError(f"layer {layer!r} came from no file; say which one to work on (--input).")
-    if why := unread(layer, source):
+    if why := why_unread(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {why} (--input).")
     axis: Any = source.along or None
     return _named(read_all(source.place, stack_axis=axis), layer)

@@ -14,9 +14,9 @@ from napari_cellinr.macro.words import (
     file_name,
     first,
     keywords,
-    unread,
-    used,
+    use_call,
     variable,
+    why_unread,
 )
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ def _console(macro: Macro) -> list[str]:
     opened = {name for step in macro.repeatable if step.action == "open" for name in step.results}
     for source in macro.inputs:
         if source.layer and source.path and source.layer not in opened:
-            lines.append(used(source.layer, source))
+            lines.append(use_call(source.layer, source))
     needed = {source.layer for step in macro.repeatable for source in step.sources}
     for step in macro.steps:
         several = [name for name in step.results if name in needed]
         if step.status == "failed":
             lines.append(failed(step))
         elif step.action == "open" and several:
-            lines += [used(name, step.source) for name in several]
+            lines += [use_call(name, step.source) for name in several]
         else:
             lines.append(call(step))
     return lines
@@ -159,7 +159,7 @@ class _Headless:
             self._values[layer], self._fits[layer] = f"render({name})[0]", name
             return
         self._values[layer] = name
-        why = unread(layer, source)
+        why = why_unread(layer, source)
         place = f"{name}.tif" if why else source.place
         axis = f", stack_axis={source.along!r}" if source.along else ""
         hint = f"  # {why}" if why else ""

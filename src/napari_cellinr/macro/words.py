@@ -20,9 +20,9 @@ __all__ = [
     "file_name",
     "first",
     "keywords",
-    "unread",
-    "used",
+    "use_call",
     "variable",
+    "why_unread",
 ]
 
 SAMPLE: Final = "sample:"
@@ -39,7 +39,7 @@ def call(step: Step) -> str:
     """Return the step as a call of a method of `cellinr`."""
     names = [repr(source.layer) for source in step.sources]
     if step.action == "open":
-        return used(first(step.results), step.source)
+        return use_call(first(step.results), step.source)
     if step.action == "save":
         return f"cellinr.save({names[0]}, {step.arguments['path']!r})"
     settings = {**step.arguments, **({} if step.seed is None else {"seed": step.seed})}
@@ -49,13 +49,13 @@ def call(step: Step) -> str:
     return f"cellinr.{step.action}({', '.join([*names, *keywords(settings)])})"
 
 
-def used(layer: str, source: Source) -> str:
+def use_call(layer: str, source: Source) -> str:
     """Return the call that opens what a layer came from, unless the layer is there."""
     arguments = [repr(layer), repr(source.path), *keywords(source.how)]
     return f"cellinr.use({', '.join(arguments)})"
 
 
-def unread(layer: str, source: Source) -> str:
+def why_unread(layer: str, source: Source) -> str:
     """Return why no file of a source can be read without napari, and what to do; else nothing."""
     if source.reader:
         opened = f"{source.path} was opened by the reader {source.reader!r} of napari"

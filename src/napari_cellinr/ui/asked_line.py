@@ -24,18 +24,18 @@ class AskedLine(QWidget):
     ----------
     button
         What the button says that gives the answer.
-    help
+    tip
         How to answer.
     """
 
     entered = Signal(str)
     edited = Signal(str)
 
-    def __init__(self, button: str, help: str) -> None:  # noqa: A002
+    def __init__(self, button: str, tip: str) -> None:
         super().__init__()
         self.label = wrapping_label()
         self.edit = QLineEdit()
-        self.edit.setToolTip(help)
+        self.edit.setToolTip(tip)
         self.button = QPushButton(button)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

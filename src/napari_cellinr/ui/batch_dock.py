@@ -26,7 +26,7 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import Macro, load_macro
 from napari_cellinr.ui.controller import Work
 from napari_cellinr.ui.dispatch import dispatcher_of
-from napari_cellinr.ui.labels import COLOURS, wrapping_label
+from napari_cellinr.ui.labels import COLOURS, sentence, wrapping_label
 from napari_cellinr.ui.opening import files_of
 from napari_cellinr.ui.orders import Order
 from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
@@ -101,7 +101,7 @@ class BatchDock(TabbedDock):
         try:
             macro = self.recipe()
         except CellINRError as error:
-            return f"{str(error)[:1].upper()}{str(error)[1:]}"
+            return sentence(str(error))
         if any(step.action != "open" for step in macro.repeatable):
             return ""
         return "No steps yet: denoise an image in this viewer, or choose a macro with Recipe …"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.words import SAMPLE
-from napari_cellinr.samples import SAMPLES
+from napari_cellinr.samples import check_sample
 from napari_cellinr.ui.layers import add_images, find, image_layers
 from napari_cellinr.ui.motion_work import motion_of
 from napari_cellinr.ui.opening import images_again, images_of, is_series
@@ -75,8 +75,7 @@ def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
 
 
 def _open_sample(viewer: napari.Viewer, key: str) -> list[Layer]:
-    if key not in SAMPLES:
-        raise FileError(f"sample {key!r} was given; there are {', '.join(SAMPLES)}.")
+    check_sample(key)
     return list(viewer.open_sample("napari-cellinr", key))
 
 

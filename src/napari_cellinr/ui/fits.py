@@ -62,10 +62,9 @@ def fit_work(
     """
     given = controller.image_of(layer)
     name = f"{layer.name} {task.suffix}"
-    live = LiveLayer(
-        controller.viewer, layer.unique_id, given, name, from_data=task.own_contrast(config),
-        added=partial(controller.hide_quick_looks, layer.unique_id),
-    )  # fmt: skip
+    hide = partial(controller.hide_quick_looks, layer.unique_id)
+    own = task.own_contrast(config)
+    live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=own, added=hide)
     path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",

@@ -12,9 +12,9 @@ from napari_cellinr.ui.live_arrows import LiveArrows
 from napari_cellinr.ui.results import (
     add_result,
     contrast_of,
-    is_flat,
     raise_above,
     update,
+    visible_contrast_of,
     widen_range,
 )
 
@@ -205,12 +205,15 @@ class LiveLayer:
 
         A fit may begin with a flat image. Limits that followed every preview would flicker.
         """
-        if not self._from_data or self._is_moved(layer) or is_flat(preview):
+        if not self._from_data or self._is_moved(layer):
             return
-        low, high = contrast_of(preview)
-        if self._width is None or high - low > 2 * self._width:
-            self._width = high - low
-            self._set_contrast(layer, (low, high))
+        limits = visible_contrast_of(preview)
+        if limits is None:
+            return
+        width = limits[1] - limits[0]
+        if self._width is None or width > 2 * self._width:
+            self._width = width
+            self._set_contrast(layer, limits)
 
     def _set_contrast(self, layer: ImageLayer, limits: tuple[float, float]) -> None:
         layer.contrast_limits = limits

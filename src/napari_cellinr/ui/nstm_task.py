@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.config.nstm import NSTMConfig
+from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
 from napari_cellinr.estimates import cost
 from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.checks import image_fault
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
 
 __all__ = ["RECONSTRUCT", "ReconstructDock"]
-
-_EXTRAS = ("brightness", "bleaching", "unexplained")
 
 _REPEATED: Final = {
     "time-lapse": ("TYX", "TZYX"),
@@ -95,7 +93,7 @@ def _whole(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[st
 def _quick(config: NSTMConfig) -> NSTMConfig:
     """Return the settings for a quick look; what is said of the light besides motion stays."""
     quick: NSTMConfig = quick_settings(config)
-    chosen = {name: getattr(config, name) for name in _EXTRAS}
+    chosen = {name: getattr(config, name) for name in EXTRAS}
     return quick.replace(**{name: word for name, word in chosen.items() if word != "auto"})
 
 

@@ -26,10 +26,10 @@ __all__ = [
     "add_result",
     "add_shown",
     "contrast_of",
-    "is_flat",
     "place",
     "raise_above",
     "update",
+    "visible_contrast_of",
     "widen_range",
 ]
 
@@ -175,12 +175,17 @@ def contrast_of(image: Image) -> tuple[float, float]:
     An image that is flat, but for rounding, is dark.
     """
     low, high = _percentiles(image)
-    return (low, low + 1) if is_flat(image) else (low, high)
+    return (low, low + 1) if _is_flat(low, high) else (low, high)
 
 
-def is_flat(image: Image) -> bool:
-    """Return whether an image has nothing to be seen: its values differ by rounding only."""
+def visible_contrast_of(image: Image) -> tuple[float, float] | None:
+    """Return the same limits, or None if there is nothing to be seen."""
     low, high = _percentiles(image)
+    return None if _is_flat(low, high) else (low, high)
+
+
+def _is_flat(low: float, high: float) -> bool:
+    """Return whether the values of an image between such limits differ by rounding only."""
     return high - low <= FLAT * max(abs(low), abs(high))
 
 
