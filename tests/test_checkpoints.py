@@ -17,6 +17,7 @@ from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fit import finish
 from napari_cellinr.going_on import begun_with, iter_continued, iter_warm_started
 from napari_cellinr.io import load_fitted, save_fitted
+from napari_cellinr.jobs import superresolve
 from napari_cellinr.kept import header_of, stored
 from napari_cellinr.optimise import optimise
 from napari_cellinr.resume import (
@@ -369,6 +370,64 @@ def test_a_fit_that_begins_with_no_other_says_so(series):
     assert [w for w in quick.report["warnings"] if "was not used" not in w] == list(
         finish(api.iter_superresolve(series, rough)).report["warnings"]
     )
+
+
+QUICK = SpatimeConfig(scale={"t": 2, "z": 2}, steps=4, refinement=0.1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Two channels of blobs that drift, of which planes are coarse."""
+    t, c, z, y, x = np.indices((4, 2, 5, 24, 26), np.float32)
+    far = (z - 2) ** 2 * 4 + (y - 12) ** 2 + (x - 8 - 2 * t - 3 * c) ** 2
+    noise = np.random.default_rng(0).normal(0, 2, far.shape)
+    units = ("second", "pixel", *("micrometer",) * 3)
+    values = (100 * np.exp(-far / 20) + 10 + noise).astype(np.float32)
+    return Image(values, "TCZYX", (30, 1, 1.0, 0.5, 0.5), units, channels=("a", "b"))
+
+
+@pytest.fixture(scope="module")
+def finer(cells):
+    return finish(api.iter_superresolve(cells, QUICK))
+
+
+@pytest.mark.parametrize("planes", ["thick", "thin"])
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [
+        ("learning finer planes", 0),
+        ("following motion, interval 2", 0),
+        ("rendering frame 6", 0),
+        ("testing motion on held-out frames", 80),
+    ],
+)
+def test_super_resolution_goes_on_stage_by_stage(cells, finer, tmp_path, stage, step, planes):
+    config = QUICK.replace(planes=planes)
+    whole = finer if planes == "thick" else finish(api.iter_superresolve(cells, config))
+    job = checkpointed("superresolve", cells, config, tmp_path / "job", every=0)
+    advance(job, stage, step)
+    job.close()
+    going = resumed(tmp_path / "job")
+    fitted = finish(going)
+    assert_same(fitted, whole)
+    for name, value in whole.state.items():
+        assert torch.equal(fitted.state[name], value), name
+    for fact in ("steps", "fits", "warnings"):
+        assert fitted.report[fact] == whole.report[fact]
+    assert fitted.history == whole.history
+
+
+def test_stages_that_were_finished_are_not_done_again(cells, finer, tmp_path, monkeypatch):
+    job = checkpointed("superresolve", cells, QUICK, tmp_path / "job", every=0)
+    advance(job, "following motion, interval 3")
+    job.close()
+    fitted, tested = [], []
+    fit, trust = superresolve.fit_motion, superresolve.choose_recipe
+    monkeypatch.setattr(superresolve, "fit_motion", lambda *a: fitted.append(a[1]) or fit(*a))
+    monkeypatch.setattr(superresolve, "choose_recipe", lambda *a: tested.append(1) or trust(*a))
+    assert_same(finish(resumed(tmp_path / "job")), finer)
+    assert fitted == [2, 0, 1, 2]  # the last one of the first channel, and the second channel
+    assert tested == [1]
 
 
 def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path):

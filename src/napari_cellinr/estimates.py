@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
     from napari_cellinr.image import Image
 
-__all__ = ["Cost", "advice", "cost", "denoising", "reconstructing", "shortage", "unstored"]
+__all__ = ["Cost", "advice", "cost", "denoising", "reconstructing", "shortage"]
 
 DENOISING_SECONDS = (1.5, 2.2e-5)
 """CPU seconds for a frame and for each of its voxels: 6, 18 and 54 s for 0.2, 0.8, 2.4 million."""
@@ -37,10 +37,6 @@ VOLUME_STEP_SECONDS = (6.5e-3, 3.1e-7)
 
 RECONSTRUCTION_BYTES = (3.5e8, 530.0)
 """Largest memory, and for each pixel of the raw frames: from 0.37 to 0.44 GB for the same."""
-
-
-LONG = 60.0
-"""Seconds from which a user should know that nothing is stored meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -145,21 +141,6 @@ def shortage(needed: Cost | None, free: float) -> str:
         f"it may not fit into memory: about {needed.memory / 1e9:.2g} GB are needed, "
         f"{free / 1e9:.2g} GB are free. Crop the image, or close other programs."
     )
-
-
-def unstored(config: SpatimeConfig, seconds: float) -> str:
-    """Return a sentence if a long super-resolution stores nothing meanwhile; else an empty text.
-
-    Parameters
-    ----------
-    config
-        Its settings.
-    seconds
-        How long it takes.
-    """
-    if config.preset == "paper" or seconds < LONG:
-        return ""
-    return f"The preset {config.preset} stores no checkpoint: after a crash it begins anew."
 
 
 def _superresolving(config: SpatimeConfig, image: Image) -> Cost | None:

@@ -51,23 +51,6 @@ def test_times_and_voxel_size_instead_of_factors(run, jobs, movie_file, tmp_path
     assert dict(config.target_voxel) == {"z": 0.5}
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("--checkpoint folder", True),  # asked for, and there will be none
-        ("--checkpoint folder --preset paper", False),
-        ("--checkpoint folder --checkpoint-seconds 0", False),
-        ("", False),  # a run of seconds
-    ],
-)
-def test_a_checkpoint_that_there_will_not_be_is_said(run, jobs, movie_file, tmp_path, words, said):
-    status, _, error = run(
-        "superresolve", movie_file, tmp_path / "out.tif", "--scale", "t=2", *words.split()
-    )
-    assert status == 0
-    assert ("The preset fast stores no checkpoint" in error) == said
-
-
 def test_from_file_to_file_and_again_from_the_kept_fit(run, movie_file, tmp_path):
     out, model, report = (tmp_path / name for name in ("out.tif", "fit.cellinr", "report.json"))
     status, said, error = run(

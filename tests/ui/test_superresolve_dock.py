@@ -191,26 +191,6 @@ def test_the_dock_estimates_and_checks_before_a_run(viewer, qtbot):
     assert not dock.panel.run_button.isEnabled()
 
 
-def test_the_dock_says_that_a_long_run_stores_no_checkpoint(viewer, qtbot):
-    said = "The preset fast stores no checkpoint: after a crash it begins anew."
-    large = np.broadcast_to(np.float32(0), (5, 40, 400, 400))
-    viewer.add_image(large, **{**MOVIE, "contrast_limits": (0, 1)})
-    dock = SuperresolveDock(viewer)
-    qtbot.addWidget(dock)
-    dock.form.section.boxes["T"].setText("2")
-    dock.form.section.boxes["T"].textEdited.emit("2")
-    assert said in dock.panel.cost.text()
-    dock.form.set_config(SpatimeConfig(preset="paper", scale={"t": 2}))  # which stores them
-    dock.form.changed.emit()
-    assert "checkpoint" not in dock.panel.cost.text()
-    viewer.add_image(large[:, :2, :40, :40], **{**MOVIE, "contrast_limits": (0, 1)})
-    dock.source.choose(viewer.layers[-1].unique_id)
-    dock.form.set_config(SpatimeConfig(scale={"t": 2}))
-    dock.form.changed.emit()
-    assert "GB" in dock.panel.cost.text()
-    assert "checkpoint" not in dock.panel.cost.text()
-
-
 def test_any_time_is_not_offered_of_a_preview(viewer, qtbot):
     layer = viewer.add_image(np.ones((5, 6, 8, 10), np.float32), **MOVIE)
     dock = SuperresolveDock(viewer)

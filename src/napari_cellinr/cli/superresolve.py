@@ -5,7 +5,6 @@ An OUTPUT that ends with `.zarr` is written piece by piece, so that it need not 
 
 from __future__ import annotations
 
-import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -58,7 +57,6 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Return 0 after the result was written, 130 if it is partial because of Ctrl-C."""
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.estimates import cost, unstored
 
     config = read_config(options, SpatimeConfig)
     check_outputs(options, tuple(_OUTPUTS))
@@ -71,10 +69,6 @@ def run(options: Namespace) -> int:
         )
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
-    needed = cost("superresolve", config, image)
-    seconds = math.inf if options.checkpoint else 0 if needed is None else needed.seconds
-    if not goes_on and options.checkpoint_seconds and (note := unstored(config, seconds)):
-        say_warning(note)
     from napari_cellinr.api import iter_superresolve
 
     if not options.output.lower().rstrip("/").endswith(".zarr"):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.fit import Fitted, PreviewRequest, Progress
+from napari_cellinr.fit import Fitted
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.lattice import Lattice, lattice_of
 from napari_cellinr.jobs.report import environment
+from napari_cellinr.jobs.superresolve_kept import PLANES, TRUST, Finished, interval_stage
 from napari_cellinr.jobs.superresolve_paper import paper_job
 from napari_cellinr.jobs.superresolve_result import Result, check_memory, lazy_result, times_of
+from napari_cellinr.jobs.superresolve_run import Run
 from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.spatime import (
@@ -39,64 +41,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.fit import Message, Stopped
+    from napari_cellinr.fit import Message, Progress
     from napari_cellinr.image import Image
 
 __all__ = ["superresolve_job"]
 
 RESERVE = 0.8
 """Part of the time limit after which nothing more is fitted: the rest renders."""
-
-
-@dataclass(eq=False)
-class _Run:
-    """What a running job knows of itself."""
-
-    started: float
-    deadline: float | None
-    stopped: Stopped = "steps"
-    step: int = 0
-    steps: int = 1
-    losses: dict[str, float] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    paused: bool = False
-    result: Result | None = None
-    asked: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more is to be fitted."""
-        late = self.deadline is not None and time.monotonic() > self.deadline
-        if late and self.stopped == "steps":
-            self.stopped = "time"
-        return self.stopped in {"user", "time"}
-
-    def tell(self, stage: str) -> Generator[Progress, Message, Message]:
-        """Yield how far the job is, with what there is of the result if a viewer asked for it.
-
-        What comes back is obeyed and returned.
-        """
-        message: Message = None
-        while True:
-            seconds = time.monotonic() - self.started
-            done = max(self.step, 1)
-            eta = seconds / done * max(self.steps - self.step, 0)
-            name = "paused" if self.paused else stage
-            shown = self.result.image() if self.asked and self.result is not None else None
-            message = yield Progress(
-                name, self.step, self.steps, dict(self.losses),
-                seconds=seconds, eta=eta, preview=shown,
-            )  # fmt: skip
-            self.asked = isinstance(message, PreviewRequest)
-            if message == "stop":
-                self.stopped = "user"
-            if isinstance(message, str):
-                self.paused = message == "pause"
-            if not self.paused:
-                return message
-            time.sleep(0.05)
 
 
 def superresolve_job(
@@ -119,7 +70,7 @@ def superresolve_job(
     lattice = lattice_of(source, config)
     check_memory(source, lattice, lazily=lazily)
     limit = config.max_seconds
-    run = _Run(started, None if limit is None else started + RESERVE * limit)
+    run = Run(started, None if limit is None else started + RESERVE * limit)
     device = choose_device(config.device)
     data = np.asarray(source.array(), np.float32)
     if "C" not in source.axes:
@@ -138,8 +89,12 @@ def superresolve_job(
             begin = partial(run.result.begin, series, number)
             yield from _aside(begin, "looking at the series", run, needed=True)
     for number, series in enumerate(channels):
-        yield from _fit(series, lattice, config, run, number)
-        yield from _frames(series, lattice, config, run, number)
+        finished = Finished(series, run, number)
+        try:
+            yield from _fit(series, lattice, config, run, number, finished)
+            yield from _frames(series, lattice, config, run, number, finished)
+        finally:
+            finished.save()
     image = run.result.image() if run.result else lazy_result(source, lattice, channels)
     return _fitted(source, image, config, channels, run, str(device))
 
@@ -165,7 +120,7 @@ def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> i
             tests = len(test_intervals(n_frames))
             steps += (each + 1) * tests + (len(RECIPES) if tests else 0) + 1
     if _finer_planes(lattice):
-        steps += 2 * config.steps
+        steps += 2 * config.steps + 1
     return steps * len(channels)
 
 
@@ -186,16 +141,27 @@ def _finer_planes(lattice: Lattice) -> bool:
 
 
 def _fit(
-    series: Series, lattice: Lattice, config: SpatimeConfig, run: _Run, number: int
+    series: Series,
+    lattice: Lattice,
+    config: SpatimeConfig,
+    run: Run,
+    number: int,
+    finished: Finished,
 ) -> Generator[Progress, Message, None]:
     """Find out how far motion can be trusted, and learn finer planes, where that is needed."""
     if config.motion == "never":
         series.recipe = Recipe(0.0, False, 0.0)
-    elif _needs_motion(lattice, config) and config.motion == "auto":
+    elif _needs_motion(lattice, config) and config.motion == "auto" and TRUST not in finished:
+        before = run.step
         yield from _trust(series, config, run, number)
+        if not run.over:
+            finished.note(TRUST, run.step - before)
     thin = isinstance(series.sections, Samples)
     if not _finer_planes(lattice) or run.over or not (thin or config.steps):
         return
+    if PLANES in finished:
+        return
+    before = run.step
     factor = 1 / lattice.maps["Z"].step
     teacher = teacher_for(series, factor)
     if teacher is not None and thin:
@@ -218,10 +184,17 @@ def _fit(
         if teacher is None:
             why = "the given ones are too small to learn from"
         run.warnings.append(f"planes between planes are interpolated: {why}.")
+    if not run.over:
+        finished.note(PLANES, run.step - before)
 
 
 def _frames(
-    series: Series, lattice: Lattice, config: SpatimeConfig, run: _Run, number: int
+    series: Series,
+    lattice: Lattice,
+    config: SpatimeConfig,
+    run: Run,
+    number: int,
+    finished: Finished,
 ) -> Generator[Progress, Message, None]:
     """Fit the motion of one interval after the other, and render its frames at once."""
     settings = motion_settings(config, series.frames.ndim - 1)
@@ -233,7 +206,10 @@ def _frames(
         inside = abs(when - round(when)) > 1e-6
         if inside and interval in wanted and interval not in series.paths and not run.over:
             stage = f"following motion, interval {wanted.index(interval) + 1} of {len(wanted)}"
+            before = run.step
             yield from _stage(fit_motion(series, interval, settings, config.seed), stage, run)
+            if not run.over:
+                finished.note(interval_stage(interval), run.step - before)
         if run.result is None:
             continue
         stage = f"rendering frame {place + 1} of {len(times)}"
@@ -249,7 +225,7 @@ def _frame(series: Series, when: float, lattice: Lattice) -> NDArray[np.float32]
     return series.finer(series.frame(when), lattice.maps, {})
 
 
-def _stage(work: Iterator[Any], stage: str, run: _Run) -> Generator[Progress, Message, Any]:
+def _stage(work: Iterator[Any], stage: str, run: Run) -> Generator[Progress, Message, Any]:
     """Go through some work, telling about it; return the last thing that it yields."""
     last = None
     for found in work:
@@ -262,7 +238,7 @@ def _stage(work: Iterator[Any], stage: str, run: _Run) -> Generator[Progress, Me
 
 
 def _trust(
-    series: Series, config: SpatimeConfig, run: _Run, number: int
+    series: Series, config: SpatimeConfig, run: Run, number: int
 ) -> Generator[Progress, Message, None]:
     """Let held-out frames decide how far motion is trusted."""
     settings = motion_settings(config, series.frames.ndim - 1)
@@ -289,7 +265,7 @@ def _trust(
 
 
 def _aside(
-    work: Callable[[], Any], stage: str, run: _Run, *, needed: bool = False
+    work: Callable[[], Any], stage: str, run: Run, *, needed: bool = False
 ) -> Generator[Progress, Message, Any]:
     """Do work in a thread and tell about it; return its result, or None if stopped before."""
     job = in_background(stage, work, started=run.started, needed=needed)
@@ -303,7 +279,7 @@ def _aside(
 
 
 def _fitted(
-    source: Image, image: Image, config: SpatimeConfig, channels: list[Series], run: _Run,
+    source: Image, image: Image, config: SpatimeConfig, channels: list[Series], run: Run,
     device: str,
 ) -> Fitted:  # fmt: skip
     """Put the result, what was fitted and the report together."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.estimates import cost, unstored
+from napari_cellinr.estimates import cost
 from napari_cellinr.macro.compare import conventional
 from napari_cellinr.ui.checks import image_fault
 from napari_cellinr.ui.fit_dock import FitDock
@@ -49,7 +49,7 @@ def _estimate(config: SpatimeConfig, image: Image) -> Estimate | None:
     needed = cost("superresolve", config, image)
     if needed is None:
         return None
-    return Estimate(needed.memory, needed.seconds, unstored(config, needed.seconds))
+    return Estimate(needed.memory, needed.seconds)
 
 
 def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
