@@ -1,17 +1,29 @@
 """If the memory is not enough, a job makes do with less, says so, and gives the same picture."""
 
 import math
+from copy import copy
 
 import numpy as np
 import pytest
 import torch
 
-from napari_cellinr import CellINRConfig, ConfigError, FitError, Image, denoise, superresolve
+from napari_cellinr import (
+    CellINRConfig,
+    ConfigError,
+    FitError,
+    Image,
+    denoise,
+    reconstruct,
+    superresolve,
+)
 from napari_cellinr.api import iter_denoise, render
 from napari_cellinr.fit import finish
 from napari_cellinr.jobs import denoise as job
+from napari_cellinr.jobs import reconstruct as reconstruct_job
+from napari_cellinr.jobs import superresolve as superresolve_job
 from napari_cellinr.jobs import superresolve_paper
 from napari_cellinr.jobs.costs import first_lengths, tiles_needed
+from napari_cellinr.methods.spatime_model import Series
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate import embryo
 
@@ -151,3 +163,81 @@ def test_networks_of_super_resolution_get_smaller_batches(monkeypatch, error):
     most = 50
     with pytest.raises(FitError, match="not even for steps of 100 voxels"):
         superresolve(image, scale={"T": 2}, device="cpu", **settings)
+
+
+def frames():
+    values = np.random.default_rng(0).random((4, 16, 16), np.float32)
+    return Image(values, "TYX", name="a")
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, error):
+    settings = {"steps": 4, "restart": False, "device": "cpu"}
+    usual = reconstruct(frames(), **settings)
+    real = reconstruct_job.NSTMProblem
+    enough = True
+
+    def problem(*given, frugal, **named):
+        if not (frugal and enough):
+            raise error
+        return real(*given, frugal=frugal, **named)
+
+    monkeypatch.setattr(reconstruct_job, "NSTMProblem", problem)
+    frugal = reconstruct(frames(), **settings)
+    assert "not enough to keep all moved scenes" in " ".join(frugal.report["warnings"])
+    for one, other in zip(frugal.images, usual.images, strict=True):
+        np.testing.assert_allclose(one.array(), other.array(), atol=1e-4)
+    enough = False
+    with pytest.raises(FitError, match="reconstruct a crop or fewer frames"):
+        reconstruct(frames(), **settings)
+
+
+def test_a_reconstruction_leaves_a_gpu_with_too_little_memory(monkeypatch):
+    devices = {"cpu": torch.device("cpu"), "auto": torch.device("cuda")}
+    monkeypatch.setattr(reconstruct_job, "choose_device", devices.__getitem__)
+    real = reconstruct_job.NSTMProblem
+
+    def problem(*given, **named):
+        if given[4].type == "cuda":
+            raise ERRORS[1]
+        return real(*given, **named)
+
+    monkeypatch.setattr(reconstruct_job, "NSTMProblem", problem)
+    fitted = reconstruct(frames(), steps=2, restart=False)
+    assert fitted.report["device"] == "cpu"
+    assert "the memory of the GPU was not enough" in " ".join(fitted.report["warnings"])
+
+
+def test_super_resolution_leaves_a_gpu_with_too_little_memory(monkeypatch):
+    settings = {"scale": {"t": 2}, "motion": "always", "refinement": 0.1}
+    usual = superresolve(frames(), device="cpu", **settings)
+    devices = []
+    fit = superresolve_job.fit_motion
+
+    def fit_motion(series, interval, *rest):
+        devices.append((interval, series.device.type))
+        if series.device.type == "cuda" and interval == 1:
+            raise ERRORS[1]
+        series.device = torch.device("cpu")  # there is no GPU here
+        yield from fit(series, interval, *rest)
+        series.device = torch.device(devices[-1][1])
+
+    monkeypatch.setattr(superresolve_job, "fit_motion", fit_motion)
+    monkeypatch.setattr(superresolve_job, "choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr("napari_cellinr.methods.spatime_model.Series.frame", frame_on_cpu)
+    fitted = superresolve(frames(), **settings)
+    assert devices == [(0, "cuda"), (1, "cuda"), (1, "cpu"), (2, "cpu")]
+    np.testing.assert_array_equal(fitted.images[0].array(), usual.images[0].array())
+    assert fitted.report["steps"] == usual.report["steps"]
+    (warning,) = fitted.report["warnings"]
+    assert "the memory of the GPU was not enough" in warning
+
+
+FRAME = Series.frame
+
+
+def frame_on_cpu(series, *arguments):
+    """Render a frame as if the device of the series were there."""
+    there = copy(series)
+    there.device = torch.device("cpu")
+    return FRAME(there, *arguments)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.errors import FitError
 from napari_cellinr.fit import REACHED, Fitted, Progress
 from napari_cellinr.instrument import prepare
 from napari_cellinr.jobs.report import environment
+from napari_cellinr.jobs.shortage import unless_short
 from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods.devices import choose_device
 from napari_cellinr.methods.nstm import NSTMProblem
@@ -22,6 +25,7 @@ from napari_cellinr.stages import in_background
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
@@ -62,6 +66,28 @@ CHANCE = 3.0
 FEW, STRAIGHT = 4, 0.8
 """Frames, and part of the changes of brightness along a curve, from which on bleaching is tried."""
 
+
+@dataclass(frozen=True)
+class _Means:
+    """Where a fit computes, whether it saves memory at the cost of time, and what is said of it."""
+
+    device: torch.device
+    frugal: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def scarcer(self) -> _Means:
+        """Return what needs less memory on that device; raise `FitError` if nothing does."""
+        if not self.frugal:
+            text = "the memory was not enough to keep all moved scenes, so a step took longer."
+            return replace(self, frugal=True, warnings=(text,))
+        if self.device.type != "cpu":
+            text = "the memory of the GPU was not enough, so the fit went on without it."
+            return replace(self, device=choose_device("cpu"), warnings=(text,))
+        raise FitError(
+            "the memory is not enough; close other programs, or reconstruct a crop or fewer frames."
+        )
+
+
 ROLES = ("result", "motion", "speed", "confidence")
 
 
@@ -79,7 +105,7 @@ def reconstruct_job(
     started
         `time.monotonic()` when the job began.
     """
-    device = choose_device(config.device)
+    means = _Means(choose_device(config.device))
     measurement = yield from in_background(
         "preparing the frames", lambda: prepare(source, config.optics), started=started, needed=True
     )
@@ -95,9 +121,19 @@ def reconstruct_job(
     def attempt(
         name: str, settings: NSTMConfig, extras: dict[str, bool]
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+        nonlocal means
         planned = plan(measurement, settings)
-        problem = NSTMProblem(measurement, planned, settings, source, device, **extras)
-        outcome = yield from optimise(problem, settings, started=started, deadline=deadline)
+
+        def fit() -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+            problem = NSTMProblem(
+                measurement, planned, settings, source, means.device, **extras, frugal=means.frugal
+            )
+            work = optimise(problem, settings, started=started, deadline=deadline)
+            return problem, (yield from work)
+
+        while (found := (yield from unless_short(fit()))) is None:
+            means = means.scarcer()
+        problem, outcome = found
         tried.append(
             {
                 "attempt": name,
@@ -106,7 +142,7 @@ def reconstruct_job(
                 "stopped": outcome.stopped,
             }
         )
-        return problem, outcome
+        return found
 
     for name, settings, extras in _attempts(measurement, config):
         if best is not None and (_ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
@@ -126,7 +162,7 @@ def reconstruct_job(
         "following the motion", problem.render, started=started, needed=True
     )
     assert images is not None
-    report = _report(problem, outcome, tried, started, str(device))
+    report = _report(problem, outcome, tried, started, means)
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     early = _ended_early(tried)
     if early:
@@ -219,12 +255,12 @@ def _report(
     outcome: Outcome,
     tried: list[dict[str, Any]],
     started: float,
-    device: str,
+    means: _Means,
 ) -> dict[str, Any]:
     """Return the report of the whole job, ready for JSON."""
     facts = problem.facts()
     misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
-    warnings = list(facts.pop("warnings"))
+    warnings = [*facts.pop("warnings"), *means.warnings]
     explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
     moves, other = problem.config.moving, problem.other_error
     part = None if other is None or not moves else _explained_part(outcome.held_out, other)
@@ -266,7 +302,7 @@ def _report(
     return {
         "seconds": time.monotonic() - started,
         "steps": outcome.steps,
-        "device": device,
+        "device": str(means.device),
         **environment(),
         "held_out": outcome.held_out,
         "converged": ended and not early and (explained or followed),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.errors import FitError
 from napari_cellinr.fit import Fitted
 from napari_cellinr.jobs.check import check_values
 from napari_cellinr.jobs.lattice import Lattice, lattice_of
 from napari_cellinr.jobs.report import environment
+from napari_cellinr.jobs.shortage import unless_short
 from napari_cellinr.jobs.superresolve_kept import PLANES, TRUST, Finished, interval_stage
 from napari_cellinr.jobs.superresolve_paper import paper_job
 from napari_cellinr.jobs.superresolve_result import Result, check_memory, lazy_result, times_of
@@ -89,12 +91,7 @@ def superresolve_job(
             begin = partial(run.result.begin, series, number)
             yield from _aside(begin, "looking at the series", run, needed=True)
     for number, series in enumerate(channels):
-        finished = Finished(series, run, number)
-        try:
-            yield from _fit(series, lattice, config, run, number, finished)
-            yield from _frames(series, lattice, config, run, number, finished)
-        finally:
-            finished.save()
+        yield from _channel(series, lattice, config, run, number)
     image = run.result.image() if run.result else lazy_result(source, lattice, channels)
     return _fitted(source, image, config, channels, run, str(device))
 
@@ -119,7 +116,7 @@ def _count(channels: list[Series], lattice: Lattice, config: SpatimeConfig) -> i
         if config.motion == "auto":
             tests = len(test_intervals(n_frames))
             steps += (each + 1) * tests + (len(RECIPES) if tests else 0) + 1
-    if _finer_planes(lattice):
+    if _finer_planes(lattice) and config.steps:
         steps += 2 * config.steps + 1
     return steps * len(channels)
 
@@ -138,6 +135,30 @@ def _needs_motion(lattice: Lattice, config: SpatimeConfig) -> bool:
 
 def _finer_planes(lattice: Lattice) -> bool:
     return "Z" in lattice.maps and lattice.maps["Z"].step < 0.999
+
+
+def _channel(
+    series: Series, lattice: Lattice, config: SpatimeConfig, run: Run, number: int
+) -> Generator[Progress, Message, None]:
+    """Fit a channel and render its frames; without the GPU if its memory is not enough."""
+    begun, finished = run.step, Finished(series, run, number)
+
+    def work() -> Generator[Progress, Message, bool]:
+        yield from _fit(series, lattice, config, run, number, finished)
+        yield from _frames(series, lattice, config, run, number, finished)
+        return True
+
+    try:
+        while (yield from unless_short(work())) is None:
+            if series.device.type == "cpu":
+                raise FitError(
+                    "the memory is not enough; close other programs, superresolve a crop, or write "
+                    "the result to OME-Zarr piece by piece."
+                )
+            finished.move_to_cpu()
+            run.step = begun + finished.steps
+    finally:
+        finished.save()
 
 
 def _fit(
@@ -204,7 +225,8 @@ def _frames(
     for place, when in enumerate(times):
         interval = int(np.floor(when))
         inside = abs(when - round(when)) > 1e-6
-        if inside and interval in wanted and interval not in series.paths and not run.over:
+        known = interval_stage(interval) in finished
+        if inside and interval in wanted and not known and not run.over:
             stage = f"following motion, interval {wanted.index(interval) + 1} of {len(wanted)}"
             before = run.step
             yield from _stage(fit_motion(series, interval, settings, config.seed), stage, run)

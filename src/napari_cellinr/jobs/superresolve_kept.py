@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
+
 from napari_cellinr.checkpoint import keeper
 from napari_cellinr.methods.spatime_mixer import Recipe
 from napari_cellinr.methods.spatime_model import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import torch
 
     from napari_cellinr.jobs.superresolve_run import Run
 
@@ -55,12 +55,28 @@ class Finished:
     def __contains__(self, stage: str) -> bool:
         return stage in self._steps
 
+    @property
+    def steps(self) -> int:
+        """The number of steps of all finished stages."""
+        return sum(self._steps.values())
+
     def note(self, stage: str, steps: int) -> None:
         """Note that a stage is finished after so many steps; store it if it is time for that."""
         self._steps[stage] = steps
         self._is_new = True
         if self._place.is_due:
             self._save()
+
+    def move_to_cpu(self) -> None:
+        """Let the channel compute without the GPU; what was not finished is forgotten."""
+        series = self._series
+        series.device = torch.device("cpu")
+        kept = Series.from_tensors(self._arrays(), "", series.axes, series.device)
+        series.paths, series.planes = kept.paths, kept.planes
+        series.forget_splines()
+        self._run.warnings.append(
+            "the memory of the GPU was not enough, so the rest was done without it."
+        )
 
     def save(self) -> None:
         """Store what is finished when the job ends or is given up, if it has run for a while."""
@@ -92,11 +108,15 @@ class Finished:
 
         return {k: v for k, v in self._series.tensors("").items() if is_finished(k)}
 
+    def _arrays(self) -> dict[str, Any]:
+        """Return the same as NumPy arrays, with the frames."""
+        found = {name: value.numpy() for name, value in self._tensors().items()}
+        return {**found, "frames": self._series.frames}
+
     def _restore(self, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
         series, run = self._series, self._run
-        kept = Series.from_tensors(
-            {**tensors, "frames": series.frames}, "", series.axes, series.device
-        )
+        arrays = {**tensors, "frames": series.frames}
+        kept = Series.from_tensors(arrays, "", series.axes, series.device)
         series.paths, series.planes = kept.paths, kept.planes
         self._steps = dict(header["steps"])
         if PLANES in self:
@@ -104,9 +124,8 @@ class Finished:
         if TRUST in self:  # as numbers of Python: a tensor would round them
             motion, cubic, doubt = header["recipe"]
             series.recipe = Recipe(motion, cubic, doubt)
-        steps = sum(self._steps.values())
-        run.step += steps
-        run.restored += steps
+        run.step += self.steps
+        run.restored += self.steps
         run.facts |= header["facts"]
         run.warnings += header["warnings"]
         run.history += header["history"]

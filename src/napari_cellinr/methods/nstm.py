@@ -74,6 +74,8 @@ class NSTMProblem(Problem):
     brightness, bleaching, unexplained
         Whether frames have gains and offsets of their own, whether all light fades by one
         exponential curve, and whether there is a sparse image of what motion does not explain.
+    frugal
+        Whether moved scenes are computed twice instead of kept, however small they are.
 
     Attributes
     ----------
@@ -93,6 +95,7 @@ class NSTMProblem(Problem):
         brightness: bool = False,
         bleaching: bool = False,
         unexplained: bool = False,
+        frugal: bool = False,
     ) -> None:
         self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
         self._device = device
@@ -116,6 +119,7 @@ class NSTMProblem(Problem):
         self.bleaching = bleaching
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
+        self.frugal = frugal
         self.other_error: float | None = None
         self._alpha = ALL_LEVELS
 
@@ -277,7 +281,7 @@ class NSTMProblem(Problem):
     ) -> torch.Tensor:
         """Return the error of every pixel in standard deviations of the noise."""
         voxels = len(displacement) * int(np.prod(self.plan.shape.scene))
-        if voxels <= LARGE or not torch.is_grad_enabled():
+        if (voxels <= LARGE and not self.frugal) or not torch.is_grad_enabled():
             shots = torch.arange(len(self.frames))
             return self._residual_of(canonical, displacement, shots, stride)
         samples = self.model.samples
@@ -287,6 +291,7 @@ class NSTMProblem(Problem):
                 canonical,
                 displacement[shot * samples : (shot + 1) * samples],
                 torch.tensor([shot]),
+                stride,
                 use_reentrant=False,
             )
             for shot in range(len(self.frames))

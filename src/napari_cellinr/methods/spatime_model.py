@@ -140,6 +140,10 @@ class Series:
         }
         return list(self._splines.values())
 
+    def forget_splines(self) -> None:
+        """Forget what was computed of the frames, on whichever device."""
+        self._splines = {}
+
     def finer(
         self, volume: Floats, maps: Mapping[str, Sampling], start: Mapping[str, int]
     ) -> Floats:
