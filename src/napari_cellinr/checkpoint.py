@@ -7,7 +7,6 @@ to say only what is worth storing, and the loop of `optimise` does that for ever
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import holder
-from napari_cellinr.io.fitted import load_fitted, save_fitted
+from napari_cellinr.io.checkpoint_folder import IDENTITY, JOB_FILE, CheckpointFolder
+from napari_cellinr.io.fitted import FITTED_SUFFIX, load_fitted, save_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -30,8 +30,7 @@ __all__ = ["EVERY", "JOB_FILE", "Keeper", "Place", "keeper", "keeping"]
 EVERY = 60.0
 """Seconds between two checkpoints, if nothing else is said."""
 
-JOB_FILE = "job.cellinr"
-"""Name of the file in the folder of a checkpoint that says which job it is."""
+_JOB = JOB_FILE.removesuffix(FITTED_SUFFIX)
 
 _ASKED = "asked for other"
 """Note in what is stored after a loop has asked what other fit it is to begin with."""
@@ -43,15 +42,16 @@ _current: ContextVar[Keeper | None] = ContextVar("keeper", default=None)
 
 
 class Keeper:
-    """The checkpoint of one job: values and tensors in the files of a folder.
+    """The checkpoint of one job: values and tensors in the files of a folder of its own.
 
     Nothing is written before the job has run for `every` seconds, so that short jobs leave no
-    trace.
+    trace. Only files that a checkpoint wrote are ever deleted or replaced.
 
     Parameters
     ----------
     folder
-        Made when something is to be stored. If not given, nothing is.
+        The folder of the checkpoint itself, made when something is to be stored. If not given,
+        nothing is.
     describe
         Gives header and tensors that say which job it is; called before the first checkpoint.
     every
@@ -72,6 +72,7 @@ class Keeper:
     ) -> None:
         self.folder = folder
         self.every = every
+        self._files = None if folder is None else CheckpointFolder(folder)
         self._describe = describe
         self._known: dict[str, Mapping[str, NDArray[Any]]] = {}
         self._others: dict[str, Mapping[str, NDArray[Any]]] = {}
@@ -116,9 +117,11 @@ class Keeper:
         Raises
         ------
         FileError
-            If another one does.
+            If another one does, or the folder holds anything but a checkpoint.
         """
-        if self.folder is not None:
+        if self.folder is not None and self._files is not None:
+            holder.check_free(self.folder)
+            self._files.check_usable(new=False)
             holder.hold(self.folder)
 
     def release(self) -> None:
@@ -149,44 +152,65 @@ class Keeper:
 
     def forget(self, place: Place) -> None:
         """Delete what the present scope has stored, but for `place`: it holds their result."""
-        if self.folder is not None:
-            for path in self.folder.glob(f"{self.scope}.*"):
-                if path.name != f"{place.name}.cellinr":
-                    path.unlink(missing_ok=True)
+        if self._files is not None:
+            start = f"{self.scope}."
+            own = [name for name in self._files.names if name.startswith(start)]
+            self._files.remove(name for name in own if name != place.name)
 
     def write(self, name: str, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-        """Store something under a name; the file appears complete or not at all."""
-        if self.folder is None:
+        """Store something under a name; the file appears complete or not at all.
+
+        Raises
+        ------
+        FileError
+            If the folder holds anything but a checkpoint, or the file system refuses.
+        """
+        if self.folder is None or self._files is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not self._is_marked:
-            holder.mark(self.folder)
-            self._is_marked = True
+        self._mark(self.folder, self._files)
         if self._describe is not None and not self.has_begun:
-            about, arrays = self._describe()
-            save_fitted(self.folder / JOB_FILE, header=about, tensors=arrays)
+            self._put(self._files, _JOB, *self._describe())
         if self.asked_for_other:
             header = {**header, _ASKED: True}
-        save_fitted(self.folder / f"{name}.cellinr", header=header, tensors=tensors)
+        self._put(self._files, name, header, tensors)
         self._saved = time.monotonic()
+
+    def _mark(self, folder: Path, files: CheckpointFolder) -> None:
+        """Make the folder ours, once."""
+        if not self._is_marked:
+            holder.check_not_of_another(folder)
+            files.claim()
+            holder.mark(folder)
+            self._is_marked = True
+
+    @staticmethod
+    def _put(
+        files: CheckpointFolder, name: str, header: Mapping[str, Any], tensors: Mapping[str, Any]
+    ) -> None:
+        """Write one file, which says that it is of this checkpoint."""
+        place = files.place_for(name)
+        save_fitted(place, header={**header, IDENTITY: files.identity}, tensors=tensors)
 
     def read(self, name: str) -> Contents | None:
         """Return what is stored under a name, or None; a damaged file counts as none."""
-        path = None if self.folder is None else self.folder / f"{name}.cellinr"
-        if path is None or not path.exists():
+        path = None if self._files is None else self._files.find(name)
+        if path is None:
             return None
         try:
             header, tensors = load_fitted(path)
         except FileError:
             return None  # it is computed again
+        header.pop(IDENTITY, None)
         if header.pop(_ASKED, False):
             self.asked_for_other = True
         return header, tensors
 
     def discard(self) -> None:
-        """Delete the checkpoint."""
-        if self.has_begun and self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the checkpoint, unless it is another process's; files of others stay."""
+        if self.folder is None or self._files is None:
+            return
+        if self._is_marked or not holder.is_of_another(self.folder):
+            self._files.discard()
 
 
 class Place:

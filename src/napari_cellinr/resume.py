@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.going_on import CONFIGS, begun_with, job_of
+from napari_cellinr.io.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.holder import check_free, is_held
 from napari_cellinr.kept import Stored, blank, digest, geometry, plain, stored
 
@@ -27,14 +30,23 @@ if TYPE_CHECKING:
 __all__ = [
     "Other",
     "Unfinished",
+    "check_new",
+    "checkpoint_in",
     "checkpointed",
     "discard",
+    "found_checkpoint",
     "jobs_folder",
     "new_checkpoint",
     "resumed",
     "unfinished",
 ]
 
+
+SUFFIX: Final = ".cellinr-checkpoint"
+"""End of the name of the folder of a checkpoint."""
+
+_LONGEST_NAME: Final = 50
+"""Characters of a name that are kept: with the suffix, 255 bytes are enough in any script."""
 
 _OTHER = "other."
 """Begins the names of the tensors of a fit that a job begins with."""
@@ -103,7 +115,48 @@ def new_checkpoint(folder: Path | None = None) -> Path:
     from secrets import token_hex
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    return (folder or jobs_folder()) / f"{stamp}-{token_hex(3)}"
+    return checkpoint_in(folder or jobs_folder(), f"{stamp}-{token_hex(3)}")
+
+
+def checkpoint_in(folder: str | PathLike[str], name: str) -> Path:
+    """Return the folder of a checkpoint inside a given one, such as `a.tif.cellinr-checkpoint`.
+
+    Parameters
+    ----------
+    folder
+        May hold anything else, which is left alone.
+    name
+        Of the result, or anything. Characters that a file system may refuse become `_`; a few
+        hexadecimal digits then tell names apart that would be the same.
+    """
+    safe = re.sub(r"[^\w.+-]", "_", name).strip(".")[:_LONGEST_NAME]
+    if safe != name:
+        safe += f"-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:6]}"
+    return Path(folder).expanduser() / f"{safe}{SUFFIX}"
+
+
+def found_checkpoint(folder: str | PathLike[str]) -> Path:
+    """Return the folder of the checkpoint that is meant: a folder itself, or the one inside it.
+
+    Raises
+    ------
+    FileError
+        If there is none, or there are several.
+    """
+    place = Path(folder).expanduser()
+    if CheckpointFolder(place).is_one or (place / JOB_FILE).exists():
+        return place
+    inside = sorted(path.parent for path in place.glob(f"*/{JOB_FILE}"))
+    found = [path for path in inside if CheckpointFolder(path).is_one]
+    if not found:
+        raise FileError(
+            f"{place} was given; there is no checkpoint. Give the folder that was named when the "
+            "job was interrupted."
+        )
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise FileError(f"{place} holds {len(found)} checkpoints; give one of them: {names}.")
+    return found[0]
 
 
 def checkpointed(
@@ -121,7 +174,8 @@ def checkpointed(
     """Return a fit as a job that stores what it has reached, and what is needed to go on.
 
     The checkpoint is deleted when the job ends. It stays if the job was stopped or given up, or
-    if the program crashed; `resumed` goes on with it, `discard` deletes it.
+    if the program crashed; `resumed` goes on with it, `discard` deletes it. Only files that the
+    checkpoint wrote are deleted, and its folder only if nothing else is in it.
 
     Parameters
     ----------
@@ -130,7 +184,8 @@ def checkpointed(
     image, config, started
         As for `api.iter_denoise`.
     folder
-        Where to store; made after `every` seconds.
+        Where to store: a folder of the checkpoint's own, as from `checkpoint_in`; made after
+        `every` seconds.
     every
         Seconds between two checkpoints.
     origin
@@ -145,17 +200,32 @@ def checkpointed(
     ConfigError
         If it cannot begin with that fit.
     FileError
-        If there is a checkpoint in the folder already, of a fit that runs or was interrupted.
+        If there is a checkpoint in the folder already, of a fit that runs or was interrupted, or
+        the folder holds anything else.
     """
     place = Path(folder).expanduser()
+    check_new(place)
+    files = CheckpointFolder(place)
+    files.check_usable(new=True)
+    files.discard()  # what is left of a checkpoint that ended before it could be resumed
+    keeper = _keeper(action, image, config, place, every, origin, other)
+    return _job(action, image, config, keeper, started, make, other)
+
+
+def check_new(place: Path) -> None:
+    """Check that a folder is no checkpoint that somebody needs.
+
+    Raises
+    ------
+    FileError
+        If it is that of a fit that runs or was interrupted.
+    """
     check_free(place)
     if (place / JOB_FILE).exists():
         raise FileError(
             f"{place} holds a fit that was interrupted; go on with it (--resume {place}), or "
             "delete the folder."
         )
-    keeper = _keeper(action, image, config, place, every, origin, other)
-    return _job(action, image, config, keeper, started, make, other)
 
 
 def _job(
@@ -218,7 +288,7 @@ def resumed(
     Parameters
     ----------
     path
-        Folder of the checkpoint.
+        Folder of the checkpoint, or one that holds no other.
     image
         The image again, to be checked; the one that the checkpoint holds if not given.
     every
@@ -233,7 +303,8 @@ def resumed(
     FileError
         If there is no such checkpoint, it is damaged, or that of another image, or its fit runs.
     """
-    place = Path(path).expanduser()
+    check_free(Path(path).expanduser())
+    place = found_checkpoint(path)
     check_free(place)
     about, arrays = _read(place)
     source = blank(about.source).like(arrays["input"])
@@ -270,7 +341,10 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
 
 
 def discard(path: str | PathLike[str]) -> None:
-    """Delete a checkpoint; nothing happens if there is none, or its job runs."""
+    """Delete a checkpoint; nothing happens if there is none, or its job runs.
+
+    Files in its folder that it did not write stay, and then the folder, too.
+    """
     place = Path(path).expanduser()
     if not is_held(place):
         Keeper(place).discard()
@@ -280,11 +354,6 @@ def _read(path: Path, *, only_header: bool = False) -> tuple[Unfinished, dict[st
     """Return what a checkpoint says, and its arrays, which may be large, unless left out."""
     from napari_cellinr.io import load_fitted
 
-    if not (path / JOB_FILE).is_file():
-        raise FileError(
-            f"{path} was given; there is no checkpoint. Give the folder that was named when the "
-            "job was interrupted."
-        )
     header, arrays = load_fitted(path / JOB_FILE, only_header=only_header)
     try:
         when = max(file.stat().st_mtime for file in path.glob("*.cellinr"))

@@ -22,7 +22,7 @@ def test_a_killed_fit_is_resumed_with_the_same_result(run, raw_file, tmp_path):
     whole, out, place = (
         tmp_path / "whole.tif",
         tmp_path / "out.tif",
-        tmp_path / "out.tif.checkpoint",
+        tmp_path / "out.tif.cellinr-checkpoint",
     )
     assert (
         run("denoise", raw_file, whole, "--steps", 2000, "--set", "learning_rate=1e-9", *WORDS)[0]
@@ -54,7 +54,7 @@ def test_a_killed_fit_that_began_with_another_is_resumed(
     model, out, place = (
         tmp_path / "m.cellinr",
         tmp_path / "out.tif",
-        tmp_path / "out.tif.checkpoint",
+        tmp_path / "out.tif.cellinr-checkpoint",
     )
     slow = ["--set", "learning_rate=1e-9", *WORDS]
     first = ["denoise", raw_file, out, "--steps", 2, "--save-model", model, *slow]

@@ -208,7 +208,9 @@ def run_fit(
         say_warning(advice)
     interruption = Interruption()
     with interruption.caught():
-        fitted = follow(make_fit(options, image, config, make), interruption)
+        job = make_fit(options, image, config, make)
+        place = checkpoint_of(options)
+        fitted = follow(job, interruption)
         save(options, fitted, {} if written else outputs)
         if options.conventional is not None:
             _write_conventional(options, image, fitted)
@@ -217,8 +219,7 @@ def run_fit(
     for warning in fitted.report.get("warnings", ()):
         say_warning(warning)
     if interruption.happened:
-        place = checkpoint_of(options)
-        on = f" Go on with --resume {place}." if place.is_dir() else ""
+        on = f" Go on with --resume {place}." if (place / "job.cellinr").exists() else ""
         say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.{on}")
         return INTERRUPTED
     say(_summary(options, fitted))

@@ -31,7 +31,8 @@ def add_going_on_options(parser: Parser) -> None:
     group.add_argument(
         "--resume",
         metavar="FOLDER",
-        help="go on with a fit that was interrupted, from its checkpoint and with its settings",
+        help="go on with a fit that was interrupted, with its settings, from its checkpoint or the "
+        "folder that holds it",
     )
     group.add_argument(
         "--continue-from",
@@ -46,7 +47,8 @@ def add_going_on_options(parser: Parser) -> None:
     group.add_argument(
         "--checkpoint",
         metavar="FOLDER",
-        help="where to store what is reached, until the fit ends (default: OUTPUT.checkpoint)",
+        help="store what is reached in this folder, in a new one OUTPUT.cellinr-checkpoint; that "
+        "is deleted when the fit ends, nothing else is (default: the folder of OUTPUT)",
     )
     group.add_argument(
         "--checkpoint-seconds",
@@ -58,9 +60,20 @@ def add_going_on_options(parser: Parser) -> None:
 
 
 def checkpoint_of(options: Namespace) -> Path:
-    """Return the folder of the checkpoint."""
-    given = options.resume or options.checkpoint or f"{options.output}.checkpoint"
-    return Path(given).expanduser()
+    """Return the folder of the checkpoint: of a new one, one inside the folder that was given.
+
+    Raises
+    ------
+    FileError
+        If there is none to go on with, or several.
+    """
+    from napari_cellinr import resume
+
+    if options.resume:
+        return resume.found_checkpoint(options.resume)
+    output = Path(options.output).expanduser()
+    folder = Path(options.checkpoint).expanduser() if options.checkpoint else output.parent
+    return resume.checkpoint_in(folder, output.name)
 
 
 def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | None = None) -> Job:
@@ -101,11 +114,14 @@ def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | N
         return going_on.begun_with(
             other.beginning, other.fit, image, config, started=started, make=make
         )
+    place = checkpoint_of(options)
+    if options.checkpoint:  # none is made inside another one
+        resume.check_new(place.parent)
     return resume.checkpointed(
         options.command,
         image,
         config,
-        checkpoint_of(options),
+        place,
         every=every,
         origin=str(options.input),
         started=started,

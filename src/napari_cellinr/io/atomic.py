@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.owned import (
+    is_plain_folder,
+    move_into_place,
+    new_temporary,
+    remove_files,
+    swap_folders,
+)
+from napari_cellinr.io.zarr_parts import ZARR_FILES, remove_zarr, zarr_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["check_place", "is_zarr", "replacing"]
-
-ZARR_FILES = (".zgroup", ".zarray", "zarr.json")
-"""What one of is in every Zarr group and array."""
 
 
 @contextmanager
@@ -28,33 +32,36 @@ def replacing(path: Path, suffix: str) -> Iterator[Path]:
     ----------
     path
         What is to appear. A file that exists keeps its contents until the very end, and its
-        permissions; a link keeps being one.
+        permissions; a link keeps being one. A folder of Zarr that exists is replaced whole, and
+        only if it holds nothing but Zarr.
     suffix
         End of the temporary name, because some libraries choose the format by it.
 
     Raises
     ------
     FileError
-        If the file system refuses, for example because the disk is full.
+        If the file system refuses, for example because the disk is full, or a folder that is to
+        be replaced holds other files.
     """
     target = path.resolve()
-    temporary = _temporary(target.parent, suffix)
+    temporary = new_temporary(target.parent, suffix)
     try:
         yield temporary
         _flush(temporary)
         if target.exists():
             shutil.copymode(target, temporary)
         if temporary.is_dir() and target.exists():
-            _replace_folder(target, temporary)
+            _check_only_zarr(path, target)
+            remove_zarr(swap_folders(temporary, target))
         else:
-            temporary.replace(target)
+            move_into_place(temporary, target)
     except OSError as error:
         raise FileError(
             f"{path} cannot be written: {error.strerror or error}. Choose another place, or "
             f"make room there."
         ) from error
     finally:
-        _remove(temporary)
+        _remove_temporary(temporary)
 
 
 def check_place(path: Path, *, folder: bool = False) -> None:
@@ -65,7 +72,7 @@ def check_place(path: Path, *, folder: bool = False) -> None:
     path
         What is to appear.
     folder
-        Whether that is a folder, which may replace one of Zarr, but no other.
+        Whether that is a folder, which may replace one that holds Zarr and nothing else.
 
     Raises
     ------
@@ -76,6 +83,7 @@ def check_place(path: Path, *, folder: bool = False) -> None:
     if folder and target.exists():
         if not is_zarr(target):
             raise FileError(f"{path} exists and is no Zarr; it is left alone. Choose another name.")
+        _check_only_zarr(path, target)
     elif target.is_dir():
         raise FileError(f"{path} is a folder; give the name of a file in it.")
     if not target.parent.is_dir():
@@ -85,7 +93,7 @@ def check_place(path: Path, *, folder: bool = False) -> None:
         )
     if target.exists() and not os.access(target, os.W_OK):
         raise FileError(f"{path} is write-protected; choose another name, or allow writing.")
-    trial = _temporary(target.parent, "")
+    trial = new_temporary(target.parent)
     try:
         trial.touch(exist_ok=False)
     except OSError as error:
@@ -93,12 +101,7 @@ def check_place(path: Path, *, folder: bool = False) -> None:
             f"{path} cannot be written: {error.strerror or error}. Choose a folder in which "
             f"you may write."
         ) from error
-    finally:
-        trial.unlink(missing_ok=True)
-
-
-def _temporary(folder: Path, suffix: str) -> Path:
-    return folder / f".cellinr-{secrets.token_hex(6)}{suffix}"
+    remove_files([trial])
 
 
 def is_zarr(path: Path) -> bool:
@@ -114,20 +117,29 @@ def _flush(path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _replace_folder(target: Path, temporary: Path) -> None:
-    """Put a folder in the place of another, which is removed only afterwards."""
-    old = _temporary(target.parent, "")
-    target.replace(old)
+def _check_only_zarr(path: Path, target: Path) -> None:
+    """Raise `FileError` if a folder of Zarr holds anything else, which would vanish with it."""
     try:
-        temporary.replace(target)
-    except OSError:
-        old.replace(target)
-        raise
-    _remove(old)
+        others = zarr_parts(target).others
+    except OSError as error:
+        raise FileError(
+            f"{path} cannot be replaced: {error.strerror or error}. Choose another name."
+        ) from error
+    if target in others:
+        raise FileError(
+            f"{path} exists and its metadata are not those of a Zarr; it is left alone. Choose "
+            "another name."
+        )
+    if others:
+        raise FileError(
+            f"{path} cannot be replaced: it holds {others[0].relative_to(target)}, which is no "
+            "part of a Zarr. Move that elsewhere, or choose another name."
+        )
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+def _remove_temporary(path: Path) -> None:
+    """Delete what was not finished; a folder loses only what is Zarr."""
+    if is_plain_folder(path):
+        remove_zarr(path)
     else:
-        path.unlink(missing_ok=True)
+        remove_files([path])

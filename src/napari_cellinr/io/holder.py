@@ -20,12 +20,23 @@ import psutil
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.atomic import replacing
+from napari_cellinr.io.owned import is_plain_file, remove_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["HOLDER_FILE", "check_free", "hold", "is_held", "is_of_another", "mark", "release"]
+__all__ = [
+    "HOLDER_FILE",
+    "check_free",
+    "check_not_of_another",
+    "hold",
+    "is_held",
+    "is_holder_file",
+    "is_of_another",
+    "mark",
+    "release",
+]
 
 HOLDER_FILE: Final = "holder.json"
 """Name of the file that says who works in a folder."""
@@ -84,16 +95,22 @@ def mark(folder: Path) -> None:
     Raises
     ------
     FileError
-        If another process works in it, or the file system refuses.
+        If another process works in it, a file of this name is not ours, or the file system
+        refuses.
     """
-    if is_of_another(folder):
-        raise _in_use(folder)
+    check_not_of_another(folder)
+    path = folder / HOLDER_FILE
+    if os.path.lexists(path) and not is_holder_file(path):
+        raise FileError(
+            f"{path} was not written by this program and is left alone. Move it elsewhere, or "
+            "give another folder."
+        )
     who = {
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
         "computer": platform.node(),
     }
-    with replacing(folder / HOLDER_FILE, ".json") as temporary:
+    with replacing(path, ".json") as temporary:
         temporary.write_text(json.dumps(who), "utf-8")
 
 
@@ -103,11 +120,9 @@ def release(folder: Path) -> None:
         if _key(folder) not in _own:
             return
         _own.discard(_key(folder))
-    if not is_of_another(folder):
-        try:
-            (folder / HOLDER_FILE).unlink(missing_ok=True)
-        except OSError:
-            return  # a file that names a process which has ended, or does not hold it, is harmless
+    if not is_of_another(folder) and is_holder_file(folder / HOLDER_FILE):
+        # Where that fails, a file that names a process which has ended is harmless.
+        remove_files([folder / HOLDER_FILE])
 
 
 def is_held(folder: Path) -> bool:
@@ -125,6 +140,23 @@ def is_of_another(folder: Path) -> bool:
     if who["computer"] != platform.node():
         return abs(time.time() - _last_sign(folder)) < AWAY
     return _is_alive(who["pid"], who["started"])
+
+
+def check_not_of_another(folder: Path) -> None:
+    """Check that no other process that is alive works in a folder.
+
+    Raises
+    ------
+    FileError
+        If one does.
+    """
+    if is_of_another(folder):
+        raise _in_use(folder)
+
+
+def is_holder_file(path: Path) -> bool:
+    """Return whether a file is one that `mark` wrote, by its name and what it says."""
+    return path.name == HOLDER_FILE and is_plain_file(path) and _holder(path.parent) is not None
 
 
 def _holder(folder: Path) -> Mapping[str, Any] | None:

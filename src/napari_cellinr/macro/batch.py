@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fit import Progress
+from napari_cellinr.io.atomic import replacing
 from napari_cellinr.macro.child import Child
-from napari_cellinr.macro.items import SUMMARY, Item, Row, State, items_of, write_summary
+from napari_cellinr.macro.items import (
+    SUMMARY,
+    Item,
+    Row,
+    State,
+    check_summary,
+    items_of,
+    write_summary,
+)
 from napari_cellinr.macro.one import done_with, row_of
 
 if TYPE_CHECKING:
@@ -67,12 +76,15 @@ def iter_batch(
     ------
     ConfigError
         If there are no inputs, no steps, or no worker.
+    FileError
+        If the folder holds a `summary.csv` that no batch has written.
     """
     if not inputs or not macro.repeatable or workers < 1:
         raise ConfigError(
             f"{len(inputs)} files, {len(macro.repeatable)} steps and {workers} workers were given; "
             "at least one of each is needed."
         )
+    check_summary(Path(output).expanduser() / SUMMARY)
     message: Message = None
     if every_series or every_time:
         message = yield Progress("looking at the files")
@@ -210,9 +222,15 @@ class _Batch:
         return hashlib.sha256(json.dumps([steps, *facts]).encode()).hexdigest()
 
     def _mark(self, place: int, row: Row) -> None:
+        """Note that an image is done; where a file of somebody else's is, it is done again."""
         path = self._mark_path(place)
+        is_taken = os.path.lexists(path) and not _is_mark(path)
+        if is_taken or (os.path.lexists(path.parent) and not path.parent.is_dir()):
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"key": self._key(place), **asdict(row)}), encoding="utf-8")
+        with replacing(path, ".json") as temporary:
+            text = json.dumps({"key": self._key(place), **asdict(row)})
+            temporary.write_text(text, encoding="utf-8")
 
     def _done(self, place: int) -> tuple[str, ...] | None:
         """Return the results of an image that is done; nothing if it is not."""
@@ -223,6 +241,15 @@ class _Batch:
         except (OSError, ValueError, KeyError):
             return None
         return tuple(mark["written"]) if there else None
+
+
+def _is_mark(path: Path) -> bool:
+    """Return whether a file is one that a batch has written."""
+    try:
+        mark = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(mark, dict) and {"key", "state", "written"} <= mark.keys()
 
 
 def _stems(items: Sequence[Item]) -> list[str]:

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from napari_cellinr.errors import CellINRError
+from napari_cellinr.errors import CellINRError, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-__all__ = ["SUMMARY", "Item", "Row", "State", "items_of", "write_summary"]
+__all__ = ["SUMMARY", "Item", "Row", "State", "check_summary", "items_of", "write_summary"]
 
 State: TypeAlias = Literal["waiting", "running", "done", "skipped", "failed", "stopped"]
 
 SUMMARY = "summary.csv"
 """Name of the table of a batch, in its folder of results."""
+
+_COLUMNS = ("file", "series", "time", "state", "seconds", "error", "results")
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,28 @@ def _parts(path: Path, *, every_series: bool, every_time: bool) -> list[Item]:
     return found
 
 
+def check_summary(path: Path) -> None:
+    """Check that the table of a batch replaces no other table.
+
+    Raises
+    ------
+    FileError
+        If there is a file of this name that no batch has written.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            is_ours = file.readline(1000).strip() == ",".join(_COLUMNS)
+    except FileNotFoundError:
+        return
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise FileError(
+            f"{path} was not written by a batch, or changed since; it is left alone. Rename it, "
+            "or give another folder for the results."
+        )
+
+
 def write_summary(path: Path, rows: Sequence[Row]) -> None:
     """Write the table of a batch: one line for each image, complete or not at all."""
     from napari_cellinr.io.atomic import replacing
@@ -140,7 +164,7 @@ def write_summary(path: Path, rows: Sequence[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(["file", "series", "time", "state", "seconds", "error", "results"])
+    table.writerow(_COLUMNS)
     for row in rows:
         part = ["" if one is None else one for one in (row.series, row.time)]
         results = ";".join(row.written)
