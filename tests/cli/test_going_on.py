@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -47,6 +48,56 @@ def test_a_killed_fit_is_resumed_with_the_same_result(run, raw_file, tmp_path):
     assert not place.exists()
 
 
+def crash_at(monkeypatch, step):
+    """Interrupt the next fit at a step, as an error would."""
+    advance = optimise_module._Loop.advance
+
+    def crash(loop):
+        if loop.step == step:
+            raise KeyboardInterrupt
+        return advance(loop)
+
+    monkeypatch.setattr(optimise_module._Loop, "advance", crash)
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+@pytest.mark.parametrize("given", [".", "results"])
+def test_a_checkpoint_deletes_nothing_but_itself(
+    run, raw_file, tmp_path, monkeypatch, given, is_interrupted
+):
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results"
+    (results / "older").mkdir(parents=True)
+    for name in ("mine.tif", "older/result.tif", "steps.0.cellinr", "notes.txt", "holder.json"):
+        (results / name).write_bytes(b"older")
+        (tmp_path / Path(name).name).write_bytes(b"older")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    words = ["denoise", "raw.tif", "out.tif", "--steps", 12, "--set", "learning_rate=1e-9", *WORDS]
+    words += ["--checkpoint", given, "--checkpoint-seconds", 1e-6]
+    place = tmp_path / given / "out.tif.cellinr-checkpoint"
+    if is_interrupted:
+        with monkeypatch.context() as patch:
+            crash_at(patch, 9)
+            assert run(*words)[0] != 0
+        assert list(place.glob("*steps*"))
+        words = ["denoise", "raw.tif", "out.tif", "--resume", given]
+    assert run(*words)[::2] == (0, "")
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after.pop(tmp_path / "out.tif")
+    assert after == before
+    assert not place.exists()
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(run, raw_file, tmp_path):
+    place = tmp_path / "out.tif.cellinr-checkpoint"
+    place.mkdir()
+    (place / "mine.txt").write_text("mine")
+    status, _, error = run("denoise", raw_file, tmp_path / "out.tif", *WORDS)
+    assert (status, error.count("\n")) == (2, 1)
+    assert f"{place} holds mine.txt, which is no part of a checkpoint" in error
+    assert (place / "mine.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize("option", ["--continue-from", "--warm-start"])
 def test_a_killed_fit_that_began_with_another_is_resumed(
     run, raw_file, tmp_path, monkeypatch, option
@@ -63,14 +114,7 @@ def test_a_killed_fit_that_began_with_another_is_resumed(
     words += slow if option == "--warm-start" else []
     assert run(*words)[0] == 0
     whole = read(out).array()
-    advance = optimise_module._Loop.advance
-
-    def crash(loop):
-        if loop.step == 9:
-            raise KeyboardInterrupt
-        return advance(loop)
-
-    monkeypatch.setattr(optimise_module._Loop, "advance", crash)
+    crash_at(monkeypatch, 9)
     assert run(*words, "--checkpoint-seconds", 1e-6)[0] != 0
     monkeypatch.undo()
     model.unlink()  # the checkpoint holds what it needs
@@ -106,10 +150,11 @@ def test_a_checkpoint_in_use_is_refused(run, raw_file, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 def test_ctrl_c_says_how_to_go_on(run, raw_file, tmp_path):
-    out, place = tmp_path / "out.tif", tmp_path / "here"
+    out, here = tmp_path / "out.tif", tmp_path / "here"
+    place = here / "out.tif.cellinr-checkpoint"
     words = ["denoise", raw_file, out, "--steps", 1_000_000, "--preset", "paper"]
     words += ["--set", "neurons=4", "--set", "batch=16", "--set", "points=1"]
-    words += ["--checkpoint", place, "--checkpoint-seconds", 0.01]
+    words += ["--checkpoint", here, "--checkpoint-seconds", 0.01]
     code = "import sys; from napari_cellinr.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *map(str, words)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -100,11 +100,15 @@ def test_a_process_on_another_computer_counts_while_it_gives_signs(tmp_path):
         b" " * 100_000 + b"{}",
     ],
 )
-def test_a_foreign_or_damaged_file_holds_nothing(tmp_path, text):
+def test_a_foreign_or_damaged_file_holds_nothing_and_is_left_alone(tmp_path, text):
     (tmp_path / HOLDER_FILE).write_bytes(text)
     assert not is_held(tmp_path)
-    hold(tmp_path)
+    for take in (hold, mark):
+        with pytest.raises(FileError, match="was not written by this program"):
+            take(tmp_path)
+    assert not is_held(tmp_path)
     release(tmp_path)
+    assert (tmp_path / HOLDER_FILE).read_bytes() == text
 
 
 @pytest.mark.parametrize("pid", [2**31 - 1, 2**40, 10**30])

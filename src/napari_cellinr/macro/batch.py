@@ -224,7 +224,7 @@ class _Batch:
     def _mark(self, place: int, row: Row) -> None:
         """Note that an image is done; where a file of somebody else's is, it is done again."""
         path = self._mark_path(place)
-        is_taken = os.path.lexists(path) and not _is_mark(path)
+        is_taken = os.path.lexists(path) and _mark_of(path) is None
         if is_taken or (os.path.lexists(path.parent) and not path.parent.is_dir()):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,22 +234,23 @@ class _Batch:
 
     def _done(self, place: int) -> tuple[str, ...] | None:
         """Return the results of an image that is done; nothing if it is not."""
+        mark = _mark_of(self._mark_path(place))
         try:
-            mark: dict[str, Any] = json.loads(self._mark_path(place).read_text(encoding="utf-8"))
-            same = mark["key"] == self._key(place)
-            there = same and all(Path(one).exists() for one in mark["written"])
-        except (OSError, ValueError, KeyError):
+            if mark is None or mark["key"] != self._key(place):
+                return None
+            written = tuple(map(str, mark["written"]))
+        except (OSError, TypeError):
             return None
-        return tuple(mark["written"]) if there else None
+        return written if all(Path(one).exists() for one in written) else None
 
 
-def _is_mark(path: Path) -> bool:
-    """Return whether a file is one that a batch has written."""
+def _mark_of(path: Path) -> dict[str, Any] | None:
+    """Return what a file says that notes an image as done; None if no batch has written it."""
     try:
         mark = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(mark, dict) and {"key", "state", "written"} <= mark.keys()
+        return None
+    return mark if isinstance(mark, dict) and {"key", "state", "written"} <= mark.keys() else None
 
 
 def _stems(items: Sequence[Item]) -> list[str]:

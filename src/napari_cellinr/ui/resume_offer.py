@@ -40,7 +40,7 @@ class ResumeOffer(QFrame):
         self.resume_button = QPushButton("Resume")
         self.resume_button.setToolTip("Go on where the job was; the result is the same.")
         self.discard_button = QPushButton("Discard")
-        self.discard_button.setToolTip("Forget the job.")
+        self.discard_button.setToolTip("Delete what the job has stored, and nothing else.")
         self.resume_button.clicked.connect(self._on_resume)
         self.discard_button.clicked.connect(self._on_discard)
         grid = QGridLayout(self)
