@@ -147,8 +147,10 @@ def _identity(line: bytes) -> str | None:
 
 def _pair(line: bytes) -> tuple[str, str] | None:
     """Return part and file of a line, if that names a plain file of the folder."""
+    if len(line) > _LONGEST_LINE:
+        return None
     try:
-        name, file = json.loads(line) if len(line) <= _LONGEST_LINE else ()
+        name, file = json.loads(line)
     except (ValueError, TypeError, RecursionError):
         return None
     if isinstance(name, str) and isinstance(file, str) and _FILE.fullmatch(file):
