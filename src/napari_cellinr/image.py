@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +76,8 @@ class Image:
         Unit of each step by its pint name, such as `micrometer`, `second`;
         `pixel` where the step is not known.
     name
-        What the image is called in a layer list or a file name.
+        What the image is called in a layer list or a file name: one line without control
+        characters, which are replaced by spaces, as they are in `channels` and `units`.
     translate
         Position of the centre of the first element along each axis, in `units`.
     channels
@@ -99,9 +101,11 @@ class Image:
         axes = self.axes.upper() or default_axes(n_dimensions)
         _set(self, "axes", axes)
         _set(self, "scale", tuple(float(step) for step in self.scale) or (1.0,) * n_dimensions)
-        _set(self, "units", tuple(self.units) or default_units(axes))
+        _set(self, "units", tuple(map(_unit, self.units)) or default_units(axes))
+        _set(self, "name", clean_name(self.name))
         _set(self, "translate", tuple(float(p) for p in self.translate) or (0.0,) * n_dimensions)
-        _set(self, "channels", tuple(self.channels))
+        _set(self, "channels", tuple(map(clean_name, self.channels)))
+        _set(self, "meta", _clean_meta(self.meta))
         _check(self)
 
     @property
@@ -302,6 +306,17 @@ class Image:
 
 def _set(image: Image, key: str, value: object) -> None:
     object.__setattr__(image, key, value)
+
+
+def _unit(unit: object) -> str:
+    return one_line(str(unit))
+
+
+def _clean_meta(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the provenance with the name of its channel cleaned; paths stay as they are."""
+    if "channel" not in meta:
+        return meta
+    return {**meta, "channel": clean_name(meta["channel"])}
 
 
 def _wrong_number(axes: str, shape: tuple[int, ...]) -> str:

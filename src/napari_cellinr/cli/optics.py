@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.options import Commands, add_command
+from napari_cellinr.cli.progress import say
 from napari_cellinr.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(options: Namespace) -> int:
     """Print the template, and return 0."""
     from napari_cellinr.config.optics import template
 
-    print(template(options.kind))
+    say(template(options.kind))
     return 0
 
 

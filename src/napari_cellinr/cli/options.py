@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         """End the program with exit status 2."""
-        self.exit(2, f"error: {' '.join(message.split())} (see {self.prog} --help)\n")
+        self.exit(2, f"error: {' '.join(one_line(message).split())} (see {self.prog} --help)\n")
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from napari_cellinr.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from types import FrameType
@@ -34,19 +36,23 @@ LINE_WIDTH = 79  # a longer line would wrap, and could not be drawn over
 
 
 def say(text: str) -> None:
-    """Print a result on standard output."""
-    print(text, flush=True)
+    """Print a result on standard output; its lines are kept, other control characters are not."""
+    print("\n".join(map(one_line, text.split("\n"))), flush=True)
 
 
 def say_error(error: object) -> None:
     """Print one line about `error` on standard error, whatever the number of its own lines."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    print(f"error: {text}", file=sys.stderr, flush=True)
+    print(f"error: {_sentence(error) or type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def say_warning(text: str) -> None:
     """Print one line about what the user should know on standard error."""
-    print(f"warning: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    print(f"warning: {_sentence(text)}", file=sys.stderr, flush=True)
+
+
+def _sentence(text: object) -> str:
+    """Return text as one line with single spaces, whatever names it holds."""
+    return " ".join(one_line(str(text)).split())
 
 
 def seconds_in_words(seconds: float) -> str:
@@ -77,7 +83,7 @@ class Bar:
 
 def describe(progress: Progress) -> str:
     """Return `progress` as one line of text."""
-    parts = [progress.stage]
+    parts = [one_line(progress.stage)]
     if progress.steps:
         done = min(progress.step / progress.steps, 1.0)
         filled = round(BAR_WIDTH * done)

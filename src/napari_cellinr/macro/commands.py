@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_cellinr.macro import lines
 from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import FITTED_SUFFIX, call, failed, file_name, first, why_unread
@@ -13,6 +13,7 @@ from napari_cellinr.macro.words import FITTED_SUFFIX, call, failed, file_name, f
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_cellinr.macro.lines import Line, Words
     from napari_cellinr.macro.steps import Macro, Source, Step
 
 __all__ = ["commands"]
@@ -28,7 +29,7 @@ _OPTIONS: Final[Mapping[str, str]] = {
 """Option of the command of a fit that writes the image of a role, besides its result."""
 
 
-def commands(macro: Macro) -> list[str]:
+def commands(macro: Macro) -> list[Line]:
     """Return one line per step that makes a file; what is saved has the name it was given."""
     return _Commands(macro).lines()
 
@@ -46,7 +47,7 @@ class _Commands:
             if not path.endswith(FITTED_SUFFIX):
                 self._saved.setdefault(layer, path)
         self._files: dict[str, str] = {}
-        self._reading: dict[str, list[str]] = {}
+        self._reading: dict[str, list[Words]] = {}
         self._models: dict[str, str] = {}
         for source in macro.inputs:
             if source.layer:
@@ -64,7 +65,7 @@ class _Commands:
             if step.action == "compare" and len(step.sources) == 1 and len(step.results) > 1
         }
 
-    def lines(self) -> list[str]:
+    def lines(self) -> list[Line]:
         """Return the lines."""
         found = self._unread()
         for step in self._macro.steps:
@@ -78,28 +79,30 @@ class _Commands:
         """Note what a layer is read from; a file of its own name where no command can read it."""
         self._files[layer] = "" if why_unread(layer, source) else source.path
         options = {"stack": source.along, "series": source.series, "channel": source.channel}
-        words = {
-            f"--{name}": str(value) for name, value in options.items() if value not in {"", None}
-        }
+        words = [
+            lines.option(f"--{name}", str(value))
+            for name, value in options.items()
+            if value not in {"", None}
+        ]
         if words:
-            self._reading[layer] = [word for pair in words.items() for word in pair]
+            self._reading[layer] = words
         if source.path.endswith(FITTED_SUFFIX):
             self._models[layer] = source.path
 
-    def _unread(self) -> list[str]:
+    def _unread(self) -> list[Line]:
         """Return comments on what is to be done before, because no command does it."""
         found = []
         for source in self._macro.inputs:
             if source.reader and source.layer:
-                found.append(f"# {why_unread(source.layer, source)}")
+                found.append(why_unread(source.layer, source))
             elif source.files:
                 found.append(
-                    f"# {len(source.files)} of the files of {source.path} are one series: put them "
+                    f"{len(source.files)} of the files of {source.path} are one series: put them "
                     "into a folder of their own, and give that"
                 )
-        return list(dict.fromkeys(found))
+        return [lines.comment(text) for text in dict.fromkeys(found)]
 
-    def _lines_of(self, step: Step) -> list[str]:
+    def _lines_of(self, step: Step) -> list[Line]:
         layer, result = step.source.layer, first(step.results)
         for source in step.sources:
             if source.layer and source.path and self._files.get(source.layer) == source.path:
@@ -123,54 +126,55 @@ class _Commands:
         elif step.action == "save":
             return self._save(step)
         else:
-            return [f"# only in the viewer: {call(step)}"]
+            return [lines.comment(f"only in the viewer: {call(step).text}")]
         return []
 
-    def _save(self, step: Step) -> list[str]:
+    def _save(self, step: Step) -> list[Line]:
         """Return the line that writes what no line before has written."""
         layer, path = step.source.layer, str(step.arguments["path"])
         there = self._files.get(layer, "")
         if path.endswith((FITTED_SUFFIX, ".csv")) or not there or there == path:
             return []
-        words = ["napari-cellinr", "convert", there, path, *self._reading.get(layer, [])]
+        words = [lines.place(there), lines.place(path), *self._reading.get(layer, [])]
         voxel = self._voxel.get(layer)
-        return [shlex.join([*words, *(["--voxel", voxel] if voxel else [])])]
+        words += [lines.option("--voxel", voxel)] if voxel else []
+        return [lines.command("convert", *words)]
 
     def _place(self, layer: str) -> str:
         """Return the file of a layer that was made: where it was saved, or one of its name."""
         return self._saved.get(layer, f"{file_name(layer)}.tif")
 
-    def _fit(self, step: Step) -> str:
+    def _fit(self, step: Step) -> Line:
         """Return the line of a fit, and note the files of its results."""
         layer, result = step.source.layer, first(step.results)
         source = self._files.get(layer) or f"{file_name(layer)}.tif"
-        words = ["napari-cellinr", step.action, source, self._place(result or "result")]
-        self._files[result] = words[-1]
+        self._files[result] = self._place(result or "result")
+        words = [lines.place(source), lines.place(self._files[result])]
         words += self._reading.get(layer, [])
         words += self._other_outputs(step)
         if "axes" in step.arguments:
-            words += ["--axes", str(step.arguments["axes"])]
+            words.append(lines.option("--axes", str(step.arguments["axes"])))
         if layer in self._voxel:
-            words += ["--voxel", self._voxel[layer]]
+            words.append(lines.option("--voxel", self._voxel[layer]))
         if step.beginning:
             flag = f"--{step.beginning.replace('_', '-')}"
-            words += [flag, self._models[step.sources[1].layer]]
+            words.append(lines.option(flag, self._models[step.sources[1].layer], is_path=True))
         if step.beginning == "continue_from":
-            words += ["--steps", str(step.arguments["steps"])]
+            words.append(lines.option("--steps", str(step.arguments["steps"])))
         else:
             for name, value in step.settings.items():
-                words += _setting(name, value)
+                words.append(_setting(name, value))
         wanted = [self._kept[result] for result in step.results if result in self._kept]
         if wanted or self._asked & set(step.results):
             model = wanted[0] if wanted else f"{file_name(result)}{FITTED_SUFFIX}"
             self._models.update(dict.fromkeys(step.results, model))
-            words += ["--save-model", model]
+            words.append(lines.option("--save-model", model, is_path=True))
         conventional = [one for name, one in self._conventional.items() if name in step.results]
         if conventional:
-            words += ["--conventional", conventional[0]]
-        return shlex.join(words)
+            words.append(lines.option("--conventional", conventional[0], is_path=True))
+        return lines.command(step.action, *words)
 
-    def _other_outputs(self, step: Step) -> list[str]:
+    def _other_outputs(self, step: Step) -> list[Words]:
         """Return the options for the images that were saved besides the result."""
         roles = step.roles
         if step.action == "denoise" and not roles:
@@ -179,13 +183,13 @@ class _Commands:
         words = []
         for result, role in list(zip(step.results, roles, strict=False))[1:]:
             if result in self._saved and role in _OPTIONS:
-                words += [_OPTIONS[role], self._saved[result]]
+                words.append(lines.option(_OPTIONS[role], self._saved[result], is_path=True))
                 self._files[result] = self._saved[result]
         return words
 
-    def _compare(self, step: Step) -> list[str]:
+    def _compare(self, step: Step) -> list[Line]:
         layer = step.source.layer
-        lines = [line for source in step.sources for line in self._joined(source.layer)]
+        made = [line for source in step.sources for line in self._joined(source.layer)]
         if len(step.sources) > 1:
             against = step.sources[1].layer
             other = self._files.get(against) or f"{file_name(against)}.tif"
@@ -195,50 +199,53 @@ class _Commands:
         result = first(step.results) or f"{layer} difference"
         self._files[result] = self._place(result)
         source = self._files.get(layer) or f"{file_name(layer)}.tif"
-        words = ["napari-cellinr", "compare", source, other, "--difference", self._files[result]]
-        return [*lines, shlex.join(words)]
+        difference = lines.option("--difference", self._files[result], is_path=True)
+        words = [lines.place(source), lines.place(other), difference]
+        return [*made, lines.command("compare", *words)]
 
-    def _joined(self, layer: str) -> list[str]:
+    def _joined(self, layer: str) -> list[Line]:
         """Return the line that makes one file of a series or a part, where no option says which."""
         reading = self._reading.pop(layer, None)
         if reading is None:
             return []
-        words = ["napari-cellinr", "convert", self._files[layer], self._place(layer), *reading]
+        words = [lines.place(self._files[layer]), lines.place(self._place(layer)), *reading]
         self._files[layer] = self._place(layer)
-        return [shlex.join(words)]
+        return [lines.command("convert", *words)]
 
 
-def _setting(name: str, value: Any) -> list[str]:
+def _setting(name: str, value: Any) -> Words:
     """Return the option for a setting."""
-    if name == "optics":
-        return ["--optics", value["kind"] if set(value) == {"kind"} else json.dumps(value)]
+    if name == "optics" and isinstance(value, dict):
+        kind = value.get("kind") if set(value) == {"kind"} else None
+        return lines.option("--optics", kind if isinstance(kind, str) else json.dumps(value))
     if isinstance(value, dict):
         value = ",".join(f"{axis}={number}" for axis, number in value.items())
     elif isinstance(value, list):
         value = ",".join(map(str, value))
-    return ["--set", f"{name}={value}"]
+    return lines.option("--set", f"{name}={value}")
 
 
-def _render(step: Step, model: str, place: str) -> str:
+def _render(step: Step, model: str, place: str) -> Line:
     """Return the line that renders a kept fit."""
-    words = ["napari-cellinr", "render", model, place]
+    words = [lines.place(model), lines.place(place)]
     for name in ("scale", "voxel"):
         if step.arguments.get(name):
             steps = step.arguments[name].items()
-            words += [f"--{name}", ",".join(f"{axis}={value}" for axis, value in steps)]
+            text = ",".join(f"{axis}={value}" for axis, value in steps)
+            words.append(lines.option(f"--{name}", text))
     if step.arguments.get("crop"):
         ends = step.arguments["crop"].items()
-        words += ["--crop", ",".join(f"{axis}={start}:{stop}" for axis, (start, stop) in ends)]
+        text = ",".join(f"{axis}={start}:{stop}" for axis, (start, stop) in ends)
+        words.append(lines.option("--crop", text))
     if step.arguments.get("times") is not None:
-        words += ["--times", ",".join(map(str, step.arguments["times"]))]
+        words.append(lines.option("--times", ",".join(map(str, step.arguments["times"]))))
     if step.arguments.get("channel") is not None:
-        words += ["--channel", str(step.arguments["channel"])]
-    return shlex.join(words)
+        words.append(lines.option("--channel", str(step.arguments["channel"])))
+    return lines.command("render", *words)
 
 
-def _show_motion(step: Step, model: str, place: str) -> str:
+def _show_motion(step: Step, model: str, place: str) -> Line:
     """Return the line that writes the motion of a kept fit."""
-    words = ["napari-cellinr", "show-motion", model, place]
-    for name, value in motion_options(step).items():
-        words += [f"--{name}", json.dumps(value)]
-    return shlex.join(words)
+    options = motion_options(step).items()
+    words = [lines.option(f"--{name}", json.dumps(value)) for name, value in options]
+    return lines.command("show-motion", lines.place(model), lines.place(place), *words)

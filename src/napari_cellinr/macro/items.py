@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,9 @@ class Item:
     def title(self) -> str:
         """What a table calls it."""
         series = "" if self.series is None else f", position {self.series}"
-        return self.path.name + series + ("" if self.time is None else f", time {self.time}")
+        return (
+            one_line(self.path.name) + series + ("" if self.time is None else f", time {self.time}")
+        )
 
 
 @dataclass(frozen=True)

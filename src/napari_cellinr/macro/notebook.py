@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.macro.scripts import script
+from napari_cellinr.macro.scripts import script_lines
 
 if TYPE_CHECKING:
     from napari_cellinr.macro.steps import Macro
@@ -21,9 +22,9 @@ def notebook(macro: Macro) -> str:
     What was recorded of versions, data and failures is text; imports, and each step, are cells
     of their own, so that they can be run and changed one by one.
     """
-    lines = script(macro, "headless").splitlines()
-    notes = [line.lstrip("# ") for line in lines if line.startswith("# ")]
-    code = [line for line in lines if line and not line.startswith("# ")]
+    lines = script_lines(macro, "headless")
+    notes = [_plain(line.text.removeprefix("# ")) for line in lines if line.kind == "comment"]
+    code = [line.text for line in lines if line.kind == "code"]
     title = notes[0] if notes else "Recorded by napari-cellinr"
     text = [f"# {title}", *(f"- {note}" for note in notes[1:])]
     cells = [_cell("markdown", "\n".join(text))]
@@ -34,7 +35,12 @@ def notebook(macro: Macro) -> str:
         "language_info": {"name": "python"},
     }
     book = {"cells": named, "metadata": about, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(book, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(book, indent=1) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Return text such that Markdown shows it as it is: no links, no HTML, no formulas."""
+    return re.sub(r"([\\`*_{}\[\]<>#&$|~!])", r"\\\1", text)
 
 
 def _cell(kind: str, text: str) -> dict[str, Any]:

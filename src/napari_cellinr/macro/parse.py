@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.going_on import Beginning
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from napari_cellinr.macro.steps import Action
 
 __all__ = ["load_macro", "parse_script"]
+
+
+_OPENED: Final = {
+    "open": "a path, along and reader",
+    "use": "the name of a layer, a path, along, files and reader",
+}
 
 
 def load_macro(path: str | PathLike[str]) -> Macro:
@@ -54,6 +60,8 @@ def parse_script(text: str, name: str = "macro") -> Macro:
         tree = ast.parse(text)
     except SyntaxError as error:
         raise FileError(f"{name}, line {error.lineno}, is not Python: {error.msg}.") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise FileError(f"{name} is not Python: {error or 'it is nested too deeply'}.") from None
     steps = [_step(node, name) for node in tree.body if not _is_frame(node)]
     return Macro(tuple(_with_results([step for step in steps if step is not None])))
 
@@ -84,7 +92,7 @@ def _step(node: ast.stmt, name: str) -> Step | None:
         return _make(function.attr, given, named)
     except CellINRError as error:
         raise FileError(f"{name}, line {node.lineno}: {error}") from None
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, KeyError, TypeError, RecursionError, MemoryError):
         raise _other(node, name) from None
 
 
@@ -92,12 +100,16 @@ def _make(action: str, given: list[Any], named: dict[str, Any]) -> Step | None:
     if action == "wait":
         return None
     if action in {"use", "open"}:
-        source = Source(path=given[-1], **named)
+        known = {key: named[key] for key in ("along", "files", "reader") if key in named}
+        if len(known) < len(named) or len(given) != 1 + (action == "use"):
+            raise FileError(f"cellinr.{action} takes {_OPENED[action]}; write it like that.")
+        source = Source(path=given[-1], **known)
         return Step("open", (source,), results=(given[0],) if action == "use" else ())
     if action not in ACTIONS:
         raise FileError(f"cellinr.{action} is not known; valid are {', '.join(ACTIONS)}.")
     if action == "save":
-        return Step("save", (Source(given[0]),), {"path": given[1]})
+        path = given[1] if len(given) > 1 else named["path"]
+        return Step("save", (Source(given[0]),), {"path": path})
     seed = named.pop("seed", None) if action in FITS else None
     beginning: Any = ""
     for word in get_args(Beginning) if action in FITS else ():
@@ -130,5 +142,5 @@ def _with_results(steps: list[Step]) -> list[Step]:
 def _other(node: ast.stmt, name: str) -> FileError:
     return FileError(
         f"{name}, line {node.lineno}, is not a step of a macro; only calls like "
-        f'cellinr.denoise("embryo", seed=0) are. Drop the file onto napari to run other Python.'
+        f'cellinr.denoise("embryo", seed=0) are. Other Python is run by napari alone, and only if you trust the file.'
     )

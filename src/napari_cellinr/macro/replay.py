@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.channels import separated
 from napari_cellinr.kept import Stored
+from napari_cellinr.macro.plan import Rules, home, input_files, place_of_output, saved_files
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, why_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from os import PathLike
 
     from napari_cellinr.fit import Fitted, Message, Progress
@@ -33,6 +34,9 @@ def iter_replay(
     time: int | None = None,
     name: str = "",
     stack_axis: StackAxis | None = None,
+    allow_outside: bool = False,
+    overwrite: bool = False,
+    protected: Iterable[str | PathLike[str]] = (),
     tell: Callable[[str], None] | None = None,
 ) -> Generator[Progress, Message, list[Path]]:
     """Do the steps of a macro as a job, and return the files that were written.
@@ -54,14 +58,26 @@ def iter_replay(
     stack_axis
         What numbered files are along if `source` is a folder or a pattern; as for the files of
         the macro if not given.
+    allow_outside
+        Whether files may be written outside of the folder of `output`.
+    overwrite
+        Whether files that exist may be replaced; inputs never are.
+    protected
+        Files besides the inputs that must not be written.
     tell
         Called with a sentence on what the user should know, such as a file that has changed.
 
     Raises
     ------
     CellINRError
-        If a file is missing or a step fails.
+        If a file is missing, a step fails, or a file must not be written; as far as its name is
+        known before, nothing is done then.
     """
+    read = [*protected, *([] if source is None else [source])]
+    folder = Path() if output is None else home(Path(output))
+    rules = Rules(folder, input_files(macro, read), allow_outside, overwrite)
+    for place in saved_files(macro, output):
+        rules.check(place)
     inputs = macro.inputs
     images = [one for one in inputs if not _is_fit(one.path)]
     if source is not None and len(images or inputs) > 1:
@@ -70,7 +86,7 @@ def iter_replay(
     along = [one.along for one in images if one.along]
     axis: Any = stack_axis or next(iter(along), None)
     chosen = None if source is None else _Input(Path(source), series, time, name, axis)
-    run = _Replay(chosen, output, tell, keeps_fits=bool(images))
+    run = _Replay(chosen, None if output is None else folder, rules, tell, bool(images))
     for one in inputs:
         if one.layer:
             run.read(one.layer, one)
@@ -115,15 +131,16 @@ class _Replay:
     def __init__(
         self,
         source: _Input | None,
-        output: str | PathLike[str] | None,
+        output: Path | None,
+        rules: Rules,
         tell: Callable[[str], None] | None,
-        *,
         keeps_fits: bool,
     ) -> None:
         self._source = source
         self._keeps_fits = keeps_fits  # kept fits are those of the macro, images are others
         self._tell = tell or (lambda text: None)
-        self._output = None if output is None else Path(output).expanduser()
+        self._output = output
+        self._rules = rules
         self._images: dict[str, Image] = {}
         self._fits: dict[str, Fitted | Stored] = {}
         self._givens: dict[str, Image] = {}
@@ -164,7 +181,7 @@ class _Replay:
         elif step.action == "compare":
             self._compare(step)
         elif step.action == "save":
-            self._save(Path(step.arguments["path"]).expanduser(), step.source.layer)
+            self._save(Path(step.arguments["path"]), step.source.layer)
 
     def write_results(self) -> None:
         """Write the first image of every step that has one, and the motion as tables."""
@@ -308,7 +325,8 @@ class _Replay:
 
     def _place(self, path: Path) -> Path:
         """Return where a file is to be written, and note it."""
-        place = path if self._output is None else self._output / path.name
+        place = place_of_output(path, self._output)
+        self._rules.check(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         self.written.append(place)
         return place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from napari_cellinr.macro import lines
 from napari_cellinr.macro.commands import commands
 from napari_cellinr.macro.motion import motion_options
 from napari_cellinr.macro.steps import FITS
@@ -13,7 +14,6 @@ from napari_cellinr.macro.words import (
     failed,
     file_name,
     first,
-    keywords,
     use_call,
     variable,
     why_unread,
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_cellinr.going_on import Beginning
+    from napari_cellinr.macro.lines import Code, Line
     from napari_cellinr.macro.steps import Macro, Source, Step
 
-__all__ = ["STYLES", "Style", "script"]
+__all__ = ["STYLES", "Style", "script", "script_lines"]
 
 Style: TypeAlias = Literal["console", "headless", "cli"]
 
@@ -55,20 +56,25 @@ def script(macro: Macro, style: Style = "console") -> str:
         `console`: Python for napari, with layers by name; a file of it can be dropped onto a
         viewer. `headless`: Python on files. `cli`: lines for a shell.
     """
-    renderings: dict[Style, Callable[[Macro], list[str]]] = {
+    return "\n".join(line.text for line in script_lines(macro, style)) + "\n"
+
+
+def script_lines(macro: Macro, style: Style) -> list[Line]:
+    """Return the lines of `script`, each with what it is."""
+    renderings: dict[Style, Callable[[Macro], list[Line]]] = {
         "console": _console,
         "headless": _headless,
         "cli": commands,
     }
-    return "\n".join([*_header(macro), *renderings[style](macro)]) + "\n"
+    return [*_header(macro), *renderings[style](macro)]
 
 
-def _header(macro: Macro) -> list[str]:
+def _header(macro: Macro) -> list[Line]:
     """Return comments with the versions and data that were used, and what was stopped."""
     versions = {key: value for step in macro.steps for key, value in step.versions.items()}
     used = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     notes = [
-        f"# {step.action} of {step.source.layer}: {step.note}"
+        f"{step.action} of {step.source.layer}: {step.note}"
         for step in macro.repeatable
         if step.note
     ]
@@ -78,35 +84,30 @@ def _header(macro: Macro) -> list[str]:
         for source in step.sources
         if source.digest
     }
-    read = [f"# data of {layer}: blake2b {digest}" for layer, digest in data.items()]
-    return ["# Recorded by napari-cellinr", *([f"# with {used}"] if used else []), *read, *notes]
+    read = [f"data of {layer}: blake2b {digest}" for layer, digest in data.items()]
+    texts = ["Recorded by napari-cellinr", *([f"with {used}"] if used else []), *read, *notes]
+    return [lines.comment(text) for text in texts]
 
 
-def _console(macro: Macro) -> list[str]:
-    lines = [
-        "import napari",
-        "from napari_cellinr.ui.console import console_of",
-        "",
-        "viewer = napari.current_viewer()",
-        "cellinr = console_of(viewer)",
-    ]
+def _console(macro: Macro) -> list[Line]:
+    found = list(lines.OPENING)
     opened = {name for step in macro.repeatable if step.action == "open" for name in step.results}
     for source in macro.inputs:
         if source.layer and source.path and source.layer not in opened:
-            lines.append(use_call(source.layer, source))
+            found.append(lines.statement(use_call(source.layer, source)))
     needed = {source.layer for step in macro.repeatable for source in step.sources}
     for step in macro.steps:
         several = [name for name in step.results if name in needed]
         if step.status == "failed":
-            lines.append(failed(step))
+            found.append(failed(step))
         elif step.action == "open" and several:
-            lines += [use_call(name, step.source) for name in several]
+            found += [lines.statement(use_call(name, step.source)) for name in several]
         else:
-            lines.append(call(step))
-    return lines
+            found.append(lines.statement(call(step)))
+    return found
 
 
-def _headless(macro: Macro) -> list[str]:
+def _headless(macro: Macro) -> list[Line]:
     return _Headless().lines(macro)
 
 
@@ -125,14 +126,14 @@ class _Headless:
             "write_motion",
         ]
         self._taken: set[str] = {*names, *FITS, *_BEGINNINGS.values()}
-        self._fits: dict[str, str] = {}
-        self._givens: dict[str, str] = {}
+        self._fits: dict[str, Code] = {}
+        self._givens: dict[str, Code] = {}
         self._tables: dict[str, str] = {}
-        self._values: dict[str, str] = {}
+        self._values: dict[str, Code] = {}
         self._imports: set[str] = set()
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
 
-    def lines(self, macro: Macro) -> list[str]:
+    def lines(self, macro: Macro) -> list[Line]:
         """Return the lines of the script."""
         for source in macro.inputs:
             if source.layer:
@@ -147,41 +148,48 @@ class _Headless:
                 self._lines.append(failed(step))
             else:
                 self._add(step)
-        names = ", ".join(sorted(self._imports))
-        imports = [f"from napari_cellinr import {names}"] if names else []
-        return [*imports, "", *self._lines]
+        names = sorted(self._imports)
+        imported = [lines.imports("napari_cellinr", names)] if names else []
+        return [*imported, lines.BLANK, *self._lines]
 
     def _read(self, layer: str, source: Source) -> None:
         name = variable(layer, self._taken)
         if source.path.endswith(FITTED_SUFFIX):
             self._imports |= {"load_fit", "render"}
-            self._lines.append(f"{name} = load_fit({source.path!r})")
-            self._values[layer], self._fits[layer] = f"render({name})[0]", name
+            read = lines.call("load_fit", lines.value(source.path))
+            self._lines.append(lines.assignment(name, read))
+            self._values[layer] = lines.item(lines.call("render", name), 0)
+            self._fits[layer] = name
             return
         self._values[layer] = name
         why = why_unread(layer, source)
-        place = f"{name}.tif" if why else source.place
-        axis = f", stack_axis={source.along!r}" if source.along else ""
-        hint = f"  # {why}" if why else ""
-        some = bool(source.series) and not why
-        read, one = ("read_all", f"[{source.series}]") if some else ("read", "")
-        channel = "" if source.channel is None or why else f".take('C', {source.channel})"
-        self._imports.add(read)
-        self._lines.append(f"{name} = {read}({place!r}{axis}){one}{channel}{hint}")
+        place = f"{name.text}.tif" if why else source.place
+        axis = {"stack_axis": source.along} if source.along else {}
+        function = "read_all" if source.series and not why else "read"
+        self._imports.add(function)
+        found = lines.call(function, lines.value(place), keywords=axis)
+        if source.series and not why:
+            found = lines.item(found, source.series)
+        if source.channel is not None and not why:
+            found = _channel(found, source.channel)
+        self._lines.append(lines.assignment(name, found, why))
 
     def _add(self, step: Step) -> None:
         for one in step.sources:  # of a file with several layers, those that are used
             if one.layer and one.path and one.layer not in self._values:
                 self._read(one.layer, one)
-        source = self._values.get(step.source.layer, "")
+        source = self._values.get(step.source.layer)
         if step.action == "open":
             name = first(step.results)
             if len(step.results) == 1 and name not in self._values:
                 self._read(name, step.source)
         elif step.action == "calibrate":
-            given = ", ".join(keywords(step.arguments))
-            self._lines.append(f"{source} = {source}.with_voxel_size({given})")
-        elif step.action in FITS and (not step.beginning or step.sources[1].layer in self._fits):
+            self._calibrate(step)
+        elif (
+            step.action in FITS
+            and source is not None
+            and (not step.beginning or step.sources[1].layer in self._fits)
+        ):
             self._fit(step, source)
         elif step.action == "render" and step.source.layer in self._fits:
             self._render(step)
@@ -189,27 +197,45 @@ class _Headless:
             self._show_motion(step)
         elif step.action == "compare":
             self._compare(step)
-        elif step.action == "save" and str(step.arguments["path"]).endswith(".csv"):
-            pass  # written where the motion is shown
-        elif step.action == "save" and str(step.arguments["path"]).endswith(FITTED_SUFFIX):
-            self._imports.add("save_fit")
-            fit = self._fits.get(step.source.layer, "")
-            self._lines.append(f"save_fit({step.arguments['path']!r}, {fit})")
         elif step.action == "save":
-            self._imports.add("write")
-            self._lines.append(f"write({step.arguments['path']!r}, {source})")
+            self._save(step)
         else:
-            self._lines.append(f"# only in the viewer: {call(step)}")
+            self._only_in_the_viewer(step)
 
-    def _fit(self, step: Step, source: str) -> None:
+    def _only_in_the_viewer(self, step: Step) -> None:
+        self._lines.append(lines.comment(f"only in the viewer: {call(step).text}"))
+
+    def _calibrate(self, step: Step) -> None:
+        image = self._values.get(step.source.layer)
+        if image is None or not image.text.isidentifier():  # of a result, which has no variable
+            self._only_in_the_viewer(step)
+            return
+        found = lines.call("with_voxel_size", of=image, keywords=step.arguments)
+        self._lines.append(lines.assignment(image, found))
+
+    def _save(self, step: Step) -> None:
+        """Write an image or a fit; the motion is written where it is shown."""
+        path = str(step.arguments["path"])
+        if path.endswith(".csv"):
+            return
+        is_fit = path.endswith(FITTED_SUFFIX)
+        what = (self._fits if is_fit else self._values).get(step.source.layer)
+        if what is None:
+            self._only_in_the_viewer(step)
+            return
+        function = "save_fit" if is_fit else "write"
+        self._imports.add(function)
+        self._lines.append(lines.statement(lines.call(function, lines.value(path), what)))
+
+    def _fit(self, step: Step, source: Code) -> None:
         function = _BEGINNINGS[step.beginning] if step.beginning else step.action
         self._imports.add(function)
         name = variable(first(step.results) or f"{step.source.layer} result", self._taken)
         axes = step.arguments.get("axes")
-        given = f"{source}.with_axes({axes!r})" if axes else source
+        given = lines.call("with_axes", lines.value(axes), of=source) if axes else source
         begun = [self._fits[step.sources[1].layer]] if step.beginning else []
-        arguments = ", ".join([*begun, given, *keywords(step.settings)])
-        self._lines.append(f"{name} = {function}({arguments})")
+        fit = lines.call(function, *begun, given, keywords=step.settings)
+        self._lines.append(lines.assignment(name, fit))
         for place, result in enumerate(step.results):
             self._values[result] = _picked(name, place, step)
             self._fits[result] = name
@@ -222,38 +248,50 @@ class _Headless:
         place = self._tables.get(shown, f"{file_name(shown)}.csv")
         self._write_motion(place, self._fits[step.source.layer], motion_options(step))
 
-    def _write_motion(self, place: str, fit: str, options: Mapping[str, Any]) -> None:
+    def _write_motion(self, place: str, fit: Code, options: Mapping[str, Any]) -> None:
         self._imports.add("write_motion")
-        self._lines.append(f"write_motion({', '.join([repr(place), fit, *keywords(options)])})")
+        written = lines.call("write_motion", lines.value(place), fit, keywords=options)
+        self._lines.append(lines.statement(written))
 
     def _compare(self, step: Step) -> None:
         layer = step.source.layer
-        if len(step.sources) == 1 and layer not in self._givens:
-            self._lines.append(f"# only in the viewer: {call(step)}")
+        known = layer in self._givens
+        if len(step.sources) > 1:
+            known = all(one.layer in self._values for one in step.sources[:2])
+        if not known:
+            self._only_in_the_viewer(step)
             return
         self._imports.add("compare")
         name = variable(first(step.results) or f"{layer} compared", self._taken)
         if len(step.sources) > 1:
-            arguments = f"{self._values[layer]}, {self._values[step.sources[1].layer]}"
+            images = (self._values[one.layer] for one in step.sources[:2])
+            compared = lines.call("compare", *images)
         else:
-            arguments = f"{self._fits[layer]}, source={self._givens[layer]}"
-        self._lines.append(f"{name} = compare({arguments})")
+            source = {"source": self._givens[layer]}
+            compared = lines.call("compare", self._fits[layer], keywords=source)
+        self._lines.append(lines.assignment(name, compared))
         for place, result in enumerate(step.results):
-            self._values[result] = f"{name}[{place}]"
+            self._values[result] = lines.item(name, place)
 
     def _render(self, step: Step) -> None:
         self._imports.add("render")
         name = variable(first(step.results) or "rendered", self._taken)
-        arguments = ", ".join([self._fits[step.source.layer], *keywords(step.arguments)])
-        self._lines.append(f"{name} = render({arguments})")
+        fit = self._fits[step.source.layer]
+        self._lines.append(
+            lines.assignment(name, lines.call("render", fit, keywords=step.arguments))
+        )
         for place, result in enumerate(step.results):
-            self._values[result] = f"{name}[{place}]"
+            self._values[result] = lines.item(name, place)
 
 
-def _picked(fit: str, place: int, step: Step) -> str:
+def _channel(image: Code, channel: int) -> Code:
+    return lines.call("take", lines.value("C"), lines.value(channel), of=image)
+
+
+def _picked(fit: Code, place: int, step: Step) -> Code:
     """Return the expression for a result of a fit: by its role, or by its place."""
     if place >= len(step.roles):
-        return f"{fit}.images[{place}]"
+        return lines.item(lines.attribute(fit, "images"), place)
     role, _, channel = step.roles[place].partition(":")
-    taken = f".take('C', {channel})" if channel else ""
-    return f"{fit}.image({role!r}){taken}"
+    image = lines.call("image", lines.value(role), of=fit)
+    return _channel(image, int(channel)) if channel else image

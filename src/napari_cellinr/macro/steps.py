@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.going_on import Beginning
+from napari_cellinr.macro.arguments import check_arguments, check_text, is_count, is_text
+from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from napari_cellinr.config import Config
     from napari_cellinr.fit import Fitted
@@ -56,10 +59,15 @@ RECIPE_VERSION = 1
 
 _FORMAT = "napari-cellinr recipe"
 
+_ROLE = re.compile(r"([a-z_]+(:\d{1,6})?)?", re.ASCII)
+"""What a role looks like, such as `result:1`."""
+
 
 @dataclass(frozen=True)
 class Source:
     """What a step works on: a layer, a file, or a layer that came from a file.
+
+    Names are cleaned of control characters. A path is kept as it is: the file has that name.
 
     Parameters
     ----------
@@ -91,7 +99,15 @@ class Source:
     channel: int | None = None
 
     def __post_init__(self) -> None:
+        _check_kinds(self, _SOURCE_KINDS)
         object.__setattr__(self, "files", tuple(self.files))
+        object.__setattr__(self, "layer", clean_name(self.layer))
+        for name in ("digest", "reader"):
+            object.__setattr__(self, name, one_line(getattr(self, name)))
+        check_text((self.path, self.files), "the path of a source")
+        outside = [name for name in self.files if re.search(r"[/\\]", name) or name in {"", ".."}]
+        if outside:
+            raise ConfigError(f"file {outside[0]!r} was given; names in the folder are needed.")
         if self.along not in {"", "T", "Z"}:
             raise ConfigError(f"along {self.along!r} was given for {self.path}; T and Z are known.")
 
@@ -152,6 +168,7 @@ class Step:
     beginning: Beginning | Literal[""] = ""
 
     def __post_init__(self) -> None:
+        _check_kinds(self, _STEP_KINDS)
         if self.action not in ACTIONS:
             raise ConfigError(
                 f"action {self.action!r} is not known; valid are {', '.join(ACTIONS)}."
@@ -164,17 +181,22 @@ class Step:
                 f"{self.beginning} was given for {self.action} of {len(self.sources)}; only a fit "
                 "begins with another one, which is its second source."
             )
-        object.__setattr__(self, "results", tuple(self.results))
+        if self.action == "save" and len(self.sources) != 1:
+            raise ConfigError(f"save was given {len(self.sources)} layers; one is needed.")
+        object.__setattr__(self, "results", tuple(map(clean_name, self.results)))
         object.__setattr__(self, "roles", tuple(self.roles))
+        object.__setattr__(self, "note", one_line(self.note))
         try:  # also a copy, so that a later change of the caller's dictionary is not one of ours
             plain = json.loads(json.dumps(dict(self.arguments), allow_nan=False))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
                 f"the arguments of {self.action} cannot be recorded ({error}); numbers, text, "
                 "lists and tables of them are allowed."
             ) from None
+        check_arguments(self.action, plain, self.beginning)
         object.__setattr__(self, "arguments", plain)
-        object.__setattr__(self, "versions", dict(self.versions))
+        versions = {clean_name(key): one_line(text) for key, text in self.versions.items()}
+        object.__setattr__(self, "versions", versions)
 
     @property
     def source(self) -> Source:
@@ -234,11 +256,11 @@ class Macro:
         FileError
             If the text is no recipe, of a newer version, or damaged.
         ConfigError
-            If an action is not known.
+            If an action, or an argument of it, is not known.
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FileError(f"a recipe that is no JSON was given ({error}).") from None
         return cls.from_dict(values)
 
@@ -250,15 +272,16 @@ class Macro:
                 "JSON was given that is not a recipe; give a file that was saved as a recipe or "
                 "macro (a report of a fit is not one)."
             )
-        if not isinstance(values.get("version"), int) or values["version"] > RECIPE_VERSION:
+        if not is_count(values.get("version")) or values["version"] > RECIPE_VERSION:
             raise FileError(
                 f"the recipe has version {values.get('version')}; this program knows versions up "
                 f"to {RECIPE_VERSION}. Update napari-cellinr."
             )
-        try:
-            return cls(tuple(_step(step) for step in values["steps"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise FileError(f"the recipe is damaged ({error}); record it again.") from None
+        _check_keys(values, {"format", "version", "steps"}, "a recipe")
+        steps = values.get("steps")
+        if not isinstance(steps, list):
+            raise FileError("the recipe is damaged: it has no list of steps; record it again.")
+        return cls(tuple(_step(step) for step in steps))
 
 
 @dataclass(frozen=True)
@@ -337,10 +360,70 @@ def fit_step(
     )
 
 
-def _step(values: Mapping[str, Any]) -> Step:
-    known = {key: value for key, value in values.items() if key != "sources"}
-    sources = tuple(Source(**source) for source in values.get("sources", ()))
-    return Step(sources=sources, **known)
+def _step(values: Any) -> Step:
+    """Return the step that a recipe describes; every key and kind of value is checked."""
+    _check_keys(values, {one.name for one in fields(Step)}, "a step")
+    given = values.get("sources", [])
+    if "action" not in values or not isinstance(given, list):
+        raise FileError("the recipe is damaged: a step needs an action and a list of sources.")
+    for source in given:
+        _check_keys(source, {one.name for one in fields(Source)}, "a source")
+    return Step(**{**values, "sources": tuple(Source(**source) for source in given)})
+
+
+def _check_keys(values: Any, known: set[str], what: str) -> None:
+    """Raise `FileError` if part of a recipe is no table, or has a key that is not known."""
+    if not isinstance(values, dict):
+        raise FileError(f"the recipe is damaged: {values!r:.60} is no table of {what}.")
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise FileError(
+            f"{what} has {unknown[0]!r:.60}, which is not known; known are "
+            f"{', '.join(sorted(known))}. Take it out, or update napari-cellinr."
+        )
+
+
+def _check_kinds(thing: Source | Step, kinds: _Kinds) -> None:
+    """Raise `ConfigError` if a field of a step or a source holds a value of another kind."""
+    for name, (needed, is_right) in kinds.items():
+        given = getattr(thing, name)
+        if not is_right(given):
+            raise ConfigError(f"{name} = {given!r:.60} was given; {needed} is needed.")
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(is_text, value))
+
+
+def _is_count_or_none(value: Any) -> bool:
+    return value is None or is_count(value)
+
+
+def _is_versions(value: Any) -> bool:
+    return hasattr(value, "items") and all(is_text(one) for pair in value.items() for one in pair)
+
+
+_Kinds: TypeAlias = "Mapping[str, tuple[str, Callable[[Any], bool]]]"
+
+_SOURCE_KINDS: Final[_Kinds] = {
+    **dict.fromkeys(("layer", "path", "digest", "along", "reader"), ("text", is_text)),
+    "files": ("a list of names", _is_texts),
+    **dict.fromkeys(("series", "channel"), ("a whole number from 0 on", _is_count_or_none)),
+}
+
+_STEP_KINDS: Final[_Kinds] = {
+    **dict.fromkeys(("action", "note", "beginning"), ("text", is_text)),
+    "arguments": ("a table of names and values", lambda value: hasattr(value, "items")),
+    "results": ("a list of names", _is_texts),
+    "roles": (
+        "a list of roles such as result or result:1",
+        lambda value: _is_texts(value) and all(map(_ROLE.fullmatch, value)),
+    ),
+    "seed": ("a whole number from 0 on", _is_count_or_none),
+    "versions": ("a table of texts", _is_versions),
+    "status": ("done, stopped or failed", lambda value: value in get_args(Status)),
+}
+"""What the fields of a source and a step hold, in words and as a test."""
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:

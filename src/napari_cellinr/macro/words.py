@@ -5,21 +5,23 @@ from __future__ import annotations
 import keyword
 import re
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from napari_cellinr.macro import lines
+from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from napari_cellinr.macro.lines import Code, Line
     from napari_cellinr.macro.steps import Source, Step
 
 __all__ = [
+    "CELLINR",
     "FITTED_SUFFIX",
     "SAMPLE",
     "call",
     "failed",
     "file_name",
     "first",
-    "keywords",
     "use_call",
     "variable",
     "why_unread",
@@ -31,28 +33,29 @@ SAMPLE: Final = "sample:"
 FITTED_SUFFIX: Final = ".cellinr"
 """The end of the names of kept fits, as in `io`, which is not needed for text."""
 
-_COMMENT: Final = 160
-"""Characters of a comment on what has failed."""
+CELLINR: Final = lines.name("cellinr")
+"""The object whose methods a script for napari calls."""
 
 
-def call(step: Step) -> str:
+def call(step: Step) -> Code:
     """Return the step as a call of a method of `cellinr`."""
-    names = [repr(source.layer) for source in step.sources]
+    layers = [lines.value(source.layer) for source in step.sources]
     if step.action == "open":
         return use_call(first(step.results), step.source)
     if step.action == "save":
-        return f"cellinr.save({names[0]}, {step.arguments['path']!r})"
+        path = lines.value(step.arguments["path"])
+        return lines.call("save", layers[0], path, of=CELLINR)
     settings = {**step.arguments, **({} if step.seed is None else {"seed": step.seed})}
     if step.beginning:
         settings = {step.beginning: step.sources[1].layer, **settings}
-        del names[1:]
-    return f"cellinr.{step.action}({', '.join([*names, *keywords(settings)])})"
+        del layers[1:]
+    return lines.call(step.action, *layers, of=CELLINR, keywords=settings)
 
 
-def use_call(layer: str, source: Source) -> str:
+def use_call(layer: str, source: Source) -> Code:
     """Return the call that opens what a layer came from, unless the layer is there."""
-    arguments = [repr(layer), repr(source.path), *keywords(source.how)]
-    return f"cellinr.use({', '.join(arguments)})"
+    arguments = (lines.value(layer), lines.value(source.path))
+    return lines.call("use", *arguments, of=CELLINR, keywords=source.how)
 
 
 def why_unread(layer: str, source: Source) -> str:
@@ -65,31 +68,26 @@ def why_unread(layer: str, source: Source) -> str:
     return ""
 
 
-def failed(step: Step) -> str:
+def failed(step: Step) -> Line:
     """Return a comment on a step that has failed, which a replay passes over."""
-    text = f"# failed: {call(step)}: {' '.join(step.note.split())}"
-    return text if len(text) <= _COMMENT else f"{text[: _COMMENT - 1]}…"
+    return lines.failure(call(step), step.note)
 
 
 def file_name(layer: str) -> str:
     """Return a name for the file of a layer that every system allows."""
-    return PurePath(re.sub(r'[\\/:*?"<>|]+', "-", layer)).name or "image"
+    name = PurePath(re.sub(r'[\\/:*?"<>|]+', "-", one_line(layer))).name
+    return re.sub(r"^~+", "-", name) or "image"  # a path that begins with ~ is in a home folder
 
 
-def variable(name: str, taken: set[str]) -> str:
-    """Return a name for a variable that is like the name of a layer, and note it as taken."""
+def variable(name: str, taken: set[str]) -> Code:
+    """Return a variable whose name is like that of a layer, and note it as taken."""
     word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "image"
     word = f"image_{word}" if word[0].isdigit() or keyword.iskeyword(word) else word
     found, number = word, 2
     while found in taken:
         found, number = f"{word}_{number}", number + 1
     taken.add(found)
-    return found
-
-
-def keywords(values: Mapping[str, Any]) -> list[str]:
-    """Return named arguments as Python has them."""
-    return [f"{name}={value!r}" for name, value in values.items()]
+    return lines.name(found)
 
 
 def first(names: tuple[str, ...]) -> str:

@@ -1,0 +1,164 @@
+"""What a macro is going to do, known before it does anything: its steps, and what it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io import sequences
+from napari_cellinr.io.atomic import is_zarr
+from napari_cellinr.macro.words import SAMPLE, call
+from napari_cellinr.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
+
+    from napari_cellinr.macro.steps import Macro
+
+__all__ = ["Rules", "input_files", "place_of_output", "saved_files", "steps_in_words"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where a macro may write.
+
+    Parameters
+    ----------
+    folder
+        The folder that it writes into; the present one if none is chosen.
+    inputs
+        Files and folders that it works on: they are never written.
+    allow_outside
+        Whether it may write outside of the folder.
+    overwrite
+        Whether it may replace files that exist.
+    """
+
+    folder: Path = field(default_factory=Path)
+    inputs: tuple[Path, ...] = ()
+    allow_outside: bool = False
+    overwrite: bool = False
+
+    def check(self, place: Path) -> None:
+        """Check that a file may be written.
+
+        Raises
+        ------
+        FileError
+            If it is an input, lies outside of the folder, or exists.
+        """
+        target, folder = place.resolve(), self.folder.resolve()
+        for one in self.inputs:
+            if is_same_or_inside(target, one):
+                raise FileError(
+                    f"the macro would write {place}, which is its input {one}; a macro never "
+                    "writes its inputs. Choose another folder (--output)."
+                )
+        if not self.allow_outside and not target.is_relative_to(folder):
+            raise FileError(
+                f"the macro would write {place}, outside of the folder {folder}. Choose the "
+                "folder with --output, where its files get the names that the macro gives them, "
+                "or allow this with --allow-outside if you trust the macro."
+            )
+        if not self.overwrite and target.exists():
+            raise FileError(
+                f"the macro would replace {place}, which exists. Move it, choose another folder "
+                "(--output), or allow this with --overwrite."
+            )
+
+
+def is_same_or_inside(target: Path, one: Path) -> bool:
+    """Return whether writing `target` would change what is at `one`, links followed."""
+    other = one.resolve()
+    if target == other or (target.exists() and other.exists() and target.samefile(other)):
+        return True
+    inside = other.is_dir() and is_zarr(other) and target.is_relative_to(other)
+    return inside or other.is_relative_to(target)
+
+
+def place_of_output(path: Path, output: Path | None) -> Path:
+    """Return where a file that a macro saves is written: in the chosen folder, under its name."""
+    return home(path) if output is None else output / path.name
+
+
+def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tuple[Path, ...]:
+    """Return the files that the steps of a macro save, each once.
+
+    Parameters
+    ----------
+    macro
+        The steps.
+    output
+        Folder for all of them; the paths of the macro if not given.
+    """
+    folder = None if output is None else home(Path(output))
+    paths = [step.arguments["path"] for step in macro.repeatable if step.action == "save"]
+    return tuple(dict.fromkeys(place_of_output(Path(path), folder) for path in paths))
+
+
+def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tuple[Path, ...]:
+    """Return the files and Zarr folders that a macro reads; of a series, each of its files.
+
+    Parameters
+    ----------
+    macro
+        The steps.
+    others
+        What it reads besides, such as the file that stands for its own input.
+    """
+    found: list[Path] = []
+    for step in macro.repeatable:
+        for source in step.sources:
+            if source.path and not source.path.startswith(SAMPLE):
+                found += [Path(source.path) / name for name in source.files]
+                found += [] if source.files else _files(Path(source.path))
+    for other in others:
+        found += _files(Path(other))
+    return tuple(dict.fromkeys(map(home, found)))
+
+
+def steps_in_words(macro: Macro, writes: Sequence[Path], folder: str | PathLike[str]) -> list[str]:
+    """Return what a macro is going to do, one line for each step and each file that is written.
+
+    Parameters
+    ----------
+    macro
+        The steps.
+    writes
+        The files that it saves.
+    folder
+        Where the results are written if it saves none.
+    """
+    found = [f"step {n}: {call(step).text}" for n, step in enumerate(macro.repeatable, 1)]
+    for place in writes:
+        found.append(f"writes {place}{' (replaces what is there)' if place.exists() else ''}")
+    if not writes:
+        found.append(f"writes its results into the folder {home(Path(folder)).resolve()}")
+    return [one_line(text) for text in found]
+
+
+def home(path: Path) -> Path:
+    """Return a path with `~` replaced; as it is if there is no such user.
+
+    A file may well have a name that begins with `~`.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _files(path: Path) -> list[Path]:
+    """Return what a path stands for: the files of a pattern or a folder, or itself."""
+    place = home(path)
+    if sequences.is_pattern(place):
+        try:
+            return sequences.matching_files(place)
+        except FileError:
+            return []
+    if place.is_dir() and not is_zarr(place):
+        return list(place.iterdir())
+    return [place]
