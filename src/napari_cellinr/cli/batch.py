@@ -25,7 +25,8 @@ def add(commands: Commands) -> None:
         "--output",
         metavar="FOLDER",
         required=True,
-        help="folder for the results and summary.csv; what is done there is passed over",
+        help="folder for the results and summary.csv, and the only one that is written to; what "
+        "is done there is passed over",
     )
     parser.add_argument(
         "--workers", metavar="N", type=int, default=1, help="images at the same time (default: 1)"
@@ -43,8 +44,11 @@ def run(options: Namespace) -> int:
     """Return 0 if every file is done, 1 if one has failed, 130 after Ctrl-C."""
     from napari_cellinr.macro import load_macro
     from napari_cellinr.macro.batch import iter_batch
+    from napari_cellinr.macro.plan import steps_in_words
 
     macro = load_macro(options.recipe)
+    for line in steps_in_words(macro, (), options.output):
+        say(line)
     interruption = Interruption()
     told: dict[str, str] = {}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.options import Commands, add_command
 from napari_cellinr.cli.progress import INTERRUPTED, Interruption, follow, say, say_warning
+from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,15 +28,34 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--output",
         metavar="FOLDER",
-        help="folder for the files that the macro saves, or for its results if it saves none",
+        help="folder for the files that the macro saves, or for its results if it saves none; "
+        "the present one if not given",
+    )
+    parser.add_argument(
+        "--allow-outside",
+        action="store_true",
+        help="let the macro write outside of that folder, as one does that was recorded with "
+        "absolute paths",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that exist; never the inputs"
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="only show the steps and the files, and do nothing"
     )
 
 
 def run(options: Namespace) -> int:
     """Return 0 after every step was done, 130 if one is partial because of Ctrl-C."""
     from napari_cellinr.macro import iter_replay, load_macro
+    from napari_cellinr.macro.plan import saved_files, steps_in_words
 
     macro = load_macro(options.macro)
+    writes = saved_files(macro, options.output)
+    for line in steps_in_words(macro, writes, options.output or "."):
+        say(line)
+    if options.plan:
+        return 0
     interruption = Interruption()
     with interruption.caught():
         job = iter_replay(
@@ -43,11 +63,13 @@ def run(options: Namespace) -> int:
             source=options.input,
             output=options.output,
             stack_axis=options.stack,
+            allow_outside=options.allow_outside,
+            overwrite=options.overwrite,
             tell=say_warning,
         )
         written = follow(job, interruption)
     for path in written:
-        say(f"wrote {path}")
+        say(one_line(f"wrote {path}"))
     if interruption.happened:
         say_warning("stopped by Ctrl-C; the results are partial.")
         return INTERRUPTED

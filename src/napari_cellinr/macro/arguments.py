@@ -82,8 +82,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_axis(name: str) -> bool:
+    return len(name) == 1 and name.isascii() and name.isalpha()
+
+
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
+    named = isinstance(value, dict) and all(map(_is_axis, value))
+    return named and all(map(_is_number, value.values()))
 
 
 def _is_numbers(value: Any) -> bool:
@@ -91,9 +96,8 @@ def _is_numbers(value: Any) -> bool:
 
 
 def _is_crop(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(ends, list) and len(ends) == 2 for ends in value.values()
-    )
+    named = isinstance(value, dict) and all(map(_is_axis, value))
+    return named and all(isinstance(ends, list) and len(ends) == 2 for ends in value.values())
 
 
 _ANY: Final = ("anything", lambda value: True)
@@ -120,7 +124,7 @@ _KINDS: Final[Mapping[str, Mapping[str, tuple[str, Callable[[Any], bool]]]]] = {
 
 def _is_known(action: str, name: str) -> bool:
     if action == "calibrate":
-        return len(name) == 1 and name.isascii() and name.isalpha()
+        return _is_axis(name)
     if action in CONFIGS:
         return name == "axes" or name in CONFIGS[action].model_fields
     return name in _KINDS[action]

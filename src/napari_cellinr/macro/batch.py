@@ -119,6 +119,10 @@ class _Batch:
         self.rows = tuple(row_of(item, "waiting") for item in items)
 
     @property
+    def _inputs(self) -> list[Path]:
+        return list(dict.fromkeys(item.path for item in self._items))
+
+    @property
     def _waiting(self) -> list[int]:
         return [place for place, row in enumerate(self.rows) if row.state == "waiting"]
 
@@ -137,7 +141,8 @@ class _Batch:
                 continue
             self._put(place, row_of(self._items[place], "running"))
             stem = self._stems[place]
-            job = done_with(self._macro, self._items[place], self._folder(place), stem)
+            folder, inputs = self._folder(place), self._inputs
+            job = done_with(self._macro, self._items[place], folder, stem, inputs)
             message = yield from self._passed_on(job, place)
 
     def together(self, workers: int) -> Generator[Progress, Message, None]:
@@ -150,7 +155,7 @@ class _Batch:
                 while left and len(children) < workers and not paused:
                     place = left.pop(0)
                     item, folder, stem = self._items[place], self._folder(place), self._stems[place]
-                    children[place] = Child(recipe, item, folder, stem, threads)
+                    children[place] = Child(recipe, item, folder, stem, threads, self._inputs)
                     self._put(place, row_of(item, "running"))
                 for place, child in list(children.items()):
                     row = child.row()

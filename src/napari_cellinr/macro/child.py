@@ -11,10 +11,13 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.macro.items import Item, Row
 from napari_cellinr.macro.one import done_with, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Child", "main"]
 
@@ -39,9 +42,19 @@ class Child:
         Folder of its results, and what the image is called in their names.
     threads
         How many threads it may take.
+    protected
+        Files that it must not write: the inputs of the whole batch.
     """
 
-    def __init__(self, recipe: str, item: Item, folder: Path, name: str, threads: int) -> None:
+    def __init__(
+        self,
+        recipe: str,
+        item: Item,
+        folder: Path,
+        name: str,
+        threads: int,
+        protected: Sequence[Path] = (),
+    ) -> None:
         self.item = item
         self._begun = time.monotonic()
         self._answer = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
@@ -61,6 +74,7 @@ class Child:
             "time": item.time,
             "folder": str(folder),
             "name": name,
+            "protected": list(map(str, protected)),
             "modules": [path for path in sys.path if path],
         }
         assert self._process.stdin is not None
@@ -112,7 +126,8 @@ def main() -> None:
 
     item = Item(Path(words["path"]), words["series"], words["time"])
     recipe = Macro.from_json(words["recipe"])
-    row = finish(done_with(recipe, item, Path(words["folder"]), words["name"]))
+    protected = [Path(path) for path in words["protected"]]
+    row = finish(done_with(recipe, item, Path(words["folder"]), words["name"], protected))
     sys.stdout.write(f"\n{json.dumps(asdict(row))}\n")
 
 

@@ -40,35 +40,16 @@ __all__ = [
 ]
 
 _FUNCTIONS: Final = frozenset(
-    [
-        "calibrate",
-        "compare",
-        "continue_fit",
-        "denoise",
-        "image",
-        "load_fit",
-        "open",
-        "read",
-        "read_all",
-        "reconstruct",
-        "render",
-        "save",
-        "save_fit",
-        "show_motion",
-        "superresolve",
-        "take",
-        "use",
-        "warm_start",
-        "with_axes",
-        "with_voxel_size",
-        "write",
-        "write_motion",
-    ]
-)
+    {
+        "calibrate", "compare", "continue_fit", "denoise", "image", "load_fit", "open", "read",
+        "read_all", "reconstruct", "render", "save", "save_fit", "show_motion", "superresolve",
+        "take", "use", "warm_start", "with_axes", "with_voxel_size", "write", "write_motion",
+    }
+)  # fmt: skip
 """The functions and methods that a script may call."""
 
 _COMMANDS: Final = frozenset(
-    ["compare", "convert", "denoise", "reconstruct", "render", "show-motion", "superresolve"]
+    {"compare", "convert", "denoise", "reconstruct", "render", "show-motion", "superresolve"}
 )
 """The commands of `napari-cellinr` that a script may run."""
 

@@ -10,7 +10,7 @@ from napari_cellinr.macro.items import Item, Row
 from napari_cellinr.macro.replay import iter_replay
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from napari_cellinr.fit import Message, Progress
@@ -20,7 +20,7 @@ __all__ = ["done_with", "row_of"]
 
 
 def done_with(
-    macro: Macro, item: Item, folder: Path, name: str
+    macro: Macro, item: Item, folder: Path, name: str, protected: Sequence[Path] = ()
 ) -> Generator[Progress, Message, Row]:
     """Do the steps with one image, and return how it went.
 
@@ -28,6 +28,9 @@ def done_with(
     ----------
     folder, name
         Folder of its results, and what the image is called in their names.
+    protected
+        The inputs of the whole batch, which must not be written. Results of an earlier batch are
+        replaced.
     """
     begun = time.monotonic()
     try:
@@ -38,6 +41,8 @@ def done_with(
             series=item.series,
             time=item.time,
             name=name,
+            overwrite=True,
+            protected=protected,
         )
     except (CellINRError, OSError, MemoryError) as error:
         text = str(error) or type(error).__name__

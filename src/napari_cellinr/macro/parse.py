@@ -108,7 +108,9 @@ def _make(action: str, given: list[Any], named: dict[str, Any]) -> Step | None:
     if action not in ACTIONS:
         raise FileError(f"cellinr.{action} is not known; valid are {', '.join(ACTIONS)}.")
     if action == "save":
-        path = given[1] if len(given) > 1 else named["path"]
+        (path,) = [*given[1:], *named.values()]
+        if set(named) - {"path"}:
+            raise FileError("cellinr.save takes the name of a layer, and a path.")
         return Step("save", (Source(given[0]),), {"path": path})
     seed = named.pop("seed", None) if action in FITS else None
     beginning: Any = ""
@@ -142,5 +144,5 @@ def _with_results(steps: list[Step]) -> list[Step]:
 def _other(node: ast.stmt, name: str) -> FileError:
     return FileError(
         f"{name}, line {node.lineno}, is not a step of a macro; only calls like "
-        f'cellinr.denoise("embryo", seed=0) are. Other Python is run by napari alone, and only if you trust the file.'
+        'cellinr.denoise("embryo", seed=0) are. Other Python is not run.'
     )

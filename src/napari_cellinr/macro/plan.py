@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from os import PathLike
 
-    from napari_cellinr.macro.steps import Macro
+    from napari_cellinr.macro.steps import Macro, Source
 
-__all__ = ["Rules", "input_files", "place_of_output", "saved_files", "steps_in_words"]
+__all__ = [
+    "Rules",
+    "files_of_source",
+    "home",
+    "input_at",
+    "input_files",
+    "place_of_output",
+    "saved_files",
+    "steps_in_words",
+]
 
 
 @dataclass(frozen=True)
@@ -51,12 +60,11 @@ class Rules:
             If it is an input, lies outside of the folder, or exists.
         """
         target, folder = place.resolve(), self.folder.resolve()
-        for one in self.inputs:
-            if is_same_or_inside(target, one):
-                raise FileError(
-                    f"the macro would write {place}, which is its input {one}; a macro never "
-                    "writes its inputs. Choose another folder (--output)."
-                )
+        if (found := input_at(place, self.inputs)) is not None:
+            raise FileError(
+                f"the macro would write {place}, which is its input {found}; a macro never "
+                "writes its inputs. Choose another folder (--output)."
+            )
         if not self.allow_outside and not target.is_relative_to(folder):
             raise FileError(
                 f"the macro would write {place}, outside of the folder {folder}. Choose the "
@@ -69,9 +77,18 @@ class Rules:
                 "(--output), or allow this with --overwrite."
             )
 
+    def is_taken(self, place: Path) -> bool:
+        """Return whether a file is there that must not be replaced."""
+        exists = place.exists() and not self.overwrite
+        return exists or input_at(place, self.inputs) is not None
 
-def is_same_or_inside(target: Path, one: Path) -> bool:
-    """Return whether writing `target` would change what is at `one`, links followed."""
+
+def input_at(place: Path, inputs: Iterable[Path]) -> Path | None:
+    """Return which of some files writing another one would change, links followed."""
+    return next((one for one in inputs if _is_changed(one, place.resolve())), None)
+
+
+def _is_changed(one: Path, target: Path) -> bool:
     other = one.resolve()
     if target == other or (target.exists() and other.exists() and target.samefile(other)):
         return True
@@ -93,10 +110,21 @@ def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tupl
         The steps.
     output
         Folder for all of them; the paths of the macro if not given.
+
+    Raises
+    ------
+    FileError
+        If two of them would have the same name in that folder.
     """
     folder = None if output is None else home(Path(output))
     paths = [step.arguments["path"] for step in macro.repeatable if step.action == "save"]
-    return tuple(dict.fromkeys(place_of_output(Path(path), folder) for path in paths))
+    places = {path: place_of_output(Path(path), folder) for path in paths}
+    if len(set(places.values())) < len(places):
+        raise FileError(
+            f"the macro saves files of the same name in several folders, which would all be in "
+            f"{output}; change the names in the macro."
+        )
+    return tuple(places.values())
 
 
 def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tuple[Path, ...]:
@@ -112,15 +140,22 @@ def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tup
     found: list[Path] = []
     for step in macro.repeatable:
         for source in step.sources:
-            if source.path and not source.path.startswith(SAMPLE):
-                found += [Path(source.path) / name for name in source.files]
-                found += [] if source.files else _files(Path(source.path))
+            found += files_of_source(source)
     for other in others:
         found += _files(Path(other))
     return tuple(dict.fromkeys(map(home, found)))
 
 
-def steps_in_words(macro: Macro, writes: Sequence[Path], folder: str | PathLike[str]) -> list[str]:
+def files_of_source(source: Source) -> list[Path]:
+    """Return the files and Zarr folders that a source is read from; none for a sample."""
+    if not source.path or source.path.startswith(SAMPLE):
+        return []
+    return [Path(source.path) / name for name in source.files] or _files(Path(source.path))
+
+
+def steps_in_words(
+    macro: Macro, writes: Sequence[Path], folder: str | PathLike[str] | None
+) -> list[str]:
     """Return what a macro is going to do, one line for each step and each file that is written.
 
     Parameters
@@ -130,12 +165,12 @@ def steps_in_words(macro: Macro, writes: Sequence[Path], folder: str | PathLike[
     writes
         The files that it saves.
     folder
-        Where the results are written if it saves none.
+        Where the results are written if it saves none; none if they are not written.
     """
     found = [f"step {n}: {call(step).text}" for n, step in enumerate(macro.repeatable, 1)]
     for place in writes:
         found.append(f"writes {place}{' (replaces what is there)' if place.exists() else ''}")
-    if not writes:
+    if not writes and folder is not None:
         found.append(f"writes its results into the folder {home(Path(folder)).resolve()}")
     return [one_line(text) for text in found]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_cellinr.macro.steps import Macro, Source, Step
+from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,7 @@ class Recorder:
 
     def renamed(self, old: str, new: str) -> None:
         """Note that a layer has another name: a result keeps the recorded one, others follow."""
+        old, new = clean_name(old), clean_name(new)
         if old == new:
             return
         recorded = self._original.pop(old, old)

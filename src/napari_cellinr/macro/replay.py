@@ -187,12 +187,25 @@ class _Replay:
         """Write the first image of every step that has one, and the motion as tables."""
         for name in self._results:
             image = self._images[name]
-            self._write(Path(f"{file_name(image.name.replace(*self._renamed, 1))}.tif"), image)
+            path = Path(f"{file_name(image.name.replace(*self._renamed, 1))}.tif")
+            self._write(self._free(path), image)
         for name in self._tables:
             table = name.replace(*self._renamed, 1) if self._renamed[0] else name
             if self._renamed[0] and self._renamed[0] not in name:
                 table = f"{self._renamed[1]} {name}"
-            self._write_table(Path(f"{file_name(table)}.csv"), name)
+            self._write_table(self._free(Path(f"{file_name(table)}.csv")), name)
+
+    def _free(self, path: Path) -> Path:
+        """Return a path for a result, with a number where the name is taken by another file.
+
+        The name is known only after the work, which must not be lost.
+        """
+        number, found = 2, path
+        while self._rules.is_taken(place_of_output(found, self._output)):
+            found, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+        if found != path:
+            self._tell(f"{path} exists; the result is written as {found}.")
+        return found
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
         from napari_cellinr import api
@@ -326,7 +339,8 @@ class _Replay:
     def _place(self, path: Path) -> Path:
         """Return where a file is to be written, and note it."""
         place = place_of_output(path, self._output)
-        self._rules.check(place)
+        if place not in self.written:
+            self._rules.check(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         self.written.append(place)
         return place

@@ -103,7 +103,7 @@ class Source:
         object.__setattr__(self, "files", tuple(self.files))
         object.__setattr__(self, "layer", clean_name(self.layer))
         for name in ("digest", "reader"):
-            object.__setattr__(self, name, one_line(getattr(self, name)))
+            object.__setattr__(self, name, clean_name(getattr(self, name)))
         check_text((self.path, self.files), "the path of a source")
         outside = [name for name in self.files if re.search(r"[/\\]", name) or name in {"", ".."}]
         if outside:
@@ -185,7 +185,7 @@ class Step:
             raise ConfigError(f"save was given {len(self.sources)} layers; one is needed.")
         object.__setattr__(self, "results", tuple(map(clean_name, self.results)))
         object.__setattr__(self, "roles", tuple(self.roles))
-        object.__setattr__(self, "note", one_line(self.note))
+        object.__setattr__(self, "note", clean_name(self.note))
         try:  # also a copy, so that a later change of the caller's dictionary is not one of ours
             plain = json.loads(json.dumps(dict(self.arguments), allow_nan=False))
         except (TypeError, ValueError, RecursionError) as error:

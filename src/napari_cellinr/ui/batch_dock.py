@@ -27,6 +27,7 @@ from napari_cellinr.macro import Macro, load_macro
 from napari_cellinr.ui.controller import Work
 from napari_cellinr.ui.dispatch import dispatcher_of
 from napari_cellinr.ui.labels import COLOURS, sentence, wrapping_label
+from napari_cellinr.ui.macro_question import confirm
 from napari_cellinr.ui.opening import files_of
 from napari_cellinr.ui.orders import Order
 from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
@@ -54,6 +55,7 @@ class BatchDock(TabbedDock):
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
         self.paths: list[Path] = []
+        self._agreed: Macro | None = None  # the last recipe from a file whose steps were agreed to
         self._make_widgets()
         self._lay_out()
         self.setAcceptDrops(True)
@@ -108,10 +110,15 @@ class BatchDock(TabbedDock):
 
     @Slot()
     def run(self) -> None:
-        """Start with the first file, or queue up."""
+        """Start with the first file, or queue up; a recipe from a file is shown in a question."""
         try:
             macro = self.recipe()
             output = Path(self.output_edit.text().strip() or "results").expanduser()
+            name = self.recipe_edit.text().strip()
+            if name and macro != self._agreed:
+                if not confirm(Path(name).name, macro, (), output):
+                    return
+                self._agreed = macro
             work = partial(self._work, macro, list(self.paths), output, self.options)
             order = Order("batch", work, False)
             self.dispatcher.queue.submit(order)

@@ -11,7 +11,9 @@ from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro import Macro, Source, load_macro, script
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.macro.words import call, first
+from napari_cellinr.text import clean_name
 from napari_cellinr.ui.dispatch import dispatcher_of
+from napari_cellinr.ui.macro_question import checked_writes, confirm
 from napari_cellinr.ui.orders import Start
 from napari_cellinr.ui.tasks import TASKS, task_of
 
@@ -118,7 +120,7 @@ class Console:
         FileError
             As for `open`.
         """
-        if all(one.name != layer for one in self._dispatcher.viewer.layers):
+        if all(layer not in {one.name, clean_name(one.name)} for one in self._viewer.layers):
             source = Source(layer, path, along=along, files=tuple(files), reader=reader)
             self._dispatcher.open_again(source)
 
@@ -267,20 +269,35 @@ class Console:
     def last(self) -> Text:
         """What was done last, as a line of that script."""
         last = self._dispatcher.recorder.last
-        return Text("" if last is None else call(last))
+        return Text("" if last is None else call(last).text)
 
-    def replay(self, macro: Macro | str | PathLike[str] | None = None) -> None:
+    def replay(self, macro: Macro | str | PathLike[str] | None = None, *, ask: bool = True) -> None:
         """Do every recorded step again, or those of a macro or its file; nothing is recorded.
+
+        A file is read, never executed. Its steps, and the files that they write, are shown in a
+        question first.
+
+        Parameters
+        ----------
+        macro
+            A macro, or its file; what was recorded in this viewer if not given.
+        ask
+            Whether to ask before a macro that is given is done. It never writes its inputs.
 
         Raises
         ------
         CellINRError
-            If the file is no macro, or the first step cannot be done.
+            If the file is no macro, would write its inputs, or the first step cannot be done.
         """
         if macro is None:
             steps = self._dispatcher.recorder.macro.repeatable
         else:
-            steps = (macro if isinstance(macro, Macro) else load_macro(macro)).repeatable
+            given = macro if isinstance(macro, Macro) else load_macro(macro)
+            name = "macro" if isinstance(macro, Macro) else Path(macro).name
+            writes = checked_writes(self._viewer, given)
+            if ask and not confirm(name, given, writes):
+                return
+            steps = given.repeatable
         with self._dispatcher.unrecorded():
             for step in steps:
                 self._do(step)
@@ -302,7 +319,8 @@ class Console:
         else:
             text = macro.as_json() if place.suffix == ".json" else script(macro, style)
         with replacing(place, place.suffix) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            # Bytes of a file name that are no text are written as they are.
+            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def start(self) -> None:
         """Record from now on, as it is from the beginning."""
@@ -333,6 +351,10 @@ class Console:
 
     def __repr__(self) -> str:
         return f"<cellinr: {', '.join(dir(self))}>"
+
+    @property
+    def _viewer(self) -> napari.Viewer:
+        return self._dispatcher.viewer
 
     def _fit(self, action: str, layer: ImageLayer | str, axes: str = "", **settings: Any) -> None:
         task = task_of(action)

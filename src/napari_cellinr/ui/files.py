@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.macro.plan import files_of_source, home, input_at
 from napari_cellinr.macro.words import SAMPLE
 from napari_cellinr.samples import check_sample
 from napari_cellinr.ui.layers import add_images, find, image_layers
 from napari_cellinr.ui.motion_work import motion_of
 from napari_cellinr.ui.opening import images_again, images_of, is_series
-from napari_cellinr.ui.orders import image_of
+from napari_cellinr.ui.orders import image_of, source_of
 from napari_cellinr.ui.origins import origin_of
 
 if TYPE_CHECKING:
@@ -113,12 +114,19 @@ def save_layer(
     AxesError
         If there is no fit of the layer, or it shows no motion.
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or a layer was opened from it.
     """
     from napari_cellinr.io import write
     from napari_cellinr.kept import save_fit
     from napari_cellinr.macro.motion import write_motion
 
+    opened = [
+        one for layer in controller.viewer.layers for one in files_of_source(source_of(layer))
+    ]
+    if (found := input_at(home(path), map(home, opened))) is not None:
+        raise FileError(
+            f"{path} is, or holds, {found}, which a layer was opened from; choose another name."
+        )
     if path.suffix == FITTED_SUFFIX:
         save_fit(path, origin_of(controller, layer, results).load())
     elif path.suffix == ".csv":

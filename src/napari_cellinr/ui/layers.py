@@ -11,6 +11,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
 from napari_cellinr.io.channels import separated
 from napari_cellinr.io.colours import COLOURS
+from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -66,6 +67,8 @@ def named(viewer: napari.Viewer, layer: Layer | str) -> ImageLayer:
     """
     if isinstance(layer, str):
         found = next((one for one in viewer.layers if one.name == layer), None)
+        if found is None:  # scripts hold the names without control characters
+            found = next((one for one in viewer.layers if clean_name(one.name) == layer), None)
     else:
         found = find(viewer, layer.unique_id)
     if found is None:

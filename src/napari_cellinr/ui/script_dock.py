@@ -32,6 +32,7 @@ from napari_cellinr.ui.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
 
 if TYPE_CHECKING:
     import napari
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 __all__ = ["ScriptDock"]
 
@@ -55,6 +56,7 @@ class ScriptDock(TabbedDock):
         self.style_box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
+        self._script = ""
         self._pending: tuple[Any, str] = (None, "")
         self._tries = 0
         self._later = QTimer(self)
@@ -66,6 +68,8 @@ class ScriptDock(TabbedDock):
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
+        self.text.setAcceptDrops(False)  # the dock takes them
+        self.setAcceptDrops(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setPlaceholderText(
@@ -86,7 +90,8 @@ class ScriptDock(TabbedDock):
         macro = self.dispatcher.recorder.macro
         style = self.style_box.currentData()
         self.highlight.setLanguage("bash" if style == "cli" else "python")
-        self.text.setPlainText(script(macro, style) if macro.steps else "")
+        self._script = script(macro, style) if macro.steps else ""
+        self.text.setPlainText(self._script)
         bar = self.text.verticalScrollBar()
         bar.setValue(bar.maximum())
         for button in self._buttons:
@@ -96,7 +101,7 @@ class ScriptDock(TabbedDock):
     @Slot()
     def copy(self) -> None:
         """Put the script that is shown into the clipboard."""
-        QApplication.clipboard().setText(self.text.toPlainText())
+        QApplication.clipboard().setText(self._script)  # the widget changes rare line breaks
 
     @Slot()
     def insert(self) -> None:
@@ -144,6 +149,32 @@ class ScriptDock(TabbedDock):
         except CellINRError as error:
             self.dispatcher.controller.say("error", str(error))
 
+    @Slot()
+    def open(self) -> None:
+        """Ask for a macro, and do its steps once they were shown and agreed to."""
+        filters = "Macro or recipe (*.py *.json)"
+        name, _ = QFileDialog.getOpenFileName(self, "Open macro", "", filters)
+        if name:
+            self.open_macro(name)
+
+    def open_macro(self, name: str) -> None:
+        """Read a macro, show its steps and the files that it writes, and do it if that is agreed."""
+        try:
+            self.console.replay(Path(name))
+        except CellINRError as error:
+            self.dispatcher.controller.say("error", str(error))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Accept macros and recipes."""
+        if _macros_in(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Show what a dropped macro does, and do it if that is agreed; none of it is executed."""
+        event.acceptProposedAction()
+        for name in _macros_in(event)[:1]:
+            self.open_macro(name)
+
     @Slot(bool)
     def _on_record(self, is_on: bool) -> None:
         if is_on != self.dispatcher.recorder.is_on:
@@ -164,10 +195,14 @@ class ScriptDock(TabbedDock):
         self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
         self.save_button = _button(
             "Save …",
-            "Save it as a script, which can be dropped onto a viewer, a recipe, or a notebook.",
+            "Save it as a script, which can be dropped onto this dock, a recipe, or a notebook.",
             self.save,
         )
         self.replay_button = _button("Replay", "Do every step again, in this viewer.", self.replay)
+        self.open_button = _button(
+            "Open …", "Read a macro or recipe, show its steps and its files, and do it if you agree.",
+            self.open,
+        )  # fmt: skip
         self.clear_button = _button("Clear", "Forget what was recorded.", self.console.clear)
         self._buttons = (
             self.copy_button, self.insert_button, self.save_button, self.replay_button,
@@ -178,6 +213,7 @@ class ScriptDock(TabbedDock):
         top = QHBoxLayout()
         top.addWidget(self.style_box, 1)
         top.addWidget(self.record_box)
+        top.addWidget(self.open_button)
         top.addWidget(guide_button("scripts"))
         buttons = QGridLayout()
         buttons.setSpacing(4)
@@ -189,6 +225,12 @@ class ScriptDock(TabbedDock):
         layout.addWidget(self.text, 1)
         layout.addLayout(buttons)
         self.setMinimumWidth(MINIMUM_WIDTH)
+
+
+def _macros_in(event: QDropEvent) -> list[str]:
+    """Return the macros and recipes among the files that are dropped."""
+    names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+    return [name for name in names if Path(name).suffix.lower() in {".py", ".json"}]
 
 
 def _window_of(viewer: napari.Viewer) -> Any:
