@@ -7,6 +7,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_cellinr import Image, write
+from napari_cellinr.ui import batch_dock
 from napari_cellinr.ui.batch_dock import BatchDock
 
 pytestmark = pytest.mark.gui
@@ -37,8 +38,12 @@ def test_a_recorded_recipe_runs_on_many_files(viewer, dock, use_job, idle, qtbot
         batch.again_box.click()
 
 
-def test_positions_and_workers_are_chosen_in_the_dock(viewer, dock, idle, qtbot, tmp_path):
+def test_positions_and_workers_are_chosen_in_the_dock(
+    viewer, dock, idle, qtbot, tmp_path, monkeypatch
+):
     """Two processes at the same time, each position of a file a row of its own."""
+    asked = []
+    monkeypatch.setattr(batch_dock, "confirm", lambda *words: asked.append(words) or True)
     noise = np.random.default_rng(1)
     path = tmp_path / "plate.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:
@@ -57,6 +62,7 @@ def test_positions_and_workers_are_chosen_in_the_dock(viewer, dock, idle, qtbot,
     batch.workers_box.setValue(2)
     batch.run_button.click()
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy, timeout=60_000)
+    assert [(name, folder) for name, _, _, folder in asked] == [("recipe.py", tmp_path / "out")]
     table = [[batch.table.item(row, column).text() for column in (0, 1)] for row in range(2)]
     assert table == [
         ["plate.ome.tif, position 0", "done"],

@@ -4,7 +4,9 @@ import napari
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.ui import plugin, script_dock
@@ -79,9 +81,93 @@ def test_a_saved_macro_that_is_dropped_replays(viewer, dock, scripts, use_job, i
     assert [layer.name for layer in viewer.layers] == ["membrane", "membrane denoised"]
     with pytest.raises(FileError):
         console_of(viewer).replay(tmp_path / "none.json")
-    console_of(viewer).replay(tmp_path / "recipe.json")
+    console_of(viewer).replay(tmp_path / "recipe.json", ask=False)
     console_of(viewer).wait()
     assert len(viewer.layers) == 3
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Return a function that chooses the button for every question, and returns the questions."""
+    asked = []
+
+    def execute(box):
+        asked.append(box.text())
+        (button,) = [one for one in box.buttons() if one.text().strip("&") == answer.word]
+        button.click()
+        return 0
+
+    def answer(word):
+        answer.word = word
+        return asked
+
+    monkeypatch.setattr(QMessageBox, "exec", execute)
+    return answer
+
+
+def drop(dock, path):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    keys = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    dock.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, *keys))
+
+
+def test_a_dropped_macro_is_read_and_done_only_if_agreed(
+    viewer, dock, scripts, use_job, answers, tmp_path
+):
+    job = use_job()
+    macro, clean = tmp_path / "macro.py", tmp_path / "clean.tif"
+    macro.write_text(
+        f"cellinr.denoise('membrane', seed=3)\ncellinr.save('membrane denoised', {str(clean)!r})\n"
+    )
+    asked = answers("Cancel")
+    drop(scripts, macro)
+    assert (job.configs, len(viewer.layers)) == ([], 1)
+    answers("Run")
+    drop(scripts, macro)
+    console_of(viewer).wait()
+    assert job.configs[0].seed == 3
+    assert clean.is_file()
+    assert "cellinr.denoise('membrane', seed=3)" in asked[0]
+    assert f"writes {clean}" in asked[0]
+    assert asked[0] == asked[1]
+    answers("Cancel")
+    drop(scripts, macro)
+    assert "(replaces what is there)" in asked[2]
+    macro.write_text("import os\nos.abort()\n")
+    drop(scripts, macro)
+    assert "line 2, is not a step" in dock.panel.status.text()
+    assert len(asked) == 3
+
+
+def test_no_layer_is_saved_over_the_file_that_it_came_from(
+    viewer, dock, stack_file, answers, tmp_path
+):
+    before = stack_file.read_bytes()
+    cellinr = console_of(viewer)
+    cellinr.open(stack_file)
+    with pytest.raises(FileError, match="left as it is"):
+        cellinr.save("embryo", stack_file)
+    macro = tmp_path / "macro.py"
+    macro.write_text(f"cellinr.save('membrane', {str(tmp_path / 'x' / '..' / 'embryo.tif')!r})\n")
+    asked = answers("Run")
+    with pytest.raises(FileError, match="never writes its inputs"):
+        cellinr.replay(macro)
+    assert asked == []
+    assert stack_file.read_bytes() == before
+
+
+def test_a_layer_whose_name_has_line_breaks_is_recorded_and_found(viewer, dock, use_job, stack):
+    job = use_job()
+    name = "cell\nimport os"
+    viewer.add_image(stack, name=name, axis_labels=tuple("zyx"))
+    cellinr = console_of(viewer)
+    cellinr.denoise(name, seed=1)
+    cellinr.wait()
+    assert calls(cellinr.macro) == ["cellinr.denoise('cell import os', seed=1)"]
+    cellinr.replay()
+    cellinr.wait()
+    assert len(job.configs) == 2
 
 
 def test_buttons_copy_replay_and_clear(viewer, dock, scripts, use_job, idle):

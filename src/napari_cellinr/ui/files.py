@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.controller import Controller
     from napari_cellinr.ui.origins import Result
 
-__all__ = ["layer_of_job", "open_files", "open_source", "save_layer"]
+__all__ = ["layer_of_job", "open_files", "open_source", "opened_files", "save_layer"]
 
 
 def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) -> list[Layer]:
@@ -120,12 +120,10 @@ def save_layer(
     from napari_cellinr.kept import save_fit
     from napari_cellinr.macro.motion import write_motion
 
-    opened = [
-        one for layer in controller.viewer.layers for one in files_of_source(source_of(layer))
-    ]
-    if (found := input_at(home(path), map(home, opened))) is not None:
+    if (found := input_at(home(path), opened_files(controller.viewer))) is not None:
         raise FileError(
-            f"{path} is, or holds, {found}, which a layer was opened from; choose another name."
+            f"{path} was given; a layer was opened from {found}, which is left as it is. Choose "
+            "another name."
         )
     if path.suffix == FITTED_SUFFIX:
         save_fit(path, origin_of(controller, layer, results).load())
@@ -134,6 +132,11 @@ def save_layer(
         write_motion(path, origin_of(controller, scene, results).load(), **options)
     else:
         write(path, controller.image_of(layer))
+
+
+def opened_files(viewer: napari.Viewer) -> list[Path]:
+    """Return the files and Zarr folders that the layers of a viewer were opened from."""
+    return [home(one) for layer in viewer.layers for one in files_of_source(source_of(layer))]
 
 
 def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, QThread
@@ -11,16 +10,16 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.plan import (
     Rules,
-    files_of_source,
     input_files,
     saved_files,
     steps_in_words,
 )
 from napari_cellinr.text import one_line
-from napari_cellinr.ui.orders import source_of
+from napari_cellinr.ui.files import opened_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import napari
 
@@ -40,8 +39,8 @@ def checked_writes(viewer: napari.Viewer, macro: Macro) -> tuple[Path, ...]:
     FileError
         If one of them is its input, or a layer was opened from it.
     """
-    opened = [one for layer in viewer.layers for one in files_of_source(source_of(layer))]
-    rules = Rules(inputs=input_files(macro, opened), allow_outside=True, overwrite=True)
+    inputs = input_files(macro, opened_files(viewer))
+    rules = Rules(inputs=inputs, allow_outside=True, overwrite=True)
     writes = saved_files(macro)
     for place in writes:
         rules.check(place)

@@ -158,7 +158,7 @@ class ScriptDock(TabbedDock):
             self.open_macro(name)
 
     def open_macro(self, name: str) -> None:
-        """Read a macro, show its steps and the files that it writes, and do it if that is agreed."""
+        """Read a macro, show its steps and its files, and do it if the user agrees."""
         try:
             self.console.replay(Path(name))
         except CellINRError as error:
@@ -200,9 +200,8 @@ class ScriptDock(TabbedDock):
         )
         self.replay_button = _button("Replay", "Do every step again, in this viewer.", self.replay)
         self.open_button = _button(
-            "Open …", "Read a macro or recipe, show its steps and its files, and do it if you agree.",
-            self.open,
-        )  # fmt: skip
+            "Open …", "Show the steps of a macro or recipe, and do them if you agree.", self.open
+        )
         self.clear_button = _button("Clear", "Forget what was recorded.", self.console.clear)
         self._buttons = (
             self.copy_button, self.insert_button, self.save_button, self.replay_button,
