@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
 from napari_cellinr import Image, __version__, read, write
-from napari_cellinr.cli import make_parser
+from napari_cellinr.cli import make_parser, progress
 from napari_cellinr.config import CellINRConfig
+from napari_cellinr.fit import Progress
 
 
 def test_info_as_json(run, raw_file, sample):
@@ -149,6 +151,63 @@ def test_a_macro_is_replayed_on_another_file(run, raw_file, jobs, tmp_path):
     status, _, error = run("replay", macro)
     assert status == 2
     assert "came from no file" in error
+
+
+def test_a_replay_shows_its_plan_and_keeps_to_it(run, raw_file, jobs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outside, macro = tmp_path.parent / "planted.tif", tmp_path / "macro.py"
+    macro.write_text(
+        f"cellinr.use('a', {str(raw_file)!r})\ncellinr.denoise('a', seed=4)\n"
+        f"cellinr.save('a denoised', {str(outside)!r})\n"
+    )
+    status, out, error = run("replay", macro)
+    assert (status, len(jobs.calls)) == (2, 0)
+    assert out.splitlines() == [
+        f"step 1: cellinr.use('a', {str(raw_file)!r})",
+        "step 2: cellinr.denoise('a', seed=4)",
+        f"step 3: cellinr.save('a denoised', {str(outside)!r})",
+        f"writes {outside}",
+    ]
+    assert "--allow-outside" in error
+    assert run("replay", macro, "--allow-outside", "--plan")[0] == 0
+    assert not outside.exists()
+    assert run("replay", macro, "--allow-outside")[0] == 0
+    assert outside.exists()
+    status, out, error = run("replay", macro, "--allow-outside")
+    assert (status, "(replaces what is there)" in out) == (2, True)
+    assert "--overwrite" in error
+    assert run("replay", macro, "--allow-outside", "--overwrite")[0] == 0
+    before = Path(raw_file).read_bytes()
+    status, _, error = run(
+        "replay", macro, "--output", tmp_path, "--overwrite", "--input", raw_file
+    )
+    assert status == 0  # the name of the file, in the chosen folder
+    macro.write_text(macro.read_text().replace(str(outside), str(raw_file)))
+    status, _, error = run("replay", macro, "--allow-outside", "--overwrite")
+    assert (status, "never writes its inputs" in error) == (2, True)
+    assert Path(raw_file).read_bytes() == before
+
+
+def test_no_name_controls_the_terminal(run, tmp_path, monkeypatch, jobs):
+    name = "a\x1b]0;title\x07\x1b[2J\x9b31m\u202eb\r\n"
+    path = tmp_path / f"{name}.ome.tif"
+    data = np.ones((2, 3, 8, 9), np.float32)
+    write(path, Image(data, "CZYX", name=name, channels=("g\x1b[31m", "r\nwrote all")))
+    macro = tmp_path / f"{name}.py"
+    macro.write_text(f"cellinr.denoise('a{chr(0x9B)}', seed=4)\n", encoding="utf-8")
+    texts = [
+        *run("info", path)[1:],
+        *run("info", tmp_path / f"none{name}.tif")[1:],
+        *run("replay", macro, "--input", path, "--output", tmp_path / f"out{name}")[1:],
+        *run("batch", macro, path, "--output", tmp_path / f"batch{name}")[1:],
+        *run("denoise", path, tmp_path / "x.tif", "--set", f"{name}=1")[1:],
+        *run("dance\x1b[2J")[1:],
+        *run("optics", "dance\x1b[2J")[1:],
+    ]
+    assert not any(set(text) & {*"\x1b\x07\x9b\u202e\r"} for text in texts)
+    assert "wrote all" not in [line.strip() for text in texts for line in text.splitlines()]
+    bar = progress.describe(Progress(f"reading {name}", 1, 2))
+    assert bar == progress.one_line(bar)
 
 
 def test_convert_keeps_the_calibration(run, raw_file, tmp_path):

@@ -1,0 +1,114 @@
+"""A macro never writes its inputs, and nowhere else than it was told to."""
+
+import numpy as np
+import pytest
+from test_macro import fake_job
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.errors import FileError
+from napari_cellinr.fit import finish
+from napari_cellinr.macro import Macro, Source, Step, iter_replay
+from napari_cellinr.macro.batch import iter_batch
+
+
+@pytest.fixture
+def image(tmp_path, monkeypatch):
+    """Return an image file in the present folder."""
+    monkeypatch.setattr("napari_cellinr.api.iter_denoise", fake_job)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return write(work / "a.tif", Image(np.ones((2, 4, 5), np.float32), "ZYX"))
+
+
+def macro(image, path):
+    return Macro(
+        (
+            Step("denoise", (Source("a", str(image)),), {}, ("a denoised",), seed=0),
+            Step("save", (Source("a denoised"),), {"path": str(path)}),
+        )
+    )
+
+
+def test_outside_of_the_folder_only_if_told(image, tmp_path):
+    link = image.parent / "link"
+    link.symlink_to(tmp_path)
+    for path in (tmp_path / "b.tif", "../b.tif", "link/b.tif"):
+        with pytest.raises(FileError, match=r"outside of the folder .*--allow-outside"):
+            finish(iter_replay(macro(image, path)))
+        assert not (tmp_path / "b.tif").exists()
+    finish(iter_replay(macro(image, tmp_path / "b.tif"), allow_outside=True))
+    assert (tmp_path / "b.tif").is_file()
+    (written,) = finish(iter_replay(macro(image, tmp_path / "c.tif"), output="out"))
+    assert written.resolve() == image.parent / "out" / "c.tif"
+    assert not (tmp_path / "c.tif").exists()
+
+
+def test_existing_files_only_if_told(image):
+    place = image.parent / "b.tif"
+    place.write_text("precious")
+    with pytest.raises(FileError, match="--overwrite"):
+        finish(iter_replay(macro(image, "b.tif")))
+    assert place.read_text() == "precious"
+    finish(iter_replay(macro(image, "b.tif"), overwrite=True))
+    assert read(place).shape == (2, 4, 5)
+
+
+def test_inputs_never(image, tmp_path):
+    before = image.read_bytes()
+    (tmp_path / "link.tif").symlink_to(image)
+    told = {"allow_outside": True, "overwrite": True}
+    for path in (image, "a.tif", "./x/../a.tif", tmp_path / "link.tif"):
+        with pytest.raises(FileError, match="never writes its inputs"):
+            finish(iter_replay(macro(image, path), **told))
+    other = write(image.parent / "other.tif", Image(np.ones((2, 4, 5), np.float32), "ZYX"))
+    with pytest.raises(FileError, match="never writes its inputs"):
+        finish(iter_replay(macro(image, "other.tif"), source=other, **told))
+    assert image.read_bytes() == before
+
+
+def test_nothing_is_written_into_an_input_of_zarr_or_over_the_files_of_a_series(image):
+    folder = image.parent
+    zarr = write(folder / "in.zarr", Image(np.ones((2, 4, 5), np.float32), "ZYX"))
+    told = {"allow_outside": True, "overwrite": True}
+    with pytest.raises(FileError, match="never writes its inputs"):
+        finish(iter_replay(macro(zarr, "in.zarr/0/b.tif"), **told))
+    steps = (
+        Step("denoise", (Source("t", str(folder / "t*.tif"), along="T"),), {}, ("t denoised",)),
+        Step("save", (Source("t denoised"),), {"path": "t2.tif"}),
+    )
+    for number in (1, 2):
+        write(folder / f"t{number}.tif", Image(np.ones((4, 5), np.float32), "YX"))
+    with pytest.raises(FileError, match="never writes its inputs"):
+        finish(iter_replay(Macro(steps), **told))
+
+
+def test_results_without_a_name_replace_nothing(image):
+    place = image.parent / "a denoised.tif"
+    place.write_text("precious")
+    told = []
+    (written,) = finish(iter_replay(Macro(macro(image, "x").steps[:1]), tell=told.append))
+    assert written.name == "a denoised-2.tif"
+    assert place.read_text() == "precious"
+    assert "exists" in told[0]
+
+
+def test_two_files_of_one_name_in_one_folder_are_refused(image):
+    steps = macro(image, "x/b.tif").steps
+    twice = Macro((*steps, Step("save", (Source("a denoised"),), {"path": "y/b.tif"})))
+    with pytest.raises(FileError, match="same name"):
+        finish(iter_replay(twice, output="out"))
+
+
+def test_a_batch_never_writes_any_of_its_inputs(image):
+    folder = image.parent
+    other = write(folder / "a denoised.tif", Image(np.full((2, 4, 5), 7, np.float32), "ZYX"))
+    before = other.read_bytes()
+    recipe = Macro((Step("denoise", (Source("layer"),), {}, ("layer denoised",), seed=0),))
+    rows = finish(iter_batch(recipe, [image, other], folder))
+    assert [row.state for row in rows] == ["done", "done"]
+    assert other.read_bytes() == before
+    saves = Macro((*recipe.steps, Step("save", (Source("layer denoised"),), {"path": "../b.tif"})))
+    finish(iter_batch(saves, [image], folder / "out"))
+    assert (folder / "out" / "a" / "b.tif").is_file()
+    assert not (folder / "b.tif").exists()
