@@ -18,7 +18,8 @@ from napari_cellinr.jobs.frames import Frame, load_frame, save_frame
 from napari_cellinr.jobs.noise import middle, noise_of_channels
 from napari_cellinr.jobs.relay import relayed
 from napari_cellinr.jobs.report import environment, held_out_warning, unconverged_warning
-from napari_cellinr.jobs.shortage import fit_somehow, free, is_shortage
+from napari_cellinr.jobs.shortage import free, is_shortage
+from napari_cellinr.jobs.tiling import fit_somehow
 from napari_cellinr.kept import digest, geometry
 from napari_cellinr.methods import prepare
 from napari_cellinr.methods.devices import choose_device
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fit import Message
     from napari_cellinr.image import Image
-    from napari_cellinr.jobs.shortage import Fit
+    from napari_cellinr.jobs.tiling import Fit
 
 __all__ = ["denoise_job"]
 
