@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_cellinr import Image, config, read, write
-from napari_cellinr.estimates import cost
 from napari_cellinr.macro import FITS
+from napari_cellinr.runs.estimates import cost
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -38,19 +38,19 @@ REPORT = ROOT / "docs" / "benchmarks" / "estimates.md"
 
 
 def embryo(size: tuple[int, int, int]) -> Image:
-    from napari_cellinr.simulate import embryo as simulated
+    from napari_cellinr.simulate.embryo import embryo as simulated
 
     return simulated("membranes", size, seed=3).raw
 
 
 def cells() -> Image:
-    from napari_cellinr.simulate_cells import cells as simulated
+    from napari_cellinr.simulate.cells import cells as simulated
 
     return simulated((5, 12, 64, 64), gain=1.0, read_noise=2.0).raw
 
 
 def moving(kind: str) -> Image:
-    from napari_cellinr.simulate_optics import moving as simulated
+    from napari_cellinr.simulate.recordings import moving as simulated
 
     sample = simulated(kind)
     optics = sample.optics.as_dict()
@@ -101,7 +101,7 @@ def settings_of(action: str, image: Image, given: dict) -> config.Config:
 def one(name: str) -> None:
     """Run a case here, and print what it took as JSON."""
     from napari_cellinr import api
-    from napari_cellinr.fit import finish
+    from napari_cellinr.fitting.problem import finish
 
     action, make, given = CASES[name]
     image = make()

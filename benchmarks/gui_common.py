@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr import api
-from napari_cellinr.fit import Fitted, PreviewRequest, Progress
+from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import napari
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fit import Job
+    from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.fit_dock import FitDock
+    from napari_cellinr.ui.docks.fit import FitDock
 
 
 def stack(path: str | None) -> Image:
@@ -26,14 +26,14 @@ def stack(path: str | None) -> Image:
         from napari_cellinr.io import read
 
         return read(Path(path))
-    from napari_cellinr.simulate import embryo
+    from napari_cellinr.simulate.embryo import embryo
 
     return embryo("membranes", (70, 256, 356)).raw
 
 
 def sample() -> Image:
     """Return the raw image of the sample “Embryo membranes”."""
-    from napari_cellinr.simulate import embryo
+    from napari_cellinr.simulate.embryo import embryo
 
     return embryo("membranes").raw
 
@@ -44,8 +44,8 @@ def open_dock(
     """Return a viewer that shows the image, and the dock in it."""
     import napari
 
-    from napari_cellinr.ui.fit_dock import FitDock
-    from napari_cellinr.ui.layers import add_images
+    from napari_cellinr.ui.docks.fit import FitDock
+    from napari_cellinr.ui.layers.convert import add_images
 
     viewer = napari.Viewer(show=True)
     viewer.theme = theme

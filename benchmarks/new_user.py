@@ -85,11 +85,11 @@ def main() -> None:
     user = User(given.folder, given.theme, tuple(given.size))
 
     from napari_cellinr import write
-    from napari_cellinr.simulate import embryo
-    from napari_cellinr.ui.batch_dock import BatchDock
-    from napari_cellinr.ui.compare_dock import CompareDock
-    from napari_cellinr.ui.fit_dock import FitDock
-    from napari_cellinr.ui.script_dock import ScriptDock
+    from napari_cellinr.simulate.embryo import embryo
+    from napari_cellinr.ui.docks.batch import BatchDock
+    from napari_cellinr.ui.docks.compare import CompareDock
+    from napari_cellinr.ui.docks.fit import FitDock
+    from napari_cellinr.ui.docks.script import ScriptDock
 
     dock = user.open_dock("Denoise", FitDock)
     busy = lambda: not dock.dispatcher.is_busy  # noqa: E731

@@ -12,8 +12,8 @@ from pathlib import Path
 import gui_common
 from skimage.io import imsave
 
-from napari_cellinr.ui import controller
 from napari_cellinr.ui.preferences import Preferences
+from napari_cellinr.ui.session import controller
 
 
 def main() -> None:

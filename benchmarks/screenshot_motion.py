@@ -12,7 +12,7 @@ import gui_common
 import napari
 from skimage.io import imsave
 
-from napari_cellinr.ui.nstm_task import ReconstructDock
+from napari_cellinr.ui.docks.reconstruct import ReconstructDock
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import napari
 import numpy as np
 from skimage.io import imsave
 
+from napari_cellinr.ui.docks.superresolve import SuperresolveDock
+from napari_cellinr.ui.panels.time import STEPS_PER_FRAME
 from napari_cellinr.ui.plugin import sample_cells
-from napari_cellinr.ui.superresolve_task import SuperresolveDock
-from napari_cellinr.ui.time_panel import STEPS_PER_FRAME
 
 FRAME = 2.5  # between two given frames
 

@@ -7,7 +7,7 @@ import sys
 
 from napari_cellinr import denoise, read, write
 from napari_cellinr.metrics import psnr
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 sample = None if len(sys.argv) > 1 else embryo("membranes", size=(12, 48, 48), seed=1)
 image = read(sys.argv[1]) if sample is None else sample.raw

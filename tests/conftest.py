@@ -31,7 +31,7 @@ def rendered_as_told():
     from dataclasses import replace
 
     from napari_cellinr.api import render
-    from napari_cellinr.kept import geometry
+    from napari_cellinr.fitting.stored import geometry
     from napari_cellinr.methods import lattice
 
     def check(fit, query):

@@ -7,7 +7,7 @@ import torch
 from napari_cellinr import CellINRConfig, FitError, Image, denoise
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.errors import AxesError, ConfigError, DataError
-from napari_cellinr.fit import finish
+from napari_cellinr.fitting.problem import finish
 
 
 def noisy(shape=(6, 24, 24), axes="ZYX"):
@@ -69,7 +69,7 @@ def test_failures_inside_arrive_as_fit_error(monkeypatch, failure, said):
     def fail(*arguments):
         raise failure
 
-    monkeypatch.setattr("napari_cellinr.methods.cellinr.CellINRProblem.loss", fail)
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.problem.CellINRProblem.loss", fail)
     with pytest.raises(FitError, match=said):
         denoise(noisy(), steps=2, estimate="gaussian")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "denoise"
 

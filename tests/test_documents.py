@@ -12,7 +12,7 @@ from npe2 import PluginManifest
 
 from napari_cellinr import denoise, write
 from napari_cellinr.cli import make_parser
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

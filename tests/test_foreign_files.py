@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_cellinr import CellINRConfig, Image, read, write
-from napari_cellinr.checkpoint import keeper
 from napari_cellinr.errors import FileError
-from napari_cellinr.fit import Fitted, Progress, finish
-from napari_cellinr.io import atomic, load_fitted, owned, save_fitted, write_in_steps
-from napari_cellinr.io.manifest import MANIFEST_FILE, identity_of, read_manifest
+from napari_cellinr.fitting.checkpoint import keeper
+from napari_cellinr.fitting.problem import Fitted, Progress, finish
+from napari_cellinr.io import load_fitted, save_fitted, write_in_steps
+from napari_cellinr.io.safety import atomic, owned
+from napari_cellinr.io.safety.manifest import MANIFEST_FILE, identity_of, read_manifest
 from napari_cellinr.macro import Macro, Source, Step
-from napari_cellinr.macro.batch import SUMMARY, iter_batch
-from napari_cellinr.resume import (
+from napari_cellinr.macro.batch.run import SUMMARY, iter_batch
+from napari_cellinr.runs.resume import (
     checkpoint_in,
     checkpointed,
     discard,
@@ -349,7 +350,8 @@ def test_what_is_around_a_zarr_that_is_replaced_stays(around, end):
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_every_file_of_a_zarr_is_known_as_one(tmp_path, version):
-    from napari_cellinr.io import zarr_parts, zarr_writer
+    from napari_cellinr.io.zarr import parts as zarr_parts
+    from napari_cellinr.io.zarr import writer as zarr_writer
 
     large = Image(np.ones((2, 3, 300, 520), np.uint16), "CZYX")
     zarr_writer.write(tmp_path / "image.zarr", large, version)

@@ -8,7 +8,7 @@ import pytest
 
 from napari_cellinr.classic.interpolate import interpolate
 from napari_cellinr.image import Image
-from napari_cellinr.simulate_cells import cells
+from napari_cellinr.simulate.cells import cells
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "superres"
 MODULES = ("data", "scores", "store", "peers", "settings")

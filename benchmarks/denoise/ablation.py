@@ -22,7 +22,7 @@ import torch
 from napari_cellinr import __version__
 from napari_cellinr.api import denoise
 from napari_cellinr.metrics import psnr, ssim
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "build" / "ablation"

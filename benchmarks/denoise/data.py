@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.io import read
-from napari_cellinr.simulate import VOXEL_SIZE, embryo
+from napari_cellinr.simulate.embryo import VOXEL_SIZE, embryo
 
 if TYPE_CHECKING:
-    from napari_cellinr.simulate import EmbryoSample
+    from napari_cellinr.simulate.embryo import EmbryoSample
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

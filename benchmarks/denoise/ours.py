@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import napari_cellinr.methods.cellinr  # noqa: F401 - loaded here so that it is not timed
+import napari_cellinr.methods.cellinr.problem  # noqa: F401 - loaded here so that it is not timed
 from napari_cellinr import Image, denoise
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from store import BUILD
 
 from napari_cellinr import denoise
 from napari_cellinr.metrics import psnr
-from napari_cellinr.simulate import embryo_series
+from napari_cellinr.simulate.embryo import embryo_series
 
 SIZE = (10, 48, 96, 96)
 BLEACHING = 0.03

@@ -10,7 +10,8 @@ import numpy as np
 import tifffile
 
 from napari_cellinr.image import Image
-from napari_cellinr.io import write, zarr_writer
+from napari_cellinr.io import write
+from napari_cellinr.io.zarr import writer as zarr_writer
 
 REAL_BYTES = 50_000
 """Real files up to this size are damaged, too."""

@@ -16,7 +16,7 @@ import zarr
 from napari_ome_zarr import napari_get_reader
 
 from napari_cellinr import Image
-from napari_cellinr.io.zarr_writer import VERSIONS, write
+from napari_cellinr.io.zarr.writer import VERSIONS, write
 
 MODELS = {"0.4": "ome_zarr_models.v04.image", "0.5": "ome_zarr_models.v05.image"}
 

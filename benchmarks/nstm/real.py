@@ -10,7 +10,7 @@ import numpy as np
 from data import REAL, Recording
 
 from napari_cellinr import Image, read, write
-from napari_cellinr.simulate_optics import moving
+from napari_cellinr.simulate.recordings import moving
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -90,9 +90,9 @@ def _fine(plane: Array) -> Array:
 
 def tikhonov_of(recording: Recording, frames: Array) -> Array:
     """Return the phase by Tikhonov from four contrast frames, axes Y X."""
-    from napari_cellinr.classic.reconstruct import tikhonov
+    from napari_cellinr.acquisition import prepare
+    from napari_cellinr.classic.deconvolve import tikhonov
     from napari_cellinr.config.optics import optics_from_dict
-    from napari_cellinr.instrument import prepare
     from napari_cellinr.optics.dpc import DPC
 
     image = recording.image.like(frames.astype(np.float32))

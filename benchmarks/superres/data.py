@@ -14,7 +14,7 @@ from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.classic.noise import estimate_noise
 from napari_cellinr.image import Image
 from napari_cellinr.io import read
-from napari_cellinr.simulate_cells import cells, thinned
+from napari_cellinr.simulate.cells import cells, thinned
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
         FileError,
         FitError,
     )
-    from napari_cellinr.going_on import continue_fit, warm_start
+    from napari_cellinr.fitting.stored import load_fit, save_fit
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
-    from napari_cellinr.kept import load_fit, save_fit
     from napari_cellinr.macro.compare import compare
     from napari_cellinr.macro.motion import write_motion
+    from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 try:
     __version__ = version("napari-cellinr")
@@ -43,16 +43,16 @@ _HOMES = {
     "NSTMConfig": "config",
     "SpatimeConfig": "config",
     "compare": "macro.compare",
-    "continue_fit": "going_on",
+    "continue_fit": "runs.warm_start",
     "denoise": "api",
-    "load_fit": "kept",
+    "load_fit": "fitting.stored",
     "read": "io",
     "read_all": "io",
     "reconstruct": "api",
     "render": "api",
-    "save_fit": "kept",
+    "save_fit": "fitting.stored",
     "superresolve": "api",
-    "warm_start": "going_on",
+    "warm_start": "runs.warm_start",
     "write": "io",
     "write_motion": "macro.motion",
 }

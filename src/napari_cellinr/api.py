@@ -13,9 +13,9 @@ from napari_cellinr.image import Image
 if TYPE_CHECKING:
     from napari_cellinr.config.cellinr import Preset
     from napari_cellinr.config.spatime import SpatimePreset
-    from napari_cellinr.fit import Fitted, Job
+    from napari_cellinr.fitting.problem import Fitted, Job
+    from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import ArrayLike
-    from napari_cellinr.kept import Query, Stored
 
 __all__ = [
     "denoise",
@@ -50,7 +50,7 @@ def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) 
     FitError
         If the fit fails.
     """
-    from napari_cellinr.fit import finish
+    from napari_cellinr.fitting.problem import finish
 
     return finish(iter_denoise(image, CellINRConfig(preset=preset, **settings)))
 
@@ -82,8 +82,8 @@ def iter_denoise(
     """
     begun = time.monotonic() if started is None else started
     source = _canonical(image)
-    from napari_cellinr.jobs.denoise import denoise_job
-    from napari_cellinr.jobs.guard import guarded
+    from napari_cellinr.fitting.guard import guarded
+    from napari_cellinr.methods.cellinr.job import denoise_job
 
     return (yield from guarded(denoise_job(source, config or CellINRConfig(), begun)))
 
@@ -116,7 +116,7 @@ def superresolve(
     FitError
         If the fit fails.
     """
-    from napari_cellinr.fit import finish
+    from napari_cellinr.fitting.problem import finish
 
     config = SpatimeConfig(preset=preset, **settings)
     return finish(iter_superresolve(image, config, lazily=lazily))
@@ -154,8 +154,8 @@ def iter_superresolve(
     """
     begun = time.monotonic() if started is None else started
     source = _canonical(image)
-    from napari_cellinr.jobs.guard import guarded
-    from napari_cellinr.jobs.superresolve import superresolve_job
+    from napari_cellinr.fitting.guard import guarded
+    from napari_cellinr.methods.spatime.job import superresolve_job
 
     job = superresolve_job(source, config or SpatimeConfig(), begun, lazily=lazily)
     return (yield from guarded(job))
@@ -183,7 +183,7 @@ def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings
     FitError
         If the fit fails.
     """
-    from napari_cellinr.fit import finish
+    from napari_cellinr.fitting.problem import finish
 
     return finish(iter_reconstruct(image, NSTMConfig(optics=optics, **settings)))
 
@@ -211,8 +211,8 @@ def iter_reconstruct(
     """
     begun = time.monotonic() if started is None else started
     source = _canonical(image)
-    from napari_cellinr.jobs.guard import guarded
-    from napari_cellinr.jobs.reconstruct import reconstruct_job
+    from napari_cellinr.fitting.guard import guarded
+    from napari_cellinr.methods.nstm.job import reconstruct_job
 
     return (yield from guarded(reconstruct_job(source, config or NSTMConfig(), begun)))
 
@@ -225,7 +225,7 @@ def render(
     Parameters
     ----------
     fit
-        What a job returned, or a kept fit as `io.load_fitted` and `kept.stored` give it.
+        What a job returned, or a kept fit as `io.load_fitted` and `fitting.stored` give it.
     query
         What to render; the result as it was if not given.
     device
@@ -240,9 +240,9 @@ def render(
         If the fit cannot answer the query.
     """
     from napari_cellinr import methods
-    from napari_cellinr.fit import Fitted
-    from napari_cellinr.kept import query_of, stored_of
-    from napari_cellinr.methods.devices import choose_device
+    from napari_cellinr.fitting.devices import choose_device
+    from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.fitting.stored import query_of, stored_of
 
     kept = stored_of(fit) if isinstance(fit, Fitted) else fit
     return methods.render(kept, query or query_of(asked), choose_device(device))

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from napari_cellinr.classic.background import background, opening, physical_widths, wbns
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.metrics import psnr
-from napari_cellinr.simulate import VOXEL_SIZE, embryo
+from napari_cellinr.simulate.embryo import VOXEL_SIZE, embryo
 
 
 def test_widths_follow_the_voxel_size():

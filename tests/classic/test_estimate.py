@@ -13,7 +13,7 @@ from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm, nlm_seconds
 from napari_cellinr.classic.noise import Noise, stabilise, unstabilise
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.metrics import psnr
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 
 def noisy(shape, seed=0):

@@ -10,7 +10,7 @@ from napari_cellinr.classic import groups
 from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.classic.groups import groups_seconds, iter_groups
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fit import finish
+from napari_cellinr.fitting.problem import finish
 
 
 def pair(shape, seed=0):

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.noise import Noise, estimate_noise
-from napari_cellinr.simulate import add_noise, embryo
+from napari_cellinr.simulate.embryo import add_noise, embryo
 
 BRIGHTNESS = np.array([10, 20, 40, 80])
 

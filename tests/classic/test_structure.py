@@ -9,7 +9,7 @@ from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.classic.noise import Noise, stabilise
 from napari_cellinr.classic.structure import find_kind, hessian_eigenvalues, structure
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.simulate import VOXEL_SIZE, embryo
+from napari_cellinr.simulate.embryo import VOXEL_SIZE, embryo
 
 SHAPE = (30, 40, 44)
 

@@ -2,7 +2,7 @@ import pytest
 
 from napari_cellinr import Image, write
 from napari_cellinr.cli import main
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.fitting.problem import Fitted, Progress
 
 REPORT_KEYS = {
     "seconds", "steps", "device", "peak_memory_mb", "held_out", "noise", "converged", "versions",

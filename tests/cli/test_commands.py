@@ -10,9 +10,10 @@ import pytest
 import tifffile
 
 from napari_cellinr import Image, __version__, read, write
-from napari_cellinr.cli import make_parser, progress
+from napari_cellinr.cli import make_parser
+from napari_cellinr.cli.shared import progress
 from napari_cellinr.config import CellINRConfig
-from napari_cellinr.fit import Progress
+from napari_cellinr.fitting.problem import Progress
 
 
 def test_info_as_json(run, raw_file, sample):

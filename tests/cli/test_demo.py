@@ -18,7 +18,7 @@ FILES = ["background", "raw", "result", "truth", "truth_with_background"]
 @pytest.fixture
 def small(monkeypatch, sample):
     """Let the demonstration use a small embryo."""
-    monkeypatch.setattr("napari_cellinr.simulate.embryo", lambda *_, **__: sample)
+    monkeypatch.setattr("napari_cellinr.simulate.embryo.embryo", lambda *_, **__: sample)
 
 
 def test_demo_writes_and_measures(run, jobs, small, tmp_path):

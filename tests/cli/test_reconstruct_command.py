@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from napari_cellinr import Image, read, write
-from napari_cellinr.fit import finish
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io.tracks import grid_seeds
 
 QUICK = ("--set", "steps=12", "--set", "restart=no", "--set", "unexplained=off")

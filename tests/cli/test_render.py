@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_cellinr import denoise, read
+from napari_cellinr.fitting.stored import header_of
 from napari_cellinr.io import save_fitted
-from napari_cellinr.kept import header_of
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from fake import FakeJobs
 from napari_cellinr import Image, SpatimeConfig, read, superresolve, write
 from napari_cellinr.cli.superresolve import _writing
 from napari_cellinr.errors import FileError
-from napari_cellinr.fit import Progress
-from napari_cellinr.kept import save_fit
-from napari_cellinr.resume import checkpointed
+from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.fitting.stored import save_fit
+from napari_cellinr.runs.resume import checkpointed
 
 QUICK = ("--preset", "preview", "--device", "cpu", "--set", "refinement=0.1")
 
@@ -81,7 +81,7 @@ def test_zarr_is_written_in_pieces_and_is_the_same(run, movie_file, tmp_path):
 
 
 def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_cellinr.optimise.REPORT_SECONDS", 0)
+    monkeypatch.setattr("napari_cellinr.fitting.optimise.REPORT_SECONDS", 0)
     small = {"latent": 4, "neurons": 8, "batch": 64, "device": "cpu", "scale": {"t": 2}}
     config = SpatimeConfig(preset="paper", steps=20, **small)
     place, model = tmp_path / "checkpoint", tmp_path / "fit.cellinr"
@@ -93,7 +93,7 @@ def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, 
     job.close()
     lazily = []
     monkeypatch.setattr(
-        "napari_cellinr.jobs.superresolve.check_memory", lambda *_, **how: lazily.append(how)
+        "napari_cellinr.methods.spatime.job.check_memory", lambda *_, **how: lazily.append(how)
     )
     begun = "--preset paper --steps 2 --scale t=2 --device cpu --set latent=4 --set neurons=8"
     for number, words in enumerate(

@@ -8,7 +8,9 @@ import pytest
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import Image
-from napari_cellinr.io import SUFFIXES, atomic, check_writable, read, read_all, tiff_writer, write
+from napari_cellinr.io import SUFFIXES, check_writable, read, read_all, write
+from napari_cellinr.io.safety import atomic
+from napari_cellinr.io.tiff import writer as tiff_writer
 
 ROOT = sys.platform != "win32" and os.geteuid() == 0
 

@@ -10,7 +10,8 @@ import pytest
 import tifffile
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io import lazy, read, read_all, tiff_data
+from napari_cellinr.io import lazy, read, read_all
+from napari_cellinr.io.tiff import data as tiff_data
 
 HUGE = (500, 100, 1024, 1024)
 """One hundred gigabytes of 16-bit numbers."""
@@ -73,7 +74,7 @@ def test_a_sparse_bigtiff(tmp_path, options):
 @pytest.mark.parametrize("in_parts", [False, True])
 def test_any_part(tmp_path, monkeypatch, options, in_parts):
     """Parts of planes, with steps, of arrays whose planes are decoded as a whole or in parts."""
-    monkeypatch.setattr("napari_cellinr.io.tiff_data._LARGEST_PLANE", 0 if in_parts else 2**30)
+    monkeypatch.setattr("napari_cellinr.io.tiff.data._LARGEST_PLANE", 0 if in_parts else 2**30)
     monkeypatch.setattr(lazy, "_CHUNK", 1000)
     data = np.random.default_rng(0).integers(0, 9999, (4, 3, 50, 70), dtype=np.uint16)
     path = tmp_path / "a.tif"

@@ -8,7 +8,8 @@ import tifffile
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.image import Image
-from napari_cellinr.io import read, read_all, tiff_writer, write
+from napari_cellinr.io import read, read_all, write
+from napari_cellinr.io.tiff import writer as tiff_writer
 
 MICRO = ("micrometer",) * 3
 
@@ -330,7 +331,7 @@ def test_colour_pictures_if_they_are_wanted(tmp_path):
 
 
 def test_metamorph(tmp_path, monkeypatch):
-    from napari_cellinr.io.tiff_tags import _from_metamorph
+    from napari_cellinr.io.tiff.tags import _from_metamorph
 
     stated = {
         "SpatialCalibration": 1, "CalibrationUnits": "um", "XCalibration": 0.2,
@@ -381,7 +382,7 @@ def test_micro_manager():
     """What its summary says wins over what its ImageJ description says."""
     from types import SimpleNamespace
 
-    from napari_cellinr.io.tiff_tags import facts_about
+    from napari_cellinr.io.tiff.tags import facts_about
 
     summary = {
         "PixelSize_um": 0.1, "z-step_um": 0.5, "Interval_ms": 2000,

@@ -10,7 +10,8 @@ from ome_zarr_models.v05.image import ImageAttrs as ImageAttrs05
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.image import Image
-from napari_cellinr.io import read, read_all, write, zarr_writer
+from napari_cellinr.io import read, read_all, write
+from napari_cellinr.io.zarr import writer as zarr_writer
 
 VERSIONS = zarr_writer.VERSIONS
 

@@ -10,9 +10,9 @@ import tifffile
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fit import Fitted, Progress, finish
+from napari_cellinr.fitting.problem import Fitted, Progress, finish
 from napari_cellinr.macro import Macro, Source, Step
-from napari_cellinr.macro.batch import SUMMARY, iter_batch
+from napari_cellinr.macro.batch.run import SUMMARY, iter_batch
 
 RECIPE = Macro((Step("denoise", (Source("embryo"),), {"background": "keep"}, seed=1),))
 MADE = Step("denoise", (Source("embryo"),), {}, ("embryo denoised",), seed=1)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, NSTMConfig, SpatimeConfig, reconstruct
-from napari_cellinr.jobs.lattice import lattice_of
 from napari_cellinr.macro.compare import channel_for, compare, conventional, difference
+from napari_cellinr.methods.spatime.output_grid import lattice_of
 
 UNITS = ("second", "micrometer", "micrometer", "micrometer")
 RAMPS = {"T": 3.0, "Z": 5.0, "Y": 7.0}

@@ -9,7 +9,7 @@ import pytest
 from napari_cellinr import Image, read, write
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.fit import Fitted, Progress, finish
+from napari_cellinr.fitting.problem import Fitted, Progress, finish
 from napari_cellinr.macro import (
     Macro,
     Recorder,
@@ -104,7 +104,7 @@ def test_the_command_line_is_one_line_per_step_that_makes_a_file():
         "--set background=keep --set learning_rate=2e-05 --set seed=3"
     )
     from napari_cellinr.cli import make_parser
-    from napari_cellinr.cli.options import read_config
+    from napari_cellinr.cli.shared.options import read_config
 
     options = make_parser().parse_args(line.split()[1:])
     assert read_config(options, CellINRConfig) == CellINRConfig(**DENOISE.settings)

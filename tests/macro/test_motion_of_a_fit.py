@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr import ConfigError, FileError, Image, NSTMConfig, write_motion
-from napari_cellinr.fit import Fitted
+from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.macro import motion
 
 UNITS = ("second", "micrometer", "micrometer")
@@ -62,7 +62,7 @@ def test_a_table_that_cannot_be_written_is_said_first(tmp_path, monkeypatch):
 @pytest.mark.gui
 def test_the_viewer_shows_the_arrows_that_are_written():
     """From the rendered frame that is nearest to the reference, whatever the times."""
-    from napari_cellinr.ui import motion_layers
+    from napari_cellinr.ui.layers import motion as motion_layers
 
     random = np.random.default_rng(0)
     moved = np.cumsum(random.normal(0, 2, (5, 2, 1, 1)), 0) + np.zeros((5, 2, 12, 12))

@@ -9,10 +9,10 @@ import pytest
 
 from napari_cellinr import FileError, read, write
 from napari_cellinr.cli import main
-from napari_cellinr.fit import finish
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.macro import Macro, Source, Step, iter_replay, parse_script, script
 from napari_cellinr.macro.notebook import notebook
-from napari_cellinr.simulate import embryo
+from napari_cellinr.simulate.embryo import embryo
 
 FINE = "embryo denoised rendered"
 

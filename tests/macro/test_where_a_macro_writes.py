@@ -6,9 +6,9 @@ from test_macro import fake_job
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import FileError
-from napari_cellinr.fit import finish
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.macro import Macro, Source, Step, iter_replay
-from napari_cellinr.macro.batch import iter_batch
+from napari_cellinr.macro.batch.run import iter_batch
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from collections import deque
 import numpy as np
 import pytest
 
-from napari_cellinr import api, resume
-from napari_cellinr.fit import Fitted, PreviewRequest, Progress
+from napari_cellinr import api
+from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
+from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.image import Image
-from napari_cellinr.kept import digest, geometry
-from napari_cellinr.ui import devices, worker
+from napari_cellinr.runs import resume
+from napari_cellinr.ui.session import devices, worker
 
 MEMBRANE = {
     "name": "membrane",
@@ -142,7 +143,7 @@ def layer(viewer, stack):
 
 @pytest.fixture
 def dock(viewer, layer):
-    from napari_cellinr.ui.fit_dock import FitDock
+    from napari_cellinr.ui.docks.fit import FitDock
 
     dock = FitDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")

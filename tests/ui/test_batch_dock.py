@@ -7,8 +7,8 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_cellinr import Image, write
-from napari_cellinr.ui import batch_dock
-from napari_cellinr.ui.batch_dock import BatchDock
+from napari_cellinr.ui.docks import batch as batch_dock
+from napari_cellinr.ui.docks.batch import BatchDock
 
 pytestmark = pytest.mark.gui
 

@@ -7,7 +7,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
 
 from napari_cellinr import Image, write
-from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui.docks.fit import FitDock
 
 pytestmark = pytest.mark.gui
 

@@ -7,8 +7,8 @@ from napari.utils.theme import get_theme
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
 from napari_cellinr.macro.compare import on_grid_of
-from napari_cellinr.ui.compare import profile
-from napari_cellinr.ui.compare_dock import LINE, CompareDock
+from napari_cellinr.ui.docks.compare import LINE, CompareDock
+from napari_cellinr.ui.session.compare_actions import profile
 
 pytestmark = pytest.mark.gui
 

@@ -8,12 +8,12 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_cellinr import CellINRConfig, api, read
 from napari_cellinr.errors import AxesError
-from napari_cellinr.fit import Fitted
+from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.fitting.stored import save_fit
 from napari_cellinr.image import Image
-from napari_cellinr.kept import save_fit
-from napari_cellinr.ui.dispatch import dispatcher_of
-from napari_cellinr.ui.fit_dock import FitDock
-from napari_cellinr.ui.run_panel import duration
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.panels.run import duration
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
 pytestmark = pytest.mark.gui
 

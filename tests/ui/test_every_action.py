@@ -12,12 +12,12 @@ import pytest
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.fit import finish
-from napari_cellinr.going_on import Beginning
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.macro import ACTIONS, Macro, iter_replay, script
-from napari_cellinr.ui import fit_actions
-from napari_cellinr.ui.console import console_of
-from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.runs.warm_start import Beginning
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.panels import fit_buttons as fit_actions
+from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui
 

@@ -11,8 +11,8 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QTabBar, QWidget
 
-from napari_cellinr.ui.guide import GuideWindow
-from napari_cellinr.ui.labels import COLOURS
+from napari_cellinr.ui.widgets.guide import GuideWindow
+from napari_cellinr.ui.widgets.labels import COLOURS
 
 pytestmark = pytest.mark.gui
 

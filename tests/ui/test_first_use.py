@@ -5,9 +5,12 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 
-from napari_cellinr.ui import checks, fit_dock, guide, preferences
-from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui import preferences
+from napari_cellinr.ui.docks import fit as fit_dock
+from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.preferences import Preferences
+from napari_cellinr.ui.session import checks
+from napari_cellinr.ui.widgets import guide
 
 pytestmark = pytest.mark.gui
 

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_cellinr import Image, optimise, resume, write
-from napari_cellinr.ui import fit_actions, fits
-from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr import Image, write
+from napari_cellinr.fitting import optimise
+from napari_cellinr.runs import resume
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.superresolve import SuperresolveDock
+from napari_cellinr.ui.panels import fit_buttons as fit_actions
+from napari_cellinr.ui.panels.start import NONE
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.start_choice import NONE
-from napari_cellinr.ui.superresolve_task import SuperresolveDock
+from napari_cellinr.ui.session import fit_actions as fits
 
 pytestmark = pytest.mark.gui
 

@@ -7,9 +7,9 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 import napari_cellinr.config as configs
 from napari_cellinr.config import CellINRConfig, Config
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.ui.fields import OptionalField
-from napari_cellinr.ui.forms import ConfigForm
-from napari_cellinr.ui.labels import wrapping_label
+from napari_cellinr.ui.widgets.fields import OptionalField
+from napari_cellinr.ui.widgets.forms import ConfigForm
+from napari_cellinr.ui.widgets.labels import wrapping_label
 
 pytestmark = pytest.mark.gui
 

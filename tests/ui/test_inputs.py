@@ -6,8 +6,8 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from napari_cellinr.image import Image
-from napari_cellinr.ui import checks
-from napari_cellinr.ui.layer_watch import EVENTS, REST, LayerWatch
+from napari_cellinr.ui.layers.watch import EVENTS, REST, LayerWatch
+from napari_cellinr.ui.session import checks
 
 pytestmark = pytest.mark.gui
 

@@ -7,7 +7,7 @@ from napari.layers import Labels
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
-from napari_cellinr.ui.layers import (
+from napari_cellinr.ui.layers.convert import (
     axes_of,
     find,
     image_from_tuple,
@@ -16,8 +16,8 @@ from napari_cellinr.ui.layers import (
     set_voxel_size,
     to_image,
 )
-from napari_cellinr.ui.live import visible_part
-from napari_cellinr.ui.results import add_result, contrast_of, place, update
+from napari_cellinr.ui.layers.live import visible_part
+from napari_cellinr.ui.layers.results import add_result, contrast_of, place, update
 
 pytestmark = pytest.mark.gui
 

@@ -9,14 +9,14 @@ from napari.layers import Vectors
 
 from napari_cellinr import Image, NSTMConfig, api
 from napari_cellinr.config.optics import KINDS, optics_from_dict
-from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.macro.motion import arrows_of, images_by_role
 from napari_cellinr.motion import seconds
-from napari_cellinr.simulate_optics import moving
-from napari_cellinr.ui.layers import layer_tuples
-from napari_cellinr.ui.live import LiveLayer
-from napari_cellinr.ui.nstm_task import RECONSTRUCT, ReconstructDock
-from napari_cellinr.ui.optics_section import OpticsSection
+from napari_cellinr.simulate.recordings import moving
+from napari_cellinr.ui.docks.reconstruct import RECONSTRUCT, ReconstructDock
+from napari_cellinr.ui.layers.convert import layer_tuples
+from napari_cellinr.ui.layers.live import LiveLayer
+from napari_cellinr.ui.panels.optics import OpticsSection
 
 pytestmark = pytest.mark.gui
 

@@ -9,11 +9,11 @@ import tifffile
 
 from napari_cellinr.cli import make_parser
 from napari_cellinr.errors import FileError
-from napari_cellinr.fit import finish
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io import read, read_all
 from napari_cellinr.macro import Macro, iter_replay, load_macro, script
-from napari_cellinr.ui import opening
-from napari_cellinr.ui.console import console_of
+from napari_cellinr.ui.layers import opening
+from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui
 

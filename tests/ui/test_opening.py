@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QMessageBox
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
-from napari_cellinr.ui import opening, plugin
-from napari_cellinr.ui.fit_dock import FitDock
+from napari_cellinr.ui import plugin
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.layers import opening
 
 pytestmark = pytest.mark.gui
 
@@ -138,7 +139,7 @@ def test_a_colour_picture_is_shown_and_not_restored(viewer, tmp_path):
     (layer,) = viewer.open(str(path), plugin="napari-cellinr")
     assert layer.rgb
     assert np.array_equal(np.asarray(layer.data), planes.transpose(1, 2, 0))
-    from napari_cellinr.ui.layers import to_image
+    from napari_cellinr.ui.layers.convert import to_image
 
     with pytest.raises(AxesError, match="Split its"):
         to_image(layer)

@@ -14,10 +14,11 @@ import napari_cellinr
 from napari_cellinr import api
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FileError
-from napari_cellinr.fit import Fitted
+from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.fitting.stored import save_fit
 from napari_cellinr.image import Image
-from napari_cellinr.kept import save_fit
-from napari_cellinr.ui import devices, plugin
+from napari_cellinr.ui import plugin
+from napari_cellinr.ui.session import devices
 
 pytestmark = pytest.mark.gui
 

@@ -13,11 +13,13 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QWidget
 
 import napari_cellinr
-from napari_cellinr import api, resume
-from napari_cellinr.checkpoint import keeper
-from napari_cellinr.fit import Fitted, PreviewRequest, Progress
-from napari_cellinr.ui import controller, fits
+from napari_cellinr import api
+from napari_cellinr.fitting.checkpoint import keeper
+from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
+from napari_cellinr.runs import resume
 from napari_cellinr.ui.preferences import Preferences, preferences
+from napari_cellinr.ui.session import controller
+from napari_cellinr.ui.session import fit_actions as fits
 
 pytestmark = pytest.mark.gui
 

@@ -8,11 +8,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
 from napari_cellinr import CellINRConfig, Image, SpatimeConfig, reconstruct, write
-from napari_cellinr.kept import Stored, geometry, stored_of
-from napari_cellinr.ui.console import console_of
-from napari_cellinr.ui.fit_dock import FitDock
-from napari_cellinr.ui.render_entries import Entries, Fit
-from napari_cellinr.ui.superresolve_task import SuperresolveDock
+from napari_cellinr.fitting.stored import Stored, geometry, stored_of
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.superresolve import SuperresolveDock
+from napari_cellinr.ui.panels.render_entries import Entries, Fit
+from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui
 

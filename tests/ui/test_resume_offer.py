@@ -9,14 +9,15 @@ from qtpy.QtCore import QCoreApplication
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog
 
-from napari_cellinr import api, resume
-from napari_cellinr.checkpoint import EVERY, keeper
+from napari_cellinr import api
 from napari_cellinr.config import CellINRConfig
-from napari_cellinr.fit import Fitted, Progress
-from napari_cellinr.ui import fits
-from napari_cellinr.ui.fit_dock import FitDock
-from napari_cellinr.ui.layers import to_image
+from napari_cellinr.fitting.checkpoint import EVERY, keeper
+from napari_cellinr.fitting.problem import Fitted, Progress
+from napari_cellinr.runs import resume
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.layers.convert import to_image
 from napari_cellinr.ui.preferences import Preferences
+from napari_cellinr.ui.session import fit_actions as fits
 
 pytestmark = pytest.mark.gui
 

@@ -10,15 +10,16 @@ from napari.utils.notifications import notification_manager
 
 from napari_cellinr import api
 from napari_cellinr.errors import AxesError
-from napari_cellinr.fit import PreviewRequest, Progress
+from napari_cellinr.fitting.problem import PreviewRequest, Progress
+from napari_cellinr.fitting.stored import digest
 from napari_cellinr.image import Image
-from napari_cellinr.kept import digest
-from napari_cellinr.ui import controller, devices, run_panel, worker
-from napari_cellinr.ui.fit_dock import FitDock
-from napari_cellinr.ui.layers import named
-from napari_cellinr.ui.orders import source_of
-from napari_cellinr.ui.plots import LossPlot
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.layers.convert import named
+from napari_cellinr.ui.panels import run as run_panel
 from napari_cellinr.ui.preferences import Preferences
+from napari_cellinr.ui.session import controller, devices, worker
+from napari_cellinr.ui.session.actions import source_of
+from napari_cellinr.ui.widgets.plots import LossPlot
 
 pytestmark = pytest.mark.gui
 
@@ -395,7 +396,7 @@ def test_a_result_that_cannot_be_shown_does_not_block_the_next_run(
     def broken(*_):
         raise ValueError("no such layer")
 
-    monkeypatch.setattr("napari_cellinr.ui.live.LiveLayer.finish", broken)
+    monkeypatch.setattr("napari_cellinr.ui.layers.live.LiveLayer.finish", broken)
     with qtbot.captureExceptions() as caught:
         dock.panel.run_button.click()
         idle(dock)

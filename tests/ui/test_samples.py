@@ -8,18 +8,18 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_cellinr
+from napari_cellinr.acquisition.measurement import read_array
 from napari_cellinr.errors import FileError, FitError
-from napari_cellinr.fit import finish
-from napari_cellinr.instrument.measurement import read_array
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io import read
 from napari_cellinr.macro import iter_replay, load_macro, script
-from napari_cellinr.samples import SAMPLES, sample_images
-from napari_cellinr.simulate_optics import moving
+from napari_cellinr.simulate.recordings import moving
+from napari_cellinr.simulate.samples import SAMPLES, sample_images
 from napari_cellinr.ui import plugin
-from napari_cellinr.ui.console import console_of
-from napari_cellinr.ui.fit_dock import FitDock
-from napari_cellinr.ui.nstm_task import ReconstructDock
-from napari_cellinr.ui.orders import source_of
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.reconstruct import ReconstructDock
+from napari_cellinr.ui.session.actions import source_of
+from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui
 

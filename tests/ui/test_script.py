@@ -9,9 +9,10 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_cellinr.errors import AxesError, ConfigError, FileError
-from napari_cellinr.ui import plugin, script_dock
+from napari_cellinr.ui import plugin
 from napari_cellinr.ui.console import console_of
-from napari_cellinr.ui.script_dock import ScriptDock
+from napari_cellinr.ui.docks import script as script_dock
+from napari_cellinr.ui.docks.script import ScriptDock
 
 pytestmark = pytest.mark.gui
 

@@ -8,15 +8,15 @@ import pytest
 from qtpy.QtWidgets import QLabel
 
 from napari_cellinr import SpatimeConfig, api
-from napari_cellinr.fit import Fitted
+from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.image import Image
-from napari_cellinr.ui import controller
-from napari_cellinr.ui.controller import controller_of
-from napari_cellinr.ui.origins import Result
+from napari_cellinr.ui.docks.superresolve import SUPERRESOLVE, SuperresolveDock
+from napari_cellinr.ui.layers.provenance import Result
+from napari_cellinr.ui.panels.scale import ScaleSection, isotropic_factors
+from napari_cellinr.ui.panels.time import STEPS_PER_FRAME, TimePanel
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.scale_section import ScaleSection, isotropic_factors
-from napari_cellinr.ui.superresolve_task import SUPERRESOLVE, SuperresolveDock
-from napari_cellinr.ui.time_panel import STEPS_PER_FRAME, TimePanel
+from napari_cellinr.ui.session import controller
+from napari_cellinr.ui.session.controller import controller_of
 
 pytestmark = pytest.mark.gui
 

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QLineEdit, QVBoxLayout
 from napari_cellinr import api
 from napari_cellinr.config import Config
 from napari_cellinr.config.base import setting
-from napari_cellinr.fit import Fitted, Progress
+from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.image import Image
-from napari_cellinr.ui.fit_dock import FitDock
-from napari_cellinr.ui.tasks import TASKS, Estimate, ResultPanel, Section, Shown, Task, task_of
+from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.task import TASKS, Estimate, ResultPanel, Section, Shown, Task, task_of
 
 pytestmark = pytest.mark.gui
 

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from napari_cellinr.ui import activity, controller
 from napari_cellinr.ui.preferences import Preferences
+from napari_cellinr.ui.session import activity, controller
 
 pytestmark = pytest.mark.gui
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fit import Progress
-from napari_cellinr.ui import worker
-from napari_cellinr.ui.worker import Run
+from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.ui.session import worker
+from napari_cellinr.ui.session.worker import Run
 
 pytestmark = pytest.mark.gui
 

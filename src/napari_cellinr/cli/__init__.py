@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_cellinr.cli.options import Parser
+    from napari_cellinr.cli.shared.options import Parser
 
 __all__ = ["main", "make_parser"]
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every terminal knows µ and σ
-    from napari_cellinr.cli.progress import INTERRUPTED, say_error
+    from napari_cellinr.cli.shared.progress import INTERRUPTED, say_error
     from napari_cellinr.errors import CellINRError, FitError
 
     try:
@@ -68,7 +68,7 @@ def make_parser() -> Parser:
         show_motion,
         superresolve,
     )
-    from napari_cellinr.cli.options import Parser
+    from napari_cellinr.cli.shared.options import Parser
 
     parser = Parser(
         prog="napari-cellinr",

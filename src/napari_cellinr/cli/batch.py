@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.cli.progress import INTERRUPTED, Interruption, follow, say, say_error
+from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_error
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from napari_cellinr.macro.batch import Row
+    from napari_cellinr.macro.batch.run import Row
 
 __all__ = ["add", "run"]
 
@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Return 0 if every file is done, 1 if one has failed, 130 after Ctrl-C."""
     from napari_cellinr.macro import load_macro
-    from napari_cellinr.macro.batch import iter_batch
+    from napari_cellinr.macro.batch.run import iter_batch
     from napari_cellinr.macro.plan import steps_in_words
 
     macro = load_macro(options.recipe)

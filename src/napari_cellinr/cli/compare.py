@@ -6,8 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.cli.progress import say
+from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.progress import say
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.fitting import add_reading_options, describe_image, read_input
-from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.cli.progress import say
+from napari_cellinr.cli.shared.fitting import add_reading_options, describe_image, read_input
+from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.progress import say
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -16,7 +16,7 @@ __all__ = ["add", "run"]
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    from napari_cellinr.io.numbers import DTYPES
+    from napari_cellinr.io.dtype import DTYPES
 
     text = "write an image in another format, with axes, voxel size and time step"
     parser = add_command(commands, "convert", text, run)

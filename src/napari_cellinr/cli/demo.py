@@ -8,16 +8,22 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.cli.progress import INTERRUPTED, Interruption, follow, say, seconds_in_words
 from napari_cellinr.cli.sample import make_folder, write_all
+from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.progress import (
+    INTERRUPTED,
+    Interruption,
+    follow,
+    say,
+    seconds_in_words,
+)
 from napari_cellinr.errors import FileError, FitError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from napari_cellinr.fit import Fitted
-    from napari_cellinr.simulate import EmbryoSample
+    from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.simulate.embryo import EmbryoSample
 
 __all__ = ["add", "run"]
 
@@ -69,9 +75,9 @@ def _run_napari() -> int:
 
 
 def _run_headless(options: Namespace) -> int:
-    from napari_cellinr.cli.picture import save_picture
-    from napari_cellinr.io.atomic import replacing
-    from napari_cellinr.simulate import embryo
+    from napari_cellinr.cli.shared.picture import save_picture
+    from napari_cellinr.io.safety.atomic import replacing
+    from napari_cellinr.simulate.embryo import embryo
 
     folder = make_folder(options.folder)
     say(f"simulating an embryo (membranes, 48×96×96 voxels, seed {SEED})")

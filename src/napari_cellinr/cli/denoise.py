@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
-from napari_cellinr.cli.options import Commands, read_config
-from napari_cellinr.cli.progress import say_warning
-from napari_cellinr.cli.saving import check_outputs
+from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.shared.options import Commands, read_config
+from napari_cellinr.cli.shared.progress import say_warning
+from napari_cellinr.cli.shared.saving import check_outputs
 
 if TYPE_CHECKING:
     from argparse import Namespace

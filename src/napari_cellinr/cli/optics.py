@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.cli.progress import say
+from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import ConfigError, FileError
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
 from napari_cellinr.cli.optics import read_optics
-from napari_cellinr.cli.options import Commands, read_config
-from napari_cellinr.cli.progress import INTERRUPTED, Interruption, follow, say, say_warning
-from napari_cellinr.cli.saving import check_outputs
+from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.shared.options import Commands, read_config
+from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_warning
+from napari_cellinr.cli.shared.saving import check_outputs
 from napari_cellinr.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import NSTMConfig
-    from napari_cellinr.fit import Fitted
+    from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
 
 __all__ = ["add", "run"]
@@ -165,7 +165,7 @@ def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
 
 def _write_conventional(path: Path, image: Image, config: NSTMConfig) -> None:
     from napari_cellinr.io import write
-    from napari_cellinr.jobs.conventional import conventional
+    from napari_cellinr.methods.nstm.conventional import conventional
 
     write(path, conventional(image, config.optics))
     say(f"wrote {path}: the conventional reconstruction")

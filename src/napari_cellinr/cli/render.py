@@ -6,11 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.fitting import describe_image
-from napari_cellinr.cli.options import Commands, add_command, add_device, parse_crop, parse_voxel
-from napari_cellinr.cli.progress import say
+from napari_cellinr.cli.shared.fitting import describe_image
+from napari_cellinr.cli.shared.options import (
+    Commands,
+    add_command,
+    add_device,
+    parse_crop,
+    parse_voxel,
+)
+from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.kept import times_of
+from napari_cellinr.fitting.stored import times_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -69,8 +75,8 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Return 0 after the images were written."""
+    from napari_cellinr.fitting.stored import Query, stored
     from napari_cellinr.io import check_writable, load_fitted, write
-    from napari_cellinr.kept import Query, stored
 
     asked = (options.output, options.second_output, options.third_output)
     outputs = {place: name for place, name in enumerate(asked) if name is not None}

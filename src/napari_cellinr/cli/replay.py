@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.options import Commands, add_command
-from napari_cellinr.cli.progress import INTERRUPTED, Interruption, follow, say, say_warning
+from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_warning
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:

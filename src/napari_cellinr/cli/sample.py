@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.cli.options import Commands, add_command, parse_size
-from napari_cellinr.cli.progress import say
+from napari_cellinr.cli.shared.options import Commands, add_command, parse_size
+from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write `raw.tif`, `truth.tif` and `truth_with_background.tif`, and return 0."""
-    from napari_cellinr.simulate import embryo
+    from napari_cellinr.simulate.embryo import embryo
 
     sample = embryo(KINDS[options.kind], options.size, options.seed)
     images = {

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.cli.options import Commands, add_command, add_device
-from napari_cellinr.cli.progress import say
+from napari_cellinr.cli.shared.options import Commands, add_command, add_device
+from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Return 0 after the table was written."""
-    from napari_cellinr.kept import load_fit
+    from napari_cellinr.fitting.stored import load_fit
     from napari_cellinr.macro.motion import write_motion
 
     if Path(options.output).suffix != ".csv":

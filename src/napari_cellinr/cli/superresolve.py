@@ -9,17 +9,17 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from napari_cellinr.cli.fitting import add_fit_command, read_input, run_fit
-from napari_cellinr.cli.options import Commands, read_config
-from napari_cellinr.cli.progress import say_warning
-from napari_cellinr.cli.saving import check_outputs
-from napari_cellinr.fit import Progress
+from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
+from napari_cellinr.cli.shared.options import Commands, read_config
+from napari_cellinr.cli.shared.progress import say_warning
+from napari_cellinr.cli.shared.saving import check_outputs
+from napari_cellinr.fitting.problem import Progress
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from napari_cellinr.config import Config, SpatimeConfig
-    from napari_cellinr.fit import Job
+    from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
 
 __all__ = ["add", "run"]
@@ -92,8 +92,8 @@ def _writing(job: Job, options: Namespace) -> Job:
         If the user stops the writing; nothing is left of it then.
     """
     from napari_cellinr.errors import FileError
+    from napari_cellinr.fitting.background import in_background
     from napari_cellinr.io import write_in_steps
-    from napari_cellinr.stages import in_background
 
     fitted = yield from job
     pieces = write_in_steps(options.output, fitted.image("result"))

@@ -1,8 +1,8 @@
 """Files in, Images out, and back: TIFF, NIfTI and OME-Zarr by the end of the file's name."""
 
-from napari_cellinr.io.fitted import FITTED_SUFFIX, load_fitted, save_fitted
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.io.reading import StackAxis, read, read_all
+from napari_cellinr.io.saved_fit import FITTED_SUFFIX, load_fitted, save_fitted
 from napari_cellinr.io.writing import check_writable, write, write_in_steps
 
 __all__ = [

@@ -107,13 +107,13 @@ def _read(
         raise FileError(f"{place} was given; there is no such file. Check name and folder.")
     suffix = suffix_of(place, (*SUFFIXES, *READ_ONLY))
     if suffix.startswith(".nii"):
-        from napari_cellinr.io import nifti
+        from napari_cellinr.io.nifti import reader as nifti
 
         _only_level(place, level)
         return [nifti.read(place, stem_of(place), axes, limit=limit)]
     if suffix.endswith(".zarr"):
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it, if it is an archive.")
-    from napari_cellinr.io import tiff
+    from napari_cellinr.io.tiff import reader as tiff
 
     return tiff.read(
         place, stem_of(place), axes, first=first, level=level, limit=limit, colours=colours
@@ -129,7 +129,7 @@ def _read_folder(
     *,
     first: bool,
 ) -> list[Image]:
-    from napari_cellinr.io import zarr
+    from napari_cellinr.io.zarr import reader as zarr
 
     if zarr.is_zarr(place):
         return zarr.read(place, axes, level=level, first=first)

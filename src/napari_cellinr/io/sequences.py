@@ -125,7 +125,7 @@ def read_files(
     FileError, AxesError
         If a file cannot be read, or is unlike the first.
     """
-    from napari_cellinr.io import tiff
+    from napari_cellinr.io.tiff import reader as tiff
 
     if stack_axis not in {"T", "Z"}:
         raise AxesError(f"stack axis {stack_axis!r} was given; T and Z are allowed.")

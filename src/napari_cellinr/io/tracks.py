@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.io.atomic import replacing
+from napari_cellinr.io.safety.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

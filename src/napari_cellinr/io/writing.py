@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.atomic import check_place, replacing
+from napari_cellinr.io.dtype import with_dtype
 from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
-from napari_cellinr.io.numbers import with_dtype
+from napari_cellinr.io.safety.atomic import check_place, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -59,15 +59,15 @@ def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) 
 
 def _write(temporary: Path, image: Image, suffix: str) -> None:
     if suffix.startswith(".nii"):
-        from napari_cellinr.io import nifti
+        from napari_cellinr.io.nifti import reader as nifti
 
         nifti.write(temporary, image)
     elif suffix.endswith(".zarr"):
-        from napari_cellinr.io import zarr_writer
+        from napari_cellinr.io.zarr import writer as zarr_writer
 
         zarr_writer.write(temporary, image)
     else:
-        from napari_cellinr.io import tiff_writer
+        from napari_cellinr.io.tiff import writer as tiff_writer
 
         tiff_writer.write(temporary, image, ome=suffix.startswith(".ome"))
 
@@ -93,7 +93,7 @@ def write_in_steps(
     FileError
         If the folder cannot be written.
     """
-    from napari_cellinr.io import zarr_writer
+    from napari_cellinr.io.zarr import writer as zarr_writer
 
     place = place_of(path)
     suffix = suffix_of(place, (".zarr",))

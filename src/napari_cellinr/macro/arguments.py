@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.going_on import CONFIGS
+from napari_cellinr.runs.warm_start import CONFIGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.fit import Fitted
-from napari_cellinr.going_on import METHODS
+from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.io.units import in_units_of
+from napari_cellinr.runs.warm_start import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,7 +144,7 @@ def _denoised(image: Image, config: Any) -> Image:
 
 def _superresolved(image: Image, config: Any) -> Image:
     from napari_cellinr.classic.interpolate import resample
-    from napari_cellinr.jobs.lattice import lattice_of
+    from napari_cellinr.methods.spatime.output_grid import lattice_of
 
     lattice = lattice_of(image, config)
     places = {axis: one.positions for axis, one in lattice.maps.items()}
@@ -158,7 +158,7 @@ def _superresolved(image: Image, config: Any) -> Image:
 
 
 def _reconstructed(image: Image, config: Any) -> Image:
-    from napari_cellinr.jobs.conventional import conventional as reconstructed
+    from napari_cellinr.methods.nstm.conventional import conventional as reconstructed
 
     return reconstructed(image, config.optics)
 

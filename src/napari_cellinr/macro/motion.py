@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fit import Fitted
+from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.motion import seconds, tracks, visible_arrows
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.fitting.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.kept import Stored
     from napari_cellinr.macro.steps import Step
     from napari_cellinr.motion import Arrows
 
@@ -168,7 +168,7 @@ def write_motion(
     FileError
         If the file cannot be written.
     """
-    from napari_cellinr.io.atomic import check_place
+    from napari_cellinr.io.safety.atomic import check_place
     from napari_cellinr.io.tracks import write_arrows, write_tracks
 
     check_options(every, shortest, points)

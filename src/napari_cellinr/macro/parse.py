@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from napari_cellinr.errors import CellINRError, FileError
-from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro.steps import ACTIONS, FITS, Macro, Source, Step
+from napari_cellinr.runs.warm_start import Beginning
 
 if TYPE_CHECKING:
     from os import PathLike

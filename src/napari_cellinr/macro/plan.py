@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import sequences
-from napari_cellinr.io.atomic import is_zarr
+from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.macro.words import SAMPLE, call
 from napari_cellinr.text import one_line
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.fitting.stored import Stored
 from napari_cellinr.io.channels import separated
-from napari_cellinr.kept import Stored
 from napari_cellinr.macro.plan import Rules, home, input_files, place_of_output, saved_files
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, why_unread
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from os import PathLike
 
-    from napari_cellinr.fit import Fitted, Message, Progress
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.io import StackAxis
     from napari_cellinr.macro.steps import Macro, Source, Step
@@ -209,7 +209,7 @@ class _Replay:
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
         from napari_cellinr import api
-        from napari_cellinr.going_on import CONFIGS, begun_with
+        from napari_cellinr.runs.warm_start import CONFIGS, begun_with
 
         config_type: Any = CONFIGS[step.action]
         image = self._image(step.source.layer)
@@ -237,7 +237,7 @@ class _Replay:
 
     def _compare_digest(self, step: Step, image: Image) -> None:
         """Tell if the file has other data than when the step was recorded."""
-        from napari_cellinr.kept import digest
+        from napari_cellinr.fitting.stored import digest
 
         recorded = step.source.digest
         if recorded and self._source is None and digest(image.canonical()) != recorded:
@@ -249,7 +249,7 @@ class _Replay:
     def _read_fit(self, layer: str, path: Path) -> None:
         """Read a kept fit, and render it as the image of a layer."""
         from napari_cellinr.api import render
-        from napari_cellinr.kept import load_fit
+        from napari_cellinr.fitting.stored import load_fit
 
         fit = load_fit(path)
         self._fits[layer] = fit
@@ -304,7 +304,7 @@ class _Replay:
 
     def _save(self, path: Path, layer: str) -> None:
         """Write an image, or a fit where the suffix says so."""
-        from napari_cellinr.kept import save_fit
+        from napari_cellinr.fitting.stored import save_fit
 
         if path.suffix == ".csv":
             self._write_table(path, layer)
@@ -360,7 +360,7 @@ def _recorded(layer: str, source: Source) -> Image:
         If it came from no file, or another reader has opened that.
     """
     from napari_cellinr.io import read_all
-    from napari_cellinr.samples import sample_images
+    from napari_cellinr.simulate.samples import sample_images
 
     if source.path.startswith(SAMPLE):
         # A layer of another name is the raw image, which lies on top, renamed.

@@ -9,15 +9,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.going_on import Beginning
 from napari_cellinr.macro.arguments import check_arguments, check_text, is_count, is_text
+from napari_cellinr.runs.warm_start import Beginning
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fit import Fitted
+    from napari_cellinr.fitting.problem import Fitted
 
 __all__ = [
     "ACTIONS",

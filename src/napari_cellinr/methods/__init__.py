@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fit import Message, Problem, Progress
+    from napari_cellinr.fitting.problem import Message, Problem, Progress
+    from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.kept import Query, Stored
 
 __all__ = ["LATTICES", "RENDERERS", "lattice", "prepare", "render"]
 
 RENDERERS: dict[str, str] = {
-    "cellinr": "napari_cellinr.methods.cellinr_kept:render_cellinr",
-    "nstm": "napari_cellinr.methods.nstm_render:render_nstm",
-    "spatime": "napari_cellinr.methods.spatime_render:render_spatime",
+    "cellinr": "napari_cellinr.methods.cellinr.render:render_cellinr",
+    "nstm": "napari_cellinr.methods.nstm.render:render_nstm",
+    "spatime": "napari_cellinr.methods.spatime.render:render_spatime",
 }
 """Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""
 
 LATTICES: dict[str, str] = {
-    "cellinr": "napari_cellinr.methods.cellinr_kept:lattice_cellinr",
-    "nstm": "napari_cellinr.methods.nstm_lattice:lattice_nstm",
-    "spatime": "napari_cellinr.methods.spatime_render:lattice_spatime",
+    "cellinr": "napari_cellinr.methods.cellinr.render:lattice_cellinr",
+    "nstm": "napari_cellinr.methods.nstm.geometry:lattice_nstm",
+    "spatime": "napari_cellinr.methods.spatime.render:lattice_spatime",
 }
 """Where the geometry of what is rendered is told, `module:function`: `(Stored, Query)` in."""
 
@@ -98,11 +98,11 @@ def prepare(
         `time.monotonic()` at the beginning and the end of the job.
     """
     if config.preset == "paper":
-        from napari_cellinr.methods.paper import prepare_paper
+        from napari_cellinr.methods.cellinr.published import prepare_paper
 
         return (yield from prepare_paper(image, config, noise, device, started=started)), config
-    from napari_cellinr.methods.cellinr import CellINRProblem
-    from napari_cellinr.methods.sample import prepare_sample
+    from napari_cellinr.methods.cellinr.prepare import prepare_sample
+    from napari_cellinr.methods.cellinr.problem import CellINRProblem
 
     sample, chosen = yield from prepare_sample(
         image, config, noise, started=started, deadline=deadline

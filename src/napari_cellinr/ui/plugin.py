@@ -30,7 +30,7 @@ __all__ = [
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
     """Return the function that reads images, folders or kept fits; none for anything else."""
     from napari_cellinr.io import FITTED_SUFFIX
-    from napari_cellinr.ui.opening import can_open
+    from napari_cellinr.ui.layers.opening import can_open
 
     paths = [path] if isinstance(path, str) else list(path)
     if paths and all(str(one).endswith(FITTED_SUFFIX) for one in paths):
@@ -49,8 +49,8 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
     FileError
         If a file is missing or cannot be understood.
     """
-    from napari_cellinr.ui.layers import layer_tuples
-    from napari_cellinr.ui.opening import images_of
+    from napari_cellinr.ui.layers.convert import layer_tuples
+    from napari_cellinr.ui.layers.opening import images_of
 
     paths = [path] if isinstance(path, str) else list(path)
     together = not isinstance(path, str)
@@ -66,7 +66,7 @@ def read_fits(path: str | Sequence[str]) -> list[Any]:
     FileError
         If a file is no kept fit, damaged, or of a newer version.
     """
-    from napari_cellinr.ui.kept_layers import fit_tuples
+    from napari_cellinr.ui.layers.saved_fits import fit_tuples
 
     paths = [path] if isinstance(path, str) else path
     return [layer for one in paths for layer in fit_tuples(Path(one))]
@@ -84,8 +84,8 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         then left as it was.
     """
     from napari_cellinr.io import write
-    from napari_cellinr.ui.layers import image_from_tuple
-    from napari_cellinr.ui.recording import note_saved
+    from napari_cellinr.ui.layers.convert import image_from_tuple
+    from napari_cellinr.ui.session.recording import note_saved
 
     with _told_by_napari():
         write(Path(path), image_from_tuple(data, attributes))
@@ -103,7 +103,7 @@ def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
     """
     from napari_cellinr.io import write
     from napari_cellinr.io.channels import joined
-    from napari_cellinr.ui.layers import image_from_tuple
+    from napari_cellinr.ui.layers.convert import image_from_tuple
 
     with _told_by_napari():
         images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
@@ -167,7 +167,7 @@ def sample_series() -> list[Any]:
 
 def _layers(key: str) -> list[Any]:
     """Return the layers of a sample: its truth first, so that the raw image is on top."""
-    from napari_cellinr.samples import sample_images
-    from napari_cellinr.ui.layers import layer_tuples
+    from napari_cellinr.simulate.samples import sample_images
+    from napari_cellinr.ui.layers.convert import layer_tuples
 
     return [layer for image in sample_images(key) for layer in layer_tuples(image)]

@@ -1,0 +1,342 @@
+"""Structured illumination: raw frames in order, transfer functions, and light from the data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.acquisition.measurement import (
+    Measurement,
+    exact,
+    frame_starts,
+    single_channel,
+    to_unit,
+    voxel_of,
+)
+from napari_cellinr.acquisition.tables import read_otf
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.optics.otf import check_pixel, from_table, ideal_bands, ideal_plane
+from napari_cellinr.optics.sim import SIM
+from napari_cellinr.optics.sim_calibration import (
+    Order,
+    find_carrier,
+    fit_order,
+    full_transfer,
+    separate,
+    taper,
+    without_blur,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config.optics import SIM2D, SIM3D
+    from napari_cellinr.image import Image
+
+__all__ = ["Light", "sim2d", "sim3d"]
+
+_FAINT = 0.2  # agreement below which the carriers may be wrong
+_APART = 1.5  # steps of the frequency grid by which both orders of a direction may differ
+_CONTRAST = 0.03  # contrast below which an order helps little
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """The fringes: carriers (orders, 2) in cycles per pixel; phases and contrasts per pattern."""
+
+    carriers: torch.Tensor
+    phases: torch.Tensor
+    contrasts: torch.Tensor
+    groups: torch.Tensor
+    agreements: tuple[float, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def sim2d(image: Image, optics: SIM2D) -> Measurement:
+    """Return planes with any carriers, each frame with its own phases."""
+    values = single_channel(image, optics.kind)
+    values = values.reshape(-1, *values.shape[-2:])
+    n_patterns = len(optics.phases)
+    _check_count(len(values), n_patterns, f"{n_patterns} rows of phases")
+    pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2
+    voxel = _square(voxel_of(image, pixel, "YX", needed_for="sim2d"))
+    check_pixel(voxel[1], optics.na, optics.wavelength)
+    times, timed = frame_starts(len(values), image, optics.frame_time, optics.frame_times)
+    grid = SIM.grid(values.shape[1:])
+    if optics.otf is None:
+        transfers = ideal_plane(grid, voxel[1], optics.na, optics.wavelength)[None]
+    else:
+        table, steps = read_otf(optics.otf, None, (1.0, voxel[1]))
+        cutoff = 2 * optics.na / optics.wavelength
+        transfers = from_table(table[:1], steps, (1, *grid), (1.0, *voxel), cutoff)[:, 0]
+    given = [[0.0 if phase is None else math.radians(phase) for phase in r] for r in optics.phases]
+    active = torch.tensor([[phase is not None for phase in row] for row in optics.phases])
+    carriers = [_vector(period, angle, voxel) for period, angle in optics.orders]
+    contrasts = torch.tensor(optics.modulations or [1.0] * len(carriers)) * active
+    groups = torch.zeros(len(carriers), dtype=torch.int64)
+    light = Light(torch.tensor(carriers), torch.tensor(given), contrasts.double(), groups)
+    return _finish(image, optics, values, (times, timed), (light, transfers), voxel)
+
+
+def sim3d(image: Image, optics: SIM3D) -> Measurement:
+    """Return stacks of three-beam light: directions times phases, each plane at its time."""
+    values = single_channel(image, optics.kind)
+    planes = values.reshape(-1, *values.shape[-2:])
+    counts = {"direction": len(optics.periods), "phase": optics.n_phases}
+    per_plane = counts["direction"] * counts["phase"]
+    what = f"{counts['direction']} directions times {counts['phase']} phases"
+    _check_count(len(planes), per_plane, what)
+    counts["z"] = _n_planes(image, len(planes), per_plane)
+    frames, times = _arrange(planes, counts, optics)
+    voxel = _voxel(image, optics, counts["z"])
+    check_pixel(voxel[-1], optics.na, optics.wavelength)
+    padding = optics.padding if counts["z"] > 1 else 0
+    grid = SIM.grid(frames.shape[1:], padding)
+    transfers = _bands(optics, grid, voxel)
+    if counts["z"] == 1:
+        frames, times, transfers = frames[:, 0], times[:, 0, 0, 0], transfers[:, 0]
+        voxel = voxel[1:]
+    timed = optics.frame_time is not None or optics.frame_times is not None
+    light = _three_beams(optics, voxel)
+    return _finish(image, optics, frames, (times, timed), (light, transfers), voxel, padding)
+
+
+def _finish(
+    image: Image,
+    optics: SIM2D | SIM3D,
+    values: NDArray[Any],
+    timing: tuple[torch.Tensor, bool],
+    optical: tuple[Light, torch.Tensor],
+    voxel: tuple[float, ...],
+    padding: int = 0,
+) -> Measurement:
+    """Return the measurement, its light found from the data where that is wanted."""
+    light, transfers = optical
+    frames, unit = to_unit(values, optics.background)
+    if optics.refine or optics.modulations is None:
+        light = _from_data(exact(frames), light, transfers, padding, optics)
+    tensors = light.carriers, light.phases, light.contrasts, transfers, light.groups
+    model = SIM(values.shape, timing[0], *tensors, zoom=optics.zoom, planes=padding)
+    steps = tuple(step / zoom for step, zoom in zip(voxel, model.zoom, strict=True))
+    return Measurement(model, frames, unit, steps, timing[1], _doubts(light))
+
+
+def _from_data(
+    frames: torch.Tensor, light: Light, transfers: torch.Tensor, padding: int, optics: SIM2D | SIM3D
+) -> Light:
+    """Return the light with carriers, starts of the phases and contrasts from the data."""
+    n_patterns = len(light.phases)
+    mean = frames.reshape(-1, n_patterns, *frames.shape[1:]).mean(0)
+    if mean.ndim == 4:
+        places = torch.arange(-padding, transfers.shape[1] - padding).clamp(0, mean.shape[1] - 1)
+        mean = mean[:, places]
+    active = light.contrasts > 0
+    bands = separate(taper(mean), light.phases, active)
+    full = full_transfer(transfers.to(torch.complex128), frames.shape[-1])
+    pairs = [
+        (torch.stack([bands[0], bands[1 + order]]), torch.stack([full[0], full[group]]))
+        for order, group in enumerate(light.groups.tolist())
+    ]
+    guesses = [carrier.tolist() for carrier in light.carriers]
+    found = [
+        _order(pair, guess, refine=optics.refine)
+        for pair, guess in zip(pairs, guesses, strict=True)
+    ]
+    doubts: tuple[str, ...] = ()
+    if optics.kind == "sim3d":
+        doubts = _disagreement(found, frames.shape[-2:])
+        found = _together(pairs, found)
+    starts = torch.tensor([order.phase for order in found], dtype=torch.float64)
+    contrasts = light.contrasts
+    if optics.modulations is None:
+        most = 1.0 if optics.otf is None else 100.0  # tables count bands in units of their own
+        contrasts = torch.tensor([min(max(o.contrast, 1e-3), most) for o in found]) * active
+    return replace(
+        light,
+        carriers=torch.tensor([order.carrier for order in found], dtype=torch.float64),
+        phases=(light.phases + starts) * active,
+        contrasts=contrasts.double(),
+        agreements=tuple(order.agreement for order in found),
+        doubts=doubts,
+    )
+
+
+def _order(pair: tuple[torch.Tensor, torch.Tensor], guess: list[float], *, refine: bool) -> Order:
+    """Return what is found of one order; its direction is that which fits, of two.
+
+    Which of both it is depends on the direction in which the phases step.
+    """
+    orders = []
+    for side in (1, -1):
+        carrier: tuple[float, ...] = tuple(side * k for k in guess)
+        if refine:
+            carrier = find_carrier(without_blur(*pair), carrier)
+        orders.append(fit_order(*pair, carrier))
+    return max(orders, key=lambda order: order.agreement)
+
+
+def _together(pairs: list[tuple[torch.Tensor, torch.Tensor]], found: list[Order]) -> list[Order]:
+    """Return the orders with one carrier for both of a direction: the second has twice the first.
+
+    Of the carriers that each of them finds, that is taken with which both agree best.
+    """
+    result: list[Order] = []
+    for first, second in zip(found[0::2], found[1::2], strict=True):
+        halves = [first.carrier, tuple(k / 2 for k in second.carrier)]
+        both = pairs[len(result)], pairs[len(result) + 1]
+        tried = [
+            [fit_order(*both[0], half), fit_order(*both[1], tuple(2 * k for k in half))]
+            for half in halves
+        ]
+        result += max(tried, key=lambda orders: sum(order.agreement for order in orders))
+    return result
+
+
+def _disagreement(found: list[Order], size: tuple[int, ...]) -> tuple[str, ...]:
+    """Return a sentence where both orders of a direction find different carriers."""
+    apart = [
+        max(abs(2 * a - b) * n for a, b, n in zip(one.carrier, two.carrier, size, strict=True))
+        for one, two in zip(found[0::2], found[1::2], strict=True)
+    ]
+    wrong = [str(index + 1) for index, steps in enumerate(apart) if steps > _APART]
+    if not wrong:
+        return ()
+    return (
+        f"the orders of direction {', '.join(wrong)} disagree on the pattern: the specimen moves "
+        "too much between its phases, or they hardly show; find periods, angles, start_phases and "
+        "modulations with something at rest, and switch refine off.",
+    )
+
+
+def _doubts(light: Light) -> tuple[str, ...]:
+    """Return sentences about orders that hardly agree with the data."""
+    doubts = list(light.doubts)
+    for order, agreement in enumerate(light.agreements):
+        contrast = float(light.contrasts[:, order].max())
+        if agreement < _FAINT or contrast < _CONTRAST:
+            doubts.append(
+                f"order {order + 1} of the light hardly shows in the data (agreement "
+                f"{agreement:.2f}, contrast {contrast:.2f}); check its period and angle."
+            )
+    return tuple(doubts)
+
+
+def _check_count(n_frames: int, n_patterns: int, what: str) -> None:
+    if n_frames % n_patterns:
+        raise ConfigError(
+            f"{n_frames} frames were given for {what}; a multiple of {n_patterns} is needed: "
+            "correct the optics, or leave out the frames of an unfinished set."
+        )
+
+
+def _square(voxel: tuple[float, ...] | None) -> tuple[float, ...]:
+    if voxel is None or not math.isclose(voxel[-1], voxel[-2], rel_tol=1e-3):
+        raise ConfigError(f"pixels of {voxel} µm were given; structured light needs square ones.")
+    return voxel
+
+
+def _vector(period: float, angle: float, voxel: tuple[float, ...]) -> tuple[float, float]:
+    """Return the wave vector (y, x) in cycles per pixel of a period in µm and an angle in °."""
+    turn = math.radians(angle)
+    return math.sin(turn) / period * voxel[-2], math.cos(turn) / period * voxel[-1]
+
+
+def _n_planes(image: Image, n_frames: int, per_plane: int) -> int:
+    """Return the number of planes of one stack: with a time axis, of one of its points."""
+    n_sets = image.sizes.get("T", 1) if "Z" in image.axes else 1
+    if n_frames % (n_sets * per_plane):
+        raise ConfigError(
+            f"{n_frames // n_sets} frames per time point were given; a multiple of {per_plane} is "
+            "needed: correct the optics, or leave out unfinished sets."
+        )
+    return n_frames // (n_sets * per_plane)
+
+
+def _voxel(image: Image, optics: SIM3D, n_planes: int) -> tuple[float, ...]:
+    """Return the steps along z, y and x; a single plane has no step along z."""
+    if n_planes > 1:
+        given = optics.voxel_size
+        if given is None and "Z" in image.axes:
+            known = voxel_of(image, None, "ZYX", needed_for="sim3d")
+            return _square(known)
+        return _square(voxel_of(image, given, "ZYX", needed_for="sim3d"))
+    lateral = None if optics.voxel_size is None else optics.voxel_size[-2:]
+    voxel = _square(voxel_of(image, lateral, "YX", needed_for="sim3d"))
+    return (1.0, *voxel)
+
+
+def _arrange(
+    planes: NDArray[Any], counts: dict[str, int], optics: SIM3D
+) -> tuple[NDArray[Any], torch.Tensor]:
+    """Return the frames (shots, Z, Y, X) and the seconds of their planes (shots, Z, 1, 1)."""
+    loops = optics.frame_order.split("-")
+    sizes = [counts[loop] for loop in loops]
+    grid = planes.reshape(-1, *sizes, *planes.shape[-2:])
+    steps: dict[str, float] = {}
+    step = optics.frame_time or 1.0
+    given = {
+        "direction": optics.direction_time,
+        "z": optics.plane_time,
+        "phase": optics.phase_time,
+    }
+    for loop in reversed(loops):
+        steps[loop] = given[loop] or step
+        step = steps[loop] * counts[loop]
+    times = (optics.set_time or step) * np.arange(len(grid)).reshape(-1, 1, 1, 1)
+    for place, loop in enumerate(loops, start=1):
+        shape = [1, 1, 1, 1]
+        shape[place] = counts[loop]
+        times = times + steps[loop] * np.arange(counts[loop]).reshape(shape)
+    if optics.frame_times is not None:
+        if len(optics.frame_times) != len(planes):
+            raise ConfigError(
+                f"frame_times with {len(optics.frame_times)} times was given for {len(planes)} "
+                "planes; one for every raw plane, in the order of the file, is needed."
+            )
+        times = np.array(optics.frame_times).reshape(-1, *sizes)
+    order = [1 + loops.index(loop) for loop in ("direction", "phase", "z")]
+    frames = grid.transpose(0, *order, 4, 5).reshape(-1, counts["z"], *planes.shape[-2:])
+    arranged = times.transpose(0, *order).reshape(-1, counts["z"], 1, 1)
+    return frames, torch.from_numpy(np.ascontiguousarray(arranged))
+
+
+def _bands(optics: SIM3D, grid: tuple[int, ...], voxel: tuple[float, ...]) -> torch.Tensor:
+    """Return the transfer functions of the three orders, from a file or ideal."""
+    if optics.otf is not None:
+        table, steps = read_otf(optics.otf, optics.otf_steps, (voxel[0], voxel[-1]))
+        cutoff = 2 * optics.na / optics.wavelength
+        return from_table(table, steps, grid, voxel, cutoff)
+    period = sum(optics.periods) / len(optics.periods)
+    largest = optics.refractive_index / optics.wavelength_excitation
+    sine = min(1 / (period * largest), 1.0)
+    axial = largest * (1 - math.sqrt(1 - sine**2))
+    aperture = optics.na, optics.wavelength, optics.refractive_index
+    return ideal_bands(grid, voxel, aperture, axial)
+
+
+def _three_beams(optics: SIM3D, voxel: tuple[float, ...]) -> Light:
+    """Return the light of two orders per direction; each is on in its own patterns."""
+    n_directions, n_phases = len(optics.periods), optics.n_phases
+    n_patterns, n_orders = n_directions * n_phases, 2 * n_directions
+    phases = torch.zeros((n_patterns, n_orders), dtype=torch.float64)
+    contrasts = torch.zeros((n_patterns, n_orders), dtype=torch.float64)
+    step = math.radians(optics.phase_step or 360 / n_phases)
+    carriers = []
+    for direction, (period, angle) in enumerate(zip(optics.periods, optics.angles, strict=True)):
+        rows = slice(direction * n_phases, (direction + 1) * n_phases)
+        for order in (1, 2):
+            carriers.append(_vector(period / order, angle, voxel))
+            column = 2 * direction + order - 1
+            start = 0.0
+            if optics.start_phases is not None and not optics.refine:
+                start = math.radians(optics.start_phases[direction][order - 1])
+            steps = order * step * torch.arange(n_phases, dtype=torch.float64)
+            phases[rows, column] = start + steps
+            known = optics.modulations
+            contrasts[rows, column] = 1.0 if known is None else known[direction][order - 1]
+    groups = torch.tensor([1, 2] * n_directions)
+    return Light(torch.tensor(carriers, dtype=torch.float64), phases, contrasts, groups)

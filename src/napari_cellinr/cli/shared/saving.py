@@ -1,0 +1,72 @@
+"""What a fit leaves on the disk: its images, the fitted field and a report."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import FileError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+    from napari_cellinr.fitting.problem import Fitted
+
+__all__ = ["check_outputs", "save"]
+
+_OTHERS = ("save_model", "report")
+_IMAGES = ("conventional",)
+
+
+def check_outputs(
+    options: Namespace, images: tuple[str, ...], others: tuple[str, ...] = ()
+) -> None:
+    """Raise `FileError` now if something could not be written in the end.
+
+    Parameters
+    ----------
+    options
+        What was typed.
+    images, others
+        Names of the options that hold paths of images, and of other files.
+    """
+    from napari_cellinr.io import SUFFIXES, check_writable
+
+    taken = {Path(options.input).expanduser().resolve()}
+    for flag in (*images, *_IMAGES, *others, *_OTHERS):
+        name = getattr(options, flag)
+        if name is None:
+            continue
+        place = Path(name).expanduser().resolve()
+        if place in taken:
+            raise FileError(f"{name} was given twice; give every file a name of its own.")
+        taken.add(place)
+        check_writable(name, SUFFIXES if flag in {*images, *_IMAGES} else ())
+
+
+def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None:
+    """Write the result, and what else was asked for; each file complete or not at all.
+
+    Parameters
+    ----------
+    outputs
+        Role of the image by the name of the option that holds its path.
+    """
+    from napari_cellinr.fitting.stored import header_of, plain
+    from napari_cellinr.io import save_fitted, write
+    from napari_cellinr.io.safety.atomic import replacing
+
+    for flag, role in outputs.items():
+        if getattr(options, flag) is not None:
+            write(getattr(options, flag), fitted.image(role))
+    if options.save_model is not None:
+        save_fitted(options.save_model, header=header_of(fitted), tensors=fitted.state)
+    if options.report is not None:
+        seconds = round(time.monotonic() - options.started, 3)
+        report = plain({**fitted.report, "seconds": seconds, "stopped": fitted.stopped})
+        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+        with replacing(Path(options.report).expanduser(), ".json") as path:
+            path.write_text(text, encoding="utf-8")

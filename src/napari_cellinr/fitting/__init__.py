@@ -1,0 +1,1 @@
+"""Fits in general: problems, the optimisation loop, checkpoints, devices, memory and reports."""

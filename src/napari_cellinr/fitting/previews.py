@@ -1,0 +1,46 @@
+"""The part of an image that a viewer asks for, and its place in the whole."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_cellinr.fitting.problem import PreviewRequest
+    from napari_cellinr.image import ArrayLike, Image
+
+__all__ = ["requested_part", "with_place"]
+
+
+def requested_part(image: Image, request: PreviewRequest) -> tuple[slice, ...]:
+    """Return one slice per axis: a plane, or the whole volume at a coarser step.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel.
+    request
+        What is to be shown.
+    """
+    plane = {axis: i for axis, i in request.index.items() if axis in image.axes[:-2]}
+    if request.index:
+        return tuple(
+            slice(plane[axis], plane[axis] + 1) if axis in plane else slice(0, size)
+            for axis, size in image.sizes.items()
+        )
+    coarseness = (math.prod(image.shape) / request.max_voxels) ** (1 / len(image.shape))
+    step = max(1, math.ceil(coarseness))
+    return tuple(slice(0, size, min(step, size)) for size in image.shape)
+
+
+def with_place(image: Image, part: tuple[slice, ...], data: ArrayLike) -> Image:
+    """Return `data` as what lies at `part` of `image`, with voxel size and position."""
+    steps = [piece.step or 1 for piece in part]
+    return image.like(
+        data,
+        scale=tuple(s * n for s, n in zip(image.scale, steps, strict=True)),
+        translate=tuple(
+            t + piece.start * s
+            for t, s, piece in zip(image.translate, image.scale, part, strict=True)
+        ),
+    )

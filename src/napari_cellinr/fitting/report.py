@@ -1,0 +1,63 @@
+"""What every report of a job says besides its numbers: versions, memory, how it ended."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_cellinr.fitting.problem import Outcome
+
+__all__ = ["DOUBTFUL", "environment", "held_out_warning", "unconverged_warning"]
+
+DOUBTFUL = 1.5
+"""Held-out error, in standard deviations of the noise, above which a result is doubtful."""
+
+
+def environment() -> dict[str, Any]:
+    """Return the largest memory of this process and the versions, ready for JSON."""
+    return {"peak_memory_mb": _peak_memory_mb(), "versions": _versions()}
+
+
+def unconverged_warning(outcome: Outcome) -> str:
+    """Return a sentence on a fit that ended before it had converged."""
+    why = {"time": "the time was up", "user": "it was stopped"}
+    reason = why.get(outcome.stopped, "its last step was done")
+    return (
+        f"the fit had not converged when {reason}, after {outcome.steps} steps; "
+        "the result is usable, but more of them may improve it."
+    )
+
+
+def held_out_warning(held_out: float) -> str:
+    """Return a sentence on a held-out error that is too large for the noise; else empty."""
+    if held_out <= DOUBTFUL:
+        return ""
+    return (
+        f"voxels that the fit did not see are off by {held_out:.1f} times the estimated noise: "
+        "the noise was estimated too low, or structure is finer than the voxels; compare the "
+        "result with the input, and give gain and read_noise if they are known."
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = ("napari-cellinr", "torch", "numpy", "scikit-image")
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _peak_memory_mb() -> float:
+    """Return the largest memory of this process so far in MB; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    per_mb = 1024**2 if platform.system() == "Darwin" else 1024
+    return round(peak / per_mb, 1)

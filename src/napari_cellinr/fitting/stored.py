@@ -1,0 +1,376 @@
+"""Fits that are kept: what is stored of one, and what can be asked of it without another fit."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.image import Image
+from napari_cellinr.io.saved_fit import load_fitted, save_fitted
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.problem import Fitted
+
+__all__ = [
+    "ROLES",
+    "Query",
+    "Stored",
+    "blank",
+    "digest",
+    "factors_of",
+    "frames_of",
+    "geometry",
+    "header_of",
+    "load_fit",
+    "plain",
+    "query_of",
+    "save_fit",
+    "stored",
+    "stored_of",
+    "times_of",
+]
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "cellinr": ("result", "background"),
+    "nstm": ("result", "motion", "speed", "confidence"),
+    "spatime": ("result",),
+}
+"""What the images of each method are, for fits that do not say it themselves."""
+
+MOST_TIMES = 100_000
+"""Largest number of times that a range may stand for."""
+
+_GEOMETRY = ("axes", "shape", "scale", "units", "translate", "channels", "name")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to render from a fit that was kept; everything left out is as in the fit.
+
+    Parameters
+    ----------
+    scale
+        Factor by axis letter, such as `{"Z": 2.5}`: above 1 for a finer lattice.
+    voxel
+        Wanted step by axis letter, in the unit of that axis; instead of `scale`.
+    times
+        Times to render, in the unit of the time axis, counted from the first frame.
+    crop
+        Part by axis letter, in elements of the source.
+    channel
+        Channel of the source; all if none.
+    """
+
+    scale: Mapping[str, float] = field(default_factory=dict)
+    voxel: Mapping[str, float] = field(default_factory=dict)
+    times: tuple[float, ...] | None = None
+    crop: Mapping[str, slice] = field(default_factory=dict)
+    channel: int | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A fit as it is stored: plain values and arrays.
+
+    Parameters
+    ----------
+    method
+        `cellinr`, `spatime` or `nstm`.
+    config
+        All settings, as `Config.as_dict` gives them.
+    source
+        Geometry of the image that was fitted, as `geometry` gives it, and its `digest`.
+    report, history
+        As in `Fitted`.
+    tensors
+        State of the field by name.
+    header
+        All that the file says, to be written again.
+    """
+
+    method: str
+    config: Mapping[str, Any]
+    source: Mapping[str, Any]
+    report: Mapping[str, Any]
+    history: tuple[Mapping[str, float], ...]
+    tensors: Mapping[str, NDArray[Any]]
+    header: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What each of the images is that are rendered from it."""
+        return tuple(self.header.get("roles") or ROLES.get(self.method, ("result",)))
+
+
+def geometry(image: Image) -> dict[str, Any]:
+    """Return everything about an image but its values and provenance, ready for JSON."""
+    return {key: getattr(image, key) for key in _GEOMETRY}
+
+
+def digest(image: Image) -> str:
+    """Return a short text that differs for images whose values, type or axes differ."""
+    values = np.ascontiguousarray(image.array())
+    found = hashlib.blake2b(f"{image.axes} {image.shape} {image.dtype}".encode(), digest_size=16)
+    found.update(values.view(np.uint8).reshape(-1).data)
+    return found.hexdigest()
+
+
+def header_of(fitted: Fitted) -> dict[str, Any]:
+    """Return what is stored of a fit beside its tensors, ready for JSON."""
+    header = {
+        "method": fitted.method,
+        "config": fitted.config.as_dict(),
+        "source": dict(fitted.source) or geometry(fitted.images[0]),
+        "image": geometry(fitted.images[0]),
+        "history": [dict(row) for row in fitted.history],
+        "stopped": fitted.stopped,
+        "roles": list(fitted.roles),
+        "report": dict(fitted.report),
+    }
+    values: dict[str, Any] = plain(header)
+    return values
+
+
+def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Stored:
+    """Return the fit that a file holds, from its header and its tensors.
+
+    Raises
+    ------
+    FileError
+        If the header lacks something.
+    """
+    try:
+        return Stored(
+            method=header["method"],
+            config=header["config"],
+            source=header.get("source", header["image"]),
+            report=header["report"],
+            history=tuple(header["history"]),
+            tensors=tensors,
+            header=header,
+        )
+    except (KeyError, TypeError) as error:
+        raise FileError(
+            f"the fit lacks {error}; it is damaged, or was kept by another program. Fit again."
+        ) from None
+
+
+def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:
+    """Write what a job returned, or a file held, into a file from which it can be rendered again.
+
+    Parameters
+    ----------
+    path
+        Usually ends with `.cellinr`.
+    fit
+        The fit.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    if isinstance(fit, Stored):
+        save_fitted(path, header=fit.header, tensors=fit.tensors)
+    else:
+        save_fitted(path, header=header_of(fit), tensors=fit.state)
+
+
+def load_fit(path: str | PathLike[str], *, tensors: bool = True) -> Stored:
+    """Return the fit that `save_fit` wrote; nothing in the file is run.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors
+        Whether to read the tensors, without which a fit cannot be rendered.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, not of this kind, or of a newer version.
+    """
+    return stored(*load_fitted(path, only_header=not tensors))
+
+
+def stored_of(fitted: Fitted) -> Stored:
+    """Return a fit as it would be stored, without a file."""
+    tensors = {name: np.asarray(tensor) for name, tensor in fitted.state.items()}
+    return stored(header_of(fitted), tensors)
+
+
+def query_of(values: Mapping[str, Any]) -> Query:
+    """Return the query of plain values, as macros hold them: a crop has two numbers per axis.
+
+    Raises
+    ------
+    ConfigError
+        If a name is not known, or a value is not of its kind.
+    """
+    wanted = dict(values)
+    try:
+        crop = {
+            axis: ends if isinstance(ends, slice) else slice(*ends)
+            for axis, ends in (wanted.pop("crop", None) or {}).items()
+        }
+        times = wanted.pop("times", None)
+        return Query(crop=crop, times=None if times is None else tuple(times), **wanted)
+    except TypeError:
+        raise ConfigError(
+            f"{dict(values)} was asked for; a fit can be rendered at another scale, voxel, times, "
+            "crop or channel."
+        ) from None
+
+
+def times_of(text: str) -> tuple[float, ...]:
+    """Return times from text such as `0,2.5,5` or `0:10:0.5`, the last one included.
+
+    Raises
+    ------
+    ConfigError
+        If the text is neither.
+    """
+    try:
+        if ":" not in text:
+            return tuple(float(part) for part in text.split(","))
+        first, last, step = (float(part) for part in text.split(":"))
+        count = int((last - first) / step + 1e-9) + 1
+        if not (step > 0 and 0 < count <= MOST_TIMES):
+            raise ValueError
+    except (ValueError, ArithmeticError):
+        raise ConfigError(
+            f"{text!r} was given; times such as 0,2.5,5 or first:last:step are needed"
+        ) from None
+    return tuple((first + step * np.arange(count)).tolist())
+
+
+def blank(source: Mapping[str, Any]) -> Image:
+    """Return an image of zeros, which take no memory, with the geometry of a kept fit.
+
+    Parameters
+    ----------
+    source
+        As `geometry` gives it.
+    """
+    facts = {key: source[key] for key in _GEOMETRY if key in source and key != "shape"}
+    return Image(np.broadcast_to(np.float32(0), tuple(source["shape"])), **facts)
+
+
+def factors_of(image: Image, query: Query) -> dict[str, float]:
+    """Return the factor by axis letter that a query asks for, by its scale or its voxel size.
+
+    Parameters
+    ----------
+    image
+        Gives the steps that a voxel size is compared with.
+    query
+        What to render.
+
+    Raises
+    ------
+    ConfigError
+        If both are given along one axis, or a step is not positive.
+    """
+    factors = {axis.upper(): float(factor) for axis, factor in query.scale.items()}
+    for name, step in query.voxel.items():
+        axis = name.upper()
+        if axis in factors:
+            raise ConfigError(
+                f"a scale and a voxel size were given along {axis}; give one of them."
+            )
+        if not (math.isfinite(step) and step > 0):
+            raise ConfigError(f"a step of {step:g} along {axis} was given; it must be positive.")
+        if axis in image.axes:
+            factors[axis] = image.steps[axis] / step
+        else:
+            factors[axis] = 1.0  # the axis is missing, which `samplings` says better
+    return factors
+
+
+def frames_of(whole: Image, query: Query) -> tuple[list[int], Image]:
+    """Return the frames that a query asks for, and the cropped image with their time axis.
+
+    For methods that know their own frames only.
+
+    Parameters
+    ----------
+    whole
+        Geometry of the fit.
+    query
+        What to render.
+
+    Raises
+    ------
+    ConfigError
+        If a time lies between frames or outside the series, or times are unevenly spaced.
+    AxesError
+        If the crop does not fit.
+    """
+    part = whole.crop(**dict(query.crop))
+    if "T" in query.scale or "T" in query.voxel:
+        raise ConfigError(
+            "more frames were asked for; this fit knows its own frames only. Use superresolve."
+        )
+    if "T" not in whole.axes:
+        if query.times is not None:
+            raise ConfigError("times were asked for; this fit has no time axis. Leave them out.")
+        return [0], part
+    step, place = whole.steps["T"], whole.axes.index("T")
+    if query.times is None:
+        first = round((part.translate[place] - whole.translate[place]) / step)
+        return list(range(first, first + part.sizes["T"])), part
+    frames = [_frame(time, step, whole) for time in query.times]
+    gaps = {after - before for before, after in itertools.pairwise(frames)}
+    if not frames or len(gaps) > 1 or min(gaps, default=1) < 1:
+        raise ConfigError(
+            f"times {query.times} were asked for; one time, or several in rising order and equally "
+            "far apart, are needed."
+        )
+    start = whole.translate[place] + frames[0] * step
+    scale, translate = list(part.scale), list(part.translate)
+    scale[place], translate[place] = step * min(gaps, default=1), start
+    taken = part.crop(T=slice(0, 1)).like(
+        np.broadcast_to(np.float32(0), _with(part.shape, place, len(frames))),
+        scale=tuple(scale),
+        translate=tuple(translate),
+    )
+    return frames, taken
+
+
+def _frame(time: float, step: float, whole: Image) -> int:
+    """Return the frame at a time."""
+    frame, last = round(time / step), whole.sizes["T"] - 1
+    if abs(time / step - frame) > 1e-3 or not 0 <= frame <= last:
+        unit = whole.units[whole.axes.index("T")]
+        raise ConfigError(
+            f"time {time:g} was asked for; this fit has frames every {step:g} {unit} from 0 to "
+            f"{last * step:g}. Times between them need superresolve."
+        )
+    return frame
+
+
+def _with(shape: tuple[int, ...], place: int, size: int) -> tuple[int, ...]:
+    return (*shape[:place], size, *shape[place + 1 :])
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with lists for tuples, and null for numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

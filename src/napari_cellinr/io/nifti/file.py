@@ -1,0 +1,287 @@
+"""What stands in a NIfTI file: header, comment and values, none of them trusted before checked."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import struct
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import nibabel
+import numpy as np
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.lazy import RawArray, chunks_of, is_lazy_size, lazy_array
+from napari_cellinr.io.safety.bounded import MOST_DEFLATED, BoundedFile, Inflating, looks_gzipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["COMMENT", "Head", "read_head", "read_values"]
+
+_quiet = logging.getLogger("napari_cellinr.io.nibabel")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False  # what nibabel puts right in a header is no news for users
+
+COMMENT = 6
+"""Code of the header extension that holds text for people."""
+
+_LONGEST_EXTENSIONS = 64 * 2**20
+_LONGEST_REST = 16 * 2**20
+"""Bytes that may follow the array: padding, but not another file's worth."""
+
+_KINDS: dict[int, Any] = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
+_CIFTI = range(3000, 3100)
+"""Intents of surfaces and connectivities, which are no images."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a NIfTI file states about its array.
+
+    Parameters
+    ----------
+    header
+        The header, checked by nibabel.
+    comment
+        Text of the first extension for people.
+    offset
+        Bytes before the first element.
+    shape
+        Elements along x, y, z, t, …
+    stored
+        The type of the elements in the file.
+    scaling
+        Slope and intercept that turn them into values; none where they are the values.
+    gzipped
+        Whether all of that is compressed.
+    file_bytes
+        Size of the file.
+    """
+
+    header: Any
+    comment: str | None
+    offset: int
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    scaling: tuple[float, float] | None
+    gzipped: bool
+    file_bytes: int
+
+    @property
+    def stored_bytes(self) -> int:
+        """The number of bytes of the array in the file, before compression."""
+        return math.prod(self.shape) * self.stored.itemsize
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values: 32-bit floats hold what 16 bits times a slope can say."""
+        if self.scaling is None:
+            native = self.stored.newbyteorder("=")
+            return np.dtype(np.float64) if native.itemsize > 8 else native
+        small = self.stored.kind != "f" and self.stored.itemsize <= 2
+        return np.dtype(np.float32 if small else np.float64)
+
+
+def read_head(path: Path) -> Head:
+    """Return what a file states about its array, compared with the size of the file.
+
+    Raises
+    ------
+    FileError
+        If the file is of another kind, or claims what it cannot hold.
+    """
+    with BoundedFile(path) as file:
+        gzipped = looks_gzipped(file)
+        source: BoundedFile | Inflating = Inflating(file) if gzipped else file
+        start = source.read(544)
+        header, size = _header(path, start)
+        offset = _offset(path, header)
+        rest = source.read(offset - len(start)) if offset > len(start) else b""
+        extensions = _extensions(path, (start + rest)[size:offset], header.endianness)
+        head = Head(
+            header=header,
+            comment=extensions.get(COMMENT),
+            offset=offset,
+            shape=tuple(int(n) for n in header.get_data_shape()),
+            stored=header.get_data_dtype(),
+            scaling=_scaling(header),
+            gzipped=gzipped,
+            file_bytes=file.length,
+        )
+    _check(path, head)
+    return head
+
+
+def _header(path: Path, start: bytes) -> tuple[Any, int]:
+    """Return the header and its length in bytes."""
+    sizes = struct.unpack("<i", start[:4]) + struct.unpack(">i", start[:4]) if start[4:] else ()
+    size = next((size for size in sizes if size in _KINDS), 0)
+    if not size or len(start) < size:
+        raise ValueError("it has no complete header")
+    magic = start[344:348] if size == 348 else start[4:8]
+    if magic[:3] not in {b"n+1", b"n+2"}:
+        kind = "header of a pair of files" if magic[:2] == b"ni" else "Analyze"
+        raise _wrong_kind(path, kind)
+    header = _KINDS[size](start[:size], check=False)
+    header.check_fix(logger=_quiet, error_level=40)
+    if int(header["intent_code"]) in _CIFTI:
+        raise _wrong_kind(path, "CIFTI (surfaces or connectivity, not an image)")
+    return header, size
+
+
+def _wrong_kind(path: Path, kind: str) -> FileError:
+    return FileError(
+        f"{path} is of the kind {kind}; only NIfTI-1 and NIfTI-2 images in one file are "
+        f"allowed. Convert it to .nii first."
+    )
+
+
+def _offset(path: Path, header: Any) -> int:
+    """Return the number of bytes before the array."""
+    offset = float(header["vox_offset"])
+    if not offset >= header.single_vox_offset:
+        raise _wrong_kind(path, "header of a pair of files")  # no room for what precedes
+    if offset > _LONGEST_EXTENSIONS:
+        raise ValueError(f"its array is said to begin at byte {offset:g}, after its header")
+    return int(offset)
+
+
+def _extensions(path: Path, block: bytes, endianness: str) -> dict[int, str]:
+    """Return the text by code of the extensions between header and array; the first of each."""
+    found: dict[int, str] = {}
+    if len(block) < 4:
+        raise FileError(f"{path} is damaged: it ends in its header. Copy it again.")
+    place = 4
+    while block[0] and place + 8 <= len(block):
+        length, code = struct.unpack(f"{endianness}ii", block[place : place + 8])
+        if length == 0 and not any(block[place:]):
+            break  # padding
+        if not 8 <= length <= len(block) - place:
+            raise FileError(
+                f"{path} is damaged: an extension of its header is said to have {length} bytes, "
+                f"where there are {len(block) - place}. Copy the file again from its source."
+            )
+        text = block[place + 8 : place + length].rstrip(b"\0").decode(errors="replace")
+        found.setdefault(code, text)
+        place += length
+    return found
+
+
+def _scaling(header: Any) -> tuple[float, float] | None:
+    slope, intercept = header.get_slope_inter()
+    return None if slope is None or (slope, intercept) == (1.0, 0.0) else (slope, intercept)
+
+
+def _check(path: Path, head: Head) -> None:
+    if head.stored.kind not in "buif":
+        raise FileError(
+            f"{path} holds numbers of type {head.stored}; real numbers are needed. Convert it to "
+            f"intensities, or its real part, first."
+        )
+    if 0 in head.shape:
+        raise FileError(f"{path} holds an empty array of shape {head.shape}; give a whole image.")
+    if min(head.shape, default=0) < 0:
+        raise ValueError(f"its shape is said to be {head.shape}")
+    possible = head.file_bytes * (MOST_DEFLATED if head.gzipped else 1)
+    if head.offset + head.stored_bytes > possible:
+        raise FileError(
+            f"{path} is damaged or not complete: an array of shape {head.shape}, type "
+            f"{head.stored}, is announced, which a file of {head.file_bytes} bytes cannot hold. "
+            f"Copy it again from its source."
+        )
+
+
+def read_values(path: Path, head: Head, limit: int) -> Any:
+    """Return the values as an array in the order …, t, z, y, x: NumPy, or dask above `limit`."""
+    shape = head.shape[::-1]
+    if not is_lazy_size(math.prod(shape) * head.dtype.itemsize, head.file_bytes, limit):
+        with BoundedFile(path) as file:
+            return _scaled(_stored(file, head), head)
+    source: Any = (
+        _Inflated(path, head) if head.gzipped else RawArray(path, head.offset, shape, head.stored)
+    )
+    grain = (1,) * (len(shape) - 2) + shape[-2:]
+    lazy = lazy_array(source, chunks_of(shape, head.dtype.itemsize, grain))
+    return lazy.map_blocks(_scaled, head, dtype=head.dtype, meta=np.empty((0,) * len(shape)))
+
+
+def _stored(file: BoundedFile, head: Head) -> NDArray[Any]:
+    """Return the array as it is stored, read now; a compressed one with its checksum checked."""
+    array = np.empty(head.shape[::-1], head.stored)
+    target = memoryview(array.reshape(-1).view(np.uint8).data)
+    if head.gzipped:
+        _inflate(file, head, io.BytesIO(), target)
+    else:
+        file.seek(head.offset)
+        if file.readinto(target) != len(target):
+            raise EOFError("the array is not complete")
+    return array
+
+
+def _inflate(file: BoundedFile, head: Head, sink: Any, target: memoryview | None = None) -> None:
+    """Inflate the array into `target`, or write it to `sink`, up to and with the checksum."""
+    stream = Inflating(file)
+    if len(stream.read(head.offset)) < head.offset:
+        raise EOFError("the header is not complete")
+    done = 0
+    while done < head.stored_bytes:
+        part = stream.read(min(2**20, head.stored_bytes - done))
+        if not part:
+            raise EOFError("the array is not complete")
+        if target is None:
+            sink.write(part)
+        else:
+            target[done : done + len(part)] = part
+        done += len(part)
+    rest = 0
+    while part := stream.read(2**20):
+        rest += len(part)
+        if rest > _LONGEST_REST:
+            raise ValueError("more follows the array than its header announces")
+
+
+def _scaled(stored: NDArray[Any], head: Head) -> NDArray[Any]:
+    """Return values in the byte order of this machine, scaled as the header says."""
+    if head.scaling is None:
+        return np.asarray(stored, dtype=head.dtype)
+    slope, intercept = head.scaling
+    values: NDArray[Any] = (stored * np.float64(slope) + intercept).astype(head.dtype)
+    return values
+
+
+class _Inflated:
+    """A compressed array, inflated into a temporary file when the first part of it is needed.
+
+    Only so can it be checked as a whole, and read in any order afterwards.
+    """
+
+    def __init__(self, path: Path, head: Head) -> None:
+        self.path = path
+        self.head = head
+        self.shape = head.shape[::-1]
+        self.dtype = head.stored
+        self.ndim = len(self.shape)
+        self._array: NDArray[Any] | None = None
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        if self._array is None:
+            self._array = self._inflated()
+        return np.array(self._array[key])
+
+    def _inflated(self) -> NDArray[Any]:
+        try:
+            with BoundedFile(self.path) as file, tempfile.TemporaryFile() as place:
+                _inflate(file, self.head, place)
+                place.flush()
+                return np.memmap(place, self.head.stored, "r", shape=self.shape)
+        except (OSError, ValueError, EOFError) as error:
+            raise FileError(
+                f"{self.path} is damaged or cannot be inflated ({error}); copy it again from its "
+                f"source, or make room for temporary files."
+            ) from error

@@ -1,0 +1,205 @@
+"""Reading and writing NIfTI-1 and NIfTI-2; the affine is kept, nothing is flipped."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import nibabel
+import numpy as np
+
+from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.lazy import lazy_above
+from napari_cellinr.io.nifti.file import Head, read_head, read_values
+from napari_cellinr.io.record import note, restore
+from napari_cellinr.io.units import Step, convert, known_step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["read", "write"]
+
+_logger = logging.getLogger(__name__)
+
+_ORDER = "XYZTC"
+"""The dimensions of NIfTI, fastest first; the fifth is what belongs to one voxel."""
+
+_SPATIAL = {"meter": "meter", "mm": "millimeter", "micron": "micrometer"}
+_TEMPORAL = {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
+_LARGEST_NIFTI_1 = 2**15 - 1
+"""Elements along one axis."""
+
+
+def read(path: Path, name: str, axes: str | None = None, *, limit: int | None = None) -> Image:
+    """Return the image in a NIfTI file, axes in the order C, T, Z, Y, X.
+
+    Slope and intercept of the header are applied. `meta["affine"]` holds the affine from
+    voxel indices x, y, z to the world as nested lists, `meta["affine_unit"]` its unit and
+    `meta["affine_code"]` what kind of world that is, if the file states one.
+
+    Parameters
+    ----------
+    path
+        An existing file.
+    name
+        What the image is called.
+    axes
+        What the dimensions are called, instead of what the format says.
+    limit
+        Bytes above which the array stays in the file; what `lazy_above` says if not given.
+
+    Raises
+    ------
+    FileError
+        If the file is no NIfTI image, damaged, or without real numbers.
+    AxesError
+        If `axes` do not fit.
+    """
+    try:
+        head = read_head(path)
+        data = read_values(path, head, lazy_above() if limit is None else limit)
+        image = _to_image(head, data, path, name)
+    except CellINRError:
+        raise
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except MemoryError as error:
+        raise FileError(f"{path} does not fit into memory; save a part of it and give that.") from (
+            error
+        )
+    except Exception as error:  # nibabel and zlib raise errors of many kinds
+        raise FileError(
+            f"{path} is not a NIfTI file, or damaged ({error}); copy it again from its source."
+        ) from error
+    return image if axes is None else image.with_axes(axes)
+
+
+def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:
+    n_known = min(data.ndim, len(_ORDER))
+    letters = (_ORDER[:n_known] + "QRSUV"[: data.ndim - n_known])[::-1]
+    steps = _steps(head.header)
+    used = [steps.get(axis) or (1.0, UNCALIBRATED) for axis in letters]
+    image = Image(
+        data,
+        axes=letters,
+        scale=tuple(step for step, _ in used),
+        units=tuple(unit for _, unit in used),
+        name=name,
+        meta={"source": str(path), **_affine(head.header)},
+    )
+    return restore(image, head.comment)
+
+
+def _steps(header: Any) -> dict[str, Step | None]:
+    """Return the known steps by axis letter."""
+    space, time = header.get_xyzt_units()
+    units = dict.fromkeys("XYZ", _SPATIAL.get(space, UNCALIBRATED))
+    units["T"] = _TEMPORAL.get(time, UNCALIBRATED)
+    # A 32-bit 0.18 becomes 0.18000000715 as a 64-bit number, but 0.18 by way of its text.
+    values = [abs(float(str(value))) for value in header["pixdim"][1:5]]
+    return {axis: known_step(v, units[axis]) for axis, v in zip("XYZT", values, strict=True)}
+
+
+def _affine(header: Any) -> dict[str, Any]:
+    code = int(header["sform_code"]) or int(header["qform_code"])
+    if code == 0:
+        return {}  # what nibabel gives then is its own invention
+    matrix = header.get_best_affine()
+    if not np.isfinite(matrix).all():
+        return {}
+    unit = _SPATIAL.get(header.get_xyzt_units()[0], UNCALIBRATED)
+    return {"affine": matrix.tolist(), "affine_unit": unit, "affine_code": code}
+
+
+def write(path: Path, image: Image) -> None:
+    """Write an image as NIfTI, compressed if the name ends with `.gz`.
+
+    Parameters
+    ----------
+    path
+        Where to write, without regard to what is there.
+    image
+        Known axes in any order. The affine in its `meta` is written back, moved by a crop and
+        stretched by a new voxel size; without one, the axes of the world are those of the array.
+
+    Raises
+    ------
+    AxesError
+        If an axis is unknown.
+    """
+    ordered = image.canonical()
+    space, time = _units(ordered)
+    array = _five_dimensional(ordered)
+    large = max(array.shape) > _LARGEST_NIFTI_1
+    kind: Any = nibabel.Nifti2Image if large else nibabel.Nifti1Image
+    header = kind.header_class()
+    header.set_data_dtype(array.dtype)
+    matrix, code = _world(ordered, space)
+    file = kind(array, matrix, header)
+    file.set_sform(matrix, code)
+    file.header["pixdim"][4] = _converted(ordered, "T", time)
+    file.header.set_xyzt_units(
+        {pint: word for word, pint in _SPATIAL.items()}.get(space, "unknown"),
+        {pint: word for word, pint in _TEMPORAL.items()}.get(time, "unknown"),
+    )
+    text = note(image).encode()
+    file.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", text))
+    nibabel.save(file, path)
+
+
+def _five_dimensional(image: Image) -> NDArray[Any]:
+    """Return the array as X, Y, Z, T, C, without the last dimensions if the image lacks them."""
+    present = [axis for axis in _ORDER if axis in image.axes]
+    last = _ORDER.index(present[-1])
+    array = image.array().transpose([image.axes.index(axis) for axis in present])
+    array = array.reshape([image.sizes.get(axis, 1) for axis in _ORDER[: last + 1]])
+    return array.astype({"bool": "uint8", "float16": "float32"}.get(array.dtype.name, array.dtype))
+
+
+def _units(image: Image) -> tuple[str, str]:
+    """Return the one spatial and the one time unit for the header; `pixel` if not known."""
+    spatial = {u for a, u in zip(image.axes, image.units, strict=True) if a in "ZYX"}
+    if UNCALIBRATED in spatial:
+        space = UNCALIBRATED
+    else:
+        space = spatial.pop() if spatial <= {*_SPATIAL.values()} and len(spatial) == 1 else ""
+        space = space or "micrometer"
+    time = image.units[image.axes.index("T")] if "T" in image.axes else UNCALIBRATED
+    return space, time if time in {UNCALIBRATED, *_TEMPORAL.values()} else "second"
+
+
+def _converted(image: Image, axis: str, unit: str) -> float:
+    """Return the step along an axis in `unit`, 1 if it is not known."""
+    if axis not in image.axes or unit == UNCALIBRATED:
+        return 1.0
+    own = image.units[image.axes.index(axis)]
+    return convert(image.steps[axis], own, unit) or 1.0
+
+
+def _world(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
+    """Return the affine from voxel indices x, y, z to the world, and its code in the header."""
+    steps = np.array([_converted(image, axis, unit) for axis in "XYZ"])
+    # How many voxels a crop has taken away in front.
+    moved = np.array(
+        [
+            image.translate[image.axes.index(a)] / image.steps[a] if a in image.axes else 0.0
+            for a in "XYZ"
+        ]
+    )
+    matrix = np.array(image.meta.get("affine", np.eye(4)), dtype=np.float64)
+    if "affine" not in image.meta or image.meta.get("affine_unit") != unit:
+        if "affine" in image.meta:
+            _logger.warning("The affine is not written: it was in another unit than the steps.")
+        matrix = np.diag([*steps, 1.0])
+        matrix[:3, 3] = moved * steps
+        return matrix, 2 if moved.any() else 1
+    if unit != UNCALIBRATED:
+        stretch = steps / np.linalg.norm(matrix[:3, :3], axis=0)
+        stretch = np.where([math.isclose(s, 1, rel_tol=1e-4) for s in stretch], 1.0, stretch)
+        matrix[:3, :3] *= stretch
+    matrix[:3, 3] += matrix[:3, :3] @ moved
+    return matrix, int(image.meta.get("affine_code", 2))

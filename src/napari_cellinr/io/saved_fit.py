@@ -1,0 +1,127 @@
+"""A fitted field on disk: tensors as safetensors, everything else as JSON, never pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.safety.atomic import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+__all__ = ["FITTED_SUFFIX", "VERSION", "Tensor", "load_fitted", "save_fitted"]
+
+FITTED_SUFFIX = ".cellinr"
+
+VERSION = 1
+"""Version of the format; a file of a newer one is refused."""
+
+_FORMAT = "napari-cellinr fitted field"
+
+
+class Tensor(Protocol):
+    """What a torch tensor offers to those who do not import torch."""
+
+    def detach(self) -> Any:
+        """Return the tensor without its history."""
+
+
+def save_fitted(
+    path: str | PathLike[str],
+    *,
+    header: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any] | Tensor],
+) -> None:
+    """Write one file with the header and the tensors; it appears complete or not at all.
+
+    Parameters
+    ----------
+    path
+        Usually ends with `.cellinr`.
+    header
+        Plain Python values that JSON can hold: configuration, axes, history.
+    tensors
+        Arrays or torch tensors by name.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    metadata = {"format": _FORMAT, "version": str(VERSION), "header": json.dumps(dict(header))}
+    arrays = {name: _array(tensor) for name, tensor in tensors.items()}
+    content = save(arrays, metadata=metadata)
+    with replacing(_path(path), FITTED_SUFFIX) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_fitted(
+    path: str | PathLike[str], *, only_header: bool = False
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return header and tensors, the latter as NumPy arrays, as `save_fitted` was given them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    only_header
+        Whether the tensors, which may be large, are left out.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, not of this kind, or of a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    place = _path(path)
+    if not place.is_file():
+        raise FileError(f"{place} was given; there is no such file. Check name and folder.")
+    try:
+        with safe_open(place, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            _check_kind(place, metadata)
+            header = json.loads(metadata["header"])
+            names = [] if only_header else file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise FileError(
+            f"{place} is not a fitted field, or damaged ({error}); give a file that was saved "
+            f"with --save-model."
+        ) from error
+    except OSError as error:
+        raise FileError(f"{place} cannot be read: {error.strerror or error}.") from error
+    return header, tensors
+
+
+def _check_kind(path: Path, metadata: Mapping[str, str]) -> None:
+    if metadata.get("format") != _FORMAT:
+        raise FileError(
+            f"{path} holds tensors, but not a fitted field; give a file that was saved with "
+            f"--save-model."
+        )
+    if int(metadata["version"]) > VERSION:
+        raise FileError(
+            f"{path} has format version {metadata['version']}; this program knows versions up to "
+            f"{VERSION}. Update napari-cellinr."
+        )
+
+
+def _array(tensor: NDArray[Any] | Tensor) -> NDArray[Any]:
+    """Return an array in C order and the byte order that safetensors stores."""
+    array = tensor if isinstance(tensor, np.ndarray) else tensor.detach().cpu().numpy()
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def _path(path: str | PathLike[str]) -> Path:
+    return Path(path).expanduser()

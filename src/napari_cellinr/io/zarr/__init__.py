@@ -1,0 +1,1 @@
+"""OME-Zarr 0.4 and 0.5, and plain Zarr."""

@@ -1,0 +1,230 @@
+"""Reading OME-Zarr 0.4 and 0.5, and plain Zarr: lazy, one image for each that a folder holds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.colours import COLOURS, hex_colour
+from napari_cellinr.io.lazy import chunks_of, lazy_array
+from napari_cellinr.io.names import SUFFIXES, suffix_of
+from napari_cellinr.io.record import KEY, restore
+from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.units import pint_name
+from napari_cellinr.io.zarr.parts import ZARR_FILES
+from napari_cellinr.io.zarr.store import CheckedStore, check_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["is_zarr", "read"]
+
+_LONGEST_METADATA = 100 * 2**20
+_TYPES = {"time": "T", "channel": "C"}
+_SPARE_LETTERS = "QRSUVWPONM"
+
+
+def read(
+    path: Path, axes: str | None = None, *, level: int = 0, first: bool = False
+) -> list[Image]:
+    """Return the images in a Zarr folder, lazy, in its axis order.
+
+    Several are there in a plate, and in what bioformats2raw makes of a file of several series.
+
+    Parameters
+    ----------
+    path
+        A folder for which `is_zarr` is true.
+    axes
+        What the dimensions are called, instead of what the metadata say.
+    level
+        Of the pyramid: 0 is the full resolution.
+    first
+        Whether to read the first image only.
+
+    Raises
+    ------
+    FileError
+        If the folder holds no image that we understand, or is damaged.
+    AxesError
+        If `axes` do not fit.
+    """
+    try:
+        _check_metadata(path)
+        store = CheckedStore(path)
+        name = _name(path)
+        images = []
+        for group, label in _groups(zarr.open(store, mode="r"), name):
+            images.append(_image(path, store, group, label, level))
+            if first:
+                break
+    except CellINRError:
+        raise
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # damaged metadata make errors of many kinds
+        raise FileError(
+            f"{path} is no Zarr that can be understood, or damaged ({error}); make it again from "
+            f"its source."
+        ) from error
+    if not images:
+        raise FileError(f"{path} holds no image with OME metadata; give the folder of one array.")
+    return images if axes is None else [image.with_axes(axes) for image in images]
+
+
+def _check_metadata(path: Path) -> None:
+    for name in (*ZARR_FILES, ".zattrs", ".zmetadata"):
+        file = path / name
+        if file.is_file() and file.stat().st_size > _LONGEST_METADATA:
+            raise ValueError(f"{name} has {file.stat().st_size} bytes")
+
+
+def _name(path: Path) -> str:
+    try:
+        return path.name[: -len(suffix_of(path, SUFFIXES))]
+    except FileError:
+        return path.name or "image"
+
+
+def _groups(node: Any, name: str) -> Iterator[tuple[Any, str]]:
+    """Yield every image, a group or an array, and what it is called."""
+    if isinstance(node, zarr.Array):
+        yield node, name
+        return
+    facts = _facts(node)
+    if "multiscales" in facts:
+        yield node, name
+    elif "plate" in facts:
+        for well in facts["plate"].get("wells", ()):
+            field = _facts(node[well["path"]]).get("well", {}).get("images", ())
+            for one in field:
+                place = f"{well['path']}/{one['path']}"
+                yield node[place], f"{name} {place}"
+    else:
+        for key in sorted((k for k in node if k.isdecimal()), key=int):
+            if "multiscales" in _facts(node[key]):
+                yield node[key], f"{name} {key}"
+
+
+def _facts(group: Any) -> Mapping[str, Any]:
+    """Return the OME metadata of a group: version 0.5 keeps them one level deeper."""
+    attributes = dict(group.attrs)
+    ome = attributes.get("ome")
+    return ome if isinstance(ome, dict) else attributes
+
+
+def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -> Image:
+    meta = {"source": str(path)}
+    if isinstance(group, zarr.Array):
+        n = len(group.shape)
+        named = getattr(group.metadata, "dimension_names", None) or ()
+        letters = _letters(named if all(named) else (), n)
+        return Image(_lazy(path, store, group), axes=letters, name=name, meta=meta)
+    facts = _facts(group)
+    scales = facts["multiscales"][0]
+    datasets = scales["datasets"]
+    if not 0 <= level < len(datasets):
+        raise FileError(f"level {level} of {path} was asked for; it has {len(datasets)}, from 0.")
+    array = group[datasets[level]["path"]]
+    described = [a if isinstance(a, dict) else {"name": a} for a in scales.get("axes", ())]
+    names = [_TYPES.get(a.get("type", ""), a["name"]) for a in described]
+    letters = _letters(names, len(array.shape))
+    scale, translate = _transformed(scales, datasets[level], len(letters))
+    units = [pint_name(str(a.get("unit", ""))) for a in described] or [UNCALIBRATED] * len(letters)
+    channels, colours = _channels(facts, dict(zip(letters, array.shape, strict=True)).get("C", 0))
+    image = Image(
+        _lazy(path, store, array),
+        axes=letters,
+        scale=scale,
+        units=tuple(units),
+        translate=translate,
+        name=name,
+        channels=channels,
+        meta=meta | ({COLOURS: colours} if colours else {}),
+    )
+    note = group.attrs.get(KEY)
+    return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
+
+
+def _letters(names: Any, n_dimensions: int) -> str:
+    """Return one letter per dimension; unknown ones where names are missing or too long."""
+    if not names:
+        return _SPARE_LETTERS[: max(0, n_dimensions - 2)] + "YX"[-n_dimensions:]
+    letters: list[str] = []
+    for name in names:
+        letter = str(name).upper()
+        spare = (s for s in _SPARE_LETTERS if s not in letters)
+        known = len(letter) == 1 and letter.isalpha() and letter not in letters
+        letters.append(letter if known else next(spare))
+    return "".join(letters)
+
+
+def _transformed(
+    scales: Mapping[str, Any], dataset: Mapping[str, Any], n: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return step and position of the first element: those of the level, then those of all."""
+    scale, place = np.ones(n), np.zeros(n)
+    for part in (dataset, scales):
+        for change in part.get("coordinateTransformations", ()):
+            if change.get("type") == "scale":
+                factor = np.asarray(change["scale"], float)
+                scale, place = scale * factor, place * factor
+            elif change.get("type") == "translation":
+                place = place + np.asarray(change["translation"], float)
+    return tuple(scale.tolist()), tuple(place.tolist())
+
+
+def _channels(facts: Mapping[str, Any], n: int) -> tuple[tuple[str, ...], list[str]]:
+    """Return names and colours of the channels, where there is one for each."""
+    stated = facts.get("omero", {}).get("channels", ())
+    if n == 0 or len(stated) != n:
+        return (), []
+    names = tuple(str(channel.get("label", "")) for channel in stated)
+    colours = [hex_colour(str(channel.get("color", ""))) for channel in stated]
+    return names if all(names) else (), [c for c in colours if c] if all(colours) else []
+
+
+def _lazy(path: Path, store: CheckedStore, array: Any) -> Any:
+    if np.dtype(array.dtype).kind not in "buif":
+        raise FileError(
+            f"{path} holds numbers of type {array.dtype}; real numbers are needed. "
+            "Convert it first."
+        )
+    if 0 in array.shape or not array.shape:
+        raise FileError(f"{path} holds an empty array of shape {array.shape}; give a whole image.")
+    store.most_bytes = max(store.most_bytes, check_chunks(array))
+    source = _Array(path, array)
+    chunks = chunks_of(source.shape, source.dtype.itemsize, array.chunks)
+    return lazy_array(source, chunks)
+
+
+class _Array:
+    """A Zarr array that says what is wrong with its chunks as we say it."""
+
+    def __init__(self, path: Path, array: Any) -> None:
+        self.path = path
+        self.shape = tuple(int(size) for size in array.shape)
+        self.ndim = len(self.shape)
+        self.dtype = np.dtype(array.dtype).newbyteorder("=")
+        self._array = array
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        try:
+            return np.asarray(self._array[key], dtype=self.dtype)
+        except CellINRError:
+            raise
+        except MemoryError:
+            raise
+        except Exception as error:  # codecs raise errors of many kinds
+            raise FileError(
+                f"{self.path} is damaged: a chunk of {self._array.path or 'the array'} cannot be "
+                f"read ({error}). Make it again from its source."
+            ) from error

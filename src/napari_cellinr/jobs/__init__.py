@@ -1,1 +1,0 @@
-"""The jobs: one file per method, from an Image and its settings to Fitted."""

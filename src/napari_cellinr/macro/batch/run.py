@@ -1,0 +1,272 @@
+"""One recipe on many images: one that fails does not stop the rest, what is done is passed over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.io.safety.atomic import replacing
+from napari_cellinr.macro.batch.item import done_with, row_of
+from napari_cellinr.macro.batch.items import (
+    SUMMARY,
+    Item,
+    Row,
+    State,
+    check_summary,
+    items_of,
+    write_summary,
+)
+from napari_cellinr.macro.batch.worker_process import Child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from os import PathLike
+
+    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.macro.steps import Macro
+
+__all__ = ["SUMMARY", "Item", "Row", "State", "iter_batch"]
+
+_MARKS = ".done"
+
+_PULSE: Final = 0.1  # seconds between two looks at the processes
+
+
+def iter_batch(
+    macro: Macro,
+    inputs: Sequence[str | PathLike[str] | Item],
+    output: str | PathLike[str],
+    *,
+    workers: int = 1,
+    every_series: bool = False,
+    every_time: bool = False,
+    again: bool = False,
+    tell: Callable[[tuple[Row, ...]], None] | None = None,
+) -> Generator[Progress, Message, tuple[Row, ...]]:
+    """Do the steps of a macro with every image as a job; yield `Progress`, return the rows.
+
+    An image is passed over if an earlier batch has done it with the same steps, and its results
+    are still there. The table `summary.csv` is up to date at any time.
+
+    Parameters
+    ----------
+    macro
+        The recipe; it works on one image.
+    inputs
+        The files.
+    output
+        Folder for the results, with one folder per image if the recipe names its files.
+    workers
+        Images that are worked on at the same time, each in a process of its own if more than 1.
+    every_series, every_time
+        As for `items_of`.
+    again
+        Whether to do again what is done.
+    tell
+        Called with all rows whenever one has changed, from the thread of the job.
+
+    Raises
+    ------
+    ConfigError
+        If there are no inputs, no steps, or no worker.
+    FileError
+        If the folder holds a `summary.csv` that no batch has written.
+    """
+    if not inputs or not macro.repeatable or workers < 1:
+        raise ConfigError(
+            f"{len(inputs)} files, {len(macro.repeatable)} steps and {workers} workers were given; "
+            "at least one of each is needed."
+        )
+    check_summary(Path(output).expanduser() / SUMMARY)
+    message: Message = None
+    if every_series or every_time:
+        message = yield Progress("looking at the files")
+    items = items_of(inputs, every_series=every_series, every_time=every_time)
+    batch = _Batch(macro, items, Path(output), tell)
+    if not again:
+        batch.pass_over()
+    if workers == 1 or message == "stop":
+        yield from batch.one_by_one(message)
+    else:
+        yield from batch.together(workers)
+    batch.write()
+    return batch.rows
+
+
+class _Batch:
+    """The rows of a batch, and where its results go."""
+
+    def __init__(
+        self,
+        macro: Macro,
+        items: list[Item],
+        output: Path,
+        tell: Callable[[tuple[Row, ...]], None] | None,
+    ) -> None:
+        self._macro = macro
+        self._items = items
+        self._output = output.expanduser()
+        self._tell = tell
+        self._started = time.monotonic()
+        self._stems = _stems(items)
+        self.rows = tuple(row_of(item, "waiting") for item in items)
+
+    @property
+    def _inputs(self) -> list[Path]:
+        return list(dict.fromkeys(item.path for item in self._items))
+
+    @property
+    def _waiting(self) -> list[int]:
+        return [place for place, row in enumerate(self.rows) if row.state == "waiting"]
+
+    def pass_over(self) -> None:
+        """Pass over what an earlier batch has done."""
+        for place, item in enumerate(self._items):
+            written = self._done(place)
+            if written is not None:
+                self._put(place, row_of(item, "skipped", written=written))
+
+    def one_by_one(self, message: Message) -> Generator[Progress, Message, None]:
+        """Do one image after the other in this process."""
+        for place in self._waiting:
+            if message == "stop":
+                self._put(place, row_of(self._items[place], "stopped"))
+                continue
+            self._put(place, row_of(self._items[place], "running"))
+            stem = self._stems[place]
+            folder, inputs = self._folder(place), self._inputs
+            job = done_with(self._macro, self._items[place], folder, stem, inputs)
+            message = yield from self._passed_on(job, place)
+
+    def together(self, workers: int) -> Generator[Progress, Message, None]:
+        """Do several images at the same time, each in a process of its own."""
+        children: dict[int, Child] = {}
+        left, paused = self._waiting, False
+        recipe, threads = self._macro.as_json(), max(1, (os.cpu_count() or 1) // workers)
+        try:
+            while left or children:
+                while left and len(children) < workers and not paused:
+                    place = left.pop(0)
+                    item, folder, stem = self._items[place], self._folder(place), self._stems[place]
+                    children[place] = Child(recipe, item, folder, stem, threads, self._inputs)
+                    self._put(place, row_of(item, "running"))
+                for place, child in list(children.items()):
+                    row = child.row()
+                    if row is not None:
+                        del children[place]
+                        self._put(place, row)
+                message = yield self._progress(len(children), len(left))
+                if message == "stop":
+                    break
+                paused = message == "pause" or (paused and message != "resume")
+                time.sleep(_PULSE)
+        finally:
+            for child in children.values():
+                child.end()
+        for place in [*children, *left]:
+            self._put(place, row_of(self._items[place], "stopped"))
+
+    def write(self) -> None:
+        """Write the table."""
+        write_summary(self._output / SUMMARY, self.rows)
+
+    def _passed_on(
+        self, job: Generator[Progress, Message, Row], place: int
+    ) -> Generator[Progress, Message, Message]:
+        """Pass on the job of one image, and return the last word of the user."""
+        message: Message = None
+        stopped = False
+        title = f"{self._items[place].title} ({place + 1} of {len(self._items)})"
+        while True:
+            try:
+                progress = job.send(message)
+            except StopIteration as end:
+                row: Row = end.value
+                self._put(place, replace(row, state="stopped") if stopped else row)
+                return "stop" if stopped else None
+            message = yield replace(progress, stage=f"{title}: {progress.stage}", preview=None)
+            stopped = stopped or message == "stop"
+
+    def _put(self, place: int, row: Row) -> None:
+        """Change a row, and write down what is known."""
+        self.rows = (*self.rows[:place], row, *self.rows[place + 1 :])
+        if row.state == "done":
+            self._mark(place, row)
+        if row.state not in {"running", "skipped"}:
+            self.write()
+        if self._tell is not None:
+            self._tell(self.rows)
+
+    def _progress(self, n_running: int, n_left: int) -> Progress:
+        total = len(self._items)
+        done = total - n_running - n_left
+        stage = f"{n_running} images at the same time" if n_running > 1 else "images"
+        return Progress(stage, done, total, seconds=time.monotonic() - self._started)
+
+    def _folder(self, place: int) -> Path:
+        """Return the folder of the results of an image: its own if the recipe names files."""
+        names_files = any(step.action == "save" for step in self._macro.repeatable)
+        return self._output / self._stems[place] if names_files else self._output
+
+    def _mark_path(self, place: int) -> Path:
+        return self._output / _MARKS / f"{self._stems[place]}.json"
+
+    def _key(self, place: int) -> str:
+        """Return what a result depends on: the steps, the part, and size and time of the file."""
+        item = self._items[place]
+        found = item.path.stat()
+        steps = [(step.action, step.settings) for step in self._macro.repeatable]
+        facts = [str(item.path), item.part, found.st_size, found.st_mtime_ns]
+        return hashlib.sha256(json.dumps([steps, *facts]).encode()).hexdigest()
+
+    def _mark(self, place: int, row: Row) -> None:
+        """Note that an image is done; where a file of somebody else's is, it is done again."""
+        path = self._mark_path(place)
+        is_taken = os.path.lexists(path) and _mark_of(path) is None
+        if is_taken or (os.path.lexists(path.parent) and not path.parent.is_dir()):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, ".json") as temporary:
+            text = json.dumps({"key": self._key(place), **asdict(row)})
+            temporary.write_text(text, encoding="utf-8")
+
+    def _done(self, place: int) -> tuple[str, ...] | None:
+        """Return the results of an image that is done; nothing if it is not."""
+        mark = _mark_of(self._mark_path(place))
+        try:
+            if mark is None or mark["key"] != self._key(place):
+                return None
+            written = tuple(map(str, mark["written"]))
+        except (OSError, TypeError):
+            return None
+        return written if all(Path(one).exists() for one in written) else None
+
+
+def _mark_of(path: Path) -> dict[str, Any] | None:
+    """Return what a file says that notes an image as done; None if no batch has written it."""
+    try:
+        mark = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return mark if isinstance(mark, dict) and {"key", "state", "written"} <= mark.keys() else None
+
+
+def _stems(items: Sequence[Item]) -> list[str]:
+    """Return a name for each image: that of its file and part; numbers tell equal ones apart."""
+    found: list[str] = []
+    taken: set[str] = set()
+    for item in items:
+        stem = (item.path.name.split(".")[0] or item.path.name) + item.part
+        name, number = stem, 2
+        while name.lower() in taken:  # some file systems do not tell A from a
+            name, number = f"{stem}-{number}", number + 1
+        taken.add(name.lower())
+        found.append(name)
+    return found

@@ -1,0 +1,372 @@
+"""The classical start of a fit: an estimate, and how strongly it follows the noise."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
+from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
+from napari_cellinr.classic.groups import iter_groups
+from napari_cellinr.fitting.problem import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.problem import Message
+
+__all__ = [
+    "Guides",
+    "Start",
+    "Work",
+    "choose_estimate",
+    "group",
+    "group_series",
+    "hold_out",
+    "search_distance",
+    "start",
+]
+
+PROBE = 0.5
+"""Size of the change by which the sensitivity is measured, in standard deviations.
+
+Smaller ones miss that the choice of alike patches follows the noise, too, in jumps.
+"""
+
+TRUSTED_PART = 0.1
+"""Part of a job after which its speed says when it will end."""
+
+GRACE = 0.1
+"""Part of the time by which an estimate may be late before a cheaper one takes its place."""
+
+THIN = 4
+"""Voxels along an axis up to which a volume counts as a plane."""
+
+_DISTANCES = {"nlm-5": 5, "nlm-4": 4, "nlm-3": 3, "nlm-2": 2}
+SERIES_VOXELS = 40_000_000
+"""Voxels of a series that are held at a time."""
+
+OVERLAP = 2
+"""Frames that a part of a series shares with the next one."""
+
+_CHOICES = ("groups", "nlm-3", "nlm-2", "gaussian")
+_STAGE = "classical estimate"
+_GROUPS = "groups of patches"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A classical estimate of stabilised values and its answer to a small change.
+
+    Parameters
+    ----------
+    estimate
+        Axes ZYX or YX, float32, in standard deviations of the noise.
+    shifted
+        The estimate of `values + PROBE * probe`.
+    probe
+        A random pattern with the statistics of the noise, sd 1.
+    name
+        The estimate that it is, such as `nlm-4`; a cheaper one if the time was short.
+    complete
+        False if the user stopped it: then `shifted` is `estimate`.
+    """
+
+    estimate: NDArray[np.float32]
+    shifted: NDArray[np.float32]
+    probe: NDArray[np.float32]
+    name: str
+    complete: bool = True
+
+
+def hold_out(
+    values: NDArray[np.float32], part: float, generator: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return which voxels are held out, and the values with those replaced by their neighbours.
+
+    A replaced voxel becomes the mean of its neighbours that are not held out themselves, so
+    that nothing which is computed from the result knows the held-out values.
+
+    Parameters
+    ----------
+    values
+        Axes ZYX or YX, float32.
+    part
+        Part of the voxels to hold out.
+    generator
+        Random numbers that choose them.
+    """
+    held = generator.random(values.shape) < part
+    if not held.any():
+        held.flat[generator.integers(held.size)] = True
+    seen = np.pad((~held).astype(np.float32), 1)
+    padded = np.pad(values, 1)
+    places = np.nonzero(held)
+    total = np.zeros(len(places[0]), np.float32)
+    count = np.zeros_like(total)
+    for shift in itertools.product((0, 1, 2), repeat=values.ndim):
+        neighbour = tuple(place + step for place, step in zip(places, shift, strict=True))
+        total += padded[neighbour] * seen[neighbour]
+        count += seen[neighbour]
+    replaced = values.copy()
+    replaced[places] = total / np.maximum(count, 1)
+    return held, replaced
+
+
+@dataclass(frozen=True)
+class Work:
+    """How and until when to work.
+
+    Parameters
+    ----------
+    grain
+        Standard deviation of the blur in the noise, in voxels.
+    n_workers
+        Number of threads.
+    started
+        `time.monotonic()` when the job began.
+    seconds
+        Time for all estimates. Where the machine is slower than expected, a cheaper estimate
+        takes the place of the chosen one; its name is in the result, so that it can be repeated.
+    """
+
+    grain: float = 0.0
+    n_workers: int = 1
+    started: float = 0.0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Guides:
+    """What groups of alike patches are found by.
+
+    Parameters
+    ----------
+    first, second
+        Estimates without and with the small change, axes ZYX or YX, float32.
+    variance
+        The variance of the noise where it is not 1.
+    """
+
+    first: NDArray[np.float32]
+    second: NDArray[np.float32]
+    variance: NDArray[np.float32] | None = None
+
+
+def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
+    """Return the best estimate that fits into `seconds`, by a fixed model of its cost."""
+    for name in _CHOICES[:-1]:
+        needed = 2 * nlm_seconds(shape, search_distance(name, shape), n_workers=n_workers)
+        if name == "groups":
+            needed += 2 * estimate_seconds(shape, n_workers)
+        if seconds is None or needed <= seconds:
+            return name
+    return _CHOICES[-1]
+
+
+def start(
+    values: NDArray[np.float32],
+    estimate: str,
+    generator: np.random.Generator,
+    work: Work,
+    *,
+    probed: bool = True,
+) -> Generator[Progress, Message, Start]:
+    """Estimate twice, with and without a small change: yield `Progress`, return `Start`.
+
+    The second estimate shows how strongly the first one follows the noise of each voxel, from
+    which the error of anything made of it can be computed without the truth (Ramani, Blu and
+    Unser 2008, "Monte-Carlo SURE", IEEE Transactions on Image Processing 17).
+
+    Parameters
+    ----------
+    values
+        Stabilised values, axes ZYX or YX, float32.
+    estimate
+        `groups`, of which this is the first half, `nlm-5` … `nlm-2`, `gaussian`, or `auto` for
+        the best that there is time for.
+    generator
+        Random numbers of the probe.
+    work
+        How and until when to work.
+    probed
+        Whether the second estimate is made; else `shifted` is the first one, too.
+    """
+    seconds, n_workers = work.seconds, work.n_workers
+    name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
+    end = None if seconds is None else time.monotonic() + seconds
+    probe = _probe(values.shape, work.grain, generator)
+    changed = values + np.float32(PROBE) * probe
+    while name != "gaussian":
+        distance = search_distance(name, values.shape)
+        settings: dict[str, Any] = {
+            "distance": distance,
+            "grain": work.grain,
+            "n_workers": n_workers,
+        }
+        half = None if end is None else (time.monotonic() + end) / 2
+        first = yield from _half(iter_nlm(values, **settings), values, work, 0.0, limit=half)
+        if first.stopped:
+            return Start(first.values, first.values, probe, name, complete=False)
+        if not first.late:
+            break
+        name = _cheaper(name, values.shape)
+    else:
+        return Start(gaussian(values), gaussian(changed), probe, name)
+    if not probed:
+        return Start(first.values, first.values, probe, name)
+    second = yield from _half(iter_nlm(changed, **settings), changed, work, 0.5)
+    if second.stopped:
+        return Start(first.values, first.values, probe, name, complete=False)
+    return Start(first.values, second.values, probe, name)
+
+
+def group(
+    values: NDArray[np.float32], found: Start, guides: Guides, work: Work
+) -> Generator[Progress, Message, Start]:
+    """Estimate twice by groups of alike patches: yield `Progress`, return `Start`.
+
+    Parameters
+    ----------
+    values
+        Stabilised values, axes ZYX or YX, float32.
+    found
+        The first half of this estimate, by non-local means; it is the result if the time is
+        too short for the second one.
+    guides
+        What groups are found by.
+    work
+        How and until when to work.
+    """
+    settings: dict[str, Any] = {
+        "variance": guides.variance,
+        "grain": work.grain,
+        "n_workers": work.n_workers,
+    }
+    limit = None if work.seconds is None else work.started + work.seconds
+    half = None if limit is None else (time.monotonic() + limit) / 2
+    job = iter_estimate(values, guides.first, **settings)
+    first = yield from _half(job, values, work, 0.0, stage=_GROUPS, limit=half)
+    if first.late:
+        return replace(found, name=f"nlm-{search_distance(found.name, values.shape)}")
+    if first.stopped:
+        return replace(found, estimate=first.values, shifted=first.values, complete=False)
+    changed = values + np.float32(PROBE) * found.probe
+    job = iter_estimate(changed, guides.second, **settings)
+    second = yield from _half(job, changed, work, 0.5, stage=_GROUPS)
+    if second.stopped:
+        return replace(found, estimate=first.values, shifted=first.values, complete=False)
+    return replace(found, estimate=first.values, shifted=second.values)
+
+
+def group_series(
+    values: NDArray[np.float32], guides: NDArray[np.float32], work: Work
+) -> Generator[Progress, Message, tuple[NDArray[np.float32], bool]]:
+    """Estimate all frames of a series by shared groups; return them, and whether all are done.
+
+    Parameters
+    ----------
+    values, guides
+        Stabilised values and what groups are found by, axes TZYX or TYX, float32.
+    work
+        How and until when to work.
+    """
+    result = np.empty_like(values)
+    length = max(4, SERIES_VOXELS // values[0].size)
+    firsts = range(0, len(values), length)
+    for number, first in enumerate(firsts):
+        wide = slice(max(0, first - OVERLAP), first + length + OVERLAP)
+        settings: dict[str, Any] = {"grain": work.grain, "n_workers": work.n_workers}
+        job = iter_groups(values[wide], guides[wide], series=True, **settings)
+        done = yield from _half(job, values, work, number / len(firsts), stage=_GROUPS)
+        inner = slice(first - wide.start, first - wide.start + length)
+        result[first : first + length] = done.values[inner]
+        if done.stopped:
+            result[first + length :] = guides[first + length :]
+            return result, False
+    return result, True
+
+
+def search_distance(name: str, shape: tuple[int, ...]) -> int:
+    """Return the search distance of the non-local means in an estimate, in voxels."""
+    if name != "groups":
+        return _DISTANCES[name]
+    return 3 if sum(size > THIN for size in shape) > 2 else 5
+
+
+def _cheaper(name: str, shape: tuple[int, ...]) -> str:
+    """Return the next cheaper estimate: non-local means that search less far."""
+    distance = search_distance(name, shape)
+    nearer = (other for other in _CHOICES[1:-1] if _DISTANCES[other] < distance)
+    return next(nearer, _CHOICES[-1])
+
+
+def _probe(
+    shape: tuple[int, ...], grain: float, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return noise of standard deviation 1 and of the same grain as that of the image."""
+    probe = generator.standard_normal(shape).astype(np.float32)
+    if grain > 0:
+        probe = gaussian_filter(probe, [grain if size > 1 else 0.0 for size in shape])
+        probe /= probe.std()
+    return probe
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """An estimate, how it ended, and whether it would have taken too long."""
+
+    values: NDArray[np.float32]
+    stopped: bool = False
+    late: bool = False
+
+
+def _half(
+    job: Generator[float, str | None, NDArray[np.float32]],
+    values: NDArray[np.float32],
+    work: Work,
+    before: float,
+    *,
+    stage: str = _STAGE,
+    limit: float | None = None,
+) -> Generator[Progress, Message, _Estimate]:
+    """Run an estimate as the second half of a stage if `before` is 0.5, else as the first.
+
+    It is given up if it will not be done by `limit`.
+    """
+    begun = time.monotonic()
+    message: str | None = None
+    while True:
+        try:
+            done = job.send(message)
+        except StopIteration as finished:
+            return _Estimate(finished.value, stopped=message == "stop")
+        if limit is not None and _is_late(begun, done, limit):
+            job.close()
+            return _Estimate(values, late=True)
+        answer = yield _progress(stage, before + done / 2, work.started, begun, done)
+        held = message == "pause" and answer != "resume"
+        message = answer if isinstance(answer, str) else "pause" if held else None
+
+
+def _is_late(begun: float, done: float, limit: float) -> bool:
+    """Return whether a job that is `done` to this part will not end before `limit`."""
+    now = time.monotonic()
+    if done < TRUSTED_PART:
+        return now > limit
+    return begun + (now - begun) / done > limit + GRACE * (limit - begun)
+
+
+def _progress(stage: str, part: float, started: float, begun: float, done: float) -> Progress:
+    now = time.monotonic()
+    eta = (now - begun) * (1 - done) / done if done > 0.05 else None
+    if eta is not None and part < 0.5:
+        eta += (now - begun) / done
+    return Progress(stage, round(100 * part), 100, seconds=now - started, eta=eta)

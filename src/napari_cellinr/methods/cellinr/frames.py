@@ -1,0 +1,95 @@
+"""One frame of a job that fits frame by frame, and its way into a checkpoint and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_cellinr.fitting.problem import Outcome
+from napari_cellinr.fitting.stored import geometry, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.checkpoint import Place
+    from napari_cellinr.image import Image
+
+__all__ = ["Frame", "load_frame", "save_frame"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The fit of one frame of one channel.
+
+    Parameters
+    ----------
+    images
+        Result, background and the other image, which the preset `paper` does not make.
+    config
+        The settings with all choices made.
+    outcome
+        How the optimisation went.
+    state
+        Tensors that are kept.
+    facts
+        What was found out about the data.
+    device
+        Where it was fitted.
+    """
+
+    images: tuple[Image, ...]
+    config: CellINRConfig
+    outcome: Outcome
+    state: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    device: str
+
+
+def save_frame(place: Place, frame: Frame) -> None:
+    """Store a frame that is done in the checkpoint."""
+    outcome = frame.outcome
+    header = {
+        "config": frame.config.as_dict(),
+        "outcome": [outcome.stopped, outcome.steps, outcome.held_out],
+        "history": [dict(row) for row in outcome.history],
+        "facts": dict(frame.facts),
+        "device": frame.device,
+        "images": [{**geometry(image), "shape": None} for image in frame.images],
+    }
+    images = {f"image.{i}": image.array() for i, image in enumerate(frame.images)}
+    state = {f"state.{name}": tensor for name, tensor in frame.state.items()}
+    place.save(plain(header), {**images, **state})
+
+
+def load_frame(place: Place, part: Image, config: CellINRConfig) -> Frame | None:
+    """Return the frame that the checkpoint holds, or None.
+
+    Parameters
+    ----------
+    place
+        Where `save_frame` has stored it.
+    part
+        The frame of the source.
+    config
+        The settings of the job.
+    """
+    found = place.load()
+    if found is None:
+        return None
+    header, arrays = found
+    images = tuple(
+        part.like(arrays[f"image.{i}"], name=about["name"])
+        for i, about in enumerate(header["images"])
+    )
+    state = {
+        name.removeprefix("state."): torch.from_numpy(array)
+        for name, array in arrays.items()
+        if name.startswith("state.")
+    }
+    stopped, steps, held_out = header["outcome"]
+    outcome = Outcome(stopped, steps, held_out, tuple(header["history"]))
+    chosen = type(config)(**header["config"])
+    return Frame(images, chosen, outcome, state, header["facts"], header["device"])

@@ -1,0 +1,343 @@
+"""CellINR as published, repaired where it cannot work as printed: preset `paper`.
+
+Zhao et al., "CellINR". A network learns the brightness at every place; in training, the value
+of a voxel is a mean over random points of its cell, with weights from a second network ("blind
+convolution", eq. 4-7), and the target is the image where the Hessian finds structures and dark
+elsewhere ("structural amplification", eq. 8-11). Repairs: the target is image times structure
+(eq. 11 as printed has the sign of the mask inverted), every voxel counts, the points lie evenly
+around the voxel, the variation is a mean over dense patches, and the encoding has no octave
+that voxels cannot carry.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch.nn.functional import mse_loss
+
+from napari_cellinr.classic.anscombe import stabilise
+from napari_cellinr.classic.structure import structure
+from napari_cellinr.fields.cell import (
+    points_per_axis,
+    resample,
+    sample_cells,
+    shell_weights,
+    weighted_mean,
+)
+from napari_cellinr.fields.encoding import FourierEncoding
+from napari_cellinr.fields.mlp import SkipMLP
+from napari_cellinr.fields.nodes import blocks
+from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.penalties import absolute_variation
+from napari_cellinr.fitting.previews import requested_part, with_place
+from napari_cellinr.fitting.problem import Problem, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress
+    from napari_cellinr.image import Image
+
+__all__ = ["PaperProblem", "PaperSample", "prepare_paper"]
+
+SMOOTHING = 1.5
+"""Standard deviation in voxels for the dark level, which should not depend on the noise."""
+
+WEIGHT_DECAY = 1e-6
+"""Of Adam, as in the paper."""
+
+LOOK = 50
+"""Steps between two looks at the held-out error."""
+
+LOOK_VOXELS = 4096
+"""Largest number of held-out voxels that are looked at."""
+
+RENDER_VOXELS = 65_536
+"""Voxels that are evaluated at once."""
+
+KEPT_BACKGROUND = (
+    "background=keep is not part of the published method: the structures are not amplified, and "
+    "the haze is denoised with them."
+)
+
+
+@dataclass(frozen=True)
+class PaperSample:
+    """What the networks are to learn; arrays of axes ZYX or YX.
+
+    Parameters
+    ----------
+    image
+        The source, for its values, calibration and name.
+    target
+        The image where structures are, else 0, between the dark level at 0 and the 99.9th
+        percentile at 1, float32.
+    held
+        Which voxels are held out of the training, bool.
+    dark
+        The 0.1th percentile of the smoothed image, in grey levels, times `sign`.
+    contrast
+        Grey levels from 0 to 1 of the target.
+    noise
+        The noise in grey levels.
+    sign
+        −1 if structures are darker than what is around them, which turns the image over.
+    complete
+        False if the user stopped the job before; then nothing is to be learnt.
+    """
+
+    image: Image
+    target: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    dark: float
+    contrast: float
+    noise: Noise
+    sign: int = 1
+    complete: bool = True
+
+
+def prepare_paper(
+    image: Image, config: CellINRConfig, noise: Noise, device: torch.device, *, started: float
+) -> Generator[Progress, Message, PaperProblem]:
+    """Yield `Progress`, return the problem.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel, axes ZYX or YX.
+    config
+        The settings.
+    noise
+        The noise in grey levels.
+    device
+        Where to compute.
+    started
+        `time.monotonic()` when the job began.
+    """
+    sample = yield from in_background(
+        "looking for structures", lambda: _sampled(image, config, noise), started=started
+    )
+    if sample is None:
+        sample = replace(_sampled(image, config.replace(structure="none"), noise), complete=False)
+    return PaperProblem(sample, config, device)
+
+
+def _sampled(image: Image, config: CellINRConfig, noise: Noise) -> PaperSample:
+    """Return what the networks are to learn."""
+    sign = -1 if config.dark else 1
+    values = sign * image.array()
+    smooth = gaussian_filter(values, [SMOOTHING if size > 1 else 0 for size in values.shape])
+    dark = float(np.percentile(smooth, 0.1))
+    contrast = max(float(np.percentile(values, 99.9)) - dark, 1e-6 * float(np.ptp(values)))
+    target = np.minimum((values - dark) / contrast, 1)
+    if config.structure != "none" and config.background == "subtract":
+        found = structure(
+            stabilise(image.array(), noise),
+            image.scale,
+            kind=config.structure,
+            sign=sign,
+            grain=noise.grain,
+        )
+        target = np.maximum(target * found, 0)  # eq. 11
+    held = np.random.default_rng(config.seed).random(values.shape) < config.held_out
+    held.flat[0] = True  # one at least, so that there is something to look at
+    return PaperSample(image, target.astype(np.float32), held, dark, contrast, noise, sign)
+
+
+class PaperProblem(Problem):
+    """The networks of the paper and their loss on random voxels and a dense patch.
+
+    `coarse` gives brightness and density at the first points of a cell, `fine` the brightness
+    at these and at those added where the density is, `kernel` the weight of each. The result
+    is `fine` at the centres of the voxels.
+    """
+
+    def __init__(self, sample: PaperSample, config: CellINRConfig, device: torch.device) -> None:
+        self.sample = sample
+        self.config = config
+        self._device = device
+        self.shape = sample.target.shape
+        self.encoding = FourierEncoding(self.shape).to(device)
+        self._make_networks(torch.Generator().manual_seed(config.seed))
+        self.target = torch.from_numpy(sample.target).to(device)
+        self.seen = torch.from_numpy(np.argwhere(~sample.held)).to(device)
+        held = np.argwhere(sample.held)
+        self.looked_at = torch.from_numpy(held[:: len(held) // LOOK_VOXELS + 1]).to(device)
+        self.reach = torch.tensor([float(size > 1) for size in self.shape], device=device)
+        steps = sample.image.scale
+        self.steps = [step / steps[-1] for step in steps]
+        mean = float(np.mean(sample.image.array(), dtype=np.float64))
+        self.noise = float(sample.noise.sd(mean)) / sample.contrast
+
+    def _make_networks(self, generator: torch.Generator) -> None:
+        n_features, width = self.encoding.n_features, self.config.neurons
+        self.fine = SkipMLP(n_features, 1, generator, width=width).to(self._device)
+        self.coarse = SkipMLP(n_features, 2, generator, width=width).to(self._device)
+        # A quarter of the width, and the centre goes into the seventh layer.
+        self.kernel = SkipMLP(
+            n_features, 1, generator, width=max(1, width // 4), joined_at=6, n_joined=n_features
+        ).to(self._device)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the networks live on."""
+        return self._device
+
+    @property
+    def can_improve(self) -> bool:
+        """Whether the preparation was completed."""
+        return self.sample.complete
+
+    def schedule(self) -> Schedule:
+        """Return the decay of the learning rate to its last value; nothing is averaged."""
+        return Schedule(self.config.final_learning_rate / self.config.learning_rate, LOOK)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the weights of the networks that take part."""
+        networks = [self.fine]
+        if self.config.blind_convolution:
+            networks += [self.coarse, self.kernel]
+        parameters = [weight for network in networks for weight in network.parameters()]
+        rate = self.config.learning_rate
+        return [{"params": parameters, "lr": rate, "weight_decay": WEIGHT_DECAY}]
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the losses on random voxels and a dense patch, in squares of the contrast."""
+        drawn = torch.randint(
+            len(self.seen), (self.config.batch,), generator=generator, device=self._device
+        )
+        places = self.seen[drawn]
+        target = self.target[tuple(places.T)]
+        losses = (
+            self._cell_losses(places.float(), target, generator)
+            if self.config.blind_convolution
+            else {"data": mse_loss(self._values(places.float()), target)}
+        )
+        if self.config.total_variation > 0:
+            patch = self._values(_crossings(self._axes(self._patch(generator))))
+            variation = absolute_variation(patch, self.steps)
+            losses["variation"] = self.config.total_variation * variation
+        return losses
+
+    def _cell_losses(
+        self, centres: torch.Tensor, target: torch.Tensor, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Return how far the two means over each cell are from its target (eq. 5-7, 11)."""
+        n_axes = len(self.shape)
+        per_axis = points_per_axis(self.config.points, n_axes)
+        first = sample_cells(len(centres), n_axes, per_axis, generator)  # (cells, points, axes)
+        brightness, density = self._at(self.coarse, centres, first).unbind(-1)
+        weights = shell_weights(first, density)
+        more = resample(first, weights, first.shape[1], generator)
+        waves = self._waves(centres, torch.cat([first, more], dim=1))
+        around = self.encoding(centres)[:, None].expand_as(waves)
+        values = self.fine(waves)[..., 0].float()
+        mean = weighted_mean(values, self.kernel(waves, around)[..., 0].float())
+        return {
+            "data": mse_loss(mean, target),
+            "coarse": mse_loss((weights * brightness).sum(-1), target),
+        }
+
+    def held_out(self) -> float:
+        """Return the error against the target, in standard deviations of the noise."""
+        with torch.no_grad():
+            error = self._values(self.looked_at.float()) - self.target[tuple(self.looked_at.T)]
+        return math.sqrt(float((error.cpu().double() ** 2).mean())) / max(self.noise, 1e-12)
+
+    def preview(self, request: PreviewRequest) -> Image:
+        """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
+        part = requested_part(self.sample.image, request)
+        return with_place(self.sample.image, part, self._signal(part))
+
+    def render(self) -> tuple[Image, ...]:
+        """Return the result and what was taken away, float32, in the units of the input.
+
+        The method has no model of the haze: the second image is the input less the result,
+        from 0, with the noise in it. For dark structures it is the input and the result together.
+        """
+        signal = self._signal(tuple(slice(0, size) for size in self.shape))
+        source = self.sample.image
+        sign = self.sample.sign
+        if sign < 0 and self.config.background == "subtract":
+            removed = (source.array() + signal).astype(np.float32)
+        else:
+            removed = np.maximum(source.array() - signal, 0).astype(np.float32)
+        return (
+            source.like(signal, name=f"{source.name} denoised"),
+            source.like(removed, name=f"{source.name} background"),
+        )
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the weights of the fine network, the dark level and the contrast."""
+        levels = torch.tensor([self.sample.dark, self.sample.contrast], dtype=torch.float64)
+        weights = self.fine.state_dict()
+        kept = {f"fine.{name}": value.detach().cpu().clone() for name, value in weights.items()}
+        return {**kept, "levels": levels}
+
+    def facts(self) -> dict[str, Any]:
+        """Return the noise in grey levels, and what users should know."""
+        warnings = [KEPT_BACKGROUND] if self.config.background == "keep" else []
+        if self._device.type == "cpu":
+            config = self.config.replace(device="cpu")
+            warnings += filter(None, [config.cost_warning(self.sample.image.sizes)])
+        noise = self.sample.noise
+        names = ("gain", "read_noise", "offset", "grain")
+        return {"noise": {name: getattr(noise, name) for name in names}, "warnings": warnings}
+
+    def _values(self, positions: torch.Tensor) -> torch.Tensor:
+        """Return the brightness at places, shape (…), from those of shape (…, axes)."""
+        values: torch.Tensor = self.fine(self.encoding(positions))[..., 0].float()
+        return values
+
+    def _waves(self, centres: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+        """Return the encoded points of cells that reach one voxel to each side."""
+        waves: torch.Tensor = self.encoding(centres[:, None] + offsets * self.reach)
+        return waves
+
+    def _at(self, network: SkipMLP, centres: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+        values: torch.Tensor = network(self._waves(centres, offsets)).float()
+        return values
+
+    def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
+        """Return a random block with about as many voxels as a batch."""
+        side = max(2, round(self.config.batch ** (1 / len(self.shape))))
+        lengths = [min(side, size) for size in self.shape]
+        corners = [
+            int(torch.randint(size - n + 1, (1,), generator=generator, device=self._device))
+            for size, n in zip(self.shape, lengths, strict=True)
+        ]
+        return tuple(slice(a, a + n) for a, n in zip(corners, lengths, strict=True))
+
+    def _axes(self, part: tuple[slice, ...]) -> list[torch.Tensor]:
+        """Return the voxel coordinates along each axis of `part`, float32."""
+        return [
+            torch.arange(*piece.indices(size), dtype=torch.float32, device=self._device)
+            for piece, size in zip(part, self.shape, strict=True)
+        ]
+
+    def _signal(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
+        """Return the result of `part` in grey levels, float32."""
+        axes = self._axes(part)
+        signal = np.empty([len(axis) for axis in axes], np.float32)
+        with torch.no_grad():
+            for block in blocks(signal.shape, RENDER_VOXELS):
+                inside = [axis[piece] for axis, piece in zip(axes, block, strict=True)]
+                signal[block] = self._values(_crossings(inside)).cpu().numpy()
+        signal *= self.sample.contrast
+        if self.config.background == "keep":
+            return self.sample.sign * (signal + np.float32(self.sample.dark))
+        return np.maximum(signal, 0)
+
+
+def _crossings(axes: list[torch.Tensor]) -> torch.Tensor:
+    """Return the coordinates at all crossings, shape (…, axes)."""
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)

@@ -1,0 +1,198 @@
+"""A time series whose frames help each other: one noise, one set of kernels, shared groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.estimate import nlm_seconds
+from napari_cellinr.classic.groups import groups_seconds
+from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.checkpoint import keeper
+from napari_cellinr.methods.cellinr.estimate import (
+    Start,
+    Work,
+    group_series,
+    hold_out,
+    search_distance,
+    start,
+)
+from napari_cellinr.methods.cellinr.kernels import Kernels, solve
+from napari_cellinr.methods.cellinr.prepare import Part, without_odd_pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.checkpoint import Place
+    from napari_cellinr.fitting.problem import Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.problem import Sample
+
+__all__ = ["is_coupled", "prepare_series"]
+
+SHARE = 0.6
+"""Largest part of the time limit that the estimates of a coupled series may need."""
+
+
+def is_coupled(
+    config: CellINRConfig, n_frames: int, shape: tuple[int, ...], seconds: float | None
+) -> bool:
+    """Return whether the frames of a series are to be denoised together.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    n_frames, shape
+        Number of frames, and voxels of each along its axes.
+    seconds
+        Time that is left, if it is limited.
+    """
+    wanted = config.preset == "fast" and config.coupling and n_frames > 1
+    if not wanted or config.estimate not in {"auto", "groups"}:
+        return False
+    n_workers = torch.get_num_threads()
+    needed = groups_seconds(shape, n_workers)
+    needed += nlm_seconds(shape, search_distance("groups", shape), n_workers=n_workers)
+    return seconds is None or n_frames * needed < SHARE * seconds
+
+
+def prepare_series(
+    images: Sequence[Image], config: CellINRConfig, noise: Noise, *, started: float
+) -> Generator[Progress, Message, tuple[list[Sample], CellINRConfig]]:
+    """Yield `Progress`, return the samples of all frames, which need no further steps.
+
+    Kernels are solved for on the first frame only, and used to improve the estimates by which
+    the groups of all frames are found. Groups hold patches of neighbouring frames, too.
+
+    Parameters
+    ----------
+    images
+        The frames of one channel, axes ZYX or YX.
+    config
+        The settings.
+    noise
+        The noise in grey levels, the same for all frames.
+    started
+        `time.monotonic()` when the job began.
+    """
+    generator = np.random.default_rng(config.seed)
+    work = Work(noise.grain, torch.get_num_threads(), started)
+    parts: list[_Frame] = []
+    kernels: Kernels | None = None
+    for number, image in enumerate(images):
+        n_odd, stabilised = without_odd_pixels(image, noise)
+        held, values = hold_out(stabilised, config.held_out, generator)
+        place = keeper().place("guide")
+        if (kept := place.load()) is not None:
+            guide, kernels = _restored(kept, generator, kernels)
+            parts.append(_Frame(image, stabilised, held, values, guide, True, n_odd))
+            continue
+        found = yield from start(values, "groups", generator, work, probed=number == 0)
+        if number == 0 and found.complete:
+            kernels = yield from in_background(
+                "preparing the groups",
+                lambda: _first_kernels(found, stabilised, held, config),  # noqa: B023
+                started=started,
+            )
+        guide = kernels.applied(found.estimate) if kernels and found.complete else found.estimate
+        parts.append(_Frame(image, stabilised, held, values, guide, found.complete, n_odd))
+        if found.complete and kernels is not None and place.is_worth_it:
+            _keep(place, guide, generator, kernels)
+    complete = all(part.complete for part in parts) and kernels is not None
+    guides = np.stack([part.guide for part in parts])
+    place = keeper().place("groups")
+    if (kept := place.load()) is not None:
+        guides = kept[1]["guides"]
+    elif complete:
+        values = np.stack([part.values for part in parts])
+        guides, complete = yield from group_series(values, guides, work)
+        if complete and place.is_worth_it:
+            place.save({}, {"guides": guides})
+    samples: list[Sample] = []
+    chosen: CellINRConfig | None = None
+    for number, part in enumerate(parts):
+        probe = np.zeros((1,) * guides[number].ndim, np.float32)
+        found = Start(guides[number], guides[number], probe, "groups", complete=complete)
+        work_part = Part(
+            part.image, config, noise, part.stabilised, part.held, found, n_odd=part.n_odd
+        )
+        done = None
+        if complete:
+            done = yield from in_background(
+                "background", partial(_settled, work_part, chosen), started=started
+            )
+            complete = done is not None
+        if done is None:
+            left = replace(work_part, found=replace(found, complete=False))
+            done = config, left.settled()
+        chosen = done[0]
+        samples.append(done[1])
+    return samples, config.replace(estimate="groups")
+
+
+def _settled(part: Part, chosen: CellINRConfig | None) -> tuple[CellINRConfig, Sample]:
+    """Return the sample of a frame, and the settings that the first frame has decided."""
+    config = part.chosen() if chosen is None else chosen
+    return config, replace(part, config=config).settled()
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """One frame: stabilised values, held-out voxels, values without these, and its guide."""
+
+    image: Image
+    stabilised: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    values: NDArray[np.float32]
+    guide: NDArray[np.float32]
+    complete: bool
+    n_odd: int
+
+
+def _keep(
+    place: Place, guide: NDArray[np.float32], generator: np.random.Generator, kernels: Kernels
+) -> None:
+    """Store the guide of a frame, and what the next frames need."""
+    header = {
+        "generator": generator.bit_generator.state,
+        "centre": kernels.centre,
+        "stride": list(kernels.stride),
+    }
+    arrays = {"guide": guide, "divisors": kernels.divisors, "weights": kernels.weights}
+    place.save(header, arrays)
+
+
+def _restored(
+    kept: tuple[dict[str, Any], dict[str, Any]],
+    generator: np.random.Generator,
+    known: Kernels | None,
+) -> tuple[NDArray[np.float32], Kernels]:
+    """Return a stored guide and the kernels; the random numbers go on as they did there."""
+    header, arrays = kept
+    generator.bit_generator.state = header["generator"]
+    nothing = np.zeros(0, np.float32)  # not needed where kernels are only applied
+    kernels = known or Kernels(
+        nothing,
+        arrays["divisors"],
+        header["centre"],
+        nothing,
+        arrays["weights"],
+        tuple(header["stride"]),
+    )
+    return arrays["guide"], kernels
+
+
+def _first_kernels(
+    found: Start, stabilised: NDArray[np.float32], held: NDArray[np.bool_], config: CellINRConfig
+) -> Kernels:
+    """Return the kernels of the first frame, to be used on all."""
+    return solve(found, stabilised, held, max(2, config.kernel_spacing // 2))

@@ -1,0 +1,1 @@
+"""NSTM: a scene and its motion, reconstructed together from raw frames."""

@@ -1,0 +1,338 @@
+"""The job of NSTM: from raw frames of any microscope to a scene and its motion."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.acquisition import prepare
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.errors import FitError
+from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.devices import choose_device
+from napari_cellinr.fitting.memory import unless_short
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.problem import REACHED, Fitted, Progress
+from napari_cellinr.fitting.report import environment
+from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
+from napari_cellinr.methods.nstm.problem import NSTMProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_cellinr.acquisition import Measurement
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fitting.problem import Message, Outcome, Stopped
+    from napari_cellinr.image import Image
+
+__all__ = ["reconstruct_job"]
+
+RESERVE = 0.85
+"""Part of the time limit after which no step begins: the rest renders and writes."""
+
+AT_THE_FLOOR = 1.25
+"""Misfit, in standard deviations of the noise, up to which the motion explains the frames."""
+
+FASTER = 3.0
+"""Factor for the rate of the motion in a restart."""
+
+WORTH_IT = 0.98
+"""Held-out error of another attempt, as a part of the best one, below which it is kept."""
+
+UNSEEN = 1.8
+"""Held-out error, in the same unit, up to which pixels that no step saw are predicted."""
+
+UNEVEN = 0.02
+"""Change of the mean brightness of a frame above which gains are tried."""
+
+LARGE = 3.0
+"""Displacement in pixels of the scene from which on motion needs no comparison with none."""
+
+MOST = 0.95
+"""Part of what changes from which on motion counts as found although the frames differ by more
+than noise: fine detail that the scene cannot hold does not spoil the motion."""
+
+CHANCE = 3.0
+"""Standard errors by which motion has to lower the squared error of unseen pixels."""
+
+FEW, STRAIGHT = 4, 0.8
+"""Frames, and part of the changes of brightness along a curve, from which on bleaching is tried."""
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Where a fit computes, whether it saves memory at the cost of time, and what is said of it."""
+
+    device: torch.device
+    frugal: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def scarcer(self) -> _Means:
+        """Return what needs less memory on that device; raise `FitError` if nothing does."""
+        if not self.frugal:
+            text = "the memory was not enough to keep all moved scenes, so a step took longer."
+            return replace(self, frugal=True, warnings=(text,))
+        if self.device.type != "cpu":
+            text = "the memory of the GPU was not enough, so the fit went on without it."
+            return replace(self, device=choose_device("cpu"), warnings=(text,))
+        raise FitError(
+            "the memory is not enough; close other programs, or reconstruct a crop or fewer frames."
+        )
+
+
+ROLES = ("result", "motion", "speed", "confidence")
+
+
+def reconstruct_job(
+    source: Image, config: NSTMConfig, started: float
+) -> Generator[Progress, Message, Fitted]:
+    """Fit the scene and its motion, again if the motion has not converged, and render both.
+
+    Parameters
+    ----------
+    source
+        Axes in canonical order.
+    config
+        The settings.
+    started
+        `time.monotonic()` when the job began.
+    """
+    means = _Means(choose_device(config.device))
+    measurement = yield from in_background(
+        "preparing the frames", lambda: prepare(source, config.optics), started=started, needed=True
+    )
+    assert measurement is not None
+    check_reference(config.reference, len(frame_times(measurement.model)))
+    check_times(config.chosen_times(), measurement.model.shot_times())
+    deadline = None
+    if config.max_seconds is not None:
+        deadline = started + RESERVE * config.max_seconds
+    best: tuple[NSTMProblem, Outcome] | None = None
+    tried: list[dict[str, Any]] = []
+
+    def attempt(
+        name: str, settings: NSTMConfig, extras: dict[str, bool]
+    ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+        nonlocal means
+        planned = plan(measurement, settings)
+
+        def fit() -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+            problem = NSTMProblem(
+                measurement, planned, settings, source, means.device, **extras, frugal=means.frugal
+            )
+            work = optimise(problem, settings, started=started, deadline=deadline)
+            return problem, (yield from work)
+
+        while (found := (yield from unless_short(fit()))) is None:
+            means = means.scarcer()
+        problem, outcome = found
+        tried.append(
+            {
+                "attempt": name,
+                "held_out": outcome.held_out,
+                "misfit": problem.misfit(),
+                "stopped": outcome.stopped,
+            }
+        )
+        return found
+
+    for name, settings, extras in _attempts(measurement, config):
+        if best is not None and (_ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
+            break
+        found = yield from attempt(name, settings, extras)
+        if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
+            best = found
+    assert best is not None
+    if _may_be_still(best, config) and not _ended_early(tried):
+        extras = {name: getattr(best[0], name) for name in EXTRAS}
+        still = yield from attempt("at rest", config.replace(moving=False), extras)
+        if still[1].stopped == "steps":
+            best = _compared(best, still)
+    yield Progress("following the motion", seconds=time.monotonic() - started)
+    problem, outcome = best
+    images = yield from in_background(
+        "following the motion", problem.render, started=started, needed=True
+    )
+    assert images is not None
+    report = _report(problem, outcome, tried, started, means)
+    chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    early = _ended_early(tried)
+    if early:
+        chosen["restart"] = False  # repeating it is repeating the attempt that was kept
+    memory = {f"{REACHED}problem.{name}": value for name, value in problem.memory().items()}
+    return Fitted(
+        images,
+        problem.config.replace(steps=max(1, outcome.steps), **chosen),
+        {**problem.state_dict(), **outcome.kept(), **memory},
+        outcome.history,
+        early or outcome.stopped,
+        report,
+        method="nstm",
+        roles=ROLES,
+        source={**geometry(source), "digest": digest(source)},
+    )
+
+
+def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
+    """Return whether the user or the clock ended an attempt, and which of them; else None."""
+    early = (attempt["stopped"] for attempt in tried if attempt["stopped"] in {"user", "time"})
+    return next(early, None)
+
+
+def _compared(
+    moving: tuple[NSTMProblem, Outcome], still: tuple[NSTMProblem, Outcome]
+) -> tuple[NSTMProblem, Outcome]:
+    """Return the better of a moving scene and one at rest; it keeps the error of the other."""
+    best, other = (moving, still) if _is_better(moving[0], still[0]) else (still, moving)
+    best[0].other_error = other[1].held_out
+    return best
+
+
+def _attempts(
+    measurement: Measurement, config: NSTMConfig
+) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
+    """Return the fits to try; the next one only if those before explain too little."""
+    given = {name: getattr(config, name) == "on" for name in EXTRAS}
+    attempts = [("as given", config, given)]
+    if config.moving and config.restart:
+        faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
+        attempts.append(("faster motion", faster, given))
+    means = measurement.frames.mean(axis=tuple(range(1, measurement.frames.ndim)))
+    fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
+    if fades and not given["bleaching"]:
+        attempts.append(("with bleaching", config, {**given, "bleaching": True}))
+    uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
+    more = {
+        "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
+        "bleaching": given["bleaching"],
+        "unexplained": given["unexplained"] or config.unexplained == "auto",
+    }
+    if more != given:
+        attempts.append(("with what motion does not explain", config, more))
+    return attempts
+
+
+def _fades(means: NDArray[np.floating]) -> bool:
+    """Return whether frames get darker along an exponential curve, by their mean brightness."""
+    if len(means) < FEW or means.min() <= 0:
+        return False
+    logarithm, time = np.log(means), np.linspace(0, 1, len(means))
+    slope, _ = np.polyfit(time, logarithm, 1)
+    return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
+
+
+def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
+    """Return whether the motion that was found has to be compared with none.
+
+    A fit that explains the frames by large motion needs no comparison: nothing else would.
+    """
+    problem, outcome = best
+    if not (config.moving and config.restart) or outcome.stopped != "steps":
+        return False
+    if problem.misfit() > AT_THE_FLOOR or outcome.held_out > UNSEEN:
+        return True
+    return problem.largest_motion() < LARGE
+
+
+def _is_better(moving: NSTMProblem, still: NSTMProblem) -> bool:
+    """Return whether motion predicts unseen pixels better than a scene at rest, beyond chance."""
+    gain = (still.held_errors() - moving.held_errors()).double()
+    if len(gain) < 2:
+        return bool(gain.mean() > 0)
+    return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))
+
+
+def _report(
+    problem: NSTMProblem,
+    outcome: Outcome,
+    tried: list[dict[str, Any]],
+    started: float,
+    means: _Means,
+) -> dict[str, Any]:
+    """Return the report of the whole job, ready for JSON."""
+    facts = problem.facts()
+    misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
+    warnings = [*facts.pop("warnings"), *means.warnings]
+    explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
+    moves, other = problem.config.moving, problem.other_error
+    part = None if other is None or not moves else _explained_part(outcome.held_out, other)
+    followed = part is not None and part >= MOST
+    early = _ended_early(tried) if ended else None
+    if early:
+        why = "was stopped" if early == "user" else "had no more time"
+        warnings.append(
+            f"the reconstruction {why} while it tried another way to explain the frames; the best "
+            "one until then is shown."
+        )
+    if not ended:
+        why = "it was stopped" if outcome.stopped == "user" else "the time was up"
+        warnings.append(
+            f"the fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
+            "steps: fine detail and motion are missing; do not measure motion on this result."
+        )
+    elif other is not None and not moves:
+        warnings.append(_no_motion(outcome.held_out, other, explained=explained))
+    elif not moves and not explained:
+        warnings.append(
+            "a scene at rest explains the frames only to "
+            f"{max(misfit, outcome.held_out):.1f} times their noise: fit with motion, or check "
+            "the optics, or what else changes."
+        )
+    elif not explained and followed:
+        warnings.append(
+            f"motion explains {part:.0%} of what changes, but the frames only to "
+            f"{max(misfit, outcome.held_out):.1f} times their noise: fine detail is missing, or "
+            "something else changes, too. Trust displacements where the confidence is high."
+        )
+    elif not explained:
+        warnings.append(
+            "the motion has not converged, or is not all that changes: the frames are explained "
+            f"only to {max(misfit, outcome.held_out):.1f} times their noise. Give "
+            "fastest_movement and smallest_structure nearer to what moves, more steps, or check "
+            "the optics; do not trust displacements before."
+        )
+    return {
+        "seconds": time.monotonic() - started,
+        "steps": outcome.steps,
+        "device": str(means.device),
+        **environment(),
+        "held_out": outcome.held_out,
+        "converged": ended and not early and (explained or followed),
+        "moves": moves,
+        "explained_by_motion": part,
+        "attempts": tried,
+        "config": problem.config.as_dict(),
+        **facts,
+        "warnings": warnings,
+    }
+
+
+def _explained_part(moving: float, still: float) -> float:
+    """Return which part of the variance that a scene at rest leaves is explained by motion.
+
+    Parameters
+    ----------
+    moving, still
+        Held-out errors of both, in standard deviations of the noise.
+    """
+    left = max(still**2 - 1, 1e-9)
+    return min(max(1 - max(moving**2 - 1, 0) / left, 0.0), 1.0)
+
+
+def _no_motion(still: float, moved: float, *, explained: bool) -> str:
+    """Return the sentence about a scene at rest that predicts as well as a moving one."""
+    sentence = (
+        "no motion was found: a scene at rest predicts pixels that no step saw to "
+        f"{still:.2f} times their noise, a moving one to {moved:.2f}; the result is at rest"
+    )
+    if explained:
+        return f"{sentence}."
+    return f"{sentence}, and does not explain the frames: check the optics, or what else changes."

@@ -1,0 +1,290 @@
+"""From physical settings to the sizes and rates of a space-time model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fields.pyramid import level_cells
+from napari_cellinr.fields.spacetime import SpaceTimeShape
+from napari_cellinr.methods.nstm.noise import noise_map
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_cellinr.acquisition import Measurement
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.optics.base import ForwardModel
+
+__all__ = [
+    "Plan",
+    "check_reference",
+    "check_times",
+    "fading",
+    "frame_times",
+    "held_blocks",
+    "held_frames",
+    "plan",
+]
+
+LEVELS = 8
+"""Levels of both encodings (Cao et al. 2024)."""
+
+COARSEST, FINEST = 10.0, 2.0
+"""Cells of the first and the last level of the scene, in camera pixels: what four noisy frames
+determine; chosen on seeds 0 and 1 of the phase-contrast toy, which is not reported."""
+
+USUAL_RANGE = 0.25
+"""Movement over the whole recording where none is given, as a part of the image."""
+
+USUAL_STRUCTURE = 0.1
+"""Smallest moving structure where none is given, as a part of the image."""
+
+CELLS_PER_STRUCTURE = 0.8
+"""Cells of the motion along the smallest moving structure."""
+
+POINTS_PER_CELL = {2: 4, 3: 2}
+"""Points of the lattice on which the motion is decoded, along each of its finest cells, by the
+number of axes: in volumes they would take a third of the time."""
+
+MOTION_RATE = 2.4
+"""Learning rate of the motion times the number of steps, for a displacement scale of 1."""
+
+BLOCK = 4
+"""Side of a block of held-out pixels."""
+
+MANY = 24
+"""Frames from which on whole ones are held out instead of blocks."""
+
+ONE_OF = 12
+"""Of so many frames one is held out then, so that its neighbours in time are seen."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the problem is built from.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the space-time model.
+    noise
+        Standard deviation of the noise of the frames, in their unit: root mean square.
+    noise_map
+        That of every pixel, (shots, [Z,] Y, X).
+    held
+        Which pixels of the frames are held out, (shots, [Z,] Y, X).
+    times
+        Time of every shot or place, 0 at the first and 1 at the last; shape (shots, …).
+    first, last
+        The first and the last time, in seconds or frames.
+    motion_rate
+        Learning rate of the motion.
+    structure
+        Size of the smallest structure that moves on its own, along each axis in voxels.
+    """
+
+    shape: SpaceTimeShape
+    noise: float
+    noise_map: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    times: torch.Tensor
+    first: float
+    last: float
+    motion_rate: float
+    structure: tuple[float, ...]
+
+    @property
+    def moments(self) -> torch.Tensor:
+        """When each shot was, as a part of the recording, (shots,)."""
+        return self.times.reshape(len(self.noise_map), -1).mean(1)
+
+
+def fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
+    """Return by how much the logarithm of the mean brightness falls over the recording, (1,).
+
+    Parameters
+    ----------
+    frames
+        Raw frames, (shots, [Z,] Y, X).
+    moments
+        When each was, as a part of the recording, (shots,).
+    """
+    bright = frames.flatten(1).mean(1).clamp(min=1e-6).log()
+    times = moments - moments.mean()
+    slope = (times * bright).sum() / (times**2).sum().clamp(min=1e-12)
+    return -slope.reshape(1)
+
+
+def frame_times(model: ForwardModel) -> list[float]:
+    """Return the time of each frame; colours of one band have the same, which counts once."""
+    times = model.shot_times().double()
+    means = times.reshape(len(times), -1)[:: model.samples].mean(1)
+    return list(dict.fromkeys(means.tolist()))
+
+
+def check_reference(reference: int, n_frames: int) -> None:
+    """Raise `ConfigError` if there is no such frame."""
+    if reference >= n_frames:
+        raise ConfigError(
+            f"reference {reference} was given; the recording has {n_frames} frames, of which the "
+            "first is 0."
+        )
+
+
+def check_times(chosen: int | tuple[float, ...] | None, times: torch.Tensor) -> None:
+    """Raise `ConfigError` if a time to reconstruct is outside the recording.
+
+    Parameters
+    ----------
+    chosen
+        A number of times, times from the first on, or none.
+    times
+        Those of the shots.
+    """
+    lasting = float(times.max()) - float(times.min())
+    if isinstance(chosen, tuple) and chosen[-1] > lasting * (1 + 1e-6):
+        raise ConfigError(
+            f"times {chosen[0]:g} to {chosen[-1]:g} were asked for; the recording lasts from 0 to "
+            f"{lasting:g}: motion is not continued beyond it."
+        )
+
+
+def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
+    """Return the plan of a fit to these raw frames."""
+    model = measurement.model
+    times = model.shot_times().double()
+    first, last = float(times.min()), float(times.max())
+    span = max(last - first, 1e-12)
+    sizes = model.scene_shape
+    part = ((times - first) / span).float().reshape(len(times), *_places(times, len(sizes)))
+    reach = _reach(measurement, config, last - first)
+    margin = [math.ceil(far) + 2 if size > 1 else 0 for far, size in zip(reach, sizes, strict=True)]
+    low = tuple(-float(m) for m in margin)
+    high = tuple(n - 1.0 + m for n, m in zip(sizes, margin, strict=True))
+    extents = [end - start for start, end in zip(low, high, strict=True)]
+    zoom = model.zoom
+    coarsest = [max(1.0, e / (COARSEST * z)) for e, z in zip(extents, zoom, strict=True)]
+    finest = [max(1.0, e / (FINEST * z)) for e, z in zip(extents, zoom, strict=True)]
+    structure = _structure(measurement, config)
+    cells = [
+        max(1.0, min(n * CELLS_PER_STRUCTURE / size, n / 4))
+        for n, size in zip(sizes, structure, strict=True)
+    ]
+    n_times = max(1, len(times) - 1)
+    shape = SpaceTimeShape(
+        scene=tuple(sizes),
+        low=low,
+        high=high,
+        canonical=tuple(int(extent) + 1 for extent in extents),
+        scene_cells=level_cells(coarsest, finest, LEVELS),
+        # From one cell on, in time as well: a fine start sticks where large motion is half right.
+        motion_cells=level_cells([1.0] * (1 + len(sizes)), [n_times, *cells], LEVELS),
+        motion_lattice=_lattice(sizes, cells, part),
+        displacement=reach,
+        channels=model.channels,
+    )
+    generator = np.random.default_rng(config.seed)
+    frames = measurement.frames
+    held = held_frames(frames.shape, model.loss_margin, part)
+    if not held.any():
+        held = held_blocks(frames.shape, model.loss_margin, config.held_out, generator)
+    rate = config.motion_rate * MOTION_RATE / config.steps if config.moving else 0.0
+    sigmas = noise_map(frames, counts=model.nonnegative)
+    noise = float(np.sqrt(np.mean(sigmas.astype(np.float64) ** 2)))
+    return Plan(shape, noise, sigmas, held, part, first, last, rate, structure)
+
+
+def _places(times: torch.Tensor, n_axes: int) -> tuple[int, ...]:
+    """Return the sizes of times along the axes of space: 1 where a shot is an instant."""
+    return tuple(times.shape[1:]) if times.ndim > 1 else (1,) * n_axes
+
+
+def _reach(measurement: Measurement, config: NSTMConfig, seconds: float) -> tuple[float, ...]:
+    """Return the largest displacement along each axis, half the range, in voxels of the scene."""
+    sizes = measurement.model.scene_shape
+    if config.fastest_movement is None:
+        return tuple(max(1.0, USUAL_RANGE * n / 2) if n > 1 else 0.0 for n in sizes)
+    steps = measurement.voxel or (1.0,) * len(sizes)
+    far = config.fastest_movement * seconds / 2
+    return tuple(
+        min(max(1.0, far / step), n / 2) if n > 1 else 0.0
+        for n, step in zip(sizes, steps, strict=True)
+    )
+
+
+def _structure(measurement: Measurement, config: NSTMConfig) -> tuple[float, ...]:
+    """Return the size of the smallest structure that moves on its own, in voxels of the scene."""
+    sizes = measurement.model.scene_shape
+    steps = measurement.voxel or (1.0,) * len(sizes)
+    widest = max(n * step for n, step in zip(sizes, steps, strict=True))
+    structure = config.smallest_structure or USUAL_STRUCTURE * widest
+    return tuple(structure / step for step in steps)
+
+
+def _lattice(sizes: tuple[int, ...], cells: list[float], times: torch.Tensor) -> tuple[int, ...]:
+    """Return the points on which the motion is decoded; all where places have their own times."""
+    return tuple(
+        size if n_times > 1 else min(size, math.ceil(POINTS_PER_CELL[len(sizes)] * n) + 1)
+        for size, n, n_times in zip(sizes, cells, times.shape[1:], strict=True)
+    )
+
+
+def held_frames(
+    shape: tuple[int, ...], margin: tuple[int, ...], times: torch.Tensor
+) -> NDArray[np.bool_]:
+    """Return which pixels are held out where there are enough frames: some frames as a whole.
+
+    What is predicted for them is the motion between the frames around, at times that no step
+    saw. Few frames, and those whose places have times of their own, give none.
+
+    Parameters
+    ----------
+    shape
+        Of the frames, (shots, [Z,] Y, X).
+    margin
+        Pixels along each spatial axis that do not count.
+    times
+        Of the shots, shape (shots, …).
+    """
+    held = np.zeros(shape, bool)
+    if shape[0] < MANY or len(times) != shape[0] or times.numel() != len(times):
+        return held
+    inside = (slice(m, n - m) for m, n in zip(margin, shape[1:], strict=True))
+    held[(slice(ONE_OF // 2, shape[0] - 1, ONE_OF), *inside)] = True
+    return held
+
+
+def held_blocks(
+    shape: tuple[int, ...],
+    margin: tuple[int, ...],
+    part: float,
+    generator: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Return which pixels are held out: blocks at random places, inside the margin.
+
+    Parameters
+    ----------
+    shape
+        Of the frames, (shots, [Z,] Y, X).
+    margin
+        Pixels along each spatial axis that do not count.
+    part
+        Of the pixels.
+    generator
+        Random numbers.
+    """
+    coarse = (*shape[:-2], math.ceil(shape[-2] / BLOCK), math.ceil(shape[-1] / BLOCK))
+    chosen = generator.random(coarse) < part
+    held = chosen.repeat(BLOCK, -2).repeat(BLOCK, -1)[..., : shape[-2], : shape[-1]].copy()
+    inside = np.zeros(shape, bool)
+    inside[(slice(None), *(slice(m, n - m) for m, n in zip(margin, shape[1:], strict=True)))] = True
+    held &= inside
+    if not held.any():
+        held[(0, *(n // 2 for n in shape[1:]))] = True
+    return held

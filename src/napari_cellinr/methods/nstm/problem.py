@@ -1,0 +1,365 @@
+"""NSTM: one scene and its motion, fitted to the raw frames of any microscope.
+
+Cao et al. 2024, "Neural space-time model for dynamic multi-shot imaging", Nature Methods. The
+scene is decoded once per step and moved to every time, instead of being decoded anew for every
+time; all frames count in every step; early steps work on fewer points. What differs, and why, is
+in docs/decisions/motion-engine.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from napari_cellinr.fields.pyramid import window
+from napari_cellinr.fields.spacetime import SpaceTime
+from napari_cellinr.fields.warp import lattice_points, upsample
+from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.nstm.penalties import motion_penalty, scene_penalty
+from napari_cellinr.methods.nstm.plan import fading
+from napari_cellinr.methods.nstm.render import Rendering, field_facts, preview_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_cellinr.acquisition import Measurement
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fields.spacetime import SpaceTimeShape
+    from napari_cellinr.fitting.problem import PreviewRequest
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.plan import Plan
+
+__all__ = ["NSTMProblem"]
+
+ALL_LEVELS = 1e5
+"""A part of the coarse-to-fine that is certainly over."""
+
+ANNEALED = 0.8
+"""Part of the steps after which every level counts."""
+
+SPARSENESS = 3.0
+"""Weight of the absolute value of what motion does not explain, in noise standard deviations."""
+
+BRIGHTNESS = 10.0
+"""Weight of the squared changes of brightness from frame to frame."""
+
+POINTS_OF_A_CELL = {2: 4.0, 3: 2.5}
+"""Points of the lattice per cell, by the number of axes, from which on half of them are enough; in
+volumes steps with all points take most of the time."""
+
+LARGE = 20_000_000
+"""Voxels of all moved scenes together above which they are computed twice, not kept."""
+
+
+class NSTMProblem(Problem):
+    """The space-time field and what it has to explain.
+
+    Parameters
+    ----------
+    measurement
+        Forward model and raw frames.
+    plan
+        Sizes and rates.
+    config
+        The settings.
+    source
+        The image that the frames are from, for calibration and name.
+    device
+        Where to compute.
+    brightness, bleaching, unexplained
+        Whether frames have gains and offsets of their own, whether all light fades by one
+        exponential curve, and whether there is a sparse image of what motion does not explain.
+    frugal
+        Whether moved scenes are computed twice instead of kept, however small they are.
+
+    Attributes
+    ----------
+    other_error
+        Held-out error of a scene at rest, or of a moving one if this one is at rest; None if
+        that was not fitted.
+    """
+
+    def __init__(
+        self,
+        measurement: Measurement,
+        plan: Plan,
+        config: NSTMConfig,
+        source: Image,
+        device: torch.device,
+        *,
+        brightness: bool = False,
+        bleaching: bool = False,
+        unexplained: bool = False,
+        frugal: bool = False,
+    ) -> None:
+        self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
+        self._device = device
+        self.model = measurement.model.to(device)
+        self.field = SpaceTime(plan.shape, width=config.neurons, seed=config.seed).to(device)
+        self.frames = torch.from_numpy(measurement.frames).to(device)
+        self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
+        counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
+        inside = tuple(
+            slice(m, n - m)
+            for m, n in zip(self.model.loss_margin, self.frames.shape[1:], strict=True)
+        )
+        counted[(slice(None), *inside)] = True
+        self.sigmas = torch.from_numpy(plan.noise_map).to(device)
+        self.held = torch.from_numpy(plan.held).to(device)
+        self.seen = (counted & ~self.held).float()
+        self.gains = nn.Parameter(torch.zeros(2, self.model.n_shots, device=device))
+        self.brightness = brightness
+        self.moments = plan.moments.to(device)
+        self.fading = nn.Parameter(fading(self.frames, self.moments))
+        self.bleaching = bleaching
+        self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
+        self.unexplained = unexplained
+        self.frugal = frugal
+        self.other_error: float | None = None
+        self._alpha = ALL_LEVELS
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the parameters live on."""
+        return self._device
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the parameter groups for Adam: scene, motion, and what else is fitted."""
+        usual = {"betas": (0.9, 0.99), "eps": 1e-15}
+        rate = self.config.learning_rate
+        field = self.field
+        groups = [
+            {
+                "params": [*field.scene_grids.parameters(), *field.scene_net.parameters()],
+                "lr": rate,
+                **usual,
+            }
+        ]
+        if self.config.moving:
+            moving = [*field.motion_grids.parameters(), *field.motion_net.parameters()]
+            groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
+        if self.brightness:
+            groups.append({"params": [self.gains], "lr": rate, **usual})
+        if self.bleaching:
+            groups.append({"params": [self.fading], "lr": rate, **usual})
+        if self.unexplained:
+            groups.append({"params": [self.extra], "lr": rate, **usual})
+        return groups
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """Return the error of the other kind of scene, which a fit that goes on does not find."""
+        if self.other_error is None:
+            return {}
+        return {"other_error": torch.tensor(self.other_error, dtype=torch.float64)}
+
+    def remember(self, memory: Mapping[str, torch.Tensor]) -> None:
+        """Take what `memory` returned."""
+        if "other_error" in memory:
+            self.other_error = float(memory["other_error"])
+
+    def transferable(self) -> list[list[torch.Tensor]]:
+        """Return scene and motion: what else is fitted is that of one recording."""
+        return [group["params"] for group in self.param_groups()[: 1 + self.config.moving]]
+
+    def schedule(self) -> Schedule:
+        """Return a learning rate that falls to a tenth; the last parameters are kept."""
+        return Schedule(decay=0.1, every=max(5, self.config.steps // 20))
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the misfit in noise variances and the penalties."""
+        self._alpha = ALL_LEVELS
+        if self.config.coarse_to_fine:
+            self._alpha = step / (ANNEALED * self.config.steps)
+        stride = coarse_stride(self.plan.shape, self._alpha)
+        canonical = self.field.canonical(self._alpha, _coarser(self.plan.shape.canonical, stride))
+        displacement = self.field.motion(self.times, self._alpha)
+        residual = self._residual(canonical, displacement, stride)
+        losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
+        losses["scene"] = scene_penalty(canonical, stride, nonnegative=self.model.nonnegative)
+        if self.config.moving:
+            losses["motion"] = motion_penalty(displacement, self.plan, self.config.folding)
+        if self.brightness:
+            losses["brightness"] = BRIGHTNESS * (self.gains**2).mean()
+        if self.unexplained:
+            losses["unexplained"] = SPARSENESS * self.extra.abs().mean() / self.plan.noise
+        return losses
+
+    def held_out(self) -> float:
+        """Return the root mean square error on held-out pixels in standard deviations of noise."""
+        return float(self._errors(self.held))
+
+    def held_errors(self) -> torch.Tensor:
+        """Return the squared error of every held-out pixel in noise variances, (pixels,)."""
+        return self._squared(self.held)
+
+    def misfit(self) -> float:
+        """Return the root mean square error on the pixels that were fitted, in the same unit."""
+        return float(self._errors(self.seen > 0))
+
+    @property
+    def levels(self) -> float:
+        """The part of the coarse-to-fine that a look at the present state is to use."""
+        return self._alpha
+
+    def rendering(self) -> Rendering:
+        """Return what renders the present state."""
+        return Rendering(self.field, self._field_facts(), self._device)
+
+    def preview(self, request: PreviewRequest) -> Image:
+        """Return the present scene at the time and plane of `request`, with arrows."""
+        reference = self.config.reference
+        return preview_image(self.rendering(), self.source, request, self._alpha, reference)
+
+    def render(self) -> tuple[Image, ...]:
+        """Return scene, motion, speed and confidence; see `Rendering.images`."""
+        facts = self._field_facts(self.transmitted())
+        return Rendering(self.field, facts, self._device).images(self.source, self.config)
+
+    def largest_motion(self) -> float:
+        """Return the largest displacement between two frames that is usual, voxels of the scene.
+
+        The median over places, since motion is a guess where there is nothing to see.
+        """
+        with torch.no_grad():
+            displacement = self.field.motion(self.times, ALL_LEVELS)
+        spans = displacement.amax(0) - displacement.amin(0)
+        return float(spans.norm(dim=0).median())
+
+    def transmitted(self) -> float:
+        """Return the contrast of a frame as a part of that of the last channel of the scene.
+
+        Of slopes, since what both have on average says nothing of motion.
+        """
+        with torch.no_grad():
+            canonical = self.field.canonical(ALL_LEVELS)
+            samples = self.model.samples
+            first = self.field.motion(self.times[:samples], ALL_LEVELS)
+            scene = self.field.scene(canonical, first)
+            frame = self.model(scene, torch.zeros(1, dtype=torch.int64, device=self._device))
+        shown = torch.diff(frame[0], dim=-1).square().mean().sqrt()
+        there = torch.diff(scene[0, -1], dim=-1).square().mean().sqrt() * self.model.zoom[-1]
+        return float(shown / there.clamp(min=1e-12))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the parameters of the field, on the CPU."""
+        kept = {name: value.detach().cpu().clone() for name, value in self.field.named_parameters()}
+        if self.brightness:
+            kept["brightness"] = self.gains.detach().cpu().clone()
+        if self.bleaching:
+            kept["bleaching"] = self.fading.detach().cpu().clone()
+        if self.unexplained:
+            kept["unexplained"] = self.extra.detach().cpu().clone()
+        return kept
+
+    def facts(self) -> dict[str, Any]:
+        """Return the noise, and the sizes that are needed to render the field again."""
+        return {
+            "noise": {"read_noise": self.plan.noise * self.measurement.unit, "gain": 0.0},
+            "field": self._field_facts(self.transmitted()),
+            "misfit": self.misfit(),
+            "brightness": self.brightness,
+            "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
+            "unexplained": self.unexplained,
+            "warnings": list(self.measurement.warnings),
+        }
+
+    def _field_facts(self, transmitted: float = 1.0) -> dict[str, Any]:
+        return field_facts(self.measurement, self.plan, self.config, transmitted)
+
+    def _extra_shape(self) -> tuple[int, ...]:
+        """Return the size of the image of what motion does not explain: coarse, for every shot."""
+        coarse = (max(1, n // 4) for n in self.plan.shape.scene)
+        return (len(self.plan.times), self.model.channels, *coarse)
+
+    def _residual(
+        self, canonical: torch.Tensor, displacement: torch.Tensor, stride: tuple[int, ...]
+    ) -> torch.Tensor:
+        """Return the error of every pixel in standard deviations of the noise."""
+        voxels = len(displacement) * int(np.prod(self.plan.shape.scene))
+        if (voxels <= LARGE and not self.frugal) or not torch.is_grad_enabled():
+            shots = torch.arange(len(self.frames))
+            return self._residual_of(canonical, displacement, shots, stride)
+        samples = self.model.samples
+        parts = [
+            checkpoint(
+                self._residual_of,
+                canonical,
+                displacement[shot * samples : (shot + 1) * samples],
+                torch.tensor([shot]),
+                stride,
+                use_reentrant=False,
+            )
+            for shot in range(len(self.frames))
+        ]
+        return torch.cat(parts)
+
+    def _residual_of(
+        self,
+        canonical: torch.Tensor,
+        displacement: torch.Tensor,
+        shots: torch.Tensor,
+        stride: tuple[int, ...],
+    ) -> torch.Tensor:
+        size = self.plan.shape.scene
+        points = [
+            lattice_points(0, n - 1, m, self._device)
+            for n, m in zip(size, _coarser(size, stride), strict=True)
+        ]
+        scene = upsample(self.field.scene(canonical, displacement, points), size)
+        samples = self.model.samples
+        if self.unexplained:
+            first, last = int(shots[0]) * samples, (int(shots[-1]) + 1) * samples
+            mode = {4: "bilinear", 5: "trilinear"}[scene.ndim]
+            scene = scene + nn.functional.interpolate(
+                self.extra[first:last], size=scene.shape[2:], mode=mode, align_corners=True
+            )
+        predicted = self.model(scene, shots.to(self._device))
+        if self.brightness:
+            gain, offset = self.gains[:, shots.to(self._device)].reshape(
+                2, -1, *[1] * (predicted.ndim - 1)
+            )
+            predicted = predicted * torch.exp(gain) + offset
+        if self.bleaching:
+            left = torch.exp(-self.fading * self.moments[shots.to(self._device)])
+            predicted = predicted * left.reshape(-1, *[1] * (predicted.ndim - 1))
+        error: torch.Tensor = (predicted - self.frames[shots.to(self._device)]) / self.sigmas[
+            shots.to(self._device)
+        ]
+        return error
+
+    def _errors(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self._squared(pixels).mean().sqrt()
+
+    def _squared(self, pixels: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            canonical = self.field.canonical(self._alpha)
+            displacement = self.field.motion(self.times, self._alpha)
+            residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
+        squares: torch.Tensor = residual[pixels] ** 2
+        return squares
+
+
+def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:
+    """Return 2 along each axis where every second point is enough for the levels that count now.
+
+    A level that does not count yet is zero; so the early steps decode and move a scene with a
+    quarter of the points, of which the cells have two or more.
+    """
+    weights = window(alpha, len(shape.scene_cells))
+    last = max((level for level, weight in enumerate(weights) if weight), default=0)
+    cells = shape.scene_cells[last]
+    least = POINTS_OF_A_CELL[len(shape.scene)]
+    return tuple(
+        2 if n >= least * count and n > 8 else 1
+        for n, count in zip(shape.canonical, cells, strict=True)
+    )
+
+
+def _coarser(points: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
+    """Return the number of points of a lattice with the same ends and a coarser step."""
+    return tuple((n + step - 1) // step for n, step in zip(points, stride, strict=True))

@@ -1,0 +1,1 @@
+"""SpatimeINR: super-resolution in time and space from one series."""

@@ -1,0 +1,373 @@
+"""SpatimeINR as published, repaired where it cannot work as printed: preset `paper`.
+
+A residual network describes every place by a latent code, with the frames as channels; a second
+network makes brightness and density of a place, a time and the code of the place; a voxel is a
+mean over 16 points of its cell in space and time. Repairs: the weights of the points add up to
+1 (eq. 8 as printed is not bounded, and vanishes at inference), the points lie evenly around the
+centre and by the same law in training and inference, codes are interpolated instead of those of
+the nearest voxel, and the encoding has no octave that the samples cannot carry.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn.functional import mse_loss
+
+from napari_cellinr.fields.hypercube import PaperField, Sizes
+from napari_cellinr.fitting.previews import requested_part, with_place
+from napari_cellinr.fitting.problem import Problem, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.fitting.problem import PreviewRequest
+    from napari_cellinr.image import Image
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["PaperProblem", "PaperSeries", "levels_of"]
+
+WEIGHT_DECAY = 1e-6
+"""Of Adam, as in the paper."""
+
+FINAL_RATE = 0.01
+"""Learning rate of the last step as a part of the first: 2e-5 of 2e-3, as in the paper."""
+
+LOOK = 50
+"""Steps between two looks at the held-out error."""
+
+LOOK_VOXELS = 2048
+"""Largest number of held-out samples that are looked at."""
+
+HELD_PART = 0.02
+"""Part of the voxels that no step learns from."""
+
+CROP = 32
+"""Voxels along each axis of the part that one step sees: bounds the memory of the encoder."""
+
+CYCLE_PART = 8
+"""One of so many samples of a step is rendered finer and averaged again."""
+
+CHUNK = 1 << 15
+"""Places that are rendered at once."""
+
+
+class PaperProblem(Problem):
+    """A series, and the networks that learn it from coarser copies of itself.
+
+    In every other step the encoder sees the series with frames left out or voxels averaged, and
+    the target is the series as it is (section 4.1: pairs by down-sampling); a frame that is
+    left out is a blend of its neighbours for the encoder, so that the channels stay what they
+    are. In the other steps the encoder sees the series itself.
+
+    Parameters
+    ----------
+    source
+        The image, for its axes and calibration.
+    frames
+        One channel of it, (T, *space), grey levels, float32.
+    config
+        The settings.
+    device
+        Where to compute.
+    """
+
+    def __init__(
+        self, source: Image, frames: Floats, config: SpatimeConfig, device: torch.device
+    ) -> None:
+        self.source = source
+        self.config = config
+        self._device = device
+        levels = levels_of(frames)
+        given = np.ascontiguousarray(frames, np.float32)
+        frames = (given - np.float32(levels[0])) / np.float32(levels[1])
+        self.frames = torch.from_numpy(np.asarray(frames, np.float32)).to(device)
+        with torch.random.fork_rng(devices=[]):  # the first weights of the encoder
+            torch.manual_seed(config.seed)
+            self.field = PaperField(frames.shape, sizes_of(config), rendering=config.rendering)
+        self.series = PaperSeries(given, levels, self.field, device)
+        random = np.random.default_rng(config.seed)
+        self.held = torch.from_numpy(random.random(frames.shape) < HELD_PART).to(device)
+        self.cell = torch.ones(frames.ndim, device=device)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the networks live on."""
+        return self._device
+
+    def schedule(self) -> Schedule:
+        """Return the decay of the learning rate to its last value; nothing is averaged."""
+        return Schedule(FINAL_RATE, LOOK)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the weights of both networks, which are learnt together."""
+        rate = self.config.learning_rate
+        parameters = list(self.field.parameters())
+        return [{"params": parameters, "lr": rate, "weight_decay": WEIGHT_DECAY}]
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the losses on random samples of a part of the series, in squares of its range."""
+        part = self._part(generator)
+        seen, pace = self._coarser(self.frames[part], step, generator)
+        codes, corner = self.field.codes(seen), self._corner(part, pace)
+        samples = self._samples(part, generator)
+        values = self.frames[tuple(samples.T)]
+        centres = samples.float()
+        found = self.field(centres, self.cell, codes, corner, generator)
+        losses = {"data": mse_loss(found, values)}
+        if self.config.cycle > 0:
+            few = slice(0, max(1, len(samples) // CYCLE_PART))
+            means = self._means_of_finer(centres[few], codes, corner, generator)
+            losses["cycle"] = self.config.cycle * mse_loss(means, values[few])
+        return losses
+
+    def _means_of_finer(
+        self,
+        centres: torch.Tensor,
+        codes: torch.Tensor | None,
+        corner: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Return means over the cells of twice as fine a result in space (eq. 11 and 12)."""
+        n_axes = centres.shape[1]
+        halves = [torch.zeros(1), *[torch.tensor([-0.25, 0.25])] * (n_axes - 1)]
+        inside = torch.cartesian_prod(*halves).to(centres)
+        finer = (centres[:, None] + inside).reshape(-1, n_axes)
+        cell = self.cell * torch.tensor([1.0, *[0.5] * (n_axes - 1)], device=self._device)
+        found: torch.Tensor = self.field(finer, cell, codes, corner, generator)
+        return found.reshape(len(centres), -1).mean(1)
+
+    def held_out(self) -> float:
+        """Return the error on held-out voxels of frames that the encoder does not see."""
+        with torch.no_grad():
+            part = tuple(slice(0, min(n, 2 * CROP)) for n in self.frames.shape[1:])
+            part = (slice(None), *part)
+            seen = _every_other(self.frames[part], 0)
+            codes, corner = self.field.codes(seen), self._corner(part, 1)
+            samples = torch.argwhere(self.held[part])
+            if len(seen) > 2:
+                samples = samples[samples[:, 0] % 2 == 1]
+            samples = samples[:: len(samples) // LOOK_VOXELS + 1]
+            if len(samples) == 0:
+                return 0.0
+            found = self.field(samples.float(), self.cell, codes, corner)
+            return math.sqrt(float(mse_loss(found, self.frames[part][tuple(samples.T)])))
+
+    def preview(self, request: PreviewRequest) -> Image:
+        """Return a plane, or the whole at a coarser step, on the lattice of the input."""
+        part = requested_part(self.source, request)
+        return with_place(self.source, part, self._values(part))
+
+    def render(self) -> tuple[Image, ...]:
+        """Return the series on the lattice of the input, as it is learnt, in grey levels."""
+        part = tuple(slice(0, size) for size in self.source.shape)
+        return (self.source.like(self._values(part)),)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the weights of both networks, on the CPU."""
+        weights = self.field.state_dict()
+        return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """Return nothing: all is in the history."""
+        return {}
+
+    def _values(self, part: tuple[slice, ...]) -> Floats:
+        """Return the brightness of a part of the source, grey levels; the same in all channels."""
+        axes = self.source.axes
+        pieces = dict(zip(axes, part, strict=True))
+        sizes = self.source.sizes
+        places = [
+            np.arange(*pieces[a].indices(sizes[a]), dtype=np.float64) for a in axes if a in "ZYX"
+        ]
+        times = range(*pieces["T"].indices(sizes["T"])) if "T" in axes else [0]
+        made = np.stack([self.series.at(t, places, [1.0] * len(places)) for t in times])
+        if "C" in axes:
+            count = len(range(*pieces["C"].indices(sizes["C"])))
+            made = np.repeat(made[:, None], count, axis=1)
+        return made if "T" in axes else made[0]
+
+    def _part(self, generator: torch.Generator) -> tuple[slice, ...]:
+        """Return all frames of a random block."""
+        lengths = [min(CROP, size) for size in self.frames.shape[1:]]
+        corners = [
+            int(torch.randint(size - n + 1, (1,), generator=generator, device=self._device))
+            for size, n in zip(self.frames.shape[1:], lengths, strict=True)
+        ]
+        return (slice(None), *(slice(a, a + n) for a, n in zip(corners, lengths, strict=True)))
+
+    def _coarser(
+        self, frames: torch.Tensor, step: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, int]:
+        """Return what the encoder sees, and the voxels per code."""
+        kind = step % 4
+        if kind == 1 and len(frames) > 2:
+            phase = int(torch.randint(2, (1,), generator=generator, device=self._device))
+            return _every_other(frames, phase), 1
+        if kind == 3 and min(frames.shape[1:]) >= 8:
+            return _averaged(frames), 2
+        return frames, 1
+
+    def _corner(self, part: tuple[slice, ...], pace: int) -> torch.Tensor:
+        first = [float(piece.start or 0) for piece in part[1:]]
+        return torch.tensor([first, [float(pace)] * len(first)], device=self._device)
+
+    def _samples(self, part: tuple[slice, ...], generator: torch.Generator) -> torch.Tensor:
+        """Return frame and voxel of random samples that are not held out, shape (n, 1 + axes)."""
+        columns = []
+        for size, piece in zip(self.frames.shape, part, strict=True):
+            start, stop, _ = piece.indices(size)
+            drawn = torch.randint(
+                start, stop, (self.config.batch,), generator=generator, device=self._device
+            )
+            columns.append(drawn)
+        samples = torch.stack(columns, -1)
+        free = samples[~self.held[tuple(samples.T)]]
+        return free if len(free) else samples
+
+
+def levels_of(frames: Floats) -> tuple[float, float]:
+    """Return the grey level that counts as 0, and the grey levels from 0 to 1."""
+    low, high = (float(v) for v in np.percentile(frames, (0.1, 99.9)))
+    return low, max(high - low, 1e-6 * max(float(np.ptp(frames)), 1e-9))
+
+
+def sizes_of(config: SpatimeConfig) -> Sizes:
+    """Return the size of the networks that settings ask for; the encoder follows the decoder."""
+    width = max(8, config.neurons // 8)
+    groups, blocks = (3, 4) if config.neurons >= 128 else (1, 2)
+    return Sizes(config.latent, config.neurons, width, groups, blocks)
+
+
+def _every_other(frames: torch.Tensor, phase: int) -> torch.Tensor:
+    """Return frames of which every other one is the mean of its neighbours."""
+    if len(frames) < 3:
+        return frames
+    result = frames.clone()
+    for i in range(1 + phase, len(frames) - 1, 2):
+        result[i] = (frames[i - 1] + frames[i + 1]) / 2
+    return result
+
+
+def _averaged(frames: torch.Tensor) -> torch.Tensor:
+    """Return means over two voxels along each axis of space; an odd one at the end is dropped."""
+    for axis in range(1, frames.ndim):
+        pairs = frames.shape[axis] // 2
+        kept = frames.narrow(axis, 0, 2 * pairs)
+        frames = kept.reshape(*kept.shape[:axis], pairs, 2, *kept.shape[axis + 1 :]).mean(axis + 1)
+    return frames
+
+
+class PaperSeries:
+    """A fitted series of the preset `paper`: any cell of any time can be rendered.
+
+    Parameters
+    ----------
+    frames
+        Grey levels, (T, *space), float32.
+    levels
+        The grey level that counts as 0, and the grey levels from 0 to 1.
+    field
+        The networks.
+    device
+        Where to compute.
+    """
+
+    def __init__(
+        self,
+        frames: Floats,
+        levels: tuple[float, float],
+        field: PaperField,
+        device: torch.device,
+    ) -> None:
+        self.frames = frames
+        self.levels = levels
+        self.field = field.to(device)
+        self.device = device
+        self._codes: torch.Tensor | None = None
+        self._settled = False
+
+    def settle(self) -> None:
+        """Say that the networks are learnt: the codes of all places are then made only once."""
+        self._settled = True
+
+    def at(
+        self, time: float, places: Sequence[NDArray[np.float64]], cells: Sequence[float]
+    ) -> Floats:
+        """Return the brightness of all crossings of places at a time, grey levels, float32.
+
+        Parameters
+        ----------
+        time
+            In frames.
+        places
+            Voxel coordinates along each axis of space.
+        cells
+            Width of a cell along each of them, in voxels.
+        """
+        low, span = self.levels
+        with torch.no_grad():
+            codes = self._codes_of_all()
+            cell = torch.tensor([1.0, *cells], device=self.device)
+            axes = [torch.from_numpy(np.asarray(p, np.float32)).to(self.device) for p in places]
+            grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, -2)
+            when = torch.full((len(grid), 1), float(time), device=self.device)
+            corner = torch.zeros(2, len(axes), device=self.device)
+            corner[1] = 1
+            found = [
+                self.field(torch.cat([w, p], 1), cell, codes, corner).cpu()
+                for w, p in zip(torch.split(when, CHUNK), torch.split(grid, CHUNK), strict=True)
+            ]
+        values = torch.cat(found).numpy().reshape([len(p) for p in places])
+        return np.asarray(low + span * values, np.float32)
+
+    def _codes_of_all(self) -> torch.Tensor | None:
+        """Return the latent codes of the whole series, if it has any."""
+        low, span = self.levels
+        if self._codes is not None:
+            return self._codes
+        scaled = torch.from_numpy((self.frames - low) / span).float()
+        codes = self.field.codes(scaled.to(self.device))
+        if self._settled:
+            self._codes = codes
+        return codes
+
+    def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
+        """Return all that is needed to render, by name, on the CPU."""
+        sizes = self.field.sizes
+        numbers = [sizes.latent, sizes.neurons, sizes.width, sizes.groups, sizes.blocks]
+        found = {
+            "frames": torch.from_numpy(np.ascontiguousarray(self.frames)),
+            "levels": torch.tensor(self.levels, dtype=torch.float64),
+            "sizes": torch.tensor([*numbers, int(self.field.rendering)]),
+        }
+        weights = self.field.state_dict()
+        found |= {f"paper.{k}": v.detach().cpu().contiguous() for k, v in weights.items()}
+        return {f"{prefix}{name}": value for name, value in found.items()}
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, NDArray[Any]], prefix: str, device: torch.device
+    ) -> PaperSeries:
+        """Return the series that `tensors` was made of."""
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        frames = np.asarray(own["frames"], np.float32)
+        *numbers, rendering = (int(n) for n in own["sizes"])
+        field = PaperField(frames.shape, Sizes(*numbers), rendering=bool(rendering))
+        weights = {
+            k.removeprefix("paper."): torch.from_numpy(np.array(v))
+            for k, v in own.items()
+            if k.startswith("paper.")
+        }
+        field.load_state_dict(weights)
+        low, span = (float(v) for v in own["levels"])
+        made = cls(frames, (low, span), field, device)
+        made.settle()
+        return made

@@ -1,0 +1,196 @@
+"""The job of the preset `paper`: every channel is learnt by its own networks, then rendered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.errors import ConfigError, FitError
+from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.checkpoint import keeper
+from napari_cellinr.fitting.memory import SMALLEST_BATCH, unless_short
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.problem import Fitted, Progress
+from napari_cellinr.fitting.report import environment
+from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.methods.spatime.published import PaperProblem
+from napari_cellinr.methods.spatime.result import Result, lazy_result, times_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.fitting.problem import Message, Outcome
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.spatime.output_grid import Lattice
+    from napari_cellinr.methods.spatime.published import PaperSeries
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["paper_job"]
+
+RESERVE = 0.7
+"""Part of the time limit after which no step begins: rendering takes long."""
+
+
+@dataclass(eq=False)
+class _Channels:
+    """The channels that were fitted so far, and how that went."""
+
+    series: list[PaperSeries] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def stopped_by_user(self) -> bool:
+        return any(outcome.stopped == "user" for outcome in self.outcomes)
+
+
+def paper_job(
+    source: Image,
+    channels: list[Floats],
+    config: SpatimeConfig,
+    lattice: Lattice,
+    device: torch.device,
+    started: float,
+    lazily: bool = False,
+) -> Generator[Progress, Message, Fitted]:
+    """Fit the networks of every channel and render the result.
+
+    Parameters
+    ----------
+    source
+        Axes in canonical order.
+    channels
+        Frames of each channel, (T, *space), grey levels, float32.
+    config
+        The settings.
+    lattice
+        Where the samples of the result lie.
+    device
+        Where to compute.
+    started
+        `time.monotonic()` when the job began.
+    lazily
+        Whether the result is rendered only when parts of it are read; not after a stop, after
+        which channels may be missing.
+    """
+    if config.steps == 0:
+        raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
+    limit = config.max_seconds
+    deadline = None if limit is None else started + RESERVE * limit
+    done = _Channels()
+    wanted = config.batch
+
+    def fit(
+        frames: Floats, config: SpatimeConfig
+    ) -> Generator[Progress, Message, tuple[PaperSeries, Outcome]]:
+        problem = PaperProblem(source, frames, config, device)
+        outcome = yield from optimise(problem, config, started=started, deadline=deadline)
+        problem.series.settle()
+        return problem.series, outcome
+
+    for number, frames in enumerate(channels):
+        keeper().enter(f"channel-{number}")
+        while (found := (yield from unless_short(fit(frames, config)))) is None:
+            config = _with_half_the_batch(config)
+            keeper().enter(f"channel-{number}.batch-{config.batch}")
+        done.series.append(found[0])
+        done.outcomes.append(found[1])
+        if done.stopped_by_user:
+            break
+    if lazily and not done.stopped_by_user:
+        image = lazy_result(source, lattice, done.series)
+    else:
+        made = yield from _render(done, len(channels), lattice, started)
+        image = Result(source, lattice, made).image()
+    fitted = _fitted(source, config, done, image, str(device), started)
+    if config.batch == wanted:
+        return fitted
+    warning = (
+        f"the memory was not enough for steps of {wanted} voxels, so they had {config.batch}: more "
+        "steps may be needed."
+    )
+    report = {**fitted.report, "warnings": [warning, *fitted.report["warnings"]]}
+    return replace(fitted, report=report)
+
+
+def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
+    """Return the settings with half the voxels per step; raise `FitError` if it has few already."""
+    if config.batch // 2 < SMALLEST_BATCH:
+        raise FitError(
+            f"the memory is not enough, not even for steps of {config.batch} voxels; close other "
+            "programs, superresolve a crop, choose the device cpu or fewer neurons."
+        )
+    return config.replace(batch=config.batch // 2)
+
+
+def _render(
+    done: _Channels, n_channels: int, lattice: Lattice, started: float
+) -> Generator[Progress, Message, Floats]:
+    """Return all frames of all channels, (T, C, *space); zero where the user stopped."""
+    times = times_of(lattice)
+    places = [one.positions for one in lattice.maps.values()]
+    cells = [one.step for one in lattice.maps.values()]
+    result = np.zeros((len(times), n_channels, *map(len, places)), np.float32)
+    for number, series in enumerate(done.series):
+        for frame, when in enumerate(times):
+            stage = f"rendering frame {frame + 1} of {len(times)}"
+            made = yield from in_background(
+                stage, partial(series.at, when, places, cells), started=started
+            )
+            if made is None:
+                return result
+            result[frame, number] = made
+    return result
+
+
+def _fitted(
+    source: Image,
+    config: SpatimeConfig,
+    done: _Channels,
+    image: Image,
+    device: str,
+    started: float,
+) -> Fitted:
+    """Put the result, what was fitted and the report together."""
+    state: dict[str, torch.Tensor] = {}
+    for number, (series, outcome) in enumerate(zip(done.series, done.outcomes, strict=True)):
+        state |= {**series.tensors(f"{number}."), **outcome.kept(f"{number}.")}
+    outcomes = done.outcomes
+    stopped = "user" if done.stopped_by_user else outcomes[-1].stopped
+    report: dict[str, Any] = {
+        "seconds": round(time.monotonic() - started, 3),
+        "steps": sum(outcome.steps for outcome in outcomes),
+        "device": device,
+        "held_out": [outcome.held_out for outcome in outcomes],
+        "converged": all(outcome.converged for outcome in outcomes),
+        "variant": "networks of coordinates, as published",
+        "warnings": _warnings(source, config, device, done),
+        "config": config.as_dict(),
+        **environment(),
+    }
+    history = tuple(row for outcome in outcomes for row in outcome.history)
+    if stopped in {"user", "time"}:
+        config = config.replace(steps=max(1, *(outcome.steps for outcome in outcomes)))
+    return Fitted(
+        (image,), config, state, history, stopped, report,
+        method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},
+    )  # fmt: skip
+
+
+def _warnings(source: Image, config: SpatimeConfig, device: str, done: _Channels) -> list[str]:
+    found: list[str] = []
+    if device == "cpu":
+        found += filter(None, [config.cost_warning(source.sizes)])
+    if done.stopped_by_user:
+        found.append("the fit was stopped: channels and frames that are missing are 0.")
+    if not all(outcome.converged for outcome in done.outcomes):
+        found.append("the networks have not converged; more steps are needed.")
+    return found

@@ -1,0 +1,1 @@
+"""One run of a method: what is asked for, how it starts, and what it will cost."""

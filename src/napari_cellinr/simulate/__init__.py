@@ -1,0 +1,1 @@
+"""Simulated specimens with known truth, for samples, tests and demonstrations."""

@@ -1,0 +1,307 @@
+"""The dock for many files: one recipe, a table with state, time and error."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal, Slot
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QHeaderView,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cellinr.errors import CellINRError
+from napari_cellinr.macro import Macro, load_macro
+from napari_cellinr.ui.layers.opening import files_of
+from napari_cellinr.ui.panels.macro_steps import confirm
+from napari_cellinr.ui.session.actions import Order
+from napari_cellinr.ui.session.controller import Work
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
+from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
+
+if TYPE_CHECKING:
+    import napari
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+    from napari_cellinr.macro.batch.run import Row
+
+__all__ = ["BatchDock"]
+
+
+class BatchDock(TabbedDock):
+    """One recipe for many files, in the background of the viewer.
+
+    Files are added by the button or by dropping them; the recipe is a saved macro, or what was
+    recorded in this viewer.
+    """
+
+    rows_changed = Signal(object)
+
+    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.dispatcher = dispatcher_of(napari_viewer)
+        self.controller = self.dispatcher.controller
+        self.paths: list[Path] = []
+        self._agreed: Macro | None = None  # the last recipe from a file whose steps were agreed to
+        self._make_widgets()
+        self._lay_out()
+        self.setAcceptDrops(True)
+        self.rows_changed.connect(self.show_rows)
+        self.controller.said.connect(self._say)
+        self.controller.state_changed.connect(self.refresh)
+        self.dispatcher.recorded.connect(self.refresh)
+        self.recipe_edit.textChanged.connect(self.refresh)
+        self.refresh()
+
+    def add_files(self, paths: list[Path]) -> None:
+        """Add files to the table, each once; a folder stands for the files in it."""
+        try:
+            files = files_of(paths)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+            return
+        self.paths = list(dict.fromkeys([*self.paths, *files]))
+        self._fill()
+        self.refresh()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What of the files is done, whether again, and how many images at the same time."""
+        return {
+            "every_series": self.series_box.isChecked(),
+            "every_time": self.time_box.isChecked(),
+            "again": self.again_box.isChecked(),
+            "workers": self.workers_box.value(),
+        }
+
+    def recipe(self) -> Macro:
+        """Return the steps: those of the file that is given, else what was recorded.
+
+        Raises
+        ------
+        CellINRError
+            If the file holds no macro.
+        """
+        text = self.recipe_edit.text().strip()
+        return load_macro(text) if text else self.dispatcher.recorder.macro
+
+    def _recipe_fault(self) -> str:
+        """Return why there is nothing to be done with the files; an empty text if there is."""
+        try:
+            macro = self.recipe()
+        except CellINRError as error:
+            return sentence(str(error))
+        if any(step.action != "open" for step in macro.repeatable):
+            return ""
+        return "No steps yet: denoise an image in this viewer, or choose a macro with Recipe …"
+
+    @Slot()
+    def run(self) -> None:
+        """Start with the first file, or queue up; a recipe from a file is shown in a question."""
+        try:
+            macro = self.recipe()
+            output = Path(self.output_edit.text().strip() or "results").expanduser()
+            name = self.recipe_edit.text().strip()
+            if name and macro != self._agreed:
+                if not confirm(Path(name).name, macro, (), output):
+                    return
+                self._agreed = macro
+            work = partial(self._work, macro, list(self.paths), output, self.options)
+            order = Order("batch", work, False)
+            self.dispatcher.queue.submit(order)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+
+    @Slot(object)
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Show state, time and error of every image, of which a file may hold several."""
+        if self.table.rowCount() != len(rows):
+            self.table.setRowCount(len(rows))
+        for place, row in enumerate(rows):
+            seconds = f"{row.seconds:.0f} s" if row.seconds else ""
+            for column, text in enumerate((row.title, row.state, seconds, row.error)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(row.source if column == 0 else row.error or text)
+                self.table.setItem(place, column, item)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Enable what can be done now."""
+        idle = self.controller.state == "idle"
+        fault = self._recipe_fault()
+        self.recipe_fault.setText(fault)
+        self.recipe_fault.setVisible(bool(fault))
+        self.run_button.setEnabled(bool(self.paths) and not fault)
+        self.run_button.setText("Run" if idle else "Queue")
+        self.stop_button.setEnabled(not idle)
+        self.clear_button.setEnabled(bool(self.paths) and idle)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Accept files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Add dropped images and those in dropped folders; a dropped macro becomes the recipe."""
+        event.acceptProposedAction()
+        urls = event.mimeData().urls()
+        paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+        macros = [path for path in paths if path.suffix in {".py", ".json"}]
+        if macros:
+            self.recipe_edit.setText(str(macros[-1]))
+        self.add_files([path for path in paths if path not in macros])
+
+    def _work(self, macro: Macro, paths: list[Path], output: Path, options: dict[str, Any]) -> Work:
+        def make() -> Any:
+            from napari_cellinr.macro.batch.run import iter_batch
+
+            # A signal carries the rows from the thread of the job to this one.
+            return iter_batch(macro, paths, output, tell=self.rows_changed.emit, **options)
+
+        return Work(f"batch of {len(paths)} files", make, self._show_end, quick=True)
+
+    def _show_end(self, rows: tuple[Row, ...]) -> None:
+        self.show_rows(rows)
+        counts = {state: sum(row.state == state for row in rows) for state in _ENDS}
+        text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        self.controller.say("warning" if counts["failed"] else "info", f"Batch: {text}.")
+
+    @Slot()
+    def _ask_for_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Images of the batch")
+        self.add_files([Path(name) for name in names])
+
+    @Slot()
+    def _ask_for_recipe(self) -> None:
+        filters = "Macro or recipe (*.py *.json)"
+        name, _ = QFileDialog.getOpenFileName(self, "Recipe", "", filters)
+        if name:
+            self.recipe_edit.setText(name)
+
+    @Slot()
+    def _ask_for_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Folder for the results")
+        if name:
+            self.output_edit.setText(name)
+
+    @Slot()
+    def _clear(self) -> None:
+        self.paths.clear()
+        self._fill()
+        self.refresh()
+
+    @Slot(str, str)
+    def _say(self, kind: str, text: str) -> None:
+        self.status.setStyleSheet(COLOURS[kind])
+        self.status.setText(text)
+
+    def _fill(self) -> None:
+        self.table.setRowCount(0)
+        self.table.setRowCount(len(self.paths))
+        for row, path in enumerate(self.paths):
+            item = QTableWidgetItem(path.name)
+            item.setToolTip(str(path))
+            self.table.setItem(row, 0, item)
+            self.table.setItem(row, 1, QTableWidgetItem("waiting"))
+
+    def _make_widgets(self) -> None:
+        self.hint = wrapping_label(
+            "Drop images or folders here, and a macro as the recipe; without one, what you did in "
+            "this viewer is done with every file."
+        )
+        self.recipe_edit, self.output_edit = QLineEdit(), QLineEdit()
+        self.recipe_edit.setPlaceholderText("recorded steps")
+        self.recipe_fault = wrapping_label(kind="warning")
+        self.output_edit.setPlaceholderText("results")
+        self.recipe_button = _button("Recipe …", "A macro (.py) or recipe (.json).")
+        self.output_button = _button("Results …", "Folder for the results and summary.csv.")
+        self.add_button = _button("Add files …", "Images to work on.")
+        self.clear_button = _button("Clear", "Take all files out of the table.")
+        self.run_button = _button("Run", "Do the steps with every image that is not done yet.")
+        self.stop_button = _button("Stop", "End with the present image.")
+        self.recipe_button.clicked.connect(self._ask_for_recipe)
+        self.output_button.clicked.connect(self._ask_for_folder)
+        self.add_button.clicked.connect(self._ask_for_files)
+        self.clear_button.clicked.connect(self._clear)
+        self.run_button.clicked.connect(self.run)
+        self.stop_button.clicked.connect(self.controller.stop)
+        self.series_box = QCheckBox("Every position")
+        self.series_box.setToolTip("Every image, or position, of each file; else only the first.")
+        self.time_box = QCheckBox("Every time point")
+        self.time_box.setToolTip("Every time point for itself; else the series as a whole.")
+        self.again_box = QCheckBox("Do again")
+        self.again_box.setToolTip(
+            "Also what is done; else files are passed over whose results are there."
+        )
+        self.workers_box = QSpinBox()
+        self.workers_box.setRange(1, max(1, os.cpu_count() or 1))
+        self.workers_box.setSuffix(" at once")
+        self.workers_box.setAccessibleName("Images at the same time")
+        self.workers_box.setToolTip(
+            "Images at the same time, each in a process of its own. One fit uses several cores: "
+            "more than one pays off for small images, and needs as much more memory."
+        )
+        self.table = QTableWidget(0, 4)
+        self.table.setHorizontalHeaderLabels(["image", "state", "time", "error"])
+        self.table.verticalHeader().hide()
+        self.table.setMinimumHeight(60)
+        self.table.setTabKeyNavigation(False)  # the key leads out of the table
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        self.status = wrapping_label()
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        grid.addWidget(self.recipe_edit, 0, 0)
+        grid.addWidget(self.recipe_button, 0, 1)
+        grid.addWidget(self.recipe_fault, 1, 0, 1, 2)
+        grid.addWidget(self.output_edit, 2, 0)
+        grid.addWidget(self.output_button, 2, 1)
+        grid.addWidget(self.add_button, 3, 0)
+        grid.addWidget(self.clear_button, 3, 1)
+        parts = QGridLayout()
+        parts.setSpacing(6)
+        parts.addWidget(self.series_box, 0, 0)
+        parts.addWidget(self.workers_box, 0, 1)
+        parts.addWidget(self.time_box, 1, 0)
+        parts.addWidget(self.again_box, 1, 1)
+        parts.setColumnStretch(0, 1)
+        buttons = QGridLayout()
+        buttons.setSpacing(4)
+        buttons.addWidget(self.run_button, 0, 0)
+        buttons.addWidget(self.stop_button, 0, 1)
+        buttons.addWidget(guide_button("scripts"), 0, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.hint)
+        layout.addLayout(grid)
+        layout.addLayout(parts)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.status)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+
+
+_ENDS = ("done", "skipped", "failed", "stopped")
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

@@ -1,0 +1,85 @@
+"""Denoising as docks and console see it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_cellinr.config import CellINRConfig
+from napari_cellinr.macro.compare import conventional
+from napari_cellinr.runs.estimates import cost
+from napari_cellinr.ui.layers.results import contrast_of
+from napari_cellinr.ui.layers.spec import Shown
+from napari_cellinr.ui.session.checks import image_fault
+from napari_cellinr.ui.session.devices import device_list
+from napari_cellinr.ui.task import Estimate, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.image import Image
+
+__all__ = ["DENOISE"]
+
+
+def _needs_own_contrast(config: CellINRConfig) -> bool:
+    """Return whether the haze is gone, with which the limits of the source make no sense."""
+    return config.background == "subtract"
+
+
+def _layers(fitted: Fitted) -> Sequence[Shown]:
+    """Return the result to be shown, and hidden the haze and what `background` has not chosen."""
+    return [
+        Shown(
+            image,
+            visible=role == "result",
+            limits=contrast_of(image) if role == "signal" else None,
+        )
+        for image, role in zip(fitted.images, fitted.roles, strict=False)
+    ]
+
+
+def _advise(config: CellINRConfig, image: Image) -> str:
+    """Return a warning if the fit would take very long without a GPU."""
+    uses_gpu = config.device == "auto" and device_list().has_gpu
+    return "" if uses_gpu else config.cost_warning(image.sizes)
+
+
+def _check(config: CellINRConfig, image: Image) -> dict[str, str]:
+    """Return what keeps the image from being denoised with these settings, by field."""
+    faults = {}
+    if fault := image_fault(image):
+        faults["image"] = fault
+    width, largest = config.background_width, max(image.sizes["Y"], image.sizes["X"])
+    if width is not None and width >= largest:
+        faults["background_width"] = (
+            f"{width:g} voxels are wider than the image with its {largest}; give less."
+        )
+    return faults
+
+
+def _estimate(config: CellINRConfig, image: Image) -> Estimate | None:
+    """Return memory and time of a run."""
+    needed = cost("denoise", config, image)
+    return None if needed is None else Estimate(needed.memory, needed.seconds)
+
+
+DENOISE = Task(
+    name="denoise",
+    title="Denoise",
+    noun="denoising",
+    suffix="denoised",
+    config_type=CellINRConfig,
+    job="iter_denoise",
+    empty_text="Drop a TIFF or NIfTI stack here or on the canvas, or try a simulated embryo.",
+    sample="embryo-membranes",
+    guide="denoise",
+    run_tip="Restore the whole image.",
+    layers=_layers,
+    own_contrast=_needs_own_contrast,
+    check=_check,
+    advise=_advise,
+    estimate=_estimate,
+    conventional=partial(conventional, "denoise"),
+)

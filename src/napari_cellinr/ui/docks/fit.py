@@ -1,0 +1,265 @@
+"""The dock for a fit: choose, preview, run, watch, stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import Qt, QTimer, Slot
+from qtpy.QtWidgets import (
+    QApplication,
+    QFrame,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.ui.docks.denoise import DENOISE
+from napari_cellinr.ui.layers.opening import can_open, is_series
+from napari_cellinr.ui.panels.fit_buttons import FitActions
+from napari_cellinr.ui.panels.resume import ResumeOffer
+from napari_cellinr.ui.panels.run import RunPanel
+from napari_cellinr.ui.panels.source import SourcePanel
+from napari_cellinr.ui.panels.start import StartChoice
+from napari_cellinr.ui.panels.welcome import Welcome
+from napari_cellinr.ui.preferences import preferences
+from napari_cellinr.ui.session.checks import memory_warning
+from napari_cellinr.ui.session.console import console_of
+from napari_cellinr.ui.session.devices import device_list
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.widgets.fields import ChoiceField
+from napari_cellinr.ui.widgets.forms import ConfigForm
+from napari_cellinr.ui.widgets.guide import GuideWindow
+from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import napari
+    from napari.layers import Layer
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.runs.resume import Unfinished
+    from napari_cellinr.ui.layers.provenance import Result
+    from napari_cellinr.ui.task import Task
+
+__all__ = ["FitDock"]
+
+
+class FitDock(TabbedDock):
+    """A view of the one job of a viewer, with the settings for the next one.
+
+    Two docks of a viewer show the same job. Images and kept fits can be dropped on it. The dock
+    of another method is a subclass that names its `Task`.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer; napari fills it in because of its name.
+    """
+
+    task: ClassVar[Task] = DENOISE
+
+    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        task = self.task
+        self.dispatcher = dispatcher_of(napari_viewer)
+        self.controller = self.dispatcher.controller
+        self.welcome = Welcome(task)
+        self.offer = ResumeOffer(task)
+        self.source = SourcePanel(self.dispatcher)
+        section = task.section(self.controller) if task.section else None
+        self.form = ConfigForm(task.config_type, section=section)
+        self.begin_with = StartChoice(self.dispatcher, task)
+        self.panel = RunPanel(self.dispatcher, task)
+        self.below = task.panel(self.controller) if task.panel else None
+        self.fit_actions = FitActions(self.dispatcher, task, self.source.layer, self.use_settings)
+        self._lay_out()
+        self._prefer()
+        self.setAcceptDrops(True)
+        self.welcome.asked.connect(self.try_it)
+        self.offer.accepted.connect(self._resume)
+        self.offer.look()
+        self.controller.failed.connect(self.offer.look)
+        self.controller.finished.connect(self.offer.look_again)
+        self.source.changed.connect(self._on_source)
+        self.form.changed.connect(self._allow)
+        self.panel.run_button.clicked.connect(self.run)
+        self.panel.preview_button.clicked.connect(self.preview)
+        self.panel.guide_button.clicked.connect(self.show_guide)
+        self.controller.finished.connect(self._on_finished)
+        self.controller.state_changed.connect(self.keep_on_screen)
+        self._console = console_of(napari_viewer)
+        device_list().answered.connect(self._show_devices)
+        self._show_devices()
+        self._on_source()
+
+    @Slot()
+    def run(self) -> None:
+        """Restore the chosen layer."""
+        self._start(quick_look=False)
+
+    @Slot()
+    def preview(self) -> None:
+        """Restore what the canvas shows, quickly."""
+        self._start(quick_look=True)
+
+    @Slot()
+    def try_it(self) -> None:
+        """Open the sample of the task and show a preview of what becomes of it."""
+        layers = self.controller.viewer.open_sample("napari-cellinr", self.task.sample)
+        if layers:
+            self.source.choose(layers[-1].unique_id)
+            self.preview()
+
+    def use_settings(self, config: Config) -> None:
+        """Show other settings in the form, such as those of a result."""
+        self.form.set_config(config)
+        self._allow()
+
+    @Slot(object)
+    def _resume(self, job: Unfinished) -> None:
+        try:
+            self.dispatcher.resume(self.task, job)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+
+    @Slot()
+    def show_guide(self) -> None:
+        """Open the page of the guide in a window of its own."""
+        GuideWindow(self.task.guide, self).show()
+
+    def open(self, paths: list[Path]) -> None:
+        """Add every image of the files as a layer and choose the last one that can be restored."""
+        layers: list[Layer] = []
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            for group in [paths] if is_series(paths) else [[path] for path in paths]:
+                layers += self.dispatcher.open(group, together=True)
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+        finally:
+            QApplication.restoreOverrideCursor()
+        visible = [layer for layer in layers if layer.visible]  # the haze of a kept fit is not
+        for layer in reversed(visible):
+            if self.source.choose(layer.unique_id):
+                self.controller.viewer.layers.selection.active = layer
+                break
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Ask for the devices once the dock is there."""
+        super().showEvent(event)
+        QTimer.singleShot(500, device_list().ask)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Accept files that can be read."""
+        if _paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open the dropped files."""
+        event.acceptProposedAction()
+        self.open(_paths(event))
+
+    def _lay_out(self) -> None:
+        settings = QWidget()
+        settings.setMinimumWidth(200)
+        inner = QVBoxLayout(settings)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.setSpacing(10)
+        inner.addWidget(self.offer)
+        inner.addWidget(self.welcome)
+        inner.addWidget(self.source)
+        inner.addWidget(self.form)
+        inner.addWidget(self.begin_with)
+        inner.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(settings)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(8)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.panel)
+        layout.addWidget(self.fit_actions)
+        if self.below is not None:
+            self.below.hide()
+            layout.addWidget(self.below)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+
+    def _prefer(self) -> None:
+        """Show the device that the user prefers, if it is a choice here."""
+        config_type = self.task.config_type
+        device = preferences().device
+        if device in config_type.choices("device"):
+            self.form.field("device").set_value(device)
+
+    def _start(self, *, quick_look: bool) -> None:
+        layer = self.source.layer()
+        if layer is None:
+            return
+        try:
+            config = self.form.config()
+            if quick_look:
+                self.dispatcher.quick_look(self.task, layer, self.task.quick(config))
+            else:
+                self.dispatcher.fit(self.task, layer, config, start=self.begin_with.start())
+        except CellINRError as error:
+            self.controller.say("error", str(error))
+
+    @Slot()
+    def _on_source(self) -> None:
+        self.welcome.setVisible(self.source.layer_id is None)
+        self.source.setVisible(self.source.layer_id is not None)
+        if self.form.section is not None:
+            self.form.section.show_image(self.source.image())
+        self.fit_actions.refresh()
+        self._allow()
+
+    @Slot()
+    def _allow(self) -> None:
+        """Let the user run when the layer and every setting are understood."""
+        image = self.source.image()
+        try:
+            config = self.form.config()
+        except ConfigError:
+            self.panel.allow(False)
+            return
+        faults: Mapping[str, str]
+        if image is None:
+            faults, advice, estimate = {}, "", None
+        else:
+            faults = self.task.check(config, image)
+            estimate = self.task.estimate(config, image)
+            memory = memory_warning(self.task.name, config, image)
+            advice = " ".join(filter(None, [self.task.advise(config, image), memory]))
+        self.form.explain(faults)
+        self.source.explain(faults)
+        self.panel.allow(image is not None and not faults)
+        self.panel.advise(advice)
+        self.panel.estimate(estimate)
+
+    @Slot(object)
+    def _on_finished(self, result: Result) -> None:
+        # A quick look is a fit of a part: its times and places are not those of the image.
+        if self.below is not None and result.task is self.task and not result.quick:
+            self.below.show_result(result.fitted, result.layers[0], result.source)
+            self.below.show()
+
+    @Slot()
+    def _show_devices(self) -> None:
+        field = self.form.field("device")
+        if isinstance(field, ChoiceField):
+            field.disable(device_list().reasons)
+        self._allow()
+
+
+def _paths(event: QDropEvent) -> list[Path]:
+    """Return the dropped files that can be read: images, folders of them, and kept fits."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return [path for path in paths if path.suffix == FITTED_SUFFIX or can_open(path)]

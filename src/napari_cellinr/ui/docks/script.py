@@ -1,0 +1,266 @@
+"""The dock with what was done as a script: live, to be copied, saved and done again."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer, Slot
+from qtpy.QtGui import QFontDatabase
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import CodeSyntaxHighlight
+
+from napari_cellinr.errors import CellINRError
+from napari_cellinr.macro import STYLES, script
+from napari_cellinr.ui.session.console import console_of
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
+
+if TYPE_CHECKING:
+    import napari
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+__all__ = ["ScriptDock"]
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 50
+"""Tenths of a second that a console has for its first prompt."""
+
+
+class ScriptDock(TabbedDock):
+    """What was done in this viewer, as a script in one of three languages."""
+
+    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.dispatcher = dispatcher_of(napari_viewer)
+        self.console = console_of(napari_viewer)
+        self.style_box = QComboBox()
+        for style, title in STYLES.items():
+            self.style_box.addItem(title, style)
+        self.style_box.setMinimumContentsLength(6)
+        self.style_box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._script = ""
+        self._pending: tuple[Any, str] = (None, "")
+        self._tries = 0
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(100)
+        self._later.timeout.connect(self._write)
+        self.record_box = QCheckBox("Record")
+        self.record_box.setChecked(self.dispatcher.recorder.is_on)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setTabChangesFocus(True)
+        self.text.setAcceptDrops(False)  # the dock takes them
+        self.setAcceptDrops(True)
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setPlaceholderText(
+            "Nothing was done yet. Open an image, denoise it: the script writes itself here."
+        )
+        self.highlight = CodeSyntaxHighlight(self.text.document(), "python", self._theme())
+        self._make_buttons()
+        self._lay_out()
+        self.style_box.activated.connect(self.refresh)
+        self.record_box.toggled.connect(self._on_record)
+        self.dispatcher.recorded.connect(self.refresh)
+        self.dispatcher.viewer.events.theme.connect(self._on_theme)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the script as it is now."""
+        macro = self.dispatcher.recorder.macro
+        style = self.style_box.currentData()
+        self.highlight.setLanguage("bash" if style == "cli" else "python")
+        self._script = script(macro, style) if macro.steps else ""
+        self.text.setPlainText(self._script)
+        bar = self.text.verticalScrollBar()
+        bar.setValue(bar.maximum())
+        for button in self._buttons:
+            button.setEnabled(bool(macro.steps))
+        self.record_box.setChecked(self.dispatcher.recorder.is_on)
+
+    @Slot()
+    def copy(self) -> None:
+        """Put the script that is shown into the clipboard."""
+        QApplication.clipboard().setText(self._script)  # the widget changes rare line breaks
+
+    @Slot()
+    def insert(self) -> None:
+        """Put the script into napari's console, ready to be changed and run."""
+        console = _console(self.dispatcher.viewer)
+        if console is None:
+            text = "This napari has no console to write to; copy the script instead."
+            self.dispatcher.controller.say("info", text)
+            return
+        self._pending = console, script(self.dispatcher.recorder.macro)
+        self._tries = PATIENCE
+        self._write()
+
+    @Slot()
+    def _write(self) -> None:
+        """Write behind the prompt; a new console shows its first one after a while."""
+        console, text = self._pending
+        self._tries -= 1
+        if getattr(console, "_prompt", "") or self._tries <= 0:
+            console.input_buffer = text
+        else:
+            self._later.start()
+
+    @Slot()
+    def save(self) -> None:
+        """Ask for a file, and save the script that is shown in it."""
+        suffix = ".sh" if self.style_box.currentData() == "cli" else ".py"
+        filters = f"Script (*{suffix});;Recipe (*.json);;Notebook (*.ipynb)"
+        name, _ = QFileDialog.getSaveFileName(self, "Save script", f"macro{suffix}", filters)
+        if name:
+            self.save_as(name)
+
+    def save_as(self, name: str) -> None:
+        """Save the script that is shown; `.json` is a recipe, `.ipynb` a notebook."""
+        try:
+            self.console.save_macro(Path(name), style=self.style_box.currentData())
+        except CellINRError as error:
+            self.dispatcher.controller.say("error", str(error))
+
+    @Slot()
+    def replay(self) -> None:
+        """Do every step again."""
+        try:
+            self.console.replay()
+        except CellINRError as error:
+            self.dispatcher.controller.say("error", str(error))
+
+    @Slot()
+    def open(self) -> None:
+        """Ask for a macro, and do its steps once they were shown and agreed to."""
+        filters = "Macro or recipe (*.py *.json)"
+        name, _ = QFileDialog.getOpenFileName(self, "Open macro", "", filters)
+        if name:
+            self.open_macro(name)
+
+    def open_macro(self, name: str) -> None:
+        """Read a macro, show its steps and its files, and do it if the user agrees."""
+        try:
+            self.console.replay(Path(name))
+        except CellINRError as error:
+            self.dispatcher.controller.say("error", str(error))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Accept macros and recipes."""
+        if _macros_in(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Show what a dropped macro does, and do it if that is agreed; none of it is executed."""
+        event.acceptProposedAction()
+        for name in _macros_in(event)[:1]:
+            self.open_macro(name)
+
+    @Slot(bool)
+    def _on_record(self, is_on: bool) -> None:
+        if is_on != self.dispatcher.recorder.is_on:
+            (self.console.start if is_on else self.console.stop)()
+
+    def _on_theme(self) -> None:
+        self.highlight.setTheme(self._theme())
+        self.highlight.rehighlight()
+
+    def _theme(self) -> str:
+        return str(get_theme(self.dispatcher.viewer.theme).syntax_style)
+
+    def _make_buttons(self) -> None:
+        self.copy_button = _button("Copy", "Copy the script.", self.copy)
+        self.insert_button = _button(
+            "Insert", "Put the script into napari's console, to be changed and run.", self.insert
+        )
+        self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
+        self.save_button = _button(
+            "Save …",
+            "Save it as a script, which can be dropped onto this dock, a recipe, or a notebook.",
+            self.save,
+        )
+        self.replay_button = _button("Replay", "Do every step again, in this viewer.", self.replay)
+        self.open_button = _button(
+            "Open …", "Show the steps of a macro or recipe, and do them if you agree.", self.open
+        )
+        self.clear_button = _button("Clear", "Forget what was recorded.", self.console.clear)
+        self._buttons = (
+            self.copy_button, self.insert_button, self.save_button, self.replay_button,
+            self.clear_button,
+        )  # fmt: skip
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.style_box, 1)
+        top.addWidget(self.record_box)
+        top.addWidget(self.open_button)
+        top.addWidget(guide_button("scripts"))
+        buttons = QGridLayout()
+        buttons.setSpacing(4)
+        for place, button in enumerate(self._buttons):
+            buttons.addWidget(button, 0, place)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addLayout(top)
+        layout.addWidget(self.text, 1)
+        layout.addLayout(buttons)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+
+
+def _macros_in(event: QDropEvent) -> list[str]:
+    """Return the macros and recipes among the files that are dropped."""
+    names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+    return [name for name in names if Path(name).suffix.lower() in {".py", ".json"}]
+
+
+def _window_of(viewer: napari.Viewer) -> Any:
+    """Return what holds the console: private in napari, and gone in a later one."""
+    window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
+    return getattr(getattr(window, "__wrapped__", window), "_qt_viewer", None)
+
+
+def _has_console(viewer: napari.Viewer) -> bool:
+    """Return whether there may be a console to write to; it is not made for that."""
+    return find_spec("napari_console") is not None and _window_of(viewer) is not None
+
+
+def _console(viewer: napari.Viewer) -> Any:
+    """Return napari's console, shown; none where it is private beyond reach, or another one runs.
+
+    It is only a convenience: whatever a later napari raises, the script can be copied.
+    """
+    holder = _window_of(viewer)
+    try:
+        console = holder.console
+        holder.dockConsole.setVisible(True)
+    except Exception as error:
+        logger.info("no console: %s", error)
+        return None
+    return console if hasattr(console, "input_buffer") else None
+
+
+def _button(text: str, tip: str, slot: object) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setMinimumWidth(36)
+    button.clicked.connect(slot)
+    return button

@@ -1,0 +1,1 @@
+"""napari layers and Images: conversion, results, live previews and provenance."""

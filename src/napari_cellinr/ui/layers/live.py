@@ -1,0 +1,280 @@
+"""The layer that shows a running fit, and what of it the viewer shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_cellinr.fitting.problem import PreviewRequest
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.live_arrows import LiveArrows
+from napari_cellinr.ui.layers.results import (
+    add_result,
+    contrast_of,
+    raise_above,
+    update,
+    visible_contrast_of,
+    widen_range,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    import napari
+    from napari.layers import Image as ImageLayer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+
+__all__ = ["LiveLayer", "shown_index", "shown_ranges", "visible_part"]
+
+LARGEST_PART: Final = {"Z": 9, "Y": 256, "X": 256}
+"""Most voxels along each axis of a quick look: more takes longer than a few seconds."""
+
+
+def shown_index(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, int] | None:
+    """Return the position by axis letter of the Y-X plane that is shown; none if none is.
+
+    None is shown in the 3-D view, and where the axes of the viewer are rolled.
+    """
+    if _shown_axes(viewer, layer, given) != {"Y", "X"}:
+        return None
+    middle = layer.world_to_data(viewer.dims.point)
+    pairs = zip(given.axes, middle, given.shape, strict=True)
+    return {a: int(np.clip(round(m), 0, n - 1)) for a, m, n in pairs if a not in "YX"}
+
+
+def visible_part(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, slice]:
+    """Return the ranges by axis letter of what the canvas shows, at most `LARGEST_PART`.
+
+    A plane comes with its neighbours along Z; of T and C comes the one that is shown.
+    """
+    shown = shown_ranges(viewer, layer, given)
+    middle = layer.world_to_data(viewer.dims.point)
+    ranges = {}
+    for dim, (axis, size) in enumerate(zip(given.axes, given.shape, strict=True)):
+        part = shown.get(axis)
+        centre, most = round(middle[dim]) + 0.5, size
+        if part is not None:
+            centre, most = (part.start + part.stop) / 2, part.stop - part.start
+        ranges[axis] = _around(centre, min(most, LARGEST_PART.get(axis, 1)), size, axis)
+    return ranges
+
+
+def shown_ranges(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, slice]:
+    """Return the ranges of what the canvas shows, by the letters of the axes that it shows."""
+    shown = _shown_axes(viewer, layer, given)
+    corners = np.asarray(layer.corner_pixels)
+    ranges = {}
+    for dim, (axis, size) in enumerate(zip(given.axes, given.shape, strict=True)):
+        low, high = int(corners[0, dim]), int(corners[1, dim]) + 1
+        # Corners are zero before the first paint and count coarser pixels of a pyramid.
+        if high - low < 2 or layer.multiscale:
+            low, high = 0, size
+        if axis in shown:
+            ranges[axis] = slice(low, high)
+    return ranges
+
+
+class LiveLayer:
+    """The layer in which a fit appears while it runs and which its result takes over.
+
+    It is added beside the source with the first preview, and left alone by later ones but
+    for its array, and for contrast limits that are much too narrow. If the user removes it, no
+    more previews are made; the result then comes as a new layer.
+
+    Parameters
+    ----------
+    given
+        The Image that `to_image` made of the source, which the fit runs on.
+    name
+        Name of the layer with the result.
+    from_data
+        Whether contrast limits are found in the result instead of taken from the source.
+    added
+        Called when the layer has been added, with the first image of the fit.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        source_id: Hashable,
+        given: Image,
+        name: str,
+        *,
+        from_data: bool,
+        added: Callable[[], None] | None = None,
+    ) -> None:
+        self._viewer = viewer
+        self.source_id = source_id
+        self._given = given
+        self._name = name
+        self._from_data = from_data
+        self._added = added
+        self._layer_id: Hashable | None = None
+        self._limits: tuple[float, float] | None = None
+        self._width: float | None = None
+        self._buffer: NDArray[np.float32] | None = None
+        self._arrows = LiveArrows(viewer, given, f"{name} motion (running)")
+
+    @property
+    def layer(self) -> ImageLayer | None:
+        """The layer, if it has been added and not been removed by the user."""
+        return find(self._viewer, self._layer_id) if self._layer_id else None
+
+    def request(self) -> PreviewRequest | None:
+        """Return a request for what the viewer shows now; none if nobody would see it."""
+        source = self._source()
+        layer = self.layer
+        removed = self._layer_id is not None and layer is None
+        if source is None or removed or (layer is not None and not layer.visible):
+            return None
+        index = shown_index(self._viewer, source, self._given)
+        return PreviewRequest() if index is None else PreviewRequest(index)
+
+    def show(self, preview: Image, index: Mapping[str, int]) -> None:
+        """Show a plane at `index`, or a coarser volume, in place."""
+        source = self._source()
+        if source is None or (self._layer_id is not None and self.layer is None):
+            return
+        image = self._with_plane(preview, index) if index else preview
+        layer = self.layer
+        if layer is None:
+            layer = self._add(source, image, contrast_of(preview) if self._from_data else None)
+        elif layer.data is image.data:
+            layer.refresh()
+        else:
+            update(layer, source, self._given, image)
+        self._widen_contrast(layer, preview)
+        if index:
+            self._arrows.show(source, image, preview, index)
+
+    def finish(self, image: Image, settings: Mapping[str, Any] | None = None) -> ImageLayer:
+        """Return the layer with the result, at its full size; the source must be there.
+
+        Parameters
+        ----------
+        settings
+            Settings of the layer, such as its `colormap`, that come with the result.
+        """
+        source = find(self._viewer, self.source_id)
+        assert source is not None
+        limits = contrast_of(image) if self._from_data else None
+        layer = self.layer
+        self._buffer = None
+        self._arrows.remove()
+        if layer is None:
+            layer = self._add(source, image, limits, self._name)
+        else:
+            update(layer, source, self._given, image)
+        if limits and not self._is_moved(layer):
+            self._set_contrast(layer, limits)
+        widen_range(layer, image)
+        layer.metadata = dict(image.meta)
+        layer.name = self._name
+        for key, value in (settings or {}).items():
+            setattr(layer, key, value)
+        return layer
+
+    def hide(self) -> None:
+        """Make the layer invisible: what is newer is to be seen."""
+        if self.layer is not None:
+            self.layer.visible = False
+
+    def show_above(self) -> None:
+        """Make the layer visible, above everything else that came from its source."""
+        source, layer = find(self._viewer, self.source_id), self.layer
+        if source is not None and layer is not None:
+            raise_above(self._viewer, source, layer)
+            layer.visible = True
+
+    def remove(self) -> None:
+        """Take the unfinished layer out of the viewer."""
+        self._arrows.remove()
+        layer = self.layer
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+    def _is_moved(self, layer: ImageLayer) -> bool:
+        """Return whether the user has moved the contrast limits."""
+        return tuple(layer.contrast_limits) != self._limits
+
+    def _widen_contrast(self, layer: ImageLayer, preview: Image) -> None:
+        """Show a preview whose values reach twice as far as the limits, or that is flat no more.
+
+        A fit may begin with a flat image. Limits that followed every preview would flicker.
+        """
+        if not self._from_data or self._is_moved(layer):
+            return
+        limits = visible_contrast_of(preview)
+        if limits is None:
+            return
+        width = limits[1] - limits[0]
+        if self._width is None or width > 2 * self._width:
+            self._width = width
+            self._set_contrast(layer, limits)
+
+    def _set_contrast(self, layer: ImageLayer, limits: tuple[float, float]) -> None:
+        layer.contrast_limits = limits
+        self._limits = tuple(layer.contrast_limits)
+        layer.refresh()  # the canvas keeps what it made with the old ones
+
+    def _source(self) -> ImageLayer | None:
+        """Return the source, if it is there and still has as many axes as what was given."""
+        source = find(self._viewer, self.source_id)
+        return source if source is not None and source.ndim == len(self._given.axes) else None
+
+    def _add(
+        self,
+        source: ImageLayer,
+        image: Image,
+        limits: tuple[float, float] | None,
+        name: str = "",
+    ) -> ImageLayer:
+        name = name or f"{self._name} (running)"
+        layer = add_result(self._viewer, source, self._given, image, name=name, limits=limits)
+        self._layer_id = layer.unique_id
+        self._limits = tuple(layer.contrast_limits)
+        if self._added is not None:
+            self._added()
+        return layer
+
+    def _with_plane(self, preview: Image, index: Mapping[str, int]) -> Image:
+        """Return the whole volume with the plane written into it; untouched planes are zero."""
+        kept = [axis for axis in self._given.axes if axis not in index]
+        for axis in set(preview.axes) - set(kept):
+            preview = preview.take(axis, 0)
+        sizes = {**self._given.sizes, **preview.sizes}
+        shape = tuple(sizes[axis] for axis in self._given.axes)
+        if self._buffer is None or self._buffer.shape != shape:
+            self._buffer = np.zeros(shape, np.float32)
+        plane = np.asarray(preview.data).transpose([preview.axes.index(axis) for axis in kept])
+        place: Any = tuple(index.get(axis, slice(None)) for axis in self._given.axes)
+        self._buffer[place] = plane
+        return self._on_grid_of(preview)
+
+    def _on_grid_of(self, plane: Image) -> Image:
+        """Return the buffer with the steps of a plane, which may be finer than its source."""
+        assert self._buffer is not None
+        starts = dict(zip(plane.axes, plane.translate, strict=True))
+        pairs = zip(self._given.axes, self._given.translate, strict=True)
+        steps = {**self._given.steps, **plane.steps}
+        return self._given.like(
+            self._buffer,
+            scale=tuple(steps[axis] for axis in self._given.axes),
+            translate=tuple(starts.get(axis, origin) for axis, origin in pairs),
+        )
+
+
+def _shown_axes(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> set[str]:
+    """Return the letters of the axes that the canvas shows."""
+    offset = viewer.dims.ndim - layer.ndim
+    return {given.axes[dim - offset] for dim in viewer.dims.displayed if dim >= offset}
+
+
+def _around(centre: float, wanted: int, size: int, axis: str) -> slice:
+    """Return `wanted` elements (at least 16 in the plane) around `centre`, moved inside."""
+    width = min(size, max(wanted, 16 if axis in "YX" else 1))
+    start = int(np.clip(round(centre - width / 2), 0, size - width))
+    return slice(start, start + width)

@@ -1,0 +1,89 @@
+"""Arrows over a fit while it runs: how far the material has come, as far as is known by now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.layers.spec import Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    import napari
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+
+__all__ = ["LiveArrows"]
+
+_LOOK = {"edge_width": 0.35, "vector_style": "arrow", "edge_color": "orange"}
+_SHORTEST = 0.3  # voxels
+
+
+class LiveArrows:
+    """The layer of arrows that previews bring; it goes when the fit ends.
+
+    If the user removes it, it does not come back.
+
+    Parameters
+    ----------
+    given
+        The Image that the fit runs on.
+    name
+        Name of the layer.
+    """
+
+    def __init__(self, viewer: napari.Viewer, given: Image, name: str) -> None:
+        self._viewer, self._given, self._name = viewer, given, name
+        self._layer_id: Hashable | None = None
+
+    def show(self, source: ImageLayer, grid: Image, preview: Image, at: Mapping[str, int]) -> None:
+        """Show the arrows of a preview, if it has some.
+
+        Parameters
+        ----------
+        source
+            The layer that the fit runs on.
+        grid
+            An image with the axes of the given one and the steps of the preview.
+        preview
+            With `meta["arrows"]`, (arrows, 2, axes of space) in voxels.
+        at
+            The frame and plane that was asked for.
+        """
+        arrows = preview.meta.get("arrows")
+        if arrows is None:
+            return
+        data = _vectors(np.asarray(arrows, np.float32), self._given.axes, at)
+        layer: Any = find(self._viewer, self._layer_id) if self._layer_id else None
+        if layer is not None:
+            layer.data = data
+        elif self._layer_id is None and len(data):
+            shown = Shown(grid, kind="vectors", data=data, settings=dict(_LOOK))
+            added: Layer = add_shown(self._viewer, source, self._given, shown, self._name)
+            self._layer_id = added.unique_id
+
+    def remove(self) -> None:
+        """Take the arrows out of the viewer."""
+        layer: Any = find(self._viewer, self._layer_id) if self._layer_id else None
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+
+def _vectors(arrows: NDArray[np.float32], axes: str, at: Mapping[str, int]) -> NDArray[np.float32]:
+    """Return vectors (arrows, 2, axes) in the frame that is shown; short ones are left out."""
+    long = arrows[np.linalg.norm(arrows[:, 1], axis=1) >= _SHORTEST]
+    space = [axis for axis in axes if axis in "ZYX"][-arrows.shape[2] :]
+    data = np.zeros((len(long), 2, len(axes)), np.float32)
+    for column, axis in enumerate(axes):
+        if axis in space:
+            data[:, :, column] = long[:, :, space.index(axis)]
+        else:
+            data[:, 0, column] = at.get(axis, 0)
+    return data

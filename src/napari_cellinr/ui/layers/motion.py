@@ -1,0 +1,129 @@
+"""Scene, arrows, tracks, speed and confidence of a reconstruction, as layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_cellinr.macro.motion import reference_of
+from napari_cellinr.motion import known, tracks, visible_arrows
+from napari_cellinr.ui.layers.results import contrast_of
+from napari_cellinr.ui.layers.spec import Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.image import Image
+    from napari_cellinr.motion import Arrows
+
+__all__ = ["SEEDS", "arrow_layer", "layers_of", "track_layer"]
+
+SEEDS: Final = "napari-cellinr seeds"
+"""Where the metadata of tracks tell the places that they begin at, as `write_motion` takes them."""
+
+_TRACKS: Final = 60
+
+
+def layers_of(fitted: Fitted) -> Sequence[Shown]:
+    """Return the scene, shown first, and over it arrows and tracks; speed and confidence hidden."""
+    named = dict(zip(fitted.roles, fitted.images, strict=True))
+    channels = _channels(named["result"])
+    scene = channels[0]
+    shown = [
+        Shown(image, visible=place == 0, limits=contrast_of(image), role=role)
+        for place, (image, role) in enumerate(zip(channels, _roles(channels), strict=True))
+    ]
+    speed, confidence = named["speed"], named["confidence"]
+    look: dict[str, Any] = {"colormap": "turbo", "gamma": 1.0, "blending": "additive"}
+    shown.append(Shown(speed, visible=False, limits=contrast_of(speed), settings=look))
+    look = {"colormap": "gray", "gamma": 1.0}
+    shown.append(Shown(confidence, visible=False, limits=(0.0, 1.0), settings=look))
+    reference = reference_of(fitted, named["motion"])
+    found = visible_arrows(named["motion"], scene, reference, confidence=confidence)
+    moves = arrow_layer(named["motion"], speed, found)
+    if moves is not None:
+        shown.append(moves)
+    seeds = _grid(known(scene, confidence, reference))
+    if len(seeds) and moves is not None:  # paths of what rests are dots
+        shown.append(track_layer(named["motion"], speed, seeds, "tracks"))
+    return shown
+
+
+def track_layer(motion: Image, grid: Image, seeds: NDArray[Any], name: str) -> Shown:
+    """Return the paths of material points as a layer.
+
+    Parameters
+    ----------
+    motion
+        Axes T C [Z] Y X.
+    grid
+        An image of the same size without its axis of components.
+    seeds
+        Places in voxels in the reference frame, (points, axes).
+    name
+        Name of the layer.
+    """
+    rows = tracks(motion, seeds).as_rows()
+    look: dict[str, Any] = {"tail_width": 3, "tail_length": 30, "colormap": "turbo"}
+    look |= {"blending": "translucent", "metadata": {**grid.meta, SEEDS: seeds.tolist()}}
+    return Shown(grid, name=name, kind="tracks", data=rows, settings=look)
+
+
+def _channels(scene: Image) -> list[Image]:
+    """Return one image per channel, the last one, such as the phase, first."""
+    if "C" not in scene.axes:
+        return [scene]
+    order = range(scene.sizes["C"] - 1, -1, -1)
+    names = scene.channels or [str(index) for index in range(scene.sizes["C"])]
+    return [replace(scene.take("C", i), name=f"{scene.name} {names[i]}") for i in order]
+
+
+def _roles(channels: Sequence[Image]) -> list[str]:
+    """Return what each of the channels of the result is, as `Step.roles` tell it."""
+    count = len(channels)
+    return ["result"] if count == 1 else [f"result:{count - 1 - i}" for i in range(count)]
+
+
+def arrow_layer(motion: Image, grid: Image, found: Arrows) -> Shown | None:
+    """Return arrows from the reference frame to each time, coloured by speed; none if none.
+
+    Parameters
+    ----------
+    motion
+        Axes T C [Z] Y X.
+    grid
+        An image of the same size without its axis of components.
+    found
+        The arrows.
+    """
+    data, fast = found.data, found.speed
+    if not len(data):
+        return None
+    unit = "µm/s" if motion.is_calibrated and motion.units[0] == "second" else "per frame"
+    features = {f"speed ({unit})": fast}
+    look = {
+        "features": features,
+        "edge_color": f"speed ({unit})",
+        "edge_colormap": "turbo",
+        "edge_width": 0.35,
+        "vector_style": "arrow",
+        "blending": "translucent",
+    }
+    return Shown(grid, name="motion", kind="vectors", data=data, settings=look)
+
+
+def _grid(sure: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return places on a grid where the motion is known, at most some tens, (points, axes)."""
+    step = 2
+    while True:
+        part = tuple(slice(min(step, n) // 2, None, step) for n in sure.shape)
+        places = np.argwhere(sure[part]) * step + [min(step, n) // 2 for n in sure.shape]
+        if len(places) <= _TRACKS:
+            found: NDArray[np.float64] = places.astype(float)
+            return found
+        step += 1

@@ -1,0 +1,190 @@
+"""Files and folders as Images for the viewer: which belong together, and what is to be asked."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari import settings
+from qtpy.QtCore import QThread
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all, sequences
+from napari_cellinr.io.channels import PART
+from napari_cellinr.io.lazy import lazy_above
+from napari_cellinr.io.safety.atomic import is_zarr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.macro import Source
+
+__all__ = ["ask", "can_open", "files_of", "images_again", "images_of", "is_series"]
+
+logger = logging.getLogger(__name__)
+
+_AXES = {"time": "T", "z": "Z"}
+"""What the preference `numbered_files` means; `separate` is one image for each file."""
+
+
+def can_open(path: Path) -> bool:
+    """Return whether a file or folder looks like one that we read, by its name alone if it can."""
+    if path.is_dir():
+        return is_zarr(path) or sequences.is_numbered(sequences.numbered_files(path))
+    return path.name.lower().endswith((*SUFFIXES, *READ_ONLY))
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Return files, with folders replaced by what is in them that we read; OME-Zarr is one file.
+
+    Raises
+    ------
+    FileError
+        If a folder holds nothing that we read, or cannot be looked into.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir() or is_zarr(path):
+            found.append(path)
+            continue
+        try:
+            inside = [one for one in path.iterdir() if one.name[0] != "." and _is_one_file(one)]
+        except OSError as error:
+            raise FileError(f"folder {path} cannot be looked into: {error.strerror}.") from error
+        if not inside:
+            raise FileError(
+                f"folder {path.name} holds no image that can be read, and folders in it are not "
+                f"looked into; give files, or a folder of files ({', '.join(SUFFIXES)})."
+            )
+        found += sequences.in_order(inside)
+    return found
+
+
+def _is_one_file(path: Path) -> bool:
+    """Return whether a path looks like one file that we read, not like a folder of files."""
+    return is_zarr(path) if path.is_dir() else can_open(path)
+
+
+def is_series(paths: Sequence[Path]) -> bool:
+    """Return whether files are numbered, or a folder is one of such files."""
+    folder = any(path.is_dir() and not is_zarr(path) for path in paths)
+    return folder or (sequences.is_numbered(paths) and not any(path.is_dir() for path in paths))
+
+
+def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
+    """Return the images in files and folders.
+
+    Parameters
+    ----------
+    paths
+        What was dropped or chosen.
+    together
+        Whether numbered files become one series. What they are along is asked the first time.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read, or there is no one to be asked.
+    """
+    limit = _limit()
+    if together and is_series(paths) and not any(path.is_dir() for path in paths):
+        return _series(paths, limit)
+    images = []
+    for path in paths:
+        if path.is_dir() and not is_zarr(path):
+            images += _series(sequences.numbered_files(path), limit, name=path.name)
+        else:
+            images += _images(path, limit)
+    return images
+
+
+def images_again(source: Source) -> list[Image]:
+    """Return the images that were read from a source before, read in the same way.
+
+    Raises
+    ------
+    FileError
+        If a file is missing, or cannot be read.
+    """
+    if not source.along:
+        return images_of([Path(source.path).expanduser()], together=False)
+    axis: Any = source.along
+    return read_all(source.place, lazy_above=_limit(), stack_axis=axis, colours=True)
+
+
+def _series(paths: Sequence[Path], limit: int, name: str | None = None) -> list[Image]:
+    choice = _choice(paths)
+    if choice in _AXES:
+        return [sequences.read_files(paths, _AXES[choice], None, limit, name)]
+    ordered = sequences.in_order(paths)
+    return [one for path in ordered for one in _images(path, limit)]
+
+
+def _images(path: Path, limit: int) -> list[Image]:
+    """Return the images of a file, which say which of several they are."""
+    images = read_all(path, lazy_above=limit, colours=True)
+    if len(images) == 1:
+        return images
+    return [
+        one.like(one.data, meta={**one.meta, PART: {"series": place}})
+        for place, one in enumerate(images)
+    ]
+
+
+def _limit() -> int:
+    """Return the bytes above which arrays stay in their file; a variable wins over preferences."""
+    if "NAPARI_CELLINR_LAZY_MB" in os.environ:
+        return lazy_above()
+    try:
+        return int(settings.get_plugin_settings("napari-cellinr").files.lazy_above_mb * 2**20)
+    except Exception as error:  # whatever the settings of another program raise
+        logger.info("no preferences: %s", error)
+        return lazy_above()
+
+
+def _choice(paths: Sequence[Path]) -> str:
+    """Return `time`, `z` or `separate`: the preference, or what is answered and then remembered."""
+    try:
+        page = settings.get_plugin_settings("napari-cellinr").files
+        remembered = str(page.numbered_files)
+    except Exception as error:  # whatever the settings of another program raise
+        logger.info("no preferences: %s", error)
+        page, remembered = None, "ask"
+    if remembered != "ask":
+        return remembered
+    answer = ask(paths)
+    if page is not None:
+        page.numbered_files = answer
+    return answer
+
+
+def ask(paths: Sequence[Path]) -> str:
+    """Return what the user says that numbered files are: `time`, `z` or `separate`.
+
+    Raises
+    ------
+    FileError
+        If there is no window to ask in.
+    """
+    application = QApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        raise FileError(
+            f"{len(paths)} numbered files were given; say what they are along: "
+            f'napari_cellinr.read(folder, stack_axis="T"), or "Z".'
+        )
+    box = QMessageBox()
+    box.setWindowTitle("Numbered files")
+    box.setText(f"{paths[0].name} … {paths[-1].name}: what do these {len(paths)} files count?")
+    box.setInformativeText(
+        "The answer is remembered; Preferences › CellINR restoration › Files changes it."
+    )
+    buttons = {
+        box.addButton(text, QMessageBox.ButtonRole.AcceptRole): answer
+        for text, answer in (("Time points", "time"), ("Planes (z)", "z"), ("Neither", "separate"))
+    }
+    box.exec()
+    return buttons.get(box.clickedButton(), "separate")

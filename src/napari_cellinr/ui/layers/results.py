@@ -1,0 +1,349 @@
+"""Results in the viewer: layers that lie where their source lies, whatever their grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels, Tracks, Vectors
+from napari.utils.transforms import Affine
+
+from napari_cellinr.io.units import in_units_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.layers.spec import Shown
+
+__all__ = [
+    "add_result",
+    "add_shown",
+    "contrast_of",
+    "place",
+    "raise_above",
+    "update",
+    "visible_contrast_of",
+    "widen_range",
+]
+
+FLAT: Final = 1e-5
+"""Part of its largest value by which an image must vary; float32 has steps of 1e-7."""
+
+_roots: Final[WeakKeyDictionary[Layer, Hashable]] = WeakKeyDictionary()
+"""The `unique_id` of the image that a layer came from in the end, through other results."""
+
+
+def add_result(
+    viewer: napari.Viewer,
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    *,
+    name: str,
+    limits: tuple[float, float] | None = None,
+    visible: bool = True,
+    settings: dict[str, Any] | None = None,
+    below: bool = False,
+    whole: Image | None = None,
+) -> ImageLayer:
+    """Return a new layer with `image` above all images that came from its source.
+
+    The selection stays as it was.
+
+    Parameters
+    ----------
+    given
+        The Image that `to_image` made of `source`, which `image` was computed from.
+    limits
+        Contrast limits, as for a result without the haze of its source; those of the
+        source if none are given.
+    settings
+        More settings of the layer, which win.
+    below
+        Whether it lies below its source instead.
+    whole
+        As for `place`.
+    """
+    look = {
+        "colormap": source.colormap,
+        "gamma": source.gamma,
+        "blending": source.blending,
+        "contrast_limits": limits or tuple(source.contrast_limits),
+    }
+    common = _attributes(source, given, image, name=name, visible=visible, whole=whole)
+    layer = ImageLayer(_in_layer_order(given, image), **{**common, **look, **(settings or {})})
+    widen_range(layer, image)
+    _insert_quietly(viewer, source, layer, below=below)
+    return layer
+
+
+def add_shown(
+    viewer: napari.Viewer, source: ImageLayer, given: Image, shown: Shown, name: str
+) -> Layer:
+    """Return the new layer for a part of a result of any kind, beside its source."""
+    settings = dict(shown.settings)
+    image = shown.image
+    if shown.kind == "image":
+        return add_result(
+            viewer, source, given, image,
+            name=name, limits=shown.limits, visible=shown.visible, settings=settings,
+        )  # fmt: skip
+    common = _attributes(source, given, image, name=name, visible=shown.visible)
+    layer: Layer
+    if shown.kind == "labels":
+        layer = Labels(_in_layer_order(given, image), **{**common, **settings})
+    elif shown.kind == "vectors":
+        vectors = _columns_in_layer_order(given, image, shown.data)
+        layer = Vectors(vectors, **{**common, **settings})
+    else:
+        points = _columns_in_layer_order(given, image, shown.data[:, 1:])
+        tracks = np.concatenate([shown.data[:, :1], points], axis=1)
+        layer = Tracks(tracks, **{**common, **settings})
+    # Arrows and paths lie over the image that they belong to.
+    _insert_quietly(viewer, source, layer, on_top=shown.kind in {"vectors", "tracks"})
+    return layer
+
+
+def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
+    """Put `image` into a layer that `add_result` made; contrast and selection stay."""
+    layer.data = _in_layer_order(given, image)
+    for key, value in _labels(source, given, image).items():
+        setattr(layer, key, value)
+    for key, value in place(source, given, image).items():
+        setattr(layer, key, value)
+
+
+def place(
+    source: ImageLayer, given: Image, image: Image, whole: Image | None = None
+) -> dict[str, tuple[float, ...]]:
+    """Return scale and translate of the layer for `image`, a crop or another grid of `given`.
+
+    Turned and sheared sources are followed: a crop starts where its first voxel lies. Axes that
+    only the image has lead; along axes that only the source has, the image is repeated.
+
+    Parameters
+    ----------
+    source
+        The layer that it belongs to.
+    given
+        The Image of that layer.
+    image
+        What is to be placed.
+    whole
+        What `image` is a part of, and which covers the same as `given`; `image` itself if not
+        given. It counts where the units say nothing of each other, such as pixels and
+        micrometers.
+    """
+    image, whole = in_units_of(image, given), in_units_of(whole or image, given)
+    all_starts = dict(zip(whole.axes, whole.translate, strict=True))
+    starts = dict(zip(image.axes, image.translate, strict=True))
+    units = dict(zip(image.axes, image.units, strict=True))
+    ratios, start = [], []
+    for axis, step, origin, unit in zip(
+        given.axes, given.scale, given.translate, given.units, strict=True
+    ):
+        if units.get(axis, unit) == unit:
+            ratios.append(image.steps.get(axis, step) / step)
+            start.append((starts.get(axis, origin) - origin) / step)
+        else:
+            covered = given.sizes[axis] / whole.sizes[axis]  # elements of the source for each one
+            ratios.append(covered * image.steps[axis] / whole.steps[axis])
+            start.append(covered * (starts[axis] - all_starts[axis]) / whole.steps[axis])
+    ratio = np.array(ratios)
+    lattice = Affine(
+        scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
+    )
+    extra = _extra_axes(given, image)
+    scale = [image.steps[a] for a in extra] + list(ratio * source.scale)
+    translate = [starts[a] for a in extra] + list(lattice(np.array(start)))
+    return {
+        "scale": tuple(float(step) for step in scale),
+        "translate": tuple(float(p) for p in translate),
+    }
+
+
+def contrast_of(image: Image) -> tuple[float, float]:
+    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels.
+
+    An image that is flat, but for rounding, is dark.
+    """
+    low, high = _percentiles(image)
+    return (low, low + 1) if _is_flat(low, high) else (low, high)
+
+
+def visible_contrast_of(image: Image) -> tuple[float, float] | None:
+    """Return the same limits, or None if there is nothing to be seen."""
+    low, high = _percentiles(image)
+    return None if _is_flat(low, high) else (low, high)
+
+
+def _is_flat(low: float, high: float) -> bool:
+    """Return whether the values of an image between such limits differ by rounding only."""
+    return high - low <= FLAT * max(abs(low), abs(high))
+
+
+def _percentiles(image: Image) -> tuple[float, float]:
+    values = _sample(image)
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = np.percentile(values, (1, 99.9))
+    return float(low), float(high)
+
+
+def _labels(source: ImageLayer, given: Image, image: Image) -> dict[str, Any]:
+    """Return units and names of the axes of the layer for an image."""
+    extra = _extra_axes(given, image)
+    units = dict(zip(image.axes, image.units, strict=True))
+    return {
+        "units": (*(units[axis] for axis in extra), *source.units),
+        "axis_labels": tuple((extra + given.axes).lower()),
+    }
+
+
+def _attributes(
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    *,
+    name: str,
+    visible: bool,
+    whole: Image | None = None,
+) -> dict[str, Any]:
+    """Return what the layers of every kind have from their source."""
+    n_extra = len(_extra_axes(given, image))
+    turned = {
+        "rotate": _grown(source.rotate, n_extra),
+        "shear": source.shear,
+        "affine": _grown(source.affine.affine_matrix, n_extra),
+    }
+    if n_extra and np.any(source.shear):
+        turned["shear"] = _grown(
+            Affine(shear=source.shear, ndim=source.ndim).linear_matrix, n_extra
+        )
+    elif n_extra:
+        del turned["shear"]
+    return {
+        "name": name,
+        "visible": visible,
+        "metadata": dict(image.meta),
+        **_labels(source, given, image),
+        **turned,
+        **place(source, given, image, whole),
+    }
+
+
+def _extra_axes(given: Image, image: Image) -> str:
+    return "".join(axis for axis in image.axes if axis not in given.axes)
+
+
+def _grown(matrix: NDArray[Any], n_extra: int) -> NDArray[Any]:
+    """Return a matrix that leaves `n_extra` leading axes alone."""
+    size = len(matrix) + n_extra
+    grown = np.eye(size)
+    grown[n_extra:, n_extra:] = matrix
+    return grown
+
+
+def _in_layer_order(given: Image, image: Image) -> Any:
+    """Return the array with its axes in the order of the layer, a view where it can be one.
+
+    Along an axis that the image has lost it is repeated: napari would take it for another axis.
+    """
+    order = _extra_axes(given, image) + given.axes
+    kept = [image.axes.index(axis) for axis in order if axis in image.axes]
+    data: Any = image.data
+    data = data if kept == sorted(kept) else data.transpose(kept)
+    if len(kept) == len(order):
+        return data
+    shape = [image.sizes.get(axis, given.sizes.get(axis, 1)) for axis in order]
+    place: Any = tuple(slice(None) if axis in image.axes else None for axis in order)
+    return np.broadcast_to(np.asarray(data)[place], shape)
+
+
+def _columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> NDArray[Any]:
+    """Return coordinates, whose last axis follows those of the image, in the order of the layer."""
+    order = _extra_axes(given, image) + given.axes
+    columns = [
+        data[..., image.axes.index(axis)] if axis in image.axes else np.zeros(data.shape[:-1])
+        for axis in order
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _insert_quietly(
+    viewer: napari.Viewer,
+    source: ImageLayer,
+    layer: Layer,
+    *,
+    below: bool = False,
+    on_top: bool = False,
+) -> None:
+    """Insert the layer above what came from its source, below it, or above all.
+
+    The selection, which moves with it, is given back.
+    """
+    selected = list(viewer.layers.selection)
+    active = viewer.layers.selection.active
+    _roots[layer] = _root(source)
+    if on_top:
+        place = len(viewer.layers)
+    elif below:
+        place = [other.unique_id for other in viewer.layers].index(source.unique_id)
+    else:
+        place = _top_of_family(viewer, source) + 1
+    viewer.layers.insert(place, layer)
+    viewer.layers.selection.clear()
+    viewer.layers.selection.update(selected)
+    viewer.layers.selection.active = active
+
+
+def raise_above(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None:
+    """Move the layer above all images that came from the same source."""
+    top = _top_of_family(viewer, source)
+    now = [other.unique_id for other in viewer.layers].index(layer.unique_id)
+    if now < top:
+        viewer.layers.move(now, top + 1)
+
+
+def _top_of_family(viewer: napari.Viewer, source: ImageLayer) -> int:
+    """Return the place of the topmost image among a source, its results, and what they are of.
+
+    A result is opaque: below an older one, it would not be seen. Arrows and paths stay over both.
+    """
+    root = _root(source)
+    places = [
+        place
+        for place, other in enumerate(viewer.layers)
+        if isinstance(other, (ImageLayer, Labels)) and _root(other) == root
+    ]
+    return max(places)
+
+
+def _root(layer: Layer) -> Hashable:
+    """Return the `unique_id` of the image that a layer came from; its own if it was opened."""
+    root: Hashable = _roots.get(getattr(layer, "__wrapped__", layer), layer.unique_id)
+    return root
+
+
+def widen_range(layer: ImageLayer, image: Image) -> None:
+    """Let the slider reach all that is shown and all that is there: napari does not."""
+    values = _sample(image)
+    low, high = layer.contrast_limits
+    if values.size:
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    layer.contrast_limits_range = (low, high)
+
+
+def _sample(image: Image) -> NDArray[Any]:
+    """Return about half a million finite values, spread evenly, whatever the size."""
+    data: Any = image.data
+    step = max(1, round((np.prod(image.shape) / 500_000) ** (1 / len(image.shape))))
+    values = np.asarray(data[(slice(None, None, step),) * len(image.shape)], dtype=np.float32)
+    return values[np.isfinite(values)]

@@ -1,0 +1,51 @@
+"""Kept fits as layers: rendered anew, and noting where they came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.ui.layers.convert import layer_tuples
+from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, KEPT_FIT, RECORD, record_of
+from napari_cellinr.ui.layers.results import contrast_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["fit_tuples"]
+
+
+def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
+    """Return the images of a kept fit as full layer data tuples; the result alone is visible.
+
+    The displacements of a reconstruction are no picture: its arrows are shown on demand.
+
+    Raises
+    ------
+    FileError
+        If the file is no kept fit, damaged, or of a newer version.
+    """
+    from napari_cellinr import api
+    from napari_cellinr.fitting.stored import load_fit
+
+    fit = load_fit(path)
+    noted = {
+        KEPT_FIT: str(path),
+        FITTED_IMAGE: str(fit.source["name"]),
+        "napari-cellinr method": fit.method,
+        RECORD: record_of(fit),
+    }
+    layers = []
+    for role, image in zip(fit.roles, api.render(fit), strict=False):
+        if role == "motion":
+            continue
+        limits = contrast_of(image)
+        for place, (data, attributes, kind) in enumerate(reversed(layer_tuples(image))):
+            look = {
+                "visible": role == "result" and place == 0,
+                "contrast_limits": limits,
+                "metadata": {**attributes["metadata"], **noted},
+            }
+            if role != "background":
+                look |= {"colormap": "gray", "blending": "translucent_no_depth"}
+            layers.append((data, {**attributes, **look}, kind))
+    return layers

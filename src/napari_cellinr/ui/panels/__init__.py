@@ -1,0 +1,1 @@
+"""The parts that docks are made of."""

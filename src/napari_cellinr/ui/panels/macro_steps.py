@@ -1,0 +1,89 @@
+"""The question before a macro from a file is done: its steps, and the files that it writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qtpy.QtCore import Qt, QThread
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.macro.plan import (
+    Rules,
+    input_files,
+    saved_files,
+    steps_in_words,
+)
+from napari_cellinr.text import one_line
+from napari_cellinr.ui.session.file_actions import opened_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import napari
+
+    from napari_cellinr.macro import Macro
+
+__all__ = ["checked_writes", "confirm"]
+
+_MOST_LINES: Final = 16
+"""Lines of the question; all of them are under its details."""
+
+
+def checked_writes(viewer: napari.Viewer, macro: Macro) -> tuple[Path, ...]:
+    """Return the files that a macro saves.
+
+    Raises
+    ------
+    FileError
+        If one of them is its input, or a layer was opened from it.
+    """
+    inputs = input_files(macro, opened_files(viewer))
+    rules = Rules(inputs=inputs, allow_outside=True, overwrite=True)
+    writes = saved_files(macro)
+    for place in writes:
+        rules.check(place)
+    return writes
+
+
+def confirm(
+    name: str, macro: Macro, writes: Sequence[Path], folder: str | Path | None = None
+) -> bool:
+    """Return whether the user agrees to the steps of a macro.
+
+    Parameters
+    ----------
+    name
+        Name of its file.
+    macro
+        The steps.
+    writes
+        The files that it saves, whole paths are shown.
+    folder
+        Where the results are written, if not into files that the macro names; none if its results
+        are layers.
+
+    Raises
+    ------
+    FileError
+        If there is no window to ask in.
+    """
+    application = QApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        raise FileError(
+            f"{name} is only done once its steps were agreed to, and there is no window to ask in; "
+            "call cellinr.replay(macro, ask=False) if you trust it."
+        )
+    lines = steps_in_words(macro, [place.absolute() for place in writes], folder)
+    box = QMessageBox()
+    box.setTextFormat(Qt.TextFormat.PlainText)  # names are no HTML
+    box.setWindowTitle("Macro")
+    more = ["…"] if len(lines) > _MOST_LINES else []
+    shown = [f"Do these steps of {one_line(name)}?", "", *lines[:_MOST_LINES], *more]
+    box.setText("\n".join(shown))
+    box.setDetailedText("\n".join(lines) if more else "")
+    run = box.addButton("Run", QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.exec()
+    return box.clickedButton() is run

@@ -1,0 +1,239 @@
+"""The microscope as a form: its kind, and only what that kind needs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from qtpy.QtCore import Slot
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout
+from superqt import QCollapsible
+
+from napari_cellinr.config.optics import KINDS, Optics, optics_from_dict
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.ui.task import Section
+from napari_cellinr.ui.widgets.fields import (
+    ChoiceField,
+    Field,
+    OptionalField,
+    TextField,
+    make_field,
+)
+from napari_cellinr.ui.widgets.forms import FieldGrid
+from napari_cellinr.ui.widgets.labels import wrapping_label
+
+if TYPE_CHECKING:
+    from napari_cellinr.image import Image
+
+__all__ = ["OpticsSection"]
+
+_FILES: Final = {"psf", "otf"}
+
+
+class OpticsSection(Section):
+    """A list of kinds, and for the chosen one a field for every setting that it has.
+
+    A layer that says how it was recorded, as the samples do, fills the fields.
+    """
+
+    names = ("optics",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kind = ChoiceField(tuple(KINDS))
+        self.kind.setToolTip("What recorded the image; the fields below are those of this kind.")
+        self.kind.setAccessibleName("Microscope")
+        self.grids: dict[str, OpticsGrid] = {}
+        self.taken = wrapping_label()
+        self.error = wrapping_label(kind="error")
+        self.error.setObjectName("cellinr_error")
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+        for widget in (QLabel("<b>Microscope</b>"), self.kind, self.taken, self.error):
+            self._layout.addWidget(widget)
+        self._told: Any = None
+        self.kind.changed.connect(self._on_kind)
+        self.set_optics(KINDS["time-lapse"]())
+
+    @property
+    def grid(self) -> OpticsGrid:
+        """The fields of the chosen kind."""
+        kind = str(self.kind.value())
+        if kind not in self.grids:
+            grid = self.grids[kind] = OpticsGrid(kind)
+            grid.edited.connect(self._on_edited)
+            self._layout.insertWidget(2, grid)
+        return self.grids[kind]
+
+    def values(self) -> dict[str, Any]:
+        """Return the optics as plain values, not checked yet."""
+        return {"optics": {"kind": self.kind.value(), **self.grid.values()}}
+
+    def set_config(self, config: Any) -> None:
+        """Show the optics of a configuration, unless a layer has said what they are."""
+        if self._told is None:
+            self.set_optics(config.optics)
+
+    def set_optics(self, optics: Optics) -> None:
+        """Show these optics."""
+        self.kind.set_value(optics.kind)
+        self.grid.set_optics(optics)
+        self._show()
+
+    def show_image(self, image: Image | None) -> None:
+        """Say what is taken from the layer, and fill the fields with the optics that it tells."""
+        self.taken.setText(_known(image))
+        told = None if image is None else image.meta.get("optics")
+        if told is not None and told != self._told:
+            try:
+                self.set_optics(optics_from_dict(dict(told)))
+            except (ConfigError, TypeError, ValueError):
+                told = None
+        self._told = told
+        self._show()
+
+    def _show(self) -> None:
+        """Show the fields of the chosen kind only, and what is wrong with them."""
+        chosen = self.grid
+        for grid in self.grids.values():
+            grid.setVisible(grid is chosen)
+        try:
+            optics_from_dict(self.values()["optics"])
+        except ConfigError as error:
+            self.error.setText(str(error))
+        else:
+            self.error.setText("")
+        self.error.setVisible(bool(self.error.text()))
+
+    @Slot()
+    def _on_kind(self) -> None:
+        self._on_edited()
+
+    @Slot()
+    def _on_edited(self) -> None:
+        self._show()
+        self.changed.emit()
+
+
+class OpticsGrid(Section):
+    """A field for every setting of one kind; those that most users never need are folded away."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._type = KINDS[kind]
+        names = [name for name in self._type.model_fields if name != "kind"]
+        plain = [name for name in names if not self._type.is_advanced(name)]
+        rest = [name for name in names if self._type.is_advanced(name)]
+        self._parts = [_Grid(self._type, plain)]
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._parts[0])
+        if rest:
+            more = QCollapsible("More of this microscope", expandedIcon="▾", collapsedIcon="▸")
+            more.setDuration(0)
+            more.layout().setContentsMargins(0, 0, 0, 0)
+            more.content().layout().setContentsMargins(0, 0, 0, 0)
+            self._parts.append(_Grid(self._type, rest))
+            more.addWidget(self._parts[1])
+            layout.addWidget(more)
+        self.edited = self.changed
+        for part in self._parts:
+            part.changed.connect(lambda _: self.edited.emit())
+        self.set_optics(self._type.example())
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """The editors by name of the setting."""
+        return {name: field for part in self._parts for name, field in part.fields.items()}
+
+    def values(self) -> dict[str, Any]:
+        """Return what is entered, by name."""
+        return {name: field.value() for name, field in self.fields.items()}
+
+    def set_optics(self, optics: Optics) -> None:
+        """Show the values of optics of this kind."""
+        for name, field in self.fields.items():
+            field.set_value(getattr(optics, name))
+
+
+class _Grid(FieldGrid):
+    """Labels and editors, also for lists and files."""
+
+    def make(self, config_type: Any, name: str) -> Field:
+        """Return the editor of a setting."""
+        info = config_type.model_fields[name]
+        optional = type(None) in get_args(info.annotation)
+        inner: Field
+        if name in _FILES:
+            inner = FileField()
+        elif "tuple" in str(info.annotation):
+            inner = ListField(config_type.unit(name), str(info.annotation).count("tuple["))
+        else:
+            return make_field(config_type, name)
+        return (
+            OptionalField(inner, "none" if name in _FILES else "automatic") if optional else inner
+        )
+
+
+class ListField(TextField):
+    """Numbers in a row, or rows of them, as JSON: `0.43, 0.18, 0.18` or `[0, 120], [0, null]`."""
+
+    def __init__(self, unit: str, depth: int) -> None:
+        super().__init__(unit)
+        self._depth = depth
+
+    def value(self) -> Any:
+        """Return the lists, with or without outer brackets; the text where it is none."""
+        text = str(super().value())
+        try:
+            found = json.loads(f"[{text}]")
+        except ValueError:
+            return text
+        return found[0] if len(found) == 1 and _depth(found) > self._depth else found
+
+    def set_value(self, value: Any) -> None:
+        """Show lists without the outer brackets."""
+        text = json.dumps(value)
+        super().set_value(text[1:-1] if isinstance(value, list | tuple) else text)
+
+
+class FileField(TextField):
+    """The name of a file, typed or chosen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        button = QPushButton("…")
+        button.setToolTip("Choose a file.")
+        button.setFixedWidth(28)
+        button.clicked.connect(self._choose)
+        self.layout().addWidget(button)
+
+    @Slot()
+    def _choose(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Choose a file", "", "Images (*.tif *.tiff)")
+        if path:
+            self.set_value(path)
+            self.changed.emit()
+
+
+def _depth(value: Any) -> int:
+    """Return how many lists lie in each other."""
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def _known(image: Image | None) -> str:
+    """Return what the layer says of pixels and times, in a sentence."""
+    if image is None:
+        return ""
+    lengths, times = [], ""
+    for axis, step, unit in zip(image.axes, image.scale, image.units, strict=True):
+        if axis in "ZYX" and unit in LENGTHS:
+            lengths.append(f"{axis.lower()} {step * LENGTHS[unit] / LENGTHS['micrometer']:.4g} µm")
+        elif axis == "T" and unit in TIMES:
+            times = f"frames {step * TIMES[unit] / TIMES['second']:.4g} s"
+    found = ", ".join(filter(None, [*lengths, times]))
+    if not found:
+        return "The layer has no pixel size and no frame time: enter what is known."
+    return f"Where a field is automatic, the layer tells: {found}."

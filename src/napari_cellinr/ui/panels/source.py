@@ -1,0 +1,257 @@
+"""Which layer to restore, what its axes are and how large its voxels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qtpy.QtCore import Qt, Signal, Slot
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QWidget,
+)
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.ui.layers.convert import axes_of, find, image_layers, to_image
+from napari_cellinr.ui.layers.watch import LayerWatch
+from napari_cellinr.ui.panels.voxel_steps import (
+    SIGNS,
+    guess_text,
+    knows_time,
+    parse_steps,
+    steps_text,
+)
+from napari_cellinr.ui.widgets.labels import sentence, wrapping_label
+from napari_cellinr.ui.widgets.prompt import AskedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from napari.layers import Image as ImageLayer
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.session.dispatcher import Dispatcher
+
+__all__ = ["SIGNS", "SourcePanel", "steps_text"]
+
+_LABELS: Final = 74  # pixels: voxel sizes are long
+
+
+class SourcePanel(QWidget):
+    """The layer, its axes and its voxel size, read from the layer and asked for if missing.
+
+    Signals
+    -------
+    changed
+        Another layer was chosen, or what is known of it has changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, dispatcher: Dispatcher, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._dispatcher = dispatcher
+        self._controller = controller = dispatcher.controller
+        self.combo = QComboBox()
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.combo.setMinimumContentsLength(8)
+        self.combo.setAccessibleName("Image")
+        self.axes = AskedLine("Use these axes", "One letter per dimension: T, C, Z, Y, X.")
+        self.voxel = AskedLine(
+            "Set",
+            "Step along each axis in µm, and from frame to frame (t) in seconds, for example: "
+            "z=0.43, y=0.18, x=0.18, t=2",
+        )
+        self._faults: dict[str, QLabel] = {}
+        self._shown_id: Hashable | None = None
+        self._watch = LayerWatch(self)
+        self._lay_out()
+        self.combo.activated.connect(self._on_chosen)
+        self.axes.entered.connect(self._on_axes)
+        self.axes.edited.connect(self._on_axes_edited)
+        self.voxel.entered.connect(self._on_voxel_size)
+        controller.layers_changed.connect(self.refresh)
+        self._watch.changed.connect(self._on_chosen)
+        self._watch.relabelled.connect(self._on_relabelled)
+        self.refresh()
+
+    @property
+    def layer_id(self) -> Hashable | None:
+        """The `unique_id` of the chosen layer."""
+        chosen: Hashable | None = self.combo.currentData()
+        return chosen
+
+    def layer(self) -> ImageLayer | None:
+        """Return the chosen layer, if there is one."""
+        return find(self._controller.viewer, self.layer_id)
+
+    def image(self) -> Image | None:
+        """Return the chosen layer as an Image; none as long as its axes are not confirmed."""
+        layer = self.layer()
+        try:
+            return self._controller.image_of(layer) if layer is not None else None
+        except AxesError:
+            return None
+
+    def choose(self, layer_id: Hashable) -> bool:
+        """Choose a layer; return whether it is one that can be restored, else nothing changes."""
+        row = _index_of(self.combo, layer_id)
+        if row >= 0:
+            self.combo.setCurrentIndex(row)
+            self._on_chosen()
+        return row >= 0
+
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Say beside layer, axes and voxel size what is wrong with them, if anything."""
+        for key, label in self._faults.items():
+            label.setText(faults.get(key, ""))
+            label.setVisible(key in faults)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the layers as they are now; the chosen one stays chosen."""
+        chosen = self.layer_id
+        layers = image_layers(self._controller.viewer)
+        self.combo.clear()
+        for layer in layers:
+            self.combo.addItem(str(layer.name), layer.unique_id)
+        active = self._controller.viewer.layers.selection.active
+        wanted = (
+            chosen if _index_of(self.combo, chosen) >= 0 else getattr(active, "unique_id", None)
+        )
+        self.combo.setCurrentIndex(max(0, _index_of(self.combo, wanted)) if layers else -1)
+        self._on_chosen()
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(4)
+        grid.setVerticalSpacing(4)
+        grid.setColumnMinimumWidth(0, _LABELS)
+        grid.setColumnStretch(1, 1)
+        rows = {"Image": self.combo, "Axes": self.axes, "Voxel size": self.voxel}
+        for row, (title, widget) in enumerate(rows.items()):
+            fault = self._faults[title.lower().replace(" ", "_")] = wrapping_label(kind="error")
+            fault.hide()
+            if widget is self.combo:  # names are long: it takes the whole width
+                grid.addWidget(widget, 2 * row, 0, 1, 2)
+            else:
+                grid.addWidget(QLabel(title), 2 * row, 0, Qt.AlignmentFlag.AlignTop)
+                grid.addWidget(widget, 2 * row, 1)
+            grid.addWidget(fault, 2 * row + 1, 0, 1, 2)
+
+    @Slot()
+    def _on_chosen(self) -> None:
+        layer = self.layer()
+        if self.layer_id != self._shown_id:
+            self._shown_id = self.layer_id
+            self.axes.forget()
+            self.voxel.forget()
+        self._watch.watch(layer)
+        name = self.combo.currentText()
+        self.combo.setToolTip(f"The image to work on: {name}" if name else "The image to work on.")
+        self.axes.setEnabled(layer is not None)
+        self.voxel.setEnabled(layer is not None)
+        if layer is None:
+            self.axes.say("open or drop an image")
+            self.voxel.say("–")
+        else:
+            self._show_axes(layer)
+            self._show_voxel_size()
+        self.changed.emit()
+
+    def _show_axes(self, layer: ImageLayer) -> None:
+        try:
+            guess, _ = axes_of(layer)
+            image = self.image()
+        except AxesError as error:
+            self.axes.say(sentence(str(error)))
+            return
+        if image is not None:
+            shape = "×".join(str(size) for size in image.shape)
+            self.axes.say(f"{image.axes}   {shape}")
+        else:
+            shape = "×".join(str(size) for size in layer.data.shape)
+            self.axes.ask(guess, f"{shape}; please check")
+
+    def _show_voxel_size(self) -> None:
+        image = self.image()
+        if image is None:
+            self.voxel.say("after the axes")
+        elif image.is_calibrated and knows_time(image):
+            self.voxel.say(steps_text(image))
+        elif image.is_calibrated:
+            words = "; time between frames unknown: enter t in seconds if you can"
+            self.voxel.ask(guess_text(image), steps_text(image) + words)
+        else:
+            time = "" if knows_time(image) else ", and t in seconds,"
+            self.voxel.ask(
+                guess_text(image),
+                f"unknown, so the result is in pixels too; enter it in µm{time} if you can",
+            )
+
+    @Slot()
+    def _on_relabelled(self) -> None:
+        """Let labels that say what the axes are win over what was confirmed before."""
+        layer = self.layer()
+        if layer is not None and axes_of(layer)[1]:
+            self._controller.confirmed_axes.pop(layer.unique_id, None)
+
+    @Slot(str)
+    def _on_axes_edited(self, text: str) -> None:
+        """Say at once what is wrong with what is typed."""
+        layer = self.layer()
+        if layer is None:
+            return
+        if fault := _axes_fault(layer, _letters(text)):
+            self.axes.fail(fault, wait=True)
+        else:
+            self._show_axes(layer)
+
+    @Slot(str)
+    def _on_axes(self, text: str) -> None:
+        layer = self.layer()
+        if layer is None:
+            return
+        axes = _letters(text)
+        if fault := _axes_fault(layer, axes):
+            self.axes.fail(fault)
+            return
+        self._controller.confirm_axes(layer, axes)
+        self._on_chosen()
+        self._controller.layers_changed.emit()
+
+    @Slot(str)
+    def _on_voxel_size(self, text: str) -> None:
+        layer, image = self.layer(), self.image()
+        if layer is None or image is None:
+            return
+        try:
+            self._dispatcher.calibrate(layer, parse_steps(text, image.axes))
+        except AxesError as error:
+            self.voxel.fail(str(error))
+            return
+        self.voxel.forget()
+        self._on_chosen()
+
+
+def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
+    """Return the row of a layer, −1 if it is not there; Qt cannot compare Python objects."""
+    return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
+
+
+def _letters(text: str) -> str:
+    """Return axes as they are typed without spaces, in capitals."""
+    return "".join(text.upper().split())
+
+
+def _axes_fault(layer: ImageLayer, axes: str) -> str:
+    """Return what is wrong with the axes of a layer as they are typed, or an empty text."""
+    try:
+        to_image(layer, axes).with_axes(axes).canonical()
+    except AxesError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,161 @@
+"""Any time of a fitted series on the plane that is shown, by a slider."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from qtpy.QtCore import Qt, QTimer, Slot
+from qtpy.QtWidgets import QSlider, QVBoxLayout
+
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.live import shown_index
+from napari_cellinr.ui.layers.results import add_result, update
+from napari_cellinr.ui.session.controller import Work
+from napari_cellinr.ui.task import ResultPanel
+from napari_cellinr.ui.widgets.labels import wrapping_label
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Hashable
+
+    from napari.layers import Image as ImageLayer
+
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.session.controller import Controller
+
+__all__ = ["TimePanel"]
+
+STEPS_PER_FRAME: Final = 40
+"""Stops of the slider from one frame of the source to the next."""
+
+PATIENCE: Final = 120
+"""Milliseconds that the slider must rest before a plane is rendered."""
+
+
+class TimePanel(ResultPanel):
+    """A slider between first and last frame; the plane at its time appears as a layer."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._fitted: Fitted | None = None
+        self._given: Image | None = None
+        self._source_id: Hashable | None = None
+        self._layer_id: Hashable | None = None
+        self._wanted = False
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setToolTip(
+            "Look at any time on the plane that is shown, without fitting again."
+        )
+        self.slider.setAccessibleName("Time")
+        self.label = wrapping_label()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.label)
+        layout.addWidget(self.slider)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PATIENCE)
+        self._timer.timeout.connect(self.render_now)
+        self.slider.valueChanged.connect(self._on_moved)
+        controller.state_changed.connect(self._on_state)
+
+    def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
+        """Offer the times between the first and the last frame of the source."""
+        self._fitted, self._source_id, self._layer_id = fitted, source.unique_id, None
+        self._given = self._controller.image_of(source)
+        frames = self._given.sizes.get("T", 1)
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, (frames - 1) * STEPS_PER_FRAME)
+        self.slider.setValue(0)
+        self.slider.blockSignals(False)
+        for widget in (self.slider, self.label):
+            widget.setVisible(frames > 1)
+        self._tell()
+
+    @property
+    def frame(self) -> float:
+        """The time that the slider stands at, in frames of the source."""
+        return float(self.slider.value()) / STEPS_PER_FRAME
+
+    @Slot()
+    def render_now(self) -> None:
+        """Render the plane at the time of the slider; after a running job, if there is one."""
+        viewer = self._controller.viewer
+        source = find(viewer, self._source_id) if self._source_id is not None else None
+        if self._fitted is None or self._given is None or source is None:
+            return
+        if self._controller.state != "idle":
+            self._wanted = True
+            return
+        self._wanted = False
+        index = shown_index(viewer, source, self._given)
+        if index is None:
+            self._controller.said.emit("info", "Any time can be shown in the 2-D view.")
+            return
+        self._controller.begin(
+            Work(
+                "plane between frames",
+                partial(_rendering, self._fitted, self._given, self.frame, index),
+                partial(self._show, self._given),
+                self._source_id,
+                quick=True,
+            )
+        )
+
+    @Slot()
+    def _on_moved(self) -> None:
+        self._tell()
+        self._timer.start()
+
+    @Slot()
+    def _on_state(self) -> None:
+        if self._wanted and self._controller.state == "idle":
+            self._timer.start()
+
+    def _tell(self) -> None:
+        if self._given is None or "T" not in self._given.axes:
+            return
+        place = self._given.axes.index("T")
+        unit = {"second": "s", "pixel": "frames"}.get(u := self._given.units[place], u)
+        now = self.frame * self._given.scale[place]
+        self.label.setText(f"Any time: {now:.4g} {unit} (frame {self.frame:.2f} of the source)")
+
+    def _show(self, given: Image, plane: Image) -> None:
+        """Put the plane into the layer for it, which lies at the same place for all times."""
+        viewer = self._controller.viewer
+        source = find(viewer, self._source_id) if self._source_id is not None else None
+        if source is None:
+            return
+        layer = find(viewer, self._layer_id) if self._layer_id is not None else None
+        if layer is None:
+            name = f"{source.name} at any time"
+            layer = add_result(viewer, source, given, plane, name=name)
+            self._layer_id = layer.unique_id
+        else:
+            update(layer, source, given, plane)
+        self._controller.said.emit("info", f"Frame {self.frame:.2f} is shown in “{layer.name}”.")
+
+
+def _rendering(
+    fitted: Fitted, given: Image, frame: float, index: dict[str, int]
+) -> Generator[Progress, Message, Any]:
+    """Render one plane as a job; it is imported and made in the worker thread."""
+    from napari_cellinr import api
+    from napari_cellinr.fitting.problem import Progress
+    from napari_cellinr.fitting.stored import Query, header_of, stored
+
+    begun = time.monotonic()
+    yield Progress("rendering", seconds=0.0)
+    crop = {"Z": slice(index["Z"], index["Z"] + 1)} if "Z" in given.axes else {}
+    when = frame * given.steps["T"]
+    query = Query(times=(when,), crop=crop, channel=index.get("C"))
+    tensors = {name: tensor.numpy() for name, tensor in fitted.state.items()}
+    plane = api.render(stored(header_of(fitted), tensors), query)[0]
+    for axis in [a for a in plane.axes if a not in "YX"]:
+        plane = plane.take(axis, plane.sizes[axis] // 2)
+    yield Progress("rendering", seconds=time.monotonic() - begun)
+    return plane

@@ -1,0 +1,43 @@
+"""What a dock says as long as there is no image: what to drop, and a sample to try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+
+from napari_cellinr.ui.widgets.labels import wrapping_label
+
+if TYPE_CHECKING:
+    from napari_cellinr.ui.task import Task
+
+__all__ = ["Welcome"]
+
+
+class Welcome(QFrame):
+    """A few words and the button “Try it”.
+
+    Signals
+    -------
+    asked
+        The user wants to see the sample of the task, and a preview of what becomes of it.
+    """
+
+    asked = Signal()
+
+    def __init__(self, task: Task, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("cellinr_welcome")
+        self.setStyleSheet(
+            "QFrame#cellinr_welcome { border: 1px dashed #808080; border-radius: 6px; }"
+        )
+        self.label = wrapping_label(task.empty_text)
+        self.button = QPushButton("Try it")
+        self.button.setToolTip("Open a simulated sample, and preview what becomes of it.")
+        self.button.clicked.connect(self.asked)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 10, 10, 10)
+        layout.setSpacing(8)
+        layout.addWidget(self.label)
+        layout.addWidget(self.button)

@@ -1,0 +1,146 @@
+"""What is asked for and of what: the actions that queue up, and what a macro calls their layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from napari_cellinr.io.channels import PART
+from napari_cellinr.io.sequences import SERIES
+from napari_cellinr.macro import Source, Step
+from napari_cellinr.macro.words import SAMPLE
+from napari_cellinr.ui.layers.provenance import KEPT_FIT, RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.layers import Layer
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
+    from napari_cellinr.macro.steps import Action
+    from napari_cellinr.runs.resume import Unfinished
+    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.ui.session.controller import Work
+
+__all__ = [
+    "Order",
+    "Start",
+    "attempted",
+    "image_of",
+    "name_of",
+    "opened_steps",
+    "source_of",
+]
+
+
+@dataclass(frozen=True)
+class Order:
+    """An action that was asked for.
+
+    Parameters
+    ----------
+    title
+        What it is called, such as “denoising of embryo”.
+    carry_out
+        Does it at once and returns nothing, or returns the work for the controller. Called when
+        it is its turn: only then layers have to be there.
+    recorded
+        Whether it becomes a step of the macro.
+    attempt
+        The step that it is if it fails; none if a failure is not recorded.
+    layer
+        What is worked on: without this layer, or one of this name, it cannot be carried out.
+    """
+
+    title: str
+    carry_out: Callable[[], Work | None]
+    recorded: bool = True
+    attempt: Step | None = None
+    layer: Layer | str = ""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The fit that another one is to begin with.
+
+    Parameters
+    ----------
+    beginning
+        How.
+    layer
+        The layer of that fit, or its name.
+    """
+
+    beginning: Beginning
+    layer: Layer | str
+
+
+def attempted(
+    action: str, layer: Layer | str, config: Config, axes: str = "", start: Start | None = None
+) -> Step:
+    """Return the step of a fit that is asked for, to be recorded if it fails."""
+    arguments = {key: value for key, value in config.changes().items() if key != "seed"}
+    if axes:
+        arguments["axes"] = axes
+    step = Step(cast("Action", action), (Source(name_of(layer)),), arguments, seed=config.seed)
+    if start is None:
+        return step
+    sources = (*step.sources, Source(name_of(start.layer)))
+    step = replace(step, sources=sources, beginning=start.beginning)
+    if start.beginning == "continue_from":
+        return replace(step, arguments={"steps": config.steps}, seed=None)
+    return step
+
+
+def name_of(layer: Layer | str) -> str:
+    """Return the name of a layer that is given by itself or by its name."""
+    return layer if isinstance(layer, str) else str(layer.name)
+
+
+def source_of(layer: Layer) -> Source:
+    """Return what a macro needs to find the layer again: its name, and where it came from."""
+    return replace(_opened(layer), layer=str(layer.name))
+
+
+def opened_steps(layers: Sequence[Layer]) -> list[Step]:
+    """Return the steps that open layers again: one for each file or series that they came from."""
+    names: dict[Source, list[str]] = {}
+    for layer in layers:
+        whole = replace(_opened(layer), series=None, channel=None)
+        names.setdefault(whole, []).append(str(layer.name))
+    return [
+        Step("open", (source,), results=tuple(found))
+        for source, found in names.items()
+        if source.path and not source.path.startswith(SAMPLE)
+    ]
+
+
+def _opened(layer: Layer) -> Source:
+    """Return where a layer came from: files, a kept fit, a sample of this plugin, or nothing."""
+    if KEPT_FIT in layer.metadata:
+        return Source(path=str(layer.metadata[KEPT_FIT]))
+    if RECORD in layer.metadata:  # a result has the metadata of its source
+        return Source()
+    path, reader = layer.source.path, layer.source.reader_plugin
+    if path is not None and reader not in {None, "napari-cellinr"}:
+        return Source(path=str(path), reader=str(reader))
+    part = layer.metadata.get(PART, {})
+    if SERIES in layer.metadata:
+        return Source(**layer.metadata[SERIES], **part)
+    if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
+        return Source(path=f"{SAMPLE}{layer.source.sample[1]}")
+    # What the image says names the file of a folder or a stack, of which napari knows no more
+    # than the folder, or the first file.
+    return Source(path=str(layer.metadata.get("source") or path or ""), **part)
+
+
+def image_of(job: Unfinished) -> Image:
+    """Return the image that a checkpoint holds."""
+    from napari_cellinr.fitting.checkpoint import JOB_FILE
+    from napari_cellinr.fitting.stored import blank
+    from napari_cellinr.io import load_fitted
+
+    _, arrays = load_fitted(job.path / JOB_FILE)
+    image: Image = blank(job.source).like(arrays["input"])
+    return image

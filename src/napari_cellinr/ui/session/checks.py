@@ -1,0 +1,61 @@
+"""What can be said of an image before a fit is started: faults, memory, time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+import psutil
+
+from napari_cellinr.runs.estimates import advice
+
+if TYPE_CHECKING:
+    from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
+
+__all__ = ["forget_faults", "image_fault", "memory_warning"]
+
+_last: list[tuple[Any, str]] = []
+
+
+def image_fault(image: Image) -> str:
+    """Return what makes an image unfit for every method, or an empty text.
+
+    Values are looked at here and there: the job itself looks at all of them.
+    """
+    small = [f"{image.sizes[axis]} along {axis}" for axis in "YX" if image.sizes.get(axis, 0) < 2]
+    if small:
+        return f"The image has {' and '.join(small)}; at least 2 of each are needed."
+    if _last and _last[0][0]() is image.data:
+        return _last[0][1]
+    fault = _value_fault(image)
+    try:
+        _last[:] = [(ref(image.data), fault)]
+    except TypeError:  # not every lazy array can be remembered
+        _last.clear()
+    return fault
+
+
+def forget_faults() -> None:
+    """Look at values again the next time: an array can be given back after it was changed."""
+    _last.clear()
+
+
+def memory_warning(action: str, config: Config, image: Image) -> str:
+    """Return a sentence if a run needs more memory than is free; else empty."""
+    text = advice(action, config, image, psutil.virtual_memory().available)
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _value_fault(image: Image) -> str:
+    """Return what is wrong with some values of a NumPy array; lazy ones are left to the job."""
+    if not isinstance(image.data, np.ndarray) or isinstance(image.data, np.memmap):
+        return ""
+    step = max(1, round((np.prod(image.shape) / 1e6) ** (1 / len(image.shape))))
+    some = image.data[(slice(None, None, step),) * len(image.shape)]
+    if not np.isfinite(some).all():
+        return "Some values are not finite (NaN or infinite); replace them first, for example by 0."
+    if some.min() == some.max() and image.data.min() == image.data.max():
+        return f"Every value is {some.min():g}; there is nothing to restore."
+    return ""

@@ -1,0 +1,185 @@
+"""Results against other images: differences, profiles and scores, whatever their grids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from napari_cellinr.errors import AxesError
+from napari_cellinr.macro.compare import channel_for, check_axes, difference, on_grid_of
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.results import add_result
+from napari_cellinr.ui.session.controller import Work, background_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.layers import Image as ImageLayer
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.layers.provenance import Result
+    from napari_cellinr.ui.session.controller import Controller
+
+__all__ = ["Comparison", "Score", "compare_work", "profile", "scores_work"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came out of a comparison.
+
+    Parameters
+    ----------
+    result
+        The layer that was compared.
+    against
+        The layer that it was compared with, made by conventional means if none was given.
+    difference
+        The layer with the result minus the other.
+    """
+
+    result: ImageLayer
+    against: ImageLayer
+    difference: ImageLayer
+
+
+@dataclass(frozen=True)
+class Score:
+    """How near a layer is to the truth: PSNR in dB, SSIM, and correlation."""
+
+    name: str
+    psnr: float
+    ssim: float
+    correlation: float
+
+
+def compare_work(
+    controller: Controller,
+    layer: ImageLayer,
+    against: ImageLayer | None,
+    made: Result | None,
+    done: Callable[[Comparison], None],
+) -> Work:
+    """Return the work of comparing a result with another layer or the conventional answer.
+
+    Parameters
+    ----------
+    layer
+        The result.
+    against
+        What to compare with; the conventional answer of its method if nothing is given.
+    made
+        How the result was made, if that is known.
+    done
+        Called with the layers once they are in the viewer.
+
+    Raises
+    ------
+    AxesError
+        If the layers lie so that they cannot be compared.
+    """
+    image = controller.image_of(layer)
+    if against is not None:
+        other = controller.image_of(against)
+        check_axes(image, other)
+    elif made is None or made.task.conventional is None:
+        raise AxesError(
+            f"how layer {layer.name!r} was made is not known here; choose the layer that it is to "
+            f"be compared with."
+        )
+
+    def work() -> tuple[Image, Image]:
+        if against is None:
+            assert made is not None
+            assert made.task.conventional is not None
+            answer = made.task.conventional(made.given.canonical(), made.config)
+            conventional = channel_for(image, answer)
+        else:
+            conventional = other
+        return conventional, difference(image, conventional)
+
+    show = partial(_show, controller, layer, image, against, made, done)
+    return Work(f"comparison of {layer.name}", background_job("comparing", work), show, quick=True)
+
+
+def scores_work(
+    controller: Controller,
+    layers: Sequence[ImageLayer],
+    truth: ImageLayer,
+    done: Callable[[list[Score]], None],
+) -> Work:
+    """Return the work of measuring how near layers are to the truth."""
+    reference = controller.image_of(truth)
+    images = [(str(layer.name), controller.image_of(layer)) for layer in layers]
+
+    def work() -> list[Score]:
+        pairs = [(name, image) for name, image in images if set(image.axes) == set(reference.axes)]
+        return [_score(name, image, reference) for name, image in pairs]
+
+    job = background_job("measuring", work)
+    return Work(f"measurement against {truth.name}", job, done, quick=True)
+
+
+def profile(
+    layer: ImageLayer, start: Sequence[float], end: Sequence[float], n_points: int = 200
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return positions along a line, in the unit of the layer, and its values there.
+
+    Parameters
+    ----------
+    start, end
+        Ends of the line in world coordinates, as many as the layer has axes.
+    """
+    first, last = np.asarray(start, float), np.asarray(end, float)
+    along = np.linspace(0, 1, n_points)
+    world = first + along[:, None] * (last - first)
+    places = np.array([layer.world_to_data(point) for point in world]).T
+    data: Any = layer.data[0] if layer.multiscale else layer.data
+    fixed = np.ptp(places, axis=1) < 1e-9  # a line in a plane: only that plane is read
+    planes = [int(np.clip(round(p[0]), 0, n - 1)) for p, n in zip(places, data.shape, strict=True)]
+    index = tuple(at if same else slice(None) for at, same in zip(planes, fixed, strict=True))
+    values = np.asarray(data[index], np.float32)
+    sampled = map_coordinates(values, places[~fixed], order=1, mode="constant", cval=np.nan)
+    return along * float(np.linalg.norm(last - first)), sampled
+
+
+def _show(
+    controller: Controller,
+    layer: ImageLayer,
+    image: Image,
+    against: ImageLayer | None,
+    made: Result | None,
+    done: Callable[[Comparison], None],
+    images: tuple[Image, Image],
+) -> None:
+    """Add what was computed beside the result, which may have left the viewer meanwhile."""
+    viewer = controller.viewer
+    if find(viewer, layer.unique_id) is None:
+        controller.say("warning", "The layer is gone, so the comparison was dropped.")
+        return
+    conventional, distance = images
+    if against is None:
+        assert made is not None
+        limits = tuple(layer.contrast_limits)
+        against = add_result(
+            viewer, layer, image, conventional, name=conventional.name, limits=limits, below=True
+        )
+    limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0
+    shown = add_result(
+        viewer, layer, image, distance, name=distance.name, limits=(-limit, limit),
+        settings={"colormap": "PiYG", "blending": "translucent_no_depth"},
+    )  # fmt: skip
+    controller.said.emit("info", f"Layers “{against.name}” and “{shown.name}” are ready.")
+    done(Comparison(layer, against, shown))
+
+
+def _score(name: str, image: Image, truth: Image) -> Score:
+    from napari_cellinr.metrics import psnr, ssim
+
+    values, reference = on_grid_of(truth, image), np.asarray(truth.data, np.float32)
+    together = np.corrcoef(values.ravel(), reference.ravel())[0, 1]
+    return Score(name, psnr(values, reference), ssim(values, reference), float(together))

@@ -1,0 +1,327 @@
+"""The job of one viewer: docks and console are views of it, so that there is one at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from weakref import WeakValueDictionary
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
+
+from napari_cellinr.errors import FitError
+from napari_cellinr.ui.layers.convert import find, to_image
+from napari_cellinr.ui.preferences import preferences
+from napari_cellinr.ui.session.activity import ActivityBar
+from napari_cellinr.ui.session.worker import Ending, Run
+from napari_cellinr.ui.widgets.labels import sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable, Mapping
+
+    import napari
+    from napari.layers import Image as ImageLayer
+
+    from napari_cellinr.fitting.problem import Job, Message, PreviewRequest, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.layers.live import LiveLayer
+
+__all__ = ["Controller", "State", "Work", "background_job", "controller_of"]
+
+logger = logging.getLogger(__name__)
+
+State: TypeAlias = Literal["idle", "running", "paused", "stopping"]
+
+_NOTIFY: Final = {"info": show_info, "warning": show_warning, "error": show_error}
+
+_controllers: WeakValueDictionary[int, Controller] = WeakValueDictionary()
+
+
+def controller_of(viewer: napari.Viewer) -> Controller:
+    """Return the controller of a viewer, whether the viewer itself or a proxy is given.
+
+    Docks and console hold it; it lives as long as one of them does.
+    """
+    # A plugin gets the viewer or a proxy of it depending on how its dock was opened.
+    key = id(getattr(viewer, "__wrapped__", viewer))
+    controller = _controllers.get(key)
+    if controller is None:
+        controller = _controllers[key] = Controller(viewer)
+    return controller
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the controller is to do.
+
+    Parameters
+    ----------
+    title
+        What it is called, such as “denoising of embryo”.
+    make_job
+        Called in the worker thread; what is slow to import is imported by it.
+    done
+        Called in the main thread with what the job returns.
+    source_id
+        The layer without which the work makes no sense: if it is removed, so is the work.
+    live
+        The layer in which the work appears while it runs.
+    quick
+        Whether it is over so soon that neither previews nor notifications help.
+    dropped
+        Called if the user has cancelled the work, so that nothing of it is kept; not if its layer
+        was removed or the viewer closed.
+    """
+
+    title: str
+    make_job: Callable[[], Job]
+    done: Callable[[Any], None]
+    source_id: Hashable | None = None
+    live: LiveLayer | None = None
+    quick: bool = False
+    dropped: Callable[[], None] | None = None
+
+
+def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that makes a job of work which does not come in steps."""
+
+    def job() -> Generator[Progress, Message, Any]:
+        from napari_cellinr.fitting.background import in_background
+
+        return (yield from in_background(stage, work, started=time.monotonic()))
+
+    return job
+
+
+class Controller(QObject):
+    """The one job of a viewer, from start to end.
+
+    If the source layer is removed while the job runs, the job is cancelled and its result
+    dropped: the user has put the data away. If the viewer is closed, the job ends likewise. Its
+    checkpoint is deleted only if the user cancels the job itself.
+
+    Signals
+    -------
+    state_changed
+        One of `idle`, `running`, `paused`, `stopping`.
+    progressed
+        `Progress` of the running job.
+    said
+        What the user should know: kind (`info`, `warning`, `error`) and text.
+    layers_changed
+        A layer was added, removed, moved or renamed.
+    finished
+        `fits.Result`, once it is in the viewer.
+    failed
+        Why a job has ended without a result; empty if it was cancelled.
+    """
+
+    state_changed = Signal(str)
+    progressed = Signal(object)
+    said = Signal(str, str)
+    layers_changed = Signal()
+    finished = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.state: State = "idle"
+        self.work: Work | None = None
+        self.history: list[Progress] = []
+        self.confirmed_axes: dict[Hashable, str] = {}
+        self.quick_looks: dict[Hashable, LiveLayer] = {}
+        self._run: Run | None = None
+        self._bar: ActivityBar | None = None
+        self._cancelled = self._drops = False
+        self._preview_seconds: float | None = None
+        self._last_request: PreviewRequest | None = None
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            getattr(viewer.layers.events, name).connect(self._on_layers)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self._on_quit)
+
+    def image_of(self, layer: ImageLayer) -> Image:
+        """Return the layer as an Image, its axes as the user has confirmed them.
+
+        Raises
+        ------
+        AxesError
+            If the axes are ambiguous and were not confirmed.
+        """
+        return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
+
+    def confirm_axes(self, layer: ImageLayer, axes: str) -> None:
+        """Remember what the user says the axes are, in the layer itself as well.
+
+        From there its results, other docks and napari's own writing learn of it.
+
+        Parameters
+        ----------
+        axes
+            One letter per dimension.
+
+        Raises
+        ------
+        AxesError
+            If they are none that an image can have, or not as many as there are dimensions.
+        """
+        to_image(layer, axes)
+        layer.axis_labels = tuple(axes.lower())
+        # Afterwards: labels that change make docks forget what was confirmed.
+        self.confirmed_axes[layer.unique_id] = axes
+
+    def hide_quick_looks(self, source_id: Hashable) -> None:
+        """Make the quick looks at a layer invisible, which would lie over its run."""
+        for live in self.quick_looks.values():
+            if live.source_id == source_id:
+                live.hide()
+
+    def begin(self, work: Work) -> None:
+        """Start a job.
+
+        Raises
+        ------
+        FitError
+            If a job is running in this viewer already.
+        """
+        if self._run is not None:
+            raise FitError("a job is running in this viewer; stop it or wait for its end.")
+        self.work, self._last_request = work, None
+        self._cancelled = self._drops = False
+        self.history = []
+        wanted = preferences()
+        self._preview_seconds = wanted.preview_seconds if wanted.live_preview else None
+        self._bar = ActivityBar()
+        self._run = Run(work.make_job, work.title)
+        self._run.progressed.connect(self._on_progress)
+        self._run.previewed.connect(self._on_preview)
+        self._run.ended.connect(self._on_end)
+        self._run.start()
+        self._set_state("running")
+        self.said.emit("info", f"{work.title[0].upper()}{work.title[1:]} …")
+
+    @Slot()
+    def toggle_pause(self) -> None:
+        """Pause a running job, or let a paused one go on."""
+        if self._run is None or self.state not in {"running", "paused"}:
+            return
+        if self.state == "running":
+            self._run.pause()
+            self._set_state("paused")
+        else:
+            self._run.resume()
+            self._set_state("running")
+
+    @Slot()
+    def stop(self) -> None:
+        """End the job and keep what it has."""
+        if self._run is not None:
+            self._run.stop()
+            self._set_state("stopping")
+
+    @Slot()
+    def cancel(self) -> None:
+        """End the job and drop what it has, its checkpoint, too."""
+        if self._run is not None:
+            self._drops = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """End the job without a result; what is on the disk stays, so that it can go on."""
+        if self._run is not None:
+            self._cancelled = True
+            self._run.cancel()
+            self._set_state("stopping")
+
+    def say(self, kind: str, text: str) -> None:
+        """Tell the user, in every dock and as one notification."""
+        text = sentence(text)
+        self.said.emit(kind, text)
+        if kind == "error" or preferences().notifications:
+            _NOTIFY[kind](text)
+
+    def _set_state(self, state: State) -> None:
+        self.state = state
+        self.state_changed.emit(state)
+
+    @Slot(object)
+    def _on_progress(self, progress: Progress) -> None:
+        if self._run is None:
+            return
+        if not self.history or progress.step != self.history[-1].step:
+            self.history.append(progress)
+        self.progressed.emit(progress)
+        self._ask_for_preview()
+        if self._bar is not None and self.state != "paused":
+            self._bar.show(progress)  # last: it runs the event loop
+
+    def _ask_for_preview(self) -> None:
+        live = self.work.live if self.work is not None and not self.work.quick else None
+        if self._preview_seconds is None:
+            return
+        if self._run is None or live is None:
+            return
+        if self.state == "stopping" or not self._run.wants_preview(self._preview_seconds):
+            return
+        request = live.request()
+        if request is None or (self.state == "paused" and request == self._last_request):
+            return
+        self._last_request = request
+        self._run.request_preview(request)
+
+    @Slot(object, object)
+    def _on_preview(self, image: Image, index: Mapping[str, int]) -> None:
+        live = self.work.live if self.work is not None else None
+        if live is not None and self._run is not None and not self._cancelled:
+            live.show(image, index)
+
+    @Slot(object)
+    def _on_end(self, ending: Ending) -> None:
+        work, self.work, self._run = self.work, None, None
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        assert work is not None
+        try:
+            if ending.result is None:
+                self._show_failure(work, ending)
+            else:
+                work.done(ending.result)
+        except Exception as error:  # napari shows it; whatever it was, the next run can begin
+            self.failed.emit(str(error))
+            raise
+        finally:
+            self._set_state("idle")
+
+    def _show_failure(self, work: Work, ending: Ending) -> None:
+        # Without an error or our own cancel the viewer is closing: its layers are let alone.
+        if work.live is not None and not work.quick and (ending.error or self._cancelled):
+            work.live.remove()
+        if self._drops and work.dropped is not None:
+            work.dropped()
+        is_there = work.source_id is None or find(self.viewer, work.source_id) is not None
+        if ending.error is not None:
+            self.say("error", str(ending.error))
+        elif self._cancelled and is_there:
+            self.said.emit("info", "Cancelled; nothing was changed.")
+        self.failed.emit(str(ending.error or ""))
+
+    def _on_layers(self, event: Any = None) -> None:
+        source_id = None if self.work is None else self.work.source_id
+        gone = source_id is not None and find(self.viewer, source_id) is None
+        if gone and not self._cancelled:
+            # A viewer that is closed removes its layers, too: no notification, and the checkpoint
+            # stays.
+            self._give_up()
+            self.said.emit("warning", "The source layer was removed, so its run is cancelled.")
+        self.layers_changed.emit()
+
+    @Slot()
+    def _on_quit(self) -> None:
+        if self._run is not None:
+            self._run.abandon()
+            self._run.wait()

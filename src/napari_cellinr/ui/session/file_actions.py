@@ -1,0 +1,163 @@
+"""Files of a viewer: images and kept fits as layers, layers and their fits as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.macro.plan import files_of_source, home, input_at
+from napari_cellinr.macro.words import SAMPLE
+from napari_cellinr.simulate.samples import check_sample
+from napari_cellinr.ui.layers.convert import add_images, find, image_layers
+from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
+from napari_cellinr.ui.layers.provenance import origin_of
+from napari_cellinr.ui.session.actions import image_of, source_of
+from napari_cellinr.ui.session.motion_actions import motion_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import napari
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.macro import Source
+    from napari_cellinr.runs.resume import Unfinished
+    from napari_cellinr.ui.layers.provenance import Result
+    from napari_cellinr.ui.session.controller import Controller
+
+__all__ = ["layer_of_job", "open_files", "open_source", "opened_files", "save_layer"]
+
+
+def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) -> list[Layer]:
+    """Return the layers for every image and kept fit in files and folders, added to the viewer.
+
+    Parameters
+    ----------
+    together
+        Whether numbered files become one series, as for `images_of`.
+
+    Raises
+    ------
+    FileError
+        If a file is missing or cannot be understood.
+    """
+    if together and is_series(paths):
+        return _added(viewer, images_of(paths, together=True))
+    return [layer for path in paths for layer in _open_file(viewer, path)]
+
+
+def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers of what was opened before, opened in the same way.
+
+    A layer that is alone, or the raw image of a sample, gets the name that the source says.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, or its reader is.
+    """
+    sample = source.path.startswith(SAMPLE)
+    if sample:
+        layers = _open_sample(viewer, source.path.removeprefix(SAMPLE))
+    elif source.reader:
+        layers = _open_elsewhere(viewer, source)
+    elif source.along:
+        layers = _added(viewer, images_again(source))
+    else:
+        layers = _open_file(viewer, Path(source.path))
+    alone = len(layers) == 1 or (sample and source.layer not in {one.name for one in layers})
+    if source.layer and alone:
+        layers[-1].name = source.layer
+    return layers
+
+
+def _open_sample(viewer: napari.Viewer, key: str) -> list[Layer]:
+    check_sample(key)
+    return list(viewer.open_sample("napari-cellinr", key))
+
+
+def _open_file(viewer: napari.Viewer, path: Path) -> list[Layer]:
+    if path.suffix == FITTED_SUFFIX:
+        from napari_cellinr.ui.layers.saved_fits import fit_tuples
+
+        tuples = fit_tuples(path)
+        return [viewer.add_image(data, **attributes) for data, attributes, _ in tuples]
+    return _added(viewer, images_of([path], together=False))
+
+
+def _added(viewer: napari.Viewer, images: Sequence[Image]) -> list[Layer]:
+    return [layer for image in images for layer in add_images(viewer, image)]
+
+
+def _open_elsewhere(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers that another plugin of napari makes of a file."""
+    try:
+        return list(viewer.open(source.path, plugin=source.reader))
+    except Exception as error:  # whatever napari, or the other plugin, raises
+        raise FileError(
+            f"{source.path} was opened by the reader {source.reader!r} of napari, which has failed "
+            f"now ({error}). Check the file, and that this plugin is installed."
+        ) from error
+
+
+def save_layer(
+    controller: Controller, layer: ImageLayer, path: Path, results: Mapping[Any, Result]
+) -> None:
+    """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
+
+    Raises
+    ------
+    AxesError
+        If there is no fit of the layer, or it shows no motion.
+    FileError
+        If the file cannot be written, or a layer was opened from it.
+    """
+    from napari_cellinr.fitting.stored import save_fit
+    from napari_cellinr.io import write
+    from napari_cellinr.macro.motion import write_motion
+
+    if (found := input_at(home(path), opened_files(controller.viewer))) is not None:
+        raise FileError(
+            f"{path} was given; a layer was opened from {found}, which is left as it is. Choose "
+            "another name."
+        )
+    if path.suffix == FITTED_SUFFIX:
+        save_fit(path, origin_of(controller, layer, results).load())
+    elif path.suffix == ".csv":
+        scene, options = _motion_of(controller.viewer, layer)
+        write_motion(path, origin_of(controller, scene, results).load(), **options)
+    else:
+        write(path, controller.image_of(layer))
+
+
+def opened_files(viewer: napari.Viewer) -> list[Path]:
+    """Return the files and Zarr folders that the layers of a viewer were opened from."""
+    return [home(one) for layer in viewer.layers for one in files_of_source(source_of(layer))]
+
+
+def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:
+    """Return the layer that an interrupted fit worked on, or a new one of the image that it kept.
+
+    Raises
+    ------
+    FileError
+        If the checkpoint cannot be read.
+    """
+    shape = tuple(job.source["shape"])
+    for layer in image_layers(viewer):
+        if layer.name == job.source["name"] and tuple(layer.data.shape) == shape:
+            return layer
+    return add_images(viewer, image_of(job))[0]
+
+
+def _motion_of(viewer: napari.Viewer, layer: Layer) -> tuple[ImageLayer, dict[str, Any]]:
+    """Return the scene that arrows or tracks belong to, and the options they were made with."""
+    scene_id, options = motion_of(layer)
+    scene = find(viewer, scene_id)
+    if scene is None:
+        raise AxesError(f"the scene of layer {layer.name!r} is gone, and its motion with it.")
+    return scene, options

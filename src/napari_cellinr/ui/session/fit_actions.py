@@ -1,0 +1,372 @@
+"""Fits of a viewer: from a layer to a job, and from its result to layers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.fitting.checkpoint import EVERY
+from napari_cellinr.macro import FITS, Begun, Source
+from napari_cellinr.runs.resume import Other, checkpointed, discard, new_checkpoint, resumed
+from napari_cellinr.runs.warm_start import METHODS
+from napari_cellinr.ui.layers.convert import add_images, find, named
+from napari_cellinr.ui.layers.live import LiveLayer
+from napari_cellinr.ui.layers.provenance import RECORD, Origin, Result, record_of
+from napari_cellinr.ui.layers.results import add_result, add_shown
+from napari_cellinr.ui.preferences import preferences
+from napari_cellinr.ui.session.actions import source_of
+from napari_cellinr.ui.session.controller import Work, background_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.fitting.problem import Fitted, Job
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.resume import Unfinished
+    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.ui.layers.spec import Shown
+    from napari_cellinr.ui.session.controller import Controller
+    from napari_cellinr.ui.task import Task
+
+__all__ = [
+    "begun_work",
+    "continued_work",
+    "fit_work",
+    "quick_work",
+    "render_work",
+    "resume_work",
+]
+
+
+def fit_work(
+    controller: Controller,
+    task: Task,
+    layer: ImageLayer,
+    config: Config,
+    begun: Begun | None = None,
+) -> Work:
+    """Return the work of doing the task with the layer; the result appears beside it.
+
+    Raises
+    ------
+    AxesError
+        If the layer cannot be worked on as it is.
+    """
+    given = controller.image_of(layer)
+    name = f"{layer.name} {task.suffix}"
+    hide = partial(controller.hide_quick_looks, layer.unique_id)
+    own = task.own_contrast(config)
+    live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=own, added=hide)
+    path = None if task.name not in FITS else new_checkpoint()
+    return Work(
+        f"{task.noun} of {layer.name}",
+        _job(task, given, config, path),
+        partial(_show, controller, task, config, given, live, begun=begun),
+        layer.unique_id,
+        live,
+        dropped=None if path is None else partial(discard, path),
+    )
+
+
+def begun_work(
+    controller: Controller,
+    task: Task,
+    layer: ImageLayer,
+    config: Config,
+    beginning: Beginning,
+    fit: ImageLayer,
+    origin: Origin,
+) -> Work:
+    """Return the work of doing the task with the layer, beginning with another fit.
+
+    Parameters
+    ----------
+    config
+        As for `runs.warm_start.begun_with`: of a fit that is continued, only `steps` counts.
+    beginning
+        How it begins with the other fit.
+    fit
+        The layer of that fit.
+    origin
+        Where that layer came from.
+
+    Raises
+    ------
+    AxesError, FileError, ConfigError
+        If the layer cannot be worked on as it is, or the fit is gone or another method's.
+    """
+    facts = origin.facts()
+    if METHODS.get(facts.method) != task.name:
+        raise ConfigError(
+            f"the fit of layer {fit.name!r} was given to begin with, which is one of "
+            f"{METHODS.get(facts.method, facts.method)}; one of {task.name} is needed."
+        )
+    source, given, path = source_of(fit), controller.image_of(layer), new_checkpoint()
+    whole, begun = _begun(task, beginning, facts.config, config, source)
+    started, every = time.monotonic(), preferences().checkpoint_seconds
+    work = fit_work(controller, task, layer, whole, begun)
+
+    def make() -> Job:
+        from napari_cellinr.fitting.stored import Stored, stored_of
+        from napari_cellinr.runs.warm_start import begun_with
+
+        found = origin.load()
+        if not every:
+            return begun_with(beginning, found, given, config, started=started)
+        kept = found if isinstance(found, Stored) else stored_of(found)
+        return checkpointed(
+            task.name,
+            given.canonical(),
+            config,
+            path,
+            every=every,
+            origin=_file_of(given),
+            started=started,
+            other=Other(beginning, kept, {"layer": source.layer, "path": source.path}),
+        )
+
+    return replace(work, make_job=make, dropped=partial(discard, path))
+
+
+def continued_work(
+    controller: Controller, layer: ImageLayer, made: Result | None, steps: int
+) -> Work:
+    """Return the work of doing more steps of the fit of this session that has made the layer.
+
+    Raises
+    ------
+    AxesError
+        If there is no such fit, or its image is gone.
+    ConfigError
+        If steps are not allowed.
+    """
+    if made is None:
+        raise AxesError(
+            f"layer {layer.name!r} is no result of this session; say which image it is of: "
+            f"cellinr.denoise(image, continue_from={layer.name!r}, steps={steps})."
+        )
+    source, config = named(controller.viewer, made.source), made.task.config_type(steps=steps)
+    origin = Origin(made.source, made.given, made.fitted)
+    return begun_work(controller, made.task, source, config, "continue_from", layer, origin)
+
+
+def _begun(
+    task: Task,
+    beginning: Beginning,
+    before: Mapping[str, Any],
+    config: Config,
+    source: Source,
+) -> tuple[Config, Begun]:
+    """Return the settings of a fit that begins with another one, and what is recorded of that.
+
+    Parameters
+    ----------
+    before
+        The settings of the other fit.
+    config
+        As for `begun_work`.
+    source
+        The layer of the other fit.
+    """
+    if beginning != "continue_from":
+        return config, Begun(beginning, source, 0)
+    had = task.config_type(**before)
+    whole = had.replace(steps=had.steps + config.steps, max_seconds=None)
+    return whole, Begun(beginning, source, had.steps)
+
+
+def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfinished) -> Work:
+    """Return the work of going on with an interrupted fit of the layer, from its checkpoint.
+
+    Raises
+    ------
+    AxesError
+        As for `fit_work`.
+    """
+    config, begun, other = task.config_type(**job.settings), None, job.other
+    if other is not None:
+        source = Source(other.note["layer"], other.note["path"])
+        config, begun = _begun(task, other.beginning, other.fit.config, config, source)
+    work = fit_work(controller, task, layer, config, begun)
+    # Without checkpoints in the preferences, those that there are still are kept up to date.
+    started, every = time.monotonic(), preferences().checkpoint_seconds or EVERY
+
+    def make() -> Job:
+        return resumed(job.path, every=every, started=started)
+
+    return replace(work, make_job=make, dropped=partial(discard, job.path))
+
+
+def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
+    """Return the work of doing the task with what the canvas shows of the layer.
+
+    A later quick look replaces this one.
+
+    Raises
+    ------
+    AxesError
+        As for `fit_work`.
+    """
+    given = controller.image_of(layer)
+    part = given.crop(**task.part(controller.viewer, layer, given))
+    from_data = task.own_contrast(config)
+    key = (layer.unique_id, task.name, from_data)
+    live = controller.quick_looks.get(key)
+    if live is None:
+        name = f"{layer.name} preview"
+        live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
+        controller.quick_looks[key] = live
+    done = partial(_show, controller, task, config, given, live, quick=True)
+    title = f"preview of {layer.name}"
+    return Work(title, _job(task, part, config), done, layer.unique_id, live, quick=True)
+
+
+def render_work(
+    controller: Controller,
+    layer: ImageLayer,
+    origin: Origin,
+    query: Mapping[str, Any],
+    done: Callable[[ImageLayer, tuple[str, ...]], None],
+) -> Work:
+    """Return the work of rendering a fit again, which adds its images beside the layer.
+
+    Raises
+    ------
+    ConfigError
+        If the query is not understood.
+    """
+    from napari_cellinr.fitting.stored import Query, Stored, query_of, stored_of
+
+    asked = query_of(query)
+
+    def render() -> tuple[Image, tuple[Image, ...]]:
+        from napari_cellinr import api
+        from napari_cellinr.methods import lattice
+
+        fit = origin.load()
+        record = record_of(fit)
+        whole = lattice(fit if isinstance(fit, Stored) else stored_of(fit), Query())
+        return whole, tuple(_recorded(image, record) for image in api.render(fit, asked))
+
+    def show(made: tuple[Image, tuple[Image, ...]]) -> None:
+        whole, images = made
+        names = []
+        for place, image in enumerate(images):
+            name = f"{layer.name if place == 0 else image.name} rendered"
+            added = add_result(
+                controller.viewer, origin.source, origin.given, image, name=name,
+                visible=place == 0, limits=tuple(layer.contrast_limits) if place == 0 else None,
+                whole=whole,
+            )  # fmt: skip
+            names.append(str(added.name))
+        controller.said.emit("info", f"Layer “{names[0]}” is ready.")
+        done(layer, tuple(names))
+
+    job = background_job("rendering", render)
+    return Work(f"rendering of {layer.name}", job, show, origin.source.unique_id, quick=True)
+
+
+def _job(
+    task: Task, image: Image, config: Config, checkpoint: Path | None = None
+) -> Callable[[], Job]:
+    """Return a function that makes the job, for the worker thread: it imports torch."""
+    started, every = time.monotonic(), preferences().checkpoint_seconds
+
+    def make() -> Job:
+        from napari_cellinr import api
+
+        job: Callable[..., Job] = getattr(api, task.job)
+        if checkpoint is None or not every:
+            return job(image, config, started=started)
+        whole, origin = image.canonical(), _file_of(image)
+        return checkpointed(
+            task.name, whole, config, checkpoint, every=every, origin=origin, started=started
+        )
+
+    return make
+
+
+def _file_of(image: Image) -> str:
+    return str(image.meta.get("source", ""))
+
+
+def _show(
+    controller: Controller,
+    task: Task,
+    config: Config,
+    given: Image,
+    live: LiveLayer,
+    fitted: Fitted,
+    *,
+    quick: bool = False,
+    begun: Begun | None = None,
+) -> None:
+    """Put a result into the viewer and say how it went."""
+    source = find(controller.viewer, live.source_id)
+    if source is None:
+        controller.say("warning", "The source layer is gone, so the result was dropped.")
+        return
+    shown = task.layers(fitted)
+    roles = [_role(one, fitted) for one in shown]
+    record = record_of(fitted)
+    first, *others = [replace(one, image=_recorded(one.image, record)) for one in shown]
+    has_changed = source.ndim != len(given.axes)
+    layers: list[Layer]
+    if has_changed:
+        live.remove()
+        layers = list(add_images(controller.viewer, first.image))
+    else:
+        layers = [live.finish(first.image, first.settings)]
+        if quick:
+            live.show_above()
+    if not quick and not has_changed:
+        for one in others:
+            name = one.name or one.image.name
+            layers.append(add_shown(controller.viewer, source, given, one, name))
+    _tell(controller, fitted, layers[0].name, quick=quick)
+    made = tuple(layers)
+    told = roles[:1] if quick or has_changed else roles
+    result = Result(task, config, fitted, given, source, made, quick, tuple(told), begun)
+    controller.finished.emit(result)
+
+
+def _role(shown: Shown, fitted: Fitted) -> str:
+    """Return which image of a result a layer shows; nothing for what is no image."""
+    if shown.role or shown.kind not in {"image", "labels"}:
+        return shown.role
+    pairs = zip(fitted.roles, fitted.images, strict=False)
+    return next((role for role, image in pairs if image is shown.image), "")
+
+
+def _tell(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:
+    warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
+    sentences = [_summary(fitted, name), *warnings]
+    text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
+    tell: Any = controller.said.emit if quick else controller.say
+    tell("warning" if warnings else "info", text)
+
+
+def _recorded(image: Image, record: Mapping[str, Any]) -> Image:
+    """Return an image of a fit with the record of that fit among its metadata."""
+    return image.like(image.data, meta={**image.meta, RECORD: dict(record)})
+
+
+def _summary(fitted: Fitted, name: str) -> str:
+    """Return one sentence about a finished fit."""
+    ends = {
+        "converged": "converged",
+        "steps": "all steps done",
+        "time": "ended by its time limit",
+        "user": "stopped by you",
+    }
+    seconds = fitted.report.get("seconds")
+    took = "" if seconds is None else f" after {seconds:.0f} s"
+    return f"Layer “{name}” is ready: {ends[fitted.stopped]}{took}"

@@ -1,0 +1,166 @@
+"""The motion of a fit as layers, on demand: arrows with a stride and a threshold, or tracks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.macro import Source, Step
+from napari_cellinr.macro.motion import check_options
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.motion import SEEDS, arrow_layer, track_layer
+from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.session.actions import source_of
+from napari_cellinr.ui.session.controller import Work, background_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+    from pathlib import Path
+
+    import napari
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.ui.layers.provenance import Origin, Result
+    from napari_cellinr.ui.layers.spec import Shown
+    from napari_cellinr.ui.session.controller import Controller
+
+__all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion", "steps_to_save"]
+
+MOTION_OF = "napari-cellinr motion of"
+"""Where the metadata of arrows and tracks tell the layer and the options that they belong to."""
+
+
+def motion_work(
+    controller: Controller,
+    layer: ImageLayer,
+    origin: Origin,
+    options: Mapping[str, Any],
+    name: str,
+    done: Callable[[ImageLayer, tuple[str, ...]], None],
+) -> Work:
+    """Return the work of showing the motion of a fit; arrows that are there become the new ones.
+
+    Parameters
+    ----------
+    layer
+        The scene, or another layer of the fit.
+    origin
+        Its fit.
+    options
+        `every` and `shortest` for arrows, or `points` for tracks, as for `write_motion`.
+    name
+        Name of a layer of tracks.
+    done
+        Called with the layer and the names of the new ones.
+
+    Raises
+    ------
+    ConfigError
+        If motion cannot be shown so.
+    """
+    check_options(**options)
+
+    def work() -> tuple[Image, Shown]:
+        from napari_cellinr.macro.motion import arrows_of, images_by_role, seeds_of
+
+        fit = origin.load()
+        images = images_by_role(fit)
+        motion, grid = images["motion"], images["speed"]
+        if options.get("points") is not None:
+            seeds = seeds_of(motion, options["points"])
+            return grid, track_layer(motion, grid, seeds, name or f"{layer.name} tracks")
+        found = arrows_of(fit, images, options.get("every"), options.get("shortest"))
+        shown = arrow_layer(motion, grid, found)
+        if shown is None:
+            shortest = options.get("shortest")
+            length = "0.3 voxels" if shortest is None else f"{shortest:g}"
+            raise ConfigError(
+                f"no arrow is above {length} where the scene has texture; give less as the length "
+                f"above which arrows are shown (in scripts: shortest)."
+            )
+        return grid, shown
+
+    def show(answer: tuple[Image, Shown]) -> None:
+        if find(controller.viewer, layer.unique_id) is None:
+            controller.say("warning", "The layer is gone, so its motion was dropped.")
+            return
+        grid, shown = answer
+        added = _arrows_of(controller, layer) if shown.kind == "vectors" else None
+        if added is not None:
+            _replace(added, shown)
+        else:
+            added = add_shown(controller.viewer, layer, grid, shown, shown.name)
+        noted = {"layer": layer.unique_id, "options": dict(options)}
+        added.metadata = {**added.metadata, MOTION_OF: noted}
+        controller.said.emit("info", f"Layer “{added.name}” is ready.")
+        done(layer, (str(added.name),))
+
+    return Work(
+        f"motion of {layer.name}", background_job("following the motion", work), show,
+        layer.unique_id, quick=True,
+    )  # fmt: skip
+
+
+def note_motion(result: Result) -> None:
+    """Note in the arrows and the tracks of a result which scene they belong to."""
+    for one in result.layers[1:]:
+        options = {"Vectors": {}, "Tracks": {"points": one.metadata.get(SEEDS)}}.get(
+            type(one).__name__
+        )
+        if options is not None:
+            noted = {"layer": result.layers[0].unique_id, "options": options, "came": True}
+            one.metadata = {**one.metadata, MOTION_OF: noted}
+
+
+def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]:
+    """Return the steps that write a layer: tracks that came with a result are followed first.
+
+    What a fit brings without being asked has no options, which only arrows can be made without.
+    """
+    noted = layer.metadata.get(MOTION_OF, {})
+    scene = find(viewer, noted.get("layer"))
+    arguments = {"path": str(path)}
+    if path.suffix != ".csv" or scene is None or not noted.get("came") or not noted["options"]:
+        return [Step("save", (source_of(layer),), arguments)]
+    name = f"{layer.name} of {scene.name}"
+    asked = {**noted["options"], "name": name}
+    return [
+        Step("show_motion", (source_of(scene),), asked, results=(name,)),
+        Step("save", (Source(name),), arguments),
+    ]
+
+
+def motion_of(layer: Layer) -> tuple[Hashable, dict[str, Any]]:
+    """Return the id of the scene that arrows or tracks belong to, and their options.
+
+    Raises
+    ------
+    AxesError
+        If the layer shows no motion that could be written.
+    """
+    noted = layer.metadata.get(MOTION_OF)
+    if not noted:
+        raise AxesError(
+            f"layer {layer.name!r} was given; a table can be written of arrows and tracks that "
+            "a reconstruction or show_motion has made."
+        )
+    return noted["layer"], dict(noted["options"])
+
+
+def _arrows_of(controller: Controller, layer: ImageLayer) -> Layer | None:
+    """Return the arrows that were shown of a layer before."""
+    for one in controller.viewer.layers:
+        noted = one.metadata.get(MOTION_OF) if type(one).__name__ == "Vectors" else None
+        if noted and noted["layer"] == layer.unique_id:
+            return one
+    return None
+
+
+def _replace(layer: Any, shown: Shown) -> None:
+    """Put other arrows into a layer, and colour them by their speed."""
+    layer.data = shown.data
+    layer.features = shown.settings["features"]
+    layer.edge_color = shown.settings["edge_color"]
+    layer.refresh_colors()

@@ -1,0 +1,283 @@
+"""A job in a thread worker: the only place where threads are started.
+
+The worker never raises: superqt takes every `RuntimeError` of a generator for a deleted
+worker and says nothing, and an out-of-memory error is one. What happened comes back as an
+`Ending` instead. Previews do not travel with the signals, which pile up when the viewer is
+busy, but through a slot that holds the newest one only.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QObject, Signal, Slot
+
+from napari_cellinr.errors import CellINRError, FitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from napari_cellinr.fitting.problem import Job, Message, PreviewRequest, Progress
+    from napari_cellinr.image import Image
+
+__all__ = ["Ending", "Run"]
+
+logger = logging.getLogger(__name__)
+
+PAUSED_SECONDS: Final = 0.05
+"""Time between two looks of a paused job for a message."""
+
+CLOSING_SECONDS: Final = 5.0
+"""Longest wait for a job when the application quits."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended: with a result, with an error, or with neither if it was cancelled."""
+
+    result: Any = None
+    error: CellINRError | None = None
+
+
+class Run(QObject):
+    """One running job, for the main thread.
+
+    Signals
+    -------
+    progressed
+        `Progress` without its preview, as often as the job yields.
+    previewed
+        The preview Image and the index it was asked for.
+    ended
+        The `Ending`, once; never after `abandon`.
+
+    Parameters
+    ----------
+    make_job
+        Called in the worker thread; what is slow to import is imported by it.
+    title
+        What napari calls the job when it is closed while the job runs.
+    """
+
+    progressed = Signal(object)
+    previewed = Signal(object, object)
+    ended = Signal(object)
+
+    def __init__(self, make_job: Callable[[], Job], title: str) -> None:
+        super().__init__()
+        self._mailbox = _Mailbox()
+        self._last_request = 0.0
+        self._abandoned = False
+        work = _Titled(_drive, make_job, self._mailbox)
+        work.title = title
+        self._worker = create_worker(
+            work, _start_thread=False, _worker_class=_Worker, _ignore_errors=True
+        )
+        self._worker.mailbox = self._mailbox
+        self._worker.yielded.connect(self._on_yielded)
+        self._worker.returned.connect(self._on_returned)
+        self._worker.warned.connect(_log_warning)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._worker.start()
+
+    def pause(self) -> None:
+        """Let the job rest after its present step."""
+        self._mailbox.paused.set()
+
+    def resume(self) -> None:
+        """Let a paused job go on."""
+        self._mailbox.paused.clear()
+
+    def stop(self) -> None:
+        """End the job after its present step and keep what it has."""
+        self._mailbox.stopped.set()
+
+    def cancel(self) -> None:
+        """End the job after its present step and drop what it has."""
+        self._mailbox.cancelled.set()
+
+    def abandon(self) -> None:
+        """Cancel the job and send no signals any more: nobody is there to hear them."""
+        self._abandoned = True
+        self.cancel()
+
+    def wants_preview(self, seconds: float) -> bool:
+        """Return whether so many seconds have gone by since the last request."""
+        return time.monotonic() - self._last_request >= seconds
+
+    def request_preview(self, request: PreviewRequest) -> None:
+        """Ask for a preview, which replaces an older request that was not answered yet."""
+        self._last_request = time.monotonic()
+        self._mailbox.ask(request)
+
+    def wait(self, seconds: float = CLOSING_SECONDS) -> bool:
+        """Return whether the thread has ended its job within `seconds`."""
+        return self._mailbox.ended.wait(seconds)
+
+    @Slot(object)
+    def _on_yielded(self, progress: Progress) -> None:
+        if self._abandoned:
+            return
+        self.progressed.emit(progress)
+        preview = self._mailbox.take_preview()
+        if preview is not None:
+            self.previewed.emit(*preview)
+
+    @Slot(object)
+    def _on_returned(self, ending: Ending) -> None:
+        if self._mailbox.cancelled.is_set():  # the result may have come a moment before
+            ending = Ending()
+        if not self._abandoned:
+            self.ended.emit(ending)
+
+
+class _Mailbox:
+    """What the two threads hand to each other.
+
+    What the user wants is a state, said again with every step: a stage of a job that does not
+    listen to a word must not make it lost.
+    """
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.cancelled = threading.Event()
+        self.stopped = threading.Event()
+        self.paused = threading.Event()
+        self._was_paused = False
+        self._request: PreviewRequest | None = None
+        self._preview: tuple[Image, Mapping[str, int]] | None = None
+
+    def ask(self, request: PreviewRequest) -> None:
+        """Leave a request for the job; of several only the last counts."""
+        self._request = request
+
+    def next_message(self) -> Message:
+        """Return what the job is to be told now; words of the user go before requests."""
+        if self.stopped.is_set():
+            return "stop"
+        request, self._request = self._request, None
+        if self.paused.is_set() and request is None:
+            self._was_paused = True
+            time.sleep(PAUSED_SECONDS)
+            return "pause"
+        if self._was_paused and not self.paused.is_set():
+            self._was_paused, self._request = False, request
+            return "resume"
+        return request
+
+    def leave_preview(self, progress: Progress) -> Progress:
+        """Return the progress without its preview, which replaces an older one in the slot."""
+        if progress.preview is None:
+            return progress
+        self._preview = (progress.preview, dict(progress.preview_index))
+        return replace(progress, preview=None)
+
+    def take_preview(self) -> tuple[Image, Mapping[str, int]] | None:
+        """Return the newest preview and its index, once."""
+        preview, self._preview = self._preview, None
+        return preview
+
+
+class _Worker(GeneratorWorker):
+    """A worker that can be quit: napari calls `quit` when a viewer closes or the user says so.
+
+    The generator then ends by itself. A generator that superqt aborts is merely dropped:
+    what it holds, GPU memory for one, stays until it is collected.
+    """
+
+    mailbox: _Mailbox
+
+    def quit(self) -> None:
+        """End the job after its present step and drop what it has."""
+        self.mailbox.cancelled.set()
+
+
+class _Titled(functools.partial[Any]):
+    """A function whose text is for users: napari's closing dialog shows it."""
+
+    title: str = ""
+
+    def __repr__(self) -> str:
+        return self.title
+
+
+def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
+    """Yield the progress of a job without previews and return how it ended."""
+    job: Job | None = None
+    try:
+        _leave_a_core_to_the_viewer()
+        job = make_job()
+        return (yield from _steps(job, mailbox))
+    except CellINRError as error:
+        return Ending(error=_without_frames(error))
+    except Exception as error:
+        # As text: a log that keeps the error would keep its frames, too.
+        logger.error("the job failed\n%s", traceback.format_exc())
+        return Ending(error=_as_fit_error(error))
+    finally:
+        if job is not None:
+            job.close()
+        _free_memory()
+        mailbox.ended.set()
+
+
+def _steps(job: Job, mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
+    message: Message = None  # a generator that has not started takes nothing else
+    while not mailbox.cancelled.is_set():
+        try:
+            progress = job.send(message)
+        except StopIteration as end:
+            return Ending(result=end.value)
+        yield mailbox.leave_preview(progress)
+        message = mailbox.next_message()
+    return Ending()
+
+
+def _without_frames(error: CellINRError) -> CellINRError:
+    """Return an error without the frames of what it was raised in, whose tensors would stay."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _as_fit_error(error: Exception) -> FitError:
+    """Return an error in words; it holds no frames, whose tensors would stay in memory."""
+    text = str(error).strip().split("\n")[0] or type(error).__name__
+    if isinstance(error, MemoryError) or "memory" in text.lower():
+        return FitError(
+            f"there was not enough memory ({text}). Fit a smaller part of the image, or choose "
+            f"the device cpu."
+        )
+    return FitError(f"the fit failed: {text}. Nothing was changed; the log tells more.")
+
+
+def _leave_a_core_to_the_viewer() -> None:
+    """Let torch compute with all cores but one in this thread, so that the viewer stays fluent."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+
+
+def _free_memory() -> None:
+    """Give GPU memory that nobody holds back to other programs.
+
+    Without a garbage collection: in this thread it could delete widgets, which crashes Qt.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _log_warning(arguments: tuple[Any, ...]) -> None:
+    """Log a warning of the worker thread, which nobody would see otherwise."""
+    logger.warning("%s: %s", getattr(arguments[1], "__name__", "warning"), arguments[0])

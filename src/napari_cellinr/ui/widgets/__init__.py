@@ -1,0 +1,1 @@
+"""General Qt widgets that know nothing of a method."""

@@ -1,0 +1,251 @@
+"""One editor per kind of setting; each takes and gives a value exactly."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
+
+from napari_cellinr.ui.widgets.labels import title_label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+    from qtpy.QtGui import QStandardItemModel, QWheelEvent
+
+    from napari_cellinr.config.base import Settings
+
+__all__ = ["ChoiceField", "Field", "make_field", "range_text"]
+
+_LARGEST: Final = 2**31 - 1
+
+
+class Field(QWidget):
+    """An editor of one value, with `changed` when the user has edited it."""
+
+    changed = Signal()
+
+    @abstractmethod
+    def value(self) -> Any:
+        """Return what is entered; a number as the text that was typed."""
+
+    @abstractmethod
+    def set_value(self, value: Any) -> None:
+        """Show a value without saying that it has changed."""
+
+    def _fill(self, *widgets: QWidget) -> None:
+        """Lay the widgets out in a row; the last one takes the room that is left."""
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in widgets:
+            layout.addWidget(widget)
+        layout.setStretch(len(widgets) - 1, 1)
+
+
+class ChoiceField(Field):
+    """One of a fixed list of words."""
+
+    def __init__(self, choices: tuple[Any, ...]) -> None:
+        super().__init__()
+        self._box = _QuietComboBox()
+        self._box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._box.setMinimumContentsLength(2)
+        for choice in choices:
+            self._box.addItem(str(choice), choice)
+        self._box.activated.connect(lambda _: self.changed.emit())
+        self._fill(self._box)
+
+    def value(self) -> Any:
+        """Return the chosen word."""
+        return self._box.currentData()
+
+    def set_value(self, value: Any) -> None:
+        """Choose a word."""
+        self._box.setCurrentIndex(self._box.findData(value))
+
+    def disable(self, reasons: Mapping[str, str]) -> None:
+        """Show the named choices as not available, with the reason as their tooltip."""
+        model: QStandardItemModel = self._box.model()
+        for row in range(self._box.count()):
+            reason = reasons.get(self._box.itemData(row), "")
+            model.item(row).setEnabled(not reason)
+            self._box.setItemData(row, reason or None, Qt.ItemDataRole.ToolTipRole)
+
+
+class WholeField(Field):
+    """A whole number within bounds."""
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        super().__init__()
+        self._box = _QuietSpinBox()
+        self._box.setRange(lowest, highest)
+        self._box.setMinimumWidth(60)
+        self._box.valueChanged.connect(lambda _: self.changed.emit())
+        self._fill(self._box)
+
+    def value(self) -> int:
+        """Return the number."""
+        return int(self._box.value())
+
+    def set_value(self, value: Any) -> None:
+        """Show a number."""
+        self._box.blockSignals(True)
+        self._box.setValue(value)
+        self._box.blockSignals(False)
+
+
+class TextField(Field):
+    """A number or a word as it was typed: boxes for decimal numbers round without a word.
+
+    A value that no text can stand for, such as a table, is kept as it is until it is edited.
+    """
+
+    def __init__(self, unit: str = "") -> None:
+        super().__init__()
+        self._value: Any = ""
+        self._shown = ""
+        self._edit = QLineEdit()
+        self._edit.setMinimumWidth(34)
+        self._edit.textEdited.connect(lambda _: self.changed.emit())
+        self._fill(self._edit)
+        if unit:
+            self.layout().addWidget(title_label(unit))
+
+    def value(self) -> Any:
+        """Return the typed text, or the value that was shown if it is no number or word."""
+        text = self._edit.text().strip()
+        is_plain = isinstance(self._value, str | int | float)
+        return text if is_plain or text != self._shown else self._value
+
+    def set_value(self, value: Any) -> None:
+        """Show a value; the text of a number reads back as the same number."""
+        self._value = value
+        self._shown = "" if isinstance(value, Sized) and not len(value) else str(value).strip()
+        self._edit.setText(self._shown)
+        self._edit.setCursorPosition(0)
+
+
+class SwitchField(Field):
+    """Yes or no."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._box = QCheckBox()
+        self._box.clicked.connect(lambda _: self.changed.emit())
+        self._fill(self._box)
+
+    def value(self) -> bool:
+        """Return whether the box is checked."""
+        return bool(self._box.isChecked())
+
+    def set_value(self, value: Any) -> None:
+        """Check the box or not."""
+        self._box.setChecked(value)
+
+
+class OptionalField(Field):
+    """A value or none: a box that is checked if there is one, and its editor."""
+
+    def __init__(self, inner: Field, blank: str) -> None:
+        super().__init__()
+        self._inner = inner
+        self._box = QCheckBox()
+        self._blank = QLabel(blank)
+        self._box.clicked.connect(self._on_clicked)
+        inner.changed.connect(self.changed)
+        both = QWidget()
+        row = QHBoxLayout(both)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._blank)
+        row.addWidget(inner)
+        self._fill(self._box, both)
+        self._show_inner()
+
+    def value(self) -> Any:
+        """Return the value, or none if the box is not checked."""
+        return self._inner.value() if self._box.isChecked() else None
+
+    def set_value(self, value: Any) -> None:
+        """Show a value, or none."""
+        self._box.setChecked(value is not None)
+        if value is not None:
+            self._inner.set_value(value)
+        self._show_inner()
+
+    def _on_clicked(self) -> None:
+        self._show_inner()
+        self.changed.emit()
+
+    def _show_inner(self) -> None:
+        self._inner.setVisible(self._box.isChecked())
+        self._blank.setVisible(not self._box.isChecked())
+
+
+def make_field(config_type: type[Settings], name: str) -> Field:
+    """Return the editor for the setting `name`."""
+    info = config_type.model_fields[name]
+    kinds = get_args(info.annotation) or (info.annotation,)
+    field = _plain_field(config_type, name, info, kinds)
+    optional = type(None) in kinds
+    return (
+        OptionalField(field, "none" if name.startswith("max_") else "auto") if optional else field
+    )
+
+
+def _plain_field(
+    config_type: type[Settings], name: str, info: FieldInfo, kinds: tuple[Any, ...]
+) -> Field:
+    choices = config_type.choices(name)
+    if choices:
+        return ChoiceField(choices)
+    if bool in kinds:
+        return SwitchField()
+    lowest, highest = _bounds(info)
+    if int in kinds and lowest is not None and highest is not None and highest <= _LARGEST:
+        return WholeField(int(lowest), int(highest))
+    return TextField(config_type.unit(name))
+
+
+def range_text(config_type: type[Settings], name: str) -> str:
+    """Return the range of a number in words, such as `above 0, at most 1`; empty if it has none."""
+    words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+    found = {
+        key: value
+        for rule in config_type.model_fields[name].metadata
+        for key in words
+        if (value := getattr(rule, key, None)) is not None
+    }
+    return ", ".join(f"{words[key]} {found[key]:g}" for key in words if key in found)
+
+
+def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+    """Return the bounds that a whole number may reach."""
+    bounds: dict[str, float | None] = {"ge": None, "le": None}
+    for rule in info.metadata:
+        for key in bounds:
+            bounds[key] = getattr(rule, key, bounds[key])
+    return bounds["ge"], bounds["le"]
+
+
+class _QuietComboBox(QComboBox):
+    """A combo box that leaves the wheel to the scroll area around it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Let the parent scroll."""
+        event.ignore()
+
+
+class _QuietSpinBox(QSpinBox):
+    """A spin box that leaves the wheel to the scroll area around it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Let the parent scroll."""
+        event.ignore()

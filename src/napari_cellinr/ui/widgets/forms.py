@@ -1,0 +1,232 @@
+"""Settings as a form, exactly: what is shown reads back as the very same values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from qtpy.QtCore import Qt, Signal, Slot
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.ui.widgets.fields import Field, make_field, range_text
+from napari_cellinr.ui.widgets.labels import title_label, wrapping_label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.config.base import Settings
+    from napari_cellinr.ui.task import Section
+
+__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
+
+LABEL_WIDTH: Final = 122
+"""Width in pixels of the column of labels, so that the panels of a dock are in line."""
+
+_ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
+
+_Config = TypeVar("_Config", bound="Config")
+
+
+class FieldGrid(QWidget):
+    """Labels and editors for some settings of a configuration, one below the other.
+
+    Beneath each editor is a line for what is wrong with its value.
+
+    Signals
+    -------
+    changed
+        Name of the setting that the user has changed.
+    """
+
+    changed = Signal(str)
+
+    def __init__(
+        self, config_type: type[Settings], names: Sequence[str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._type = config_type
+        self.fields: dict[str, Field] = {}
+        self._errors: dict[str, QLabel] = {}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(4)
+        grid.setVerticalSpacing(4)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        grid.setColumnStretch(1, 1)
+        for row, name in enumerate(names):
+            self._add_row(grid, 2 * row, name)
+
+    def make(self, config_type: type[Settings], name: str) -> Field:
+        """Return the editor of a setting."""
+        return make_field(config_type, name)
+
+    def explain(self, name: str, text: str) -> None:
+        """Say what is wrong with a value below its editor; an empty text takes it back."""
+        self._errors[name].setText(text)
+        self._errors[name].setVisible(bool(text))
+
+    def _add_row(self, grid: QGridLayout, row: int, name: str) -> None:
+        field = self.fields[name] = self.make(self._type, name)
+        label = title_label(_title(name))
+        tip = _tip(self._type, name)
+        for widget in (label, field):
+            widget.setToolTip(tip)
+        field.setAccessibleName(_title(name))
+        field.setAccessibleDescription(self._type.help(name))
+        error = self._errors[name] = wrapping_label(kind="error")
+        error.hide()
+        grid.addWidget(label, row, 0)
+        grid.addWidget(field, row, 1)
+        grid.addWidget(error, row + 1, 0, 1, 2)
+        field.changed.connect(lambda name=name: self.changed.emit(name))
+
+
+class ConfigForm(QWidget, Generic[_Config]):
+    """A form for a configuration, made from its fields: help, unit and bounds included.
+
+    The settings that most users never need are folded away. A value that is out of bounds
+    is explained under its field.
+
+    Signals
+    -------
+    changed
+        The user has changed a setting.
+
+    Parameters
+    ----------
+    config_type
+        The class of the settings, with its defaults shown first.
+    section
+        Edits the settings that plain fields cannot hold; it stands above the advanced ones.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        config_type: type[_Config],
+        parent: QWidget | None = None,
+        *,
+        section: Section | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._type = config_type
+        self.section = section
+        own = [
+            name for name in config_type.model_fields if not section or name not in section.names
+        ]
+        self._plain = FieldGrid(config_type, [n for n in own if not config_type.is_advanced(n)])
+        self._rest = FieldGrid(config_type, [n for n in own if config_type.is_advanced(n)])
+        self._faults: Mapping[str, str] = {}
+        self._lay_out()
+        for grid in (self._plain, self._rest):
+            grid.changed.connect(self._on_changed)
+        if section is not None:
+            section.changed.connect(self._on_section)
+        self.set_config(config_type())
+
+    def field(self, name: str) -> Field:
+        """Return the editor of a setting."""
+        return self._grid_of(name).fields[name]
+
+    def values(self) -> dict[str, Any]:
+        """Return what is entered by name, not checked yet."""
+        fields = {**self._plain.fields, **self._rest.fields}
+        entered = {name: field.value() for name, field in fields.items()}
+        return {**entered, **(self.section.values() if self.section else {})}
+
+    def config(self) -> _Config:
+        """Return the settings that are entered.
+
+        Raises
+        ------
+        ConfigError
+            If a value is not allowed; the form shows it beside the field as well.
+        """
+        self._check()
+        return self._type(**self.values())
+
+    def set_config(self, config: _Config) -> None:
+        """Show the values of `config`."""
+        for name, field in {**self._plain.fields, **self._rest.fields}.items():
+            field.set_value(getattr(config, name))
+        if self.section is not None:
+            self.section.set_config(config)
+        self._check()
+
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Say below their fields what is wrong with settings that are right by themselves."""
+        self._faults = dict(faults)
+        self._check()
+        if self.section is not None:
+            self.section.explain(faults)
+
+    @Slot()
+    def reset(self) -> None:
+        """Show the defaults of the chosen preset."""
+        self.set_config(self._type(preset=self.field("preset").value()))
+        self.changed.emit()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self._plain)
+        if self.section is not None:
+            layout.addWidget(self.section)
+        self.advanced = QCollapsible("Advanced settings", expandedIcon="▾", collapsedIcon="▸")
+        self.advanced.setDuration(0)
+        self.advanced.layout().setContentsMargins(0, 0, 0, 0)
+        self.advanced.content().layout().setContentsMargins(0, 0, 0, 0)
+        self.advanced.addWidget(self._rest)
+        layout.addWidget(self.advanced)
+        self.reset_button = QPushButton("Reset to defaults")
+        self.reset_button.setToolTip("Show the defaults of the chosen preset again.")
+        self.reset_button.clicked.connect(self.reset)
+        layout.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
+
+    def _grid_of(self, name: str) -> FieldGrid:
+        return self._plain if name in self._plain.fields else self._rest
+
+    @Slot(str)
+    def _on_changed(self, name: str) -> None:
+        if name == "preset":
+            self.reset()
+            return
+        self._on_section()
+
+    @Slot()
+    def _on_section(self) -> None:
+        self._check()
+        self.changed.emit()
+
+    def _check(self) -> None:
+        """Show what is wrong with each value by itself, and with it and the image."""
+        for grid in (self._plain, self._rest):
+            for name, field in grid.fields.items():
+                fault = self._fault(name, field.value()) or self._faults.get(name, "")
+                grid.explain(name, fault)
+
+    def _fault(self, name: str, value: Any) -> str:
+        try:
+            self._type(**{name: value})
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+
+def _title(name: str) -> str:
+    """Return the name of a setting as a label."""
+    words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
+    title = " ".join(words)
+    return title[0].upper() + title[1:]
+
+
+def _tip(config_type: type[Settings], name: str) -> str:
+    """Return help, unit and range of a setting."""
+    unit, bounds = config_type.unit(name), range_text(config_type, name)
+    tip = config_type.help(name)
+    tip += f" Unit: {unit}." if unit else ""
+    return tip + (f" Range: {bounds}." if bounds else "")

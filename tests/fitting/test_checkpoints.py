@@ -1,0 +1,478 @@
+"""A job that was interrupted goes on, and ends as if nothing had happened."""
+
+import json
+import os
+import platform
+import shutil
+
+import numpy as np
+import psutil
+import pytest
+import safetensors
+import torch
+
+from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api, denoise
+from napari_cellinr.errors import ConfigError, FileError, FitError
+from napari_cellinr.fitting.checkpoint import Keeper, keeping
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.fitting.stored import header_of, stored
+from napari_cellinr.io import load_fitted, save_fitted
+from napari_cellinr.methods.spatime import job as superresolve
+from napari_cellinr.runs.resume import (
+    Other,
+    checkpointed,
+    discard,
+    new_checkpoint,
+    resumed,
+    unfinished,
+)
+from napari_cellinr.runs.warm_start import begun_with, iter_continued, iter_warm_started
+from napari_cellinr.simulate.embryo import embryo
+
+SETTINGS = {"steps": 23, "estimate": "nlm-2"}
+
+
+@pytest.fixture(autouse=True)
+def _talkative(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.fitting.optimise.REPORT_SECONDS", 0)
+
+
+@pytest.fixture(scope="module")
+def movie():
+    frames = [embryo("membranes", (6, 24, 24), seed=seed).raw.array() for seed in (0, 1)]
+    return Image(np.stack(frames), "TZYX", (2, 0.4, 0.2, 0.2), name="movie")
+
+
+@pytest.fixture(scope="module")
+def whole(movie):
+    return denoise(movie, **SETTINGS)
+
+
+def advance(job, stage, step=0):
+    """Run a job up to a step of a stage."""
+    for progress in job:
+        if progress.stage.startswith(stage) and progress.step >= step:
+            return
+    raise AssertionError(stage)
+
+
+def _stop(job):
+    while True:
+        job.send("stop")
+
+
+def assert_same(fitted, whole):
+    for one, other in zip(fitted.images, whole.images, strict=True):
+        np.testing.assert_array_equal(one.array(), other.array())
+        assert (one.name, one.scale, one.axes) == (other.name, other.scale, other.axes)
+    assert (fitted.stopped, fitted.history, fitted.config) == (
+        whole.stopped, whole.history, whole.config,
+    )  # fmt: skip
+    assert fitted.report["steps"] == whole.report["steps"]
+    for name, tensor in whole.state.items():
+        np.testing.assert_array_equal(fitted.state[name].numpy(), tensor.numpy())
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [("fitting (image 1", 7), ("fitting (image 2", 11), ("classical estimate (image 2", 0)],
+)
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_job_goes_on_after_an_interruption(movie, whole, tmp_path, stage, step, crash):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0, origin="m.tif")
+    advance(job, stage, step)
+    if crash:  # nothing can be written any more: only what is on the disk already counts
+        place = shutil.copytree(place, tmp_path / "left")
+    job.close()
+    (found,) = [one for one in unfinished(tmp_path) if one.path == place]
+    assert (found.action, found.origin, found.source["name"]) == ("denoise", "m.tif", "movie")
+    assert_same(finish(resumed(place, every=0)), whole)
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_coupled_series_goes_on_too(movie, tmp_path, last):
+    series = movie.like(np.concatenate([movie.array()] * 2)[:3, 2:5])
+    config = CellINRConfig(estimate="groups")
+    place = tmp_path / "job"
+    job = checkpointed("denoise", series, config, place, every=0)
+    count = 0
+    for _ in job:  # until something is stored for as many frames, or the groups are
+        count = len(list(place.glob("*guide*")))
+        if count > last and (last < 2 or list(place.glob("*groups*"))):
+            break
+    assert count == last + 1
+    job.close()
+    assert_same(finish(resumed(place)), denoise(series, **config.changes()))
+
+
+def test_what_was_computed_is_not_computed_again(movie, whole, tmp_path, monkeypatch):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting (image 2", 9)
+    job.close()
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.prepare.start", None)
+    steps = []
+    job = resumed(tmp_path / "job", movie)
+    for progress in job:
+        steps += [progress.step] if progress.stage.startswith("fitting") else []
+    assert min(steps) >= 9
+
+
+def test_a_stopped_job_keeps_its_checkpoint_and_a_finished_one_does_not(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 1", 8)
+    with pytest.raises(StopIteration) as end:
+        _stop(job)
+    assert end.value.value.stopped == "user"
+    assert_same(finish(resumed(place)), whole)
+    assert unfinished(tmp_path) == []
+
+
+def test_a_short_job_leaves_no_trace(movie, tmp_path):
+    place = new_checkpoint(tmp_path / "jobs")
+    finish(checkpointed("denoise", movie, CellINRConfig(steps=1, estimate="gaussian"), place))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_checkpoint_is_refused(movie, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    with pytest.raises(FileError, match="another image"):
+        resumed(place, movie.crop(Z=slice(0, 4)))
+    (place / "job.cellinr").write_bytes(b"nonsense")
+    with pytest.raises(FileError, match="damaged"):
+        resumed(place)
+    assert unfinished(tmp_path) == []
+    discard(place)  # what is damaged cannot be told from a file of somebody else's
+    assert [path.name for path in place.iterdir()] == ["job.cellinr"]
+    (place / "job.cellinr").unlink()
+    with pytest.raises(FileError, match="no checkpoint"):
+        resumed(place)
+
+
+def test_a_job_that_runs_is_not_offered_nor_begun_twice_nor_deleted(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 1", 8)
+    assert unfinished(tmp_path) == []
+    discard(place)
+    with pytest.raises(FileError, match="is in use"):
+        resumed(place)
+    with pytest.raises(FileError, match="is in use"):
+        checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place)
+    job.close()
+    twice = [resumed(place, every=0) for _ in range(2)]  # both saw it free
+    next(twice[0])
+    with pytest.raises(FileError, match="is in use"):
+        next(twice[1])
+    assert unfinished(tmp_path) == []
+    assert_same(finish(twice[0]), whole)
+    assert not place.exists()
+
+
+def test_what_another_process_stores_is_left_alone(movie, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place)
+    advance(job, "fitting (image 1", 3)  # nothing is stored yet
+    other = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "b", every=0)
+    advance(other, "fitting (image 1", 3)
+    other.close()
+    (tmp_path / "b").rename(place)  # as if another process had begun meanwhile
+    parent = psutil.Process(os.getppid())
+    who = {"pid": parent.pid, "started": parent.create_time(), "computer": platform.node()}
+    (place / "holder.json").write_text(json.dumps(who))
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    assert unfinished(tmp_path) == []
+    discard(place)
+    with pytest.raises(FileError, match="is in use"):
+        resumed(place)
+    with pytest.raises(StopIteration) as end:
+        _stop(job)
+    assert end.value.value.stopped == "user"
+    assert {path: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_looking_for_interrupted_jobs_reads_no_tensor(movie, tmp_path, monkeypatch):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    whole_file, read = safetensors.safe_open, []
+
+    class Watched:
+        """A file that notes the tensors that are read."""
+
+        def __init__(self, *arguments, **options):
+            self.file = whole_file(*arguments, **options)
+            self.metadata, self.keys = self.file.metadata, self.file.keys
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def get_tensor(self, name):
+            read.append(name)
+            return self.file.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Watched)
+    assert [job.source["name"] for job in unfinished(tmp_path)] == ["movie"]
+    assert read == []
+    resumed(tmp_path / "job")
+    assert read == ["input"]  # so it would have been noticed
+
+
+def kept(fitted, folder):
+    save_fitted(folder / "fit.cellinr", header=header_of(fitted), tensors=fitted.state)
+    return stored(*load_fitted(folder / "fit.cellinr"))
+
+
+def test_a_fit_that_is_continued_is_one_of_as_many_steps(movie, whole, tmp_path):
+    first = kept(denoise(movie, **{**SETTINGS, "steps": 8}), tmp_path)
+    assert_same(finish(iter_continued(first, movie, 15)), whole)
+    with pytest.raises(ConfigError, match="another image"):
+        iter_continued(first, movie.crop(Z=slice(0, 4)), 5)
+    first.tensors.clear()
+    with pytest.raises(ConfigError, match="fit again"):
+        iter_continued(first, movie, 5)
+    rough = api.superresolve(movie.take("Z", 0), preset="preview", scale={"T": 2})
+    with pytest.raises(ConfigError, match="has no steps to go on with"):
+        iter_continued(rough, movie.take("Z", 0), 5)
+
+
+def ended(job):
+    """Return what a job returns that is told to stop as soon as it says anything."""
+    message = None
+    try:
+        while True:
+            job.send(message)
+            message = "stop"
+    except StopIteration as finished:
+        return finished.value
+
+
+def test_a_fit_that_is_stopped_before_it_could_go_on(movie, tmp_path):
+    first = kept(denoise(movie, **{**SETTINGS, "steps": 8}), tmp_path)
+    with pytest.raises(FitError, match="that was kept, of 8 steps, is as it was"):
+        ended(iter_continued(first, movie, 15))
+
+
+OTHERS = [
+    ("reconstruct", NSTMConfig(steps=12, restart=False)),
+    (
+        "superresolve",
+        SpatimeConfig(preset="paper", steps=6, latent=4, neurons=8, batch=64, scale={"T": 2}),
+    ),
+]
+
+
+@pytest.fixture
+def series():
+    """Stripes that drift by half a pixel per frame, with noise."""
+    random = np.random.default_rng(0)
+    x = np.arange(24)[None, None] - 0.5 * np.arange(4)[:, None, None]
+    frames = 100 + 50 * np.sin(x) + random.normal(0, 5, (4, 24, 24))
+    units = ("second", "micrometer", "micrometer")
+    return Image(frames.astype(np.float32), "TYX", (2, 0.2, 0.2), units)
+
+
+@pytest.mark.parametrize(("action", "config"), OTHERS)
+def test_fits_of_other_methods_are_continued_and_begun_with(series, tmp_path, action, config):
+    config = config.replace(device="cpu")
+    first = finish(getattr(api, f"iter_{action}")(series, config))
+    stored_fit = kept(first, tmp_path)
+    render = api.render(stored_fit, device="cpu")  # what is kept to go on with is in no way
+    np.testing.assert_allclose(render[0].array(), first.images[0].array(), rtol=1e-4, atol=1e-3)
+    none = finish(iter_continued(stored_fit, series, 0))
+    np.testing.assert_array_equal(none.images[0].array(), first.images[0].array())
+    more = finish(iter_continued(stored_fit, series, 2 * config.steps))
+    assert more.history[: len(first.history) - 1] == first.history[:-1]
+    assert more.history[-1]["step"] == 3 * config.steps == more.config.steps
+    errors = [fit.history[-1]["held_out"] for fit in (first, more)]
+    assert errors[1] < errors[0]
+    with pytest.raises(ConfigError, match="another image"):
+        iter_continued(stored_fit, series.crop(Y=slice(0, 20)), 5)
+    cold, warm = first, finish(iter_warm_started(stored_fit, series, config))
+    assert warm.history[0]["held_out"] < cold.history[0]["held_out"]
+
+
+def test_a_paper_fit_that_was_stopped_goes_on_from_there(series):
+    config = OTHERS[1][1].replace(device="cpu", steps=500)
+    first = ended(api.iter_superresolve(series, config))
+    reached = first.report["steps"]
+    assert 0 < reached == first.config.steps < 500
+    assert finish(iter_continued(first, series, 3)).config.steps == reached + 3
+
+
+def test_a_warm_start_is_taken_where_it_is_better(movie, tmp_path):
+    frame = movie.take("T", 0)
+    first = kept(denoise(frame, **{**SETTINGS, "steps": 40}), tmp_path)
+    config = CellINRConfig(**{**SETTINGS, "steps": 1})
+    cold, warm = denoise(frame, **config.changes()), finish(iter_warm_started(first, frame, config))
+    assert warm.history[0]["held_out"] < cold.history[0]["held_out"]
+    other = embryo("nuclei", (6, 24, 24), seed=5).raw
+    cold, warm = denoise(other, **config.changes()), finish(iter_warm_started(first, other, config))
+    assert warm.history[0]["held_out"] <= cold.history[0]["held_out"]
+    with pytest.raises(FitError, match="another size"):
+        finish(iter_warm_started(first, embryo("nuclei", (6, 48, 48), seed=5).raw, config))
+
+
+@pytest.fixture(params=["continue_from", "warm_start"])
+def beginning(request):
+    return request.param
+
+
+def assert_goes_on(action, image, config, other, place, *, until):
+    """Interrupt a job that begins with another fit; it gives what one without interruption does."""
+    whole = finish(begun_with(other.beginning, other.fit, image, config))
+    job = checkpointed(action, image, config, place, every=0, other=other)
+    advance(job, *until)
+    job.close()
+    (found,) = unfinished(place.parent)
+    assert (found.other.beginning, found.other.note) == (other.beginning, other.note)
+    assert found.other.fit.config == other.fit.config
+    again = finish(resumed(place, every=0))
+    assert_same(again, whole)
+    assert again.report["warnings"] == whole.report["warnings"]
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(("action", "config"), OTHERS)
+def test_fits_that_begin_with_another_go_on(series, tmp_path, action, config, beginning):
+    config = config.replace(device="cpu")
+    first = kept(finish(getattr(api, f"iter_{action}")(series, config)), tmp_path)
+    other = Other(beginning, first, {"layer": "before"})
+    last = 2 * config.steps if beginning == "continue_from" else config.steps
+    until = ("fitting", last - 2)
+    assert_goes_on(action, series, config, other, tmp_path / "jobs" / "job", until=until)
+
+
+@pytest.mark.parametrize("stage", ["fitting (image 1", "fitting (image 2"])
+def test_frames_that_begin_with_another_fit_go_on(movie, tmp_path, beginning, stage):
+    few = CellINRConfig(**{**SETTINGS, "steps": 4})
+    first = kept(denoise(movie, **few.changes()), tmp_path)
+    config = CellINRConfig(**{**SETTINGS, "steps": 6})
+    until = (stage, 9 if beginning == "continue_from" else 5)
+    place = tmp_path / "jobs" / "job"
+    assert_goes_on("denoise", movie, config, Other(beginning, first), place, until=until)
+
+
+def test_a_fit_that_begins_with_no_other_says_so(series):
+    config = OTHERS[1][1].replace(device="cpu")
+    first = finish(api.iter_superresolve(series, config))
+    rough = SpatimeConfig(preset="preview", scale={"T": 2})
+    quick, learnt = (finish(iter_warm_started(first, series, c)) for c in (rough, config))
+    assert "was not used" in quick.report["warnings"][-1]
+    assert "was not used" not in str(learnt.report["warnings"])
+    assert [w for w in quick.report["warnings"] if "was not used" not in w] == list(
+        finish(api.iter_superresolve(series, rough)).report["warnings"]
+    )
+
+
+QUICK = SpatimeConfig(scale={"t": 2, "z": 2}, steps=4, refinement=0.1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Two channels of blobs that drift, of which planes are coarse."""
+    t, c, z, y, x = np.indices((4, 2, 5, 24, 26), np.float32)
+    far = (z - 2) ** 2 * 4 + (y - 12) ** 2 + (x - 8 - 2 * t - 3 * c) ** 2
+    noise = np.random.default_rng(0).normal(0, 2, far.shape)
+    units = ("second", "pixel", *("micrometer",) * 3)
+    values = (100 * np.exp(-far / 20) + 10 + noise).astype(np.float32)
+    return Image(values, "TCZYX", (30, 1, 1.0, 0.5, 0.5), units, channels=("a", "b"))
+
+
+@pytest.fixture(scope="module")
+def finer(cells):
+    return finish(api.iter_superresolve(cells, QUICK))
+
+
+@pytest.mark.parametrize("planes", ["thick", "thin"])
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [
+        ("learning finer planes", 0),
+        ("following motion, interval 2", 0),
+        ("rendering frame 6", 0),
+        ("testing motion on held-out frames", 80),
+    ],
+)
+def test_super_resolution_goes_on_stage_by_stage(cells, finer, tmp_path, stage, step, planes):
+    config = QUICK.replace(planes=planes)
+    whole = finer if planes == "thick" else finish(api.iter_superresolve(cells, config))
+    job = checkpointed("superresolve", cells, config, tmp_path / "job", every=0)
+    advance(job, stage, step)
+    job.close()
+    going = resumed(tmp_path / "job")
+    fitted = finish(going)
+    assert_same(fitted, whole)
+    for name, value in whole.state.items():
+        assert torch.equal(fitted.state[name], value), name
+    for fact in ("steps", "fits", "warnings"):
+        assert fitted.report[fact] == whole.report[fact]
+    assert fitted.history == whole.history
+
+
+def test_stages_that_were_finished_are_not_done_again(cells, finer, tmp_path, monkeypatch):
+    job = checkpointed("superresolve", cells, QUICK, tmp_path / "job", every=0)
+    advance(job, "following motion, interval 3")
+    job.close()
+    fitted, tested = [], []
+    fit, trust = superresolve.fit_motion, superresolve.choose_recipe
+    monkeypatch.setattr(superresolve, "fit_motion", lambda *a: fitted.append(a[1]) or fit(*a))
+    monkeypatch.setattr(superresolve, "choose_recipe", lambda *a: tested.append(1) or trust(*a))
+    assert_same(finish(resumed(tmp_path / "job")), finer)
+    assert fitted == [2, 0, 1, 2]  # the last one of the first channel, and the second channel
+    assert tested == [1]
+
+
+def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path):
+    place = tmp_path / "job"
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), place, every=0)
+    advance(job, "fitting (image 2", 6)
+    job.close()
+    (place / "frame-1.steps.0.cellinr").write_bytes(b"nonsense")
+    assert_same(finish(resumed(place)), whole)
+
+
+def test_the_steps_of_another_problem_are_refused(movie, tmp_path):
+    from test_fit import Parabola
+
+    keeper = Keeper(tmp_path / "job", every=0)
+    job = keeping(optimise(Parabola(), CellINRConfig(steps=50), started=0.0), keeper)
+    advance(job, "fitting", 9)
+    job.close()
+    problem = Parabola()
+    problem.place = torch.nn.Parameter(torch.zeros(4))
+    problem.goal = torch.zeros(4)
+    keeper = Keeper(tmp_path / "job")
+    with pytest.raises(FitError, match="another image"):
+        finish(keeping(optimise(problem, CellINRConfig(steps=50), started=0.0), keeper))
+
+
+def test_a_checkpoint_is_not_overwritten(movie, tmp_path):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting", 3)
+    job.close()
+    with pytest.raises(FileError, match="go on with it"):
+        checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job")
+
+
+@pytest.mark.parametrize(("action", "config"), OTHERS)
+def test_the_loops_of_other_methods_go_on_too(tmp_path, action, config):
+    frames = np.random.default_rng(0).random((4, 24, 24)).astype(np.float32) * 100
+    image = Image(frames, "TYX", (2, 0.2, 0.2), ("second", "micrometer", "micrometer"))
+    config = config.replace(device="cpu")
+    if action == "reconstruct":
+        config = config.replace(restart=True)  # several attempts
+    whole = finish(getattr(api, f"iter_{action}")(image, config))
+    job = checkpointed(action, image, config, tmp_path / "job", every=0)
+    advance(job, "fitting", 4)
+    job.close()
+    assert_same(finish(resumed(tmp_path / "job")), whole)

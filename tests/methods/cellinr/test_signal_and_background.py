@@ -1,0 +1,93 @@
+"""Signal and haze: told apart by structure, and nothing but noise is taken from the signal."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr.classic.anscombe import Noise
+from napari_cellinr.fields.nodes import interpolate, node_weights
+from napari_cellinr.methods.cellinr.background import Scene, choose_width, separated, unseparated
+
+torch = pytest.importorskip("torch")
+
+SHAPE = (80, 80)
+NOISE = Noise(0.0, 4.0)
+
+
+def at_voxels(parts, shape):
+    weights = [
+        node_weights(torch.arange(n), n, step) for n, step in zip(shape, parts.stride, strict=True)
+    ]
+    return interpolate(torch.from_numpy(parts.haze)[None], weights)[0].numpy()
+
+
+def scene(sign=1, remaining=1.0, shape=SHAPE, scale=(1.0, 1.0)):
+    """Return lines on an uneven floor with some noise left, the floor, and the lines."""
+    y, x = (np.arange(n, dtype=np.float32) for n in shape[-2:])
+    floor = 100 + 30 * np.exp(-((y[:, None] - 40) ** 2 + (x - 40) ** 2) / 800)
+    lines = np.zeros(shape[-2:], np.float32)
+    lines[:, 8::16] = 60
+    lines = gaussian_filter(lines, 1.0)
+    confidence = (lines > 3).astype(np.float32)
+    left = gaussian_filter(np.random.default_rng(0).normal(size=shape), 1)
+    values = floor + sign * lines + remaining * left / left.std()
+    arrays = [np.broadcast_to(a, shape).astype(np.float32) for a in (values, confidence)]
+    return Scene(*arrays, NOISE, scale, sign), floor, lines
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_uneven_haze_is_found_better_than_by_opening(sign):
+    given, floor, _ = scene(sign)
+    errors = [
+        np.abs(at_voxels(find(given, 16), SHAPE) - floor).mean()
+        for find in (separated, unseparated)
+    ]
+    assert errors[0] < 0.6 * errors[1]
+
+
+def test_structures_count_fully_and_noise_does_not():
+    given, _, lines = scene()
+    factor = separated(given, 12).amplification / 255
+    assert (factor[given.confidence > 0] == 1).all()
+    assert factor[lines < 0.1].mean() < 0.1
+    assert (unseparated(given, 12).amplification == 255).all()
+
+
+def test_what_is_brighter_than_noise_stays_without_any_confidence():
+    """Soft confidence, never a deletion: a spot that was not recognised is kept."""
+    given, _, _ = scene()
+    values = given.values.copy()
+    values[38:42, 30:34] += 40
+    factor = separated(Scene(values, given.confidence, NOISE, (1.0, 1.0)), 12).amplification / 255
+    assert factor[38:42, 30:34].min() > 0.95
+
+
+def test_the_same_length_along_every_axis():
+    """Planes twice as far apart: half the voxels count as near."""
+    given, floor, _ = scene(shape=(20, *SHAPE), scale=(2.0, 1.0, 1.0))
+    parts = separated(given, 12)
+    assert parts.stride == (1, 2, 2)
+    assert np.abs(at_voxels(parts, (20, *SHAPE)) - floor).mean() < 1.5
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0])
+def test_no_structure_or_nothing_else(confidence):
+    values = np.random.default_rng(0).normal(50, 1, (24, 24)).astype(np.float32)
+    given = Scene(values, np.full_like(values, confidence), NOISE, (1.0, 1.0))
+    parts = separated(given, choose_width(given.confidence, "sheet", (1.0, 1.0)))
+    assert np.isfinite(parts.haze).all()
+    assert np.abs(at_voxels(parts, (24, 24)) - 50).max() < 4
+
+
+def test_a_scene_of_one_value():
+    values = np.full((4, 8, 8), 7, np.float32)
+    given = Scene(values, np.zeros_like(values), Noise(0.0, 1e-6), (1.0, 1.0, 1.0))
+    assert np.allclose(separated(given, 7).haze, 7)
+
+
+def test_dim_structures_that_fill_the_image_are_not_taken_for_noise():
+    """What denoising leaves is known to be small: a wider spread is structure."""
+    given, _, lines = scene(remaining=0.3)
+    nothing = Scene(given.values, np.zeros_like(given.confidence), NOISE, (1.0, 1.0))
+    factor = separated(nothing, 16).amplification / 255
+    assert factor[lines > 20].mean() > 0.9

@@ -1,0 +1,99 @@
+"""Attempts of a reconstruction: which is kept, what a stop leaves, what a fit that goes on has."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, shift
+
+from napari_cellinr import Image, NSTMConfig, reconstruct
+from napari_cellinr.api import iter_reconstruct
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.fitting.stored import header_of, stored
+from napari_cellinr.runs.warm_start import continue_fit, warm_start
+
+
+@pytest.fixture(autouse=True)
+def _talkative(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.fitting.optimise.REPORT_SECONDS", 0)
+
+
+def movie(seed=0, pixels=4.0, size=24):
+    """Return blobs that drift to the right by so many pixels in all, in five frames."""
+    generator = np.random.default_rng(seed)
+    scene = np.clip(gaussian_filter(generator.standard_normal((size, size)), 2.0) * 8, 0, None)
+    frames = [shift(scene, (0, pixels * part), mode="reflect") for part in np.linspace(0, 1, 5)]
+    data = np.stack(frames) + 0.05 * generator.standard_normal((5, size, size))
+    units = ("second", "micrometer", "micrometer")
+    return Image(data.astype(np.float32), "TYX", (2.0, 0.5, 0.5), units, name="cells")
+
+
+def stopped_in(attempt, image, **settings):
+    """Return the result of a job that is stopped in the middle of an attempt, counted from 1."""
+    job = iter_reconstruct(image, NSTMConfig(**settings))
+    message, number, last = None, 0, 0
+    try:
+        while True:
+            progress = job.send(message)
+            message = None
+            if progress.stage == "fitting":
+                number += number == 0 or progress.step < last
+                last = progress.step
+                if number == attempt and last >= 3:
+                    message = "stop"
+    except StopIteration as finished:
+        return finished.value
+
+
+def test_a_stop_while_another_way_is_tried():
+    """It is no complete result, nothing else is tried, and repeating it gives the same."""
+    image = movie()
+    fitted = stopped_in(2, image, steps=12)
+    assert [attempt["stopped"] for attempt in fitted.report["attempts"]] == ["steps", "user"]
+    assert fitted.stopped == "user"
+    assert not fitted.report["converged"]
+    assert "was stopped" in fitted.report["warnings"][0]
+    again = reconstruct(image, **{k: v for k, v in fitted.config.changes().items() if k != "seed"})
+    assert len(again.report["attempts"]) == 1
+    np.testing.assert_array_equal(again.images[0].array(), fitted.images[0].array())
+
+
+def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
+    none = dict.fromkeys(EXTRAS, False)
+    only = "napari_cellinr.methods.nstm.job._attempts"
+    monkeypatch.setattr(only, lambda _, config: [("as given", config, none)])
+    fitted = stopped_in(2, movie(), steps=12)
+    assert fitted.report["attempts"][1]["attempt"] == "at rest"
+    assert fitted.report["explained_by_motion"] is None
+    assert not fitted.report["converged"]
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_more_steps_know_what_the_scene_was_compared_with(moves, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.methods.nstm.job._is_better", lambda *_: moves)
+    fitted = reconstruct(movie(), steps=12)
+    assert fitted.report["attempts"][-1]["attempt"] == "at rest"
+    assert fitted.report["moves"] == moves
+    kept = stored(header_of(fitted), {name: value.numpy() for name, value in fitted.state.items()})
+    more = continue_fit(kept, movie(), 5)
+    assert [attempt["attempt"] for attempt in more.report["attempts"]] == ["as given"]
+    assert (more.report["explained_by_motion"] is not None) == moves
+    assert ("no motion was found" in " ".join(more.report["warnings"])) == (not moves)
+
+
+def test_a_scene_at_rest_that_was_asked_for_says_so():
+    report = reconstruct(movie(), steps=12, moving=False).report
+    assert "a scene at rest explains the frames only" in report["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"brightness": "on", "unexplained": "on"}, {}),
+        ({}, {"brightness": "on"}),
+        ({"moving": False, "brightness": "on"}, {}),
+    ],
+)
+def test_a_warm_start_takes_scene_and_motion_whatever_else_is_fitted(before, after):
+    first = reconstruct(movie(), steps=12, restart=False, **before)
+    following = warm_start(first, movie(), steps=12, restart=False, **after)
+    alone = reconstruct(movie(), steps=12, restart=False, **after)
+    assert following.history[0]["held_out"] < alone.history[0]["held_out"]

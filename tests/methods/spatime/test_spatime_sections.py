@@ -1,0 +1,90 @@
+"""What a plane is: means keep their means, thin planes keep their values, at any factor."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellinr.classic.interpolate import resample
+from napari_cellinr.classic.sampling import sampling
+from napari_cellinr.fields.plane import RowField
+from napari_cellinr.methods.spatime.model import Series
+from napari_cellinr.methods.spatime.planes import PlaneField, Teacher, best_samples
+from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
+
+FACTORS = (1, 2, 2.5, 3, 7, 0.5, 1 / 3, 0.7)
+
+
+def made(volume, factor, sections, planes=None):
+    series = Series(volume[None], "ZYX", (0.5, 1, 1), planes=planes, sections=sections)
+    maps = {a: sampling(n, 1, a) for a, n in zip("ZYX", volume.shape, strict=True)}
+    maps["Z"] = sampling(len(volume), factor, "Z")
+    return series.finer(volume, maps, {}), maps["Z"].positions
+
+
+def random_field():
+    """A field that was never fitted: what it adds is anything."""
+    torch.manual_seed(0)
+    field = RowField(4, pinned=True)
+    torch.nn.init.normal_(field.decoder[-1].weight)
+    return PlaneField(field.eval(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("factor", FACTORS)
+def test_thin_planes_are_values_at_their_places_and_given_ones_are_kept(kind, factor):
+    volume = np.random.default_rng(0).random((9, 6, 7)).astype(np.float32)
+    found, places = made(volume, factor, Samples(kind))
+    np.testing.assert_allclose(found, resample(volume, places, 0, kind), atol=1e-5)
+    same = np.abs(places - np.rint(places)) < 1e-9
+    assert same.any() == (factor in (1, 3, 7, 1 / 3))
+    np.testing.assert_array_equal(found[same], volume[np.rint(places[same]).astype(int)])
+    constant, _ = made(np.full((9, 6, 7), 3.5, np.float32), factor, Samples(kind))
+    np.testing.assert_allclose(constant, 3.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [2, 2.5, 3, 0.7])
+def test_thin_planes_of_a_band_limited_function_give_it_back(factor):
+    def wave(z):
+        return np.sin(2 * np.pi * np.asarray(z) / 9)[:, None, None] * np.ones((1, 3, 3))
+
+    given = wave(np.arange(27.0)).astype(np.float32)
+    found, places = made(given, factor, Samples("spline"))
+    inside = (places > 4) & (places < 22)
+    assert np.abs(found - wave(places))[inside].max() < 2e-3
+    thick, _ = made(given, factor, MEANS)  # the wrong thing to take them for
+    assert np.abs(thick - wave(places))[inside].max() > 1e-2
+
+
+def test_what_is_learnt_is_nothing_at_given_planes_and_survives_keeping():
+    volume = np.random.default_rng(1).random((5, 8, 9)).astype(np.float32)
+    found, _ = made(volume, 3, Samples("cubic"), random_field())
+    np.testing.assert_allclose(found[1::3], volume, atol=1e-5)
+    assert np.abs(found[::3] - made(volume, 3, Samples("cubic"))[0][::3]).max() > 0.05
+    series = Series(volume[None], "ZYX", (0.5, 1, 1), {}, planes=random_field())
+    for sections in (Samples("linear"), Samples("spline"), MEANS):
+        series.sections = sections
+        arrays = {k: v.numpy() for k, v in series.tensors("0.").items()}
+        again = Series.from_tensors(arrays, "0.", "ZYX", torch.device("cpu"))
+        assert again.sections == sections
+        assert again.planes.field.pinned
+
+
+def test_means_over_the_given_cells_are_the_given_means():
+    volume = np.random.default_rng(2).random((6, 5, 4)).astype(np.float32)
+    found, _ = made(volume, 3, MEANS)
+    np.testing.assert_allclose(found.reshape(6, 3, 5, 4).mean(1), volume, atol=1e-4)
+
+
+def test_rows_that_were_left_out_say_how_planes_are_joined():
+    generator = np.random.default_rng(3)
+    waves = np.sin(0.6 * np.arange(150)[:, None] + 6 * generator.random(20)).astype(np.float32)
+    assert best_samples(Teacher(waves[None], 3.0, 0.0), 3.0).kind == "spline"
+    noise = generator.standard_normal((1, 48, 200)).astype(np.float32)
+    assert best_samples(Teacher(noise, 3.0, 0.0), 3.0).kind == "linear"
+
+
+def test_blurred_rows_are_as_noisy_as_planes_are():
+    flat = np.zeros((60, 200), np.float32)
+    random = np.random.default_rng(4)
+    rows = Teacher(flat[None], 3.0, 2.0, Samples("cubic"), 1.0).pair(flat, 3.0, random)[0]
+    assert rows.std() == pytest.approx(np.sqrt(1 - 1 / (4 * np.sqrt(np.pi))), rel=0.05)

@@ -1,0 +1,210 @@
+"""The job of super-resolution: lattices, stopping, keeping, and what it refuses."""
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, SpatimeConfig, read, superresolve
+from napari_cellinr.api import iter_superresolve, render
+from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.fitting.problem import PreviewRequest
+from napari_cellinr.fitting.stored import Query, header_of, stored
+from napari_cellinr.io import write_in_steps
+from napari_cellinr.methods.spatime.output_grid import lattice_of
+from napari_cellinr.methods.spatime.result import check_memory
+
+UNITS = ("second", *("micrometer",) * 3)
+QUICK = {"preset": "preview", "refinement": 0.15, "steps": 0}
+
+
+@pytest.fixture(scope="module")
+def movie():
+    t, z, y, x = np.indices((4, 4, 16, 20)).astype(float)
+    data = 90 * np.exp(-((z - 1.5) ** 2 + (y - 8) ** 2 + (x - 5 - 3 * t) ** 2) / 10) + 10
+    data = data.astype(np.float32)
+    return Image(data, "TZYX", (30, 1, 0.25, 0.25), UNITS, "movie", (5, 0.5, 0, 0))
+
+
+@pytest.fixture(scope="module")
+def fitted(movie):
+    return superresolve(movie, scale={"t": 2, "z": 2}, **QUICK)
+
+
+def kept(fitted):
+    return stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
+
+
+def test_size_place_and_steps(movie, fitted):
+    image = fitted.images[0]
+    assert image.shape == (7, 8, 16, 20)
+    assert image.scale == (15, 0.5, 0.25, 0.25)
+    assert image.translate == pytest.approx((5, 0.25, 0, 0))
+    assert image.units == movie.units
+    assert fitted.method == "spatime"
+    assert fitted.roles == ("result",)
+    means = image.array()[::2].reshape(4, 4, 2, 16, 20).mean(axis=2)
+    assert np.abs(means - movie.array()).max() < 3
+
+
+def test_a_kept_fit_renders_the_result_and_any_other_lattice(fitted, rendered_as_told):
+    fit, image = kept(fitted), fitted.images[0]
+    again = rendered_as_told(fit, Query())[0]
+    np.testing.assert_array_equal(again.array(), image.array())
+    plane = rendered_as_told(fit, Query(times=(22.5,), crop={"Z": slice(1, 2)}))[0]
+    assert plane.shape == (1, 2, 16, 20)
+    assert plane.translate[:2] == pytest.approx((27.5, 1.25))
+    other = rendered_as_told(fit, Query(scale={"t": 3, "y": 1.5}))[0]
+    assert other.shape == (10, 4, 24, 20)
+    with pytest.raises(ConfigError, match="between 0 and 90"):
+        render(fit, Query(times=(91.0,)))
+
+
+def test_explicit_times_and_uneven_stamps(movie, rendered_as_told):
+    fitted = superresolve(movie, times=(0, 10, 20), **QUICK)
+    assert fitted.images[0].scale[0] == 10
+    again = rendered_as_told(kept(fitted), Query())[0]
+    np.testing.assert_array_equal(again.array(), fitted.images[0].array())
+    uneven = superresolve(movie, stamps=(0, 10, 40, 50), times=(10, 40), motion="never", **QUICK)
+    np.testing.assert_array_equal(uneven.images[0].array(), movie.array()[1:3])
+
+
+def test_isotropic_and_target_steps(movie):
+    iso = superresolve(movie.take("T", 0), isotropic=True, **QUICK).images[0]
+    assert iso.scale == (0.25, 0.25, 0.25)
+    assert iso.shape == (16, 16, 20)
+    finer = superresolve(movie.take("T", 0), target_voxel={"z": 0.4}, **QUICK).images[0]
+    assert finer.shape[0] == 10
+
+
+def test_channels_are_fitted_each(movie):
+    data = np.stack([movie.array(), 2 * movie.array()], 1)[:, :, 1]
+    both = superresolve(Image(data, "TCYX"), scale={"t": 2}, **QUICK).images[0].array()
+    assert both.shape == (7, 2, 16, 20)
+    np.testing.assert_allclose(both[:, 1], 2 * both[:, 0], rtol=0.02, atol=1)
+
+
+def test_integers_and_planes_are_taken(movie):
+    image = Image(movie.array()[:, 1].astype(np.uint8), "TYX")
+    assert superresolve(image, scale={"t": 2, "x": 1.5}, **QUICK).images[0].shape == (7, 16, 30)
+
+
+def test_stop_is_obeyed_and_keeps_what_there_is(movie):
+    job = iter_superresolve(movie, SpatimeConfig(scale={"t": 2}))
+    next(job)
+    begun = time.monotonic()
+    try:
+        while True:
+            job.send("stop")
+    except StopIteration as finished:
+        fitted = finished.value
+    assert fitted.stopped == "user"
+    assert time.monotonic() - begun < 5
+    assert fitted.images[0].shape[0] == 7
+    assert "interpolated" in fitted.report["warnings"][-1]
+
+
+@pytest.mark.parametrize("n_frames", [2, 4])
+def test_the_last_step_is_the_last_one_that_was_told(movie, n_frames):
+    part = movie.crop(T=slice(0, n_frames))
+    told = [
+        (progress.step, progress.steps)
+        for progress in iter_superresolve(part, SpatimeConfig(scale={"t": 2, "z": 2}, **QUICK))
+    ]
+    assert told[-1][0] == told[-1][1]
+    assert max(step for step, _ in told) == told[-1][1]
+
+
+def test_a_viewer_sees_the_result_while_it_fills(movie):
+    job = iter_superresolve(movie, SpatimeConfig(scale={"t": 2, "y": 2}, **QUICK))
+    shown = []
+    next(job)
+    try:
+        while True:
+            progress = job.send(PreviewRequest({"T": 0, "Z": 1}))
+            if progress.preview is not None:
+                shown.append((progress.preview, progress.preview.array().copy()))
+    except StopIteration as finished:
+        result = finished.value.images[0]
+    first, values = shown[0]
+    assert (first.shape, first.scale) == (result.shape, result.scale)
+    np.testing.assert_array_equal(values[::2, :, ::2], movie.array())  # the nearest voxels given
+    assert np.shares_memory(first.data, result.data)  # it fills in place, without a copy
+    changed = [np.any(one != values, axis=(1, 2, 3)).sum() for _, one in shown]
+    assert changed == sorted(changed)
+    assert 0 < changed[len(changed) // 2] <= changed[-1]
+
+
+def test_a_lazy_result_is_that_of_memory_and_is_written_in_pieces(movie, fitted, tmp_path):
+    lazy = superresolve(movie, scale={"t": 2, "z": 2}, lazily=True, **QUICK).images[0]
+    whole = fitted.images[0]
+    assert (lazy.shape, lazy.scale, lazy.translate) == (whole.shape, whole.scale, whole.translate)
+    np.testing.assert_allclose(lazy.data[3, 2:5, :, 4], whole.array()[3, 2:5, :, 4], atol=1e-3)
+    steps = list(write_in_steps(tmp_path / "out.ome.zarr", lazy))
+    assert steps == [(i + 1, 7) for i in range(7)]
+    np.testing.assert_allclose(read(tmp_path / "out.ome.zarr").array(), whole.array(), atol=1e-3)
+
+
+def test_writing_a_lazy_result_needs_a_part_of_its_memory(movie, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.methods.spatime.output_grid.AT_ONCE", 100_000)
+    scale = {"t": 4, "z": 8, "y": 8, "x": 8}
+    lazy = superresolve(movie, scale=scale, lazily=True, motion="never", **QUICK).images[0]
+    size = 4 * np.prod(lazy.shape)
+    assert lazy.shape == (13, 32, 128, 160)
+    tracemalloc.start()
+    list(write_in_steps(tmp_path / "out.ome.zarr", lazy))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 3
+    assert read(tmp_path / "out.ome.zarr").shape == lazy.shape
+
+
+def test_two_frames_are_taken_with_a_warning(movie):
+    two = movie.crop(T=slice(0, 2))
+    fitted = superresolve(two, scale={"t": 2}, **QUICK)
+    assert fitted.images[0].shape[0] == 3
+    assert "two frames" in " ".join(fitted.report["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"scale": {"t": 0}}, "more than 0"),
+        ({"scale": {"z": 17}}, "at most 16"),
+        ({"scale": {"q": 2}}, "t, z, y and x"),
+        ({"scale": "t2"}, "pairs such as"),
+        ({"times": (0, 1), "scale": {"t": 2}}, "one of them"),
+        ({"target_voxel": {"z": 0.001}}, "at most 16 times"),
+        ({"times": (0, 1000)}, "between 0 and 90"),
+        ({"stamps": (0, 1)}, "2 time stamps were given for 4 frames"),
+        ({"stamps": (0, 2, 1, 3)}, "do not rise"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(movie, given, said):
+    with pytest.raises(ConfigError, match=said) as error:
+        superresolve(movie, **given)
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_cannot_become_finer_so(movie):
+    with pytest.raises(ConfigError, match="one frame"):
+        superresolve(movie.crop(T=slice(0, 1)), scale={"t": 2})
+    with pytest.raises(AxesError, match="axis 'T'"):
+        superresolve(movie.take("T", 0), scale={"t": 2})
+    with pytest.raises(ConfigError, match="voxel size is not known"):
+        superresolve(Image(movie.array()), isotropic=True)
+    huge = Image(np.broadcast_to(np.float32(1), (2, 400, 2000, 2000)), "TZYX")
+    lattice = lattice_of(huge, SpatimeConfig(scale={"z": 16}))
+    with pytest.raises(ConfigError, match=r"needs about .* GB of memory.*OUTPUT\.ome\.zarr"):
+        check_memory(huge, lattice)
+    large = Image(np.broadcast_to(np.float32(1), (9, 40, 200, 200)), "TZYX")
+    for factor in (4, 16):  # the finer, the more; in pieces, all can be done
+        wanted = lattice_of(large, SpatimeConfig(scale=dict.fromkeys("tzyx", factor)))
+        check_memory(large, wanted, lazily=True)
+
+
+def test_settings_read_back_from_text():
+    config = SpatimeConfig(**SpatimeConfig.parse({"scale": "t=2,Z=2.5", "times": "none"}))
+    assert dict(config.scale) == {"t": 2, "z": 2.5}
+    assert SpatimeConfig.from_json(config.as_json()) == config
