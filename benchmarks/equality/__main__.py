@@ -58,7 +58,7 @@ def _is_done(action: str, place: Path) -> bool:
             told = [(True, f"stored, {len(found[0])} arrays")]
         else:
             told = outcome.differences(outcome.load(place), found)
-    except Exception as error:  # noqa: BLE001  the other runs go on
+    except Exception as error:  # the other runs go on
         seconds, told = time.monotonic() - begun, [(False, f"failed: {error}")]
     texts = [text for _, text in told] or [_good(action)]
     more = len(texts) - _MOST

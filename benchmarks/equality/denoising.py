@@ -106,7 +106,9 @@ def series_resumed(folder: Folder) -> None:
 def continued(folder: Folder) -> None:
     """More steps of a fit, and a fit of another image that starts from it."""
     for number in (1, 2):
-        write_tiff(folder / f"{number}.tif", moving(1, (5, 24, 24), 9, photons=80 + number)[0], "ZYX")
+        write_tiff(
+            folder / f"{number}.tif", moving(1, (5, 24, 24), 9, photons=80 + number)[0], "ZYX"
+        )
     folder.cli("denoise", "1.tif", "out.tif", "--steps", 10, "--save-model", "fit.cellinr")
     more = ["--continue-from", "fit.cellinr", "--steps", 15, "--save-model", "more.cellinr"]
     folder.cli("denoise", "1.tif", "more.tif", *more)

@@ -43,12 +43,12 @@ WARM = _step(
     "cells",
     "cells denoised",
     arguments={"preset": "preview"},
-    results=("cells again",),
+    results=("cells denoised [2]",),
     seed=1,
     beginning="warm_start",
 )
 RENDER = _step(
-    "render", "cells denoised", arguments={"scale": {"Y": 2.0}}, results=("cells rendered",)
+    "render", "cells denoised", arguments={"scale": {"Y": 2.0}}, results=("cells denoised [1]",)
 )
 COMPARE = _step(
     "compare",
@@ -60,18 +60,21 @@ RECONSTRUCT = _step(
     "reconstruct",
     "movie",
     arguments={"preset": "preview", "steps": 20, "optics": {"kind": "line-scan", "row_time": 0.01}},
-    results=("movie scene", "movie speed"),
+    results=("movie reconstructed", "movie speed"),
     roles=["result", "speed"],
     seed=0,
 )
 SHOW = _step(
-    "show_motion", "movie scene", arguments={"every": 6, "shortest": 0}, results=("movie motion",)
+    "show_motion",
+    "movie reconstructed",
+    arguments={"every": 6, "shortest": 0},
+    results=("movie reconstructed motion",),
 )
 SUPERRESOLVE = _step(
     "superresolve",
     "movie",
     arguments={"preset": "preview", "scale": {"T": 2.0}},
-    results=("movie finer",),
+    results=("movie super-resolved",),
     seed=2,
 )
 
@@ -88,18 +91,18 @@ STEPS = [
     _save("cells background", "background.tif"),
     _save("cells denoised", "cells.cellinr"),
     RENDER,
-    _save("cells rendered", "rendered.tif"),
+    _save("cells denoised [1]", "rendered.tif"),
     COMPARE,
     AGAINST,
     WARM,
-    _save("cells again", "again.ome.tif"),
+    _save("cells denoised [2]", "again.ome.tif"),
     RECONSTRUCT,
-    _save("movie scene", "scene.tif"),
+    _save("movie reconstructed", "scene.tif"),
     _save("movie speed", "speed.tif"),
     SHOW,
-    _save("movie motion", "motion.csv"),
+    _save("movie reconstructed motion", "motion.csv"),
     SUPERRESOLVE,
-    _save("movie finer", "finer.tif"),
+    _save("movie super-resolved", "finer.tif"),
 ]
 
 
@@ -133,9 +136,9 @@ def renderings(folder: Folder) -> None:
     folder.output["headless"] = json.dumps(_python_calls(headless))
     lines = [shlex.split(line, comments=True) for line in shell.splitlines()]
     folder.output["shell"] = json.dumps([words for words in lines if words])
-    for number, line in enumerate(words[1:] for words in lines if words):
-        folder.cli(*line, keep="" if "--difference" in line else f"printed {number}") \
-            if line[0] == "compare" else folder.cli(*line)  # fmt: skip
+    for words in lines:
+        if words:
+            folder.cli(*words[1:])
     for name in ("headless", "console"):
         (folder / name).mkdir()
     for name in ("cells.tif", "movie.tif"):

@@ -93,5 +93,7 @@ def write_tiff(
 
 def write_ome(path: Path, data: NDArray[Any], axes: str, **more: Any) -> Path:
     """Write an OME-TIFF with the entries `more` of its metadata and return its path."""
-    tifffile.imwrite(path, data, ome=True, photometric="minisblack", metadata={"axes": axes, **more})
+    tifffile.imwrite(
+        path, data, ome=True, photometric="minisblack", metadata={"axes": axes, **more}
+    )
     return path

@@ -6,6 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
+import nibabel
 import numpy as np
 import tifffile
 
@@ -24,6 +25,7 @@ CLOSE = 1e-6
 """Largest difference, relative to the largest value, that is said to be one of rounding."""
 
 _REPORTED = ("steps", "held_out", "noise", "converged", "stopped", "bleaching")
+_ZARR = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 _IMAGES = (".tif", ".nii", ".nii.gz", ".zarr")
 
 
@@ -34,7 +36,7 @@ def collect(folder: Path, printed: dict[str, str]) -> Outcome:
     ----------
     folder
         All files in it that the package can have written are read, with its own readers, and
-        TIFF files also with tifffile.
+        those of TIFF, NIfTI and OME-Zarr also without them.
     printed
         Text by name; JSON is compared as such.
     """
@@ -127,6 +129,15 @@ def _add_images(
             "channels": image.channels,
             "name": image.name,
         }
+    if path.suffix == ".zarr":
+        for text in sorted(path.rglob("*")):
+            if text.name in _ZARR:
+                key = f"{name} {text.relative_to(path).as_posix()}"
+                facts[key] = json.loads(text.read_text("utf-8"))
+    if ".nii" in path.suffixes:
+        header = nibabel.load(path).header
+        zooms = [float(step) for step in header.get_zooms()]
+        facts[f"{name} header"] = [zooms, header.get_xyzt_units(), header.get_sform().tolist()]
     if path.suffix == ".tif":
         with tifffile.TiffFile(path) as file:
             facts[f"{name} ImageJ"] = file.imagej_metadata
@@ -134,9 +145,7 @@ def _add_images(
             arrays[f"{name} pages"] = np.stack([page.asarray() for page in file.pages])
 
 
-def _add_fit(
-    path: Path, name: str, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]
-) -> None:
+def _add_fit(path: Path, name: str, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
     from napari_cellinr import load_fit, render
 
     fit = load_fit(path)
