@@ -18,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_cellinr import Image, config, read, write
-from napari_cellinr.macro import FITS
+from napari_cellinr import Image, read, write
+from napari_cellinr.api import iter_fit
+from napari_cellinr.config import Config, SpatimeConfig
+from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.estimates import cost
 
 ROOT = Path(__file__).parents[1]
@@ -92,23 +94,22 @@ CASES = {
 }
 
 
-def settings_of(action: str, image: Image, given: dict) -> config.Config:
+def settings_of(action: str, image: Image, given: dict) -> Config:
     optics = image.meta.get("optics")
     more = {"optics": optics} if action == "reconstruct" and optics else {}
-    return getattr(config, FITS[action])(**given, **more)
+    return method_of_action(action).config(**given, **more)
 
 
 def one(name: str) -> None:
     """Run a case here, and print what it took as JSON."""
-    from napari_cellinr import api
     from napari_cellinr.fitting.problem import finish
 
     action, make, given = CASES[name]
     image = make()
     settings = settings_of(action, image, given)
-    expected = cost(action, settings, image)
+    expected = cost(method_of_action(action), image, settings)
     begun, wall = time.process_time(), time.monotonic()
-    fitted = finish(getattr(api, f"iter_{action}")(image, settings))
+    fitted = finish(iter_fit(method_of_action(action), image, settings))
     taken = time.process_time() - begun
     used = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     row = {
@@ -181,7 +182,7 @@ def others() -> list[str]:
         axes = {"mitocheck": "TYX", "brain": "ZYX"}.get(name.split("-")[0], "TZYX")
         image = Image(np.broadcast_to(np.float32(0), shape), axes)
         scale = {name[-2]: int(name[-1])}
-        said = cost("superresolve", config.SpatimeConfig(scale=scale), image).seconds
+        said = cost(method_of_action("superresolve"), image, SpatimeConfig(scale=scale)).seconds
         lines.append(f"| {name} | {size} | {said:.0f} s | {taken} s | {int(taken) / said:.2f} |")
     return lines
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_cellinr import api
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.docks.fit import FitDock
+    from napari_cellinr.ui.docks.denoise import DenoiseDock
 
 
 def stack(path: str | None) -> Image:
@@ -40,17 +41,17 @@ def sample() -> Image:
 
 def open_dock(
     image: Image, *, theme: str = "dark", width: int | None = None
-) -> tuple[napari.Viewer, FitDock]:
+) -> tuple[napari.Viewer, DenoiseDock]:
     """Return a viewer that shows the image, and the dock in it."""
     import napari
 
-    from napari_cellinr.ui.docks.fit import FitDock
+    from napari_cellinr.ui.docks.denoise import DenoiseDock
     from napari_cellinr.ui.layers.convert import add_images
 
     viewer = napari.Viewer(show=True)
     viewer.theme = theme
     add_images(viewer, image)
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     frame = viewer.window.add_dock_widget(dock, name="Denoise (CellINR restoration)", area="right")
     if width:
         frame.setFixedWidth(width)
@@ -79,10 +80,10 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 def use_fake_job(seconds: float = 20.0) -> None:
     """Put a convolutional fit on random patches in the place of the real method."""
 
-    def iter_denoise(image: Image, config: Config, *, started: float | None = None) -> Job:
+    def job(image: Image, config: Config, *, started: float) -> Job:
         return _fake(image, config, seconds)
 
-    api.iter_denoise = iter_denoise
+    METHODS["cellinr"] = replace(METHODS["cellinr"], job=job)
 
 
 def _fake(image: Image, config: Config, seconds: float) -> Job:

@@ -88,10 +88,10 @@ def main() -> None:
     from napari_cellinr.simulate.embryo import embryo
     from napari_cellinr.ui.docks.batch import BatchDock
     from napari_cellinr.ui.docks.compare import CompareDock
-    from napari_cellinr.ui.docks.fit import FitDock
+    from napari_cellinr.ui.docks.denoise import DenoiseDock
     from napari_cellinr.ui.docks.script import ScriptDock
 
-    dock = user.open_dock("Denoise", FitDock)
+    dock = user.open_dock("Denoise", DenoiseDock)
     busy = lambda: not dock.dispatcher.is_busy  # noqa: E731
     user.shoot("start")
     user.click(dock.welcome.button)

@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,18 +26,28 @@ def data_folder():
     return folder
 
 
+@pytest.fixture
+def put_job(monkeypatch):
+    """Return a function that puts a job in the place of that of a method, by its action."""
+    from napari_cellinr.methods import METHODS, method_of_action
+
+    def put(action, job):
+        method = method_of_action(action)
+        monkeypatch.setitem(METHODS, method.name, replace(method, job=job))
+
+    return put
+
+
 @pytest.fixture(scope="session")
 def rendered_as_told():
     """Return a function that renders, and checks that its geometry was told before."""
-    from dataclasses import replace
-
     from napari_cellinr.api import render
     from napari_cellinr.fitting.stored import geometry
-    from napari_cellinr.methods import lattice
+    from napari_cellinr.methods import geometry as told
 
     def check(fit, query):
         images = render(fit, query)
-        assert geometry(images[0]) == geometry(lattice(replace(fit, tensors={}), query))
+        assert geometry(images[0]) == geometry(told(replace(fit, tensors={}), query))
         return images
 
     return check

@@ -9,23 +9,63 @@ import numpy as np
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.image import Image
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
+    from napari_cellinr.config import Config
     from napari_cellinr.config.cellinr import Preset
     from napari_cellinr.config.spatime import SpatimePreset
     from napari_cellinr.fitting.problem import Fitted, Job
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import ArrayLike
+    from napari_cellinr.methods import Method
 
 __all__ = [
     "denoise",
     "iter_denoise",
+    "iter_fit",
     "iter_reconstruct",
     "iter_superresolve",
     "reconstruct",
     "render",
     "superresolve",
 ]
+
+
+def iter_fit(
+    method: Method,
+    image: Image | ArrayLike,
+    config: Config,
+    *,
+    started: float | None = None,
+    **options: Any,
+) -> Job:
+    """Fit an image with any of the methods, as a job that yields `Progress` and returns `Fitted`.
+
+    Parameters
+    ----------
+    method
+        The record of the method, one of `methods.METHODS`.
+    image
+        2 or 3 spatial axes, at most one time and one channel axis; any real dtype.
+    config
+        The settings of the method.
+    started
+        `time.monotonic()` when the whole job began, from which `max_seconds` counts;
+        now if not given.
+    options
+        What only the job of this method takes.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If the image cannot be fitted as given.
+    FitError
+        If the fit fails, with the remedy; never a `RuntimeError`.
+    """
+    begun = time.monotonic() if started is None else started
+    source = image if isinstance(image, Image) else Image(np.asarray(image))
+    return (yield from method.job(source.canonical(), config, started=begun, **options))
 
 
 def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
@@ -80,12 +120,7 @@ def iter_denoise(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    begun = time.monotonic() if started is None else started
-    source = _canonical(image)
-    from napari_cellinr.fitting.guard import guarded
-    from napari_cellinr.methods.cellinr.job import denoise_job
-
-    return (yield from guarded(denoise_job(source, config or CellINRConfig(), begun)))
+    return iter_fit(METHODS["cellinr"], image, config or CellINRConfig(), started=started)
 
 
 def superresolve(
@@ -152,13 +187,8 @@ def iter_superresolve(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    begun = time.monotonic() if started is None else started
-    source = _canonical(image)
-    from napari_cellinr.fitting.guard import guarded
-    from napari_cellinr.methods.spatime.job import superresolve_job
-
-    job = superresolve_job(source, config or SpatimeConfig(), begun, lazily=lazily)
-    return (yield from guarded(job))
+    wanted = config or SpatimeConfig()
+    return iter_fit(METHODS["spatime"], image, wanted, started=started, lazily=lazily)
 
 
 def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings: Any) -> Fitted:
@@ -209,12 +239,7 @@ def iter_reconstruct(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    begun = time.monotonic() if started is None else started
-    source = _canonical(image)
-    from napari_cellinr.fitting.guard import guarded
-    from napari_cellinr.methods.nstm.job import reconstruct_job
-
-    return (yield from guarded(reconstruct_job(source, config or NSTMConfig(), begun)))
+    return iter_fit(METHODS["nstm"], image, config or NSTMConfig(), started=started)
 
 
 def render(
@@ -246,8 +271,3 @@ def render(
 
     kept = stored_of(fit) if isinstance(fit, Fitted) else fit
     return methods.render(kept, query or query_of(asked), choose_device(device))
-
-
-def _canonical(image: Image | ArrayLike) -> Image:
-    """Return what was given as an Image with its axes in the order T, C, Z, Y, X."""
-    return (image if isinstance(image, Image) else Image(np.asarray(image))).canonical()

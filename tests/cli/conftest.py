@@ -22,12 +22,12 @@ def plain_file(tmp_path, sample):
 
 
 @pytest.fixture
-def jobs(monkeypatch):
+def jobs(put_job):
     """Replace the real job by a quick one, and return what it was called with."""
     from fake import FakeJobs
 
     jobs = FakeJobs()
-    monkeypatch.setattr("napari_cellinr.api.iter_denoise", jobs)
+    put_job("denoise", jobs)
     return jobs
 
 

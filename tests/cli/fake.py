@@ -15,7 +15,7 @@ REPORT_KEYS = {
 
 
 class FakeJobs:
-    """Stands for `iter_denoise`; keeps what it was called with.
+    """Stands for the job of a method; keeps what it was called with.
 
     Parameters
     ----------
@@ -70,13 +70,15 @@ class FakeJobs:
 
 
 if __name__ == "__main__":  # a process of its own, for the tests of Ctrl-C: PAUSE WORDS…
-    import napari_cellinr.api
+    from dataclasses import replace
+
     from napari_cellinr.cli import main
+    from napari_cellinr.methods import METHODS
 
     class TellingJobs(FakeJobs):
         def _run(self, image, config):
             print("begun", flush=True)  # noqa: T201
             return (yield from super()._run(image, config))
 
-    napari_cellinr.api.iter_denoise = TellingJobs(pause=float(sys.argv[1]))
+    METHODS["cellinr"] = replace(METHODS["cellinr"], job=TellingJobs(pause=float(sys.argv[1])))
     raise SystemExit(main(sys.argv[2:]))

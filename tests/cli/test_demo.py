@@ -47,7 +47,7 @@ def test_picture_shows_four_panels(run, jobs, small, tmp_path):
     assert not is_grey[:, width * 3 // 4 :].all()
 
 
-def test_demo_stopped_by_ctrl_c(run, small, monkeypatch, tmp_path):
+def test_demo_stopped_by_ctrl_c(run, small, put_job, tmp_path):
     class Interrupting(FakeJobs):
         def _run(self, image, config):
             import signal
@@ -55,7 +55,7 @@ def test_demo_stopped_by_ctrl_c(run, small, monkeypatch, tmp_path):
             signal.raise_signal(signal.SIGINT)
             return (yield from super()._run(image, config))
 
-    monkeypatch.setattr("napari_cellinr.api.iter_denoise", Interrupting())
+    put_job("denoise", Interrupting())
     status, out, _ = run("demo", tmp_path)
     assert status == 130
     assert "(1 steps)" in out

@@ -244,11 +244,11 @@ def test_the_paper_makes_only_what_was_asked_for(run, jobs, raw_file, tmp_path):
     assert "--kept-output" in error
 
 
-def test_memory_error_is_a_failed_fit(run, monkeypatch, raw_file, tmp_path):
+def test_memory_error_is_a_failed_fit(run, put_job, raw_file, tmp_path):
     def too_large(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("napari_cellinr.api.iter_denoise", too_large)
+    put_job("denoise", too_large)
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif")
     assert (status, error) == (1, "error: MemoryError\n")
 

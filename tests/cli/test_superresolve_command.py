@@ -29,9 +29,9 @@ def movie_file(tmp_path):
 
 
 @pytest.fixture
-def jobs(monkeypatch):
+def jobs(put_job):
     jobs = FakeJobs()
-    monkeypatch.setattr("napari_cellinr.api.iter_superresolve", jobs)
+    put_job("superresolve", jobs)
     return jobs
 
 

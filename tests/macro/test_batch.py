@@ -20,7 +20,7 @@ SAVING = Macro((MADE, Step("save", (Source("embryo denoised"),), {"path": "clean
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def calls(put_job):
     names = []
 
     def job(image, config, *, started=None):
@@ -29,7 +29,7 @@ def calls(monkeypatch):
         result = image.like(np.asarray(image.data) + 1, name=f"{image.name} denoised")
         return Fitted((result,), config, {}, (), "steps", {})
 
-    monkeypatch.setattr("napari_cellinr.api.iter_denoise", job)
+    put_job("denoise", job)
     return names
 
 

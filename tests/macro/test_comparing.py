@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, NSTMConfig, SpatimeConfig, reconstruct
-from napari_cellinr.macro.compare import channel_for, compare, conventional, difference
+from napari_cellinr.macro.compare import channel_for, compare, difference
+from napari_cellinr.methods import METHODS
 from napari_cellinr.methods.spatime.output_grid import lattice_of
 
 UNITS = ("second", "micrometer", "micrometer", "micrometer")
@@ -29,7 +30,7 @@ def ramp():
 )
 def test_the_cubic_answer_lies_where_the_result_lies(asked):
     image, config = ramp(), SpatimeConfig(**asked)
-    found = conventional("superresolve", image, config)
+    found = METHODS["spatime"].conventional(image, config)
     assert found.shape == lattice_of(image, config).shape(image)
     places = dict(zip("TZYX", np.indices(found.shape, sparse=True), strict=True))
     expected = sum(
@@ -70,9 +71,9 @@ def raw_frames(n_frames, start=0.0):
 
 
 def test_a_conventional_scene_lies_in_the_middle_of_its_frames():
-    sets = conventional("reconstruct", raw_frames(8, 2.0), NSTMConfig(optics="dpc"))
+    sets = METHODS["nstm"].conventional(raw_frames(8, 2.0), NSTMConfig(optics="dpc"))
     assert (sets.translate[0], sets.scale[0]) == (2 + 1.5, 4.0)
-    one = conventional("reconstruct", raw_frames(5), NSTMConfig())
+    one = METHODS["nstm"].conventional(raw_frames(5), NSTMConfig())
     assert (one.translate[0], one.shape[0]) == (2.0, 1)
 
 

@@ -48,8 +48,8 @@ def fake_job(image, config, *, started=None):
 
 
 @pytest.fixture
-def job(monkeypatch):
-    monkeypatch.setattr("napari_cellinr.api.iter_denoise", fake_job)
+def job(put_job):
+    put_job("denoise", fake_job)
 
 
 def test_the_script_for_napari_reads_back_as_the_same_steps():

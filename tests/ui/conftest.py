@@ -8,7 +8,6 @@ from collections import deque
 import numpy as np
 import pytest
 
-from napari_cellinr import api
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.image import Image
@@ -114,12 +113,12 @@ def _no_torch(monkeypatch):
 
 
 @pytest.fixture
-def use_job(monkeypatch):
+def use_job(put_job):
     """Return a function that puts a fake job in the place of the real one."""
 
-    def use(name="iter_denoise", **settings):
+    def use(action="denoise", **settings):
         job = FakeFit(**settings)
-        monkeypatch.setattr(api, name, job)
+        put_job(action, job)
         return job
 
     return use
@@ -143,9 +142,9 @@ def layer(viewer, stack):
 
 @pytest.fixture
 def dock(viewer, layer):
-    from napari_cellinr.ui.docks.fit import FitDock
+    from napari_cellinr.ui.docks.denoise import DenoiseDock
 
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     return dock
 

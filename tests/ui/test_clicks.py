@@ -7,7 +7,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
 
 from napari_cellinr import Image, write
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 
 pytestmark = pytest.mark.gui
 
@@ -46,8 +46,8 @@ class User:
 
 def open_dock(user):
     user.choose("Plugins", "CellINR", "Denoise")
-    user.qtbot.waitUntil(lambda: user.window.findChild(FitDock) is not None)
-    return user.window.findChild(FitDock)
+    user.qtbot.waitUntil(lambda: user.window.findChild(DenoiseDock) is not None)
+    return user.window.findChild(DenoiseDock)
 
 
 def names(user):

@@ -11,7 +11,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.stored import save_fit
 from napari_cellinr.image import Image
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.panels.run import duration
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gui
 
 
 def test_the_dock_is_usable_without_an_image(viewer):
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     assert not dock.panel.run_button.isEnabled()
     dock.run()
@@ -32,7 +32,7 @@ def test_the_dock_is_usable_without_an_image(viewer):
 
 def test_ambiguous_axes_block_until_they_are_confirmed(viewer, stack, use_job, idle):
     viewer.add_image(stack, name="a")
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     assert dock.source.axes.edit.text() == "ZYX"
     assert not dock.panel.run_button.isEnabled()
@@ -55,7 +55,7 @@ def test_axes_that_were_confirmed_are_known_to_all_that_follows(
     viewer, stack, use_job, idle, tmp_path
 ):
     viewer.add_image(stack, name="a")
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     use_job()
     dock._console.denoise("a", axes="zyx")
@@ -71,7 +71,7 @@ def test_axes_that_were_confirmed_are_known_to_all_that_follows(
 
 def test_a_missing_voxel_size_can_be_entered(viewer, stack):
     viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     assert dock.panel.run_button.isEnabled()
     dock.source.voxel.edit.setText("z=0.4, y=-1")
@@ -136,7 +136,7 @@ def test_the_time_step_can_be_entered_in_seconds(viewer, stack, name):
 def test_an_answer_is_about_the_layer_it_was_typed_for(viewer, stack):
     viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
     viewer.add_image(stack, name="b", axis_labels=("t", "y", "x"))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     dock.source.choose(viewer.layers["a"].unique_id)
     edit = dock.source.voxel.edit

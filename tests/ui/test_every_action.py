@@ -15,7 +15,7 @@ from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.macro import ACTIONS, Macro, iter_replay, script
 from napari_cellinr.runs.warm_start import Beginning
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.panels import fit_buttons as fit_actions
 from napari_cellinr.ui.session.console import console_of
 
@@ -337,7 +337,7 @@ def test_a_recipe_knows_its_data(viewer, cellinr, folder):
 
 
 def test_a_fit_is_kept_by_its_button(viewer, cellinr, folder, monkeypatch):
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     cellinr.open("embryo.tif")
     assert not dock.fit_actions.keep_button.isVisibleTo(dock)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 
 from napari_cellinr.ui import preferences
 from napari_cellinr.ui.docks import fit as fit_dock
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import checks
 from napari_cellinr.ui.widgets import guide
@@ -20,17 +20,17 @@ def shown_texts(widget):
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "job_name", "source"),
+    ("name", "words", "action", "source"),
     [
-        ("Denoise", "simulated embryo", "iter_denoise", "embryo membranes raw"),
-        ("Super-resolve", "cells that move", "iter_superresolve", "cells"),
-        ("Reconstruct motion", "simulated worm", "iter_reconstruct", "worm"),
+        ("Denoise", "simulated embryo", "denoise", "embryo membranes raw"),
+        ("Super-resolve", "cells that move", "superresolve", "cells"),
+        ("Reconstruct motion", "simulated worm", "reconstruct", "worm"),
     ],
 )
 def test_an_empty_dock_offers_a_sample_and_previews_it(
-    viewer, use_job, idle, qtbot, name, words, job_name, source
+    viewer, use_job, idle, qtbot, name, words, action, source
 ):
-    job = use_job(job_name)
+    job = use_job(action)
     _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
     assert "Drop a" in dock.welcome.label.text()
     assert words in dock.welcome.label.text()
@@ -53,7 +53,7 @@ def test_inputs_are_checked_beside_their_field(viewer, qtbot):
     bad = np.random.default_rng(0).random((4, 20, 20), np.float32)
     bad[:] = np.nan
     viewer.add_image(bad, name="bad", axis_labels=("z", "y", "x"), contrast_limits=(0, 1))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     assert any("not finite" in text for text in shown_texts(dock.source))
     assert not dock.panel.run_button.isEnabled()
@@ -87,7 +87,7 @@ def test_preferences_are_read_from_napari_and_fall_back(viewer, monkeypatch):
     monkeypatch.delattr(preferences.settings, "get_plugin_settings")  # napari before 0.9
     assert preferences.preferences() == Preferences()
     monkeypatch.setattr(fit_dock, "preferences", lambda: Preferences(device="cpu"))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     assert dock.form.config().device == "cpu"
     dock.deleteLater()
 
@@ -131,7 +131,7 @@ def test_two_viewers_do_not_disturb_each_other(make_napari_viewer, use_job, idle
     docks = []
     for viewer in (first, second):
         viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
-        docks.append(FitDock(viewer))
+        docks.append(DenoiseDock(viewer))
         viewer.window.add_dock_widget(docks[-1], name="Denoise")
     use_job(steps=20)
     docks[0].run()

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from napari_cellinr import Image, write
 from napari_cellinr.fitting import optimise
 from napari_cellinr.runs import resume
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.panels import fit_buttons as fit_actions
 from napari_cellinr.ui.panels.start import NONE
@@ -29,7 +29,7 @@ def dock(viewer, tmp_path, monkeypatch, qtbot):
     stack = np.random.default_rng(0).poisson(30, (2, 4, 16, 16)).astype(np.float32)
     for name, one in zip(("embryo", "next"), stack, strict=True):
         write(f"{name}.tif", Image(one, "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     dock._console.open("embryo.tif")
     dock._console.denoise("embryo", **TOY)
@@ -145,14 +145,14 @@ def test_the_settings_of_a_result_are_put_back_into_the_form(dock, viewer, qtbot
 
 
 def test_what_was_only_previewed_has_settings_but_no_fit(viewer, qtbot):
-    settings = FitDock.task.config_type(preset="preview", structure="blob").as_dict()
+    settings = DenoiseDock.task.config_type(preset="preview", structure="blob").as_dict()
     viewer.add_image(
         np.ones((4, 16, 16)),
         name="a preview",
         axis_labels=tuple("zyx"),
         metadata={"napari-cellinr": {"config": settings}},
     )
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     assert dock.fit_actions.settings_button.isVisibleTo(dock)
     assert not dock.fit_actions.keep_button.isVisibleTo(dock)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from napari.layers import Vectors
 
-from napari_cellinr import Image, NSTMConfig, api
+from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.macro.motion import arrows_of, images_by_role
 from napari_cellinr.motion import seconds
 from napari_cellinr.simulate.recordings import moving
-from napari_cellinr.ui.docks.reconstruct import RECONSTRUCT, ReconstructDock
+from napari_cellinr.ui.docks.reconstruct import TASK, ReconstructDock
 from napari_cellinr.ui.layers.convert import layer_tuples
 from napari_cellinr.ui.layers.live import LiveLayer
 from napari_cellinr.ui.panels.optics import OpticsSection
@@ -83,8 +83,8 @@ def test_the_layer_says_what_it_knows(section):
 
 
 @pytest.fixture
-def dock(viewer, monkeypatch):
-    monkeypatch.setattr(api, "iter_reconstruct", iter_reconstruct)
+def dock(viewer, put_job):
+    put_job("reconstruct", iter_reconstruct)
     (data, attributes, _) = layer_tuples(WORM.raw)[0]
     viewer.add_image(data, **attributes)
     made = ReconstructDock(viewer)
@@ -188,7 +188,7 @@ def test_wrong_number_of_frames_is_said_before_a_run(dock):
     section.grid.fields["rotations"]._edit.setText("0, 72, 144, 216, 288")
     section.grid.edited.emit()
     assert not dock.panel.run_button.isEnabled()
-    assert "multiple of 5" in RECONSTRUCT.check(dock.form.config(), dock.source.image())["image"]
+    assert "multiple of 5" in TASK.check(dock.form.config(), dock.source.image())["image"]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_wrong_number_of_frames_is_said_before_a_run(dock):
 )
 def test_axes_that_the_microscope_does_not_have_are_said_before_a_run(kind, axes, said):
     noise = np.random.default_rng(0).random((4,) * (len(axes) - 2) + (8, 8)).astype(np.float32)
-    faults = RECONSTRUCT.check(NSTMConfig(optics={"kind": kind}), Image(noise, axes))
+    faults = TASK.check(NSTMConfig(optics={"kind": kind}), Image(noise, axes))
     assert set(faults) == ({"axes"} if said else set())
     assert said in faults.get("axes", "")
 
@@ -281,6 +281,6 @@ def test_the_canvas_takes_the_contrast_of_a_result(shown, qtbot):
 def test_a_quick_look_keeps_what_is_said_of_the_light():
     """What is on stays on; what would only be tried is not, which takes as long again."""
     asked = NSTMConfig(bleaching="on", steps=5000, learning_rate=0.001)
-    quick = RECONSTRUCT.quick(asked)
+    quick = TASK.quick(asked)
     assert (quick.preset, quick.bleaching, quick.brightness) == ("preview", "on", "off")
     assert quick.steps == NSTMConfig(preset="preview").steps

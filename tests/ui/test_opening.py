@@ -11,7 +11,7 @@ from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
 from napari_cellinr.ui import plugin
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers import opening
 
 pytestmark = pytest.mark.gui
@@ -98,7 +98,7 @@ def test_napari_opens_a_zarr(viewer, tmp_path, stack):
 
 def test_dropped_on_the_dock(viewer, folder, tmp_path, answers):
     files_page().numbered_files = "ask"
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in sorted(folder.iterdir())])
     buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -115,7 +115,7 @@ def test_the_dock_opens_as_the_canvas_does(viewer, tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "large.tif", large, imagej=True, metadata={"axes": "ZYX"})
     colours = np.random.default_rng(0).integers(0, 255, (8, 9, 3), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "colours.tif", colours, photometric="rgb")
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.open(tmp_path / "large.tif", plugin="napari-cellinr")
     dock.open([tmp_path / "large.tif", tmp_path / "colours.tif"])
     by_canvas, dropped, picture = viewer.layers
@@ -175,7 +175,7 @@ def test_layers_that_differ_are_not_joined():
 
 def test_layers_of_other_readers_get_a_guess(viewer, stack):
     """A scale without a unit is offered, not taken."""
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.add_image(stack, scale=(0.5, 0.2, 0.2), axis_labels=("z", "y", "x"))
     assert dock.source.voxel.edit.text() == "z=0.5, y=0.2, x=0.2"
     assert not dock.source.image().is_calibrated

@@ -13,7 +13,6 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QWidget
 
 import napari_cellinr
-from napari_cellinr import api
 from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.runs import resume
@@ -128,10 +127,10 @@ class Storing:
 
 @pytest.mark.parametrize("seconds", [0.15, 0, 3600])
 def test_a_fit_stores_checkpoints_at_the_interval_of_the_preference(
-    dock, idle, monkeypatch, seconds
+    dock, idle, monkeypatch, seconds, put_job
 ):
     job = Storing()
-    monkeypatch.setattr(api, "iter_denoise", job)
+    put_job("denoise", job)
     prefer(monkeypatch, checkpoint_seconds=seconds)
     dock.run()
     idle(dock)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_cellinr import CellINRConfig, Image, SpatimeConfig, reconstruct, write
 from napari_cellinr.fitting.stored import Stored, geometry, stored_of
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.panels.render_entries import Entries, Fit
 from napari_cellinr.ui.session.console import console_of
@@ -121,7 +121,7 @@ def cellinr(viewer, tmp_path, monkeypatch):
 
 @pytest.fixture
 def shown(viewer, cellinr, qtbot):
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     dock.fit_actions.render_button.click()
     form = dock.fit_actions._form

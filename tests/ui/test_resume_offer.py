@@ -9,12 +9,11 @@ from qtpy.QtCore import QCoreApplication
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog
 
-from napari_cellinr import api
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.checkpoint import EVERY, keeper
 from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.runs import resume
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import to_image
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import fit_actions as fits
@@ -46,9 +45,9 @@ def job_that_stores_on(image, config, *, started=None):
 
 
 @pytest.fixture
-def storing(dock, monkeypatch, qtbot):
+def storing(dock, monkeypatch, qtbot, put_job):
     """Return a dock in which a fit runs that has a checkpoint."""
-    monkeypatch.setattr(api, "iter_denoise", job_that_stores_on)
+    put_job("denoise", job_that_stores_on)
     monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=0.001))
     dock.run()
     qtbot.waitUntil(lambda: len(checkpoints()) == 1)
@@ -60,8 +59,8 @@ def checkpoints():
 
 
 @pytest.fixture
-def interrupted(viewer, layer, monkeypatch):
-    monkeypatch.setattr(api, "iter_denoise", job_that_stores)
+def interrupted(viewer, layer, put_job):
+    put_job("denoise", job_that_stores)
     config = CellINRConfig(background="keep", seed=7)
     path = resume.new_checkpoint(resume.jobs_folder())
     job = resume.checkpointed("denoise", to_image(layer), config, path, every=0.0)
@@ -69,7 +68,7 @@ def interrupted(viewer, layer, monkeypatch):
     next(job)
     job.close()  # as if the window had been closed
     assert len(resume.unfinished()) == 1
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     return dock
 
@@ -118,7 +117,7 @@ def test_a_fit_that_runs_is_not_offered(
     viewer, make_napari_viewer, storing, idle, qtbot, other_viewer
 ):
     there = make_napari_viewer() if other_viewer else viewer
-    second = FitDock(there)
+    second = DenoiseDock(there)
     there.window.add_dock_widget(second, name="second")
     assert second.offer.isHidden()
     storing.controller.stop()
@@ -130,11 +129,11 @@ def test_a_fit_that_runs_is_not_offered(
 
 @pytest.mark.parametrize("other_viewer", [False, True])
 def test_an_offer_that_was_taken_elsewhere_does_no_harm(
-    viewer, make_napari_viewer, interrupted, idle, monkeypatch, qtbot, other_viewer
+    viewer, make_napari_viewer, interrupted, idle, put_job, qtbot, other_viewer
 ):
-    monkeypatch.setattr(api, "iter_denoise", job_that_stores_on)
+    put_job("denoise", job_that_stores_on)
     there = make_napari_viewer() if other_viewer else viewer
-    second, third = FitDock(there), FitDock(there)
+    second, third = DenoiseDock(there), DenoiseDock(there)
     for dock in (second, third):
         there.window.add_dock_widget(dock, name=str(id(dock)))
         assert not dock.offer.isHidden()
@@ -163,13 +162,13 @@ def test_a_fit_whose_layer_was_removed_is_offered_at_once(viewer, layer, storing
 
 
 @pytest.fixture
-def closing(make_napari_viewer, stack, monkeypatch, qtbot):
+def closing(make_napari_viewer, stack, monkeypatch, qtbot, put_job):
     """Return a viewer with a fit that has a checkpoint, and its dock."""
     viewer = make_napari_viewer()
     viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
-    monkeypatch.setattr(api, "iter_denoise", job_that_stores_on)
+    put_job("denoise", job_that_stores_on)
     monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=0.001))
     dock.run()
     qtbot.waitUntil(lambda: len(checkpoints()) == 1)

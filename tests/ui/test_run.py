@@ -13,7 +13,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.fitting.problem import PreviewRequest, Progress
 from napari_cellinr.fitting.stored import digest
 from napari_cellinr.image import Image
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import named
 from napari_cellinr.ui.panels import run as run_panel
 from napari_cellinr.ui.preferences import Preferences
@@ -302,9 +302,9 @@ def test_removing_the_live_layer_leaves_the_job_alone(
 
 
 def test_two_docks_share_one_job(viewer, dock, use_job, idle):
-    second = FitDock(viewer)
+    second = DenoiseDock(viewer)
     viewer.window.add_dock_widget(second, name="again")
-    third = FitDock(getattr(viewer, "__wrapped__"))  # noqa: B009
+    third = DenoiseDock(getattr(viewer, "__wrapped__"))  # noqa: B009
     assert dock.controller is second.controller is third.controller
     third.deleteLater()
     job = use_job(steps=30)
@@ -319,7 +319,7 @@ def test_two_docks_share_one_job(viewer, dock, use_job, idle):
 def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(
     viewer, layer, dock, use_job, idle, qtbot
 ):
-    other = FitDock(viewer)
+    other = DenoiseDock(viewer)
     viewer.window.add_dock_widget(other, name="again")
     job = use_job(steps=30)
     dock.panel.run_button.click()
@@ -366,7 +366,7 @@ def test_a_layer_with_other_data_gets_the_result_of_what_was_given(
 def test_closing_the_viewer_ends_the_job(make_napari_viewer, use_job, qtbot, stack):
     viewer = make_napari_viewer()
     viewer.add_image(stack, name="a", axis_labels=("z", "y", "x"))
-    dock = FitDock(viewer)
+    dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     job = use_job(steps=100_000)
     dock.run()

@@ -16,7 +16,7 @@ from napari_cellinr.macro import iter_replay, load_macro, script
 from napari_cellinr.simulate.recordings import moving
 from napari_cellinr.simulate.samples import SAMPLES, sample_images
 from napari_cellinr.ui import plugin
-from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.reconstruct import ReconstructDock
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.console import console_of
@@ -32,11 +32,11 @@ def test_there_are_those_of_the_manifest():
 
 
 @pytest.mark.parametrize("key", list(SAMPLES))
-def test_no_step_names_a_folder_that_goes(viewer, use_job, idle, monkeypatch, key):
+def test_no_step_names_a_folder_that_goes(viewer, use_job, idle, put_job, key):
     """A step is recorded with all of its settings also if the fit fails, which is quick."""
     job = use_job(steps=2, error=FitError("not wanted"), fail_at=1)
-    monkeypatch.setattr("napari_cellinr.api.iter_reconstruct", job)
-    dock = (ReconstructDock if key.startswith("motion") else FitDock)(viewer)
+    put_job("reconstruct", job)
+    dock = (ReconstructDock if key.startswith("motion") else DenoiseDock)(viewer)
     *_, layer = viewer.open_sample("napari-cellinr", key)
     dock.source.choose(layer.unique_id)
     dock.run()

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel
 from napari_cellinr import SpatimeConfig, api
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.image import Image
-from napari_cellinr.ui.docks.superresolve import SUPERRESOLVE, SuperresolveDock
+from napari_cellinr.ui.docks.superresolve import TASK, SuperresolveDock
 from napari_cellinr.ui.layers.provenance import Result
 from napari_cellinr.ui.panels.scale import ScaleSection, isotropic_factors
 from napari_cellinr.ui.panels.time import STEPS_PER_FRAME, TimePanel
@@ -196,7 +196,7 @@ def test_any_time_is_not_offered_of_a_preview(viewer, qtbot):
     dock = SuperresolveDock(viewer)
     qtbot.addWidget(dock)
     fitted = Fitted((movie(),), SpatimeConfig(), {}, (), "steps", {}, "spatime")
-    result = Result(SUPERRESOLVE, SpatimeConfig(), fitted, movie(), layer, (layer,), quick=True)
+    result = Result(TASK, SpatimeConfig(), fitted, movie(), layer, (layer,), quick=True)
     dock.controller.finished.emit(result)
     assert dock.below.isHidden()
     dock.controller.finished.emit(replace(result, quick=False))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,17 +59,15 @@ def make_parser() -> Parser:
         compare,
         convert,
         demo,
-        denoise,
         info,
         optics,
-        reconstruct,
         render,
         replay,
         sample,
         show_motion,
-        superresolve,
     )
     from napari_cellinr.cli.shared.options import Parser
+    from napari_cellinr.methods import METHODS
 
     parser = Parser(
         prog="napari-cellinr",
@@ -80,9 +79,7 @@ def make_parser() -> Parser:
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
     modules = (
-        denoise,
-        reconstruct,
-        superresolve,
+        *(import_module(f"napari_cellinr.cli.{one.action}") for one in METHODS.values()),
         render,
         show_motion,
         replay,

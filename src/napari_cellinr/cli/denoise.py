@@ -21,14 +21,13 @@ _OUTPUTS = ("output", "background_output", "signal_output", "kept_output")
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.methods import METHODS
 
     add_fit_command(
         commands,
-        "denoise",
+        METHODS["cellinr"],
         "remove noise and haze from an image",
         run,
-        CellINRConfig,
         {
             "--background-output": "image of the haze",
             "--signal-output": "image without the haze, of the same fit as the result",
@@ -68,7 +67,7 @@ def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
         "kept_output": "result" if keeps else "kept",
     }
     other = "signal_output" if keeps else "kept_output"
-    if config.preset == "paper" and getattr(options, other) is not None:
+    if config.is_published and getattr(options, other) is not None:
         raise ConfigError(
             f"--{other.replace('_', '-')} was given; the preset paper makes only what the setting "
             "background says. Leave it out, or choose the preset fast."

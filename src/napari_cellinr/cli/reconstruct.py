@@ -35,14 +35,13 @@ _GRID = "grid:"
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    from napari_cellinr.config import NSTMConfig
+    from napari_cellinr.methods import METHODS
 
     parser, saving = add_fit_command(
         commands,
-        "reconstruct",
+        METHODS["nstm"],
         "reconstruct a moving scene, and its motion, from the raw frames of a microscope",
         run,
-        NSTMConfig,
         {},
     )
     for flag, what in {
@@ -165,7 +164,7 @@ def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
 
 def _write_conventional(path: Path, image: Image, config: NSTMConfig) -> None:
     from napari_cellinr.io import write
-    from napari_cellinr.methods.nstm.conventional import conventional
+    from napari_cellinr.methods import METHODS
 
-    write(path, conventional(image, config.optics))
+    write(path, METHODS["nstm"].conventional(image, config))
     say(f"wrote {path}: the conventional reconstruction")

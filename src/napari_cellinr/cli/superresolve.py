@@ -29,14 +29,13 @@ _OUTPUTS = {"output": "result"}
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.methods import METHODS
 
     parser, _ = add_fit_command(
         commands,
-        "superresolve",
+        METHODS["spatime"],
         "make more frames and finer voxels of a series or a stack",
         run,
-        SpatimeConfig,
         {},
     )
     lattice = parser.add_argument_group("instead of --scale")

@@ -155,6 +155,15 @@ class Config(Settings):
             raise ConfigError(f"preset {name!r} was given; allowed are {allowed}.")
         return {**cls.PRESETS[name], **values, "preset": name}
 
+    @property
+    def is_published(self) -> bool:
+        """Whether the fit is done as its authors published it, with a network of coordinates."""
+        return self.preset == "paper"
+
+    def continued(self, steps: int) -> Self:
+        """Return the settings with which a fit with these ones does so many more steps."""
+        return self.replace(steps=self.steps + steps, max_seconds=None)
+
     def replace(self, **changes: Any) -> Self:
         """Return a configuration with `changes`, checked again.
 

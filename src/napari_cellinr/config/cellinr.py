@@ -130,6 +130,11 @@ class CellINRConfig(Config):
         256, "Preset paper: neurons in each of the 8 hidden layers.", ge=4, le=4096, advanced=True
     )
 
+    @property
+    def fits_in_batches(self) -> bool:
+        """Whether a step takes some of the voxels, so that its memory depends on their number."""
+        return self.is_published
+
     def cost_warning(self, sizes: Mapping[str, int]) -> str:
         """Return a sentence on the time that a CPU would need, if it is too long; else empty.
 
@@ -139,7 +144,7 @@ class CellINRConfig(Config):
             Number of elements by axis letter: every time point and channel is fitted by itself.
         """
         seconds = self.cpu_seconds() * sizes.get("T", 1) * sizes.get("C", 1)
-        if self.preset != "paper" or self.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
+        if not self.is_published or self.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
             return ""
         return (
             f"preset paper with {self.steps} steps of {self.batch} voxels needs a GPU: on one core "

@@ -129,6 +129,10 @@ class NSTMConfig(Config):
         _read_times(text)
         return text
 
+    def continued(self, steps: int) -> NSTMConfig:
+        """Return the settings for so many more steps; the attempt that was kept goes on alone."""
+        return super().continued(steps).replace(restart=False)
+
     def chosen_times(self) -> int | tuple[float, ...] | None:
         """Return the number of equally spaced times, or the times from the first frame, or none."""
         return _read_times(self.times)

@@ -151,7 +151,7 @@ class SpatimeConfig(Config):
     def _check_together(self) -> SpatimeConfig:
         if self.times and "t" in {**self.scale, **self.target_voxel}:
             raise ConfigError("times and a factor or step in time were given; give one of them.")
-        if self.preset == "paper" and self.planes == "thin":
+        if self.is_published and self.planes == "thin":
             raise ConfigError(
                 "planes=thin was given with preset paper, for which every voxel is a mean; choose "
                 "the preset fast or preview."
@@ -171,7 +171,7 @@ class SpatimeConfig(Config):
         sizes
             Number of elements by axis letter: every channel is fitted by itself.
         """
-        if self.preset != "paper" or self.device in {"cuda", "mps"}:
+        if not self.is_published or self.device in {"cuda", "mps"}:
             return ""
         seconds = self.steps * self._operations(sizes) / CPU_SPEED * sizes.get("C", 1)
         if seconds < WORTH_A_WARNING:

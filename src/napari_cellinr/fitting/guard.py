@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
 
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.memory import free
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from napari_cellinr.fitting.problem import Fitted, Job, Message, Progress
 
 __all__ = ["guarded"]
 
+P = ParamSpec("P")
 
-def guarded(job: Generator[Progress, Message, Fitted]) -> Job:
-    """Pass on a job, so that no stage forgets a stop and no `RuntimeError` leaves it.
 
-    Raises
-    ------
-    FitError
-        For every `RuntimeError` and `MemoryError` inside, with the remedy.
+def guarded(make: Callable[P, Generator[Progress, Message, Fitted]]) -> Callable[P, Job]:
+    """Decorate the job of a method: no stage forgets a stop, and no `RuntimeError` leaves it.
+
+    The job raises `FitError` for every `RuntimeError` and `MemoryError`, with the remedy.
     """
-    with _failures_explained():
-        return (yield from _insisting(job))
+
+    @wraps(make)
+    def job(*arguments: P.args, **options: P.kwargs) -> Job:
+        with _failures_explained():
+            return (yield from _insisting(make(*arguments, **options)))
+
+    return job
 
 
 def _insisting(

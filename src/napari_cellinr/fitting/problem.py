@@ -122,7 +122,7 @@ class Fitted:
         `seconds, steps, device, peak_memory_mb, held_out, noise, converged, versions, config`
         and `warnings`, ready for JSON.
     method
-        Which method it was: `cellinr`, `spatime` or `nstm`.
+        Name of the method, one of `methods.METHODS`.
     roles
         What each of `images` is, one word each: `result`, `background`, `motion`, …
     source

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted
 
 __all__ = [
-    "ROLES",
     "Query",
     "Stored",
     "blank",
@@ -40,13 +39,6 @@ __all__ = [
     "stored_of",
     "times_of",
 ]
-
-ROLES: Mapping[str, tuple[str, ...]] = {
-    "cellinr": ("result", "background"),
-    "nstm": ("result", "motion", "speed", "confidence"),
-    "spatime": ("result",),
-}
-"""What the images of each method are, for fits that do not say it themselves."""
 
 MOST_TIMES = 100_000
 """Largest number of times that a range may stand for."""
@@ -86,7 +78,7 @@ class Stored:
     Parameters
     ----------
     method
-        `cellinr`, `spatime` or `nstm`.
+        Name of the method, one of `methods.METHODS`.
     config
         All settings, as `Config.as_dict` gives them.
     source
@@ -106,11 +98,6 @@ class Stored:
     history: tuple[Mapping[str, float], ...]
     tensors: Mapping[str, NDArray[Any]]
     header: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """What each of the images is that are rendered from it."""
-        return tuple(self.header.get("roles") or ROLES.get(self.method, ("result",)))
 
 
 def geometry(image: Image) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.runs.warm_start import CONFIGS
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = ["check_arguments", "check_text", "is_count", "is_text"]
+
+_CONFIGS: Final = {method.action: method.config for method in METHODS.values()}
 
 
 def check_arguments(action: str, arguments: Mapping[str, Any], beginning: str = "") -> None:
@@ -36,7 +38,7 @@ def check_arguments(action: str, arguments: Mapping[str, Any], beginning: str = 
         kind, is_right = _KINDS.get(action, {}).get(name, _ANY)
         if action == "calibrate":
             kind, is_right = _NUMBER
-        elif action in CONFIGS and name == "axes":
+        elif action in _CONFIGS and name == "axes":
             kind, is_right = _TEXT
         if not is_right(given):
             raise ConfigError(f"{action} was given {name}={given!r}; {kind} is needed.")
@@ -125,8 +127,8 @@ _KINDS: Final[Mapping[str, Mapping[str, tuple[str, Callable[[Any], bool]]]]] = {
 def _is_known(action: str, name: str) -> bool:
     if action == "calibrate":
         return _is_axis(name)
-    if action in CONFIGS:
-        return name == "axes" or name in CONFIGS[action].model_fields
+    if action in _CONFIGS:
+        return name == "axes" or name in _CONFIGS[action].model_fields
     return name in _KINDS[action]
 
 
@@ -134,5 +136,5 @@ def _known(action: str) -> str:
     """Return which names an action knows, as the end of a sentence."""
     if action == "calibrate":
         return "the letters of axes are known"
-    names = ["axes", *CONFIGS[action].model_fields] if action in CONFIGS else [*_KINDS[action]]
+    names = ["axes", *_CONFIGS[action].model_fields] if action in _CONFIGS else [*_KINDS[action]]
     return f"known are {', '.join(names)}" if names else "it takes nothing"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.io.units import in_units_of
-from napari_cellinr.runs.warm_start import METHODS
+from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from numpy.typing import NDArray
 
     from napari_cellinr.image import Image
 
-__all__ = ["channel_for", "check_axes", "compare", "conventional", "difference", "on_grid_of"]
+__all__ = ["channel_for", "check_axes", "compare", "difference", "on_grid_of"]
 
 
 def compare(
@@ -50,24 +48,8 @@ def compare(
             "an image was given without another one; for the conventional answer, give what the "
             "job returned, and the source of it."
         )
-    other = conventional(METHODS[result.method], source.canonical(), result.config)
+    other = method_of_fit(result).conventional(source.canonical(), result.config)
     return difference(image, other), other
-
-
-def conventional(action: str, image: Image, config: Any) -> Image:
-    """Return what is had without a fit, float32.
-
-    Parameters
-    ----------
-    action
-        `denoise`: wavelet-based subtraction of the background, or a slight smoothing.
-        `superresolve`: cubic interpolation. `reconstruct`: Tikhonov, Wiener or total variation.
-    image
-        The source, a NumPy array with its axes in the order T, C, Z, Y, X.
-    config
-        The settings of the fit.
-    """
-    return _CONVENTIONAL[action](image, config)
 
 
 def channel_for(image: Image, answer: Image) -> Image:
@@ -129,42 +111,3 @@ def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
         values, matrix, offset, output_shape=image.shape, order=1, mode="nearest"
     )
     return moved
-
-
-def _denoised(image: Image, config: Any) -> Image:
-    from napari_cellinr.classic.background import wbns
-    from napari_cellinr.classic.estimate import gaussian
-
-    if config.background == "subtract":
-        return image.like(wbns(image.array()), name=f"{image.name} WBNS")
-    frames = image.array().reshape(-1, *image.shape[-2:])
-    smooth = np.stack([gaussian(frame, 1.0) for frame in frames]).reshape(image.shape)
-    return image.like(smooth, name=f"{image.name} Gaussian")
-
-
-def _superresolved(image: Image, config: Any) -> Image:
-    from napari_cellinr.classic.interpolate import resample
-    from napari_cellinr.methods.spatime.output_grid import lattice_of
-
-    lattice = lattice_of(image, config)
-    places = {axis: one.positions for axis, one in lattice.maps.items()}
-    if lattice.times is not None:
-        places["T"] = lattice.times
-    data = np.asarray(image.array(), np.float32)
-    for number, axis in enumerate(image.axes):
-        if axis in places:
-            data = resample(data, places[axis], number, "cubic")
-    return lattice.placed(image, data, f"{image.name} cubic")
-
-
-def _reconstructed(image: Image, config: Any) -> Image:
-    from napari_cellinr.methods.nstm.conventional import conventional as reconstructed
-
-    return reconstructed(image, config.optics)
-
-
-_CONVENTIONAL: Mapping[str, Callable[[Image, Any], Image]] = {
-    "denoise": _denoised,
-    "superresolve": _superresolved,
-    "reconstruct": _reconstructed,
-}

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.methods import method_of_fit, roles_of
 from napari_cellinr.motion import seconds, tracks, visible_arrows
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Imag
     ConfigError
         If the fit is one of a method that finds no motion.
     """
-    if fit.method != "nstm":
+    if not method_of_fit(fit).has_motion:
         raise ConfigError(
             "motion was asked of a fit that has none; only reconstruct finds the motion of a scene."
         )
@@ -67,7 +68,7 @@ def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Imag
         return dict(zip(fit.roles, fit.images, strict=True))
     from napari_cellinr.api import render
 
-    return dict(zip(fit.roles, render(fit, device=device), strict=True))
+    return dict(zip(roles_of(fit), render(fit, device=device), strict=True))
 
 
 def arrows_of(

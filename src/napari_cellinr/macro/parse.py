@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.macro.steps import ACTIONS, FITS, Macro, Source, Step
@@ -14,7 +14,6 @@ from napari_cellinr.runs.warm_start import Beginning
 if TYPE_CHECKING:
     from os import PathLike
 
-    from napari_cellinr.macro.steps import Action
 
 __all__ = ["load_macro", "parse_script"]
 
@@ -119,7 +118,7 @@ def _make(action: str, given: list[Any], named: dict[str, Any]) -> Step | None:
             beginning = word
             given.append(named.pop(word))
     sources = tuple(Source(layer) for layer in given)
-    return Step(cast("Action", action), sources, named, seed=seed, beginning=beginning)
+    return Step(action, sources, named, seed=seed, beginning=beginning)
 
 
 def _with_results(steps: list[Step]) -> list[Step]:

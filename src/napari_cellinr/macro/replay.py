@@ -12,6 +12,7 @@ from napari_cellinr.io.channels import separated
 from napari_cellinr.macro.plan import Rules, home, input_files, place_of_output, saved_files
 from napari_cellinr.macro.steps import FITS
 from napari_cellinr.macro.words import FITTED_SUFFIX, SAMPLE, file_name, why_unread
+from napari_cellinr.methods import method_of_action, method_of_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -208,20 +209,18 @@ class _Replay:
         return found
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
-        from napari_cellinr import api
-        from napari_cellinr.runs.warm_start import CONFIGS, begun_with
+        from napari_cellinr.runs.warm_start import begun_with, job_of
 
-        config_type: Any = CONFIGS[step.action]
         image = self._image(step.source.layer)
         if "axes" in step.arguments:
             image = image.with_axes(step.arguments["axes"])
         self._compare_digest(step, image)
-        config = config_type(**step.settings)
+        config = method_of_action(step.action).config(**step.settings)
         if step.beginning:
             begun = self._fit_of(step.sources[1].layer)
             job = begun_with(step.beginning, begun, image, config)
         else:
-            job = getattr(api, f"iter_{step.action}")(image, config)
+            job = job_of(None, step.action, image, config, None)
         fitted: Fitted = yield from job
         names = [_unused(one.name, self._images) for one in fitted.images]
         named = dict(zip(names, fitted.images, strict=True))
@@ -394,7 +393,7 @@ def _as_in_the_viewer(step: Step, fitted: Fitted) -> dict[str, Image]:
                 found[name] = image.take("C", int(channel)) if channel else image
         return found
     scene = fitted.images[0]
-    if fitted.method == "nstm" and "C" in scene.axes:
+    if method_of_fit(fitted).renderable.own_grid and "C" in scene.axes:
         for place, channel in enumerate(scene.channels):
             found[f"{scene.name} {channel}"] = scene.take("C", place)
         found[f"{step.source.layer} reconstructed"] = scene.take("C", scene.sizes["C"] - 1)

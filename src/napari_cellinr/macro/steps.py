@@ -6,10 +6,11 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.macro.arguments import check_arguments, check_text, is_count, is_text
+from napari_cellinr.methods import METHODS
 from napari_cellinr.runs.warm_start import Beginning
 from napari_cellinr.text import clean_name, one_line
 
@@ -23,7 +24,6 @@ __all__ = [
     "ACTIONS",
     "FITS",
     "RECIPE_VERSION",
-    "Action",
     "Begun",
     "Macro",
     "Source",
@@ -31,28 +31,21 @@ __all__ = [
     "fit_step",
 ]
 
-Action: TypeAlias = Literal[
+Status: TypeAlias = Literal["done", "stopped", "failed"]
+
+FITS: tuple[str, ...] = tuple(method.action for method in METHODS.values())
+"""The actions that fit."""
+
+ACTIONS: tuple[str, ...] = (
     "open",
     "calibrate",
-    "denoise",
-    "superresolve",
-    "reconstruct",
+    *FITS,
     "render",
     "show_motion",
     "save",
     "compare",
-]
-Status: TypeAlias = Literal["done", "stopped", "failed"]
-
-ACTIONS: tuple[str, ...] = get_args(Action)
+)
 """What can be recorded; each is also the name of a method of `cellinr` in the console."""
-
-FITS: Mapping[str, str] = {
-    "denoise": "CellINRConfig",
-    "superresolve": "SpatimeConfig",
-    "reconstruct": "NSTMConfig",
-}
-"""The actions that fit, each with the name of its configuration."""
 
 RECIPE_VERSION = 1
 """Version of the recipe format; a newer one is refused."""
@@ -156,7 +149,7 @@ class Step:
         `warm_start` begins with its parameters; empty if it begins with none.
     """
 
-    action: Action
+    action: str
     sources: tuple[Source, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[str, ...] = ()
@@ -347,7 +340,7 @@ def fit_step(
         arguments["axes"] = axes
     given = replace(source, digest=str(fitted.source.get("digest", "")))
     return Step(
-        cast("Action", action),
+        action,
         (given,) if begun is None else (given, begun.fit),
         arguments,
         results,

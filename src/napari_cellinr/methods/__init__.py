@@ -1,110 +1,155 @@
-"""The methods: each turns an image and its settings into a Problem for the one loop."""
+"""The methods: the one table that names them, and what is asked of it. No torch."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.method import Cost, Lazy, Method, Renderable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Mapping
 
     import torch
 
-    from napari_cellinr.classic.anscombe import Noise
-    from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.problem import Message, Problem, Progress
+    from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["LATTICES", "RENDERERS", "lattice", "prepare", "render"]
+__all__ = [
+    "METHODS",
+    "Cost",
+    "Method",
+    "Renderable",
+    "geometry",
+    "method_of_action",
+    "method_of_fit",
+    "render",
+    "roles_of",
+]
 
-RENDERERS: dict[str, str] = {
-    "cellinr": "napari_cellinr.methods.cellinr.render:render_cellinr",
-    "nstm": "napari_cellinr.methods.nstm.render:render_nstm",
-    "spatime": "napari_cellinr.methods.spatime.render:render_spatime",
-}
-"""Where the renderer of each method lives, `module:function`: `(Stored, Query, device)` in."""
+CELLINR = Method(
+    name="cellinr",
+    action="denoise",
+    config=CellINRConfig,
+    roles=("result", "background"),
+    scope="frame-{}",
+    job=Lazy("cellinr.job:denoise_job"),
+    render=Lazy("cellinr.render:render_cellinr"),
+    geometry=Lazy("cellinr.render:lattice_cellinr"),
+    conventional=Lazy("cellinr.conventional:conventional"),
+    cost=Lazy("cellinr.costs:cost"),
+    tiles=Lazy("cellinr.costs:tiles"),
+    renderable=Renderable(scaled="ZYX"),
+)
 
-LATTICES: dict[str, str] = {
-    "cellinr": "napari_cellinr.methods.cellinr.render:lattice_cellinr",
-    "nstm": "napari_cellinr.methods.nstm.geometry:lattice_nstm",
-    "spatime": "napari_cellinr.methods.spatime.render:lattice_spatime",
-}
-"""Where the geometry of what is rendered is told, `module:function`: `(Stored, Query)` in."""
+SPATIME = Method(
+    name="spatime",
+    action="superresolve",
+    config=SpatimeConfig,
+    roles=("result",),
+    scope="channel-{}",
+    job=Lazy("spatime.job:superresolve_job"),
+    render=Lazy("spatime.render:render_spatime"),
+    geometry=Lazy("spatime.render:lattice_spatime"),
+    conventional=Lazy("spatime.conventional:conventional"),
+    cost=Lazy("spatime.costs:cost"),
+    renderable=Renderable(scaled="TZYX", any_time=True),
+)
+
+NSTM = Method(
+    name="nstm",
+    action="reconstruct",
+    config=NSTMConfig,
+    roles=("result", "motion", "speed", "confidence"),
+    scope="",
+    job=Lazy("nstm.job:reconstruct_job"),
+    render=Lazy("nstm.render:render_nstm"),
+    geometry=Lazy("nstm.geometry:lattice_nstm"),
+    conventional=Lazy("nstm.conventional:conventional"),
+    cost=Lazy("nstm.costs:cost"),
+    renderable=Renderable(any_time=True, own_grid=True),
+)
+
+METHODS: Final[Mapping[str, Method]] = {one.name: one for one in (CELLINR, SPATIME, NSTM)}
+"""The record of each method, by its name in saved fits."""
 
 
-def render(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
-    """Return what is asked of a fit that was kept, the result first, float32.
+def method_of_action(action: str) -> Method:
+    """Return the method of an action such as `denoise`.
 
     Raises
     ------
     ConfigError
-        If the method of the fit is not known here, or cannot answer the query.
+        If no method has this action.
     """
-    images: tuple[Image, ...] = _of(RENDERERS, stored)(stored, query, device)
-    return images
+    for method in METHODS.values():
+        if method.action == action:
+            return method
+    actions = ", ".join(method.action for method in METHODS.values())
+    raise ConfigError(f"a fit of {action!r} was given; allowed are {actions}.")
 
 
-def lattice(stored: Stored, query: Query) -> Image:
+def method_of_fit(fit: Fitted | Stored) -> Method:
+    """Return the method that a fit was made with.
+
+    Raises
+    ------
+    ConfigError
+        If this version does not know it.
+    """
+    if fit.method not in METHODS:
+        raise ConfigError(
+            f"a fit of the method {fit.method!r} was given; this version knows "
+            f"{', '.join(METHODS)}. Update napari-cellinr, or fit again."
+        )
+    return METHODS[fit.method]
+
+
+def roles_of(fit: Stored) -> tuple[str, ...]:
+    """Return what each of the images is that are rendered from a saved fit."""
+    return tuple(fit.header.get("roles") or method_of_fit(fit).roles)
+
+
+def render(fit: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
+    """Return images from a saved fit, the result first, float32.
+
+    Parameters
+    ----------
+    fit
+        The saved fit, with its tensors.
+    query
+        What to render.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        If the method of the fit is not known, or the fit cannot answer the query.
+    """
+    return method_of_fit(fit).render(fit, query, device)
+
+
+def geometry(fit: Stored, query: Query) -> Image:
     """Return the geometry of the first image that `render` returns, without rendering it.
 
-    Its values are zeros that take no memory; the tensors of the fit are not needed.
+    Parameters
+    ----------
+    fit
+        The saved fit; its tensors are not needed.
+    query
+        What would be rendered.
+
+    Returns
+    -------
+    Image
+        Its values are zeros that take no memory.
 
     Raises
     ------
     ConfigError, AxesError
         As for `render`.
     """
-    image: Image = _of(LATTICES, stored)(stored, query)
-    return image
-
-
-def _of(table: Mapping[str, str], stored: Stored) -> Callable[..., Any]:
-    """Return what a table names for the method of a fit."""
-    if stored.method not in table:
-        raise ConfigError(
-            f"a fit of the method {stored.method!r} was given; those that can be rendered again "
-            f"are {', '.join(table) or 'none'}."
-        )
-    module, function = table[stored.method].split(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found
-
-
-def prepare(
-    image: Image,
-    config: CellINRConfig,
-    noise: Noise,
-    device: torch.device,
-    *,
-    started: float,
-    deadline: float | None = None,
-) -> Generator[Progress, Message, tuple[Problem, CellINRConfig]]:
-    """Yield `Progress`, return what the loop works on, and the settings with all choices made.
-
-    Parameters
-    ----------
-    image
-        One frame of one channel, axes ZYX or YX.
-    config
-        The settings; the preset decides on the method.
-    noise
-        The noise in grey levels.
-    device
-        Where to compute.
-    started, deadline
-        `time.monotonic()` at the beginning and the end of the job.
-    """
-    if config.preset == "paper":
-        from napari_cellinr.methods.cellinr.published import prepare_paper
-
-        return (yield from prepare_paper(image, config, noise, device, started=started)), config
-    from napari_cellinr.methods.cellinr.prepare import prepare_sample
-    from napari_cellinr.methods.cellinr.problem import CellINRProblem
-
-    sample, chosen = yield from prepare_sample(
-        image, config, noise, started=started, deadline=deadline
-    )
-    return CellINRProblem(sample, chosen, device), chosen
+    return method_of_fit(fit).geometry(fit, query)

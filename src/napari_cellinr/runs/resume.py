@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.checkpoint import EVERY, JOB_FILE, Keeper, keeping
 from napari_cellinr.fitting.stored import Stored, blank, digest, geometry, plain, stored
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free, is_held
-from napari_cellinr.runs.warm_start import CONFIGS, begun_with, job_of
+from napari_cellinr.methods import method_of_action
+from napari_cellinr.runs.warm_start import begun_with, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -313,7 +314,7 @@ def resumed(
             f"the checkpoint {path} is that of another image ({about.source['name']}); give the "
             "same image, or start anew without the checkpoint."
         )
-    config = _config(about.action, about.settings)
+    config = method_of_action(about.action).config(**about.settings)
     given, other = image or source, about.other
     keeper = _keeper(about.action, given, config, place, every, about.origin, other)
     return _job(about.action, given, config, keeper, started, make, other)
@@ -376,9 +377,3 @@ def _other(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Oth
         if name.startswith(_OTHER)
     }
     return Other(beginning, stored(fit, tensors), note)
-
-
-def _config(action: str, settings: Mapping[str, Any]) -> Config:
-    if action not in CONFIGS:
-        raise ConfigError(f"a fit of {action!r} was given; allowed are {', '.join(CONFIGS)}.")
-    return CONFIGS[action](**settings)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from napari_cellinr import api
-from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
+from napari_cellinr.api import iter_fit
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.checkpoint import Keeper, keeping
 from napari_cellinr.fitting.problem import REACHED, Fitted, finish
 from napari_cellinr.fitting.stored import Stored, digest, stored_of
+from napari_cellinr.methods import method_of_action, method_of_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
 
 __all__ = [
-    "CONFIGS",
-    "METHODS",
     "Beginning",
     "MakeJob",
     "begun_with",
@@ -39,28 +38,6 @@ Beginning: TypeAlias = Literal["continue_from", "warm_start"]
 
 MakeJob: TypeAlias = "Callable[[Image, Config], Job]"
 """What makes the job of an image and settings, where it is not the usual one of the action."""
-
-METHODS: Final[Mapping[str, str]] = {
-    "cellinr": "denoise",
-    "spatime": "superresolve",
-    "nstm": "reconstruct",
-}
-"""The action of each method of a kept fit."""
-
-CONFIGS: Final[Mapping[str, type[Config]]] = {
-    "denoise": CellINRConfig,
-    "superresolve": SpatimeConfig,
-    "reconstruct": NSTMConfig,
-}
-"""The settings of each action that fits."""
-
-
-_SCOPES: Final[Mapping[str, str]] = {
-    "cellinr": "frame-{}",
-    "spatime": "channel-{}",
-    "nstm": "",
-}
-"""The scope in which each part of a job stores its steps, by method."""
 
 
 def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
@@ -85,8 +62,8 @@ def warm_start(fit: Stored | Fitted, image: Image, **settings: Any) -> Fitted:
     ConfigError
         If the fit does not hold what it takes, or a setting is not allowed.
     """
-    config_type = CONFIGS[_action(_stored(fit))]
-    return finish(iter_warm_started(fit, image, config_type(**settings)))
+    config = method_of_fit(fit).config(**settings)
+    return finish(iter_warm_started(fit, image, config))
 
 
 def iter_continued(
@@ -132,15 +109,12 @@ def iter_continued(
             f"the fit is that of another image ({kept.source['name']}); only the same one can be "
             "continued. A fit of the next image can start from it (warm start)."
         )
-    action = _action(kept)
-    config = CONFIGS[action](**kept.config)
-    config = config.replace(steps=config.steps + steps, max_seconds=None)
-    if isinstance(config, NSTMConfig):
-        config = config.replace(restart=False)  # the attempt that was kept goes on alone
+    method = method_of_fit(kept)
+    config = method.config(**kept.config).continued(steps)
     owner = keeper or Keeper(None)
     owner.know(reached)
     least = int(kept.config["steps"])
-    return _farther(keeping(job_of(make, action, image, config, started), owner), least)
+    return _farther(keeping(job_of(make, method.action, image, config, started), owner), least)
 
 
 def _farther(job: Job, least: int) -> Job:
@@ -183,14 +157,14 @@ def iter_warm_started(
         If the fit does not hold what it takes, or the settings are those of another method.
     """
     kept = _stored(fit)
-    action = _action(kept)
-    if not isinstance(config, CONFIGS[action]):
+    method = method_of_fit(kept)
+    if not isinstance(config, method.config):
         raise ConfigError(
-            f"a fit of {action} was given to begin with; one of the same method is needed."
+            f"a fit of {method.action} was given to begin with; one of the same method is needed."
         )
     owner = keeper or Keeper(None)
     owner.know(others=_reached(kept))
-    return _told(keeping(job_of(make, action, image, config, started), owner), owner)
+    return _told(keeping(job_of(make, method.action, image, config, started), owner), owner)
 
 
 def _told(job: Job, owner: Keeper) -> Job:
@@ -262,27 +236,21 @@ def job_of(
     """
     if make is not None:
         return make(image, config)
-    job: Job = getattr(api, f"iter_{action}")(image, config, started=started)
-    return job
+    return iter_fit(method_of_action(action), image, config, started=started)
 
 
 def _stored(fit: Stored | Fitted) -> Stored:
     return stored_of(fit) if isinstance(fit, Fitted) else fit
 
 
-def _action(fit: Stored) -> str:
-    if fit.method not in METHODS:
-        raise ConfigError(f"a fit of {fit.method!r} was given; allowed are {', '.join(METHODS)}.")
-    return METHODS[fit.method]
-
-
 def _reached(fit: Stored) -> dict[str, dict[str, NDArray[Any]]]:
     """Return what each loop of a fit has reached, by the scope of its frame."""
     found: dict[str, dict[str, NDArray[Any]]] = {}
+    method = method_of_fit(fit)
     for name, array in fit.tensors.items():
         part, mark, rest = name.partition(REACHED)
         if mark:
-            scope = _SCOPES[fit.method].format(part.rstrip(".") or "0")
+            scope = method.scope.format(part.rstrip(".") or "0")
             found.setdefault(scope, {})[rest] = array
     if not found:
         raise ConfigError(

@@ -1,18 +1,19 @@
 """What docks, controller and console have to know of a method: one `Task` for each.
 
-A new method brings one file with its `Task` (see `denoise_task`), a line in `TASKS`, and, for a
-dock of its own, a subclass of `FitDock` that names the task.
+A new method brings the module `docks/<action>.py` with its `TASK`, and a subclass of `FitDock` that
+the manifest names.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_cellinr.methods import method_of_action
 from napari_cellinr.ui.layers.live import visible_part
 from napari_cellinr.ui.layers.spec import Shown
 
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
+    from napari_cellinr.methods import Method
     from napari_cellinr.ui.session.controller import Controller
 
 __all__ = [
-    "TASKS",
-    "Estimate",
     "ResultPanel",
     "Section",
     "Shown",
@@ -38,32 +38,6 @@ __all__ = [
     "quick_settings",
     "task_of",
 ]
-
-TASKS: Final[Mapping[str, str]] = {
-    "denoise": "napari_cellinr.ui.docks.denoise:DENOISE",
-    "superresolve": "napari_cellinr.ui.docks.superresolve:SUPERRESOLVE",
-    "reconstruct": "napari_cellinr.ui.docks.reconstruct:RECONSTRUCT",
-}
-"""Where the `Task` of each action is found; it is loaded when it is first used."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take, said before it is started.
-
-    Parameters
-    ----------
-    memory
-        Largest memory in bytes; nothing if unknown.
-    seconds
-        Time on the processor of this machine, on a GPU less; nothing if unknown.
-    note
-        A sentence that belongs to them.
-    """
-
-    memory: float | None = None
-    seconds: float | None = None
-    note: str = ""
 
 
 class Section(QWidget):
@@ -123,10 +97,6 @@ def _no_advice(config: Any, image: Image) -> str:
     return ""
 
 
-def _no_estimate(config: Any, image: Image) -> Estimate | None:
-    return None
-
-
 @dataclass(frozen=True)
 class Task:
     """One method for docks, controller and console.
@@ -134,17 +104,13 @@ class Task:
     Parameters
     ----------
     name
-        The action: the method of `cellinr` and the command, such as `denoise`.
+        The action of the method, such as `denoise`.
     title
         Name of the dock, such as `Denoise`.
     noun
         What a run is called, as in “denoising of embryo”.
     suffix
         What the name of the source gets to be that of the result, such as `denoised`.
-    config_type
-        The settings; form, console and help are made from it.
-    job
-        Name of the function in `api` that makes the job; `api` is loaded when it runs.
     empty_text
         What the dock says as long as there is no image: what to drop, which sample to try.
     sample
@@ -166,11 +132,6 @@ class Task:
         `axes`, `voxel_size` or the name of a setting. It keeps the user from a run.
     advise
         A warning that does not keep the user from a run, or nothing.
-    estimate
-        Memory and time of a run, or nothing.
-    conventional
-        What is had without a fit, to compare with: the source as a NumPy Image with its axes in
-        the order T, C, Z, Y, X, and the settings are given. It runs in the worker thread.
     section
         Makes the settings below the form, if there are any.
     panel
@@ -181,8 +142,6 @@ class Task:
     title: str
     noun: str
     suffix: str
-    config_type: type[Config]
-    job: str
     empty_text: str
     sample: str
     guide: str
@@ -194,14 +153,27 @@ class Task:
     part: Callable[[napari.Viewer, ImageLayer, Image], Mapping[str, slice]] = visible_part
     check: Callable[[Any, Image], Mapping[str, str]] = _no_fault
     advise: Callable[[Any, Image], str] = _no_advice
-    estimate: Callable[[Any, Image], Estimate | None] = _no_estimate
-    conventional: Callable[[Image, Any], Image] | None = None
     section: Callable[[Controller], Section] | None = None
     panel: Callable[[Controller], ResultPanel] | None = None
 
+    @property
+    def method(self) -> Method:
+        """The record of its method: settings, job, cost and what else is not shown."""
+        return method_of_action(self.name)
+
+    @property
+    def config_type(self) -> type[Config]:
+        """The settings, of which form, console and help are made."""
+        return self.method.config
+
 
 def task_of(name: str) -> Task:
-    """Return the task of an action."""
-    module, _, attribute = TASKS[name].partition(":")
-    task: Task = getattr(import_module(module), attribute)
+    """Return the task of an action: `TASK` of the dock module that has its name.
+
+    Raises
+    ------
+    ConfigError
+        If no method has this action.
+    """
+    task: Task = import_module(f"napari_cellinr.ui.docks.{method_of_action(name).action}").TASK
     return task

@@ -19,7 +19,7 @@ from napari_cellinr import (
 from napari_cellinr.api import iter_denoise, render
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.cellinr import job
-from napari_cellinr.methods.cellinr.costs import first_lengths, tiles_needed
+from napari_cellinr.methods.cellinr.costs import first_lengths, tiles
 from napari_cellinr.methods.nstm import job as reconstruct_job
 from napari_cellinr.methods.spatime import job as superresolve_job
 from napari_cellinr.methods.spatime import published_job as superresolve_paper
@@ -139,9 +139,9 @@ def test_tiles_are_taken_in_advance_if_less_memory_is_free_than_needed(sample, m
     monkeypatch.setattr("psutil.virtual_memory", Poor)
     tiled = denoise(sample.raw, **TOY)
     assert "fitted in 2 tiles" in tiled.report["warnings"][0]
-    assert tiles_needed(sample.raw.shape, Poor.available) == 2
+    assert tiles(sample.raw, CellINRConfig(), Poor.available) == 2
     assert first_lengths((70, 256, 356), 64e9) == (70, 256, 356)
-    assert tiles_needed((70, 256, 356), 1.5e9) == 4
+    assert tiles(Image(np.zeros((70, 256, 356), np.uint8), "ZYX"), CellINRConfig(), 1.5e9) == 4
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from napari_cellinr import Image, reconstruct
+from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.config.optics import TimeLapse
 from napari_cellinr.errors import ConfigError, DataError
 from napari_cellinr.fitting.devices import choose_device
@@ -104,7 +104,7 @@ def test_scene_and_conventional_answer_lie_where_a_cropped_source_lies(unit):
     units = ("second", unit, unit)
     part = replace(movie(), scale=(2, 500, 500), units=units).crop(T=slice(1, 5), X=slice(4, 24))
     scene = reconstruct(part, steps=1, restart=False).images[0]
-    other = conventional(part, TimeLapse())
+    other = conventional(part, NSTMConfig(optics=TimeLapse()))
     step = scene.scale[2]
     assert step == pytest.approx(0.5 if unit == "nanometer" else 1)
     assert scene.translate == pytest.approx((2, 0, 4 * step))
@@ -180,7 +180,6 @@ def test_held_out_pixels_come_in_blocks_inside_the_margin():
 
 def test_every_step_of_a_job_says_where_it_is():
     from napari_cellinr.api import iter_reconstruct
-    from napari_cellinr.config import NSTMConfig
 
     assert finish(iter_reconstruct(movie(), NSTMConfig(steps=3, restart=False))).roles == (
         "result", "motion", "speed", "confidence",
@@ -207,7 +206,6 @@ def test_uncalibrated_motion_is_in_pixels_of_the_frames(fitted, role):
 def test_previews_bring_arrows_of_the_motion_so_far():
     """What a preview shows of the motion is what comes out in the end, where there is texture."""
     from napari_cellinr.api import iter_reconstruct
-    from napari_cellinr.config import NSTMConfig
     from napari_cellinr.fitting.problem import PreviewRequest
 
     job, seen, message = iter_reconstruct(movie(), NSTMConfig(steps=250)), [], None

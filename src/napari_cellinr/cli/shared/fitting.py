@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
+    from napari_cellinr.methods import Method
     from napari_cellinr.runs.warm_start import MakeJob
 
 __all__ = [
@@ -46,10 +47,9 @@ __all__ = [
 
 def add_fit_command(
     commands: Commands,
-    name: str,
+    method: Method,
     text: str,
     run: Callable[[Namespace], int],
-    config: type[Config],
     outputs: Mapping[str, str],
 ) -> tuple[Parser, Any]:
     """Return the parser of a new command that fits, and its group of what else to save.
@@ -58,20 +58,21 @@ def add_fit_command(
     ----------
     commands
         Where the command is declared.
-    name, text
-        The word on the command line, and what the command does.
+    method
+        What it fits with: gives the word on the command line, and the settings, each of which
+        becomes an option.
+    text
+        What the command does, for `--help`.
     run
         What the command does.
-    config
-        Its settings, each of which becomes an option.
     outputs
         Help of the images besides the result by option, such as `--background-output`.
     """
-    parser = add_command(commands, name, text, run)
+    parser = add_command(commands, method.action, text, run)
     parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_reading_options(parser)
-    add_settings(parser, config)
+    add_settings(parser, method.config)
     saving = parser.add_argument_group("what else to save")
     also = {
         "--save-model": "the fitted field, to be rendered again without another fit",
@@ -240,9 +241,11 @@ def _shortage(options: Namespace, config: Config, image: Image) -> str:
     """Return a sentence if the run needs more memory than is free; else an empty text."""
     from psutil import virtual_memory
 
+    from napari_cellinr.methods import method_of_action
     from napari_cellinr.runs.estimates import advice
 
-    return advice(options.command, config, image, virtual_memory().available)
+    method = method_of_action(options.command)
+    return advice(method, image, config, virtual_memory().available)
 
 
 def describe_image(image: Image) -> str:

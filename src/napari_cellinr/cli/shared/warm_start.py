@@ -139,8 +139,8 @@ def _other(options: Namespace) -> Other | None:
     ConfigError, FileError
         If it is one of another method or cannot be read, or a setting is not allowed with it.
     """
+    from napari_cellinr.methods import method_of_fit
     from napari_cellinr.runs.resume import Other
-    from napari_cellinr.runs.warm_start import METHODS
 
     beginning: Beginning = "continue_from" if options.continue_from else "warm_start"
     path = getattr(options, beginning)
@@ -150,7 +150,7 @@ def _other(options: Namespace) -> Other | None:
         _refuse_settings(options, "--continue-from", "steps")
         _check_steps(options)
     fit = _load(path)
-    action = METHODS.get(fit.method, fit.method)
+    action = method_of_fit(fit).action
     if action != options.command:
         raise ConfigError(
             f"{path} was given, which is a fit of {action}; {options.command} needs one of "

@@ -1,4 +1,4 @@
-"""Memory of a denoising fit, from runs that were measured; no torch, so that docks can ask."""
+"""Memory and time of denoising, from runs that were measured; no torch, so that docks can ask."""
 
 from __future__ import annotations
 
@@ -6,11 +6,24 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_cellinr.fitting.tiles import cut, halved
+from napari_cellinr.methods.method import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DENOISING_BYTES", "OVERLAP", "SMALLEST_TILE", "first_lengths", "tiles_needed"]
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.image import Image
+
+__all__ = ["DENOISING_BYTES", "OVERLAP", "SMALLEST_TILE", "cost", "first_lengths", "tiles"]
+
+SECONDS = (1.5, 2.2e-5)
+"""CPU seconds for a frame and for each of its voxels: 6, 18 and 54 s for 0.2, 0.8, 2.4 million."""
+
+COARSE_SECONDS = (0.5, 6e-6)
+"""The same where the initial estimate is a cheaper one than groups of patches."""
+
+KEPT_BYTES = 24.0
+"""For each voxel of the whole input: it, two results, and the fields that are kept."""
 
 DENOISING_BYTES = (8.5e8, 200.0)
 """Largest memory for a frame and for each of its voxels, rather too much than too little.
@@ -49,6 +62,35 @@ def first_lengths(shape: Sequence[int], free: float) -> tuple[int, ...]:
     return lengths
 
 
-def tiles_needed(shape: Sequence[int], free: float) -> int:
-    """Return in how many tiles a frame will be fitted."""
+def tiles(image: Image, config: CellINRConfig, free: float) -> int:
+    """Return in how many tiles each frame is fitted.
+
+    Parameters
+    ----------
+    image
+        The input; its values are not looked at.
+    config
+        The settings.
+    free
+        Free memory in bytes.
+    """
+    if config.fits_in_batches:
+        return 1
+    shape = [image.sizes[axis] for axis in "ZYX" if axis in image.axes]
     return len(cut(shape, first_lengths(shape, free), OVERLAP))
+
+
+def cost(image: Image, config: CellINRConfig) -> Cost:
+    """Return what denoising needs if the frames are fitted one after the other."""
+    n_frames = image.sizes.get("T", 1) * image.sizes.get("C", 1)
+    n_voxels = math.prod(image.shape)
+    frame = n_voxels / n_frames
+    memory = _line(DENOISING_BYTES, frame) + KEPT_BYTES * n_voxels
+    if config.is_published:
+        return Cost(n_frames * config.cpu_seconds(), memory)
+    usual = config.estimate in {"auto", "groups"}
+    return Cost(n_frames * _line(SECONDS if usual else COARSE_SECONDS, frame), memory)
+
+
+def _line(numbers: tuple[float, float], size: float) -> float:
+    return numbers[0] + numbers[1] * size

@@ -15,15 +15,16 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_span, check_values
 from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.fitting.devices import choose_device
+from napari_cellinr.fitting.guard import guarded
 from napari_cellinr.fitting.memory import free, is_shortage
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted, Outcome, Progress
 from napari_cellinr.fitting.relay import relayed
 from napari_cellinr.fitting.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.fitting.stored import digest, geometry
-from napari_cellinr.methods import prepare
 from napari_cellinr.methods.cellinr.frames import Frame, load_frame, save_frame
 from napari_cellinr.methods.cellinr.noise import middle, noise_of_channels
+from napari_cellinr.methods.cellinr.prepare import prepare
 from napari_cellinr.methods.cellinr.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.tiling import fit_somehow
 
@@ -55,6 +56,7 @@ RESERVE = 0.85
 """Part of the time limit after which no step begins: the rest renders and writes."""
 
 
+@guarded
 def denoise_job(
     source: Image, config: CellINRConfig, started: float
 ) -> Generator[Progress, Message, Fitted]:

@@ -69,7 +69,7 @@ def fit_somehow(
         if frame is not None:
             keeper().enter(scope)
             return _said(frame, config, settings, image, lengths)
-        if settings.preset == "paper" and settings.batch > SMALLEST_BATCH:
+        if settings.fits_in_batches and settings.batch > SMALLEST_BATCH:
             settings = settings.replace(batch=settings.batch // 2)
             keeper().enter(f"{scope}.batch-{settings.batch}")
             continue
@@ -85,7 +85,7 @@ def fit_somehow(
 
 def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
     """Return the size of tiles to begin with; the whole image wherever that may fit."""
-    if config.preset == "paper" or choose_device(config.device).type != "cpu":
+    if config.fits_in_batches or choose_device(config.device).type != "cpu":
         return image.shape
     return first_lengths(image.shape, psutil.virtual_memory().available)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.acquisition import Measurement
-    from napari_cellinr.config.optics import Optics
+    from napari_cellinr.config import NSTMConfig
     from napari_cellinr.optics.base import ForwardModel
 
 __all__ = ["conventional"]
@@ -23,7 +23,7 @@ STEPS = 60
 """Steps of the deconvolution."""
 
 
-def conventional(image: Image, optics: Optics) -> Image:
+def conventional(image: Image, config: NSTMConfig) -> Image:
     """Return the conventional reconstruction, float32, axes T [C] [Z] Y X.
 
     With `dpc` that of Tikhonov and with structured illumination that of Wiener, both for every
@@ -34,8 +34,8 @@ def conventional(image: Image, optics: Optics) -> Image:
     ----------
     image
         The raw frames.
-    optics
-        What they were recorded with.
+    config
+        The settings; only the optics matter.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def conventional(image: Image, optics: Optics) -> Image:
     """
     from napari_cellinr.acquisition import prepare
 
-    measurement = prepare(image, optics)
+    measurement = prepare(image, config.optics)
     model = measurement.model
     found, sets = _scenes(measurement)
     scenes = np.stack(found) * np.float32(measurement.unit)

@@ -14,6 +14,7 @@ from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.devices import choose_device
+from napari_cellinr.fitting.guard import guarded
 from napari_cellinr.fitting.memory import unless_short
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted, Progress
@@ -91,6 +92,7 @@ class _Means:
 ROLES = ("result", "motion", "speed", "confidence")
 
 
+@guarded
 def reconstruct_job(
     source: Image, config: NSTMConfig, started: float
 ) -> Generator[Progress, Message, Fitted]:

@@ -13,6 +13,7 @@ from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
 from napari_cellinr.fitting.devices import choose_device
+from napari_cellinr.fitting.guard import guarded
 from napari_cellinr.fitting.memory import unless_short
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
@@ -52,6 +53,7 @@ RESERVE = 0.8
 """Part of the time limit after which nothing more is fitted: the rest renders."""
 
 
+@guarded
 def superresolve_job(
     source: Image, config: SpatimeConfig, started: float, *, lazily: bool = False
 ) -> Generator[Progress, Message, Fitted]:
@@ -80,7 +82,7 @@ def superresolve_job(
     if "T" not in source.axes:
         data = data[None]
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
-    if config.preset == "paper":
+    if config.is_published:
         given = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
         return (yield from paper_job(source, given, config, lattice, device, started, lazily))
     channels = [_series(data[:, c], axes, source, config, device) for c in range(data.shape[1])]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_cellinr.config import CellINRConfig
-from napari_cellinr.macro.compare import conventional
-from napari_cellinr.runs.estimates import cost
+from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.layers.results import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 from napari_cellinr.ui.session.checks import image_fault
 from napari_cellinr.ui.session.devices import device_list
-from napari_cellinr.ui.task import Estimate, Task
+from napari_cellinr.ui.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
 
-__all__ = ["DENOISE"]
+__all__ = ["TASK", "DenoiseDock"]
 
 
 def _needs_own_contrast(config: CellINRConfig) -> bool:
@@ -59,19 +57,11 @@ def _check(config: CellINRConfig, image: Image) -> dict[str, str]:
     return faults
 
 
-def _estimate(config: CellINRConfig, image: Image) -> Estimate | None:
-    """Return memory and time of a run."""
-    needed = cost("denoise", config, image)
-    return None if needed is None else Estimate(needed.memory, needed.seconds)
-
-
-DENOISE = Task(
+TASK = Task(
     name="denoise",
     title="Denoise",
     noun="denoising",
     suffix="denoised",
-    config_type=CellINRConfig,
-    job="iter_denoise",
     empty_text="Drop a TIFF or NIfTI stack here or on the canvas, or try a simulated embryo.",
     sample="embryo-membranes",
     guide="denoise",
@@ -80,6 +70,10 @@ DENOISE = Task(
     own_contrast=_needs_own_contrast,
     check=_check,
     advise=_advise,
-    estimate=_estimate,
-    conventional=partial(conventional, "denoise"),
 )
+
+
+class DenoiseDock(FitDock):
+    """The dock for the removal of noise and haze."""
+
+    task = TASK

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
-from napari_cellinr.ui.docks.denoise import DENOISE
+from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.layers.opening import can_open, is_series
 from napari_cellinr.ui.panels.fit_buttons import FitActions
 from napari_cellinr.ui.panels.resume import ResumeOffer
@@ -61,7 +61,7 @@ class FitDock(TabbedDock):
         The viewer; napari fills it in because of its name.
     """
 
-    task: ClassVar[Task] = DENOISE
+    task: ClassVar[Task]
 
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -235,8 +235,8 @@ class FitDock(TabbedDock):
             faults, advice, estimate = {}, "", None
         else:
             faults = self.task.check(config, image)
-            estimate = self.task.estimate(config, image)
-            memory = memory_warning(self.task.name, config, image)
+            estimate = cost(self.task.method, image, config)
+            memory = memory_warning(self.task.method, image, config)
             advice = " ".join(filter(None, [self.task.advise(config, image), memory]))
         self.form.explain(faults)
         self.source.explain(faults)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
-from napari_cellinr.macro.compare import conventional
-from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.layers.motion import layers_of
 from napari_cellinr.ui.panels.motion import MotionPanel
 from napari_cellinr.ui.panels.optics import OpticsSection
 from napari_cellinr.ui.session.checks import image_fault
-from napari_cellinr.ui.task import Estimate, Task, quick_settings
+from napari_cellinr.ui.task import Task, quick_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.ui.session.controller import Controller
 
-__all__ = ["RECONSTRUCT", "ReconstructDock"]
+__all__ = ["TASK", "ReconstructDock"]
 
 _REPEATED: Final = {
     "time-lapse": ("TYX", "TZYX"),
@@ -78,13 +75,6 @@ def _frames_of_a_set(optics: Any) -> int:
     return len(optics.periods) * int(optics.n_phases) if optics.kind == "sim3d" else 1
 
 
-def _estimate(config: NSTMConfig, image: Image) -> Estimate | None:
-    """Return memory and time of a run."""
-    needed = cost("reconstruct", config, image)
-    note = "A difficult motion takes up to four times as long." if config.moving else ""
-    return None if needed is None else Estimate(needed.memory, needed.seconds, note)
-
-
 def _whole(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
     """Return no range: patterns of light and times belong to whole frames."""
     return {}
@@ -101,13 +91,11 @@ def _section(controller: Controller) -> OpticsSection:
     return OpticsSection()
 
 
-RECONSTRUCT = Task(
+TASK = Task(
     name="reconstruct",
     title="Reconstruct motion",
     noun="reconstruction",
     suffix="reconstructed",
-    config_type=NSTMConfig,
-    job="iter_reconstruct",
     empty_text="Drop a recording of something that moves, or try a simulated worm.",
     sample="motion-worm",
     guide="reconstruct",
@@ -118,8 +106,6 @@ RECONSTRUCT = Task(
     quick=_quick,
     part=_whole,
     check=_check,
-    estimate=_estimate,
-    conventional=partial(conventional, "reconstruct"),
     section=_section,
     panel=MotionPanel,
 )
@@ -128,4 +114,4 @@ RECONSTRUCT = Task(
 class ReconstructDock(FitDock):
     """The dock for scene and motion."""
 
-    task = RECONSTRUCT
+    task = TASK

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.macro.compare import conventional
-from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.layers.live import visible_part
 from napari_cellinr.ui.panels.scale import ScaleSection
 from napari_cellinr.ui.panels.time import TimePanel
 from napari_cellinr.ui.session.checks import image_fault
-from napari_cellinr.ui.task import Estimate, Task
+from napari_cellinr.ui.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +18,10 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image as ImageLayer
 
+    from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.image import Image
 
-__all__ = ["SUPERRESOLVE", "SuperresolveDock"]
+__all__ = ["TASK", "SuperresolveDock"]
 
 _FRAMES = 4  # frames of a quick look
 
@@ -44,14 +41,6 @@ def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
     return {}
 
 
-def _estimate(config: SpatimeConfig, image: Image) -> Estimate | None:
-    """Return memory and time of a run."""
-    needed = cost("superresolve", config, image)
-    if needed is None:
-        return None
-    return Estimate(needed.memory, needed.seconds)
-
-
 def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
     """Return what is in view, with the frames around the one that is shown."""
     ranges = dict(visible_part(viewer, layer, image))
@@ -66,13 +55,11 @@ def _section(controller: Any) -> ScaleSection:
     return ScaleSection()
 
 
-SUPERRESOLVE = Task(
+TASK = Task(
     name="superresolve",
     title="Super-resolve",
     noun="super-resolution",
     suffix="super-resolved",
-    config_type=SpatimeConfig,
-    job="iter_superresolve",
     empty_text="Drop a series or a stack here or on the canvas, or try simulated cells that move.",
     sample="moving-cells",
     guide="superresolve",
@@ -80,8 +67,6 @@ SUPERRESOLVE = Task(
     preview_tip="A quick look at what the canvas shows, with the frames around it.",
     part=_part,
     check=_check,
-    estimate=_estimate,
-    conventional=partial(conventional, "superresolve"),
     section=_section,
     panel=TimePanel,
 )
@@ -90,4 +75,4 @@ SUPERRESOLVE = Task(
 class SuperresolveDock(FitDock):
     """The dock for more frames and finer voxels."""
 
-    task = SUPERRESOLVE
+    task = TASK

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.io.saved_fit import FITTED_SUFFIX
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -192,8 +193,10 @@ def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
     """Return whether the fit behind a layer has found motion."""
     made = results.get(layer.unique_id)
     if made is not None:
-        return made.fitted.method == "nstm" and layer.unique_id == made.layers[0].unique_id
-    return _kept(layer) is not None and layer.metadata.get("napari-cellinr method") == "nstm"
+        moves = METHODS[made.fitted.method].has_motion
+        return moves and layer.unique_id == made.layers[0].unique_id
+    method = METHODS.get(method_of(layer, results))
+    return method is not None and method.has_motion
 
 
 def _kept(layer: ImageLayer) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.methods import roles_of
 from napari_cellinr.ui.layers.convert import layer_tuples
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, KEPT_FIT, RECORD, record_of
 from napari_cellinr.ui.layers.results import contrast_of
@@ -35,7 +36,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
         RECORD: record_of(fit),
     }
     layers = []
-    for role, image in zip(fit.roles, api.render(fit), strict=False):
+    for role, image in zip(roles_of(fit), api.render(fit), strict=False):
         if role == "motion":
             continue
         limits = contrast_of(image)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QPushButton, 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.words import file_name
-from napari_cellinr.runs.warm_start import METHODS, why_not
+from napari_cellinr.runs.warm_start import why_not
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of
 from napari_cellinr.ui.panels.render import RenderForm
@@ -114,7 +114,7 @@ class FitActions(QWidget):
         """Return the layer whose fit is acted on; none if there is none."""
         results = self._dispatcher.results
         layer = self._chosen()
-        if layer is not None and METHODS.get(method_of(layer, results)) == self._task.name:
+        if layer is not None and method_of(layer, results) == self._task.method.name:
             return layer
         newest = [one for one in results.values() if one.task is self._task and one.fitted.state]
         return find(self._dispatcher.viewer, newest[-1].layers[0].unique_id) if newest else None

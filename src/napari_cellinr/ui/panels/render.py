@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.runs.estimates import Cost, shortage
+from napari_cellinr.methods import Cost
+from napari_cellinr.runs.estimates import shortage
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_ranges
 from napari_cellinr.ui.panels.render_entries import Asked, Entries, Fit

@@ -10,7 +10,7 @@ from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.fitting.stored import Query, blank, query_of, times_of
 from napari_cellinr.io.units import in_units_of
-from napari_cellinr.methods import lattice
+from napari_cellinr.methods import geometry, method_of_fit, roles_of
 from napari_cellinr.ui.panels.scale import number_of
 from napari_cellinr.ui.panels.source import SIGNS
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["Asked", "Entries", "Fit"]
-
-_SCALED = {"cellinr": "ZYX", "spatime": "TZYX", "nstm": ""}
-"""Axes along which a fit of a method can be rendered at another scale."""
-
-_TIMES = {"cellinr": "Times of frames of the fit:", "spatime": "Any times:", "nstm": "Any times:"}
 
 
 @dataclass(frozen=True)
@@ -90,9 +85,10 @@ class Fit:
 
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
-        self.result = lattice(stored, Query())
+        self._can = method_of_fit(stored).renderable
+        self.result = geometry(stored, Query())
         # A motion-aware fit has a lattice of its own, on which its parts are counted.
-        self.whole = self.result if stored.method == "nstm" else blank(stored.source)
+        self.whole = self.result if self._can.own_grid else blank(stored.source)
         self.factors = {axis: self._factor(axis) for axis in self.whole.axes if self._scales(axis)}
 
     @property
@@ -106,7 +102,7 @@ class Fit:
     def channels(self) -> tuple[str, ...]:
         """The names of the channels of which one can be chosen; none if there is one only."""
         n_channels = self.whole.sizes.get("C", 1)
-        if n_channels < 2 or self._stored.method == "nstm":
+        if n_channels < 2 or self._can.own_grid:
             return ()
         return self.whole.channels or tuple(map(str, range(n_channels)))
 
@@ -119,7 +115,7 @@ class Fit:
     @property
     def times_tip(self) -> str:
         """Which times can be asked for."""
-        return _TIMES[self._stored.method]
+        return "Any times:" if self._can.any_time else "Times of frames of the fit:"
 
     def usual(self, axis: str, *, is_step: bool) -> str:
         """Return the text for the factor, or the step, that the fit has along an axis."""
@@ -192,7 +188,7 @@ class Fit:
         if faults:
             return Asked(faults=faults)
         try:
-            image = lattice(self._stored, query_of(query))
+            image = geometry(self._stored, query_of(query))
         except CellINRError as error:
             return Asked(faults={self._guilty(query): str(error)})
         return Asked(query, image, self._memory(query, image))
@@ -202,7 +198,7 @@ class Fit:
         return self.whole.sizes.get("T", 1) > 1
 
     def _scales(self, axis: str) -> bool:
-        wanted = axis in _SCALED[self._stored.method]
+        wanted = axis in self._can.scaled
         return wanted and (axis != "T" or self._timed)
 
     def _factor(self, axis: str) -> float:
@@ -263,7 +259,7 @@ class Fit:
             if name not in query:
                 continue
             try:
-                lattice(self._stored, query_of(rest))
+                geometry(self._stored, query_of(rest))
             except CellINRError:
                 continue
             return name
@@ -271,8 +267,8 @@ class Fit:
 
     def _memory(self, query: Mapping[str, Any], image: Image) -> float:
         """Return the bytes of all images that come out."""
-        if self._stored.method == "nstm":  # at given times it has the scene only
+        if self._can.own_grid:  # at given times it has the scene only
             n_axes = sum(axis in "ZYX" for axis in image.axes)
             others = 0 if "times" in query else (n_axes + 2) / image.sizes.get("C", 1)
             return 4.0 * math.prod(image.shape) * (1 + others)
-        return 4.0 * math.prod(image.shape) * len(self._stored.roles)
+        return 4.0 * math.prod(image.shape) * len(roles_of(self._stored))

@@ -23,8 +23,9 @@ from napari_cellinr.ui.widgets.scrolled import Scrolled
 
 if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Progress
+    from napari_cellinr.methods import Cost
     from napari_cellinr.ui.session.dispatcher import Dispatcher
-    from napari_cellinr.ui.task import Estimate, Task
+    from napari_cellinr.ui.task import Task
     from napari_cellinr.ui.widgets.plots import LossPlot
 
 __all__ = ["RunPanel", "duration"]
@@ -131,17 +132,15 @@ class RunPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
-    def estimate(self, estimate: Estimate | None) -> None:
+    def estimate(self, estimate: Cost | None) -> None:
         """Show what a run will take; none hides it."""
-        facts = []
-        if estimate is not None and estimate.memory is not None:
-            facts.append(f"{estimate.memory / 1e9:.2g} GB of memory")
-        if estimate is not None and estimate.seconds is not None:
-            facts.append(f"{duration(estimate.seconds)} without a GPU")
-        note = f" {estimate.note}" if estimate is not None and estimate.note else ""
-        words = re.sub(r"(?<=\d) ", "\u00a0", " and ".join(facts))  # 11 s on one line
-        self.cost.setText(f"Takes about {words}.{note}")
-        self.cost.setVisible(bool(facts))
+        self.cost.setVisible(estimate is not None)
+        if estimate is None:
+            return
+        memory = f"{estimate.memory / 1e9:.2g} GB of memory"
+        words = f"{memory} and {duration(estimate.seconds)} without a GPU"
+        words = re.sub(r"(?<=\d) ", "\u00a0", words)  # 11 s on one line
+        self.cost.setText(f"Takes about {words}. {estimate.note}".rstrip())
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow a change of theme."""

@@ -8,7 +8,7 @@ from napari.layers import Image as ImageLayer
 from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
-from napari_cellinr.runs.warm_start import METHODS, why_not
+from napari_cellinr.runs.warm_start import why_not
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import KEPT_FIT, method_of
 from napari_cellinr.ui.session.actions import Start
@@ -85,7 +85,7 @@ class StartChoice(QWidget):
         for layer in self._dispatcher.viewer.layers:
             if not isinstance(layer, ImageLayer):
                 continue
-            if METHODS.get(method_of(layer, results)) != self._task.name:
+            if method_of(layer, results) != self._task.method.name:
                 continue
             made = results.get(layer.unique_id)
             if made is None:

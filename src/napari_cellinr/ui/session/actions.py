@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from napari_cellinr.io.channels import PART
 from napari_cellinr.io.sequences import SERIES
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.steps import Action
     from napari_cellinr.runs.resume import Unfinished
     from napari_cellinr.runs.warm_start import Beginning
     from napari_cellinr.ui.session.controller import Work
@@ -83,7 +82,7 @@ def attempted(
     arguments = {key: value for key, value in config.changes().items() if key != "seed"}
     if axes:
         arguments["axes"] = axes
-    step = Step(cast("Action", action), (Source(name_of(layer)),), arguments, seed=config.seed)
+    step = Step(action, (Source(name_of(layer)),), arguments, seed=config.seed)
     if start is None:
         return step
     sources = (*step.sources, Source(name_of(start.layer)))

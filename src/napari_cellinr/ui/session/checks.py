@@ -13,6 +13,7 @@ from napari_cellinr.runs.estimates import advice
 if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
+    from napari_cellinr.methods import Method
 
 __all__ = ["forget_faults", "image_fault", "memory_warning"]
 
@@ -42,9 +43,9 @@ def forget_faults() -> None:
     _last.clear()
 
 
-def memory_warning(action: str, config: Config, image: Image) -> str:
+def memory_warning(method: Method, image: Image, config: Config) -> str:
     """Return a sentence if a run needs more memory than is free; else empty."""
-    text = advice(action, config, image, psutil.virtual_memory().available)
+    text = advice(method, image, config, psutil.virtual_memory().available)
     return f"{text[:1].upper()}{text[1:]}"
 
 

@@ -86,7 +86,7 @@ def compare_work(
     if against is not None:
         other = controller.image_of(against)
         check_axes(image, other)
-    elif made is None or made.task.conventional is None:
+    elif made is None:
         raise AxesError(
             f"how layer {layer.name!r} was made is not known here; choose the layer that it is to "
             f"be compared with."
@@ -95,8 +95,7 @@ def compare_work(
     def work() -> tuple[Image, Image]:
         if against is None:
             assert made is not None
-            assert made.task.conventional is not None
-            answer = made.task.conventional(made.given.canonical(), made.config)
+            answer = made.task.method.conventional(made.given.canonical(), made.config)
             conventional = channel_for(image, answer)
         else:
             conventional = other

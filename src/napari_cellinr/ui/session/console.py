@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakValueDictionary
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.macro import Macro, Source, load_macro, script
+from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.macro.words import call, first
 from napari_cellinr.runs.warm_start import Beginning
@@ -15,7 +15,7 @@ from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
 from napari_cellinr.ui.session.actions import Start
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
-from napari_cellinr.ui.task import TASKS, task_of
+from napari_cellinr.ui.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -336,7 +336,7 @@ class Console:
 
     def __getattr__(self, name: str) -> Any:
         """Return the method of an action that has a task: `cellinr.superresolve(layer, …)`."""
-        if name not in TASKS:
+        if name not in FITS:
             raise AttributeError(f"cellinr has no {name!r}; it has {', '.join(dir(self))}.")
 
         def fit(layer: ImageLayer | str, *, axes: str = "", **settings: Any) -> None:
@@ -347,7 +347,7 @@ class Console:
         return fit
 
     def __dir__(self) -> list[str]:
-        return sorted({one for one in super().__dir__() if not one.startswith("_")} | {*TASKS})
+        return sorted({one for one in super().__dir__() if not one.startswith("_")} | {*FITS})
 
     def __repr__(self) -> str:
         return f"<cellinr: {', '.join(dir(self))}>"
@@ -374,7 +374,7 @@ class Console:
         names = [source.layer for source in step.sources]
         if step.action == "open":
             self.use(first(step.results), step.source.path, **step.source.how)
-        elif step.action in TASKS:
+        elif step.action in FITS:
             begun = {step.beginning: names[1]} if step.beginning else {}
             axes = step.arguments.get("axes", "")
             self._fit(step.action, names[0], axes, **begun, **step.settings)

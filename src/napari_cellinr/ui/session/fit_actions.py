@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.api import iter_fit
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.checkpoint import EVERY
 from napari_cellinr.macro import FITS, Begun, Source
+from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.resume import Other, checkpointed, discard, new_checkpoint, resumed
-from napari_cellinr.runs.warm_start import METHODS
 from napari_cellinr.ui.layers.convert import add_images, find, named
 from napari_cellinr.ui.layers.live import LiveLayer
 from napari_cellinr.ui.layers.provenance import RECORD, Origin, Result, record_of
@@ -104,10 +105,11 @@ def begun_work(
         If the layer cannot be worked on as it is, or the fit is gone or another method's.
     """
     facts = origin.facts()
-    if METHODS.get(facts.method) != task.name:
+    method = method_of_fit(facts)
+    if method is not task.method:
         raise ConfigError(
             f"the fit of layer {fit.name!r} was given to begin with, which is one of "
-            f"{METHODS.get(facts.method, facts.method)}; one of {task.name} is needed."
+            f"{method.action}; one of {task.name} is needed."
         )
     source, given, path = source_of(fit), controller.image_of(layer), new_checkpoint()
     whole, begun = _begun(task, beginning, facts.config, config, source)
@@ -249,11 +251,11 @@ def render_work(
 
     def render() -> tuple[Image, tuple[Image, ...]]:
         from napari_cellinr import api
-        from napari_cellinr.methods import lattice
+        from napari_cellinr.methods import geometry
 
         fit = origin.load()
         record = record_of(fit)
-        whole = lattice(fit if isinstance(fit, Stored) else stored_of(fit), Query())
+        whole = geometry(fit if isinstance(fit, Stored) else stored_of(fit), Query())
         return whole, tuple(_recorded(image, record) for image in api.render(fit, asked))
 
     def show(made: tuple[Image, tuple[Image, ...]]) -> None:
@@ -281,11 +283,8 @@ def _job(
     started, every = time.monotonic(), preferences().checkpoint_seconds
 
     def make() -> Job:
-        from napari_cellinr import api
-
-        job: Callable[..., Job] = getattr(api, task.job)
         if checkpoint is None or not every:
-            return job(image, config, started=started)
+            return iter_fit(task.method, image, config, started=started)
         whole, origin = image.canonical(), _file_of(image)
         return checkpointed(
             task.name, whole, config, checkpoint, every=every, origin=origin, started=started

@@ -1,0 +1,139 @@
+"""What has to be known of a method: its record, and what a run of it costs. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.fitting.problem import Job
+    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.image import Image
+
+__all__ = ["Cost", "Lazy", "Method", "Renderable"]
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A function that is imported when it is called, since importing torch takes seconds.
+
+    Parameters
+    ----------
+    place
+        `module:function`; the module is one of `napari_cellinr.methods`.
+    """
+
+    place: str
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Return what the function returns."""
+        return self.load()(*arguments, **options)
+
+    def load(self) -> Callable[..., Any]:
+        """Return the function."""
+        module, function = self.place.split(":")
+        found: Callable[..., Any] = getattr(
+            import_module(f"napari_cellinr.methods.{module}"), function
+        )
+        return found
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run needs, estimated before it begins.
+
+    Parameters
+    ----------
+    seconds
+        Time on one CPU core of 2023; a GPU needs less.
+    memory
+        Largest memory in bytes.
+    note
+        A sentence on what the numbers leave out; usually empty.
+    """
+
+    seconds: float
+    memory: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Renderable:
+    """What can be asked of a finished fit without fitting again.
+
+    Parameters
+    ----------
+    scaled
+        Letters of the axes along which the image can be rendered at another scale.
+    any_time
+        Whether times between the frames can be rendered.
+    own_grid
+        Whether the result has a voxel grid and channels of its own, and not those of the source:
+        ranges are then counted on that grid, and a channel of the source cannot be chosen.
+    """
+
+    scaled: str = ""
+    any_time: bool = False
+    own_grid: bool = False
+
+
+@dataclass(frozen=True)
+class Method:
+    """Everything that differs between the methods.
+
+    Parameters
+    ----------
+    name
+        Name of the method in saved fits, such as `cellinr`.
+    action
+        Name of its function, command, macro action and dock, such as `denoise`.
+    config
+        Its settings.
+    roles
+        What each image of a fit is, for saved fits that do not say it themselves.
+    scope
+        Name of a part of a job in a checkpoint; `{}` stands for the number of the part.
+    job
+        `(Image, Config, started=seconds)`: a generator that yields `Progress` and returns
+        `Fitted`. The image has its axes in the order T, C, Z, Y, X; `started` is the value of
+        `time.monotonic()` from which a time limit counts.
+    render
+        `(Stored, Query, device)`: the images of a saved fit, the result first, float32.
+    geometry
+        `(Stored, Query)`: the first image that `render` returns, with zeros that take no memory
+        for its values. The tensors of the fit are not needed.
+    conventional
+        `(Image, Config)`: a result without a neural field, float32, to compare with.
+    cost
+        `(Image, Config)`: what a run needs, or None where the settings do not fit the image.
+        Values of the image are not looked at, and torch is not loaded.
+    tiles
+        `(Image, Config, bytes)`: in how many tiles a frame is fitted with so much free memory;
+        None if the method does not work in tiles. Torch is not loaded.
+    renderable
+        What can be asked of a finished fit.
+    """
+
+    name: str
+    action: str
+    config: type[Config]
+    roles: tuple[str, ...]
+    scope: str
+    job: Callable[..., Job]
+    render: Callable[[Stored, Query, torch.device], tuple[Image, ...]]
+    geometry: Callable[[Stored, Query], Image]
+    conventional: Callable[[Image, Any], Image]
+    cost: Callable[[Image, Any], Cost | None]
+    tiles: Callable[[Image, Any, float], int] | None = None
+    renderable: Renderable = field(default_factory=Renderable)
+
+    @property
+    def has_motion(self) -> bool:
+        """Whether its fits know how the material moves."""
+        return "motion" in self.roles
