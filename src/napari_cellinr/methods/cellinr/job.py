@@ -24,9 +24,9 @@ from napari_cellinr.fitting.report import environment, held_out_warning, unconve
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.methods.cellinr.frames import Frame, load_frame, save_frame
 from napari_cellinr.methods.cellinr.noise import middle, noise_of_channels
-from napari_cellinr.methods.cellinr.prepare import prepare
 from napari_cellinr.methods.cellinr.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.tiling import fit_somehow
+from napari_cellinr.methods.cellinr.variant import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -25,7 +25,7 @@ from napari_cellinr.methods.cellinr.background import (
 )
 from napari_cellinr.methods.cellinr.estimate import Guides, Start, Work, group, hold_out, start
 from napari_cellinr.methods.cellinr.kernels import no_kernels, solve
-from napari_cellinr.methods.cellinr.problem import CellINRProblem, Sample
+from napari_cellinr.methods.cellinr.problem import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -33,52 +33,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.problem import Message, Problem, Progress
+    from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
 
-__all__ = ["Part", "prepare", "prepare_sample", "without_odd_pixels"]
+__all__ = ["Part", "prepare_sample", "without_odd_pixels"]
 
 ESTIMATE_SHARE = 0.5
 """Largest part of the time limit for the classical estimate."""
 
 LEAST_TRUST = 0.5
 """Part of the kernels that held-out voxels have to confirm: below, their error is misjudged."""
-
-
-def prepare(
-    image: Image,
-    config: CellINRConfig,
-    noise: Noise,
-    device: torch.device,
-    *,
-    started: float,
-    deadline: float | None = None,
-) -> Generator[Progress, Message, tuple[Problem, CellINRConfig]]:
-    """Yield `Progress`, return what is to be optimised, and the settings with all choices made.
-
-    Here, and nowhere else, the published network is chosen instead of local kernels.
-
-    Parameters
-    ----------
-    image
-        One frame of one channel, axes ZYX or YX.
-    config
-        The settings.
-    noise
-        The noise in grey levels.
-    device
-        Where to compute.
-    started, deadline
-        `time.monotonic()` at the beginning and the end of the job.
-    """
-    if config.is_published:
-        from napari_cellinr.methods.cellinr.published import prepare_paper
-
-        return (yield from prepare_paper(image, config, noise, device, started=started)), config
-    sample, chosen = yield from prepare_sample(
-        image, config, noise, started=started, deadline=deadline
-    )
-    return CellINRProblem(sample, chosen, device), chosen
 
 
 def prepare_sample(
