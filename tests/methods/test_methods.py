@@ -118,6 +118,7 @@ image = Image(np.zeros((3, 4, 9, 9), np.float32), "TZYX")
 for method in METHODS.values():
     assert method.cost(image, method.config())
     assert method.tiles is None or method.tiles(image, method.config(), 1e6) > 0
+    method.geometry.load()
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

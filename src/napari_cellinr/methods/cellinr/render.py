@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +11,11 @@ import torch
 from napari_cellinr.classic.anscombe import Noise, unstabilise
 from napari_cellinr.classic.features import features
 from napari_cellinr.classic.interpolate import resample
-from napari_cellinr.classic.sampling import placed, samplings
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fields.encoding import FourierEncoding
 from napari_cellinr.fields.kernel import GridField
 from napari_cellinr.fields.mlp import SkipMLP
-from napari_cellinr.fitting.stored import blank, factors_of, frames_of
+from napari_cellinr.methods.cellinr.geometry import plan_of
 from napari_cellinr.methods.cellinr.tiled import OLD_MARK, PLACES, Tiled, tile_of
 
 if TYPE_CHECKING:
@@ -27,12 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.interpolate import Interpolation
-    from napari_cellinr.classic.sampling import Sampling
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.tiled import Field
 
-__all__ = ["lattice_cellinr", "render_cellinr"]
+__all__ = ["render_cellinr"]
 
 MARGIN = 8
 """Voxels around what is asked for: a cubic spline does not feel what is farther away."""
@@ -70,7 +66,7 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     FileError
         If tensors are missing, or do not fit together.
     """
-    plan = _plan(stored, query)
+    plan = plan_of(stored, query)
     frames = [
         _evaluate(_field(stored, plan.whole, number, device), plan.places)
         for number in plan.numbers
@@ -82,52 +78,6 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
         data = np.stack(values).reshape(plan.image.shape)
         images.append(plan.image.like(data, name=f"{plan.whole.name} {role}"))
     return tuple(images)
-
-
-def lattice_cellinr(stored: Stored, query: Query) -> Image:
-    """Return the geometry of what `render_cellinr` returns, with zeros that take no memory.
-
-    Raises
-    ------
-    ConfigError, AxesError
-        As for `render_cellinr`.
-    """
-    return _plan(stored, query).image
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is rendered, of which frames, and where along each axis of space."""
-
-    whole: Image
-    image: Image
-    numbers: list[int]
-    places: list[tuple[NDArray[np.float64], int]]
-
-
-def _plan(stored: Stored, query: Query) -> _Plan:
-    """Return what a query asks for."""
-    whole = blank(stored.source)
-    frames, part = frames_of(whole, query)
-    channels = _indices(whole, part, "C")
-    if query.channel is not None:
-        part = part.take("C", query.channel)
-        channels = range(whole.sizes["C"])[query.channel :][:1]
-    maps = samplings(part, factors_of(part, query))
-    spatial = [axis for axis in part.axes if axis in "ZYX"]
-    places = [_positions(maps[axis], float(_indices(whole, part, axis)[0])) for axis in spatial]
-    sizes = {**part.sizes, **{axis: maps[axis].n_out for axis in spatial}}
-    zeros = np.broadcast_to(np.float32(0), tuple(sizes[axis] for axis in part.axes))
-    named = part.like(zeros, name=f"{whole.name} denoised")
-    image = placed(named, zeros, {axis: maps[axis] for axis in spatial})
-    return _Plan(whole, image, _numbers(whole, frames, channels), places)
-
-
-def _positions(sampling: Sampling, start: float) -> tuple[NDArray[np.float64], int]:
-    """Return where to evaluate along one axis, and how many values make one voxel."""
-    count = max(1, math.ceil(sampling.step - 1e-9))
-    inside = ((np.arange(count) + 0.5) / count - 0.5) * sampling.step
-    return (start + sampling.positions[:, None] + inside).ravel(), count
 
 
 def _evaluate(
@@ -153,12 +103,6 @@ def _means(values: NDArray[np.float32], counts: Sequence[int]) -> NDArray[np.flo
         return values
     means: NDArray[np.float32] = values.reshape(shape).mean(tuple(range(1, len(shape), 2)))
     return means
-
-
-def _numbers(whole: Image, frames: Sequence[int], channels: Sequence[int]) -> list[int]:
-    """Return the numbers under which the frames of the channels are stored."""
-    n_channels = whole.sizes.get("C", 1)
-    return [frame * n_channels + place for frame, place in itertools.product(frames, channels)]
 
 
 def _field(stored: Stored, whole: Image, number: int, device: torch.device) -> Field:
@@ -333,13 +277,3 @@ def _grid_field(
     field = GridField(shape, strides, len(grids[0])).to(grids[0].device)
     field.load_state_dict({f"grids.{i}": grid for i, grid in enumerate(grids)})
     return field
-
-
-def _indices(whole: Image, part: Image, axis: str) -> range:
-    """Return which elements of the whole the part has along an axis; the first one if none."""
-    if axis not in part.axes:
-        return range(1)
-    place, inside = whole.axes.index(axis), part.axes.index(axis)
-    moved = part.translate[inside] - whole.translate[place]
-    start = round(moved / whole.scale[place])
-    return range(start, start + part.shape[inside])

@@ -1,0 +1,86 @@
+"""Where a saved fit of CellINR is rendered: frames, and places along each axis; no torch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.classic.sampling import placed, samplings
+from napari_cellinr.fitting.stored import blank, factors_of, frames_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.sampling import Sampling
+    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.image import Image
+
+__all__ = ["Plan", "lattice_cellinr", "plan_of"]
+
+
+def lattice_cellinr(stored: Stored, query: Query) -> Image:
+    """Return the geometry of what `render_cellinr` returns, with zeros that take no memory.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        As for `render_cellinr`.
+    """
+    return plan_of(stored, query).image
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is rendered, of which frames, and where along each axis of space."""
+
+    whole: Image
+    image: Image
+    numbers: list[int]
+    places: list[tuple[NDArray[np.float64], int]]
+
+
+def plan_of(stored: Stored, query: Query) -> Plan:
+    """Return what a query asks for."""
+    whole = blank(stored.source)
+    frames, part = frames_of(whole, query)
+    channels = _indices(whole, part, "C")
+    if query.channel is not None:
+        part = part.take("C", query.channel)
+        channels = range(whole.sizes["C"])[query.channel :][:1]
+    maps = samplings(part, factors_of(part, query))
+    spatial = [axis for axis in part.axes if axis in "ZYX"]
+    places = [_positions(maps[axis], float(_indices(whole, part, axis)[0])) for axis in spatial]
+    sizes = {**part.sizes, **{axis: maps[axis].n_out for axis in spatial}}
+    zeros = np.broadcast_to(np.float32(0), tuple(sizes[axis] for axis in part.axes))
+    named = part.like(zeros, name=f"{whole.name} denoised")
+    image = placed(named, zeros, {axis: maps[axis] for axis in spatial})
+    return Plan(whole, image, _numbers(whole, frames, channels), places)
+
+
+def _positions(sampling: Sampling, start: float) -> tuple[NDArray[np.float64], int]:
+    """Return where to evaluate along one axis, and how many values make one voxel."""
+    count = max(1, math.ceil(sampling.step - 1e-9))
+    inside = ((np.arange(count) + 0.5) / count - 0.5) * sampling.step
+    return (start + sampling.positions[:, None] + inside).ravel(), count
+
+
+def _numbers(whole: Image, frames: Sequence[int], channels: Sequence[int]) -> list[int]:
+    """Return the numbers under which the frames of the channels are stored."""
+    n_channels = whole.sizes.get("C", 1)
+    return [frame * n_channels + place for frame, place in itertools.product(frames, channels)]
+
+
+def _indices(whole: Image, part: Image, axis: str) -> range:
+    """Return which elements of the whole the part has along an axis; the first one if none."""
+    if axis not in part.axes:
+        return range(1)
+    place, inside = whole.axes.index(axis), part.axes.index(axis)
+    moved = part.translate[inside] - whole.translate[place]
+    start = round(moved / whole.scale[place])
+    return range(start, start + part.shape[inside])

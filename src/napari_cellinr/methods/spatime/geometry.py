@@ -1,0 +1,139 @@
+"""Where a saved super-resolution is rendered: times, and places along each axis; no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.classic.sampling import Sampling, sampling, samplings
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.stored import blank
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.image import Image
+
+__all__ = ["Plan", "lattice_spatime", "plan_of", "within"]
+
+
+def lattice_spatime(stored: Stored, query: Query) -> Image:
+    """Return the geometry of what `render_spatime` returns, with zeros that take no memory.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        As for `render_spatime`.
+    """
+    return plan_of(stored, query).image
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is rendered, and where: times in frames, places in voxels of the source."""
+
+    image: Image
+    channels: list[int]
+    times: NDArray[np.float64]
+    maps: dict[str, Sampling]
+    ranges: dict[str, slice]
+    places: dict[str, NDArray[np.float64]]
+
+
+def plan_of(stored: Stored, query: Query) -> Plan:
+    """Return what a query asks for."""
+    source = blank(stored.source)
+    axes = "".join(axis for axis in source.axes if axis in "ZYX")
+    factors = _factors(stored, query, source)
+    samplings(source, factors)  # says what is wrong with them
+    channels = list(range(source.sizes.get("C", 1)))
+    crop = {a.upper(): part for a, part in query.crop.items()}
+    source.crop(**crop)  # says what is wrong with it
+    if query.channel is not None:
+        kept = source.take("C", query.channel)
+        channels = [channels[query.channel]]
+    elif "C" in crop:
+        channels = channels[crop["C"]]
+        kept = source.crop(C=crop["C"])
+    else:
+        kept = source
+    times, start, tick = _times(stored, source, query, factors)
+    ranges = {a: slice(*crop.get(a, slice(None)).indices(source.sizes[a])[:2]) for a in axes}
+    maps = {a: sampling(source.sizes[a], factors.get(a, 1.0), a) for a in axes}
+    places = {a: within(maps[a], ranges[a]) for a in axes}
+    sizes, steps = kept.sizes, kept.steps
+    starts = dict(zip(kept.axes, kept.translate, strict=True))
+    for axis, inside in places.items():
+        sizes[axis] = len(inside)
+        starts[axis] += steps[axis] * float(inside[0])
+        steps[axis] *= maps[axis].step
+    if "T" in kept.axes:
+        sizes["T"], steps["T"], starts["T"] = len(times), tick, starts["T"] + start
+    image = kept.like(
+        np.broadcast_to(np.float32(0), tuple(sizes.values())),
+        scale=tuple(steps.values()),
+        translate=tuple(starts.values()),
+        name=f"{source.name} super-resolved",
+    )
+    return Plan(image, channels, times, maps, ranges, places)
+
+
+def _factors(stored: Stored, query: Query, source: Image) -> dict[str, float]:
+    """Return the factor by axis letter: those of the query, else those of the fit."""
+    if query.scale and query.voxel:
+        raise ConfigError("scale and voxel were given; give one of them.")
+    if query.voxel:
+        return {a.upper(): source.steps[a.upper()] / step for a, step in query.voxel.items()}
+    if query.scale:
+        return {a.upper(): float(f) for a, f in query.scale.items()}
+    config = stored.config
+    factors = {a.upper(): float(f) for a, f in dict(config.get("scale") or {}).items()}
+    for axis, step in dict(config.get("target_voxel") or {}).items():
+        factors[axis.upper()] = source.steps[axis.upper()] / float(step)
+    if config.get("isotropic"):
+        spatial = {a: s for a, s in source.steps.items() if a in "ZYX"}
+        for axis, step in spatial.items():
+            factors.setdefault(axis, step / min(spatial.values()))
+    return factors
+
+
+def _times(
+    stored: Stored, source: Image, query: Query, factors: dict[str, float]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Return positions in frames, the time of the first one, and the step of time."""
+    if "T" not in source.axes:
+        if query.times is not None:
+            raise ConfigError("times were asked for; this fit has no time axis. Leave them out.")
+        return np.zeros(1), 0.0, 1.0
+    n_frames, tick = source.sizes["T"], source.steps["T"]
+    times = query.times
+    asked = {axis.upper() for axis in (*query.scale, *query.voxel, *query.crop)}
+    if times is None and "T" not in asked and not stored.config.get("stamps"):
+        times = stored.config.get("times") or None  # those of the fit
+    if times is not None:
+        places = np.asarray(times, np.float64) / tick
+        if len(places) == 0 or places.min() < -1e-6 or places.max() > n_frames - 1 + 1e-6:
+            raise ConfigError(
+                f"times {tuple(times)} were given; they must lie between 0 and "
+                f"{(n_frames - 1) * tick:g}, the times of the first and the last frame."
+            )
+        step = tick * float(np.diff(places).mean()) if len(places) > 1 else tick
+        return np.clip(places, 0, n_frames - 1), float(places[0]) * tick, step or tick
+    one = sampling(n_frames, factors.get("T", 1.0), "T")
+    part = slice(*query.crop.get("T", query.crop.get("t", slice(None))).indices(n_frames)[:2])
+    inside = one.positions[(one.positions >= part.start) & (one.positions <= part.stop - 1)]
+    return inside, float(inside[0]) * tick, one.step * tick
+
+
+def within(one: Sampling, part: slice) -> NDArray[np.float64]:
+    """Return the positions of the output samples that lie in a range of input voxels."""
+    places = one.positions
+    inside: NDArray[np.float64] = places[
+        (places >= part.start - 0.5 - 1e-9) & (places < part.stop - 0.5 - 1e-9)
+    ]
+    if len(inside) == 0:
+        raise ConfigError(f"the crop {part.start}:{part.stop} leaves nothing to render.")
+    return inside
