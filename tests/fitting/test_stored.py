@@ -1,6 +1,7 @@
 """A fit that is kept says what it was; a method that is not known cannot render it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,15 @@ def test_a_fit_comes_back_from_its_file_as_it_was(tmp_path):
     assert set(kept.tensors) == set(fitted.state)
     for name, tensor in fitted.state.items():
         np.testing.assert_array_equal(kept.tensors[name], tensor.numpy())
+
+
+def test_shape_and_settings_of_the_model_are_stored_and_may_be_missing():
+    image = Image(np.random.default_rng(0).poisson(30, (16, 16)).astype(np.float32), "YX")
+    fitted = replace(denoise(image, steps=1, estimate="gaussian"), model={"shape": (4, 5)})
+    header = header_of(fitted)
+    assert stored(header, {}).model == {"shape": [4, 5]}
+    del header["model"]  # as in files of version 0.1
+    assert stored(header, {}).model == {}
 
 
 def test_images_are_found_by_their_roles():

@@ -128,6 +128,9 @@ class Fitted:
     source
         Geometry of the image that was fitted: `axes, shape, scale, units, translate, …`, and
         the `digest` of its values.
+    model
+        Shape and settings of the fitted model, ready for JSON: with `state`, all that is needed
+        to build it again. What the keys are is said by the model module of the method.
     """
 
     images: tuple[Image, ...]
@@ -139,6 +142,7 @@ class Fitted:
     method: str = "cellinr"
     roles: tuple[str, ...] = ("result", "background")
     source: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     def image(self, role: str) -> Image:
         """Return the image with this role.

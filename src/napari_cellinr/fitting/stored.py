@@ -89,6 +89,9 @@ class Stored:
         State of the field by name.
     header
         All that the file says, to be written again.
+    model
+        Shape and settings of the fitted model, as in `Fitted`; empty in files of version 0.1,
+        for which the method derives them from the rest.
     """
 
     method: str
@@ -98,6 +101,7 @@ class Stored:
     history: tuple[Mapping[str, float], ...]
     tensors: Mapping[str, NDArray[Any]]
     header: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
 
 
 def geometry(image: Image) -> dict[str, Any]:
@@ -124,6 +128,7 @@ def header_of(fitted: Fitted) -> dict[str, Any]:
         "stopped": fitted.stopped,
         "roles": list(fitted.roles),
         "report": dict(fitted.report),
+        "model": dict(fitted.model),
     }
     values: dict[str, Any] = plain(header)
     return values
@@ -146,6 +151,7 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
             history=tuple(header["history"]),
             tensors=tensors,
             header=header,
+            model=header.get("model", {}),
         )
     except (KeyError, TypeError) as error:
         raise FileError(
