@@ -76,7 +76,7 @@ def assert_same(fitted, whole):
 
 @pytest.mark.parametrize(
     ("stage", "step"),
-    [("fitting (image 1", 7), ("fitting (image 2", 11), ("classical estimate (image 2", 0)],
+    [("fitting (image 1", 7), ("fitting (image 2", 11), ("initial estimate (image 2", 0)],
 )
 @pytest.mark.parametrize("crash", [False, True])
 def test_a_job_goes_on_after_an_interruption(movie, whole, tmp_path, stage, step, crash):
@@ -112,7 +112,7 @@ def test_what_was_computed_is_not_computed_again(movie, whole, tmp_path, monkeyp
     job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
     advance(job, "fitting (image 2", 9)
     job.close()
-    monkeypatch.setattr("napari_cellinr.methods.cellinr.prepare.start", None)
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.prepare.initial_estimate", None)
     steps = []
     job = resumed(tmp_path / "job", movie)
     for progress in job:
@@ -442,7 +442,7 @@ def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path
 
 
 def test_the_steps_of_another_problem_are_refused(movie, tmp_path):
-    from test_fit import Parabola
+    from test_problem import Parabola
 
     keeper = Keeper(tmp_path / "job", every=0)
     job = keeping(optimise(Parabola(), CellINRConfig(steps=50), started=0.0), keeper)

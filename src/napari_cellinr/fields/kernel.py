@@ -1,4 +1,4 @@
-"""A neural field of local convolution kernels, and the least-squares start of it."""
+"""A smooth field on grids of nodes, and least squares around each node."""
 
 from __future__ import annotations
 
@@ -39,13 +39,17 @@ class GridField(nn.Module):
             torch.zeros(channels, *map(n_nodes, self.shape, stride)) for stride in self.strides
         )
 
-    def forward(self, positions: Sequence[torch.Tensor]) -> torch.Tensor:
+    def forward(
+        self, positions: Sequence[torch.Tensor], channels: slice = slice(None)
+    ) -> torch.Tensor:
         """Return the values at all crossings of `positions`.
 
         Parameters
         ----------
         positions
             Voxel coordinates along each axis, shape (n,) each.
+        channels
+            Which of the values; all if not given.
 
         Returns
         -------
@@ -58,7 +62,7 @@ class GridField(nn.Module):
                 node_weights(place, size, step)
                 for place, size, step in zip(positions, self.shape, stride, strict=True)
             ]
-            parts.append(interpolate(grid, weights))
+            parts.append(interpolate(grid[channels], weights))
         return torch.stack(parts).sum(0)
 
     def at_points(self, points: torch.Tensor) -> torch.Tensor:

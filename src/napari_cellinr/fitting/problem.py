@@ -225,6 +225,10 @@ class Problem(ABC):
         What users should know is listed, in sentences, under `warnings`.
         """
 
+    def model_settings(self) -> dict[str, Any]:
+        """Return shape and settings of the model, ready for JSON, as `Fitted.model` holds them."""
+        return {}
+
     def memory(self) -> dict[str, torch.Tensor]:
         """Return what a fit that goes on has to know besides the parameters; nothing, usually.
 

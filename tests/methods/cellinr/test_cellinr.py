@@ -51,14 +51,14 @@ def test_noise_is_removed(sample, fitted):
     assert after > before + 8
 
 
-def test_haze_is_removed(sample):
+def test_background_is_removed(sample):
     fitted = denoise(sample.raw, **TOY)
-    signal, haze = (fitted.image(role).array() for role in ("result", "background"))
+    signal, background = (fitted.image(role).array() for role in ("result", "background"))
     truth = sample.truth.array()
     assert psnr(signal, truth, 255) > psnr(sample.raw.array(), truth, 255) + 8
     assert (signal >= 0).all()
-    true_haze = sample.truth_with_background.array() - truth
-    assert np.abs(haze - true_haze).mean() < 0.35 * true_haze.mean()
+    true_background = sample.truth_with_background.array() - truth
+    assert np.abs(background - true_background).mean() < 0.35 * true_background.mean()
 
 
 def test_subtract_and_keep_come_from_one_fit(sample, fitted):
@@ -75,8 +75,8 @@ def test_subtract_and_keep_come_from_one_fit(sample, fitted):
 def test_signal_is_what_is_above_the_background_but_for_noise():
     sample = embryo("membranes", size=(24, 64, 64), seed=3)
     fitted = denoise(sample.raw, background="keep", steps=1, estimate="groups")
-    kept, haze, signal = (image.array() for image in fitted.images)
-    above = np.maximum(kept - haze, 0)
+    kept, background, signal = (image.array() for image in fitted.images)
+    above = np.maximum(kept - background, 0)
     assert (signal <= above + 1e-4).all()
     bright = sample.truth.array() > 60
     assert signal[bright].mean() > 0.98 * above[bright].mean()
@@ -126,7 +126,7 @@ def test_a_plane_and_a_coarse_volume_can_be_previewed(sample):
     assert factor == volume.preview.scale[2] / sample.raw.scale[2] > 1
 
 
-STAGES = ["estimating the noise", "classical estimate", "preparing the fit", "fitting"]
+STAGES = ["estimating the noise", "initial estimate", "preparing the fit", "fitting"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -174,15 +174,15 @@ def test_a_stop_does_not_wait_for_the_noise(sample, monkeypatch):
 def test_previews_can_be_asked_for_in_every_stage(sample):
     request = PreviewRequest({"Z": 3})
     fitted, seen = collect(iter_denoise(sample.raw, CellINRConfig(**TOY)), lambda _: request)
-    assert {"classical estimate", "fitting"} <= {progress.stage for progress in seen}
+    assert {"initial estimate", "fitting"} <= {progress.stage for progress in seen}
     assert fitted.stopped in {"steps", "converged"}
 
 
-def test_a_pause_holds_the_classical_estimate(sample):
+def test_a_pause_holds_the_initial_estimate(sample):
     parts = []
 
     def answer(progress):
-        if progress.stage != "classical estimate":
+        if progress.stage != "initial estimate":
             return None
         parts.append(progress.step)
         return "pause" if len(parts) == 1 else "resume" if len(parts) == 8 else None

@@ -133,8 +133,8 @@ def test_what_a_fit_does_not_know_is_said(movie, tmp_path, query, error, said):
 
 
 def test_missing_tensors_and_headers_are_said(stack):
-    del stack.tensors["stride"]
-    with pytest.raises(FileError, match="'stride'"):
+    del stack.tensors["estimate"]
+    with pytest.raises(FileError, match="'estimate'"):
         render(stack)
     with pytest.raises(FileError, match="'method'"):
         stored({}, {})

@@ -1,4 +1,4 @@
-"""The start of a fit: held-out voxels that nothing has seen, probes, fall-backs by time."""
+"""The initial estimate: unused held-out voxels, probes, cheaper estimates if time is short."""
 
 import time
 
@@ -9,13 +9,13 @@ from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
 from napari_cellinr.methods.cellinr.estimate import (
     PROBE,
+    EstimateBudget,
     Guides,
-    Start,
-    Work,
+    InitialEstimate,
     choose_estimate,
     group,
     hold_out,
-    start,
+    initial_estimate,
 )
 from napari_cellinr.methods.cellinr.kernels import solve
 
@@ -70,11 +70,11 @@ def test_the_estimate_gets_cheaper_with_less_time():
 @pytest.mark.parametrize("name", ["groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2"])
 def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one(name):
     values = np.random.default_rng(0).normal(size=(16, 48, 48)).astype(np.float32)
-    job = start(
+    job = initial_estimate(
         values,
         name,
         np.random.default_rng(0),
-        Work(started=time.monotonic(), seconds=1e-4),
+        EstimateBudget(started=time.monotonic(), seconds=1e-4),
     )
     found = finish(job)
     assert found.name == "gaussian"
@@ -83,11 +83,11 @@ def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one(name):
 
 def test_stopping_returns_what_there_is():
     values = np.random.default_rng(0).normal(size=(24, 64, 64)).astype(np.float32)
-    job = start(
+    job = initial_estimate(
         values,
         "nlm-5",
         np.random.default_rng(0),
-        Work(started=time.monotonic()),
+        EstimateBudget(started=time.monotonic()),
     )
     found = finish(job, "stop")
     assert not found.complete
@@ -99,7 +99,9 @@ def test_the_probe_has_the_grain_of_the_noise():
     values = np.zeros((8, 64, 64), np.float32)
     lags = []
     for grain in (0.0, 0.8):
-        job = start(values, "gaussian", np.random.default_rng(0), Work(grain=grain))
+        job = initial_estimate(
+            values, "gaussian", np.random.default_rng(0), EstimateBudget(grain=grain)
+        )
         probe = finish(job).probe
         lags.append(float((probe[..., 1:] * probe[..., :-1]).mean()))
         assert probe.std() == pytest.approx(1, abs=0.02)
@@ -111,12 +113,14 @@ def grouped(work):
     random = np.random.default_rng(0)
     values = random.normal(size=(40, 48)).astype(np.float32)
     guide = gaussian(values, 2)
-    found = Start(guide, guide, random.normal(size=values.shape).astype(np.float32), "groups")
+    found = InitialEstimate(
+        guide, guide, random.normal(size=values.shape).astype(np.float32), "groups"
+    )
     return found, values, group(values, found, Guides(guide, guide), work)
 
 
 def test_groups_that_are_too_slow_leave_non_local_means():
-    found, _, job = grouped(Work(started=time.monotonic() - 10, seconds=1e-4))
+    found, _, job = grouped(EstimateBudget(started=time.monotonic() - 10, seconds=1e-4))
     result = finish(job)
     assert result.name == "nlm-5"
     assert result.estimate is found.estimate
@@ -124,7 +128,7 @@ def test_groups_that_are_too_slow_leave_non_local_means():
 
 
 def test_stopped_groups_return_what_there_is():
-    _, values, job = grouped(Work(started=time.monotonic()))
+    _, values, job = grouped(EstimateBudget(started=time.monotonic()))
     result = finish(job, "stop")
     assert not result.complete
     assert np.isfinite(result.estimate).all()
@@ -139,7 +143,9 @@ def planes(variance):
     values = truth + np.sqrt(variance) * random.normal(size=truth.shape).astype(np.float32)
     held, replaced = hold_out(values.astype(np.float32), 0.05, random)
     probe = random.normal(size=truth.shape).astype(np.float32)
-    found = Start(gaussian(replaced, 1.5), gaussian(replaced + PROBE * probe, 1.5), probe, "x")
+    found = InitialEstimate(
+        gaussian(replaced, 1.5), gaussian(replaced + PROBE * probe, 1.5), probe, "x"
+    )
     return truth, values.astype(np.float32), held, found
 
 
@@ -154,7 +160,7 @@ def test_kernels_bring_back_what_smoothing_took():
 def test_kernels_that_the_held_out_voxels_refute_are_left_out():
     """Noise without any structure, and an estimate that already is the truth."""
     truth, values, held, found = planes(4.0)  # the noise is twice what is assumed
-    exact = Start(truth, truth, found.probe, "x")
+    exact = InitialEstimate(truth, truth, found.probe, "x")
     kernels = solve(exact, values, held, 16)
     assert kernels.trust < 0.5
     assert np.mean((kernels.result() - truth) ** 2) < 0.01

@@ -1,4 +1,4 @@
-"""Signal and haze: told apart by structure, and nothing but noise is taken from the signal."""
+"""Signal and background are separated by structure; nothing but noise is taken from the signal."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,12 @@ from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.fields.nodes import interpolate, node_weights
-from napari_cellinr.methods.cellinr.background import Scene, choose_width, separated, unseparated
+from napari_cellinr.methods.cellinr.background import (
+    Denoised,
+    choose_width,
+    separate,
+    separate_by_opening,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -18,7 +23,7 @@ def at_voxels(parts, shape):
     weights = [
         node_weights(torch.arange(n), n, step) for n, step in zip(shape, parts.stride, strict=True)
     ]
-    return interpolate(torch.from_numpy(parts.haze)[None], weights)[0].numpy()
+    return interpolate(torch.from_numpy(parts.background)[None], weights)[0].numpy()
 
 
 def scene(sign=1, remaining=1.0, shape=SHAPE, scale=(1.0, 1.0)):
@@ -32,25 +37,25 @@ def scene(sign=1, remaining=1.0, shape=SHAPE, scale=(1.0, 1.0)):
     left = gaussian_filter(np.random.default_rng(0).normal(size=shape), 1)
     values = floor + sign * lines + remaining * left / left.std()
     arrays = [np.broadcast_to(a, shape).astype(np.float32) for a in (values, confidence)]
-    return Scene(*arrays, NOISE, scale, sign), floor, lines
+    return Denoised(*arrays, NOISE, scale, sign), floor, lines
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_uneven_haze_is_found_better_than_by_opening(sign):
+def test_uneven_background_is_found_better_than_by_opening(sign):
     given, floor, _ = scene(sign)
     errors = [
         np.abs(at_voxels(find(given, 16), SHAPE) - floor).mean()
-        for find in (separated, unseparated)
+        for find in (separate, separate_by_opening)
     ]
     assert errors[0] < 0.6 * errors[1]
 
 
 def test_structures_count_fully_and_noise_does_not():
     given, _, lines = scene()
-    factor = separated(given, 12).amplification / 255
+    factor = separate(given, 12).amplification / 255
     assert (factor[given.confidence > 0] == 1).all()
     assert factor[lines < 0.1].mean() < 0.1
-    assert (unseparated(given, 12).amplification == 255).all()
+    assert (separate_by_opening(given, 12).amplification == 255).all()
 
 
 def test_what_is_brighter_than_noise_stays_without_any_confidence():
@@ -58,14 +63,14 @@ def test_what_is_brighter_than_noise_stays_without_any_confidence():
     given, _, _ = scene()
     values = given.values.copy()
     values[38:42, 30:34] += 40
-    factor = separated(Scene(values, given.confidence, NOISE, (1.0, 1.0)), 12).amplification / 255
+    factor = separate(Denoised(values, given.confidence, NOISE, (1.0, 1.0)), 12).amplification / 255
     assert factor[38:42, 30:34].min() > 0.95
 
 
 def test_the_same_length_along_every_axis():
     """Planes twice as far apart: half the voxels count as near."""
     given, floor, _ = scene(shape=(20, *SHAPE), scale=(2.0, 1.0, 1.0))
-    parts = separated(given, 12)
+    parts = separate(given, 12)
     assert parts.stride == (1, 2, 2)
     assert np.abs(at_voxels(parts, (20, *SHAPE)) - floor).mean() < 1.5
 
@@ -73,21 +78,21 @@ def test_the_same_length_along_every_axis():
 @pytest.mark.parametrize("confidence", [0.0, 1.0])
 def test_no_structure_or_nothing_else(confidence):
     values = np.random.default_rng(0).normal(50, 1, (24, 24)).astype(np.float32)
-    given = Scene(values, np.full_like(values, confidence), NOISE, (1.0, 1.0))
-    parts = separated(given, choose_width(given.confidence, "sheet", (1.0, 1.0)))
-    assert np.isfinite(parts.haze).all()
+    given = Denoised(values, np.full_like(values, confidence), NOISE, (1.0, 1.0))
+    parts = separate(given, choose_width(given.confidence, "sheet", (1.0, 1.0)))
+    assert np.isfinite(parts.background).all()
     assert np.abs(at_voxels(parts, (24, 24)) - 50).max() < 4
 
 
 def test_a_scene_of_one_value():
     values = np.full((4, 8, 8), 7, np.float32)
-    given = Scene(values, np.zeros_like(values), Noise(0.0, 1e-6), (1.0, 1.0, 1.0))
-    assert np.allclose(separated(given, 7).haze, 7)
+    given = Denoised(values, np.zeros_like(values), Noise(0.0, 1e-6), (1.0, 1.0, 1.0))
+    assert np.allclose(separate(given, 7).background, 7)
 
 
 def test_dim_structures_that_fill_the_image_are_not_taken_for_noise():
     """What denoising leaves is known to be small: a wider spread is structure."""
     given, _, lines = scene(remaining=0.3)
-    nothing = Scene(given.values, np.zeros_like(given.confidence), NOISE, (1.0, 1.0))
-    factor = separated(nothing, 16).amplification / 255
+    nothing = Denoised(given.values, np.zeros_like(given.confidence), NOISE, (1.0, 1.0))
+    factor = separate(nothing, 16).amplification / 255
     assert factor[lines > 20].mean() > 0.9

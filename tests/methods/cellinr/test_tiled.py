@@ -11,7 +11,7 @@ from napari_cellinr import ConfigError, Image, denoise, load_fit, save_fit
 from napari_cellinr.api import render
 from napari_cellinr.fitting.tiles import cut
 from napari_cellinr.methods.cellinr import job
-from napari_cellinr.methods.cellinr.tiled import Tiled, state_of_tiles
+from napari_cellinr.methods.cellinr.tiled import Tiled, joined_tiles
 from napari_cellinr.simulate.embryo import embryo
 
 TOY = {"steps": 3, "estimate": "gaussian"}
@@ -19,27 +19,26 @@ TOY = {"steps": 3, "estimate": "gaussian"}
 EXACT = {"rtol": 1e-5, "atol": 1e-3}
 
 
-class Slope:
-    """A field whose value is the place in the whole, and one that is the number of the tile."""
+def slope(number, start):
+    """Return a model whose first value is the place in the whole, the second the tile's number."""
 
-    def __init__(self, number, start):
-        self.number, self.start = number, start
-
-    def at(self, positions):
+    def model(positions):
         first, second = np.meshgrid(*positions, indexing="ij")
-        place = (first + self.start[0]) + 100 * (second + self.start[1])
-        return place, np.full(place.shape, self.number)
+        place = (first + start[0]) + 100 * (second + start[1])
+        return place, np.full(place.shape, number)
+
+    return model
 
 
 @pytest.mark.parametrize("step", [1.0, 0.5, 0.37])
 def test_tiles_that_agree_are_the_whole_at_any_positions(step):
     shape, overlap = (30, 21), 8
     blocks = cut(shape, (18, 21), overlap)
-    state = state_of_tiles(blocks, [{} for _ in blocks], overlap)
+    settings, _ = joined_tiles(shape, blocks, [{}] * len(blocks), [{}] * len(blocks), overlap)
     starts = [[part.start for part in block] for block in blocks]
-    tiled = Tiled(shape, state, lambda number, lengths: Slope(number, starts[number]))
+    tiled = Tiled(settings, lambda number: slope(number, starts[number]))
     positions = [np.arange(-0.4, n - 0.6, step) for n in shape]
-    place, number = tiled.at(positions)
+    place, number = tiled(positions)
     expected = positions[0][:, None] + 100 * positions[1]
     np.testing.assert_allclose(place, expected, rtol=1e-5, atol=1e-4)
     changes = np.diff(number, axis=0)  # and where they do not, one fades into the other

@@ -1,4 +1,4 @@
-"""Signal and haze as two parts of one image, told apart by where structures are."""
+"""Signal and background (out-of-focus light) of one image, separated by where structures are."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "USUAL_WIDTH",
-    "Scene",
+    "Denoised",
     "Separated",
     "choose_width",
     "find_structure",
-    "separated",
-    "unseparated",
+    "separate",
+    "separate_by_opening",
 ]
 
 REMAINING_NOISE = 0.4
-"""Noise that the classical estimate leaves, in standard deviations of the noise before."""
+"""Noise that the initial estimate leaves, in standard deviations of the noise of the image."""
 
 WIDTH_PER_THICKNESS = {"sheet": 2.7, "filament": 2.7, "blob": 1.2}
 """Width of the opening per thickness of the structures; chosen on simulated embryos 0 and 1."""
@@ -43,30 +43,31 @@ NODES_PER_WIDTH = 6
 """Nodes of the background grid per width of the structures."""
 
 ROUNDS = 4
-"""Times that the haze is corrected by what lies off the structures."""
+"""Times that the background is corrected by the voxels away from structures."""
 
 REACH, SPREADS = 5.0, 2.0
-"""Width in voxels that is kept clear around structures, and how far off haze may lie from it."""
+"""Width in voxels of the margin around structures, and how many standard deviations a voxel may lie
+from the background to count for it."""
 
 SMOOTHNESS = 0.4
-"""Standard deviation of the mean that corrects the haze, as a part of the width."""
+"""Standard deviation of the Gaussian mean that corrects the background, as a part of the width."""
 
 WEIGHT_OF_BEFORE = 0.05
-"""Part of voxels off the structures at which the haze before counts as much as they do."""
+"""Fraction of voxels away from structures at which the background before counts as much as they."""
 
 OFF = 0.2
-"""Confidence below which a voxel is off the structures."""
+"""Confidence below which a voxel belongs to no structure."""
 
 SURE = 4.0
 """Energy of the signal, in that of the remaining noise, below which it is taken for noise."""
 
 NEXT_TO_NOTHING = 0.02
-"""Distance from the haze, in standard deviations of the noise, that only masked voxels have."""
+"""Standard deviations of the noise from the background up to which voxels are taken for masked."""
 
 MOST_LEFT = {2: 0.3, 3: 0.16}
 """Noise that denoising leaves at most, by the number of axes, in standard deviations of the noise.
 
-Where structures fill the image, dim ones that were not recognised would pass for noise.
+Where structures fill the image, dim ones that were not recognised would be taken for noise.
 """
 
 MOST_SAMPLES = 200_000
@@ -74,8 +75,8 @@ MOST_SAMPLES = 200_000
 
 
 @dataclass(frozen=True)
-class Scene:
-    """An estimate in grey levels, and what is known of it; arrays of axes ZYX or YX.
+class Denoised:
+    """A denoised image that is to be separated; arrays of axes ZYX or YX.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ class Scene:
     confidence
         That a voxel belongs to a structure, 0 to 1, float32.
     noise
-        The noise before.
+        The noise before denoising.
     scale
         Voxel size along each axis.
     sign
@@ -100,19 +101,19 @@ class Scene:
 
 @dataclass(frozen=True)
 class Separated:
-    """The haze, and how much of what is above it is signal.
+    """The background, and how much of what is above it is signal.
 
     Parameters
     ----------
-    haze
-        Grey levels on the nodes of a coarse grid, float32.
+    background
+        Out-of-focus light in grey levels, on the nodes of a coarse grid, float32.
     stride
         Voxels per node of that grid.
     amplification
         What the signal is multiplied by at each voxel, 255 for 1, uint8.
     """
 
-    haze: NDArray[np.float32]
+    background: NDArray[np.float32]
     stride: tuple[int, ...]
     amplification: NDArray[np.uint8]
 
@@ -129,9 +130,14 @@ def find_structure(
     config
         The settings, of which `structure` and `dark` are used.
     scale
-        Voxel size along each axis.
+        Voxel size along each axis, all in one unit.
     grain
         Standard deviation of the blur in the noise, in voxels.
+
+    Returns
+    -------
+    tuple
+        The confidence, axes of `estimate`, float32, and `sheet`, `filament`, `blob` or `none`.
     """
     if config.structure == "none":
         return np.zeros_like(estimate), "none"
@@ -145,10 +151,19 @@ def find_structure(
 
 
 def choose_width(confidence: NDArray[np.float32], kind: str, scale: tuple[float, ...]) -> float:
-    """Return a width, in voxels of the last axis, that no structure fills.
+    """Return the width of an opening that removes all structures, in voxels of the last axis.
 
-    Blobs are taken for what they are; sheets and filaments meet in junctions, which are
-    thicker than they are themselves.
+    Sheets and filaments meet in junctions, which are thicker than they are; so they need a wider
+    opening for their thickness than blobs.
+
+    Parameters
+    ----------
+    confidence
+        That each voxel belongs to a structure, 0 to 1, axes ZYX or YX.
+    kind
+        `sheet`, `filament` or `blob`.
+    scale
+        Voxel size along each axis, all in one unit.
     """
     inside = confidence > 0.5
     if not inside.any() or inside.all():
@@ -158,50 +173,50 @@ def choose_width(confidence: NDArray[np.float32], kind: str, scale: tuple[float,
     return max(NARROWEST, thickness * WIDTH_PER_THICKNESS[kind])
 
 
-def unseparated(scene: Scene, width: float) -> Separated:
-    """Return the opening of the estimate as its haze, and all that is above it as signal.
+def separate_by_opening(image: Denoised, width: float) -> Separated:
+    """Return the opening of an image as its background, and all that is above it as signal.
 
     For dark structures it is the closing.
 
     Parameters
     ----------
-    scene
-        The estimate.
+    image
+        The denoised image.
     width
-        Width above which brightness counts as haze, in voxels of the last axis.
+        Width above which brightness counts as background, in voxels of the last axis.
     """
-    haze, stride = _opened(scene, physical_widths(width, scene.scale))
-    return Separated(scene.sign * haze, stride, np.full(scene.values.shape, 255, np.uint8))
+    nodes, stride = _opened(image, physical_widths(width, image.scale))
+    return Separated(image.sign * nodes, stride, np.full(image.values.shape, 255, np.uint8))
 
 
-def separated(scene: Scene, width: float) -> Separated:
-    """Return the haze that explains what is off the structures, and what is surely signal.
+def separate(image: Denoised, width: float) -> Separated:
+    """Return the background that explains the voxels away from structures, and the amplification.
 
-    The opening is a minimum, which lies below uneven haze. So it is corrected: by the mean
-    of what lies clear of structures and near to the haze itself, four times. Then the signal is
-    amplified as in the paper, but softly: it counts fully on structures, and off them as
-    far as its energy in the neighbourhood is above that of the noise which is left (Wiener's
-    rule). Nothing that can be told from noise is deleted.
+    The opening is a minimum, which lies below an uneven background. Therefore it is corrected
+    four times by the mean of the voxels that are away from structures and near to the background.
+    The signal is amplified as in the paper (Zhao et al., eq. 8-11), but softly: it counts fully
+    on structures, and elsewhere as far as its energy in the neighbourhood is above that of the
+    remaining noise (Wiener's rule). Nothing that can be distinguished from noise is deleted.
 
     Parameters
     ----------
-    scene, width
-        As for `unseparated`.
+    image, width
+        As for `separate_by_opening`.
     """
-    widths = physical_widths(width, scene.scale)
-    nodes, stride = _opened(scene, widths)
-    lattice = [
+    widths = physical_widths(width, image.scale)
+    nodes, stride = _opened(image, widths)
+    weights = [
         node_weights(torch.arange(size), size, step)
-        for size, step in zip(scene.values.shape, stride, strict=True)
+        for size, step in zip(image.values.shape, stride, strict=True)
     ]
-    values = scene.values * np.float32(scene.sign)
+    values = image.values * np.float32(image.sign)
 
     def at_voxels(grid: NDArray[np.float32]) -> NDArray[np.float32]:
-        haze: NDArray[np.float32] = interpolate(torch.from_numpy(grid)[None], lattice)[0].numpy()
-        return haze
+        voxels: NDArray[np.float32] = interpolate(torch.from_numpy(grid)[None], weights)[0].numpy()
+        return voxels
 
-    deviation = scene.noise.sd(scene.sign * at_voxels(nodes)).astype(np.float32)
-    clear, most = _clear_of_structures(scene), _most_left(scene)
+    deviation = image.noise.sd(image.sign * at_voxels(nodes)).astype(np.float32)
+    clear, most = _clear_of_structures(image), _most_left(image)
     sigma = [SMOOTHNESS * wide / step for wide, step in zip(widths, stride, strict=True)]
     for _ in range(ROUNDS if clear.any() else 0):
         excess = values - at_voxels(nodes)
@@ -213,45 +228,47 @@ def separated(scene: Scene, width: float) -> Separated:
         total, weight = (gaussian_filter(part, sigma) for part in sums)
         nodes = nodes + total / (weight + np.float32(WEIGHT_OF_BEFORE))
     excess = values - at_voxels(nodes)
-    return Separated(scene.sign * nodes, stride, _amplification(scene, excess, deviation))
+    return Separated(image.sign * nodes, stride, _amplification(image, excess, deviation))
 
 
-def _opened(scene: Scene, widths: tuple[int, ...]) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+def _opened(
+    image: Denoised, widths: tuple[int, ...]
+) -> tuple[NDArray[np.float32], tuple[int, ...]]:
     """Return the opening on the nodes of a grid, times the sign, and voxels per node."""
     stride = tuple(
         min(size, max(1, wide // NODES_PER_WIDTH))
-        for wide, size in zip(widths, scene.values.shape, strict=True)
+        for wide, size in zip(widths, image.values.shape, strict=True)
     )
-    opened = torch.from_numpy(opening(scene.sign * scene.values, widths))
+    opened = torch.from_numpy(opening(image.sign * image.values, widths))
     return block_means(opened[None], stride)[0].numpy(), stride
 
 
-def _clear_of_structures(scene: Scene) -> NDArray[np.bool_]:
+def _clear_of_structures(image: Denoised) -> NDArray[np.bool_]:
     """Return which voxels have no structure nearby."""
-    box = [wide // 2 * 2 + 1 for wide in physical_widths(REACH, scene.scale)]
-    clear: NDArray[np.bool_] = maximum_filter(scene.confidence, box) < OFF
+    box = [wide // 2 * 2 + 1 for wide in physical_widths(REACH, image.scale)]
+    clear: NDArray[np.bool_] = maximum_filter(image.confidence, box) < OFF
     return clear
 
 
-def _most_left(scene: Scene) -> float:
+def _most_left(image: Denoised) -> float:
     """Return the largest noise that may be left, in standard deviations of the noise before."""
-    if scene.noise.grain > 0:
+    if image.noise.grain > 0:
         return REMAINING_NOISE
-    return MOST_LEFT[2 if min(scene.values.shape) <= THIN else scene.values.ndim]
+    return MOST_LEFT[2 if min(image.values.shape) <= THIN else image.values.ndim]
 
 
 def _amplification(
-    scene: Scene, excess: NDArray[np.float32], deviation: NDArray[np.float32]
+    image: Denoised, excess: NDArray[np.float32], deviation: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """Return what the signal is to be multiplied by, 255 for 1."""
-    confidence = scene.confidence
+    confidence = image.confidence
     left = (excess / deviation)[confidence < OFF]
-    spread = min(_middle(left[np.abs(left) > NEXT_TO_NOTHING])[1], _most_left(scene))
-    sigma = [scene.scale[-1] / step for step in scene.scale]
+    spread = min(_middle(left[np.abs(left) > NEXT_TO_NOTHING])[1], _most_left(image))
+    sigma = [image.scale[-1] / step for step in image.scale]
     energy = gaussian_filter(excess**2, sigma)
     noise = SURE * (spread * deviation) ** 2
-    surely = np.maximum(energy - noise, 0) / np.maximum(energy, np.float32(1e-12))
-    factor: NDArray[np.float32] = confidence + (1 - confidence) * surely
+    signal = np.maximum(energy - noise, 0) / np.maximum(energy, np.float32(1e-12))
+    factor: NDArray[np.float32] = confidence + (1 - confidence) * signal
     return np.asarray(np.rint(255 * factor), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The classical start of a fit: an estimate, and how strongly it follows the noise."""
+"""The initial estimate of a fit by classical denoising, and how strongly it follows the noise."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message
 
 __all__ = [
+    "EstimateBudget",
     "Guides",
-    "Start",
-    "Work",
+    "InitialEstimate",
     "choose_estimate",
     "group",
     "group_series",
     "hold_out",
+    "initial_estimate",
     "search_distance",
-    "start",
 ]
 
 PROBE = 0.5
 """Size of the change by which the sensitivity is measured, in standard deviations.
 
-Smaller ones miss that the choice of alike patches follows the noise, too, in jumps.
+Smaller changes would miss that the choice of similar patches follows the noise, in jumps.
 """
 
 TRUSTED_PART = 0.1
@@ -57,13 +57,13 @@ OVERLAP = 2
 """Frames that a part of a series shares with the next one."""
 
 _CHOICES = ("groups", "nlm-3", "nlm-2", "gaussian")
-_STAGE = "classical estimate"
-_GROUPS = "groups of patches"
+_STAGE = "initial estimate"
+_GROUPS = "initial estimate, patch matching"
 
 
 @dataclass(frozen=True)
-class Start:
-    """A classical estimate of stabilised values and its answer to a small change.
+class InitialEstimate:
+    """A classical estimate of stabilised values, and its response to a small change of them.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ class Start:
     probe
         A random pattern with the statistics of the noise, sd 1.
     name
-        The estimate that it is, such as `nlm-4`; a cheaper one if the time was short.
+        Which estimate it is, such as `nlm-4`; a cheaper one than planned if time was short.
     complete
-        False if the user stopped it: then `shifted` is `estimate`.
+        False if the user stopped it; then `shifted` is `estimate`.
     """
 
     estimate: NDArray[np.float32]
@@ -91,17 +91,22 @@ def hold_out(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return which voxels are held out, and the values with those replaced by their neighbours.
 
-    A replaced voxel becomes the mean of its neighbours that are not held out themselves, so
-    that nothing which is computed from the result knows the held-out values.
+    A replaced voxel becomes the mean of its neighbours that are not held out themselves. So
+    nothing that is computed from the result depends on held-out values.
 
     Parameters
     ----------
     values
         Axes ZYX or YX, float32.
     part
-        Part of the voxels to hold out.
+        Fraction of the voxels to hold out; at least one is.
     generator
         Random numbers that choose them.
+
+    Returns
+    -------
+    tuple
+        Held-out voxels, bool, and the values, float32; axes of `values`.
     """
     held = generator.random(values.shape) < part
     if not held.any():
@@ -121,8 +126,8 @@ def hold_out(
 
 
 @dataclass(frozen=True)
-class Work:
-    """How and until when to work.
+class EstimateBudget:
+    """Threads and time for the initial estimate.
 
     Parameters
     ----------
@@ -133,8 +138,9 @@ class Work:
     started
         `time.monotonic()` when the job began.
     seconds
-        Time for all estimates. Where the machine is slower than expected, a cheaper estimate
-        takes the place of the chosen one; its name is in the result, so that it can be repeated.
+        Time for all estimates; no limit if not given. Where the machine is slower than expected,
+        a cheaper estimate takes the place of the chosen one; its name is in the result, so that
+        it can be repeated.
     """
 
     grain: float = 0.0
@@ -145,14 +151,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Guides:
-    """What groups of alike patches are found by.
+    """Estimates in which groups of similar patches are searched for.
 
     Parameters
     ----------
     first, second
-        Estimates without and with the small change, axes ZYX or YX, float32.
+        Of the values without and with the small change, axes ZYX or YX, float32.
     variance
-        The variance of the noise where it is not 1.
+        Variance of the noise at each voxel, axes ZYX or YX; 1 if not given.
     """
 
     first: NDArray[np.float32]
@@ -161,7 +167,17 @@ class Guides:
 
 
 def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: int) -> str:
-    """Return the best estimate that fits into `seconds`, by a fixed model of its cost."""
+    """Return the name of the best estimate that takes no longer than `seconds`.
+
+    Parameters
+    ----------
+    shape
+        Voxels along each axis.
+    seconds
+        Time for both estimates, as predicted by a fixed model; no limit if None.
+    n_workers
+        Number of threads.
+    """
     for name in _CHOICES[:-1]:
         needed = 2 * nlm_seconds(shape, search_distance(name, shape), n_workers=n_workers)
         if name == "groups":
@@ -171,121 +187,137 @@ def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: in
     return _CHOICES[-1]
 
 
-def start(
+def initial_estimate(
     values: NDArray[np.float32],
     estimate: str,
     generator: np.random.Generator,
-    work: Work,
+    budget: EstimateBudget,
     *,
     probed: bool = True,
-) -> Generator[Progress, Message, Start]:
-    """Estimate twice, with and without a small change: yield `Progress`, return `Start`.
+) -> Generator[Progress, Message, InitialEstimate]:
+    """Estimate twice, with and without a small change: yield `Progress`, return both.
 
-    The second estimate shows how strongly the first one follows the noise of each voxel, from
-    which the error of anything made of it can be computed without the truth (Ramani, Blu and
+    The second estimate shows how strongly the first one follows the noise of each voxel. From
+    this, the error of anything made of it can be computed without the truth (Ramani, Blu and
     Unser 2008, "Monte-Carlo SURE", IEEE Transactions on Image Processing 17).
 
     Parameters
     ----------
     values
-        Stabilised values, axes ZYX or YX, float32.
+        Stabilised values, axes ZYX or YX, float32, in standard deviations of the noise.
     estimate
         `groups`, of which this is the first half, `nlm-5` … `nlm-2`, `gaussian`, or `auto` for
         the best that there is time for.
     generator
         Random numbers of the probe.
-    work
-        How and until when to work.
+    budget
+        Threads and time.
     probed
-        Whether the second estimate is made; else `shifted` is the first one, too.
+        Whether to make the second estimate; if not, `shifted` is the first one.
+
+    Returns
+    -------
+    InitialEstimate
+        Not complete if the user stopped it.
     """
-    seconds, n_workers = work.seconds, work.n_workers
+    seconds, n_workers = budget.seconds, budget.n_workers
     name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
     end = None if seconds is None else time.monotonic() + seconds
-    probe = _probe(values.shape, work.grain, generator)
+    probe = _probe(values.shape, budget.grain, generator)
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
         distance = search_distance(name, values.shape)
         settings: dict[str, Any] = {
             "distance": distance,
-            "grain": work.grain,
+            "grain": budget.grain,
             "n_workers": n_workers,
         }
         half = None if end is None else (time.monotonic() + end) / 2
-        first = yield from _half(iter_nlm(values, **settings), values, work, 0.0, limit=half)
+        first = yield from _half(iter_nlm(values, **settings), values, budget, 0.0, limit=half)
         if first.stopped:
-            return Start(first.values, first.values, probe, name, complete=False)
+            return InitialEstimate(first.values, first.values, probe, name, complete=False)
         if not first.late:
             break
         name = _cheaper(name, values.shape)
     else:
-        return Start(gaussian(values), gaussian(changed), probe, name)
+        return InitialEstimate(gaussian(values), gaussian(changed), probe, name)
     if not probed:
-        return Start(first.values, first.values, probe, name)
-    second = yield from _half(iter_nlm(changed, **settings), changed, work, 0.5)
+        return InitialEstimate(first.values, first.values, probe, name)
+    second = yield from _half(iter_nlm(changed, **settings), changed, budget, 0.5)
     if second.stopped:
-        return Start(first.values, first.values, probe, name, complete=False)
-    return Start(first.values, second.values, probe, name)
+        return InitialEstimate(first.values, first.values, probe, name, complete=False)
+    return InitialEstimate(first.values, second.values, probe, name)
 
 
 def group(
-    values: NDArray[np.float32], found: Start, guides: Guides, work: Work
-) -> Generator[Progress, Message, Start]:
-    """Estimate twice by groups of alike patches: yield `Progress`, return `Start`.
+    values: NDArray[np.float32], found: InitialEstimate, guides: Guides, budget: EstimateBudget
+) -> Generator[Progress, Message, InitialEstimate]:
+    """Estimate twice by groups of similar patches: yield `Progress`, return both estimates.
 
     Parameters
     ----------
     values
-        Stabilised values, axes ZYX or YX, float32.
+        Stabilised values, axes ZYX or YX, float32, in standard deviations of the noise.
     found
-        The first half of this estimate, by non-local means; it is the result if the time is
-        too short for the second one.
+        The estimate by non-local means, which is returned if the time is too short for groups.
     guides
-        What groups are found by.
-    work
-        How and until when to work.
+        Estimates in which the groups are searched for.
+    budget
+        Threads and time.
+
+    Returns
+    -------
+    InitialEstimate
+        Not complete if the user stopped it.
     """
     settings: dict[str, Any] = {
         "variance": guides.variance,
-        "grain": work.grain,
-        "n_workers": work.n_workers,
+        "grain": budget.grain,
+        "n_workers": budget.n_workers,
     }
-    limit = None if work.seconds is None else work.started + work.seconds
+    limit = None if budget.seconds is None else budget.started + budget.seconds
     half = None if limit is None else (time.monotonic() + limit) / 2
     job = iter_estimate(values, guides.first, **settings)
-    first = yield from _half(job, values, work, 0.0, stage=_GROUPS, limit=half)
+    first = yield from _half(job, values, budget, 0.0, stage=_GROUPS, limit=half)
     if first.late:
         return replace(found, name=f"nlm-{search_distance(found.name, values.shape)}")
     if first.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
     changed = values + np.float32(PROBE) * found.probe
     job = iter_estimate(changed, guides.second, **settings)
-    second = yield from _half(job, changed, work, 0.5, stage=_GROUPS)
+    second = yield from _half(job, changed, budget, 0.5, stage=_GROUPS)
     if second.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
     return replace(found, estimate=first.values, shifted=second.values)
 
 
 def group_series(
-    values: NDArray[np.float32], guides: NDArray[np.float32], work: Work
+    values: NDArray[np.float32], guides: NDArray[np.float32], budget: EstimateBudget
 ) -> Generator[Progress, Message, tuple[NDArray[np.float32], bool]]:
-    """Estimate all frames of a series by shared groups; return them, and whether all are done.
+    """Estimate all frames of a series by groups that hold patches of neighbouring frames, too.
 
     Parameters
     ----------
     values, guides
-        Stabilised values and what groups are found by, axes TZYX or TYX, float32.
-    work
-        How and until when to work.
+        Stabilised values, and the estimates in which groups are searched for, axes TZYX or TYX,
+        float32.
+    budget
+        Threads; the time is not limited.
+
+    Returns
+    -------
+    tuple
+        The estimates, axes of `values`, float32, and whether all are done. If the user stopped
+        before, the rest are `guides`.
     """
     result = np.empty_like(values)
     length = max(4, SERIES_VOXELS // values[0].size)
     firsts = range(0, len(values), length)
     for number, first in enumerate(firsts):
         wide = slice(max(0, first - OVERLAP), first + length + OVERLAP)
-        settings: dict[str, Any] = {"grain": work.grain, "n_workers": work.n_workers}
+        settings: dict[str, Any] = {"grain": budget.grain, "n_workers": budget.n_workers}
         job = iter_groups(values[wide], guides[wide], series=True, **settings)
-        done = yield from _half(job, values, work, number / len(firsts), stage=_GROUPS)
+        done = yield from _half(job, values, budget, number / len(firsts), stage=_GROUPS)
         inner = slice(first - wide.start, first - wide.start + length)
         result[first : first + length] = done.values[inner]
         if done.stopped:
@@ -295,7 +327,15 @@ def group_series(
 
 
 def search_distance(name: str, shape: tuple[int, ...]) -> int:
-    """Return the search distance of the non-local means in an estimate, in voxels."""
+    """Return the search distance of the non-local means of an estimate, in voxels.
+
+    Parameters
+    ----------
+    name
+        Name of the estimate, such as `nlm-4`.
+    shape
+        Voxels along each axis.
+    """
     if name != "groups":
         return _DISTANCES[name]
     return 3 if sum(size > THIN for size in shape) > 2 else 5
@@ -331,7 +371,7 @@ class _Estimate:
 def _half(
     job: Generator[float, str | None, NDArray[np.float32]],
     values: NDArray[np.float32],
-    work: Work,
+    budget: EstimateBudget,
     before: float,
     *,
     stage: str = _STAGE,
@@ -339,7 +379,7 @@ def _half(
 ) -> Generator[Progress, Message, _Estimate]:
     """Run an estimate as the second half of a stage if `before` is 0.5, else as the first.
 
-    It is given up if it will not be done by `limit`.
+    It is abandoned if it would end after `limit`.
     """
     begun = time.monotonic()
     message: str | None = None
@@ -351,7 +391,7 @@ def _half(
         if limit is not None and _is_late(begun, done, limit):
             job.close()
             return _Estimate(values, late=True)
-        answer = yield _progress(stage, before + done / 2, work.started, begun, done)
+        answer = yield _progress(stage, before + done / 2, budget.started, begun, done)
         held = message == "pause" and answer != "resume"
         message = answer if isinstance(answer, str) else "pause" if held else None
 

@@ -9,6 +9,7 @@ import torch
 
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.fitting.stored import geometry, plain
+from napari_cellinr.methods.cellinr.saved import settings_of_version_0_1
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +28,15 @@ class Frame:
     Parameters
     ----------
     images
-        Result, background and the other image, which the preset `paper` does not make.
+        Result, background and the other image, which the preset `paper` does not have.
     config
         The settings with all choices made.
     outcome
         How the optimisation went.
     state
-        Tensors that are kept.
+        Arrays of the model, and what a fit continues from, by name.
+    model
+        Shape and settings of the model.
     facts
         What was found out about the data.
     device
@@ -44,17 +47,27 @@ class Frame:
     config: CellINRConfig
     outcome: Outcome
     state: Mapping[str, Any]
+    model: Mapping[str, Any]
     facts: Mapping[str, Any]
     device: str
 
 
 def save_frame(place: Place, frame: Frame) -> None:
-    """Store a frame that is done in the checkpoint."""
+    """Store a finished frame in the checkpoint.
+
+    Parameters
+    ----------
+    place
+        Where.
+    frame
+        Its fit.
+    """
     outcome = frame.outcome
     header = {
         "config": frame.config.as_dict(),
         "outcome": [outcome.stopped, outcome.steps, outcome.held_out],
         "history": [dict(row) for row in outcome.history],
+        "model": dict(frame.model),
         "facts": dict(frame.facts),
         "device": frame.device,
         "images": [{**geometry(image), "shape": None} for image in frame.images],
@@ -65,7 +78,7 @@ def save_frame(place: Place, frame: Frame) -> None:
 
 
 def load_frame(place: Place, part: Image, config: CellINRConfig) -> Frame | None:
-    """Return the frame that the checkpoint holds, or None.
+    """Return the frame that the checkpoint holds, or None if it holds none.
 
     Parameters
     ----------
@@ -91,5 +104,8 @@ def load_frame(place: Place, part: Image, config: CellINRConfig) -> Frame | None
     }
     stopped, steps, held_out = header["outcome"]
     outcome = Outcome(stopped, steps, held_out, tuple(header["history"]))
-    chosen = type(config)(**header["config"])
-    return Frame(images, chosen, outcome, state, header["facts"], header["device"])
+    chosen, facts = type(config)(**header["config"]), header["facts"]
+    model = header.get("model") or settings_of_version_0_1(
+        state, part.shape, facts["noise"], header["config"]
+    )
+    return Frame(images, chosen, outcome, state, model, facts, header["device"])

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fitting.background import in_background
@@ -161,17 +160,17 @@ def _denoise_series(
     """Denoise the frames of one channel together."""
     from napari_cellinr.methods.cellinr.problem import CellINRProblem
 
-    samples, chosen = yield from prepare_series(images, config, noise, started=started)
+    prepared, chosen = yield from prepare_series(images, config, noise, started=started)
     device = choose_device(config.device)
     frames = []
-    for number, sample in enumerate(samples):
-        yield Progress("writing the result", number, len(samples))
-        problem = CellINRProblem(sample, chosen, device)
+    for number, part in enumerate(prepared):
+        yield Progress("writing the result", number, len(prepared))
+        problem = CellINRProblem(part, chosen, device)
         error = problem.held_out()
         history = ({"step": 0, "held_out": error},)
-        outcome = Outcome("converged" if sample.complete else "user", 0, error, history)
-        state, facts = problem.state_dict(), problem.facts()
-        frames.append(Frame(problem.render(), chosen, outcome, state, facts, str(device)))
+        outcome = Outcome("converged" if part.complete else "user", 0, error, history)
+        state, model, facts = problem.state_dict(), problem.model_settings(), problem.facts()
+        frames.append(Frame(problem.render(), chosen, outcome, state, model, facts, str(device)))
     return frames
 
 
@@ -186,8 +185,8 @@ def _denoise_frame(
     outcome = yield from optimise(problem, chosen, started=started, deadline=deadline)
     yield Progress("writing the result", seconds=time.monotonic() - started)
     images = problem.render()
-    state, facts = {**problem.state_dict(), **outcome.kept()}, problem.facts()
-    return Frame(images, chosen, outcome, state, facts, str(device))
+    state, model = {**problem.state_dict(), **outcome.kept()}, problem.model_settings()
+    return Frame(images, chosen, outcome, state, model, problem.facts(), str(device))
 
 
 def _fitting(noise: Noise, started: float, deadline: float | None) -> Fit:
@@ -235,7 +234,7 @@ def _together(
             replace(
                 frame,
                 images=tuple(_times(image, factor) for image in frame.images),
-                state={**frame.state, "factor": torch.tensor([factor], dtype=torch.float32)},
+                model={**frame.model, "factor": factor},
             )
             for frame, factor in zip(frames, factors, strict=True)
         ]
@@ -270,6 +269,7 @@ def _together(
         method="cellinr",
         roles=("result", "background", _OTHER[first.config.background])[: len(images)],
         source={**geometry(source), "digest": digest(source)},
+        model={"frames": [dict(frame.model) for frame in frames]},
     )
 
 

@@ -1,4 +1,4 @@
-"""Local kernels by least squares: what they are made of, and how far they can be trusted."""
+"""Local kernels by least squares, from which the optimisation starts."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.features import features
 from napari_cellinr.fields.kernel import solve_kernels
-from napari_cellinr.fields.nodes import (
-    block_lengths,
-    block_means,
-    interpolate,
-    n_nodes,
-    node_weights,
-)
+from napari_cellinr.fields.nodes import block_lengths, block_means, n_nodes
 from napari_cellinr.methods.cellinr.estimate import PROBE, THIN
+from napari_cellinr.methods.cellinr.model import LocalKernels, convolutions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.methods.cellinr.estimate import Start
+    from napari_cellinr.methods.cellinr.estimate import InitialEstimate
 
 __all__ = ["Kernels", "no_kernels", "solve"]
 
@@ -49,16 +43,16 @@ class Kernels:
     divisors
         What each of them was divided by, shape (feature,).
     centre
-        Mean of the estimate.
+        Mean of the estimate, in standard deviations of the noise.
     sensitivity
-        How strongly each follows the noise of its own voxel, mean over each node, axes
-        (feature, nodes…), float32.
+        Derivative of each by the noise of its own voxel, mean over each node, axes
+        (feature, nodes…), float32 (Ramani, Blu and Unser 2008).
     weights
         Least-squares weights, axes (feature, nodes…), float32.
     stride
         Voxels per node along each axis.
     trust
-        Which part of the least-squares weights the held-out voxels confirm.
+        Factor of the least-squares weights that the held-out voxels confirm, 0 to 1.
     """
 
     basis: NDArray[np.float32]
@@ -71,38 +65,46 @@ class Kernels:
 
     def applied(self, estimate: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return another estimate of the same image convolved with the kernels."""
-        parts = _with_constant(features(estimate), self.centre) / _column(self.divisors, estimate)
-        return self._convolved(estimate, parts)
+        module = self.module(estimate.shape)
+        parts = torch.from_numpy(module.basis(estimate))
+        return module.everywhere(torch.from_numpy(estimate), parts).numpy()
 
     def result(self) -> NDArray[np.float32]:
         """Return the estimate convolved with the kernels."""
-        estimate = self.basis[0] * self.divisors[0] + np.float32(self.centre)
-        return self._convolved(estimate, self.basis)
+        module, parts = self.module(self.basis.shape[1:]), torch.from_numpy(self.basis)
+        return module.everywhere(module.estimate(parts), parts).numpy()
 
-    def _convolved(
-        self, estimate: NDArray[np.float32], parts: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        lattice = [
-            node_weights(torch.arange(size), size, step)
-            for size, step in zip(estimate.shape, self.stride, strict=True)
-        ]
-        result = torch.from_numpy(estimate).clone()
-        for part, grid in zip(torch.from_numpy(parts), torch.from_numpy(self.weights), strict=True):
-            result += part * interpolate(grid[None], lattice)[0]
-        return result.numpy()
+    def module(self, shape: tuple[int, ...]) -> LocalKernels:
+        """Return the part of the model that has these weights, for an image of this shape."""
+        module = LocalKernels(shape, self.stride, len(self.divisors), self.centre)
+        self.load_into(module)
+        return module
+
+    def load_into(self, module: LocalKernels) -> None:
+        """Give a part of the model these weights; those of its coarser grid stay 0."""
+        module.divisors.copy_(torch.from_numpy(self.divisors))
+        module.weights.grids[0].data.copy_(torch.from_numpy(self.weights))
 
 
 def no_kernels(estimate: NDArray[np.float32], spacing: int) -> Kernels:
-    """Return kernels that leave an estimate as it is."""
+    """Return kernels that leave an estimate as it is: all weights are 0.
+
+    Parameters
+    ----------
+    estimate
+        Stabilised values, axes ZYX or YX, float32.
+    spacing
+        Voxels per node, as for `solve`.
+    """
     centre = float(estimate.mean(dtype=np.float64))
-    basis, divisors = _normalised(_with_constant(estimate[None].copy(), centre))
+    basis, divisors = _normalised(convolutions(estimate, centre, plain=True))
     stride = _node_lengths(estimate.shape, spacing)
     nothing = np.zeros((len(basis), *map(n_nodes, estimate.shape, stride)), np.float32)
     return Kernels(basis, divisors, centre, nothing, nothing, stride)
 
 
 def solve(
-    found: Start,
+    found: InitialEstimate,
     values: NDArray[np.float32],
     held: NDArray[np.bool_],
     spacing: int,
@@ -111,33 +113,38 @@ def solve(
 ) -> Kernels:
     """Return the kernels with the smallest estimated error at each node.
 
-    They minimise Stein's estimate of the error against the truth. Where the noise is not what
-    was assumed, that estimate is wrong: so only that part of the kernels is kept, between none
-    and all of them, that brings the held-out voxels nearest to their values.
+    They minimise Stein's unbiased estimate of the squared error (Stein 1981). Where the noise is
+    not as assumed, that estimate is wrong. Therefore the weights are scaled by the factor,
+    between 0 and 1, that brings the held-out voxels nearest to their values.
 
     Parameters
     ----------
     found
-        The estimate and its answer to a small change.
+        The initial estimate, and its response to a small change of the image.
     values
-        Stabilised values, axes ZYX or YX, float32.
+        Stabilised values, axes ZYX or YX, float32, in standard deviations of the noise.
     held
         Which of them are held out, bool.
     spacing
-        Voxels per node in a volume; a plane has fewer voxels of each structure, and larger nodes.
+        Voxels per node along each axis in a volume; nodes of a plane have 8 times as many voxels.
     variance
-        The variance of the noise where it is not 1.
+        Variance of the noise at each voxel, axes ZYX or YX; 1 if not given.
     least
-        Part of the kernels below which none of them is kept.
+        Smallest factor; the weights are set to 0 if the held-out voxels confirm less.
+
+    Returns
+    -------
+    Kernels
+        Their `trust` is the factor.
     """
     centre = float(found.estimate.mean(dtype=np.float64))
-    basis, divisors = _normalised(_with_constant(features(found.estimate), centre))
+    basis, divisors = _normalised(convolutions(found.estimate, centre))
     stride = _node_lengths(found.estimate.shape, spacing)
     seen = torch.from_numpy((~held).astype(np.float32))
     probe = found.probe if variance is None else found.probe * variance
     change = torch.from_numpy(probe) * seen / PROBE
     sensitivity = torch.zeros(len(basis), *block_means(seen[None], stride).shape[1:])
-    shifted = _with_constant(features(found.shifted), centre) / _column(divisors, found.estimate)
+    shifted = convolutions(found.shifted, centre) / _column(divisors, found.estimate)
     for index, (after, before) in enumerate(zip(shifted, basis, strict=True)):
         product = torch.from_numpy(after - before) * change
         sensitivity[index] = block_means(product[None], stride)[0]
@@ -155,8 +162,8 @@ def _trusted(
 ) -> Kernels:
     """Return the part of the kernels that the held-out voxels confirm, if it is large enough."""
     change = (kernels.result() - estimate)[held].astype(np.float64)
-    wanted = (values - estimate)[held]
-    part = float(change @ wanted) / max(float(change @ change), 1e-12)
+    residual = (values - estimate)[held]
+    part = float(change @ residual) / max(float(change @ change), 1e-12)
     trust = min(max(part, 0.0), 1.0) if part >= least else 0.0
     return replace(kernels, weights=kernels.weights * np.float32(trust), trust=trust)
 
@@ -191,12 +198,6 @@ def _node_lengths(shape: tuple[int, ...], spacing: int) -> tuple[int, ...]:
     """Return the voxels per node along each axis: cubes of side `spacing` in a volume."""
     is_volume = sum(size > THIN for size in shape) > 2
     return block_lengths(shape, spacing**3 * (1 if is_volume else PLANE_FACTOR))
-
-
-def _with_constant(parts: NDArray[np.float32], centre: float) -> NDArray[np.float32]:
-    """Return the parts with the centre taken from the first, and a constant part at the end."""
-    parts[0] -= np.float32(centre)
-    return np.concatenate([parts, np.ones_like(parts[:1])])
 
 
 def _normalised(

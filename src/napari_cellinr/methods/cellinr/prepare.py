@@ -1,4 +1,4 @@
-"""From an image to all that the CellINR field starts from."""
+"""What is known before the optimisation: initial estimate, kernels, structures and background."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.methods.cellinr.background import (
     USUAL_WIDTH,
-    Scene,
+    Denoised,
     Separated,
     choose_width,
     find_structure,
-    separated,
-    unseparated,
+    separate,
+    separate_by_opening,
 )
-from napari_cellinr.methods.cellinr.estimate import Guides, Start, Work, group, hold_out, start
+from napari_cellinr.methods.cellinr.estimate import (
+    EstimateBudget,
+    Guides,
+    InitialEstimate,
+    group,
+    hold_out,
+    initial_estimate,
+)
 from napari_cellinr.methods.cellinr.kernels import no_kernels, solve
-from napari_cellinr.methods.cellinr.problem import Sample
+from napari_cellinr.methods.cellinr.problem import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -39,10 +46,10 @@ if TYPE_CHECKING:
 __all__ = ["Part", "prepare_sample", "without_odd_pixels"]
 
 ESTIMATE_SHARE = 0.5
-"""Largest part of the time limit for the classical estimate."""
+"""Largest part of the time limit for the initial estimate."""
 
 LEAST_TRUST = 0.5
-"""Part of the kernels that held-out voxels have to confirm: below, their error is misjudged."""
+"""Factor of the kernels that held-out voxels have to confirm; below it none are used."""
 
 
 def prepare_sample(
@@ -52,8 +59,8 @@ def prepare_sample(
     *,
     started: float,
     deadline: float | None = None,
-) -> Generator[Progress, Message, tuple[Sample, CellINRConfig]]:
-    """Yield `Progress`, return the sample and the settings with the chosen estimate filled in.
+) -> Generator[Progress, Message, tuple[Prepared, CellINRConfig]]:
+    """Yield `Progress`, return what is prepared, and the settings with the chosen estimate.
 
     Parameters
     ----------
@@ -64,35 +71,52 @@ def prepare_sample(
     noise
         The noise in grey levels.
     started, deadline
-        `time.monotonic()` at the beginning and the end of the job.
+        `time.monotonic()` at the beginning and the end of the job; no limit if not given.
+
+    Returns
+    -------
+    tuple
+        `Prepared` and the settings.
     """
     generator = np.random.default_rng(config.seed)
     odd, stabilised = without_odd_pixels(image, noise)
     held, values = hold_out(stabilised, config.held_out, generator)
     left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
-    work = Work(noise.grain, torch.get_num_threads(), started, left)
+    budget = EstimateBudget(noise.grain, torch.get_num_threads(), started, left)
     place = keeper().place("estimate")
     if (kept := place.load()) is not None:
         found, variance = _restored(*kept)
         part = Part(image, config, noise, stabilised, held, found, variance, odd)
     else:
-        found = yield from start(values, config.estimate, generator, work)
+        found = yield from initial_estimate(values, config.estimate, generator, budget)
         part = Part(image, config, noise, stabilised, held, found, n_odd=odd)
-        part = yield from _grouped(part, values, work)
+        part = yield from _grouped(part, values, budget)
         if part.found.complete and place.is_worth_it:
             place.save({"name": part.found.name}, part.arrays())
-    sample = None
+    prepared = None
     if part.found.complete:
-        sample = yield from in_background("preparing the fit", part.build, started=started)
-    if sample is None:
-        sample = part.build(kernels=False, separate=False)
-    return sample, config.replace(estimate=part.found.name)
+        prepared = yield from in_background("preparing the fit", part.build, started=started)
+    if prepared is None:
+        prepared = part.build(kernels=False, by_structure=False)
+    return prepared, config.replace(estimate=part.found.name)
 
 
 def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.float32]]:
     """Return the number of hot and dead pixels, and the stabilised values with these replaced.
 
-    Noise with a grain comes from filtering, after which no pixel is alone.
+    In a filtered image, whose noise has a grain, none can be recognised.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel, axes ZYX or YX, grey levels.
+    noise
+        The noise in grey levels.
+
+    Returns
+    -------
+    tuple
+        The number, and the values in standard deviations of the noise, float32.
     """
     stabilised = stabilise(image.array(), noise)
     if noise.grain > 0:
@@ -102,37 +126,59 @@ def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.floa
 
 
 def _grouped(
-    part: Part, values: NDArray[np.float32], work: Work
+    part: Part, values: NDArray[np.float32], budget: EstimateBudget
 ) -> Generator[Progress, Message, Part]:
-    """Return the part with the better estimate from groups of patches, if that was chosen."""
+    """Return the part with the estimate from groups of patches, if that was chosen."""
     found = part.found
     if not (found.complete and found.name == "groups"):
         return part
-    guides = yield from in_background("preparing the groups", part.guides, started=work.started)
+    guides = yield from in_background("preparing the groups", part.guides, started=budget.started)
     if guides is None:
         return replace(part, found=replace(found, complete=False))
-    grouped = yield from group(values, found, guides, work)
+    grouped = yield from group(values, found, guides, budget)
     return replace(part, found=grouped, variance=guides.variance)
 
 
 def _restored(
     header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> tuple[Start, NDArray[np.float32] | None]:
+) -> tuple[InitialEstimate, NDArray[np.float32] | None]:
     """Return the estimate of a checkpoint, and the variance of the noise."""
-    found = Start(arrays["estimate"], arrays["shifted"], arrays["probe"], header["name"])
+    found = InitialEstimate(
+        arrays["estimate"], arrays["shifted"], arrays["probe"], name=header["name"]
+    )
     return found, arrays.get("variance")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the preparation starts from."""
+    """An image with its initial estimate, from which the rest is prepared; axes ZYX or YX.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel.
+    config
+        The settings.
+    noise
+        The noise in grey levels.
+    stabilised
+        Stabilised values, float32.
+    held
+        Which voxels are held out, bool.
+    found
+        The initial estimate.
+    variance
+        Variance of the noise of the stabilised values at each voxel; 1 if not given.
+    n_odd
+        Number of hot and dead pixels that were replaced.
+    """
 
     image: Image
     config: CellINRConfig
     noise: Noise
     stabilised: NDArray[np.float32]
     held: NDArray[np.bool_]
-    found: Start
+    found: InitialEstimate
     variance: NDArray[np.float32] | None = None
     n_odd: int = 0
 
@@ -143,7 +189,7 @@ class Part:
         return arrays if self.variance is None else {**arrays, "variance": self.variance}
 
     def guides(self) -> Guides:
-        """Return what groups of patches are found by: the estimate, improved by kernels."""
+        """Return the estimates in which groups of patches are searched for, improved by kernels."""
         variance = None
         if self.noise.grain == 0:
             variance = uneven_variance(self.stabilised, self.found.estimate)
@@ -151,20 +197,22 @@ class Part:
         kernels = solve(self.found, self.stabilised, self.held, spacing, variance)
         return Guides(kernels.result(), kernels.applied(self.found.shifted), variance)
 
-    def settled(self) -> Sample:
-        """Return the sample of an estimate that no kernels are to improve."""
-        return self.build(kernels=False, separate=self.found.complete)
+    def without_kernels(self) -> Prepared:
+        """Return what is prepared from an estimate that kernels are not to improve."""
+        return self.build(kernels=False, by_structure=self.found.complete)
 
-    def build(self, *, kernels: bool = True, separate: bool = True) -> Sample:
-        """Return the sample.
+    def build(self, *, kernels: bool = True, by_structure: bool = True) -> Prepared:
+        """Return what the optimisation needs to know of the image.
+
+        Without both, for a job that was stopped, this takes a second.
 
         Parameters
         ----------
         kernels
             Whether kernels are to improve the estimate.
-        separate
-            Whether structures are told from haze; without both, for a job that was stopped, the
-            sample is made in a second, and the haze is of the usual width.
+        by_structure
+            Whether the background is found by where structures are; if not, by an opening, of
+            the usual width if none is set.
         """
         estimate, spacing = self.found.estimate, self.config.kernel_spacing
         if kernels:
@@ -174,46 +222,39 @@ class Part:
             best = local.result()
         else:
             local, best = no_kernels(estimate, spacing), estimate
-        confidence, parts = self._separated(unstabilise(best, self.noise), separate)
-        return Sample(
+        confidence, parts = self._separated(unstabilise(best, self.noise), by_structure)
+        return Prepared(
             image=self.image,
             values=self.stabilised,
             held=self.held,
-            basis=local.basis,
-            basis_scale=local.divisors,
-            centre=local.centre,
-            sensitivity=local.sensitivity,
-            kernels=local.weights,
-            background=parts.haze,
-            background_stride=parts.stride,
-            amplification=parts.amplification,
+            estimate=estimate,
+            kernels=local,
+            separated=parts,
             structure=confidence,
-            stride=local.stride,
-            trust=local.trust,
             noise=self.noise,
-            plain=not kernels,
-            n_odd=self.n_odd,
+            can_improve=kernels,
             complete=self.found.complete,
+            n_odd=self.n_odd,
         )
 
     def chosen(self) -> CellINRConfig:
-        """Return the settings with the kind of structure and the width of the haze filled in."""
+        """Return the settings with the kind of structure and the width of the background chosen."""
         scale = self.image.scale
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
         width = self.config.background_width or choose_width(confidence, kind, scale)
         return self.config.replace(structure=kind, background_width=width)
 
     def _separated(
-        self, values: NDArray[np.float32], separate: bool
+        self, values: NDArray[np.float32], by_structure: bool
     ) -> tuple[NDArray[np.float32], Separated]:
-        """Return the confidence in structures, and signal and haze of denoised grey levels."""
+        """Return the confidence in structures, and signal and background of denoised values."""
         scale, sign = self.image.scale, -1 if self.config.dark else 1
         width = self.config.background_width
-        if not separate:
+        if not by_structure:
             nothing = np.zeros_like(values)
-            scene = Scene(values, nothing, self.noise, scale, sign)
-            return nothing, unseparated(scene, width or USUAL_WIDTH)
+            image = Denoised(values, nothing, self.noise, scale, sign)
+            return nothing, separate_by_opening(image, width or USUAL_WIDTH)
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
         width = width or choose_width(confidence, kind, scale)
-        scene = Scene(values, confidence, self.noise, scale, sign)
-        return confidence, (unseparated if kind == "none" else separated)(scene, width)
+        image = Denoised(values, confidence, self.noise, scale, sign)
+        return confidence, (separate_by_opening if kind == "none" else separate)(image, width)

@@ -1,18 +1,18 @@
-"""CellINR as published, repaired where it cannot work as printed: preset `paper`.
+"""CellINR as published, with the repairs without which it does not work: preset `paper`.
 
-Zhao et al., "CellINR". A network learns the brightness at every place; in training, the value
+Zhao et al., "CellINR". A network learns the brightness at every position. In training, the value
 of a voxel is a mean over random points of its cell, with weights from a second network ("blind
-convolution", eq. 4-7), and the target is the image where the Hessian finds structures and dark
+convolution", eq. 4-7), and the target is the image where the Hessian finds structures, and dark
 elsewhere ("structural amplification", eq. 8-11). Repairs: the target is image times structure
-(eq. 11 as printed has the sign of the mask inverted), every voxel counts, the points lie evenly
-around the voxel, the variation is a mean over dense patches, and the encoding has no octave
-that voxels cannot carry.
+(in eq. 11 as printed the sign of the mask is inverted), every voxel counts, the points lie
+evenly around the voxel, the variation is a mean over dense patches, and the encoding has no
+octave that voxels cannot represent.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,13 +29,13 @@ from napari_cellinr.fields.cell import (
     shell_weights,
     weighted_mean,
 )
-from napari_cellinr.fields.encoding import FourierEncoding
 from napari_cellinr.fields.mlp import SkipMLP
-from napari_cellinr.fields.nodes import blocks
+from napari_cellinr.fields.positions import coordinates, crossings
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.cellinr.published_model import PublishedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
 
-__all__ = ["PaperProblem", "PaperSample", "prepare_paper"]
+__all__ = ["PublishedCellINRProblem", "PublishedPrepared", "prepare_paper"]
 
 SMOOTHING = 1.5
 """Standard deviation in voxels for the dark level, which should not depend on the noise."""
@@ -56,22 +56,19 @@ WEIGHT_DECAY = 1e-6
 """Of Adam, as in the paper."""
 
 LOOK = 50
-"""Steps between two looks at the held-out error."""
+"""Steps between two evaluations of the held-out error."""
 
 LOOK_VOXELS = 4096
-"""Largest number of held-out voxels that are looked at."""
-
-RENDER_VOXELS = 65_536
-"""Voxels that are evaluated at once."""
+"""Largest number of held-out voxels that are evaluated."""
 
 KEPT_BACKGROUND = (
     "background=keep is not part of the published method: the structures are not amplified, and "
-    "the haze is denoised with them."
+    "the background is denoised with them."
 )
 
 
 @dataclass(frozen=True)
-class PaperSample:
+class PublishedPrepared:
     """What the networks are to learn; arrays of axes ZYX or YX.
 
     Parameters
@@ -90,7 +87,7 @@ class PaperSample:
     noise
         The noise in grey levels.
     sign
-        −1 if structures are darker than what is around them, which turns the image over.
+        −1 if structures are darker than what is around them: the image is turned over.
     complete
         False if the user stopped the job before; then nothing is to be learnt.
     """
@@ -107,8 +104,8 @@ class PaperSample:
 
 def prepare_paper(
     image: Image, config: CellINRConfig, noise: Noise, device: torch.device, *, started: float
-) -> Generator[Progress, Message, PaperProblem]:
-    """Yield `Progress`, return the problem.
+) -> Generator[Progress, Message, PublishedCellINRProblem]:
+    """Yield `Progress`, return the optimisation problem of an image.
 
     Parameters
     ----------
@@ -123,15 +120,16 @@ def prepare_paper(
     started
         `time.monotonic()` when the job began.
     """
-    sample = yield from in_background(
-        "looking for structures", lambda: _sampled(image, config, noise), started=started
+    prepared = yield from in_background(
+        "looking for structures", lambda: _prepared(image, config, noise), started=started
     )
-    if sample is None:
-        sample = replace(_sampled(image, config.replace(structure="none"), noise), complete=False)
-    return PaperProblem(sample, config, device)
+    if prepared is None:
+        quick = _prepared(image, config.replace(structure="none"), noise)
+        prepared = replace(quick, complete=False)
+    return PublishedCellINRProblem(prepared, config, device)
 
 
-def _sampled(image: Image, config: CellINRConfig, noise: Noise) -> PaperSample:
+def _prepared(image: Image, config: CellINRConfig, noise: Noise) -> PublishedPrepared:
     """Return what the networks are to learn."""
     sign = -1 if config.dark else 1
     values = sign * image.array()
@@ -149,38 +147,63 @@ def _sampled(image: Image, config: CellINRConfig, noise: Noise) -> PaperSample:
         )
         target = np.maximum(target * found, 0)  # eq. 11
     held = np.random.default_rng(config.seed).random(values.shape) < config.held_out
-    held.flat[0] = True  # one at least, so that there is something to look at
-    return PaperSample(image, target.astype(np.float32), held, dark, contrast, noise, sign)
+    held.flat[0] = True  # one at least, so that there is something to evaluate
+    return PublishedPrepared(image, target.astype(np.float32), held, dark, contrast, noise, sign)
 
 
-class PaperProblem(Problem):
+class PublishedCellINRProblem(Problem):
     """The networks of the paper and their loss on random voxels and a dense patch.
 
-    `coarse` gives brightness and density at the first points of a cell, `fine` the brightness
-    at these and at those added where the density is, `kernel` the weight of each. The result
-    is `fine` at the centres of the voxels.
+    `coarse` gives brightness and density at the first points of a cell, the network of the model
+    the brightness at these and at those added where the density is, `kernel` the weight of
+    each. The result is that of the model at the centres of the voxels.
+
+    Parameters
+    ----------
+    prepared
+        What the networks are to learn.
+    config
+        The settings.
+    device
+        Where to compute.
+
+    Attributes
+    ----------
+    model : PublishedModel
+        What is fitted and kept; `coarse` and `kernel` are needed in training only.
     """
 
-    def __init__(self, sample: PaperSample, config: CellINRConfig, device: torch.device) -> None:
-        self.sample = sample
+    def __init__(
+        self, prepared: PublishedPrepared, config: CellINRConfig, device: torch.device
+    ) -> None:
+        self.prepared = prepared
         self.config = config
         self._device = device
-        self.shape = sample.target.shape
-        self.encoding = FourierEncoding(self.shape).to(device)
+        self.shape = prepared.target.shape
         self._make_networks(torch.Generator().manual_seed(config.seed))
-        self.target = torch.from_numpy(sample.target).to(device)
-        self.seen = torch.from_numpy(np.argwhere(~sample.held)).to(device)
-        held = np.argwhere(sample.held)
+        self.target = torch.from_numpy(prepared.target).to(device)
+        self.seen = torch.from_numpy(np.argwhere(~prepared.held)).to(device)
+        held = np.argwhere(prepared.held)
         self.looked_at = torch.from_numpy(held[:: len(held) // LOOK_VOXELS + 1]).to(device)
         self.reach = torch.tensor([float(size > 1) for size in self.shape], device=device)
-        steps = sample.image.scale
+        steps = prepared.image.scale
         self.steps = [step / steps[-1] for step in steps]
-        mean = float(np.mean(sample.image.array(), dtype=np.float64))
-        self.noise = float(sample.noise.sd(mean)) / sample.contrast
+        mean = float(np.mean(prepared.image.array(), dtype=np.float64))
+        self.noise = float(prepared.noise.sd(mean)) / prepared.contrast
 
     def _make_networks(self, generator: torch.Generator) -> None:
-        n_features, width = self.encoding.n_features, self.config.neurons
-        self.fine = SkipMLP(n_features, 1, generator, width=width).to(self._device)
+        prepared, width = self.prepared, self.config.neurons
+        self.model = PublishedModel(
+            self.shape,
+            width,
+            prepared.dark,
+            prepared.contrast,
+            self.config.background,
+            dark=prepared.sign < 0,
+            generator=generator,
+        ).to(self._device)
+        self.encoding = self.model.encoding
+        n_features = self.encoding.n_features
         self.coarse = SkipMLP(n_features, 2, generator, width=width).to(self._device)
         # A quarter of the width, and the centre goes into the seventh layer.
         self.kernel = SkipMLP(
@@ -195,7 +218,7 @@ class PaperProblem(Problem):
     @property
     def can_improve(self) -> bool:
         """Whether the preparation was completed."""
-        return self.sample.complete
+        return self.prepared.complete
 
     def schedule(self) -> Schedule:
         """Return the decay of the learning rate to its last value; nothing is averaged."""
@@ -203,7 +226,7 @@ class PaperProblem(Problem):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the weights of the networks that take part."""
-        networks = [self.fine]
+        networks = [self.model.network]
         if self.config.blind_convolution:
             networks += [self.coarse, self.kernel]
         parameters = [weight for network in networks for weight in network.parameters()]
@@ -220,10 +243,11 @@ class PaperProblem(Problem):
         losses = (
             self._cell_losses(places.float(), target, generator)
             if self.config.blind_convolution
-            else {"data": mse_loss(self._values(places.float()), target)}
+            else {"data": mse_loss(self.model.brightness(places.float()), target)}
         )
         if self.config.total_variation > 0:
-            patch = self._values(_crossings(self._axes(self._patch(generator))))
+            axes = coordinates(self._patch(generator), self.shape, self._device)
+            patch = self.model.brightness(crossings(axes))
             variation = absolute_variation(patch, self.steps)
             losses["variation"] = self.config.total_variation * variation
         return losses
@@ -240,7 +264,7 @@ class PaperProblem(Problem):
         more = resample(first, weights, first.shape[1], generator)
         waves = self._waves(centres, torch.cat([first, more], dim=1))
         around = self.encoding(centres)[:, None].expand_as(waves)
-        values = self.fine(waves)[..., 0].float()
+        values = self.model.network(waves)[..., 0].float()
         mean = weighted_mean(values, self.kernel(waves, around)[..., 0].float())
         return {
             "data": mse_loss(mean, target),
@@ -250,24 +274,25 @@ class PaperProblem(Problem):
     def held_out(self) -> float:
         """Return the error against the target, in standard deviations of the noise."""
         with torch.no_grad():
-            error = self._values(self.looked_at.float()) - self.target[tuple(self.looked_at.T)]
+            error = (
+                self.model.brightness(self.looked_at.float()) - self.target[tuple(self.looked_at.T)]
+            )
         return math.sqrt(float((error.cpu().double() ** 2).mean())) / max(self.noise, 1e-12)
 
     def preview(self, request: PreviewRequest) -> Image:
         """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
-        part = requested_part(self.sample.image, request)
-        return with_place(self.sample.image, part, self._signal(part))
+        part = requested_part(self.prepared.image, request)
+        return with_place(self.prepared.image, part, self.model(part)[0])
 
     def render(self) -> tuple[Image, ...]:
         """Return the result and what was taken away, float32, in the units of the input.
 
-        The method has no model of the haze: the second image is the input less the result,
-        from 0, with the noise in it. For dark structures it is the input and the result together.
+        The method has no model of the background: the second image is the input less the result,
+        not below 0, noise included. For dark structures it is the sum of both.
         """
-        signal = self._signal(tuple(slice(0, size) for size in self.shape))
-        source = self.sample.image
-        sign = self.sample.sign
-        if sign < 0 and self.config.background == "subtract":
+        (signal,) = self.model([slice(0, size) for size in self.shape])
+        source = self.prepared.image
+        if self.prepared.sign < 0 and self.config.background == "subtract":
             removed = (source.array() + signal).astype(np.float32)
         else:
             removed = np.maximum(source.array() - signal, 0).astype(np.float32)
@@ -277,26 +302,20 @@ class PaperProblem(Problem):
         )
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return the weights of the fine network, the dark level and the contrast."""
-        levels = torch.tensor([self.sample.dark, self.sample.contrast], dtype=torch.float64)
-        weights = self.fine.state_dict()
-        kept = {f"fine.{name}": value.detach().cpu().clone() for name, value in weights.items()}
-        return {**kept, "levels": levels}
+        """Return the weights of the model by name, on the CPU."""
+        return self.model.tensors()
+
+    def model_settings(self) -> dict[str, Any]:
+        """Return shape and settings of the model."""
+        return self.model.settings()
 
     def facts(self) -> dict[str, Any]:
         """Return the noise in grey levels, and what users should know."""
         warnings = [KEPT_BACKGROUND] if self.config.background == "keep" else []
         if self._device.type == "cpu":
             config = self.config.replace(device="cpu")
-            warnings += filter(None, [config.cost_warning(self.sample.image.sizes)])
-        noise = self.sample.noise
-        names = ("gain", "read_noise", "offset", "grain")
-        return {"noise": {name: getattr(noise, name) for name in names}, "warnings": warnings}
-
-    def _values(self, positions: torch.Tensor) -> torch.Tensor:
-        """Return the brightness at places, shape (…), from those of shape (…, axes)."""
-        values: torch.Tensor = self.fine(self.encoding(positions))[..., 0].float()
-        return values
+            warnings += filter(None, [config.cost_warning(self.prepared.image.sizes)])
+        return {"noise": asdict(self.prepared.noise), "warnings": warnings}
 
     def _waves(self, centres: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
         """Return the encoded points of cells that reach one voxel to each side."""
@@ -316,28 +335,3 @@ class PaperProblem(Problem):
             for size, n in zip(self.shape, lengths, strict=True)
         ]
         return tuple(slice(a, a + n) for a, n in zip(corners, lengths, strict=True))
-
-    def _axes(self, part: tuple[slice, ...]) -> list[torch.Tensor]:
-        """Return the voxel coordinates along each axis of `part`, float32."""
-        return [
-            torch.arange(*piece.indices(size), dtype=torch.float32, device=self._device)
-            for piece, size in zip(part, self.shape, strict=True)
-        ]
-
-    def _signal(self, part: tuple[slice, ...]) -> NDArray[np.float32]:
-        """Return the result of `part` in grey levels, float32."""
-        axes = self._axes(part)
-        signal = np.empty([len(axis) for axis in axes], np.float32)
-        with torch.no_grad():
-            for block in blocks(signal.shape, RENDER_VOXELS):
-                inside = [axis[piece] for axis, piece in zip(axes, block, strict=True)]
-                signal[block] = self._values(_crossings(inside)).cpu().numpy()
-        signal *= self.sample.contrast
-        if self.config.background == "keep":
-            return self.sample.sign * (signal + np.float32(self.sample.dark))
-        return np.maximum(signal, 0)
-
-
-def _crossings(axes: list[torch.Tensor]) -> torch.Tensor:
-    """Return the coordinates at all crossings, shape (…, axes)."""
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)

@@ -1,4 +1,4 @@
-"""A time series whose frames help each other: one noise, one set of kernels, shared groups."""
+"""A time series denoised together: one noise, one set of kernels, shared groups of patches."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.methods.cellinr.estimate import (
-    Start,
-    Work,
+    EstimateBudget,
+    InitialEstimate,
     group_series,
     hold_out,
+    initial_estimate,
     search_distance,
-    start,
 )
 from napari_cellinr.methods.cellinr.kernels import Kernels, solve
 from napari_cellinr.methods.cellinr.prepare import Part, without_odd_pixels
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.checkpoint import Place
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.problem import Sample
+    from napari_cellinr.methods.cellinr.problem import Prepared
 
 __all__ = ["is_coupled", "prepare_series"]
 
 SHARE = 0.6
-"""Largest part of the time limit that the estimates of a coupled series may need."""
+"""Largest part of the time limit that the estimates of a series denoised together may need."""
 
 
 def is_coupled(
@@ -54,10 +54,10 @@ def is_coupled(
     n_frames, shape
         Number of frames, and voxels of each along its axes.
     seconds
-        Time that is left, if it is limited.
+        Remaining time; no limit if None.
     """
-    wanted = config.preset == "fast" and config.coupling and n_frames > 1
-    if not wanted or config.estimate not in {"auto", "groups"}:
+    possible = config.preset == "fast" and config.coupling and n_frames > 1
+    if not possible or config.estimate not in {"auto", "groups"}:
         return False
     n_workers = torch.get_num_threads()
     needed = groups_seconds(shape, n_workers)
@@ -67,11 +67,11 @@ def is_coupled(
 
 def prepare_series(
     images: Sequence[Image], config: CellINRConfig, noise: Noise, *, started: float
-) -> Generator[Progress, Message, tuple[list[Sample], CellINRConfig]]:
-    """Yield `Progress`, return the samples of all frames, which need no further steps.
+) -> Generator[Progress, Message, tuple[list[Prepared], CellINRConfig]]:
+    """Yield `Progress`, return what is prepared of all frames, which need no optimisation.
 
-    Kernels are solved for on the first frame only, and used to improve the estimates by which
-    the groups of all frames are found. Groups hold patches of neighbouring frames, too.
+    Kernels are solved for on the first frame only, and improve the estimates in which the groups
+    of all frames are searched for. Groups hold patches of neighbouring frames, too.
 
     Parameters
     ----------
@@ -83,10 +83,15 @@ def prepare_series(
         The noise in grey levels, the same for all frames.
     started
         `time.monotonic()` when the job began.
+
+    Returns
+    -------
+    tuple
+        `Prepared` of each frame, and the settings with all choices made.
     """
     generator = np.random.default_rng(config.seed)
-    work = Work(noise.grain, torch.get_num_threads(), started)
-    parts: list[_Frame] = []
+    budget = EstimateBudget(noise.grain, torch.get_num_threads(), started)
+    parts: list[_Guided] = []
     kernels: Kernels | None = None
     for number, image in enumerate(images):
         n_odd, stabilised = without_odd_pixels(image, noise)
@@ -94,9 +99,9 @@ def prepare_series(
         place = keeper().place("guide")
         if (kept := place.load()) is not None:
             guide, kernels = _restored(kept, generator, kernels)
-            parts.append(_Frame(image, stabilised, held, values, guide, True, n_odd))
+            parts.append(_Guided(image, stabilised, held, values, guide, True, n_odd))
             continue
-        found = yield from start(values, "groups", generator, work, probed=number == 0)
+        found = yield from initial_estimate(values, "groups", generator, budget, probed=number == 0)
         if number == 0 and found.complete:
             kernels = yield from in_background(
                 "preparing the groups",
@@ -104,7 +109,7 @@ def prepare_series(
                 started=started,
             )
         guide = kernels.applied(found.estimate) if kernels and found.complete else found.estimate
-        parts.append(_Frame(image, stabilised, held, values, guide, found.complete, n_odd))
+        parts.append(_Guided(image, stabilised, held, values, guide, found.complete, n_odd))
         if found.complete and kernels is not None and place.is_worth_it:
             _keep(place, guide, generator, kernels)
     complete = all(part.complete for part in parts) and kernels is not None
@@ -114,39 +119,37 @@ def prepare_series(
         guides = kept[1]["guides"]
     elif complete:
         values = np.stack([part.values for part in parts])
-        guides, complete = yield from group_series(values, guides, work)
+        guides, complete = yield from group_series(values, guides, budget)
         if complete and place.is_worth_it:
             place.save({}, {"guides": guides})
-    samples: list[Sample] = []
+    prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
     for number, part in enumerate(parts):
         probe = np.zeros((1,) * guides[number].ndim, np.float32)
-        found = Start(guides[number], guides[number], probe, "groups", complete=complete)
-        work_part = Part(
-            part.image, config, noise, part.stabilised, part.held, found, n_odd=part.n_odd
-        )
+        found = InitialEstimate(guides[number], guides[number], probe, "groups", complete=complete)
+        frame = Part(part.image, config, noise, part.stabilised, part.held, found, n_odd=part.n_odd)
         done = None
         if complete:
             done = yield from in_background(
-                "background", partial(_settled, work_part, chosen), started=started
+                "background", partial(_finished, frame, chosen), started=started
             )
             complete = done is not None
         if done is None:
-            left = replace(work_part, found=replace(found, complete=False))
-            done = config, left.settled()
+            left = replace(frame, found=replace(found, complete=False))
+            done = config, left.without_kernels()
         chosen = done[0]
-        samples.append(done[1])
-    return samples, config.replace(estimate="groups")
+        prepared.append(done[1])
+    return prepared, config.replace(estimate="groups")
 
 
-def _settled(part: Part, chosen: CellINRConfig | None) -> tuple[CellINRConfig, Sample]:
-    """Return the sample of a frame, and the settings that the first frame has decided."""
+def _finished(part: Part, chosen: CellINRConfig | None) -> tuple[CellINRConfig, Prepared]:
+    """Return the settings that the first frame has decided, and what is prepared of a frame."""
     config = part.chosen() if chosen is None else chosen
-    return config, replace(part, config=config).settled()
+    return config, replace(part, config=config).without_kernels()
 
 
 @dataclass(frozen=True, eq=False)
-class _Frame:
+class _Guided:
     """One frame: stabilised values, held-out voxels, values without these, and its guide."""
 
     image: Image
@@ -192,7 +195,10 @@ def _restored(
 
 
 def _first_kernels(
-    found: Start, stabilised: NDArray[np.float32], held: NDArray[np.bool_], config: CellINRConfig
+    found: InitialEstimate,
+    stabilised: NDArray[np.float32],
+    held: NDArray[np.bool_],
+    config: CellINRConfig,
 ) -> Kernels:
     """Return the kernels of the first frame, to be used on all."""
     return solve(found, stabilised, held, max(2, config.kernel_spacing // 2))

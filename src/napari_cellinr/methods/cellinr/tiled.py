@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import torch
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.tiles import Blend
@@ -15,50 +13,35 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OLD_MARK", "PLACES", "Field", "Tiled", "state_of_tiles", "tile_of"]
+__all__ = ["TILES", "Evaluate", "Tiled", "joined_tiles", "tensors_of_tile"]
 
-OLD_MARK: Final = "tiles"
-"""All that older versions kept of a fit in tiles."""
+TILES: Final = "tiles"
+"""The `kind` of the settings of a frame that was fitted in tiles."""
 
-PLACES: Final = "tiles.places"
-
-_OVERLAP: Final = "tiles.overlap"
-
-
-class Field(Protocol):
-    """One frame of one channel as a function of position."""
-
-    def at(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
-        """Return the images of a fit at all crossings of voxel coordinates, grey levels."""
+Evaluate: TypeAlias = "Callable[[Sequence[NDArray[np.float64]]], tuple[NDArray[np.float32], ...]]"
+"""One frame of one channel: takes voxel coordinates along each axis, returns its images."""
 
 
 class Tiled:
-    """Tiles that fade into each other as their images did, at any positions.
+    """Tiles that are blended at any positions as their images were.
 
     Parameters
     ----------
-    shape
-        Voxels of the frame along each axis.
-    tensors
-        What `state_of_tiles` has made.
+    settings
+        `shape` and `overlap` in voxels, and of each of the `tiles` its `place`, first voxel and
+        end along each axis, and the settings of its `model`.
     make
-        Returns the field of the tile of a number, with its shape; a tile is made when it is needed,
-        since a device may not hold all of them.
+        Returns the model of the tile of a number. It is called when the tile is needed, since a
+        device may not hold all of them.
     """
 
-    def __init__(
-        self,
-        shape: tuple[int, ...],
-        tensors: Mapping[str, torch.Tensor],
-        make: Callable[[int, tuple[int, ...]], Field],
-    ) -> None:
-        self._shape, self._make = shape, make
-        self._overlap = int(tensors[_OVERLAP])
-        places = tensors[PLACES].reshape(-1, len(shape), 2).tolist()
-        self._blocks = [tuple(slice(*ends) for ends in block) for block in places]
+    def __init__(self, settings: Mapping[str, Any], make: Callable[[int], Evaluate]) -> None:
+        self._shape, self._overlap = tuple(settings["shape"]), int(settings["overlap"])
+        self._blocks = [tuple(slice(*ends) for ends in tile["place"]) for tile in settings["tiles"]]
+        self._make = make
 
-    def at(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
-        """Return the images at all crossings of voxel coordinates.
+    def __call__(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
+        """Return the images at all crossings of voxel coordinates, grey levels.
 
         Raises
         ------
@@ -70,10 +53,9 @@ class Tiled:
             here = blends[0].inside(block)
             if any(some.start >= some.stop for some in here):
                 continue
-            lengths = tuple(part.stop - part.start for part in block)
             axes = zip(positions, here, block, strict=True)
             inside = [places[some] - part.start for places, some, part in axes]
-            values = self._make(number, lengths).at(inside)
+            values = self._make(number)(inside)
             while len(blends) < len(values):
                 blends.append(Blend(self._shape, self._overlap, positions))
             for blend, one in zip(blends, values, strict=True):
@@ -81,35 +63,57 @@ class Tiled:
         if not blends[0].is_complete:
             raise ConfigError(
                 "the fit was made in tiles, and stopped before all of this part was reached. Fit "
-                "again, or ask for a part at the beginning of the image."
+                "again, or choose a part at the beginning of the image."
             )
         return tuple(blend.result() for blend in blends)
 
 
-def state_of_tiles(
-    blocks: Sequence[tuple[slice, ...]], states: Sequence[Mapping[str, Any]], overlap: int
-) -> dict[str, torch.Tensor]:
-    """Return one state of the states of tiles, in the memory of the computer.
+def joined_tiles(
+    shape: Sequence[int],
+    blocks: Sequence[tuple[slice, ...]],
+    settings: Sequence[Mapping[str, Any]],
+    states: Sequence[Mapping[str, Any]],
+    overlap: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings and the arrays of a frame from those of its tiles.
 
     Parameters
     ----------
+    shape
+        Voxels of the frame along each axis.
     blocks
         Where each tile lies.
-    states
-        Their tensors.
+    settings, states
+        Settings of the model of each tile, and its arrays by name.
     overlap
-        Voxels over which they fade.
+        Voxels over which neighbouring tiles are blended.
     """
     places = [[[part.start, part.stop] for part in block] for block in blocks]
-    found = {PLACES: torch.tensor(places), _OVERLAP: torch.tensor(overlap)}
-    for number, state in enumerate(states):
-        found |= {f"tiles.{number}.{name}": tensor for name, tensor in state.items()}
-    return found
+    tiles = [
+        {"place": place, "model": dict(one)} for place, one in zip(places, settings, strict=True)
+    ]
+    model = {"kind": TILES, "shape": list(shape), "overlap": overlap, "tiles": tiles}
+    state = {
+        f"tiles.{number}.{name}": tensor
+        for number, own in enumerate(states)
+        for name, tensor in own.items()
+    }
+    return model, state
 
 
-def tile_of(tensors: Mapping[str, torch.Tensor], number: int) -> dict[str, torch.Tensor]:
-    """Return the tensors of one tile, with those that all of them share."""
+def tensors_of_tile(tensors: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Return the arrays of one tile.
+
+    Parameters
+    ----------
+    tensors
+        Those of the frame by name.
+    number
+        Of the tile, from 0.
+    """
     prefix = f"tiles.{number}."
-    shared = {name: one for name, one in tensors.items() if not name.startswith("tiles.")}
-    own = {name: one for name, one in tensors.items() if name.startswith(prefix)}
-    return {**shared, **{name.removeprefix(prefix): one for name, one in own.items()}}
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

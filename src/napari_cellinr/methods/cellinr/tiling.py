@@ -1,4 +1,4 @@
-"""What a job does when the memory is not enough: smaller batches, then tiles, said in words."""
+"""What a job does when the memory is not enough: smaller batches, then tiles, and a warning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_cellinr.fitting.relay import relayed
 from napari_cellinr.fitting.tiles import Blend, cut, halved
 from napari_cellinr.methods.cellinr.costs import OVERLAP, SMALLEST_TILE, first_lengths
 from napari_cellinr.methods.cellinr.frames import Frame
-from napari_cellinr.methods.cellinr.tiled import state_of_tiles
+from napari_cellinr.methods.cellinr.tiled import joined_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -68,7 +68,7 @@ def fit_somehow(
         frame = yield from unless_short(tried)
         if frame is not None:
             keeper().enter(scope)
-            return _said(frame, config, settings, image, lengths)
+            return _with_warnings(frame, config, settings, image, lengths)
         if settings.fits_in_batches and settings.batch > SMALLEST_BATCH:
             settings = settings.replace(batch=settings.batch // 2)
             keeper().enter(f"{scope}.batch-{settings.batch}")
@@ -116,8 +116,9 @@ def _as_tiles(
         image.like(blend.result(rest), name=name)
         for blend, rest, name in zip(blends, missing, names, strict=False)
     )
-    state = state_of_tiles(tiles[: len(frames)], [frame.state for frame in frames], OVERLAP)
-    return replace(_joined(frames, images), state=state)
+    settings, states = [frame.model for frame in frames], [frame.state for frame in frames]
+    model, state = joined_tiles(image.shape, tiles[: len(frames)], settings, states, OVERLAP)
+    return replace(_joined(frames, images), model=model, state=state)
 
 
 def _numbered(
@@ -142,40 +143,40 @@ def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:
         math.sqrt(float((errors**2).mean())),
         last.outcome.history,
     )
-    told = [text for frame in frames for text in frame.facts.get("warnings", ())]
-    facts = {**last.facts, "warnings": list(dict.fromkeys(told))}
-    return Frame(images, last.config, outcome, {}, facts, last.device)
+    texts = [text for frame in frames for text in frame.facts.get("warnings", ())]
+    facts = {**last.facts, "warnings": list(dict.fromkeys(texts))}
+    return Frame(images, last.config, outcome, {}, {}, facts, last.device)
 
 
 def _kept(frame: Frame) -> dict[str, torch.Tensor]:
-    """Return what a tile is rendered from, off the device; no fit goes on from a tile."""
+    """Return the arrays of the model of a tile, on the CPU; no fit continues from a tile."""
     state = frame.state.items()
     return {name: tensor.cpu() for name, tensor in state if not name.startswith(REACHED)}
 
 
-def _said(
+def _with_warnings(
     frame: Frame,
     config: CellINRConfig,
     settings: CellINRConfig,
     image: Image,
     lengths: tuple[int, ...],
 ) -> Frame:
-    """Return the frame with a sentence on what was done for want of memory."""
-    told = []
+    """Return the frame with a warning that says what was done for lack of memory."""
+    warnings = []
     if settings.batch != config.batch:
-        told.append(
+        warnings.append(
             f"the memory was not enough for steps of {config.batch} voxels, so they had "
             f"{settings.batch}."
         )
     if lengths != image.shape:
         count = len(cut(image.shape, lengths, OVERLAP))
-        told.append(
+        warnings.append(
             f"the memory was not enough for the whole image, so it was fitted in {count} tiles of "
             f"{_by(lengths)} voxels, which share {OVERLAP}."
         )
-    if not told:
+    if not warnings:
         return frame
-    warnings = [*told, *frame.facts.get("warnings", ())]
+    warnings += [*frame.facts.get("warnings", ())]
     return replace(frame, facts={**frame.facts, "warnings": warnings})
 
 
