@@ -8,7 +8,6 @@ import torch
 
 from napari_cellinr.fields.material import at_points, follow
 from napari_cellinr.fields.pyramid import GridPyramid, hat_weights, level_cells, window
-from napari_cellinr.fields.spacetime import SpaceTime, SpaceTimeShape
 from napari_cellinr.fields.warp import bending, folding, warp
 
 
@@ -120,18 +119,3 @@ def test_fields_are_read_between_their_points():
     field = torch.arange(6.0).view(1, 2, 3)
     found = at_points(field, torch.tensor([[0.0, 4.0], [0.0, 2.0]]), (9, 5))
     torch.testing.assert_close(found, torch.tensor([[0.0, 2.5]]))
-
-
-def test_the_field_starts_flat_and_at_rest():
-    shape = SpaceTimeShape(
-        scene=(16, 16), low=(-4.0, -4.0), high=(19.0, 19.0), canonical=(24, 24),
-        scene_cells=((2, 2), (8, 8)), motion_cells=((3, 1, 1), (3, 2, 2)),
-        motion_lattice=(5, 5), displacement=(4.0, 4.0),
-    )  # fmt: skip
-    field = SpaceTime(shape)
-    times = torch.linspace(0, 1, 4).view(4, 1, 1)
-    with torch.no_grad():
-        assert float(field.motion(times, 1e5).abs().max()) < 0.01
-        scene = field.scene(field.canonical(1e5), field.motion(times, 1e5))
-    assert scene.shape == (4, 1, 16, 16)
-    assert float(scene.std()) < 1e-3

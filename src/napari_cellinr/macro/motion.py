@@ -103,8 +103,10 @@ def arrows_of(
 
 def reference_of(fit: Fitted | Stored, motion: Image) -> int:
     """Return which of the times of `motion` is nearest to the reference frame of a fit."""
+    from napari_cellinr.methods.nstm.geometry import model_settings
+
     config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
-    frame = fit.report["field"]["frames"][int(config.get("reference", 0))]
+    frame = model_settings(fit)["frames"][int(config.get("reference", 0))]
     return int(np.argmin(np.abs(np.array(seconds(motion)) - frame)))
 
 

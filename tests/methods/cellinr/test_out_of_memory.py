@@ -62,7 +62,7 @@ def test_an_image_that_is_too_large_is_fitted_in_tiles(sample, limit, error):
     whole = denoise(sample.raw, background="keep", **TOY)
     limit(6 * 40 * 50, error)
     tiled = denoise(sample.raw, background="keep", **TOY)
-    assert "fitted in 2 tiles of 6×40×44 voxels, which share 16" in tiled.report["warnings"][0]
+    assert "fitted in 2 tiles of 6×40×44 voxels, which overlap by 16" in tiled.report["warnings"][0]
     one, other, truth = (
         image.array() for image in (tiled.images[0], whole.images[0], sample.truth_with_background)
     )
@@ -79,7 +79,7 @@ def test_the_networks_get_smaller_batches(sample, limit):
     limit(math.inf, ERRORS[1], batch=100)
     settings = {"preset": "paper", "steps": 2, "neurons": 4, "points": 8, "batch": 400}
     fitted = denoise(sample.raw, **settings)
-    assert "steps of 400 voxels, so they had 100" in fitted.report["warnings"][0]
+    assert "steps had 100 voxels instead of 400" in fitted.report["warnings"][0]
     assert fitted.config.batch == 100
 
 
@@ -184,7 +184,7 @@ def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, e
 
     monkeypatch.setattr(reconstruct_job, "NSTMProblem", problem)
     frugal = reconstruct(frames(), **settings)
-    assert "not enough to keep all moved scenes" in " ".join(frugal.report["warnings"])
+    assert "moved scenes were computed twice" in " ".join(frugal.report["warnings"])
     for one, other in zip(frugal.images, usual.images, strict=True):
         np.testing.assert_allclose(one.array(), other.array(), atol=1e-4)
     enough = False
@@ -205,7 +205,7 @@ def test_a_reconstruction_leaves_a_gpu_with_too_little_memory(monkeypatch):
     monkeypatch.setattr(reconstruct_job, "NSTMProblem", problem)
     fitted = reconstruct(frames(), steps=2, restart=False)
     assert fitted.report["device"] == "cpu"
-    assert "the memory of the GPU was not enough" in " ".join(fitted.report["warnings"])
+    assert "GPU memory was short" in " ".join(fitted.report["warnings"])
 
 
 def test_super_resolution_leaves_a_gpu_with_too_little_memory(monkeypatch):

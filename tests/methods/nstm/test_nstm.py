@@ -190,10 +190,10 @@ def test_every_step_of_a_job_says_where_it_is():
 def test_uncalibrated_motion_is_in_pixels_of_the_frames(fitted, role):
     """A scene may be finer than the frames: its own pixels are nobody's measure."""
     kept = stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
-    field = {**kept.report["field"], "voxel": None}
+    settings = {**kept.model, "voxel": None}
     coarse, fine = (
         render(
-            replace(kept, report={**kept.report, "field": {**field, "zoom": [zoom, zoom]}}),
+            replace(kept, model={**settings, "zoom": [zoom, zoom]}),
             Query(),
             choose_device("cpu"),
         )[role]
@@ -228,9 +228,9 @@ def test_what_is_still_is_shown_at_rest():
     """Motion that predicts no better than none is not shown: held-out data decide."""
     found = reconstruct(movie(shift=0), unexplained="off")
     assert not found.report["moves"], found.report["attempts"]
-    assert "no motion was found" in found.report["warnings"][0]
+    assert "No motion was found" in found.report["warnings"][0]
     assert float(np.abs(found.image("motion").array()).max()) == 0
-    assert found.report["attempts"][-1]["attempt"] == "at rest"
+    assert found.report["attempts"][-1]["attempt"] == "static"
 
 
 @pytest.mark.parametrize(

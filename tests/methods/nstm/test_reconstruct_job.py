@@ -61,7 +61,7 @@ def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
     only = "napari_cellinr.methods.nstm.job._attempts"
     monkeypatch.setattr(only, lambda _, config: [("as given", config, none)])
     fitted = stopped_in(2, movie(), steps=12)
-    assert fitted.report["attempts"][1]["attempt"] == "at rest"
+    assert fitted.report["attempts"][1]["attempt"] == "static"
     assert fitted.report["explained_by_motion"] is None
     assert not fitted.report["converged"]
 
@@ -70,18 +70,18 @@ def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
 def test_more_steps_know_what_the_scene_was_compared_with(moves, monkeypatch):
     monkeypatch.setattr("napari_cellinr.methods.nstm.job._is_better", lambda *_: moves)
     fitted = reconstruct(movie(), steps=12)
-    assert fitted.report["attempts"][-1]["attempt"] == "at rest"
+    assert fitted.report["attempts"][-1]["attempt"] == "static"
     assert fitted.report["moves"] == moves
     kept = stored(header_of(fitted), {name: value.numpy() for name, value in fitted.state.items()})
     more = continue_fit(kept, movie(), 5)
     assert [attempt["attempt"] for attempt in more.report["attempts"]] == ["as given"]
     assert (more.report["explained_by_motion"] is not None) == moves
-    assert ("no motion was found" in " ".join(more.report["warnings"])) == (not moves)
+    assert ("No motion was found" in " ".join(more.report["warnings"])) == (not moves)
 
 
 def test_a_scene_at_rest_that_was_asked_for_says_so():
     report = reconstruct(movie(), steps=12, moving=False).report
-    assert "a scene at rest explains the frames only" in report["warnings"][0]
+    assert "A static image does not explain the frames" in report["warnings"][0]
 
 
 @pytest.mark.parametrize(

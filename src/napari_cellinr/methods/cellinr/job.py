@@ -39,27 +39,25 @@ if TYPE_CHECKING:
 __all__ = ["denoise_job"]
 
 SATURATED = 1e-3
-"""Part of the voxels that may be saturated without a warning."""
+"""Fraction of the voxels that may be saturated without a warning."""
 
 DARK = 0.02
-"""Part of the mean signal of the first frame below which a frame counts as empty."""
+"""Mean signal relative to that of the first frame below which a frame counts as empty."""
 
 _OTHER = {"keep": "signal", "subtract": "kept"}
-"""The role of the third image by the setting `background`: what that has not chosen."""
+"""The role of the third image, by the setting `background`."""
 
-FRAME_BY_FRAME = (
-    "the memory was not enough to denoise the series together, so it was denoised frame by frame."
-)
+FRAME_BY_FRAME = "Memory was short: the series was denoised frame by frame instead of together."
 
 RESERVE = 0.85
-"""Part of the time limit after which no step begins: the rest renders and writes."""
+"""Fraction of the time limit for optimisation; the rest is for rendering and writing."""
 
 
 @guarded
 def denoise_job(
     source: Image, config: CellINRConfig, started: float
 ) -> Generator[Progress, Message, Fitted]:
-    """Denoise every frame of every channel and put the results together.
+    """Denoise every frame of every channel: yield `Progress`, return the results together.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def denoise_job(
     noises = yield from in_background(
         "estimating the noise", lambda: noise_of_channels(source, config), started=started
     )
-    if noises is None:  # stopped: the stages to come are told so, too
+    if noises is None:  # stopped; the later stages notice it themselves
         noises = noise_of_channels(middle(source), config)
     spatial = source.shape[len(leading) :]
     left = None if config.max_seconds is None else started + config.max_seconds - time.monotonic()
@@ -205,7 +203,7 @@ def _part(source: Image, index: Mapping[str, int]) -> Image:
 def _labelled(
     job: Generator[Progress, Message, Frame], index: Mapping[str, int], number: int, count: int
 ) -> Generator[Progress, Message, Frame]:
-    """Pass on a job of one frame, saying which frame it is where there are several."""
+    """Pass on the progress of one frame, with its number if there are several."""
 
     def named(progress: Progress) -> Progress:
         if count == 1:
@@ -226,7 +224,7 @@ def _together(
     frames: list[Frame],
     started: float,
 ) -> Fitted:
-    """Return the frames as one result; frames that were not reached stay as they were."""
+    """Return the frames as one result; frames that were not reached are those of the input."""
     first = frames[0]
     factors = _bleaching_factors(frames, indices, leading)
     if first.config.bleaching == "correct":
@@ -255,7 +253,7 @@ def _together(
     if saturated > SATURATED:
         report["warnings"].append(
             f"{100 * saturated:.1f} % of the voxels are saturated: they were brighter than the "
-            "camera could say, and the result is too dark there."
+            "camera can record, and the result is too dark there."
         )
     if "T" in leading:
         report["bleaching"] = _left_of_signal(factors, indices, leading)
@@ -276,18 +274,18 @@ def _together(
 def _bleaching_factors(
     frames: list[Frame], indices: list[tuple[int, ...]], leading: list[str]
 ) -> list[float]:
-    """Return by what each frame is to be multiplied to have the mean signal of the first one.
+    """Return the factor of each frame that gives it the mean signal of the first one.
 
-    The signal is that without the background, of the same channel.
+    The signal is that of the same channel without the background.
     """
     if "T" not in leading:
         return [1.0] * len(frames)
     means = []
     for frame in frames:
-        result, haze, *other = (image.array() for image in frame.images)
+        result, background, *other = (image.array() for image in frame.images)
         signal = result
         if frame.config.background == "keep":
-            signal = other[0] if other else result - haze
+            signal = other[0] if other else result - background
         means.append(float(np.maximum(signal, 0).mean(dtype=np.float64)))
     channels = [dict(zip(leading, values, strict=True)).get("C", 0) for values in indices]
     firsts = [means[channels.index(channel)] for channel in channels[: len(frames)]]
@@ -300,14 +298,14 @@ def _bleaching_factors(
 def _left_of_signal(
     factors: list[float], indices: list[tuple[int, ...]], leading: list[str]
 ) -> list[float] | list[list[float]]:
-    """Return which part of the first mean signal each frame has; of channels, a list for each."""
+    """Return the mean signal of each frame relative to the first; a list for each channel."""
     parts = [round(1 / factor, 4) for factor in factors]
     if "C" not in leading:
         return parts
     place = leading.index("C")
     channels = [index[place] for index in indices[: len(parts)]]
     pairs = list(zip(channels, parts, strict=True))
-    return [[part for one, part in pairs if one == channel] for channel in sorted(set(channels))]
+    return [[part for c, part in pairs if c == channel] for channel in sorted(set(channels))]
 
 
 def _times(image: Image, factor: float) -> Image:
@@ -323,7 +321,7 @@ def _stack(
     *,
     zero: bool,
 ) -> Image:
-    """Return parts in the place of the frames of `source`, of which the others stay, or are 0."""
+    """Return parts as frames of one image; the other frames are those of `source`, or 0."""
     if not leading:
         return parts[0]
     name = parts[0].name
@@ -343,11 +341,11 @@ def _report(
     noises = [frame.facts["noise"] for frame in frames]
     converged = all(outcome.converged for outcome in outcomes)
     held_out = float(np.mean([outcome.held_out for outcome in outcomes]))
-    told = (text for frame in frames for text in frame.facts.get("warnings", ()))
-    warnings = list(dict.fromkeys(told))
+    texts = (text for frame in frames for text in frame.facts.get("warnings", ()))
+    warnings = list(dict.fromkeys(texts))
     if n_missing:
         warnings.append(
-            f"stopped before {n_missing} of the images were reached; they are unchanged."
+            f"The fit was stopped before it reached {n_missing} of the images; they are unchanged."
         )
     elif not converged:
         warnings.append(unconverged_warning(outcomes[-1]))
@@ -367,7 +365,7 @@ def _report(
 
 
 def _deadline(config: CellINRConfig, started: float, number: int, count: int) -> float | None:
-    """Return when frame `number` has to be fitted: what is left is shared evenly."""
+    """Return when frame `number` has to be finished; the remaining time is shared evenly."""
     if config.max_seconds is None:
         return None
     now = time.monotonic()

@@ -19,9 +19,17 @@ GLANCE_OF_PLANE = {"T": 2, "C": 1_000_000, "Y": 384, "X": 384}
 
 
 def noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
-    """Return the noise of each channel, as given or as estimated from all of its frames.
+    """Return the noise of each channel, from the settings or estimated from all of its frames.
 
-    Its grain is always estimated: a camera is calibrated without what was done to the image.
+    The grain is always estimated: a calibration of the camera does not know how an image was
+    filtered.
+
+    Parameters
+    ----------
+    source
+        Axes in canonical order, grey levels.
+    config
+        The settings, of which `gain` and `read_noise` are used.
     """
     n_channels = source.sizes.get("C", 1)
     noises = []
@@ -38,7 +46,7 @@ def noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
 
 
 def middle(source: Image) -> Image:
-    """Return a part from the middle in which the noise is estimated at once, after a stop."""
+    """Return a part from the middle, small enough to estimate the noise in half a second."""
     most = {axis: (GLANCE if "Z" in source.axes else GLANCE_OF_PLANE)[axis] for axis in source.axes}
     return source.crop(
         **{

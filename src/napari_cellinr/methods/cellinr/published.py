@@ -62,8 +62,8 @@ LOOK_VOXELS = 4096
 """Largest number of held-out voxels that are evaluated."""
 
 KEPT_BACKGROUND = (
-    "background=keep is not part of the published method: the structures are not amplified, and "
-    "the background is denoised with them."
+    "The published method has no background=keep: structures are not amplified, and the background "
+    "is denoised with them."
 )
 
 

@@ -40,12 +40,12 @@ def fit_somehow(
 ) -> Generator[Progress, Message, Frame]:
     """Fit one frame; if the memory is not enough, with smaller batches or in tiles.
 
-    On the CPU, where a system kills a program that takes too much before it can be told, tiles
-    are taken in advance if more would be needed than is free.
+    On the CPU, tiles are used from the beginning if a whole image would need more memory than is
+    free, since an operating system may kill a program that takes too much.
 
-    The steps of the preset `paper` take batches of voxels, which are halved first. The other
-    presets hold the whole image on the device, so that only tiles help. Both is said among the
-    warnings of the frame.
+    The steps of the preset `paper` use batches of voxels, which are halved first. The other
+    presets hold the whole image on the device, so that only tiles help. The warnings of the frame
+    say what was done.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def fit_somehow(
 
 
 def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
-    """Return the size of tiles to begin with; the whole image wherever that may fit."""
+    """Return the first size of tiles to try; the whole image if it may fit."""
     if config.fits_in_batches or choose_device(config.device).type != "cpu":
         return image.shape
     return first_lengths(image.shape, psutil.virtual_memory().available)
@@ -124,7 +124,7 @@ def _as_tiles(
 def _numbered(
     job: Generator[Progress, Message, Frame], number: int, count: int
 ) -> Generator[Progress, Message, Frame]:
-    """Pass on the job of one tile, saying which one it is; it answers no previews."""
+    """Pass on the progress of one tile, with its number; previews are not answered."""
 
     def named(progress: Progress) -> Progress:
         stage = f"{progress.stage} (tile {number + 1} of {count})"
@@ -165,14 +165,13 @@ def _with_warnings(
     warnings = []
     if settings.batch != config.batch:
         warnings.append(
-            f"the memory was not enough for steps of {config.batch} voxels, so they had "
-            f"{settings.batch}."
+            f"Memory was short: steps had {settings.batch} voxels instead of {config.batch}."
         )
     if lengths != image.shape:
         count = len(cut(image.shape, lengths, OVERLAP))
         warnings.append(
-            f"the memory was not enough for the whole image, so it was fitted in {count} tiles of "
-            f"{_by(lengths)} voxels, which share {OVERLAP}."
+            f"Memory was short: the image was fitted in {count} tiles of {_by(lengths)} voxels, "
+            f"which overlap by {OVERLAP}."
         )
     if not warnings:
         return frame

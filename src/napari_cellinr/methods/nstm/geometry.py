@@ -1,4 +1,4 @@
-"""Where and when a fitted space-time field is rendered: times, sizes, steps; no torch."""
+"""Times, sizes and voxel steps of what a space-time model renders; no torch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.fitting.stored import Query, Stored
 
 __all__ = [
@@ -24,14 +25,36 @@ __all__ = [
     "first_time",
     "inside",
     "lattice_nstm",
+    "model_settings",
     "scene_image",
     "starts_of",
     "times_of",
 ]
 
 
+def model_settings(fit: Fitted | Stored) -> Mapping[str, Any]:
+    """Return shape and settings of the model of a fit; version 0.1 had them in the report.
+
+    `shape` and `neurons` are those of `SpaceTimeModel`. `padding`, in voxels along each axis, is
+    not part of the result; `zoom` is the number of voxels of the scene per pixel; `unit` and
+    `noise` are grey levels per unit of the model, and the noise in that unit; `voxel` is in µm, or
+    None; `first`, `last` and `frames` are times, in seconds if `timed`, else in frames; `moves`
+    is False for a static scene; `transmitted` is the contrast of the frames relative to that
+    of the scene; `channels` names the channels of the scene.
+    """
+    found: Mapping[str, Any] = fit.model or fit.report["field"]
+    return found
+
+
 def lattice_nstm(stored: Stored, query: Query) -> Image:
     """Return the geometry of the scene that `render_nstm` returns, zeros that take no memory.
+
+    Parameters
+    ----------
+    stored
+        A saved fit of the method `nstm`; its tensors are not needed.
+    query
+        What would be rendered.
 
     Raises
     ------
@@ -39,63 +62,69 @@ def lattice_nstm(stored: Stored, query: Query) -> Image:
         If the fit cannot answer the query.
     """
     check_query(query)
-    facts = stored.report["field"]
+    settings = model_settings(stored)
     chosen = NSTMConfig(**stored.config).chosen_times() if query.times is None else query.times
-    times = times_of(facts, chosen)
-    sizes = [part.stop - part.start for part in inside(facts["padding"], facts["shape"]["scene"])]
-    n_channels = int(facts["shape"]["channels"])
+    times = times_of(settings, chosen)
+    sizes = [
+        part.stop - part.start for part in inside(settings["padding"], settings["shape"]["scene"])
+    ]
+    n_channels = int(settings["shape"]["channels"])
     shape = (len(times), *([n_channels] if n_channels > 1 else []), *sizes)
     source = blank(stored.source)
     data = np.broadcast_to(np.float32(0), shape)
-    image = scene_image(facts, source, data, times, f"{source.name} reconstructed")
+    image = scene_image(settings, source, data, times, f"{source.name} reconstructed")
     return image.crop(**dict(query.crop))
 
 
 def check_query(query: Query) -> None:
-    """Refuse what no motion-aware fit can answer.
-
-    Raises
-    ------
-    ConfigError
-        If another scale or a channel is asked for.
-    """
+    """Raise `ConfigError` if a query has a scale or a channel."""
     if query.scale or query.voxel or query.channel is not None:
         raise ConfigError(
-            "a scale or a channel was asked of a motion-aware fit; times and a crop can be "
-            "rendered again, other scales need superresolve."
+            "a scale or a channel was given; a reconstruction can be rendered at other times and "
+            "as a crop only. Other scales need superresolve."
         )
 
 
-def times_of(facts: Mapping[str, Any], chosen: int | Sequence[float] | None = None) -> list[float]:
+def times_of(
+    settings: Mapping[str, Any], chosen: int | Sequence[float] | None = None
+) -> list[float]:
     """Return the times to render: equally spaced ones, given ones, or those of the frames.
 
     Parameters
     ----------
-    facts
-        As `nstm_render.field_facts` gives them.
+    settings
+        As `model_settings` gives them.
     chosen
-        A number of times, or times from the first of the recording on.
+        A number of times, or times counted from the first of the recording.
 
     Raises
     ------
     ConfigError
         If a time is outside the recording: motion is not extrapolated.
     """
-    first, last = facts["first"], facts["last"]
+    first, last = settings["first"], settings["last"]
     if chosen is None:
-        return [float(time) for time in facts["frames"]]
+        return [float(time) for time in settings["frames"]]
     if isinstance(chosen, int):
         return [float(time) for time in np.linspace(first, last, chosen)]
     if min(chosen) < 0 or max(chosen) > (last - first) * (1 + 1e-6):
         raise ConfigError(
-            f"times {min(chosen):g} to {max(chosen):g} were asked for; the recording lasts "
-            f"from 0 to {last - first:g}."
+            f"times {min(chosen):g} to {max(chosen):g} were given; the recording lasts from 0 to "
+            f"{last - first:g}. Motion is not extrapolated."
         )
     return [min(first + float(time), last) for time in chosen]
 
 
 def inside(padding: Sequence[int], scene: Sequence[int]) -> tuple[slice, ...]:
-    """Return the part of a scene that is not padding."""
+    """Return the part of a scene that is not padding.
+
+    Parameters
+    ----------
+    padding
+        Voxels at either end of each axis.
+    scene
+        Voxels along each axis.
+    """
     return tuple(slice(pad, size - pad) for pad, size in zip(padding, scene, strict=True))
 
 
@@ -107,7 +136,7 @@ def starts_of(source: Image, steps: Sequence[float]) -> list[float]:
     source
         The raw frames; their steps may be in other units, or others than the optics say.
     steps
-        Of the raw frames, along the last axes of ZYX, in the unit that is wanted.
+        Of the raw frames, along the last axes of ZYX, in the unit of the result.
     """
     before = {
         axis: start / step
@@ -118,9 +147,14 @@ def starts_of(source: Image, steps: Sequence[float]) -> list[float]:
 
 
 def first_time(source: Image, *, timed: bool) -> float:
-    """Return when the raw frames begin on the axis of time, in seconds if `timed`, else in frames.
+    """Return the time of the first raw frame, in seconds if `timed`, else in frames.
 
-    0 where the source does not say it in that unit.
+    Parameters
+    ----------
+    source
+        The raw frames.
+    timed
+        Whether times are known in seconds; 0 is returned if those of the source are not.
     """
     if "T" not in source.axes:
         return 0.0
@@ -132,7 +166,7 @@ def first_time(source: Image, *, timed: bool) -> float:
 
 
 def scene_image(
-    facts: Mapping[str, Any],
+    settings: Mapping[str, Any],
     source: Image,
     data: NDArray[np.float32],
     times: Sequence[float],
@@ -140,12 +174,12 @@ def scene_image(
     *,
     components: bool = False,
 ) -> Image:
-    """Return an image on the lattice of the scene, with the calibration of its source.
+    """Return an image on the grid of the scene, with the calibration of its source.
 
     Parameters
     ----------
-    facts
-        As `nstm_render.field_facts` gives them.
+    settings
+        As `model_settings` gives them.
     source
         The raw frames.
     data
@@ -157,21 +191,21 @@ def scene_image(
     components
         Whether the channels are those of a displacement.
     """
-    space = "ZYX"[-len(facts["padding"]) :]
+    space = "ZYX"[-len(settings["padding"]) :]
     axes = ("TC" if data.ndim == len(space) + 2 else "T") + space
-    size = facts["voxel"]
+    size = settings["voxel"]
     unit = "micrometer" if size else "pixel"
-    scale = [float(s) for s in size] if size else [1 / float(z) for z in facts["zoom"]]
-    starts = starts_of(source, [s * z for s, z in zip(scale, facts["zoom"], strict=True)])
+    scale = [float(s) for s in size] if size else [1 / float(z) for z in settings["zoom"]]
+    starts = starts_of(source, [s * z for s, z in zip(scale, settings["zoom"], strict=True)])
     interval = float(np.diff(times).mean()) if len(times) > 1 else 1.0
     channels: tuple[str, ...] = ()
     if "C" in axes:
-        named = [*space.lower()] if components else facts["channels"]
+        named = [*space.lower()] if components else settings["channels"]
         channels, scale, units = tuple(named), [1.0, *scale], ["pixel", *[unit] * len(space)]
     else:
         units = [unit] * len(space)
     lead = [0.0] * (len(axes) - len(space) - 1)
-    begin = first_time(source, timed=facts["timed"])
+    begin = first_time(source, timed=settings["timed"])
     meta = {**source.meta, "times": [float(t) for t in times]}
     if components:
         meta["displacement_unit"] = unit
@@ -179,9 +213,9 @@ def scene_image(
         data,
         axes=axes,
         scale=(max(interval, 1e-9), *scale),
-        units=("second" if facts["timed"] else "pixel", *units),
+        units=("second" if settings["timed"] else "pixel", *units),
         name=name,
-        translate=(begin + times[0] - facts["first"], *lead, *starts),
+        translate=(begin + times[0] - settings["first"], *lead, *starts),
         channels=channels,
         meta=meta,
     )

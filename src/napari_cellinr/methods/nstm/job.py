@@ -1,4 +1,4 @@
-"""The job of NSTM: from raw frames of any microscope to a scene and its motion."""
+"""The job of NSTM: from raw frames to a scene and its motion."""
 
 from __future__ import annotations
 
@@ -37,52 +37,52 @@ if TYPE_CHECKING:
 __all__ = ["reconstruct_job"]
 
 RESERVE = 0.85
-"""Part of the time limit after which no step begins: the rest renders and writes."""
+"""Fraction of the time limit for optimisation; the rest is for rendering and writing."""
 
 AT_THE_FLOOR = 1.25
-"""Misfit, in standard deviations of the noise, up to which the motion explains the frames."""
+"""Misfit in standard deviations of the noise (σ) up to which the motion explains the frames."""
 
 FASTER = 3.0
 """Factor for the rate of the motion in a restart."""
 
 WORTH_IT = 0.98
-"""Held-out error of another attempt, as a part of the best one, below which it is kept."""
+"""Held-out error of another attempt, relative to the best one, below which it is kept."""
 
 UNSEEN = 1.8
-"""Held-out error, in the same unit, up to which pixels that no step saw are predicted."""
+"""Held-out error in σ up to which the motion explains the frames."""
 
 UNEVEN = 0.02
-"""Change of the mean brightness of a frame above which gains are tried."""
+"""Relative change of the mean brightness of frames above which gains are tried."""
 
 LARGE = 3.0
-"""Displacement in pixels of the scene from which on motion needs no comparison with none."""
+"""Displacement in voxels of the scene above which motion is not compared with a static image."""
 
 MOST = 0.95
-"""Part of what changes from which on motion counts as found although the frames differ by more
-than noise: fine detail that the scene cannot hold does not spoil the motion."""
+"""Fraction of the changes that motion has to explain to count as found although the frames differ
+by more than noise: fine detail that the scene cannot represent does not spoil the motion."""
 
 CHANCE = 3.0
-"""Standard errors by which motion has to lower the squared error of unseen pixels."""
+"""Standard errors by which motion has to lower the squared error of held-out pixels."""
 
 FEW, STRAIGHT = 4, 0.8
-"""Frames, and part of the changes of brightness along a curve, from which on bleaching is tried."""
+"""Smallest number of frames, and R² of an exponential curve, for which bleaching is tried."""
 
 
 @dataclass(frozen=True)
 class _Means:
-    """Where a fit computes, whether it saves memory at the cost of time, and what is said of it."""
+    """Where a fit computes, whether it trades time for memory, and the warnings about that."""
 
     device: torch.device
     frugal: bool = False
     warnings: tuple[str, ...] = ()
 
     def scarcer(self) -> _Means:
-        """Return what needs less memory on that device; raise `FitError` if nothing does."""
+        """Return what needs less memory; raise `FitError` if nothing does."""
         if not self.frugal:
-            text = "the memory was not enough to keep all moved scenes, so a step took longer."
+            text = "Memory was short: moved scenes were computed twice, so a step took longer."
             return replace(self, frugal=True, warnings=(text,))
         if self.device.type != "cpu":
-            text = "the memory of the GPU was not enough, so the fit went on without it."
+            text = "GPU memory was short: the fit went on without the GPU."
             return replace(self, device=choose_device("cpu"), warnings=(text,))
         raise FitError(
             "the memory is not enough; close other programs, or reconstruct a crop or fewer frames."
@@ -155,7 +155,7 @@ def reconstruct_job(
     assert best is not None
     if _may_be_still(best, config) and not _ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
-        still = yield from attempt("at rest", config.replace(moving=False), extras)
+        still = yield from attempt("static", config.replace(moving=False), extras)
         if still[1].stopped == "steps":
             best = _compared(best, still)
     yield Progress("following the motion", seconds=time.monotonic() - started)
@@ -180,11 +180,12 @@ def reconstruct_job(
         method="nstm",
         roles=ROLES,
         source={**geometry(source), "digest": digest(source)},
+        model=problem.model_settings(),
     )
 
 
 def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
-    """Return whether the user or the clock ended an attempt, and which of them; else None."""
+    """Return `user` or `time` if the user or the time limit ended an attempt, else None."""
     early = (attempt["stopped"] for attempt in tried if attempt["stopped"] in {"user", "time"})
     return next(early, None)
 
@@ -192,7 +193,7 @@ def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
 def _compared(
     moving: tuple[NSTMProblem, Outcome], still: tuple[NSTMProblem, Outcome]
 ) -> tuple[NSTMProblem, Outcome]:
-    """Return the better of a moving scene and one at rest; it keeps the error of the other."""
+    """Return the better of a moving and a static scene; it keeps the error of the other."""
     best, other = (moving, still) if _is_better(moving[0], still[0]) else (still, moving)
     best[0].other_error = other[1].held_out
     return best
@@ -201,7 +202,7 @@ def _compared(
 def _attempts(
     measurement: Measurement, config: NSTMConfig
 ) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
-    """Return the fits to try; the next one only if those before explain too little."""
+    """Return the fits to try in turn, until one explains the frames."""
     given = {name: getattr(config, name) == "on" for name in EXTRAS}
     attempts = [("as given", config, given)]
     if config.moving and config.restart:
@@ -232,9 +233,9 @@ def _fades(means: NDArray[np.floating]) -> bool:
 
 
 def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
-    """Return whether the motion that was found has to be compared with none.
+    """Return whether the result has to be compared with a static scene.
 
-    A fit that explains the frames by large motion needs no comparison: nothing else would.
+    Not if large motion explains the frames: a static scene would not.
     """
     problem, outcome = best
     if not (config.moving and config.restart) or outcome.stopped != "steps":
@@ -245,7 +246,7 @@ def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool
 
 
 def _is_better(moving: NSTMProblem, still: NSTMProblem) -> bool:
-    """Return whether motion predicts unseen pixels better than a scene at rest, beyond chance."""
+    """Return whether motion predicts held-out pixels significantly better than a static scene."""
     gain = (still.held_errors() - moving.held_errors()).double()
     if len(gain) < 2:
         return bool(gain.mean() > 0)
@@ -269,37 +270,37 @@ def _report(
     followed = part is not None and part >= MOST
     early = _ended_early(tried) if ended else None
     if early:
-        why = "was stopped" if early == "user" else "had no more time"
+        why = "was stopped" if early == "user" else "ran out of time"
         warnings.append(
-            f"the reconstruction {why} while it tried another way to explain the frames; the best "
-            "one until then is shown."
+            f"The reconstruction {why} during another attempt to explain the frames; the best "
+            "result until then is shown."
         )
     if not ended:
         why = "it was stopped" if outcome.stopped == "user" else "the time was up"
         warnings.append(
-            f"the fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
-            "steps: fine detail and motion are missing; do not measure motion on this result."
+            f"The fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
+            "steps: fine detail and motion are missing. Do not measure motion on this result."
         )
     elif other is not None and not moves:
         warnings.append(_no_motion(outcome.held_out, other, explained=explained))
     elif not moves and not explained:
         warnings.append(
-            "a scene at rest explains the frames only to "
-            f"{max(misfit, outcome.held_out):.1f} times their noise: fit with motion, or check "
-            "the optics, or what else changes."
+            "A static image does not explain the frames: they differ from it by "
+            f"{max(misfit, outcome.held_out):.1f} σ of their noise. Fit with motion, or check the "
+            "optics, or what else changes."
         )
     elif not explained and followed:
         warnings.append(
-            f"motion explains {part:.0%} of what changes, but the frames only to "
-            f"{max(misfit, outcome.held_out):.1f} times their noise: fine detail is missing, or "
+            f"Motion explains {part:.0%} of the changes, but the frames still differ by "
+            f"{max(misfit, outcome.held_out):.1f} σ of their noise: fine detail is missing, or "
             "something else changes, too. Trust displacements where the confidence is high."
         )
     elif not explained:
         warnings.append(
-            "the motion has not converged, or is not all that changes: the frames are explained "
-            f"only to {max(misfit, outcome.held_out):.1f} times their noise. Give "
-            "fastest_movement and smallest_structure nearer to what moves, more steps, or check "
-            "the optics; do not trust displacements before."
+            "The motion has not converged, or is not all that changes: the frames differ from the "
+            f"result by {max(misfit, outcome.held_out):.1f} σ of their noise. Set "
+            "fastest_movement and smallest_structure closer to what moves, do more steps, or "
+            "check the optics. Do not trust these displacements."
         )
     return {
         "seconds": time.monotonic() - started,
@@ -318,7 +319,7 @@ def _report(
 
 
 def _explained_part(moving: float, still: float) -> float:
-    """Return which part of the variance that a scene at rest leaves is explained by motion.
+    """Return the fraction of the variance left by a static scene that motion explains, 0 to 1.
 
     Parameters
     ----------
@@ -330,11 +331,11 @@ def _explained_part(moving: float, still: float) -> float:
 
 
 def _no_motion(still: float, moved: float, *, explained: bool) -> str:
-    """Return the sentence about a scene at rest that predicts as well as a moving one."""
+    """Return the warning that a static scene predicts held-out pixels as well as a moving one."""
     sentence = (
-        "no motion was found: a scene at rest predicts pixels that no step saw to "
-        f"{still:.2f} times their noise, a moving one to {moved:.2f}; the result is at rest"
+        "No motion was found. A static image fits the held-out pixels as well as a moving one "
+        f"({still:.2f} against {moved:.2f} σ), so the result is static."
     )
     if explained:
-        return f"{sentence}."
-    return f"{sentence}, and does not explain the frames: check the optics, or what else changes."
+        return sentence
+    return f"{sentence} It does not explain the frames: check the optics, or what else changes."

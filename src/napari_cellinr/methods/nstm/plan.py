@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.pyramid import level_cells
-from napari_cellinr.fields.spacetime import SpaceTimeShape
+from napari_cellinr.methods.nstm.model import SpaceTimeShape
 from napari_cellinr.methods.nstm.noise import noise_map
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
-"""NSTM: one scene and its motion, fitted to the raw frames of any microscope.
+"""NSTM as an optimisation problem: one scene and its motion, fitted to raw frames.
 
 Cao et al. 2024, "Neural space-time model for dynamic multi-shot imaging", Nature Methods. The
 scene is decoded once per step and moved to every time, instead of being decoded anew for every
-time; all frames count in every step; early steps work on fewer points. What differs, and why, is
-in docs/decisions/motion-engine.md.
+time; all frames count in every step; early steps work on fewer points.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,30 +17,27 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from napari_cellinr.fields.pyramid import window
-from napari_cellinr.fields.spacetime import SpaceTime
 from napari_cellinr.fields.warp import lattice_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
 from napari_cellinr.methods.nstm.penalties import motion_penalty, scene_penalty
-from napari_cellinr.methods.nstm.plan import fading
-from napari_cellinr.methods.nstm.render import Rendering, field_facts, preview_image
+from napari_cellinr.methods.nstm.plan import fading, frame_times
+from napari_cellinr.methods.nstm.render import Rendering, preview_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
-    from napari_cellinr.fields.spacetime import SpaceTimeShape
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.model import SpaceTimeShape
     from napari_cellinr.methods.nstm.plan import Plan
 
 __all__ = ["NSTMProblem"]
 
-ALL_LEVELS = 1e5
-"""A part of the coarse-to-fine that is certainly over."""
-
 ANNEALED = 0.8
-"""Part of the steps after which every level counts."""
+"""Fraction of the steps after which every level counts fully."""
 
 SPARSENESS = 3.0
 """Weight of the absolute value of what motion does not explain, in noise standard deviations."""
@@ -49,15 +46,15 @@ BRIGHTNESS = 10.0
 """Weight of the squared changes of brightness from frame to frame."""
 
 POINTS_OF_A_CELL = {2: 4.0, 3: 2.5}
-"""Points of the lattice per cell, by the number of axes, from which on half of them are enough; in
-volumes steps with all points take most of the time."""
+"""Points per cell along an axis, by the number of axes, from which on every second one is enough:
+in volumes, steps with all points take most of the time."""
 
 LARGE = 20_000_000
 """Voxels of all moved scenes together above which they are computed twice, not kept."""
 
 
 class NSTMProblem(Problem):
-    """The space-time field and what it has to explain.
+    """The space-time model, and the raw frames that it has to explain.
 
     Parameters
     ----------
@@ -68,20 +65,22 @@ class NSTMProblem(Problem):
     config
         The settings.
     source
-        The image that the frames are from, for calibration and name.
+        The image with the raw frames, for calibration and name.
     device
         Where to compute.
     brightness, bleaching, unexplained
-        Whether frames have gains and offsets of their own, whether all light fades by one
+        Whether each frame has a gain and an offset of its own, whether all light fades by one
         exponential curve, and whether there is a sparse image of what motion does not explain.
     frugal
-        Whether moved scenes are computed twice instead of kept, however small they are.
+        Whether moved scenes are computed twice instead of kept in memory, whatever their size.
 
     Attributes
     ----------
-    other_error
-        Held-out error of a scene at rest, or of a moving one if this one is at rest; None if
-        that was not fitted.
+    model : SpaceTimeModel
+        What is fitted.
+    other_error : float or None
+        Held-out error of a static image if this one moves, of a moving one if it is static, in
+        standard deviations of the noise; None if that was not fitted.
     """
 
     def __init__(
@@ -99,20 +98,21 @@ class NSTMProblem(Problem):
     ) -> None:
         self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
         self._device = device
-        self.model = measurement.model.to(device)
-        self.field = SpaceTime(plan.shape, width=config.neurons, seed=config.seed).to(device)
+        self.optics = measurement.model.to(device)
+        model = SpaceTimeModel(plan.shape, width=config.neurons, seed=config.seed)
+        self.model = model.to(device)
         self.frames = torch.from_numpy(measurement.frames).to(device)
         self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
         counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
         inside = tuple(
             slice(m, n - m)
-            for m, n in zip(self.model.loss_margin, self.frames.shape[1:], strict=True)
+            for m, n in zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
         )
         counted[(slice(None), *inside)] = True
         self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
         self.seen = (counted & ~self.held).float()
-        self.gains = nn.Parameter(torch.zeros(2, self.model.n_shots, device=device))
+        self.gains = nn.Parameter(torch.zeros(2, self.optics.n_shots, device=device))
         self.brightness = brightness
         self.moments = plan.moments.to(device)
         self.fading = nn.Parameter(fading(self.frames, self.moments))
@@ -132,16 +132,16 @@ class NSTMProblem(Problem):
         """Return the parameter groups for Adam: scene, motion, and what else is fitted."""
         usual = {"betas": (0.9, 0.99), "eps": 1e-15}
         rate = self.config.learning_rate
-        field = self.field
+        model = self.model
         groups = [
             {
-                "params": [*field.scene_grids.parameters(), *field.scene_net.parameters()],
+                "params": [*model.scene_grids.parameters(), *model.scene_net.parameters()],
                 "lr": rate,
                 **usual,
             }
         ]
         if self.config.moving:
-            moving = [*field.motion_grids.parameters(), *field.motion_net.parameters()]
+            moving = [*model.motion_grids.parameters(), *model.motion_net.parameters()]
             groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
         if self.brightness:
             groups.append({"params": [self.gains], "lr": rate, **usual})
@@ -152,7 +152,7 @@ class NSTMProblem(Problem):
         return groups
 
     def memory(self) -> dict[str, torch.Tensor]:
-        """Return the error of the other kind of scene, which a fit that goes on does not find."""
+        """Return the error of the static or the moving alternative, which is not fitted again."""
         if self.other_error is None:
             return {}
         return {"other_error": torch.tensor(self.other_error, dtype=torch.float64)}
@@ -163,7 +163,7 @@ class NSTMProblem(Problem):
             self.other_error = float(memory["other_error"])
 
     def transferable(self) -> list[list[torch.Tensor]]:
-        """Return scene and motion: what else is fitted is that of one recording."""
+        """Return scene and motion; gains and bleaching, for example, are those of one recording."""
         return [group["params"] for group in self.param_groups()[: 1 + self.config.moving]]
 
     def schedule(self) -> Schedule:
@@ -176,11 +176,11 @@ class NSTMProblem(Problem):
         if self.config.coarse_to_fine:
             self._alpha = step / (ANNEALED * self.config.steps)
         stride = coarse_stride(self.plan.shape, self._alpha)
-        canonical = self.field.canonical(self._alpha, _coarser(self.plan.shape.canonical, stride))
-        displacement = self.field.motion(self.times, self._alpha)
+        canonical = self.model.canonical(self._alpha, _coarser(self.plan.shape.canonical, stride))
+        displacement = self.model.motion(self.times, self._alpha)
         residual = self._residual(canonical, displacement, stride)
         losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
-        losses["scene"] = scene_penalty(canonical, stride, nonnegative=self.model.nonnegative)
+        losses["scene"] = scene_penalty(canonical, stride, nonnegative=self.optics.nonnegative)
         if self.config.moving:
             losses["motion"] = motion_penalty(displacement, self.plan, self.config.folding)
         if self.brightness:
@@ -203,12 +203,12 @@ class NSTMProblem(Problem):
 
     @property
     def levels(self) -> float:
-        """The part of the coarse-to-fine that a look at the present state is to use."""
+        """Progress of the coarse-to-fine at the last step."""
         return self._alpha
 
     def rendering(self) -> Rendering:
         """Return what renders the present state."""
-        return Rendering(self.field, self._field_facts(), self._device)
+        return Rendering(self.model, self._settings(), self._device)
 
     def preview(self, request: PreviewRequest) -> Image:
         """Return the present scene at the time and plane of `request`, with arrows."""
@@ -217,37 +217,37 @@ class NSTMProblem(Problem):
 
     def render(self) -> tuple[Image, ...]:
         """Return scene, motion, speed and confidence; see `Rendering.images`."""
-        facts = self._field_facts(self.transmitted())
-        return Rendering(self.field, facts, self._device).images(self.source, self.config)
+        settings = self.model_settings()
+        return Rendering(self.model, settings, self._device).images(self.source, self.config)
 
     def largest_motion(self) -> float:
-        """Return the largest displacement between two frames that is usual, voxels of the scene.
+        """Return the median over positions of the largest displacement, voxels of the scene.
 
-        The median over places, since motion is a guess where there is nothing to see.
+        The median, since the motion is arbitrary where there is nothing to see.
         """
         with torch.no_grad():
-            displacement = self.field.motion(self.times, ALL_LEVELS)
+            displacement = self.model.motion(self.times, ALL_LEVELS)
         spans = displacement.amax(0) - displacement.amin(0)
         return float(spans.norm(dim=0).median())
 
     def transmitted(self) -> float:
-        """Return the contrast of a frame as a part of that of the last channel of the scene.
+        """Return the contrast of a frame relative to that of the last channel of the scene.
 
-        Of slopes, since what both have on average says nothing of motion.
+        Measured by slopes, since mean values say nothing of motion.
         """
         with torch.no_grad():
-            canonical = self.field.canonical(ALL_LEVELS)
-            samples = self.model.samples
-            first = self.field.motion(self.times[:samples], ALL_LEVELS)
-            scene = self.field.scene(canonical, first)
-            frame = self.model(scene, torch.zeros(1, dtype=torch.int64, device=self._device))
+            canonical = self.model.canonical(ALL_LEVELS)
+            samples = self.optics.samples
+            first = self.model.motion(self.times[:samples], ALL_LEVELS)
+            scene = self.model.scene(canonical, first)
+            frame = self.optics(scene, torch.zeros(1, dtype=torch.int64, device=self._device))
         shown = torch.diff(frame[0], dim=-1).square().mean().sqrt()
-        there = torch.diff(scene[0, -1], dim=-1).square().mean().sqrt() * self.model.zoom[-1]
+        there = torch.diff(scene[0, -1], dim=-1).square().mean().sqrt() * self.optics.zoom[-1]
         return float(shown / there.clamp(min=1e-12))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return the parameters of the field, on the CPU."""
-        kept = {name: value.detach().cpu().clone() for name, value in self.field.named_parameters()}
+        """Return the parameters of the model and of what else is fitted, on the CPU."""
+        kept = self.model.tensors()
         if self.brightness:
             kept["brightness"] = self.gains.detach().cpu().clone()
         if self.bleaching:
@@ -257,10 +257,9 @@ class NSTMProblem(Problem):
         return kept
 
     def facts(self) -> dict[str, Any]:
-        """Return the noise, and the sizes that are needed to render the field again."""
+        """Return the noise, in the unit of the input, and what else was found."""
         return {
             "noise": {"read_noise": self.plan.noise * self.measurement.unit, "gain": 0.0},
-            "field": self._field_facts(self.transmitted()),
             "misfit": self.misfit(),
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
@@ -268,13 +267,37 @@ class NSTMProblem(Problem):
             "warnings": list(self.measurement.warnings),
         }
 
-    def _field_facts(self, transmitted: float = 1.0) -> dict[str, Any]:
-        return field_facts(self.measurement, self.plan, self.config, transmitted)
+    def model_settings(self) -> dict[str, Any]:
+        """Return shape and settings of the model, and the calibration of its scene.
+
+        See `methods.nstm.geometry.model_settings` for the keys.
+        """
+        return self._settings(self.transmitted())
+
+    def _settings(self, transmitted: float = 1.0) -> dict[str, Any]:
+        """Return `model_settings` for a contrast of the frames, which only the confidence needs."""
+        measurement, plan, model = self.measurement, self.plan, self.measurement.model
+        return {
+            "shape": asdict(plan.shape),
+            "neurons": self.config.neurons,
+            "padding": list(model.padding),
+            "zoom": list(model.zoom),
+            "channels": list(model.channel_names),
+            "unit": measurement.unit,
+            "voxel": None if measurement.voxel is None else list(measurement.voxel),
+            "timed": measurement.timed,
+            "first": plan.first,
+            "last": plan.last,
+            "frames": frame_times(model),
+            "moves": self.config.moving,
+            "noise": plan.noise,
+            "transmitted": transmitted,
+        }
 
     def _extra_shape(self) -> tuple[int, ...]:
-        """Return the size of the image of what motion does not explain: coarse, for every shot."""
+        """Return the shape of what motion does not explain: a coarse image for every shot."""
         coarse = (max(1, n // 4) for n in self.plan.shape.scene)
-        return (len(self.plan.times), self.model.channels, *coarse)
+        return (len(self.plan.times), self.optics.channels, *coarse)
 
     def _residual(
         self, canonical: torch.Tensor, displacement: torch.Tensor, stride: tuple[int, ...]
@@ -284,7 +307,7 @@ class NSTMProblem(Problem):
         if (voxels <= LARGE and not self.frugal) or not torch.is_grad_enabled():
             shots = torch.arange(len(self.frames))
             return self._residual_of(canonical, displacement, shots, stride)
-        samples = self.model.samples
+        samples = self.optics.samples
         parts = [
             checkpoint(
                 self._residual_of,
@@ -310,15 +333,15 @@ class NSTMProblem(Problem):
             lattice_points(0, n - 1, m, self._device)
             for n, m in zip(size, _coarser(size, stride), strict=True)
         ]
-        scene = upsample(self.field.scene(canonical, displacement, points), size)
-        samples = self.model.samples
+        scene = upsample(self.model.scene(canonical, displacement, points), size)
+        samples = self.optics.samples
         if self.unexplained:
             first, last = int(shots[0]) * samples, (int(shots[-1]) + 1) * samples
             mode = {4: "bilinear", 5: "trilinear"}[scene.ndim]
             scene = scene + nn.functional.interpolate(
                 self.extra[first:last], size=scene.shape[2:], mode=mode, align_corners=True
             )
-        predicted = self.model(scene, shots.to(self._device))
+        predicted = self.optics(scene, shots.to(self._device))
         if self.brightness:
             gain, offset = self.gains[:, shots.to(self._device)].reshape(
                 2, -1, *[1] * (predicted.ndim - 1)
@@ -337,8 +360,8 @@ class NSTMProblem(Problem):
 
     def _squared(self, pixels: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            canonical = self.field.canonical(self._alpha)
-            displacement = self.field.motion(self.times, self._alpha)
+            canonical = self.model.canonical(self._alpha)
+            displacement = self.model.motion(self.times, self._alpha)
             residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
         squares: torch.Tensor = residual[pixels] ** 2
         return squares
@@ -347,8 +370,15 @@ class NSTMProblem(Problem):
 def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:
     """Return 2 along each axis where every second point is enough for the levels that count now.
 
-    A level that does not count yet is zero; so the early steps decode and move a scene with a
-    quarter of the points, of which the cells have two or more.
+    A level that does not count yet is zero. Therefore early steps decode and move a scene with a
+    quarter of the points, at least two for each cell.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the model.
+    alpha
+        Progress of the coarse-to-fine.
     """
     weights = window(alpha, len(shape.scene_cells))
     last = max((level for level, weight in enumerate(weights) if weight), default=0)

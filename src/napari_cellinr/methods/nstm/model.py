@@ -1,78 +1,36 @@
-"""A scene that does not know time, and a motion that moves it: the neural space-time model.
+"""The neural space-time model: a canonical scene that does not change, and its motion.
 
-Cao et al. 2024, "Neural space-time model for dynamic multi-shot imaging". The scene at a place
-x and a time t is the canonical scene at x + δ(x, t). Here the canonical scene is decoded once
-per step on a lattice of its own and then moved to every time, and the motion is decoded on a
-coarse lattice, since both are smooth between their vertices.
+Cao et al. 2024, "Neural space-time model for dynamic multi-shot imaging", Nature Methods. The
+scene at a place x and a time t is the canonical scene at x + δ(x, t). Here the canonical scene is
+decoded once per step on a grid of points and then moved to every time, and the motion is decoded
+on a coarser grid, since both are smooth between their points. What differs from the paper, and why,
+is in docs/decisions/motion-engine.md.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import nn
 
+from napari_cellinr.fields.pointwise import PointwiseNet
 from napari_cellinr.fields.pyramid import GridPyramid, window
 from napari_cellinr.fields.warp import lattice_points, upsample, warp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["PointwiseNet", "SpaceTime", "SpaceTimeShape"]
+__all__ = ["ALL_LEVELS", "SpaceTimeModel", "SpaceTimeShape"]
 
-
-class PointwiseNet(nn.Module):
-    """A small network applied to every point of a lattice: two hidden layers.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs, width
-        Sizes of input, output and hidden layers.
-    generator
-        Random numbers of the initial weights (Glorot and Bengio 2010), on the CPU; biases
-        are zero.
-    """
-
-    def __init__(
-        self, n_inputs: int, n_outputs: int, width: int, generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        sizes = [n_inputs, width, width, n_outputs]
-        self.weights = nn.ParameterList(
-            nn.Parameter(_glorot(n_out, n_in, generator))
-            for n_in, n_out in itertools.pairwise(sizes)
-        )
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(size, 1)) for size in sizes[1:])
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return the outputs, shape (n_outputs, points).
-
-        Parameters
-        ----------
-        features
-            Shape (n_inputs, points).
-        """
-        values = features
-        last = len(self.weights) - 1
-        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            values = torch.addmm(bias, weight, values)
-            if index < last:
-                values = nn.functional.silu(values)
-        return values
-
-
-def _glorot(n_out: int, n_in: int, generator: torch.Generator) -> torch.Tensor:
-    bound = math.sqrt(6 / (n_in + n_out))
-    return bound * (2 * torch.rand(n_out, n_in, generator=generator) - 1)
+ALL_LEVELS: Final = 1e5
+"""Progress of the coarse-to-fine at which every level counts fully."""
 
 
 @dataclass(frozen=True)
 class SpaceTimeShape:
-    """The sizes of a space-time model; places in voxels of the scene, whose first voxel is at 0.
+    """The sizes of a space-time model. Positions are in voxels of the scene, the first is at 0.
 
     Parameters
     ----------
@@ -81,15 +39,15 @@ class SpaceTimeShape:
     low, high
         Ends of the box of the canonical scene along each axis: the scene and a margin.
     canonical
-        Points of the lattice on which the canonical scene is decoded.
+        Points along each axis at which the canonical scene is decoded.
     scene_cells, motion_cells
         Cells of each level, coarse to fine; those of the motion begin with time.
     motion_lattice
-        Points of the lattice on which the motion is decoded, without time.
+        Points along each spatial axis at which the motion is decoded.
     displacement
         Largest expected displacement along each axis from the middle, in voxels.
     channels
-        Channels of the scene.
+        Channels of the scene, such as absorption and phase.
     """
 
     scene: tuple[int, ...]
@@ -103,8 +61,8 @@ class SpaceTimeShape:
     channels: int = 1
 
 
-class SpaceTime(nn.Module):
-    """The canonical scene and its motion, on the lattices of `shape`.
+class SpaceTimeModel(nn.Module):
+    """The canonical scene and its motion.
 
     Parameters
     ----------
@@ -117,7 +75,7 @@ class SpaceTime(nn.Module):
     features
         Numbers at each vertex of a level.
     seed
-        Start of the random numbers.
+        Random seed of the initial parameters.
     """
 
     displacement: torch.Tensor
@@ -143,13 +101,61 @@ class SpaceTime(nn.Module):
         scale = torch.tensor(shape.displacement, dtype=torch.float32)
         self.register_buffer("displacement", scale, persistent=False)
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> SpaceTimeModel:
+        """Return the model that a saved fit describes, with parameters yet to be loaded.
+
+        Parameters
+        ----------
+        settings
+            `shape`, the fields of `SpaceTimeShape`, and `neurons` of the scene network.
+        """
+        shape = {key: _tuples(value) for key, value in settings["shape"].items()}
+        return cls(SpaceTimeShape(**shape), width=settings["neurons"])
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the parameters by name, as copies on the CPU."""
+        return {name: value.detach().cpu().clone() for name, value in self.named_parameters()}
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take the parameters that `tensors` returned; others are ignored.
+
+        Raises
+        ------
+        KeyError, RuntimeError
+            If one is missing, or of another shape.
+        """
+        for name, parameter in self.named_parameters():
+            parameter.copy_(tensors[name])
+
+    def forward(
+        self, times: torch.Tensor, alpha: float = ALL_LEVELS, canonical: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the scene at each time, shape (times, channels, *scene), in units of the frames.
+
+        It is moved to one time after the other, in the memory of one.
+
+        Parameters
+        ----------
+        times
+            0 at the first, 1 at the last time, shape (times, 1, …) with one element along each
+            spatial axis, float32.
+        alpha
+            Progress of the coarse-to-fine; 1 and above is all.
+        canonical
+            What `canonical` returns for this `alpha`, if it is at hand.
+        """
+        still = self.canonical(alpha) if canonical is None else canonical
+        return torch.cat([self.scene(still, self.motion(time[None], alpha)) for time in times])
+
     def canonical(self, alpha: float, lattice: Sequence[int] | None = None) -> torch.Tensor:
-        """Return the canonical scene, shape (channels, *lattice), float32.
+        """Return the canonical scene, shape (channels, *lattice), in the unit of the frames.
 
         Parameters
         ----------
         alpha
-            Part of the coarse-to-fine that is done; 1 and above is all.
+            Progress of the coarse-to-fine; 1 and above is all.
         lattice
             Points along each axis; those of the shape if not given.
         """
@@ -170,7 +176,7 @@ class SpaceTime(nn.Module):
             0 at the first, 1 at the last time, shape (times, …): one element along each axis of
             space, or as many as the lattice has points there.
         alpha
-            Part of the coarse-to-fine that is done.
+            Progress of the coarse-to-fine.
         lattice
             Points along each axis of space; those of the shape if not given. They span the
             rendered scene.
@@ -208,3 +214,8 @@ class SpaceTime(nn.Module):
         ]
         fine = upsample(displacement, tuple(len(part) for part in places))
         return warp(canonical, fine, places, shape.low, shape.high)
+
+
+def _tuples(value: Any) -> Any:
+    """Return lists of JSON as tuples."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_cellinr.fields.pyramid import window
-from napari_cellinr.fields.spacetime import SpaceTime, SpaceTimeShape
+from napari_cellinr.methods.nstm.model import SpaceTimeModel, SpaceTimeShape
 
 
 def shape_of(scene, finer=1):
@@ -34,7 +34,7 @@ def shape_of(scene, finer=1):
 
 def lively(shape):
     """Return a field whose grids are far from flat, so that every part of it matters."""
-    field = SpaceTime(shape, width=8, motion_width=8, seed=3)
+    field = SpaceTimeModel(shape, width=8, motion_width=8, seed=3)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for grid in [*field.scene_grids.grids, *field.motion_grids.grids]:
