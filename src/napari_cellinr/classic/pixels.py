@@ -1,7 +1,8 @@
-"""Pixels that say nothing about the object: hot, dead and saturated ones."""
+"""Hot, dead, saturated and held-out pixels."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["odd_pixels", "saturated_part"]
+__all__ = ["hold_out", "odd_pixels", "saturated_part"]
 
 _JUMP = 6.0  # standard deviations of the noise beyond all neighbours
 _SPREAD = 3.0  # and this many times what the neighbours differ by
@@ -54,3 +55,42 @@ def saturated_part(array: NDArray[Any]) -> float:
     highest = int(array.max())
     limits = {2**bits - 1 for bits in (8, 10, 12, 14, 16)} | {int(np.iinfo(array.dtype).max)}
     return float((array == highest).mean()) if highest in limits else 0.0
+
+
+def hold_out(
+    values: NDArray[np.float32], part: float, generator: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return which voxels are held out, and the values with those replaced by their neighbours.
+
+    A replaced voxel becomes the mean of its neighbours that are not held out themselves. So
+    nothing that is computed from the result depends on held-out values.
+
+    Parameters
+    ----------
+    values
+        Axes ZYX or YX, float32.
+    part
+        Fraction of the voxels to hold out; at least one is.
+    generator
+        Random numbers that choose them.
+
+    Returns
+    -------
+    tuple
+        Held-out voxels, bool, and the values, float32; axes of `values`.
+    """
+    held = generator.random(values.shape) < part
+    if not held.any():
+        held.flat[generator.integers(held.size)] = True
+    seen = np.pad((~held).astype(np.float32), 1)
+    padded = np.pad(values, 1)
+    places = np.nonzero(held)
+    total = np.zeros(len(places[0]), np.float32)
+    count = np.zeros_like(total)
+    for shift in itertools.product((0, 1, 2), repeat=values.ndim):
+        neighbour = tuple(place + step for place, step in zip(places, shift, strict=True))
+        total += padded[neighbour] * seen[neighbour]
+        count += seen[neighbour]
+    replaced = values.copy()
+    replaced[places] = total / np.maximum(count, 1)
+    return held, replaced

@@ -7,6 +7,7 @@ import pytest
 
 from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
+from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.methods.cellinr.estimate import (
     PROBE,
     EstimateBudget,
@@ -14,7 +15,6 @@ from napari_cellinr.methods.cellinr.estimate import (
     InitialEstimate,
     choose_estimate,
     group,
-    hold_out,
     initial_estimate,
 )
 from napari_cellinr.methods.cellinr.kernels import solve

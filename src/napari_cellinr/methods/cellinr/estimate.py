@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ __all__ = [
     "choose_estimate",
     "group",
     "group_series",
-    "hold_out",
     "initial_estimate",
     "search_distance",
 ]
@@ -84,45 +82,6 @@ class InitialEstimate:
     probe: NDArray[np.float32]
     name: str
     complete: bool = True
-
-
-def hold_out(
-    values: NDArray[np.float32], part: float, generator: np.random.Generator
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Return which voxels are held out, and the values with those replaced by their neighbours.
-
-    A replaced voxel becomes the mean of its neighbours that are not held out themselves. So
-    nothing that is computed from the result depends on held-out values.
-
-    Parameters
-    ----------
-    values
-        Axes ZYX or YX, float32.
-    part
-        Fraction of the voxels to hold out; at least one is.
-    generator
-        Random numbers that choose them.
-
-    Returns
-    -------
-    tuple
-        Held-out voxels, bool, and the values, float32; axes of `values`.
-    """
-    held = generator.random(values.shape) < part
-    if not held.any():
-        held.flat[generator.integers(held.size)] = True
-    seen = np.pad((~held).astype(np.float32), 1)
-    padded = np.pad(values, 1)
-    places = np.nonzero(held)
-    total = np.zeros(len(places[0]), np.float32)
-    count = np.zeros_like(total)
-    for shift in itertools.product((0, 1, 2), repeat=values.ndim):
-        neighbour = tuple(place + step for place, step in zip(places, shift, strict=True))
-        total += padded[neighbour] * seen[neighbour]
-        count += seen[neighbour]
-    replaced = values.copy()
-    replaced[places] = total / np.maximum(count, 1)
-    return held, replaced
 
 
 @dataclass(frozen=True)

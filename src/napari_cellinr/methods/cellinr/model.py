@@ -191,8 +191,8 @@ class CellINRModel(nn.Module):
         Initial estimate, axes ZYX or YX, float32, in standard deviations of the noise.
     amplification : numpy.ndarray
         What the signal is multiplied by at each voxel, uint8, 255 for 1: less where it can hardly
-        be told from noise. Both arrays stay in the memory of the computer, since grey levels
-        are computed there.
+        be distinguished from noise. Both arrays stay in the memory of the computer, where grey
+        levels are computed.
     """
 
     kind: ClassVar = "local-kernels"

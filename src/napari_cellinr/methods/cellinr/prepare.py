@@ -11,7 +11,7 @@ import torch
 
 from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.noise import uneven_variance
-from napari_cellinr.classic.pixels import odd_pixels
+from napari_cellinr.classic.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.methods.cellinr.background import (
@@ -28,7 +28,6 @@ from napari_cellinr.methods.cellinr.estimate import (
     Guides,
     InitialEstimate,
     group,
-    hold_out,
     initial_estimate,
 )
 from napari_cellinr.methods.cellinr.kernels import no_kernels, solve
@@ -84,8 +83,8 @@ def prepare_sample(
     left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
     budget = EstimateBudget(noise.grain, torch.get_num_threads(), started, left)
     place = keeper().place("estimate")
-    if (kept := place.load()) is not None:
-        found, variance = _restored(*kept)
+    if (saved := place.load()) is not None:
+        found, variance = _restored(*saved)
         part = Part(image, config, noise, stabilised, held, found, variance, odd)
     else:
         found = yield from initial_estimate(values, config.estimate, generator, budget)
@@ -142,7 +141,7 @@ def _grouped(
 def _restored(
     header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> tuple[InitialEstimate, NDArray[np.float32] | None]:
-    """Return the estimate of a checkpoint, and the variance of the noise."""
+    """Return the initial estimate that a checkpoint holds, and the variance of the noise."""
     found = InitialEstimate(
         arrays["estimate"], arrays["shifted"], arrays["probe"], name=header["name"]
     )

@@ -139,7 +139,21 @@ class CellINRProblem(Problem):
         return [list(self.model.kernels.parameters())]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on one dense patch, in variances of the noise."""
+        """Return the losses on one dense patch, in variances of the noise.
+
+        Parameters
+        ----------
+        step
+            Not used.
+        generator
+            Random numbers that choose the patch, on the device.
+
+        Returns
+        -------
+        dict
+            `data`, Stein's estimate of the squared error, `background`, and `variation` if it has a
+            weight; scalars.
+        """
         patch = self._patch(generator)
         stabilised = self.model.stabilised(patch)
         data = ((stabilised - self.values[patch]) ** 2 * self.seen[patch]).mean()

@@ -234,7 +234,21 @@ class PublishedCellINRProblem(Problem):
         return [{"params": parameters, "lr": rate, "weight_decay": WEIGHT_DECAY}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on random voxels and a dense patch, in squares of the contrast."""
+        """Return the losses on random voxels and a dense patch, in squares of the contrast.
+
+        Parameters
+        ----------
+        step
+            Not used.
+        generator
+            Random numbers that choose voxels, points and patch, on the device.
+
+        Returns
+        -------
+        dict
+            `data` and, with blind convolution, `coarse` (eq. 5-7), and `variation` if it has a
+            weight; scalars.
+        """
         drawn = torch.randint(
             len(self.seen), (self.config.batch,), generator=generator, device=self._device
         )

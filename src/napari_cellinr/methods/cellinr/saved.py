@@ -27,7 +27,7 @@ MODELS: Final[Mapping[str, type[CellINRModel | PublishedModel]]] = {
 """The models by what `kind` in their settings says."""
 
 _ONE_TENSOR_FOR_ALL_TILES: Final = "tiles"
-"""All that versions before 0.1 kept of a fit in tiles."""
+"""The only array that versions before 0.1 saved of a fit in tiles."""
 
 
 def frame_model(
@@ -110,7 +110,7 @@ def _complete() -> Iterator[None]:
         yield
     except (KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
         raise FileError(
-            f"the fit lacks what it is rendered from ({error}); it is damaged, or was kept by an "
+            f"the fit lacks what it is rendered from ({error}); it is damaged, or was saved by an "
             "older version. Fit again."
         ) from None
 

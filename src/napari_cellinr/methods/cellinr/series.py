@@ -11,13 +11,13 @@ import torch
 
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
+from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.methods.cellinr.estimate import (
     EstimateBudget,
     InitialEstimate,
     group_series,
-    hold_out,
     initial_estimate,
     search_distance,
 )
@@ -97,8 +97,8 @@ def prepare_series(
         n_odd, stabilised = without_odd_pixels(image, noise)
         held, values = hold_out(stabilised, config.held_out, generator)
         place = keeper().place("guide")
-        if (kept := place.load()) is not None:
-            guide, kernels = _restored(kept, generator, kernels)
+        if (saved := place.load()) is not None:
+            guide, kernels = _restored(saved, generator, kernels)
             parts.append(_Guided(image, stabilised, held, values, guide, True, n_odd))
             continue
         found = yield from initial_estimate(values, "groups", generator, budget, probed=number == 0)
@@ -115,8 +115,8 @@ def prepare_series(
     complete = all(part.complete for part in parts) and kernels is not None
     guides = np.stack([part.guide for part in parts])
     place = keeper().place("groups")
-    if (kept := place.load()) is not None:
-        guides = kept[1]["guides"]
+    if (saved := place.load()) is not None:
+        guides = saved[1]["guides"]
     elif complete:
         values = np.stack([part.values for part in parts])
         guides, complete = yield from group_series(values, guides, budget)
@@ -175,12 +175,12 @@ def _keep(
 
 
 def _restored(
-    kept: tuple[dict[str, Any], dict[str, Any]],
+    saved: tuple[dict[str, Any], dict[str, Any]],
     generator: np.random.Generator,
     known: Kernels | None,
 ) -> tuple[NDArray[np.float32], Kernels]:
     """Return a stored guide and the kernels; the random numbers go on as they did there."""
-    header, arrays = kept
+    header, arrays = saved
     generator.bit_generator.state = header["generator"]
     nothing = np.zeros(0, np.float32)  # not needed where kernels are only applied
     kernels = known or Kernels(

@@ -1,4 +1,4 @@
-"""What a reconstruction without motion gives, to compare with: one scene for each set of frames."""
+"""Conventional reconstruction without motion, to compare with: one scene for each set of frames."""
 
 from __future__ import annotations
 

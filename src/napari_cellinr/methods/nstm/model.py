@@ -22,10 +22,14 @@ from napari_cellinr.fields.warp import lattice_points, upsample, warp
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ALL_LEVELS", "SpaceTimeModel", "SpaceTimeShape"]
+__all__ = ["ALL_LEVELS", "SpaceTimeModel", "SpaceTimeShape", "coarse_stride", "coarser"]
 
 ALL_LEVELS: Final = 1e5
 """Progress of the coarse-to-fine at which every level counts fully."""
+
+POINTS_OF_A_CELL = {2: 4.0, 3: 2.5}
+"""Points per cell along an axis, by the number of axes, from which on every second one is enough:
+in volumes, steps with all points take most of the time."""
 
 
 @dataclass(frozen=True)
@@ -149,44 +153,44 @@ class SpaceTimeModel(nn.Module):
         still = self.canonical(alpha) if canonical is None else canonical
         return torch.cat([self.scene(still, self.motion(time[None], alpha)) for time in times])
 
-    def canonical(self, alpha: float, lattice: Sequence[int] | None = None) -> torch.Tensor:
-        """Return the canonical scene, shape (channels, *lattice), in the unit of the frames.
+    def canonical(self, alpha: float, points: Sequence[int] | None = None) -> torch.Tensor:
+        """Return the canonical scene, shape (channels, *points), in the unit of the frames.
 
         Parameters
         ----------
         alpha
             Progress of the coarse-to-fine; 1 and above is all.
-        lattice
-            Points along each axis; those of the shape if not given.
+        points
+            Number of points along each axis; those of the shape if not given.
         """
-        points = tuple(lattice or self.shape.canonical)
+        count = tuple(points or self.shape.canonical)
         weights = window(alpha, len(self.scene_grids.cells))
-        features = self.scene_grids.on_lattice(points, weights)
-        scene: torch.Tensor = self.scene_net(features.flatten(1)).view(-1, *points)
+        features = self.scene_grids.on_lattice(count, weights)
+        scene: torch.Tensor = self.scene_net(features.flatten(1)).view(-1, *count)
         return scene
 
     def motion(
-        self, times: torch.Tensor, alpha: float, lattice: Sequence[int] | None = None
+        self, times: torch.Tensor, alpha: float, points: Sequence[int] | None = None
     ) -> torch.Tensor:
-        """Return the displacement into the canonical scene, voxels, shape (times, axes, *lattice).
+        """Return the displacement into the canonical scene, voxels, shape (times, axes, *points).
 
         Parameters
         ----------
         times
             0 at the first, 1 at the last time, shape (times, …): one element along each axis of
-            space, or as many as the lattice has points there.
+            space, or as many as there are points.
         alpha
             Progress of the coarse-to-fine.
-        lattice
-            Points along each axis of space; those of the shape if not given. They span the
-            rendered scene.
+        points
+            Number of points along each spatial axis; those of the shape if not given. They span
+            the rendered scene.
         """
-        points = tuple(lattice or self.shape.motion_lattice)
-        axes = [lattice_points(0, 1, n, times.device) for n in points]
+        count = tuple(points or self.shape.motion_lattice)
+        axes = [lattice_points(0, 1, n, times.device) for n in count]
         weights = window(alpha, len(self.motion_grids.cells))
         features = self.motion_grids.on_product(axes, times, weights)
-        moved = self.motion_net(features.flatten(1)).view(-1, len(times), *points).movedim(0, 1)
-        displacement: torch.Tensor = moved * self.displacement.view(1, -1, *[1] * len(points))
+        moved = self.motion_net(features.flatten(1)).view(-1, len(times), *count).movedim(0, 1)
+        displacement: torch.Tensor = moved * self.displacement.view(1, -1, *[1] * len(count))
         return displacement
 
     def scene(
@@ -200,9 +204,9 @@ class SpaceTimeModel(nn.Module):
         Parameters
         ----------
         canonical
-            Shape (channels, *lattice).
+            Shape (channels, *points).
         displacement
-            In voxels, on any lattice that spans the rendered scene, shape (times, axes, …).
+            In voxels, at any number of points that span the rendered scene, shape (times, axes, …).
         points
             Places along each axis in voxels, equally spaced over the rendered scene; all of
             its voxels if not given.
@@ -214,6 +218,42 @@ class SpaceTimeModel(nn.Module):
         ]
         fine = upsample(displacement, tuple(len(part) for part in places))
         return warp(canonical, fine, places, shape.low, shape.high)
+
+
+def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:
+    """Return 2 along each axis where every second point is enough for the levels that count now.
+
+    A level that does not count yet is zero. Therefore early steps decode and move a scene with a
+    quarter of the points, at least two for each cell.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the model.
+    alpha
+        Progress of the coarse-to-fine.
+    """
+    weights = window(alpha, len(shape.scene_cells))
+    last = max((level for level, weight in enumerate(weights) if weight), default=0)
+    cells = shape.scene_cells[last]
+    least = POINTS_OF_A_CELL[len(shape.scene)]
+    return tuple(
+        2 if n >= least * count and n > 8 else 1
+        for n, count in zip(shape.canonical, cells, strict=True)
+    )
+
+
+def coarser(points: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
+    """Return the number of points between the same ends with a coarser step.
+
+    Parameters
+    ----------
+    points
+        Number of points along each axis.
+    stride
+        Which of them are taken, such as 2 for every second.
+    """
+    return tuple((n + step - 1) // step for n, step in zip(points, stride, strict=True))
 
 
 def _tuples(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How uncertain each pixel of raw frames is, by which a fit of scene and motion weighs errors."""
+"""The noise of each pixel of raw frames, by which errors are weighted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["noise_map", "noise_sd"]
 
 LEAST = 0.01
-"""Smallest noise that is believed, as a part of the contrast of the frames."""
+"""Smallest noise that is assumed, relative to the contrast of the frames."""
 
 AROUND = 1.0
-"""Standard deviation in pixels of the neighbourhood whose mean decides how noisy a pixel is."""
+"""Standard deviation in pixels of the Gaussian mean from which the photon noise is computed."""
 
 
 def noise_sd(frames: NDArray[np.float32]) -> float:
@@ -46,7 +46,7 @@ def noise_map(frames: NDArray[np.float32], *, counts: bool) -> NDArray[np.float3
     frames
         Axes (shots, [Z,] Y, X), real.
     counts
-        Whether the frames are light, whose noise grows with it; contrast is evenly noisy.
+        Whether the values are light, with photon noise; if not, the noise is the same everywhere.
     """
     if not counts:
         return np.full(frames.shape, noise_sd(frames), np.float32)

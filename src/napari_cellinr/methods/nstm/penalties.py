@@ -1,4 +1,4 @@
-"""What the motion-aware fit keeps small besides the error: roughness, bending, folds; tensors."""
+"""Penalties of the space-time model: rough or negative scenes, bending and folding motion."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ KNEE = 0.04
 """Bending in the same unit that is no more than noise."""
 
 MOVING = 0.01
-"""Weight of each pixel that material moves, against the same: what the frames say nothing about
-stays where it is."""
+"""Weight of each pixel of displacement, against the same: where the frames say nothing, there is no
+motion."""
 
 STILL = 0.05
 """Movement in pixels that is no more than noise."""
 
 ROUGHNESS = 200.0
-"""Weight of the squared slope of the scene; it decides where the frames say nothing."""
+"""Weight of the squared gradient of the scene, which decides where the frames say nothing."""
 
 SIZE = 1.0
-"""Weight of the squared scene where it may have both signs: the constant of Tikhonov."""
+"""Weight of the squared scene where it may have both signs (Tikhonov regularisation)."""
 
 NEGATIVE = 10.0
-"""Weight of what is below 0 where nothing can be."""
+"""Weight of negative values where the scene cannot be negative."""
 
 
 def scene_penalty(
@@ -45,11 +45,11 @@ def scene_penalty(
     Parameters
     ----------
     canonical
-        The scene on its lattice, (channels, *points).
+        The canonical scene, shape (channels, *points), in units of the frames.
     stride
-        Step of that lattice along each axis.
+        Voxels between its points along each axis.
     nonnegative
-        Whether nothing can be below 0; else what is far from 0 costs, too.
+        Whether the scene cannot be negative; if it can, its square is penalised.
     """
     slopes = [
         torch.diff(canonical, dim=axis).square().mean() / step**2
@@ -68,9 +68,9 @@ def motion_penalty(displacement: torch.Tensor, plan: Plan, folded_weight: float)
     Parameters
     ----------
     displacement
-        In voxels of the scene, (times, axes, *points).
+        In voxels of the scene, shape (times, axes, *points).
     plan
-        Sizes of the scene and of what bends.
+        Sizes of the scene and of the smallest moving structure.
     folded_weight
         Weight of folds; 0 for none.
     """

@@ -49,7 +49,7 @@ CELLS_PER_STRUCTURE = 0.8
 """Cells of the motion along the smallest moving structure."""
 
 POINTS_PER_CELL = {2: 4, 3: 2}
-"""Points of the lattice on which the motion is decoded, along each of its finest cells, by the
+"""Points at which the motion is decoded, along each of its finest cells, by the
 number of axes: in volumes they would take a third of the time."""
 
 MOTION_RATE = 2.4
@@ -59,15 +59,15 @@ BLOCK = 4
 """Side of a block of held-out pixels."""
 
 MANY = 24
-"""Frames from which on whole ones are held out instead of blocks."""
+"""Number of frames from which on whole frames are held out instead of blocks."""
 
 ONE_OF = 12
-"""Of so many frames one is held out then, so that its neighbours in time are seen."""
+"""One of so many frames is held out then, so that its neighbours in time are not."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the problem is built from.
+    """Sizes and rates of a fit.
 
     Parameters
     ----------
@@ -101,19 +101,19 @@ class Plan:
 
     @property
     def moments(self) -> torch.Tensor:
-        """When each shot was, as a part of the recording, (shots,)."""
+        """When each shot was taken, as a fraction of the recording, shape (shots,)."""
         return self.times.reshape(len(self.noise_map), -1).mean(1)
 
 
 def fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
-    """Return by how much the logarithm of the mean brightness falls over the recording, (1,).
+    """Return the decrease of the logarithm of the mean brightness over the recording, shape (1,).
 
     Parameters
     ----------
     frames
         Raw frames, (shots, [Z,] Y, X).
     moments
-        When each was, as a part of the recording, (shots,).
+        When each was taken, as a fraction of the recording, shape (shots,).
     """
     bright = frames.flatten(1).mean(1).clamp(min=1e-6).log()
     times = moments - moments.mean()
@@ -129,7 +129,15 @@ def frame_times(model: ForwardModel) -> list[float]:
 
 
 def check_reference(reference: int, n_frames: int) -> None:
-    """Raise `ConfigError` if there is no such frame."""
+    """Raise `ConfigError` if the recording does not have the reference frame.
+
+    Parameters
+    ----------
+    reference
+        Number of the frame, from 0.
+    n_frames
+        Number of frames.
+    """
     if reference >= n_frames:
         raise ConfigError(
             f"reference {reference} was given; the recording has {n_frames} frames, of which the "
@@ -150,13 +158,21 @@ def check_times(chosen: int | tuple[float, ...] | None, times: torch.Tensor) -> 
     lasting = float(times.max()) - float(times.min())
     if isinstance(chosen, tuple) and chosen[-1] > lasting * (1 + 1e-6):
         raise ConfigError(
-            f"times {chosen[0]:g} to {chosen[-1]:g} were asked for; the recording lasts from 0 to "
-            f"{lasting:g}: motion is not continued beyond it."
+            f"times {chosen[0]:g} to {chosen[-1]:g} were given; the recording lasts from 0 to "
+            f"{lasting:g}. Motion is not extrapolated."
         )
 
 
 def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
-    """Return the plan of a fit to these raw frames."""
+    """Return sizes and rates of a fit to these raw frames.
+
+    Parameters
+    ----------
+    measurement
+        Forward model and raw frames.
+    config
+        The settings.
+    """
     model = measurement.model
     times = model.shot_times().double()
     first, last = float(times.min()), float(times.max())
@@ -240,8 +256,8 @@ def held_frames(
 ) -> NDArray[np.bool_]:
     """Return which pixels are held out where there are enough frames: some frames as a whole.
 
-    What is predicted for them is the motion between the frames around, at times that no step
-    saw. Few frames, and those whose places have times of their own, give none.
+    They test the motion between the neighbouring frames. None are held out of few frames, or
+    where each position has a time of its own.
 
     Parameters
     ----------
@@ -275,7 +291,7 @@ def held_blocks(
     margin
         Pixels along each spatial axis that do not count.
     part
-        Of the pixels.
+        Fraction of the pixels to hold out.
     generator
         Random numbers.
     """

@@ -16,22 +16,20 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from napari_cellinr.fields.pyramid import window
 from napari_cellinr.fields.warp import lattice_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
-from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
+from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import motion_penalty, scene_penalty
 from napari_cellinr.methods.nstm.plan import fading, frame_times
 from napari_cellinr.methods.nstm.render import Rendering, preview_image
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.nstm.model import SpaceTimeShape
     from napari_cellinr.methods.nstm.plan import Plan
 
 __all__ = ["NSTMProblem"]
@@ -44,10 +42,6 @@ SPARSENESS = 3.0
 
 BRIGHTNESS = 10.0
 """Weight of the squared changes of brightness from frame to frame."""
-
-POINTS_OF_A_CELL = {2: 4.0, 3: 2.5}
-"""Points per cell along an axis, by the number of axes, from which on every second one is enough:
-in volumes, steps with all points take most of the time."""
 
 LARGE = 20_000_000
 """Voxels of all moved scenes together above which they are computed twice, not kept."""
@@ -171,12 +165,25 @@ class NSTMProblem(Problem):
         return Schedule(decay=0.1, every=max(5, self.config.steps // 20))
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the misfit in noise variances and the penalties."""
+        """Return the misfit of all frames and the penalties, in variances of the noise.
+
+        Parameters
+        ----------
+        step
+            Number of the step, from 0, which decides on the levels that count.
+        generator
+            Not used: every step uses all frames.
+
+        Returns
+        -------
+        dict
+            `data`, `scene`, and what else is fitted, by name; scalars.
+        """
         self._alpha = ALL_LEVELS
         if self.config.coarse_to_fine:
             self._alpha = step / (ANNEALED * self.config.steps)
         stride = coarse_stride(self.plan.shape, self._alpha)
-        canonical = self.model.canonical(self._alpha, _coarser(self.plan.shape.canonical, stride))
+        canonical = self.model.canonical(self._alpha, coarser(self.plan.shape.canonical, stride))
         displacement = self.model.motion(self.times, self._alpha)
         residual = self._residual(canonical, displacement, stride)
         losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
@@ -247,14 +254,14 @@ class NSTMProblem(Problem):
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the parameters of the model and of what else is fitted, on the CPU."""
-        kept = self.model.tensors()
+        tensors = self.model.tensors()
         if self.brightness:
-            kept["brightness"] = self.gains.detach().cpu().clone()
+            tensors["brightness"] = self.gains.detach().cpu().clone()
         if self.bleaching:
-            kept["bleaching"] = self.fading.detach().cpu().clone()
+            tensors["bleaching"] = self.fading.detach().cpu().clone()
         if self.unexplained:
-            kept["unexplained"] = self.extra.detach().cpu().clone()
-        return kept
+            tensors["unexplained"] = self.extra.detach().cpu().clone()
+        return tensors
 
     def facts(self) -> dict[str, Any]:
         """Return the noise, in the unit of the input, and what else was found."""
@@ -331,7 +338,7 @@ class NSTMProblem(Problem):
         size = self.plan.shape.scene
         points = [
             lattice_points(0, n - 1, m, self._device)
-            for n, m in zip(size, _coarser(size, stride), strict=True)
+            for n, m in zip(size, coarser(size, stride), strict=True)
         ]
         scene = upsample(self.model.scene(canonical, displacement, points), size)
         samples = self.optics.samples
@@ -365,31 +372,3 @@ class NSTMProblem(Problem):
             residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
         squares: torch.Tensor = residual[pixels] ** 2
         return squares
-
-
-def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:
-    """Return 2 along each axis where every second point is enough for the levels that count now.
-
-    A level that does not count yet is zero. Therefore early steps decode and move a scene with a
-    quarter of the points, at least two for each cell.
-
-    Parameters
-    ----------
-    shape
-        Sizes of the model.
-    alpha
-        Progress of the coarse-to-fine.
-    """
-    weights = window(alpha, len(shape.scene_cells))
-    last = max((level for level, weight in enumerate(weights) if weight), default=0)
-    cells = shape.scene_cells[last]
-    least = POINTS_OF_A_CELL[len(shape.scene)]
-    return tuple(
-        2 if n >= least * count and n > 8 else 1
-        for n, count in zip(shape.canonical, cells, strict=True)
-    )
-
-
-def _coarser(points: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
-    """Return the number of points of a lattice with the same ends and a coarser step."""
-    return tuple((n + step - 1) // step for n, step in zip(points, stride, strict=True))

@@ -289,7 +289,7 @@ def _model(settings: Mapping[str, Any], stored: Stored) -> SpaceTimeModel:
         model.load(tensors)
     except (KeyError, RuntimeError, TypeError) as error:
         raise FileError(
-            f"the fit lacks what it is rendered from ({error}); it is damaged, or was kept by "
+            f"the fit lacks what it is rendered from ({error}); it is damaged, or was saved by "
             "another version. Fit again."
         ) from None
     return model
