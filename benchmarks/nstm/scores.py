@@ -93,11 +93,11 @@ def tikhonov_of(recording: Recording, frames: Array) -> Array:
     from napari_cellinr.acquisition import prepare
     from napari_cellinr.classic.deconvolve import tikhonov
     from napari_cellinr.config.optics import optics_from_dict
-    from napari_cellinr.optics.dpc import DPC
+    from napari_cellinr.optics.dpc import DPCModel
 
     image = recording.image.like(frames.astype(np.float32))
     measurement = prepare(image, optics_from_dict(recording.optics))
-    assert isinstance(measurement.model, DPC)
+    assert isinstance(measurement.model, DPCModel)
     phase: Array = tikhonov(measurement.model, torch.from_numpy(measurement.frames))[1].numpy()
     return phase
 

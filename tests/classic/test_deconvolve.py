@@ -20,11 +20,11 @@ from napari_cellinr.classic.deconvolve import (
 from napari_cellinr.config.optics import optics_from_dict
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
-from napari_cellinr.optics.blur import Blur
+from napari_cellinr.optics.blur import BlurModel
+from napari_cellinr.optics.dpc import DPCModel, half_discs, transfer_functions
 from napari_cellinr.optics.fourier import gaussian_psf
 
 sys.path.append(str(Path(__file__).parents[1] / "optics"))
-from models import dpc
 from test_sim import three_beam
 
 
@@ -33,7 +33,9 @@ def correlation(a, b):
 
 
 def test_tikhonov_finds_absorption_and_phase_in_radians():
-    model = dpc((60, 60), padding=0)
+    sources = half_discs(DPCModel.grid((60, 60)), 0.454, 0.525, (0, 180, 90, 270), 0.25)
+    functions = transfer_functions(sources, 0.454, 0.525, 0.25)
+    model = DPCModel((4, 60, 60), torch.arange(4), *functions)
     generator = np.random.default_rng(0)
     scene = gaussian_filter(generator.standard_normal((2, 60, 60)), (0, 2, 2), mode="wrap")
     scene = 0.2 * torch.tensor(scene)
@@ -76,7 +78,7 @@ def test_moving_window_of_a_still_scene_does_not_move():
 
 def test_total_variation_deconvolves():
     psf = gaussian_psf((1.5, 1.5), (6, 6))
-    model = Blur((1, 40, 40), torch.zeros(1), psf)
+    model = BlurModel((1, 40, 40), torch.zeros(1), psf)
     scene = torch.zeros(1, 1, *model.scene_shape)
     scene[..., 15:30, 20:23] = 1
     noise = 0.02 * torch.randn(40, 40, generator=torch.Generator().manual_seed(0))

@@ -1,35 +1,21 @@
 """The JSON of every kind of microscope is complete, explained, and refuses what cannot be."""
 
-import json
-
 import pytest
 
 from napari_cellinr.config.base import Config
 from napari_cellinr.config.optics import (
     KINDS,
     AnyOptics,
-    TimeLapse,
     optics_from_dict,
     optics_from_json,
-    template,
 )
+from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import ConfigError
 
 
 class Holder(Config):
     PRESETS = {"": {}}  # noqa: RUF012
     optics: AnyOptics = TimeLapse()
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_template_is_complete_and_valid(kind):
-    text = template(kind)
-    values = json.loads(text)
-    helps = values.pop("_help")
-    assert set(helps) == set(values) == set(KINDS[kind].model_fields)
-    assert all(text.endswith(".") for text in helps.values())
-    assert optics_from_json(text).as_dict() == values
-    assert values["kind"] == kind
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -81,6 +67,9 @@ def test_the_example_of_the_guide():
         ({"kind": "sim2d", "orders": [[-1, 0]]}, "positive period"),
         ({"kind": "sim2d", "modulations": [1, 1, 2]}, "up to 1"),
         ({"kind": "rolling-shutter", "exposure": 0}, "exposure = 0"),
+        ({"kind": "exposure", "exposure_fraction": 1.1}, "less than or equal to 1"),
+        ({"kind": "exposure", "blur_sigma": [0.1]}, "2 or 3 are needed"),
+        ({"kind": "exposure", "blur_sigma": [0.1, 0]}, "positive numbers"),
     ],
 )
 def test_refusals(values, message):
@@ -89,7 +78,16 @@ def test_refusals(values, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "no JSON"), ("[]", "not as an object")])
+@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[]", "not an object")])
 def test_no_json(text, message):
     with pytest.raises(ConfigError, match=message):
         optics_from_json(text)
+
+
+def test_settings_are_imported_by_their_names():
+    """As scripts for version 0.1 do."""
+    from napari_cellinr.config.optics import DPC, ZScan
+
+    assert (KINDS["dpc"], KINDS["z-scan"]) == (DPC, ZScan)
+    with pytest.raises(ImportError, match="Confocal"):
+        from napari_cellinr.config.optics import Confocal  # noqa: F401

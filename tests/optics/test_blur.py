@@ -6,7 +6,7 @@ import torch
 from scipy.signal import convolve
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.optics.blur import Blur, line_times, plane_times, point_times
+from napari_cellinr.optics.blur import BlurModel, line_times, plane_times, point_times
 from napari_cellinr.optics.fourier import (
     fast_shape,
     frequencies,
@@ -20,7 +20,7 @@ from napari_cellinr.optics.fourier import (
 def test_frame_is_the_valid_convolution(size):
     generator = np.random.default_rng(0)
     psf = generator.random((3, 5, 3)[-len(size) :])
-    model = Blur((1, *size), torch.zeros(1), torch.from_numpy(psf))
+    model = BlurModel((1, *size), torch.zeros(1), torch.from_numpy(psf))
     scene = generator.random((1, 1, *model.scene_shape))
     frame = model(torch.from_numpy(scene), torch.zeros(1, dtype=torch.int64))
     expected = convolve(scene[0, 0], psf / psf.sum(), mode="valid")
@@ -28,7 +28,7 @@ def test_frame_is_the_valid_convolution(size):
 
 
 def test_without_psf_the_frame_is_the_scene():
-    model = Blur((2, 4, 5), torch.arange(2.0))
+    model = BlurModel((2, 4, 5), torch.arange(2.0))
     scene = torch.randn(2, 1, 4, 5)
     assert torch.equal(model(scene, torch.arange(2)), scene[:, 0])
 
@@ -66,7 +66,7 @@ def test_rows_of_planes():
 
 def test_times_of_the_padding_are_those_of_the_edge():
     times = line_times(torch.tensor([0.0]), 5, 1.0)
-    model = Blur((1, 5, 5), times, torch.ones(3, 3))
+    model = BlurModel((1, 5, 5), times, torch.ones(3, 3))
     assert model.shot_times()[0, :, 0].tolist() == [0, 0, 1, 2, 3, 4, 4]
 
 
@@ -83,7 +83,7 @@ def test_times_of_the_padding_are_those_of_the_edge():
 )
 def test_refused_psf(psf, message):
     with pytest.raises(ConfigError, match=message):
-        Blur((1, 8, 8), torch.zeros(1), psf)
+        BlurModel((1, 8, 8), torch.zeros(1), psf)
 
 
 def test_gaussian_has_its_width():

@@ -6,7 +6,7 @@ import torch
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.dpc import (
-    DPC,
+    DPCModel,
     check_sampling,
     half_discs,
     led_sources,
@@ -47,7 +47,7 @@ def test_weak_object_in_radians(size, light):
     else:
         sources = led_sources(size, *OPTICS, [[(0.1, 0.05), (-0.03, 0.12)], [(0, -0.2)]])
     functions = transfer_functions(sources, *OPTICS, NA)
-    model = DPC((len(sources), *size), torch.arange(len(sources)), *functions)
+    model = DPCModel((len(sources), *size), torch.arange(len(sources)), *functions)
     scene = torch.from_numpy(np.stack([absorption, phase])).expand(len(sources), 2, *size)
     frames = model(scene, torch.arange(len(sources))).numpy()
     for frame, source in zip(frames, sources.numpy(), strict=True):

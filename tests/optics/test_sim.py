@@ -8,7 +8,7 @@ import torch
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.otf import check_pixel, from_table, ideal_bands, ideal_plane
-from napari_cellinr.optics.sim import SIM
+from napari_cellinr.optics.sim import SIMModel
 
 PIXEL, STEP, NA, WAVELENGTH, INDEX = 0.08, 0.125, 1.2, 0.525, 1.33
 PERIODS, ANGLES = (0.42, 0.41, 0.43), (0.1, 1.2, 2.2)
@@ -33,10 +33,10 @@ def three_beam(size=(4, 20, 24), zoom=2.0, planes=1):
                 start = STARTS[direction][order - 1]
                 phases[place] = start + order * 2 * math.pi * phase / 5
                 contrasts[place] = CONTRASTS[direction][order - 1]
-    grid = SIM.grid(size, planes)
+    grid = SIMModel.grid(size, planes)
     transfers = ideal_bands(grid, (STEP, PIXEL, PIXEL), (NA, WAVELENGTH, INDEX), AXIAL)
     tensors = (torch.tensor(np.array(carriers)), torch.tensor(phases), torch.tensor(contrasts))
-    return SIM(
+    return SIMModel(
         (15, *size),
         torch.arange(15.0),
         *tensors,

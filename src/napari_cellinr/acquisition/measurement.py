@@ -1,4 +1,4 @@
-"""Raw frames with their forward model, and the checks that every kind of microscope shares."""
+"""Raw frames with their forward model, and what every kind of microscope takes from an image."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import torch
 from napari_cellinr.errors import AxesError, ConfigError, DataError
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.optics.fourier import gaussian_psf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.config.optics import Optics
     from napari_cellinr.image import Image
     from napari_cellinr.optics.base import ForwardModel
 
@@ -26,13 +28,16 @@ __all__ = [
     "check_repeats",
     "exact",
     "frame_starts",
+    "gaussian_blur",
     "read_array",
+    "repeats",
     "single_channel",
     "to_unit",
     "voxel_of",
 ]
 
-_BRIGHT = 99.9  # percentile that becomes 1: a few hot pixels do not matter
+_BRIGHT = 99.9
+"""Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +49,16 @@ class Measurement:
     model
         The forward model, on the CPU.
     frames
-        The raw frames (shots, [Z,] Y, X), float32, in `unit`s above `offset`.
+        The raw frames (shots, [Z,] Y, X), float32: grey levels above the background, divided by
+        `unit`.
     unit
-        What 1 of the frames is, in units of the image; a scene is to be multiplied by it.
+        Grey levels that are 1 in the frames; the scene of a fit is multiplied by it.
     voxel
-        Step of the scene along each spatial axis in micrometres; none if not known.
+        Voxel size of the scene along each spatial axis in micrometres; None if unknown.
     timed
         Whether times are seconds; otherwise they count frames.
     warnings
-        Sentences that the user should read.
+        Sentences for the user.
     """
 
     model: ForwardModel
@@ -64,12 +70,21 @@ class Measurement:
 
 
 def single_channel(image: Image, kind: str) -> NDArray[Any]:
-    """Return the values (frames…, [Z,] Y, X) of an image with one channel, all finite.
+    """Return the grey levels (frames …, [Z,] Y, X) of an image with one channel, all finite.
+
+    Parameters
+    ----------
+    image
+        Any axes; C may be there with one channel.
+    kind
+        Kind of microscope, for the message.
 
     Raises
     ------
-    AxesError, DataError
-        If there are several channels, or values are missing or all the same.
+    AxesError
+        If there are several channels.
+    DataError
+        If values are NaN or infinite, or all are the same.
     """
     if image.sizes.get("C", 1) > 1:
         raise AxesError(
@@ -81,20 +96,65 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
     if bad:
         raise DataError(
             f"{bad} of {values.size} values are not finite (NaN or infinite); replace them "
-            "before the fit, or leave their frames out."
+            "before the fit, or remove their frames."
         )
     if values.size == 0 or values.min() == values.max():
         raise DataError("every value of the image is the same; there is nothing to reconstruct.")
     return values
 
 
+def repeats(image: Image, optics: Optics) -> NDArray[Any]:
+    """Return the grey levels (T, [Z,] Y, X) of a recording that repeats the same frames or stacks.
+
+    Parameters
+    ----------
+    image
+        One channel, with the axes `optics.AXES`.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError
+        If axes are others, there is one time point only, or values are missing.
+    """
+    values = single_channel(image, optics.kind)
+    check_repeats(image.sizes.get("T", 1), optics.kind)
+    if values.ndim not in {len(axes) for axes in optics.AXES}:
+        raise AxesError(
+            f"an image with axes {image.axes} was given; {optics.kind} needs "
+            f"{' or '.join(optics.AXES)}."
+        )
+    return values
+
+
 def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32], float]:
-    """Return the values above the background, their bright parts at about 1, and the unit."""
+    """Return grey levels above the background, scaled so that bright parts are about 1.
+
+    Parameters
+    ----------
+    values
+        Grey levels, any shape.
+    background
+        Grey level of the camera without light.
+
+    Returns
+    -------
+    NDArray
+        Scaled values of the same shape, float32.
+    float
+        Grey levels that are 1 in them.
+
+    Raises
+    ------
+    ConfigError
+        If the background is not below the brightest parts.
+    """
     bright = float(np.percentile(values, _BRIGHT)) - background
     if bright <= 0:
         raise ConfigError(
-            f"background {background:g} was given; the brightest parts of the image are at "
-            f"{bright + background:g}: give the grey level of the camera without light."
+            f"background {background:g} was given, but the brightest parts of the image are at "
+            f"{bright + background:g}; give the grey level of the camera without light."
         )
     return ((values - background) / bright).astype(np.float32), bright
 
@@ -102,12 +162,23 @@ def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32
 def voxel_of(
     image: Image, given: Sequence[float] | None, axes: str, *, needed_for: str = ""
 ) -> tuple[float, ...] | None:
-    """Return the step along each of `axes` in micrometres: as given, or of the image, or none.
+    """Return the voxel size along `axes` in micrometres, or None if it is not known.
+
+    Parameters
+    ----------
+    image
+        Its scale is used where nothing is given.
+    given
+        Voxel size from the settings, in micrometres, or None.
+    axes
+        Spatial axes, such as "ZYX".
+    needed_for
+        What needs the voxel size, for the message; empty if nothing does.
 
     Raises
     ------
     ConfigError
-        If there is none but it is needed, or another number of axes was given.
+        If the size is needed but not known, or given for another number of axes.
     """
     if given is not None:
         if len(given) != len(axes):
@@ -128,6 +199,52 @@ def voxel_of(
     return None
 
 
+def gaussian_blur(
+    name: str,
+    widths: Sequence[float] | None,
+    voxel: Sequence[float] | None,
+    size: Sequence[int],
+    *,
+    sigma_per_width: float = 1.0,
+) -> torch.Tensor | None:
+    """Return a Gaussian point spread function ([Z,] Y, X), float64 of sum 1; None for no blur.
+
+    Parameters
+    ----------
+    name
+        Setting that gives the widths, for messages.
+    widths
+        Width along each spatial axis in micrometres, or None.
+    voxel
+        Voxel size along each spatial axis in micrometres.
+    size
+        Size ([Z,] Y, X) of a frame in voxels.
+    sigma_per_width
+        Standard deviations per width: 1 if widths are standard deviations, 0.425 if they are full
+        widths at half maximum.
+
+    Raises
+    ------
+    ConfigError
+        If the number of widths is not that of the axes, or one is larger than the image.
+    """
+    if widths is None or voxel is None:
+        return None
+    if len(widths) != len(size):
+        raise ConfigError(
+            f"{name} with {len(widths)} values was given for frames with {len(size)} spatial axes; "
+            f"{len(size)} are needed."
+        )
+    for width, step, n in zip(widths, voxel, size, strict=True):
+        if width > n * step:
+            raise ConfigError(
+                f"{name} {width:g} µm was given for an image of {n * step:g} µm along that axis; "
+                "the blur cannot be larger than the image."
+            )
+    sigmas = [sigma_per_width * width / step for width, step in zip(widths, voxel, strict=True)]
+    return gaussian_psf(sigmas, [(n - 1) // 2 for n in size])
+
+
 def frame_starts(
     n_frames: int,
     image: Image,
@@ -137,14 +254,30 @@ def frame_starts(
     lasting: float = 0.0,
     name: str = "frame_time",
 ) -> tuple[torch.Tensor, bool]:
-    """Return the seconds at which each frame begins, (frames,) float64, and if they are known.
+    """Return when each frame begins, (frames,) float64, and whether that is in seconds.
 
-    Without any time, frames are counted; a scan, which is `lasting` for some seconds, needs one.
+    If no time is known, frames are counted; a scan needs one.
+
+    Parameters
+    ----------
+    n_frames
+        Number of frames or repeats.
+    image
+        Its frame interval is used where nothing is given.
+    frame_time
+        Seconds from one frame to the next, or None.
+    frame_times
+        Seconds at which each frame begins, or None; wins over `frame_time`.
+    lasting
+        Seconds that one repeat of a scan takes; 0 for frames that are instants.
+    name
+        Setting that gives `frame_time`, for messages.
 
     Raises
     ------
     ConfigError
-        If the number of times is not that of the frames, or scans would overlap.
+        If the number of times is not that of the frames, the time of a scan is not known, or
+        repeats would overlap.
     """
     if frame_times is not None:
         if len(frame_times) != n_frames:
@@ -162,8 +295,8 @@ def frame_starts(
     step = frame_time if frame_time is not None else _interval(image)
     if step is None and lasting:
         raise ConfigError(
-            f"{name} was not given and the image does not say it; a scan needs the time from one "
-            "repeat to the next, in seconds."
+            f"{name} was not given and the image has no frame interval; a scan needs the time from "
+            "one repeat to the next, in seconds."
         )
     if step is not None and step < lasting * (1 - 1e-6):
         raise ConfigError(
@@ -175,7 +308,7 @@ def frame_starts(
 
 
 def _interval(image: Image) -> float | None:
-    """Return the seconds from one time point of the image to the next; none if not known."""
+    """Return the frame interval of the image in seconds, or None if it is not known."""
     if "T" not in image.axes:
         return None
     place = image.axes.index("T")
@@ -184,32 +317,46 @@ def _interval(image: Image) -> float | None:
 
 
 def check_repeats(n_repeats: int, kind: str) -> tuple[str, ...]:
-    """Return what is to be said about few repeats of a scan; one alone is refused.
+    """Return warnings about few repeats, and refuse a single one.
+
+    Parameters
+    ----------
+    n_repeats
+        Number of frames or stacks.
+    kind
+        Kind of microscope, for the message.
 
     Raises
     ------
     ConfigError
-        If there is one repeat: each point is then seen once.
+        If there is one repeat: each point is then recorded once.
     """
     if n_repeats < 2:
         raise ConfigError(
-            f"{kind} with one repeat was given; each point is then seen at one time only, so that "
-            "its shape and its motion cannot be told apart: give at least 2 repeats, better 4."
+            f"{kind} with one repeat was given; each point is then recorded at one time only, so "
+            "that its shape and its motion cannot be told apart: give at least 2 repeats, better 4."
         )
     if n_repeats == 2:
         return (
-            "two repeats of a scan tell only steady motion; with 3 or more the result is safer.",
+            "two repeats can only show steady motion; with 3 or more the result is more reliable.",
         )
     return ()
 
 
 def read_array(path: str, what: str) -> NDArray[Any]:
-    """Return the array of a file that the optics name, or of a sample.
+    """Return the array of a file that the settings name, without axes of size 1.
+
+    Parameters
+    ----------
+    path
+        The file, or the name of the point source of a sample.
+    what
+        Setting that names the file, for the message.
 
     Raises
     ------
     FileError
-        If it cannot be read.
+        If the file cannot be read.
     """
     from napari_cellinr.errors import FileError
     from napari_cellinr.io import read
@@ -224,5 +371,5 @@ def read_array(path: str, what: str) -> NDArray[Any]:
 
 
 def exact(values: NDArray[Any]) -> torch.Tensor:
-    """Return a tensor of float64 with the values of an array."""
+    """Return the values of an array as a tensor of the same shape, float64."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))

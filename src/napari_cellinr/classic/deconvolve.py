@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_cellinr.optics.base import ForwardModel
-    from napari_cellinr.optics.dpc import DPC
-    from napari_cellinr.optics.sim import SIM
+    from napari_cellinr.optics.dpc import DPCModel
+    from napari_cellinr.optics.sim import SIMModel
 
 __all__ = ["moving_window", "tikhonov", "total_variation", "wide_field", "wiener", "windows"]
 
 
-def tikhonov(model: DPC, frames: torch.Tensor, weight: float = 1e-4) -> torch.Tensor:
+def tikhonov(model: DPCModel, frames: torch.Tensor, weight: float = 1e-4) -> torch.Tensor:
     """Return absorption and phase in radians, (2, Y, X), of one set of contrast frames.
 
     Least squares with a penalty on both (Tian & Waller 2015, Optics Express 23, 11394, eq. 9),
@@ -48,13 +48,13 @@ def tikhonov(model: DPC, frames: torch.Tensor, weight: float = 1e-4) -> torch.Te
     return crop(scene, (0, 0), model.data_shape[1:])
 
 
-def wide_field(model: SIM, frames: torch.Tensor) -> torch.Tensor:
+def wide_field(model: SIMModel, frames: torch.Tensor) -> torch.Tensor:
     """Return the mean of one set of raw frames on the pixels of the scene, ([Z,] Y, X)."""
     mean = frames.mean(0).to(torch.complex128)
-    return upsample(mean, model.zoom[-1]).real
+    return upsample(mean, model.scene_shape[-2:]).real
 
 
-def wiener(model: SIM, frames: torch.Tensor, noise: float = 0.05) -> torch.Tensor:
+def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.Tensor:
     """Return the scene of one set of raw frames by a generalised Wiener filter, ([Z,] Y, X).
 
     Every band goes to its place in frequency space, weighted by how well it is transmitted
@@ -76,8 +76,8 @@ def wiener(model: SIM, frames: torch.Tensor, noise: float = 0.05) -> torch.Tenso
     bands = separate(_padded(model, taper(frames, 10)), phases, active)
     transfers = full_transfer(model.transfers.to(torch.complex128), size[-1])
     axes = tuple(range(-len(size), 0))
-    blurs = upsample(torch.fft.ifftn(transfers, dim=axes), model.zoom[-1])
-    fine = upsample(bands, model.zoom[-1])
+    blurs = upsample(torch.fft.ifftn(transfers, dim=axes), model.scene_shape[-2:])
+    fine = upsample(bands, model.scene_shape[-2:])
     # The strength of each order; all its patterns share it, but for those where it is off.
     strengths = (contrasts.sum(0) / active.sum(0)).tolist()
     sums = torch.zeros_like(fine[0]), torch.zeros(fine[0].shape, dtype=torch.float64)
@@ -93,7 +93,7 @@ def wiener(model: SIM, frames: torch.Tensor, noise: float = 0.05) -> torch.Tenso
     return crop(scene, (*model.padding[:-2], 0, 0), (*size[:-2], *scene.shape[-2:]))
 
 
-def _padded(model: SIM, frames: torch.Tensor) -> torch.Tensor:
+def _padded(model: SIMModel, frames: torch.Tensor) -> torch.Tensor:
     """Return frames with the planes above and below that the model has, filled with the last."""
     if frames.ndim == 3:
         return frames
@@ -107,7 +107,7 @@ def _add_band(
     band: torch.Tensor,
     blur: torch.Tensor,
     carrier: list[float],
-    model: SIM,
+    model: SIMModel,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return numerator and denominator with one more band, moved to where it belongs."""
     axes = tuple(range(-band.ndim, 0))
@@ -118,7 +118,7 @@ def _add_band(
     return sums[0] + weight.conj() * moved, sums[1] + weight.abs() ** 2
 
 
-def _apodisation(model: SIM, size: tuple[int, ...]) -> torch.Tensor:
+def _apodisation(model: SIMModel, size: tuple[int, ...]) -> torch.Tensor:
     """Return a weight (Y, X) from 1 at 0 to 0 beyond the finest frequency of any band."""
     zoom = model.zoom[-2:]
     k = [torch.fft.fftfreq(n, 1 / z, dtype=torch.float64) for n, z in zip(size, zoom, strict=True)]
@@ -150,7 +150,7 @@ def windows(n_frames: int, n_patterns: int, step: int) -> list[list[int]]:
 
 
 def moving_window(
-    model: SIM, frames: torch.Tensor, step: int, noise: float = 0.05
+    model: SIMModel, frames: torch.Tensor, step: int, noise: float = 0.05
 ) -> Iterator[torch.Tensor]:
     """Yield the Wiener reconstruction of every window of raw frames, each ([Z,] Y, X)."""
     for window in windows(len(frames), len(model.phases), step):

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "read_optics", "run"]
 
-_FILES = ("psf", "otf")
-
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
@@ -72,7 +70,7 @@ def read_optics(text: str) -> Optics:
         raise FileError(f"{path} is not a text file; a JSON file is needed.") from None
     optics = optics_from_json(content)
     values = optics.as_dict()
-    named = {name: str(values[name]) for name in _FILES if values.get(name)}
+    named = {name: str(values[name]) for name in optics.FILES if values.get(name)}
     beside = {
         name: str(path.parent / Path(file).expanduser())
         for name, file in named.items()

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from pydantic import SerializeAsAny, field_validator
+from pydantic import field_validator
 
 from napari_cellinr.config.base import Config, setting
-from napari_cellinr.config.optics import AnyOptics, TimeLapse, optics_from_dict
+from napari_cellinr.config.optics import AnyOptics, optics_from_dict
+from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import ConfigError
 
 __all__ = ["EXTRAS", "Extra", "NSTMConfig"]
@@ -49,7 +50,7 @@ class NSTMConfig(Config):
 
     preset: Preset = setting("fast", "preview: seconds; fast: for results.")
     steps: int = setting(600, "Number of optimisation steps.", ge=1, le=1_000_000)
-    optics: SerializeAsAny[AnyOptics] = setting(
+    optics: AnyOptics = setting(
         TimeLapse(), "The microscope: its kind, and what that kind needs to be known."
     )
     fastest_movement: float | None = setting(

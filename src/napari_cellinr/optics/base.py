@@ -66,6 +66,14 @@ class ForwardModel(nn.Module, ABC):
         samples of one shot follow each other.
         """
 
+    def frame_times(self) -> torch.Tensor:
+        """Return the time in seconds at which the result shows each shot, (shots,) float64.
+
+        The mean over the places of a shot that is not one instant; of samples, the first.
+        """
+        times = self.shot_times().double()
+        return times.reshape(len(times), -1)[:: self.samples].mean(1)
+
     @abstractmethod
     def forward(self, scene: torch.Tensor, shots: torch.Tensor) -> torch.Tensor:
         """Return the raw frames (n, [Z,] Y, X) of `shots`.

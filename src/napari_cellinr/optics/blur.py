@@ -18,10 +18,10 @@ from napari_cellinr.optics.fourier import convolve, crop, fast_shape, transfer_o
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Blur", "extend_times", "line_times", "plane_order", "plane_times", "point_times"]
+__all__ = ["BlurModel", "extend_times", "line_times", "plane_order", "plane_times", "point_times"]
 
 
-class Blur(ForwardModel):
+class BlurModel(ForwardModel):
     """Frames or stacks of the scene, convolved with a point spread function if there is one.
 
     Parameters

@@ -22,10 +22,17 @@ from napari_cellinr.optics.fourier import crop, fast_shape, frequencies, irfft, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DPC", "check_sampling", "half_discs", "led_sources", "normalise", "transfer_functions"]
+__all__ = [
+    "DPCModel",
+    "check_sampling",
+    "half_discs",
+    "led_sources",
+    "normalise",
+    "transfer_functions",
+]
 
 
-class DPC(ForwardModel):
+class DPCModel(ForwardModel):
     """Contrast of a thin specimen with channels absorption and phase in radians.
 
     Parameters
@@ -36,7 +43,7 @@ class DPC(ForwardModel):
         Seconds of every shot, (shots,).
     absorption, phase
         Transfer functions (patterns, Y, X // 2 + 1), complex, on the grid of the next fast size
-        of the padded frame: as `transfer_functions` returns them for `DPC.grid`.
+        of the padded frame: as `transfer_functions` returns them for `DPCModel.grid`.
     padding
         Pixels that the scene has more on each side.
     margin

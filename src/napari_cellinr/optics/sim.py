@@ -23,10 +23,10 @@ from napari_cellinr.optics.fourier import crop, fast_shape, irfft, rfft
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SIM", "fine_size", "low_frequencies"]
+__all__ = ["SIMModel", "fine_size", "low_frequencies"]
 
 
-class SIM(ForwardModel):
+class SIMModel(ForwardModel):
     """Raw frames of structured illumination, on the pixels of the camera.
 
     Parameters
@@ -41,7 +41,7 @@ class SIM(ForwardModel):
         Phase in radians and contrast of every order in every pattern, (patterns, orders).
     transfers
         Transfer function of every group, (groups, [Z,] Y, X // 2 + 1), complex, on
-        `SIM.grid(size, planes)`; it must be 0 at the finest frequency of the camera.
+        `SIMModel.grid(size, planes)`; it must be 0 at the finest frequency of the camera.
     groups
         Group of every order, (orders,) int64.
     zoom

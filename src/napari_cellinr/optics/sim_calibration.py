@@ -108,10 +108,22 @@ def taper(frames: torch.Tensor, width: int = 100_000) -> torch.Tensor:
     return result
 
 
-def upsample(values: torch.Tensor, zoom: float) -> torch.Tensor:
-    """Return complex values (…, Y, X) on a finer grid: the same frequencies, more pixels."""
+def upsample(values: torch.Tensor, fine: Sequence[int]) -> torch.Tensor:
+    """Return values on a finer grid of the same extent: zero-padded in frequency space.
+
+    Parameters
+    ----------
+    values
+        Complex values (…, Y, X).
+    fine
+        Number of pixels along y and x of the result, not less than those of the values.
+
+    Returns
+    -------
+    torch.Tensor
+        Complex values (…, *fine) with the same mean.
+    """
     size = values.shape[-2:]
-    fine = fine_size(size, zoom)
     spectrum = torch.fft.fftshift(torch.fft.fft2(values), dim=(-2, -1))
     padded = spectrum.new_zeros((*values.shape[:-2], *fine))
     start = [f // 2 - n // 2 for f, n in zip(fine, size, strict=True)]
@@ -158,7 +170,7 @@ def find_carrier(
     reach
         How far from it, in steps of the frequency grid.
     """
-    fine = upsample(bands, 2.0)
+    fine = upsample(bands, fine_size(bands.shape[-2:], 2.0))
     product = fine[1] * fine[0].conj()
     if product.ndim == 3:
         product = product.sum(0)
@@ -212,8 +224,8 @@ def fit_order(
         Part of the largest transmission below which a frequency is left out.
     """
     axes = tuple(range(1 - bands.ndim, 0))
-    fine = [upsample(values, 2.0) for values in (*bands, *torch.fft.ifftn(transfers, dim=axes))]
-    size = fine[0].shape[-2:]
+    size = fine_size(bands.shape[-2:], 2.0)
+    fine = [upsample(values, size) for values in (*bands, *torch.fft.ifftn(transfers, dim=axes))]
     zoom = [f / n for f, n in zip(size, bands.shape[-2:], strict=True)]
     back = ramp(carrier, size, zoom).conj()
     transmitted = torch.fft.fftn(fine[2], dim=axes)

@@ -16,12 +16,12 @@ import torch
 from napari_cellinr.config.optics import optics_from_dict
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.image import Image
-from napari_cellinr.optics.blur import Blur, plane_times
-from napari_cellinr.optics.dpc import DPC, half_discs, transfer_functions
+from napari_cellinr.optics.blur import BlurModel, plane_times
+from napari_cellinr.optics.dpc import DPCModel, half_discs, transfer_functions
 from napari_cellinr.optics.fourier import gaussian_psf
 from napari_cellinr.optics.otf import ideal_bands
-from napari_cellinr.optics.shutter import RollingShutter, band_rows
-from napari_cellinr.optics.sim import SIM
+from napari_cellinr.optics.rolling_shutter import RollingShutterModel, band_rows
+from napari_cellinr.optics.sim import SIMModel
 from napari_cellinr.simulate.shapes import (
     SENSOR,
     Ball,
@@ -100,10 +100,10 @@ def _worm(generator: np.random.Generator, noise: float) -> MotionSample:
     """Return a worm that undulates and creeps, one pattern of light after the other."""
     n_frames, size, pixel, wavelength, na = 12, (96, 128), 0.454, 0.525, 0.25
     rotations = (0.0, 180.0, 90.0, 270.0)
-    sources = half_discs(DPC.grid(size), pixel, wavelength, rotations, na)
+    sources = half_discs(DPCModel.grid(size), pixel, wavelength, rotations, na)
     functions = transfer_functions(sources, pixel, wavelength, na)
     times = 0.1 * torch.arange(n_frames, dtype=torch.float64)
-    model = DPC((n_frames, *size), times, *functions)
+    model = DPCModel((n_frames, *size), times, *functions)
     worm = Worm(size, generator)
     frames, truth = _record(model, worm)
     raw = 1000 * (1 + frames + noise * generator.standard_normal(frames.shape))
@@ -116,7 +116,7 @@ def _beads(generator: np.random.Generator, noise: float) -> MotionSample:
     """Return beads on a vibrating stage, 3 directions times 5 phases of light, one plane."""
     size, pixel, na, wavelength, index = (64, 64), 0.08, 1.2, 0.525, 1.33
     period, angles = 0.42, (5.0, 65.0, 125.0)
-    grid = (1, *SIM.grid(size))
+    grid = (1, *SIMModel.grid(size))
     transfers = ideal_bands(grid, (1.0, pixel, pixel), (na, wavelength, index), 0.0)[:, 0]
     phases, contrasts = np.zeros((15, 6)), np.zeros((15, 6))
     carriers = np.zeros((6, 2))
@@ -131,7 +131,7 @@ def _beads(generator: np.random.Generator, noise: float) -> MotionSample:
     times = 0.02 * torch.arange(15, dtype=torch.float64)
     light = torch.tensor(carriers), torch.tensor(phases), torch.tensor(contrasts)
     groups = torch.tensor([1, 2] * 3)
-    model = SIM((15, *size), times, *light, transfers, groups, zoom=2.0)
+    model = SIMModel((15, *size), times, *light, transfers, groups, zoom=2.0)
     beads = Beads(model.scene_shape, generator)
     frames, truth = _record(model, beads)
     raw = _camera(frames, noise, generator)
@@ -161,7 +161,7 @@ def _cell(generator: np.random.Generator, noise: float) -> MotionSample:
     starts = 1.0 * torch.arange(n_stacks, dtype=torch.float64)
     times = plane_times(starts, size[0], 0.06)
     psf = gaussian_psf((0.8, 1.0, 1.0), (2, 3, 3))
-    model = Blur((n_stacks, *size), times, psf)
+    model = BlurModel((n_stacks, *size), times, psf)
     cell = Cell(size, generator)
     frames = np.zeros((n_stacks, *size))
     places = [np.arange(n) - pad for n, pad in zip(model.scene_shape, model.padding, strict=True)]
@@ -191,7 +191,7 @@ def _ball(generator: np.random.Generator, noise: float) -> MotionSample:
     size, scene_size = SENSOR, (60, 60)
     psf = caustic(size, generator)
     rows = band_rows(size[0], 4, dual=True)
-    model = RollingShutter(
+    model = RollingShutterModel(
         size, torch.tensor(psf), rows, 1e-4, 4e-4, scene_size, dual=True, samples=2
     )
     ball = Ball(scene_size, generator)

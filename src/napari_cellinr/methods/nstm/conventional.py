@@ -92,21 +92,21 @@ def _scenes(measurement: Measurement) -> tuple[list[NDArray[np.float32]], list[l
         total_variation,
         windows,
     )
-    from napari_cellinr.optics.blur import Blur
-    from napari_cellinr.optics.dpc import DPC
-    from napari_cellinr.optics.sim import SIM
+    from napari_cellinr.optics.blur import BlurModel
+    from napari_cellinr.optics.dpc import DPCModel
+    from napari_cellinr.optics.sim import SIMModel
 
     model, frames = measurement.model, torch.from_numpy(measurement.frames)
-    if isinstance(model, DPC):
+    if isinstance(model, DPCModel):
         count = len(model.absorption)
         found = [_plain(tikhonov(model, part)) for part in torch.split(frames, count)]
         return found, [part.tolist() for part in torch.split(torch.arange(len(frames)), count)]
-    if isinstance(model, SIM):
+    if isinstance(model, SIMModel):
         count = len(model.phases)
         found = [_plain(scene) for scene in moving_window(model, frames, count)]
         return found, windows(len(frames), count, count)
     everything = [list(range(len(frames)))]
-    if isinstance(model, Blur) and not model.transfer.numel():
+    if isinstance(model, BlurModel) and not model.transfer.numel():
         return [_plain(frames.mean(0))], everything
     *_, scene = total_variation(model, frames, steps=STEPS)
     inner = tuple(

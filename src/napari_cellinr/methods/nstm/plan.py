@@ -123,9 +123,7 @@ def fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
 
 def frame_times(model: ForwardModel) -> list[float]:
     """Return the time of each frame; colours of one band have the same, which counts once."""
-    times = model.shot_times().double()
-    means = times.reshape(len(times), -1)[:: model.samples].mean(1)
-    return list(dict.fromkeys(means.tolist()))
+    return list(dict.fromkeys(model.frame_times().tolist()))
 
 
 def check_reference(reference: int, n_frames: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
 from napari_cellinr.ui.docks.fit import FitDock
@@ -19,60 +19,44 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image as ImageLayer
 
+    from napari_cellinr.config.optics import Optics
     from napari_cellinr.image import Image
     from napari_cellinr.ui.session.controller import Controller
 
 __all__ = ["TASK", "ReconstructDock"]
 
-_REPEATED: Final = {
-    "time-lapse": ("TYX", "TZYX"),
-    "line-scan": ("TYX",),
-    "point-scan": ("TYX",),
-    "z-scan": ("TZYX",),
-}
-"""Axes that these microscopes record, again and again."""
-
 
 def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
     """Return what keeps a run from making sense; the job itself looks at everything."""
-    optics: Any = config.optics
+    optics = config.optics
     n_frames = math.prod(size for axis, size in image.sizes.items() if axis not in "YX")
     fault = image_fault(image)
     if not fault and image.sizes.get("C", 1) > 1:
         fault = "The image has several channels; choose one of them as a layer of its own."
-    if not fault and (wrong := _axes_fault(optics.kind, image)):
+    if not fault and (wrong := _axes_fault(optics, image)):
         return {"axes": wrong}
-    per_set = _frames_of_a_set(optics)
+    per_set = optics.frames_per_set
     if not fault and n_frames % per_set:
         fault = f"The image has {n_frames} frames; a multiple of {per_set} is needed."
     return {"image": fault} if fault else {}
 
 
-def _axes_fault(kind: str, image: Image) -> str:
+def _axes_fault(optics: Optics, image: Image) -> str:
     """Return why a microscope that records again and again cannot have made an image, or nothing.
 
     Others count all frames, whatever their axes are.
     """
-    wanted = _REPEATED.get(kind, ())
+    wanted = [axes for axes in optics.AXES if "T" in axes]
     axes = "".join(axis for axis in "TZYX" if axis in image.axes)
     if not wanted or (axes in wanted and image.sizes["T"] > 1):
         return ""
     repeats = image.sizes.get("T", 1)
     if repeats < 2:
         return (
-            f"The image has {repeats} time point; a {kind} needs 2 or more, since one alone cannot "
-            f"tell shape from motion. If another axis is time, call it T."
+            f"The image has {repeats} time point; a {optics.kind} needs 2 or more, since one alone "
+            "cannot tell shape from motion. If another axis is time, call it T."
         )
-    return f"The image has axes {axes}; a {kind} needs {' or '.join(wanted)}."
-
-
-def _frames_of_a_set(optics: Any) -> int:
-    """Return the number of raw frames that belong together."""
-    if optics.kind == "dpc":
-        return len(optics.led_positions or optics.rotations)
-    if optics.kind == "sim2d":
-        return len(optics.phases)
-    return len(optics.periods) * int(optics.n_phases) if optics.kind == "sim3d" else 1
+    return f"The image has axes {axes}; a {optics.kind} needs {' or '.join(wanted)}."
 
 
 def _whole(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["OpticsSection"]
-
-_FILES: Final = {"psf", "otf"}
 
 
 class OpticsSection(Section):
@@ -166,15 +164,14 @@ class _Grid(FieldGrid):
         info = config_type.model_fields[name]
         optional = type(None) in get_args(info.annotation)
         inner: Field
-        if name in _FILES:
+        if name in config_type.FILES:
             inner = FileField()
         elif "tuple" in str(info.annotation):
             inner = ListField(config_type.unit(name), str(info.annotation).count("tuple["))
         else:
             return make_field(config_type, name)
-        return (
-            OptionalField(inner, "none" if name in _FILES else "automatic") if optional else inner
-        )
+        empty = "none" if name in config_type.FILES else "automatic"
+        return OptionalField(inner, empty) if optional else inner
 
 
 class ListField(TextField):

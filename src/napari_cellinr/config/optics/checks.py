@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "check_apertures",
     "check_carriers",
-    "check_frequencies",
+    "check_increasing",
     "check_led_positions",
     "check_list",
-    "check_rising",
 ]
 
 
-def check_rising(name: str, times: Sequence[float] | None) -> None:
+def check_increasing(name: str, times: Sequence[float] | None) -> None:
     """Refuse times that do not increase, or none at all."""
     if times is None:
         return
@@ -50,7 +50,7 @@ def check_list(
         raise ConfigError(f"{name} {tuple(values)} was given; positive numbers are needed.")
 
 
-def check_frequencies(apertures: Mapping[str, float], refractive_index: float) -> None:
+def check_apertures(apertures: Mapping[str, float], refractive_index: float) -> None:
     """Refuse an aperture that the medium does not allow."""
     for name, aperture in apertures.items():
         if aperture > refractive_index:
@@ -67,7 +67,7 @@ def check_led_positions(
     if not patterns or not all(patterns):
         raise ConfigError("led_positions with an empty pattern was given; each needs an LED.")
     largest = max(math.hypot(*led) for pattern in patterns for led in pattern)
-    check_frequencies({"led_positions": largest}, refractive_index)
+    check_apertures({"led_positions": largest}, refractive_index)
 
 
 def check_carriers(

@@ -1,4 +1,4 @@
-"""Rolling shutter without lens: a picture to bands of rows, the picture of a point to a model."""
+"""Lensless camera with a rolling shutter: a picture to bands of rows, a point source to a model."""
 
 from __future__ import annotations
 
@@ -15,33 +15,52 @@ from napari_cellinr.acquisition.measurement import (
     voxel_of,
 )
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.optics.shutter import RollingShutter, band_rows
+from napari_cellinr.optics.rolling_shutter import RollingShutterModel, band_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.config.optics import RollingShutter as Settings
+    from napari_cellinr.config.optics.rolling_shutter import RollingShutter
     from napari_cellinr.image import Image
 
 __all__ = ["rolling_shutter"]
 
-_CORNER = 10  # pixels of a corner of the picture of a point that see no light of it
+_CORNER = 10
+"""Side in pixels of the corner of the image of a point source that is taken as background."""
 
 
-def rolling_shutter(image: Image, optics: Settings) -> Measurement:
-    """Return the bands of rows of one picture, and the model of the camera."""
+def rolling_shutter(image: Image, optics: RollingShutter) -> Measurement:
+    """Return the bands of rows of one picture, and the model of the camera.
+
+    Parameters
+    ----------
+    image
+        Grey levels, YX or CYX with a channel for each colour.
+    optics
+        Settings of the camera.
+
+    Returns
+    -------
+    Measurement
+        Frames (bands * colours, rows of a band, X); band and colour as in `RollingShutterModel`.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If the image has other axes, the rows are too few, or the point source does not fit.
+    """
     values = _picture(image, optics.kind)
     size = (int(values.shape[1]), int(values.shape[2]))
     dual = optics.shutter == "dual"
     rows = band_rows(size[0], optics.rows_per_shot, dual=dual)
     if len(rows) < 2:
         raise ConfigError(
-            f"rows_per_shot {optics.rows_per_shot} was given for {size[0]} rows; fewer are "
-            "needed, so that the picture has several times."
+            f"rows_per_shot {optics.rows_per_shot} was given for a picture of {size[0]} rows; give "
+            "fewer, so that the picture holds at least two times."
         )
     psf = _psf(optics)
     scene = (max(2, round(size[0] * optics.field)), max(2, round(size[1] * optics.field)))
-    model = RollingShutter(
+    model = RollingShutterModel(
         size,
         exact(psf),
         rows,
@@ -60,7 +79,7 @@ def rolling_shutter(image: Image, optics: Settings) -> Measurement:
 
 
 def _picture(image: Image, kind: str) -> NDArray[Any]:
-    """Return one picture with its colours, (C, Y, X)."""
+    """Return the picture with all its colours, (C, Y, X)."""
     if any(image.sizes[axis] > 1 for axis in image.axes if axis not in "CYX"):
         raise AxesError(
             f"an image with axes {image.axes} was given; rolling-shutter needs one picture, YX, "
@@ -72,14 +91,14 @@ def _picture(image: Image, kind: str) -> NDArray[Any]:
 
 
 def _names(image: Image, count: int) -> tuple[str, ...]:
-    """Return a name for every colour; one alone is the intensity."""
+    """Return the name of every colour; a single one is called intensity."""
     if count == 1:
         return ("intensity",)
     return image.channels or tuple(f"colour {index + 1}" for index in range(count))
 
 
-def _psf(optics: Settings) -> NDArray[Any]:
-    """Return the picture of a point without background; faint noise below it is cut off."""
+def _psf(optics: RollingShutter) -> NDArray[Any]:
+    """Return the image of the point source above its background, ([C,] Y, X) float64."""
     psf = read_array(optics.psf, "psf").astype(np.float64)
     if psf.ndim not in {2, 3} or not np.isfinite(psf).all():
         return psf

@@ -6,7 +6,7 @@ import torch
 from scipy.signal import convolve2d
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.optics.shutter import RollingShutter, band_rows
+from napari_cellinr.optics.rolling_shutter import RollingShutterModel, band_rows
 
 
 def test_every_row_has_a_shot():
@@ -27,7 +27,7 @@ def test_picture_of_a_moving_scene(dual):
     size, scene_size = (16, 18), (8, 10)
     psf = generator.random((11, 13))
     rows = band_rows(16, 1, dual=dual)
-    model = RollingShutter(
+    model = RollingShutterModel(
         size, torch.tensor(psf), rows, 1.0, 4.0, scene_size, dual=dual, samples=2
     )
     times = model.shot_times().reshape(-1, 2)
@@ -54,18 +54,18 @@ def test_colours_share_times_and_see_their_own_channel():
     rows = band_rows(12, 2, dual=False)
     settings = ((12, 14), rows, 1.0, 2.0, (6, 7))
     size, *others = settings
-    model = RollingShutter(size, psf, *others, dual=False, colours=("red", "green"))
+    model = RollingShutterModel(size, psf, *others, dual=False, colours=("red", "green"))
     scene = torch.rand(12 * 2, 2, 6, 7, generator=generator)
     frames = model(scene, torch.arange(12))
     times = model.shot_times().reshape(6, 2, 2)
     assert torch.equal(times[:, 0], times[:, 1])
     for colour, strength in enumerate((1.0, float(psf[1].sum() / psf[0].sum()))):
-        plain = RollingShutter(size, psf[colour], *others, dual=False)
+        plain = RollingShutterModel(size, psf[colour], *others, dual=False)
         part = scene.reshape(6, 2, 2, 2, 6, 7)[:, colour, :, colour].reshape(12, 1, 6, 7)
         expected = strength * plain(part, torch.arange(6))
         torch.testing.assert_close(frames[colour::2], expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(ConfigError, match="2 colours was given for a picture with 3"):
-        RollingShutter(size, psf, *others, dual=False, colours=("red", "green", "blue"))
+        RollingShutterModel(size, psf, *others, dual=False, colours=("red", "green", "blue"))
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_colours_share_times_and_see_their_own_channel():
 )
 def test_refusals(psf, message):
     with pytest.raises(ConfigError, match=message):
-        RollingShutter((8, 8), psf, band_rows(8, 2, dual=True), 1.0, 1.0, (4, 4))
+        RollingShutterModel((8, 8), psf, band_rows(8, 2, dual=True), 1.0, 1.0, (4, 4))

@@ -1,4 +1,4 @@
-"""Ordinary microscopes: time-lapse, line scan, point scan, z-scan; with or without blur."""
+"""Time-lapse, line scan, point scan and z-scan, in focus or blurred: times and point spread."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ from napari_cellinr.acquisition.measurement import (
     check_repeats,
     exact,
     frame_starts,
+    gaussian_blur,
     read_array,
-    single_channel,
+    repeats,
     to_unit,
     voxel_of,
 )
-from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.optics.blur import Blur, line_times, plane_times, point_times
-from napari_cellinr.optics.fourier import gaussian_psf
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.optics.blur import BlurModel, line_times, plane_times, point_times
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from napari_cellinr.config.optics import LineScan, PointScan, TimeLapse, ZScan
+    from napari_cellinr.config.optics.repeated import (
+        LineScan,
+        PointScan,
+        Repeated,
+        TimeLapse,
+        ZScan,
+    )
     from napari_cellinr.image import Image
 
 __all__ = ["line_scan", "point_scan", "time_lapse", "z_scan"]
@@ -35,15 +41,41 @@ _SIGMA = 1 / (2 * math.sqrt(2 * math.log(2)))
 
 
 def time_lapse(image: Image, optics: TimeLapse) -> Measurement:
-    """Return frames or stacks, each at one instant."""
-    values = _repeats(image, optics.kind, (3, 4))
+    """Return frames or stacks (T, [Z,] Y, X), each at one instant.
+
+    Parameters
+    ----------
+    image
+        Grey levels, TYX or TZYX.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If the image has other axes, or times or point spread function do not fit it.
+    """
+    values = repeats(image, optics)
     times, timed = frame_starts(len(values), image, optics.frame_time, optics.frame_times)
     return _measurement(image, optics, values, times, timed)
 
 
 def line_scan(image: Image, optics: LineScan) -> Measurement:
-    """Return planes with a time for every row."""
-    values = _repeats(image, optics.kind, (3,))
+    """Return planes (T, Y, X) with a time for every row.
+
+    Parameters
+    ----------
+    image
+        Grey levels, TYX.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If the image has other axes, or times or point spread function do not fit it.
+    """
+    values = repeats(image, optics)
     n_rows = values.shape[1]
     starts, timed = frame_starts(
         len(values),
@@ -57,8 +89,21 @@ def line_scan(image: Image, optics: LineScan) -> Measurement:
 
 
 def point_scan(image: Image, optics: PointScan) -> Measurement:
-    """Return planes with a time for every pixel."""
-    values = _repeats(image, optics.kind, (3,))
+    """Return planes (T, Y, X) with a time for every pixel.
+
+    Parameters
+    ----------
+    image
+        Grey levels, TYX.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If the image has other axes, or times or point spread function do not fit it.
+    """
+    values = repeats(image, optics)
     _, n_rows, n_columns = values.shape
     if optics.row_time < n_columns * optics.pixel_time * (1 - 1e-6):
         raise ConfigError(
@@ -83,8 +128,21 @@ def point_scan(image: Image, optics: PointScan) -> Measurement:
 
 
 def z_scan(image: Image, optics: ZScan) -> Measurement:
-    """Return stacks with a time for every plane."""
-    values = _repeats(image, optics.kind, (4,))
+    """Return stacks (T, Z, Y, X) with a time for every plane, or row of a plane.
+
+    Parameters
+    ----------
+    image
+        Grey levels, TZYX.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If the image has other axes, or times or point spread function do not fit it.
+    """
+    values = repeats(image, optics)
     _, n_planes, n_rows, _ = values.shape
     if optics.plane_time < n_rows * optics.row_time * (1 - 1e-6):
         raise ConfigError(
@@ -110,17 +168,6 @@ def z_scan(image: Image, optics: ZScan) -> Measurement:
     return _measurement(image, optics, values, times, timed)
 
 
-def _repeats(image: Image, kind: str, dimensions: tuple[int, ...]) -> NDArray[Any]:
-    """Return the values (T, [Z,] Y, X) of an image of several time points."""
-    values = single_channel(image, kind)
-    if "T" not in image.axes:
-        check_repeats(1, kind)
-    wanted = " or ".join({3: "TYX", 4: "TZYX"}[n] for n in dimensions)
-    if values.ndim not in dimensions:
-        raise AxesError(f"an image with axes {image.axes} was given; {kind} needs {wanted}.")
-    return values
-
-
 def _measurement(
     image: Image,
     optics: TimeLapse | LineScan | PointScan | ZScan,
@@ -132,39 +179,23 @@ def _measurement(
     needed = "psf_fwhm" if optics.psf_fwhm is not None else ""
     voxel = voxel_of(image, optics.voxel_size, axes, needed_for=needed)
     psf = _psf(optics, values.shape[1:], voxel)
-    model = Blur(values.shape, times, psf)
+    model = BlurModel(values.shape, times, psf)
     warnings = check_repeats(len(values), optics.kind)
     frames, unit = to_unit(values, optics.background)
     return Measurement(model, frames, unit, voxel, timed, warnings)
 
 
 def _psf(
-    optics: TimeLapse | LineScan | PointScan | ZScan,
-    size: tuple[int, ...],
-    voxel: tuple[float, ...] | None,
+    optics: Repeated, size: tuple[int, ...], voxel: tuple[float, ...] | None
 ) -> torch.Tensor | None:
-    """Return the point spread function on the pixels of the image; none for none."""
+    """Return the point spread function with the voxels of the image, or None for no blur."""
     if optics.psf is not None:
         return exact(_odd(read_array(optics.psf, "psf")))
-    if optics.psf_fwhm is None or voxel is None:
-        return None
-    if len(optics.psf_fwhm) != len(size):
-        raise ConfigError(
-            f"psf_fwhm with {len(optics.psf_fwhm)} values was given for frames with {len(size)} "
-            f"spatial axes; {len(size)} are needed."
-        )
-    sigmas = [_SIGMA * width / step for width, step in zip(optics.psf_fwhm, voxel, strict=True)]
-    for width, step, n in zip(optics.psf_fwhm, voxel, size, strict=True):
-        if width > n * step:
-            raise ConfigError(
-                f"psf_fwhm {width:g} µm was given for an image of {n * step:g} µm along that axis; "
-                "the blur cannot be larger than the image."
-            )
-    return gaussian_psf(sigmas, [(n - 1) // 2 for n in size])
+    return gaussian_blur("psf_fwhm", optics.psf_fwhm, voxel, size, sigma_per_width=_SIGMA)
 
 
 def _odd(psf: NDArray[Any]) -> NDArray[Any]:
-    """Return a picture of a point with odd sizes, the brightest place in the middle."""
+    """Return the point spread function cropped to odd sizes, its brightest voxel in the middle."""
     peak = np.unravel_index(int(np.argmax(psf)), psf.shape)
     parts = []
     for place, size in zip(peak, psf.shape, strict=True):

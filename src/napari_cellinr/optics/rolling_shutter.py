@@ -18,10 +18,10 @@ from napari_cellinr.optics.fourier import fast_shape, irfft, rfft
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["RollingShutter", "band_rows"]
+__all__ = ["RollingShutterModel", "band_rows"]
 
 
-class RollingShutter(ForwardModel):
+class RollingShutterModel(ForwardModel):
     """Bands of rows of one picture, (shots, rows of a band, X).
 
     Colours share the motion: shot s is the band s // colours in the colour s % colours.

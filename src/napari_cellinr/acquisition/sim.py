@@ -1,9 +1,8 @@
-"""Structured illumination: raw frames in order, transfer functions, and light from the data."""
+"""Structured illumination: raw frames in order, transfer functions, and illumination patterns."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,43 +16,19 @@ from napari_cellinr.acquisition.measurement import (
     to_unit,
     voxel_of,
 )
-from napari_cellinr.acquisition.tables import read_otf
+from napari_cellinr.acquisition.otf_file import read_otf
+from napari_cellinr.acquisition.sim_light import Light, estimate_light, light_warnings
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.otf import check_pixel, from_table, ideal_bands, ideal_plane
-from napari_cellinr.optics.sim import SIM
-from napari_cellinr.optics.sim_calibration import (
-    Order,
-    find_carrier,
-    fit_order,
-    full_transfer,
-    separate,
-    taper,
-    without_blur,
-)
+from napari_cellinr.optics.sim import SIMModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.config.optics import SIM2D, SIM3D
+    from napari_cellinr.config.optics.sim import SIM2D, SIM3D
     from napari_cellinr.image import Image
 
-__all__ = ["Light", "sim2d", "sim3d"]
-
-_FAINT = 0.2  # agreement below which the carriers may be wrong
-_APART = 1.5  # steps of the frequency grid by which both orders of a direction may differ
-_CONTRAST = 0.03  # contrast below which an order helps little
-
-
-@dataclass(frozen=True, eq=False)
-class Light:
-    """The fringes: carriers (orders, 2) in cycles per pixel; phases and contrasts per pattern."""
-
-    carriers: torch.Tensor
-    phases: torch.Tensor
-    contrasts: torch.Tensor
-    groups: torch.Tensor
-    agreements: tuple[float, ...] = ()
-    doubts: tuple[str, ...] = ()
+__all__ = ["sim2d", "sim3d"]
 
 
 def sim2d(image: Image, optics: SIM2D) -> Measurement:
@@ -66,7 +41,7 @@ def sim2d(image: Image, optics: SIM2D) -> Measurement:
     voxel = _square(voxel_of(image, pixel, "YX", needed_for="sim2d"))
     check_pixel(voxel[1], optics.na, optics.wavelength)
     times, timed = frame_starts(len(values), image, optics.frame_time, optics.frame_times)
-    grid = SIM.grid(values.shape[1:])
+    grid = SIMModel.grid(values.shape[1:])
     if optics.otf is None:
         transfers = ideal_plane(grid, voxel[1], optics.na, optics.wavelength)[None]
     else:
@@ -95,7 +70,7 @@ def sim3d(image: Image, optics: SIM3D) -> Measurement:
     voxel = _voxel(image, optics, counts["z"])
     check_pixel(voxel[-1], optics.na, optics.wavelength)
     padding = optics.padding if counts["z"] > 1 else 0
-    grid = SIM.grid(frames.shape[1:], padding)
+    grid = SIMModel.grid(frames.shape[1:], padding)
     transfers = _bands(optics, grid, voxel)
     if counts["z"] == 1:
         frames, times, transfers = frames[:, 0], times[:, 0, 0, 0], transfers[:, 0]
@@ -118,111 +93,11 @@ def _finish(
     light, transfers = optical
     frames, unit = to_unit(values, optics.background)
     if optics.refine or optics.modulations is None:
-        light = _from_data(exact(frames), light, transfers, padding, optics)
+        light = estimate_light(exact(frames), light, transfers, padding, optics)
     tensors = light.carriers, light.phases, light.contrasts, transfers, light.groups
-    model = SIM(values.shape, timing[0], *tensors, zoom=optics.zoom, planes=padding)
+    model = SIMModel(values.shape, timing[0], *tensors, zoom=optics.zoom, planes=padding)
     steps = tuple(step / zoom for step, zoom in zip(voxel, model.zoom, strict=True))
-    return Measurement(model, frames, unit, steps, timing[1], _doubts(light))
-
-
-def _from_data(
-    frames: torch.Tensor, light: Light, transfers: torch.Tensor, padding: int, optics: SIM2D | SIM3D
-) -> Light:
-    """Return the light with carriers, starts of the phases and contrasts from the data."""
-    n_patterns = len(light.phases)
-    mean = frames.reshape(-1, n_patterns, *frames.shape[1:]).mean(0)
-    if mean.ndim == 4:
-        places = torch.arange(-padding, transfers.shape[1] - padding).clamp(0, mean.shape[1] - 1)
-        mean = mean[:, places]
-    active = light.contrasts > 0
-    bands = separate(taper(mean), light.phases, active)
-    full = full_transfer(transfers.to(torch.complex128), frames.shape[-1])
-    pairs = [
-        (torch.stack([bands[0], bands[1 + order]]), torch.stack([full[0], full[group]]))
-        for order, group in enumerate(light.groups.tolist())
-    ]
-    guesses = [carrier.tolist() for carrier in light.carriers]
-    found = [
-        _order(pair, guess, refine=optics.refine)
-        for pair, guess in zip(pairs, guesses, strict=True)
-    ]
-    doubts: tuple[str, ...] = ()
-    if optics.kind == "sim3d":
-        doubts = _disagreement(found, frames.shape[-2:])
-        found = _together(pairs, found)
-    starts = torch.tensor([order.phase for order in found], dtype=torch.float64)
-    contrasts = light.contrasts
-    if optics.modulations is None:
-        most = 1.0 if optics.otf is None else 100.0  # tables count bands in units of their own
-        contrasts = torch.tensor([min(max(o.contrast, 1e-3), most) for o in found]) * active
-    return replace(
-        light,
-        carriers=torch.tensor([order.carrier for order in found], dtype=torch.float64),
-        phases=(light.phases + starts) * active,
-        contrasts=contrasts.double(),
-        agreements=tuple(order.agreement for order in found),
-        doubts=doubts,
-    )
-
-
-def _order(pair: tuple[torch.Tensor, torch.Tensor], guess: list[float], *, refine: bool) -> Order:
-    """Return what is found of one order; its direction is that which fits, of two.
-
-    Which of both it is depends on the direction in which the phases step.
-    """
-    orders = []
-    for side in (1, -1):
-        carrier: tuple[float, ...] = tuple(side * k for k in guess)
-        if refine:
-            carrier = find_carrier(without_blur(*pair), carrier)
-        orders.append(fit_order(*pair, carrier))
-    return max(orders, key=lambda order: order.agreement)
-
-
-def _together(pairs: list[tuple[torch.Tensor, torch.Tensor]], found: list[Order]) -> list[Order]:
-    """Return the orders with one carrier for both of a direction: the second has twice the first.
-
-    Of the carriers that each of them finds, that is taken with which both agree best.
-    """
-    result: list[Order] = []
-    for first, second in zip(found[0::2], found[1::2], strict=True):
-        halves = [first.carrier, tuple(k / 2 for k in second.carrier)]
-        both = pairs[len(result)], pairs[len(result) + 1]
-        tried = [
-            [fit_order(*both[0], half), fit_order(*both[1], tuple(2 * k for k in half))]
-            for half in halves
-        ]
-        result += max(tried, key=lambda orders: sum(order.agreement for order in orders))
-    return result
-
-
-def _disagreement(found: list[Order], size: tuple[int, ...]) -> tuple[str, ...]:
-    """Return a sentence where both orders of a direction find different carriers."""
-    apart = [
-        max(abs(2 * a - b) * n for a, b, n in zip(one.carrier, two.carrier, size, strict=True))
-        for one, two in zip(found[0::2], found[1::2], strict=True)
-    ]
-    wrong = [str(index + 1) for index, steps in enumerate(apart) if steps > _APART]
-    if not wrong:
-        return ()
-    return (
-        f"the orders of direction {', '.join(wrong)} disagree on the pattern: the specimen moves "
-        "too much between its phases, or they hardly show; find periods, angles, start_phases and "
-        "modulations with something at rest, and switch refine off.",
-    )
-
-
-def _doubts(light: Light) -> tuple[str, ...]:
-    """Return sentences about orders that hardly agree with the data."""
-    doubts = list(light.doubts)
-    for order, agreement in enumerate(light.agreements):
-        contrast = float(light.contrasts[:, order].max())
-        if agreement < _FAINT or contrast < _CONTRAST:
-            doubts.append(
-                f"order {order + 1} of the light hardly shows in the data (agreement "
-                f"{agreement:.2f}, contrast {contrast:.2f}); check its period and angle."
-            )
-    return tuple(doubts)
+    return Measurement(model, frames, unit, steps, timing[1], light_warnings(light))
 
 
 def _check_count(n_frames: int, n_patterns: int, what: str) -> None:
