@@ -114,7 +114,7 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
     [
         (("--optics", "telescope"), "time-lapse"),
         (("--optics", "missing.json"), "cannot be read"),
-        (("--times", "3,1"), "rising times"),
+        (("--times", "3,1"), "increasing times"),
         (("--times", "0,99"), "lasts from 0 to 4"),
         (("--reference", "7"), "3 frames"),
         (("--tracks", "t.csv", "--seeds", "grid:no"), "grid:8"),

@@ -134,7 +134,7 @@ def test_writing_that_is_stopped_leaves_nothing(tmp_path):
         (["--scale", "t=0"], "more than 0 and at most 16"),
         (["--scale", "z=17"], "more than 0 and at most 16"),
         (["--scale", "2"], "pairs such as t=2,z=2.5 are needed"),
-        (["--scale", "t=2", "--times", "0,30"], "give one of them"),
+        (["--scale", "t=2", "--times", "0,30"], "give only one of them"),
         (["--times", "0,600"], "must lie between 0 and 60"),
         (["--crop", "t=0:1", "--scale", "t=2"], "one frame and a factor in time"),
         (["--set", "stamps=0,1", "--scale", "t=2"], "2 time stamps were given for 3 frames"),

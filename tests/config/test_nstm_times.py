@@ -21,5 +21,5 @@ def test_times_are_understood(given, chosen):
 
 @pytest.mark.parametrize("given", ["0", "-3", "soon", "2,1", "0,nan", "0,-1", "1e9"])
 def test_other_times_are_refused(given):
-    with pytest.raises(ConfigError, match="rising times"):
+    with pytest.raises(ConfigError, match="increasing times"):
         NSTMConfig(times=given)

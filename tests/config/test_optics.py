@@ -45,7 +45,7 @@ def test_the_example_of_the_guide():
     [
         ({}, "no kind was given; allowed are time-lapse"),
         ({"kind": "confocal"}, "'confocal' was given; allowed are time-lapse"),
-        ({"kind": "dpc", "numerical_aperture": 1}, "'numerical_aperture' is not known"),
+        ({"kind": "dpc", "numerical_aperture": 1}, "no setting 'numerical_aperture'"),
         ({"kind": "dpc", "na": 1.4}, "cannot exceed the index"),
         ({"kind": "dpc", "na_illumination": 1.4}, "na_illumination 1.4"),
         ({"kind": "dpc", "na_inner": 0.3}, "no light is left"),

@@ -1,4 +1,4 @@
-"""Settings of every method, without torch: form, command line and macro are made from them."""
+"""Settings of every method, without torch; docks, command line and macros are built from them."""
 
 from napari_cellinr.config.base import Config
 from napari_cellinr.config.cellinr import CellINRConfig

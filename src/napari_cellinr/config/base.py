@@ -1,4 +1,4 @@
-"""What every configuration has in common: presets, bounds, help and clear errors."""
+"""The base class of all settings: presets, allowed ranges, help texts and clear errors."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 def setting(
     default: Any, text: str, *, unit: str = "", advanced: bool = False, **bounds: Any
 ) -> Any:
-    """Return a field with its help, unit and bounds, from which forms and options are made.
+    """Return a pydantic field with help text, unit and bounds, for docks and the command line.
 
     Parameters
     ----------
     default
-        Value if nothing is given.
+        The default value.
     text
-        One sentence for tooltip, `--help` and reference page.
+        Help text of one or two sentences, shown as tooltip and by `--help`.
     unit
-        Unit of a number, such as `voxel`, `s`; empty for a pure number.
+        Unit of a number, such as `voxel` or `s`; empty for a number without unit.
     advanced
-        Whether most users never need it.
-    bounds
-        `ge`, `gt`, `le`, `lt` of a number, as in pydantic.
+        Whether the dock shows it under the advanced settings only.
+    **bounds
+        `ge`, `gt`, `le`, `lt`: the allowed range of a number, as in pydantic.
     """
     extra: JsonDict = {"unit": unit, "advanced": advanced}
     return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 
 class Settings(BaseModel):
-    """Named values with help, unit and bounds: frozen, every value checked, unknown names refused.
+    """Settings with help, unit and bounds: immutable, every value checked, no unknown names.
 
     Raises
     ------
     ConfigError
-        If a name is unknown or a value out of bounds; lists what is allowed.
+        If a name is unknown or a value out of bounds; the message lists what is allowed.
     """
 
     model_config = ConfigDict(
@@ -61,11 +61,11 @@ class Settings(BaseModel):
             raise ConfigError(_explain(type(self), error)) from None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return every value as plain Python, ready for JSON."""
+        """Return all values as plain Python types that JSON can hold."""
         return self.model_dump(mode="json")
 
     def as_json(self) -> str:
-        """Return every value as JSON text."""
+        """Return all values as JSON text."""
         return json.dumps(self.as_dict(), indent=2)
 
     @classmethod
@@ -75,74 +75,86 @@ class Settings(BaseModel):
         Raises
         ------
         ConfigError
-            If the text is no JSON object, or a setting in it is not valid.
+            If the text is not a JSON object, or a setting in it is not valid.
         """
         try:
             values = json.loads(text)
         except ValueError as error:
-            raise ConfigError(f"settings that are no JSON were given ({error}).") from error
+            raise ConfigError(
+                f"the settings are not valid JSON ({error}); a JSON object such as "
+                '{"steps": 50} is needed.'
+            ) from error
         if not isinstance(values, dict):
-            raise ConfigError("settings were given as JSON, but not as an object of names.")
+            raise ConfigError(
+                f"the settings are JSON of type {type(values).__name__}; a JSON object such as "
+                '{"steps": 50} is needed.'
+            )
         return cls(**values)
 
     @classmethod
     def choices(cls, name: str) -> tuple[Any, ...]:
-        """Return the allowed values of a field that has a fixed list, else an empty tuple."""
+        """Return the choices of a field that has a fixed list of them, else an empty tuple."""
         return _literals(cls.model_fields[name])
 
     @classmethod
     def unit(cls, name: str) -> str:
-        """Return the unit of the field `name`; empty for a pure number or a word."""
+        """Return the unit of the field `name`; empty if it has none."""
         return str(_extra(cls.model_fields[name]).get("unit", ""))
 
     @classmethod
     def is_advanced(cls, name: str) -> bool:
-        """Return whether most users never need the field `name`."""
+        """Return whether the field `name` is an advanced setting."""
         return bool(_extra(cls.model_fields[name]).get("advanced", False))
 
     @classmethod
     def help(cls, name: str) -> str:
-        """Return the one-sentence help of the field `name`."""
+        """Return the help text of the field `name`."""
         return cls.model_fields[name].description or ""
 
     @classmethod
     def parse(cls, assignments: Mapping[str, str]) -> dict[str, Any]:
-        """Return the typed values of texts such as `{"steps": "50"}`, as typed on a command line.
+        """Return keyword arguments from command-line texts such as `{"steps": "50"}`.
+
+        `none` and an empty text become `None`, unless `none` is one of the choices; other texts
+        are converted when the settings are made.
 
         Raises
         ------
         ConfigError
-            If a name is unknown; lists the valid ones.
+            If a name is unknown; the message lists the valid ones.
         """
         values: dict[str, Any] = {}
         for name, text in assignments.items():
             if name not in cls.model_fields:
                 raise ConfigError(_unknown(cls, name))
-            word = text.strip()
-            is_none = word.lower() in {"none", ""} and word not in cls.choices(name)
-            values[name] = None if is_none else word
+            value = text.strip()
+            is_none = value.lower() in {"none", ""} and value not in cls.choices(name)
+            values[name] = None if is_none else value
         return values
 
 
 class Config(Settings):
     """Settings of one fit, with presets.
 
-    A preset is a set of defaults: a value that is given wins over the preset's.
+    A preset is a set of defaults; a value that is given takes precedence over the preset's.
 
     Raises
     ------
     ConfigError
-        If a name is unknown or a value out of bounds; lists what is allowed.
+        If a name is unknown or a value out of bounds; the message lists what is allowed.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    preset: str = setting("", "A set of defaults for a purpose.")
-    device: Device = setting("auto", "Where to compute; auto takes a GPU if there is one.")
-    seed: int = setting(0, "Start of the random numbers; the same seed repeats a fit.", ge=0)
-    steps: int = setting(100, "Largest number of optimisation steps.", ge=1, le=1_000_000)
+    preset: str = setting("", "A set of default values.")
+    device: Device = setting("auto", "Where to compute; auto uses a GPU if there is one.")
+    seed: int = setting(0, "Random seed; the same seed reproduces a fit.", ge=0)
+    steps: int = setting(100, "Maximum number of optimisation steps.", ge=1, le=1_000_000)
     max_seconds: float | None = setting(
-        None, "Time for the whole job, from reading to writing; none is unlimited.", unit="s", gt=0
+        None,
+        "Time limit for the whole job, from reading to writing. Leave empty for no limit.",
+        unit="s",
+        gt=0,
     )
 
     @model_validator(mode="before")
@@ -167,13 +179,13 @@ class Config(Settings):
     def replace(self, **changes: Any) -> Self:
         """Return a configuration with `changes`, checked again.
 
-        A change of the preset brings the defaults of the new one, except for values that
-        differ from those of the old one.
+        If the preset changes, values that still equal the old preset's defaults become those of
+        the new preset; all others stay.
         """
         return type(self)(**{**self.changes(), **changes})
 
     def changes(self) -> dict[str, Any]:
-        """Return what differs from the defaults of the preset; the preset if not the usual one."""
+        """Return the values that differ from the preset's, and the preset if not the default."""
         usual = type(self)(preset=self.preset).as_dict()
         default = type(self).model_fields["preset"].default
         kept = {key: value for key, value in self.as_dict().items() if value != usual[key]}
@@ -181,7 +193,7 @@ class Config(Settings):
 
 
 def _literals(info: FieldInfo) -> tuple[Any, ...]:
-    """Return the values of a `Literal`, which may be one branch of an optional."""
+    """Return the values of a `Literal`, also of an optional one."""
     arguments = get_args(info.annotation)
     if arguments and all(isinstance(argument, str) for argument in arguments):
         return arguments
@@ -195,15 +207,15 @@ def _extra(info: FieldInfo) -> Mapping[str, Any]:
 
 
 def _unknown(cls: type[Settings], name: str) -> str:
-    return f"setting {name!r} is not known; valid are {', '.join(cls.model_fields)}."
+    return f"there is no setting {name!r}; the settings are {', '.join(cls.model_fields)}."
 
 
 def _explain(cls: type[Settings], error: ValidationError) -> str:
-    """Return one sentence about the first thing that is wrong."""
+    """Return one sentence about the first error."""
     first = error.errors()[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
-        return str(cause)  # pydantic wraps what a validator raises; the sentence is complete
+        return str(cause)  # raised by a validator of ours and wrapped by pydantic
     name = ".".join(str(part) for part in first["loc"][:1])
     if first["type"] == "extra_forbidden":
         return _unknown(cls, name)

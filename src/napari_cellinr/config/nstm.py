@@ -1,4 +1,4 @@
-"""Settings of NSTM: motion-aware reconstruction around any microscope."""
+"""Settings of NSTM: motion-aware reconstruction with the forward model of a microscope."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ Preset = Literal["preview", "fast"]
 Extra = Literal["auto", "on", "off"]
 
 EXTRAS = ("brightness", "bleaching", "unexplained")
-"""Settings of what a fit may have besides scene and motion, each of them an `Extra`."""
+"""Names of the optional parts of the model besides scene and motion, each an `Extra`."""
 
 
 class NSTMConfig(Config):
-    """Settings of one motion-aware reconstruction.
+    """Settings of one motion-aware reconstruction (Cao et al. 2024, "NSTM").
 
-    `preview` answers in seconds, `fast` is for results. What decides whether a fit succeeds is
-    given in physical units: how far things move, and how small the smallest thing is that moves
-    on its own; learning rates, grids and margins follow from that.
+    Preset `preview` takes seconds, `fast` is for final results. The two settings that matter most
+    are physical: the fastest movement, and the size of the smallest structure that moves on its
+    own; learning rates, grids and margins follow from them.
     """
 
-    # So few steps find motion only at high rates and with all detail from the beginning. Restarts,
-    # extras that are tried, and a comparison with a scene at rest would each take as long again.
+    # With so few steps, motion is found only at high learning rates and with all detail from the
+    # start. Restarts, optional parts and the comparison with a static scene would each double
+    # the time.
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
             "fast": {},
@@ -48,70 +49,85 @@ class NSTMConfig(Config):
         }
     )
 
-    preset: Preset = setting("fast", "preview: seconds; fast: for results.")
+    preset: Preset = setting(
+        "fast", "preview: a quick look within seconds; fast: for final results."
+    )
     steps: int = setting(600, "Number of optimisation steps.", ge=1, le=1_000_000)
     optics: AnyOptics = setting(
-        TimeLapse(), "The microscope: its kind, and what that kind needs to be known."
+        TimeLapse(), "The microscope: its kind and the parameters of that kind."
     )
     fastest_movement: float | None = setting(
         None,
-        "Fastest movement that is expected, in µm/s (pixels per frame where uncalibrated); none "
-        "allows for a quarter of the image over the whole recording.",
+        "Fastest expected movement, in µm/s (pixels per frame if uncalibrated). Leave empty to "
+        "allow for a quarter of the image width over the whole recording.",
         gt=0,
     )
     smallest_structure: float | None = setting(
         None,
-        "Size of the smallest structure that moves on its own; none is a tenth of the image.",
+        "Size of the smallest structure that moves on its own. Leave empty for a tenth of the "
+        "image width.",
         unit="µm",
         gt=0,
     )
     times: str = setting(
         "",
-        "Times to reconstruct: 20 for 20 equally spaced ones, or 0,0.5,1.2 in seconds (frames "
-        "where not known) from the first frame; empty takes those of the data.",
+        "Times to reconstruct: 20 for 20 equally spaced times, or 0,0.5,1.2 in seconds from the "
+        "first frame (in frames if the frame time is unknown). Leave empty for the recorded times.",
     )
-    reference: int = setting(0, "Frame from which displacements are counted; the first is 0.", ge=0)
+    reference: int = setting(
+        0, "Reference frame from which displacements are measured; the first is 0.", ge=0
+    )
     moving: bool = setting(
         True,
-        "Whether things move; no gives the static reconstruction to compare with.",
+        "Estimate motion; no gives a static reconstruction for comparison.",
         advanced=True,
     )
     coarse_to_fine: bool = setting(
-        True, "Whether fine detail is added late; without, large motion is missed.", advanced=True
+        True,
+        "Add fine detail gradually during the fit; without it, large motion is missed.",
+        advanced=True,
     )
     restart: bool = setting(
         True,
-        "Whether a fit whose motion has not converged is repeated faster, and small motion is "
-        "compared with none.",
+        "Repeat the fit with a higher learning rate if the motion has not converged, and compare "
+        "small motion with a static scene.",
         advanced=True,
     )
     brightness: Extra = setting(
         "auto",
-        "A gain and an offset for every frame; auto tries it where it may help.",
+        "Fit a gain and an offset for every frame; auto tries it where it may help.",
         advanced=True,
     )
     bleaching: Extra = setting(
         "auto",
-        "Light that fades by one exponential curve; auto tries it where frames get darker.",
+        "Fit one exponential decay of the brightness; auto tries it where frames get darker.",
         advanced=True,
     )
     unexplained: Extra = setting(
         "auto",
-        "A sparse image of what motion does not explain: what appears or vanishes.",
+        "Fit a sparse image of what motion cannot explain, such as objects that appear or vanish.",
         advanced=True,
     )
     folding: float = setting(
-        0.01, "Weight of the penalty on motion that folds space over.", ge=0, le=100, advanced=True
+        0.01,
+        "Weight of the penalty on motion that folds the image over itself.",
+        ge=0,
+        le=100,
+        advanced=True,
     )
     motion_rate: float = setting(
-        1.0, "Factor for the learning rate of the motion.", gt=0, le=100, advanced=True
+        1.0,
+        "Learning rate of the motion, relative to its default.",
+        gt=0,
+        le=100,
+        advanced=True,
     )
     learning_rate: float = setting(0.01, "Learning rate of the scene.", gt=0, le=1, advanced=True)
     neurons: int = setting(32, "Neurons in each hidden layer.", ge=4, le=1024, advanced=True)
     held_out: float = setting(
         0.02,
-        "Part of the pixels, in small blocks, that no step sees; of 24 or more frames, every "
-        "twelfth as a whole instead.",
+        "Fraction of the pixels, in small blocks, that are held out of the fit; with 24 or more "
+        "frames, every twelfth frame is held out instead.",
         gt=0,
         le=0.2,
         advanced=True,
@@ -120,11 +136,11 @@ class NSTMConfig(Config):
     @field_validator("times", mode="before")
     @classmethod
     def _times_as_text(cls, value: Any) -> Any:
-        """Take a number, a list or a text; a text that holds neither is refused."""
+        """Accept a number, a list or a text that holds one of them."""
         if value is None:
             return ""
         if isinstance(value, list | tuple):
-            value = "".join(f"{time:.12g}," for time in value)  # 3, is a time, 3 a number of them
+            value = "".join(f"{time:.12g}," for time in value)  # "3," is one time, "3" is three
             value = value if value.count(",") == 1 else value.removesuffix(",")
         text = str(value).strip()
         _read_times(text)
@@ -135,7 +151,7 @@ class NSTMConfig(Config):
         return super().continued(steps).replace(restart=False)
 
     def chosen_times(self) -> int | tuple[float, ...] | None:
-        """Return the number of equally spaced times, or the times from the first frame, or none."""
+        """Return the number of equally spaced times, or the times in seconds, or `None`."""
         return _read_times(self.times)
 
     @field_validator("optics", mode="before")
@@ -147,7 +163,7 @@ class NSTMConfig(Config):
 
 
 def _read_times(text: str) -> int | tuple[float, ...] | None:
-    """Return what a text such as `20` or `0,0.5` means; none if it is empty."""
+    """Return the number of times in `20`, the times in `0,0.5`, `None` for an empty text."""
     if not text:
         return None
     try:
@@ -163,6 +179,6 @@ def _read_times(text: str) -> int | tuple[float, ...] | None:
     except ValueError:
         pass
     raise ConfigError(
-        f"times {text!r} was given; a number from 1 to 10000, or rising times from 0 on such as "
-        "0,0.5,1.2 are allowed."
+        f"times {text!r} was given; a whole number from 1 to 10000, or increasing times from 0 "
+        "such as 0,0.5,1.2 are allowed."
     )

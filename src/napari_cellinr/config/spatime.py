@@ -1,4 +1,4 @@
-"""Settings of SpatimeINR: more frames and finer voxels."""
+"""Settings of SpatimeINR: super-resolution in time and space."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Planes = Literal["thick", "thin"]
 LARGEST = 16.0
 
 CPU_SPEED = 5e10
-"""Operations of one core per second, measured with the networks of the preset `paper`."""
+"""Floating-point operations per second of one core, measured with the `paper` networks."""
 
 WORTH_A_WARNING = 900.0
-"""Seconds above which a user should know before the fit begins."""
+"""Estimated seconds above which the user is warned before the fit starts."""
 
 
 class SpatimeConfig(Config):
     """Settings of one super-resolution.
 
-    `fast` follows motion and learns corrections from the image itself, `preview` follows motion
-    roughly, `paper` is a network of coordinates with hypercube rendering, as published.
+    Preset `fast` follows motion and learns corrections from the image itself, `preview` follows
+    motion roughly, `paper` is the published coordinate network with hypercube rendering.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
@@ -44,67 +44,87 @@ class SpatimeConfig(Config):
     )
 
     preset: SpatimePreset = setting(
-        "fast", "preview: rough and quick; fast: best on a CPU; paper: as published, needs a GPU."
+        "fast",
+        "preview: quick and rough; fast: best quality on a CPU; paper: the published method, "
+        "needs a GPU.",
     )
     scale: Mapping[str, float] = setting(
         {},
-        "How many times finer along each axis, such as t=2,z=2.5; any number up to 16.",
+        "Upsampling factor along each axis, such as t=2,z=2.5; any number up to 16.",
     )
     isotropic: bool = setting(
-        False, "Give Z, Y and X the finest step of them; factors given as scale win."
+        False,
+        "Make voxels isotropic: Z, Y and X get the finest of their steps; factors given as scale "
+        "take precedence.",
     )
     target_voxel: Mapping[str, float] = setting(
         {},
-        "Wanted step along some axes, such as z=0.18, in the unit of the axis; instead of scale.",
+        "Voxel size of the result along some axes, such as z=0.18, in the unit of the axis; "
+        "instead of scale.",
         advanced=True,
     )
     times: tuple[float, ...] = setting(
         (),
-        "Times of the frames of the result, counted from the first frame, in the unit of the time "
-        "axis; instead of a factor in time.",
+        "Times of the frames of the result, from the first frame, in the unit of the time axis; "
+        "instead of a factor in time.",
         advanced=True,
     )
     stamps: tuple[float, ...] = setting(
-        (), "Time of each given frame, where they are not evenly spaced.", advanced=True
+        (), "Time of each input frame, if they are not evenly spaced.", advanced=True
     )
     steps: int = setting(
-        160, "Steps by which corrections are learnt; 0 for none.", ge=0, le=1_000_000
+        160,
+        "Optimisation steps that learn corrections from the image; 0 for none.",
+        ge=0,
+        le=1_000_000,
     )
     motion: Motion = setting(
         "auto",
-        "Follow motion between frames: auto asks frames that were held out how far to trust it.",
+        "Follow motion between frames: auto tests on held-out frames how far to trust it.",
     )
     planes: Planes = setting(
         "thick",
-        "thick: each plane is a mean over the whole step to the next; thin: each is an optical "
-        "section, thinner than the step, or planes between were left out.",
+        "thick: each plane integrates over the whole z step; thin: each plane is an optical "
+        "section thinner than the step, or planes in between were not recorded.",
     )
     latent: int = setting(
-        16, "Length of the latent code of a place; 0 for none.", ge=0, le=512, advanced=True
+        16,
+        "Length of the latent code at each position; 0 for none.",
+        ge=0,
+        le=512,
+        advanced=True,
     )
     refinement: float = setting(
-        1.0, "Part of the usual steps for motion; less is quicker.", gt=0, le=10, advanced=True
+        1.0,
+        "Number of motion refinement steps, relative to the default; less is faster.",
+        gt=0,
+        le=10,
+        advanced=True,
     )
     rendering: bool = setting(
         True,
-        "Preset paper: a voxel is a mean over 16 points of its cell, not one point.",
+        "Preset paper: model each voxel as a mean over 16 points in it, not as one point.",
         advanced=True,
     )
     cycle: float = setting(
-        1.0, "Preset paper: weight of cycle consistency; 0 for none.", ge=0, le=100, advanced=True
+        1.0,
+        "Preset paper: weight of the cycle-consistency loss; 0 for none.",
+        ge=0,
+        le=100,
+        advanced=True,
     )
     neurons: int = setting(
         256, "Preset paper: neurons in each of the 8 hidden layers.", ge=4, le=4096, advanced=True
     )
-    batch: int = setting(
-        2048, "Preset paper: voxels of one step.", ge=1, le=1_000_000, advanced=True
+    batch: int = setting(2048, "Preset paper: voxels per step.", ge=1, le=1_000_000, advanced=True)
+    learning_rate: float = setting(
+        2e-3, "Learning rate of the Adam optimiser.", gt=0, le=1, advanced=True
     )
-    learning_rate: float = setting(2e-3, "Step size of Adam.", gt=0, le=1, advanced=True)
 
     @field_validator("scale", "target_voxel", mode="before")
     @classmethod
     def _read_pairs(cls, value: Any) -> Any:
-        """Take `t=2,z=2.5` as well as a mapping; letters are made small."""
+        """Accept `t=2,z=2.5` as well as a mapping; axis letters become lower case."""
         if value is None:
             return {}
         if isinstance(value, str):
@@ -119,7 +139,7 @@ class SpatimeConfig(Config):
     @field_validator("times", "stamps", mode="before")
     @classmethod
     def _read_numbers(cls, value: Any) -> Any:
-        """Take `0,1.5,3` as well as a list."""
+        """Accept `0,1.5,3` as well as a list."""
         if value is None:
             return ()
         return tuple(p for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -144,32 +164,35 @@ class SpatimeConfig(Config):
     @classmethod
     def _check_stamps(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if any(b <= a for a, b in itertools.pairwise(value)):
-            raise ConfigError("stamps were given that do not rise; each frame needs a later time.")
+            raise ConfigError(f"stamps {value} were given; each must be later than the one before.")
         return value
 
     @model_validator(mode="after")
     def _check_together(self) -> SpatimeConfig:
         if self.times and "t" in {**self.scale, **self.target_voxel}:
-            raise ConfigError("times and a factor or step in time were given; give one of them.")
+            raise ConfigError(
+                "both times and a factor or step in time were given; give only one of them."
+            )
         if self.is_published and self.planes == "thin":
             raise ConfigError(
-                "planes=thin was given with preset paper, for which every voxel is a mean; choose "
-                "the preset fast or preview."
+                "planes=thin was given with preset paper, which needs planes=thick; choose the "
+                "preset fast or preview for thin planes."
             )
         both = sorted(set(self.scale) & set(self.target_voxel))
         if both:
             raise ConfigError(
-                f"scale and target_voxel were given for {', '.join(both)}; give one of them."
+                f"both scale and target_voxel were given for {', '.join(both)}; give only one of "
+                "them."
             )
         return self
 
     def cost_warning(self, sizes: Mapping[str, int]) -> str:
-        """Return a sentence on the time that a CPU would need, if it is too long; else empty.
+        """Return a warning if the fit would take very long on a CPU, else an empty text.
 
         Parameters
         ----------
         sizes
-            Number of elements by axis letter: every channel is fitted by itself.
+            Number of elements by axis letter; each channel is fitted on its own.
         """
         if not self.is_published or self.device in {"cuda", "mps"}:
             return ""
@@ -178,12 +201,12 @@ class SpatimeConfig(Config):
             return ""
         return (
             f"preset paper with {self.steps} steps of {self.batch} voxels needs a GPU: on one core "
-            f"of a CPU it takes about {seconds / 3600:.1f} hours. Choose a GPU, fewer and smaller "
-            "steps and networks, or the preset fast."
+            f"of a CPU it takes about {seconds / 3600:.1f} hours. Choose a GPU, fewer steps, "
+            "smaller batches or networks, or the preset fast."
         )
 
     def _operations(self, sizes: Mapping[str, int]) -> float:
-        """Return about how many sums and products one step of the preset `paper` takes."""
+        """Return the approximate floating-point operations of one step of the preset `paper`."""
         points = (16 if self.rendering else 1) * (2 if self.cycle else 1)
         decoder = 6 * self.batch * points * (8 * self.neurons**2 + self.latent * self.neurons)
         if not self.latent:

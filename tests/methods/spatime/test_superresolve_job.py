@@ -178,7 +178,7 @@ def test_two_frames_are_taken_with_a_warning(movie):
         ({"target_voxel": {"z": 0.001}}, "at most 16 times"),
         ({"times": (0, 1000)}, "between 0 and 90"),
         ({"stamps": (0, 1)}, "2 time stamps were given for 4 frames"),
-        ({"stamps": (0, 2, 1, 3)}, "do not rise"),
+        ({"stamps": (0, 2, 1, 3)}, "later than the one before"),
     ],
 )
 def test_wrong_settings_are_one_sentence(movie, given, said):
