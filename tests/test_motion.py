@@ -112,7 +112,7 @@ def test_seeds_are_read_by_the_names_of_their_columns(tmp_path, text):
     [
         ("a,b\n1,2\n", "y, x in voxels"),
         ("y,x\n", "no points"),
-        ("y,x\n1,two\n", "without numbers"),
+        ("y,x\n1,two\n", "not numbers"),
         ("y,x\n1,31\n", "outside the image"),
         ("y,x\n1,nan\n", "outside the image"),
         ("", "none"),

@@ -129,7 +129,7 @@ def test_wrong_options(run, jobs, raw_file, tmp_path, monkeypatch, words, part):
 @pytest.mark.parametrize(
     ("make", "part"),
     [
-        (lambda path: None, "no such file"),
+        (lambda path: None, "there is no file"),
         (lambda path: path.write_text("not an image"), "in.tif"),
         (lambda path: path.mkdir(), "folder"),
     ],

@@ -184,7 +184,7 @@ def test_a_kept_fit_is_continued_and_starts_another(run, raw_file, tmp_path):
         (["--resume", "none", "--warm-start", "m"], "give one of them"),
         (["--resume", "none", "--seed", "3"], "'seed' was given with --resume"),
         (["--continue-from", "none"], "number of more"),
-        (["--continue-from", "none", "--steps", "3"], "no such file"),
+        (["--continue-from", "none", "--steps", "3"], "there is no file"),
         (["--checkpoint-seconds", "soon"], "seconds from 0"),
     ],
 )

@@ -17,7 +17,7 @@ ROOT = sys.platform != "win32" and os.geteuid() == 0
 
 @pytest.mark.parametrize("function", [read, read_all])
 def test_missing_file(tmp_path, function):
-    with pytest.raises(FileError, match=r"none\.tif was given; there is no such file"):
+    with pytest.raises(FileError, match=r"there is no file .*none\.tif"):
         function(tmp_path / "none.tif")
 
 

@@ -60,7 +60,7 @@ def test_what_a_file_says(data_folder, name):
 
 
 def test_every_file_is_read_or_refused_clearly(data_folder):
-    """Only colour pictures and CIFTI are refused, everything else is native real numbers."""
+    """Only RGB images and CIFTI are refused, everything else is native real numbers."""
     refused = {}
     for path in sorted((data_folder / "readers").rglob("*.*")):
         try:
@@ -73,7 +73,7 @@ def test_every_file_is_read_or_refused_clearly(data_folder):
             assert image.shape == image.data.shape
     assert len(refused) == 7
     assert "CIFTI" in refused.pop("nibabel__row_major.dconn.nii")
-    assert all("colour (RGB) picture" in message for message in refused.values())
+    assert all("colour (RGB) image" in message for message in refused.values())
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".nii"])

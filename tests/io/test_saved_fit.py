@@ -1,4 +1,4 @@
-"""A fitted field on disk."""
+"""Saved fits on disk."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ def test_nothing_but_a_header(tmp_path):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(FileError, match="no such file"):
+    with pytest.raises(FileError, match="there is no file"):
         load_fitted(tmp_path / "field.cellinr")
 
 
@@ -64,17 +64,17 @@ def test_damaged(tmp_path, tensors, part):
     save_fitted(path, header=HEADER, tensors=tensors)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(FileError, match="not a fitted field, or damaged"):
+    with pytest.raises(FileError, match=r"not a saved fit .*or it is damaged"):
         load_fitted(path)
 
 
 def test_foreign(tmp_path):
     path = tmp_path / "field.cellinr"
     save_file({"a": np.zeros(3)}, path)
-    with pytest.raises(FileError, match="not a fitted field"):
+    with pytest.raises(FileError, match="not a saved fit"):
         load_fitted(path)
     path.write_text("something else entirely")
-    with pytest.raises(FileError, match="not a fitted field"):
+    with pytest.raises(FileError, match="not a saved fit"):
         load_fitted(path)
 
 

@@ -68,7 +68,7 @@ def test_levels_keep_their_place(tmp_path, movie, version):
         assert coarse.scale[i] == 2 * full.scale[i]
     expected = movie.data.reshape(2, 2, 3, 150, 2, 135, 2).mean((4, 6))
     assert np.abs(coarse.array() - expected).max() <= 1
-    with pytest.raises(FileError, match="it has 2, from 0"):
+    with pytest.raises(FileError, match="it has levels 0 to 1"):
         read(path, level=2)
 
 
@@ -166,7 +166,7 @@ def test_a_chunk_that_inflates_without_end(tmp_path, codec):
     array[:] = 1
     bomb = array.metadata.compressor.encode(np.zeros(2**28, np.uint8))
     (tmp_path / "a.zarr" / "0.0").write_bytes(bytes(bomb))
-    with pytest.raises(FileError, match=r"inflates to|has \d+ bytes"):
+    with pytest.raises(FileError, match=r"decompresses to|has \d+ bytes"):
         read(tmp_path / "a.zarr").array()
 
 

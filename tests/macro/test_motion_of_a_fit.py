@@ -44,7 +44,7 @@ def test_arrows_begin_in_the_rendered_frame_that_is_nearest(times, frame, monkey
         (True, "a number of them"),
         ("many", "a number of them"),
         ([[2.0, 3.0], [2.0, 30.0]], r"point \[2.0, 30.0\] is outside the image of 6×8"),
-        ([[1.0, 2.0, 3.0]], "2 numbers for each are needed"),
+        ([[1.0, 2.0, 3.0]], "2 coordinates per point are needed"),
     ],
 )
 def test_points_that_cannot_be_followed_are_refused(points, words, tmp_path):

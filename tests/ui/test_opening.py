@@ -167,7 +167,7 @@ def test_layers_that_differ_are_not_joined():
     from napari_cellinr.io.channels import joined
 
     one = Image(np.zeros((3, 4)))
-    with pytest.raises(AxesError, match="have to be alike"):
+    with pytest.raises(AxesError, match="all channels of one file need the same"):
         joined([one, Image(np.zeros((3, 5)))])
     with pytest.raises(AxesError, match="has channels already"):
         joined([Image(np.zeros((2, 3, 4)), axes="CYX")] * 2)

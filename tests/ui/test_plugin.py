@@ -92,7 +92,7 @@ def test_layers_without_named_axes_are_saved_and_others_say_why_not(viewer, stac
     assert attributes["axis_labels"] == ("z", "y", "x")
     with pytest.raises(FileError, match="Split its channels"):
         viewer.layers["colours"].save(str(tmp_path / "b.tif"), plugin="napari-cellinr")
-    with pytest.raises(FileError, match="have to be alike"):
+    with pytest.raises(FileError, match="all channels of one file need the same"):
         plugin.write_channels(path, [(stack, {}, "image"), (stack[1:], {}, "image")])
 
 
@@ -162,7 +162,7 @@ def test_a_kept_fit_opens_as_its_result(viewer, stack, tmp_path, monkeypatch):
     np.testing.assert_array_equal(first.data, stack)
     assert (first.visible, second.visible) == (True, False)
     path.write_bytes(b"broken")
-    with pytest.raises(FileError, match="not a fitted field"):
+    with pytest.raises(FileError, match="not a saved fit"):
         plugin.read_fits(str(path))
 
 

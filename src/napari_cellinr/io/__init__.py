@@ -1,4 +1,4 @@
-"""Files in, Images out, and back: TIFF, NIfTI and OME-Zarr by the end of the file's name."""
+"""Reading and writing images: TIFF, NIfTI and OME-Zarr, chosen by the file name extension."""
 
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.io.reading import StackAxis, read, read_all

@@ -1,4 +1,4 @@
-"""Colours of channels, as files spell them."""
+"""Display colours of channels, in the notations of the file formats."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 __all__ = ["COLOURS", "hex_colour", "of_signed", "packed"]
 
 COLOURS = "channel_colours"
-"""Where `Image.meta` keeps them: one `#rrggbb` for each channel, in order."""
+"""Key in `Image.meta` of the display colours: one `#rrggbb` per channel, in order."""
 
 
 def hex_colour(text: str) -> str:
-    """Return `#rrggbb` from six hexadecimal digits, empty if they are none."""
+    """Return `#rrggbb` from six hexadecimal digits; an empty text for anything else."""
     found = re.fullmatch(r"#?([0-9a-fA-F]{6})", text.strip())
     return f"#{found.group(1).lower()}" if found else ""
 
 
 def of_signed(text: str) -> str:
-    """Return `#rrggbb` from red, green, blue and opacity in one signed integer, as OME does."""
+    """Return `#rrggbb` from a signed 32-bit RGBA integer (OME-XML `Color`); empty if invalid."""
     try:
         number = int(text)
     except ValueError:
@@ -26,6 +26,6 @@ def of_signed(text: str) -> str:
 
 
 def packed(colour: str) -> int:
-    """Return the signed integer with full opacity for `#rrggbb`."""
+    """Return `#rrggbb` as a signed 32-bit RGBA integer with full opacity (OME-XML `Color`)."""
     number = (int(colour[1:], 16) << 8) | 0xFF
     return number - 2**32 if number >= 2**31 else number

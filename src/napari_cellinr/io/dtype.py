@@ -1,4 +1,4 @@
-"""Images in another type of numbers, with what is lost said in the log."""
+"""Conversion of images to another data type; losses are logged."""
 
 from __future__ import annotations
 
@@ -20,17 +20,24 @@ DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "flo
 
 
 def with_dtype(image: Image, dtype: str) -> Image:
-    """Return the image in another type; integers are rounded to the nearest and clipped.
+    """Return the image in another data type; for integers, values are rounded and clipped.
 
-    How many values were rounded and clipped is said in the log.
+    The number of rounded and clipped values is logged as a warning.
+
+    Parameters
+    ----------
+    image
+        Any axes, real; read into memory.
+    dtype
+        One of `DTYPES`.
 
     Raises
     ------
     FileError
-        If the type is not one of `DTYPES`, or integers are wanted of values that are not numbers.
+        If the type is not one of `DTYPES`, or NaN would have to become an integer.
     """
     if dtype not in DTYPES:
-        raise FileError(f"type {dtype!r} was given; allowed are {', '.join(DTYPES)}.")
+        raise FileError(f"data type {dtype!r} was given; allowed are {', '.join(DTYPES)}.")
     target = np.dtype(dtype)
     if image.dtype == target:
         return image
@@ -40,8 +47,8 @@ def with_dtype(image: Image, dtype: str) -> Image:
     n_bad = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
     if n_bad:
         raise FileError(
-            f"{n_bad} values of {image.name} are not numbers (NaN), for which {dtype} has no "
-            f"place; write float32, or replace them first."
+            f"{n_bad} values of {image.name} are not numbers (NaN), which {dtype} cannot store; "
+            f"write float32, or replace them first."
         )
     return image.like(_integers(array, target, image.name))
 
@@ -57,5 +64,5 @@ def _integers(array: Any, target: np.dtype[Any], name: str) -> Any:
             name, target, n_rounded, array.size, n_clipped, limits.min, limits.max,
         )  # fmt: skip
     if whole.dtype.kind == "f" and target.itemsize >= 4:
-        whole = whole.astype(np.float64)  # a 32-bit float cannot express the limits
+        whole = whole.astype(np.float64)  # float32 cannot represent the limits of 32-bit integers
     return np.clip(whole, limits.min, limits.max).astype(target)

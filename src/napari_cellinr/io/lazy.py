@@ -1,4 +1,4 @@
-"""Arrays that stay in their file until a part of them is needed."""
+"""Lazy arrays: only the parts that are needed are read from the file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SUSPICIOUS = 20
 
 
 def lazy_above() -> int:
-    """Return the number of bytes above which arrays stay in their file.
+    """Return the number of bytes above which arrays are read lazily.
 
-    It is 512 MB, or what the environment variable `NAPARI_CELLINR_LAZY_MB` says.
+    It is 512 MB, or the number of megabytes in the environment variable `NAPARI_CELLINR_LAZY_MB`.
 
     Raises
     ------
     FileError
-        If the variable is not a number from 0.
+        If the variable is not a number of 0 or more.
     """
     text = os.environ.get("NAPARI_CELLINR_LAZY_MB", str(_USUAL_LIMIT))
     try:
@@ -42,32 +42,42 @@ def lazy_above() -> int:
         megabytes = math.nan
     if not 0 <= megabytes < math.inf:
         raise FileError(
-            f"NAPARI_CELLINR_LAZY_MB is {text!r}; a number of megabytes from 0 is needed."
+            f"the environment variable NAPARI_CELLINR_LAZY_MB is {text!r}; a number of megabytes "
+            "of 0 or more is needed. Correct or unset it."
         )
     return int(megabytes * _MEGABYTE)
 
 
 def is_lazy_size(n_bytes: int, file_bytes: int, limit: int) -> bool:
-    """Return whether an array is better left in its file.
+    """Return whether an array should be read lazily.
 
-    That is so if it is larger than `limit`, and also if a short file claims a long array: what
-    has to be inflated a lot is not inflated all at once.
+    It should if it is larger than `limit`, or if a small file announces a large array (above
+    128 MB and 20 times the file): suspiciously strong compression is not expanded all at once.
+
+    Parameters
+    ----------
+    n_bytes
+        Size of the array in memory, in bytes.
+    file_bytes
+        Size of the file, in bytes.
+    limit
+        Bytes above which arrays are read lazily, as from `lazy_above`.
     """
     return n_bytes > limit or n_bytes > max(_SURE, _SUSPICIOUS * file_bytes)
 
 
 def chunks_of(shape: Sequence[int], itemsize: int, grain: Sequence[int]) -> tuple[int, ...]:
-    """Return the size of the parts in which an array is read, of about 16 MB each.
+    """Return the shape of the chunks in which an array is read, at most about 16 MB each.
 
     Parameters
     ----------
     shape
-        Of the whole array.
+        Shape of the whole array.
     itemsize
         Bytes per element.
     grain
-        The smallest part that can be read by itself, such as a plane or a tile; parts are
-        made of whole grains, which are joined along the last axes first.
+        Shape of the smallest part that can be read on its own, such as a plane or a tile.
+        Chunks are whole multiples of it, enlarged along the last axes first.
     """
     chunk = [min(g, n) for g, n in zip(grain, shape, strict=True)]
     for axis in reversed(range(len(shape))):
@@ -80,7 +90,15 @@ def chunks_of(shape: Sequence[int], itemsize: int, grain: Sequence[int]) -> tupl
 
 
 def lazy_array(source: Any, chunks: tuple[int, ...]) -> Any:
-    """Return a dask array of a source with `shape`, `dtype` and slices; read one part at a time."""
+    """Return a dask array that reads from a source; only one chunk is read at a time.
+
+    Parameters
+    ----------
+    source
+        Object with `shape`, `dtype`, `ndim` and slicing, such as `RawArray`.
+    chunks
+        Shape of the chunks.
+    """
     import dask.array
 
     from_array: Any = dask.array.from_array
@@ -91,7 +109,7 @@ def lazy_array(source: Any, chunks: tuple[int, ...]) -> Any:
 
 
 class RawArray:
-    """An uncompressed array in C order somewhere in a file.
+    """An uncompressed array in C order inside a file.
 
     Parameters
     ----------
@@ -99,8 +117,10 @@ class RawArray:
         The file.
     offset
         Bytes before the first element.
-    shape, dtype
-        As stored, in any byte order; what is read has that of this machine.
+    shape
+        Shape of the array.
+    stored
+        Data type in the file, in any byte order; slices are returned in native byte order.
     """
 
     def __init__(
@@ -118,7 +138,7 @@ class RawArray:
         try:
             needed = self.offset + math.prod(self.shape) * self.stored.itemsize
             if self.path.stat().st_size < needed:
-                raise FileError(f"{self.path} has become shorter while it was open; open it again.")
+                raise FileError(f"{self.path} became shorter while it was open; open it again.")
             whole = np.memmap(self.path, self.stored, "r", self.offset, self.shape)
         except OSError as error:
             raise FileError(f"{self.path} cannot be read: {error.strerror or error}.") from error

@@ -1,4 +1,4 @@
-"""The ends of the names of files that are read and written."""
+"""File name extensions that can be read and written."""
 
 from __future__ import annotations
 
@@ -15,24 +15,31 @@ __all__ = ["SUFFIXES", "listed", "place_of", "stem_of", "suffix_of"]
 SUFFIXES = (
     ".ome.tif", ".ome.tiff", ".tif", ".tiff", ".nii.gz", ".nii", ".ome.zarr", ".zarr",
 )  # fmt: skip
-"""Ends of the names of files and folders that can be read and written, longer ones first."""
+"""Extensions of the files and folders that can be read and written, longer ones first."""
 
 READ_ONLY = (".ome.btf", ".ome.tf2", ".ome.tf8", ".btf", ".tf2", ".tf8", ".stk")
-"""Ends of the names of files that can only be read: big TIFFs, and those of MetaMorph."""
+"""Extensions of the files that can only be read: BigTIFF and MetaMorph stacks."""
 
 
 def place_of(path: str | PathLike[str]) -> Path:
-    """Return the path, with `~` replaced by the home folder."""
+    """Return the path with `~` replaced by the home folder."""
     return Path(path).expanduser()
 
 
 def suffix_of(path: Path, allowed: tuple[str, ...] = SUFFIXES) -> str:
-    """Return which of the allowed suffixes the path has.
+    """Return the extension of a path, in lower case.
+
+    Parameters
+    ----------
+    path
+        File or folder, which need not exist.
+    allowed
+        Extensions in lower case; of two that fit, the first is returned.
 
     Raises
     ------
     FileError
-        If it has none of them, or nothing before it.
+        If it has none of them, or the name is nothing but the extension.
     """
     name = path.name.lower()
     for suffix in allowed:
@@ -45,10 +52,10 @@ def suffix_of(path: Path, allowed: tuple[str, ...] = SUFFIXES) -> str:
 
 
 def stem_of(path: Path) -> str:
-    """Return the name of a file without its suffix: what an image in it is called."""
+    """Return the file name without its extension: the name of the image in it."""
     return path.name[: -len(suffix_of(path, (*SUFFIXES, *READ_ONLY)))]
 
 
 def listed(suffixes: tuple[str, ...]) -> str:
-    """Return the suffixes as text."""
+    """Return the extensions as text, separated by commas."""
     return ", ".join(suffixes)

@@ -1,4 +1,4 @@
-"""Files in, Images out, by the end of the file's name or by what a folder holds."""
+"""Reading images: the format follows from the file name, or from what a folder contains."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["StackAxis", "read", "read_all"]
 
 StackAxis = Literal["T", "Z"]
-"""What numbered files count."""
+"""Axis along which numbered files are stacked: time points or z planes."""
 
 Files: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]]"
-"""A file, a folder, a pattern of numbered files, or these files themselves."""
+"""A file, a folder, a pattern such as `t*.tif`, or a list of numbered files."""
 
 
 def read(
@@ -38,25 +38,25 @@ def read(
     Parameters
     ----------
     path
-        A TIFF or NIfTI file, an OME-Zarr folder, or a folder of numbered TIFF files; also some of
-        these as a list, or a pattern such as `t*.tif`, whose `*` stands for a number.
+        A TIFF or NIfTI file, an OME-Zarr folder, or a folder of numbered TIFF files; also a list
+        of numbered TIFF files, or a pattern such as `t*.tif`, where `*` stands for a number.
     axes
-        One letter of `TCZYX` per dimension, for a file that says nothing or something wrong.
-        They name the dimensions of what this function returns without `axes`.
+        One letter of `TCZYX` per dimension, if the file states no axes or wrong ones. They
+        rename the axes that are returned without `axes`, in the same order.
     level
-        Of a pyramid: 0 is the full resolution.
+        Level of a resolution pyramid; 0 is the full resolution.
     lazy_above
-        Number of bytes above which the array is a dask array, of which only those parts are read
-        that are needed; 512 MB if not given, or what the environment variable
-        `NAPARI_CELLINR_LAZY_MB` says. Zarr is always lazy.
+        Number of bytes above which the array is a dask array, so that only the parts that are
+        needed are read. Default: 512 MB, or the environment variable `NAPARI_CELLINR_LAZY_MB`.
+        Zarr is always lazy.
     stack_axis
-        What numbered files are along: `T` or `Z`.
+        Whether numbered files are time points, `T`, or z planes, `Z`.
 
     Raises
     ------
     FileError
-        If the file is missing, damaged, or not an image of real numbers. Of a lazy array, a
-        part that is damaged is found when it is read.
+        If the file is missing, damaged, or not an image of real numbers. Damage inside a lazy
+        array is reported when that part is read.
     AxesError
         If `axes` do not fit the array.
     """
@@ -72,15 +72,15 @@ def read_all(
     stack_axis: StackAxis | None = None,
     colours: bool = False,
 ) -> list[Image]:
-    """Return every image in a file: a TIFF or Zarr may hold several. Otherwise like `read`.
+    """Return every image in a file, as `read` does for the first; TIFF and Zarr may hold several.
 
     Parameters
     ----------
     path, axes, level, lazy_above, stack_axis
         As for `read`.
     colours
-        Whether a colour picture is returned, too, with an axis `S` of its colours, which no
-        method understands. Otherwise it is an error that says what to do.
+        Whether RGB images are returned with an axis `S` (samples), which must be renamed before
+        use. Otherwise they raise an error that says what to do.
     """
     return _read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours)
 
@@ -97,14 +97,14 @@ def _read(
 ) -> list[Image]:
     limit = usual_limit() if lazy_above is None else lazy_above
     if not isinstance(path, str | PathLike):
-        return _read_series([place_of(one) for one in path], axes, level, limit, stack_axis)
+        return _read_series([place_of(file) for file in path], axes, level, limit, stack_axis)
     place = place_of(path)
     if sequences.is_pattern(place):
         return _read_series(sequences.matching_files(place), axes, level, limit, stack_axis)
     if place.is_dir():
         return _read_folder(place, axes, level, limit, stack_axis, first=first)
     if not place.exists():
-        raise FileError(f"{place} was given; there is no such file. Check name and folder.")
+        raise FileError(f"there is no file {place}; check its name and folder.")
     suffix = suffix_of(place, (*SUFFIXES, *READ_ONLY))
     if suffix.startswith(".nii"):
         from napari_cellinr.io.nifti import reader as nifti
@@ -112,7 +112,7 @@ def _read(
         _only_level(place, level)
         return [nifti.read(place, stem_of(place), axes, limit=limit)]
     if suffix.endswith(".zarr"):
-        raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it, if it is an archive.")
+        raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it if it is an archive.")
     from napari_cellinr.io.tiff import reader as tiff
 
     return tiff.read(
@@ -135,8 +135,9 @@ def _read_folder(
         return zarr.read(place, axes, level=level, first=first)
     if stack_axis is None:
         raise FileError(
-            f"{place} is a folder; give one file in it ({listed(SUFFIXES)}), or say what its "
-            f"numbered files are along with --stack T or --stack Z (stack_axis)."
+            f"{place} is a folder; give one file in it ({listed(SUFFIXES)}). If it holds numbered "
+            f'files, say whether they are time points (--stack T, in Python stack_axis="T") or '
+            f'z planes (--stack Z, stack_axis="Z").'
         )
     _only_level(place, level)
     return [sequences.read_folder(place, stack_axis, axes, limit)]
@@ -145,10 +146,12 @@ def _read_folder(
 def _read_series(
     paths: Sequence[Path], axes: str | None, level: int, limit: int, stack_axis: StackAxis | None
 ) -> list[Image]:
-    if not paths or stack_axis is None:
+    if not paths:
+        raise FileError("an empty list of files was given; give at least one file.")
+    if stack_axis is None:
         raise FileError(
-            f"{len(paths)} files were given as one image; give at least one, and say what they are "
-            "along with --stack T or --stack Z (stack_axis)."
+            f"{len(paths)} files were given as one image; say whether they are time points "
+            '(--stack T, in Python stack_axis="T") or z planes (--stack Z, stack_axis="Z").'
         )
     _only_level(paths[0], level)
     return [sequences.read_files(paths, stack_axis, axes, limit)]
@@ -156,4 +159,4 @@ def _read_series(
 
 def _only_level(place: Path, level: int) -> None:
     if level != 0:
-        raise FileError(f"level {level} of {place} was asked for; it has only one, 0.")
+        raise FileError(f"level {level} of {place} was requested; it has only level 0.")

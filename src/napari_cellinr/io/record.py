@@ -1,9 +1,9 @@
-"""A note inside our own files on what their format cannot express exactly.
+"""A metadata note in files that we write, for what their format cannot store exactly.
 
-ImageJ keeps a pixel size as a fraction of two 32-bit numbers, NIfTI as a 32-bit float, and
-both drop or add axes of length 1. The note restores what was written, bit for bit. It counts
-only as far as it agrees with the proper fields of the file: another program may have changed
-them and carried the note along.
+ImageJ stores a pixel size as a fraction of two 32-bit integers, NIfTI as a 32-bit float, and
+both drop or add axes of length 1. The note restores the exact metadata. It is used only where it
+agrees with the regular fields of the file, because another program may have changed those and
+copied the note.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from napari_cellinr.io.units import Step, convert
 __all__ = ["KEY", "note", "printable", "restore"]
 
 KEY = "napari_cellinr"
-"""Name of the note; lower case, as ImageJ descriptions are written."""
+"""Key of the note; lower case, as in ImageJ descriptions."""
 
 _TOLERANCE = 1e-5
-"""Relative; well above the rounding of a 32-bit float, far below any difference that matters."""
+"""Relative difference of steps: above float32 rounding, below any difference that matters."""
 
 
 def printable(text: str) -> str:
-    """Return the text as every format can hold it: one line without control characters."""
+    """Return the text as one line without control characters, as every format can store it."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def note(image: Image) -> str:
-    """Return axes, shape, steps, units, origin and channel names as one line of ASCII JSON."""
+    """Return axes, shape, steps, units, position and channel names as one line of ASCII JSON."""
     facts: dict[str, Any] = {
         "axes": image.axes,
         "shape": image.shape,
@@ -39,24 +39,24 @@ def note(image: Image) -> str:
         "translate": image.translate,
         "channels": image.channels,
     }
-    if "displacement_unit" in image.meta:  # of the values of a motion, not of its axes
+    if "displacement_unit" in image.meta:  # unit of the values of a motion field, not of its axes
         facts["displacement_unit"] = str(image.meta["displacement_unit"])
     return json.dumps({KEY: facts})
 
 
 def restore(image: Image, text: str | None) -> Image:
-    """Return the image as `note` described it, or unchanged where the note does not fit.
+    """Return the image with the metadata of the note, or unchanged if the note does not fit.
 
     Parameters
     ----------
     image
-        As the proper fields of the file describe it; axes of length 1 may be missing.
+        The image as the regular fields of the file describe it; axes of length 1 may be missing.
     text
-        What stands where a note would be; anything else is ignored.
+        The text in the place of the note; ignored if it is something else.
     """
     try:
         facts = json.loads(text or "")[KEY]
-        wanted = Image(
+        noted = Image(
             _Shape(tuple(facts["shape"]), image.dtype),
             axes=facts["axes"],
             scale=facts["scale"],
@@ -65,26 +65,26 @@ def restore(image: Image, text: str | None) -> Image:
             channels=facts["channels"],
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return image  # no note, or a damaged one: the proper fields are enough
-    if _long_axes(wanted) != _long_axes(image):
+        return image  # no note, or a damaged one: the regular fields are enough
+    if _long_axes(noted) != _long_axes(image):
         return image
-    order = sorted(image.axes, key=(wanted.axes + image.axes).index)
+    order = sorted(image.axes, key=(noted.axes + image.axes).index)
     data: Any = image.data
     data = data.transpose([image.axes.index(axis) for axis in order])
-    steps = [_agreed(image, wanted, axis) for axis in wanted.axes]
-    same_names = not image.channels or image.channels == tuple(map(printable, wanted.channels))
+    steps = [_agreed(image, noted, axis) for axis in noted.axes]
+    same_names = not image.channels or image.channels == tuple(map(printable, noted.channels))
     return image.like(
-        _with_singletons(data, "".join(order), wanted.axes),
-        axes=wanted.axes,
+        _with_singletons(data, "".join(order), noted.axes),
+        axes=noted.axes,
         scale=[step for step, _ in steps],
         units=[unit for _, unit in steps],
-        translate=wanted.translate,
-        channels=wanted.channels if same_names else image.channels,
+        translate=noted.translate,
+        channels=noted.channels if same_names else image.channels,
     )
 
 
 class _Shape:
-    """Stands in for an array of which only the shape is known."""
+    """An array-like of which only shape and data type are known."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape = shape
@@ -94,20 +94,20 @@ class _Shape:
         raise NotImplementedError
 
 
-def _with_singletons(data: Any, axes: str, wanted: str) -> Any:
-    """Return a view of an array, lazy or not, which gains and loses axes of length 1 only."""
-    kept = data[tuple(slice(None) if axis in wanted else 0 for axis in axes)]
-    return kept[tuple(slice(None) if axis in axes else None for axis in wanted)]
+def _with_singletons(data: Any, axes: str, new_axes: str) -> Any:
+    """Return a view, lazy or not, with axes of length 1 removed and added as in `new_axes`."""
+    kept = data[tuple(slice(None) if axis in new_axes else 0 for axis in axes)]
+    return kept[tuple(slice(None) if axis in axes else None for axis in new_axes)]
 
 
 def _long_axes(image: Image) -> dict[str, int]:
-    """Return the sizes by axis, without the axes of length 1 that formats add or drop."""
+    """Return the sizes by axis letter, without the axes of length 1 that formats add or drop."""
     return {axis: size for axis, size in image.sizes.items() if size > 1}
 
 
-def _agreed(image: Image, wanted: Image, axis: str) -> Step:
-    """Return the exact step of the note if the file does not contradict it."""
-    step, unit = wanted.steps[axis], wanted.units[wanted.axes.index(axis)]
+def _agreed(image: Image, noted: Image, axis: str) -> Step:
+    """Return the exact step of the note, or that of the file if the two contradict each other."""
+    step, unit = noted.steps[axis], noted.units[noted.axes.index(axis)]
     if axis not in image.axes:
         return step, unit
     stated, stated_unit = image.steps[axis], image.units[image.axes.index(axis)]

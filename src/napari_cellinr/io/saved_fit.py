@@ -1,4 +1,4 @@
-"""A fitted field on disk: tensors as safetensors, everything else as JSON, never pickle."""
+"""Saved fits (`.cellinr`): tensors as safetensors, everything else as JSON, never pickle."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["FITTED_SUFFIX", "VERSION", "Tensor", "load_fitted", "save_fitted"]
 FITTED_SUFFIX = ".cellinr"
 
 VERSION = 1
-"""Version of the format; a file of a newer one is refused."""
+"""Version of the format; files of newer versions are refused."""
 
 _FORMAT = "napari-cellinr fitted field"
 
 
 class Tensor(Protocol):
-    """What a torch tensor offers to those who do not import torch."""
+    """The part of a torch tensor that is used here, so that torch need not be imported."""
 
     def detach(self) -> Any:
-        """Return the tensor without its history."""
+        """Return the tensor without its gradient history."""
 
 
 def save_fitted(
@@ -40,14 +40,14 @@ def save_fitted(
     header: Mapping[str, Any],
     tensors: Mapping[str, NDArray[Any] | Tensor],
 ) -> None:
-    """Write one file with the header and the tensors; it appears complete or not at all.
+    """Write a saved fit; the file appears complete or not at all.
 
     Parameters
     ----------
     path
         Usually ends with `.cellinr`.
     header
-        Plain Python values that JSON can hold: configuration, axes, history.
+        Plain Python values that JSON can hold: method, settings, axes, history.
     tensors
         Arrays or torch tensors by name.
 
@@ -68,25 +68,25 @@ def save_fitted(
 def load_fitted(
     path: str | PathLike[str], *, only_header: bool = False
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return header and tensors, the latter as NumPy arrays, as `save_fitted` was given them.
+    """Return the header and the tensors, as NumPy arrays by name, of a saved fit.
 
     Parameters
     ----------
     path
         The file.
     only_header
-        Whether the tensors, which may be large, are left out.
+        Whether the tensors, which may be large, are not read.
 
     Raises
     ------
     FileError
-        If the file is missing, damaged, not of this kind, or of a newer version.
+        If the file is missing, damaged, not a saved fit, or of a newer version.
     """
     from safetensors import SafetensorError, safe_open
 
     place = _path(path)
     if not place.is_file():
-        raise FileError(f"{place} was given; there is no such file. Check name and folder.")
+        raise FileError(f"there is no file {place}; check its name and folder.")
     try:
         with safe_open(place, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -96,8 +96,8 @@ def load_fitted(
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError) as error:
         raise FileError(
-            f"{place} is not a fitted field, or damaged ({error}); give a file that was saved "
-            f"with --save-model."
+            f"{place} is not a saved fit (.cellinr), or it is damaged ({error}); give a file that "
+            f"was written by Save fit in napari or by --save-model."
         ) from error
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from error
@@ -107,18 +107,18 @@ def load_fitted(
 def _check_kind(path: Path, metadata: Mapping[str, str]) -> None:
     if metadata.get("format") != _FORMAT:
         raise FileError(
-            f"{path} holds tensors, but not a fitted field; give a file that was saved with "
-            f"--save-model."
+            f"{path} holds tensors, but not a saved fit (.cellinr); give a file that was written "
+            f"by Save fit in napari or by --save-model."
         )
     if int(metadata["version"]) > VERSION:
         raise FileError(
-            f"{path} has format version {metadata['version']}; this program knows versions up to "
-            f"{VERSION}. Update napari-cellinr."
+            f"{path} has format version {metadata['version']}; this version of napari-cellinr "
+            f"reads versions up to {VERSION}. Update napari-cellinr."
         )
 
 
 def _array(tensor: NDArray[Any] | Tensor) -> NDArray[Any]:
-    """Return an array in C order and the byte order that safetensors stores."""
+    """Return an array in C order and little-endian, as safetensors stores it."""
     array = tensor if isinstance(tensor, np.ndarray) else tensor.detach().cpu().numpy()
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 

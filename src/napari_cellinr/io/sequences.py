@@ -1,4 +1,4 @@
-"""Numbered files as one series, along time or z."""
+"""Numbered files as one image, stacked along time or z."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SERIES = "series"
-"""Where the `meta` of an image say which files it was made of, and along which axis."""
+"""Key in `Image.meta` of the files that an image was read from, and of their stack axis."""
 
 _FILES = (".tif", ".tiff")
 _DIGITS = re.compile(r"(\d+)")
@@ -41,12 +41,12 @@ def numbered_files(folder: Path) -> list[Path]:
 
 
 def is_pattern(path: Path) -> bool:
-    """Return whether a path stands for numbered files, such as `t*.tif`, and is no file itself."""
+    """Return whether a path is a pattern for numbered files, such as `t*.tif`."""
     return "*" in path.name and not path.exists()
 
 
 def matching_files(pattern: Path) -> list[Path]:
-    """Return the files whose names have a number for each `*` of a pattern, in their order.
+    """Return the files that match a pattern with a number for each `*`, in numerical order.
 
     Raises
     ------
@@ -58,35 +58,41 @@ def matching_files(pattern: Path) -> list[Path]:
     found = [p for p in folder.iterdir() if name.fullmatch(p.name)] if folder.is_dir() else []
     if not found:
         raise FileError(
-            f"{pattern} was given; no file there has such a name with a number for each *. Check "
-            "name and folder."
+            f"no file matches {pattern} with a number for each *; check the name and the folder."
         )
     return in_order(found)
 
 
 def in_order(paths: Sequence[Path]) -> list[Path]:
-    """Return paths as people sort them: 2 comes before 10."""
-    return sorted(paths, key=lambda path: (_words(path), path.name))
+    """Return paths sorted by the numbers in their names: 2 comes before 10."""
+    return sorted(paths, key=lambda path: (_sort_key(path), path.name))
 
 
 def is_numbered(paths: Sequence[Path]) -> bool:
-    """Return whether the names of two or more files differ in their numbers only."""
+    """Return whether these are two or more files whose names differ only in numbers."""
     patterns = {_DIGITS.sub("#", path.name) for path in paths}
     return len(paths) > 1 and len(patterns) == 1 and "#" in patterns.pop()
 
 
-def _words(path: Path) -> list[tuple[int, int, str]]:
+def _sort_key(path: Path) -> list[tuple[int, int, str]]:
     parts = _DIGITS.split(path.name.lower())
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
 
 
 def read_folder(folder: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
-    """Return the TIFF files of a folder as one image, called like the folder.
+    """Return the TIFF files of a folder as one image with the name of the folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of numbered TIFF files; other files are ignored.
+    stack_axis, axes, limit
+        As for `read_files`.
 
     Raises
     ------
     FileError
-        If there are none, their names differ in more than numbers, or so do their shapes.
+        If there are none, their names differ in more than numbers, or their shapes differ.
     """
     paths = numbered_files(folder)
     if not paths:
@@ -95,7 +101,7 @@ def read_folder(folder: Path, stack_axis: str, axes: str | None, limit: int) -> 
         names = sorted({_DIGITS.sub("…", path.name) for path in paths})
         raise FileError(
             f"the files in {folder} are not one series: their names differ in more than numbers "
-            f"({', '.join(names[:3])}). Move those of one series into a folder of their own."
+            f"({', '.join(names[:3])}). Move the files of each series into a folder of its own."
         )
     return read_files(paths, stack_axis, axes, limit, name=folder.name)
 
@@ -103,40 +109,42 @@ def read_folder(folder: Path, stack_axis: str, axes: str | None, limit: int) -> 
 def read_files(
     paths: Sequence[Path], stack_axis: str, axes: str | None, limit: int, name: str | None = None
 ) -> Image:
-    """Return several files as one image, with `stack_axis` as its first axis, in natural order.
+    """Return several files as one image, stacked along a new first axis, in numerical order.
 
-    Its `meta` say under `SERIES` how to read it again.
+    `meta[SERIES]` holds what is needed to read the image again.
 
     Parameters
     ----------
     paths
-        TIFF files with arrays of one shape and type.
+        TIFF files with arrays of the same shape and data type.
     stack_axis
-        `T` or `Z`; of a length of 1 in a file at most.
+        `T` or `Z`; a file may have this axis only with length 1.
     axes
-        What the dimensions of each file are called, instead of what it says.
+        Axes of each file, one letter per dimension, instead of those that the file states.
     limit
-        Bytes above which the files are read when their part is needed.
+        Bytes above which the image is lazy: each file is read when it is needed.
     name
-        What the image is called; like the first file, without its numbers, if not given.
+        Name of the image; default: the name of the first file without its numbers.
 
     Raises
     ------
-    FileError, AxesError
-        If a file cannot be read, or is unlike the first.
+    FileError
+        If a file cannot be read, or its axes, shape or data type differ from the first file's.
+    AxesError
+        If `axes` do not fit, or the files have the stack axis already.
     """
     from napari_cellinr.io.tiff import reader as tiff
 
     if stack_axis not in {"T", "Z"}:
         raise AxesError(f"stack axis {stack_axis!r} was given; T and Z are allowed.")
     ordered = in_order(paths)
-    first = _one(tiff, ordered[0], stack_axis, axes, limit)
+    first = _read_file(tiff, ordered[0], stack_axis, axes, limit)
     n_bytes = len(ordered) * first.dtype.itemsize * int(np.prod(first.shape))
     if is_lazy_size(n_bytes, sum(path.stat().st_size for path in ordered), limit):
         data = _lazy(tiff, ordered, first, stack_axis, axes)
     else:
-        others = (_one(tiff, path, stack_axis, axes, limit) for path in ordered[1:])
-        arrays = [first.array(), *(_alike(first, one).array() for one in others)]
+        others = (_read_file(tiff, path, stack_axis, axes, limit) for path in ordered[1:])
+        arrays = [first.array(), *(_checked(first, image).array() for image in others)]
         data = np.stack(arrays)
     stacked = _stacked(first, data, stack_axis, name or _common_name(ordered[0]))
     return stacked.like(
@@ -144,24 +152,24 @@ def read_files(
     )
 
 
-def _one(tiff: Any, path: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
+def _read_file(tiff: Any, path: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
     image: Image = tiff.read(path, stem_of(path), axes, first=True, limit=limit)[0]
     if image.sizes.get(stack_axis) == 1:
         return image.take(stack_axis, 0)
     if stack_axis in image.axes:
         raise AxesError(
-            f"{path} has an axis {stack_axis} of its own (axes {image.axes}, shape "
-            f"{image.shape}); choose the other axis for the files, or say --axes."
+            f"{path} already has an axis {stack_axis} (axes {image.axes}, shape {image.shape}); "
+            f"stack the files along the other axis, or correct the axes with --axes."
         )
     return image
 
 
-def _alike(first: Image, image: Image) -> Image:
+def _checked(first: Image, image: Image) -> Image:
     if (image.axes, image.shape, image.dtype) != (first.axes, first.shape, first.dtype):
         raise FileError(
-            f"{image.meta['source']} has axes {image.axes}, shape {image.shape}, type "
-            f"{image.dtype}, but the first file {first.axes}, {first.shape}, {first.dtype}; the "
-            f"files of one series have to be alike."
+            f"{image.meta['source']} has axes {image.axes}, shape {image.shape}, data type "
+            f"{image.dtype}, but the first file {first.axes}, {first.shape}, {first.dtype}; all "
+            f"files of a series need the same. Remove or correct the file."
         )
     return image
 
@@ -171,7 +179,7 @@ def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stack_axis: str, axes:
     from dask.delayed import delayed
 
     def load(path: Path) -> Any:
-        return _alike(first, _one(tiff, path, stack_axis, axes, 2**62)).array()
+        return _checked(first, _read_file(tiff, path, stack_axis, axes, 2**62)).array()
 
     loaded: Any = delayed(load)
     from_delayed: Any = dask.array.from_delayed
@@ -180,7 +188,7 @@ def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stack_axis: str, axes:
 
 
 def _stacked(first: Image, data: Any, stack_axis: str, name: str) -> Image:
-    """Return the stack; the step along it is not known from single files."""
+    """Return the stack; the step along the new axis is unknown, since single files lack it."""
     return first.like(
         data,
         axes=stack_axis + first.axes,
@@ -196,7 +204,7 @@ def _common_name(path: Path) -> str:
 
 
 def _how_to_read_again(paths: Sequence[Path], stack_axis: str, name: str | None) -> dict[str, Any]:
-    """Return how to read a series again: its folder, a pattern, or some files of the folder."""
+    """Return what is needed to read a series again: a folder, a pattern, or a list of files."""
     folder = paths[0].parent
     pattern = folder / _DIGITS.sub("*", paths[0].name)
     if name == folder.name and list(paths) == numbered_files(folder):

@@ -1,4 +1,4 @@
-"""Points that are followed, and their tracks, as CSV."""
+"""CSV files of seed points, tracks and displacement arrows."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ COLUMNS = ("track_id", "t", "z", "y", "x", "time_s", "inside")
 
 
 def grid_seeds(size: Sequence[int], count: int) -> NDArray[np.float32]:
-    """Return equally spaced points (points, axes) in voxels, `count` along y and along x.
+    """Return a regular grid of points, shape (points, axes), voxels, float32.
 
-    Along z there are as many as have the same distance, at least one.
+    There are `count` points along y and along x, and along z about as many as give the same
+    spacing, at least one.
 
     Parameters
     ----------
     size
-        Voxels along z, y, x or y, x.
+        Number of voxels along Z, Y, X or Y, X.
     count
-        From 1.
+        Number of points along Y and X, at least 1.
+
+    Raises
+    ------
+    ConfigError
+        If the count is less than 1.
     """
     if count < 1:
         raise ConfigError(f"grid:{count} was given; at least 1 point along y and x is needed.")
@@ -45,22 +51,22 @@ def grid_seeds(size: Sequence[int], count: int) -> NDArray[np.float32]:
 
 
 def read_seeds(path: str | PathLike[str], size: Sequence[int]) -> NDArray[np.float32]:
-    """Return the points (points, axes) of a CSV file, in voxels.
+    """Return the points in a CSV file, shape (points, axes), voxels, float32.
 
-    Columns `y` and `x`, and `z` for a volume, are read, or those that napari saves points with:
-    `axis-0`, `axis-1` …, of which the last ones count.
+    The columns are `y` and `x`, and `z` for a volume, or those of a points layer saved by
+    napari: `axis-0`, `axis-1` …, of which the last ones are used.
 
     Parameters
     ----------
     path
-        The file, with a line of names first.
+        The file; its first line holds the column names.
     size
-        Voxels along z, y, x or y, x; every point has to be inside.
+        Number of voxels along Z, Y, X or Y, X; every point must be inside.
 
     Raises
     ------
     FileError
-        If there is no such file, or it has other columns, no numbers or points outside.
+        If there is no such file, columns or numbers are missing, or a point is outside.
     """
     place = Path(path).expanduser()
     try:
@@ -69,33 +75,37 @@ def read_seeds(path: str | PathLike[str], size: Sequence[int]) -> NDArray[np.flo
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{place} is no CSV text ({error}).") from error
+        raise FileError(f"{place} is not a CSV text file ({error}); give one.") from error
     columns = _columns(place, rows, len(size))
     try:
         points = np.array([[float(row[i]) for i in columns] for row in rows[1:] if row])
     except (ValueError, IndexError) as error:
-        raise FileError(f"{place} has a line without numbers ({error}).") from error
+        raise FileError(
+            f"{place} has a line that is not numbers ({error}); correct or remove it."
+        ) from error
     if not len(points):
-        raise FileError(f"{place} has no points; one line for each is needed below the names.")
+        raise FileError(
+            f"{place} holds no points; one line per point is needed below the column names."
+        )
     if fault := fault_of(points, size):
         raise FileError(f"{place}: {fault}")
     return points.astype(np.float32)
 
 
 def fault_of(points: NDArray[np.floating], size: Sequence[int]) -> str:
-    """Return a sentence on the first point that is not inside an image, or an empty text.
+    """Return a sentence on the first point outside the image, or an empty text if all are inside.
 
     Parameters
     ----------
     points
-        In voxels, shape (points, axes).
+        Positions in voxels, shape (points, axes).
     size
-        Voxels along z, y, x or y, x.
+        Number of voxels along Z, Y, X or Y, X.
     """
     if points.ndim != 2 or points.shape[1] != len(size):
         return (
-            f"points of shape {points.shape} were given; {len(size)} numbers for each are needed, "
-            f"along {', '.join('zyx'[-len(size) :])}."
+            f"points of shape {points.shape} were given; {len(size)} coordinates per point are "
+            f"needed: {', '.join('zyx'[-len(size) :])}."
         )
     outside = ~((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=1)
     if not outside.any():
@@ -109,15 +119,15 @@ def fault_of(points: NDArray[np.floating], size: Sequence[int]) -> str:
 def _columns(place: Path, rows: Sequence[Sequence[str]], n_axes: int) -> list[int]:
     """Return the columns that hold the positions, in the order of the axes."""
     names = [name.strip().lower() for name in rows[0]] if rows else []
-    wanted = list("zyx"[-n_axes:])
-    if all(name in names for name in wanted):
-        return [names.index(name) for name in wanted]
+    needed = list("zyx"[-n_axes:])
+    if all(name in names for name in needed):
+        return [names.index(name) for name in needed]
     numbered = [i for i, name in enumerate(names) if name.startswith("axis-")]
     if len(numbered) >= n_axes:
         return numbered[-n_axes:]
     raise FileError(
-        f"{place} has the columns {', '.join(names) or 'none'}; {', '.join(wanted)} in voxels are "
-        "needed, or the points as napari saves them."
+        f"{place} has the columns {', '.join(names) or 'none'}; {', '.join(needed)} in voxels are "
+        "needed, or a points layer saved by napari."
     )
 
 
@@ -127,27 +137,32 @@ def write_tracks(
     inside: NDArray[np.bool_],
     times: Sequence[float],
 ) -> None:
-    """Write a line for every point and time: `track_id,t,z,y,x,time_s,inside`.
+    """Write a CSV line for every point and time: `track_id,t,z,y,x,time_s,inside`.
 
-    Positions are in voxels of the result, `t` counts its time points, and `inside` is 1 or 0.
+    `t` is the index of the time point, z, y, x are voxels of the result, `inside` is 1 or 0.
 
     Parameters
     ----------
     path
         Ends with `.csv`; the file appears complete or not at all.
     places
-        Shape (times, points, axes); z is 0 in a plane.
+        Positions in voxels, shape (times, points, axes); z is written as 0 for 2-D data.
     inside
-        Shape (times, points).
+        Whether a point is in the field of view, shape (times, points).
     times
-        Seconds of each time point; frames, where the recording is not timed.
+        Time of each time point in seconds; in frames if the recording is not timed.
     """
     lines: list[tuple[str, ...]] = [COLUMNS]
     for track in range(places.shape[1]):
         for t, seconds in enumerate(times):
             place = [0.0] * (3 - places.shape[2]) + [float(p) for p in places[t, track]]
-            words = (f"{p:.4f}" for p in place)
-            lines.append((str(track), str(t), *words, f"{seconds:.9g}", str(int(inside[t, track]))))
+            numbers = (f"{p:.4f}" for p in place)
+            row = (str(track), str(t), *numbers, f"{seconds:.9g}", str(int(inside[t, track])))
+            lines.append(row)
+    _write_csv(path, lines)
+
+
+def _write_csv(path: str | PathLike[str], lines: Sequence[tuple[str, ...]]) -> None:
     text = "".join(",".join(line) + "\n" for line in lines)
     with replacing(Path(path).expanduser(), ".csv") as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
@@ -160,20 +175,20 @@ def write_arrows(
     speeds: NDArray[np.float32],
     times: Sequence[float],
 ) -> None:
-    """Write a line for every arrow: `t,z,y,x,dz,dy,dx,speed,time_s`.
+    """Write a CSV line for every arrow: `t,z,y,x,dz,dy,dx,speed,time_s`.
 
     Parameters
     ----------
     path
         Ends with `.csv`; the file appears complete or not at all.
     starts
-        Time point and place in the reference frame, in voxels, shape (arrows, 1 + axes).
+        Time point and position in the reference frame, in voxels, shape (arrows, 1 + axes).
     lengths
-        Displacement from there, in the unit of the motion, shape (arrows, axes).
+        Displacement from there, in the unit of the motion field, shape (arrows, axes).
     speeds
         Speed in that unit per second, shape (arrows,).
     times
-        Seconds of each time point; frames, where the recording is not timed.
+        Time of each time point in seconds; in frames if the recording is not timed.
     """
     lines: list[tuple[str, ...]] = [("t", "z", "y", "x", "dz", "dy", "dx", "speed", "time_s")]
     for start, length, speed in zip(starts, lengths, speeds, strict=True):
@@ -181,6 +196,4 @@ def write_arrows(
         numbers = [*lead, *start[1:], *lead, *length, speed]
         t = int(start[0])
         lines.append((str(t), *(f"{float(n):.4f}" for n in numbers), f"{times[t]:.9g}"))
-    text = "".join(",".join(line) + "\n" for line in lines)
-    with replacing(Path(path).expanduser(), ".csv") as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+    _write_csv(path, lines)

@@ -1,4 +1,4 @@
-"""Units as files spell them, and as an `Image` names them (by their pint names)."""
+"""Units of length and time: notations in files, pint names in an `Image`, conversions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 Step = tuple[float, str]
-"""The distance between two elements and its unit."""
+"""Distance between two elements, and its unit as a pint name."""
 
 LENGTHS = {
     "picometer": 1,
@@ -35,7 +35,7 @@ LENGTHS = {
     "inch": 25_400_000_000,
     "meter": 1_000_000_000_000,
 }
-"""Picometres per unit: whole numbers, so that conversions round only once."""
+"""Picometres per unit; integers, so that conversions round only once."""
 
 TIMES = {
     "nanosecond": 1,
@@ -75,13 +75,13 @@ _SPELLINGS = {
 }
 
 _LARGEST_PIXEL = 5 * LENGTHS["micrometer"]
-"""5080 dpi: no printer or screen states a finer resolution, hardly a microscope a coarser one."""
+"""Picometres; 5 µm is 5080 dpi, finer than printers and screens, coarser than microscopes."""
 
 
 def pint_name(text: str) -> str:
-    """Return the pint name of a unit as files spell it, `pixel` if it is not known.
+    """Return the pint name of a unit in a file, `pixel` if it is unknown.
 
-    Understands symbols, plurals, both Greek letters for micro and the escape of ImageJ.
+    Symbols, plurals, both characters for micro and ImageJ's escape sequence are recognised.
     """
     word = text.strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ").lower()
     for spelling in (word, word.removesuffix("s")):
@@ -92,7 +92,15 @@ def pint_name(text: str) -> str:
 
 
 def convert(value: float, unit: str, to: str) -> float | None:
-    """Return `value` in another unit, `None` if the two units do not measure the same thing."""
+    """Return a value in another unit, `None` if one is a length and the other is not.
+
+    Parameters
+    ----------
+    value
+        Length or time, in `unit`.
+    unit, to
+        Pint names of the old and the new unit.
+    """
     if unit == to:
         return value
     for table in (LENGTHS, TIMES):
@@ -102,18 +110,25 @@ def convert(value: float, unit: str, to: str) -> float | None:
 
 
 def in_units_of(image: Image, other: Image) -> Image:
-    """Return an image with its steps and place in the units of another one, where both are known.
+    """Return an image with its steps and position in the units of another image.
 
-    Axes that the other one lacks, or whose units cannot be converted, stay as they are.
+    Axes that the other image lacks, or whose units cannot be converted, stay as they are.
+
+    Parameters
+    ----------
+    image
+        The image to convert, any axes.
+    other
+        The image whose units are used, axis by axis.
     """
-    wanted = dict(zip(other.axes, other.units, strict=True))
+    new_units = dict(zip(other.axes, other.units, strict=True))
     scale, translate, units = list(image.scale), list(image.translate), list(image.units)
-    for place, axis in enumerate(image.axes):
-        factor = convert(1.0, units[place], wanted.get(axis, units[place]))
+    for i, axis in enumerate(image.axes):
+        factor = convert(1.0, units[i], new_units.get(axis, units[i]))
         if factor is not None:
-            scale[place] *= factor
-            translate[place] *= factor
-            units[place] = wanted.get(axis, units[place])
+            scale[i] *= factor
+            translate[i] *= factor
+            units[i] = new_units.get(axis, units[i])
     return replace(image, scale=tuple(scale), translate=tuple(translate), units=tuple(units))
 
 
@@ -123,9 +138,9 @@ def known_step(value: object, unit: str) -> Step | None:
     Parameters
     ----------
     value
-        The step as the file states it; `None` and text that is no number are allowed.
+        The step that the file states; may be `None` or text that is not a number.
     unit
-        A pint name.
+        Pint name of its unit.
     """
     try:
         number = float(value)  # type: ignore[arg-type]
@@ -137,10 +152,17 @@ def known_step(value: object, unit: str) -> Step | None:
 
 
 def print_step(value: float, unit: str) -> Step | None:
-    """Return a step from resolution tags in micrometers, `None` if it is a size for printing.
+    """Return a step from TIFF resolution tags in micrometers, `None` if it is a print resolution.
 
-    TIFF resolutions per inch or centimetre are mostly defaults for printers and screens, such
-    as 72 or 300 dpi. They say something about the specimen only where they are far finer.
+    Resolutions per inch or centimetre are mostly defaults for printers and screens, such as 72
+    or 300 dpi. Only pixels of at most 5 µm are taken for sizes in the specimen.
+
+    Parameters
+    ----------
+    value
+        Size of a pixel, in `unit`.
+    unit
+        Pint name of a unit of length.
     """
     step = known_step(value, unit)
     if step is None or step[0] * LENGTHS[unit] > _LARGEST_PIXEL:

@@ -1,4 +1,4 @@
-"""Images into files that appear complete or not at all, in the format that the name says."""
+"""Writing images: the extension chooses the format; files appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["check_writable", "write", "write_in_steps"]
 
 
 def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) -> Path:
-    """Return the path to which the image was written, in the format that its end says.
+    """Write an image and return its path; the extension chooses the format.
 
-    `.ome.tif` is OME-TIFF; `.tif` is an ImageJ hyperstack, or OME-TIFF where ImageJ has no
-    place for the numbers; `.nii` and `.nii.gz` are NIfTI; `.zarr` is OME-Zarr, a folder. The
-    file appears complete or not at all, and replaces an older one only then.
+    `.ome.tif` is OME-TIFF; `.tif` is an ImageJ hyperstack, or OME-TIFF if ImageJ cannot store
+    the data; `.nii` and `.nii.gz` are NIfTI; `.zarr` is OME-Zarr, a folder. The file appears
+    complete or not at all, and replaces an older one only when it is complete.
 
     Parameters
     ----------
     path
-        One of `SUFFIXES` at its end.
+        File name with one of the extensions in `SUFFIXES`.
     image
-        At least Y and X, and no unknown axis.
+        At least axes Y and X, and no unknown axis.
     dtype
-        Another type for the numbers, such as `uint16`. Integers are rounded and clipped, which
-        the log says.
+        Data type to convert to, such as `uint16`. For integers, values are rounded and clipped,
+        and the log says how many.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) 
     suffix = suffix_of(place)
     if 0 in image.shape:
         raise FileError(
-            f"an empty image of shape {image.shape} was given; at least one element is needed."
+            f"an empty image of shape {image.shape} was given; at least one voxel is needed."
         )
     check_writable(place)
     if dtype is not None:
@@ -75,18 +75,18 @@ def _write(temporary: Path, image: Image, suffix: str) -> None:
 def write_in_steps(
     path: str | PathLike[str], image: Image
 ) -> Generator[tuple[int, int], None, None]:
-    """Write OME-Zarr piece by piece; yield how many of how many pieces are written.
+    """Write OME-Zarr piece by piece; yield the number of pieces written and their total number.
 
-    Values of a lazy image are read one piece at a time, so that it need not fit into memory. As
-    with `write`, the folder appears when all is there; nothing is left if the iterator is closed
-    before.
+    A lazy image is read one piece at a time, so that it need not fit into memory. As with
+    `write`, the folder appears when it is complete; nothing is left if the iterator is closed
+    earlier.
 
     Parameters
     ----------
     path
         Ends with `.zarr`.
     image
-        At least Y and X, and no unknown axis.
+        At least axes Y and X, and no unknown axis.
 
     Raises
     ------
@@ -103,19 +103,19 @@ def write_in_steps(
 
 
 def check_writable(path: str | PathLike[str], suffixes: tuple[str, ...] = SUFFIXES) -> None:
-    """Check, before hours of work, that a result can be written; touches nothing that exists.
+    """Check, before hours of work, that a result can be written; existing files are not touched.
 
     Parameters
     ----------
     path
         Where a file is to be written.
     suffixes
-        The ends of the name that are allowed; any if there are none.
+        Allowed extensions; any extension if empty.
 
     Raises
     ------
     FileError
-        If the folder is missing or protected, or the end of the name not allowed.
+        If the folder is missing or write-protected, or the extension is not allowed.
     """
     place = place_of(path)
     suffix = suffix_of(place, suffixes) if suffixes else ""

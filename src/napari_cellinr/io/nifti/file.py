@@ -1,4 +1,4 @@
-"""What stands in a NIfTI file: header, comment and values, none of them trusted before checked."""
+"""Header, comment and array of a NIfTI file, checked before they are used."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ __all__ = ["COMMENT", "Head", "read_head", "read_values"]
 
 _quiet = logging.getLogger("napari_cellinr.io.nibabel")
 _quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False  # what nibabel puts right in a header is no news for users
+_quiet.propagate = False  # nibabel's corrections of a header do not concern users
 
 COMMENT = 6
-"""Code of the header extension that holds text for people."""
+"""Code of the NIfTI header extension that holds a plain-text comment."""
 
 _LONGEST_EXTENSIONS = 64 * 2**20
 _LONGEST_REST = 16 * 2**20
-"""Bytes that may follow the array: padding, but not another file's worth."""
+"""Largest number of bytes that may follow the array as padding."""
 
 _KINDS: dict[int, Any] = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
 _CIFTI = range(3000, 3100)
-"""Intents of surfaces and connectivities, which are no images."""
+"""Intent codes of CIFTI: surfaces and connectivity matrices, not images."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a NIfTI file states about its array.
+    """The description of the array in a NIfTI file.
 
     Parameters
     ----------
     header
         The header, checked by nibabel.
     comment
-        Text of the first extension for people.
+        Text of the first comment extension, `None` if there is none.
     offset
         Bytes before the first element.
     shape
-        Elements along x, y, z, t, …
+        Number of elements along x, y, z, t, …
     stored
-        The type of the elements in the file.
+        Data type of the elements in the file.
     scaling
-        Slope and intercept that turn them into values; none where they are the values.
+        Slope and intercept from stored elements to values; `None` if they are the values.
     gzipped
-        Whether all of that is compressed.
+        Whether the file is compressed by gzip.
     file_bytes
-        Size of the file.
+        Size of the file in bytes.
     """
 
     header: Any
@@ -75,12 +75,12 @@ class Head:
 
     @property
     def stored_bytes(self) -> int:
-        """The number of bytes of the array in the file, before compression."""
+        """Size of the uncompressed array in the file, in bytes."""
         return math.prod(self.shape) * self.stored.itemsize
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the values: 32-bit floats hold what 16 bits times a slope can say."""
+        """Data type of the values; float32 is exact enough for scaled 8- and 16-bit integers."""
         if self.scaling is None:
             native = self.stored.newbyteorder("=")
             return np.dtype(np.float64) if native.itemsize > 8 else native
@@ -89,12 +89,12 @@ class Head:
 
 
 def read_head(path: Path) -> Head:
-    """Return what a file states about its array, compared with the size of the file.
+    """Return the description of the array in a file, checked against the size of the file.
 
     Raises
     ------
     FileError
-        If the file is of another kind, or claims what it cannot hold.
+        If the file is of another kind, or too small for the announced array.
     """
     with BoundedFile(path) as file:
         gzipped = looks_gzipped(file)
@@ -146,14 +146,14 @@ def _offset(path: Path, header: Any) -> int:
     """Return the number of bytes before the array."""
     offset = float(header["vox_offset"])
     if not offset >= header.single_vox_offset:
-        raise _wrong_kind(path, "header of a pair of files")  # no room for what precedes
+        raise _wrong_kind(path, "header of a pair of files")  # no room for the header itself
     if offset > _LONGEST_EXTENSIONS:
         raise ValueError(f"its array is said to begin at byte {offset:g}, after its header")
     return int(offset)
 
 
 def _extensions(path: Path, block: bytes, endianness: str) -> dict[int, str]:
-    """Return the text by code of the extensions between header and array; the first of each."""
+    """Return the texts of the header extensions by code; the first one of each code."""
     found: dict[int, str] = {}
     if len(block) < 4:
         raise FileError(f"{path} is damaged: it ends in its header. Copy it again.")
@@ -164,8 +164,8 @@ def _extensions(path: Path, block: bytes, endianness: str) -> dict[int, str]:
             break  # padding
         if not 8 <= length <= len(block) - place:
             raise FileError(
-                f"{path} is damaged: an extension of its header is said to have {length} bytes, "
-                f"where there are {len(block) - place}. Copy the file again from its source."
+                f"{path} is damaged: a header extension announces {length} bytes, but only "
+                f"{len(block) - place} are there. Copy the file again from its source."
             )
         text = block[place + 8 : place + length].rstrip(b"\0").decode(errors="replace")
         found.setdefault(code, text)
@@ -198,7 +198,17 @@ def _check(path: Path, head: Head) -> None:
 
 
 def read_values(path: Path, head: Head, limit: int) -> Any:
-    """Return the values as an array in the order …, t, z, y, x: NumPy, or dask above `limit`."""
+    """Return the values, axes …, t, z, y, x, slope and intercept applied: NumPy or dask.
+
+    Parameters
+    ----------
+    path
+        The file.
+    head
+        Its description by `read_head`.
+    limit
+        Bytes above which a dask array is returned.
+    """
     shape = head.shape[::-1]
     if not is_lazy_size(math.prod(shape) * head.dtype.itemsize, head.file_bytes, limit):
         with BoundedFile(path) as file:
@@ -212,7 +222,7 @@ def read_values(path: Path, head: Head, limit: int) -> Any:
 
 
 def _stored(file: BoundedFile, head: Head) -> NDArray[Any]:
-    """Return the array as it is stored, read now; a compressed one with its checksum checked."""
+    """Return the stored array, read now; for gzip files the checksum is verified."""
     array = np.empty(head.shape[::-1], head.stored)
     target = memoryview(array.reshape(-1).view(np.uint8).data)
     if head.gzipped:
@@ -225,7 +235,7 @@ def _stored(file: BoundedFile, head: Head) -> NDArray[Any]:
 
 
 def _inflate(file: BoundedFile, head: Head, sink: Any, target: memoryview | None = None) -> None:
-    """Inflate the array into `target`, or write it to `sink`, up to and with the checksum."""
+    """Decompress the array into `target`, or into `sink`, and verify the checksum."""
     stream = Inflating(file)
     if len(stream.read(head.offset)) < head.offset:
         raise EOFError("the header is not complete")
@@ -247,7 +257,7 @@ def _inflate(file: BoundedFile, head: Head, sink: Any, target: memoryview | None
 
 
 def _scaled(stored: NDArray[Any], head: Head) -> NDArray[Any]:
-    """Return values in the byte order of this machine, scaled as the header says."""
+    """Return the values in native byte order, with slope and intercept applied."""
     if head.scaling is None:
         return np.asarray(stored, dtype=head.dtype)
     slope, intercept = head.scaling
@@ -256,9 +266,9 @@ def _scaled(stored: NDArray[Any], head: Head) -> NDArray[Any]:
 
 
 class _Inflated:
-    """A compressed array, inflated into a temporary file when the first part of it is needed.
+    """A gzip-compressed array, decompressed into a temporary file on first use.
 
-    Only so can it be checked as a whole, and read in any order afterwards.
+    Only then can its checksum be verified and its parts be read in any order.
     """
 
     def __init__(self, path: Path, head: Head) -> None:
@@ -282,6 +292,6 @@ class _Inflated:
                 return np.memmap(place, self.head.stored, "r", shape=self.shape)
         except (OSError, ValueError, EOFError) as error:
             raise FileError(
-                f"{self.path} is damaged or cannot be inflated ({error}); copy it again from its "
-                f"source, or make room for temporary files."
+                f"{self.path} is damaged or cannot be decompressed ({error}); copy it again from "
+                f"its source, or free disk space for temporary files."
             ) from error

@@ -1,4 +1,4 @@
-"""Reading and writing NIfTI-1 and NIfTI-2; the affine is kept, nothing is flipped."""
+"""Reading and writing NIfTI-1 and NIfTI-2; the affine is kept and no axis is flipped."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ __all__ = ["read", "write"]
 _logger = logging.getLogger(__name__)
 
 _ORDER = "XYZTC"
-"""The dimensions of NIfTI, fastest first; the fifth is what belongs to one voxel."""
+"""The dimensions of NIfTI, fastest first; the fifth holds the values of one voxel."""
 
 _SPATIAL = {"meter": "meter", "mm": "millimeter", "micron": "micrometer"}
 _TEMPORAL = {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
 _LARGEST_NIFTI_1 = 2**15 - 1
-"""Elements along one axis."""
+"""Largest number of elements along an axis in NIfTI-1."""
 
 
 def read(path: Path, name: str, axes: str | None = None, *, limit: int | None = None) -> Image:
     """Return the image in a NIfTI file, axes in the order C, T, Z, Y, X.
 
-    Slope and intercept of the header are applied. `meta["affine"]` holds the affine from
-    voxel indices x, y, z to the world as nested lists, `meta["affine_unit"]` its unit and
-    `meta["affine_code"]` what kind of world that is, if the file states one.
+    Slope and intercept of the header are applied. If the file has an affine, `meta["affine"]`
+    holds it as nested lists (4 × 4, voxel indices x, y, z to world coordinates),
+    `meta["affine_unit"]` its unit and `meta["affine_code"]` its sform or qform code.
 
     Parameters
     ----------
     path
         An existing file.
     name
-        What the image is called.
+        Name of the image.
     axes
-        What the dimensions are called, instead of what the format says.
+        Axes, one letter per dimension, instead of those of the format.
     limit
-        Bytes above which the array stays in the file; what `lazy_above` says if not given.
+        Bytes above which the array is lazy; `lazy_above()` if not given.
 
     Raises
     ------
     FileError
-        If the file is no NIfTI image, damaged, or without real numbers.
+        If the file is not a NIfTI image of real numbers, or damaged.
     AxesError
         If `axes` do not fit.
     """
@@ -99,7 +99,7 @@ def _steps(header: Any) -> dict[str, Step | None]:
     space, time = header.get_xyzt_units()
     units = dict.fromkeys("XYZ", _SPATIAL.get(space, UNCALIBRATED))
     units["T"] = _TEMPORAL.get(time, UNCALIBRATED)
-    # A 32-bit 0.18 becomes 0.18000000715 as a 64-bit number, but 0.18 by way of its text.
+    # float32 0.18 converts to 0.18000000715 directly, but to 0.18 by way of its text.
     values = [abs(float(str(value))) for value in header["pixdim"][1:5]]
     return {axis: known_step(v, units[axis]) for axis, v in zip("XYZT", values, strict=True)}
 
@@ -107,7 +107,7 @@ def _steps(header: Any) -> dict[str, Step | None]:
 def _affine(header: Any) -> dict[str, Any]:
     code = int(header["sform_code"]) or int(header["qform_code"])
     if code == 0:
-        return {}  # what nibabel gives then is its own invention
+        return {}  # the file states no affine; nibabel would make one up
     matrix = header.get_best_affine()
     if not np.isfinite(matrix).all():
         return {}
@@ -116,15 +116,15 @@ def _affine(header: Any) -> dict[str, Any]:
 
 
 def write(path: Path, image: Image) -> None:
-    """Write an image as NIfTI, compressed if the name ends with `.gz`.
+    """Write an image as NIfTI, gzip-compressed if the name ends with `.gz`.
 
     Parameters
     ----------
     path
-        Where to write, without regard to what is there.
+        File to write; an existing one is replaced.
     image
-        Known axes in any order. The affine in its `meta` is written back, moved by a crop and
-        stretched by a new voxel size; without one, the axes of the world are those of the array.
+        Known axes in any order. The affine in `meta` is written back, adapted to crops and to a
+        new voxel size; without one, world axes are parallel to those of the array.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def write(path: Path, image: Image) -> None:
 
 
 def _five_dimensional(image: Image) -> NDArray[Any]:
-    """Return the array as X, Y, Z, T, C, without the last dimensions if the image lacks them."""
+    """Return the array with axes X, Y, Z, T, C, without trailing axes that the image lacks."""
     present = [axis for axis in _ORDER if axis in image.axes]
     last = _ORDER.index(present[-1])
     array = image.array().transpose([image.axes.index(axis) for axis in present])
@@ -161,7 +161,7 @@ def _five_dimensional(image: Image) -> NDArray[Any]:
 
 
 def _units(image: Image) -> tuple[str, str]:
-    """Return the one spatial and the one time unit for the header; `pixel` if not known."""
+    """Return the spatial and the time unit for the header; `pixel` if unknown."""
     spatial = {u for a, u in zip(image.axes, image.units, strict=True) if a in "ZYX"}
     if UNCALIBRATED in spatial:
         space = UNCALIBRATED
@@ -173,17 +173,16 @@ def _units(image: Image) -> tuple[str, str]:
 
 
 def _converted(image: Image, axis: str, unit: str) -> float:
-    """Return the step along an axis in `unit`, 1 if it is not known."""
+    """Return the step along an axis in `unit`; 1 if it is unknown."""
     if axis not in image.axes or unit == UNCALIBRATED:
         return 1.0
-    own = image.units[image.axes.index(axis)]
-    return convert(image.steps[axis], own, unit) or 1.0
+    return convert(image.steps[axis], image.units[image.axes.index(axis)], unit) or 1.0
 
 
 def _world(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
-    """Return the affine from voxel indices x, y, z to the world, and its code in the header."""
+    """Return the affine from voxel indices x, y, z to world coordinates, and its header code."""
     steps = np.array([_converted(image, axis, unit) for axis in "XYZ"])
-    # How many voxels a crop has taken away in front.
+    # Number of voxels that crops have removed at the start of each axis.
     moved = np.array(
         [
             image.translate[image.axes.index(a)] / image.steps[a] if a in image.axes else 0.0
@@ -193,7 +192,7 @@ def _world(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
     matrix = np.array(image.meta.get("affine", np.eye(4)), dtype=np.float64)
     if "affine" not in image.meta or image.meta.get("affine_unit") != unit:
         if "affine" in image.meta:
-            _logger.warning("The affine is not written: it was in another unit than the steps.")
+            _logger.warning("The affine is not written: its unit differs from the voxel size's.")
         matrix = np.diag([*steps, 1.0])
         matrix[:3, 3] = moved * steps
         return matrix, 2 if moved.any() else 1

@@ -1,7 +1,7 @@
-"""Files that cannot make a reader ask for more memory than they have bytes.
+"""Protection against damaged or hostile files that announce more data than they hold.
 
-A hostile or damaged header may claim anything. What a library asks for is cut to what the file
-has before it is allocated, and compressed streams are inflated piece by piece.
+Reads are limited to the size of the file before memory is allocated, and compressed streams are
+decompressed piece by piece.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["MOST_DEFLATED", "BoundedFile", "Inflating", "looks_gzipped"]
 
 MOST_DEFLATED = 1032
-"""Bytes that one byte of a deflate stream can stand for at most (zlib, technical details)."""
+"""Largest compression ratio of a deflate stream (zlib, technical details)."""
 
 _PIECE = 2**20
-"""Bytes that are read or inflated at once."""
+"""Bytes that are read or decompressed at once."""
 
 
 class BoundedFile(io.BufferedReader):
-    """A regular file, of which `read` asks for no more than is left.
+    """A regular file whose `read` requests no more than the bytes that are left.
 
-    Python allocates what is asked for before it looks at how much there is.
+    Python allocates the requested size before it reads.
 
     Parameters
     ----------
@@ -44,23 +44,23 @@ class BoundedFile(io.BufferedReader):
 
     def __init__(self, path: Path) -> None:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise FileError(f"{path} is a pipe or a device; give a file.")
+            raise FileError(f"{path} is a pipe or a device; give a regular file.")
         super().__init__(io.FileIO(os.fspath(path), "rb"))
         self.length = os.fstat(self.fileno()).st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return up to `size` bytes, all that are left if it is negative."""
+        """Return up to `size` bytes; all that are left if it is negative."""
         left = max(0, self.length - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
 class Inflating:
-    """The contents of a gzip file, in order, with the checksum of each member checked at its end.
+    """Sequential reader of a gzip file that verifies the checksum at the end of each member.
 
     Parameters
     ----------
     file
-        Opened at the beginning of the first member.
+        File positioned at the start of the first member.
     """
 
     def __init__(self, file: BoundedFile) -> None:
@@ -69,12 +69,14 @@ class Inflating:
         self._waiting = b""
 
     def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end of the last member.
+        """Return the next `size` bytes; fewer only at the end of the last member.
 
         Raises
         ------
-        ValueError, EOFError
-            If the stream is damaged, fails its checksum, or ends in the middle.
+        ValueError
+            If the stream is damaged or its checksum is wrong.
+        EOFError
+            If the stream ends too early.
         """
         parts = []
         while size > 0:
@@ -86,7 +88,7 @@ class Inflating:
         return b"".join(parts)
 
     def _some(self, most: int) -> bytes:
-        """Return between one and `most` bytes; none at the end."""
+        """Return between 1 and `most` bytes; no bytes at the end."""
         while True:
             if self._inflate.eof and not self._next_member():
                 return b""
@@ -102,7 +104,7 @@ class Inflating:
                 return part
 
     def _next_member(self) -> bool:
-        """Return whether another member follows, which is then begun; zeros are padding."""
+        """Start the next gzip member and return whether there is one; zero bytes are padding."""
         rest = (self._inflate.unused_data or self._file.read(_PIECE)).lstrip(b"\0")
         while not rest:
             rest = self._file.read(_PIECE)
@@ -115,7 +117,7 @@ class Inflating:
 
 
 def looks_gzipped(file: BoundedFile) -> bool:
-    """Return whether the file begins as gzip does; the position is then at its beginning."""
+    """Return whether the file starts with the gzip magic number; rewinds the file."""
     file.seek(0)
     begins = file.read(2) == b"\x1f\x8b"
     file.seek(0)

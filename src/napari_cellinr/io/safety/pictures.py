@@ -1,6 +1,6 @@
-"""The size that a compressed picture states of itself, without decoding it.
+"""Image size stated in the header of a JPEG, JPEG 2000, PNG or WebP stream.
 
-Decoders allocate what the stream says, whatever the directory of the TIFF around it says.
+Decoders allocate this size, whatever the TIFF directory around the stream states.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ __all__ = ["PICTURE_CODECS", "stated_pixels"]
 PICTURE_CODECS = frozenset(
     {6, 7, 33003, 33004, 33005, 33007, 34712, 34892, 34933, 34934, 50001, 52546}
 )
-"""TIFF compressions whose segments are files of their own: JPEG, JPEG 2000, PNG, WebP."""
+"""TIFF compression codes whose segments are complete JPEG, JPEG 2000, PNG or WebP streams."""
 
 _NO_FRAME = {0xC4, 0xC8, 0xCC}
-"""Markers of JPEG that lie among those of frames and are none."""
+"""JPEG markers between 0xC0 and 0xCF that do not start a frame."""
 
 
 def stated_pixels(data: bytes) -> int:
-    """Return rows times columns that a picture states, 0 if its kind is not known."""
+    """Return the number of pixels that a compressed image states; 0 for unknown formats."""
     width = height = 0
     if data[:2] == b"\xff\xd8":
         width, height = _jpeg(data)
@@ -35,14 +35,14 @@ def stated_pixels(data: bytes) -> int:
 
 
 def _numbers(data: bytes, place: int, size: int, order: str) -> tuple[int, int]:
-    """Return two integers that follow each other."""
+    """Return two consecutive unsigned integers of `size` bytes."""
     ends = (place, place + size, place + 2 * size)
     parts = (data[ends[0] : ends[1]], data[ends[1] : ends[2]])
     return tuple(int.from_bytes(part, order) for part in parts)  # type: ignore[arg-type,return-value]
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    """Return columns and rows of the largest frame that is announced."""
+    """Return columns and rows of the largest frame header."""
     place, largest = 2, (0, 0)
     while place + 9 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]

@@ -1,7 +1,7 @@
-"""What a TIFF claims, compared with what it has, before anything is made of it.
+"""Checks of a TIFF file before it is read: announced sizes against the size of the file.
 
-tifffile believes a file. Here its directories are walked first, and every count that would
-become memory or a loop is held against the size of the file.
+tifffile trusts a file. Here its directories are followed first, and every count that would lead
+to an allocation or a loop is compared with the size of the file.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ __all__ = ["check_directories", "check_ome", "check_page", "check_series"]
 _MOST_DIRECTORIES = 500_000
 _MOST_TAGS = 4096
 _LARGEST_TILE = 64 * 2**20
-"""Bytes of a tile that is larger than its image; no program writes such tiles."""
+"""Bytes that a tile may have even if its image is smaller."""
 
 _LONGEST_PICTURE_HEADER = 2**20
-"""Bytes in which a picture states its size."""
+"""Bytes within which a compressed image states its size."""
 
 _NO_COMPRESSION = 1
 _MOST_EXPANDED = {5: 4096, 8: MOST_DEFLATED, 32946: MOST_DEFLATED, 32773: 128}
-"""Bytes that one compressed byte can stand for: LZW, deflate, PackBits."""
+"""Largest compression ratio by TIFF compression code: LZW, deflate, PackBits."""
 
 _MOST_OF_OTHERS = 200_000
-"""The same for codecs without such a bound, above what they reach for an array of zeros."""
+"""The same for all other codecs: above what they reach for an array of zeros."""
 
 _SIZES = ("SizeX", "SizeY", "SizeZ", "SizeC", "SizeT")
 
 
 def check_directories(file: BoundedFile) -> int:
-    """Return the number of image directories of a TIFF after following their chain.
+    """Return the number of image directories of a TIFF, following their chain.
 
     Raises
     ------
     ValueError
-        If the chain leaves the file, closes to a ring, or has no end.
+        If the chain leaves the file, is circular, or is too long.
     """
     start, large, order = _header(file)
     count_format, entry, pointer = (
@@ -55,7 +55,7 @@ def check_directories(file: BoundedFile) -> int:
     place = start
     while place:
         if place in seen:
-            raise ValueError(f"its directory at byte {place} comes after itself")
+            raise ValueError(f"its chain of directories is circular at byte {place}")
         if len(seen) >= _MOST_DIRECTORIES:
             raise ValueError(f"it has more than {_MOST_DIRECTORIES} directories")
         if place >= file.length:
@@ -64,14 +64,14 @@ def check_directories(file: BoundedFile) -> int:
         file.seek(place)
         count = _unpacked(file, count_format)
         if not 1 <= count <= _MOST_TAGS:
-            raise ValueError(f"its directory at byte {place} is said to have {count} entries")
+            raise ValueError(f"its directory at byte {place} announces {count} entries")
         file.seek(count * entry, 1)
         place = _unpacked(file, pointer)
     return len(seen)
 
 
 def _header(file: BoundedFile) -> tuple[int, bool, str]:
-    """Return where the first directory is, whether it is a BigTIFF, and its byte order."""
+    """Return the offset of the first directory, whether it is a BigTIFF, and the byte order."""
     file.seek(0)
     start = file.read(16)
     order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
@@ -92,21 +92,28 @@ def _unpacked(file: BoundedFile, form: str) -> int:
 
 
 def check_ome(text: str | None, n_directories: int) -> None:
-    """Check that the counts of an OME description are not larger than its files could justify.
+    """Check that the sizes in an OME-XML description are plausible for the number of planes.
+
+    Parameters
+    ----------
+    text
+        The OME-XML; `None` or empty passes.
+    n_directories
+        Number of image directories in the file.
 
     Raises
     ------
     ValueError
-        If the text is not that of an image, or names files elsewhere.
+        If sizes are too large, entities are defined, or files in other folders are named.
     """
     if not text:
         return
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("its OME description defines entities of its own")
+        raise ValueError("its OME description defines XML entities")
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError:
-        return  # tifffile goes on without it
+        return  # tifffile ignores it, too
     for element in root.iter():
         tag = element.tag.rpartition("}")[2]
         if tag == "Pixels":
@@ -131,22 +138,28 @@ def _check_pixels(pixels: ElementTree.Element, n_directories: int) -> None:
 
 def _check_name(name: str) -> None:
     if "/" in name or "\\" in name or name.startswith("."):
-        raise ValueError(f"its OME description refers to {name!r}; only its own folder is allowed")
+        raise ValueError(
+            f"its OME description refers to {name!r}; only files in its own folder are allowed"
+        )
 
 
 def _check_modulo(along: ElementTree.Element) -> None:
     start, end, step = (float(along.get(k, d)) for k, d in (("Start", 0), ("End", 0), ("Step", 1)))
     if not (step and abs((end - start) / step) < 100_000):
-        raise ValueError("its OME description announces endless labels")
+        raise ValueError("its OME description announces too many Modulo labels")
 
 
 def check_series(series: TiffPageSeries, file_bytes: int, *, thorough: bool) -> None:
-    """Check that the file, or files, can hold what a series claims.
+    """Check that the file, or files, can hold the array that a series announces.
 
     Parameters
     ----------
+    series
+        One series of an open TIFF.
+    file_bytes
+        Size of the file in bytes.
     thorough
-        Whether every page is looked at, not only the first.
+        Whether every page is checked, not only the first.
 
     Raises
     ------
@@ -170,12 +183,12 @@ def check_series(series: TiffPageSeries, file_bytes: int, *, thorough: bool) -> 
 
 
 def check_page(page: Any) -> None:
-    """Check that each part of a page lies in its file and may be as large as it has to be.
+    """Check that each strip or tile of a page lies in the file and has enough bytes.
 
     Raises
     ------
     ValueError
-        If not.
+        If one does not.
     """
     key = page.keyframe
     file_bytes = page.parent.filehandle.size
@@ -199,7 +212,7 @@ def check_page(page: Any) -> None:
     for index in range(expected):
         offset, n_bytes = page.dataoffsets[index], page.databytecounts[index]
         if offset == 0 and n_bytes == 0 and key.is_tiled:
-            continue  # a tile that was never written, as in sparse files
+            continue  # a missing tile, as in sparse files
         if n_bytes <= 0 or offset + n_bytes > file_bytes:
             raise ValueError(
                 f"corrupted: a part of a plane lies at bytes {offset} to {offset + n_bytes} of "
@@ -211,7 +224,7 @@ def check_page(page: Any) -> None:
         if key.compression == _NO_COMPRESSION and n_bytes < needed:
             raise ValueError(f"corrupted: a part of a plane has {n_bytes} of {needed} bytes")
         if key.compression != _NO_COMPRESSION and n_bytes * most + 1024 < needed:
-            raise ValueError(f"corrupted: {n_bytes} bytes cannot stand for {needed}")
+            raise ValueError(f"corrupted: {n_bytes} bytes cannot decompress to {needed}")
 
 
 def _check_picture(page: Any, offset: int, n_bytes: int, segment: int) -> None:
@@ -223,7 +236,7 @@ def _check_picture(page: Any, offset: int, n_bytes: int, segment: int) -> None:
 
 
 def _needed(page: Any, index: int) -> int:
-    """Return the bytes of one part of a plane when it is not compressed."""
+    """Return the size of one strip or tile in bytes, uncompressed."""
     bits = page.bitspersample
     bits = max(bits) if isinstance(bits, tuple) else bits
     if page.is_tiled:

@@ -1,4 +1,4 @@
-"""The array of a TIFF series: read at once, or plane by plane and tile by tile when needed."""
+"""Lazy arrays of TIFF series: planes and tiles are decoded when they are needed."""
 
 from __future__ import annotations
 
@@ -36,16 +36,24 @@ _SIGNS_OF_DAMAGE = (
     "invalid value offset",
     "segments, got",
 )
-"""What tifffile only logs, then going on with the part of the file that it still understands."""
+"""Log messages of tifffile about damage that it otherwise ignores, reading the rest."""
 
 _LARGEST_PLANE = 64 * 2**20
-"""Bytes of a plane up to which all of it is decoded, whatever part of it is needed."""
+"""Bytes up to which a plane is decoded as a whole even if only a part of it is needed."""
 
 
 def explain(path: Path, error: Exception) -> str:
-    """Return the sentence for what was wrong with a file, and what to do."""
+    """Return a sentence that says what is wrong with a file and what to do.
+
+    Parameters
+    ----------
+    path
+        The TIFF file.
+    error
+        What was raised when it was read.
+    """
     if str(error).startswith("not a TIFF file"):
-        return f"{path} is not a TIFF file, whatever its name says; give the right one."
+        return f"{path} is not a TIFF file although its name says so; give a TIFF file."
     return (
         f"{path} is damaged or not complete ({error}); copy it again from its source, or open "
         f"and save it with the program that made it."
@@ -54,7 +62,7 @@ def explain(path: Path, error: Exception) -> str:
 
 @contextmanager
 def damage_refused(path: Path) -> Iterator[None]:
-    """Raise a `FileError` at the end if tifffile logged a damage that it had read over."""
+    """Raise a `FileError` at the end if tifffile logged damage inside the block."""
     messages: list[str] = []
     thread = threading.get_ident()
 
@@ -76,12 +84,12 @@ def damage_refused(path: Path) -> Iterator[None]:
 
 
 class OpenTiff:
-    """A TIFF that reads no more than its file has; open until nothing refers to it any more.
+    """An open, checked TIFF file; closed when nothing refers to it any more.
 
     Parameters
     ----------
     path
-        An existing file, whose directories are checked first.
+        An existing file; its directories are checked first.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,20 +106,20 @@ class OpenTiff:
         self.file_bytes = stream.length
 
     def close(self) -> None:
-        """Close the file now."""
+        """Close the file."""
         self._closing()
 
 
 def lazy_series(opened: OpenTiff, series: tifffile.TiffPageSeries) -> Any:
-    """Return a dask array of a series, in the byte order of this machine.
+    """Return a dask array of a series, in native byte order.
 
     Parameters
     ----------
     opened
-        The file. It stays open for as long as the array is used, unless the series is one
+        The file. It stays open as long as the array is in use, unless the series is one
         uncompressed block.
     series
-        One of its series, or one of the levels of one.
+        One of its series, or one level of a pyramid.
     """
     shape, dtype = tuple(series.shape), np.dtype(series.dtype)
     if series.dataoffset is not None:
@@ -127,7 +135,7 @@ def _row(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class _Pages:
-    """The pages of a series as one array, decoded when they are needed.
+    """The pages of a series as one array; each is decoded when it is needed.
 
     Parameters
     ----------
@@ -141,21 +149,21 @@ class _Pages:
         self.ndim = len(self.shape)
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
         self._opened = opened
-        self._pages = series.pages  # each is made when it is asked for
+        self._pages = series.pages  # tifffile makes each page when it is accessed
         self._keyframe = series.keyframe
         self._n_leading = self._leading(series)
         self._in_parts = self._may_be_in_parts()
 
     @property
     def grain(self) -> tuple[int, ...]:
-        """The smallest part that can be decoded by itself."""
+        """Shape of the smallest part that can be decoded on its own."""
         plane = self.shape[self._n_leading :]
         if self._in_parts:
             plane = tuple(min(c, n) for c, n in zip(self._keyframe.chunks, plane, strict=True))
         return (1,) * self._n_leading + plane
 
     def _leading(self, series: tifffile.TiffPageSeries) -> int:
-        """Return the number of axes that count pages.
+        """Return the number of leading axes, those along which pages are stacked.
 
         Raises
         ------
@@ -169,7 +177,7 @@ class _Pages:
         raise FileError(explain(self.path, ValueError("its planes do not fill its array")))
 
     def _may_be_in_parts(self) -> bool:
-        """Return whether pages are large and made of strips or tiles of rows and columns."""
+        """Return whether pages are large 2-D images made of several strips or tiles."""
         page = self._keyframe
         plain = page.shape == self.shape[self._n_leading :] and page.axes == "YX"
         return plain and page.nbytes > _LARGEST_PLANE and math.prod(page.chunked) > 1
@@ -198,7 +206,7 @@ class _Pages:
 
     def _part(self, page: Any, inside: tuple[slice, ...]) -> Any:
         if page is None:
-            return 0  # a plane that the file lacks, of which reading has warned
+            return 0  # a missing plane; the reader has logged a warning
         check_page(page)
         if not self._in_parts:
             plane: NDArray[Any] = page.asarray(maxworkers=1).reshape(self.shape[self._n_leading :])
@@ -206,7 +214,7 @@ class _Pages:
         return self._from_parts(page, inside)
 
     def _from_parts(self, page: Any, inside: tuple[slice, ...]) -> NDArray[Any]:
-        """Return rows and columns of one page, made of the strips or tiles that touch them."""
+        """Return rows and columns of one page, assembled from the strips or tiles they overlap."""
         (height, width), columns = self._keyframe.chunks, self._keyframe.chunked[-1]
         rows, cols = inside
         target = np.zeros((rows.stop - rows.start, cols.stop - cols.start), self.dtype)

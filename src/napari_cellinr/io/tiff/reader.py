@@ -40,45 +40,44 @@ def read(
     limit: int | None = None,
     colours: bool = False,
 ) -> list[Image]:
-    """Return the images in a TIFF file in its axis order, one for each of its series.
+    """Return the images in a TIFF file, one per series, axes in the order of the file.
 
     Parameters
     ----------
     path
         An existing file.
     name
-        What the first image is called; more get the names of their series added.
+        Name of the image; if there are several, the name of the series is appended.
     axes
-        What the dimensions are called, instead of what the file says.
+        Axes, one letter per dimension, instead of those that the file states.
     first
         Whether to read the first series only.
     level
-        Of a pyramid: 0 is the full resolution.
+        Level of a resolution pyramid; 0 is the full resolution.
     limit
-        Bytes above which an array stays in the file; what `lazy_above` says if not given.
+        Bytes above which an array is lazy; `lazy_above()` if not given.
     colours
-        Whether colour pictures are returned, too, with an axis `S`.
+        Whether RGB images are returned, with an axis `S`, instead of refused.
 
     Raises
     ------
     FileError
-        If the file is no TIFF, damaged, of colours, or without real numbers.
+        If the file is not a TIFF of real numbers, is damaged, or holds an RGB image.
     AxesError
         If `axes` do not fit.
     """
     try:
         with damage_refused(path):
             limit = lazy_above() if limit is None else limit
-            wanted = _Wanted(name, axes, first, level, limit, colours)
-            images = _read_checked(path, wanted)
+            request = _Request(name, axes, first, level, limit, colours)
+            images = _read_checked(path, request)
     except CellINRError:
         raise
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except MemoryError as error:
         raise FileError(
-            f"{path} does not fit into memory; save a part of it as a file of its own, and give "
-            f"that."
+            f"{path} does not fit into memory; save a part of it as a separate file, and give that."
         ) from error
     except Exception as error:  # codecs raise errors of many kinds
         raise FileError(explain(path, error)) from error
@@ -88,8 +87,8 @@ def read(
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What is wanted of a file: see `read`."""
+class _Request:
+    """The parameters of `read`."""
 
     name: str
     axes: str | None
@@ -99,23 +98,23 @@ class _Wanted:
     colours: bool
 
 
-def _read_checked(path: Path, wanted: _Wanted) -> list[Image]:
+def _read_checked(path: Path, request: _Request) -> list[Image]:
     opened = OpenTiff(path)
     file = opened.file
     check_ome(file.ome_metadata, opened.n_directories)
-    chosen = file.series[:1] if wanted.first else file.series
-    images = [_read_series(opened, one, wanted) for one in chosen]
+    chosen = file.series[:1] if request.first else file.series
+    images = [_read_series(opened, series, request) for series in chosen]
     if all(isinstance(image.data, np.ndarray) for image in images):
-        file.close()  # also the other files of a series that is spread over several
+        file.close()  # also closes the other files of a multi-file series
         opened.close()
     return images
 
 
-def _read_series(opened: OpenTiff, series: tifffile.TiffPageSeries, wanted: _Wanted) -> Image:
+def _read_series(opened: OpenTiff, series: tifffile.TiffPageSeries, request: _Request) -> Image:
     facts = facts_about(opened.file, series)
-    chosen = _level(opened.path, series, wanted.level)
-    _check_content(opened.path, chosen, wanted)
-    values = _values(opened, chosen, wanted.limit)
+    chosen = _level(opened.path, series, request.level)
+    _check_content(opened.path, chosen, request)
+    values = _values(opened, chosen, request.limit)
     letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
     _warn(opened.path, chosen)
     n_channels = _size(letters, data, "C")
@@ -125,18 +124,18 @@ def _read_series(opened: OpenTiff, series: tifffile.TiffPageSeries, wanted: _Wan
         data,
         axes=letters,
         **_calibration(letters, facts),
-        name=f"{wanted.name} {series.name or series.index}" if several else wanted.name,
+        name=f"{request.name} {series.name or series.index}" if several else request.name,
         channels=facts.channels if len(facts.channels) == n_channels else (),
         meta={"source": str(opened.path), **colours},
     )
     image = _coarser(restore(image, facts.note), series, chosen)
-    return image if wanted.axes is None else _relabelled(image, wanted.axes, facts)
+    return image if request.axes is None else _relabelled(image, request.axes, facts)
 
 
 def _coarser(
     image: Image, series: tifffile.TiffPageSeries, chosen: tifffile.TiffPageSeries
 ) -> Image:
-    """Return the image of a coarser level with larger steps; its outer edges stay in place."""
+    """Return the image with the steps of a coarser level; its outer edges stay in place."""
     if chosen is series:
         return image
     full = dict(zip(_distinct(series.axes), series.shape, strict=True))
@@ -151,14 +150,14 @@ def _coarser(
 def _level(path: Path, series: tifffile.TiffPageSeries, level: int) -> tifffile.TiffPageSeries:
     if not 0 <= level < len(series.levels):
         raise FileError(
-            f"level {level} of {path} was asked for; it has {len(series.levels)}, from 0."
+            f"level {level} of {path} was requested; it has levels 0 to {len(series.levels) - 1}."
         )
     return series.levels[level]
 
 
 def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> Any:
-    """Return the array of a series: NumPy, or dask if it is better left in the file."""
-    # Walking over the pages of a long series takes seconds: only where they may differ.
+    """Return the array of a series: NumPy, or dask if it is large."""
+    # Looking at all pages of a long series takes seconds: only for multi-file series.
     pages = series.pages if series.is_multifile else ()
     n_files = len({page.parent for page in pages if page is not None}) or 1
     lazy = is_lazy_size(series.nbytes, opened.file_bytes * n_files, limit)
@@ -169,11 +168,11 @@ def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> An
     return np.asarray(data, dtype=data.dtype.newbyteorder("="))
 
 
-def _check_content(path: Path, series: tifffile.TiffPageSeries, wanted: _Wanted) -> None:
+def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Request) -> None:
     if 0 in series.shape:
         raise FileError(
             f"{path} holds an empty array of shape {series.shape}; give an image with at least "
-            f"one element."
+            f"one pixel."
         )
     if np.dtype(series.dtype).kind not in "buif":
         raise FileError(
@@ -181,30 +180,30 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, wanted: _Wanted)
             f"magnitude, or real and imaginary part as two files."
         )
     colours = dict(zip(series.axes, series.shape, strict=True)).get("S", 1) in {3, 4}
-    if colours and wanted.axes is None and not wanted.colours:
+    if colours and request.axes is None and not request.colours:
         as_channels = _distinct(series.axes).replace("S", "C", 1)
         raise FileError(
-            f"{path} is a colour (RGB) picture of axes {series.axes!r}, shape {series.shape}; "
-            f"intensities are needed. Convert it to grey levels or save one colour, or read its "
+            f"{path} is a colour (RGB) image of axes {series.axes!r}, shape {series.shape}; "
+            f"intensities are needed. Convert it to grey levels, save one colour, or read the "
             f"colours as channels with --axes {as_channels}."
         )
 
 
 def _warn(path: Path, series: tifffile.TiffPageSeries) -> None:
-    """Say in the log what is odd about a file, although it can be read."""
+    """Log warnings about a readable file: inverted display, missing planes."""
     if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        _logger.warning("%s is meant to be shown with 0 as white; its values are kept.", path)
+        _logger.warning("%s is marked as inverted (0 is white); its values are kept.", path)
     may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
     n_missing = sum(page is None for page in series.pages) if may_lack else 0
     if n_missing:
         _logger.warning(
-            "%s lacks %d of its %d planes; they are 0 here. Are files missing beside it?",
+            "%s lacks %d of its %d planes; they are read as 0. Are files missing in its folder?",
             path, n_missing, len(series.pages),
         )  # fmt: skip
 
 
 def _distinct(axes: str) -> str:
-    """Return the letters, repeated ones replaced by spare letters of no known meaning."""
+    """Return axis letters without repetitions: repeated ones become unused, unknown letters."""
     letters: list[str] = []
     for axis in axes.upper():
         spare = (s for s in _SPARE_LETTERS if s not in letters and s not in axes.upper())
@@ -213,14 +212,14 @@ def _distinct(axes: str) -> str:
 
 
 def _drop_unknown_singletons(axes: str, data: NDArray[Any]) -> tuple[str, NDArray[Any]]:
-    """Return axes and array without the dimensions of length 1 and of no known meaning."""
+    """Return axes and array without unknown axes of length 1."""
     drop = [i for i, axis in enumerate(axes) if axis not in AXES and data.shape[i] == 1]
     kept = "".join(axis for i, axis in enumerate(axes) if i not in drop)
     return kept, data.squeeze(tuple(drop))
 
 
 def _size(axes: str, data: NDArray[Any], axis: str) -> int:
-    """Return the size along an axis; an image without it has 1 of it."""
+    """Return the size along an axis; 1 if the image lacks it."""
     return data.shape[axes.index(axis)] if axis in axes else 1
 
 
@@ -232,7 +231,7 @@ def _calibration(axes: str, facts: Facts) -> dict[str, tuple[Any, ...]]:
 def _relabelled(image: Image, axes: str, facts: Facts) -> Image:
     """Return the image with other axes; a new axis gets its step if the file states one.
 
-    A time lapse that was saved as a z-stack states the time between frames all the same.
+    For example, a time lapse that was saved as a z-stack may still state its frame interval.
     """
     old = image.axes
     image = image.with_axes(axes)

@@ -1,4 +1,4 @@
-"""What the tags of a TIFF say about steps, units and channels; nothing is guessed."""
+"""Voxel size, units, channel names and colours in TIFF metadata; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ __all__ = ["Facts", "facts_about"]
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 
 _PLANE_NUMBER = re.compile(r"^(?:[cztCZT]:\d+/\d+\s*)+(?:-\s*)?")
-"""What ImageJ puts before the label of a plane, such as `c:1/3 z:5/20 - `."""
+"""The prefix that ImageJ adds to the label of a plane, such as `c:1/3 z:5/20 - `."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file states about one image.
+    """The metadata of one image in a file.
 
     Parameters
     ----------
     steps
-        Step and unit by axis letter, also for axes that the file does not use; an axis is
-        missing where nothing is known.
+        Step and unit by axis letter, also for axes that the image lacks; an axis whose step is
+        unknown is missing.
     channels
         Names of the channels; empty if not stated.
     colours
-        Of the channels, as `#rrggbb`; empty if not stated.
+        Display colours of the channels, as `#rrggbb`; empty if not stated.
     note
-        What stands where our own writer puts its note, see `record`.
+        Text in the place where our own writer puts its note, see `record`.
     """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
@@ -50,7 +50,15 @@ class Facts:
 
 
 def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
-    """Return what the file states about one of its series."""
+    """Return the metadata of one series.
+
+    Parameters
+    ----------
+    file
+        An open TIFF.
+    series
+        One of its series.
+    """
     if series.kind == "ome":
         return _from_ome(file, series)
     if series.kind == "imagej":
@@ -65,10 +73,10 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
 
 
 def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
-    """Return the facts of an ImageJ description; tifffile uses the same words in its own."""
+    """Return the metadata of an ImageJ description; tifffile's own uses the same keys."""
     spatial = pint_name(str(stated.get("unit", "")))
     if spatial in {*_RESOLUTION_UNITS.values()}:
-        steps = _print_steps(series.keyframe)  # ImageJ copies the unit of a print resolution
+        steps = _print_steps(series.keyframe)  # ImageJ copies the unit from a print resolution
         depth = print_step(_number(stated.get("spacing")), spatial)
     else:
         steps = {
@@ -89,7 +97,7 @@ def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
 
 
 def _label_channels(labels: Any, series: TiffPageSeries) -> tuple[str, ...]:
-    """Return the plane labels if they name channels: equal within each, different between."""
+    """Return the plane labels if they name channels: the same in each channel, all different."""
     sizes = dict(zip(series.axes, series.shape, strict=True))
     n_channels = sizes.get("C", 1)
     if n_channels < 2 or not isinstance(labels, Sequence) or isinstance(labels, str):
@@ -101,7 +109,7 @@ def _label_channels(labels: Any, series: TiffPageSeries) -> tuple[str, ...]:
 
 
 def _table_colours(tables: Any) -> tuple[str, ...]:
-    """Return the brightest colour of each of ImageJ's lookup tables, if it has any colour."""
+    """Return the brightest colour of each of ImageJ's lookup tables."""
     if not isinstance(tables, Sequence):
         return ()
     brightest = [np.asarray(table)[..., -1].tolist() for table in tables]
@@ -109,7 +117,7 @@ def _table_colours(tables: Any) -> tuple[str, ...]:
 
 
 def _from_micro_manager(file: TiffFile, series: TiffPageSeries) -> Facts:
-    """Return the facts of Micro-Manager's summary, and those of its ImageJ description."""
+    """Return the metadata of Micro-Manager's summary, completed by its ImageJ description."""
     other = _from_imagej(file.imagej_metadata or {}, series)
     stated = (file.micromanager_metadata or {}).get("Summary") or {}
     page = series.keyframe.tags.valueof("MicroManagerMetadata") or {}
@@ -130,20 +138,20 @@ def _from_micro_manager(file: TiffFile, series: TiffPageSeries) -> Facts:
 
 
 def _integer_colours(numbers: Any) -> tuple[str, ...]:
-    """Return colours from red, green and blue in the low bytes of integers."""
+    """Return colours from integers whose low three bytes are red, green and blue."""
     if not isinstance(numbers, list) or not all(isinstance(n, int) for n in numbers):
         return ()
     return tuple(f"#{number & 0xFFFFFF:06x}" for number in numbers)
 
 
 def _from_metamorph(stated: Mapping[str, Any]) -> dict[str, Step]:
-    """Return the steps of a MetaMorph stack, where its calibration is switched on."""
+    """Return the steps of a MetaMorph stack if its calibration is switched on."""
     if not stated.get("SpatialCalibration"):
         return {}
     unit = pint_name(str(stated.get("CalibrationUnits", "")))
     distances = np.unique(np.atleast_1d(stated.get("ZDistance", ())))
     named = {
-        "Z": distances[0] if distances.size == 1 else None,  # of planes that are equally far
+        "Z": distances[0] if distances.size == 1 else None,  # only for equally spaced planes
         "Y": stated.get("YCalibration"),
         "X": stated.get("XCalibration"),
     }
@@ -151,7 +159,7 @@ def _from_metamorph(stated: Mapping[str, Any]) -> dict[str, Step]:
 
 
 def _print_steps(page: TiffPage) -> dict[str, Step]:
-    """Return the steps from the resolution tags alone, unless they are made for printing."""
+    """Return the steps from the resolution tags alone, unless they are print resolutions."""
     unit = _RESOLUTION_UNITS.get(int(page.tags.valueof("ResolutionUnit", 1)), UNCALIBRATED)
     named = {"Y": "YResolution", "X": "XResolution"}
     return {
@@ -162,7 +170,7 @@ def _print_steps(page: TiffPage) -> dict[str, Step]:
 
 
 def _inverse(page: TiffPage, name: str) -> float:
-    """Return the length that one element takes by a resolution tag, 0 if it is not stated."""
+    """Return the size of a pixel by a resolution tag, in its unit; 0 if it is not stated."""
     try:
         numerator, denominator = page.tags.valueof(name)
         return float(denominator / numerator)
@@ -175,7 +183,7 @@ def _number(value: Any) -> float:
 
 
 def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
-    """Return the facts of the OME-XML about the image that the series is made of."""
+    """Return the metadata in the OME-XML about the image of a series."""
     image = _ome_image(file, series)
     pixels = None if image is None else _child(image, "Pixels")
     if image is None or pixels is None:
@@ -201,7 +209,7 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
 
 
 def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | None:
-    """Return the `Image` element of a series: by its place, or by its name if some are missing."""
+    """Return the `Image` element of a series: by position, or by name if some are missing."""
     try:
         root = ElementTree.fromstring(file.ome_metadata or "")
     except ElementTree.ParseError:
@@ -218,5 +226,5 @@ def _child(element: ElementTree.Element, tag: str) -> ElementTree.Element | None
 
 
 def _tag(element: ElementTree.Element) -> str:
-    """Return the name of an element without its namespace, which changes every few years."""
+    """Return the tag of an element without its namespace, which differs between OME versions."""
     return element.tag.rpartition("}")[2]

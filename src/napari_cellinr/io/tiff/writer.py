@@ -1,4 +1,4 @@
-"""Writing TIFF: ImageJ hyperstacks where ImageJ can hold the numbers, OME-TIFF otherwise."""
+"""Writing TIFF: ImageJ hyperstacks if ImageJ can store the data, OME-TIFF otherwise."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["IMAGEJ_BYTES", "write"]
 _logger = logging.getLogger(__name__)
 
 IMAGEJ_BYTES = 2**32 - 2**25
-"""Largest array that fits into an ImageJ file with its 32-bit offsets and tags."""
+"""Largest array, in bytes, that fits into an ImageJ file with its 32-bit offsets and tags."""
 
 _EXTREME = 1e5
-"""Steps beyond this, or below its inverse, make poor fractions of two 32-bit numbers."""
+"""Steps above this, or below its inverse, lose precision as fractions of 32-bit integers."""
 
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _OME_TYPES = (*_IMAGEJ_TYPES, "int8", "int16", "int32", "uint32", "float64")
@@ -50,26 +50,26 @@ _UNIT_SYMBOLS = {
     "hour": "h",
     "day": "d",
 }
-"""As OME spells them."""
+"""Unit symbols of OME-XML by pint name."""
 
 
 def write(path: Path, image: Image, *, ome: bool) -> None:
-    """Write an image with its steps, units and channel names.
+    """Write an image with its voxel size, units and channel names.
 
     Parameters
     ----------
     path
-        Where to write, without regard to what is there.
+        File to write; an existing one is replaced.
     image
         Known axes in any order; stored in the order T, C, Z, Y, X (ImageJ: T, Z, C, Y, X).
     ome
-        Whether OME-TIFF is wanted. It is also taken for numbers that ImageJ does not know
-        (other than 8 and 16 bit without sign, and 32-bit float) and for more than 4 GB.
+        Whether to write OME-TIFF. It is also used for data types other than uint8, uint16 and
+        float32, and for more than 4 GB, which ImageJ cannot read.
 
     Raises
     ------
     FileError
-        If no type of a TIFF holds every number exactly.
+        If no data type of OME-TIFF holds every value exactly.
     AxesError
         If an axis is unknown.
     """
@@ -79,11 +79,11 @@ def write(path: Path, image: Image, *, ome: bool) -> None:
     fits_imagej = (
         ordered.dtype.name in _IMAGEJ_TYPES
         and _n_bytes(ordered) <= IMAGEJ_BYTES
-        and ordered.sizes["X"] > 1  # tifffile takes single columns for samples of a colour
+        and ordered.sizes["X"] > 1  # tifffile takes a single column for RGB samples
     )
     if not (ome or fits_imagej):
         _logger.info(
-            "%s is written as OME-TIFF: ImageJ's own format has no place for %s of shape %s.",
+            "%s is written as OME-TIFF: ImageJ's own format cannot store %s of shape %s.",
             path.name, ordered.dtype, ordered.shape,
         )  # fmt: skip
     if ome or not fits_imagej:
@@ -93,7 +93,7 @@ def write(path: Path, image: Image, *, ome: bool) -> None:
 
 
 def _storable(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array in a type that OME-TIFF knows, with exactly the same numbers."""
+    """Return the array in a data type of OME-TIFF, with exactly the same values."""
     if array.dtype.name in _OME_TYPES:
         return array
     smaller: dict[str, tuple[str, ...]] = {
@@ -105,13 +105,13 @@ def _storable(array: NDArray[Any]) -> NDArray[Any]:
             _logger.info("%s is stored as %s, which loses nothing here.", array.dtype, name)
             return array.astype(name)
     raise FileError(
-        f"numbers of type {array.dtype} that no TIFF type holds exactly were given; at most 32-bit "
+        f"values of type {array.dtype} were given that no TIFF type holds exactly; at most 32-bit "
         f"integers or 64-bit floats are allowed. Convert the array first."
     )
 
 
 def _holds(array: NDArray[Any], dtype: str) -> bool:
-    """Return whether every number survives the way to `dtype` and back."""
+    """Return whether every value survives conversion to `dtype` and back."""
     if array.dtype.kind in "iu" and np.dtype(dtype).kind in "iu":
         limits = np.iinfo(dtype)
         return bool(array.min() >= limits.min and array.max() <= limits.max)
@@ -144,9 +144,9 @@ def _write_imagej(path: Path, image: Image, record: str) -> None:
 
 
 def _resolution(image: Image) -> tuple[str, tuple[float, float] | None]:
-    """Return the one spatial unit of ImageJ, that of x, and the elements per unit along x and y.
+    """Return ImageJ's spatial unit, that of x, and the pixels per unit along x and y.
 
-    Without both, the unit would mislead: the rest is left to the note then.
+    If one of them is unknown, neither is written, and the note holds what is known.
     """
     unit = _unit(image, "X")
     steps = [_step(image, axis, unit) or 0.0 for axis in "XY"]
@@ -156,7 +156,7 @@ def _resolution(image: Image) -> tuple[str, tuple[float, float] | None]:
 
 
 def _labels(image: Image) -> list[str]:
-    """Return the names of the channels once for every time and plane, as ImageJ shows them."""
+    """Return the channel names repeated for every time point and z plane, as in ImageJ."""
     if "C" not in image.axes:
         return []
     n_repeats = image.sizes.get("T", 1) * image.sizes.get("Z", 1)
@@ -211,13 +211,13 @@ def _planes(image: Image) -> Any:
 
 
 def _colours(image: Image) -> list[str]:
-    """Return the colours of the channels, if there is one for each."""
+    """Return the display colours of the channels; empty unless there is one for each."""
     colours = list(image.meta.get(COLOURS, ()))
     return colours if "C" in image.axes and len(colours) == image.sizes["C"] else []
 
 
 def _table(colour: str) -> NDArray[np.uint8]:
-    """Return ImageJ's lookup table from black to a colour, red, green and blue by 256."""
+    """Return ImageJ's lookup table from black to a colour, shape (3, 256)."""
     brightest = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     ramp = np.outer(brightest, np.linspace(0, 1, 256))
     table: NDArray[np.uint8] = np.rint(ramp).astype(np.uint8)
@@ -225,11 +225,11 @@ def _table(colour: str) -> NDArray[np.uint8]:
 
 
 def _unit(image: Image, axis: str) -> str:
-    """Return the unit of an axis, `pixel` if the image lacks the axis."""
+    """Return the unit of an axis; `pixel` if the image lacks the axis."""
     return image.units[image.axes.index(axis)] if axis in image.axes else UNCALIBRATED
 
 
 def _step(image: Image, axis: str, unit: str) -> float | None:
-    """Return the step along an axis in `unit`, `None` if it is not known."""
+    """Return the step along an axis in `unit`; `None` if it is unknown."""
     own = _unit(image, axis)
     return None if UNCALIBRATED in (own, unit) else convert(image.steps[axis], own, unit)

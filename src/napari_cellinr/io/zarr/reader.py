@@ -1,4 +1,4 @@
-"""Reading OME-Zarr 0.4 and 0.5, and plain Zarr: lazy, one image for each that a folder holds."""
+"""Reading OME-Zarr 0.4 and 0.5, and plain Zarr, lazily."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ _SPARE_LETTERS = "QRSUVWPONM"
 def read(
     path: Path, axes: str | None = None, *, level: int = 0, first: bool = False
 ) -> list[Image]:
-    """Return the images in a Zarr folder, lazy, in its axis order.
+    """Return the images in a Zarr folder, lazy, axes in the order of the folder.
 
-    Several are there in a plate, and in what bioformats2raw makes of a file of several series.
+    There are several in a plate, and in the output of bioformats2raw for multi-series files.
 
     Parameters
     ----------
     path
         A folder for which `is_zarr` is true.
     axes
-        What the dimensions are called, instead of what the metadata say.
+        Axes, one letter per dimension, instead of those in the metadata.
     level
-        Of the pyramid: 0 is the full resolution.
+        Level of the resolution pyramid; 0 is the full resolution.
     first
         Whether to read the first image only.
 
     Raises
     ------
     FileError
-        If the folder holds no image that we understand, or is damaged.
+        If the folder holds no OME-Zarr image or array, or is damaged.
     AxesError
         If `axes` do not fit.
     """
@@ -70,13 +70,15 @@ def read(
         raise
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # damaged metadata make errors of many kinds
+    except Exception as error:  # damaged metadata raise errors of many kinds
         raise FileError(
-            f"{path} is no Zarr that can be understood, or damaged ({error}); make it again from "
-            f"its source."
+            f"{path} is not a readable Zarr folder, or it is damaged ({error}); copy or convert "
+            f"it again from its source."
         ) from error
     if not images:
-        raise FileError(f"{path} holds no image with OME metadata; give the folder of one array.")
+        raise FileError(
+            f"{path} holds no image with OME metadata; give the folder of a single array in it."
+        )
     return images if axes is None else [image.with_axes(axes) for image in images]
 
 
@@ -95,7 +97,7 @@ def _name(path: Path) -> str:
 
 
 def _groups(node: Any, name: str) -> Iterator[tuple[Any, str]]:
-    """Yield every image, a group or an array, and what it is called."""
+    """Yield every image, a group or an array, and its name."""
     if isinstance(node, zarr.Array):
         yield node, name
         return
@@ -105,8 +107,8 @@ def _groups(node: Any, name: str) -> Iterator[tuple[Any, str]]:
     elif "plate" in facts:
         for well in facts["plate"].get("wells", ()):
             field = _facts(node[well["path"]]).get("well", {}).get("images", ())
-            for one in field:
-                place = f"{well['path']}/{one['path']}"
+            for image in field:
+                place = f"{well['path']}/{image['path']}"
                 yield node[place], f"{name} {place}"
     else:
         for key in sorted((k for k in node if k.isdecimal()), key=int):
@@ -115,7 +117,7 @@ def _groups(node: Any, name: str) -> Iterator[tuple[Any, str]]:
 
 
 def _facts(group: Any) -> Mapping[str, Any]:
-    """Return the OME metadata of a group: version 0.5 keeps them one level deeper."""
+    """Return the OME metadata of a group; version 0.5 stores them one level deeper."""
     attributes = dict(group.attrs)
     ome = attributes.get("ome")
     return ome if isinstance(ome, dict) else attributes
@@ -132,7 +134,9 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
     scales = facts["multiscales"][0]
     datasets = scales["datasets"]
     if not 0 <= level < len(datasets):
-        raise FileError(f"level {level} of {path} was asked for; it has {len(datasets)}, from 0.")
+        raise FileError(
+            f"level {level} of {path} was requested; it has levels 0 to {len(datasets) - 1}."
+        )
     array = group[datasets[level]["path"]]
     described = [a if isinstance(a, dict) else {"name": a} for a in scales.get("axes", ())]
     names = [_TYPES.get(a.get("type", ""), a["name"]) for a in described]
@@ -155,7 +159,7 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
 
 
 def _letters(names: Any, n_dimensions: int) -> str:
-    """Return one letter per dimension; unknown ones where names are missing or too long."""
+    """Return one letter per dimension; unused, unknown letters where names are missing or long."""
     if not names:
         return _SPARE_LETTERS[: max(0, n_dimensions - 2)] + "YX"[-n_dimensions:]
     letters: list[str] = []
@@ -170,7 +174,7 @@ def _letters(names: Any, n_dimensions: int) -> str:
 def _transformed(
     scales: Mapping[str, Any], dataset: Mapping[str, Any], n: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return step and position of the first element: those of the level, then those of all."""
+    """Return step and position of the first element, from the transforms of level and group."""
     scale, place = np.ones(n), np.zeros(n)
     for part in (dataset, scales):
         for change in part.get("coordinateTransformations", ()):
@@ -195,11 +199,14 @@ def _channels(facts: Mapping[str, Any], n: int) -> tuple[tuple[str, ...], list[s
 def _lazy(path: Path, store: CheckedStore, array: Any) -> Any:
     if np.dtype(array.dtype).kind not in "buif":
         raise FileError(
-            f"{path} holds numbers of type {array.dtype}; real numbers are needed. "
-            "Convert it first."
+            f"{path} holds values of type {array.dtype}; real numbers are needed. "
+            "Convert them first."
         )
     if 0 in array.shape or not array.shape:
-        raise FileError(f"{path} holds an empty array of shape {array.shape}; give a whole image.")
+        raise FileError(
+            f"{path} holds an empty array of shape {array.shape}; give an image with at least "
+            f"one pixel."
+        )
     store.most_bytes = max(store.most_bytes, check_chunks(array))
     source = _Array(path, array)
     chunks = chunks_of(source.shape, source.dtype.itemsize, array.chunks)
@@ -207,7 +214,7 @@ def _lazy(path: Path, store: CheckedStore, array: Any) -> Any:
 
 
 class _Array:
-    """A Zarr array that says what is wrong with its chunks as we say it."""
+    """A Zarr array whose read errors become a `FileError`."""
 
     def __init__(self, path: Path, array: Any) -> None:
         self.path = path
@@ -226,5 +233,5 @@ class _Array:
         except Exception as error:  # codecs raise errors of many kinds
             raise FileError(
                 f"{self.path} is damaged: a chunk of {self._array.path or 'the array'} cannot be "
-                f"read ({error}). Make it again from its source."
+                f"read ({error}). Copy or convert it again from its source."
             ) from error

@@ -1,4 +1,4 @@
-"""A folder of Zarr of which no chunk may become larger than the metadata announce."""
+"""A Zarr store that refuses chunks larger than the metadata announce."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SLACK = 2**16
 
 
 def check_chunks(array: Any) -> int:
-    """Return the bytes of one stored part of an array: a chunk, or a shard.
+    """Return the uncompressed bytes of one stored chunk, or shard, of an array.
 
     Raises
     ------
     ValueError
-        If chunks are too large to be read.
+        If chunks have more than 1 GiB.
     """
     size = math.prod(array.chunks) * np.dtype(array.dtype).itemsize
     if size > _LARGEST_CHUNK:
@@ -36,7 +36,7 @@ def check_chunks(array: Any) -> int:
 
 
 class CheckedStore(LocalStore):
-    """A folder that is read only.
+    """A read-only Zarr folder whose chunks are checked against the announced size.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class CheckedStore(LocalStore):
     Attributes
     ----------
     most_bytes
-        The size of the largest part that is announced.
+        Largest announced size of a chunk or shard in bytes; 0 checks nothing.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,33 +54,44 @@ class CheckedStore(LocalStore):
         self.most_bytes = 0
 
     async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
-        """Return what is stored under a key, if it is not larger than it may be."""
+        """Return the bytes stored under a key, unless they are larger than announced.
+
+        Parameters
+        ----------
+        key, prototype, byte_range
+            As for `zarr.storage.LocalStore.get`.
+
+        Raises
+        ------
+        ValueError
+            If a chunk is larger, or decompresses to more, than the metadata announce.
+        """
         found = await super().get(key, prototype, byte_range)
         if found is not None and not key.endswith(_METADATA) and self.most_bytes:
             if len(found) > 2 * self.most_bytes + _SLACK:
                 raise ValueError(f"chunk {key} has {len(found)} bytes")
             stated = _inflated_bytes(found.to_bytes(), self.most_bytes)
             if stated > self.most_bytes + _SLACK:
-                raise ValueError(f"chunk {key} says that it inflates to {stated} bytes")
+                raise ValueError(f"chunk {key} decompresses to {stated} bytes")
         return found
 
 
 def _inflated_bytes(data: bytes, most: int) -> int:
-    """Return how many bytes a compressed chunk will become, as far as that shows."""
+    """Return the decompressed size of a chunk in bytes; 0 if it is unknown."""
     if data[:2] == b"\x1f\x8b" or (data[:1] == b"\x78" and data[1:2] in b"\x01\x5e\x9c\xda"):
         return _deflated_bytes(data, most)
     if data[:4] == b"\x28\xb5\x2f\xfd":
         return _zstd_bytes(data)
     if len(data) >= 16 and data[0] == 2:
         stated, _, packed = struct.unpack("<III", data[4:16])
-        return int(stated) if packed == len(data) else 0  # Blosc, if it is one
+        return int(stated) if packed == len(data) else 0  # Blosc, if its own length agrees
     return 0
 
 
 def _deflated_bytes(data: bytes, most: int) -> int:
-    """Return the inflated size, counted without keeping anything, up to just above `most`."""
+    """Return the decompressed size of a deflate stream, counted up to just above `most`."""
     if len(data) * 1032 <= 2**27:
-        return 0  # harmless in any case
+        return 0  # at most 128 MB: harmless in any case
     inflate = zlib.decompressobj(47)
     count, rest = 0, data
     try:
@@ -88,12 +99,12 @@ def _deflated_bytes(data: bytes, most: int) -> int:
             count += len(inflate.decompress(rest, 2**20))
             rest = inflate.unconsumed_tail
     except zlib.error:
-        return 0  # the codec will say so
+        return 0  # the codec will report it
     return count
 
 
 def _zstd_bytes(data: bytes) -> int:
-    """Return the size that the header of a zstd frame states; 0 if it states none."""
+    """Return the decompressed size in the header of a zstd frame (RFC 8878); 0 if not stated."""
     descriptor = data[4] if len(data) > 4 else 0
     single = bool(descriptor & 0x20)
     start = 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]

@@ -1,4 +1,4 @@
-"""Writing OME-Zarr 0.4 and 0.5: chunked, with a pyramid, piece by piece."""
+"""Writing OME-Zarr 0.4 and 0.5: chunked, with a resolution pyramid, piece by piece."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ VERSIONS = ("0.4", "0.5")
 
 _CHUNK = {"Z": 16, "Y": 256, "X": 256}
 _SMALLEST = 256
-"""Rows and columns from which on no coarser level is made."""
+"""Rows and columns down to which coarser pyramid levels are made."""
 
 _TYPES = {"T": "time", "C": "channel"}
 _COLOURS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF", "FFFFFF")
 
 
 def write(path: Path, image: Image, version: str = "0.5") -> None:
-    """Write an image as OME-Zarr, with a pyramid whose levels are halved along y and x.
+    """Write an image as OME-Zarr, with a pyramid of factor 2 along y and x.
 
     Parameters
     ----------
     path
-        The folder, which must not be there yet.
+        The folder, which must not exist yet.
     image
         Known axes in any order; stored in the order T, C, Z, Y, X.
     version
@@ -60,9 +60,22 @@ def write(path: Path, image: Image, version: str = "0.5") -> None:
 
 
 def steps_of(path: Path, image: Image, version: str = "0.5") -> Iterator[tuple[int, int]]:
-    """Write an image as `write` does; yield after each piece how many of how many are written."""
+    """Write an image as `write` does; yield after each piece their number and the total number.
+
+    Parameters
+    ----------
+    path, image, version
+        As for `write`.
+
+    Raises
+    ------
+    FileError
+        If the version is not one of `VERSIONS`.
+    AxesError
+        If an axis is unknown.
+    """
     if version not in VERSIONS:
-        raise FileError(f"OME-Zarr {version} was asked for; {' and '.join(VERSIONS)} are written.")
+        raise FileError(f"OME-Zarr {version} was requested; {' and '.join(VERSIONS)} are written.")
     ordered = image.canonical()
     store = LocalStore(path)
     zarr_format: Any = 2 if version == "0.4" else 3
@@ -75,10 +88,9 @@ def steps_of(path: Path, image: Image, version: str = "0.5") -> Iterator[tuple[i
     facts: dict[str, Any] = {"multiscales": [_multiscales(ordered, len(levels), version)]}
     if "C" in ordered.axes:
         facts["omero"] = _omero(ordered, levels[-1])
-    note_of_ours = json.loads(note(image))
     if version == "0.5":
         facts = {"ome": {"version": version, **facts}}
-    group.attrs.update(facts | note_of_ours)
+    group.attrs.update(facts | json.loads(note(image)))
 
 
 def _n_levels(image: Image) -> int:
@@ -112,7 +124,7 @@ def _level_shape(image: Image, level: int) -> tuple[int, ...]:
 
 
 def _pieces(image: Image) -> Iterator[tuple[slice, ...]]:
-    """Yield the parts that are read, each of whole rows and columns and some planes."""
+    """Yield the parts that are written at once: whole rows and columns, a few planes."""
     ranges = []
     for axis, size in image.sizes.items():
         step = size if axis in "YX" else min(size, _CHUNK.get(axis, 1))
@@ -130,7 +142,7 @@ def _write_piece(levels: list[Any], image: Image, where: tuple[slice, ...]) -> N
 
 
 def _halved(array: NDArray[Any], axes: str) -> NDArray[Any]:
-    """Return means of 2 by 2 pixels along y and x; the last of an odd number stays alone."""
+    """Return means of 2 × 2 pixels along y and x; the last row or column of an odd size stays."""
     for axis in "YX":
         place = axes.index(axis)
         first = array.take(range(0, array.shape[place], 2), place).astype(np.float64)
@@ -169,7 +181,7 @@ def _multiscales(image: Image, n_levels: int, version: str) -> dict[str, Any]:
 
 
 def _omero(image: Image, coarsest: Any) -> dict[str, Any]:
-    """Return names, colours and limits of the channels, for viewers."""
+    """Return names, colours and contrast limits of the channels, for viewers."""
     place = image.axes.index("C")
     values = np.asarray(coarsest[...])
     colours = image.meta.get(COLOURS) or ()
