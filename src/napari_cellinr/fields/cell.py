@@ -1,8 +1,8 @@
-"""Points in the cell around a voxel, and the means over them that stand for its brightness.
+"""Points sampled inside a voxel, and weighted means over them: the brightness of the voxel.
 
-Any number of axes. Places in a cell are given as offsets from its centre in units of half its
-width, from −1 to 1 along every axis. Distances are those of cubes around the centre (largest
-offset along any axis), so that a shell of the cell is a cube and no point leaves the cell.
+The cell is the box that a voxel covers, in any number of axes. Positions in it are offsets from
+its centre in units of half its width, from −1 to 1 along every axis. Distances from the centre
+are the largest offset along any axis, so that shells are cubes and no point leaves the cell.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ from torch.nn.functional import softplus
 __all__ = ["points_per_axis", "resample", "sample_cells", "shell_weights", "weighted_mean"]
 
 FLOOR = 1e-5
-"""Least probability of each shell before the sum, so that no shell is left out."""
+"""Smallest weight of each shell before normalisation, so that no shell is left out."""
 
 
 def points_per_axis(n_points: int, n_axes: int) -> int:
-    """Return the side of the lattice of cells that has nearest to `n_points` points."""
+    """Return the number of points per axis of a regular grid with about `n_points` points.
+
+    Parameters
+    ----------
+    n_points
+        Number of points in all.
+    n_axes
+        Number of axes of the cell.
+    """
     side: float = n_points ** (1 / n_axes)
     return max(1, round(side))
 
@@ -25,11 +33,11 @@ def points_per_axis(n_points: int, n_axes: int) -> int:
 def sample_cells(
     n_cells: int, n_axes: int, per_axis: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return one random point in each part of each cell, shape (cells, points, axes), float32.
+    """Return stratified random points in cells, shape (cells, points, axes), −1 to 1, float32.
 
-    A cell is divided into `per_axis` parts along every axis: ((k + U) / m − 1/2) · 2 with U
-    uniform. Their mean is the centre of the cell, other than in the published code, whose
-    points lie a quarter of a voxel or more aside.
+    Each cell is divided into `per_axis` parts along every axis, with one point in each:
+    ((k + U) / m − 1/2) · 2 with U uniform. Their mean is the centre of the cell; those of the
+    published code are off centre by a quarter of a voxel or more.
 
     Parameters
     ----------
@@ -38,7 +46,7 @@ def sample_cells(
     per_axis
         Parts along every axis.
     generator
-        Random numbers; the result is on its device.
+        Random generator; the result is on its device.
     """
     device = generator.device
     steps = torch.arange(per_axis, dtype=torch.float32, device=device)
@@ -49,18 +57,18 @@ def sample_cells(
 
 
 def shell_weights(offsets: torch.Tensor, density: torch.Tensor) -> torch.Tensor:
-    """Return the weight of each point in the light of its cell, shape (cells, points); sum 1.
+    """Return the rendering weight of each point of a cell, shape (cells, points), sum 1 per cell.
 
-    Rendering along the radius (Chen et al. 2023, "CuNeRF", to which the paper refers) weights
-    a point by its density and by the area of its shell. The published form does not add up to
-    1, so that brightness and density can take each other's place; this one does.
+    A point is weighted by its density and by the area of its shell, as in Chen et al. 2023,
+    "CuNeRF", to which SpatimeINR refers. The published weights do not sum to 1, which leaves
+    brightness and density ambiguous; these are normalised.
 
     Parameters
     ----------
     offsets
-        Shape (cells, points, axes), −1 to 1.
+        Points in the cells, shape (cells, points, axes), −1 to 1.
     density
-        Before the softplus that makes it positive, shape (cells, points).
+        Density before the softplus that makes it positive, shape (cells, points).
     """
     distance = offsets.abs().amax(dim=-1)
     weights = softplus(density) * distance ** (offsets.shape[-1] - 1)
@@ -70,19 +78,20 @@ def shell_weights(offsets: torch.Tensor, density: torch.Tensor) -> torch.Tensor:
 def resample(
     offsets: torch.Tensor, weights: torch.Tensor, n_points: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return more points where the weights are, shape (cells, n_points, axes), −1 to 1.
+    """Return new points where the weights are high, shape (cells, n_points, axes), −1 to 1.
 
-    The distance from the centre is drawn from the distribution of the weights over the
-    distances of the given points, the direction evenly over the surface of a cube.
+    Importance sampling: the distance from the centre is drawn from the distribution of the
+    weights over the distances of the given points, the direction uniformly on a cube. No gradient
+    flows through the points.
 
     Parameters
     ----------
     offsets, weights
         Points and their weights, shapes (cells, points, axes) and (cells, points).
     n_points
-        How many to draw in each cell.
+        Number of points to draw in each cell.
     generator
-        Random numbers, on the device of `offsets`.
+        Random generator on the device of `offsets`.
     """
     distance, order = offsets.detach().abs().amax(dim=-1).sort(dim=-1)
     chances = weights.detach().float().gather(-1, order) + FLOOR
@@ -100,12 +109,14 @@ def resample(
 
 
 def weighted_mean(values: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Return the mean with the softmax of `logits` as weights (eq. 6 and 7), shape (cells,).
+    """Return the mean with the softmax of `logits` as weights, shape (cells,).
+
+    Zhao et al., "CellINR", eq. 6 and 7.
 
     Parameters
     ----------
     values, logits
-        Shape (cells, points).
+        Brightness and unnormalised log-weight of each point, shape (cells, points).
     """
     return (values * torch.softmax(logits, dim=-1)).sum(dim=-1)
 
@@ -113,7 +124,7 @@ def weighted_mean(values: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
 def _between(
     distance: torch.Tensor, cumulated: torch.Tensor, place: torch.Tensor, drawn: torch.Tensor
 ) -> torch.Tensor:
-    """Return distances by linear interpolation of the inverse of the cumulated chances."""
+    """Return distances by linear interpolation of the inverse cumulative distribution."""
     before = (place - 1).clamp(min=0)
     start = torch.where(place > 0, distance.gather(-1, before), 0.0)
     low = torch.where(place > 0, cumulated.gather(-1, before), 0.0)

@@ -1,4 +1,4 @@
-"""Positions as waves that the voxels can carry: the input of networks that see only places."""
+"""Fourier encoding of positions, the input of coordinate networks, limited by the voxel size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def finest_octave(size: int) -> int:
     """Return the largest k for which a wave of frequency 2^k is sampled twice per period.
 
     The coordinate runs from −π to π over `size` + 1 steps, so 2^k · 2π / (size + 1) ≤ π. Finer
-    octaves are aliases of coarser ones and only help to learn the noise by heart.
+    octaves alias with coarser ones and only help to fit the noise.
 
     Parameters
     ----------
@@ -29,12 +29,11 @@ def finest_octave(size: int) -> int:
 
 
 class FourierEncoding(nn.Module):
-    """Sine and cosine of a position at every octave that the voxels can carry.
+    """Sine and cosine of a position at every octave up to the sampling limit of the voxels.
 
-    Zhao et al., "CellINR", eq. 2, with the number of octaves, which the paper leaves open,
-    chosen for each axis by `finest_octave`. The coordinate along an axis of n voxels is
-    −π + 2π (i + 1) / (n + 1), so that the cube around an outermost voxel still lies within
-    the period.
+    Zhao et al., "CellINR", eq. 2; the number of octaves, which the paper leaves open, is chosen
+    for each axis by `finest_octave`. The coordinate along an axis of n voxels is
+    −π + 2π (i + 1) / (n + 1), so that the outermost voxels lie within the period as a whole.
 
     Parameters
     ----------
@@ -57,13 +56,13 @@ class FourierEncoding(nn.Module):
         self.n_features = 2 * len(pairs)
 
     def forward(self, positions: torch.Tensor) -> torch.Tensor:
-        """Return the waves at `positions`, shape (…, n_features), float32, between −1 and 1.
+        """Return the sines and cosines at `positions`, shape (…, n_features), float32.
 
         Parameters
         ----------
         positions
             Voxel coordinates, shape (…, axes), float32; 0 is the centre of the first voxel,
-            and places between voxels are allowed.
+            and positions between voxels are allowed.
         """
         coordinates = (positions + 1) * self.steps - math.pi
         waves = coordinates[..., self.axes] * self.octaves

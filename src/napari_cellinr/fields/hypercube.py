@@ -1,7 +1,7 @@
-"""The field of SpatimeINR as published: cells in space and time, rendered from points in them.
+"""The field of SpatimeINR as published: hypercube rendering of voxels in space and time.
 
-A residual network describes every place by a latent code, with the frames as channels; a second
-network makes brightness and density of a place, a time and the code of the place.
+An encoder with the frames as channels gives a latent code for every voxel; a decoder maps a
+position, a time and the code there to brightness and density.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ __all__ = ["PaperField", "Sizes"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """The size of the networks, as in appendix F by default.
+    """The sizes of the networks; the defaults are those of SpatimeINR, appendix F.
 
     Parameters
     ----------
     latent
-        Length of a code; 0 for no encoder.
+        Length of a latent code; 0 for no encoder.
     neurons
-        In each of the 8 hidden layers of the decoder.
+        Neurons in each of the 8 hidden layers of the decoder.
     width, groups, blocks
-        Of the encoder: features, residual groups, and blocks of each.
+        Features, residual groups, and blocks per group of the encoder.
     """
 
     latent: int = 128
@@ -45,16 +45,16 @@ class Sizes:
 
 
 class PaperField(torch.nn.Module):
-    """Brightness of cells at any place and time of a series, about 0 to 1.
+    """Brightness, 0 to 1, of voxels at any position, time and size within a series.
 
     Parameters
     ----------
     shape
-        Frames, and voxels along each axis of space.
+        Number of frames, and of voxels along each spatial axis.
     sizes
-        Of the networks.
+        Sizes of the networks.
     rendering
-        Whether a cell is a mean over points, or its centre.
+        Whether a voxel is a weighted mean over points in it, or the value at its centre.
     """
 
     def __init__(self, shape: Sequence[int], sizes: Sizes, *, rendering: bool = True) -> None:
@@ -74,7 +74,7 @@ class PaperField(torch.nn.Module):
         return Encoder(self.shape[0], sizes.latent, n_axes, sizes.width, sizes.groups, sizes.blocks)
 
     def codes(self, frames: torch.Tensor) -> torch.Tensor | None:
-        """Return the codes of all voxels, (1, latent, *space), of frames (T, *space)."""
+        """Return the latent codes of all voxels, (1, latent, *space), of frames (T, *space)."""
         if self.encoder is None:
             return None
         found: torch.Tensor = self.encoder(frames[None])
@@ -88,21 +88,21 @@ class PaperField(torch.nn.Module):
         corner: torch.Tensor,
         generator: torch.Generator | None = None,
     ) -> torch.Tensor:
-        """Return the brightness of cells, shape (cells,).
+        """Return the brightness of voxels (cells), shape (cells,).
 
         Parameters
         ----------
         centres
-            Frame and voxel coordinates, shape (cells, 1 + axes), float32.
+            Frame and voxel coordinates of the centres, shape (cells, 1 + axes), float32.
         cell
-            Width along each of them, shape (1 + axes,).
+            Width of the cells along time and space, in frames and voxels, shape (1 + axes,).
         codes
-            As `codes` gives them, of a part of the series.
+            Latent codes of a part of the series, as from the method `codes`.
         corner
-            First voxel of that part along each axis of space, and voxels per code, shape (2, axes).
+            First voxel of that part along each spatial axis, and voxels per code, shape (2, axes).
         generator
-            For random points in the cell, in training; those of inference lie in the middle of
-            their parts.
+            Random generator for the points in the cell, in training; without it, points are on a
+            regular grid.
         """
         offsets = self._offsets(len(centres), centres, generator)
         points = centres[:, None] + offsets * cell / 2  # (cells, points, 1 + axes)
@@ -114,7 +114,7 @@ class PaperField(torch.nn.Module):
     def _offsets(
         self, n_cells: int, like: torch.Tensor, generator: torch.Generator | None
     ) -> torch.Tensor:
-        """Return points of cells, −1 to 1, shape (cells, points, axes); 2 along every axis."""
+        """Return points in cells, −1 to 1, shape (cells, points, axes); 2 along every axis."""
         n_axes = len(self.shape)
         if not self.rendering:
             return like.new_zeros(n_cells, 1, n_axes)
@@ -134,10 +134,10 @@ class PaperField(torch.nn.Module):
 
 
 def _codes_at(codes: torch.Tensor, places: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
-    """Return codes at places, shape (cells, points, latent), by straight lines."""
+    """Return codes at places, shape (cells, points, latent), linearly interpolated."""
     n_axes = places.shape[-1]
     size = torch.tensor(codes.shape[2:], dtype=torch.float32, device=places.device)
-    inside = (places - corner[0] + 0.5) / corner[1]  # in codes, 0 at the outer edge of the first
+    inside = (places - corner[0] + 0.5) / corner[1]  # 0 is the outer edge of the first code
     grid = (2 * inside / size - 1).flip(-1)
     grid = grid.reshape(1, *(1,) * (n_axes - 2), *places.shape[:2], n_axes)
     found = grid_sample(

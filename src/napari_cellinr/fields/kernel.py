@@ -17,14 +17,14 @@ __all__ = ["GridField", "solve_kernels"]
 
 
 class GridField(nn.Module):
-    """A smooth vector-valued field: the sum of feature grids of several strides.
+    """A smooth vector-valued field: the sum of linearly interpolated grids of several strides.
 
     Parameters
     ----------
     shape
-        Voxels along each spatial axis.
+        Number of voxels along each spatial axis.
     strides
-        For each grid the voxels per node along each axis.
+        For each grid, the voxels per node along each axis.
     channels
         Number of values at each position.
     """
@@ -42,7 +42,7 @@ class GridField(nn.Module):
     def forward(
         self, positions: Sequence[torch.Tensor], channels: slice = slice(None)
     ) -> torch.Tensor:
-        """Return the values at all crossings of `positions`.
+        """Return the values on the grid of `positions`.
 
         Parameters
         ----------
@@ -92,10 +92,10 @@ class GridField(nn.Module):
 
 
 def solve_kernels(moments: torch.Tensor, targets: torch.Tensor, ridge: float) -> torch.Tensor:
-    """Return the coefficients that explain the targets best at every node.
+    """Return the ridge-regression coefficients at every node.
 
-    Solves (M + ridge · 1) a = b at each node: ridge regression in the neighbourhood over
-    which `moments` and `targets` were averaged.
+    Solves (M + ridge · 1) a = b at each node, where M and b are `moments` and `targets`, averaged
+    over the neighbourhood of the node.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def solve_kernels(moments: torch.Tensor, targets: torch.Tensor, ridge: float) ->
     targets
         Mean products of each feature with the target, shape (features, nodes…).
     ridge
-        Added to the diagonal; the features should have mean square 1.
+        Added to the diagonal; the features should have a mean square of 1.
 
     Returns
     -------

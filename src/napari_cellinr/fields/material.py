@@ -1,4 +1,4 @@
-"""Where material goes: backward displacement fields turned into forward ones."""
+"""Forward displacement of material points from backward displacement fields."""
 
 from __future__ import annotations
 
@@ -13,30 +13,35 @@ if TYPE_CHECKING:
 __all__ = ["at_points", "follow"]
 
 PASSES = 40
-"""Largest number of fixed-point passes."""
+"""Largest number of fixed-point iterations."""
 
 CLOSE = 1e-3
-"""Change of a pass, in voxels, below which all points have arrived."""
+"""Largest change of an iteration, in voxels, at which it has converged."""
 
 
 def follow(
     start: torch.Tensor, end: torch.Tensor, points: torch.Tensor, shape: Sequence[int]
 ) -> torch.Tensor:
-    """Return where the material at `points` at one time is at another, voxels, shape of `points`.
+    """Return the positions at one time of the material that is at `points` at another time.
 
-    A point p and the place q that its material moves to have the same canonical position,
-    p + start(p) = q + end(q), which is solved by damped fixed-point iteration. Only relative
-    motion is determined by data: any map of the canonical scene cancels here.
+    A point p and the position q that its material moves to have the same canonical position,
+    p + start(p) = q + end(q), which is solved for q by damped fixed-point iteration. Only the
+    relative motion is determined by data: a deformation of the canonical scene cancels here.
 
     Parameters
     ----------
     start, end
-        Displacements into the canonical scene at both times, in voxels, shape (axes, *lattice);
-        the lattices span the scene.
+        Displacements into the canonical scene at the time of `points` and at the other time, in
+        voxels, shape (axes, *nodes); the nodes span the scene.
     points
-        In voxels of the scene, shape (axes, *any).
+        Positions in voxels of the scene, shape (axes, *any).
     shape
-        Voxels of the scene along each axis.
+        Number of voxels of the scene along each axis.
+
+    Returns
+    -------
+    torch.Tensor
+        Positions in voxels, shape of `points`.
     """
     goal = points + at_points(start, points, shape)
     places = points.clone()
@@ -54,16 +59,18 @@ def follow(
 
 
 def at_points(field: torch.Tensor, points: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return a field at points, linearly interpolated; the border's value outside.
+    """Return a field at points, linearly interpolated, shape (channels, *any).
+
+    Outside of the scene, the value at its border is returned.
 
     Parameters
     ----------
     field
-        Shape (channels, *lattice); the lattice spans the scene.
+        Values at nodes that span the scene, shape (channels, *nodes).
     points
-        In voxels of the scene, shape (axes, *any).
+        Positions in voxels of the scene, shape (axes, *any).
     shape
-        Voxels of the scene along each axis.
+        Number of voxels of the scene along each axis.
     """
     scaled = [2 * part / max(size - 1, 1) - 1 for part, size in zip(points, shape, strict=True)]
     flat = torch.stack(scaled[::-1], dim=-1).reshape(1, *[1] * (len(shape) - 1), -1, len(shape))

@@ -1,4 +1,4 @@
-"""A fully connected network with a second input in the middle."""
+"""A fully connected network with a skip connection from its input."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["SkipMLP"]
 class SkipMLP(nn.Module):
     """Hidden layers of one width with ReLU and a linear output.
 
-    One hidden layer gets a second input beside the output of the layer before: the input of
+    One hidden layer gets a second input besides the output of the layer before: the input of
     the whole network again, as in NeRF (Mildenhall et al. 2020), or another one.
 
     Parameters
     ----------
     n_inputs, n_outputs
-        Number of values that go in and come out.
+        Number of input and output values.
     generator
-        Random numbers of the initial weights, on the CPU; uniform with the variance 2 / inputs
-        of a layer (He et al. 2015), so that signals keep their size.
+        Random generator of the initial weights, on the CPU; they are uniform with variance
+        2 / inputs of the layer (He et al. 2015).
     width, depth
         Size and number of the hidden layers.
     joined_at
-        Which hidden layer gets the second input, from 1.
+        Number of hidden layers before the second input.
     n_joined
         Size of the second input; that of the first one if not given.
     """
@@ -70,7 +70,7 @@ class SkipMLP(nn.Module):
 
 
 def _linear(n_inputs: int, n_outputs: int, gain: float, generator: torch.Generator) -> nn.Linear:
-    """Return a layer with zero bias; made without the global random numbers."""
+    """Return a layer with zero bias, without use of the global random generator."""
     layer: nn.Linear = skip_init(nn.Linear, n_inputs, n_outputs)  # type: ignore[no-untyped-call]
     bound = math.sqrt(gain / n_inputs)
     with torch.no_grad():

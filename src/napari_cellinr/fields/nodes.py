@@ -1,4 +1,7 @@
-"""The one map between voxels and the nodes of coarser lattices, for whole blocks of voxels."""
+"""Voxels and the nodes of coarse grids: positions, interpolation weights and block means.
+
+Node j lies in the middle of voxels j·stride … (j+1)·stride − 1.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,22 @@ __all__ = [
 
 
 def n_nodes(size: int, stride: int) -> int:
-    """Return the number of nodes that cover `size` voxels, one node per `stride` voxels."""
+    """Return the number of nodes along an axis.
+
+    Parameters
+    ----------
+    size
+        Number of voxels along the axis.
+    stride
+        Voxels per node; the last node may have fewer.
+    """
     return math.ceil(size / stride)
 
 
 def node_weights(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
-    """Return the weight of each node at each position, by linear interpolation.
+    """Return the linear-interpolation weight of each node at each position.
 
-    Node j lies in the middle of voxels j·stride … (j+1)·stride − 1; beyond the outermost
-    nodes the value of the nearest one holds.
+    Beyond the outermost nodes, the nearest one has weight 1.
 
     Parameters
     ----------
@@ -54,7 +64,7 @@ def node_weights(positions: torch.Tensor, size: int, stride: int) -> torch.Tenso
 def two_nodes(
     positions: torch.Tensor, size: int, stride: int
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-    """Return the two nodes on either side of each position, and their weights.
+    """Return the nodes on either side of each position, and their interpolation weights.
 
     The same interpolation as `node_weights`, for scattered positions.
 
@@ -76,18 +86,18 @@ def two_nodes(
 
 
 def _in_nodes(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
-    """Return voxel coordinates in units of nodes, kept between the outermost nodes."""
+    """Return voxel coordinates in units of nodes, clamped to the outermost nodes."""
     place = (positions.to(torch.float32) + 0.5) / stride - 0.5
     return place.clamp(0, n_nodes(size, stride) - 1)
 
 
 def interpolate(grid: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the values of a lattice of nodes at all crossings of the positions of each axis.
+    """Return values at nodes interpolated to a grid of positions.
 
     Parameters
     ----------
     grid
-        Shape (channels, nodes along axis 1, …), float32.
+        Values at the nodes, shape (channels, nodes along axis 1, …), float32.
     weights
         One matrix of `node_weights` per spatial axis, shape (n, nodes).
 
@@ -130,7 +140,15 @@ def block_means(values: torch.Tensor, stride: Sequence[int]) -> torch.Tensor:
 
 
 def blocks(shape: Sequence[int], n_voxels: int) -> list[tuple[slice, ...]]:
-    """Return slabs along the first axis that cover `shape`, each of about `n_voxels` at most."""
+    """Return slabs along the first axis that together cover an array.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    n_voxels
+        Largest number of voxels of a slab, unless a single plane has more.
+    """
     plane = math.prod(shape[1:])
     step = max(1, n_voxels // max(plane, 1))
     rest = tuple(slice(0, size) for size in shape[1:])
@@ -140,9 +158,16 @@ def blocks(shape: Sequence[int], n_voxels: int) -> list[tuple[slice, ...]]:
 
 
 def block_lengths(shape: Sequence[int], n_voxels: float) -> tuple[int, ...]:
-    """Return the sides of a block of about `n_voxels` voxels, as near to a cube as `shape` allows.
+    """Return the sides of a block, as near to a cube as the array allows.
 
-    Where an axis is shorter than the side of a cube, the others get longer.
+    Where an axis is shorter than the side of the cube, the others get longer.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels of the array along each axis.
+    n_voxels
+        Approximate number of voxels of the block.
     """
     lengths = [0] * len(shape)
     left = float(n_voxels)

@@ -1,4 +1,4 @@
-"""Finer rows between coarse ones: latent codes of the rows, decoded at any place between them."""
+"""Super-resolution along one axis of a plane: a learned correction of the interpolation."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["RowField"]
 
 
 class RowField(nn.Module):
-    """What interpolation lacks at any place between coarse rows of a plane.
+    """A correction to interpolation at any position between the coarse rows of a plane.
 
-    Latent codes come from an encoder that sees the coarse plane. A small network decodes the
-    codes of the rows on either side, the place between them and the size of the wanted cell.
+    An encoder gives latent codes of the coarse plane. A small network decodes the codes of the
+    rows on either side, the position between them and the height of the requested row.
 
     Parameters
     ----------
     latent
-        Length of a code; 0 for none, then only grey levels of the neighbouring rows are decoded.
+        Length of a latent code; 0 for none: then only the neighbouring rows are decoded.
     width, hidden
         Features of the encoder and neurons of the decoder.
     pinned
-        Whether the interpolation is exact at the coarse rows, so that nothing is added there.
+        Whether the interpolation is exact at the coarse rows, so that the correction is 0 there.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class RowField(nn.Module):
         Parameters
         ----------
         coarse
-            (N, coarse rows, columns), about 0 to 1.
+            Coarse planes, (N, coarse rows, columns), about 0 to 1.
         base
             Interpolated planes, (N, rows, columns).
         places
-            Where the rows lie, in coarse rows, (rows,).
+            Positions of the rows, in coarse rows, (rows,).
         cell
-            Height of a wanted row in coarse rows.
+            Height of a row of the result, in coarse rows.
         """
         codes = coarse[:, None]
         if self.encoder is not None:

@@ -1,8 +1,8 @@
-"""Multiresolution grids on fixed lattices: the encoding of the space-time model.
+"""Multiresolution feature grids: the encoding of the space-time model.
 
-The published method looks positions up in hash tables (Müller et al. 2022, "Instant neural
-graphics primitives"). Here the positions never change, so that the encoding is a constant
-linear map of small dense grids: there are no collisions, and it costs fifty times less.
+The published method uses hash tables (Müller et al. 2022, "Instant neural graphics
+primitives"). Here positions are on fixed grids, so that the encoding is a constant linear map of
+small dense grids: there are no hash collisions, and it costs fifty times less.
 """
 
 from __future__ import annotations
@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["GridPyramid", "hat_weights", "level_cells", "window"]
 
 FIRST_VALUES = 1e-4
-"""Grids start with uniform random numbers of at most this size: almost flat."""
+"""Grids are initialised with uniform random numbers up to this size: almost flat."""
 
 
 def level_cells(
     base: Sequence[float], finest: Sequence[float], levels: int
 ) -> tuple[tuple[int, ...], ...]:
-    """Return the number of cells along each axis of each level, coarse to fine, each from 1.
+    """Return the number of cells, at least 1, along each axis of each level, coarse to fine.
 
-    The numbers grow by the same factor from level to level, from `base` to `finest`.
+    The numbers grow by the same factor from level to level, as in Müller et al. 2022, eq. 2.
+
+    Parameters
+    ----------
+    base, finest
+        Number of cells along each axis of the coarsest and of the finest level.
+    levels
+        Number of levels.
     """
     return tuple(
         tuple(
@@ -39,25 +46,32 @@ def level_cells(
 
 
 def window(alpha: float, levels: int) -> tuple[float, ...]:
-    """Return the weight of each level, 0 to 1, when a part `alpha` of the coarse-to-fine is done.
+    """Return the weight of each level, 0 to 1, in a coarse-to-fine optimisation.
 
-    Level l of L begins at alpha = l / L and counts fully from (l + 1) / L on (Park et al. 2021,
+    Level l of L starts at alpha = l / L and has weight 1 from (l + 1) / L on (Park et al. 2021,
     "Nerfies", eq. 8).
+
+    Parameters
+    ----------
+    alpha
+        Progress of the coarse-to-fine schedule; at 1 and above all weights are 1.
+    levels
+        Number of levels.
     """
     parts = (min(max(alpha * levels - level, 0.0), 1.0) for level in range(levels))
     return tuple(0.5 * (1 - math.cos(math.pi * part)) for part in parts)
 
 
 def hat_weights(positions: torch.Tensor, cells: int) -> torch.Tensor:
-    """Return the weights of the vertices of a grid at `positions`, shape (…, cells + 1).
+    """Return the linear-interpolation weights of the vertices, shape (…, cells + 1).
 
     Parameters
     ----------
     positions
-        Places in the box, 0 at its low and 1 at its high end, any shape; what lies outside
-        counts as being on the border.
+        Positions in the box, 0 at its low and 1 at its high end, any shape; positions outside
+        are moved to the border.
     cells
-        Number of cells, one less than there are vertices.
+        Number of cells, one less than the number of vertices.
     """
     places = positions.clamp(0, 1)[..., None] * cells
     vertices = torch.arange(cells + 1, dtype=positions.dtype, device=positions.device)
@@ -65,16 +79,16 @@ def hat_weights(positions: torch.Tensor, cells: int) -> torch.Tensor:
 
 
 class GridPyramid(nn.Module):
-    """Grids of several resolutions over one box.
+    """Feature grids of several resolutions over one box.
 
     Parameters
     ----------
     cells
         Number of cells along each axis of each level, coarse to fine.
     features
-        Numbers at each vertex.
+        Number of features at each vertex.
     generator
-        Random numbers of the first values, on the CPU.
+        Random generator of the initial values, on the CPU.
     """
 
     def __init__(
@@ -93,18 +107,18 @@ class GridPyramid(nn.Module):
 
     @property
     def n_features(self) -> int:
-        """Number of values at every place: those of all levels."""
+        """Number of features at every position, those of all levels together."""
         return self.features * len(self.cells)
 
     def on_lattice(self, shape: Sequence[int], weights: Sequence[float]) -> torch.Tensor:
-        """Return the values on a lattice that spans the box, shape (n_features, *shape).
+        """Return the features on a regular grid that spans the box, shape (n_features, *shape).
 
         Parameters
         ----------
         shape
             Points along each of 2 or 3 axes; the outermost lie on the border of the box.
         weights
-            Weight of each level; one of weight 0 costs nothing.
+            Weight of each level; levels of weight 0 are not evaluated.
         """
         mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
         layers = []
@@ -121,19 +135,19 @@ class GridPyramid(nn.Module):
     def on_product(
         self, axes: Sequence[torch.Tensor], times: torch.Tensor, weights: Sequence[float]
     ) -> torch.Tensor:
-        """Return the values at places and times, shape (n_features, times, *places).
+        """Return the features at positions and times, shape (n_features, times, *positions).
 
         The first axis of the grids is time.
 
         Parameters
         ----------
         axes
-            Places along each axis of space, each of shape (n,), 0 to 1 within the box.
+            Positions along each spatial axis, each of shape (n,), 0 to 1 within the box.
         times
-            Times of each shot, 0 to 1, shape (times, …) with one element or as many as there
-            are places along each axis of space: places may have times of their own.
+            Times of each shot, 0 to 1, shape (times, …): along each spatial axis one element, or
+            one per position if positions are recorded at different times.
         weights
-            Weight of each level; one of weight 0 costs nothing.
+            Weight of each level; levels of weight 0 are not evaluated.
         """
         shape = tuple(len(places) for places in axes)
         layers = []
@@ -150,14 +164,14 @@ class GridPyramid(nn.Module):
 
 
 def _at_times(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return values of shape (features, times, *places) from those at the vertices of time.
+    """Return values interpolated in time, shape (features, times, *positions).
 
     Parameters
     ----------
     values
-        Shape (features, vertices, *places).
+        Values at the vertices of time, shape (features, vertices, *positions).
     weights
-        Shape (times, …, vertices) with one element or all places in between.
+        Shape (times, …, vertices); in between, one element or all positions per axis.
     """
     if all(size == 1 for size in weights.shape[1:-1]):
         flat = weights.reshape(len(weights), -1)

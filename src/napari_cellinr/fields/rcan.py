@@ -1,4 +1,4 @@
-"""Residual channel attention: from a few images of a place to its latent code."""
+"""Residual channel attention network: latent codes of voxels from a few images."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ __all__ = ["Encoder"]
 
 
 class Encoder(nn.Module):
-    """Images as channels in, latent codes of every voxel out, (N, latent, *shape).
+    """Encoder of images, as channels, to latent codes of every voxel, (N, latent, *shape).
 
-    As RCAN4D of SpatimeINR (appendix F), smaller: a head, groups of blocks with channel
-    attention, each with a skip, and a tail; codes lie between −π and π. Borders are repeated.
+    A smaller RCAN4D of SpatimeINR (appendix F): a head, groups of residual blocks with channel
+    attention (Zhang et al. 2018, "RCAN"), and a tail; codes lie between −π and π. Borders are
+    padded by repetition.
 
     Parameters
     ----------
     n_images
-        Images of every place, such as neighbouring frames.
+        Number of input images, such as neighbouring frames.
     latent
-        Length of a code.
+        Length of a latent code.
     n_axes
-        2 or 3 spatial axes.
+        Number of spatial axes, 2 or 3.
     width
         Features of the convolutions.
     groups, blocks
-        Groups, and blocks in each.
+        Number of groups, and of blocks in each.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class _Group(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions, whose channels are weighted by what their means say."""
+    """Two convolutions with channel attention and a skip connection."""
 
     def __init__(self, width: int, n_axes: int) -> None:
         super().__init__()

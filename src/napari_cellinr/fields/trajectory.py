@@ -1,4 +1,4 @@
-"""Smooth motion between frames: a path for every place, and images looked up along it."""
+"""Smooth trajectories between frames: polynomial in time, interpolated between control points."""
 
 from __future__ import annotations
 
@@ -14,12 +14,28 @@ __all__ = ["at_time", "control_size", "displacement", "positions", "spline_value
 
 
 def control_size(shape: Sequence[int], spacing: float) -> tuple[int, ...]:
-    """Return the number of control points along each axis, `spacing` voxels apart at most."""
+    """Return the number of control points along each axis.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    spacing
+        Largest distance of control points, in voxels.
+    """
     return tuple(max(2, int(-(-(n - 1) // spacing)) + 1) if n > 1 else 1 for n in shape)
 
 
 def positions(shape: Sequence[int], device: torch.device | None = None) -> torch.Tensor:
-    """Return the voxel coordinates of a lattice, (voxels, axes), float32."""
+    """Return the voxel coordinates of an array, (voxels, axes), float32.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    device
+        Device of the result; the CPU if not given.
+    """
     axes = [torch.arange(n, dtype=torch.float32, device=device) for n in shape]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape))
 
@@ -27,18 +43,18 @@ def positions(shape: Sequence[int], device: torch.device | None = None) -> torch
 def displacement(
     control: torch.Tensor, places: torch.Tensor, time: torch.Tensor, shape: Sequence[int]
 ) -> torch.Tensor:
-    """Return how far each place has moved at each time: Σ c_k(x) t^k, k from 1.
+    """Return the displacement of each trajectory at each time: Σ c_k(x) t^k, k from 1.
 
     Parameters
     ----------
     control
         Coefficients at the control points, (terms, axes, *points), in voxels per frame^k.
     places
-        Where the paths are at time 0, (places, axes), voxels.
+        Positions of the trajectories at time 0, (places, axes), voxels.
     time
-        Frames from the reference time, (times,).
+        Times in frames from the reference time, (times,).
     shape
-        Voxels of a frame.
+        Number of voxels of a frame along each axis.
 
     Returns
     -------
@@ -55,7 +71,24 @@ def displacement(
 def at_time(
     control: torch.Tensor, places: torch.Tensor, time: float, shape: Sequence[int]
 ) -> torch.Tensor:
-    """Return where the paths that are at `places` at some time were at time 0, (places, axes)."""
+    """Return the positions at time 0 of the trajectories through `places` at another time.
+
+    Three fixed-point iterations of p = place − displacement(p).
+
+    Parameters
+    ----------
+    control, shape
+        As for `displacement`.
+    places
+        Positions at `time`, (places, axes), voxels.
+    time
+        Time in frames from the reference time.
+
+    Returns
+    -------
+    torch.Tensor
+        (places, axes), voxels.
+    """
     when = torch.tensor([time], device=places.device)
     origins = places
     for _ in range(3):
@@ -64,27 +97,29 @@ def at_time(
 
 
 def values_at(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return each image at places of its own, by straight lines; the nearest value outside.
+    """Return each image at its own positions, linearly interpolated, (images, places).
+
+    Outside of the image, the value at its border is returned.
 
     Parameters
     ----------
     images
-        (images, *shape), float32, two or three axes.
+        (images, *shape), float32, two or three spatial axes.
     places
-        (images, places, axes), voxels.
+        Positions in voxels, (images, places, axes).
     """
     return _linear(images[:, None], places, images.shape[1:])[:, 0]
 
 
 def spline_values(coefficients: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return an image at any places from its cubic B-spline coefficients, (places,), float32.
+    """Return an image at any positions from its cubic B-spline coefficients, (places,), float32.
 
     Parameters
     ----------
     coefficients
-        As `scipy.ndimage.spline_filter` gives them in its mode `mirror`, two or three axes.
+        From `scipy.ndimage.spline_filter` with mode `mirror`, two or three axes.
     places
-        (places, axes), voxels; outside the image, the value at its border.
+        Positions in voxels, (places, axes); outside, the value at the border is returned.
     """
     shape = coefficients.shape
     flat = coefficients.reshape(-1)
@@ -111,7 +146,7 @@ def spline_values(coefficients: torch.Tensor, places: torch.Tensor) -> torch.Ten
 
 
 def _basis(t: torch.Tensor) -> list[torch.Tensor]:
-    """Return the weights of four coefficients of a cubic B-spline."""
+    """Return the weights of the four neighbouring coefficients of a cubic B-spline."""
     rest = 1 - t
     return [
         rest**3 / 6,
@@ -130,7 +165,7 @@ def _mirrored(columns: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _linear(images: torch.Tensor, places: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return (images, channels, places): images are stretched over the voxels of `shape`."""
+    """Return (images, channels, places), linearly interpolated; spanning `shape`."""
     n_axes = len(shape)
     last = torch.tensor([max(n - 1, 1) for n in shape], dtype=torch.float32, device=places.device)
     scaled = (2 * places / last - 1).flip(-1)

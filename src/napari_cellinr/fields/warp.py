@@ -1,4 +1,4 @@
-"""Displacement fields on coarse lattices, and images moved by them."""
+"""Displacement fields on coarse grids: upsampling, warping of images, smoothness measures."""
 
 from __future__ import annotations
 
@@ -16,21 +16,31 @@ __all__ = ["bending", "folding", "lattice_points", "sample", "upsample", "warp"]
 def lattice_points(
     low: float, high: float, count: int, device: torch.device | None = None
 ) -> torch.Tensor:
-    """Return `count` equally spaced places from `low` to `high`, float32; the middle if one."""
+    """Return equally spaced positions, shape (count,), float32.
+
+    Parameters
+    ----------
+    low, high
+        First and last position.
+    count
+        Number of positions; a single one is in the middle.
+    device
+        Device of the result; the CPU if not given.
+    """
     if count == 1:
         return torch.full((1,), (low + high) / 2, device=device)
     return torch.linspace(low, high, count, device=device)
 
 
 def upsample(values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return values on a finer lattice with the same outermost points, linearly interpolated.
+    """Return values on a finer grid with the same outermost points, linearly interpolated.
 
     Parameters
     ----------
     values
-        Shape (n, channels, *coarse) with 2 or 3 axes of space.
+        Shape (n, channels, *coarse), 2 or 3 spatial axes.
     shape
-        Points of the result along each axis of space.
+        Points of the result along each spatial axis.
     """
     if values.shape[2:] == tuple(shape):
         return values
@@ -47,19 +57,19 @@ def warp(
 ) -> torch.Tensor:
     """Return `canonical` at `points` + `displacement`, shape (n, channels, *points).
 
-    Cubic in the plane; linear in three dimensions, where torch offers nothing better.
+    The interpolation is cubic in 2-D and linear in 3-D, where torch has no cubic one.
 
     Parameters
     ----------
     canonical
-        Values on a lattice that spans the box, shape (channels, *lattice).
+        Values on a regular grid that spans the box, shape (channels, *grid).
     displacement
-        In voxels, shape (n, axes, *points).
+        Displacement in voxels, shape (n, axes, *points).
     points
-        Places along each axis of space in voxels, each of shape (n,).
+        Positions along each spatial axis in voxels, each of shape (n,).
     low, high
-        Ends of the box along each axis, in voxels. A place outside takes the value at the
-        border: nothing is extrapolated.
+        Ends of the box along each axis, in voxels. Outside, the value at the border is
+        returned: nothing is extrapolated.
     """
     parts = []
     for axis, (places, start, end) in enumerate(zip(points, low, high, strict=True)):
@@ -72,14 +82,14 @@ def warp(
 
 
 def sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return `values` at `places`, shape (n, channels, *places).
+    """Return `values` at `places`, shape (n, channels, *places); cubic in 2-D, linear in 3-D.
 
     Parameters
     ----------
     values
-        Shape (channels, *lattice).
+        Values on a regular grid, shape (channels, *grid).
     places
-        Shape (n, *places, axes), −1 to 1 between the outermost points, x first as in torch.
+        Shape (n, *places, axes), −1 to 1 between the outermost grid points, x first as in torch.
     """
     mode = "bicubic" if values.ndim == 3 else "bilinear"
     many = values[None].expand(len(places), *([-1] * values.ndim))
@@ -90,20 +100,20 @@ def sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 
 def bending(displacement: torch.Tensor, steps: Sequence[float], knee: float) -> torch.Tensor:
-    """Return the mean curvature of the displacement, per voxel; affine motion has none.
+    """Return the mean bending of a displacement field, per voxel; 0 for affine motion.
 
-    The curvature of a point is the norm of all second derivatives; below `knee` it counts
-    by its square. So motion that bends in a few places pays less than by squares, and elsewhere
-    stays affine.
+    The bending c of a point is the norm of all second derivatives. It is penalised by
+    √(c² + knee²) − knee: quadratic below `knee`, linear above, so that motion may bend in a few
+    places and stays affine elsewhere.
 
     Parameters
     ----------
     displacement
-        In voxels, shape (n, axes, *lattice).
+        Displacement in voxels, shape (n, axes, *grid).
     steps
-        Distance of two points of the lattice along each axis, in voxels.
+        Grid spacing along each axis, in voxels.
     knee
-        Curvature that is no more than noise, in the same unit; above 0.
+        Bending at which the penalty turns from quadratic to linear, per voxel; above 0.
     """
     n_axes = displacement.ndim - 2
     squared = displacement.new_zeros(())
@@ -121,16 +131,16 @@ def bending(displacement: torch.Tensor, steps: Sequence[float], knee: float) -> 
 
 
 def folding(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
-    """Return the determinant of the Jacobian of places + displacement, shape (n, *inner points).
+    """Return the determinant of the Jacobian of position + displacement, shape (n, *inner points).
 
-    Material keeps its order where it is positive.
+    The motion folds space over itself where it is not positive.
 
     Parameters
     ----------
     displacement
-        In voxels, shape (n, axes, *lattice), 2 or 3 axes.
+        Displacement in voxels, shape (n, axes, *grid), 2 or 3 spatial axes.
     steps
-        Distance of two points of the lattice along each axis, in voxels.
+        Grid spacing along each axis, in voxels.
     """
     n_axes = displacement.shape[1]
     inner = (slice(None), slice(None)) + (slice(None, -1),) * n_axes
@@ -148,5 +158,5 @@ def folding(displacement: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
 
 
 def _last(values: torch.Tensor, axis: int) -> torch.Tensor:
-    """Return the last slice along an axis of space, so that a difference keeps the size."""
+    """Return the last slice along a spatial axis, so that differences keep the size."""
     return values.narrow(2 + axis, values.shape[2 + axis] - 1, 1)
