@@ -193,5 +193,5 @@ def test_take():
 
 @pytest.mark.parametrize(("axis", "index"), [("T", 0), ("Z", 3), ("Z", -4)])
 def test_take_refuses(axis, index):
-    with pytest.raises(AxesError, match="was asked for"):
+    with pytest.raises(AxesError, match="was requested"):
         stack().take(axis, index)

@@ -80,12 +80,12 @@ def test_times_are_those_of_the_motion():
 
 @pytest.mark.parametrize("axes", ["TCYX", "TZYX"])
 def test_an_image_that_is_no_motion_is_refused(axes):
-    with pytest.raises(AxesError, match="a motion has"):
+    with pytest.raises(AxesError, match="a motion field has"):
         tracks(Image(np.zeros((2, 3, 8, 8), np.float32), axes), np.zeros((1, 2)))
 
 
 def test_seeds_of_another_dimension_are_refused():
-    with pytest.raises(AxesError, match="one row of 2 positions"):
+    with pytest.raises(AxesError, match="one row of 2 coordinates"):
         tracks(drifting(), np.zeros((3, 3)))
 
 

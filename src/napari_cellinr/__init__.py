@@ -1,7 +1,6 @@
 """Restoration of live microscopy by neural fields that are fitted to one data set.
 
-The names below are loaded when they are first used, so that importing the package
-costs nothing: neither torch nor Qt is loaded by it.
+The public names are loaded on first use: importing the package loads neither torch nor Qt.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""The errors that users see: each says what was given, what is allowed and what to do."""
+"""Errors shown to users: each message says what was given, what is allowed and what to do."""
 
 __all__ = ["AxesError", "CellINRError", "ConfigError", "DataError", "FileError", "FitError"]
 
 
 class CellINRError(Exception):
-    """The base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class ConfigError(CellINRError, ValueError):
-    """A setting is unknown, out of bounds or contradicts another one."""
+    """A setting is unknown, out of bounds, or contradicts another setting."""
 
 
 class AxesError(CellINRError, ValueError):
@@ -16,16 +16,16 @@ class AxesError(CellINRError, ValueError):
 
 
 class FileError(CellINRError):
-    """A file is missing, cannot be understood or cannot be written."""
+    """A file is missing, cannot be read, or cannot be written."""
 
 
 class FitError(CellINRError):
     """A fit cannot start or has failed.
 
-    Deliberately not a `RuntimeError`: generator workers swallow those, so that a
-    fit which ran out of memory would look as if it were running for ever.
+    Deliberately not a `RuntimeError`: napari's generator workers ignore those, and a fit that
+    ran out of memory would seem to run for ever.
     """
 
 
 class DataError(CellINRError, ValueError):
-    """The values of an image cannot be worked on: not finite, all equal, or too few."""
+    """The values of an image cannot be fitted: not finite, all equal, or too few."""

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image", "default_axes", "default_units"]
 
 AXES = "TCZYX"
-"""The axes that the methods understand, in the order that every array has."""
+"""The axes that the methods know, in canonical order."""
 
 UNCALIBRATED = "pixel"
-"""The unit of an axis whose step is not known."""
+"""The unit of an axis whose step is unknown."""
 
 
 class ArrayLike(Protocol):
-    """A NumPy array, or a lazy one that becomes a NumPy array when it is sliced."""
+    """A NumPy array, or a lazy array whose slices are converted to NumPy when needed."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,21 +41,24 @@ class ArrayLike(Protocol):
 
 
 def default_axes(n_dimensions: int) -> str:
-    """Return the axes that an array of 2 to 5 dimensions has if nothing else is said.
+    """Return the default axes of an array: `YX`, `ZYX`, `TZYX` or `TCZYX` for 2 to 5 dimensions.
 
-    Two dimensions are `YX`, three `ZYX`, four `TZYX`, five `TCZYX`.
+    Raises
+    ------
+    AxesError
+        If there are fewer or more dimensions.
     """
     guesses = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
     if n_dimensions not in guesses:
         raise AxesError(
             f"an array with {n_dimensions} dimensions was given; 2 to 5 are allowed "
-            f"({AXES}). Select a part of it first."
+            f"({AXES}). Select a part of the array first."
         )
     return guesses[n_dimensions]
 
 
 def default_units(axes: str) -> tuple[str, ...]:
-    """Return `pixel` for every axis: the units of an image without calibration."""
+    """Return `pixel` for every axis, the units of an uncalibrated image."""
     return (UNCALIBRATED,) * len(axes)
 
 
@@ -66,25 +69,25 @@ class Image:
     Parameters
     ----------
     data
-        Real numbers, NumPy or lazy; never a tensor.
+        Array of real numbers, NumPy or lazy; never a tensor.
     axes
-        One letter per dimension. `T`, `C`, `Z`, `Y`, `X` are understood by every
-        method; any other letter is an axis whose meaning is not known yet.
+        One letter per dimension. Every method knows `T`, `C`, `Z`, `Y`, `X`; any other letter
+        is an axis of unknown meaning. Default: `YX`, `ZYX`, `TZYX` or `TCZYX`.
     scale
-        Step from one element to the next along each axis, in `units`; 1 where unknown.
+        Step between elements along each axis, in `units`; 1 if unknown.
     units
-        Unit of each step by its pint name, such as `micrometer`, `second`;
-        `pixel` where the step is not known.
+        Unit of each step as a pint name, such as `micrometer`, `second`; `pixel` if the step is
+        unknown.
     name
-        What the image is called in a layer list or a file name: one line without control
-        characters, which are replaced by spaces, as they are in `channels` and `units`.
+        Name of the image in layer lists and file names: one line without control characters,
+        which are replaced by spaces, as they are in `channels` and `units`.
     translate
         Position of the centre of the first element along each axis, in `units`.
     channels
         Names of the channels, in order; empty if unknown.
     meta
-        Provenance: source file, affine, settings of the fit; never needed to
-        interpret the array.
+        Provenance: source file, affine, settings of the fit; never needed to interpret the
+        array.
     """
 
     data: ArrayLike
@@ -137,21 +140,29 @@ class Image:
 
     @property
     def unknown_axes(self) -> str:
-        """The letters of the axes whose meaning is not known."""
+        """The letters of the axes of unknown meaning."""
         return "".join(axis for axis in self.axes if axis not in AXES)
 
     def array(self) -> NDArray[Any]:
-        """Return all elements as a NumPy array, read now if they are lazy."""
+        """Return all elements as a NumPy array; lazy ones are read now."""
         return np.asarray(self.data)
 
     def like(self, data: ArrayLike, **changes: Any) -> Self:
-        """Return an image with other `data` and everything else kept but for `changes`."""
+        """Return an image with other data; everything else stays except for `changes`.
+
+        Parameters
+        ----------
+        data
+            The new array; its shape must fit the axes.
+        **changes
+            Other fields of `Image` to replace.
+        """
         return replace(self, data=data, **changes)
 
     def with_axes(self, axes: str) -> Self:
-        """Return the same array with its dimensions called `axes`, one letter each.
+        """Return the same array with its dimensions renamed to `axes`, one letter each.
 
-        Steps stay with their dimensions, unless a length would become a time or a channel.
+        Each dimension keeps its step, unless a length would become a time or a channel.
 
         Raises
         ------
@@ -175,9 +186,16 @@ class Image:
         )
 
     def with_voxel_size(self, unit: str = "micrometer", **steps: float) -> Self:
-        """Return the same array with the step along the named axes set, for example `Z=0.4`.
+        """Return the same array with other steps, for example `Z=0.4`.
 
-        The first element stays where it is, counted in elements.
+        Its position, counted in elements, stays the same.
+
+        Parameters
+        ----------
+        unit
+            Unit of the spatial steps as a pint name; a step along `T` is in seconds.
+        **steps
+            Step by axis letter, above 0.
 
         Raises
         ------
@@ -204,19 +222,19 @@ class Image:
         )
 
     def canonical(self) -> Self:
-        """Return the image with its axes in the order T, C, Z, Y, X, transposed if need be.
+        """Return the image with its axes in the order T, C, Z, Y, X, transposed if necessary.
 
         Raises
         ------
         AxesError
-            If an axis is unknown, so that its place is not known either, or `YX` is missing.
+            If the meaning of an axis is unknown, or `Y` or `X` is missing.
         """
         if self.unknown_axes:
             guess = _suggestion(self.axes)
             raise AxesError(
                 f"the meaning of axis {self.unknown_axes!r} in axes {self.axes!r}, shape "
-                f"{self.shape}, is not known; say it, for example: --axes {guess} on the command "
-                f'line, axes="{guess}" in Python and in the step of a recipe.'
+                f"{self.shape}, is not known; name all axes, for example: --axes {guess} on the "
+                f'command line, axes="{guess}" in Python and in the step of a recipe.'
             )
         if not {"Y", "X"} <= set(self.axes):
             raise AxesError(f"axes {self.axes!r} were given; at least Y and X are needed.")
@@ -234,25 +252,25 @@ class Image:
         )
 
     def crop(self, **ranges: slice) -> Self:
-        """Return the part inside `ranges`, for example `Z=slice(0, 20)`; edges stay in place.
+        """Return the part inside `ranges`, for example `Z=slice(0, 20)`, at the same position.
 
         Raises
         ------
         AxesError
             If the image lacks a named axis, or nothing would be left.
         """
-        wanted = {axis.upper(): part for axis, part in ranges.items()}
-        missing = [axis for axis in wanted if axis not in self.axes]
+        by_axis = {axis.upper(): part for axis, part in ranges.items()}
+        missing = [axis for axis in by_axis if axis not in self.axes]
         if missing:
             raise AxesError(
                 f"a crop was given for axis {missing[0]!r}; this image has axes {self.axes!r}."
             )
-        parts = [slice(*wanted.get(a, slice(None)).indices(n)) for a, n in self.sizes.items()]
+        parts = [slice(*by_axis.get(a, slice(None)).indices(n)) for a, n in self.sizes.items()]
         for axis, part, size in zip(self.axes, parts, self.shape, strict=True):
-            asked = wanted.get(axis, part)
+            given = by_axis.get(axis, part)
             if part.step != 1 or part.start >= part.stop:
                 raise AxesError(
-                    f"the crop {asked.start}:{asked.stop} along {axis} leaves nothing; "
+                    f"the crop {given.start}:{given.stop} along {axis} leaves nothing; "
                     f"start and stop between 0 and {size} are allowed."
                 )
         moved = zip(self.translate, parts, self.scale, strict=True)
@@ -267,9 +285,16 @@ class Image:
         )
 
     def take(self, axis: str, index: int) -> Self:
-        """Return the image at one `index` along `axis`, which the result no longer has.
+        """Return the image at one index along an axis, which is removed.
 
-        Of a named channel, `meta["channel"]` holds the name.
+        For a named channel, `meta["channel"]` is its name.
+
+        Parameters
+        ----------
+        axis
+            Letter of the axis.
+        index
+            Index along it; negative ones count from the end.
 
         Raises
         ------
@@ -280,7 +305,7 @@ class Image:
         size = self.sizes.get(axis)
         if size is None or not -size <= index < size:
             raise AxesError(
-                f"index {index} along axis {axis!r} was asked for; this image has sizes "
+                f"index {index} along axis {axis!r} was requested; this image has sizes "
                 f"{self.sizes}."
             )
         place = self.axes.index(axis)
@@ -327,7 +352,7 @@ def _wrong_number(axes: str, shape: tuple[int, ...]) -> str:
 
 
 def _suggestion(axes: str) -> str:
-    """Return the axes with likely letters for the unknown ones; `S` are samples of a colour."""
+    """Return the axes with likely letters for the unknown ones; `S` (RGB samples) become `C`."""
     free = [axis for axis in "ZTC" if axis not in axes]
     for axis in axes:
         if axis not in AXES and free:
@@ -338,7 +363,7 @@ def _suggestion(axes: str) -> str:
 
 
 def _measure_the_same(axis: str, other: str) -> bool:
-    """Return whether a step along one axis may be one along the other: both lengths, say."""
+    """Return whether steps along two axes are of the same kind, such as both lengths."""
     unknown = axis not in AXES or other not in AXES
     return unknown or axis == other or {axis, other} <= set("ZYX")
 

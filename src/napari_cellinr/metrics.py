@@ -1,4 +1,4 @@
-"""How near a result is to the truth."""
+"""Image quality metrics: a result compared with the ground truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bsa", "dice", "lpips", "psnr", "sphericity", "ssim", "value_range"]
 
-_SURFACE_BLUR = 1.0  # voxels: takes the stairs off the surface of a mask
+_SURFACE_BLUR = 1.0  # voxels; smooths the voxel steps of the surface of a mask
 _SSIM_WINDOW = 7  # voxels; the usual size of the uniform window of Wang et al. 2004
 
 
@@ -30,9 +30,9 @@ def psnr(result: ArrayLike, truth: ArrayLike, data_range: float | None = None) -
     Parameters
     ----------
     result, truth
-        Arrays of one shape, any axes, real.
+        Arrays of the same shape, any axes, real.
     data_range
-        Peak in the units of the arrays; maximum minus minimum of `truth` if not given.
+        Peak value in the unit of the arrays; maximum minus minimum of `truth` if not given.
 
     Raises
     ------
@@ -49,15 +49,15 @@ def psnr(result: ArrayLike, truth: ArrayLike, data_range: float | None = None) -
 
 
 def ssim(result: ArrayLike, truth: ArrayLike, data_range: float | None = None) -> float:
-    """Return the structural similarity (Wang et al. 2004), mean of the 2-D values of all planes.
+    """Return the structural similarity (Wang et al. 2004), the mean of all planes.
 
     Parameters
     ----------
     result, truth
-        Arrays of one shape, real; the last two axes are a plane and have 3 elements or more.
-        The window is 7 × 7, or the largest odd one that fits into a smaller plane.
+        Arrays of the same shape, real; the last two axes are a plane of at least 3 × 3 pixels.
+        The window is 7 × 7 pixels, or the largest odd size that fits into a smaller plane.
     data_range
-        Range of the values in their units; maximum minus minimum of `truth` if not given.
+        Range of the values in their unit; maximum minus minimum of `truth` if not given.
 
     Raises
     ------
@@ -84,12 +84,12 @@ def ssim(result: ArrayLike, truth: ArrayLike, data_range: float | None = None) -
 
 
 def dice(first: ArrayLike, second: ArrayLike) -> float:
-    """Return the overlap 2|A∩B| / (|A|+|B|) of two masks, 0 to 1; 1 if both are empty.
+    """Return the Dice overlap 2|A∩B| / (|A|+|B|) of two masks, 0 to 1; 1 if both are empty.
 
     Parameters
     ----------
     first, second
-        Arrays of one shape, any axes; everything but zero is inside.
+        Arrays of the same shape, any axes; all nonzero values are inside.
 
     Raises
     ------
@@ -103,18 +103,18 @@ def dice(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def sphericity(mask: ArrayLike, voxel: Sequence[float]) -> float:
-    """Return (36π V²)^⅓ / S of one object, 1 for a ball; 0 if there is no object.
+    """Return the sphericity (36π V²)^⅓ / S of one object, 1 for a ball; 0 if there is no object.
 
-    SpatimeINR, eq. 15. Surface and volume are those of a mesh by marching cubes, in physical
-    units, after a slight blur that takes the stairs off the voxels. Some steps stay where planes
-    are far apart: with voxels four times as long as wide, a ball has 0.95.
+    SpatimeINR, eq. 15. Surface area S and volume V are those of a marching-cubes mesh, in
+    physical units, after a slight blur that smooths the voxel steps. With voxels four times as
+    long in z as in x, some steps remain, and a ball has 0.95.
 
     Parameters
     ----------
     mask
-        Axes ZYX; everything but zero is inside.
+        Axes ZYX; all nonzero values are inside.
     voxel
-        Voxel size Z, Y, X in one unit.
+        Voxel size Z, Y, X, all in the same unit.
 
     Raises
     ------
@@ -125,8 +125,8 @@ def sphericity(mask: ArrayLike, voxel: Sequence[float]) -> float:
     step = np.asarray(voxel, np.float64)
     if inside.ndim != 3 or step.shape != (3,) or not np.all(step > 0):
         raise AxesError(
-            f"a mask of shape {inside.shape} and voxel size {tuple(voxel)} were given; axes ZYX "
-            "and three positive sizes are needed."
+            f"a mask of shape {inside.shape} and voxel size {tuple(voxel)} were given; a mask "
+            "with axes ZYX and three positive sizes are needed."
         )
     if not inside.any():
         return 0.0
@@ -142,25 +142,25 @@ def sphericity(mask: ArrayLike, voxel: Sequence[float]) -> float:
 
 
 def bsa(result: ArrayLike, truth: ArrayLike, voxel: Sequence[float]) -> float:
-    """Return the biological shape accuracy: the mean squared error of sphericity; 0 is best.
+    """Return the biological shape accuracy: the mean squared error of the sphericity; 0 is best.
 
-    SpatimeINR, eq. 16, over all objects and time points of the truth. An object that the result
-    lacks counts as sphericity 0.
+    SpatimeINR, eq. 16: the mean over all objects and time points of the truth. Objects missing
+    in the result have sphericity 0.
 
     Parameters
     ----------
     result, truth
-        Labels of one shape, axes ZYX or TZYX, whole numbers, 0 outside; the same number is the
-        same object.
+        Label images of the same shape, axes ZYX or TZYX, integers, 0 outside; the same number
+        is the same object.
     voxel
-        Voxel size Z, Y, X in one unit.
+        Voxel size Z, Y, X, all in the same unit.
 
     Raises
     ------
     AxesError
         If the shapes differ, or axes or sizes are missing.
     ConfigError
-        If the truth has no object.
+        If the truth has no objects.
     """
     found, expected = np.asarray(result), np.asarray(truth)
     _check_shapes(found, expected)
@@ -168,27 +168,31 @@ def bsa(result: ArrayLike, truth: ArrayLike, voxel: Sequence[float]) -> float:
         raise AxesError(f"labels of shape {expected.shape} were given; ZYX or TZYX are needed.")
     frames = zip(*(a.reshape(-1, *a.shape[-3:]) for a in (found, expected)), strict=True)
     errors = []
-    for ours, theirs in frames:
-        places = [find_objects(labels.astype(np.int64)) for labels in (ours, theirs)]
-        for i, part in enumerate(places[1]):
-            if part is not None:
-                own = places[0][i] if i < len(places[0]) else None
-                shape = sphericity(ours[own] == i + 1, voxel) if own else 0.0
-                errors.append((shape - sphericity(theirs[part] == i + 1, voxel)) ** 2)
+    for labels, true_labels in frames:
+        boxes, true_boxes = (find_objects(a.astype(np.int64)) for a in (labels, true_labels))
+        for i, true_box in enumerate(true_boxes):
+            if true_box is not None:
+                box = boxes[i] if i < len(boxes) else None
+                shape = sphericity(labels[box] == i + 1, voxel) if box else 0.0
+                errors.append((shape - sphericity(true_labels[true_box] == i + 1, voxel)) ** 2)
     if not errors:
-        raise ConfigError("labels without any object were given as truth; there is no shape.")
+        raise ConfigError(
+            "the truth has no objects, so that there is no shape to compare; give labels above 0."
+        )
     return float(np.mean(errors))
 
 
 def lpips(result: ArrayLike, truth: ArrayLike, data_range: float | None = None) -> float:
-    """Return the learned perceptual distance (Zhang et al. 2018), mean of all planes; 0 is best.
+    """Return the learned perceptual distance (LPIPS, Zhang et al. 2018), mean of all planes.
+
+    AlexNet features; 0 is best.
 
     Parameters
     ----------
     result, truth
-        Arrays of one shape, real; the last two axes are a plane.
+        Arrays of the same shape, real; the last two axes are a plane.
     data_range
-        Range of the values in their units; maximum minus minimum of `truth` if not given.
+        Range of the values in their unit; maximum minus minimum of `truth` if not given.
 
     Raises
     ------
@@ -212,26 +216,27 @@ def lpips(result: ArrayLike, truth: ArrayLike, data_range: float | None = None) 
 
 
 def _lpips_network() -> tuple[Any, Any]:
-    """Return the network, with AlexNet inside, and torch; only if nothing must be fetched."""
+    """Return the LPIPS network and torch, without any download."""
     try:
         import lpips as package
         import torch
     except ImportError as missing:
         raise CellINRError(
-            "LPIPS needs the package lpips, which is not installed; pip install lpips, and run "
-            "it once with a network, so that it can fetch the weights of AlexNet."
+            "LPIPS needs the package lpips, which is not installed; run pip install lpips, and "
+            "then use it once with a network connection, so that it can download the weights of "
+            "AlexNet."
         ) from missing
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     if not any(folder.glob("alexnet-*.pth")):
         raise CellINRError(
             f"LPIPS needs the weights of AlexNet, which are not in {folder}; run "
-            'python -c "import lpips; lpips.LPIPS()" once with a network.'
+            'python -c "import lpips; lpips.LPIPS()" once with a network connection.'
         )
     return package.LPIPS(net="alex", verbose=False), torch
 
 
 def value_range(array: ArrayLike) -> float:
-    """Return maximum minus minimum, in the units of the array."""
+    """Return maximum minus minimum, in the unit of the array."""
     values = np.asarray(array, np.float64)
     return float(values.max() - values.min())
 
@@ -251,14 +256,17 @@ def _check_shapes(first: NDArray[Any], second: NDArray[Any]) -> None:
     if first.shape != second.shape:
         raise AxesError(
             f"arrays of shape {first.shape} and {second.shape} were given; "
-            "they can only be compared if they are equal. Crop or transpose one of them."
+            "both need the same shape. Crop or transpose one of them."
         )
     if first.size == 0:
-        raise AxesError(f"arrays of shape {first.shape} were given; they hold nothing to compare.")
+        raise AxesError(
+            f"arrays of shape {first.shape} were given; at least one element is needed."
+        )
 
 
 def _check_range(span: float) -> None:
     if not (math.isfinite(span) and span > 0):
         raise ConfigError(
-            f"the data range is {span}; it must be positive. Give one if the truth is constant."
+            f"the data range is {span}; it must be positive. Give data_range if the truth is "
+            "constant."
         )

@@ -1,8 +1,8 @@
-"""Tracks of points and arrows, from the motion of a reconstruction.
+"""Tracks of points and displacement arrows from the motion field of a reconstruction.
 
-The motion is an image of axes T C [Z] Y X, float32: for the material that is at a place in the
-reference frame, its displacement to where it is at each time, in the unit of the image; C are
-the components in the order of the axes of space.
+The motion field is an image of axes T C [Z] Y X, float32: for the material at each position in
+the reference frame, its displacement at each time, in the unit of the image; C are the components
+in the order of the spatial axes.
 """
 
 from __future__ import annotations
@@ -25,36 +25,35 @@ if TYPE_CHECKING:
 __all__ = ["Arrows", "Tracks", "arrows", "known", "seconds", "textured", "tracks", "visible_arrows"]
 
 MOST_ARROWS = 5000
-"""Arrows of one frame that a viewer can show and an eye can read."""
-
+"""Largest number of arrows of one frame."""
 
 VISIBLE_ARROWS = 700
-"""Arrows of one frame that leave the scene to be seen."""
+"""Number of arrows of one frame that do not cover the scene in the viewer."""
 
 SHORTEST = 0.3
-"""Length in voxels below which an arrow is not worth drawing."""
+"""Length in voxels below which an arrow is not shown."""
 
 APART = 0.5
-"""Distance of arrows as a part of the length of the longer ones: closer ones hide each other."""
+"""Smallest distance of arrows as a fraction of the length of the longer ones."""
 
 FEWEST = 6
-"""Arrows that there is room for along each axis of an image, however long they are."""
+"""Smallest number of arrows along each axis of an image, however long they are."""
 
 HALF = 0.5
 """Confidence below which a displacement is not shown."""
 
 SURE = 0.15
-"""Part of the strongest contrast below which a place does not show its motion."""
+"""Fraction of the strongest contrast below which motion cannot be seen."""
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Places of material points at each time.
+    """Positions of material points at each time.
 
     Parameters
     ----------
     places
-        In voxels of the result, float32, shape (times, points, axes).
+        Positions in voxels of the result, shape (times, points, axes), float32.
     inside
         Whether a point is in the field of view, shape (times, points).
     """
@@ -63,7 +62,7 @@ class Tracks:
     inside: NDArray[np.bool_]
 
     def as_rows(self) -> NDArray[np.float64]:
-        """Return rows (track, time point, place…) without what has left: as napari takes tracks."""
+        """Return rows (track, time point, position…) of points in view, as in napari tracks."""
         times, points = np.nonzero(self.inside)
         rows = np.column_stack([points, times, self.places[times, points]])
         return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
@@ -71,15 +70,15 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Arrows:
-    """Displacements as napari takes vectors.
+    """Displacements in the format of a napari vectors layer.
 
     Parameters
     ----------
     data
-        Shape (arrows, 2, 1 + axes), float32, in time points and voxels: where an arrow begins,
-        which is the place in the reference frame, and how long it is; along time it is 0 long.
+        Shape (arrows, 2, 1 + axes), float32, in time points and voxels: start of the arrow, the
+        position in the reference frame, and its displacement, which is 0 along time.
     speed
-        Speed of the material at that time, shape (arrows,), in units of the image per unit of time.
+        Speed of the material, shape (arrows,), in the unit of the image per unit of time.
     """
 
     data: NDArray[np.float32]
@@ -87,27 +86,27 @@ class Arrows:
 
 
 def tracks(motion: Image, seeds: NDArray[np.floating]) -> Tracks:
-    """Return where the material points go that are at `seeds` in the reference frame.
+    """Return the tracks of the material points that are at `seeds` in the reference frame.
 
     Parameters
     ----------
     motion
-        Axes T C [Z] Y X.
+        Motion field, axes T C [Z] Y X.
     seeds
-        Places in voxels of the motion, shape (points, axes).
+        Positions in voxels of the motion field, shape (points, axes).
 
     Raises
     ------
     AxesError
-        If these are no motion and no places of it.
+        If the image is not a motion field, or the seeds have another number of axes.
     """
     moved = _voxels(motion)
     n_axes = moved.shape[1]
     points = np.asarray(seeds, np.float64)
     if points.ndim != 2 or points.shape[1] != n_axes or not len(points):
         raise AxesError(
-            f"seeds of shape {points.shape} were given; one row of {n_axes} positions for each "
-            "point is needed."
+            f"seeds of shape {points.shape} were given; one row of {n_axes} coordinates per point "
+            "is needed."
         )
     places = points + np.moveaxis(_at(moved, points), 1, 2)
     size = np.array(moved.shape[2:])
@@ -122,19 +121,19 @@ def arrows(
     threshold: float = 0.0,
     most: int = MOST_ARROWS,
 ) -> Arrows:
-    """Return an arrow for every few voxels and every time.
+    """Return arrows on a regular grid at every time.
 
     Parameters
     ----------
     motion
-        Axes T C [Z] Y X.
+        Motion field, axes T C [Z] Y X.
     step
-        Voxels from one arrow to the next, along each axis or all; none takes as few as `most`
-        allows.
+        Spacing of the arrows in voxels, one for all axes or one per axis; the smallest that
+        `most` allows if not given.
     threshold
-        Shorter arrows are left out, in the unit of the motion.
+        Arrows shorter than this are omitted, in the unit of the motion field.
     most
-        Arrows of one frame; where there are more, they are thinned out evenly.
+        Largest number of arrows of one frame; if there are more, they are thinned evenly.
     """
     moved = _voxels(motion)
     size = moved.shape[2:]
@@ -171,23 +170,24 @@ def visible_arrows(
     shortest: float | None = None,
     confidence: Image | None = None,
 ) -> Arrows:
-    """Return the arrows of the places whose motion can be seen, few enough to see the scene.
+    """Return arrows where motion is well determined, few enough not to cover the scene.
 
     Parameters
     ----------
     motion
-        Axes T C [Z] Y X.
+        Motion field, axes T C [Z] Y X.
     scene
-        The same without C.
+        Reconstructed scene, axes T [Z] Y X.
     reference
-        Its frame where the arrows begin.
+        Index of the reference frame, in which the arrows start.
     every
-        Voxels from one arrow to the next; if not given, as few as there is room for without
-        arrows that hide each other or the scene.
+        Spacing of the arrows in voxels; if not given, the smallest at which arrows do not cover
+        each other or the scene.
     shortest
-        Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+        Arrows shorter than this are omitted, in the unit of the motion field; 0.3 voxels if not
+        given.
     confidence
-        How well motion is determined, 0 to 1, axes T [Z] Y X: less than a half is not shown.
+        Confidence of the motion, 0 to 1, axes T [Z] Y X; arrows below 0.5 are omitted.
     """
     sure = known(scene, confidence, min(reference, scene.shape[0] - 1))
     least = SHORTEST * min(motion.steps[axis] for axis in "YX") if shortest is None else shortest
@@ -199,9 +199,18 @@ def visible_arrows(
 
 
 def known(scene: Image, confidence: Image | None, frame: int) -> NDArray[np.bool_]:
-    """Return where the motion of a frame can be trusted, axes ([Z,] Y, X).
+    """Return where the motion of a frame is well determined, axes ([Z,] Y, X).
 
-    Where the scene has texture, and the confidence, if there is one, is a half or more.
+    That is where the scene has texture and the confidence is at least 0.5.
+
+    Parameters
+    ----------
+    scene
+        Axes T [Z] Y X.
+    confidence
+        Confidence of the motion, 0 to 1, axes T [Z] Y X, or `None`.
+    frame
+        Index of the frame.
     """
     found = textured(scene, frame)
     if confidence is None:
@@ -210,14 +219,14 @@ def known(scene: Image, confidence: Image | None, frame: int) -> NDArray[np.bool
 
 
 def textured(scene: Image, frame: int) -> NDArray[np.bool_]:
-    """Return where a frame has contrast that motion can be seen by, axes ([Z,] Y, X).
+    """Return where a frame has enough contrast to see motion, axes ([Z,] Y, X).
 
     Parameters
     ----------
     scene
         Axes T [Z] Y X.
     frame
-        One of its frames.
+        Index of the frame.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -243,8 +252,9 @@ def _voxels(motion: Image) -> NDArray[np.float32]:
     space = motion.axes[2:]
     if motion.axes[:2] != "TC" or space not in {"YX", "ZYX"} or motion.shape[1] != len(space):
         raise AxesError(
-            f"an image of axes {motion.axes} and shape {motion.shape} was given; a motion has "
-            "axes TCYX with 2 components, or TCZYX with 3."
+            f"an image of axes {motion.axes} and shape {motion.shape} was given; a motion field "
+            "has axes TCYX with 2 components, or TCZYX with 3. Give the motion of a "
+            "reconstruction."
         )
     values = np.asarray(motion.array(), np.float32)
     size = np.array(motion.scale[2:], np.float32)
@@ -261,7 +271,7 @@ def _at(values: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.
 
 
 def _step(size: Sequence[int], most: int) -> tuple[int, ...]:
-    """Return the least equal step along all axes for which there are at most `most` points."""
+    """Return the smallest step, equal along all axes, that gives at most `most` points."""
     step = 1
     while math.prod(-(-n // step) for n in size) > most:
         step += 1
@@ -269,7 +279,7 @@ def _step(size: Sequence[int], most: int) -> tuple[int, ...]:
 
 
 def _room(motion: Image, sure: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Return steps between arrows with room for them where motion can be seen."""
+    """Return steps at which arrows do not overlap where motion is well determined."""
     step = _step(sure.shape, round(VISIBLE_ARROWS / max(0.05, float(sure.mean()))))
     if not sure.any():
         return step

@@ -90,7 +90,7 @@ def test_factors_that_are_refused(factors, said, generator):
 def test_axes_and_frames_that_are_refused(generator):
     with pytest.raises(AxesError, match="axis 'T'"):
         samplings(Image(generator.random((3, 4, 4))), {"t": 2})
-    with pytest.raises(ConfigError, match="one frame"):
+    with pytest.raises(ConfigError, match="only one frame"):
         samplings(Image(generator.random((1, 3, 4, 4))), {"t": 2})
     with pytest.raises(ConfigError, match="linear, cubic, spline"):
         resample(np.zeros(3), np.zeros(1), 0, "lanczos")

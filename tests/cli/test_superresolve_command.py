@@ -136,7 +136,7 @@ def test_writing_that_is_stopped_leaves_nothing(tmp_path):
         (["--scale", "2"], "pairs such as t=2,z=2.5 are needed"),
         (["--scale", "t=2", "--times", "0,30"], "give only one of them"),
         (["--times", "0,600"], "must lie between 0 and 60"),
-        (["--crop", "t=0:1", "--scale", "t=2"], "one frame and a factor in time"),
+        (["--crop", "t=0:1", "--scale", "t=2"], "only one frame"),
         (["--set", "stamps=0,1", "--scale", "t=2"], "2 time stamps were given for 3 frames"),
         (["--scale", "t=2", "--preset", "paper", "--steps", "0"], "at least 1 step"),
     ],

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.gui
 def test_there_are_those_of_the_manifest():
     manifest = PluginManifest.from_file(Path(napari_cellinr.__file__).parent / "napari.yaml")
     assert {one.key for one in manifest.contributions.sample_data} == set(SAMPLES)
-    with pytest.raises(FileError, match="there are embryo-membranes"):
+    with pytest.raises(FileError, match="the samples are embryo-membranes"):
         sample_images("embryo")
 
 
@@ -83,5 +83,5 @@ def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name
         assert np.array_equal(read(written).array(), numbers)
         assert told == []  # the data have the digest that was recorded
     assert f"give the file of layer {name!r}" in script(macro, "headless")
-    with pytest.raises(FileError, match="there are embryo-membranes"):
+    with pytest.raises(FileError, match="the samples are embryo-membranes"):
         cellinr.use("other", "sample:embryo")

@@ -1,4 +1,4 @@
-"""Photon and camera noise, the transform that makes it even, and the exact way back."""
+"""Photon and camera noise, the generalised Anscombe transform and its exact unbiased inverse."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Noise:
     read_noise
         Standard deviation of the noise at `offset`, in grey levels.
     offset
-        Brightness without light in grey levels. One image only shows the difference
-        read_noise² − gain · offset: the estimate puts it into one of the two.
+        Brightness without light, in grey levels. From one image only the difference
+        read_noise² − gain · offset can be estimated; the estimate puts it into one of the two.
     grain
-        Standard deviation in voxels of the Gaussian with which the noise seems to be blurred,
-        by resizing or filtering; 0 if it is independent from voxel to voxel.
+        Spatial correlation of the noise, as after resizing or filtering: standard deviation in
+        voxels of a Gaussian that blurs white noise; 0 for white noise.
     """
 
     gain: float
@@ -45,25 +45,24 @@ class Noise:
 
 
 def stabilise(array: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
-    """Return values whose noise has standard deviation 1 everywhere, float32, without unit.
+    """Return variance-stabilised values, float32, no unit: the noise has standard deviation 1.
 
     The generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998), shifted so that
     `noise.offset` becomes 0: with c = read_noise² + 3/8 gain² and y = array − offset it is
-    2 y / (√(gain · y + c) + √c), which goes smoothly to y / read_noise for gain → 0.
-    Values so dark that photons cannot explain them go on along the tangent, so that the
-    transform rises everywhere and loses nothing.
+    2 y / (√(gain · y + c) + √c), which tends to y / read_noise for gain → 0. Values too dark
+    for the square root continue along the tangent, so that the transform is strictly increasing.
 
     Parameters
     ----------
     array
         Grey levels, any axes, real.
     noise
-        The noise as estimated, or what is known of the camera.
+        Noise of the image, estimated or from a camera calibration.
     """
     gain, pedestal = _constants(noise)
     brightness = np.asarray(array, np.float32) - np.float32(noise.offset)
     root = math.sqrt(pedestal)
-    darkest = -0.75 * pedestal / gain if gain > 0 else -math.inf  # there the root is halved
+    darkest = -0.75 * pedestal / gain if gain > 0 else -math.inf  # the square root is root / 2
     usual = np.maximum(brightness, np.float32(darkest))
     values = 2 * usual / (np.sqrt(gain * usual + np.float32(pedestal)) + np.float32(root))
     values += (brightness - usual) * np.float32(2 / root)
@@ -71,15 +70,15 @@ def stabilise(array: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
 
 
 def unstabilise(values: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
-    """Return the grey levels whose stabilised noisy values have the mean `values`, float32.
+    """Return grey levels from denoised stabilised values, float32.
 
-    The closed form of the exact unbiased inverse (Mäkitalo and Foi 2013, equation 10): a plain
+    The closed form of the exact unbiased inverse (Mäkitalo and Foi 2013, eq. 10). The algebraic
     inverse of a mean of stabilised values would be too dark by about a quarter of a photon.
 
     Parameters
     ----------
     values
-        Stabilised values after averaging or denoising, any axes, without unit.
+        Stabilised values after averaging or denoising, any axes, no unit.
     noise
         The noise that `stabilise` was given.
     """
@@ -96,7 +95,7 @@ def unstabilise(values: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
 
 
 def _bias(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the plain inverse lacks, in photons, for values of the unshifted transform."""
+    """Return the bias of the algebraic inverse, in photons, for values of the usual transform."""
     inverse = 1 / np.maximum(values, np.float32(math.sqrt(1.5)))  # below it there is no light
     root = math.sqrt(1.5)
     series = 0.25 + inverse * (root / 4 + inverse * (-11 / 8 + inverse * (5 / 8 * root)))
@@ -104,6 +103,6 @@ def _bias(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _constants(noise: Noise) -> tuple[float, float]:
-    """Return gain and the constant c of the transform; c is never 0."""
+    """Return the gain and the constant c = read_noise² + 3/8 gain², which is never 0."""
     pedestal = noise.read_noise**2 + 0.375 * noise.gain**2
     return noise.gain, max(pedestal, 1e-12)

@@ -1,4 +1,4 @@
-"""Smooth background found by conventional means: opening, and wavelets (WBNS)."""
+"""Conventional background estimation: grey opening and wavelets (WBNS)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["background", "opening", "physical_widths", "wbns"]
 
-_SMOOTHING = 0.25  # standard deviation of the smoothing as a part of the width of the opening
+_SMOOTHING = 0.25  # standard deviation of the smoothing as a fraction of the opening's width
 _FINEST = 1.0  # standard deviation in voxels along the finest axis, against the bias of minima
 
 
 def physical_widths(width: float, scale: Sequence[float]) -> tuple[int, ...]:
-    """Return widths in voxels per axis that are the same length in space.
+    """Return the width in voxels along each axis that is the same physical length.
 
     Parameters
     ----------
     width
         Width in voxels along the last axis.
     scale
-        Voxel size along each axis, in any one unit.
+        Voxel size along each axis, all in the same unit.
 
     Raises
     ------
@@ -36,22 +36,24 @@ def physical_widths(width: float, scale: Sequence[float]) -> tuple[int, ...]:
         If the width or a voxel size is not positive.
     """
     if not (width > 0 and all(step > 0 for step in scale)):
-        raise ConfigError(f"width {width} and voxel size {tuple(scale)} must be positive.")
+        raise ConfigError(
+            f"width {width} and voxel size {tuple(scale)} were given; positive numbers are needed."
+        )
     return tuple(max(1, round(width * scale[-1] / step)) for step in scale)
 
 
 def opening(array: NDArray[Any], widths: int | Sequence[int] = 11) -> NDArray[np.float32]:
-    """Return the smoothed grey opening: what remains of bright things wider than a box, float32.
+    """Return the smoothed grey opening, float32: only bright areas wider than a box remain.
 
-    The plain baseline. On a noisy image it lies below the background, because it is a minimum;
-    see `background`.
+    A baseline. On a noisy image it is below the background, because it is a minimum; see
+    `background`.
 
     Parameters
     ----------
     array
         Grey levels, axes ZYX or YX, real.
     widths
-        Width of the box in voxels, for all axes or for each; 1 leaves an axis alone.
+        Width of the box in voxels, one for all axes or one per axis; 1 skips an axis.
 
     Raises
     ------
@@ -68,16 +70,17 @@ def opening(array: NDArray[Any], widths: int | Sequence[int] = 11) -> NDArray[np
 def background(estimate: NDArray[Any], widths: int | Sequence[int] = 21) -> NDArray[np.float32]:
     """Return the background of a denoised image, float32: the opening after a slight smoothing.
 
-    The smoothing takes away the bias of the minimum, which remaining noise and the uneven
-    floor between cells cause. On simulated embryos it lowers the error by 4 dB. The width
-    should be that of a cell.
+    The smoothing reduces the bias of the minimum, caused by residual noise and by uneven
+    brightness between cells; on simulated embryos it lowers the error by 4 dB. The width should
+    be that of a cell.
 
     Parameters
     ----------
     estimate
         Denoised grey levels, axes ZYX or YX, real.
     widths
-        Width above which brightness counts as background, in voxels, for all axes or for each.
+        Width in voxels above which brightness variations count as background, one for all axes
+        or one per axis.
 
     Raises
     ------
@@ -91,12 +94,12 @@ def background(estimate: NDArray[Any], widths: int | Sequence[int] = 21) -> NDAr
 
 
 def wbns(array: NDArray[Any], width: float = 8, noise_levels: int = 1) -> NDArray[np.float32]:
-    """Return the signal by wavelet-based background and noise subtraction, float32, from 0.
+    """Return the signal by wavelet-based background and noise subtraction (WBNS), float32, ≥ 0.
 
-    Hüpfel et al., Biomedical Optics Express 12, 969 (2021), written from the paper, plane by
-    plane. With Haar wavelets the approximation of level n is the mean of blocks of 2ⁿ pixels:
-    smoothed, it is the background; what is finer than `noise_levels` is the noise, of which
-    the positive part is subtracted up to two standard deviations above its mean.
+    Hüpfel et al., Biomedical Optics Express 12, 969 (2021), plane by plane. With Haar wavelets
+    the approximation at level n is the mean of blocks of 2ⁿ × 2ⁿ pixels; smoothed, it is the
+    background. Detail finer than level `noise_levels` is noise; its positive part is subtracted,
+    clipped at two standard deviations above its mean.
 
     Parameters
     ----------
@@ -105,17 +108,17 @@ def wbns(array: NDArray[Any], width: float = 8, noise_levels: int = 1) -> NDArra
     width
         Full width at half maximum of the finest structure, in pixels.
     noise_levels
-        Number of wavelet levels that are noise.
+        Number of wavelet levels that count as noise.
 
     Raises
     ------
     ConfigError
-        If the width is less than 2 pixels or there is no level of noise.
+        If the width is less than 2 pixels or the number of levels less than 1.
     """
     if width < 2 or noise_levels < 1:
         raise ConfigError(
-            f"width {width} and {noise_levels} noise levels were given; "
-            "at least 2 and 1 are needed."
+            f"width {width} and {noise_levels} noise levels were given; a width of at least 2 "
+            "pixels and at least 1 level are needed."
         )
     values = np.asarray(array, np.float32)
     planes = values.reshape(-1, *values.shape[-2:])
@@ -133,7 +136,7 @@ def _wbns_plane(plane: NDArray[Any], n_levels: int, noise_levels: int) -> NDArra
 
 
 def _block_mean(plane: NDArray[Any], length: int) -> NDArray[Any]:
-    """Return a plane of the same size that has in each square block the mean of the block."""
+    """Return a plane in which each square block is replaced by its mean."""
     padding = [(0, -size % length) for size in plane.shape]
     padded = np.pad(plane, padding, mode="symmetric")
     rows, columns = (size // length for size in padded.shape)
@@ -143,7 +146,7 @@ def _block_mean(plane: NDArray[Any], length: int) -> NDArray[Any]:
 
 
 def _box(values: NDArray[Any], widths: int | Sequence[int]) -> tuple[int, ...]:
-    """Return one odd width per axis, so that the box has a centre, not longer than the axis."""
+    """Return one odd width per axis, so that the box has a centre, limited by the axis length."""
     given = tuple(widths) if isinstance(widths, Sequence) else (widths,) * values.ndim
     if len(given) != values.ndim or min(given) < 1:
         raise ConfigError(

@@ -1,9 +1,8 @@
-"""Interpolation of samples that are means over their cells: what comes out has the same means.
+"""Interpolation that preserves means: voxels are means over their extent, not point samples.
 
-A voxel of a microscope is the mean brightness over its cell, not the value at a point. The sums
-of such means from the first cell on are values at points, the edges of the cells; a spline
-through them (Schoenberg 1973, "Splines and histograms") gives the mean over any other cell, and
-means over the output are exactly the input.
+The cumulative sums of voxel values are point values at the voxel borders. A spline through them
+(Schoenberg 1973, "Splines and histograms") gives the mean over any other interval (cell), and
+the means of the output over the input voxels are exactly the input.
 """
 
 from __future__ import annotations
@@ -22,20 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["cell_means", "means_weights", "spline_weights"]
 
 DEGREE = 5
-"""Of the spline through the sums; that of the brightness is one less."""
+"""Degree of the spline through the sums; the brightness is a spline of one degree less."""
 
 MARGIN = 8
-"""Mirrored cells on either side: further ones count less than a ten-thousandth."""
+"""Mirrored cells on either side; those further away have weights below 1e-4."""
 
 
 def means_weights(edges: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    """Return what each cell of an input counts in means over other cells, (cells, size), float32.
+    """Return the weights of input cells in means over other cells, (cells, size), float32.
+
+    The input is constant within each cell; outside, the nearest cell continues.
 
     Parameters
     ----------
     edges
-        Rising borders of the other cells, (cells + 1,), in input cells; 0 is the outer edge of
-        the first one. Outside, the nearest input cell goes on.
+        Increasing borders of the other cells, (cells + 1,), in input cells; 0 is the outer edge
+        of the first one.
     size
         Number of input cells.
     """
@@ -48,12 +49,17 @@ def means_weights(edges: NDArray[np.float64], size: int) -> NDArray[np.float32]:
 
 
 def spline_weights(edges: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    """Return the same for means of the smooth curve that has the means of the input.
+    """Return the weights for means of the spline that has the means of the input.
 
     Parameters
     ----------
     edges, size
-        As for `means_weights`; outside, the input goes on as in a mirror.
+        As for `means_weights`; outside, the input is mirrored.
+
+    Returns
+    -------
+    numpy.ndarray
+        Weights, (cells, size), float32.
     """
     reach = MARGIN + max(0, int(np.ceil(max(-edges[0], edges[-1] - size))))
     columns = np.mod(np.arange(-reach, size + reach), 2 * size)
@@ -65,7 +71,7 @@ def spline_weights(edges: NDArray[np.float64], size: int) -> NDArray[np.float32]
 
 
 def edges_of(sampling: Sampling) -> NDArray[np.float64]:
-    """Return the borders of the output cells of a map in space, in input cells, (n_out + 1,)."""
+    """Return the borders of the output cells, in input cells, (n_out + 1,); 0 is the outer edge."""
     first = sampling.start + 0.5 - sampling.step / 2
     return first + sampling.step * np.arange(sampling.n_out + 1, dtype=np.float64)
 
@@ -76,17 +82,17 @@ def _spline_weights(sampling: Sampling) -> NDArray[np.float32]:
 
 
 def cell_means(data: NDArray[np.float32], sampling: Sampling, axis: int) -> NDArray[np.float32]:
-    """Return the means over the output cells of a map along one axis, float32.
+    """Return the means over output cells along one axis, float32.
 
     Parameters
     ----------
     data
         Any axes, float32.
     sampling
-        The map; with more output cells than input cells, their means over the cells of the
-        input are the input.
+        Position and size of the output cells. With more output than input cells, the means of
+        the output over the input cells are the input.
     axis
-        The axis that is resampled.
+        The axis to resample.
     """
     moved = np.moveaxis(data, axis, 0)
     found = np.tensordot(_spline_weights(sampling), moved, axes=1)

@@ -1,4 +1,4 @@
-"""Groups of alike patches of a plane, filtered by shrinking their cosines."""
+"""Collaborative filtering of similar patches of a plane (second step of BM3D)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_seconds", "iter_collaborative", "iter_estimate"]
 
-_SIDE, _REACH, _SPACING = 8, 12, 3  # of a patch, of the search, of the places, in pixels
+_SIDE, _REACH, _SPACING = 8, 12, 3  # patch width, search distance, patch spacing, in pixels
 _MEMBERS = 16  # patches in a group
-_FALL = 2.0  # shape of the Kaiser window by which the edges of a patch count less
-_GROUPS = 2048  # that are held at a time
+_FALL = 2.0  # shape parameter of the Kaiser window that weights the pixels of a patch
+_GROUPS = 2048  # groups in memory at a time
 _SECONDS = 6e-5  # per group on a core of 2023
 
 
@@ -32,33 +32,33 @@ def iter_collaborative(
     variance: NDArray[Any] | None = None,
     grain: float = 0.0,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
-    """Denoise a plane by Wiener's rule on cosines: yield the part done, return float32 values.
+    """Denoise a plane by Wiener filtering of patch groups: yield progress 0 to 1, return float32.
 
-    Around a lattice of places, the patches that are most alike in `guide` are stacked, and the
-    stack is transformed by cosines along all of its axes. Each coefficient of the noisy stack
-    is multiplied by g² / (g² + n), g being that of the guide and n the variance of the noise.
-    Pixels become the mean over all patches that they are in; patches from which little noise
-    is left count more. This is the second half of BM3D (Dabov et al. 2007, IEEE Transactions on
-    Image Processing 16), written from the paper, with any estimate as the guide and cosines along
-    the third axis, too.
+    For reference patches on a regular grid, the patches most similar in `guide` are stacked, and
+    the stack is transformed by a 3-D discrete cosine transform. Each coefficient of the noisy
+    stack is multiplied by g² / (g² + n), with g the coefficient of the guide and n the variance
+    of the noise. Pixels become the weighted mean over all patches that contain them; patches
+    with less remaining noise have more weight. This is the second step of BM3D (Dabov et al.
+    2007, IEEE Transactions on Image Processing 16, 2080), with any estimate as the guide and a
+    cosine transform along the third axis, too.
 
-    Sending "stop" ends the job; what is not done then is as in the guide.
+    Sending "stop" ends the job; pixels that are not done have the value of the guide.
 
     Parameters
     ----------
     values
-        Values whose noise has standard deviation 1, axes YX, real.
+        Values with noise of standard deviation 1, axes YX, real.
     guide
-        An estimate of them, same shape.
+        An estimate of their means, same shape.
     variance
-        The variance of the noise where it is not 1, same shape.
+        Variance of the noise at each pixel if it is not 1, same shape.
     grain
-        Standard deviation in pixels of the blur in the noise, as in `Noise.grain`.
+        Standard deviation in pixels of the blur of the noise, as in `Noise.grain`.
 
     Raises
     ------
     ConfigError
-        If the arrays are no planes of the same shape; on the first `next`.
+        If the arrays are not planes of the same shape; on the first `next`.
     """
     if np.ndim(values) != 2 or np.shape(values) != np.shape(guide):
         raise ConfigError(
@@ -82,10 +82,15 @@ def iter_estimate(
     grain: float = 0.0,
     n_workers: int = 1,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
-    """Denoise by groups of alike patches: yield the part done, return float32 values.
+    """Denoise by groups of similar patches: yield progress 0 to 1, return float32.
 
-    That is `iter_groups`; in a single plane the mean of it and `iter_collaborative`, whose errors
-    differ. Parameters and messages are those of `iter_groups`.
+    Volumes are denoised by `iter_groups`, single planes by the mean of `iter_groups` and
+    `iter_collaborative`, whose errors are partly independent.
+
+    Parameters
+    ----------
+    values, guide, variance, grain, n_workers
+        As for `iter_groups`; "stop", "pause" and "resume" may be sent as there.
     """
     settings: dict[str, Any] = {"variance": variance, "grain": grain}
     shape = np.shape(values)
@@ -120,7 +125,15 @@ def iter_estimate(
 
 
 def estimate_seconds(shape: tuple[int, ...], n_workers: int = 1) -> float:
-    """Return about how long `iter_estimate` takes, in seconds, on a core of 2023."""
+    """Return the estimated duration of `iter_estimate` in seconds, on cores of 2023.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    n_workers
+        Number of threads.
+    """
     seconds = groups_seconds(shape, n_workers)
     if _is_plane(shape):
         seconds += _SECONDS * math.prod(math.ceil(size / _SPACING) for size in shape[-2:])
@@ -128,12 +141,12 @@ def estimate_seconds(shape: tuple[int, ...], n_workers: int = 1) -> float:
 
 
 def _is_plane(shape: tuple[int, ...]) -> bool:
-    """Return whether there is one plane only, wide enough for patches."""
+    """Return whether there is only one plane, large enough for patches."""
     return math.prod(shape[:-2]) == 1 and min(shape[-2:]) >= _SIDE
 
 
 class _Job:
-    """What is the same for all groups, and the sums so far."""
+    """The constants of all groups, and the weighted sums so far."""
 
     def __init__(
         self,
@@ -171,7 +184,7 @@ class _Job:
         return torch.from_numpy(np.pad(np.asarray(array, np.float32), margin, mode="symmetric"))
 
     def _noise(self, grain: float) -> torch.Tensor:
-        """Return the variance of the noise in each cosine of a patch."""
+        """Return the variance of the noise in each cosine coefficient of a patch."""
         if grain == 0:
             return torch.ones(len(self.inside))
         sides = []
@@ -182,10 +195,10 @@ class _Job:
         return torch.kron(sides[0], sides[1])
 
     def filter(self, rows: torch.Tensor) -> None:
-        """Filter the groups around all places of some rows, and add them to the sums."""
+        """Filter the groups of all reference patches in some rows, and add them to the sums."""
         width = self.guide.shape[1]
         first = (rows[:, None] + self.reach[0]) * width + self.columns[None] + self.reach[1]
-        corners = first.reshape(-1)[:, None] + self.moves[self._alike(rows)]
+        corners = first.reshape(-1)[:, None] + self.moves[self._most_similar(rows)]
         index = corners[..., None] + self.inside
         guide, noisy = (
             self.along @ (array.reshape(-1)[index] @ self.plane.T)
@@ -202,8 +215,8 @@ class _Job:
         self.total.index_add_(0, index.reshape(-1), (better * weight).reshape(-1))
         self.weight.index_add_(0, index.reshape(-1), weight.reshape(-1))
 
-    def _alike(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the numbers of the moves to the patches that are most alike in the guide."""
+    def _most_similar(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the indices of the moves to the patches that are most similar in the guide."""
         (up, left), (height, width) = self.reach, self.sides
         start, stop = int(rows[0]), int(rows[-1]) + height
         band = self.guide[start : stop + 2 * up]
@@ -223,7 +236,7 @@ class _Job:
         return torch.topk(stacked, self.members, dim=1, largest=False).indices
 
     def result(self) -> NDArray[np.float32]:
-        """Return the means, and the guide where there are none."""
+        """Return the weighted means; the guide where no patch was filtered."""
         whole = torch.where(
             self.weight > 0,
             self.total / self.weight.clamp(min=1e-12),
@@ -237,7 +250,7 @@ class _Job:
 
 
 def _cosines(size: int) -> torch.Tensor:
-    """Return the orthonormal cosine transform, shape (waves, places), float32."""
+    """Return the orthonormal discrete cosine transform (DCT-II), (frequencies, pixels), float32."""
     wave, place = torch.arange(size)[:, None].double(), torch.arange(size)[None].double()
     cosines = torch.cos(math.pi * (2 * place + 1) * wave / (2 * size)) * math.sqrt(2 / size)
     cosines[0] /= math.sqrt(2)

@@ -1,4 +1,4 @@
-"""Conventional reconstructions of raw frames: Tikhonov, Wiener, total variation; no motion."""
+"""Conventional reconstruction without motion: Tikhonov, Wiener, total variation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ["moving_window", "tikhonov", "total_variation", "wide_field", "wiener
 def tikhonov(model: DPCModel, frames: torch.Tensor, weight: float = 1e-4) -> torch.Tensor:
     """Return absorption and phase in radians, (2, Y, X), of one set of contrast frames.
 
-    Least squares with a penalty on both (Tian & Waller 2015, Optics Express 23, 11394, eq. 9),
-    in closed form for every frequency.
+    Least squares with an L2 penalty on both (Tian & Waller 2015, Optics Express 23, 11394,
+    eq. 9), in closed form for every frequency.
 
     Parameters
     ----------
     model
-        The microscope.
+        Forward model of differential phase contrast.
     frames
-        Contrast of each pattern, (patterns, Y, X).
+        Contrast of each illumination pattern, (patterns, Y, X).
     weight
         Weight of the penalties.
     """
@@ -49,7 +49,15 @@ def tikhonov(model: DPCModel, frames: torch.Tensor, weight: float = 1e-4) -> tor
 
 
 def wide_field(model: SIMModel, frames: torch.Tensor) -> torch.Tensor:
-    """Return the mean of one set of raw frames on the pixels of the scene, ([Z,] Y, X)."""
+    """Return the widefield image, ([Z,] Y, X): the mean raw frame on the pixels of the scene.
+
+    Parameters
+    ----------
+    model
+        Forward model of structured illumination.
+    frames
+        One raw frame per pattern, (patterns, [Z,] Y, X).
+    """
     mean = frames.mean(0).to(torch.complex128)
     return upsample(mean, model.scene_shape[-2:]).real
 
@@ -57,18 +65,18 @@ def wide_field(model: SIMModel, frames: torch.Tensor) -> torch.Tensor:
 def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.Tensor:
     """Return the scene of one set of raw frames by a generalised Wiener filter, ([Z,] Y, X).
 
-    Every band goes to its place in frequency space, weighted by how well it is transmitted
-    (Gustafsson et al. 2008, Biophysical Journal 94, 4957, eq. 11); a cosine lets the finest
-    frequencies fade.
+    Every band is shifted to its position in frequency space and weighted by its transfer function
+    (Gustafsson et al. 2008, Biophysical Journal 94, 4957, eq. 11); a cosine apodisation
+    attenuates the highest frequencies.
 
     Parameters
     ----------
     model
-        The microscope, with its phases and contrasts.
+        Forward model of structured illumination, with phases and contrasts.
     frames
-        One raw frame for each pattern, in their order, (patterns, [Z,] Y, X).
+        One raw frame per pattern, in the order of the model, (patterns, [Z,] Y, X).
     noise
-        Transmission below which a frequency is held back.
+        Wiener parameter: transfer below which a frequency is suppressed.
     """
     size = model.data_shape[1:]
     phases, contrasts = model.phases.double(), model.contrasts.double()
@@ -78,7 +86,7 @@ def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.
     axes = tuple(range(-len(size), 0))
     blurs = upsample(torch.fft.ifftn(transfers, dim=axes), model.scene_shape[-2:])
     fine = upsample(bands, model.scene_shape[-2:])
-    # The strength of each order; all its patterns share it, but for those where it is off.
+    # The contrast of each order, the same in all patterns in which the order is on.
     strengths = (contrasts.sum(0) / active.sum(0)).tolist()
     sums = torch.zeros_like(fine[0]), torch.zeros(fine[0].shape, dtype=torch.float64)
     sums = _add_band(sums, fine[0], blurs[0], [0.0, 0.0], model)
@@ -94,7 +102,7 @@ def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.
 
 
 def _padded(model: SIMModel, frames: torch.Tensor) -> torch.Tensor:
-    """Return frames with the planes above and below that the model has, filled with the last."""
+    """Return frames with the model's margin in z, filled with the first and the last plane."""
     if frames.ndim == 3:
         return frames
     pad = model.padding[0]
@@ -109,7 +117,7 @@ def _add_band(
     carrier: list[float],
     model: SIMModel,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return numerator and denominator with one more band, moved to where it belongs."""
+    """Return numerator and denominator with one more band, shifted by its carrier."""
     axes = tuple(range(-band.ndim, 0))
     size = band.shape[-2:]
     zoom = model.zoom[-2:]
@@ -119,7 +127,7 @@ def _add_band(
 
 
 def _apodisation(model: SIMModel, size: tuple[int, ...]) -> torch.Tensor:
-    """Return a weight (Y, X) from 1 at 0 to 0 beyond the finest frequency of any band."""
+    """Return a weight (Y, X) from 1 at frequency 0 to 0 at the cutoff of the outermost band."""
     zoom = model.zoom[-2:]
     k = [torch.fft.fftfreq(n, 1 / z, dtype=torch.float64) for n, z in zip(size, zoom, strict=True)]
     first = model.transfers[0].abs()
@@ -133,14 +141,14 @@ def _apodisation(model: SIMModel, size: tuple[int, ...]) -> torch.Tensor:
 
 
 def windows(n_frames: int, n_patterns: int, step: int) -> list[list[int]]:
-    """Return for each window the frame that holds pattern 0, 1, …: the newest ones of each.
+    """Return for each moving window the indices of its frames, in the order of the patterns.
 
     Parameters
     ----------
     n_frames, n_patterns
-        Raw frames in all, and in one set.
+        Number of raw frames in all, and in one set.
     step
-        Frames by which the window moves, such as those of one direction.
+        Frames by which the window moves, such as the number of phases of one direction.
     """
     sets = []
     for start in range(0, n_frames - n_patterns + 1, step):
@@ -152,7 +160,19 @@ def windows(n_frames: int, n_patterns: int, step: int) -> list[list[int]]:
 def moving_window(
     model: SIMModel, frames: torch.Tensor, step: int, noise: float = 0.05
 ) -> Iterator[torch.Tensor]:
-    """Yield the Wiener reconstruction of every window of raw frames, each ([Z,] Y, X)."""
+    """Yield the Wiener reconstruction of every window of raw frames, each ([Z,] Y, X).
+
+    Parameters
+    ----------
+    model
+        Forward model of structured illumination.
+    frames
+        All raw frames, (frames, [Z,] Y, X).
+    step
+        Frames by which the window moves.
+    noise
+        Wiener parameter, as for `wiener`.
+    """
     for window in windows(len(frames), len(model.phases), step):
         yield wiener(model, frames[window], noise)
 
@@ -160,17 +180,20 @@ def moving_window(
 def total_variation(
     model: ForwardModel, frames: torch.Tensor, weight: float = 1e-3, *, steps: int = 60
 ) -> Iterator[torch.Tensor]:
-    """Yield a static, nonnegative scene (channels, [Z,] Y, X) after every step, better each time.
+    """Yield a static scene (channels, [Z,] Y, X) after every step of the optimisation.
 
-    Accelerated gradient steps (FISTA, Beck & Teboulle 2009, SIAM J. Imaging Sci. 2, 183) with a
-    smoothed total variation; for any microscope.
+    Least squares with a smoothed total-variation penalty, for any forward model, by accelerated
+    gradient steps (FISTA, Beck & Teboulle 2009, SIAM J. Imaging Sci. 2, 183); nonnegative if the
+    model's scene is.
 
     Parameters
     ----------
-    model, frames
-        The microscope, and its raw frames (shots, [Z,] Y, X).
+    model
+        Forward model of the microscope.
+    frames
+        Raw frames, (shots, [Z,] Y, X).
     weight
-        Weight of the total variation beside the mean squared error.
+        Weight of the total variation relative to the mean squared error.
     steps
         Number of steps.
     """
@@ -196,7 +219,7 @@ def total_variation(
 def _largest_gain(
     model: ForwardModel, shots: torch.Tensor, shape: tuple[int, ...], like: torch.Tensor
 ) -> float:
-    """Return the largest eigenvalue of A*A, a little above, by a few power steps."""
+    """Return an upper estimate of the largest eigenvalue of A*A by power iteration."""
     generator = torch.Generator().manual_seed(0)
     vector = torch.rand(shape, generator=generator).to(like)
     gain = 1.0
@@ -209,7 +232,7 @@ def _largest_gain(
 
 
 def _variation(scene: torch.Tensor, smooth: float = 1e-2) -> torch.Tensor:
-    """Return the mean size of the gradient, rounded off near 0."""
+    """Return the mean norm of the gradient, smoothed near 0."""
     squares = torch.full_like(scene, smooth**2)
     for axis in range(1, scene.ndim):
         last = scene.narrow(axis, scene.shape[axis] - 1, 1)

@@ -1,4 +1,4 @@
-"""The classical start of a fit: Gaussian smoothing and non-local means of stabilised values."""
+"""Initial estimates of a fit: Gaussian smoothing and non-local means of stabilised values."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Slices: TypeAlias = tuple[slice, ...]
 
 _GUIDE = 0.9  # standard deviation in voxels of the smoothing before patches are compared
 _CUT = 5.0  # excess difference, in units of h², at which the weight becomes 0
-_SLAB = 300_000  # voxels of one task, so that its arrays stay near the core
-_POLL = 0.1  # seconds between two reports
+_SLAB = 300_000  # voxels of one task, so that its arrays stay in the cache
+_POLL = 0.1  # seconds between two progress reports
 _SECONDS = 8e-9  # per voxel and shift on one core of 2023, with patches of 3 voxels
-_SHARING = 0.8  # gain of each further core: they share the memory bus
+_SHARING = 0.8  # speed-up by each further core: they share the memory bus
 
 
 def gaussian(values: NDArray[Any], sigma: float = 0.7) -> NDArray[np.float32]:
-    """Return smoothed values, float32: the cheapest estimate.
+    """Return Gaussian-smoothed values, float32.
 
     Parameters
     ----------
@@ -54,7 +54,13 @@ def nlm(
     grain: float = 0.0,
     n_workers: int = 1,
 ) -> NDArray[np.float32]:
-    """Return the result of `iter_nlm` without its progress."""
+    """Denoise by non-local means; the same as `iter_nlm` without progress, float32.
+
+    Parameters
+    ----------
+    values, distance, strength, patch, grain, n_workers
+        As for `iter_nlm`.
+    """
     job = iter_nlm(
         values,
         distance=distance,
@@ -80,33 +86,32 @@ def iter_nlm(
     grain: float = 0.0,
     n_workers: int = 1,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
-    """Denoise by non-local means: yield the part done, 0 to 1, and return float32 values.
+    """Denoise by non-local means: yield progress 0 to 1, return float32.
 
-    Every voxel becomes the mean of all voxels around it, weighted by how alike their
-    surroundings are (Buades, Coll and Morel 2005; one pass per shift with box sums as in
-    Darbon et al. 2008). Surroundings are compared after a slight smoothing, which tells
-    structure from noise better than larger patches do. With D the mean squared difference of
-    two patches, D₀ what noise alone contributes to it, and h² = strength² + 2 D₀, the weight
-    is (1 − (D − D₀) / 5 h²)⁴, and 1 for D < D₀: like exp(−(D − D₀) / h²), but exactly 0 where
-    patches differ.
+    Every voxel becomes the mean of the voxels around it, weighted by the similarity of their
+    patches (Buades, Coll and Morel 2005; one pass per shift with box sums as in Darbon et al.
+    2008). Patches are compared after a slight smoothing, which separates structure from noise
+    better than larger patches do. With D the mean squared difference of two patches, D₀ the part
+    due to noise, and h² = strength² + 2 D₀, the weight is (1 − (D − D₀) / 5 h²)⁴, and 1 for
+    D < D₀: like exp(−(D − D₀) / h²), but exactly 0 for very different patches.
 
-    Shifts are taken from near to far, so that a stopped job has searched a smaller
+    Shifts are processed from near to far, so that a stopped job has searched a smaller
     neighbourhood. The result does not depend on the number of workers. Sending "stop" ends the
-    job and returns what there is, with `gaussian` where next to nothing was done; "pause" and
-    "resume" hold and release it; closing it ends all threads. All take a fraction of a second.
+    job and returns the result so far, with `gaussian` where almost nothing was done; "pause" and
+    "resume" are obeyed; closing the generator ends all threads. All take a fraction of a second.
 
     Parameters
     ----------
     values
-        Values whose noise has standard deviation 1, axes ZYX or YX, real.
+        Values with noise of standard deviation 1, axes ZYX or YX, real.
     distance
-        Largest shift in voxels, for all axes or for each.
+        Largest shift in voxels, one for all axes or one per axis.
     strength
-        How different patches may be, in standard deviations of the noise; more is smoother.
+        Allowed difference of patches, in standard deviations of the noise; more is smoother.
     patch
         Width of the patches in voxels, odd.
     grain
-        Standard deviation in voxels of the blur in the noise, as in `Noise.grain`.
+        Standard deviation in voxels of the blur of the noise, as in `Noise.grain`.
     n_workers
         Number of threads, at least 1.
 
@@ -146,9 +151,9 @@ def iter_nlm(
 def nlm_seconds(
     shape: Sequence[int], distance: int | Sequence[int] = 5, patch: int = 3, n_workers: int = 1
 ) -> float:
-    """Return about how long `nlm` takes, in seconds, on a core of 2023.
+    """Return the estimated duration of `nlm` in seconds, on cores of 2023.
 
-    It depends on nothing but its arguments, so that choices made by it can be repeated.
+    It depends only on its arguments, so that choices based on it are reproducible.
 
     Parameters
     ----------
@@ -160,14 +165,14 @@ def nlm_seconds(
     reach = _reach(tuple(shape), distance)
     n_shifts = math.prod(2 * far + 1 for far in reach) / 2
     halo = math.prod(1 + far / (2 * size) for size, far in zip(shape, reach, strict=True))
-    work = (15 + len(shape) * (patch - 1)) / 21  # array operations; some of them are box sums
+    work = (15 + len(shape) * (patch - 1)) / 21  # array operations relative to a 3-D patch of 3
     cores = 1 + _SHARING * (n_workers - 1)
     return _SECONDS * math.prod(shape) * halo * n_shifts * work / cores
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """How two voxels are compared.
+    """How the similarity of two voxels is measured.
 
     Parameters
     ----------
@@ -178,9 +183,9 @@ class _Rule:
     patch
         Width of a patch in voxels.
     flat
-        Sum of squared differences of two patches that noise alone causes.
+        Sum of squared differences of two patches that is due to noise.
     steepness
-        Fall of the root of the root of the weight for each unit beyond that.
+        Decrease of the fourth root of the weight per unit above `flat`.
     """
 
     reach: Shift
@@ -194,16 +199,16 @@ class _Rule:
 class _Task:
     """One slab of the volume, whose voxels are compared with all others within reach.
 
-    Both voxels of a pair are served at once, so sums are kept for a margin around the slab.
+    Both voxels of a pair are updated at once, so the sums include a margin around the slab.
 
     Parameters
     ----------
     rule
-        How two voxels are compared.
+        How similarity is measured.
     slab
-        Place of the slab in the volume.
+        Position of the slab in the volume.
     values, guide
-        The slab with a margin of one reach and half a patch; as it is, and slightly smoothed.
+        The slab with a margin of one reach and half a patch; unchanged, and slightly smoothed.
     n_done
         Number of shifts that are done.
     total, weights
@@ -219,10 +224,10 @@ class _Task:
     weights: Floats = field(init=False)
 
     def run(self, stop: Event, go: Event) -> None:
-        """Do all shifts, or those that there is time for."""
+        """Process the shifts until all are done or `stop` is set."""
         half = self.rule.patch // 2
         self.total = self.values[(slice(half, -half or None),) * self.values.ndim].copy()
-        self.weights = np.ones_like(self.total)  # a voxel is like itself
+        self.weights = np.ones_like(self.total)  # each voxel has weight 1 in its own mean
         buffers = (np.empty(self.values.size, np.float32), np.empty(self.values.size, np.float32))
         for shift in self.rule.shifts:
             go.wait()
@@ -232,13 +237,13 @@ class _Task:
             self.n_done += 1
 
     def write(self, result: Floats) -> None:
-        """Write the weighted means into `result`, unless hardly any neighbour was visited."""
+        """Write the weighted means into `result`, unless hardly any neighbours were compared."""
         if self.n_done >= min(len(self.rule.shifts), 3**result.ndim // 2):
             inner = tuple(slice(far, -far or None) for far in self.rule.reach)
             result[self.slab] = self.total[inner] / self.weights[inner]
 
     def _add(self, shift: Shift, first: Floats, second: Floats) -> None:
-        """Add to both voxels of every pair that is `shift` apart."""
+        """Add the contributions of all pairs of voxels that are `shift` apart to both voxels."""
         half = self.rule.patch // 2
         here, there = self._pair(shift, half, half)
         weight, spare = self._weights(self.guide[here], self.guide[there], first, second)
@@ -251,10 +256,10 @@ class _Task:
         self.total[other] += np.multiply(weight, self.values[here], out=product)
 
     def _pair(self, shift: Shift, margin: int, extra: int) -> tuple[Slices, Slices]:
-        """Return the places of all pairs `shift` apart of which one voxel is in the slab.
+        """Return the slices of all pairs `shift` apart of which one voxel is in the slab.
 
-        They are places in an array with a margin of one reach and `margin`, and have `extra`
-        voxels more on each side.
+        They refer to an array with a margin of one reach plus `margin`, and include `extra` more
+        voxels on each side.
         """
         here, there = [], []
         for far, step, part in zip(self.rule.reach, shift, self.slab, strict=True):
@@ -284,7 +289,7 @@ class _Task:
 
 
 def _box_sum(array: Floats, axis: int, width: int, buffer: Floats) -> Floats:
-    """Return the sums of `width` neighbours along an axis, written into the flat `buffer`."""
+    """Return the sums of `width` neighbours along an axis, stored in the flat `buffer`."""
     length = array.shape[axis] - width + 1
     before = (slice(None),) * axis
     parts = [array[(*before, slice(start, start + length))] for start in range(width)]
@@ -296,7 +301,7 @@ def _box_sum(array: Floats, axis: int, width: int, buffer: Floats) -> Floats:
 
 
 def _tasks(array: Floats, rule: _Rule, n_workers: int) -> list[_Task]:
-    """Return the slabs along the longest axis: one per worker, or more of a bounded size."""
+    """Return slabs along the longest axis: one per worker, or more if they get too large."""
     margins = [far + rule.patch // 2 for far in rule.reach]
     pad = [(margin, margin) for margin in margins]
     values = np.pad(array, pad, mode="reflect")
@@ -320,8 +325,8 @@ def _rule(
     """Return the rule for an array of `shape`."""
     if patch < 1 or patch % 2 == 0 or strength <= 0 or grain < 0:
         raise ConfigError(
-            f"patch {patch}, strength {strength} and grain {grain} were given; an odd number "
-            "of voxels, a positive and a not negative number are needed."
+            f"patch {patch}, strength {strength} and grain {grain} were given; patch must be an "
+            "odd number of voxels, strength positive and grain not negative."
         )
     reach = _reach(shape, distance)
     cube = itertools.product(*(range(-far, far + 1) for far in reach))
@@ -338,7 +343,7 @@ def _rule(
 
 
 def _kept(grain: float) -> float:
-    """Return the part of the variance of noise that the smoothing of the guide leaves, per axis."""
+    """Return the fraction of the noise variance left by the smoothing of the guide, per axis."""
     impulse = np.zeros(65)
     impulse[32] = 1
     noise = gaussian_filter1d(impulse, grain) if grain > 0 else impulse
@@ -346,11 +351,11 @@ def _kept(grain: float) -> float:
 
 
 def _reach(shape: Shift, distance: int | Sequence[int]) -> Shift:
-    """Return the largest shift along each axis, which cannot leave the array."""
+    """Return the largest shift along each axis, limited by the size of the array."""
     given = tuple(distance) if isinstance(distance, Sequence) else (distance,) * len(shape)
     if len(given) != len(shape) or min(given) < 0:
         raise ConfigError(
-            f"distance {given} was given for an array of shape {shape}; one number of voxels "
-            "from 0 is needed, or one per axis."
+            f"distance {given} was given for an array of shape {shape}; one number of voxels, 0 "
+            "or more, is needed, or one per axis."
         )
     return tuple(min(far, size - 1) for far, size in zip(given, shape, strict=True))

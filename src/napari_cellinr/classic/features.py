@@ -1,4 +1,4 @@
-"""Convolutions of an estimate from which a local kernel is put together."""
+"""Filtered versions of an estimate: the basis of the local convolution kernels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FINE, _DERIVATIVE, _COARSE = 0.7, 1.0, 1.5
 
 
 def features(estimate: NDArray[Any]) -> NDArray[np.float32]:
-    """Return what an estimate contains at each scale and in each direction.
+    """Return the responses of an estimate to filters of several scales and directions.
 
-    The brightness, what a fine and what a coarser Gaussian take away, and the second derivatives
-    along each axis and each pair of axes: a weighted sum of them is the estimate convolved with
-    a kernel that can sharpen or smooth, in any direction.
+    They are the estimate, its differences between no, fine and coarse Gaussian smoothing, and
+    its second derivatives along each axis and each pair of axes. Their weighted sum is the
+    estimate convolved with a kernel that can sharpen or smooth in any direction.
 
     Parameters
     ----------

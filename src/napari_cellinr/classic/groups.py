@@ -1,4 +1,4 @@
-"""Groups of alike patches, filtered together: what non-local means leave undone."""
+"""Joint Wiener filtering of groups of similar patches (non-local Bayes)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Shape: TypeAlias = tuple[int, ...]
 
 _SHAPES = {1: (9, 10, 2), 2: (9, 10, 4), 3: (5, 4, 4)}  # axes: patch, distance, spacing; voxels
 _SERIES = {1: (9, 10, 2), 2: (7, 10, 4), 3: (4, 4, 4)}  # the same for patches of two frames
-_TIME = (2, 1, 2)  # frames of a patch, frames to the next one, frames between groups
-_MOTION = 2  # voxels by which structures move from frame to frame
-_THIN = 4  # voxels along an axis up to which there is hardly any choice of patches
+_TIME = (2, 1, 2)  # along time: patch, search distance, spacing; frames
+_MOTION = 2  # search distance in other frames, in voxels
+_THIN = 4  # voxels along an axis up to which patches are not moved along it
 _MEMBERS = 90  # patches in a group
 _TILE = 4096  # groups of one task
-_CHUNK = 512  # groups whose patches are held at a time, so that they stay near the core
-_POLL = 0.1  # seconds between two reports
+_CHUNK = 512  # groups in memory at a time, so that they stay in the cache
+_POLL = 0.1  # seconds between two progress reports
 _SECONDS = {1: 4e-5, 2: 3e-4, 3: 6e-4}  # per group on one core of 2023
-_SHARING = 0.7  # gain of each further core
+_SHARING = 0.7  # speed-up by each further core
 
 
 def iter_groups(
@@ -49,44 +49,44 @@ def iter_groups(
     series: bool = False,
     n_workers: int = 1,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
-    """Denoise by groups of alike patches: yield the part done, 0 to 1, return float32 values.
+    """Denoise by groups of similar patches: yield progress 0 to 1, return float32.
 
-    Around a lattice of places, the patches that are most alike in `guide` form a group. Its
-    patches in the guide tell the covariance of the structure; with it, each of the noisy
-    patches gets the linear estimate of the smallest error (Wiener's filter). Voxels become the
-    mean over all patches that they are in. This is the second half of non-local Bayes (Lebrun,
-    Buades and Morel 2013, SIAM Journal on Imaging Sciences 6), with any estimate as the guide.
+    For reference patches on a regular grid, the patches most similar in `guide` form a group.
+    The group's patches in the guide give the covariance of the structure; with it, each noisy
+    patch gets its linear minimum-mean-square-error (Wiener) estimate. Voxels become the mean
+    over all patches that contain them. This is the second step of non-local Bayes (Lebrun,
+    Buades and Morel 2013, SIAM Journal on Imaging Sciences 6, 1665), with any estimate as guide.
 
-    The result does not depend on the number of workers. Sending "stop" ends the job; what is
-    not done then is as in the guide. "pause" and "resume" hold and release it.
+    The result does not depend on the number of workers. Sending "stop" ends the job; voxels that
+    are not done have the value of the guide. "pause" and "resume" are obeyed.
 
     Parameters
     ----------
     values
-        Values whose noise has standard deviation 1, axes ZYX or YX, real.
+        Values with noise of standard deviation 1, axes ZYX or YX, real.
     guide
-        An estimate of them, same shape.
+        An estimate of their means, same shape.
     variance
-        The variance of the noise where it is not 1, same shape.
+        Variance of the noise at each voxel if it is not 1, same shape.
     grain
-        Standard deviation in voxels of the blur in the noise, as in `Noise.grain`.
+        Standard deviation in voxels of the blur of the noise, as in `Noise.grain`.
     members
         Number of patches in a group.
     series
-        Whether the first axis is time: then patches last two frames, and groups hold patches
-        of the frames around them, too.
+        Whether the first axis is time: then patches span two frames, and groups include patches
+        of neighbouring frames.
     n_workers
         Number of threads, at least 1.
 
     Raises
     ------
     ConfigError
-        If the arrays do not fit together; on the first `next`.
+        If the arrays differ in shape; on the first `next`.
     """
     if np.shape(values) != np.shape(guide):
         raise ConfigError(
             f"values of shape {np.shape(values)} and a guide of shape {np.shape(guide)} were "
-            "given; they must be the same."
+            "given; both need the same shape."
         )
     job = _Job.of(values, guide, variance, grain, members, series)
     tiles = job.tiles()
@@ -119,7 +119,15 @@ def iter_groups(
 
 
 def groups_seconds(shape: Sequence[int], n_workers: int = 1) -> float:
-    """Return about how long `iter_groups` takes, in seconds, on a core of 2023."""
+    """Return the estimated duration of `iter_groups` in seconds, on cores of 2023.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis.
+    n_workers
+        Number of threads.
+    """
     n_axes = _n_axes(shape)
     spacing = _SHAPES[n_axes][2]
     n_groups = math.prod(math.ceil(size / spacing) for size in shape)
@@ -128,7 +136,7 @@ def groups_seconds(shape: Sequence[int], n_workers: int = 1) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """Sums of the filtered patches of one tile, and how many there are, at each voxel of it."""
+    """Sum and number of the filtered patches at each voxel of one tile."""
 
     place: tuple[slice, ...]
     total: torch.Tensor
@@ -137,22 +145,22 @@ class _Done:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What is the same for all tiles; arrays have a margin of `reach` on each side.
+    """The constants of all tiles; arrays have a margin of `reach` on each side.
 
     Parameters
     ----------
     values, guide, variance
-        Float32; no variance if it is 1.
+        Float32; `variance` is `None` if it is 1 everywhere.
     patch, reach, members
-        Voxels of a patch and largest shift along each axis; patches of a group.
+        Width of a patch and largest shift along each axis, in voxels; patches in a group.
     corners
         First voxels of the reference patches along each axis, without margin.
     shifts
-        Where the other patches of a group are looked for.
+        Shifts from a reference patch to the candidates for its group.
     noise
-        Covariance of the noise within a patch, shape (voxels, voxels); none if it is white.
+        Covariance of the noise within a patch, shape (voxels, voxels); `None` for white noise.
     total, weight
-        Sums so far.
+        Sum and number of filtered patches at each voxel so far.
     """
 
     values: torch.Tensor
@@ -179,11 +187,11 @@ class _Job:
     ) -> _Job:
         shape = np.shape(values)
         n_axes = _n_axes(shape[1:] if series else shape)
-        rule = [(_SHAPES if not series else _SERIES)[n_axes]] * len(shape)
+        sizes = [(_SHAPES if not series else _SERIES)[n_axes]] * len(shape)
         if series:
-            rule[0] = _TIME
-        patch = tuple(min(one[0], size) for one, size in zip(rule, shape, strict=True))
-        reach = tuple(min(one[1], size - 1) for one, size in zip(rule, shape, strict=True))
+            sizes[0] = _TIME
+        patch = tuple(min(wide, size) for (wide, _, _), size in zip(sizes, shape, strict=True))
+        reach = tuple(min(far, size - 1) for (_, far, _), size in zip(sizes, shape, strict=True))
         arrays = [_padded(array, reach) for array in (values, guide)]
         return cls(
             values=arrays[0],
@@ -193,8 +201,8 @@ class _Job:
             reach=reach,
             members=members,
             corners=tuple(
-                torch.tensor(sorted({*range(0, size - wide + 1, one[2]), size - wide}))
-                for size, wide, one in zip(shape, patch, rule, strict=True)
+                torch.tensor(sorted({*range(0, size - wide + 1, spacing), size - wide}))
+                for size, wide, (_, _, spacing) in zip(shape, patch, sizes, strict=True)
             ),
             shifts=_shifts(reach, series),
             noise=_covariance(patch, grain, series) if grain > 0 else None,
@@ -203,7 +211,7 @@ class _Job:
         )
 
     def tiles(self) -> list[tuple[torch.Tensor, ...]]:
-        """Return the corners along each axis of the groups that are filtered together."""
+        """Return, for each tile, the corners of its reference patches along each axis."""
         counts = [len(corner) for corner in self.corners]
         lengths = [0] * len(counts)
         left = float(_TILE)
@@ -216,14 +224,14 @@ class _Job:
         return list(itertools.product(*parts))
 
     def filtered(self, tile: tuple[torch.Tensor, ...], stop: Event, go: Event) -> _Done:
-        """Return the sums of all patches of the groups around the corners of a tile."""
+        """Return the sums of the filtered patches of all groups of a tile."""
         place = tuple(
             slice(int(corner[0]), int(corner[-1]) + wide + 2 * far)
             for corner, wide, far in zip(tile, self.patch, self.reach, strict=True)
         )
         values, guide = self.values[place].contiguous(), self.guide[place].contiguous()
         corners = [corner - corner[0] for corner in tile]
-        found, shifts = self._alike(guide, corners, stop, go)
+        found, shifts = self._most_similar(guide, corners, stop, go)
         steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
         origin = _sums([c + far for c, far in zip(corners, self.reach, strict=True)], steps)
         inside = _sums([torch.arange(wide) for wide in self.patch], steps)
@@ -243,10 +251,10 @@ class _Job:
             done.weight.index_add_(0, index.reshape(-1), torch.ones(better.numel()))
         return done
 
-    def _alike(
+    def _most_similar(
         self, guide: torch.Tensor, corners: Sequence[torch.Tensor], stop: Event, go: Event
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the indices of the nearest patches, (groups, members), and all shifts."""
+        """Return the indices of the most similar patches, (groups, members), and all shifts."""
         inner = tuple(
             slice(far, size - far) for far, size in zip(self.reach, guide.shape, strict=True)
         )
@@ -281,8 +289,8 @@ class _Job:
     ) -> torch.Tensor:
         """Return the filtered patches of groups, shape (groups, members, voxels).
 
-        With C the covariance of the structure and N that of the noise, the best estimate of a
-        patch y around the mean m is m + C (C + N)⁻¹ (y − m) = y − N (C + N)⁻¹ (y − m).
+        With C the covariance of the structure and N that of the noise, the best linear estimate
+        of a patch y with mean m is m + C (C + N)⁻¹ (y − m) = y − N (C + N)⁻¹ (y − m).
         """
         n_members, n_voxels = guide.shape[1:]
         centred = guide - guide.mean(1, keepdim=True)
@@ -294,7 +302,7 @@ class _Job:
         taken = torch.cholesky_solve(around.transpose(1, 2), root)
         if self.noise is not None or level is not None:
             taken = noise @ taken
-        # No root: noise so faint that float32 has no room for it beside the structure.
+        # The Cholesky factorisation fails if the noise is below the float32 precision of C.
         return torch.where(failed[:, None, None] > 0, noisy, noisy - taken.transpose(1, 2))
 
     def add(self, done: _Done) -> None:
@@ -304,14 +312,14 @@ class _Job:
         self.weight[done.place] += done.weight.view(shape)
 
     def result(self) -> Floats:
-        """Return the means, and the guide where there are none."""
+        """Return the means; the guide where no patch was filtered."""
         means = torch.where(self.weight > 0, self.total / self.weight.clamp(min=1), self.guide)
         inner = tuple(slice(far, -far or None) for far in self.reach)
         return means[inner].contiguous().numpy()
 
 
 def _n_axes(shape: Sequence[int]) -> int:
-    """Return along how many axes there is room for patches; 1 to 3."""
+    """Return the number of axes that are long enough for patches, 1 to 3."""
     return min(max(sum(size > _THIN for size in shape), 1), 3)
 
 
@@ -327,7 +335,7 @@ def _padded(array: NDArray[Any], reach: Shape) -> torch.Tensor:
 
 
 def _sums(parts: Sequence[torch.Tensor], steps: Sequence[int]) -> torch.Tensor:
-    """Return flat indices of all crossings of positions along each axis."""
+    """Return flat indices of the grid of positions along each axis."""
     flat = torch.zeros(1, dtype=torch.int64)
     for part, step in zip(parts, steps, strict=True):
         flat = (flat[:, None] + part * step).reshape(-1)
@@ -335,7 +343,7 @@ def _sums(parts: Sequence[torch.Tensor], steps: Sequence[int]) -> torch.Tensor:
 
 
 def _shifts(reach: Shape, series: bool) -> tuple[Shape, ...]:
-    """Return all shifts within reach; in other frames only near ones, since cells move slowly."""
+    """Return all shifts within reach; in other frames only short ones, since cells move slowly."""
     every = itertools.product(*(range(-far, far + 1) for far in reach))
     if not series:
         return tuple(every)
@@ -343,7 +351,7 @@ def _shifts(reach: Shape, series: bool) -> tuple[Shape, ...]:
 
 
 def _covariance(patch: Shape, grain: float, series: bool) -> torch.Tensor:
-    """Return the covariance within a patch of noise of variance 1 that a Gaussian has blurred."""
+    """Return the covariance within a patch of Gaussian-blurred noise of variance 1."""
     whole = torch.eye(patch[0]) if series else torch.ones(1, 1)
     for size in patch[1:] if series else patch:
         at = torch.arange(size, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Conventional interpolation along any axes: what super-resolution starts from and is held to."""
+"""Conventional interpolation along any axes: the baseline of super-resolution."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["Interpolation", "interpolate", "resample"]
 
 Interpolation: TypeAlias = Literal["linear", "cubic", "spline"]
-"""Straight lines; the cubic convolution of Keys; the cubic B-spline through all samples."""
+"""Linear; cubic convolution (Keys 1981); interpolating cubic B-spline (Unser 1999)."""
 
 
 def interpolate(image: Image, factors: Mapping[str, float], kind: Interpolation) -> Image:
-    """Return an image with more or fewer samples along some axes, float32, in the same place.
+    """Return an image resampled along some axes, float32, at the same physical position.
 
     Parameters
     ----------
     image
         Axes T, C, Z, Y, X or some of them, real.
     factors
-        Factor by axis letter; see `classic.sampling` for where the samples lie.
+        Factor by axis letter; see `classic.sampling` for the positions of the samples.
     kind
-        How values between samples are found, the same along all axes.
+        Kind of interpolation, the same along all axes.
 
     Raises
     ------
@@ -56,19 +56,19 @@ def resample(
 ) -> NDArray[np.float32]:
     """Return the values at any positions along one axis, float32.
 
-    Beyond the outermost samples, linear and cubic interpolation hold the nearest value, and the
-    spline goes back as in a mirror. One sample is constant.
+    Beyond the outermost samples, linear and cubic interpolation are constant, and the spline is
+    mirrored. A single sample is constant everywhere.
 
     Parameters
     ----------
     data
         Real, any axes.
     positions
-        In samples, shape (n,); 0 is the centre of the first one.
+        Positions in samples, shape (n,); 0 is the centre of the first one.
     axis
-        The axis that is resampled.
+        The axis to resample.
     kind
-        How values between samples are found.
+        Kind of interpolation.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def resample(
 
 
 def _weights(positions: NDArray[np.float64], size: int, kind: Interpolation) -> csr_array:
-    """Return what each sample counts at each position, sparse, shape (positions, size)."""
+    """Return the weight of each sample at each position, sparse, shape (positions, size)."""
     if kind == "spline":
         inside = np.clip(positions, -(size - 1.0), 2 * (size - 1.0))
         left = np.floor(inside)
@@ -112,7 +112,7 @@ def _weights(positions: NDArray[np.float64], size: int, kind: Interpolation) -> 
 
 
 def _linear(t: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return the weights of the samples on either side."""
+    """Return the weights of the two neighbouring samples."""
     return [1 - t, t]
 
 
@@ -132,12 +132,12 @@ def _basis(t: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 
 
 def _rising(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weight of the coefficient after the position."""
+    """Return the weight of the coefficient that follows the position."""
     return ((-3 * t + 3) * t + 3) * t / 6 + 1 / 6
 
 
 def _mirrored(columns: NDArray[np.int_], size: int) -> NDArray[np.int_]:
-    """Return the samples that stand for those outside, reflected about the outermost ones."""
+    """Return the indices of samples outside, mirrored about the outermost samples."""
     if size == 1:
         return np.zeros_like(columns)
     turn = 2 * (size - 1)
@@ -148,9 +148,10 @@ def _mirrored(columns: NDArray[np.int_], size: int) -> NDArray[np.int_]:
 def _extended(
     rows: NDArray[np.int_], columns: NDArray[np.int_], weights: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.float64]]:
-    """Return weights inside only: a sample just outside is f(0) + (f(0) − f(1)), a straight line.
+    """Return weights of inside samples only: one just outside is replaced by 2 f(0) − f(1).
 
-    So that cubic interpolation, too, reproduces straight lines up to the outermost samples.
+    With this linear extrapolation, cubic interpolation reproduces straight lines up to the
+    outermost samples.
     """
     below, above = columns < 0, columns >= size
     outside = below | above

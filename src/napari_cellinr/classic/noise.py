@@ -1,4 +1,4 @@
-"""The noise of a camera, estimated from one image alone."""
+"""Estimation of camera noise from a single image."""
 
 from __future__ import annotations
 
@@ -27,44 +27,43 @@ if TYPE_CHECKING:
 
 __all__ = ["Noise", "estimate_noise", "stabilise", "uneven_variance", "unstabilise"]
 
-_TRIM = 0.9  # part of the residuals that is used in each class of brightness
+_TRIM = 0.9  # fraction of the residuals that is used in each brightness class
 _TRIMMED = 0.6227  # mean square of the smallest 90 % of normal values of variance 1
 _N_CLASSES = 40
-_FEWEST = 20  # residuals without which nothing is said
+_FEWEST = 20  # smallest number of residuals for an estimate
 _SMALLEST_CLASS = 200  # residuals
-_FLOOR = 1e-6  # smallest read noise that is reported, as a part of the range of values
-_MOST_CLIPPED = 0.05  # part of the voxels of a class that may have the lowest or highest value
-_NOISELESS = 5e-4  # noise as a part of the range of values below which no grain is looked for
-_FEWEST_MASKED = 0.01  # part of the voxels in uniform neighbourhoods without which there is no mask
-_ONE_VALUE = 0.95  # part of those that have the same value where there is one
-_UNEVEN, _SMALLEST_VARIANCE = 0.8, 0.05  # stabilised variance that is not 1, and a bound
+_FLOOR = 1e-6  # smallest reported read noise, as a fraction of the range of values
+_MOST_CLIPPED = 0.05  # largest fraction of a class that may have the lowest or highest value
+_NOISELESS = 5e-4  # noise as a fraction of the range of values below which grain is ignored
+_FEWEST_MASKED = 0.01  # smallest fraction of voxels in uniform neighbourhoods for a mask
+_ONE_VALUE = 0.95  # smallest fraction of those that must have the same value
+_UNEVEN, _SMALLEST_VARIANCE = 0.8, 0.05  # variance below which noise is uneven; lower bound
 _ROUNDING = 1 / 12  # variance of the error of rounding to whole grey levels
-_GROWTH = 1.2  # growth of noise with the reach, per axis, above which it has a grain
-_BLOCK = (24, 128, 128)  # voxels; large stacks are sampled by blocks of this size
+_GROWTH = 1.2  # growth of noise from reach 1 to 2, per axis, above which it has a grain
+_BLOCK = (24, 128, 128)  # voxels; large stacks are sampled in blocks of this size
 _PLANE = 512  # pixels; the same for a single plane, along each axis
 _MOST_BLOCKS = 8
 
 
 def estimate_noise(array: NDArray[Any]) -> Noise:
-    """Return gain and read noise of one noisy image, in its grey levels.
+    """Return gain and read noise of one noisy image, in grey levels.
 
-    Residuals of a second difference along every axis hold hardly any structure. In classes
-    of equal local brightness, and there only in the calmer half of the places, their trimmed
-    variance is a point of the line variance = gain · mean + constant. A class is chosen by
-    a wide mean, its own brightness is the mean with the squared weights of the difference:
-    the expected residual is exactly linear in it. Uniform neighbourhoods of the darkest or
-    brightest value (masks), and classes where these two are frequent (clipping, saturation),
-    are left out.
+    Second differences along every axis contain hardly any structure. In each class of equal local
+    brightness, in the half of the voxels with less structure, their trimmed variance is a point
+    of the line variance = gain · mean + constant. Classes are formed by a wide local mean; the
+    brightness of a class is the mean with the squared weights of the difference, in which the
+    expected variance is exactly linear. Uniform neighbourhoods of one value (masks), and classes
+    with many voxels of the lowest or highest value (clipping, saturation), are excluded.
 
-    Noise with a grain (after resizing or filtering) hardly reaches such residuals. It is
-    noticed by its growth with the reach of the difference, and then measured at reach 2
-    (farther ones grow further, but from structure) and corrected for a Gaussian grain.
+    Spatially correlated noise (grain, after resizing or filtering) is suppressed by differences
+    of neighbours. It is detected by its growth with the reach of the difference, then measured
+    at reach 2 (larger reaches include structure) and corrected for a Gaussian correlation.
 
     Parameters
     ----------
     array
-        Grey levels, real, axes ZYX or YX; further axes in front are further images.
-        Not finite values are ignored.
+        Grey levels, real, axes ZYX or YX; leading axes are further images. Values that are not
+        finite are ignored.
     """
     classes = _classes(array, reach=1)
     floor = _floor(array)
@@ -76,23 +75,23 @@ def estimate_noise(array: NDArray[Any]) -> Noise:
     gain, constant = _line(classes)
     if constant >= 0:
         return Noise(gain, max(math.sqrt(constant), floor), grain=grain)
-    if -constant < 0.1 * float(np.median(classes.variance)):  # so near to 0 that it is 0
+    if -constant < 0.1 * float(np.median(classes.variance)):  # compatible with 0
         return Noise(_slope(classes), floor, grain=grain)
     return Noise(gain, floor, offset=-constant / gain, grain=grain)
 
 
 def uneven_variance(stabilised: NDArray[Any], estimate: NDArray[Any]) -> NDArray[np.float32] | None:
-    """Return the variance of stabilised noise at each voxel, float32; None where it is 1.
+    """Return the variance of stabilised noise at each voxel, float32; `None` if it is 1.
 
-    With less than a photon or two the transform cannot make the noise even: there, it is
-    smaller than it should be. Only that is looked for, because a larger one may be structure.
+    Below one or two photons per voxel the transform cannot stabilise the variance, which is then
+    less than 1. Only values below 1 are detected, because larger ones may be structure.
 
     Parameters
     ----------
     stabilised
         Values of `stabilise`, axes ZYX or YX.
     estimate
-        Their means, same shape.
+        Estimate of their means, same shape.
     """
     classes = _classes(np.asarray(stabilised, np.float32), reach=1)
     if len(classes.mean) < 3:
@@ -105,7 +104,7 @@ def uneven_variance(stabilised: NDArray[Any], estimate: NDArray[Any]) -> NDArray
 
 
 class _Classes(NamedTuple):
-    """Places of similar brightness: mean, variance of the noise and number of residuals."""
+    """Classes of voxels of similar brightness: mean, noise variance and number of residuals."""
 
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
@@ -113,7 +112,7 @@ class _Classes(NamedTuple):
 
 
 def _floor(array: NDArray[Any]) -> float:
-    """Return a millionth of the range: an image without noise can still be divided by it."""
+    """Return a millionth of the range of values, at least 1e-6: never 0, also without noise."""
     values = np.asarray(array)
     finite = values[np.isfinite(values)]
     span = float(finite.max()) - float(finite.min()) if finite.size else 0.0
@@ -121,10 +120,10 @@ def _floor(array: NDArray[Any]) -> float:
 
 
 def _with_grain(array: NDArray[Any], near: _Classes, far: _Classes) -> tuple[_Classes, float]:
-    """Return the classes with the whole variance of the noise, and its grain in voxels.
+    """Return the classes with the full variance of the noise, and its grain in voxels.
 
-    `near` and `far` are measured at reach 1 and 2. There is a grain if the noise grows even
-    where there is least structure. The error of rounding is not part of the grain.
+    `near` and `far` are measured at reach 1 and 2. The noise has a grain if it grows with the
+    reach even in the classes with the least structure. Rounding errors have no grain.
     """
     n_axes = min(np.ndim(array), 3)
     if len(far.mean) == 0:
@@ -144,12 +143,12 @@ def _with_grain(array: NDArray[Any], near: _Classes, far: _Classes) -> tuple[_Cl
 
 
 def _is_whole(values: NDArray[Any]) -> bool:
-    """Return whether an image seems to hold whole numbers only."""
+    """Return whether the first 10,000 values are whole numbers."""
     return bool(np.all(values.ravel()[:10_000] % 1 == 0))
 
 
 def _passed(grain: NDArray[Any], reach: int) -> NDArray[Any]:
-    """Return the part of the variance of noise with a Gaussian grain that one difference keeps."""
+    """Return the fraction of the variance of grainy noise that one difference keeps, per axis."""
     near, far = (np.exp(-((step * reach) ** 2) / (4 * grain**2)) for step in (1, 2))
     passed: NDArray[Any] = (6 - 8 * near + 2 * far) / 6
     return passed
@@ -175,8 +174,8 @@ def _classes(array: NDArray[Any], reach: int) -> _Classes:
 def _members(wide: NDArray[Any], n_classes: int) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of the voxels of each class.
 
-    Half of the borders are set by number and half by brightness: few voxels are bright, but
-    they show the gain.
+    Half of the class borders are quantiles and half are equally spaced in brightness: few voxels
+    are bright, but they determine the gain.
     """
     levels = np.linspace(0, 1, n_classes // 2 + 2)[1:-1]
     darkest, brightest = float(wide.min()), float(wide.max())
@@ -187,7 +186,7 @@ def _members(wide: NDArray[Any], n_classes: int) -> Iterator[NDArray[np.intp]]:
 
 
 def _trimmed(residual: NDArray[Any]) -> float:
-    """Return the variance of the residuals without the largest tenth of them."""
+    """Return the variance of normal residuals, estimated without the largest 10 % of them."""
     squares = np.sort(np.square(residual, dtype=np.float64))
     return float(squares[: max(1, int(_TRIM * len(squares)))].mean()) / _TRIMMED
 
@@ -195,10 +194,9 @@ def _trimmed(residual: NDArray[Any]) -> float:
 def _samples(block: NDArray[Any], reach: int) -> tuple[NDArray[Any], ...]:
     """Return residual, own mean, wide mean, activity and clipping of the usable voxels.
 
-    Nothing is returned for a block that is too small for the filter along every axis.
-
-    The activity is the energy of middle frequencies, which the residual does not contain, so
-    that choosing calm places does not choose small residuals.
+    The result is empty for a block that is too small for the filter along every axis. The
+    activity is the energy of medium frequencies, which the residual does not contain, so that
+    selecting voxels of low activity does not select small residuals.
     """
     values = np.asarray(block, np.float32)
     missing = ~np.isfinite(values)
@@ -225,10 +223,10 @@ def _samples(block: NDArray[Any], reach: int) -> tuple[NDArray[Any], ...]:
 
 
 def _mask(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where one and the same value fills whole neighbourhoods, as outside of a mask.
+    """Return where one value fills whole neighbourhoods, as outside of a mask.
 
-    No noise is there, and none of the full strength in the neighbourhoods that touch it. Whole
-    numbers with little noise do so, too: there, only the lowest or highest one can be a mask.
+    There is no noise there, and reduced noise in adjacent neighbourhoods. Integer images with
+    little noise look alike: in them, only the lowest or highest value can be a mask.
     """
     flat = maximum_filter(values, 3) == minimum_filter(values, 3)
     if flat.mean() < _FEWEST_MASKED:
@@ -252,10 +250,10 @@ def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield the images in `array`, or evenly scattered blocks of the large ones."""
     n_dimensions = min(array.ndim, 3)
     images = array.reshape(-1, *array.shape[array.ndim - n_dimensions :])
-    wanted = max(1, _MOST_BLOCKS // len(images))
+    n_blocks = max(1, _MOST_BLOCKS // len(images))
     for image in images[:: math.ceil(len(images) / _MOST_BLOCKS)]:
         block = _BLOCK if n_dimensions == 3 else (_PLANE,) * n_dimensions
-        if image.size <= wanted * math.prod(block):
+        if image.size <= n_blocks * math.prod(block):
             yield image
             continue
         starts = [
@@ -263,16 +261,16 @@ def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
             for size, length in zip(image.shape, block, strict=True)
         ]
         corners = list(itertools.product(*starts))
-        odd = math.ceil(len(corners) / wanted) | 1  # an even step would stay on one side
+        odd = math.ceil(len(corners) / n_blocks) | 1  # an even step would stay on one side
         for corner in corners[::odd]:
             yield image[tuple(slice(a, a + n) for a, n in zip(corner, block, strict=True))]
 
 
 def _line(classes: _Classes) -> tuple[float, float]:
-    """Return slope, not negative, and constant of variance over mean, robustly.
+    """Return the slope (0 or more) and the constant of variance against mean, robustly.
 
-    Iteratively reweighted least squares; the variance of a variance goes with its square.
-    Classes above the line are trusted less, because structure can only add.
+    Iteratively reweighted least squares; the variance of a variance is proportional to its
+    square. Classes above the line have less weight, because structure can only add variance.
     """
     mean, variance, weight = classes
     weights = weight / np.maximum(variance, 1e-12) ** 2
@@ -289,7 +287,7 @@ def _line(classes: _Classes) -> tuple[float, float]:
 
 
 def _slope(classes: _Classes) -> float:
-    """Return the slope of the line through the origin, robustly."""
+    """Return the slope of the line through the origin: the weighted median of the ratios."""
     mean, variance, weight = classes
     bright = mean > 0
     ratio = variance[bright] / mean[bright]
@@ -299,7 +297,7 @@ def _slope(classes: _Classes) -> float:
 
 
 def _trust(variance: NDArray[Any], expected: NDArray[Any]) -> NDArray[Any]:
-    """Return the weights of classes by their relative distance from the line."""
+    """Return Huber weights of classes by their relative distance from the line."""
     safe = np.maximum(expected, 1e-3 * float(np.median(variance)) + 1e-12)
     relative = (variance - expected) / safe
     usual = 1.5 * float(np.median(np.abs(relative))) + 1e-12

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["hold_out", "odd_pixels", "saturated_part"]
 
-_JUMP = 6.0  # standard deviations of the noise beyond all neighbours
-_SPREAD = 3.0  # and this many times what the neighbours differ by
+_JUMP = 6.0  # smallest distance from all neighbours, in standard deviations of the noise
+_SPREAD = 3.0  # and in units of the range of the neighbours
 
 
 def odd_pixels(
@@ -22,8 +22,8 @@ def odd_pixels(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return which pixels are hot or dead, and the values with those replaced by a median.
 
-    Such a pixel is far beyond all of its neighbours, and by much more than these differ from
-    each other: a spot of light is blurred by the microscope, and never that lonely.
+    Such a pixel is above or below all of its neighbours by much more than these differ from each
+    other; real objects are blurred by the microscope and never that isolated.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def odd_pixels(
 
 
 def saturated_part(array: NDArray[Any]) -> float:
-    """Return the part of the pixels with the largest value that whole numbers of their type have.
+    """Return the fraction of saturated pixels: those with the largest value of the data type.
 
-    Values of 10, 12, 14 and 16 bits are recognised in larger types; 0 for floating point.
+    The largest values of 8, 10, 12, 14 and 16 bits are recognised in larger types; 0 for floats.
     """
     if array.dtype.kind not in "ui" or array.size == 0:
         return 0.0

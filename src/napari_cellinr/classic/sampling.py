@@ -1,4 +1,4 @@
-"""The one map between the samples of an image and those of a finer or coarser one."""
+"""Sample positions of a finer or coarser image relative to those of its source."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["MAX_FACTOR", "Sampling", "placed", "sampling", "samplings"]
 
 MAX_FACTOR = 16.0
-"""The largest factor along an axis."""
+"""The largest upsampling factor along an axis."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Where the samples of an output lie along one axis of an input, counted in its samples.
+    """Positions of output samples along one axis, in units of input samples.
 
-    Sample j lies at `start + j · step`; 0 is the centre of the first input sample. In time,
-    original frames stay at their own times. In space, the outer edges of both images agree,
-    and a sample is the mean over its voxel.
+    Output sample j is at `start + j · step`; 0 is the centre of the first input sample. In time,
+    original frames keep their times. In space, the outer edges of both images agree, and a
+    sample is the mean over its voxel.
 
     Parameters
     ----------
@@ -48,29 +48,29 @@ class Sampling:
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """The position of each output sample, in input samples, float64."""
+        """Positions of the output samples, in input samples, shape (n_out,), float64."""
         return self.start + self.step * np.arange(self.n_out, dtype=np.float64)
 
 
 def sampling(n_samples: int, factor: float, axis: str) -> Sampling:
-    """Return the map along one axis for a real factor; more than 1 gives more samples.
+    """Return the sample positions along one axis for an upsampling factor.
 
     In time there are floor((n − 1) · factor) + 1 samples, 1/factor apart. In space there are
-    round(n · factor), and the factor in effect is that number divided by n.
+    round(n · factor) samples, and the effective factor is that number divided by n.
 
     Parameters
     ----------
     n_samples
-        Number of samples of the input.
+        Number of input samples.
     factor
-        Output samples per input sample, up to 16.
+        Output samples per input sample: above 0, up to 16; below 1 it downsamples.
     axis
         `T` for time, any other letter for space.
 
     Raises
     ------
     ConfigError
-        If the factor is not a positive number up to 16.
+        If the factor is not in this range.
     """
     if not (math.isfinite(factor) and 0 < factor <= MAX_FACTOR):
         raise ConfigError(
@@ -86,52 +86,52 @@ def sampling(n_samples: int, factor: float, axis: str) -> Sampling:
 
 
 def samplings(image: Image, factors: Mapping[str, float]) -> dict[str, Sampling]:
-    """Return the map along each axis of an image but channels; factors not given are 1.
+    """Return the sample positions along each axis of an image except channels.
 
     Parameters
     ----------
     image
         The input.
     factors
-        Factor by axis letter, large or small.
+        Upsampling factor by axis letter, upper or lower case; 1 for axes that are not named.
 
     Raises
     ------
     AxesError
-        If the image lacks a named axis, or the axis is that of channels.
+        If the image lacks a named axis, or a factor is given for channels.
     ConfigError
-        If a factor is not a positive number up to 16, or a single frame is to become more.
+        If a factor is not above 0 and up to 16, or time is upsampled with a single frame.
     """
-    wanted = {axis.upper(): factor for axis, factor in factors.items()}
-    for axis in wanted:
+    by_axis = {axis.upper(): factor for axis, factor in factors.items()}
+    for axis in by_axis:
         if axis not in image.axes or axis not in "TZYX":
             raise AxesError(
-                f"a factor was given for axis {axis!r}; this image has axes {image.axes!r}, and "
-                f"T, Z, Y and X can have one."
+                f"a factor was given for axis {axis!r}; this image has axes {image.axes!r}, of "
+                f"which T, Z, Y and X can be resampled."
             )
-    if image.sizes.get("T") == 1 and wanted.get("T", 1) > 1:
+    if image.sizes.get("T") == 1 and by_axis.get("T", 1) > 1:
         raise ConfigError(
-            "one frame and a factor in time were given; time can be refined between two frames "
-            "or more."
+            "a factor in time was given, but the image has only one frame; at least two frames "
+            "are needed."
         )
     return {
-        axis: sampling(size, wanted.get(axis, 1.0), axis)
+        axis: sampling(size, by_axis.get(axis, 1.0), axis)
         for axis, size in image.sizes.items()
         if axis in "TZYX"
     }
 
 
 def placed(image: Image, data: NDArray[Any], maps: Mapping[str, Sampling]) -> Image:
-    """Return resampled data as an image in the place of its source, with its new steps.
+    """Return resampled data as an image with the matching voxel size and position.
 
     Parameters
     ----------
     image
-        The source.
+        The source image.
     data
-        The samples that `maps` describe, axes of the source.
+        The resampled array, axes of the source.
     maps
-        Map by axis letter; axes that are not named keep their samples.
+        Sample positions by axis letter; axes that are not named are unchanged.
     """
     axes = list(zip(image.axes, image.scale, image.translate, strict=True))
     scale = [step * (maps[a].step if a in maps else 1.0) for a, step, _ in axes]

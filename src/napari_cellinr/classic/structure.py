@@ -1,4 +1,4 @@
-"""Where membranes, filaments or nuclei are: a soft confidence from the Hessian."""
+"""Detection of membranes, filaments and nuclei: a confidence map from the Hessian."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "find_kind", "hessian_eigenvalues", "structure"]
 
 Kind: TypeAlias = Literal["auto", "sheet", "filament", "blob"]
-"""What is looked for; in a single plane a sheet is a line, as a filament is."""
+"""Shape of the structures; in a single plane both sheet and filament mean lines."""
 
 Scale: TypeAlias = tuple[float, ...]
 
 _SCALES = {"sheet": (1.0,), "filament": (1.0,), "blob": (1.0, 2.0)}  # of the smoothing
 _FINEST = 0.8  # smallest standard deviation in voxels that derivatives can be sampled with
-_QUANTILE = 0.999  # part of the noise that stays below the threshold
+_QUANTILE = 0.999  # fraction of pure noise below the noise level
 _STEEPNESS = 10.0  # of the sigmoid: 0.12 and 0.88 at 20 % below and above the threshold
-_NOISE = (32, 56, 56)  # voxels of the noise that thresholds are measured on
-_SLAB = 1_000_000  # voxels whose derivatives are held at a time
+_NOISE = (32, 56, 56)  # voxels of simulated noise from which noise levels are measured
+_SLAB = 1_000_000  # voxels whose derivatives are in memory at a time
 
 
 def structure(
@@ -45,31 +45,31 @@ def structure(
 ) -> NDArray[np.float32]:
     """Return the confidence that a voxel belongs to a structure, 0 to 1, float32, same shape.
 
-    The eigenvalues of the Hessian of the smoothed image say how curved it is: a bright sheet
-    is curved downwards in one direction, a filament in two, a blob in all. Following CellINR's
-    amplification of structure, with the threshold made safe: Otsu's threshold of what exceeds
-    99.9 % of the noise, by its square root. The confidence passes from 0.12 to 0.88
-    between 20 % below and above it. It is widened by one voxel, because the curvature ends
-    before the structure does.
+    The eigenvalues of the Hessian of the smoothed image measure its curvature: a bright sheet is
+    curved downwards in one direction, a filament in two, a blob in all. This follows the
+    structure amplification of CellINR with a threshold that is robust to noise: Otsu's threshold
+    of the square root of all responses above the noise level (99.9 % of pure noise). The
+    confidence is 0.12 and 0.88 at 20 % below and above it. It is dilated by one voxel, because
+    the curvature is narrower than the structure.
 
     Parameters
     ----------
     array
-        Values with noise of one standard deviation everywhere, axes ZYX or YX, real.
+        Values with the same noise everywhere, axes ZYX or YX, real.
     scale
-        Voxel size along each axis, in any one unit; equal if not given.
+        Voxel size along each axis, all in the same unit; isotropic if not given.
     kind
-        What is looked for; `auto` asks `find_kind`.
+        Shape of the structures; `auto` calls `find_kind`.
     sign
         1 for bright structures, −1 for dark ones.
     noise_sd
-        Standard deviation of the noise in `array`, in its units.
+        Standard deviation of the noise in `array`, in its unit.
     grain
-        Standard deviation in voxels of the blur in the noise, as in `Noise.grain`; what noise
-        denoising leaves has one, too.
+        Standard deviation in voxels of the blur of the noise, as in `Noise.grain`; the residual
+        noise of a denoised image has a grain, too.
     smoothing
-        Standard deviation of the smoothing in voxels along the last axis; blobs are looked for
-        at twice that, too.
+        Standard deviation of the smoothing in voxels along the last axis; blobs are also
+        detected at twice that.
 
     Raises
     ------
@@ -106,12 +106,23 @@ def find_kind(
     grain: float = 0.0,
     smoothing: float = 1.5,
 ) -> Kind:
-    """Return what the structures in an image mostly are: `sheet`, `filament` or `blob`.
+    """Return the prevalent shape of the structures in an image: `sheet`, `filament` or `blob`.
 
-    Of the voxels whose curvature exceeds the noise, at twice the smoothing, the tenth with the
-    strongest curvature decides by the mean of its sorted eigenvalues: a sheet has one large
-    one, a filament two, a blob three. In a plane, a line (`sheet`) has one and a blob two.
-    Parameters and errors are those of `structure`; the middle of a large image is enough.
+    Of the voxels whose curvature at twice the smoothing exceeds the noise, the 10 % with the
+    strongest curvature decide by the mean of their sorted eigenvalues: a sheet has one large
+    eigenvalue, a filament two, a blob three. In 2-D, a line (`sheet`) has one and a blob two.
+
+    Parameters
+    ----------
+    array
+        As for `structure`; of large images only the middle is used.
+    scale, sign, noise_sd, grain, smoothing
+        As for `structure`.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is out of bounds.
     """
     values = np.asarray(array, np.float32)
     steps = _relative(values, scale)
@@ -136,18 +147,18 @@ def find_kind(
 def hessian_eigenvalues(
     array: NDArray[Any], scale: Sequence[float], smoothing: float
 ) -> NDArray[np.float32]:
-    """Return the eigenvalues of the Hessian, float32, axes of `array` and one more, rising.
+    """Return the eigenvalues of the Hessian in increasing order, float32, axes of `array` plus one.
 
-    They are second derivatives of the image smoothed by a Gaussian, in its units per square of
-    the unit of `scale`. Along an axis with large voxels the smoothing is at least 0.8 voxels,
-    so that derivatives can be sampled.
+    The Hessian holds the second derivatives of the Gaussian-smoothed image, in its unit per square
+    of the unit of `scale`. The smoothing is at least 0.8 voxels along every axis, so that
+    derivatives are sampled well enough.
 
     Parameters
     ----------
     array
         Axes ZYX or YX, real.
     scale
-        Voxel size along each axis, in any one unit.
+        Voxel size along each axis, all in the same unit.
     smoothing
         Standard deviation of the Gaussian, in the unit of `scale`.
     """
@@ -161,7 +172,7 @@ def hessian_eigenvalues(
 
 
 def _slabs(shape: Scale | tuple[int, ...], sigma: float) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield slabs along the first axis: the slab, the same with a margin, and it within that."""
+    """Yield slabs along the first axis: bare, with a margin, and the bare one in the latter."""
     length = int(shape[0])
     margin = math.ceil(4 * sigma) + 1
     thickness = max(1, int(_SLAB * length / max(1, math.prod(shape))))
@@ -175,7 +186,7 @@ def _slabs(shape: Scale | tuple[int, ...], sigma: float) -> Iterator[tuple[slice
 def _derivatives(
     values: NDArray[Any], sigmas: Scale, scale: Scale
 ) -> dict[tuple[int, int], NDArray[Any]]:
-    """Return all second derivatives by their two axes, per square of the unit of `scale`."""
+    """Return all second derivatives by pair of axes, per square of the unit of `scale`."""
     derivatives = {}
     for first, second in itertools.combinations_with_replacement(range(values.ndim), 2):
         order = [(axis == first) + (axis == second) for axis in range(values.ndim)]
@@ -185,7 +196,7 @@ def _derivatives(
 
 
 def _eigenvalues(hessian: dict[tuple[int, int], NDArray[Any]]) -> NDArray[Any]:
-    """Return the rising eigenvalues of symmetric matrices, closed form (Smith 1961)."""
+    """Return the eigenvalues of symmetric matrices, increasing, in closed form (Smith 1961)."""
     if len(hessian) == 3:
         mean = (hessian[0, 0] + hessian[1, 1]) / 2
         spread = np.hypot((hessian[0, 0] - hessian[1, 1]) / 2, hessian[0, 1])
@@ -206,10 +217,10 @@ def _eigenvalues(hessian: dict[tuple[int, int], NDArray[Any]]) -> NDArray[Any]:
 def _response(
     values: NDArray[Any], steps: Scale, kind: str, sign: int, sigma: float
 ) -> NDArray[np.float32]:
-    """Return the curvature that `kind` has, from 0, in units of `values` times `sigma` squared.
+    """Return the downward curvature of a kind of structure, 0 or more, times sigma².
 
-    The factor makes it comparable between scales (Lindeberg 1998). For a blob it is the mean
-    curvature, for a filament the second strongest one, for a sheet the strongest one.
+    The factor sigma² normalises it between scales (Lindeberg 1998). For a blob it is the mean
+    curvature, for a filament the second strongest, for a sheet the strongest.
     """
     if kind == "blob":
         sigmas = [max(sigma / step, _FINEST) for step in steps]
@@ -227,9 +238,9 @@ def _response(
 
 @lru_cache(maxsize=64)
 def _noise_level(steps: Scale, kind: str, sigma: float, grain: float) -> float:
-    """Return the response that 99.9 % of noise of standard deviation 1 stays below.
+    """Return the 99.9 % quantile of the response to pure noise of standard deviation 1.
 
-    Measured on noise, because no table holds for every voxel size; always on the same noise.
+    Measured on simulated noise with a fixed seed, because it depends on the voxel size.
     """
     border = tuple(math.ceil(3 * max(sigma / step, _FINEST)) for step in steps)
     inner = _NOISE if len(steps) == 3 else (320, 320)
@@ -243,9 +254,9 @@ def _noise_level(steps: Scale, kind: str, sigma: float, grain: float) -> float:
 
 
 def _threshold(response: NDArray[Any], floor: float) -> float:
-    """Return Otsu's threshold of what is above the noise, but at least `floor`, and not 0.
+    """Return Otsu's threshold of the responses above the noise, at least `floor` and above 0.
 
-    Of the square root, so that a few very bright structures do not hide all others.
+    It is computed on the square root, so that a few very bright structures do not hide others.
     """
     found = response[response > max(floor, 1e-12)]
     if found.size < 2 or found.min() == found.max():
@@ -255,7 +266,7 @@ def _threshold(response: NDArray[Any], floor: float) -> float:
 
 
 def _relative(values: NDArray[Any], scale: Sequence[float] | None) -> Scale:
-    """Return the voxel size along each axis in voxels of the last axis."""
+    """Return the voxel size along each axis relative to the last axis."""
     steps = tuple(float(step) for step in scale) if scale is not None else (1.0,) * values.ndim
     if values.ndim not in (2, 3) or len(steps) != values.ndim or min(steps) <= 0:
         raise ConfigError(
@@ -269,5 +280,6 @@ def _check(kind: str, sign: int, noise: float, smoothing: float) -> None:
     if kind not in get_args(Kind) or sign not in (1, -1) or noise < 0 or smoothing <= 0:
         raise ConfigError(
             f"kind {kind!r}, sign {sign}, noise {noise} and smoothing {smoothing} were given; "
-            f"one of {get_args(Kind)}, 1 or -1, and positive numbers are needed."
+            f"kind must be one of {get_args(Kind)}, sign 1 or -1, noise not negative and "
+            f"smoothing positive."
         )

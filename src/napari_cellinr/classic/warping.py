@@ -1,4 +1,4 @@
-"""Frames between frames by motion: dense optical flow, or one shift per frame."""
+"""Conventional motion-compensated frame interpolation: optical flow or a global shift."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Flow", "between_frames", "optical_flow"]
 
 Flow: TypeAlias = Literal["ilk", "tvl1", "shift"]
-"""Iterative Lucas–Kanade; total variation with an L1 data term; phase correlation."""
+"""Iterative Lucas–Kanade flow; TV-L1 flow; one shift per frame by phase correlation."""
 
 
 def between_frames(
@@ -26,27 +26,27 @@ def between_frames(
     order: int = 3,
     **settings: Any,
 ) -> NDArray[np.float32]:
-    """Return a series at other times: both neighbours are warped to the time and blended.
+    """Return a series at other times: the two nearest frames are warped to the time and blended.
 
     Parameters
     ----------
     frames
         Axes T, Y, X or T, Z, Y, X, real.
     times
-        In frames, shape (n,), from 0 to the number of frames less 1.
+        Times in frames, shape (n,), from 0 to the number of frames minus 1.
     kind
         How motion is estimated.
     order
-        Of the spline that finds grey levels at the ends of the flow. Straight lines, 1, blur:
-        on simulated cells without noise, 3 is better by 5 dB at twice the frames, by 1 dB at
-        four times. On noisy series, the blur of 1 is as good.
+        Order of the spline interpolation in warping. Linear interpolation, 1, blurs: on simulated
+        cells without noise, 3 is better by 5 dB at twice the frame rate and by 1 dB at four
+        times; on noisy series both are equal.
     **settings
-        For `optical_flow`.
+        Passed on to `optical_flow`.
 
     Returns
     -------
     numpy.ndarray
-        Axes of `frames`, float32; a frame of the input where a time is a whole number.
+        Axes of `frames`, float32; the input frame itself where a time is a whole number.
 
     Raises
     ------
@@ -75,14 +75,14 @@ def between_frames(
 def optical_flow(
     reference: NDArray[np.float32], moving: NDArray[np.float32], kind: Flow, **settings: Any
 ) -> NDArray[np.float32]:
-    """Return where each voxel of `reference` is found in `moving`, shape (n axes, *shape), voxels.
+    """Return the displacement from `reference` to `moving`, shape (n axes, *shape), voxels.
 
     Parameters
     ----------
     reference, moving
-        Two frames, axes YX or ZYX, about 0 to 1: the weights of TV-L1 depend on it.
+        Two frames, axes YX or ZYX, about 0 to 1: the default weights of TV-L1 assume this range.
     kind
-        `ilk` or `tvl1`, as scikit-image has them.
+        `ilk` or `tvl1`: `optical_flow_ilk` or `optical_flow_tvl1` of scikit-image.
     **settings
         Passed on to scikit-image.
     """
@@ -100,7 +100,7 @@ def _warped(
     order: int,
     settings: dict[str, Any],
 ) -> NDArray[np.float32]:
-    """Return frames at parts of the interval; flows at the time as in Jiang et al. 2018, eq. 4."""
+    """Return frames at fractions of the interval; flows by Jiang et al. 2018, eq. 4."""
     forth = optical_flow(first / span, second / span, kind, **settings)
     back = optical_flow(second / span, first / span, kind, **settings)
     grid = np.indices(first.shape, np.float32)
@@ -123,7 +123,7 @@ def _shifted(
     order: int,
     settings: dict[str, Any],
 ) -> NDArray[np.float32]:
-    """Return frames at parts of the interval, by one shift for the whole frame."""
+    """Return frames at fractions of the interval, by one shift of the whole frame."""
     chosen = {"upsample_factor": 10, "normalization": None, **settings}
     found = phase_cross_correlation(second, first, **chosen)[0]  # type: ignore[no-untyped-call]
     move = np.asarray(found, np.float64)  # of `first`, to lie on `second`
@@ -136,14 +136,14 @@ def _shifted(
 
 
 def _check(series: NDArray[np.float32], times: NDArray[np.float64], kind: str) -> None:
-    """Refuse what has no motion between its frames."""
+    """Raise an error for invalid axes, kinds or times."""
     if series.ndim not in (3, 4):
         raise AxesError(
             f"an array of shape {series.shape} was given; axes T, Y, X or T, Z, Y, X are needed."
         )
     if kind not in get_args(Flow):
         raise ConfigError(
-            f"motion by {kind!r} was asked for; {', '.join(get_args(Flow))} are allowed."
+            f"motion estimation by {kind!r} was requested; {', '.join(get_args(Flow))} are allowed."
         )
     if len(times) and not (times.min() >= -1e-9 and times.max() <= len(series) - 1 + 1e-9):
         raise ConfigError(

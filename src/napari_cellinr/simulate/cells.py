@@ -1,4 +1,4 @@
-"""Simulated cells that migrate, turn and divide, with their truth between frames and planes."""
+"""Simulated movies of cells that migrate, rotate and divide, with a finer ground truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from napari_cellinr.classic.sampling import Sampling, placed
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.image import Image
-from napari_cellinr.simulate.embryo import add_noise
+from napari_cellinr.simulate.embryo import add_noise, check_noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,37 +25,37 @@ __all__ = ["TICKS", "VOXEL_SIZE", "CellsSample", "cells", "thinned"]
 Points: TypeAlias = "NDArray[np.float64]"
 
 TICKS = 6
-"""Ticks per frame of the movie: the unit of time in which cells move."""
+"""Ticks, the internal unit of time, per frame of the movie."""
 
 VOXEL_SIZE = (1.0, 0.25, 0.25)
-"""Voxel size Z, Y, X of the movie in micrometres: planes four times as far apart as pixels."""
+"""Voxel size Z, Y, X of the movie in micrometres."""
 
 FRAME = 60.0
-"""Time from frame to frame of the movie in seconds."""
+"""Frame interval of the movie in seconds."""
 
 _PSF = (0.3, 0.175, 0.175)  # standard deviations along Z, Y, X, µm: a confocal, water objective
-_RADIUS = 2.4  # of a cell of middle size, µm
+_RADIUS = 2.4  # mean radius of a cell, µm
 _CORTEX = 0.22  # standard deviation of the bright layer under the membrane, µm
-_BODY, _OFFSET, _PEAK = 0.45, 10.0, 200.0  # cytoplasm against cortex; camera offset; grey levels
-_NECK = 0.35  # how softly two daughters merge, µm
+_BODY, _OFFSET, _PEAK = 0.45, 10.0, 200.0  # fraction of cytoplasm; camera offset, peak: grey levels
+_NECK = 0.35  # width of the neck between two daughter cells, µm
 _SPEED = 0.2  # mean distance per tick, µm
-_SUBSTEPS = 4  # of the motion per tick
+_SUBSTEPS = 4  # integration steps of the motion per tick
 
 
 @dataclass(frozen=True, eq=False)
 class CellsSample:
-    """A simulated movie and what it is made of; axes TZYX, grey levels.
+    """A simulated movie and its ground truth; axes TZYX, grey levels.
 
     Parameters
     ----------
     raw
-        The movie, float32: every few frames, and means over a few planes, of the truth, with
-        noise if there is any. Not clipped and not rounded.
+        The movie, float32: every n-th frame and means over m planes of the truth, plus noise;
+        not clipped and not rounded.
     truth
         The same cells with finer steps in time and along Z, blurred but without noise, float32.
     labels
-        Which cell each voxel of `truth` lies in, int32 from 1; 0 outside. Daughters have labels
-        of their own once they are further apart than together.
+        Number of the cell that each voxel of `truth` lies in, int32 from 1; 0 outside. Daughter
+        cells get their own labels when the division is half complete.
     """
 
     raw: Image
@@ -65,15 +65,15 @@ class CellsSample:
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """What does not change in a cell's life; times in ticks, lengths in µm."""
+    """The constant properties of a cell; times in ticks, lengths in µm."""
 
     radius: float
-    lengths: Points  # of the semi-axes, without unit
+    lengths: Points  # of the semi-axes relative to the radius
     turn: Points  # rotation vector per tick
-    turned: Rotation
+    turned: Rotation  # orientation at tick 0
     divides_at: float
-    pace: float  # ticks
-    waves: Points  # (n, 6): direction, amplitude, frequency, phase of changes of shape
+    pace: float  # duration of the division, ticks
+    waves: Points  # (n, 6): direction, amplitude, frequency, phase of shape changes
     texture: Points
     brightness: float
 
@@ -90,25 +90,25 @@ def cells(
 ) -> CellsSample:
     """Return a movie of cells with nonlinear motion; the same seed gives the same voxels.
 
-    Cells speed up, slow down and follow curves; they turn, change their shape, keep out of each
-    other's way, and some divide. Cytoplasm has a texture that moves with the cell, and is
+    Cells accelerate, slow down and follow curves; they rotate, change their shape, avoid each
+    other, and some divide. The cytoplasm has a texture that moves with the cell, and is
     surrounded by a brighter cortex. The default takes about 7 seconds.
 
     Parameters
     ----------
     size
-        Frames and voxels T, Z, Y, X of the movie.
+        Number of frames and voxels T, Z, Y, X of the movie.
     seed
-        Any whole number from 0.
+        Random seed, 0 or more.
     refine
-        How many times finer the truth is in time and along Z: its sizes are
+        Factors by which the truth is finer in time and along Z: its sizes are
         (T − 1) · refine[0] + 1 and Z · refine[1].
     n_cells
-        Number of cells in the first frame; in proportion to the volume if not given.
+        Number of cells in the first frame; proportional to the volume if not given.
     speed
         Factor for all motion; at 1, cells move by about 1.2 µm per frame, half a radius.
     gain
-        Grey levels per photon; 0 means no photon noise.
+        Grey levels per photon; 0 for no photon noise.
     read_noise
         Standard deviation of the camera noise in grey levels.
 
@@ -137,15 +137,15 @@ def cells(
 
 
 def thinned(image: Image, factors: Mapping[str, int]) -> Image:
-    """Return every few frames of an image, and means over a few of its planes, in the same place.
+    """Return an image with fewer frames and larger voxels, at the same position.
 
     Parameters
     ----------
     image
         Any axes, real.
     factors
-        By axis letter: in time one of so many frames is kept, the first included; in space so
-        many voxels become one. What is left over at the end is dropped.
+        Whole factor by axis letter: in time every n-th frame is kept, starting with the first;
+        in space n voxels are averaged into one. Voxels left over at the end are dropped.
     """
     data, maps = image.array(), {}
     for letter, factor in factors.items():
@@ -164,7 +164,7 @@ def thinned(image: Image, factors: Mapping[str, int]) -> Image:
 
 
 def _cell(generator: np.random.Generator, n_ticks: int, number: int) -> _Cell:
-    """Return a cell of its own size, shape, texture and fate; every third one divides."""
+    """Return a cell with random size, shape, texture and motion; every third one divides."""
     axis = _direction(generator)
     waves = np.column_stack(
         [
@@ -190,7 +190,7 @@ def _cell(generator: np.random.Generator, n_ticks: int, number: int) -> _Cell:
 
 
 def _direction(generator: np.random.Generator) -> Points:
-    """Return a direction, all equally likely."""
+    """Return a unit vector, uniformly distributed over all directions."""
     vector: Points = generator.standard_normal(3)
     return vector / np.linalg.norm(vector)
 
@@ -198,9 +198,9 @@ def _direction(generator: np.random.Generator) -> Points:
 def _paths(
     members: list[_Cell], box: Points, n_ticks: int, speed: float, generator: np.random.Generator
 ) -> Points:
-    """Return the place of each cell over time, (steps, cells, 3), µm; `_SUBSTEPS` per tick.
+    """Return the position of each cell over time, (steps, cells, 3), µm; `_SUBSTEPS` per tick.
 
-    Speed comes and goes, direction turns at a steady rate, neighbours and walls push.
+    The speed oscillates, the direction turns at a constant rate, neighbours and walls repel.
     """
     radii = np.array([member.radius for member in members])
     places = _scattered(radii, box, generator)
@@ -223,7 +223,7 @@ def _paths(
 
 
 def _scattered(radii: Points, box: Points, generator: np.random.Generator) -> Points:
-    """Return places in the box that keep cells apart as far as there is room, (n, 3), µm."""
+    """Return positions in the box, well apart as far as there is room, (n, 3), µm."""
     margin = np.minimum(1.1 * _RADIUS, 0.45 * box)
     places = np.empty((0, 3))
     for _ in radii:
@@ -234,7 +234,7 @@ def _scattered(radii: Points, box: Points, generator: np.random.Generator) -> Po
 
 
 def _pushes(places: Points, radii: Points, box: Points) -> Points:
-    """Return the velocity by which cells evade each other and the walls, (n, 3), µm per tick."""
+    """Return the velocity due to repulsion by other cells and walls, (n, 3), µm per tick."""
     apart = places[:, None] - places
     distance = np.linalg.norm(apart, axis=-1) + 1e-9
     overlap = np.maximum(1.1 * (radii[:, None] + radii) - distance, 0)
@@ -247,7 +247,7 @@ def _pushes(places: Points, radii: Points, box: Points) -> Points:
 
 
 def _parting(member: _Cell, tick: float) -> float:
-    """Return how far a cell has divided, 0 to 1; fast in the middle."""
+    """Return the progress of the division of a cell, 0 to 1, a sigmoid in time."""
     if math.isinf(member.divides_at):
         return 0.0
     return 1 / (1 + math.exp(-np.clip((tick - member.divides_at) / member.pace, -30, 30)))
@@ -284,7 +284,7 @@ def _frame(
 
 
 def _shape(member: _Cell, offsets: Points, tick: float) -> tuple[Points, NDArray[np.int_], Points]:
-    """Return distance to the surface in µm, below 0 inside; which daughter, 1 or 2; texture."""
+    """Return signed distance to the surface in µm (inside < 0); daughter, 1 or 2; texture."""
     turned = Rotation.from_rotvec(member.turn * tick) * member.turned
     local = offsets @ turned.as_matrix()
     parted = _parting(member, tick)
@@ -302,7 +302,7 @@ def _shape(member: _Cell, offsets: Points, tick: float) -> tuple[Points, NDArray
 
 
 def _lobe(member: _Cell, local: Points, radius: float, lengths: Points, tick: float) -> Points:
-    """Return the distance to the surface of one waving ellipsoid, about, in µm."""
+    """Return the approximate distance to the surface of one deforming ellipsoid, in µm."""
     scaled = local / lengths
     length = np.linalg.norm(scaled, axis=-1) + 1e-9
     directions = scaled / length[..., None]
@@ -324,7 +324,7 @@ def _stain(member: _Cell, depth: Points, texture: Points) -> Points:
 
 
 def _image(data: NDArray[Any], scale: tuple[float, ...], name: str, seed: int) -> Image:
-    """Return a calibrated image; the outer edge of the first voxel is the same for all steps."""
+    """Return a calibrated image; the outer edge of the first voxel is at 0."""
     return Image(
         data,
         "TZYX",
@@ -343,16 +343,14 @@ def _check(
     gain: float,
     read_noise: float,
 ) -> None:
-    """Refuse what cannot be simulated."""
+    """Raise an error for parameters that are out of bounds."""
     if len(size) != 4 or size[0] < 1 or min(size[1:]) < 4:
         raise ConfigError(
-            f"size {size} was given; frames from 1, and Z, Y, X of at least 4 voxels, are needed."
+            f"size {size} was given; at least 1 frame, and at least 4 voxels along Z, Y, X, are "
+            "needed."
         )
     if len(refine) != 2 or min(refine) < 1:
-        raise ConfigError(f"refine {refine} was given; two whole numbers from 1 are needed.")
+        raise ConfigError(f"refine {refine} was given; two whole numbers of at least 1 are needed.")
     if n_cells is not None and n_cells < 1:
-        raise ConfigError(f"{n_cells} cells were asked for; at least 1 is needed.")
-    if gain < 0 or read_noise < 0:
-        raise ConfigError(
-            f"gain {gain} and read noise {read_noise} were given; neither may be negative."
-        )
+        raise ConfigError(f"n_cells {n_cells} was given; at least 1 is needed.")
+    check_noise(gain, read_noise)

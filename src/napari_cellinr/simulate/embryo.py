@@ -1,4 +1,4 @@
-"""Simulated embryos with known truth: what the samples, the tests and the benchmarks start from."""
+"""Simulated embryos with ground truth, for sample data, tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ from napari_cellinr.image import Image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["VOXEL_SIZE", "EmbryoKind", "EmbryoSample", "add_noise", "embryo", "embryo_series"]
+__all__ = [
+    "VOXEL_SIZE",
+    "EmbryoKind",
+    "EmbryoSample",
+    "add_noise",
+    "check_noise",
+    "embryo",
+    "embryo_series",
+]
 
 EmbryoKind: TypeAlias = Literal["membranes", "nuclei"]
-"""What is stained: the sheets between cells, or the blobs inside them."""
+"""The stained structures: membranes between cells, or nuclei inside them."""
 
 Points: TypeAlias = "NDArray[np.float64]"
 
@@ -34,19 +42,19 @@ _PEAK = {"membranes": 122.0, "nuclei": 110.0}  # 99.5th percentile of the signal
 
 @dataclass(frozen=True, eq=False)
 class EmbryoSample:
-    """A simulated stack and what it is made of; axes ZYX or YX, float32, 8-bit grey levels.
+    """A simulated stack and its ground truth; axes ZYX or YX, float32, range of 8-bit grey levels.
 
     Parameters
     ----------
     raw
-        What a camera would give: signal, haze and noise. Not clipped and not rounded, so that
-        the noise has mean zero everywhere; dark voxels may be below zero.
+        The camera image: signal, background (out-of-focus light) and noise. Not clipped and not
+        rounded, so that the noise has mean zero everywhere; dark voxels may be below zero.
     truth
         The blurred signal alone.
     truth_with_background
-        Signal plus haze: the mean of `raw` over many exposures.
+        Signal plus background: the mean of `raw` over many exposures.
     labels
-        Which cell each voxel lies in, int32 from 1; 0 outside the embryo.
+        Number of the cell that each voxel lies in, int32 from 1; 0 outside the embryo.
     """
 
     raw: Image
@@ -65,11 +73,11 @@ def embryo(
     haze: tuple[float, float] = (4.0, 39.0),
     n_cells: int | None = None,
 ) -> EmbryoSample:
-    """Return a noisy simulated embryo with its truths; the same seed gives the same voxels.
+    """Return a noisy simulated embryo with its ground truth; the same seed gives the same voxels.
 
-    Cells are the Voronoi regions of scattered centres inside an ellipsoid. They are stained
+    Cells are the Voronoi regions of random centres inside an ellipsoid. They are stained
     unevenly, blurred by a Gaussian point-spread function (standard deviation 1.5, 0.9, 0.9
-    voxels), lie in smooth haze, and get photon noise and camera noise.
+    voxels), superposed by a smooth background, and get photon noise and camera noise.
 
     Parameters
     ----------
@@ -78,15 +86,15 @@ def embryo(
     size
         Number of voxels Z, Y, X, or Y, X for a single plane; at least 4 each.
     seed
-        Any whole number from 0.
+        Random seed, 0 or more.
     gain
-        Grey levels per photon; 0 means no photon noise.
+        Grey levels per photon; 0 for no photon noise.
     read_noise
         Standard deviation of the camera noise in grey levels.
     haze
-        Smallest and largest brightness of the background in grey levels.
+        Smallest and largest brightness of the background (out-of-focus light) in grey levels.
     n_cells
-        Number of cells; in proportion to the volume if not given, 21 at the default size.
+        Number of cells; proportional to the volume if not given, 21 at the default size.
 
     Raises
     ------
@@ -123,21 +131,21 @@ def embryo_series(
     speed: float = 0.15,
     bleaching: float = 0.0,
 ) -> EmbryoSample:
-    """Return a noisy series of an embryo whose cells move, with its truths; axes TZYX or TYX.
+    """Return a noisy time series of an embryo with moving cells; axes TZYX or TYX.
 
-    Everything is as for `embryo`, but that the centres of the cells drift, each in a direction
-    of its own that turns slowly; walls and nuclei follow. Stain and haze stay in place.
+    As `embryo`, but the centres of the cells drift, each in its own slowly turning direction;
+    membranes and nuclei follow. Uneven staining and background stay in place.
 
     Parameters
     ----------
     kind, seed, gain, read_noise
         As for `embryo`.
     size
-        Number of frames and of voxels along each axis.
+        Number of frames, and of voxels along each axis.
     speed
         Distance that a centre moves from frame to frame, in micrometres.
     bleaching
-        Part of the light, haze included, that is lost from frame to frame.
+        Fraction of the light, including the background, that is lost from frame to frame.
 
     Raises
     ------
@@ -190,18 +198,18 @@ def _tracks(
 def add_noise(
     mean: NDArray[Any], gain: float, read_noise: float, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return one exposure of `mean`, float32 of its shape, in grey levels, not clipped.
+    """Return one noisy exposure, float32, shape of `mean`, in grey levels, not clipped.
 
     Parameters
     ----------
     mean
         Expected brightness in grey levels, any axes, real; negative values give no photons.
     gain
-        Grey levels per photon; 0 means no photon noise.
+        Grey levels per photon; 0 for no photon noise.
     read_noise
         Standard deviation of the camera noise in grey levels.
     generator
-        Source of the random numbers.
+        Random generator.
     """
     exposed: Points = np.asarray(mean, np.float64)
     if gain > 0:
@@ -211,21 +219,21 @@ def add_noise(
 
 
 def _positions(size: tuple[int, ...]) -> Points:
-    """Return the voxel positions from the centre of the stack, (*size, n axes), micrometres."""
+    """Return the voxel positions relative to the centre, (*size, n axes), micrometres."""
     voxel = VOXEL_SIZE[-len(size) :]
     grids = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(size, voxel, strict=True)]
     return np.stack(np.meshgrid(*grids, indexing="ij"), axis=-1)
 
 
 def _cell_size(n_dimensions: int) -> float:
-    """Return the number of voxels of the stack that there are for each cell."""
+    """Return the number of voxels per cell."""
     return _CELL_VOLUME if n_dimensions == 3 else 96 * 96 / 8
 
 
 def _centres(n_cells: int, lengths: Points, generator: np.random.Generator) -> Points:
     """Return centres inside the ellipsoid, (n, n axes), micrometres, well apart.
 
-    Each is the best of several candidates (Mitchell 1991), so that cells have similar sizes.
+    Mitchell's best-candidate sampling (1991), so that cells have similar sizes.
     """
     centres = np.empty((0, len(lengths)))
     while len(centres) < n_cells:
@@ -272,7 +280,7 @@ def _sheet(distance: Points, normal: Points) -> Points:
 
 
 def _pair_stain(pairs: NDArray[np.intp], generator: np.random.Generator) -> Points:
-    """Return the brightness of the wall that each voxel is nearest to, without unit, about 1."""
+    """Return the relative brightness, about 1, of the membrane nearest to each voxel."""
     n_cells = int(pairs.max()) + 1
     table = generator.uniform(0.7, 1.3, (n_cells, n_cells))
     brightness: Points = (table + table.T)[pairs[..., 0], pairs[..., 1]] / 2
@@ -295,14 +303,14 @@ def _nuclei(
 
 
 def _variation(size: tuple[int, ...], generator: np.random.Generator) -> Points:
-    """Return a smooth factor of mean about 1: staining is never even."""
+    """Return a smooth random factor of about 1: uneven staining."""
     return np.exp(0.25 * _smooth_noise(size, 2.0, generator))
 
 
 def _haze(
     positions: Points, lengths: Points, bounds: tuple[float, float], generator: np.random.Generator
 ) -> Points:
-    """Return smooth out-of-focus light that is strongest inside the embryo, in grey levels."""
+    """Return a smooth background, strongest inside the embryo, in grey levels."""
     size = positions.shape[:-1]
     body = 1 / (1 + np.exp((_radius(positions, lengths) - 0.98) / 0.15))
     glow = body * np.exp(0.2 * _smooth_noise(size, 4.0, generator))
@@ -347,16 +355,29 @@ def _check(
     haze: tuple[float, float],
     n_cells: int | None,
 ) -> None:
-    """Refuse what cannot be simulated."""
+    """Raise an error for parameters that are out of bounds."""
     if kind not in _PEAK:
         raise ConfigError(f"kind {kind!r} was given; {' and '.join(_PEAK)} are allowed.")
     if len(size) not in (2, 3) or min(size) < 4:
         raise ConfigError(f"size {size} was given; 2 or 3 sizes of at least 4 voxels are needed.")
+    check_noise(gain, read_noise)
+    if not 0 <= haze[0] <= haze[1]:
+        raise ConfigError(f"haze {haze} was given; two increasing values from 0 are needed.")
+    if n_cells is not None and n_cells < 2:
+        raise ConfigError(f"n_cells {n_cells} was given; at least 2 are needed.")
+
+
+def check_noise(gain: float, read_noise: float) -> None:
+    """Raise `ConfigError` if a parameter of the noise is negative.
+
+    Parameters
+    ----------
+    gain
+        Grey levels per photon.
+    read_noise
+        Standard deviation of the camera noise in grey levels.
+    """
     if gain < 0 or read_noise < 0:
         raise ConfigError(
             f"gain {gain} and read noise {read_noise} were given; neither may be negative."
         )
-    if not 0 <= haze[0] <= haze[1]:
-        raise ConfigError(f"haze {haze} was given; two rising values from 0 are needed.")
-    if n_cells is not None and n_cells < 2:
-        raise ConfigError(f"{n_cells} cells were asked for; at least 2 are needed.")

@@ -1,7 +1,7 @@
-"""Simulated recordings of moving specimens, with the motion that each point really made.
+"""Simulated recordings of moving specimens, with the true motion of each point.
 
 The specimens are functions of space, moved in closed form: no image is ever interpolated, so that
-the truth does not favour any reconstruction.
+the truth does not favour any reconstruction method.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ if TYPE_CHECKING:
 __all__ = ["MOTIONS", "MotionKind", "MotionSample", "moving"]
 
 MotionKind: TypeAlias = Literal["worm", "beads", "cell", "ball"]
-"""A worm in phase contrast, vibrating beads in structured light, a cell in a z-scan, a ball."""
+"""Worm (phase contrast), beads (structured illumination), cell (z-scan), ball (rolling shutter)."""
 
 
 @dataclass(frozen=True, eq=False)
 class MotionSample:
-    """A recording with all that is known of it.
+    """A simulated recording and its ground truth.
 
     Parameters
     ----------
     raw
-        What the microscope recorded.
+        The recorded frames.
     truth
-        The specimen at the time of each frame, T, [C, Z,] Y, X.
+        The specimen at the time of each frame, axes T, [C, Z,] Y, X.
     motion
-        Forward displacement of each point of the first frame, T, C, [Z,] Y, X with C = z, y, x
-        or y, x, in micrometres.
+        Forward displacement of each point of the first frame, axes T, C, [Z,] Y, X with
+        C = z, y, x or y, x, in micrometres.
     optics
-        The microscope.
+        Settings of the microscope.
     psf
-        Picture of a point, for a microscope that needs one as a file.
+        Point-spread function, axes YX, for a microscope that reads it from a file.
     """
 
     raw: Image
@@ -74,17 +74,17 @@ class MotionSample:
 
 
 def moving(kind: MotionKind, seed: int = 0, *, noise: float = 0.01) -> MotionSample:
-    """Return a simulated recording of something that moves.
+    """Return a simulated recording of a moving specimen.
 
     Parameters
     ----------
     kind
-        `worm`: phase contrast; `beads`: three-beam structured light; `cell`: z-scan; `ball`:
-        rolling shutter.
+        `worm`: phase contrast; `beads`: three-beam structured illumination; `cell`: z-scan;
+        `ball`: rolling shutter.
     seed
-        Start of the random numbers.
+        Random seed.
     noise
-        Standard deviation of the noise, as a part of the brightest signal.
+        Standard deviation of the noise, as a fraction of the brightest signal.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def moving(kind: MotionKind, seed: int = 0, *, noise: float = 0.01) -> MotionSam
 
 
 def _worm(generator: np.random.Generator, noise: float) -> MotionSample:
-    """Return a worm that undulates and creeps, one pattern of light after the other."""
+    """Return an undulating, creeping worm under alternating half-disc illumination (DPC)."""
     n_frames, size, pixel, wavelength, na = 12, (96, 128), 0.454, 0.525, 0.25
     rotations = (0.0, 180.0, 90.0, 270.0)
     sources = half_discs(DPCModel.grid(size), pixel, wavelength, rotations, na)
@@ -113,7 +113,7 @@ def _worm(generator: np.random.Generator, noise: float) -> MotionSample:
 
 
 def _beads(generator: np.random.Generator, noise: float) -> MotionSample:
-    """Return beads on a vibrating stage, 3 directions times 5 phases of light, one plane."""
+    """Return beads on a vibrating stage, one plane, 3 directions × 5 phases (3-D SIM)."""
     size, pixel, na, wavelength, index = (64, 64), 0.08, 1.2, 0.525, 1.33
     period, angles = 0.42, (5.0, 65.0, 125.0)
     grid = (1, *SIMModel.grid(size))
@@ -156,7 +156,7 @@ def _beads(generator: np.random.Generator, noise: float) -> MotionSample:
 
 
 def _cell(generator: np.random.Generator, noise: float) -> MotionSample:
-    """Return a drifting, turning cell, recorded plane by plane; blur is exact in time."""
+    """Return a drifting, rotating cell, recorded plane by plane; the blur is exact in time."""
     n_stacks, size, step = 4, (12, 56, 56), (0.4, 0.2, 0.2)
     starts = 1.0 * torch.arange(n_stacks, dtype=torch.float64)
     times = plane_times(starts, size[0], 0.06)
@@ -168,7 +168,7 @@ def _cell(generator: np.random.Generator, noise: float) -> MotionSample:
     span = float(times.max())
     for stack in range(n_stacks):
         for plane in range(size[0]):
-            # Out-of-focus light is that of the very moment, not of the time of its own plane.
+            # Out-of-focus light shows the specimen at the time of the recorded plane.
             scene = cell.at(places, float(times[stack, plane]) / span)
             whole = model(torch.tensor(scene)[None], torch.tensor([stack]))
             frames[stack, plane] = whole[0, plane].numpy()
@@ -187,7 +187,7 @@ def _cell(generator: np.random.Generator, noise: float) -> MotionSample:
 
 
 def _ball(generator: np.random.Generator, noise: float) -> MotionSample:
-    """Return a flying ball in one picture of a lensless camera with a dual rolling shutter."""
+    """Return a flying ball in one image of a lensless camera with a dual rolling shutter."""
     size, scene_size = SENSOR, (60, 60)
     psf = caustic(size, generator)
     rows = band_rows(size[0], 4, dual=True)
@@ -220,7 +220,7 @@ MOTIONS: dict[str, Callable[[np.random.Generator, float], MotionSample]] = {
     "cell": _cell,
     "ball": _ball,
 }
-"""The function that simulates each kind."""
+"""Simulating function by kind."""
 
 
 def _record(model: ForwardModel, specimen: Specimen) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -236,7 +236,7 @@ def _record(model: ForwardModel, specimen: Specimen) -> tuple[NDArray[Any], NDAr
 def _camera(
     frames: NDArray[Any], noise: float, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return grey levels of a camera: 100 without light, 4000 more for the brightest."""
+    """Return noisy grey levels of a camera: offset 100, signal up to 4000."""
     signal = frames / frames.max()
     grain = noise * np.sqrt(np.clip(signal, 0.05, None)) * generator.standard_normal(frames.shape)
     levels: NDArray[np.float64] = 100 + 4000 * (signal + grain)
@@ -255,7 +255,7 @@ def _sample(
     *,
     zoom: int = 1,
 ) -> MotionSample:
-    """Return the recording with its truth, calibrated."""
+    """Return the calibrated recording with its ground truth."""
     spatial = step[1:]
     optics = optics_from_dict(settings)
     meta = {"simulated": name, "optics": optics.as_dict()}

@@ -1,4 +1,4 @@
-"""The samples of the plugin by their keys, for the viewer and for macros that began with one."""
+"""The sample data of the plugin by key, for the viewer and for macros that start from a sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["SAMPLES", "check_sample", "sample_images"]
 
 
 def sample_images(key: str) -> tuple[Image, Image]:
-    """Return the truth of a sample and its raw image; always the same.
+    """Return the ground truth and the raw image of a sample; the same at every call.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def sample_images(key: str) -> tuple[Image, Image]:
 def check_sample(key: str) -> None:
     """Raise `FileError` if there is no such sample."""
     if key not in SAMPLES:
-        raise FileError(f"sample {key!r} was given; there are {', '.join(SAMPLES)}.")
+        raise FileError(f"there is no sample {key!r}; the samples are {', '.join(SAMPLES)}.")
 
 
 def _embryo(kind: Any) -> tuple[Image, Image]:
@@ -62,7 +62,7 @@ def _moving(kind: Any) -> tuple[Image, Image]:
 
     sample = moving(kind)
     raw, truth = sample.raw, sample.truth
-    if sample.psf is not None:  # made when it is needed: a file would be gone some day
+    if sample.psf is not None:  # simulated again when it is needed, instead of kept in a file
         optics = {**sample.optics.as_dict(), "psf": SAMPLE_POINT}
         raw = replace(raw, meta={**raw.meta, "optics": optics})
     if "C" in truth.axes:
@@ -80,4 +80,4 @@ SAMPLES: Final[Mapping[str, Callable[[], tuple[Image, Image]]]] = {
     "motion-cell": partial(_moving, "cell"),
     "motion-ball": partial(_moving, "ball"),
 }
-"""What makes each sample; the keys are those of the manifest."""
+"""Simulating function by key; the keys are those of the manifest."""

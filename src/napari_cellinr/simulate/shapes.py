@@ -1,4 +1,4 @@
-"""Specimens as functions of space that move in closed form: where each point goes is known."""
+"""Simulated specimens: functions of space with a motion in closed form."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ __all__ = [
 ]
 
 SAMPLE_POINT: Final = "sample:motion-ball"
-"""What optics name instead of a file with the picture of a point of the flying ball."""
+"""Value of the optics setting `psf` that stands for the point-spread function of the ball."""
 
 SENSOR: Final = (120, 120)
-"""Pixels (Y, X) of the lensless camera that sees the ball."""
+"""Pixels (Y, X) of the lensless camera that records the ball."""
 
 
 class Specimen(ABC):
-    """A function of material coordinates, and the motion that carries them.
+    """A specimen: brightness as a function of material coordinates, and their motion.
 
     Parameters
     ----------
     size
         Size ([Z,] Y, X) of the field of view, in pixels.
     generator
-        Random numbers.
+        Random generator.
     """
 
     def __init__(self, size: Sequence[int], generator: np.random.Generator) -> None:
@@ -50,30 +50,62 @@ class Specimen(ABC):
 
     @abstractmethod
     def build(self, generator: np.random.Generator) -> None:
-        """Choose what is random about the specimen."""
+        """Draw the random properties of the specimen."""
 
     @abstractmethod
     def forward(self, points: NDArray[np.float64], s: float) -> NDArray[np.float64]:
-        """Return where material points (axes, …) are at time s from 0 to 1, in pixels."""
+        """Return the positions of material points, shape of `points`, pixels.
+
+        Parameters
+        ----------
+        points
+            Material coordinates in pixels, shape (axes, …).
+        s
+            Time relative to the recording, 0 to 1.
+        """
 
     @abstractmethod
     def backward(self, points: NDArray[np.float64], s: float) -> NDArray[np.float64]:
-        """Return which material points are at places (axes, …) at time s; inverse of `forward`."""
+        """Return the material coordinates of positions, the inverse of `forward`.
+
+        Parameters
+        ----------
+        points
+            Positions in pixels, shape (axes, …).
+        s
+            Time relative to the recording, 0 to 1.
+        """
 
     @abstractmethod
     def value(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the channels (C, …) of the specimen at material points (axes, …)."""
 
     def at(self, places: Sequence[NDArray[np.generic]], s: float) -> NDArray[np.float64]:
-        """Return the specimen (C, …) on a lattice, at time s from 0 to 1."""
-        lattice = np.stack(np.meshgrid(*places, indexing="ij")).astype(float)
-        values: NDArray[np.float64] = self.value(self.backward(lattice, s))
+        """Return the specimen on a regular grid, shape (C, …).
+
+        Parameters
+        ----------
+        places
+            Positions along each axis in pixels, shape (n,) each.
+        s
+            Time relative to the recording, 0 to 1.
+        """
+        grid = np.stack(np.meshgrid(*places, indexing="ij")).astype(float)
+        values: NDArray[np.float64] = self.value(self.backward(grid, s))
         return values
 
     def displacement(self, size: Sequence[int], start: float, s: float) -> NDArray[np.float64]:
-        """Return how far the point at each place at time `start` has moved until s, (axes, …)."""
-        lattice = np.indices(size).astype(float)
-        moved: NDArray[np.float64] = self.forward(self.backward(lattice, start), s) - lattice
+        """Return the displacement of the material at each pixel, shape (axes, *size), pixels.
+
+        Parameters
+        ----------
+        size
+            Number of pixels along each axis.
+        start, s
+            Times between which it moves, 0 to 1; pixels are positions at time `start`.
+        """
+        grid = np.indices(size).astype(float)
+        moved: NDArray[np.float64] = self.forward(self.backward(grid, start), s) - grid
         return moved
 
 
@@ -92,7 +124,7 @@ def _blobs(
 
 
 class Worm(Specimen):
-    """A transparent worm with granules that undulates and creeps; channels absorption, phase."""
+    """An undulating, creeping transparent worm with granules; channels absorption, phase."""
 
     def build(self, generator: np.random.Generator) -> None:
         """Place granules inside the body."""
@@ -132,7 +164,7 @@ class Worm(Specimen):
 
 
 class Beads(Specimen):
-    """Beads on a stage that vibrates to and fro."""
+    """Beads on a vibrating stage."""
 
     def build(self, generator: np.random.Generator) -> None:
         """Scatter the beads."""
@@ -159,7 +191,7 @@ class Beads(Specimen):
 
 
 class Cell(Specimen):
-    """A cell with membrane and granules that drifts and turns in the plane."""
+    """A cell with membrane and granules that drifts and rotates in the plane."""
 
     def build(self, generator: np.random.Generator) -> None:
         """Place granules inside."""
@@ -202,7 +234,7 @@ class Cell(Specimen):
 
 
 class Ball(Specimen):
-    """A patterned ball that flies in a bow over a plain background."""
+    """A striped ball that flies along a parabola."""
 
     def build(self, generator: np.random.Generator) -> None:
         """Choose the pattern."""
@@ -234,7 +266,15 @@ class Ball(Specimen):
 
 
 def caustic(size: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Return the picture of a point through a bumpy plate: bright lines, dark towards the edge."""
+    """Return the point-spread function of a diffuser camera, (Y, X), sum 1: caustic lines.
+
+    Parameters
+    ----------
+    size
+        Number of pixels (Y, X).
+    generator
+        Random generator.
+    """
     from scipy.ndimage import gaussian_filter
 
     bumps = gaussian_filter(generator.standard_normal(size), 4)
@@ -247,11 +287,11 @@ def caustic(size: tuple[int, int], generator: np.random.Generator) -> NDArray[np
 
 
 def pictured(point: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the picture of a point as a camera takes it: float32, 1000 where it is brightest."""
+    """Return a point-spread function as camera grey levels: float32, maximum 1000."""
     picture: NDArray[np.float32] = (1000 * point / point.max()).astype(np.float32)
     return picture
 
 
 def sample_point() -> NDArray[np.float32]:
-    """Return the picture of a point of the sample of a flying ball, (Y, X)."""
+    """Return the point-spread function of the sample of a flying ball, (Y, X), float32."""
     return pictured(caustic(SENSOR, np.random.default_rng(0)))
