@@ -6,7 +6,7 @@ import pytest
 from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io.tracks import grid_seeds, read_seeds, write_tracks
-from napari_cellinr.motion import arrows, seconds, tracks, visible_arrows
+from napari_cellinr.motion import arrows, known, seconds, tracks, visible_arrows
 
 VELOCITY = (0.5, -1.0)  # micrometres per second along y and x
 
@@ -131,3 +131,23 @@ def test_tracks_are_written_line_by_line(tmp_path):
     lines = (tmp_path / "tracks.csv").read_text().splitlines()
     assert lines[0] == "track_id,t,z,y,x,time_s,inside"
     assert lines[1:] == ["0,0,0.0000,1.0000,2.0000,0,1", "0,1,0.0000,3.0000,-2.0000,2,0"]
+
+
+def test_motion_is_known_where_confidence_is_a_half_or_more():
+    pattern = (np.indices((20, 30)).sum(0) % 8 < 4).astype(np.float32)
+    scene = Image(np.stack([np.zeros_like(pattern), pattern]), "TYX")
+    confidence = np.stack([np.zeros_like(pattern), np.full_like(pattern, 0.5)])
+    confidence[1, :, 15:] = 0.49
+    assert not known(scene, None, 0).any()
+    assert known(scene, None, 1).all()
+    found = known(scene, Image(confidence, "TYX"), 1)
+    assert found[:, :15].all()
+    assert not found[:, 15:].any()
+
+
+def test_arrows_start_in_the_middle_of_their_steps_and_short_ones_are_left_out():
+    motion = drifting(2)  # 1 µm along y, -2 µm along x, 2.236 µm in all
+    assert set(arrows(motion, step=(5, 10)).data[:, 0, 1]) == {2, 7, 12, 17}
+    assert set(arrows(motion, step=(5, 10)).data[:, 0, 2]) == {5, 15, 25}
+    assert len(arrows(motion, step=5, threshold=2.2).data) == 24
+    assert len(arrows(motion, step=5, threshold=2.3).data) == 0

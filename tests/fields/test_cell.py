@@ -87,3 +87,9 @@ def test_a_mean_lies_between_the_values(generator):
     mean = weighted_mean(values, torch.randn(100, 16, generator=generator))
     assert (mean >= values.amin(-1)).all()
     assert (mean <= values.amax(-1)).all()
+
+
+def test_equal_densities_weigh_points_by_the_area_of_their_shell():
+    offsets = torch.tensor([[[0.5, 0.1, 0.0], [-1.0, 0.2, 0.3]]])
+    weights = shell_weights(offsets, torch.zeros(1, 2))
+    torch.testing.assert_close(weights, torch.tensor([[0.2, 0.8]]))  # 0.5² and 1²

@@ -51,3 +51,16 @@ def test_an_unknown_method_is_named():
 
 def test_numbers_that_json_lacks_become_null():
     assert plain({"a": (1.0, float("nan")), 2: [float("inf")]}) == {"a": [1.0, None], "2": [None]}
+
+
+def test_a_digest_tells_types_axes_and_values_apart():
+    zeros = np.zeros((2, 2), np.uint8)
+    images = [
+        Image(zeros, "YX"),
+        Image(zeros.view(np.int8), "YX"),
+        Image(zeros, "ZX"),
+        Image(zeros.reshape(1, 4), "YX"),
+        Image(zeros + np.uint8(1), "YX"),
+    ]
+    assert len({digest(image) for image in images}) == len(images)
+    assert digest(images[0]) == digest(Image(zeros.copy(), "YX", (0.5, 0.5)))

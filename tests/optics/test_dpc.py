@@ -7,6 +7,7 @@ import torch
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.dpc import (
     DPCModel,
+    _box_mean,
     check_sampling,
     half_discs,
     led_sources,
@@ -100,3 +101,16 @@ def test_uneven_light_is_divided_out():
     contrast = normalise((light * (1 + pattern))[None], 0.25)[0]
     assert abs(float(contrast.mean())) < 1e-6
     assert float((contrast - pattern)[12:-12, 12:-12].abs().max()) < 0.01
+
+
+def test_the_limit_of_the_pixel_size_is_that_of_nyquist():
+    check_sampling(0.2625, 0.525, 0.5, 0.5)  # two pixels per finest period of 0.525 µm
+    with pytest.raises(ConfigError, match=r"at most 0\.2625"):
+        check_sampling(0.2626, 0.525, 0.5, 0.5)
+
+
+def test_the_local_mean_is_centred_and_shorter_at_the_edges():
+    ramp = torch.arange(6.0)
+    assert _box_mean(ramp, 0, 3).tolist() == [0.5, 1, 2, 3, 4, 4.5]
+    assert _box_mean(ramp[:, None] + ramp, 1, 1).equal(ramp[:, None] + ramp)
+    assert _box_mean(ramp, 0, 4).tolist() == [0.5, 1, 1.5, 2.5, 3.5, 4]

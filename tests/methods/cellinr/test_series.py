@@ -1,5 +1,7 @@
 """A time series: frames help each other, intensities stay, odd inputs work or say why not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from napari_cellinr import Image, denoise
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.methods.cellinr.job import _left_of_signal, denoise_job
+from napari_cellinr.methods.cellinr.job import _bleaching_factors, _left_of_signal, denoise_job
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate.embryo import embryo, embryo_series
 
@@ -180,3 +182,21 @@ def test_bleaching_of_channels_is_a_list_for_each():
     assert _left_of_signal(factors, indices, ["T", "C"]) == [[1, 0.8, 0.4], [1, 0.5, 0.25]]
     assert _left_of_signal(factors[:3], indices[:3], ["T", "C"]) == [[1, 0.8], [1]]
     assert _left_of_signal([1.0, 2.0], [(0,), (1,)], ["T"]) == [1, 0.5]
+
+
+@pytest.mark.parametrize(("level", "factor"), [(0.05, 20), (0.01, 1)])
+def test_frames_with_hardly_any_signal_are_not_scaled_up(level, factor):
+    config = CellINRConfig(background="subtract")
+    images = [
+        (Image(np.full((4, 4), mean)), Image(np.zeros((4, 4)))) for mean in (100, 100 * level)
+    ]
+    frames = [SimpleNamespace(images=pair, config=config) for pair in images]
+    found = _bleaching_factors(frames, [(0,), (1,)], ["T"])
+    assert found == pytest.approx([1, factor])
+
+
+def test_bleaching_is_measured_without_the_background():
+    config = CellINRConfig(background="keep")
+    images = [(Image(np.full((4, 4), 10.0 + s)), Image(np.full((4, 4), 10.0))) for s in (8, 4)]
+    frames = [SimpleNamespace(images=pair, config=config) for pair in images]
+    assert _bleaching_factors(frames, [(0,), (1,)], ["T"]) == pytest.approx([1, 2])

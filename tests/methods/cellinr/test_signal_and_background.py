@@ -96,3 +96,10 @@ def test_dim_structures_that_fill_the_image_are_not_taken_for_noise():
     nothing = Denoised(given.values, np.zeros_like(given.confidence), NOISE, (1.0, 1.0))
     factor = separate(nothing, 16).amplification / 255
     assert factor[lines > 20].mean() > 0.9
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("find", [separated, unseparated])
+def test_the_background_is_in_grey_levels_whatever_the_sign(find, sign):
+    given, floor, _ = scene(sign)
+    assert np.abs(at_voxels(find(given, 16), SHAPE) - floor).mean() < 8

@@ -1,0 +1,41 @@
+"""Means over cells: cosines have a known one, and means of a finer image are the coarse one."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr.classic.cell_means import cell_means, edges_of, means_weights
+from napari_cellinr.classic.sampling import Sampling, sampling
+
+SIZE = 24
+
+
+def cosine_means(edges, waves):
+    """Return the mean of cos(π waves x / SIZE), which a mirror at 0 and SIZE continues."""
+    k = np.pi * waves / SIZE
+    return np.diff(np.sin(k * edges)) / (k * np.diff(edges))
+
+
+@pytest.mark.parametrize(("waves", "tolerance"), [(1, 1e-6), (6, 2e-4), (12, 7e-3)])
+@pytest.mark.parametrize("factor", [0.5, 1.5, 3])
+def test_means_of_cosines(waves, tolerance, factor):
+    found = sampling(SIZE, factor, "Z")
+    data = cosine_means(np.arange(SIZE + 1.0), waves).astype(np.float32)
+    expected = cosine_means(edges_of(found), waves)
+    np.testing.assert_allclose(cell_means(data, found, 0), expected, atol=tolerance)
+
+
+def test_means_of_the_result_are_the_input():
+    data = np.random.default_rng(0).random((4, 9, 5)).astype(np.float32)
+    fine = cell_means(data, sampling(9, 4, "Y"), 1)
+    np.testing.assert_allclose(fine.reshape(4, 9, 4, 5).mean(axis=2), data, atol=1e-5)
+
+
+def test_borders_of_the_cells():
+    np.testing.assert_allclose(edges_of(sampling(3, 2, "Z")), np.arange(7) / 2)
+    np.testing.assert_allclose(edges_of(Sampling(4, 2, 1.0, 1.0)), [1, 2, 3])
+
+
+def test_overlaps_of_cells():
+    weights = means_weights(np.array([-1.0, 0.5, 1.0, 2.5, 4.0]), 3)
+    expected = [[1, 0, 0], [1, 0, 0], [0, 2 / 3, 1 / 3], [0, 0, 1]]
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
