@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
     from pydantic.fields import FieldInfo
 
-__all__ = ["Config", "Device", "Settings", "setting"]
+__all__ = ["CPU_SPEED", "Config", "Device", "Settings", "gpu_warning", "setting"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+CPU_SPEED = 5e10
+"""Floating-point operations per second of one core, measured with the `paper` networks."""
+
+WORTH_A_WARNING = 900.0
+"""Estimated seconds above which the user is warned before the fit starts."""
 
 
 def setting(
@@ -190,6 +196,35 @@ class Config(Settings):
         default = type(self).model_fields["preset"].default
         kept = {key: value for key, value in self.as_dict().items() if value != usual[key]}
         return kept if self.preset == default else {"preset": self.preset, **kept}
+
+
+def gpu_warning(config: Config, batch: int, seconds: float) -> str:
+    """Return a warning if the preset `paper` would take very long on a CPU, else an empty text.
+
+    Parameters
+    ----------
+    config
+        Settings of the fit.
+    batch
+        Voxels per step.
+    seconds
+        Estimated duration on one core of a CPU.
+    """
+    if not config.is_published or config.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
+        return ""
+    return (
+        f"preset paper with {config.steps} steps of {batch} voxels needs a GPU: on one core of a "
+        f"CPU it takes about {_duration(seconds)}. Choose a GPU, fewer steps, smaller batches or "
+        "networks, or the preset fast."
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as text, such as `12 days`."""
+    for unit, length in (("days", 86400), ("hours", 3600)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 60:.0f} minutes"
 
 
 def _literals(info: FieldInfo) -> tuple[Any, ...]:

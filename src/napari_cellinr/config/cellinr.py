@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
-from napari_cellinr.config.base import Config, setting
+from napari_cellinr.config.base import CPU_SPEED, Config, gpu_warning, setting
 
 __all__ = ["Background", "Bleaching", "CellINRConfig", "Estimate", "Preset", "Structure"]
 
@@ -15,12 +15,6 @@ Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
 Bleaching = Literal["keep", "correct"]
 Estimate = Literal["auto", "groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
-
-CPU_SPEED = 5e10
-"""Floating-point operations per second of one core, measured with the `paper` networks."""
-
-WORTH_A_WARNING = 900.0
-"""Estimated seconds above which the user is warned before the fit starts."""
 
 
 class CellINRConfig(Config):
@@ -162,24 +156,10 @@ class CellINRConfig(Config):
             Number of elements by axis letter; each time point and channel is fitted on its own.
         """
         seconds = self.cpu_seconds() * sizes.get("T", 1) * sizes.get("C", 1)
-        if not self.is_published or self.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
-            return ""
-        return (
-            f"preset paper with {self.steps} steps of {self.batch} voxels needs a GPU: on one core "
-            f"of a CPU it takes about {_duration(seconds)}. Choose a GPU, fewer steps, smaller "
-            "batches, or the preset fast."
-        )
+        return gpu_warning(self, self.batch, seconds)
 
     def cpu_seconds(self) -> float:
         """Return the estimated seconds of the preset `paper` for one image on one core."""
         evaluations = self.batch * (3 * self.points if self.blind_convolution else 1)
         operations = 6 * 8 * self.neurons**2  # 8 layers; 2 forward and 4 backward per weight
         return self.steps * evaluations * operations / CPU_SPEED
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration as text, such as `12 days`."""
-    for unit, length in (("days", 86400), ("hours", 3600)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 60:.0f} minutes"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
-from napari_cellinr.config.base import Config, setting
+from napari_cellinr.config.base import CPU_SPEED, Config, gpu_warning, setting
 from napari_cellinr.errors import ConfigError
 
 __all__ = ["Motion", "Planes", "SpatimeConfig", "SpatimePreset"]
@@ -20,12 +20,6 @@ Motion = Literal["auto", "always", "never"]
 Planes = Literal["thick", "thin"]
 
 LARGEST = 16.0
-
-CPU_SPEED = 5e10
-"""Floating-point operations per second of one core, measured with the `paper` networks."""
-
-WORTH_A_WARNING = 900.0
-"""Estimated seconds above which the user is warned before the fit starts."""
 
 
 class SpatimeConfig(Config):
@@ -194,16 +188,8 @@ class SpatimeConfig(Config):
         sizes
             Number of elements by axis letter; each channel is fitted on its own.
         """
-        if not self.is_published or self.device in {"cuda", "mps"}:
-            return ""
         seconds = self.steps * self._operations(sizes) / CPU_SPEED * sizes.get("C", 1)
-        if seconds < WORTH_A_WARNING:
-            return ""
-        return (
-            f"preset paper with {self.steps} steps of {self.batch} voxels needs a GPU: on one core "
-            f"of a CPU it takes about {seconds / 3600:.1f} hours. Choose a GPU, fewer steps, "
-            "smaller batches or networks, or the preset fast."
-        )
+        return gpu_warning(self, self.batch, seconds)
 
     def _operations(self, sizes: Mapping[str, int]) -> float:
         """Return the approximate floating-point operations of one step of the preset `paper`."""

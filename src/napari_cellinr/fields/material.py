@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
+
+from napari_cellinr.fields.trajectory import linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +73,5 @@ def at_points(field: torch.Tensor, points: torch.Tensor, shape: Sequence[int]) -
     shape
         Number of voxels of the scene along each axis.
     """
-    scaled = [2 * part / max(size - 1, 1) - 1 for part, size in zip(points, shape, strict=True)]
-    flat = torch.stack(scaled[::-1], dim=-1).reshape(1, *[1] * (len(shape) - 1), -1, len(shape))
-    found = functional.grid_sample(
-        field[None], flat, mode="bilinear", padding_mode="border", align_corners=True
-    )
+    found = linear(field[None], points.flatten(1).T, shape)
     return found.reshape(len(field), *points.shape[1:])

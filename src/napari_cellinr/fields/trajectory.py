@@ -10,7 +10,15 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["at_time", "control_size", "displacement", "positions", "spline_values", "values_at"]
+__all__ = [
+    "at_time",
+    "control_size",
+    "displacement",
+    "linear",
+    "positions",
+    "spline_values",
+    "values_at",
+]
 
 
 def control_size(shape: Sequence[int], spacing: float) -> tuple[int, ...]:
@@ -63,7 +71,7 @@ def displacement(
     """
     n_terms, n_axes = control.shape[:2]
     flat = control.reshape(1, n_terms * n_axes, *control.shape[2:])
-    found = _linear(flat, places, shape)[0].reshape(n_terms, n_axes, -1)
+    found = linear(flat, places, shape)[0].reshape(n_terms, n_axes, -1)
     powers = time[:, None] ** torch.arange(1, n_terms + 1, device=time.device)
     return torch.einsum("jk,kan->jna", powers.to(found.dtype), found)
 
@@ -108,7 +116,7 @@ def values_at(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     places
         Positions in voxels, (images, places, axes).
     """
-    return _linear(images[:, None], places, images.shape[1:])[:, 0]
+    return linear(images[:, None], places, images.shape[1:])[:, 0]
 
 
 def spline_values(coefficients: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
@@ -164,8 +172,20 @@ def _mirrored(columns: torch.Tensor, size: int) -> torch.Tensor:
     return torch.where(folded >= size, turn - folded, folded)
 
 
-def _linear(images: torch.Tensor, places: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return (images, channels, places), linearly interpolated; spanning `shape`."""
+def linear(images: torch.Tensor, places: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Return values between nodes, linearly interpolated, (images, channels, places).
+
+    Outside of the nodes, the value at their border is returned.
+
+    Parameters
+    ----------
+    images
+        Values at nodes that span the voxels of `shape`, (images, channels, *nodes).
+    places
+        Positions in voxels, (places, axes) for one image or (images, places, axes).
+    shape
+        Number of voxels along each axis.
+    """
     n_axes = len(shape)
     last = torch.tensor([max(n - 1, 1) for n in shape], dtype=torch.float32, device=places.device)
     scaled = (2 * places / last - 1).flip(-1)

@@ -99,7 +99,7 @@ def test_dim_structures_that_fill_the_image_are_not_taken_for_noise():
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("find", [separated, unseparated])
+@pytest.mark.parametrize("find", [separate, separate_by_opening])
 def test_the_background_is_in_grey_levels_whatever_the_sign(find, sign):
     given, floor, _ = scene(sign)
     assert np.abs(at_voxels(find(given, 16), SHAPE) - floor).mean() < 8
