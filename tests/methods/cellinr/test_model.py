@@ -10,7 +10,9 @@ import torch
 from napari_cellinr import FileError, Image, denoise
 from napari_cellinr.api import render
 from napari_cellinr.classic.anscombe import Noise, unstabilise
+from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.fitting.stored import header_of, stored, stored_of
+from napari_cellinr.methods.cellinr.frames import Frame, load_frame, save_frame
 from napari_cellinr.methods.cellinr.model import CellINRModel, LocalKernels
 from napari_cellinr.methods.cellinr.published_model import PublishedModel
 from napari_cellinr.methods.cellinr.saved import MODELS
@@ -234,3 +236,32 @@ def test_settings_of_no_model_are_refused():
     fit = replace(stored_of(fitted), model={"frames": [{"kind": "local-kernels"}]})
     with pytest.raises(FileError, match="shape"):
         render(fit)
+
+
+class Memory:
+    """A place of a checkpoint that holds one header and its arrays."""
+
+    def save(self, header, arrays):
+        self.header = json.loads(json.dumps(header))
+        self.arrays = {name: np.asarray(array) for name, array in arrays.items()}
+
+    def load(self):
+        return self.header, self.arrays
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_finished_frame_of_a_checkpoint_keeps_its_model(old):
+    """A checkpoint of version 0.1 has the settings among the tensors."""
+    fitted = denoise(volume(), **TOY)
+    (settings,) = fitted.model["frames"]
+    outcome, facts = Outcome("steps", 3, 1.0, ()), {"noise": settings["noise"]}
+    frame = Frame(fitted.images, fitted.config, outcome, fitted.state, settings, facts, "cpu")
+    place = Memory()
+    save_frame(place, frame)
+    if old:
+        del place.header["model"]
+        place.arrays |= {f"state.{name}": one for name, one in old_tensors(settings).items()}
+    again = load_frame(place, volume(), fitted.config)
+    assert again.model == settings
+    for name, tensor in fitted.state.items():
+        np.testing.assert_array_equal(again.state[name], tensor)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["Plan", "lattice_cellinr", "plan_of"]
+__all__ = ["Selection", "lattice_cellinr", "selected"]
 
 
 def lattice_cellinr(stored: Stored, query: Query) -> Image:
@@ -32,11 +32,11 @@ def lattice_cellinr(stored: Stored, query: Query) -> Image:
     ConfigError, AxesError
         As for `render_cellinr`.
     """
-    return plan_of(stored, query).image
+    return selected(stored, query).image
 
 
 @dataclass(frozen=True)
-class Plan:
+class Selection:
     """What is rendered, of which frames, and where along each axis of space."""
 
     whole: Image
@@ -45,7 +45,7 @@ class Plan:
     places: list[tuple[NDArray[np.float64], int]]
 
 
-def plan_of(stored: Stored, query: Query) -> Plan:
+def selected(stored: Stored, query: Query) -> Selection:
     """Return what a query asks for."""
     whole = blank(stored.source)
     frames, part = frames_of(whole, query)
@@ -60,7 +60,7 @@ def plan_of(stored: Stored, query: Query) -> Plan:
     zeros = np.broadcast_to(np.float32(0), tuple(sizes[axis] for axis in part.axes))
     named = part.like(zeros, name=f"{whole.name} denoised")
     image = placed(named, zeros, {axis: maps[axis] for axis in spatial})
-    return Plan(whole, image, _numbers(whole, frames, channels), places)
+    return Selection(whole, image, _numbers(whole, frames, channels), places)
 
 
 def _positions(sampling: Sampling, start: float) -> tuple[NDArray[np.float64], int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.methods.cellinr.geometry import plan_of
+from napari_cellinr.methods.cellinr.geometry import selected
 from napari_cellinr.methods.cellinr.saved import frame_model
 
 if TYPE_CHECKING:
@@ -50,20 +50,20 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     FileError
         If arrays are missing, or do not fit together.
     """
-    plan = plan_of(stored, query)
-    whole = plan.whole
+    selection = selected(stored, query)
+    whole = selection.whole
     shape = tuple(n for axis, n in whole.sizes.items() if axis in "ZYX")
     count = whole.sizes.get("T", 1) * whole.sizes.get("C", 1)
     frames = [
-        _evaluate(frame_model(stored, shape, number, count, device), plan.places)
-        for number in plan.numbers
+        _evaluate(frame_model(stored, shape, number, count, device), selection.places)
+        for number in selection.numbers
     ]
     images = []
     other = "signal" if stored.config["background"] == "keep" else "with background"
     roles = ("denoised", "background", other)
     for values, role in zip(zip(*frames, strict=True), roles, strict=False):
-        data = np.stack(values).reshape(plan.image.shape)
-        images.append(plan.image.like(data, name=f"{whole.name} {role}"))
+        data = np.stack(values).reshape(selection.image.shape)
+        images.append(selection.image.like(data, name=f"{whole.name} {role}"))
     return tuple(images)
 
 
