@@ -101,7 +101,7 @@ def _paper(kind: Any, seed: int) -> tuple[EmbryoSample, np.ndarray, np.ndarray]:
     Gaussian noise of 20 grey levels where the mean is not 0. Nothing is clipped, because that
     would add the same bias to every method.
     """
-    sample = embryo(kind, _SIZE, seed, gain=0.0, read_noise=0.0, haze=(0.0, 35.0))
+    sample = embryo(kind, _SIZE, seed, gain=0.0, read_noise=0.0, background=(0.0, 35.0))
     mean = np.rint(sample.truth_with_background.array())
     generator = np.random.default_rng((seed, 1))
     photons = generator.poisson(mean * _PHOTONS)

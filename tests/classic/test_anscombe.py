@@ -68,3 +68,14 @@ def test_no_noise_at_all_is_survived():
     raw = np.linspace(0, 1, 9, dtype=np.float32)
     noise = Noise(0, 0)
     assert np.allclose(unstabilise(stabilise(raw, noise), noise), raw)
+
+
+@pytest.mark.parametrize("noise", [Noise(2, 8), Noise(1, 0.3, 100), Noise(10, 3)])
+def test_very_dark_values_go_on_along_the_tangent(noise):
+    root = np.sqrt(noise.read_noise**2 + 0.375 * noise.gain**2)
+    darkest = noise.offset - 0.75 * root**2 / noise.gain  # where the square root is halved
+    steps = np.array([-2.0, -0.1, -0.05, 0.05, 0.1]) * root + darkest
+    slopes = np.diff(stabilise(steps, noise).astype(float)) / np.diff(steps) * root
+    assert slopes[:2] == pytest.approx([2, 2], rel=1e-3)
+    assert slopes[-1] == pytest.approx(2, rel=0.3)
+    assert slopes[-1] < 2

@@ -136,8 +136,8 @@ def _with_grain(array: NDArray[Any], near: _Classes, far: _Classes) -> tuple[_Cl
     passed = _passed(grains, reach=1) / _passed(grains, reach=2)  # falls as the grain grows
     rounding = _ROUNDING if _is_whole(np.asarray(array)) else 0.0
     blurred = np.maximum(near.variance - rounding, near.variance / 4)
-    wanted = float(np.median(blurred / np.maximum(wide - rounding, blurred))) ** (1 / n_axes)
-    grain = float(np.interp(-wanted, -passed, grains))
+    kept = float(np.median(blurred / np.maximum(wide - rounding, blurred))) ** (1 / n_axes)
+    grain = float(np.interp(-kept, -passed, grains))
     whole = far.variance / float(_passed(np.array(grain), reach=2)) ** n_axes
     return far._replace(variance=whole), grain
 

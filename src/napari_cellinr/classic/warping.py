@@ -55,14 +55,14 @@ def between_frames(
     ConfigError
         If a time is outside the series, or the kind is not known.
     """
-    series, wanted = np.asarray(frames, np.float32), np.asarray(times, np.float64)
-    _check(series, wanted, kind)
+    series, moments = np.asarray(frames, np.float32), np.asarray(times, np.float64)
+    _check(series, moments, kind)
     span = max(float(series.max() - series.min()), 1e-9)
-    result = np.empty((len(wanted), *series.shape[1:]), np.float32)
-    before = np.clip(np.floor(wanted + 1e-9).astype(int), 0, len(series) - 1)
+    result = np.empty((len(moments), *series.shape[1:]), np.float32)
+    before = np.clip(np.floor(moments + 1e-9).astype(int), 0, len(series) - 1)
     for start in np.unique(before):
         chosen = np.flatnonzero(before == start)
-        parts = np.clip(wanted[chosen] - start, 0, 1)
+        parts = np.clip(moments[chosen] - start, 0, 1)
         if np.all(parts < 1e-9):
             result[chosen] = series[start]
             continue

@@ -70,7 +70,7 @@ def embryo(
     *,
     gain: float = 2.0,
     read_noise: float = 8.0,
-    haze: tuple[float, float] = (4.0, 39.0),
+    background: tuple[float, float] = (4.0, 39.0),
     n_cells: int | None = None,
 ) -> EmbryoSample:
     """Return a noisy simulated embryo with its ground truth; the same seed gives the same voxels.
@@ -91,7 +91,7 @@ def embryo(
         Grey levels per photon; 0 for no photon noise.
     read_noise
         Standard deviation of the camera noise in grey levels.
-    haze
+    background
         Smallest and largest brightness of the background (out-of-focus light) in grey levels.
     n_cells
         Number of cells; proportional to the volume if not given, 21 at the default size.
@@ -101,7 +101,7 @@ def embryo(
     ConfigError
         If a parameter is out of bounds.
     """
-    _check(kind, size, gain, read_noise, haze, n_cells)
+    _check(kind, size, gain, read_noise, background, n_cells)
     generator = np.random.default_rng(seed)
     positions = _positions(size)
     axes_lengths = 0.42 * np.array(size) * VOXEL_SIZE[-len(size) :]  # semi-axes in micrometres
@@ -111,12 +111,12 @@ def embryo(
     stain = draw(positions, centres, axes_lengths, generator)
     clean = gaussian_filter(stain * _variation(size, generator), _PSF[-len(size) :])
     clean *= _PEAK[kind] / max(float(np.percentile(clean, 99.5)), 1e-9)
-    hazy = clean + _haze(positions, axes_lengths, haze, generator)
-    raw = add_noise(hazy, gain, read_noise, generator)
+    mean = clean + _background(positions, axes_lengths, background, generator)
+    raw = add_noise(mean, gain, read_noise, generator)
     return EmbryoSample(
         raw=_image(raw, "raw", kind, seed),
         truth=_image(clean, "truth", kind, seed),
-        truth_with_background=_image(hazy, "truth with background", kind, seed),
+        truth_with_background=_image(mean, "truth with background", kind, seed),
         labels=_image(_cells(positions, centres, axes_lengths), "cells", kind, seed),
     )
 
@@ -161,7 +161,7 @@ def embryo_series(
     tracks = _tracks(_centres(n_cells, axes_lengths, generator), size[0], speed, generator)
     draw = _membranes if kind == "membranes" else _nuclei
     variation = _variation(shape, generator)
-    haze = _haze(positions, axes_lengths, (4.0, 39.0), generator)
+    background = _background(positions, axes_lengths, (4.0, 39.0), generator)
     cleans = [
         gaussian_filter(
             draw(positions, centres, axes_lengths, np.random.default_rng((seed, 1))) * variation,
@@ -172,12 +172,12 @@ def embryo_series(
     level = _PEAK[kind] / max(float(np.percentile(cleans[0], 99.5)), 1e-9)
     left = ((1 - bleaching) ** np.arange(size[0])).reshape(-1, *(1,) * len(shape))
     clean = np.stack(cleans) * level * left
-    hazy = clean + haze * left
+    mean = clean + background * left
     labels = np.stack([_cells(positions, centres, axes_lengths) for centres in tracks])
     return EmbryoSample(
-        raw=_image(add_noise(hazy, gain, read_noise, generator), "raw", kind, seed, series=True),
+        raw=_image(add_noise(mean, gain, read_noise, generator), "raw", kind, seed, series=True),
         truth=_image(clean, "truth", kind, seed, series=True),
-        truth_with_background=_image(hazy, "truth with background", kind, seed, series=True),
+        truth_with_background=_image(mean, "truth with background", kind, seed, series=True),
         labels=_image(labels, "cells", kind, seed, series=True),
     )
 
@@ -307,7 +307,7 @@ def _variation(size: tuple[int, ...], generator: np.random.Generator) -> Points:
     return np.exp(0.25 * _smooth_noise(size, 2.0, generator))
 
 
-def _haze(
+def _background(
     positions: Points, lengths: Points, bounds: tuple[float, float], generator: np.random.Generator
 ) -> Points:
     """Return a smooth background, strongest inside the embryo, in grey levels."""
@@ -352,7 +352,7 @@ def _check(
     size: tuple[int, ...],
     gain: float,
     read_noise: float,
-    haze: tuple[float, float],
+    background: tuple[float, float],
     n_cells: int | None,
 ) -> None:
     """Raise an error for parameters that are out of bounds."""
@@ -361,8 +361,10 @@ def _check(
     if len(size) not in (2, 3) or min(size) < 4:
         raise ConfigError(f"size {size} was given; 2 or 3 sizes of at least 4 voxels are needed.")
     check_noise(gain, read_noise)
-    if not 0 <= haze[0] <= haze[1]:
-        raise ConfigError(f"haze {haze} was given; two increasing values from 0 are needed.")
+    if not 0 <= background[0] <= background[1]:
+        raise ConfigError(
+            f"background {background} was given; two increasing values from 0 are needed."
+        )
     if n_cells is not None and n_cells < 2:
         raise ConfigError(f"n_cells {n_cells} was given; at least 2 are needed.")
 
