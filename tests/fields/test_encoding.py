@@ -7,6 +7,7 @@ import torch
 
 from napari_cellinr.fields.encoding import FourierEncoding, finest_octave
 from napari_cellinr.fields.mlp import SkipMLP
+from napari_cellinr.fields.rcan import Encoder
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 96, 256, 1000])
@@ -61,3 +62,21 @@ def test_a_network_has_its_hidden_layers_and_uses_all_of_them():
     network(torch.ones(5, 4), torch.ones(5, 3)).sum().backward()
     assert [layer.in_features for layer in network.hidden] == [4, 8, 8, 8, 8, 8, 11, 8]
     assert all(weight.grad is not None for weight in network.parameters())
+
+
+def test_initial_weights_keep_the_size_of_signals():
+    network = SkipMLP(50, 3, torch.Generator().manual_seed(0), width=200, depth=3, joined_at=1)
+    sizes = [50, 250, 200, 200]
+    layers = [*network.hidden, network.last]
+    for layer, n_inputs, gain in zip(layers, sizes, (2, 2, 2, 1 / 3), strict=True):
+        assert layer.weight.shape[1] == n_inputs
+        assert layer.weight.detach().var().item() == pytest.approx(gain / n_inputs, rel=0.15)
+        assert not layer.bias.any()
+
+
+def test_codes_lie_between_plus_and_minus_pi():
+    encoder = Encoder(2, 3, 2, width=4, blocks=1)
+    torch.nn.init.constant_(encoder.tail.bias, 50.0)
+    codes = encoder(torch.zeros(1, 2, 5, 6))
+    assert codes.shape == (1, 3, 5, 6)
+    torch.testing.assert_close(codes, torch.full_like(codes, math.pi))
