@@ -32,7 +32,20 @@ __all__ = ["sim2d", "sim3d"]
 
 
 def sim2d(image: Image, optics: SIM2D) -> Measurement:
-    """Return planes with any carriers, each frame with its own phases."""
+    """Return planes (shots, Y, X) with any carriers, each frame with its own phases.
+
+    Parameters
+    ----------
+    image
+        Grey levels; all axes but Y and X count the raw frames.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If sets are incomplete, or pixels are unknown, not square or too large.
+    """
     values = single_channel(image, optics.kind)
     values = values.reshape(-1, *values.shape[-2:])
     n_patterns = len(optics.phases)
@@ -58,7 +71,20 @@ def sim2d(image: Image, optics: SIM2D) -> Measurement:
 
 
 def sim3d(image: Image, optics: SIM3D) -> Measurement:
-    """Return stacks of three-beam light: directions times phases, each plane at its time."""
+    """Return planes or stacks (shots, [Z,] Y, X) of three-beam illumination.
+
+    Parameters
+    ----------
+    image
+        Grey levels; all axes but Y and X count the raw frames, in the order `frame_order`.
+    optics
+        Settings of the microscope.
+
+    Raises
+    ------
+    AxesError, ConfigError, DataError, FileError
+        If sets are incomplete, or voxels are unknown, not square or too large.
+    """
     values = single_channel(image, optics.kind)
     planes = values.reshape(-1, *values.shape[-2:])
     counts = {"direction": len(optics.periods), "phase": optics.n_phases}
@@ -89,7 +115,7 @@ def _finish(
     voxel: tuple[float, ...],
     padding: int = 0,
 ) -> Measurement:
-    """Return the measurement, its light found from the data where that is wanted."""
+    """Return the measurement, with the illumination estimated from the image where not given."""
     light, transfers = optical
     frames, unit = to_unit(values, optics.background)
     if optics.refine or optics.modulations is None:
@@ -104,13 +130,15 @@ def _check_count(n_frames: int, n_patterns: int, what: str) -> None:
     if n_frames % n_patterns:
         raise ConfigError(
             f"{n_frames} frames were given for {what}; a multiple of {n_patterns} is needed: "
-            "correct the optics, or leave out the frames of an unfinished set."
+            "correct the optics, or remove the frames of an incomplete set."
         )
 
 
 def _square(voxel: tuple[float, ...] | None) -> tuple[float, ...]:
     if voxel is None or not math.isclose(voxel[-1], voxel[-2], rel_tol=1e-3):
-        raise ConfigError(f"pixels of {voxel} µm were given; structured light needs square ones.")
+        raise ConfigError(
+            f"pixels of {voxel} µm were given; structured illumination needs square pixels."
+        )
     return voxel
 
 
@@ -126,7 +154,7 @@ def _n_planes(image: Image, n_frames: int, per_plane: int) -> int:
     if n_frames % (n_sets * per_plane):
         raise ConfigError(
             f"{n_frames // n_sets} frames per time point were given; a multiple of {per_plane} is "
-            "needed: correct the optics, or leave out unfinished sets."
+            "needed: correct the optics, or remove incomplete sets."
         )
     return n_frames // (n_sets * per_plane)
 

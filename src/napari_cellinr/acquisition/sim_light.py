@@ -34,7 +34,22 @@ _CONTRAST = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """The fringes: carriers (orders, 2) in cycles per pixel; phases and contrasts per pattern."""
+    """The illumination patterns, a sum of cosines.
+
+    Parameters
+    ----------
+    carriers
+        Wave vector (y, x) of every order in cycles per camera pixel, (orders, 2) float64.
+    phases, contrasts
+        Phase in radians and contrast of every order in every pattern, (patterns, orders) float64;
+        contrast 0 where the order is off.
+    groups
+        Transfer function of every order, (orders,) int64.
+    agreements
+        Of every order that was estimated, its correlation with order 0, 0 to 1.
+    doubts
+        Sentences for the user about the estimates.
+    """
 
     carriers: torch.Tensor
     phases: torch.Tensor
@@ -47,7 +62,21 @@ class Light:
 def estimate_light(
     frames: torch.Tensor, light: Light, transfers: torch.Tensor, padding: int, optics: SIM2D | SIM3D
 ) -> Light:
-    """Return the light with carriers, starts of the phases and contrasts from the data."""
+    """Return the illumination with carriers, start phases and contrasts estimated from frames.
+
+    Parameters
+    ----------
+    frames
+        Raw frames (shots, [Z,] Y, X), float64.
+    light
+        First guess of the illumination.
+    transfers
+        Transfer function of every group, (groups, [Z,] Y, X // 2 + 1), complex.
+    padding
+        Planes added above and below.
+    optics
+        Settings: what is to be estimated.
+    """
     n_patterns = len(light.phases)
     mean = frames.reshape(-1, n_patterns, *frames.shape[1:]).mean(0)
     if mean.ndim == 4:
@@ -85,9 +114,9 @@ def estimate_light(
 
 
 def _order(pair: tuple[torch.Tensor, torch.Tensor], guess: list[float], *, refine: bool) -> Order:
-    """Return what is found of one order; its direction is that which fits, of two.
+    """Return the estimate of one order, with the sign of its carrier that agrees better.
 
-    Which of both it is depends on the direction in which the phases step.
+    The sign depends on the direction in which the phases step.
     """
     orders = []
     for side in (1, -1):
@@ -99,9 +128,9 @@ def _order(pair: tuple[torch.Tensor, torch.Tensor], guess: list[float], *, refin
 
 
 def _together(pairs: list[tuple[torch.Tensor, torch.Tensor]], found: list[Order]) -> list[Order]:
-    """Return the orders with one carrier for both of a direction: the second has twice the first.
+    """Return the orders of each direction with one carrier: that of the second is twice the first.
 
-    Of the carriers that each of them finds, that is taken with which both agree best.
+    Of the two estimates, the one with which both orders agree better is taken.
     """
     result: list[Order] = []
     for first, second in zip(found[0::2], found[1::2], strict=True):
@@ -126,19 +155,19 @@ def _disagreement(found: list[Order], size: tuple[int, ...]) -> tuple[str, ...]:
         return ()
     return (
         f"the orders of direction {', '.join(wrong)} disagree on the pattern: the specimen moves "
-        "too much between its phases, or they hardly show; find periods, angles, start_phases and "
-        "modulations with something at rest, and switch refine off.",
+        "too much between its phases, or its contrast is low; estimate periods, angles, "
+        "start_phases and modulations with a specimen at rest, and switch refine off.",
     )
 
 
 def light_warnings(light: Light) -> tuple[str, ...]:
-    """Return sentences about orders that hardly agree with the data."""
+    """Return sentences for the user about orders that hardly agree with the data."""
     doubts = list(light.doubts)
     for order, agreement in enumerate(light.agreements):
         contrast = float(light.contrasts[:, order].max())
         if agreement < _FAINT or contrast < _CONTRAST:
             doubts.append(
-                f"order {order + 1} of the light hardly shows in the data (agreement "
+                f"order {order + 1} of the illumination is hardly visible in the data (agreement "
                 f"{agreement:.2f}, contrast {contrast:.2f}); check its period and angle."
             )
     return tuple(doubts)

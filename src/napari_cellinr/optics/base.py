@@ -1,4 +1,4 @@
-"""What every microscope must say: which scene it sees, when, and what it records of it."""
+"""The interface of forward models: size of the scene, times, and raw frames of a scene."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ __all__ = ["ForwardModel"]
 
 
 class ForwardModel(nn.Module, ABC):
-    """The physics of one microscope: linear, without data, without unknowns.
+    """The physics of one microscope: a linear map without data and without parameters to fit.
 
-    The scene lies on a lattice of pixels that has `padding` more of them on each side than a
-    raw frame, times `zoom`: scene index 0 is the padded corner. Every raw frame is one *shot*.
+    The scene is a grid of voxels: `zoom` times as many as the raw frame has, and `padding` more
+    on each side. Scene index 0 is the corner of the padding. Every raw frame is called a shot.
 
     Attributes
     ----------
     channels
         Number of channels of the scene.
     channel_names
-        What each channel is, one word each.
+        Name of each channel, one word.
     scene_shape
         Size (Z, Y, X) or (Y, X) of the scene, with its padding.
     data_shape
         Size (shots, [Z,] Y, X) of the raw frames.
     padding
-        Pixels of the scene on each side of the field of view, one number per axis.
+        Voxels of the scene beyond each side of the field of view, one number per axis.
     zoom
-        Pixels of the scene per pixel of the field of view, one number per axis.
+        Voxels of the scene per voxel of the raw frame, one number per axis.
     loss_margin
-        Pixels of a raw frame along each edge that the data loss leaves out, one number per
-        spatial axis: what is periodic there is not so in the specimen.
+        Voxels along each edge of a raw frame that the data loss leaves out, one number per axis,
+        because the model is periodic there and the specimen is not.
     nonnegative
         Whether the scene cannot be below 0.
     samples
-        Instants by which one exposure is replaced; see `shot_times`.
+        Instants that stand for one exposure; see `shot_times`.
     """
 
     channels: int = 1
@@ -59,11 +59,10 @@ class ForwardModel(nn.Module, ABC):
 
     @abstractmethod
     def shot_times(self) -> torch.Tensor:
-        """Return the time of every shot in seconds, (shots * samples,) or with a time per place.
+        """Return the time of every instant of every shot in seconds, (shots * samples,).
 
-        A scan records its rows or planes one after the other: then the shape is (shots,
-        Z or 1, Y or 1, X or 1), or (shots, Y or 1, X or 1), and fits the padded scene. The
-        samples of one shot follow each other.
+        The instants of one shot follow each other. A scan records rows or planes one after the
+        other: its times have the shape (shots, [Z or 1,] Y or 1, X or 1) and fit the padded scene.
         """
 
     def frame_times(self) -> torch.Tensor:
@@ -81,7 +80,12 @@ class ForwardModel(nn.Module, ABC):
         Parameters
         ----------
         scene
-            The scene (n * samples, channels, [Z,] Y, X) at the time or times of each shot.
+            The scene (n * samples, channels, *scene_shape) at the times of each shot, real.
         shots
             Indices (n,) of the shots, int64.
+
+        Returns
+        -------
+        torch.Tensor
+            Frames (n, *data_shape[1:]) with the dtype of the scene.
         """

@@ -1,8 +1,8 @@
-"""Ordinary microscopes: the scene itself or blurred, whole at once or row by row, plane by plane.
+"""Frames that show the scene itself or blurred, recorded at once, by rows or plane by plane.
 
-A scan that blurs is treated with local times (each row or plane is warped to its own time, then
-the whole is blurred): out-of-focus light is taken at the time of the plane that it comes from,
-not of the plane in which it is recorded.
+In a scan with blur, each row or plane of the scene is taken at its own time, and then all are
+blurred together: out-of-focus light has the time of the plane that it comes from, not that of the
+plane in which it is recorded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BlurModel(ForwardModel):
         Seconds, (shots,) or one per row, plane or pixel of the field of view: (shots, [Z or 1,]
         Y or 1, X or 1).
     psf
-        Point spread function ([Z,] Y, X) of odd sizes; normalised to sum 1 here. None for none.
+        Point spread function ([Z,] Y, X) of odd sizes, scaled here to sum 1; None for no blur.
     """
 
     times: torch.Tensor
@@ -75,7 +75,20 @@ class BlurModel(ForwardModel):
 
 
 def extend_times(times: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
-    """Return times that fit the padded scene: beyond the edge those of the edge hold."""
+    """Return times for the padded scene; beyond the edge they are those of the edge.
+
+    Parameters
+    ----------
+    times
+        Seconds, (shots,) or (shots, [Z or 1,] Y or 1, X or 1).
+    padding
+        Voxels added on each side, one number per spatial axis.
+
+    Returns
+    -------
+    torch.Tensor
+        Times of the same dtype; axes of size 1 keep it.
+    """
     for axis, pad in enumerate(padding, start=1):
         if times.ndim > 1 and pad and times.shape[axis] > 1:
             last = times.shape[axis] - 1
@@ -153,10 +166,17 @@ def point_times(
 
 
 def plane_order(n_planes: int, order: str, shot: int) -> torch.Tensor:
-    """Return when each plane is recorded, counted in planes, (Z,) int64.
+    """Return the place of each plane in the order of recording, (Z,) int64, 0 for the first.
 
-    `rising` is 0 1 2 …, `falling` its reverse, `alternating` turns round with every stack, and
-    `interleaved` records 0 2 4 … 1 3 5 …
+    Parameters
+    ----------
+    n_planes
+        Planes of a stack.
+    order
+        rising: 0, 1, 2 …; falling: the reverse; alternating: rising in even stacks and falling
+        in odd ones; interleaved: 0, 2, 4 …, then 1, 3, 5 …
+    shot
+        Index of the stack.
     """
     planes = torch.arange(n_planes)
     if order == "falling" or (order == "alternating" and shot % 2 == 1):

@@ -133,7 +133,15 @@ def led_sources(
 ) -> torch.Tensor:
     """Return the light source of each pattern of LEDs, (patterns, Y, X) float64.
 
-    Each LED lies at its numerical aperture (y, x), shared between the four nearest frequencies.
+    Parameters
+    ----------
+    shape
+        Size (Y, X) of the grid.
+    pixel_size, wavelength
+        Micrometres.
+    patterns
+        For each pattern its LEDs, each by its numerical aperture (y, x); it is distributed over
+        the four nearest frequencies.
     """
     sources = torch.zeros((len(patterns), *shape), dtype=torch.float64)
     for source, pattern in zip(sources, patterns, strict=True):
@@ -154,7 +162,9 @@ def led_sources(
 def transfer_functions(
     sources: torch.Tensor, pixel_size: float, wavelength: float, na: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what absorption and phase contribute to the contrast, (patterns, Y, X // 2 + 1).
+    """Return the transfer functions of absorption and phase, H_a and H_p of the module.
+
+    Both are (patterns, Y, X // 2 + 1), complex128 (Tian & Waller 2015, Optics Express 23, 11394).
 
     Parameters
     ----------
@@ -191,7 +201,7 @@ def transfer_functions(
 
 
 def check_sampling(pixel_size: float, wavelength: float, na: float, lit: float) -> None:
-    """Refuse pixels that fold the finest frequencies over.
+    """Refuse pixels that alias the finest frequencies, (na + lit) / wavelength.
 
     Parameters
     ----------
@@ -199,6 +209,11 @@ def check_sampling(pixel_size: float, wavelength: float, na: float, lit: float) 
         Micrometres.
     na, lit
         Numerical apertures of the objective and of the light that enters it.
+
+    Raises
+    ------
+    ConfigError
+        If the pixels are too large.
     """
     finest = (na + lit) / wavelength
     if finest > 0.5 / pixel_size * (1 + 1e-9):

@@ -1,4 +1,4 @@
-"""Frequency grids, pupils, transfer functions and convolutions: real FFTs, un-shifted grids."""
+"""Frequency grids, Fourier transforms of real values, convolutions, ideal transfer functions."""
 
 from __future__ import annotations
 
@@ -44,9 +44,21 @@ def _fast(size: int) -> int:
 def frequencies(
     shape: Sequence[int], steps: Sequence[float], *, device: torch.device | None = None
 ) -> tuple[torch.Tensor, ...]:
-    """Return the frequency along each axis in cycles per unit of `steps`, float64, open grid.
+    """Return the frequency along each axis, in the order of `torch.fft.fftn`: 0 first.
 
-    Un-shifted, as `torch.fft.fftn` orders its result: the first element is 0.
+    Parameters
+    ----------
+    shape
+        Size of the grid along each axis.
+    steps
+        Voxel size along each axis; frequencies are in cycles per unit of it.
+    device
+        Where to make them; None is the CPU.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        One float64 array per axis, of size 1 along all others.
     """
     axes = [
         torch.fft.fftfreq(size, step, dtype=torch.float64, device=device)
@@ -58,7 +70,18 @@ def frequencies(
 def rfrequencies(
     shape: Sequence[int], steps: Sequence[float], *, device: torch.device | None = None
 ) -> tuple[torch.Tensor, ...]:
-    """Return the frequency along each axis as `torch.fft.rfftn` orders its result, float64."""
+    """Return the frequency along each axis, in the order of `torch.fft.rfftn`.
+
+    Parameters
+    ----------
+    shape, steps, device
+        As for `frequencies`; `shape` is that of the real values.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        One float64 array per axis; the last has shape[-1] // 2 + 1 elements.
+    """
     full = frequencies(shape, steps, device=device)
     last = torch.fft.rfftfreq(shape[-1], steps[-1], dtype=torch.float64, device=device)
     return (*full[:-1], _open(last, len(shape) - 1, len(shape)))
@@ -70,28 +93,67 @@ def _open(axis: torch.Tensor, place: int, n_axes: int) -> torch.Tensor:
 
 
 def rfft(values: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return the transform of the last axes, padded with 0 to `shape`, of real values."""
+    """Return the Fourier transform of real values along the last axes.
+
+    Parameters
+    ----------
+    values
+        Real values (…, axes).
+    shape
+        Size to which the last axes are padded with 0.
+
+    Returns
+    -------
+    torch.Tensor
+        Complex values (…, *shape[:-1], shape[-1] // 2 + 1).
+    """
     axes = tuple(range(-len(shape), 0))
     result: torch.Tensor = torch.fft.rfftn(values, s=tuple(shape), dim=axes)
     return result
 
 
 def irfft(spectrum: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return the real values of size `shape` along the last axes that have this transform."""
+    """Return the real values of a Fourier transform, the inverse of `rfft`.
+
+    Parameters
+    ----------
+    spectrum
+        Complex values (…, *shape[:-1], shape[-1] // 2 + 1).
+    shape
+        Size of the last axes of the result.
+    """
     axes = tuple(range(-len(shape), 0))
     result: torch.Tensor = torch.fft.irfftn(spectrum, s=tuple(shape), dim=axes)
     return result
 
 
 def crop(values: torch.Tensor, padding: Sequence[int], shape: Sequence[int]) -> torch.Tensor:
-    """Return the part of the last axes that begins at `padding` and has size `shape`."""
+    """Return values without their padding, a view.
+
+    Parameters
+    ----------
+    values
+        Values (…, axes).
+    padding
+        First index to keep along each of the last axes.
+    shape
+        Size to keep along each of the last axes.
+    """
     for axis, (pad, size) in enumerate(zip(padding, shape, strict=True), start=-len(shape)):
         values = values.narrow(axis, pad, size)
     return values
 
 
 def centred(kernel: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return a kernel of odd sizes in an array of size `shape`, its centre at index 0."""
+    """Return a kernel on a larger periodic grid, its centre at index 0.
+
+    Parameters
+    ----------
+    kernel
+        Values of odd size along every axis.
+    shape
+        Size of the grid, padded with 0.
+    """
     padded = kernel.new_zeros(tuple(shape))
     padded[tuple(slice(0, size) for size in kernel.shape)] = kernel
     shifts = tuple(-(size // 2) for size in kernel.shape)
@@ -99,12 +161,30 @@ def centred(kernel: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
 
 
 def transfer_of(kernel: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return the transform of a centred kernel on a grid of size `shape`, complex."""
+    """Return the transfer function of a kernel, complex (*shape[:-1], shape[-1] // 2 + 1).
+
+    Parameters
+    ----------
+    kernel
+        Real values of odd size along every axis, the origin in the middle.
+    shape
+        Size of the periodic grid.
+    """
     return rfft(centred(kernel, shape), shape)
 
 
 def convolve(values: torch.Tensor, transfer: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """Return the values (…, axes of `shape`) times `transfer` in frequency space; periodic."""
+    """Return the periodic convolution of real values with a kernel.
+
+    Parameters
+    ----------
+    values
+        Real values (…, axes), padded with 0 to `shape`.
+    transfer
+        Transfer function of the kernel, as `transfer_of` returns it.
+    shape
+        Size of the periodic grid, and of the last axes of the result.
+    """
     return irfft(rfft(values, shape) * transfer, shape)
 
 

@@ -17,7 +17,20 @@ __all__ = ["check_pixel", "from_table", "ideal_bands", "ideal_plane"]
 
 
 def check_pixel(pixel: float, na: float, wavelength: float) -> None:
-    """Refuse camera pixels, in micrometres, that fold the finest frequencies over."""
+    """Refuse camera pixels that alias the finest frequencies, 2 NA / wavelength.
+
+    Parameters
+    ----------
+    pixel, wavelength
+        Micrometres.
+    na
+        Numerical aperture.
+
+    Raises
+    ------
+    ConfigError
+        If the pixel is larger than wavelength / (4 NA).
+    """
     if 2 * na / wavelength > 0.5 / pixel * (1 + 1e-9):
         raise ConfigError(
             f"na {na:g} at {wavelength:g} µm and a pixel size of {pixel:g} µm were given; these "
@@ -26,7 +39,22 @@ def check_pixel(pixel: float, na: float, wavelength: float) -> None:
 
 
 def ideal_plane(shape: Sequence[int], pixel: float, na: float, wavelength: float) -> torch.Tensor:
-    """Return the transfer function of an ideal lens for planes, (Y, X // 2 + 1), 1 at 0."""
+    """Return the transfer function of an ideal lens for planes in focus, 1 at frequency 0.
+
+    Parameters
+    ----------
+    shape
+        Size (Y, X) of the grid.
+    pixel, wavelength
+        Micrometres.
+    na
+        Numerical aperture.
+
+    Returns
+    -------
+    torch.Tensor
+        Real values (Y, X // 2 + 1), float64.
+    """
     ky, kx = rfrequencies(shape, (pixel, pixel))
     return incoherent_transfer(torch.hypot(ky, kx), 2 * na / wavelength)
 

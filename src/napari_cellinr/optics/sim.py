@@ -124,12 +124,28 @@ class SIMModel(ForwardModel):
 
 
 def fine_size(size: Sequence[int], zoom: float) -> tuple[int, ...]:
-    """Return the size of the scene along y and x: at least `zoom` times that of the camera."""
+    """Return the size of the scene along y and x, at least `zoom` times that of a frame.
+
+    Parameters
+    ----------
+    size
+        Size (Y, X) of a raw frame.
+    zoom
+        Pixels of the scene per camera pixel; rounded up to sizes that transform quickly.
+    """
     return fast_shape([math.ceil(n * zoom - 1e-9) for n in size])
 
 
 def low_frequencies(spectrum: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """Return the part of an rfft along (y, x) that a coarser grid of `size` (Y, X) has, too."""
+    """Return the frequencies of a spectrum that a coarser grid has, too.
+
+    Parameters
+    ----------
+    spectrum
+        Transform of real values on the fine grid, (…, Y, X // 2 + 1), complex.
+    size
+        Size (Y, X) of the coarser grid.
+    """
     n_rows, n_columns = size
     top = spectrum[..., : (n_rows + 1) // 2, : n_columns // 2 + 1]
     bottom = spectrum[..., spectrum.shape[-2] - n_rows // 2 :, : n_columns // 2 + 1]

@@ -1,4 +1,4 @@
-"""What structured light was really like: bands, carriers, phases and contrast from the data.
+"""Illumination patterns estimated from raw frames: bands, carriers, phases and contrasts.
 
 After Gustafsson et al. (2008), Biophysical Journal 94, 4957. A raw frame is the sum of the bands
 B_0 + sum_o [ exp(i phi) B_o + exp(-i phi) B_o* ] / 2: the factor 1/2 of the cosine is part of the
@@ -40,7 +40,7 @@ HAZE = 0.2
 
 @dataclass(frozen=True)
 class Order:
-    """What was found of one order.
+    """The estimate of one order of the illumination.
 
     Parameters
     ----------
@@ -93,9 +93,15 @@ def separate(frames: torch.Tensor, phases: torch.Tensor, active: torch.Tensor) -
 
 
 def taper(frames: torch.Tensor, width: int = 100_000) -> torch.Tensor:
-    """Return frames (…, Y, X) that fade to 0 towards the edges, so that they are periodic.
+    """Return frames that fade to 0 towards the edges, so that they are periodic.
 
-    By default over their whole width: then light leaks into the coarsest frequencies only.
+    Parameters
+    ----------
+    frames
+        Values (…, Y, X).
+    width
+        Pixels over which they fade. By default all up to the middle: then the window adds to the
+        coarsest frequencies only.
     """
     result = frames
     for axis in (-2, -1):
@@ -287,7 +293,20 @@ def without_blur(bands: torch.Tensor, transfers: torch.Tensor, noise: float = 0.
 
 
 def full_transfer(transfers: torch.Tensor, n_columns: int) -> torch.Tensor:
-    """Return transfer functions on the full grid of an FFT from the half that an rfft has."""
+    """Return transfer functions on all frequencies from the half that `rfft` returns.
+
+    Parameters
+    ----------
+    transfers
+        Complex values (groups, [Z,] Y, X // 2 + 1).
+    n_columns
+        Number of columns X of the full grid.
+
+    Returns
+    -------
+    torch.Tensor
+        Complex values (groups, [Z,] Y, X).
+    """
     n_axes = transfers.ndim - 1
     shape = (*transfers.shape[1:-1], n_columns)
     axes = tuple(range(-n_axes, 0))
