@@ -1,4 +1,4 @@
-"""Files of measured transfer functions."""
+"""Files of measured optical transfer functions."""
 
 from __future__ import annotations
 
@@ -28,14 +28,22 @@ def read_otf(
     path
         TIFF file with real numbers.
     given
-        Steps along z and the radius of the stack that it was made from, in micrometres.
+        Voxel size along z and the radius of the stack that it was made from, in micrometres, or
+        None for that of the image.
     voxel
-        The same of the image, if `given` is none.
+        Voxel size of the image along z and the radius, in micrometres.
+
+    Returns
+    -------
+    torch.Tensor
+        Transfer functions (bands, radii, kz), complex128.
+    tuple of float
+        Step of the radius and of kz in cycles per micrometre.
 
     Raises
     ------
     FileError
-        If the file is no such table.
+        If the file cannot be read or holds no such table.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Checks of optics that need no image: each refuses in one sentence what cannot be."""
+"""Checks of settings that need no image; each raises `ConfigError` with one sentence."""
 
 from __future__ import annotations
 
@@ -21,11 +21,19 @@ __all__ = [
 
 
 def check_increasing(name: str, times: Sequence[float] | None) -> None:
-    """Refuse times that do not increase, or none at all."""
+    """Refuse times that do not increase.
+
+    Parameters
+    ----------
+    name
+        Setting, for the message.
+    times
+        Seconds, or None, which is allowed.
+    """
     if times is None:
         return
     if not times:
-        raise ConfigError(f"{name} without a time was given; one for every frame is needed.")
+        raise ConfigError(f"{name} without values was given; one time for every frame is needed.")
     for earlier, later in itertools.pairwise(times):
         if not later > earlier:
             raise ConfigError(
@@ -40,7 +48,19 @@ def check_list(
     *,
     positive: bool = False,
 ) -> None:
-    """Refuse a list of another length than one of `lengths`, or with numbers up to 0."""
+    """Refuse a list of the wrong length, or with numbers that are not allowed.
+
+    Parameters
+    ----------
+    name
+        Setting, for the message.
+    values
+        The list, or None, which is allowed.
+    lengths
+        Allowed lengths, or None for at least 1.
+    positive
+        Whether numbers must be above 0.
+    """
     if values is None:
         return
     if not values or (lengths is not None and len(values) not in lengths):
@@ -51,7 +71,15 @@ def check_list(
 
 
 def check_apertures(apertures: Mapping[str, float], refractive_index: float) -> None:
-    """Refuse an aperture that the medium does not allow."""
+    """Refuse numerical apertures above the refractive index.
+
+    Parameters
+    ----------
+    apertures
+        Numerical aperture by name of the setting.
+    refractive_index
+        That of the immersion medium.
+    """
     for name, aperture in apertures.items():
         if aperture > refractive_index:
             raise ConfigError(
@@ -63,7 +91,15 @@ def check_apertures(apertures: Mapping[str, float], refractive_index: float) -> 
 def check_led_positions(
     patterns: Sequence[Sequence[tuple[float, float]]], refractive_index: float
 ) -> None:
-    """Refuse patterns without light, or with light that the medium does not allow."""
+    """Refuse patterns without LEDs, or with an LED outside the medium's largest aperture.
+
+    Parameters
+    ----------
+    patterns
+        For each pattern its LEDs, each by its numerical aperture (y, x).
+    refractive_index
+        That of the immersion medium.
+    """
     if not patterns or not all(patterns):
         raise ConfigError("led_positions with an empty pattern was given; each needs an LED.")
     largest = max(math.hypot(*led) for pattern in patterns for led in pattern)
@@ -75,7 +111,17 @@ def check_carriers(
     phases: Sequence[Sequence[float | None]],
     modulations: Sequence[float] | None,
 ) -> None:
-    """Refuse carriers and phases that do not belong together, or cannot be told apart."""
+    """Refuse carriers, phases and contrasts whose numbers do not match.
+
+    Parameters
+    ----------
+    orders
+        Carriers, each by its period in micrometres and its angle in degrees.
+    phases
+        For each frame, the phase in degrees of every carrier, or None where it is off.
+    modulations
+        Contrast of every carrier, or None.
+    """
     if not orders or min(period for period, _ in orders) <= 0:
         raise ConfigError(f"orders {orders} were given; at least one with a positive period.")
     for index, row in enumerate(phases):
