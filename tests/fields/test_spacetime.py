@@ -119,3 +119,7 @@ def test_fields_are_read_between_their_points():
     field = torch.arange(6.0).view(1, 2, 3)
     found = at_points(field, torch.tensor([[0.0, 4.0], [0.0, 2.0]]), (9, 5))
     torch.testing.assert_close(found, torch.tensor([[0.0, 2.5]]))
+
+
+def test_levels_come_in_by_a_raised_cosine():
+    assert window(0.125, 2) == pytest.approx((0.5 * (1 - math.cos(math.pi / 4)), 0))
