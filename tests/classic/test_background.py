@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from skimage.measure import block_reduce
 
 from napari_cellinr.classic.background import background, opening, physical_widths, wbns
 from napari_cellinr.errors import ConfigError
@@ -81,3 +82,25 @@ def test_refusals(refused):
 
 def test_boxes_longer_than_the_image():
     assert np.allclose(background(np.full((3, 5, 5), 2.0), 31), 2)
+
+
+def test_the_box_is_exactly_as_wide_as_given():
+    bars = np.zeros((2, 60, 60))
+    bars[0, :, 20:28], bars[1, :, 20:29] = 50, 50
+    assert opening(bars[0], 9).max() == 0
+    assert opening(bars[1], 9).max() > 40
+
+
+def test_wbns_follows_its_equations():
+    plane = np.random.default_rng(0).random((32, 48)).astype(np.float32)
+    plane[10:13, 20:23] += 5
+
+    def mean_of_blocks(n):
+        return np.kron(block_reduce(plane, (n, n), np.mean), np.ones((n, n)))
+
+    noise = np.maximum(plane - mean_of_blocks(2), 0)
+    noise = np.minimum(noise, noise.mean() + 2 * noise.std())
+    above = np.maximum(plane - gaussian_filter(mean_of_blocks(8), 8), 0)
+    expected = np.maximum(above - noise, 0)
+    for width in (5, 8):  # three levels for more than 4 and up to 8 pixels
+        np.testing.assert_allclose(wbns(plane, width), expected, atol=1e-4)

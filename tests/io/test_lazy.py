@@ -181,3 +181,17 @@ def test_pyramids(tmp_path):
         assert (coarse.scale, coarse.translate) == ((1.0, 1.0), (0.25, 0.25))
     with pytest.raises(FileError, match="it has levels 0 to 1"):
         read(path, level=2)
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "file_bytes", "expected"),
+    [
+        (2**29, 2**29, False),
+        (2**29 + 1, 2**29, True),  # above the limit
+        (2**27, 1, False),  # strong compression, but small
+        (2**28, 2**28 // 20, True),  # more than 20 times the file
+        (2**28, 2**28 // 20 + 1, False),
+    ],
+)
+def test_what_is_large_or_suspiciously_small_is_lazy(n_bytes, file_bytes, expected):
+    assert lazy.is_lazy_size(n_bytes, file_bytes, 2**29) == expected
