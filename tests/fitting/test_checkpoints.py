@@ -18,7 +18,7 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.stored import header_of, stored
 from napari_cellinr.io import load_fitted, save_fitted
-from napari_cellinr.methods.spatime import job as superresolve
+from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.runs.resume import (
     Other,
     checkpointed,
@@ -424,9 +424,15 @@ def test_stages_that_were_finished_are_not_done_again(cells, finer, tmp_path, mo
     advance(job, "following motion, interval 3")
     job.close()
     fitted, tested = [], []
-    fit, trust = superresolve.fit_motion, superresolve.choose_recipe
-    monkeypatch.setattr(superresolve, "fit_motion", lambda *a: fitted.append(a[1]) or fit(*a))
-    monkeypatch.setattr(superresolve, "choose_recipe", lambda *a: tested.append(1) or trust(*a))
+    follow, test = ChannelFit._follow_motion, ChannelFit._tests
+
+    def follow_motion(channel, series, interval, stage):
+        if series is channel.series:  # not half of it, with frames held out
+            fitted.append(interval)
+        return follow(channel, series, interval, stage)
+
+    monkeypatch.setattr(ChannelFit, "_follow_motion", follow_motion)
+    monkeypatch.setattr(ChannelFit, "_tests", lambda channel: tested.append(1) or test(channel))
     assert_same(finish(resumed(tmp_path / "job")), finer)
     assert fitted == [2, 0, 1, 2]  # the last one of the first channel, and the second channel
     assert tested == [1]

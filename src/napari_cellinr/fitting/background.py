@@ -12,7 +12,8 @@ from napari_cellinr.fitting.problem import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.fitting.problem import Message, PreviewRequest
+    from napari_cellinr.image import Image
 
 __all__ = ["in_background"]
 
@@ -23,7 +24,13 @@ POLL = 0.1
 
 
 def in_background(
-    stage: str, work: Callable[[], Result], *, started: float, needed: bool = False
+    stage: str,
+    work: Callable[[], Result],
+    *,
+    started: float,
+    needed: bool = False,
+    named: Callable[[Progress], Progress] | None = None,
+    preview_of: Callable[[PreviewRequest], Image | None] | None = None,
 ) -> Generator[Progress, Message, Result | None]:
     """Do `work` in a thread: yield `Progress`, return its result, or None if stopped before.
 
@@ -40,20 +47,33 @@ def in_background(
         `time.monotonic()` when the job began.
     needed
         Whether nothing can go on without the result: then a stop has to wait for it.
+    named
+        For a part of a job: returns the progress of the job for that of the part.
+    preview_of
+        Answers preview requests.
+
+    Returns
+    -------
+    Result or None
+        What `work` returned; None if the user stopped the job before.
     """
     with _one_thread() as pool:
         future = pool.submit(work)
-        paused = False
+        paused, preview = False, None
         while paused or not future.done():
             if paused:
                 time.sleep(POLL)
             wait((future,), timeout=POLL)
             name = "paused" if paused else stage
-            message = yield Progress(name, seconds=time.monotonic() - started)
+            progress = Progress(name, seconds=time.monotonic() - started, preview=preview)
+            message = yield progress if named is None else named(progress)
+            preview = None
             if message == "stop" and not needed:
                 return None
             if isinstance(message, str):
                 paused = message == "pause"
+            elif message is not None and preview_of is not None:
+                preview = preview_of(message)
         return future.result()
 
 

@@ -81,7 +81,7 @@ def test_every_part_can_be_left_out(movie, off):
     assert last < first
 
 
-def test_a_kept_fit_renders_again(movie):
+def test_a_saved_fit_renders_again(movie):
     fitted = superresolve(movie, scale={"t": 2}, **TINY)
     fit = stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
     np.testing.assert_allclose(render(fit)[0].array(), fitted.images[0].array(), rtol=1e-5)

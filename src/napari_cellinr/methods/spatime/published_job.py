@@ -1,4 +1,4 @@
-"""The job of the preset `paper`: every channel is learnt by its own networks, then rendered."""
+"""The job of the preset `paper`: networks are fitted to every channel, then it is rendered."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.fitting.memory import SMALLEST_BATCH, unless_short
+from napari_cellinr.fitting.memory import SMALLEST_BATCH, free, is_shortage
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
-from napari_cellinr.methods.spatime.published import PaperProblem
-from napari_cellinr.methods.spatime.result import Result, lazy_result, times_of
+from napari_cellinr.methods.spatime.published import PublishedSpatimeProblem
+from napari_cellinr.methods.spatime.result import OutputArray, lazy_result, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.problem import Message, Outcome
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.spatime.output_grid import Lattice
-    from napari_cellinr.methods.spatime.published import PaperSeries
+    from napari_cellinr.methods.spatime.output_grid import OutputGrid
+    from napari_cellinr.methods.spatime.published import PublishedSeries
 
     Floats = NDArray[np.float32]
 
-__all__ = ["paper_job"]
+__all__ = ["published_job"]
 
 RESERVE = 0.7
 """Part of the time limit after which no step begins: rendering takes long."""
@@ -42,21 +42,26 @@ RESERVE = 0.7
 
 @dataclass(eq=False)
 class _Channels:
-    """The channels that were fitted so far, and how that went."""
+    """The channels that were fitted so far, and how their fits went."""
 
-    series: list[PaperSeries] = field(default_factory=list)
+    series: list[PublishedSeries] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+
+    def add(self, series: PublishedSeries, outcome: Outcome) -> None:
+        series.settle()
+        self.series.append(series)
+        self.outcomes.append(outcome)
 
     @property
     def stopped_by_user(self) -> bool:
         return any(outcome.stopped == "user" for outcome in self.outcomes)
 
 
-def paper_job(
+def published_job(
     source: Image,
     channels: list[Floats],
     config: SpatimeConfig,
-    lattice: Lattice,
+    grid: OutputGrid,
     device: torch.device,
     started: float,
     lazily: bool = False,
@@ -71,7 +76,7 @@ def paper_job(
         Frames of each channel, (T, *space), grey levels, float32.
     config
         The settings.
-    lattice
+    grid
         Where the samples of the result lie.
     device
         Where to compute.
@@ -80,64 +85,72 @@ def paper_job(
     lazily
         Whether the result is rendered only when parts of it are read; not after a stop, after
         which channels may be missing.
+
+    Raises
+    ------
+    ConfigError
+        If there are no steps.
+    FitError
+        If the memory is not enough for the smallest batch.
     """
     if config.steps == 0:
         raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
     limit = config.max_seconds
     deadline = None if limit is None else started + RESERVE * limit
     done = _Channels()
-    wanted = config.batch
-
-    def fit(
-        frames: Floats, config: SpatimeConfig
-    ) -> Generator[Progress, Message, tuple[PaperSeries, Outcome]]:
-        problem = PaperProblem(source, frames, config, device)
-        outcome = yield from optimise(problem, config, started=started, deadline=deadline)
-        problem.series.settle()
-        return problem.series, outcome
-
+    requested = config.batch
     for number, frames in enumerate(channels):
         keeper().enter(f"channel-{number}")
-        while (found := (yield from unless_short(fit(frames, config)))) is None:
-            config = _with_half_the_batch(config)
-            keeper().enter(f"channel-{number}.batch-{config.batch}")
-        done.series.append(found[0])
-        done.outcomes.append(found[1])
+        while len(done.series) == number:
+            try:
+                problem = PublishedSpatimeProblem(source, frames, config, device)
+                outcome = yield from optimise(problem, config, started=started, deadline=deadline)
+                done.add(problem.series, outcome)
+            except (MemoryError, RuntimeError) as error:
+                config = _with_half_the_batch(config, error)
+                keeper().enter(f"channel-{number}.batch-{config.batch}")
         if done.stopped_by_user:
             break
     if lazily and not done.stopped_by_user:
-        image = lazy_result(source, lattice, done.series)
+        image = lazy_result(source, grid, done.series)
     else:
-        made = yield from _render(done, len(channels), lattice, started)
-        image = Result(source, lattice, made).image()
+        made = yield from _render(done, len(channels), grid, started)
+        image = OutputArray(source, grid, made).image()
     fitted = _fitted(source, config, done, image, str(device), started)
-    if config.batch == wanted:
+    if config.batch == requested:
         return fitted
     warning = (
-        f"the memory was not enough for steps of {wanted} voxels, so they had {config.batch}: more "
-        "steps may be needed."
+        f"the memory was not enough for steps of {requested} voxels, so they had {config.batch}: "
+        "more steps may be needed."
     )
     report = {**fitted.report, "warnings": [warning, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
 
 
-def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
-    """Return the settings with half the voxels per step; raise `FitError` if it has few already."""
+def _with_half_the_batch(config: SpatimeConfig, error: Exception) -> SpatimeConfig:
+    """Return the settings with half the voxels per step, after the memory was not enough.
+
+    Raises `error` if it says something else, and `FitError` if the steps have few voxels already.
+    """
+    if not is_shortage(error):
+        raise error
+    error.__traceback__ = None  # its frames hold what filled the memory
+    free()
     if config.batch // 2 < SMALLEST_BATCH:
         raise FitError(
             f"the memory is not enough, not even for steps of {config.batch} voxels; close other "
             "programs, superresolve a crop, choose the device cpu or fewer neurons."
-        )
+        ) from None
     return config.replace(batch=config.batch // 2)
 
 
 def _render(
-    done: _Channels, n_channels: int, lattice: Lattice, started: float
+    done: _Channels, n_channels: int, grid: OutputGrid, started: float
 ) -> Generator[Progress, Message, Floats]:
     """Return all frames of all channels, (T, C, *space); zero where the user stopped."""
-    times = times_of(lattice)
-    places = [one.positions for one in lattice.maps.values()]
-    cells = [one.step for one in lattice.maps.values()]
+    times = times_of(grid)
+    places = [one.positions for one in grid.maps.values()]
+    cells = [one.step for one in grid.maps.values()]
     result = np.zeros((len(times), n_channels, *map(len, places)), np.float32)
     for number, series in enumerate(done.series):
         for frame, when in enumerate(times):
@@ -182,6 +195,7 @@ def _fitted(
     return Fitted(
         (image,), config, state, history, stopped, report,
         method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},
+        model={"channels": [series.settings() for series in done.series]},
     )  # fmt: skip
 
 
