@@ -1,6 +1,5 @@
 """The job of super-resolution: lattices, stopping, keeping, and what it refuses."""
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -93,15 +92,14 @@ def test_integers_and_planes_are_taken(movie):
 def test_stop_is_obeyed_and_keeps_what_there_is(movie):
     job = iter_superresolve(movie, SpatimeConfig(scale={"t": 2}))
     next(job)
-    begun = time.monotonic()
     try:
         while True:
             job.send("stop")
     except StopIteration as finished:
         fitted = finished.value
     assert fitted.stopped == "user"
-    assert time.monotonic() - begun < 5
     assert fitted.images[0].shape[0] == 7
+    assert fitted.report["steps"] == 7  # its frames: the one step of the fit is half of one
     assert "interpolated" in fitted.report["warnings"][-1]
 
 

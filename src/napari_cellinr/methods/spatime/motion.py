@@ -216,7 +216,7 @@ def motion_problems(
 ) -> Iterator[MotionProblem]:
     """Yield the problems of an interval from coarse to fine; each begins where the last ended.
 
-    So each has to be optimised before the next one is asked for; the model of the last one is
+    So each has to be optimised before the next one is taken; the model of the last one is
     the result.
 
     Parameters

@@ -198,7 +198,7 @@ def _factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
     if config.isotropic:
         if not image.is_calibrated:
             raise ConfigError(
-                "an isotropic result was asked for, but the voxel size is not known; give it "
+                "an isotropic result was requested, but the voxel size is not known; give it "
                 "first, for example as --voxel z=0.4,y=0.1,x=0.1."
             )
         spatial = {axis: step for axis, step in steps.items() if axis in "ZYX"}

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from napari_cellinr.fitting.problem import Message, Stopped
-    from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.result import OutputArray
 
 __all__ = ["PLANES", "TRUST", "FinishedStages", "SuperresolutionState", "interval_stage"]
@@ -52,6 +51,8 @@ class SuperresolutionState:
         The result as far as it is rendered; none if it is rendered when it is read.
     restored
         Steps that were done before an interruption.
+    requested
+        Whether a viewer has requested a preview.
     """
 
     started: float
@@ -64,6 +65,7 @@ class SuperresolutionState:
     warnings: list[str] = field(default_factory=list)
     output: OutputArray | None = None
     restored: int = 0
+    requested: bool = False
 
     @property
     def over(self) -> bool:
@@ -98,9 +100,9 @@ class SuperresolutionState:
         def named(part: Progress) -> Progress:
             name = part.stage if part.stage == "paused" else stage
             losses = {} if part.held_out is None else part.losses
-            return self._progress(name, begun + part.step // every, losses, part.preview)
+            return self._progress(name, begun + part.step // every, losses)
 
-        return {"named": named, "preview_of": self._preview}
+        return {"named": named, "preview_of": self._request}
 
     def report(self, stage: str) -> Generator[Progress, Message, None]:
         """Report progress, wait while the user has paused the job, and note a stop.
@@ -110,29 +112,28 @@ class SuperresolutionState:
         stage
             What is being done, for users.
         """
-        paused, preview = False, None
+        paused = False
         while True:
-            message = yield self._progress("paused" if paused else stage, self.step, {}, preview)
-            preview = self._preview(message) if isinstance(message, PreviewRequest) else None
-            if message == "stop":
-                self.stopped = "user"
-            if isinstance(message, str):
+            message = yield self._progress("paused" if paused else stage, self.step, {})
+            if isinstance(message, PreviewRequest):
+                self._request(message)
+            elif message is not None:
                 paused = message == "pause"
-            if not paused and preview is None:
+                self.note("user" if message == "stop" else "steps")
+            if not paused:
                 return
-            if paused:
-                time.sleep(0.05)
+            time.sleep(0.05)
 
-    def _preview(self, request: PreviewRequest) -> Image | None:
-        """Return the whole result as it is now, whatever is requested of it."""
-        return None if self.output is None else self.output.image()
+    def _request(self, request: PreviewRequest) -> None:
+        """Show the whole result as it is now with the next progress, whatever is requested."""
+        self.requested = True
 
-    def _progress(
-        self, stage: str, step: int, losses: Mapping[str, float], preview: Image | None
-    ) -> Progress:
+    def _progress(self, stage: str, step: int, losses: Mapping[str, float]) -> Progress:
         seconds = time.monotonic() - self.started
         eta = seconds / max(step - self.restored, 1) * max(self.steps - step, 0)
-        return Progress(stage, step, self.steps, losses, seconds=seconds, eta=eta, preview=preview)
+        shown = self.output.image() if self.requested and self.output else None
+        self.requested = False
+        return Progress(stage, step, self.steps, losses, seconds=seconds, eta=eta, preview=shown)
 
 
 class FinishedStages:
