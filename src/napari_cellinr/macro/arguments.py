@@ -39,7 +39,7 @@ def check_arguments(action: str, arguments: Mapping[str, Any], beginning: str = 
         if action == "calibrate":
             kind, is_right = _NUMBER
         elif action in _CONFIGS and name == "axes":
-            kind, is_right = _TEXT
+            kind, is_right = "one letter for each axis", _is_axes
         if not is_right(given):
             raise ConfigError(f"{action} was given {name}={given!r}; {kind} is needed.")
     check_text(arguments, f"the arguments of {action}")
@@ -86,6 +86,10 @@ def _is_number(value: Any) -> bool:
 
 def _is_axis(name: str) -> bool:
     return len(name) == 1 and name.isascii() and name.isalpha()
+
+
+def _is_axes(value: Any) -> bool:
+    return is_text(value) and value.isascii() and (value.isalpha() or value == "")
 
 
 def _is_table(value: Any) -> bool:

@@ -216,8 +216,9 @@ class _Commands:
 def _setting(name: str, value: Any) -> Words:
     """Return the option for a setting."""
     if name == "optics" and isinstance(value, dict):
-        kind = value.get("kind") if set(value) == {"kind"} else None
-        return lines.option("--optics", kind if isinstance(kind, str) else json.dumps(value))
+        kind = str(value["kind"]) if set(value) == {"kind"} else ""
+        is_word = kind.replace("-", "").isalnum()
+        return lines.option("--optics", kind if is_word else json.dumps(value))
     if isinstance(value, dict):
         value = ",".join(f"{axis}={number}" for axis, number in value.items())
     elif isinstance(value, list):
