@@ -7,7 +7,8 @@ import torch
 
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FitError
-from napari_cellinr.fitting.checkpoint import Keeper, keeping
+from napari_cellinr.fitting.checkpoint import Checkpoint
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import PreviewRequest, Problem, Progress, Schedule, finish
 from napari_cellinr.image import Image
@@ -52,7 +53,7 @@ class Parabola(Problem):
 
 
 def run(problem, answer=lambda progress: None, **settings):
-    job = optimise(problem, CellINRConfig(**settings), started=time.monotonic())
+    job = optimise(problem, CellINRConfig(**settings), Monitor())
     message = None
     seen = []
     while True:
@@ -96,8 +97,9 @@ def test_a_fit_ended_by_the_clock_is_repeated_by_its_number_of_steps():
     stopped, again = Parabola(), Parabola()
     config = CellINRConfig(steps=1_000_000)
     stopped.drift = again.drift = 1e-7
-    job = optimise(stopped, config, started=0.0, deadline=time.monotonic() + 0.05)
-    outcome = finish(job)
+    monitor = Monitor()
+    monitor.deadline = time.monotonic() + 0.05
+    outcome = finish(optimise(stopped, config, monitor))
     if outcome.stopped == "time":
         run(again, steps=outcome.steps)
         assert torch.equal(stopped.place, again.place)
@@ -202,8 +204,8 @@ class Unchecked(Parabola):
 
 def test_a_fit_need_not_be_evaluated_or_stored(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_cellinr.fitting.optimise.REPORT_SECONDS", 0)
-    problem, owner = Unchecked(), Keeper(tmp_path / "job", every=0)
-    job = keeping(optimise(problem, CellINRConfig(steps=20), started=0.0), owner)
+    problem, checkpoint = Unchecked(), Checkpoint(tmp_path / "job", every=0)
+    job = optimise(problem, CellINRConfig(steps=20), Monitor(checkpoint=checkpoint))
     while (progress := next(job)).step < 20:
         assert progress.held_out is None
     last = problem.place.detach().clone()
@@ -212,15 +214,17 @@ def test_a_fit_need_not_be_evaluated_or_stored(tmp_path, monkeypatch):
     assert (ended.value.value.history, ended.value.value.reached) == ((), {})
     assert torch.equal(problem.place, last)
     assert not (tmp_path / "job").exists()
-    assert not owner.asked_for_other
+    assert not checkpoint.initial_requested
 
 
 def test_a_part_of_a_job_reports_the_progress_of_the_job():
-    job = optimise(
-        Parabola(), CellINRConfig(steps=9), started=0.0,
-        named=lambda part: Progress("part 2", 100 + part.step, 200, preview=part.preview),
+    monitor = Monitor()
+    part = monitor.part(
+        "of 3", named=lambda part: Progress("part 2", 100 + part.step, 200, preview=part.preview),
         preview_of=lambda request: Image(torch.zeros(2, 2).numpy(), "YX"),
     )  # fmt: skip
-    first = next(job)
-    assert (first.stage, first.step, first.steps) == ("part 2", 101, 200)
-    assert job.send(PreviewRequest()).preview.shape == (2, 2)
+    with part:
+        job = optimise(Parabola(), CellINRConfig(steps=9), monitor)
+        first = next(job)
+        assert (first.stage, first.step, first.steps) == ("part 2 (of 3)", 101, 200)
+        assert job.send(PreviewRequest()).preview.shape == (2, 2)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from napari_cellinr.fitting.problem import Progress
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from napari_cellinr.fitting.problem import Message, PreviewRequest
-    from napari_cellinr.image import Image
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Progress
 
 __all__ = ["in_background"]
 
@@ -24,15 +21,9 @@ POLL = 0.1
 
 
 def in_background(
-    stage: str,
-    work: Callable[[], Result],
-    *,
-    started: float,
-    needed: bool = False,
-    named: Callable[[Progress], Progress] | None = None,
-    preview_of: Callable[[PreviewRequest], Image | None] | None = None,
+    stage: str, work: Callable[[], Result], monitor: Monitor, *, needed: bool = False
 ) -> Generator[Progress, Message, Result | None]:
-    """Do `work` in a thread: yield `Progress`, return its result, or None if stopped before.
+    """Run `work` in a thread and report progress; return its result, or None if stopped before.
 
     So a job answers within a tenth of a second, whatever it is doing. Work that is given up
     ends by itself, and its result is dropped. A pause holds the job after the work.
@@ -40,17 +31,13 @@ def in_background(
     Parameters
     ----------
     stage
-        What is being done, in words for users.
+        What is being done, for users.
     work
         NumPy, SciPy and torch let other threads go on while they compute.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     needed
         Whether nothing can go on without the result: then a stop has to wait for it.
-    named
-        For a part of a job: returns the progress of the job for that of the part.
-    preview_of
-        Answers preview requests.
 
     Returns
     -------
@@ -59,21 +46,11 @@ def in_background(
     """
     with _one_thread() as pool:
         future = pool.submit(work)
-        paused, preview = False, None
-        while paused or not future.done():
-            if paused:
-                time.sleep(POLL)
+        while not future.done():
             wait((future,), timeout=POLL)
-            name = "paused" if paused else stage
-            progress = Progress(name, seconds=time.monotonic() - started, preview=preview)
-            message = yield progress if named is None else named(progress)
-            preview = None
-            if message == "stop" and not needed:
+            yield from monitor.report(stage)
+            if monitor.stopped and not needed:
                 return None
-            if isinstance(message, str):
-                paused = message == "pause"
-            elif message is not None and preview_of is not None:
-                preview = preview_of(message)
         return future.result()
 
 

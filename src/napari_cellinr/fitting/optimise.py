@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fitting.checkpoint import Keeper, keeper
-from napari_cellinr.fitting.problem import Outcome, PreviewRequest, Progress
+from napari_cellinr.fitting.checkpoint import Checkpoint
+from napari_cellinr.fitting.problem import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     import torch
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fitting.problem import Message, Problem, Stopped
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, PreviewRequest, Problem, Progress, Stopped
     from napari_cellinr.image import Image
 
 __all__ = ["optimise"]
@@ -37,13 +38,7 @@ REPORT_SECONDS = 0.2
 
 
 def optimise(
-    problem: Problem,
-    config: Config,
-    *,
-    started: float,
-    deadline: float | None = None,
-    named: Callable[[Progress], Progress] | None = None,
-    preview_of: Callable[[PreviewRequest], Image | None] | None = None,
+    problem: Problem, config: Config, monitor: Monitor
 ) -> Generator[Progress, Message, Outcome]:
     """Run optimisation steps and report progress; every fit runs here.
 
@@ -63,14 +58,8 @@ def optimise(
         Changed in place.
     config
         `seed` is used, and `steps` unless the schedule of the problem says how many.
-    started
-        `time.monotonic()` when the job began, for `Progress.seconds`.
-    deadline
-        `time.monotonic()` at which to end.
-    named
-        For a part of a job: returns the progress of the job for that of the part.
-    preview_of
-        Answers preview requests instead of the problem.
+    monitor
+        Of the job: progress, previews, checkpoint and time limit.
 
     Returns
     -------
@@ -81,62 +70,41 @@ def optimise(
         error = problem.held_out()
         return Outcome("user", 0, error, ({"step": 0, "held_out": error},))
     loop = _Loop(problem, config)
-    checkpoint = keeper() if loop.schedule.is_stored else Keeper(None)
-    place = checkpoint.place("steps")
-    if (kept := place.load()) is not None:
-        loop.load(kept[1])
-    elif (other := checkpoint.other()) is not None:
-        loop.begin_from(other)
+    checkpoint = monitor.checkpoint if loop.schedule.is_stored else Checkpoint(None)
+    entry = checkpoint.entry("steps")
+    if (saved := entry.load()) is not None:
+        loop.load(saved[1])
+    elif (initial := checkpoint.initial_parameters()) is not None:
+        loop.begin_from(initial)
     stopped: Stopped | None = loop.ended()
-    controls = _Controls(started, loop.steps, loop.step, named, preview_of or problem.preview)
+    clock = _Clock(monitor, loop)
     reached: Mapping[str, torch.Tensor] = {} if stopped is None else loop.tensors()
     while stopped is None:
         losses = loop.advance()
         if loop.step == loop.steps:
             stopped = "steps"
-        if deadline is not None and time.monotonic() >= deadline:
+        if monitor.is_late:
             stopped = "time"
         try:
-            if controls.is_due() and (yield from _converse(loop, controls)):
-                stopped = "user"
+            if clock.is_due():
+                yield from monitor.report("fitting", preview_of=loop.preview, **clock.progress())
         except GeneratorExit:
-            if place.is_worth_it:
+            if entry.should_save:
                 loop.look_if_due(losses)
-                place.save({}, loop.tensors())
+                entry.save({}, loop.tensors())
             raise
+        if monitor.stopped:
+            stopped = "user"
         is_due = loop.look_if_due(losses)
         stopped = stopped or loop.ended()
-        if place.is_due or (stopped and loop.schedule.is_stored):
+        if entry.is_due or (stopped and loop.schedule.is_stored):
             reached = loop.tensors()
-        if place.is_due or (stopped == "user" and place.is_worth_it):
-            place.save({}, reached)
+        if entry.is_due or (stopped == "user" and entry.should_save):
+            entry.save({}, reached)
         if stopped and not is_due and loop.schedule.every:
             loop.look(losses)  # after `reached`: a fit that goes on would not have looked here
     loop.restore()
     return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history), reached)
-
-
-def _converse(loop: _Loop, controls: _Controls) -> Generator[Progress, Message, bool]:
-    """Report, answer what is asked, wait while paused; return whether the user said stop."""
-    message: Message = controls.pending
-    if message is None:
-        message = yield controls.progress(loop)
-    controls.pending, answered = None, False
-    while message is not None or controls.paused:
-        if message == "stop":
-            return True
-        if isinstance(message, PreviewRequest):
-            if answered and not controls.paused:
-                controls.pending = message  # the fit goes on between two previews
-                return False
-            answered = True
-            with loop.average_applied():
-                preview = controls.preview_of(message)
-            message = yield controls.progress(loop, preview, message.index)
-        else:
-            controls.obey(message)
-            message = yield controls.progress(loop)
-    return False
 
 
 class _Loop:
@@ -208,6 +176,11 @@ class _Loop:
             yield
         finally:
             _copy(kept, self.parameters)
+
+    def preview(self, request: PreviewRequest) -> Image | None:
+        """Return the preview for a request, with the average in the place of the parameters."""
+        with self.average_applied():
+            return self.problem.preview(request)
 
     def look_if_due(self, losses: Mapping[str, torch.Tensor]) -> bool:
         """Look, if it is a step at which that is done; return whether it was."""
@@ -322,63 +295,32 @@ class _Loop:
         self.looks_without_gain, self.history = facts["looks_without_gain"], facts["history"]
 
 
-class _Controls:
-    """When to report, what, and whether the user has paused the fit."""
+class _Clock:
+    """When an optimisation reports progress, and how much time it still needs."""
 
-    def __init__(
-        self,
-        started: float,
-        steps: int,
-        first: int,
-        named: Callable[[Progress], Progress] | None,
-        preview_of: Callable[[PreviewRequest], Image | None],
-    ) -> None:
-        self.named = named
-        self.preview_of = preview_of
-        self.started = started
-        self.steps = steps
-        self.first = first
-        self.begun = time.monotonic()
+    def __init__(self, monitor: Monitor, loop: _Loop) -> None:
+        self.monitor = monitor
+        self.loop = loop
+        self.first = loop.step
+        self.begun = time.monotonic() - monitor.paused_seconds
         self.reported = 0.0
-        self.paused = False
-        self.pending: PreviewRequest | None = None
-        self.paused_seconds = 0.0
 
     def is_due(self) -> bool:
         """Return whether it is time for a `Progress`."""
-        waiting = self.paused or self.pending is not None
-        return waiting or time.monotonic() - self.reported >= REPORT_SECONDS
+        return self.monitor.has_request or time.monotonic() - self.reported >= REPORT_SECONDS
 
-    def obey(self, message: Message) -> None:
-        """Pause or resume; sleep a little while paused, so that waiting costs nothing."""
-        if message in {"pause", "resume"}:
-            self.paused = message == "pause"
-        if self.paused:
-            time.sleep(0.05)
-            self.paused_seconds += 0.05
-
-    def progress(
-        self,
-        loop: _Loop,
-        preview: Image | None = None,
-        index: Mapping[str, int] | None = None,
-    ) -> Progress:
+    def progress(self) -> dict[str, Any]:
         """Return how far the fit is; the remaining time assumes that all steps are needed."""
-        self.reported = time.monotonic()
-        spent = self.reported - self.begun - self.paused_seconds
+        loop, self.reported = self.loop, time.monotonic()
+        spent = self.reported - self.begun - self.monitor.paused_seconds
         row = {k: v for k, v in (loop.history or [{}])[-1].items() if k != "step"}
-        progress = Progress(
-            stage="paused" if self.paused else "fitting",
-            step=loop.step,
-            steps=self.steps,
-            held_out=row.pop("held_out", None),
-            losses={name: float(loss.detach()) for name, loss in loop.losses.items()} or row,
-            seconds=self.reported - self.started,
-            eta=spent / max(loop.step - self.first, 1) * (self.steps - loop.step),
-            preview=preview,
-            preview_index=index or {},
-        )
-        return progress if self.named is None else self.named(progress)
+        return {
+            "step": loop.step,
+            "steps": loop.steps,
+            "held_out": row.pop("held_out", None),
+            "losses": {name: float(loss.detach()) for name, loss in loop.losses.items()} or row,
+            "eta": spent / max(loop.step - self.first, 1) * (loop.steps - loop.step),
+        }
 
 
 def _copy(sources: list[Any], targets: list[Any]) -> None:

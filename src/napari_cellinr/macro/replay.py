@@ -209,19 +209,21 @@ class _Replay:
         return found
 
     def _fit(self, step: Step) -> Generator[Progress, Message, None]:
-        from napari_cellinr.runs.warm_start import begun_with, job_of
+        from napari_cellinr.runs.request import RunRequest
+        from napari_cellinr.runs.request import start as start_run
+        from napari_cellinr.runs.starts import New, Start, start_from
 
         image = self._image(step.source.layer)
         if "axes" in step.arguments:
             image = image.with_axes(step.arguments["axes"])
         self._compare_digest(step, image)
-        config = method_of_action(step.action).config(**step.settings)
+        method = method_of_action(step.action)
+        config = method.config(**step.settings)
+        begun: Start = New()
         if step.beginning:
-            begun = self._fit_of(step.sources[1].layer)
-            job = begun_with(step.beginning, begun, image, config)
-        else:
-            job = job_of(None, step.action, image, config, None)
-        fitted: Fitted = yield from job
+            other = self._fit_of(step.sources[1].layer)
+            begun = start_from(step.beginning, other, config.steps)
+        fitted = yield from start_run(RunRequest(method, image, config, begun))
         names = [_unused(one.name, self._images) for one in fitted.images]
         named = dict(zip(names, fitted.images, strict=True))
         found = {**named, **_as_in_the_viewer(step, fitted)}

@@ -47,13 +47,13 @@ def limit(monkeypatch):
     """Return a function that lets only small images, or batches, fit into the memory."""
 
     def limit(n_voxels, error, batch=math.inf):
-        def prepare(image, config, *rest, **options):
+        def fit_part(image, config, *rest):
             if math.prod(image.shape) > n_voxels or config.batch > batch:
                 raise error
-            return (yield from real(image, config, *rest, **options))
+            return (yield from real(image, config, *rest))
 
-        real = job.prepare
-        monkeypatch.setattr(job, "prepare", prepare)
+        real = job.fit_part
+        monkeypatch.setattr(job, "fit_part", fit_part)
 
     return limit
 

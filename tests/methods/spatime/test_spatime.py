@@ -8,6 +8,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.fields.trajectory import at_time, displacement, spline_values
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.spatime.blending import (
@@ -37,7 +38,7 @@ def follow(series, interval, settings=QUICK):
     near = neighbours(interval, len(series.frames))
     frames = torch.from_numpy(series.scaled(series.frames[near]))
     for problem in motion_problems(frames, interval - near[0], settings, 0):
-        finish(optimise(problem, SpatimeConfig(), started=0.0))
+        finish(optimise(problem, SpatimeConfig(), Monitor()))
         series.motion[interval] = problem.model
 
 
@@ -173,7 +174,7 @@ def test_planes_are_learnt_within_planes(sections):
         seed=0,
         device=torch.device("cpu"),
     )
-    finish(optimise(problem, SpatimeConfig(), started=0.0))
+    finish(optimise(problem, SpatimeConfig(), Monitor()))
     made = Series(coarse[None], "ZYX", (0.25, 1.0, 1.0), sections=sections)
     maps = {"Z": sampling(8, 4, "Z"), "Y": sampling(48, 1, "Y"), "X": sampling(48, 1, "X")}
     plain = made.finer(coarse, maps, {})

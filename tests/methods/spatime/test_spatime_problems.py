@@ -7,6 +7,7 @@ import torch
 from napari_cellinr import Image, SpatimeConfig, superresolve
 from napari_cellinr.api import render
 from napari_cellinr.fields.trajectory import positions
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.stored import header_of, stored
@@ -34,7 +35,7 @@ def shifted(n_frames=4):
 
 def motion(settings, seed=0):
     for problem in motion_problems(shifted(), 1, settings, seed):
-        finish(optimise(problem, SpatimeConfig(), started=0.0))
+        finish(optimise(problem, SpatimeConfig(), Monitor()))
     return problem.model
 
 
@@ -58,7 +59,7 @@ def test_the_seed_decides_where_frames_are_compared():
 
 def stopped(problem, step):
     """Stop a fit after a step; return what it had reached then, and its outcome."""
-    job = optimise(problem, SpatimeConfig(), started=0.0)
+    job = optimise(problem, SpatimeConfig(), Monitor())
     while next(job).step < step:
         pass
     (parameters,) = (group["params"] for group in problem.param_groups())
@@ -99,7 +100,7 @@ def test_rows_of_a_separable_function_are_learnt():
     coarse, base, truth, places, cell = examples.pair(plane, 4.0, random)
     np.testing.assert_allclose(truth, plane, atol=1e-6)
     before = problem.held_out()
-    outcome = finish(optimise(problem, SpatimeConfig(), started=0.0))
+    outcome = finish(optimise(problem, SpatimeConfig(), Monitor()))
     rows = torch.tensor(places, dtype=torch.float32)
     with torch.no_grad():
         found = problem.model(torch.tensor(coarse)[None], torch.tensor(base)[None], rows, cell)
@@ -119,7 +120,7 @@ def test_before_the_first_step_the_planes_are_interpolated():
 
 def test_the_best_planes_are_kept_even_if_none_is_better_than_interpolation():
     problem = planes(rate=0.5, steps=45)
-    outcome = finish(optimise(problem, SpatimeConfig(), started=0.0))
+    outcome = finish(optimise(problem, SpatimeConfig(), Monitor()))
     errors = [row["held_out"] for row in outcome.history]
     assert [row["step"] for row in outcome.history] == [0, 40, 45]
     assert min(errors[1:]) > errors[0] == outcome.held_out == problem.held_out()
@@ -139,7 +140,7 @@ def test_a_stop_keeps_the_best_planes():
 def test_the_seed_of_planes_repeats_a_fit():
     problems = [planes(seed=seed, steps=2) for seed in (3, 3, 4)]
     for problem in problems:
-        finish(optimise(problem, SpatimeConfig(), started=0.0))
+        finish(optimise(problem, SpatimeConfig(), Monitor()))
     first, same, other = (problem.model.decoder[0].weight for problem in problems)
     assert torch.equal(first, same)
     assert not torch.equal(first, other)

@@ -11,7 +11,7 @@ import torch
 
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.memory import free, is_shortage
+from napari_cellinr.fitting.memory import free_after
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.methods.spatime.blending import (
     CANDIDATES,
@@ -112,15 +112,12 @@ class ChannelFit:
         Exception
             `error`, if it is another one.
         """
-        if not is_shortage(error):
-            raise error
+        free_after(error)
         if self.series.device.type == "cpu":
             raise FitError(
                 "the memory is not enough; close other programs, superresolve a crop, or write "
                 "the result to OME-Zarr piece by piece."
             ) from None
-        error.__traceback__ = None  # its frames hold what filled the memory
-        free()
         self._finished.move_to_cpu()
         self.state.step = self._begun + self._finished.steps
 
@@ -181,12 +178,9 @@ class ChannelFit:
         seed = self.config.seed
         for problem in motion_problems(frames, interval - near[0], self._motion, seed):
             series.motion[interval] = problem.model
-            outcome = yield from optimise(
-                problem, self.config, started=state.started, deadline=state.deadline,
-                **state.watched(stage, EVERY),
-            )  # fmt: skip
+            with state.part(stage, EVERY):
+                outcome = yield from optimise(problem, self.config, state.monitor)
             state.step += outcome.steps // EVERY
-            state.note(outcome.stopped)
             if state.over:
                 return
         state.step += 1
@@ -236,13 +230,10 @@ class ChannelFit:
                 examples, factor, latent=config.latent, steps=2 * config.steps,
                 rate=config.learning_rate, seed=config.seed, device=series.device,
             )  # fmt: skip
-            outcome = yield from optimise(
-                problem, config, started=state.started, deadline=state.deadline,
-                **state.watched("learning finer planes"),
-            )  # fmt: skip
+            with state.part("learning finer planes"):
+                outcome = yield from optimise(problem, config, state.monitor)
             state.step += outcome.steps + 1
             state.history += outcome.history
-            state.note(outcome.stopped)
             series.planes = problem.model.eval() if _has_gained(outcome) else None
         learnt = series.planes is not None
         self._report_facts({"planes": "learnt" if learnt else "interpolated"})
@@ -275,12 +266,11 @@ class ChannelFit:
         stage = f"rendering frame {place + 1} of {len(state.output.data)}"
         made = None
         if state.stopped != "user":
-            made = yield from in_background(
-                stage, partial(_frame, series, when, self.grid), started=state.started,
-                **state.watched(stage),
-            )  # fmt: skip
+            with state.part(stage):
+                made = yield from in_background(
+                    stage, partial(_frame, series, when, self.grid), state.monitor
+                )
         if made is None:
-            state.stopped = "user"
             quick = Series(series.frames, series.axes, series.aspect, sections=series.sections)
             made = _frame(quick, when, self.grid)
         state.output.data[place, self.number] = made

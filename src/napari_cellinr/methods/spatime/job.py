@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
 from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.guard import guarded
+from napari_cellinr.fitting.memory import FAILURES
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
@@ -41,9 +41,8 @@ RESERVE = 0.8
 """Part of the time limit after which nothing more is fitted: the rest renders."""
 
 
-@guarded
 def superresolve_job(
-    source: Image, config: SpatimeConfig, started: float, *, lazily: bool = False
+    source: Image, config: SpatimeConfig, monitor: Monitor, *, lazily: bool = False
 ) -> Generator[Progress, Message, Fitted]:
     """Return the job that fits every channel and renders the result.
 
@@ -53,8 +52,8 @@ def superresolve_job(
         Axes in the order T, C, Z, Y, X; T and C may be missing.
     config
         The settings.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     lazily
         Whether the result is rendered only when parts of it are read.
 
@@ -79,7 +78,7 @@ def superresolve_job(
         data = data[None]
     channels = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
     job = published_job if config.is_published else _stage_by_stage
-    return job(source, channels, config, grid, device, started, lazily)
+    return job(source, channels, config, grid, device, monitor, lazily)
 
 
 def _stage_by_stage(
@@ -88,29 +87,29 @@ def _stage_by_stage(
     config: SpatimeConfig,
     grid: OutputGrid,
     device: torch.device,
-    started: float,
+    monitor: Monitor,
     lazily: bool,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; without the GPU if its memory is not enough."""
     fitted = [_series(frames, source, config, device) for frames in channels]
     limit = config.max_seconds
-    state = SuperresolutionState(started, None if limit is None else started + RESERVE * limit)
+    monitor.deadline = None if limit is None else monitor.started + RESERVE * limit
+    state = SuperresolutionState(monitor)
     n_frames, *shape = channels[0].shape
     state.steps = len(fitted) * planned_steps(n_frames, len(shape), grid, config, lazily=lazily)
     if not lazily:
         state.output = OutputArray.empty(source, grid)
         for number, series in enumerate(fitted):
             fill, stage = partial(state.output.begin, series, number), "looking at the series"
-            yield from in_background(
-                stage, fill, started=started, needed=True, **state.watched(stage)
-            )
+            with state.part(stage):
+                yield from in_background(stage, fill, monitor, needed=True)
     for number, series in enumerate(fitted):
         with closing(ChannelFit(series, grid, config, state, number)) as channel:
             while not channel.is_done:
                 try:
                     for work in channel.work():
                         yield from work
-                except (MemoryError, RuntimeError) as error:
+                except FAILURES as error:
                     channel.continue_on_cpu(error)
     image = state.output.image() if state.output else lazy_result(source, grid, fitted)
     return _fitted(source, image, config, fitted, state, str(device))
@@ -142,7 +141,7 @@ def _fitted(
             f"not everything was fitted when {why}; what is missing is interpolated."
         )
     report = {
-        "seconds": round(time.monotonic() - state.started, 3),
+        "seconds": round(state.monitor.seconds, 3),
         "steps": state.step,
         "device": device,
         "converged": not stopped,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,9 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.fitting.memory import SMALLEST_BATCH, free, is_shortage
+from napari_cellinr.fitting.memory import FAILURES, SMALLEST_BATCH, free_after
 from napari_cellinr.fitting.optimise import optimise
-from napari_cellinr.fitting.problem import Fitted, Progress
+from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.methods.spatime.published import PublishedSpatimeProblem
@@ -27,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.fitting.problem import Message, Outcome
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
     from napari_cellinr.methods.spatime.published import PublishedSeries
@@ -63,7 +62,7 @@ def published_job(
     config: SpatimeConfig,
     grid: OutputGrid,
     device: torch.device,
-    started: float,
+    monitor: Monitor,
     lazily: bool = False,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit the networks of every channel and render the result.
@@ -80,8 +79,8 @@ def published_job(
         Where the samples of the result lie.
     device
         Where to compute.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     lazily
         Whether the result is rendered only when parts of it are read; not after a stop, after
         which channels may be missing.
@@ -96,27 +95,26 @@ def published_job(
     if config.steps == 0:
         raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
     limit = config.max_seconds
-    deadline = None if limit is None else started + RESERVE * limit
+    monitor.deadline = None if limit is None else monitor.started + RESERVE * limit
     done = _Channels()
     requested = config.batch
     for number, frames in enumerate(channels):
-        keeper().enter(f"channel-{number}")
+        monitor.checkpoint.enter(f"channel-{number}")
         while len(done.series) == number:
             try:
-                problem = PublishedSpatimeProblem(source, frames, config, device)
-                outcome = yield from optimise(problem, config, started=started, deadline=deadline)
-                done.add(problem.series, outcome)
-            except (MemoryError, RuntimeError) as error:
-                config = _with_half_the_batch(config, error)
-                keeper().enter(f"channel-{number}.batch-{config.batch}")
+                done.add(*(yield from _fit(source, frames, config, device, monitor)))
+            except FAILURES as error:
+                free_after(error)
+                config = _with_half_the_batch(config)
+                monitor.checkpoint.enter(f"channel-{number}.batch-{config.batch}")
         if done.stopped_by_user:
             break
     if lazily and not done.stopped_by_user:
         image = lazy_result(source, grid, done.series)
     else:
-        made = yield from _render(done, len(channels), grid, started)
+        made = yield from _render(done, len(channels), grid, monitor)
         image = OutputArray(source, grid, made).image()
-    fitted = _fitted(source, config, done, image, str(device), started)
+    fitted = _fitted(source, config, done, image, str(device), monitor.seconds)
     if config.batch == requested:
         return fitted
     warning = (
@@ -127,25 +125,27 @@ def published_job(
     return replace(fitted, report=report)
 
 
-def _with_half_the_batch(config: SpatimeConfig, error: Exception) -> SpatimeConfig:
-    """Return the settings with half the voxels per step, after the memory was not enough.
+def _fit(
+    source: Image, frames: Floats, config: SpatimeConfig, device: torch.device, monitor: Monitor
+) -> Generator[Progress, Message, tuple[PublishedSeries, Outcome]]:
+    """Fit the networks of a channel."""
+    problem = PublishedSpatimeProblem(source, frames, config, device)
+    outcome = yield from optimise(problem, config, monitor)
+    return problem.series, outcome
 
-    Raises `error` if it says something else, and `FitError` if the steps have few voxels already.
-    """
-    if not is_shortage(error):
-        raise error
-    error.__traceback__ = None  # its frames hold what filled the memory
-    free()
+
+def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
+    """Return the settings with half the voxels per step; raise `FitError` if it has few already."""
     if config.batch // 2 < SMALLEST_BATCH:
         raise FitError(
             f"the memory is not enough, not even for steps of {config.batch} voxels; close other "
             "programs, superresolve a crop, choose the device cpu or fewer neurons."
-        ) from None
+        )
     return config.replace(batch=config.batch // 2)
 
 
 def _render(
-    done: _Channels, n_channels: int, grid: OutputGrid, started: float
+    done: _Channels, n_channels: int, grid: OutputGrid, monitor: Monitor
 ) -> Generator[Progress, Message, Floats]:
     """Return all frames of all channels, (T, C, *space); zero where the user stopped."""
     times = times_of(grid)
@@ -155,9 +155,7 @@ def _render(
     for number, series in enumerate(done.series):
         for frame, when in enumerate(times):
             stage = f"rendering frame {frame + 1} of {len(times)}"
-            made = yield from in_background(
-                stage, partial(series.at, when, places, cells), started=started
-            )
+            made = yield from in_background(stage, partial(series.at, when, places, cells), monitor)
             if made is None:
                 return result
             result[frame, number] = made
@@ -170,7 +168,7 @@ def _fitted(
     done: _Channels,
     image: Image,
     device: str,
-    started: float,
+    seconds: float,
 ) -> Fitted:
     """Put the result, what was fitted and the report together."""
     state: dict[str, torch.Tensor] = {}
@@ -179,7 +177,7 @@ def _fitted(
     outcomes = done.outcomes
     stopped = "user" if done.stopped_by_user else outcomes[-1].stopped
     report: dict[str, Any] = {
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(seconds, 3),
         "steps": sum(outcome.steps for outcome in outcomes),
         "device": device,
         "held_out": [outcome.held_out for outcome in outcomes],

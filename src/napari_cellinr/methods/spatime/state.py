@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.fitting.problem import PreviewRequest, Progress
 from napari_cellinr.methods.spatime.model import settings_of_tensors
 from napari_cellinr.methods.spatime.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+    from contextlib import AbstractContextManager
 
-    from napari_cellinr.fitting.problem import Message, Stopped
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress, Stopped
+    from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.result import OutputArray
 
 __all__ = ["PLANES", "TRUST", "FinishedStages", "SuperresolutionState", "interval_stage"]
@@ -39,10 +39,8 @@ class SuperresolutionState:
 
     Parameters
     ----------
-    started, deadline
-        `time.monotonic()` when the job began, and at which fitting ends, if the time is limited.
-    stopped
-        Why it ends, or `steps`.
+    monitor
+        Of the job.
     step, steps
         Steps done and planned.
     history, facts, warnings
@@ -51,13 +49,11 @@ class SuperresolutionState:
         The result as far as it is rendered; none if it is rendered when it is read.
     restored
         Steps that were done before an interruption.
-    requested
-        Whether a viewer has requested a preview.
+    is_late
+        Whether the time limit has ended the fit before its end.
     """
 
-    started: float
-    deadline: float | None
-    stopped: Stopped = "steps"
+    monitor: Monitor
     step: int = 0
     steps: int = 1
     history: list[Mapping[str, float]] = field(default_factory=list)
@@ -65,23 +61,25 @@ class SuperresolutionState:
     warnings: list[str] = field(default_factory=list)
     output: OutputArray | None = None
     restored: int = 0
-    requested: bool = False
+    is_late: bool = False
+
+    @property
+    def stopped(self) -> Stopped:
+        """Why the fit ends, or `steps`."""
+        if self.monitor.stopped:
+            return "user"
+        return "time" if self.is_late else "steps"
 
     @property
     def over(self) -> bool:
         """Whether nothing more is to be fitted."""
-        late = self.deadline is not None and time.monotonic() > self.deadline
-        if late and self.stopped == "steps":
-            self.stopped = "time"
-        return self.stopped in {"user", "time"}
+        self.is_late = self.is_late or self.monitor.is_late
+        return self.stopped != "steps"
 
-    def note(self, stopped: Stopped) -> None:
-        """Note why a part of the job ended, if it was the user or the time limit."""
-        if stopped in {"user", "time"}:
-            self.stopped = stopped
+    def part(self, stage: str, every: int = 1) -> AbstractContextManager[None]:
+        """Return the context in which a part of the job reports, with the steps of the job.
 
-    def watched(self, stage: str, every: int = 1) -> dict[str, Any]:
-        """Return how a part of the job reports progress and answers preview requests.
+        Previews show the whole result as it is, whatever is requested.
 
         Parameters
         ----------
@@ -89,51 +87,32 @@ class SuperresolutionState:
             What is being done, for users.
         every
             Steps of the part that count as one step of the job.
-
-        Returns
-        -------
-        dict
-            The arguments `named` and `preview_of` of `optimise` and `in_background`.
         """
         begun = self.step
 
         def named(part: Progress) -> Progress:
-            name = part.stage if part.stage == "paused" else stage
-            losses = {} if part.held_out is None else part.losses
-            return self._progress(name, begun + part.step // every, losses)
+            step = begun + part.step // every
+            eta = self.monitor.seconds / max(step - self.restored, 1) * max(self.steps - step, 0)
+            return replace(
+                part, stage=stage, step=step, steps=self.steps, held_out=None, eta=eta,
+                losses={} if part.held_out is None else part.losses, preview_index={},
+            )  # fmt: skip
 
-        return {"named": named, "preview_of": self._request}
+        return self.monitor.part(named=named, preview_of=self._preview)
 
     def report(self, stage: str) -> Generator[Progress, Message, None]:
-        """Report progress, wait while the user has paused the job, and note a stop.
+        """Report progress between two parts of the job.
 
         Parameters
         ----------
         stage
             What is being done, for users.
         """
-        paused = False
-        while True:
-            message = yield self._progress("paused" if paused else stage, self.step, {})
-            if isinstance(message, PreviewRequest):
-                self._request(message)
-            elif message is not None:
-                paused = message == "pause"
-                self.note("user" if message == "stop" else "steps")
-            if not paused:
-                return
-            time.sleep(0.05)
+        with self.part(stage):
+            yield from self.monitor.report(stage)
 
-    def _request(self, request: PreviewRequest) -> None:
-        """Show the whole result as it is now with the next progress, whatever is requested."""
-        self.requested = True
-
-    def _progress(self, stage: str, step: int, losses: Mapping[str, float]) -> Progress:
-        seconds = time.monotonic() - self.started
-        eta = seconds / max(step - self.restored, 1) * max(self.steps - step, 0)
-        shown = self.output.image() if self.requested and self.output else None
-        self.requested = False
-        return Progress(stage, step, self.steps, losses, seconds=seconds, eta=eta, preview=shown)
+    def _preview(self, request: PreviewRequest) -> Image | None:
+        return self.output.image() if self.output else None
 
 
 class FinishedStages:
@@ -153,8 +132,8 @@ class FinishedStages:
     """
 
     def __init__(self, series: Series, state: SuperresolutionState, number: int) -> None:
-        keeper().enter(f"channel-{number}")
-        self._place = keeper().place("stages")
+        state.monitor.checkpoint.enter(f"channel-{number}")
+        self._place = state.monitor.checkpoint.entry("stages")
         self._series, self._state = series, state
         self._prefix = f"channel {number}:"
         self._steps: dict[str, int] = {}
@@ -197,7 +176,7 @@ class FinishedStages:
 
     def save(self) -> None:
         """Store what is finished when the job ends, if it has run for a while."""
-        if self._is_new and self._place.is_worth_it:
+        if self._is_new and self._place.should_save:
             self._save()
 
     def _save(self) -> None:
