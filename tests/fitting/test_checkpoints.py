@@ -126,7 +126,7 @@ def test_what_was_computed_is_not_computed_again(movie, whole, tmp_path, monkeyp
     job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
     advance(job, "fitting (image 2", 9)
     job.close()
-    monkeypatch.setattr("napari_cellinr.methods.cellinr.prepare.initial_estimate", None)
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.initial.prepare.initial_estimate", None)
     steps = []
     job = resumed(tmp_path / "job", movie)
     for progress in job:

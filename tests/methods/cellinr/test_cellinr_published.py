@@ -12,7 +12,7 @@ from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.problem import PreviewRequest, Schedule
-from napari_cellinr.methods.cellinr.published import prepare_published
+from napari_cellinr.methods.cellinr.published.problem import prepare_published
 from napari_cellinr.simulate.embryo import embryo
 
 TOY = {"steps": 60, "points": 8, "batch": 64, "neurons": 16, "device": "cpu"}
@@ -163,7 +163,7 @@ def test_dark_structures_are_the_bright_ones_of_the_image_turned_over(raw, backg
 
 
 def test_stop_while_structures_are_looked_for(raw, monkeypatch):
-    slow = "napari_cellinr.methods.cellinr.published.structure"
+    slow = "napari_cellinr.methods.cellinr.published.problem.structure"
     monkeypatch.setattr(slow, lambda *_, **__: time.sleep(1))
     job, message = iter_denoise(raw, CellINRConfig(preset="paper", **TOY)), None
     while True:

@@ -22,8 +22,8 @@ from napari_cellinr.methods.cellinr import job
 from napari_cellinr.methods.cellinr.costs import first_lengths, tiles
 from napari_cellinr.methods.nstm import job as reconstruct_job
 from napari_cellinr.methods.spatime import job as superresolve_job
-from napari_cellinr.methods.spatime import published_job as superresolve_paper
 from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.published import job as superresolve_paper
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate.embryo import embryo

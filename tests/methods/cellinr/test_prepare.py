@@ -9,7 +9,7 @@ from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
 from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.methods.cellinr.estimate import (
+from napari_cellinr.methods.cellinr.initial.estimate import (
     PROBE,
     EstimateBudget,
     Guides,
@@ -18,7 +18,7 @@ from napari_cellinr.methods.cellinr.estimate import (
     group,
     initial_estimate,
 )
-from napari_cellinr.methods.cellinr.kernels import solve
+from napari_cellinr.methods.cellinr.initial.kernels import solve
 
 
 def finish(job, answer=None):

@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fitting.problem import PreviewRequest, finish
 from napari_cellinr.fitting.stored import Query, header_of, stored
-from napari_cellinr.methods.spatime.published import _averaged, _every_other
+from napari_cellinr.methods.spatime.published.problem import _averaged, _every_other
 
 TINY = {
     "preset": "paper", "latent": 4, "neurons": 16, "batch": 128, "steps": 12, "device": "cpu",

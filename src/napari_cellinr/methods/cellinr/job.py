@@ -20,11 +20,11 @@ from napari_cellinr.fitting.report import environment, held_out_warning, unconve
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame
-from napari_cellinr.methods.cellinr.noise import middle, noise_of_channels
-from napari_cellinr.methods.cellinr.prepare import prepare_sample
+from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
+from napari_cellinr.methods.cellinr.initial.prepare import prepare_sample
+from napari_cellinr.methods.cellinr.initial.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
-from napari_cellinr.methods.cellinr.published import prepare_published
-from napari_cellinr.methods.cellinr.series import is_coupled, prepare_series
+from napari_cellinr.methods.cellinr.published.problem import prepare_published
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Problem, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.published import PublishedCellINRProblem
+    from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
 
 __all__ = ["denoise_job"]
 

@@ -17,7 +17,7 @@ from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.methods.spatime.channel import ChannelFit, planned_steps
 from napari_cellinr.methods.spatime.output_grid import output_grid
-from napari_cellinr.methods.spatime.published_job import published_job
+from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.series import Series

@@ -9,7 +9,7 @@ import numpy as np
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.spatime.geometry import plan_of, within
 from napari_cellinr.methods.spatime.model import settings_of_tensors
-from napari_cellinr.methods.spatime.published import PublishedSeries
+from napari_cellinr.methods.spatime.published.problem import PublishedSeries
 from napari_cellinr.methods.spatime.series import MARGIN, Series
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.sampling import Sampling
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
-    from napari_cellinr.methods.spatime.published import PublishedSeries
+    from napari_cellinr.methods.spatime.published.problem import PublishedSeries
     from napari_cellinr.methods.spatime.series import Series
 
 __all__ = ["LazyOutput", "OutputArray", "check_memory", "lazy_result", "times_of"]

@@ -13,15 +13,15 @@ from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.methods.cellinr.estimate import (
+from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
     InitialEstimate,
     group_series,
     initial_estimate,
     search_distance,
 )
-from napari_cellinr.methods.cellinr.kernels import Kernels, solve
-from napari_cellinr.methods.cellinr.prepare import Part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.kernels import Kernels, solve
+from napari_cellinr.methods.cellinr.initial.prepare import Part, without_odd_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -13,7 +13,7 @@ from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.noise import uneven_variance
 from napari_cellinr.classic.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.methods.cellinr.background import (
+from napari_cellinr.methods.cellinr.initial.background import (
     USUAL_WIDTH,
     Denoised,
     Separated,
@@ -22,14 +22,14 @@ from napari_cellinr.methods.cellinr.background import (
     separate,
     separate_by_opening,
 )
-from napari_cellinr.methods.cellinr.estimate import (
+from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
     Guides,
     InitialEstimate,
     group,
     initial_estimate,
 )
-from napari_cellinr.methods.cellinr.kernels import no_kernels, solve
+from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
 from napari_cellinr.methods.cellinr.problem import Prepared
 
 if TYPE_CHECKING:

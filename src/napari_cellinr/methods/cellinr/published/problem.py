@@ -35,7 +35,7 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
-from napari_cellinr.methods.cellinr.published_model import PublishedModel
+from napari_cellinr.methods.cellinr.published.model import PublishedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator

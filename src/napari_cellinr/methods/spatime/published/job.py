@@ -15,7 +15,7 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
-from napari_cellinr.methods.spatime.published import PublishedSpatimeProblem
+from napari_cellinr.methods.spatime.published.problem import PublishedSpatimeProblem
 from napari_cellinr.methods.spatime.result import OutputArray, lazy_result, times_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
-    from napari_cellinr.methods.spatime.published import PublishedSeries
+    from napari_cellinr.methods.spatime.published.problem import PublishedSeries
 
     Floats = NDArray[np.float32]
 
