@@ -13,6 +13,7 @@ import pytest
 from fake import REPORT_KEYS, FakeJobs
 
 from napari_cellinr import CellINRConfig, Image, read, write
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.io import load_fitted
 
 
@@ -250,11 +251,13 @@ def test_memory_error_is_a_failed_fit(run, put_job, raw_file, tmp_path):
 
     put_job("denoise", too_large)
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif")
-    assert (status, error) == (1, "error: MemoryError\n")
+    assert (status, error) == (
+        1, "error: the memory is not enough; fit a crop of the image.\n",
+    )  # fmt: skip
 
 
 def test_fake_job_answers_like_the_real_one():
-    job = FakeJobs()(Image(np.zeros((4, 4))), CellINRConfig(steps=3))
+    job = FakeJobs()(Image(np.zeros((4, 4))), CellINRConfig(steps=3), Monitor())
     assert next(job).step == 1
     with pytest.raises(StopIteration) as end:
         job.send("stop")
