@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.steps import Step
     from napari_cellinr.motion import Arrows
 
 __all__ = [
     "arrows_of",
     "check_options",
     "images_by_role",
-    "motion_options",
     "reference_of",
     "seeds_of",
     "write_motion",
@@ -45,11 +43,6 @@ def check_options(every: Any = None, shortest: Any = None, points: Any = None) -
             "points were given with every or shortest, which are for arrows; show one, then the "
             "other."
         )
-
-
-def motion_options(step: Step) -> dict[str, Any]:
-    """Return the options of a step that shows motion, as `write_motion` takes them."""
-    return {key: value for key, value in step.arguments.items() if key != "name"}
 
 
 def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Image]:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import sequences
 from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.macro.words import SAMPLE, call
+from napari_cellinr.macro.actions import to_console
+from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from os import PathLike
 
-    from napari_cellinr.macro.steps import Macro, Source
+    from napari_cellinr.macro.source import Source
+    from napari_cellinr.macro.steps import Macro
 
 __all__ = [
     "Rules",
@@ -117,8 +119,7 @@ def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tupl
         If two of them would have the same name in that folder.
     """
     folder = None if output is None else home(Path(output))
-    paths = [step.arguments["path"] for step in macro.repeatable if step.action == "save"]
-    places = {path: place_of_output(Path(path), folder) for path in paths}
+    places = {path: place_of_output(Path(path), folder) for _, path in macro.saved}
     if len(set(places.values())) < len(places):
         raise FileError(
             f"the macro saves files of the same name in several folders, which would all be in "
@@ -167,7 +168,7 @@ def steps_in_words(
     folder
         Where the results are written if it saves none; none if they are not written.
     """
-    found = [f"step {n}: {call(step).text}" for n, step in enumerate(macro.repeatable, 1)]
+    found = [f"step {n}: {to_console(step).text}" for n, step in enumerate(macro.repeatable, 1)]
     for place in writes:
         found.append(f"writes {place}{' (replaces what is there)' if place.exists() else ''}")
     if not writes and folder is not None:

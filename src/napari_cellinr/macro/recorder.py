@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro.steps import Macro, Source, Step
+from napari_cellinr.macro.steps import Macro, Step
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari_cellinr.macro.source import Source
 
 __all__ = ["Recorder"]
 

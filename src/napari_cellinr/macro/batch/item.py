@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro.batch.items import Item, Row
-from napari_cellinr.macro.replay import iter_replay
+from napari_cellinr.macro.replay.run import iter_replay
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -212,8 +212,7 @@ class _Batch:
 
     def _folder(self, place: int) -> Path:
         """Return the folder of the results of an image: its own if the recipe names files."""
-        names_files = any(step.action == "save" for step in self._macro.repeatable)
-        return self._output / self._stems[place] if names_files else self._output
+        return self._output / self._stems[place] if self._macro.saved else self._output
 
     def _mark_path(self, place: int) -> Path:
         return self._output / _MARKS / f"{self._stems[place]}.json"

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import Macro, load_macro
+from napari_cellinr.macro.actions import action_of
 from napari_cellinr.ui.layers.opening import files_of
 from napari_cellinr.ui.panels.macro_steps import confirm
 from napari_cellinr.ui.session.actions import Order
@@ -104,7 +105,7 @@ class BatchDock(TabbedDock):
             macro = self.recipe()
         except CellINRError as error:
             return sentence(str(error))
-        if any(step.action != "open" for step in macro.repeatable):
+        if any(not action_of(step).opens for step in macro.repeatable):
             return ""
         return "No steps yet: denoise an image in this viewer, or choose a macro with Recipe …"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.io.channels import PART
 from napari_cellinr.io.sequences import SERIES
 from napari_cellinr.macro import Source, Step
-from napari_cellinr.macro.words import SAMPLE
+from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.ui.layers.provenance import KEPT_FIT, RECORD
 
 if TYPE_CHECKING:

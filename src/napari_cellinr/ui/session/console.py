@@ -8,8 +8,8 @@ from weakref import WeakValueDictionary
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
+from napari_cellinr.macro.actions import action_of, to_console
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
-from napari_cellinr.macro.words import call, first
 from napari_cellinr.runs.warm_start import Beginning
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_cellinr.macro import Step
     from napari_cellinr.macro.python import Style
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
@@ -269,7 +268,7 @@ class Console:
     def last(self) -> Text:
         """What was done last, as a line of that script."""
         last = self._dispatcher.recorder.last
-        return Text("" if last is None else call(last).text)
+        return Text("" if last is None else to_console(last).text)
 
     def replay(self, macro: Macro | str | PathLike[str] | None = None, *, ask: bool = True) -> None:
         """Do every recorded step again, or those of a macro or its file; nothing is recorded.
@@ -300,7 +299,7 @@ class Console:
             steps = given.repeatable
         with self._dispatcher.unrecorded():
             for step in steps:
-                self._do(step)
+                action_of(step).run_in_viewer(step, self)
 
     def save_macro(self, path: str | PathLike[str], style: Style = "console") -> None:
         """Save what was recorded: `.json` is a recipe, `.ipynb` a notebook, else it is a script.
@@ -368,15 +367,3 @@ class Console:
                 "is needed: the other settings are those of the fit that goes on."
             )
         self._dispatcher.fit(task, layer, task.config_type(**settings), axes, start)
-
-    def _do(self, step: Step) -> None:
-        """Do a recorded step."""
-        names = [source.layer for source in step.sources]
-        if step.action == "open":
-            self.use(first(step.results), step.source.path, **step.source.how)
-        elif step.action in FITS:
-            begun = {step.beginning: names[1]} if step.beginning else {}
-            axes = step.arguments.get("axes", "")
-            self._fit(step.action, names[0], axes, **begun, **step.settings)
-        else:
-            getattr(self, step.action)(*names, **step.arguments)
