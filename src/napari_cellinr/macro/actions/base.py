@@ -53,6 +53,8 @@ class Action:
         Its arguments in a recipe, each with the kind of its value.
     required
         Arguments that must be given.
+    example
+        Arguments of an example, which tests run on a small image.
     opens
         Whether its results are read from files.
     makes_layers
@@ -65,6 +67,7 @@ class Action:
     commands: tuple[str, ...] = ()
     arguments: ClassVar[Mapping[str, Kind]] = {}
     required: ClassVar[tuple[str, ...]] = ()
+    example: ClassVar[Mapping[str, Any]] = {}
     opens: ClassVar[bool] = False
     makes_layers: ClassVar[bool] = False
 

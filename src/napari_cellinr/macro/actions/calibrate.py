@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
@@ -23,6 +23,7 @@ class Calibrate(Action):
     """Set the voxel size (µm) and the time step (s) of a layer, by axis."""
 
     name = "calibrate"
+    example: ClassVar = {"Y": 0.2, "X": 0.2}
 
     @property
     def known_arguments(self) -> str:

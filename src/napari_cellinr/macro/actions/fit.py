@@ -82,6 +82,7 @@ class Fit(Action):
     """
 
     makes_layers: ClassVar = True
+    example: ClassVar = {"preset": "preview", "steps": 2}
 
     def __init__(self, name: str) -> None:
         self.name = name

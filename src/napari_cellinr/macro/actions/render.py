@@ -38,6 +38,7 @@ class Render(Action):
         "crop": AXIS_RANGES,
         "channel": COUNT_OR_NONE,
     }
+    example: ClassVar = {"times": [0.5], "crop": {"Y": [2, 10]}}
 
     def to_python(self, step: Step, script: PythonScript) -> None:
         """Add a call of `render`."""

@@ -31,6 +31,7 @@ class Save(Action):
     functions = ("save_fit", "write")
     arguments: ClassVar = {"path": FILE_NAME}
     required: ClassVar = ("path",)
+    example: ClassVar = {"path": "saved.tif"}
 
     def check_sources(self, sources: Sequence[Source], beginning: str) -> None:
         """Check that there is exactly one layer; as for `Action`."""

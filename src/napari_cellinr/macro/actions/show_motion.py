@@ -28,6 +28,7 @@ class ShowMotion(Action):
     commands = ("show-motion",)
     makes_layers: ClassVar = True
     arguments: ClassVar = {"every": ANY, "shortest": ANY, "points": ANY, "name": TEXT}
+    example: ClassVar = {"every": 2, "shortest": 0.0}
 
     def to_python(self, step: Step, script: PythonScript) -> None:
         """Add a call of `write_motion`."""
