@@ -1,4 +1,4 @@
-"""What was done, as data: recorded steps that can be read, saved and done again."""
+"""Macros: recorded steps that can be read, saved as scripts and replayed."""
 
 from __future__ import annotations
 
