@@ -1,6 +1,6 @@
-"""Denoise a stack and save signal and haze: python denoise_stack.py [INPUT [SECONDS]].
+"""Denoise a stack and save signal and background: python denoise_stack.py [INPUT [SECONDS]].
 
-Without a file, a simulated embryo is used, and the result is compared with its truth.
+Without a file, a simulated embryo is used, and the result is compared with its ground truth.
 """
 
 import sys
@@ -14,10 +14,10 @@ image = read(sys.argv[1]) if sample is None else sample.raw
 seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60
 
 fitted = denoise(image, preset="fast", background="subtract", max_seconds=seconds)
-signal, haze = fitted.images[:2]
+signal, background = fitted.images[:2]
 
 write("signal.tif", signal)
-write("haze.tif", haze)
+write("background.tif", background)
 print(f"{signal.shape} {signal.axes}, stopped because: {fitted.stopped}")
 if sample is not None:
     truth = sample.truth.array()

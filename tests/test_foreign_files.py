@@ -3,6 +3,7 @@
 import json
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,19 @@ from hypothesis import strategies as st
 
 from napari_cellinr import CellINRConfig, Image, read, write
 from napari_cellinr.errors import FileError
-from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
 from napari_cellinr.io import load_fitted, save_fitted, write_in_steps
 from napari_cellinr.io.safety import atomic, owned
 from napari_cellinr.io.safety.manifest import MANIFEST_FILE, identity_of, read_manifest
 from napari_cellinr.macro import Macro, Source, Step
 from napari_cellinr.macro.batch.run import SUMMARY, iter_batch
+from napari_cellinr.methods import METHODS
+from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.runs.resume import (
     checkpoint_in,
-    checkpointed,
     discard,
     found_checkpoint,
-    resumed,
+    resume,
     unfinished,
 )
 
@@ -34,25 +35,29 @@ OF_ANOTHER = {"checkpoint": "0123456789abcdef"}
 N_PARTS = 9  # how often the job says something
 
 
-def job_that_stores(image, config):
+def job_that_stores(image, config, monitor):
     """Store the steps of three frames, and each frame when it is done."""
     for frame in range(3):
-        keeper().enter(f"frame-{frame}")
-        done = keeper().place("done")
+        monitor.checkpoint.enter(f"frame-{frame}")
+        done = monitor.checkpoint.entry("done")
         if done.load() is None:
-            steps = keeper().place("steps")
+            steps = monitor.checkpoint.entry("steps")
             found = steps.load()
             for step in range(0 if found is None else int(found[1]["step"][0]) + 1, 3):
                 steps.save({}, {"step": np.array([step])})
                 yield Progress("fitting", step, 3)
             done.save({}, {"frame": np.array([frame])})
-            keeper().forget(done)
+            monitor.checkpoint.remove_all_but(done)
     return Fitted((image,), config, {}, (), "steps", {})
+
+
+STORING = replace(METHODS["cellinr"], job=job_that_stores)
 
 
 def begun(place, count):
     """Return a job that has stored `count` parts."""
-    job = checkpointed("denoise", IMAGE, CellINRConfig(), place, every=0, make=job_that_stores)
+    checkpoint = CheckpointPlace(place, every=0)
+    job = start(RunRequest(STORING, IMAGE, CellINRConfig(), checkpoint=checkpoint))
     for _ in range(count):
         next(job)
     return job
@@ -141,7 +146,7 @@ ENDS = {
 
 
 def finish_again(place):
-    return finish(resumed(place, every=0, make=job_that_stores))
+    return finish(start(replace(resume(place, every=0), method=STORING)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -185,7 +190,9 @@ def test_a_checkpoint_of_version_0_1_goes_on_and_takes_only_its_own_files(files,
         assert [one.path for one in unfinished(folder)] == [place]
         assert found_checkpoint(place) == place
         if go_on:
-            steps = [progress.step for progress in resumed(place, every=0, make=job_that_stores)]
+            steps = [
+                progress.step for progress in start(replace(resume(place, every=0), method=STORING))
+            ]
             assert len(steps) <= N_PARTS - count  # what was stored is not done again
         else:
             discard(place)
@@ -392,12 +399,12 @@ marks = st.sampled_from([b"", b"{}", b"nonsense", b'{"key": 3}', b"[" * 5000])
 @settings(max_examples=10, deadline=None)
 @given(st.dictionaries(st.sampled_from(IN_A_BATCH), marks))
 def test_a_batch_that_is_done_again_leaves_other_files(files):
-    def job(image, config, *, started=None):
+    def job(image, config, monitor):
         yield Progress("fitting", 1, 1)
         return Fitted((image.like(image.data, name="raw denoised"),), config, {}, (), "steps", {})
 
     with new_folder() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_cellinr.api.iter_denoise", job)
+        patch.setitem(METHODS, "cellinr", replace(METHODS["cellinr"], job=job))
         raw, out = write(folder / "raw.tif", IMAGE), folder / "out"
         there = planted(out, files) | {raw: raw.read_bytes()}
         for again in (False, True):

@@ -151,3 +151,15 @@ def test_arrows_start_in_the_middle_of_their_steps_and_short_ones_are_left_out()
     assert set(arrows(motion, step=(5, 10)).data[:, 0, 2]) == {5, 15, 25}
     assert len(arrows(motion, step=5, threshold=2.2).data) == 24
     assert len(arrows(motion, step=5, threshold=2.3).data) == 0
+
+
+def test_the_field_of_view_ends_at_the_outer_edges_of_its_voxels():
+    motion = drifting(1)  # nothing moves at the first time
+    seeds = [[-0.4, 0.0], [-0.6, 0.0], [19.4, 29.4], [19.6, 0.0], [0.0, 29.6]]
+    assert tracks(motion, np.array(seeds)).inside[0].tolist() == [True, False, True, False, False]
+
+
+def test_times_begin_where_the_recording_does():
+    image = drifting(3)
+    shifted = image.like(image.data, translate=(10.0, 0, 0, 0))
+    assert seconds(shifted) == (10, 12, 14)

@@ -19,7 +19,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from napari_cellinr.cli import make_parser
@@ -256,6 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=10_000)
     parser.add_argument("--shell-tries", type=int, default=300, help="of them also run by sh")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     counts = {"tried": 0, "refused": 0}
     faults = []
@@ -277,8 +278,10 @@ def main() -> None:
             if found not in {"same", "refused"}:
                 faults.append((case, found))
 
+        number = arguments.seed
         while counts["tried"] < arguments.tries:  # it ends early where it has seen most texts
-            attempt()
+            seed(number)(attempt)()
+            number += 1
     for case, found in faults[:10]:
         print(f"{case!r}:\n{found}", file=sys.stderr)
     tried = counts["tried"]

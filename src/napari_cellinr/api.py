@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
+from napari_cellinr.fitting.guard import explained_failures
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.image import Image
 from napari_cellinr.methods import METHODS
 
@@ -63,9 +64,9 @@ def iter_fit(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    begun = time.monotonic() if started is None else started
     source = image if isinstance(image, Image) else Image(np.asarray(image))
-    return (yield from method.job(source.canonical(), config, started=begun, **options))
+    with explained_failures():
+        return (yield from method.job(source.canonical(), config, Monitor(started), **options))
 
 
 def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:

@@ -186,7 +186,7 @@ def test_missing_values_and_other_axes_are_refused(recorded):
 
 def test_the_conventional_result_lies_where_the_scene_lies(recorded, measured):
     model = measured.model
-    result = conventional(recorded.image, recorded.optics)
+    result = conventional(recorded.image, NSTMConfig(optics=recorded.optics))
     assert result.dtype == np.float32
     assert np.isfinite(result.array()).all()
     space = "ZYX"[-len(model.scene_shape) :]

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.fft import dct
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic import collaborative
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_collaborative, iter_estimate
-from napari_cellinr.classic.groups import groups_seconds, iter_groups
+from napari_cellinr.classic.groups import _covariance, groups_seconds, iter_groups
 from napari_cellinr.errors import ConfigError
 
 
@@ -111,3 +113,18 @@ def test_volumes_are_left_to_groups():
 def test_refuses_what_does_not_fit():
     with pytest.raises(ConfigError, match="planes"):
         next(iter_collaborative(np.zeros((4, 4)), np.zeros((4, 5))))
+
+
+def test_covariance_of_noise_with_a_grain_is_that_of_a_gaussian():
+    """In patches of `groups`, and in the cosines of patches here."""
+    grain = 0.9
+    wave = gaussian_filter(np.eye(1, 65, 32)[0], grain)
+    correlated = np.correlate(wave, wave, "full")[64:] / np.sum(wave**2)
+    along = correlated[np.abs(np.subtract.outer(np.arange(8), np.arange(8)))]
+    found = _covariance((8,), grain, series=False)
+    np.testing.assert_allclose(found, along, atol=2e-3)
+    cosines = dct(np.eye(8), axis=0, norm="ortho")
+    power = np.maximum(np.diag(cosines @ along @ cosines.T), 1e-4)
+    flat = np.zeros((8, 8), np.float32)
+    noise = collaborative._Job(flat, flat, None, grain).noise
+    np.testing.assert_allclose(noise, np.kron(power, power), atol=0.02)

@@ -121,3 +121,11 @@ def test_thin_arrays(shape):
 def test_refusals(settings):
     with pytest.raises(ConfigError):
         structure(np.zeros((5, 5, 5)), **settings)
+
+
+def test_mixed_derivatives_follow_the_voxel_size_of_both_axes():
+    z, _, x = (place - place.mean() for place in np.indices((21, 9, 31)))
+    centre = hessian_eigenvalues(z * x, (2.0, 1.0, 0.5), 1.0)[10, 4, 15]
+    assert centre == pytest.approx([-1, 0, 1], abs=0.02)
+    centre = hessian_eigenvalues((z * x)[:, 4], (3.0, 0.5), 1.0)[10, 15]
+    assert centre == pytest.approx([-1 / 1.5, 1 / 1.5], abs=0.02)

@@ -31,8 +31,8 @@ class FakeJobs:
         self.warnings = list(warnings)
         self.calls = []
 
-    def __call__(self, image, config=None, *, started=None, lazily=False):
-        self.calls.append((image, config, started))
+    def __call__(self, image, config, monitor, *, lazily=False):
+        self.calls.append((image, config, monitor.started))
         return self._run(image, config)
 
     def _run(self, image, config):

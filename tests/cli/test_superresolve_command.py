@@ -1,7 +1,6 @@
 """`napari-cellinr superresolve`: from words to settings, from file to file, and what is refused."""
 
 import json
-from argparse import Namespace
 from collections import deque
 from itertools import repeat
 
@@ -10,11 +9,12 @@ import pytest
 from fake import FakeJobs
 
 from napari_cellinr import Image, SpatimeConfig, read, superresolve, write
-from napari_cellinr.cli.superresolve import _writing
+from napari_cellinr.cli.superresolve import _write_pieces
 from napari_cellinr.errors import FileError
-from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.stored import save_fit
-from napari_cellinr.runs.resume import checkpointed
+from napari_cellinr.methods import METHODS
+from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 
 QUICK = ("--preset", "preview", "--device", "cpu", "--set", "refinement=0.1")
 
@@ -87,7 +87,8 @@ def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, 
     place, model = tmp_path / "checkpoint", tmp_path / "fit.cellinr"
     image = read(movie_file)
     save_fit(model, superresolve(image, preset="paper", steps=2, **small))
-    job = checkpointed("superresolve", image, config, place, every=0)
+    checkpoint = CheckpointPlace(place, every=0)
+    job = start(RunRequest(METHODS["spatime"], image, config, checkpoint=checkpoint))
     while next(job).step < 5:
         pass
     job.close()
@@ -110,18 +111,13 @@ def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, 
     assert not place.exists()
 
 
-def test_writing_that_is_stopped_leaves_nothing(tmp_path):
+def test_write_pieces_that_is_stopped_leaves_nothing(tmp_path):
     fitted = superresolve(
         Image(np.random.default_rng(0).random((4, 9, 9)), "TYX"), motion="never", lazily=True
     )
 
-    def done():
-        yield Progress("fitting")
-        return fitted
-
     out = tmp_path / "out.ome.zarr"
-    job = _writing(done(), Namespace(output=str(out), started=0.0))
-    next(job)
+    job = _write_pieces(str(out), fitted, Monitor())
     assert next(job).stage == f"writing {out}"
     with pytest.raises(FileError, match="stopped after 1 of 4 pieces"):
         deque(map(job.send, repeat("stop")))

@@ -123,3 +123,10 @@ def test_fields_are_read_between_their_points():
 
 def test_levels_come_in_by_a_raised_cosine():
     assert window(0.125, 2) == pytest.approx((0.5 * (1 - math.cos(math.pi / 4)), 0))
+
+
+def test_mixed_derivatives_bend_twice():
+    y, x = torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing="ij")
+    twisted = torch.stack([0.1 * y * x, torch.zeros_like(x)])[None]
+    expected = 0.1 / (2 * 0.5) * math.sqrt(2)  # xy and yx, per square of the steps
+    assert float(bending(twisted, (2.0, 0.5), 1e-4)) == pytest.approx(expected, rel=2e-3)

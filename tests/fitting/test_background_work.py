@@ -6,11 +6,12 @@ import time
 import pytest
 
 from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import PreviewRequest, finish
 
 
 def test_the_result_comes_back():
-    assert finish(in_background("adding", lambda: 1 + 1, started=0.0)) == 2
+    assert finish(in_background("adding", lambda: 1 + 1, Monitor())) == 2
 
 
 def test_errors_come_back():
@@ -18,17 +19,17 @@ def test_errors_come_back():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        finish(in_background("failing", fail, started=0.0))
+        finish(in_background("failing", fail, Monitor()))
 
 
 def test_progress_names_the_stage():
-    job = in_background("waiting", lambda: time.sleep(0.3), started=time.monotonic())
+    job = in_background("waiting", lambda: time.sleep(0.3), Monitor())
     assert next(job).stage == "waiting"
 
 
 def test_a_stop_does_not_wait_for_the_work():
     released = threading.Event()
-    job = in_background("waiting", released.wait, started=0.0)
+    job = in_background("waiting", released.wait, Monitor())
     next(job)
     with pytest.raises(StopIteration) as finished:
         job.send("stop")
@@ -38,7 +39,7 @@ def test_a_stop_does_not_wait_for_the_work():
 
 def test_a_stop_waits_for_work_that_is_needed():
     released = threading.Event()
-    job = in_background("waiting", lambda: released.wait() and 7, started=0.0, needed=True)
+    job = in_background("waiting", lambda: released.wait() and 7, Monitor(), needed=True)
     next(job)
     job.send("stop")
     released.set()
@@ -46,14 +47,14 @@ def test_a_stop_waits_for_work_that_is_needed():
 
 
 def test_a_request_for_a_preview_is_passed_over():
-    job = in_background("waiting", lambda: time.sleep(0.3) or 5, started=0.0)
+    job = in_background("waiting", lambda: time.sleep(0.3) or 5, Monitor())
     next(job)
     job.send(PreviewRequest({"Z": 1}))
     assert finish(job) == 5
 
 
 def test_a_pause_holds_the_job_after_the_work():
-    job = in_background("waiting", lambda: time.sleep(0.2) or 5, started=0.0)
+    job = in_background("waiting", lambda: time.sleep(0.2) or 5, Monitor())
     next(job)
     job.send("pause")
     time.sleep(0.4)

@@ -13,21 +13,17 @@ import torch
 
 from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api, denoise
 from napari_cellinr.errors import ConfigError, FileError, FitError
-from napari_cellinr.fitting.checkpoint import Keeper, keeping
+from napari_cellinr.fitting.checkpoint import EVERY, Checkpoint
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.stored import header_of, stored
 from napari_cellinr.io import load_fitted, save_fitted
-from napari_cellinr.methods.spatime import job as superresolve
-from napari_cellinr.runs.resume import (
-    Other,
-    checkpointed,
-    discard,
-    new_checkpoint,
-    resumed,
-    unfinished,
-)
-from napari_cellinr.runs.warm_start import begun_with, iter_continued, iter_warm_started
+from napari_cellinr.methods import method_of_action, method_of_fit
+from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
+from napari_cellinr.runs.resume import discard, new_checkpoint, resume, unfinished
+from napari_cellinr.runs.starts import Continued, New, WarmStart, start_from
 from napari_cellinr.simulate.embryo import embryo
 
 SETTINGS = {"steps": 23, "estimate": "nlm-2"}
@@ -47,6 +43,24 @@ def movie():
 @pytest.fixture(scope="module")
 def whole(movie):
     return denoise(movie, **SETTINGS)
+
+
+def checkpointed(action, image, config, folder, *, every=EVERY, origin="", begun=New()):  # noqa: B008
+    place = CheckpointPlace(folder, every, origin)
+    return start(RunRequest(method_of_action(action), image, config, begun, place))
+
+
+def resumed(path, image=None, **options):
+    return start(resume(path, image, **options))
+
+
+def iter_continued(fit, image, steps):
+    method = method_of_fit(fit)
+    return start(RunRequest(method, image, method.config(), Continued(fit, steps)))
+
+
+def iter_warm_started(fit, image, config):
+    return start(RunRequest(method_of_fit(fit), image, config, WarmStart(fit)))
 
 
 def advance(job, stage, step=0):
@@ -112,7 +126,7 @@ def test_what_was_computed_is_not_computed_again(movie, whole, tmp_path, monkeyp
     job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
     advance(job, "fitting (image 2", 9)
     job.close()
-    monkeypatch.setattr("napari_cellinr.methods.cellinr.prepare.initial_estimate", None)
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.initial.prepare.initial_estimate", None)
     steps = []
     job = resumed(tmp_path / "job", movie)
     for progress in job:
@@ -327,15 +341,15 @@ def beginning(request):
     return request.param
 
 
-def assert_goes_on(action, image, config, other, place, *, until):
+def assert_goes_on(action, image, config, begun, place, *, until):
     """Interrupt a job that begins with another fit; it gives what one without interruption does."""
-    whole = finish(begun_with(other.beginning, other.fit, image, config))
-    job = checkpointed(action, image, config, place, every=0, other=other)
+    whole = finish(start(RunRequest(method_of_action(action), image, config, begun)))
+    job = checkpointed(action, image, config, place, every=0, begun=begun)
     advance(job, *until)
     job.close()
     (found,) = unfinished(place.parent)
-    assert (found.other.beginning, found.other.note) == (other.beginning, other.note)
-    assert found.other.fit.config == other.fit.config
+    assert (type(found.begun), found.begun.note) == (type(begun), begun.note)
+    assert found.begun.fit.config == begun.fit.config
     again = finish(resumed(place, every=0))
     assert_same(again, whole)
     assert again.report["warnings"] == whole.report["warnings"]
@@ -346,7 +360,7 @@ def assert_goes_on(action, image, config, other, place, *, until):
 def test_fits_that_begin_with_another_go_on(series, tmp_path, action, config, beginning):
     config = config.replace(device="cpu")
     first = kept(finish(getattr(api, f"iter_{action}")(series, config)), tmp_path)
-    other = Other(beginning, first, {"layer": "before"})
+    other = start_from(beginning, first, config.steps, {"layer": "before"})
     last = 2 * config.steps if beginning == "continue_from" else config.steps
     until = ("fitting", last - 2)
     assert_goes_on(action, series, config, other, tmp_path / "jobs" / "job", until=until)
@@ -359,7 +373,9 @@ def test_frames_that_begin_with_another_fit_go_on(movie, tmp_path, beginning, st
     config = CellINRConfig(**{**SETTINGS, "steps": 6})
     until = (stage, 9 if beginning == "continue_from" else 5)
     place = tmp_path / "jobs" / "job"
-    assert_goes_on("denoise", movie, config, Other(beginning, first), place, until=until)
+    assert_goes_on(
+        "denoise", movie, config, start_from(beginning, first, config.steps), place, until=until
+    )
 
 
 def test_a_fit_that_begins_with_no_other_says_so(series):
@@ -424,9 +440,15 @@ def test_stages_that_were_finished_are_not_done_again(cells, finer, tmp_path, mo
     advance(job, "following motion, interval 3")
     job.close()
     fitted, tested = [], []
-    fit, trust = superresolve.fit_motion, superresolve.choose_recipe
-    monkeypatch.setattr(superresolve, "fit_motion", lambda *a: fitted.append(a[1]) or fit(*a))
-    monkeypatch.setattr(superresolve, "choose_recipe", lambda *a: tested.append(1) or trust(*a))
+    follow, test = ChannelFit._follow_motion, ChannelFit._tests
+
+    def follow_motion(channel, series, interval, stage):
+        if series is channel.series:  # not half of it, with frames held out
+            fitted.append(interval)
+        return follow(channel, series, interval, stage)
+
+    monkeypatch.setattr(ChannelFit, "_follow_motion", follow_motion)
+    monkeypatch.setattr(ChannelFit, "_tests", lambda channel: tested.append(1) or test(channel))
     assert_same(finish(resumed(tmp_path / "job")), finer)
     assert fitted == [2, 0, 1, 2]  # the last one of the first channel, and the second channel
     assert tested == [1]
@@ -444,16 +466,16 @@ def test_a_damaged_part_of_a_checkpoint_is_computed_again(movie, whole, tmp_path
 def test_the_steps_of_another_problem_are_refused(movie, tmp_path):
     from test_problem import Parabola
 
-    keeper = Keeper(tmp_path / "job", every=0)
-    job = keeping(optimise(Parabola(), CellINRConfig(steps=50), started=0.0), keeper)
+    checkpoint = Checkpoint(tmp_path / "job", every=0)
+    job = optimise(Parabola(), CellINRConfig(steps=50), Monitor(checkpoint=checkpoint))
     advance(job, "fitting", 9)
     job.close()
     problem = Parabola()
     problem.place = torch.nn.Parameter(torch.zeros(4))
     problem.goal = torch.zeros(4)
-    keeper = Keeper(tmp_path / "job")
+    monitor = Monitor(checkpoint=Checkpoint(tmp_path / "job"))
     with pytest.raises(FitError, match="another image"):
-        finish(keeping(optimise(problem, CellINRConfig(steps=50), started=0.0), keeper))
+        finish(optimise(problem, CellINRConfig(steps=50), monitor))
 
 
 def test_a_checkpoint_is_not_overwritten(movie, tmp_path):

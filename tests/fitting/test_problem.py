@@ -7,6 +7,8 @@ import torch
 
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FitError
+from napari_cellinr.fitting.checkpoint import Checkpoint
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import PreviewRequest, Problem, Progress, Schedule, finish
 from napari_cellinr.image import Image
@@ -51,7 +53,7 @@ class Parabola(Problem):
 
 
 def run(problem, answer=lambda progress: None, **settings):
-    job = optimise(problem, CellINRConfig(**settings), started=time.monotonic())
+    job = optimise(problem, CellINRConfig(**settings), Monitor())
     message = None
     seen = []
     while True:
@@ -95,8 +97,9 @@ def test_a_fit_ended_by_the_clock_is_repeated_by_its_number_of_steps():
     stopped, again = Parabola(), Parabola()
     config = CellINRConfig(steps=1_000_000)
     stopped.drift = again.drift = 1e-7
-    job = optimise(stopped, config, started=0.0, deadline=time.monotonic() + 0.05)
-    outcome = finish(job)
+    monitor = Monitor()
+    monitor.deadline = time.monotonic() + 0.05
+    outcome = finish(optimise(stopped, config, monitor))
     if outcome.stopped == "time":
         run(again, steps=outcome.steps)
         assert torch.equal(stopped.place, again.place)
@@ -167,3 +170,61 @@ def test_a_falling_rate_does_all_steps_and_keeps_the_last_parameters():
     assert [row["step"] for row in outcome.history] == [*range(0, 150, 7), 150]
     assert problem.held_out() == outcome.history[-1]["held_out"] == outcome.held_out
     assert problem.held_out() > min(row["held_out"] for row in outcome.history)
+
+
+class Linear(Parabola):
+    """The same with a rate that falls in a straight line, and the best parameters."""
+
+    def schedule(self):
+        return Schedule(decay=0.5, every=10, linear=True, warm_up=0, keeps_best=True, steps=40)
+
+
+def test_a_linear_rate_falls_by_the_same_amount_with_each_step():
+    schedule = Linear().schedule()
+    assert [schedule.factor(step, 40) for step in (0, 20, 40)] == [1, 0.75, 0.5]
+
+
+def test_the_best_of_parameters_that_are_not_averaged_can_be_kept():
+    problem = Linear(noise=0.0, drift=0.2)
+    outcome, _ = run(problem, steps=5)
+    assert (outcome.stopped, outcome.steps) == ("steps", 40)
+    errors = [row["held_out"] for row in outcome.history]
+    assert problem.held_out() == outcome.held_out == min(errors) < errors[-1]
+
+
+class Unchecked(Parabola):
+    """The same without a held-out error; nothing of it is stored."""
+
+    def schedule(self):
+        return Schedule(decay=0.5, every=0, is_stored=False)
+
+    def held_out(self):
+        raise AssertionError
+
+
+def test_a_fit_need_not_be_evaluated_or_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.fitting.optimise.REPORT_SECONDS", 0)
+    problem, checkpoint = Unchecked(), Checkpoint(tmp_path / "job", every=0)
+    job = optimise(problem, CellINRConfig(steps=20), Monitor(checkpoint=checkpoint))
+    while (progress := next(job)).step < 20:
+        assert progress.held_out is None
+    last = problem.place.detach().clone()
+    with pytest.raises(StopIteration) as ended:
+        next(job)
+    assert (ended.value.value.history, ended.value.value.reached) == ((), {})
+    assert torch.equal(problem.place, last)
+    assert not (tmp_path / "job").exists()
+    assert not checkpoint.initial_requested
+
+
+def test_a_part_of_a_job_reports_the_progress_of_the_job():
+    monitor = Monitor()
+    part = monitor.part(
+        "of 3", named=lambda part: Progress("part 2", 100 + part.step, 200, preview=part.preview),
+        preview_of=lambda request: Image(torch.zeros(2, 2).numpy(), "YX"),
+    )  # fmt: skip
+    with part:
+        job = optimise(Parabola(), CellINRConfig(steps=9), monitor)
+        first = next(job)
+        assert (first.stage, first.step, first.steps) == ("part 2 (of 3)", 101, 200)
+        assert job.send(PreviewRequest()).preview.shape == (2, 2)

@@ -85,3 +85,9 @@ def test_print_resolutions_are_no_calibration():
     assert print_step(1 / 300, "inch") is None
     assert print_step(1.0, "centimeter") is None
     assert print_step(0.65e-4, "centimeter") == (pytest.approx(0.65), "micrometer")
+
+
+def test_pixels_of_more_than_five_micrometres_are_for_printing():
+    assert print_step(1 / 5100, "inch") == (pytest.approx(25400 / 5100), "micrometer")
+    assert print_step(1 / 5000, "inch") is None
+    assert print_step(1 / 1900, "centimeter") is None

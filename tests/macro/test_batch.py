@@ -23,7 +23,7 @@ SAVING = Macro((MADE, Step("save", (Source("embryo denoised"),), {"path": "clean
 def calls(put_job):
     names = []
 
-    def job(image, config, *, started=None):
+    def job(image, config, monitor):
         names.append(config.background)
         yield Progress("fitting", 1, 2)
         result = image.like(np.asarray(image.data) + 1, name=f"{image.name} denoised")

@@ -6,7 +6,7 @@ import pytest
 from napari_cellinr import Image, NSTMConfig, SpatimeConfig, reconstruct
 from napari_cellinr.macro.compare import channel_for, compare, difference
 from napari_cellinr.methods import METHODS
-from napari_cellinr.methods.spatime.output_grid import lattice_of
+from napari_cellinr.methods.spatime.output_grid import output_grid
 
 UNITS = ("second", "micrometer", "micrometer", "micrometer")
 RAMPS = {"T": 3.0, "Z": 5.0, "Y": 7.0}
@@ -31,7 +31,7 @@ def ramp():
 def test_the_cubic_answer_lies_where_the_result_lies(asked):
     image, config = ramp(), SpatimeConfig(**asked)
     found = METHODS["spatime"].conventional(image, config)
-    assert found.shape == lattice_of(image, config).shape(image)
+    assert found.shape == output_grid(image, config).shape(image)
     places = dict(zip("TZYX", np.indices(found.shape, sparse=True), strict=True))
     expected = sum(
         slope * (found.translate["TZYX".index(a)] + found.steps[a] * places[a])

@@ -39,7 +39,7 @@ COMPARE = Step("compare", (Source("embryo denoised"), Source("embryo")), results
 MACRO = Macro((OPEN, CALIBRATE, DENOISE, SAVE, COMPARE))
 
 
-def fake_job(image, config, *, started=None):
+def fake_job(image, config, monitor):
     yield Progress("fitting", 1, 2)
     data = np.asarray(image.data, np.float32) * (2 if config.background == "keep" else 3)
     result = image.like(data, name=f"{image.name} denoised")

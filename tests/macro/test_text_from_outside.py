@@ -38,7 +38,8 @@ def test_a_shell_runs_the_same_commands(tmp_path, case):
 
 @pytest.mark.parametrize("field", script_text.FIELDS)
 def test_a_planted_line_stays_text_in_every_field(field, tmp_path):
-    for text in (PLANTED, "\ntouch planted\n", "-rf", "'; touch planted; '", "\u2028os.abort()"):
+    texts = ("--", PLANTED, "\ntouch planted\n", "-rf", "'; touch planted; '", "\u2028os.abort()")
+    for text in texts:
         assert script_text.outcome(field, text) in {"same", "refused"}
         assert script_text.run_by_shell(field, text, tmp_path) in {"same", "refused"}
 
@@ -72,6 +73,7 @@ def test_names_have_no_control_characters():
         {"arguments": []},
         {"arguments": {"preset": "a\0b"}},
         {"arguments": {"axes": ["Z"]}},
+        {"arguments": {"axes": "--"}},
         {"results": "text"},
         {"results": [1]},
         {"roles": ["result:0)\nimport os #"]},

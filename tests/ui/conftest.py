@@ -36,7 +36,7 @@ class FakeFit:
         self.configs = []
         self.step = 0
 
-    def __call__(self, image, config, *, started=None):
+    def __call__(self, image, config, monitor):
         self.images.append(image)
         self.configs.append(config)
         return self.job(image, config)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.gui
 WORM = moving("worm")
 
 
-def iter_reconstruct(image, config, *, started=None):
+def iter_reconstruct(image, config, monitor):
     """Yield progress, and return the truth of the worm as if it had been found."""
     for step in range(3):
         time.sleep(0.01)

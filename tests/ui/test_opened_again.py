@@ -182,7 +182,8 @@ def test_one_channel_of_one_of_several_images(viewer, dock, use_job, tmp_path, n
     for style in (str(cellinr.macro), macro.as_json()):
         file = tmp_path / ("macro.json" if style.startswith("{") else "macro.py")
         file.write_text(style)
-        job = iter_replay(load_macro(file), output=tmp_path / "out", tell=told.append)
+        out = {"output": tmp_path / "out", "overwrite": True}
+        job = iter_replay(load_macro(file), tell=told.append, **out)
         assert np.array_equal(read(finish(job)[0]).array(), numbers)
     assert told == []  # the data have the digest that was recorded
     assert np.array_equal(read_by_the_script(macro).array(), given)

@@ -13,7 +13,6 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QWidget
 
 import napari_cellinr
-from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.runs import resume
 from napari_cellinr.ui.preferences import Preferences, preferences
@@ -113,15 +112,15 @@ class Storing:
     def __init__(self):
         self.times = []
 
-    def __call__(self, image, config, *, started=None):
-        place = keeper().place("steps")
+    def __call__(self, image, config, monitor):
+        place = monitor.checkpoint.entry("steps")
         for step in range(1, 61):
             time.sleep(0.01)
             if place.is_due:
                 place.save({}, {"step": np.array([step])})
                 self.times.append(time.monotonic())
             yield Progress("fitting", step, 60)
-        self.has_begun = keeper().has_begun
+        self.has_begun = monitor.checkpoint.exists
         return Fitted((image,), config, {}, (), "steps", {})
 
 

@@ -10,9 +10,11 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog
 
 from napari_cellinr.config import CellINRConfig
-from napari_cellinr.fitting.checkpoint import EVERY, keeper
+from napari_cellinr.fitting.checkpoint import EVERY
 from napari_cellinr.fitting.problem import Fitted, Progress
+from napari_cellinr.methods import METHODS
 from napari_cellinr.runs import resume
+from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import to_image
 from napari_cellinr.ui.preferences import Preferences
@@ -21,9 +23,9 @@ from napari_cellinr.ui.session import fit_actions as fits
 pytestmark = pytest.mark.gui
 
 
-def job_that_stores(image, config, *, started=None):
+def job_that_stores(image, config, monitor):
     """Count from where the checkpoint says, and store every step."""
-    place = keeper().place("steps")
+    place = monitor.checkpoint.entry("steps")
     found = place.load()
     begun = 0 if found is None else int(found[1]["step"][0])
     for step in range(begun + 1, 4):
@@ -33,9 +35,9 @@ def job_that_stores(image, config, *, started=None):
     return Fitted((result,), config, {}, (), "steps", {})
 
 
-def job_that_stores_on(image, config, *, started=None):
+def job_that_stores_on(image, config, monitor):
     """Store every step until the end is asked for."""
-    place = keeper().place("steps")
+    place = monitor.checkpoint.entry("steps")
     for step in range(1, 100_000):
         place.save({}, {"step": np.array([step])})
         time.sleep(0.005)
@@ -63,7 +65,8 @@ def interrupted(viewer, layer, put_job):
     put_job("denoise", job_that_stores)
     config = CellINRConfig(background="keep", seed=7)
     path = resume.new_checkpoint(resume.jobs_folder())
-    job = resume.checkpointed("denoise", to_image(layer), config, path, every=0.0)
+    place = CheckpointPlace(path, every=0.0)
+    job = start(RunRequest(METHODS["cellinr"], to_image(layer), config, checkpoint=place))
     next(job)
     next(job)
     job.close()  # as if the window had been closed
@@ -88,10 +91,10 @@ def test_resume_goes_on_with_the_settings_of_the_job(viewer, interrupted, idle):
 def test_without_checkpoints_in_the_preferences_a_fit_that_goes_on_keeps_the_usual_interval(
     interrupted, idle, monkeypatch
 ):
-    given, resumed = [], fits.resumed
+    given, resumed = [], fits.resume
     monkeypatch.setattr(fits, "preferences", lambda: Preferences(checkpoint_seconds=0))
     monkeypatch.setattr(
-        fits, "resumed", lambda path, **options: given.append(options) or resumed(path, **options)
+        fits, "resume", lambda path, **options: given.append(options) or resumed(path, **options)
     )
     interrupted.offer.resume_button.click()
     idle(interrupted)

@@ -79,7 +79,8 @@ def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name
     (tmp_path / "macro.json").write_text(dock.dispatcher.recorder.macro.as_json())
     for file in ("macro.py", "macro.json"):
         macro, told = load_macro(tmp_path / file), []
-        (written,) = finish(iter_replay(macro, output=tmp_path, tell=told.append))
+        job = iter_replay(macro, output=tmp_path, overwrite=True, tell=told.append)
+        (written,) = finish(job)
         assert np.array_equal(read(written).array(), numbers)
         assert told == []  # the data have the digest that was recorded
     assert f"give the file of layer {name!r}" in script(macro, "headless")

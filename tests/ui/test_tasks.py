@@ -80,7 +80,7 @@ class ToyDock(FitDock):
     task = TOY
 
 
-def iter_toy(image, config, *, started=None):
+def iter_toy(image, config, monitor):
     f = config.factor
     yield Progress("toying", 1, 2)
     data = np.asarray(image.data, np.float32).repeat(f, 1).repeat(f, 2)

@@ -13,6 +13,7 @@ from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from threading import Event
 
     from numpy.typing import NDArray
 
@@ -81,6 +82,7 @@ def iter_estimate(
     variance: NDArray[Any] | None = None,
     grain: float = 0.0,
     n_workers: int = 1,
+    running: Event | None = None,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by groups of similar patches: yield progress 0 to 1, return float32.
 
@@ -89,16 +91,17 @@ def iter_estimate(
 
     Parameters
     ----------
-    values, guide, variance, grain, n_workers
-        As for `iter_groups`; "stop", "pause" and "resume" may be sent as there.
+    values, guide, variance, grain, n_workers, running
+        As for `iter_groups`; "stop" may be sent as there.
     """
     settings: dict[str, Any] = {"variance": variance, "grain": grain}
+    threads: dict[str, Any] = {"n_workers": n_workers, "running": running}
     shape = np.shape(values)
     if not _is_plane(shape):
-        return (yield from iter_groups(values, guide, **settings, n_workers=n_workers))
+        return (yield from iter_groups(values, guide, **settings, **threads))
     first_part = groups_seconds(shape, n_workers) / estimate_seconds(shape, n_workers)
     message: str | None = None
-    job = iter_groups(values, guide, **settings, n_workers=n_workers)
+    job = iter_groups(values, guide, **settings, **threads)
     while True:
         try:
             done = job.send(message)
@@ -120,8 +123,6 @@ def iter_estimate(
             second: NDArray[np.float32] = finished.value
             return first if message == "stop" else (first + second.reshape(shape)) / np.float32(2)
         message = yield first_part + (1 - first_part) * done
-        while message == "pause":
-            message = yield first_part + (1 - first_part) * done
 
 
 def estimate_seconds(shape: tuple[int, ...], n_workers: int = 1) -> float:

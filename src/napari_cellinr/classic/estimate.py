@@ -18,7 +18,7 @@ from napari_cellinr.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["gaussian", "iter_nlm", "nlm", "nlm_seconds"]
+__all__ = ["gaussian", "is_stopped", "iter_nlm", "nlm", "nlm_seconds"]
 
 Floats: TypeAlias = "NDArray[np.float32]"
 Shift: TypeAlias = tuple[int, ...]
@@ -85,6 +85,7 @@ def iter_nlm(
     patch: int = 3,
     grain: float = 0.0,
     n_workers: int = 1,
+    running: Event | None = None,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by non-local means: yield progress 0 to 1, return float32.
 
@@ -97,8 +98,8 @@ def iter_nlm(
 
     Shifts are processed from near to far, so that a stopped job has searched a smaller
     neighbourhood. The result does not depend on the number of workers. Sending "stop" ends the
-    job and returns the result so far, with `gaussian` where almost nothing was done; "pause" and
-    "resume" are obeyed; closing the generator ends all threads. All take a fraction of a second.
+    job and returns the result so far, with `gaussian` where almost nothing was done; closing the
+    generator ends all threads. Both take a fraction of a second.
 
     Parameters
     ----------
@@ -114,6 +115,8 @@ def iter_nlm(
         Standard deviation in voxels of the blur of the noise, as in `Noise.grain`.
     n_workers
         Number of threads, at least 1.
+    running
+        Threads wait while it is cleared; they never wait if not given.
 
     Raises
     ------
@@ -124,28 +127,38 @@ def iter_nlm(
     rule = _rule(array.shape, distance, strength, patch, grain)
     tasks = _tasks(array, rule, max(1, n_workers))
     n_steps = max(1, len(tasks) * len(rule.shifts))
-    stop, go = Event(), Event()
-    go.set()
+    stop = Event()
     pool = ThreadPoolExecutor(max(1, n_workers), thread_name_prefix="nlm")
     try:
-        pending: set[Future[None]] = {pool.submit(task.run, stop, go) for task in tasks}
+        pending: set[Future[None]] = {pool.submit(task.run, stop, running) for task in tasks}
         while pending:
             finished, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
             for future in finished:
                 future.result()
-            message = yield sum(task.n_done for task in tasks) / n_steps
-            if message == "stop":
+            if (yield sum(task.n_done for task in tasks) / n_steps) == "stop":
                 break
-            if message in {"pause", "resume"}:
-                (go.clear if message == "pause" else go.set)()
     finally:
         stop.set()
-        go.set()
         pool.shutdown(wait=True, cancel_futures=True)
     result = gaussian(array)
     for task in tasks:
         task.write(result)
     return result
+
+
+def is_stopped(stop: Event, running: Event | None) -> bool:
+    """Return whether a thread has to end, after waiting for as long as the work is paused.
+
+    Parameters
+    ----------
+    stop
+        Set when the thread has to end.
+    running
+        Cleared while the work is paused; it never is if not given.
+    """
+    while running is not None and not stop.is_set() and not running.wait(_POLL):
+        pass
+    return stop.is_set()
 
 
 def nlm_seconds(
@@ -223,15 +236,14 @@ class _Task:
     total: Floats = field(init=False)
     weights: Floats = field(init=False)
 
-    def run(self, stop: Event, go: Event) -> None:
+    def run(self, stop: Event, running: Event | None) -> None:
         """Process the shifts until all are done or `stop` is set."""
         half = self.rule.patch // 2
         self.total = self.values[(slice(half, -half or None),) * self.values.ndim].copy()
         self.weights = np.ones_like(self.total)  # each voxel has weight 1 in its own mean
         buffers = (np.empty(self.values.size, np.float32), np.empty(self.values.size, np.float32))
         for shift in self.rule.shifts:
-            go.wait()
-            if stop.is_set():
+            if is_stopped(stop, running):
                 return
             self._add(shift, *buffers)
             self.n_done += 1

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
+from napari_cellinr.classic.estimate import is_stopped
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def iter_groups(
     members: int = _MEMBERS,
     series: bool = False,
     n_workers: int = 1,
+    running: Event | None = None,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by groups of similar patches: yield progress 0 to 1, return float32.
 
@@ -58,7 +60,7 @@ def iter_groups(
     Buades and Morel 2013, SIAM Journal on Imaging Sciences 6, 1665), with any estimate as guide.
 
     The result does not depend on the number of workers. Sending "stop" ends the job; voxels that
-    are not done have the value of the guide. "pause" and "resume" are obeyed.
+    are not done have the value of the guide.
 
     Parameters
     ----------
@@ -77,6 +79,8 @@ def iter_groups(
         of neighbouring frames.
     n_workers
         Number of threads, at least 1.
+    running
+        Threads wait while it is cleared; they never wait if not given.
 
     Raises
     ------
@@ -90,8 +94,7 @@ def iter_groups(
         )
     job = _Job.of(values, guide, variance, grain, members, series)
     tiles = job.tiles()
-    go, stop = Event(), Event()
-    go.set()
+    stop = Event()
     pool = ThreadPoolExecutor(max(1, n_workers), thread_name_prefix="groups")
     try:
         waiting = iter(tiles)
@@ -99,21 +102,17 @@ def iter_groups(
         n_done = 0
         while n_done < len(tiles):
             for tile in itertools.islice(waiting, 2 * n_workers - len(pending)):
-                pending.append(pool.submit(job.filtered, tile, stop, go))
+                pending.append(pool.submit(job.filtered, tile, stop, running))
             try:
                 job.add(pending[0].result(timeout=_POLL))
                 pending.popleft()
                 n_done += 1
             except NotYet:
                 pass
-            message = yield n_done / len(tiles)
-            if message == "stop":
+            if (yield n_done / len(tiles)) == "stop":
                 break
-            if message in {"pause", "resume"}:
-                (go.clear if message == "pause" else go.set)()
     finally:
         stop.set()
-        go.set()
         pool.shutdown(wait=True, cancel_futures=True)
     return job.result()
 
@@ -223,7 +222,7 @@ class _Job:
         ]
         return list(itertools.product(*parts))
 
-    def filtered(self, tile: tuple[torch.Tensor, ...], stop: Event, go: Event) -> _Done:
+    def filtered(self, tile: tuple[torch.Tensor, ...], stop: Event, running: Event | None) -> _Done:
         """Return the sums of the filtered patches of all groups of a tile."""
         place = tuple(
             slice(int(corner[0]), int(corner[-1]) + wide + 2 * far)
@@ -231,7 +230,7 @@ class _Job:
         )
         values, guide = self.values[place].contiguous(), self.guide[place].contiguous()
         corners = [corner - corner[0] for corner in tile]
-        found, shifts = self._most_similar(guide, corners, stop, go)
+        found, shifts = self._most_similar(guide, corners, stop, running)
         steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
         origin = _sums([c + far for c, far in zip(corners, self.reach, strict=True)], steps)
         inside = _sums([torch.arange(wide) for wide in self.patch], steps)
@@ -241,8 +240,7 @@ class _Job:
         for chosen, first in zip(
             torch.split(found, _CHUNK), torch.split(origin, _CHUNK), strict=True
         ):
-            go.wait()
-            if stop.is_set():
+            if is_stopped(stop, running):
                 break
             index = (first[:, None] + move[chosen])[..., None] + inside
             level = None if variance is None else variance[first[:, None] + inside].mean(1)
@@ -252,7 +250,11 @@ class _Job:
         return done
 
     def _most_similar(
-        self, guide: torch.Tensor, corners: Sequence[torch.Tensor], stop: Event, go: Event
+        self,
+        guide: torch.Tensor,
+        corners: Sequence[torch.Tensor],
+        stop: Event,
+        running: Event | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the indices of the most similar patches, (groups, members), and all shifts."""
         inner = tuple(
@@ -267,8 +269,7 @@ class _Job:
         n_groups = math.prod(map(len, corners))
         distance = torch.full((len(self.shifts), n_groups), math.inf)
         for number, shift in enumerate(self.shifts):
-            go.wait()
-            if stop.is_set():
+            if is_stopped(stop, running):
                 break
             moved = guide[
                 tuple(

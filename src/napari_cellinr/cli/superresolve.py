@@ -5,22 +5,20 @@ An OUTPUT that ends with `.zarr` is written piece by piece, so that it need not 
 
 from __future__ import annotations
 
-import time
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
 from napari_cellinr.cli.shared.options import Commands, read_config
 from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
-from napari_cellinr.fitting.problem import Progress
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Generator
 
-    from napari_cellinr.config import Config, SpatimeConfig
-    from napari_cellinr.fitting.problem import Job
-    from napari_cellinr.image import Image
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
 
 __all__ = ["add", "run"]
 
@@ -68,22 +66,15 @@ def run(options: Namespace) -> int:
         )
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
-    from napari_cellinr.api import iter_superresolve
-
-    if not options.output.lower().rstrip("/").endswith(".zarr"):
-        return run_fit(options, image, config, _OUTPUTS)
-
-    def piecewise(given: Image, settings: Config) -> Job:
-        job = iter_superresolve(
-            given, cast("SpatimeConfig", settings), started=options.started, lazily=True
-        )
-        return _writing(job, options)
-
-    return run_fit(options, image, config, _OUTPUTS, make=piecewise, written=True)
+    is_zarr = options.output.lower().rstrip("/").endswith(".zarr")
+    write = partial(_write_pieces, options.output) if is_zarr else None
+    return run_fit(options, image, config, _OUTPUTS, write=write)
 
 
-def _writing(job: Job, options: Namespace) -> Job:
-    """Fit, then render and write one piece of the result after the other.
+def _write_pieces(
+    output: str, fitted: Fitted, monitor: Monitor
+) -> Generator[Progress, Message, None]:
+    """Render and write one piece of the result after the other.
 
     Raises
     ------
@@ -94,19 +85,16 @@ def _writing(job: Job, options: Namespace) -> Job:
     from napari_cellinr.fitting.background import in_background
     from napari_cellinr.io import write_in_steps
 
-    fitted = yield from job
-    pieces = write_in_steps(options.output, fitted.image("result"))
-    stage, started = f"writing {options.output}", options.started
+    pieces, stage = write_in_steps(output, fitted.image("result")), f"writing {output}"
     while True:
-        work = partial(next, pieces, None)
-        found = yield from in_background(stage, work, started=started, needed=True)
+        found = yield from in_background(stage, partial(next, pieces, None), monitor, needed=True)
         if found is None:
-            return fitted
+            return
         step, steps = found
-        message = yield Progress(stage, step, steps, seconds=time.monotonic() - started)
-        if message == "stop" and step < steps and fitted.stopped != "user":
+        yield from monitor.report(stage, step, steps)
+        if monitor.stopped and step < steps and fitted.stopped != "user":
             pieces.close()
             raise FileError(
-                f"{options.output} was not written: stopped after {step} of {steps} pieces. Keep "
+                f"{output} was not written: stopped after {step} of {steps} pieces. Keep "
                 "the fit with --save-model, and render a part of it."
             )

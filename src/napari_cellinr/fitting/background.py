@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from napari_cellinr.fitting.problem import Progress
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Progress
 
 __all__ = ["in_background"]
 
@@ -23,9 +21,9 @@ POLL = 0.1
 
 
 def in_background(
-    stage: str, work: Callable[[], Result], *, started: float, needed: bool = False
+    stage: str, work: Callable[[], Result], monitor: Monitor, *, needed: bool = False
 ) -> Generator[Progress, Message, Result | None]:
-    """Do `work` in a thread: yield `Progress`, return its result, or None if stopped before.
+    """Run `work` in a thread and report progress; return its result, or None if stopped before.
 
     So a job answers within a tenth of a second, whatever it is doing. Work that is given up
     ends by itself, and its result is dropped. A pause holds the job after the work.
@@ -33,27 +31,26 @@ def in_background(
     Parameters
     ----------
     stage
-        What is being done, in words for users.
+        What is being done, for users.
     work
         NumPy, SciPy and torch let other threads go on while they compute.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     needed
         Whether nothing can go on without the result: then a stop has to wait for it.
+
+    Returns
+    -------
+    Result or None
+        What `work` returned; None if the user stopped the job before.
     """
     with _one_thread() as pool:
         future = pool.submit(work)
-        paused = False
-        while paused or not future.done():
-            if paused:
-                time.sleep(POLL)
+        while not future.done():
             wait((future,), timeout=POLL)
-            name = "paused" if paused else stage
-            message = yield Progress(name, seconds=time.monotonic() - started)
-            if message == "stop" and not needed:
+            yield from monitor.report(stage)
+            if monitor.stopped and not needed:
                 return None
-            if isinstance(message, str):
-                paused = message == "pause"
         return future.result()
 
 

@@ -1,23 +1,18 @@
-"""Running out of memory: how it is recognised, freed, and reported without ending the fit."""
+"""Running out of memory: how it is recognised, and how the memory is freed for another attempt."""
 
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from napari_cellinr.fitting.problem import Message, Progress
-
-__all__ = ["SMALLEST_BATCH", "free", "is_shortage", "unless_short"]
-
-Result = TypeVar("Result")
+__all__ = ["FAILURES", "SMALLEST_BATCH", "free", "free_after", "is_shortage"]
 
 SMALLEST_BATCH = 64
 """Voxels of a step below which a batch is not halved any more."""
+
+FAILURES = (MemoryError, RuntimeError)
+"""Errors among which are those that say that the memory is not enough."""
 
 _WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
@@ -35,16 +30,15 @@ def free() -> None:
         torch.cuda.empty_cache()
 
 
-def unless_short(
-    job: Generator[Progress, Message, Result],
-) -> Generator[Progress, Message, Result | None]:
-    """Return what a job returns, or None if the memory was not enough for it."""
-    try:
-        return (yield from job)
-    except (MemoryError, RuntimeError) as error:
-        if not is_shortage(error):
-            raise
-        error.__traceback__ = None  # its frames hold what filled the memory
-    job.close()
+def free_after(error: BaseException) -> None:
+    """Free the memory after an error of `FAILURES`, so that something smaller can be tried.
+
+    Raises
+    ------
+    BaseException
+        `error`, if it does not say that the memory is not enough.
+    """
+    if not is_shortage(error):
+        raise error
+    error.__traceback__ = None  # its frames hold what filled the memory
     free()
-    return None

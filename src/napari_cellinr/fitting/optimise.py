@@ -1,4 +1,4 @@
-"""The one optimisation loop."""
+"""The optimisation loop of all fits: it runs steps and reports progress."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.fitting.problem import Outcome, PreviewRequest, Progress
+from napari_cellinr.fitting.checkpoint import Checkpoint
+from napari_cellinr.fitting.problem import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fitting.problem import Message, Problem, Stopped
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, PreviewRequest, Problem, Progress, Stopped
     from napari_cellinr.image import Image
 
 __all__ = ["optimise"]
@@ -37,16 +38,16 @@ REPORT_SECONDS = 0.2
 
 
 def optimise(
-    problem: Problem, config: Config, *, started: float, deadline: float | None = None
+    problem: Problem, config: Config, monitor: Monitor
 ) -> Generator[Progress, Message, Outcome]:
-    """Return the optimisation of `problem` as a generator; this is the only loop there is.
+    """Run optimisation steps and report progress; every fit runs here.
 
-    The parameters are averaged over the steps with polynomially growing weights (Shamir and
-    Zhang 2013, "Stochastic gradient descent for non-smooth optimization", ICML) instead of
-    lowering the learning rate to a planned end: so the result after n steps does not depend
-    on how many were planned, a fit can be stopped at any time, and repeating a fit that was
-    ended by the clock needs only its number of steps. The best averaged parameters by
-    held-out error are left in `problem`.
+    With a constant rate, the parameters are averaged over the steps with polynomially growing
+    weights (Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth optimization",
+    ICML) instead of lowering the learning rate to a planned end: so the result after n steps does
+    not depend on how many were planned, a fit can be stopped at any time, and repeating a fit
+    that was ended by the clock needs only its number of steps. The best averaged parameters by
+    held-out error are left in `problem`; other schedules say what they keep.
 
     What it has reached is stored in the checkpoint of the job now and then, and when the job is
     given up. If the checkpoint holds steps already, it goes on after them, with the same result.
@@ -56,73 +57,54 @@ def optimise(
     problem
         Changed in place.
     config
-        `seed` and `steps` are used.
-    started
-        `time.monotonic()` when the job began, for `Progress.seconds`.
-    deadline
-        `time.monotonic()` at which to end.
+        `seed` is used, and `steps` unless the schedule of the problem says how many.
+    monitor
+        Of the job: progress, previews, checkpoint and time limit.
+
+    Returns
+    -------
+    Outcome
+        How it went; the parameters that are kept are in `problem`.
     """
     if not problem.can_improve:
         error = problem.held_out()
         return Outcome("user", 0, error, ({"step": 0, "held_out": error},))
     loop = _Loop(problem, config)
-    place = keeper().place("steps")
-    if (kept := place.load()) is not None:
-        loop.load(kept[1])
-    elif (other := keeper().other()) is not None:
-        loop.begin_from(other)
+    checkpoint = monitor.checkpoint if loop.schedule.is_stored else Checkpoint(None)
+    entry = checkpoint.entry("steps")
+    if (saved := entry.load()) is not None:
+        loop.load(saved[1])
+    elif (initial := checkpoint.initial_parameters()) is not None:
+        loop.begin_from(initial)
     stopped: Stopped | None = loop.ended()
-    controls = _Controls(started, config.steps, loop.step)
+    clock = _Clock(monitor, loop)
     reached: Mapping[str, torch.Tensor] = {} if stopped is None else loop.tensors()
     while stopped is None:
         losses = loop.advance()
-        if loop.step == config.steps:
+        if loop.step == loop.steps:
             stopped = "steps"
-        if deadline is not None and time.monotonic() >= deadline:
+        if monitor.is_late:
             stopped = "time"
         try:
-            if controls.is_due() and (yield from _converse(problem, loop, controls)):
-                stopped = "user"
+            if clock.is_due():
+                yield from monitor.report("fitting", preview_of=loop.preview, **clock.progress())
         except GeneratorExit:
-            if place.is_worth_it:
+            if entry.should_save:
                 loop.look_if_due(losses)
-                place.save({}, loop.tensors())
+                entry.save({}, loop.tensors())
             raise
+        if monitor.stopped:
+            stopped = "user"
         is_due = loop.look_if_due(losses)
         stopped = stopped or loop.ended()
-        if stopped or place.is_due:
+        if entry.is_due or (stopped and loop.schedule.is_stored):
             reached = loop.tensors()
-        if place.is_due or (stopped == "user" and place.is_worth_it):
-            place.save({}, reached)
-        if stopped and not is_due:
+        if entry.is_due or (stopped == "user" and entry.should_save):
+            entry.save({}, reached)
+        if stopped and not is_due and loop.schedule.every:
             loop.look(losses)  # after `reached`: a fit that goes on would not have looked here
     loop.restore()
     return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history), reached)
-
-
-def _converse(
-    problem: Problem, loop: _Loop, controls: _Controls
-) -> Generator[Progress, Message, bool]:
-    """Report, answer what is asked, wait while paused; return whether the user said stop."""
-    message: Message = controls.pending
-    if message is None:
-        message = yield controls.progress(loop)
-    controls.pending, answered = None, False
-    while message is not None or controls.paused:
-        if message == "stop":
-            return True
-        if isinstance(message, PreviewRequest):
-            if answered and not controls.paused:
-                controls.pending = message  # the fit goes on between two previews
-                return False
-            answered = True
-            with loop.average_applied():
-                preview = problem.preview(message)
-            message = yield controls.progress(loop, preview, message.index)
-        else:
-            controls.obey(message)
-            message = yield controls.progress(loop)
-    return False
 
 
 class _Loop:
@@ -133,18 +115,22 @@ class _Loop:
 
         self.problem = problem
         self.schedule = problem.schedule()
-        self.steps = config.steps
+        self.steps = config.steps if self.schedule.steps is None else self.schedule.steps
         groups = problem.param_groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.rates = [float(group["lr"]) for group in groups]
         self.optimizer = torch.optim.Adam(groups)
         self.generator = torch.Generator(problem.device).manual_seed(config.seed)
         self.step = 0
+        self.losses: Mapping[str, torch.Tensor] = {}
         self.mean = [parameter.detach().clone() for parameter in self.parameters]
         self.best = [parameter.detach().clone() for parameter in self.parameters]
-        self.best_error = problem.held_out()
         self.looks_without_gain = 0
-        self.history: list[Mapping[str, float]] = [{"step": 0, "held_out": self.best_error}]
+        self.best_error = math.inf
+        self.history: list[Mapping[str, float]] = []
+        if self.schedule.every:
+            self.best_error = problem.held_out()
+            self.history.append({"step": 0, "held_out": self.best_error})
 
     def advance(self) -> Mapping[str, torch.Tensor]:
         """Do one step and return its losses."""
@@ -153,7 +139,7 @@ class _Loop:
         factor = self.schedule.factor(self.step, self.steps)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        losses = self.problem.loss(self.step, self.generator)
+        self.losses = losses = self.problem.loss(self.step, self.generator)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -174,10 +160,9 @@ class _Loop:
                 raise FitError(
                     f"the loss is no longer a number after {self.step} steps; lower learning_rate."
                 )
-            keeps = not self.schedule.averages
-            gained = keeps or error < self.best_error * (1 - TOLERANCE)
-            self.looks_without_gain = 0 if gained else self.looks_without_gain + 1
-            if keeps or error < self.best_error:
+            ends = self.schedule.averages and error >= self.best_error * (1 - TOLERANCE)
+            self.looks_without_gain = self.looks_without_gain + 1 if ends else 0
+            if self.schedule.keeps_last or error < self.best_error:
                 self.best_error = error
                 _copy(self.parameters, self.best)
         self.history.append({"step": self.step, "held_out": error, **row})
@@ -192,9 +177,14 @@ class _Loop:
         finally:
             _copy(kept, self.parameters)
 
+    def preview(self, request: PreviewRequest) -> Image | None:
+        """Return the preview for a request, with the average in the place of the parameters."""
+        with self.average_applied():
+            return self.problem.preview(request)
+
     def look_if_due(self, losses: Mapping[str, torch.Tensor]) -> bool:
         """Look, if it is a step at which that is done; return whether it was."""
-        is_due = self.step % self.schedule.every == 0
+        is_due = self.schedule.every > 0 and self.step % self.schedule.every == 0
         if is_due:
             self.look(losses)
         return is_due
@@ -206,8 +196,9 @@ class _Loop:
         return "steps" if self.step >= self.steps else None
 
     def restore(self) -> None:
-        """Leave the best parameters in the problem."""
-        _copy(self.best, self.parameters)
+        """Leave the parameters that are kept in the problem."""
+        if not self.schedule.keeps_last:
+            _copy(self.best, self.parameters)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that the next step depends on, as copies on the CPU."""
@@ -230,7 +221,7 @@ class _Loop:
 
     def _lists(self) -> dict[str, list[torch.Tensor]]:
         """Return what is stored of each parameter; without averages, all three are the same."""
-        if not self.schedule.averages:
+        if self.schedule.keeps_last:
             return {"best": self.parameters}
         return {"parameter": self.parameters, "mean": self.mean, "best": self.best}
 
@@ -281,7 +272,7 @@ class _Loop:
         try:
             for name, targets in self._lists().items():
                 _copy([tensors[f"{name}.{i}"] for i in range(len(targets))], targets)
-            if not self.schedule.averages:
+            if self.schedule.keeps_last:
                 _copy(self.parameters, self.mean)
                 _copy(self.parameters, self.best)
             facts = json.loads(bytes(tensors["facts"].tolist()))
@@ -304,53 +295,32 @@ class _Loop:
         self.looks_without_gain, self.history = facts["looks_without_gain"], facts["history"]
 
 
-class _Controls:
-    """When to report, and whether the user has paused the fit."""
+class _Clock:
+    """When an optimisation reports progress, and how much time it still needs."""
 
-    def __init__(self, started: float, steps: int, first: int = 0) -> None:
-        self.started = started
-        self.steps = steps
-        self.first = first
-        self.begun = time.monotonic()
+    def __init__(self, monitor: Monitor, loop: _Loop) -> None:
+        self.monitor = monitor
+        self.loop = loop
+        self.first = loop.step
+        self.begun = time.monotonic() - monitor.paused_seconds
         self.reported = 0.0
-        self.paused = False
-        self.pending: PreviewRequest | None = None
-        self.paused_seconds = 0.0
 
     def is_due(self) -> bool:
         """Return whether it is time for a `Progress`."""
-        waiting = self.paused or self.pending is not None
-        return waiting or time.monotonic() - self.reported >= REPORT_SECONDS
+        return self.monitor.has_request or time.monotonic() - self.reported >= REPORT_SECONDS
 
-    def obey(self, message: Message) -> None:
-        """Pause or resume; sleep a little while paused, so that waiting costs nothing."""
-        if message in {"pause", "resume"}:
-            self.paused = message == "pause"
-        if self.paused:
-            time.sleep(0.05)
-            self.paused_seconds += 0.05
-
-    def progress(
-        self,
-        loop: _Loop,
-        preview: Image | None = None,
-        index: Mapping[str, int] | None = None,
-    ) -> Progress:
+    def progress(self) -> dict[str, Any]:
         """Return how far the fit is; the remaining time assumes that all steps are needed."""
-        self.reported = time.monotonic()
-        spent = self.reported - self.begun - self.paused_seconds
-        row = {key: value for key, value in loop.history[-1].items() if key != "step"}
-        return Progress(
-            stage="paused" if self.paused else "fitting",
-            step=loop.step,
-            steps=self.steps,
-            held_out=row.pop("held_out"),
-            losses=row,
-            seconds=self.reported - self.started,
-            eta=spent / max(loop.step - self.first, 1) * (self.steps - loop.step),
-            preview=preview,
-            preview_index=index or {},
-        )
+        loop, self.reported = self.loop, time.monotonic()
+        spent = self.reported - self.begun - self.monitor.paused_seconds
+        row = {k: v for k, v in (loop.history or [{}])[-1].items() if k != "step"}
+        return {
+            "step": loop.step,
+            "steps": loop.steps,
+            "held_out": row.pop("held_out", None),
+            "losses": {name: float(loss.detach()) for name, loss in loop.losses.items()} or row,
+            "eta": spent / max(loop.step - self.first, 1) * (loop.steps - loop.step),
+        }
 
 
 def _copy(sources: list[Any], targets: list[Any]) -> None:

@@ -159,31 +159,68 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate goes, how often the fit is looked at, and what is kept.
+    """How the learning rate goes, how often the fit is evaluated, and which parameters are kept.
 
     Parameters
     ----------
     decay
-        Learning rate of the last step as a part of that of the first one. At 1 it stays, the
-        parameters are averaged, and the best average is kept. Below 1 it falls by the same
-        factor with each step, nothing is averaged, the fit does all of its steps, and the last
-        parameters are kept; only a fit that did all of them can then be repeated.
+        Learning rate of the last step as a part of that of the first one. At 1 it stays constant,
+        the parameters are averaged, and the best average is kept. Below 1 it falls, nothing is
+        averaged, and the fit does all of its steps; only a fit that did all of them can then be
+        repeated.
     every
-        Steps between two looks at the held-out error.
+        Steps between two evaluations of the held-out error; 0 for none.
+    linear
+        Whether the rate falls by the same amount with each step, not by the same factor.
+    warm_up
+        Steps over which the rate rises to its value.
+    keeps_best
+        Whether a falling rate keeps the parameters with the lowest held-out error, not the last.
+    steps
+        Number of steps; that of the settings if not given.
+    is_stored
+        Whether checkpoints hold the state of the loop. Not needed for a short part of a job whose
+        result is stored; such a part never continues or starts from another fit either.
     """
 
     decay: float = 1.0
     every: int = 5
+    linear: bool = False
+    warm_up: int = WARM_UP
+    keeps_best: bool = False
+    steps: int | None = None
+    is_stored: bool = True
 
     def factor(self, step: int, steps: int) -> float:
-        """Return the learning rate of `step` of `steps`, counted from 0, as a part of the first."""
-        part: float = self.decay ** (step / max(steps - 1, 1))
-        return min(1.0, (step + 1) / WARM_UP) * part
+        """Return the learning rate of a step as a part of the full one.
+
+        Parameters
+        ----------
+        step
+            Number of the step, from 0.
+        steps
+            Number of all steps; a linear fall would reach `decay` one step after the last.
+
+        Returns
+        -------
+        float
+            Above 0, at most 1.
+        """
+        if self.linear:
+            part = 1 - (1 - self.decay) * step / steps
+        else:
+            part = self.decay ** (step / max(steps - 1, 1))
+        return min(1.0, (step + 1) / max(self.warm_up, 1)) * part
 
     @property
     def averages(self) -> bool:
-        """Whether averages are kept instead of the last parameters."""
+        """Whether averages of the parameters are kept."""
         return self.decay == 1
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the last parameters are kept, however large the held-out error."""
+        return not (self.averages or self.keeps_best)
 
 
 class Problem(ABC):
@@ -202,28 +239,34 @@ class Problem(ABC):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the named losses of one step, scalars without unit; their sum is minimised."""
 
-    @abstractmethod
     def held_out(self) -> float:
-        """Return the error on what the loss never saw, in standard deviations of the noise."""
+        """Return the error on what the loss never saw, in standard deviations of the noise.
 
-    @abstractmethod
-    def preview(self, request: PreviewRequest) -> Image:
-        """Return the present state of what `request` asks for, in the units of the input."""
+        Needed unless the schedule says that it is never evaluated.
+        """
+        raise NotImplementedError
 
-    @abstractmethod
+    def preview(self, request: PreviewRequest) -> Image | None:
+        """Return the present state of what `request` asks for, in the units of the input.
+
+        None if a part of a job has nothing to show.
+        """
+        return None
+
     def render(self) -> tuple[Image, ...]:
-        """Return the results in the units of the input, the one that was asked for first."""
+        """Return the results in the units of the input, the main one first; none by default."""
+        return ()
 
-    @abstractmethod
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return everything that `render` needs, on the CPU."""
+        """Return everything that `render` needs, on the CPU; nothing by default."""
+        return {}
 
-    @abstractmethod
     def facts(self) -> dict[str, Any]:
         """Return what was found out about the data, such as the noise, ready for JSON.
 
         What users should know is listed, in sentences, under `warnings`.
         """
+        return {}
 
     def model_settings(self) -> dict[str, Any]:
         """Return shape and settings of the model, ready for JSON, as `Fitted.model` holds them."""

@@ -198,8 +198,10 @@ def load_fit(path: str | PathLike[str], *, tensors: bool = True) -> Stored:
     return stored(*load_fitted(path, only_header=not tensors))
 
 
-def stored_of(fitted: Fitted) -> Stored:
+def stored_of(fitted: Fitted | Stored) -> Stored:
     """Return a fit as it would be stored, without a file."""
+    if isinstance(fitted, Stored):
+        return fitted
     tensors = {name: np.asarray(tensor) for name, tensor in fitted.state.items()}
     return stored(header_of(fitted), tensors)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.macro.source import Source
-    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.runs.starts import Beginning
 
 __all__ = ["Begun", "fit_step"]
 

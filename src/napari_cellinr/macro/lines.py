@@ -259,7 +259,14 @@ def option(flag: str, text: str, *, is_path: bool = False) -> Words:
         Its value.
     is_path
         Whether the value is a path.
+
+    Raises
+    ------
+    ValueError
+        If the name is not that of an option, or the value is `--`, which ends all options.
     """
+    if text == "--" and not is_path:
+        raise ValueError("'--' is no value of an option.")
     if not _OPTION.fullmatch(flag):
         raise ValueError(f"{flag!r} is no name of an option.")
     given = _no_option(text) if is_path else text

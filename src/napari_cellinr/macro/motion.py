@@ -192,7 +192,8 @@ def write_motion(
     fit
         What `reconstruct` returned, or `load_fit` read.
     every
-        Distance between arrows in voxels; if not given, chosen by the size of the scene.
+        Spacing of the arrows in voxels; if not given, the smallest at which arrows do not cover
+        each other or the scene.
     shortest
         Length below which arrows are left out, in the unit of the motion; 0.3 voxels if not given.
     points

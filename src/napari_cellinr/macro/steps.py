@@ -24,7 +24,7 @@ from napari_cellinr.text import clean_name, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.runs.starts import Beginning
 
 __all__ = ["RECIPE_VERSION", "Macro", "Step"]
 

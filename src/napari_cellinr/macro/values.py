@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY",
+    "AXES",
     "AXIS_RANGES",
     "COUNT_OR_NONE",
     "FILE_NAME",
@@ -125,6 +126,10 @@ def _is_by_axis(value: Any) -> bool:
 ANY: Final = Kind("anything", lambda value: True)
 NUMBER: Final = Kind("a number", _is_number)
 TEXT: Final = Kind("text", _is_text)
+AXES: Final = Kind(
+    "one letter for each axis",
+    lambda value: _is_text(value) and value.isascii() and (value.isalpha() or value == ""),
+)
 FILE_NAME: Final = Kind("the name of a file", lambda value: _is_text(value) and value != "")
 NUMBER_PER_AXIS: Final = Kind(
     "a number for each axis",

@@ -100,9 +100,8 @@ class Method:
     scope
         Name of a part of a job in a checkpoint; `{}` stands for the number of the part.
     job
-        `(Image, Config, started=seconds)`: a generator that yields `Progress` and returns
-        `Fitted`. The image has its axes in the order T, C, Z, Y, X; `started` is the value of
-        `time.monotonic()` from which a time limit counts.
+        `(Image, Config, Monitor)`: a generator that yields `Progress` and returns `Fitted`. The
+        image has its axes in the order T, C, Z, Y, X.
     render
         `(Stored, Query, device)`: the images of a saved fit, the result first, float32.
     geometry

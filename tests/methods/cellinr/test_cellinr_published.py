@@ -9,9 +9,10 @@ import torch
 from napari_cellinr.api import denoise, iter_denoise
 from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.config import CellINRConfig
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.problem import PreviewRequest, Schedule
-from napari_cellinr.methods.cellinr.published import prepare_paper
+from napari_cellinr.methods.cellinr.published.problem import prepare_published
 from napari_cellinr.simulate.embryo import embryo
 
 TOY = {"steps": 60, "points": 8, "batch": 64, "neurons": 16, "device": "cpu"}
@@ -128,7 +129,7 @@ def test_keeping_the_background_is_possible_and_told(raw, fitted):
 
 def test_the_report_says_how_long_a_cpu_takes(raw):
     config = CellINRConfig(preset="paper")
-    job = prepare_paper(raw, config, Noise(2.0, 8.0), torch.device("cpu"), started=0.0)
+    job = prepare_published(raw, config, Noise(2.0, 8.0), torch.device("cpu"), Monitor())
     assert any("12 days" in text for text in finish(job).facts()["warnings"])
 
 
@@ -162,7 +163,7 @@ def test_dark_structures_are_the_bright_ones_of_the_image_turned_over(raw, backg
 
 
 def test_stop_while_structures_are_looked_for(raw, monkeypatch):
-    slow = "napari_cellinr.methods.cellinr.published.structure"
+    slow = "napari_cellinr.methods.cellinr.published.problem.structure"
     monkeypatch.setattr(slow, lambda *_, **__: time.sleep(1))
     job, message = iter_denoise(raw, CellINRConfig(preset="paper", **TOY)), None
     while True:

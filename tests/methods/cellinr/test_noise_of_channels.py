@@ -4,7 +4,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import CellINRConfig, Image
-from napari_cellinr.methods.cellinr.noise import noise_of_channels
+from napari_cellinr.methods.cellinr.initial.noise import noise_of_channels
 
 
 def test_noise_that_is_given_keeps_the_grain_that_is_seen():

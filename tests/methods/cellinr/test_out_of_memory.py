@@ -22,8 +22,9 @@ from napari_cellinr.methods.cellinr import job
 from napari_cellinr.methods.cellinr.costs import first_lengths, tiles
 from napari_cellinr.methods.nstm import job as reconstruct_job
 from napari_cellinr.methods.spatime import job as superresolve_job
-from napari_cellinr.methods.spatime import published_job as superresolve_paper
-from napari_cellinr.methods.spatime.model import Series
+from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.published import job as superresolve_paper
+from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate.embryo import embryo
 
@@ -46,13 +47,13 @@ def limit(monkeypatch):
     """Return a function that lets only small images, or batches, fit into the memory."""
 
     def limit(n_voxels, error, batch=math.inf):
-        def prepare(image, config, *rest, **options):
+        def fit_part(image, config, *rest):
             if math.prod(image.shape) > n_voxels or config.batch > batch:
                 raise error
-            return (yield from real(image, config, *rest, **options))
+            return (yield from real(image, config, *rest))
 
-        real = job.prepare
-        monkeypatch.setattr(job, "prepare", prepare)
+        real = job.fit_part
+        monkeypatch.setattr(job, "fit_part", fit_part)
 
     return limit
 
@@ -146,14 +147,14 @@ def test_tiles_are_taken_in_advance_if_less_memory_is_free_than_needed(sample, m
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_networks_of_super_resolution_get_smaller_batches(monkeypatch, error):
-    real = superresolve_paper.PaperProblem
+    real = superresolve_paper.PublishedSpatimeProblem
 
     def problem(source, frames, config, device):
         if config.batch > most:
             raise error
         return real(source, frames, config, device)
 
-    monkeypatch.setattr(superresolve_paper, "PaperProblem", problem)
+    monkeypatch.setattr(superresolve_paper, "PublishedSpatimeProblem", problem)
     image = Image(np.random.default_rng(0).random((4, 16, 16), np.float32), "TYX", name="a")
     settings = {"preset": "paper", "steps": 2, "latent": 4, "neurons": 8, "batch": 400}
     most = 100
@@ -212,19 +213,19 @@ def test_super_resolution_leaves_a_gpu_with_too_little_memory(monkeypatch):
     settings = {"scale": {"t": 2}, "motion": "always", "refinement": 0.1}
     usual = superresolve(frames(), device="cpu", **settings)
     devices = []
-    fit = superresolve_job.fit_motion
+    follow = ChannelFit._follow_motion
 
-    def fit_motion(series, interval, *rest):
+    def follow_motion(channel, series, interval, stage):
         devices.append((interval, series.device.type))
         if series.device.type == "cuda" and interval == 1:
             raise ERRORS[1]
         series.device = torch.device("cpu")  # there is no GPU here
-        yield from fit(series, interval, *rest)
+        yield from follow(channel, series, interval, stage)
         series.device = torch.device(devices[-1][1])
 
-    monkeypatch.setattr(superresolve_job, "fit_motion", fit_motion)
+    monkeypatch.setattr(ChannelFit, "_follow_motion", follow_motion)
     monkeypatch.setattr(superresolve_job, "choose_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr("napari_cellinr.methods.spatime.model.Series.frame", frame_on_cpu)
+    monkeypatch.setattr("napari_cellinr.methods.spatime.series.Series.frame", frame_on_cpu)
     fitted = superresolve(frames(), **settings)
     assert devices == [(0, "cuda"), (1, "cuda"), (1, "cpu"), (2, "cpu")]
     np.testing.assert_array_equal(fitted.images[0].array(), usual.images[0].array())

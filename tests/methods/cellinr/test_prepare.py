@@ -8,7 +8,8 @@ import pytest
 from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
 from napari_cellinr.classic.pixels import hold_out
-from napari_cellinr.methods.cellinr.estimate import (
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.methods.cellinr.initial.estimate import (
     PROBE,
     EstimateBudget,
     Guides,
@@ -17,7 +18,7 @@ from napari_cellinr.methods.cellinr.estimate import (
     group,
     initial_estimate,
 )
-from napari_cellinr.methods.cellinr.kernels import solve
+from napari_cellinr.methods.cellinr.initial.kernels import solve
 
 
 def finish(job, answer=None):
@@ -74,7 +75,8 @@ def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one(name):
         values,
         name,
         np.random.default_rng(0),
-        EstimateBudget(started=time.monotonic(), seconds=1e-4),
+        EstimateBudget(seconds=1e-4),
+        Monitor(),
     )
     found = finish(job)
     assert found.name == "gaussian"
@@ -87,7 +89,8 @@ def test_stopping_returns_what_there_is():
         values,
         "nlm-5",
         np.random.default_rng(0),
-        EstimateBudget(started=time.monotonic()),
+        EstimateBudget(),
+        Monitor(),
     )
     found = finish(job, "stop")
     assert not found.complete
@@ -100,7 +103,7 @@ def test_the_probe_has_the_grain_of_the_noise():
     lags = []
     for grain in (0.0, 0.8):
         job = initial_estimate(
-            values, "gaussian", np.random.default_rng(0), EstimateBudget(grain=grain)
+            values, "gaussian", np.random.default_rng(0), EstimateBudget(grain=grain), Monitor()
         )
         probe = finish(job).probe
         lags.append(float((probe[..., 1:] * probe[..., :-1]).mean()))
@@ -109,18 +112,18 @@ def test_the_probe_has_the_grain_of_the_noise():
     assert lags[1] == pytest.approx(np.exp(-1 / (4 * 0.8**2)), abs=0.06)
 
 
-def grouped(work):
+def grouped(budget, monitor):
     random = np.random.default_rng(0)
     values = random.normal(size=(40, 48)).astype(np.float32)
     guide = gaussian(values, 2)
     found = InitialEstimate(
         guide, guide, random.normal(size=values.shape).astype(np.float32), "groups"
     )
-    return found, values, group(values, found, Guides(guide, guide), work)
+    return found, values, group(values, found, Guides(guide, guide), budget, monitor)
 
 
 def test_groups_that_are_too_slow_leave_non_local_means():
-    found, _, job = grouped(EstimateBudget(started=time.monotonic() - 10, seconds=1e-4))
+    found, _, job = grouped(EstimateBudget(seconds=1e-4), Monitor(time.monotonic() - 10))
     result = finish(job)
     assert result.name == "nlm-5"
     assert result.estimate is found.estimate
@@ -128,7 +131,7 @@ def test_groups_that_are_too_slow_leave_non_local_means():
 
 
 def test_stopped_groups_return_what_there_is():
-    _, values, job = grouped(EstimateBudget(started=time.monotonic()))
+    _, values, job = grouped(EstimateBudget(), Monitor())
     result = finish(job, "stop")
     assert not result.complete
     assert np.isfinite(result.estimate).all()

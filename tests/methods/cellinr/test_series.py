@@ -8,6 +8,7 @@ import pytest
 from napari_cellinr import Image, denoise
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.cellinr.job import _bleaching_factors, _left_of_signal, denoise_job
 from napari_cellinr.metrics import psnr
@@ -82,7 +83,7 @@ def test_a_volume_series_in_two_channels():
 
 
 def test_stop_returns_every_frame(series):
-    job = denoise_job(series.raw, CellINRConfig(**FAST), 0.0)
+    job = denoise_job(series.raw, CellINRConfig(**FAST), Monitor())
     message = None
     while True:
         try:
@@ -173,7 +174,7 @@ def test_odd_input_works_or_says_in_one_sentence_why_not(name, axes):
 def test_nothing_is_left_unfinished():
     """A job that is not stopped returns by itself."""
     sample = embryo_series("membranes", (2, 24, 24), 3)
-    assert finish(denoise_job(sample.raw, CellINRConfig(**FAST), 0.0)).stopped == "converged"
+    assert finish(denoise_job(sample.raw, CellINRConfig(**FAST), Monitor())).stopped == "converged"
 
 
 def test_bleaching_of_channels_is_a_list_for_each():

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.anscombe import Noise
 from napari_cellinr.fields.nodes import interpolate, node_weights
-from napari_cellinr.methods.cellinr.background import (
+from napari_cellinr.methods.cellinr.initial.background import (
     Denoised,
     choose_width,
     separate,

@@ -1,4 +1,4 @@
-"""Motion between frames, trust in it, finer planes: what the parts of SpatimeINR promise."""
+"""Motion between frames, blend weights, finer planes: known answers of the parts of SpatimeINR."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,40 @@ import torch
 from scipy.ndimage import map_coordinates, spline_filter
 
 from napari_cellinr.classic.sampling import sampling
+from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.fields.trajectory import at_time, displacement, spline_values
-from napari_cellinr.methods.spatime.blending import Recipe, Views, careful, mixed
-from napari_cellinr.methods.spatime.fit import choose_recipe, fit_motion
-from napari_cellinr.methods.spatime.model import Series
-from napari_cellinr.methods.spatime.motion import MotionSettings, lagrange
-from napari_cellinr.methods.spatime.planes import teacher_of, train_planes
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.methods.spatime.blending import (
+    BlendWeights,
+    Predictions,
+    blended,
+    choose_weights,
+)
+from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.motion import (
+    MotionSettings,
+    lagrange,
+    motion_problems,
+    neighbours,
+)
+from napari_cellinr.methods.spatime.output_grid import OutputGrid
+from napari_cellinr.methods.spatime.planes import PlanesProblem, training_planes
 from napari_cellinr.methods.spatime.sections import MEANS, Samples
+from napari_cellinr.methods.spatime.series import Series
+from napari_cellinr.methods.spatime.state import SuperresolutionState
 
 QUICK = MotionSettings(steps=(30, 20, 15))
+
+
+def follow(series, interval, settings=QUICK):
+    """Fit the motion of one interval into a series, as a job does."""
+    near = neighbours(interval, len(series.frames))
+    frames = torch.from_numpy(series.scaled(series.frames[near]))
+    for problem in motion_problems(frames, interval - near[0], settings, 0):
+        finish(optimise(problem, SpatimeConfig(), Monitor()))
+        series.motion[interval] = problem.model
 
 
 @pytest.mark.parametrize("shape", [(9, 11), (5, 9, 11)])
@@ -59,8 +84,7 @@ def blobs(times, curve=0.0):
 def series():
     made = Series(blobs([0, 1, 2, 3], 0.4), "YX", (1.0, 1.0))
     for interval in range(3):
-        for _ in fit_motion(made, interval, QUICK, 0):
-            pass
+        follow(made, interval)
     return made
 
 
@@ -83,29 +107,38 @@ def test_a_part_is_rendered_as_in_the_whole(series):
     np.testing.assert_allclose(part, whole[8:24, 15:40], atol=0.05)
 
 
-def test_a_kept_series_renders_the_same(series):
-    arrays = {k: v.numpy() for k, v in series.tensors("0.").items()}
-    again = Series.from_tensors(arrays, "0.", "YX", torch.device("cpu"))
+def test_a_restored_series_renders_the_same(series):
+    arrays = {k: v.numpy() for k, v in series.tensors("").items()}
+    again = Series.restored(arrays, series.settings(), "YX", torch.device("cpu"))
     np.testing.assert_array_equal(again.frame(1.4), series.frame(1.4))
 
 
+def weights_of(frames):
+    """Blend weights that held-out frames choose."""
+    series = Series(frames, "YX", (1.0, 1.0))
+    grid = OutputGrid({}, np.array([0, 0.5, 1]))
+    config = SpatimeConfig(refinement=0.45)
+    channel = ChannelFit(series, grid, config, SuperresolutionState(0.0, None), 0)
+    for work in channel.work():
+        finish(work)
+    return series.weights
+
+
 def test_held_out_frames_choose_motion_where_it_helps_and_blending_where_not():
-    *_, errors = choose_recipe(Series(blobs(range(5)), "YX", (1.0, 1.0)), QUICK, 0)
-    assert next(iter(errors)).motion > 0
+    assert weights_of(blobs(range(5))).motion > 0
     noise = np.random.default_rng(0).random((6, 24, 24)).astype(np.float32)
-    *_, errors = choose_recipe(Series(noise, "YX", (1.0, 1.0)), QUICK, 0)
-    assert next(iter(errors)).doubt > 0
+    assert weights_of(noise).attenuation > 0
 
 
-def test_detail_is_kept_where_neighbours_agree_and_not_where_they_do_not():
+def test_detail_is_attenuated_only_where_neighbours_disagree():
     generator = np.random.default_rng(1)
     same, one, two = generator.random((3, 40, 40)).astype(np.float32)
-    views = Views(same, same, same, (same, same), 0.5)
-    kept = mixed(views, Recipe(1.0, False, 3.0), (1.0, 1.0))
-    np.testing.assert_allclose(kept, same, atol=1e-5)
-    views = Views(one, two, one, (one, two), 0.5)
-    doubted = mixed(views, Recipe(1.0, False, 3.0), (1.0, 1.0))
-    assert doubted.std() < 0.35 * ((one + two) / 2).std()
+    agreeing = Predictions(same, same, same, (same, same), 0.5)
+    found = blended(agreeing, BlendWeights(1.0, False, 3.0), (1.0, 1.0))
+    np.testing.assert_allclose(found, same, atol=1e-5)
+    disagreeing = Predictions(one, two, one, (one, two), 0.5)
+    smooth = blended(disagreeing, BlendWeights(1.0, False, 3.0), (1.0, 1.0))
+    assert smooth.std() < 0.35 * ((one + two) / 2).std()
 
 
 def test_means_of_finer_voxels_are_the_given_ones():
@@ -132,20 +165,20 @@ def test_planes_are_learnt_within_planes(sections):
         fine = np.maximum(fine, np.exp(-0.5 * ((distance - 7) / 1.3) ** 2))
     fine = fine.astype(np.float32)
     coarse = sections.rows(fine.reshape(32, -1), 4.0, 8).reshape(8, 48, 48)
-    device = torch.device("cpu")
-    *_, (_, learnt_field, _) = train_planes(
-        teacher_of([coarse], 4.0, sections),
+    problem = PlanesProblem(
+        training_planes([coarse], 4.0, sections),
         4.0,
         latent=8,
         steps=60,
         rate=4e-3,
         seed=0,
-        device=device,
+        device=torch.device("cpu"),
     )
+    finish(optimise(problem, SpatimeConfig(), Monitor()))
     made = Series(coarse[None], "ZYX", (0.25, 1.0, 1.0), sections=sections)
     maps = {"Z": sampling(8, 4, "Z"), "Y": sampling(48, 1, "Y"), "X": sampling(48, 1, "X")}
     plain = made.finer(coarse, maps, {})
-    made.planes = learnt_field
+    made.planes = problem.model
     learnt = made.finer(coarse, maps, {})
     inside = np.s_[4:28]
     errors = [np.mean((v[inside] - fine[inside]) ** 2) for v in (learnt, plain)]
@@ -153,24 +186,28 @@ def test_planes_are_learnt_within_planes(sections):
 
 
 def errors_of(full=1.0, half=1.0, still=1.0, blurred=2.0):
-    """Mean squared errors of some recipes; those with doubt are given for all alike."""
-    errors = {Recipe(1.0, True, 0.0): full, Recipe(1.0, False, 0.0): full}
-    errors |= {Recipe(0.5, False, 0.0): half, Recipe(0.0, False, 0.0): still}
-    return errors | {Recipe(part, False, 2.0): blurred for part in (1.0, 0.5, 0.0)}
+    """Mean squared errors of some weights; those with attenuation are the same for all."""
+    errors = {BlendWeights(1.0, True, 0.0): full, BlendWeights(1.0, False, 0.0): full}
+    errors |= {BlendWeights(0.5, False, 0.0): half, BlendWeights(0.0, False, 0.0): still}
+    return errors | {BlendWeights(part, False, 2.0): blurred for part in (1.0, 0.5, 0.0)}
 
 
 def test_with_few_held_out_frames_motion_and_blend_are_averaged():
-    half, full, still = Recipe(0.5, False, 0.0), Recipe(1.0, True, 0.0), Recipe(0.0, False, 0.0)
-    assert careful(errors_of(full=0.85), 1) == half
-    assert careful(errors_of(full=0.85), 4) == full
-    assert careful(errors_of(full=0.75), 1) == full
-    assert careful(errors_of(still=0.85), 1) == half
-    assert careful(errors_of(still=0.85), 4) == still
-    assert careful(errors_of(), 100) == half
+    half, full, still = (
+        BlendWeights(0.5, False, 0.0),
+        BlendWeights(1.0, True, 0.0),
+        BlendWeights(0.0, False, 0.0),
+    )
+    assert choose_weights(errors_of(full=0.85), 1) == half
+    assert choose_weights(errors_of(full=0.85), 4) == full
+    assert choose_weights(errors_of(full=0.75), 1) == full
+    assert choose_weights(errors_of(still=0.85), 1) == half
+    assert choose_weights(errors_of(still=0.85), 4) == still
+    assert choose_weights(errors_of(), 100) == half
 
 
-def test_blurred_detail_says_how_much_to_doubt_not_whether_to_follow_motion():
-    assert careful(errors_of(blurred=0.5), 4) == Recipe(0.5, False, 0.5)
+def test_attenuated_errors_choose_the_attenuation_not_whether_motion_counts():
+    assert choose_weights(errors_of(blurred=0.5), 4) == BlendWeights(0.5, False, 0.5)
 
 
 def test_of_a_long_series_only_the_frames_near_an_interval_are_looked_at():
@@ -178,8 +215,7 @@ def test_of_a_long_series_only_the_frames_near_an_interval_are_looked_at():
     few = Series(made.frames[99:103], "YX", (1.0, 1.0))
     few.low, few.span = made.low, made.span
     for series, interval in ((made, 100), (few, 1)):
-        for _ in fit_motion(series, interval, MotionSettings(steps=(4, 4, 4)), 0):
-            pass
-    np.testing.assert_array_equal(made.paths[100].control, few.paths[1].control)
+        follow(series, interval, MotionSettings(steps=(4, 4, 4)))
+    assert torch.equal(made.motion[100].control, few.motion[1].control)
     np.testing.assert_array_equal(made.frame(100.5), few.frame(1.5))
     assert len(made._splines) == 4

@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fitting.problem import PreviewRequest, finish
 from napari_cellinr.fitting.stored import Query, header_of, stored
-from napari_cellinr.methods.spatime.published import _averaged, _every_other
+from napari_cellinr.methods.spatime.published.problem import _averaged, _every_other
 
 TINY = {
     "preset": "paper", "latent": 4, "neurons": 16, "batch": 128, "steps": 12, "device": "cpu",
@@ -81,7 +81,7 @@ def test_every_part_can_be_left_out(movie, off):
     assert last < first
 
 
-def test_a_kept_fit_renders_again(movie):
+def test_a_saved_fit_renders_again(movie):
     fitted = superresolve(movie, scale={"t": 2}, **TINY)
     fit = stored(header_of(fitted), {k: v.numpy() for k, v in fitted.state.items()})
     np.testing.assert_allclose(render(fit)[0].array(), fitted.images[0].array(), rtol=1e-5)

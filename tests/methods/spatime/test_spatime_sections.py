@@ -6,10 +6,10 @@ import torch
 
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.sampling import sampling
-from napari_cellinr.fields.plane import RowField
-from napari_cellinr.methods.spatime.model import Series
-from napari_cellinr.methods.spatime.planes import PlaneField, Teacher, best_samples
+from napari_cellinr.methods.spatime.model import PlaneModel
+from napari_cellinr.methods.spatime.planes import TrainingPlanes, best_interpolation
 from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
+from napari_cellinr.methods.spatime.series import Series
 
 FACTORS = (1, 2, 2.5, 3, 7, 0.5, 1 / 3, 0.7)
 
@@ -24,9 +24,9 @@ def made(volume, factor, sections, planes=None):
 def random_field():
     """A field that was never fitted: what it adds is anything."""
     torch.manual_seed(0)
-    field = RowField(4, pinned=True)
+    field = PlaneModel(4, pinned=True)
     torch.nn.init.normal_(field.decoder[-1].weight)
-    return PlaneField(field.eval(), torch.device("cpu"))
+    return field.eval()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,10 +63,10 @@ def test_what_is_learnt_is_nothing_at_given_planes_and_survives_keeping():
     series = Series(volume[None], "ZYX", (0.5, 1, 1), {}, planes=random_field())
     for sections in (Samples("linear"), Samples("spline"), MEANS):
         series.sections = sections
-        arrays = {k: v.numpy() for k, v in series.tensors("0.").items()}
-        again = Series.from_tensors(arrays, "0.", "ZYX", torch.device("cpu"))
+        arrays = {k: v.numpy() for k, v in series.tensors("").items()}
+        again = Series.restored(arrays, series.settings(), "ZYX", torch.device("cpu"))
         assert again.sections == sections
-        assert again.planes.field.pinned
+        assert again.planes.pinned
 
 
 def test_means_over_the_given_cells_are_the_given_means():
@@ -75,16 +75,17 @@ def test_means_over_the_given_cells_are_the_given_means():
     np.testing.assert_allclose(found.reshape(6, 3, 5, 4).mean(1), volume, atol=1e-4)
 
 
-def test_rows_that_were_left_out_say_how_planes_are_joined():
+def test_rows_that_were_left_out_choose_the_interpolation_of_planes():
     generator = np.random.default_rng(3)
     waves = np.sin(0.6 * np.arange(150)[:, None] + 6 * generator.random(20)).astype(np.float32)
-    assert best_samples(Teacher(waves[None], 3.0, 0.0), 3.0).kind == "spline"
+    assert best_interpolation(TrainingPlanes(waves[None], 3.0, 0.0), 3.0).kind == "spline"
     noise = generator.standard_normal((1, 48, 200)).astype(np.float32)
-    assert best_samples(Teacher(noise, 3.0, 0.0), 3.0).kind == "linear"
+    assert best_interpolation(TrainingPlanes(noise, 3.0, 0.0), 3.0).kind == "linear"
 
 
 def test_blurred_rows_are_as_noisy_as_planes_are():
     flat = np.zeros((60, 200), np.float32)
     random = np.random.default_rng(4)
-    rows = Teacher(flat[None], 3.0, 2.0, Samples("cubic"), 1.0).pair(flat, 3.0, random)[0]
+    planes = TrainingPlanes(flat[None], 3.0, 2.0, Samples("cubic"), 1.0)
+    rows = planes.pair(flat, 3.0, random)[0]
     assert rows.std() == pytest.approx(np.sqrt(1 - 1 / (4 * np.sqrt(np.pi))), rel=0.05)

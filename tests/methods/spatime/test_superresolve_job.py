@@ -1,6 +1,5 @@
 """The job of super-resolution: lattices, stopping, keeping, and what it refuses."""
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -12,7 +11,7 @@ from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.fitting.stored import Query, header_of, stored
 from napari_cellinr.io import write_in_steps
-from napari_cellinr.methods.spatime.output_grid import lattice_of
+from napari_cellinr.methods.spatime.output_grid import output_grid
 from napari_cellinr.methods.spatime.result import check_memory
 
 UNITS = ("second", *("micrometer",) * 3)
@@ -93,15 +92,14 @@ def test_integers_and_planes_are_taken(movie):
 def test_stop_is_obeyed_and_keeps_what_there_is(movie):
     job = iter_superresolve(movie, SpatimeConfig(scale={"t": 2}))
     next(job)
-    begun = time.monotonic()
     try:
         while True:
             job.send("stop")
     except StopIteration as finished:
         fitted = finished.value
     assert fitted.stopped == "user"
-    assert time.monotonic() - begun < 5
     assert fitted.images[0].shape[0] == 7
+    assert fitted.report["steps"] == 7  # its frames: the one step of the fit is half of one
     assert "interpolated" in fitted.report["warnings"][-1]
 
 
@@ -195,12 +193,12 @@ def test_images_that_cannot_become_finer_so(movie):
     with pytest.raises(ConfigError, match="voxel size is not known"):
         superresolve(Image(movie.array()), isotropic=True)
     huge = Image(np.broadcast_to(np.float32(1), (2, 400, 2000, 2000)), "TZYX")
-    lattice = lattice_of(huge, SpatimeConfig(scale={"z": 16}))
+    lattice = output_grid(huge, SpatimeConfig(scale={"z": 16}))
     with pytest.raises(ConfigError, match=r"needs about .* GB of memory.*OUTPUT\.ome\.zarr"):
         check_memory(huge, lattice)
     large = Image(np.broadcast_to(np.float32(1), (9, 40, 200, 200)), "TZYX")
     for factor in (4, 16):  # the finer, the more; in pieces, all can be done
-        wanted = lattice_of(large, SpatimeConfig(scale=dict.fromkeys("tzyx", factor)))
+        wanted = output_grid(large, SpatimeConfig(scale=dict.fromkeys("tzyx", factor)))
         check_memory(large, wanted, lazily=True)
 
 

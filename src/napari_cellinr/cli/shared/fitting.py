@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import (
@@ -22,7 +23,7 @@ from napari_cellinr.cli.shared.progress import (
     seconds_in_words,
 )
 from napari_cellinr.cli.shared.saving import save
-from napari_cellinr.cli.shared.warm_start import add_going_on_options, checkpoint_of, make_fit
+from napari_cellinr.cli.shared.warm_start import add_going_on_options, checkpoint_of, request_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
     from napari_cellinr.methods import Method
-    from napari_cellinr.runs.warm_start import MakeJob
+    from napari_cellinr.runs.request import Finish
 
 __all__ = [
     "add_choice_options",
@@ -182,8 +183,7 @@ def run_fit(
     outputs: Mapping[str, str],
     also: Callable[[Fitted], None] | None = None,
     *,
-    make: MakeJob | None = None,
-    written: bool = False,
+    write: Finish | None = None,
 ) -> int:
     """Return 0 after the result was written, 130 if it is partial because of Ctrl-C.
 
@@ -200,19 +200,20 @@ def run_fit(
         `{"output": "result", "background_output": "background"}`.
     also
         Writes what is no image.
-    make
-        As for `runs.warm_start.begun_with`.
-    written
-        Whether the job itself writes the result, piece by piece as it becomes known.
+    write
+        Renders and writes the result piece by piece, as the last part of the run.
     """
-    if not written and (advice := _shortage(options, config, image)):
+    from napari_cellinr.runs.request import start
+
+    if write is None and (advice := _shortage(options, config, image)):
         say_warning(advice)
     interruption = Interruption()
     with interruption.caught():
-        job = make_fit(options, image, config, make)
+        request = request_of(options, image, config)
         place = checkpoint_of(options)
+        job = start(replace(request, lazily=write is not None, finish=write))
         fitted = follow(job, interruption)
-        save(options, fitted, {} if written else outputs)
+        save(options, fitted, outputs if write is None else {})
         if options.conventional is not None:
             _write_conventional(options, image, fitted)
         if also is not None:

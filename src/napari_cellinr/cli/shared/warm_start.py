@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,11 @@ if TYPE_CHECKING:
 
     from napari_cellinr.cli.shared.options import Parser
     from napari_cellinr.config import Config
-    from napari_cellinr.fitting.problem import Job
-    from napari_cellinr.fitting.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.runs.resume import Other
-    from napari_cellinr.runs.warm_start import Beginning, MakeJob
+    from napari_cellinr.runs.request import RunRequest
+    from napari_cellinr.runs.starts import Beginning, Start
 
-__all__ = ["add_going_on_options", "checkpoint_of", "make_fit"]
+__all__ = ["add_going_on_options", "checkpoint_of", "request_of"]
 
 EVERY = 60.0
 """Seconds between two checkpoints; the same as `checkpoint.EVERY`, without importing it."""
@@ -76,8 +75,8 @@ def checkpoint_of(options: Namespace) -> Path:
     return resume.checkpoint_in(folder, output.name)
 
 
-def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | None = None) -> Job:
-    """Return the job that the options ask for: a new one, or one that goes on.
+def request_of(options: Namespace, image: Image, config: Config) -> RunRequest:
+    """Return the run that the options ask for: a new one, or one that goes on.
 
     Parameters
     ----------
@@ -87,8 +86,6 @@ def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | N
         The input.
     config
         The settings.
-    make
-        As for `runs.warm_start.begun_with`.
 
     Raises
     ------
@@ -99,71 +96,52 @@ def make_fit(options: Namespace, image: Image, config: Config, make: MakeJob | N
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} were given; give one of them.")
-    from napari_cellinr.runs import resume
-    from napari_cellinr.runs import warm_start as going_on
+    from napari_cellinr.methods import method_of_action
+    from napari_cellinr.runs.request import CheckpointPlace, RunRequest, check_new
+    from napari_cellinr.runs.resume import resume
 
     started, every = options.started, options.checkpoint_seconds
     if options.resume:
         _refuse_settings(options, "--resume")
-        return resume.resumed(
-            options.resume, image, every=every or EVERY, started=started, make=make
-        )
-    other = _other(options)
+        return resume(options.resume, image, every=every or EVERY, started=started)
+    request = RunRequest(
+        method_of_action(options.command), image, config, _start(options, config), started=started
+    )
     if not every:
-        if other is None:
-            return going_on.job_of(make, options.command, image, config, started)
-        return going_on.begun_with(
-            other.beginning, other.fit, image, config, started=started, make=make
-        )
+        return request
     place = checkpoint_of(options)
     if options.checkpoint:  # none is made inside another one
-        resume.check_new(place.parent)
-    return resume.checkpointed(
-        options.command,
-        image,
-        config,
-        place,
-        every=every,
-        origin=str(options.input),
-        started=started,
-        make=make,
-        other=other,
-    )
+        check_new(place.parent)
+    return replace(request, checkpoint=CheckpointPlace(place, every, str(options.input)))
 
 
-def _other(options: Namespace) -> Other | None:
-    """Return the fit to begin with, if one is.
+def _start(options: Namespace, config: Config) -> Start:
+    """Return how the run starts: from scratch, or from another fit.
 
     Raises
     ------
     ConfigError, FileError
         If it is one of another method or cannot be read, or a setting is not allowed with it.
     """
+    from napari_cellinr.fitting.stored import load_fit
     from napari_cellinr.methods import method_of_fit
-    from napari_cellinr.runs.resume import Other
+    from napari_cellinr.runs.starts import New, start_from
 
     beginning: Beginning = "continue_from" if options.continue_from else "warm_start"
     path = getattr(options, beginning)
     if not path:
-        return None
+        return New()
     if beginning == "continue_from":
         _refuse_settings(options, "--continue-from", "steps")
         _check_steps(options)
-    fit = _load(path)
+    fit = load_fit(path)
     action = method_of_fit(fit).action
     if action != options.command:
         raise ConfigError(
             f"{path} was given, which is a fit of {action}; {options.command} needs one of "
             f"{options.command}."
         )
-    return Other(beginning, fit)
-
-
-def _load(path: str) -> Stored:
-    from napari_cellinr.fitting.stored import stored
-    from napari_cellinr.io import load_fitted
-
-    return stored(*load_fitted(path))
+    return start_from(beginning, fit, config.steps)
 
 
 def _refuse_settings(options: Namespace, flag: str, *allowed: str) -> None:

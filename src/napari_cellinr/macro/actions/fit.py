@@ -11,9 +11,9 @@ from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.actions.fitted_layers import images_by_layer
 from napari_cellinr.macro.naming import CELLINR, FITTED_SUFFIX, file_name, first
 from napari_cellinr.macro.source import Source
-from napari_cellinr.macro.values import ANY, TEXT, is_count
+from napari_cellinr.macro.values import ANY, AXES, is_count
 from napari_cellinr.methods import METHODS, method_of_action
-from napari_cellinr.runs.warm_start import Beginning
+from napari_cellinr.runs.starts import Beginning
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -64,12 +64,16 @@ def fitted_by(step: Step, image: Image, start: Fitted | Stored | None = None) ->
     ConfigError
         If settings are not allowed, or the fit cannot start from the other one.
     """
-    from napari_cellinr.runs.warm_start import begun_with, job_of
+    from napari_cellinr.runs.request import RunRequest
+    from napari_cellinr.runs.request import start as start_run
+    from napari_cellinr.runs.starts import New, start_from
 
-    config = method_of_action(step.action).config(**step.settings)
+    method = method_of_action(step.action)
+    config = method.config(**step.settings)
     if step.beginning and start is not None:
-        return begun_with(step.beginning, start, image, config)
-    return job_of(None, step.action, image, config, None)
+        other = start_from(step.beginning, start, config.steps)
+        return start_run(RunRequest(method, image, config, other))
+    return start_run(RunRequest(method, image, config, New()))
 
 
 class Fit(Action):
@@ -109,9 +113,9 @@ class Fit(Action):
             )
 
     def kind_of(self, argument: str) -> Kind | None:
-        """Return text for `axes`, anything for a setting: its own check follows with the fit."""
+        """Return letters for `axes`, anything for a setting, which is checked before the fit."""
         if argument == "axes":
-            return TEXT
+            return AXES
         return ANY if argument in self._settings_known else None
 
     @property
@@ -254,8 +258,9 @@ def _setting_options(step: Step, script: ShellScript) -> list[Words]:
 def _setting(name: str, value: Any) -> Words:
     """Return the option for a setting."""
     if name == "optics" and isinstance(value, dict):
-        kind = value.get("kind") if set(value) == {"kind"} else None
-        return lines.option("--optics", kind if isinstance(kind, str) else json.dumps(value))
+        kind = str(value["kind"]) if set(value) == {"kind"} else ""
+        is_word = kind.replace("-", "").isalnum()
+        return lines.option("--optics", kind if is_word else json.dumps(value))
     if isinstance(value, dict):
         value = ",".join(f"{axis}={number}" for axis, number in value.items())
     elif isinstance(value, list):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.checkpoint import Place
+    from napari_cellinr.fitting.checkpoint import CheckpointEntry
     from napari_cellinr.image import Image
 
 __all__ = ["Frame", "load_frame", "save_frame"]
@@ -52,12 +52,12 @@ class Frame:
     device: str
 
 
-def save_frame(place: Place, frame: Frame) -> None:
+def save_frame(entry: CheckpointEntry, frame: Frame) -> None:
     """Store a finished frame in the checkpoint.
 
     Parameters
     ----------
-    place
+    entry
         Where.
     frame
         Its fit.
@@ -74,22 +74,22 @@ def save_frame(place: Place, frame: Frame) -> None:
     }
     images = {f"image.{i}": image.array() for i, image in enumerate(frame.images)}
     state = {f"state.{name}": tensor for name, tensor in frame.state.items()}
-    place.save(plain(header), {**images, **state})
+    entry.save(plain(header), {**images, **state})
 
 
-def load_frame(place: Place, part: Image, config: CellINRConfig) -> Frame | None:
+def load_frame(entry: CheckpointEntry, part: Image, config: CellINRConfig) -> Frame | None:
     """Return the frame that the checkpoint holds, or None if it holds none.
 
     Parameters
     ----------
-    place
+    entry
         Where `save_frame` has stored it.
     part
         The frame of the source.
     config
         The settings of the job.
     """
-    found = place.load()
+    found = entry.load()
     if found is None:
         return None
     header, arrays = found

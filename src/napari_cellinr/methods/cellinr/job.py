@@ -12,29 +12,29 @@ import numpy as np
 from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_span, check_values
-from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.guard import guarded
-from napari_cellinr.fitting.memory import free, is_shortage
+from napari_cellinr.fitting.memory import FAILURES, free_after
 from napari_cellinr.fitting.optimise import optimise
-from napari_cellinr.fitting.problem import Fitted, Outcome, Progress
-from napari_cellinr.fitting.relay import relayed
+from napari_cellinr.fitting.problem import Fitted, Outcome
 from napari_cellinr.fitting.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.fitting.stored import digest, geometry
-from napari_cellinr.methods.cellinr.frames import Frame, load_frame, save_frame
-from napari_cellinr.methods.cellinr.noise import middle, noise_of_channels
-from napari_cellinr.methods.cellinr.series import is_coupled, prepare_series
-from napari_cellinr.methods.cellinr.tiling import fit_somehow
-from napari_cellinr.methods.cellinr.variant import prepare
+from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
+from napari_cellinr.methods.cellinr.frames import Frame
+from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
+from napari_cellinr.methods.cellinr.initial.prepare import prepare_sample
+from napari_cellinr.methods.cellinr.initial.series import is_coupled, prepare_series
+from napari_cellinr.methods.cellinr.problem import CellINRProblem
+from napari_cellinr.methods.cellinr.published.problem import prepare_published
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Problem, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.tiling import Fit
+    from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
 
 __all__ = ["denoise_job"]
 
@@ -49,13 +49,9 @@ _OTHER = {"keep": "signal", "subtract": "kept"}
 
 FRAME_BY_FRAME = "Memory was short: the series was denoised frame by frame instead of together."
 
-RESERVE = 0.85
-"""Fraction of the time limit for optimisation; the rest is for rendering and writing."""
 
-
-@guarded
 def denoise_job(
-    source: Image, config: CellINRConfig, started: float
+    source: Image, config: CellINRConfig, monitor: Monitor
 ) -> Generator[Progress, Message, Fitted]:
     """Denoise every frame of every channel: yield `Progress`, return the results together.
 
@@ -65,156 +61,126 @@ def denoise_job(
         Axes in canonical order.
     config
         The settings.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     """
     check_values(source)
     check_span(source)
     leading = [axis for axis in source.axes if axis in "TC"]
-    indices = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
+    places = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
+    indices = [dict(zip(leading, place, strict=True)) for place in places]
     noises = yield from in_background(
-        "estimating the noise", lambda: noise_of_channels(source, config), started=started
+        "estimating the noise", lambda: noise_of_channels(source, config), monitor
     )
     if noises is None:  # stopped; the later stages notice it themselves
         noises = noise_of_channels(middle(source), config)
-    spatial = source.shape[len(leading) :]
-    left = None if config.max_seconds is None else started + config.max_seconds - time.monotonic()
-    n_channels, split = source.sizes.get("C", 1), False
-    if is_coupled(config, source.sizes.get("T", 1), spatial, left and left / n_channels):
-        together = yield from _together_or_none(source, config, noises, leading, indices, started)
-        if together is not None:
-            return _together(source, leading, indices, together, started)
-        split = True
-    frames = yield from _one_by_one(source, config, noises, leading, indices, started)
+    shape, n_frames, split = source.shape[len(leading) :], source.sizes.get("T", 1), False
+    if is_coupled(config, n_frames, shape, _seconds_per_channel(config, monitor, noises)):
+        try:
+            together = yield from fit_series(source, indices, config, noises, monitor)
+            return _together(source, leading, places, together, monitor.started)
+        except FAILURES as error:
+            free_after(error)
+            split = True
+    fits = FrameByFrame(source, indices, config, monitor)
+    while not fits.is_done:
+        noise, tiling = noises[fits.index.get("C", 0)], fits.tiling
+        try:
+            with fits.part():
+                fits.add((yield from fit_part(tiling.tile, tiling.config, noise, monitor)))
+        except FAILURES as error:
+            free_after(error)
+            tiling.make_smaller()
+    frames = fits.frames
     if split:
         facts = frames[0].facts
         warnings = [FRAME_BY_FRAME, *facts.get("warnings", ())]
         frames[0] = replace(frames[0], facts={**facts, "warnings": warnings})
-    return _together(source, leading, indices, frames, started)
+    return _together(source, leading, places, frames, monitor.started)
 
 
-def _together_or_none(
+def _seconds_per_channel(
+    config: CellINRConfig, monitor: Monitor, noises: list[Noise]
+) -> float | None:
+    """Return the remaining time for each channel in seconds; None if it is not limited."""
+    if config.max_seconds is None:
+        return None
+    return (config.max_seconds - monitor.seconds) / len(noises)
+
+
+def fit_series(
     source: Image,
+    indices: list[dict[str, int]],
     config: CellINRConfig,
     noises: list[Noise],
-    leading: list[str],
-    indices: list[tuple[int, ...]],
-    started: float,
-) -> Generator[Progress, Message, list[Frame] | None]:
-    """Denoise each channel as one series; return None if the memory is not enough for that."""
-    channels = []
-    try:
-        for channel, noise in enumerate(noises):
-            parts = [
-                _part(source, index)
-                for values in indices
-                if (index := dict(zip(leading, values, strict=True))).get("C", 0) == channel
-            ]
-            keeper().enter(f"channel-{channel}")
-            channels.append((yield from _denoise_series(parts, config, noise, started)))
-    except (MemoryError, RuntimeError) as error:
-        if not is_shortage(error):
-            raise
-        error.__traceback__ = None  # its frames hold what filled the memory
-    else:
-        return [frame for together in zip(*channels, strict=True) for frame in together]
-    free()
-    return None
-
-
-def _one_by_one(
-    source: Image,
-    config: CellINRConfig,
-    noises: list[Noise],
-    leading: list[str],
-    indices: list[tuple[int, ...]],
-    started: float,
+    monitor: Monitor,
 ) -> Generator[Progress, Message, list[Frame]]:
-    """Fit every frame of every channel for itself, until the user stops."""
-    frames: list[Frame] = []
-    for number, values in enumerate(indices):
-        index = dict(zip(leading, values, strict=True))
-        noise = noises[index.get("C", 0)]
-        deadline = _deadline(config, started, number, len(indices))
-        part = _part(source, index)
-        keeper().enter(f"frame-{number}")
-        done = keeper().place("done")
-        frame = load_frame(done, part, config)
-        if frame is None:
-            job = fit_somehow(part, config, _fitting(noise, started, deadline))
-            frame = yield from _labelled(job, index, number, len(indices))
-            if len(indices) > 1 and done.is_worth_it and frame.outcome.stopped != "user":
-                save_frame(done, frame)
-                keeper().forget(done)
-        frames.append(frame)
-        if frame.outcome.stopped == "user":
-            break
-    return frames
+    """Denoise the frames of each channel together: yield `Progress`, return the fits of all frames.
 
-
-def _denoise_series(
-    images: list[Image], config: CellINRConfig, noise: Noise, started: float
-) -> Generator[Progress, Message, list[Frame]]:
-    """Denoise the frames of one channel together."""
-    from napari_cellinr.methods.cellinr.problem import CellINRProblem
-
-    prepared, chosen = yield from prepare_series(images, config, noise, started=started)
+    Parameters
+    ----------
+    source
+        Axes in canonical order.
+    indices
+        Position of each frame of each channel in the source by axis letter.
+    config
+        The settings.
+    noises
+        The noise of each channel in grey levels.
+    monitor
+        Of the job.
+    """
     device = choose_device(config.device)
-    frames = []
-    for number, part in enumerate(prepared):
-        yield Progress("writing the result", number, len(prepared))
-        problem = CellINRProblem(part, chosen, device)
-        error = problem.held_out()
-        history = ({"step": 0, "held_out": error},)
-        outcome = Outcome("converged" if part.complete else "user", 0, error, history)
-        state, model, facts = problem.state_dict(), problem.model_settings(), problem.facts()
-        frames.append(Frame(problem.render(), chosen, outcome, state, model, facts, str(device)))
-    return frames
+    channels: list[list[Frame]] = []
+    for channel, noise in enumerate(noises):
+        own = [frame_at(source, index) for index in indices if index.get("C", 0) == channel]
+        monitor.checkpoint.enter(f"channel-{channel}")
+        prepared, chosen = yield from prepare_series(own, config, noise, monitor)
+        frames = []
+        for number, part in enumerate(prepared):
+            yield from monitor.report("writing the result", number, len(prepared))
+            problem = CellINRProblem(part, chosen, device)
+            error = problem.held_out()
+            history = ({"step": 0, "held_out": error},)
+            outcome = Outcome("converged" if part.complete else "user", 0, error, history)
+            frames.append(_frame(problem, chosen, outcome))
+        channels.append(frames)
+    return [frame for together in zip(*channels, strict=True) for frame in together]
 
 
-def _denoise_frame(
-    image: Image, config: CellINRConfig, noise: Noise, started: float, deadline: float | None
+def fit_part(
+    image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor
 ) -> Generator[Progress, Message, Frame]:
-    """Denoise one frame: prepare, optimise, render."""
-    device = choose_device(config.device)
-    problem, chosen = yield from prepare(
-        image, config, noise, device, started=started, deadline=deadline
-    )
-    outcome = yield from optimise(problem, chosen, started=started, deadline=deadline)
-    yield Progress("writing the result", seconds=time.monotonic() - started)
+    """Denoise one frame, or a tile of it: yield `Progress`, return the fit.
+
+    Parameters
+    ----------
+    image
+        Axes ZYX or YX.
+    config
+        The settings.
+    noise
+        The noise in grey levels.
+    monitor
+        Of the job, with the time limit of this image.
+    """
+    device, chosen = choose_device(config.device), config
+    problem: CellINRProblem | PublishedCellINRProblem
+    if config.is_published:
+        problem = yield from prepare_published(image, config, noise, device, monitor)
+    else:
+        prepared, chosen = yield from prepare_sample(image, config, noise, monitor)
+        problem = CellINRProblem(prepared, chosen, device)
+    outcome = yield from optimise(problem, chosen, monitor)
+    yield from monitor.report("writing the result")
+    return _frame(problem, chosen, outcome)
+
+
+def _frame(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:
+    """Return the fit of a frame, rendered."""
     images = problem.render()
     state, model = {**problem.state_dict(), **outcome.kept()}, problem.model_settings()
-    return Frame(images, chosen, outcome, state, model, problem.facts(), str(device))
-
-
-def _fitting(noise: Noise, started: float, deadline: float | None) -> Fit:
-    """Return what fits an image with this noise in this time."""
-    return lambda image, config: _denoise_frame(image, config, noise, started, deadline)
-
-
-def _part(source: Image, index: Mapping[str, int]) -> Image:
-    """Return the frame and channel at `index`, float32, with a name of the whole."""
-    part = source
-    for axis, place in index.items():
-        part = part.take(axis, place)
-    return replace(part, data=np.asarray(part.data, np.float32), name=source.name)
-
-
-def _labelled(
-    job: Generator[Progress, Message, Frame], index: Mapping[str, int], number: int, count: int
-) -> Generator[Progress, Message, Frame]:
-    """Pass on the progress of one frame, with its number if there are several."""
-
-    def named(progress: Progress) -> Progress:
-        if count == 1:
-            return progress
-        stage = f"{progress.stage} (image {number + 1} of {count})"
-        if progress.preview is None:
-            return replace(progress, stage=stage)
-        place = {**progress.preview_index, **index}
-        return replace(progress, stage=stage, preview_index=place)
-
-    return relayed(job, named)
+    return Frame(images, config, outcome, state, model, problem.facts(), str(problem.device))
 
 
 def _together(
@@ -362,12 +328,3 @@ def _report(
         "config": config.as_dict(),
         "warnings": warnings,
     }
-
-
-def _deadline(config: CellINRConfig, started: float, number: int, count: int) -> float | None:
-    """Return when frame `number` has to be finished; the remaining time is shared evenly."""
-    if config.max_seconds is None:
-        return None
-    now = time.monotonic()
-    left = started + RESERVE * config.max_seconds - now
-    return now + max(left, 0) / (count - number)

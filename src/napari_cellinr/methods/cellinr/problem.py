@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.background import Separated
-    from napari_cellinr.methods.cellinr.kernels import Kernels
+    from napari_cellinr.methods.cellinr.initial.background import Separated
+    from napari_cellinr.methods.cellinr.initial.kernels import Kernels
 
 __all__ = ["CellINRProblem", "Prepared"]
 

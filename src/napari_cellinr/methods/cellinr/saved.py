@@ -9,7 +9,7 @@ import torch
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.methods.cellinr.model import CellINRModel
-from napari_cellinr.methods.cellinr.published_model import PublishedModel
+from napari_cellinr.methods.cellinr.published.model import PublishedModel
 from napari_cellinr.methods.cellinr.tiled import TILES, Tiled, tensors_of_tile
 
 if TYPE_CHECKING:

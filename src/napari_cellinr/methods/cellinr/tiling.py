@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,38 +11,31 @@ import numpy as np
 import psutil
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fitting.checkpoint import keeper
 from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.memory import SMALLEST_BATCH, unless_short
+from napari_cellinr.fitting.memory import SMALLEST_BATCH
 from napari_cellinr.fitting.problem import REACHED, Outcome
-from napari_cellinr.fitting.relay import relayed
 from napari_cellinr.fitting.tiles import Blend, cut, halved
 from napari_cellinr.methods.cellinr.costs import OVERLAP, SMALLEST_TILE, first_lengths
 from napari_cellinr.methods.cellinr.frames import Frame
 from napari_cellinr.methods.cellinr.tiled import joined_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.problem import Message, Progress
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.image import Image
 
-    Fit = Callable[[Image, CellINRConfig], Generator[Progress, Message, Frame]]
-
-__all__ = ["fit_somehow"]
+__all__ = ["Tiling"]
 
 
-def fit_somehow(
-    image: Image, config: CellINRConfig, fit: Fit
-) -> Generator[Progress, Message, Frame]:
-    """Fit one frame; if the memory is not enough, with smaller batches or in tiles.
+class Tiling:
+    """The tiles in which one frame is fitted: one that is the whole frame, or more of them.
 
-    On the CPU, tiles are used from the beginning if a whole image would need more memory than is
-    free, since an operating system may kill a program that takes too much.
+    If the memory is not enough, batches get smaller, then tiles. On the CPU, tiles are used from
+    the beginning if a whole image would need more memory than is free, since an operating system
+    may kill a program that takes too much.
 
     The steps of the preset `paper` use batches of voxels, which are halved first. The other
     presets hold the whole image on the device, so that only tiles help. The warnings of the frame
@@ -53,34 +47,98 @@ def fit_somehow(
         One frame of one channel.
     config
         The settings.
-    fit
-        Fits an image.
+    monitor
+        Of the job. The checkpoint is in the scope of the frame.
 
-    Raises
-    ------
-    FitError
-        If the memory is not enough for the smallest tiles either.
+    Attributes
+    ----------
+    config : CellINRConfig
+        The settings for the next tile.
     """
-    lengths, settings = _lengths(image, config), config
-    scope = keeper().scope
-    while True:
-        tried = _as_tiles(image, settings, lengths, fit)
-        frame = yield from unless_short(tried)
-        if frame is not None:
-            keeper().enter(scope)
-            return _with_warnings(frame, config, settings, image, lengths)
-        if settings.fits_in_batches and settings.batch > SMALLEST_BATCH:
-            settings = settings.replace(batch=settings.batch // 2)
-            keeper().enter(f"{scope}.batch-{settings.batch}")
-            continue
-        smaller = halved(image.shape, lengths, OVERLAP)
-        if max(smaller) < SMALLEST_TILE or smaller == lengths:
+
+    def __init__(self, image: Image, config: CellINRConfig, monitor: Monitor) -> None:
+        self.image, self.config, self._wanted = image, config, config
+        self._monitor = monitor
+        self._scope = monitor.checkpoint.scope
+        self._begin(_lengths(image, config))
+
+    def _begin(self, lengths: tuple[int, ...]) -> None:
+        self._lengths = lengths
+        self._tiles = cut(self.image.shape, lengths, OVERLAP)
+        self._frames: list[Frame] = []
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all tiles are fitted, or the user has stopped the fit."""
+        stopped = bool(self._frames) and self._frames[-1].outcome.stopped == "user"
+        return stopped or len(self._frames) == len(self._tiles)
+
+    @property
+    def tile(self) -> Image:
+        """The next part of the frame to fit."""
+        parts = zip(self.image.axes, self._tiles[len(self._frames)], strict=True)
+        return self.image if len(self._tiles) == 1 else self.image.crop(**dict(parts))
+
+    def part(self) -> AbstractContextManager[None]:
+        """Return the context in which the next tile is fitted: it adds a caption to progress."""
+        count = len(self._tiles)
+        if count == 1:
+            return nullcontext()
+        return self._monitor.part(f"tile {len(self._frames) + 1} of {count}", previews=False)
+
+    def add(self, frame: Frame) -> None:
+        """Take the fit of the next tile."""
+        if len(self._tiles) > 1:
+            if not self._frames:
+                self._blends = [Blend(self.image.shape, OVERLAP) for _ in frame.images]
+                self._names = [one.name for one in frame.images]
+            for blend, one in zip(self._blends, frame.images, strict=True):
+                blend.add(self._tiles[len(self._frames)], one.array())
+            frame = replace(frame, images=(), state=_kept(frame))
+        self._frames.append(frame)
+
+    def make_smaller(self) -> None:
+        """Begin again with smaller batches or tiles, since the memory was not enough.
+
+        Raises
+        ------
+        FitError
+            If they are the smallest already.
+        """
+        checkpoint = self._monitor.checkpoint
+        if self.config.fits_in_batches and self.config.batch > SMALLEST_BATCH:
+            self.config = self.config.replace(batch=self.config.batch // 2)
+            checkpoint.enter(f"{self._scope}.batch-{self.config.batch}")
+            self._begin(self._lengths)
+            return
+        smaller = halved(self.image.shape, self._lengths, OVERLAP)
+        if max(smaller) < SMALLEST_TILE or smaller == self._lengths:
             raise FitError(
-                f"the memory is not enough, not even for tiles of {_by(lengths)} voxels; close "
-                "other programs, fit a crop, or choose the device cpu."
+                f"the memory is not enough, not even for tiles of {_by(self._lengths)} voxels; "
+                "close other programs, fit a crop, or choose the device cpu."
             )
-        lengths = smaller
-        keeper().enter(f"{scope}.tiles-{_by(lengths)}")
+        checkpoint.enter(f"{self._scope}.tiles-{_by(smaller)}")
+        self._begin(smaller)
+
+    def frame(self) -> Frame:
+        """Return the fit of the frame, put together from the tiles; back in its scope."""
+        self._monitor.checkpoint.enter(self._scope)
+        frame = self._frames[0] if len(self._tiles) == 1 else self._joined()
+        return _with_warnings(frame, self._wanted, self.config, self.image, self._lengths)
+
+    def _joined(self) -> Frame:
+        """Return the fits of the tiles as that of the frame."""
+        frames, image = self._frames, self.image
+        # where the user stopped before, the image stays as it was
+        missing: list[NDArray[np.float32] | float] = [image.array(), 0.0, image.array()]
+        images = tuple(
+            image.like(blend.result(rest), name=name)
+            for blend, rest, name in zip(self._blends, missing, self._names, strict=False)
+        )
+        settings, states = [frame.model for frame in frames], [frame.state for frame in frames]
+        tiles = self._tiles[: len(frames)]
+        model, state = joined_tiles(image.shape, tiles, settings, states, OVERLAP)
+        return replace(_joined(frames, images), model=model, state=state)
 
 
 def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
@@ -88,49 +146,6 @@ def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
     if config.fits_in_batches or choose_device(config.device).type != "cpu":
         return image.shape
     return first_lengths(image.shape, psutil.virtual_memory().available)
-
-
-def _as_tiles(
-    image: Image, config: CellINRConfig, lengths: tuple[int, ...], fit: Fit
-) -> Generator[Progress, Message, Frame]:
-    """Fit an image in tiles, or whole if one tile holds all of it."""
-    tiles = cut(image.shape, lengths, OVERLAP)
-    if len(tiles) == 1:
-        return (yield from fit(image, config))
-    blends: list[Blend] = []
-    frames: list[Frame] = []
-    for number, tile in enumerate(tiles):
-        parts = dict(zip(image.axes, tile, strict=True))
-        job = fit(image.crop(**parts), config)
-        frame = yield from _numbered(job, number, len(tiles))
-        blends = blends or [Blend(image.shape, OVERLAP) for _ in frame.images]
-        names = [one.name for one in frame.images]
-        for blend, one in zip(blends, frame.images, strict=True):
-            blend.add(tile, one.array())
-        frames.append(replace(frame, images=(), state=_kept(frame)))
-        if frame.outcome.stopped == "user":
-            break
-    # where the user stopped before, the image stays as it was
-    missing: list[NDArray[np.float32] | float] = [image.array(), 0.0, image.array()]
-    images = tuple(
-        image.like(blend.result(rest), name=name)
-        for blend, rest, name in zip(blends, missing, names, strict=False)
-    )
-    settings, states = [frame.model for frame in frames], [frame.state for frame in frames]
-    model, state = joined_tiles(image.shape, tiles[: len(frames)], settings, states, OVERLAP)
-    return replace(_joined(frames, images), model=model, state=state)
-
-
-def _numbered(
-    job: Generator[Progress, Message, Frame], number: int, count: int
-) -> Generator[Progress, Message, Frame]:
-    """Pass on the progress of one tile, with its number; previews are not answered."""
-
-    def named(progress: Progress) -> Progress:
-        stage = f"{progress.stage} (tile {number + 1} of {count})"
-        return replace(progress, stage=stage, preview=None)
-
-    return relayed(job, named, previews=False)
 
 
 def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,9 @@ from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.guard import guarded
-from napari_cellinr.fitting.memory import unless_short
+from napari_cellinr.fitting.memory import FAILURES, free_after
 from napari_cellinr.fitting.optimise import optimise
-from napari_cellinr.fitting.problem import REACHED, Fitted, Progress
+from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
@@ -31,8 +29,10 @@ if TYPE_CHECKING:
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
-    from napari_cellinr.fitting.problem import Message, Outcome, Stopped
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Outcome, Progress, Stopped
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.plan import Plan
 
 __all__ = ["reconstruct_job"]
 
@@ -92,9 +92,8 @@ class _Means:
 ROLES = ("result", "motion", "speed", "confidence")
 
 
-@guarded
 def reconstruct_job(
-    source: Image, config: NSTMConfig, started: float
+    source: Image, config: NSTMConfig, monitor: Monitor
 ) -> Generator[Progress, Message, Fitted]:
     """Fit the scene and its motion, again if the motion has not converged, and render both.
 
@@ -104,19 +103,18 @@ def reconstruct_job(
         Axes in canonical order.
     config
         The settings.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     """
     means = _Means(choose_device(config.device))
     measurement = yield from in_background(
-        "preparing the frames", lambda: prepare(source, config.optics), started=started, needed=True
+        "preparing the frames", lambda: prepare(source, config.optics), monitor, needed=True
     )
     assert measurement is not None
     check_reference(config.reference, len(frame_times(measurement.model)))
     check_times(config.chosen_times(), measurement.model.shot_times())
-    deadline = None
     if config.max_seconds is not None:
-        deadline = started + RESERVE * config.max_seconds
+        monitor.deadline = monitor.started + RESERVE * config.max_seconds
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
 
@@ -125,16 +123,15 @@ def reconstruct_job(
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
         nonlocal means
         planned = plan(measurement, settings)
-
-        def fit() -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-            problem = NSTMProblem(
-                measurement, planned, settings, source, means.device, **extras, frugal=means.frugal
-            )
-            work = optimise(problem, settings, started=started, deadline=deadline)
-            return problem, (yield from work)
-
-        while (found := (yield from unless_short(fit()))) is None:
-            means = means.scarcer()
+        found: tuple[NSTMProblem, Outcome] | None = None
+        while found is None:
+            try:
+                found = yield from _fit(
+                    measurement, planned, settings, source, means, extras, monitor
+                )
+            except FAILURES as error:
+                free_after(error)
+                means = means.scarcer()
         problem, outcome = found
         tried.append(
             {
@@ -158,13 +155,11 @@ def reconstruct_job(
         still = yield from attempt("static", config.replace(moving=False), extras)
         if still[1].stopped == "steps":
             best = _compared(best, still)
-    yield Progress("following the motion", seconds=time.monotonic() - started)
+    yield from monitor.report("following the motion")
     problem, outcome = best
-    images = yield from in_background(
-        "following the motion", problem.render, started=started, needed=True
-    )
+    images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
-    report = _report(problem, outcome, tried, started, means)
+    report = _report(problem, outcome, tried, monitor.seconds, means)
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     early = _ended_early(tried)
     if early:
@@ -182,6 +177,23 @@ def reconstruct_job(
         source={**geometry(source), "digest": digest(source)},
         model=problem.model_settings(),
     )
+
+
+def _fit(
+    measurement: Measurement,
+    planned: Plan,
+    config: NSTMConfig,
+    source: Image,
+    means: _Means,
+    extras: dict[str, bool],
+    monitor: Monitor,
+) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+    """Fit once: yield `Progress`, return what was fitted, and how that went."""
+    problem = NSTMProblem(
+        measurement, planned, config, source, means.device, **extras, frugal=means.frugal
+    )
+    outcome = yield from optimise(problem, config, monitor)
+    return problem, outcome
 
 
 def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
@@ -257,7 +269,7 @@ def _report(
     problem: NSTMProblem,
     outcome: Outcome,
     tried: list[dict[str, Any]],
-    started: float,
+    seconds: float,
     means: _Means,
 ) -> dict[str, Any]:
     """Return the report of the whole job, ready for JSON."""
@@ -303,7 +315,7 @@ def _report(
             "check the optics. Do not trust these displacements."
         )
     return {
-        "seconds": time.monotonic() - started,
+        "seconds": seconds,
         "steps": outcome.steps,
         "device": str(means.device),
         **environment(),

@@ -1,4 +1,4 @@
-"""A frame between frames: what its neighbours say, trusted as far as they agree."""
+"""A frame between two frames: a weighted mean along the motion and in place, detail attenuated."""
 
 from __future__ import annotations
 
@@ -15,146 +15,189 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["HALF", "RECIPES", "Recipe", "Views", "careful", "error_of", "mixed"]
+__all__ = [
+    "CANDIDATES",
+    "EQUAL",
+    "STATIC",
+    "BlendWeights",
+    "Predictions",
+    "blended",
+    "choose_weights",
+    "error_of",
+]
 
 _WIDTHS: Final = (0.7, 1.4, 2.8, 5.6)  # standard deviations between bands, voxels of the plane
 _WINDOWS: Final = (2.0, 2.0, 3.0, 5.0)  # of the local means of each band
 
+_CLEARLY: Final = 0.05  # half a dB: exponent of 10 of a ratio of squared errors
+_SLIGHTLY: Final = 0.02
+
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a frame is made of what its neighbours say.
+class BlendWeights:
+    """How much each prediction of a frame counts.
 
     Parameters
     ----------
     motion
-        Part of the blend along the paths; the rest is that in place.
+        Weight of the prediction along the motion, 0 to 1; the rest is that of the mean in place.
     cubic
-        Whether four frames are joined by a polynomial along the paths, not two by a line.
-    doubt
-        How much a disagreement of the neighbours counts against detail: 1 if their errors were
-        independent, more as the paths make them agree where both are wrong; 0 keeps all detail.
+        Whether up to four frames are interpolated along the motion by a polynomial, not two by
+        a line.
+    attenuation
+        How strongly detail is attenuated where the two neighbours disagree: 1 if their errors
+        were independent, more where motion makes them agree although both are wrong; 0 for not
+        at all.
     """
 
     motion: float
     cubic: bool
-    doubt: float
+    attenuation: float
 
 
-_DOUBTS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
+STATIC: Final = BlendWeights(0.0, False, 0.0)
+"""The mean of the neighbours in place, weighted by distance in time, without motion."""
 
-_SURE: Final = ((1.0, True), (1.0, False), (0.5, False), (0.0, False))
+EQUAL: Final = BlendWeights(0.5, False, 0.5)
+"""For series of two frames, in which none can be held out: errors of motion and of a static blend
+differ, so that their mean is seldom worse than the better one."""
 
-RECIPES: Final = (
-    Recipe(1.0, True, 0.0),
-    *(Recipe(part, False, doubt) for part in (1.0, 0.5, 0.0) for doubt in _DOUBTS),
+_FULL: Final = tuple(BlendWeights(*r, 0.0) for r in ((1.0, True), (1.0, False), (0.5, False)))
+
+CANDIDATES: Final = (
+    _FULL[0],
+    *(
+        BlendWeights(motion, False, attenuation)
+        for motion in (1.0, 0.5, 0.0)
+        for attenuation in (0.0, 0.5, 1.0, 2.0, 4.0)
+    ),
 )
-"""What held-out frames choose from: motion, motion and blend, blend; each from sure to doubtful."""
-
-HALF: Final = Recipe(0.5, False, 0.5)
-"""What is used where nothing can be held out: errors of motion and of a blend are unlike each
-other, so that their mean is seldom worse than the better one."""
+"""What held-out frames choose from."""
 
 
 @dataclass(frozen=True)
-class Views:
-    """What the neighbours say about one frame, float32 (*shape) each, in any unit.
+class Predictions:
+    """What the neighbours of a frame predict for it, float32 (*shape) each, in any unit.
 
     Parameters
     ----------
     before, after
-        The two neighbours along the paths.
+        The two neighbours along the motion.
     cubic
-        Up to four frames along the paths, joined by a polynomial.
-    plain
+        Up to four frames along the motion, interpolated by a polynomial.
+    static
         The two neighbours in place.
     part
-        Where between them the frame lies, 0 to 1.
+        Where the frame lies between the two, 0 to 1.
     """
 
     before: Floats
     after: Floats
     cubic: Floats
-    plain: tuple[Floats, Floats]
+    static: tuple[Floats, Floats]
     part: float
 
 
-def mixed(views: Views, recipe: Recipe, aspect: Sequence[float]) -> Floats:
-    """Return the frame, float32.
+def blended(predictions: Predictions, weights: BlendWeights, aspect: Sequence[float]) -> Floats:
+    """Return the frame.
 
-    Each band of detail is weighted like in a Wiener filter, 1 − doubt · error / power, with the
-    local power of the difference of the neighbours as the error; near a given frame there is
-    less to doubt.
+    Each band of detail is multiplied as in a Wiener filter by 1 − a · error / power, with the
+    local power of the difference of the neighbours as the error. The factor a is the attenuation
+    times t (1 − t), with t from 0 to 1 between the frames: a quarter in the middle, which is the
+    error of a mean of two, and less near a given frame.
 
     Parameters
     ----------
-    views
-        What the neighbours say.
-    recipe
-        How far to trust it.
+    predictions
+        What the neighbours predict.
+    weights
+        How much each counts.
     aspect
         Voxel size in the plane divided by that along each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        (*shape), float32, in the unit of the predictions.
     """
-    t, part = views.part, np.float32(recipe.motion)
-    line = (1 - t) * views.before + t * views.after
-    first, second = views.plain
+    t, part = predictions.part, np.float32(weights.motion)
+    line = (1 - t) * predictions.before + t * predictions.after
+    first, second = predictions.static
     static, apart = (1 - t) * first + t * second, second - first
-    moved = views.cubic if recipe.cubic else line
+    moved = predictions.cubic if weights.cubic else line
     base = np.asarray(part * moved + (1 - part) * static, np.float32)
-    if recipe.doubt == 0:
+    if weights.attenuation == 0:
         return base
-    difference = np.asarray(part * (views.after - views.before) + (1 - part) * apart, np.float32)
-    doubt = recipe.doubt * t * (1 - t)  # a quarter in the middle: the error of a mean of two
-    return _doubted(base, difference, doubt, aspect)
+    along = predictions.after - predictions.before
+    difference = np.asarray(part * along + (1 - part) * apart, np.float32)
+    return _attenuated(base, difference, weights.attenuation * t * (1 - t), aspect)
 
 
-def careful(errors: Mapping[Recipe, float], n_tests: int) -> Recipe:
-    """Return the recipe for frames that are half as far apart as those that were tested.
+def choose_weights(errors: Mapping[BlendWeights, float], n_tests: int) -> BlendWeights:
+    """Return the weights for frames that are half as far apart as those that were tested.
 
-    Without doubt, motion is followed alone where it is better than a blend by half a dB, and by
-    the more the fewer frames say so: what helps at twice the distance helps more at that which
-    matters. A blend alone is made where it is as clearly better than the mean of both, which is
-    used otherwise, and wherever little is known: errors of motion and of a blend are unlike each
-    other. A polynomial is used unless a line is better by 0.2 dB, since its error falls faster
-    with the distance. How much to doubt is then a quarter of what was best: the error of a
-    frame between frames grows with the square of their distance, and the disagreement of its
-    neighbours, against which it is held, with the distance.
+    Without attenuation, motion counts alone where its error is lower than that of a static blend
+    by half a dB, or by up to 1 dB if few frames were tested: what helps at twice the distance
+    helps more at the distance in question. A static blend is used where it is as clearly better
+    than the mean of both, which is used otherwise: errors of motion and of a blend differ.
+    A polynomial is used unless a line is better by 0.2 dB, since its error falls faster with the
+    distance. The attenuation is a quarter of the best one: the error of an interpolated frame
+    grows with the square of the distance, and the disagreement of its neighbours, with which it
+    is compared, with the distance.
 
     Parameters
     ----------
     errors
-        Mean squared errors by recipe, in one unit.
+        Mean squared errors of all candidates, in one unit.
     n_tests
         Number of held-out frames behind them.
+
+    Returns
+    -------
+    BlendWeights
+        For the whole series.
     """
-    clearly = 10 ** (0.05 * (1 + 1 / n_tests))  # 0.5 dB, 1 dB for a single test
-    cubic, line, half, still = (Recipe(*r, 0.0) for r in _SURE)
-    full = cubic if errors[cubic] < errors[line] * 10**0.02 else line
-    if errors[full] * clearly < errors[still]:
-        sure = full
+    clearly = 10 ** (_CLEARLY * (1 + 1 / n_tests))
+    cubic, line, half = _FULL
+    full = cubic if errors[cubic] < errors[line] * 10**_SLIGHTLY else line
+    if errors[full] * clearly < errors[STATIC]:
+        chosen = full
     else:
-        sure = still if errors[still] * clearly < errors[half] else half
-    alike = [r for r in errors if (r.motion, r.cubic) == (sure.motion, sure.cubic)]
-    best = min(alike, key=lambda recipe: errors[recipe])
-    return replace(best, doubt=best.doubt / 4)
+        chosen = STATIC if errors[STATIC] * clearly < errors[half] else half
+    alike = [w for w in errors if (w.motion, w.cubic) == (chosen.motion, chosen.cubic)]
+    best = min(alike, key=lambda weights: errors[weights])
+    return replace(best, attenuation=best.attenuation / 4)
 
 
 def error_of(
-    recipe: Recipe, samples: Sequence[tuple[Views, Floats]], aspect: Sequence[float]
+    weights: BlendWeights, tests: Sequence[tuple[Predictions, Floats]], aspect: Sequence[float]
 ) -> float:
-    """Return the mean squared error of a recipe on held-out frames, in squared units of them."""
-    return float(np.mean([np.mean((mixed(v, recipe, aspect) - t) ** 2) for v, t in samples]))
+    """Return the mean squared error on held-out frames, in squares of their unit.
+
+    Parameters
+    ----------
+    weights
+        How much each prediction counts.
+    tests
+        Predictions of some frames, and the frames themselves.
+    aspect
+        Voxel size in the plane divided by that along each axis.
+    """
+    return float(np.mean([np.mean((blended(p, weights, aspect) - t) ** 2) for p, t in tests]))
 
 
-def _doubted(base: Floats, difference: Floats, doubt: float, aspect: Sequence[float]) -> Floats:
-    """Return an image whose detail is kept as far as its two sources agree."""
+def _attenuated(
+    base: Floats, difference: Floats, strength: float, aspect: Sequence[float]
+) -> Floats:
+    """Return an image whose detail is attenuated as far as its two sources differ."""
     rest, apart = base, difference
     result = np.zeros_like(base)
     for width, window in zip(_WIDTHS, _WINDOWS, strict=True):
         smooth, level = _blurred(rest, width, aspect), _blurred(apart, width, aspect)
         detail, error = rest - smooth, apart - level
         power = np.maximum(_blurred(detail**2, window, aspect), 1e-12)
-        result += np.clip(1 - doubt * _blurred(error**2, window, aspect) / power, 0, 1) * detail
+        gain = np.clip(1 - strength * _blurred(error**2, window, aspect) / power, 0, 1)
+        result += gain * detail
         rest, apart = smooth, level
     return result + rest
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.classic.interpolate import resample
-from napari_cellinr.methods.spatime.output_grid import lattice_of
+from napari_cellinr.methods.spatime.output_grid import output_grid
 
 if TYPE_CHECKING:
     from napari_cellinr.config import SpatimeConfig
@@ -36,12 +36,12 @@ def conventional(image: Image, config: SpatimeConfig) -> Image:
     AxesError, ConfigError
         If the image lacks an axis that the settings name, or a factor is out of bounds.
     """
-    lattice = lattice_of(image, config)
-    places = {axis: one.positions for axis, one in lattice.maps.items()}
-    if lattice.times is not None:
-        places["T"] = lattice.times
+    grid = output_grid(image, config)
+    places = {axis: one.positions for axis, one in grid.maps.items()}
+    if grid.times is not None:
+        places["T"] = grid.times
     data = np.asarray(image.array(), np.float32)
     for number, axis in enumerate(image.axes):
         if axis in places:
             data = resample(data, places[axis], number, "cubic")
-    return lattice.placed(image, data, f"{image.name} cubic")
+    return grid.placed(image, data, f"{image.name} cubic")

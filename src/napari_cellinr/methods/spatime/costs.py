@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.methods.method import Cost
-from napari_cellinr.methods.spatime.output_grid import cpu_seconds, lattice_of, memory_needed
+from napari_cellinr.methods.spatime.output_grid import cpu_seconds, memory_needed, output_grid
 
 if TYPE_CHECKING:
     from napari_cellinr.config import SpatimeConfig
@@ -19,7 +19,7 @@ def cost(image: Image, config: SpatimeConfig) -> Cost | None:
     """Return what super-resolution needs, or None where the settings do not fit the image."""
     try:
         source = image.canonical()
-        lattice = lattice_of(source, config)
+        grid = output_grid(source, config)
     except CellINRError:
         return None
-    return Cost(cpu_seconds(source, lattice, config), memory_needed(source, lattice))
+    return Cost(cpu_seconds(source, grid, config), memory_needed(source, grid))

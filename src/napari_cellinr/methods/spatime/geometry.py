@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["Plan", "lattice_spatime", "plan_of", "within"]
+__all__ = ["RenderPlan", "lattice_spatime", "plan_of", "within"]
 
 
 def lattice_spatime(stored: Stored, query: Query) -> Image:
@@ -32,7 +32,7 @@ def lattice_spatime(stored: Stored, query: Query) -> Image:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RenderPlan:
     """What is rendered, and where: times in frames, places in voxels of the source."""
 
     image: Image
@@ -43,7 +43,7 @@ class Plan:
     places: dict[str, NDArray[np.float64]]
 
 
-def plan_of(stored: Stored, query: Query) -> Plan:
+def plan_of(stored: Stored, query: Query) -> RenderPlan:
     """Return what a query asks for."""
     source = blank(stored.source)
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
@@ -78,7 +78,7 @@ def plan_of(stored: Stored, query: Query) -> Plan:
         translate=tuple(starts.values()),
         name=f"{source.name} super-resolved",
     )
-    return Plan(image, channels, times, maps, ranges, places)
+    return RenderPlan(image, channels, times, maps, ranges, places)
 
 
 def _factors(stored: Stored, query: Query, source: Image) -> dict[str, float]:

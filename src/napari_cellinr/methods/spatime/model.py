@@ -1,237 +1,258 @@
-"""A fitted series: any time and any lattice can be rendered from it, without another fit."""
+"""The models of SpatimeINR: motion in an interval, corrections of planes, the published networks.
+
+Each is an `nn.Module` that is built from a plain mapping of shape and settings, which is stored
+beside the parameters as `Fitted.model["channels"]`, one mapping per channel:
+
+- `aspect`: voxel size in the plane divided by that along each spatial axis;
+- `blending`: the fields of `BlendWeights`;
+- `sections`: `means`, or how thin planes are interpolated, one of `sections.KINDS`;
+- `motion`: the arguments of `MotionModel` by interval;
+- `planes`: the arguments of `PlaneModel`, or null;
+
+or, with the preset `paper`:
+
+- `published`: the arguments of `published_model`;
+- `levels`: the grey level that counts as 0 and the grey levels from 0 to 1.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
 
-from napari_cellinr.methods.spatime.blending import RECIPES, Recipe, Views, mixed
-from napari_cellinr.methods.spatime.motion import (
-    Paths,
-    coefficients,
-    lagrange,
-    neighbours,
-    positions,
-    warped,
-)
-from napari_cellinr.methods.spatime.planes import PlaneField
-from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
+from napari_cellinr.fields.hypercube import PaperField, Sizes
+from napari_cellinr.fields.plane import RowField
+from napari_cellinr.fields.trajectory import at_time, displacement
+from napari_cellinr.methods.spatime.sections import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.sampling import Sampling
-    from napari_cellinr.methods.spatime.sections import Sections
-
     Floats = NDArray[np.float32]
 
-__all__ = ["MARGIN", "Series"]
+__all__ = [
+    "MotionModel",
+    "PlaneModel",
+    "published_model",
+    "published_settings",
+    "settings_of_tensors",
+]
 
-MARGIN = 12
-"""Voxels beyond a crop that its rendering looks at."""
-
-_CPU = torch.device("cpu")
+ROWS_AT_ONCE = 16
+"""Planes that are refined at once: bounds the memory."""
 
 
-@dataclass(eq=False)
-class Series:
-    """One channel of a series and what was fitted to it.
+class MotionModel(nn.Module):
+    """Motion between two frames: a path for every place, a polynomial in time without constant.
+
+    Time counts in frames from the middle of the interval, where the displacement is 0.
 
     Parameters
     ----------
-    frames
-        Grey levels, (T, *shape), float32, two or three spatial axes.
-    axes
-        Letters of the spatial axes.
-    aspect
-        Voxel size in the plane divided by that along each spatial axis.
-    paths
-        Motion of each interval by its number; those that lack it are blended.
-    recipe
-        How a frame between frames is made.
-    planes
-        The field that refines along Z, if there is one.
-    device
-        Where to compute.
-    sections
-        What a plane along Z is; rows and columns are means over their pixels.
+    shape
+        Voxels of a frame along each of its two or three axes.
+    terms
+        Degree of the polynomial: 1 or 2.
+    points
+        Control points along each axis, between which the coefficients are linear.
+
+    Attributes
+    ----------
+    control
+        Coefficients, (terms, axes, *points), float32, voxels of a frame per frame^k.
     """
 
-    frames: Floats
-    axes: str
-    aspect: tuple[float, ...]
-    paths: dict[int, Paths] = field(default_factory=dict)
-    recipe: Recipe = RECIPES[0]
-    planes: PlaneField | None = None
-    device: torch.device = _CPU
-    sections: Sections = MEANS
-    _splines: dict[int, torch.Tensor] = field(default_factory=dict)
+    def __init__(self, shape: Sequence[int], terms: int, points: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.control = nn.Parameter(torch.zeros(terms, len(shape), *points))
 
-    @cached_property
-    def low(self) -> float:
-        """The grey level that counts as 0 in fits."""
-        return float(np.percentile(self.frames, 0.5))
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the model is built from, ready for JSON."""
+        n_terms, _, *points = self.control.shape
+        return {"shape": list(self.shape), "terms": n_terms, "points": points}
 
-    @cached_property
-    def span(self) -> float:
-        """The grey levels from 0 to 1 in fits."""
-        return max(float(np.percentile(self.frames, 99.8)) - self.low, 1e-9)
-
-    def frame(self, time: float, region: Sequence[slice] | None = None) -> Floats:
-        """Return the series at a time in frames on the lattice of the input, in grey levels.
+    def forward(
+        self,
+        places: torch.Tensor,
+        times: torch.Tensor,
+        shape: Sequence[int] | None = None,
+        control: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return displacements, (times, places, axes), voxels of a frame.
 
         Parameters
         ----------
-        time
-            From 0 to the number of frames less 1; a whole number gives the very frame.
-        region
-            The part that is wanted along each spatial axis; all if not given.
+        places
+            Places in the middle of the interval, (places, axes), float32, voxels of `shape`.
+        times
+            Frames from the middle of the interval, (times,), float32.
+        shape
+            Voxels of a coarser frame in which the places are given; those of a frame if not given.
+        control
+            Coefficients instead of those of the model, of the same shape.
+
+        Returns
+        -------
+        torch.Tensor
+            (times, places, axes), float32.
         """
-        n_frames, *shape = self.frames.shape
-        part = tuple(region) if region is not None else tuple(slice(0, n) for n in shape)
-        interval = int(np.clip(np.floor(time + 1e-6), 0, max(n_frames - 2, 0)))
-        rest = float(time) - interval
-        if n_frames == 1 or rest < 1e-6:
-            return self._given(interval, part)
-        if rest > 1 - 1e-6:
-            return self._given(interval + 1, part)
-        wider = tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
-        views = self.views(interval, rest, wider)
-        made = mixed(views, self.recipe, self.aspect)
-        return made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+        coefficients = self.control if control is None else control
+        return displacement(coefficients, places, times, shape or self.shape)
 
-    def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
-        """Return a part of a frame of the input."""
-        found: Floats = self.frames[frame][region]
-        return found.copy()
+    def origins(self, places: torch.Tensor, time: float) -> torch.Tensor:
+        """Return where the paths through some places are in the middle of the interval.
 
-    def views(self, interval: int, part: float, region: tuple[slice, ...]) -> Views:
-        """Return what the neighbours say about a part of a frame at `interval + part`."""
-        first, second = (self._given(interval + i, region) for i in (0, 1))
-        paths = self.paths.get(interval)
-        if paths is None:
-            blend = np.asarray((1 - part) * first + part * second, np.float32)
-            return Views(first, second, blend, (first, second), part)
-        chosen = neighbours(interval, len(self.frames))
-        times = [j - interval - 0.5 for j in chosen]
-        places = positions(self.frames.shape[1:], self.device)
-        places = places.reshape(*self.frames.shape[1:], -1)[region].reshape(-1, len(region))
-        along = warped(paths, self._coefficients(chosen), times, part - 0.5, places)
-        found = along.reshape(len(chosen), *first.shape).cpu().numpy()
-        here = chosen.index(interval)
-        weights = np.asarray(lagrange(chosen, interval + part), np.float32)
-        cubic = np.tensordot(weights, found, 1)
-        return Views(found[here], found[here + 1], cubic, (first, second), part)
+        Parameters
+        ----------
+        places
+            (places, axes), float32, voxels.
+        time
+            When the paths are there, in frames from the middle of the interval.
 
-    def _coefficients(self, chosen: Sequence[int]) -> list[torch.Tensor]:
-        """Return the spline coefficients of some frames; those of others are forgotten."""
-        known = self._splines
-        self._splines = {
-            j: known[j]
-            if j in known
-            else torch.from_numpy(coefficients(self.frames[j])).to(self.device)
-            for j in chosen
-        }
-        return list(self._splines.values())
+        Returns
+        -------
+        torch.Tensor
+            (places, axes), float32, voxels; from three steps of a fixed-point iteration.
+        """
+        return at_time(self.control, places, time, self.shape)
 
-    def forget_splines(self) -> None:
-        """Forget what was computed of the frames, on whichever device."""
-        self._splines = {}
+    def with_points(self, points: Sequence[int]) -> MotionModel:
+        """Return the same motion, linearly interpolated to other numbers of control points."""
+        n_terms = len(self.control)
+        made = MotionModel(self.shape, n_terms, points).to(self.control.device)
+        mode = {2: "bilinear", 3: "trilinear"}[len(self.shape)]
+        flat = self.control.detach().flatten(0, 1)[None]
+        finer = functional.interpolate(flat, size=tuple(points), mode=mode, align_corners=True)
+        made.control.data.copy_(finer[0].reshape(made.control.shape))
+        return made
 
-    def finer(
-        self, volume: Floats, maps: Mapping[str, Sampling], start: Mapping[str, int]
+
+class PlaneModel(RowField):
+    """A network that corrects interpolated planes along Z.
+
+    Parameters
+    ----------
+    latent
+        Length of the latent code of a place; 0 for none.
+    pinned
+        Whether nothing is added at the given planes: for thin planes.
+    """
+
+    def __init__(self, latent: int, pinned: bool = False) -> None:
+        super().__init__(latent, pinned=pinned)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the model is built from, ready for JSON."""
+        return {"latent": self.latent, "pinned": self.pinned}
+
+    @torch.no_grad()
+    def refined(
+        self, volume: Floats, base: Floats, places: NDArray[np.float64], cell: float
     ) -> Floats:
-        """Return a volume on another lattice, (*shape), grey levels.
-
-        Of means, the means of the result over the voxels of the input are those of the input,
-        as far as the factors are 1 or more. Of thin planes, each plane of the result is one
-        again, at its own place, for any factor; a given plane that lies there is that plane.
+        """Return a volume with finer Z, the mean of what its XZ and its YZ planes give.
 
         Parameters
         ----------
         volume
-            On the lattice of the input, or a part of it.
-        maps
-            Map by axis letter, for the whole input.
-        start
-            First voxel of the part along each axis, 0 if not given.
+            The given planes, (z, y, x), float32, about 0 to 1.
+        base
+            The same interpolated along Z, (places, y, x), float32.
+        places
+            Where the planes of the result lie, in given planes.
+        cell
+            Distance of the planes of the result, in given planes.
+
+        Returns
+        -------
+        numpy.ndarray
+            (places, y, x), float32, about 0 to 1.
         """
-        parts = {
-            axis: _shifted(maps[axis], start.get(axis, 0), size)
-            for axis, size in zip(self.axes, volume.shape, strict=True)
-        }
-        result = volume
-        for i, axis in enumerate(self.axes):  # Z first: it is learnt on the lattice of the input
-            if not _changes(maps[axis]):
-                continue
-            step, places = maps[axis].step, parts[axis]
-            sections = self.sections if axis == "Z" else MEANS
-            finer = sections.between(result, places, step, i)
-            if axis == "Z" and self.planes is not None and step < 1:
-                given, base = ((v - self.low) / self.span for v in (result, finer))
-                found = self.low + self.span * self.planes.refined(given, base, places, step)
-                finer = sections.consistent(found, result, places, step)
-            result = finer
-        return result
+        found = []
+        for axes in ((1, 0, 2), (2, 0, 1)):
+            rows = self._refined_rows(volume.transpose(axes), base.transpose(axes), places, cell)
+            found.append(rows.transpose(np.argsort(axes)))
+        return np.asarray((found[0] + found[1]) / 2, np.float32)
 
-    def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
-        """Return all that was fitted by name, on the CPU."""
-        recipe = self.recipe
-        found = {
-            "frames": torch.from_numpy(np.ascontiguousarray(self.frames)),
-            "aspect": torch.tensor(self.aspect),
-            "recipe": torch.tensor([recipe.motion, float(recipe.cubic), recipe.doubt]),
-        }
-        if isinstance(self.sections, Samples):
-            found["sections"] = torch.tensor([KINDS.index(self.sections.kind)])
-        found |= {f"paths.{i}": p.control.cpu().contiguous() for i, p in self.paths.items()}
-        if self.planes is not None:
-            found |= {f"planes.{k}": v for k, v in self.planes.tensors().items()}
-        return {f"{prefix}{name}": value for name, value in found.items()}
-
-    @classmethod
-    def from_tensors(
-        cls, tensors: Mapping[str, NDArray[Any]], prefix: str, axes: str, device: torch.device
-    ) -> Series:
-        """Return the series that `tensors` was made of."""
-        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        frames = np.asarray(own["frames"], np.float32)
-        motion, cubic, doubt = (float(v) for v in own["recipe"])
-        paths = {
-            int(k.removeprefix("paths.")): Paths(
-                torch.from_numpy(np.array(v)).to(device), tuple(frames.shape[1:])
+    def _refined_rows(
+        self, coarse: Floats, base: Floats, places: NDArray[np.float64], cell: float
+    ) -> Floats:
+        device = next(self.parameters()).device
+        rows = torch.from_numpy(places.astype(np.float32)).to(device)
+        found = []
+        for start in range(0, len(coarse), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            given, guess = (
+                torch.from_numpy(np.ascontiguousarray(a[part])).to(device) for a in (coarse, base)
             )
-            for k, v in own.items()
-            if k.startswith("paths.")
+            found.append(self(given, guess, rows, cell).cpu().numpy())
+        return np.concatenate(found)
+
+
+def published_model(shape: Sequence[int], rendering: bool, **sizes: int) -> PaperField:
+    """Return the networks of the preset `paper`, without a fit.
+
+    Parameters
+    ----------
+    shape
+        Frames, and voxels along each spatial axis.
+    rendering
+        Whether a voxel is a mean over points of its cell, or its centre.
+    sizes
+        The fields of `fields.hypercube.Sizes`.
+    """
+    return PaperField(shape, Sizes(**sizes), rendering=rendering)
+
+
+def published_settings(model: PaperField) -> dict[str, Any]:
+    """Return the arguments of `published_model` that give networks of this shape."""
+    return {"shape": list(model.shape), "rendering": model.rendering, **vars(model.sizes)}
+
+
+def settings_of_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return shape and settings of a channel of a fit of version 0.1, which are in its tensors.
+
+    Parameters
+    ----------
+    tensors
+        Of one channel, by name without the number of the channel.
+
+    Returns
+    -------
+    dict
+        As described at the top of this module.
+    """
+    shape = [int(n) for n in tensors["frames"].shape]
+    if "sizes" in tensors:
+        *sizes, rendering = (int(n) for n in tensors["sizes"])
+        names = ("latent", "neurons", "width", "groups", "blocks")
+        published = {
+            "shape": shape,
+            "rendering": bool(rendering),
+            **dict(zip(names, sizes, strict=True)),
         }
-        planes = {k.removeprefix("planes."): v for k, v in own.items() if k.startswith("planes.")}
-        return cls(
-            frames,
-            axes,
-            tuple(float(v) for v in own["aspect"]),
-            paths,
-            Recipe(motion, bool(cubic), doubt),
-            PlaneField.from_tensors(planes, device) if planes else None,
-            device,
-            Samples(KINDS[int(own["sections"][0])]) if "sections" in own else MEANS,
-        )
-
-
-def _inside(part: slice, wider: slice) -> slice:
-    return slice(part.start - wider.start, part.stop - wider.start)
-
-
-def _changes(one: Sampling) -> bool:
-    return one.step != 1 or one.start != 0 or one.n_out != one.n_in
-
-
-def _shifted(one: Sampling, start: int, size: int) -> NDArray[np.float64]:
-    """Return the positions of the output samples that lie in a part, counted from its start."""
-    places = one.positions - start
-    return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
+        return {"published": published, "levels": [float(v) for v in tensors["levels"]]}
+    motion, cubic, attenuation = (float(v) for v in tensors["recipe"])
+    controls = {k.removeprefix("paths."): v for k, v in tensors.items() if k.startswith("paths.")}
+    planes = None
+    if "planes.latent" in tensors:
+        latent, *pinned = (int(n) for n in tensors["planes.latent"])
+        planes = {"latent": latent, "pinned": any(pinned)}  # the oldest files do not hold it
+    return {
+        "aspect": [float(v) for v in tensors["aspect"]],
+        "blending": {"motion": motion, "cubic": bool(cubic), "attenuation": attenuation},
+        "sections": KINDS[int(tensors["sections"][0])] if "sections" in tensors else "means",
+        "motion": {
+            interval: {"shape": shape[1:], "terms": int(c.shape[0]), "points": list(c.shape[2:])}
+            for interval, c in controls.items()
+        },
+        "planes": planes,
+    }

@@ -2,65 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, spline_filter
 from torch.nn import functional
 
-from napari_cellinr.fields.trajectory import (
-    at_time,
-    control_size,
-    displacement,
-    positions,
-    spline_values,
-    values_at,
-)
+from napari_cellinr.fields.trajectory import control_size, spline_values, values_at
+from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.spatime.model import MotionModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.config import SpatimeConfig
+
 __all__ = [
     "EVERY",
+    "MotionProblem",
     "MotionSettings",
-    "Paths",
     "coefficients",
-    "fit_paths",
     "lagrange",
+    "motion_problems",
+    "motion_settings",
     "neighbours",
-    "positions",
+    "progress_steps",
     "warped",
 ]
 
 EVERY = 2
-"""Steps from one look at the paths to the next."""
+"""Optimisation steps that count as one step of the job, next to which a frame is rendered."""
 
 CHUNK = 1 << 18
 """Places that are looked up at once: bounds the memory."""
 
+FINAL_RATE = 0.1
+"""Learning rate at the end of a level as a part of the first."""
+
+OUTER = 0.3
+"""Weight of the pairs of frames beside the interval; that of the interval itself is 1."""
+
+SOFT = 0.01
+"""Square of the difference, in standard deviations of the image, below which squares count."""
+
 
 @dataclass(frozen=True)
 class MotionSettings:
-    """How paths are fitted.
+    """How motion is fitted.
 
     Parameters
     ----------
     steps
-        Steps at each level, coarse to fine.
+        Optimisation steps at each level, coarse to fine.
     levels
-        How much coarser the images of each level are.
+        How many times coarser the images of each level are.
     spacing
         Distance of control points in voxels of the level.
     smooth
         Weight of differences between neighbouring control points.
     rate
-        Step size of Adam in voxels of the finest level.
+        Step size of Adam at the finest level, in voxels.
     blur
-        Standard deviation in voxels of the smoothing of the images that are compared.
+        Standard deviation of the Gaussian filter of the images that are compared, in voxels.
     batch
         Places that are compared in one step.
     """
@@ -74,148 +81,239 @@ class MotionSettings:
     batch: int = 16_000
 
 
-@dataclass(frozen=True)
-class Paths:
-    """The fitted motion of one interval: control points, and the shape of a frame.
+def motion_settings(config: SpatimeConfig, n_axes: int) -> MotionSettings:
+    """Return how motion is fitted with some settings.
 
     Parameters
     ----------
-    control
-        (terms, axes, *points), voxels per frame^k; time counts from the middle of the interval.
-    shape
-        Voxels of a frame.
+    config
+        `refinement` is used.
+    n_axes
+        Spatial axes: 2 or 3.
     """
+    usual = MotionSettings()
+    steps = tuple(max(5, round(n * config.refinement)) for n in usual.steps)
+    return replace(usual, steps=steps, batch=16_000 if n_axes == 3 else 10_000)
 
-    control: torch.Tensor
-    shape: tuple[int, ...]
+
+def progress_steps(settings: MotionSettings) -> int:
+    """Return how many steps of the job the motion of one interval counts."""
+    return sum(n // EVERY for n in settings.steps) + 1
 
 
 def neighbours(interval: int, n_frames: int) -> list[int]:
-    """Return the frames that tell about an interval: two on either side, as far as there are."""
+    """Return the frames that an interval is fitted to: up to two on either side of it.
+
+    Parameters
+    ----------
+    interval
+        Number of the frame at which it begins.
+    n_frames
+        Of the series.
+    """
     return [j for j in range(interval - 1, interval + 3) if 0 <= j < n_frames]
 
 
-def fit_paths(
-    frames: torch.Tensor, interval: int, settings: MotionSettings, seed: int = 0
-) -> Iterator[Paths]:
-    """Yield paths after every few steps, the fitted ones last.
+class MotionProblem(Problem):
+    """The motion of one interval at one resolution.
 
-    Voxels that are one and the same along a path shall look the same in all frames: a robust
-    difference of neighbouring frames at random places, that of the interval itself counting
-    most, and a penalty on motion that varies from control point to control point.
+    The same material shall look the same in all frames: the loss is a robust difference of
+    neighbouring frames along the paths of random places, that of the interval itself with the
+    largest weight, and a penalty on coefficients that vary between control points.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    images
+        The frames at this resolution, (frames, *size), float32, about 0 to 1.
+    times
+        Time of each, in frames from the middle of the interval.
+    settings
+        How motion is fitted.
+    level
+        Number of the level in the settings.
+    generator
+        Draws the places; it continues from level to level.
+    """
+
+    def __init__(
+        self,
+        model: MotionModel,
+        images: torch.Tensor,
+        times: Sequence[float],
+        settings: MotionSettings,
+        level: int,
+        generator: torch.Generator,
+    ) -> None:
+        self.model = model
+        self.settings = settings
+        self._images = images
+        self._level = level
+        self._generator = generator
+        device, size = images.device, tuple(images.shape[1:])
+        self._times = torch.tensor(list(times), device=device)
+        weights = [1.0 if time == -0.5 else OUTER for time in times[:-1]]
+        self._pair_weights = torch.tensor(weights, device=device)
+        self._last = torch.tensor([n - 1 for n in size], device=device)
+        spread = [(a - 1) / max(b - 1, 1) for a, b in zip(model.shape, size, strict=True)]
+        self._spread = torch.tensor(spread, device=device).clamp(min=1e-6)
+        self._contrast = images.std().clamp(min=1e-6)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the images are on."""
+        return self._images.device
+
+    def schedule(self) -> Schedule:
+        """Return a linear fall of the rate over the steps of the level; the last step is kept."""
+        steps = self.settings.steps[self._level]
+        return Schedule(FINAL_RATE, 0, linear=True, warm_up=0, steps=steps, is_stored=False)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the coefficients of the paths, with a larger rate at coarser levels."""
+        rate = self.settings.rate * self.settings.levels[self._level]
+        return [{"params": [self.model.control], "lr": rate}]
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the difference of neighbouring frames, and the roughness of the paths.
+
+        Parameters
+        ----------
+        step
+            Not used.
+        generator
+            Not used: places are drawn by a generator that continues from level to level.
+
+        Returns
+        -------
+        dict
+            `difference` in standard deviations of the images, `roughness` in squared voxels.
+        """
+        size = self._images.shape[1:]
+        count = min(self.settings.batch, 2 * int(np.prod(size)))
+        drawn = torch.rand(count, len(size), generator=self._generator, device=self.device)
+        places = drawn * self._last
+        control = self.model.control
+        terms = control.reshape(control.shape)  # keeps the order in which gradients are added
+        moved = places + self.model(places, self._times, size, terms) / self._spread
+        found = values_at(self._images, moved)
+        inside = ((moved >= 0) & (moved <= self._last)).all(-1).float()
+        difference = (found[1:] - found[:-1]) / self._contrast
+        robust = torch.sqrt(difference**2 + SOFT) * inside[1:] * inside[:-1]
+        data = (self._pair_weights[:, None] * robust).mean(1).sum()
+        rough = control.new_zeros(())
+        for axis in range(2, control.ndim):
+            if control.shape[axis] > 1:
+                rough = rough + (torch.diff(control, dim=axis) ** 2).mean()
+        if len(terms) > 1:
+            rough = rough + 2 * (terms[1:] ** 2).mean()
+        return {"difference": data, "roughness": self.settings.smooth * rough}
+
+
+def motion_problems(
+    frames: torch.Tensor, interval: int, settings: MotionSettings, seed: int = 0
+) -> Iterator[MotionProblem]:
+    """Yield the problems of an interval from coarse to fine; each begins where the last ended.
+
+    So each has to be optimised before the next one is taken; the model of the last one is
+    the result.
 
     Parameters
     ----------
     frames
-        (T, *shape), about 0 to 1, float32.
+        (T, *shape), float32, about 0 to 1.
     interval
-        The paths are those between the frames `interval` and `interval + 1`.
+        Number of the frame at which the interval begins.
     settings
-        How they are fitted.
+        How motion is fitted.
     seed
         Of the random places.
+
+    Yields
+    ------
+    MotionProblem
+        One for each level.
     """
     chosen = neighbours(interval, len(frames))
-    times = torch.tensor([j - interval - 0.5 for j in chosen], device=frames.device)
-    pairs = torch.tensor([1.0 if j == interval else 0.3 for j in chosen[:-1]], device=frames.device)
+    times = [j - interval - 0.5 for j in chosen]
     shape = tuple(frames.shape[1:])
-    n_terms = min(2, len(chosen) - 1)
     generator = torch.Generator(device=frames.device).manual_seed(seed)
-    volume = frames[chosen]
-    control = torch.zeros(n_terms * len(shape), *(2,) * len(shape), device=frames.device)
-    for level, steps in zip(settings.levels, settings.steps, strict=True):
-        images = _coarser(volume, level, settings.blur)
-        size = tuple(images.shape[1:])
-        spread = torch.tensor(
-            [(a - 1) / max(b - 1, 1) for a, b in zip(shape, size, strict=True)],
-            device=frames.device,
-        )
-        points = control_size(size, settings.spacing)
-        control = _resized(control.detach()[None], points)[0].clone().requires_grad_(True)
-        optimiser = torch.optim.Adam([control], lr=settings.rate * level)
-        for step in range(steps):
-            for group in optimiser.param_groups:
-                group["lr"] = settings.rate * level * (1 - 0.9 * step / steps)
-            loss = _loss(control, images, size, spread, times, pairs, settings, generator)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            if step % EVERY == EVERY - 1:
-                yield Paths(control.detach().reshape(n_terms, len(shape), *points), shape)
-    yield Paths(control.detach().reshape(n_terms, len(shape), *control.shape[1:]), shape)
-
-
-def _loss(
-    control: torch.Tensor,
-    images: torch.Tensor,
-    size: Sequence[int],
-    spread: torch.Tensor,
-    times: torch.Tensor,
-    pairs: torch.Tensor,
-    settings: MotionSettings,
-    generator: torch.Generator,
-) -> torch.Tensor:
-    """Return how much neighbouring frames differ along the paths, and how rough these are."""
-    n_axes = len(size)
-    count = min(settings.batch, 2 * int(np.prod(size)))
-    last = torch.tensor([n - 1 for n in size], device=images.device)
-    places = torch.rand(count, n_axes, generator=generator, device=images.device) * last
-    terms = control.reshape(-1, n_axes, *control.shape[1:])
-    moved = places + displacement(terms, places, times, size) / spread.clamp(min=1e-6)
-    found = values_at(images, moved)
-    inside = ((moved >= 0) & (moved <= last)).all(-1).float()
-    difference = (found[1:] - found[:-1]) / images.std().clamp(min=1e-6)
-    robust = torch.sqrt(difference**2 + 0.01) * inside[1:] * inside[:-1]
-    data = (pairs[:, None] * robust).mean(1).sum()
-    rough = sum(
-        (torch.diff(control, dim=axis) ** 2).mean()
-        for axis in range(1, control.ndim)
-        if control.shape[axis] > 1
-    )
-    bent = 2 * (terms[1:] ** 2).mean() if len(terms) > 1 else 0.0
-    return data + settings.smooth * (rough + bent)
+    model = MotionModel(shape, min(2, len(chosen) - 1), (2,) * len(shape)).to(frames.device)
+    for level, coarseness in enumerate(settings.levels):
+        images = _coarser(frames[chosen], coarseness, settings.blur)
+        model = model.with_points(control_size(images.shape[1:], settings.spacing))
+        yield MotionProblem(model, images, times, settings, level, generator)
 
 
 def coefficients(frame: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the cubic B-spline coefficients of a frame, for `fields.spline_values`."""
+    """Return the cubic B-spline coefficients of a frame, for `fields.trajectory.spline_values`."""
     return np.asarray(spline_filter(frame, 3, output=np.float32, mode="mirror"))
 
 
+@torch.no_grad()
 def warped(
-    paths: Paths,
+    motion: MotionModel,
     splines: Sequence[torch.Tensor],
     times: Sequence[float],
     when: float,
     places: torch.Tensor,
 ) -> torch.Tensor:
-    """Return what some frames say about places at a time, (frames, places).
+    """Return the values of some frames on the paths that are at given places at a time.
 
     Parameters
     ----------
-    paths
-        Motion of the interval.
+    motion
+        Of the interval.
     splines
-        B-spline coefficients of each frame, (*shape).
+        B-spline coefficients of each frame, (*shape), float32.
     times
         Time of each, in frames from the middle of the interval.
     when
-        The time of the places, counted alike.
+        The time of the places, in the same unit.
     places
-        (places, axes), voxels.
+        (places, axes), float32, voxels.
+
+    Returns
+    -------
+    torch.Tensor
+        (frames, places), float32, in the unit of the frames.
     """
     others = torch.tensor(list(times), device=places.device)
     found = []
     for chunk in torch.split(places, CHUNK):
-        origins = at_time(paths.control, chunk, when, paths.shape)
-        moved = origins + displacement(paths.control, origins, others, paths.shape)
+        origins = motion.origins(chunk, when)
+        moved = origins + motion(origins, others)
         found.append(
             torch.stack([spline_values(s, p) for s, p in zip(splines, moved, strict=True)])
         )
     return torch.cat(found, 1)
 
 
+def lagrange(frames: Sequence[int], time: float) -> list[float]:
+    """Return the weights of frames in the polynomial through all of them (Lagrange).
+
+    Parameters
+    ----------
+    frames
+        Their times, all different.
+    time
+        Where the polynomial is evaluated.
+
+    Returns
+    -------
+    list of float
+        One weight per frame; they add up to 1.
+    """
+    weights = []
+    for one in frames:
+        others = [f for f in frames if f != one]
+        weights.append(float(np.prod([(time - f) / (one - f) for f in others])))
+    return weights
+
+
 def _coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
-    """Return smoothed frames on a coarser lattice with the same outer voxels."""
+    """Return smoothed frames on a coarser grid with the same outer voxels."""
     shape = volume.shape[1:]
     size = tuple(max(round(n / level), min(n, 6)) for n in shape)
     widths = [
@@ -224,18 +322,5 @@ def _coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
     ]
     smooth = gaussian_filter(volume.cpu().numpy(), (0, *widths))
     given = torch.from_numpy(smooth.astype(np.float32)).to(volume.device)
-    return _resized(given[:, None], size)[:, 0]
-
-
-def _resized(volume: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     mode = {2: "bilinear", 3: "trilinear"}[len(size)]
-    return functional.interpolate(volume, size=tuple(size), mode=mode, align_corners=True)
-
-
-def lagrange(frames: Sequence[int], time: float) -> list[float]:
-    """Return the weights by which a polynomial through all frames is found at a time."""
-    weights = []
-    for one in frames:
-        others = [f for f in frames if f != one]
-        weights.append(float(np.prod([(time - f) / (one - f) for f in others])))
-    return weights
+    return functional.interpolate(given[:, None], size=size, mode=mode, align_corners=True)[:, 0]

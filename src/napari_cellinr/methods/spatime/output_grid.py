@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.image import Image
 
-__all__ = ["Lattice", "cpu_seconds", "lattice_of", "memory_needed", "planes_at_once"]
+__all__ = ["OutputGrid", "cpu_seconds", "memory_needed", "output_grid", "planes_at_once"]
 
 
 AT_ONCE = 4_000_000
@@ -26,13 +26,13 @@ AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
-class Lattice:
-    """The lattice of a result.
+class OutputGrid:
+    """The grid of a result in space and time.
 
     Parameters
     ----------
     maps
-        Map by spatial axis letter.
+        Sampling by spatial axis letter.
     times
         Position of each frame of the result in frames of the source, (frames,); none without T.
     start, step
@@ -52,7 +52,17 @@ class Lattice:
         return tuple(sizes.get(axis, image.sizes[axis]) for axis in image.axes)
 
     def placed(self, image: Image, data: NDArray[np.float32], name: str) -> Image:
-        """Return the result in the place of its source, with its own steps."""
+        """Return the result in the place of its source, with its own steps.
+
+        Parameters
+        ----------
+        image
+            The source.
+        data
+            Values of the result, with the axes of the source.
+        name
+            Of the result.
+        """
         scale, translate = [], []
         for axis, step, origin in zip(image.axes, image.scale, image.translate, strict=True):
             if axis == "T" and self.times is not None:
@@ -67,8 +77,15 @@ class Lattice:
         return image.like(data, scale=tuple(scale), translate=tuple(translate), name=name)
 
 
-def lattice_of(image: Image, config: SpatimeConfig) -> Lattice:
-    """Return the lattice of the result that settings ask for.
+def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
+    """Return the grid of the result.
+
+    Parameters
+    ----------
+    image
+        The source.
+    config
+        `scale`, `target_voxel`, `isotropic`, `times` and `stamps` are used.
 
     Raises
     ------
@@ -84,48 +101,48 @@ def lattice_of(image: Image, config: SpatimeConfig) -> Lattice:
     if "T" not in image.axes:
         if config.times:
             raise AxesError(f"times were given for an image with axes {image.axes!r}, without T.")
-        return Lattice(spatial, None)
+        return OutputGrid(spatial, None)
     n_frames, tick = image.sizes["T"], image.steps["T"]
     stamps = _stamps(config, n_frames, tick)
     if config.times:
-        wanted = np.asarray(config.times)
+        times = np.asarray(config.times)
     elif config.stamps:
         n_out = sampling(n_frames, factors.get("t", 1.0), "T").n_out
-        wanted = np.linspace(0, stamps[-1] - stamps[0], n_out) if n_out > 1 else np.zeros(1)
+        times = np.linspace(0, stamps[-1] - stamps[0], n_out) if n_out > 1 else np.zeros(1)
     else:
         one = maps["T"]
-        return Lattice(spatial, one.positions, 0.0, one.step * tick)
+        return OutputGrid(spatial, one.positions, 0.0, one.step * tick)
     last = stamps[-1] - stamps[0]
-    if wanted.min() < -1e-9 or wanted.max() > last * (1 + 1e-9):
+    if times.min() < -1e-9 or times.max() > last * (1 + 1e-9):
         raise ConfigError(
-            f"times from {wanted.min():g} to {wanted.max():g} were given; they must lie between 0 "
+            f"times from {times.min():g} to {times.max():g} were given; they must lie between 0 "
             f"and {last:g}, the times of the first and the last frame."
         )
-    places = np.interp(wanted, stamps - stamps[0], np.arange(n_frames))
-    step = float(np.diff(wanted).mean()) if len(wanted) > 1 else tick
-    return Lattice(spatial, places, float(wanted[0]), step if step > 0 else tick)
+    places = np.interp(times, stamps - stamps[0], np.arange(n_frames))
+    step = float(np.diff(times).mean()) if len(times) > 1 else tick
+    return OutputGrid(spatial, places, float(times[0]), step if step > 0 else tick)
 
 
-def memory_needed(image: Image, lattice: Lattice, *, lazily: bool = False) -> float:
-    """Return about how many bytes a run takes: source, result and what is at work.
+def memory_needed(image: Image, grid: OutputGrid, *, lazily: bool = False) -> float:
+    """Return about how many bytes a run takes: source, result and intermediate arrays.
 
     Parameters
     ----------
     image
         The source.
-    lattice
+    grid
         That of the result.
     lazily
         Whether only a block of planes of the result is in memory at a time.
     """
     source = float(np.prod(image.shape))
-    sizes = [m.n_out for m in lattice.maps.values()]
+    sizes = [m.n_out for m in grid.maps.values()]
     frame = float(np.prod(sizes))
     if lazily:
         if len(sizes) == 3:
             frame *= planes_at_once(sizes) / sizes[0]
         return 4 * (3 * source + 2 * frame + 14 * frame) + 6e8
-    result = float(np.prod(lattice.shape(image)))
+    result = float(np.prod(grid.shape(image)))
     return 4 * (3 * source + result + 14 * frame) + 6e8
 
 
@@ -136,23 +153,33 @@ def planes_at_once(sizes: Sequence[int]) -> int:
     return min(sizes[0], max(1, AT_ONCE // (sizes[1] * sizes[2])))
 
 
-def cpu_seconds(image: Image, lattice: Lattice, config: SpatimeConfig) -> float:
-    """Return about how long a run takes on one core, from runs of 0.04 to 0.8 million voxels.
+def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
+    """Return about how many seconds a run takes on one core.
 
-    The seventeen runs of `docs/benchmarks/estimates.md` took 0.7 to 1.4 times what is said.
+    From runs of 0.04 to 0.8 million voxels; the seventeen of `docs/benchmarks/estimates.md` took
+    0.7 to 1.4 times as long.
+
+    Parameters
+    ----------
+    image
+        The source.
+    grid
+        That of the result.
+    config
+        The settings.
     """
     n_channels, n_frames = image.sizes.get("C", 1), image.sizes.get("T", 1)
     voxels = float(np.prod([size for axis, size in image.sizes.items() if axis in "ZYX"]))
-    finer = float(np.prod([m.n_out for m in lattice.maps.values()]))
+    finer = float(np.prod([m.n_out for m in grid.maps.values()]))
     seconds, new = 0.0, 0
-    if lattice.times is not None and config.motion != "never":
-        inside = [t for t in lattice.times if abs(t - round(t)) > 1e-6]
+    if grid.times is not None and config.motion != "never":
+        inside = [t for t in grid.times if abs(t - round(t)) > 1e-6]
         new = len(inside)
         tests = min(4, n_frames - 2) if config.motion == "auto" and new else 0
         fits = len({int(t) for t in inside}) + max(tests, 0)
         seconds += fits * (0.3 * config.refinement + 2.9e-6 * voxels)
         seconds += new * 1.2e-6 * voxels
-    if "Z" in lattice.maps and lattice.maps["Z"].step < 1:
+    if "Z" in grid.maps and grid.maps["Z"].step < 1:
         seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
     seconds = n_channels * seconds + 1.0
     return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
@@ -171,7 +198,7 @@ def _factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
     if config.isotropic:
         if not image.is_calibrated:
             raise ConfigError(
-                "an isotropic result was asked for, but the voxel size is not known; give it "
+                "an isotropic result was requested, but the voxel size is not known; give it "
                 "first, for example as --voxel z=0.4,y=0.1,x=0.1."
             )
         spatial = {axis: step for axis, step in steps.items() if axis in "ZYX"}

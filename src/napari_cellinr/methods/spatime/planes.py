@@ -1,7 +1,8 @@
-"""Finer planes from coarse ones: learnt where the image is fine already, within its planes.
+"""Finer planes from coarse ones, learnt within planes, where the image is fine already.
 
-As in isotropic reconstruction (Weigert et al. 2017): rows of a plane are blurred and averaged
-like planes along Z, and a field learns to undo that.
+As in isotropic reconstruction (Weigert et al. 2017, "Isotropic reconstruction of 3D fluorescence
+microscopy images using convolutional neural networks"): rows of a plane are blurred and averaged
+like planes along Z, and a network learns to undo that.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 import torch
 from scipy.ndimage import correlate1d, gaussian_filter1d
 
-from napari_cellinr.fields.plane import RowField
+from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.spatime.model import PlaneModel
 from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -25,89 +27,33 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["PlaneField", "Teacher", "best_samples", "teacher_of", "train_planes"]
+__all__ = [
+    "FEWEST",
+    "PlanesProblem",
+    "TrainingPlanes",
+    "best_interpolation",
+    "training_planes",
+]
+
+FEWEST = 5
+"""Planes that are needed for learning: one of so many is held out."""
+
+EVERY = 40
+"""Steps between two evaluations of the held-out error."""
+
+FINAL_RATE = 0.03
+"""Learning rate at the end as a part of the first."""
 
 _BATCH = 12
 _ROWS, _COLUMNS = 14, 48  # of a patch: coarse rows, columns
 _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # candidates for the extra blur along Z, pixels
-_HELD = 5  # one of so many planes is held out
 _SECOND = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
 _NORMAL = 1.4826  # standard deviation of normal values of which the median size is 1
 
 
-class PlaneField:
-    """A fitted `RowField`, applied along Z of whole volumes.
-
-    Parameters
-    ----------
-    field
-        The network.
-    device
-        Where it computes.
-    """
-
-    def __init__(self, field: RowField, device: torch.device) -> None:
-        self.field = field.to(device)
-        self.device = device
-
-    def refined(
-        self, volume: Floats, base: Floats, places: NDArray[np.float64], cell: float
-    ) -> Floats:
-        """Return a volume with finer Z, float32, about 0 to 1; the mean of its X and Y views.
-
-        Parameters
-        ----------
-        volume, base
-            As given and interpolated along Z, axes ZYX, about 0 to 1.
-        places
-            Where the planes of the result lie, in given planes.
-        cell
-            Distance of the planes of the result, in given planes.
-        """
-        views = []
-        for axes in ((1, 0, 2), (2, 0, 1)):
-            back = np.argsort(axes)
-            views.append(
-                self._rows(volume.transpose(axes), base.transpose(axes), places, cell).transpose(
-                    back
-                )
-            )
-        return np.asarray((views[0] + views[1]) / 2, np.float32)
-
-    def _rows(
-        self, coarse: Floats, base: Floats, places: NDArray[np.float64], cell: float
-    ) -> Floats:
-        when = torch.from_numpy(places.astype(np.float32)).to(self.device)
-        found = []
-        with torch.no_grad():
-            for start in range(0, len(coarse), 16):
-                part = slice(start, start + 16)
-                given, guess = (
-                    torch.from_numpy(np.ascontiguousarray(a[part])).to(self.device)
-                    for a in (coarse, base)
-                )
-                found.append(self.field(given, guess, when, cell).cpu().numpy())
-        return np.concatenate(found)
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """Return the parameters by name, on the CPU."""
-        found = {k: v.detach().cpu().contiguous() for k, v in self.field.state_dict().items()}
-        facts = [self.field.latent, int(self.field.pinned)]
-        return {**found, "latent": torch.tensor(facts)}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], device: torch.device) -> PlaneField:
-        """Return the field that `tensors` was made of."""
-        values = {k: torch.from_numpy(np.array(v)) for k, v in tensors.items()}
-        latent, *pinned = (int(n) for n in values.pop("latent"))
-        field = RowField(latent, pinned=any(pinned))  # fits of old do not say: they are not
-        field.load_state_dict(values)
-        return cls(field.eval(), device)
-
-
 @dataclass(frozen=True)
-class Teacher:
-    """Planes whose rows are made coarse like planes along Z.
+class TrainingPlanes:
+    """Planes to learn from: their rows are degraded like planes along Z.
 
     Parameters
     ----------
@@ -132,7 +78,26 @@ class Teacher:
     def pair(
         self, plane: Floats, factor: float, generator: np.random.Generator
     ) -> tuple[Floats, Floats, Floats, NDArray[np.float64], float]:
-        """Return coarse rows, their interpolation, the finer truth, its places and cell."""
+        """Return an example: what the network gets, and what it should return.
+
+        Parameters
+        ----------
+        plane
+            (rows, columns), float32, about 0 to 1.
+        factor
+            How many times finer the rows of the truth are than the coarse ones.
+        generator
+            Draws noise.
+
+        Returns
+        -------
+        coarse, base, truth : numpy.ndarray
+            Coarse rows, the same interpolated, and the rows that are sought; float32.
+        places : numpy.ndarray
+            Where the rows of the truth lie, in coarse rows, float64.
+        cell : float
+            Their distance, in coarse rows.
+        """
         blurred = (
             gaussian_filter1d(plane, self.blur, axis=0, mode="nearest") if self.blur else plane
         )
@@ -148,18 +113,22 @@ class Teacher:
         """Return rows with as much noise as the blur took from them."""
         if not (self.noise and self.blur):
             return rows
-        kept = min(1.0, 1 / (2 * np.sqrt(np.pi) * self.blur))  # of its variance, by a Gaussian
-        lost = np.float32(self.noise * np.sqrt(1 - kept))
+        left = min(1.0, 1 / (2 * np.sqrt(np.pi) * self.blur))  # of its variance, by a Gaussian
+        lost = np.float32(self.noise * np.sqrt(1 - left))
         return rows + lost * generator.standard_normal(rows.shape, dtype=np.float32)
 
 
-def teacher_of(volumes: Sequence[Floats], ratio: float, sections: Sections = MEANS) -> Teacher:
-    """Return the teacher for volumes with axes ZYX, about 0 to 1; the blur is measured.
+def training_planes(
+    volumes: Sequence[Floats], ratio: float, sections: Sections = MEANS
+) -> TrainingPlanes:
+    """Return planes of some volumes to learn from, with the blur along Z that is measured.
+
+    The blur is that with which neighbouring coarse rows differ as much as neighbouring planes.
 
     Parameters
     ----------
     volumes
-        Axes ZYX, about 0 to 1.
+        (z, y, x) each, float32, about 0 to 1.
     ratio
         The step along Z divided by that in the plane, more than 1.
     sections
@@ -173,83 +142,120 @@ def teacher_of(volumes: Sequence[Floats], ratio: float, sections: Sections = MEA
     noise = _noise_of(planes) if isinstance(sections, Samples) else 0.0
     found = {}
     for blur in _BLURS:
-        teacher, random = Teacher(planes, ratio, blur, sections, noise), np.random.default_rng(0)
-        sample = [teacher.pair(p, 1.0, random)[0] for p in planes[:: max(1, len(planes) // 12)]]
+        trial, random = (
+            TrainingPlanes(planes, ratio, blur, sections, noise),
+            np.random.default_rng(0),
+        )
+        sample = [trial.pair(p, 1.0, random)[0] for p in planes[:: max(1, len(planes) // 12)]]
         found[blur] = abs(np.log(np.mean([_steepness(s, 0) for s in sample]) / along))
-    return Teacher(both, ratio, min(found, key=lambda b: found[b]), sections, noise)
+    return TrainingPlanes(both, ratio, min(found, key=lambda b: found[b]), sections, noise)
 
 
-def best_samples(teacher: Teacher, factor: float) -> Samples:
-    """Return how thin planes are joined best, as rows that the teacher left out say."""
-    device, found = torch.device("cpu"), {}
-    for kind in KINDS:
-        asked = replace(teacher, sections=Samples(kind))
-        found[kind] = _error(None, asked, teacher.planes, factor, device)
-    return Samples(min(found, key=lambda k: found[k]))
-
-
-def train_planes(
-    teacher: Teacher,
-    factor: float,
-    *,
-    latent: int,
-    steps: int,
-    rate: float,
-    seed: int,
-    device: torch.device,
-) -> Iterator[tuple[int, PlaneField | None, dict[str, float]]]:
-    """Yield the step, the field and errors; the last one has the best field, or none.
-
-    None if no field is better than interpolation on planes that no step has seen.
+def best_interpolation(examples: TrainingPlanes, factor: float) -> Samples:
+    """Return how thin planes are interpolated best: with the lowest error on rows left out.
 
     Parameters
     ----------
-    teacher
-        Planes to learn from.
+    examples
+        Planes whose rows are left out and interpolated.
     factor
-        How much finer planes are wanted; somewhat other factors are learnt with it.
-    latent, steps, rate, seed, device
-        Length of the code; steps and step size of Adam; random numbers; where to compute.
+        How many times finer the planes of the result are.
     """
-    generator = np.random.default_rng(seed)
-    with torch.random.fork_rng(devices=[]):  # the first weights of the field
-        torch.manual_seed(seed)
-        field = RowField(latent, pinned=isinstance(teacher.sections, Samples)).to(device)
-    held = teacher.planes[_HELD - 1 :: _HELD]
-    training = np.delete(teacher.planes, np.s_[_HELD - 1 :: _HELD], axis=0)
-    optimiser = torch.optim.Adam(field.parameters(), lr=rate)
-    errors = {"interpolation": _error(None, teacher, held, factor, device), "blur": teacher.blur}
-    best, kept = errors["interpolation"], None
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 10) * (1 - 0.97 * step / steps)
-        wanted = factor * generator.uniform(0.8, 1.2) if step % 2 else factor
-        coarse, base, truth, places, cell = _batch(teacher, training, max(wanted, 1.1), generator)
-        given = (torch.from_numpy(a).to(device) for a in (coarse, base, truth))
-        rows = torch.from_numpy(places.astype(np.float32)).to(device)
-        low, guess, aim = given
-        loss = ((field(low, guess, rows, cell) - aim) ** 2).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if step % 40 == 39 or step == steps - 1:
-            errors["field"] = _error(field, teacher, held, factor, device)
-            if errors["field"] < best:
-                best = errors["field"]
-                kept = {k: v.detach().clone() for k, v in field.state_dict().items()}
-        yield step + 1, None, {"planes": loss.item(), **errors}
-    if kept is None:
-        yield steps, None, errors
-        return
-    field.load_state_dict(kept)
-    yield steps, PlaneField(field.eval(), device), {**errors, "field": best}
+    device, found = torch.device("cpu"), {}
+    for kind in KINDS:
+        trial = replace(examples, sections=Samples(kind))
+        found[kind] = _error(None, trial, trial.planes, factor, device)
+    return Samples(min(found, key=lambda k: found[k]))
+
+
+class PlanesProblem(Problem):
+    """The network that corrects interpolated planes, and planes to learn from.
+
+    It learns from four of five planes. The held-out error is the mean squared error on the fifth;
+    before the first step it is that of interpolation, as the network adds nothing then. The best
+    parameters are kept, so that there was no gain if the error is the same after the fit.
+
+    Parameters
+    ----------
+    examples
+        Planes to learn from; at least `FEWEST`.
+    factor
+        How many times finer the planes of the result are; factors from 0.8 to 1.2 of it are
+        learnt with it.
+    latent
+        Length of the latent code.
+    steps, rate
+        Number of steps and step size of Adam.
+    seed
+        Of the first weights, and of the random patches.
+    device
+        Where to compute.
+    """
+
+    def __init__(
+        self,
+        examples: TrainingPlanes,
+        factor: float,
+        *,
+        latent: int,
+        steps: int,
+        rate: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._examples, self._factor = examples, factor
+        self._steps, self._rate, self._device = steps, rate, device
+        self._random = np.random.default_rng(seed)
+        with torch.random.fork_rng(devices=[]):  # the first weights of the network
+            torch.manual_seed(seed)
+            pinned = isinstance(examples.sections, Samples)
+            self.model = PlaneModel(latent, pinned).to(device)
+        self._held = examples.planes[FEWEST - 1 :: FEWEST]
+        self._training = np.delete(examples.planes, np.s_[FEWEST - 1 :: FEWEST], axis=0)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the network is on."""
+        return self._device
+
+    def schedule(self) -> Schedule:
+        """Return a linear fall of the rate; the best parameters are kept."""
+        return Schedule(
+            FINAL_RATE, EVERY, linear=True, keeps_best=True, steps=self._steps, is_stored=False
+        )
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the weights of the network."""
+        return [{"params": list(self.model.parameters()), "lr": self._rate}]
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the mean squared error on random patches, in squares of the range.
+
+        Parameters
+        ----------
+        step
+            Every other one has another factor than that of the result.
+        generator
+            Not used: patches are drawn by NumPy.
+        """
+        factor = self._factor * (self._random.uniform(0.8, 1.2) if step % 2 else 1.0)
+        coarse, base, truth, places, cell = _batch(
+            self._examples, self._training, max(factor, 1.1), self._random
+        )
+        low, guess, aim = (torch.from_numpy(a).to(self._device) for a in (coarse, base, truth))
+        rows = torch.from_numpy(places.astype(np.float32)).to(self._device)
+        return {"planes": ((self.model(low, guess, rows, cell) - aim) ** 2).mean()}
+
+    def held_out(self) -> float:
+        """Return the mean squared error on held-out planes, in squares of the range."""
+        return _error(self.model, self._examples, self._held, self._factor, self._device)
 
 
 def _batch(
-    teacher: Teacher, planes: Floats, factor: float, generator: np.random.Generator
+    examples: TrainingPlanes, planes: Floats, factor: float, generator: np.random.Generator
 ) -> tuple[Floats, Floats, Floats, NDArray[np.float64], float]:
-    """Return patches of random planes, stacked; mirrored by chance."""
-    rows = min(planes.shape[1], int(np.ceil(_ROWS * teacher.ratio)))
+    """Return examples of random patches of planes, stacked; each is mirrored by chance."""
+    rows = min(planes.shape[1], int(np.ceil(_ROWS * examples.ratio)))
     columns = min(planes.shape[2], _COLUMNS)
     patches = []
     for _ in range(_BATCH):
@@ -259,23 +265,30 @@ def _batch(
         patch = plane[top : top + rows, left : left + columns]
         patch = patch[::-1] if generator.random() < 0.5 else patch
         patches.append(patch[:, ::-1] if generator.random() < 0.5 else patch)
-    made = [teacher.pair(np.ascontiguousarray(p), factor, generator) for p in patches]
+    made = [examples.pair(np.ascontiguousarray(p), factor, generator) for p in patches]
     coarse, base, truth = (np.stack([m[i] for m in made]) for i in range(3))
     return coarse, base, truth, made[0][3], made[0][4]
 
 
 def _error(
-    field: RowField | None, teacher: Teacher, planes: Floats, factor: float, device: torch.device
+    model: PlaneModel | None,
+    examples: TrainingPlanes,
+    planes: Floats,
+    factor: float,
+    device: torch.device,
 ) -> float:
-    """Return the mean squared error on held-out planes; the same noise for whatever is asked."""
+    """Return the mean squared error on some planes, of interpolation if there is no model.
+
+    The noise is the same for every model.
+    """
     found, random = [], np.random.default_rng(0)
     for plane in planes[:: max(1, len(planes) // 16)]:
-        coarse, base, truth, places, cell = teacher.pair(plane, factor, random)
-        if field is not None:
+        coarse, base, truth, places, cell = examples.pair(plane, factor, random)
+        if model is not None:
             tensors = [torch.from_numpy(a[None]).to(device) for a in (coarse, base)]
             rows = torch.from_numpy(places.astype(np.float32)).to(device)
             with torch.no_grad():
-                base = field(*tensors, rows, cell)[0].cpu().numpy()
+                base = model(*tensors, rows, cell)[0].cpu().numpy()
         found.append(float(np.mean((base - truth) ** 2)))
     return float(np.mean(found))
 

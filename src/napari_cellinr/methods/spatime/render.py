@@ -1,4 +1,4 @@
-"""Rendering of a kept SpatimeINR: any scale, time, crop and channel, without another fit."""
+"""Rendering of a saved fit of SpatimeINR: any scale, time, crop and channel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.methods.spatime.fit import series_of
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.spatime.geometry import plan_of, within
-from napari_cellinr.methods.spatime.model import MARGIN, Series
-from napari_cellinr.methods.spatime.published import PaperSeries
+from napari_cellinr.methods.spatime.model import settings_of_tensors
+from napari_cellinr.methods.spatime.published.problem import PublishedSeries
+from napari_cellinr.methods.spatime.series import MARGIN, Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +22,25 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["render_spatime", "rendered_part"]
+__all__ = ["channel_of", "render_spatime", "rendered_part"]
 
 
 def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
-    """Return the result of a kept fit for a query; what it leaves out is as in the fit.
+    """Return the result of a saved fit for a query; what the query leaves out is as in the fit.
+
+    Parameters
+    ----------
+    stored
+        The fit.
+    query
+        Scale, times, crop and channel.
+    device
+        Where to compute.
+
+    Returns
+    -------
+    tuple of Image
+        One image, float32, grey levels.
 
     Raises
     ------
@@ -35,19 +50,51 @@ def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[
     plan = plan_of(stored, query)
     made = []
     for channel in plan.channels:
-        series = series_of(stored.tensors, channel, "".join(plan.maps), device)
+        series = channel_of(stored, channel, "".join(plan.maps), device)
         frames = [_frame(series, t, plan.maps, plan.ranges, plan.places) for t in plan.times]
         made.append(np.stack(frames))
     return (plan.image.like(np.stack(made, 1).reshape(plan.image.shape)),)
 
 
+def channel_of(
+    stored: Stored, channel: int, axes: str, device: torch.device
+) -> Series | PublishedSeries:
+    """Return a channel of a saved fit.
+
+    Parameters
+    ----------
+    stored
+        The fit.
+    channel
+        Number of the channel.
+    axes
+        Letters of the spatial axes.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    ConfigError
+        If the fit does not have this channel.
+    """
+    prefix = f"{channel}."
+    tensors = {k.removeprefix(prefix): v for k, v in stored.tensors.items() if k.startswith(prefix)}
+    if "frames" not in tensors:
+        raise ConfigError(f"channel {channel} was requested; the fit does not have it.")
+    channels = stored.model.get("channels")
+    settings = channels[channel] if channels else settings_of_tensors(tensors)
+    if "published" in settings:
+        return PublishedSeries.restored(tensors, settings, device)
+    return Series.restored(tensors, settings, axes, device)
+
+
 def rendered_part(
-    series: Series | PaperSeries,
+    series: Series | PublishedSeries,
     time: float,
     maps: Mapping[str, Sampling],
-    wanted: Mapping[str, slice],
+    samples: Mapping[str, slice],
 ) -> NDArray[np.float32]:
-    """Return a part of a frame on its output lattice, grey levels, without the rest of it.
+    """Return a part of a frame on the output grid, without the rest of it.
 
     Parameters
     ----------
@@ -56,11 +103,16 @@ def rendered_part(
     time
         In frames of the source.
     maps
-        Map by spatial axis letter.
-    wanted
+        Sampling by spatial axis letter.
+    samples
         Samples of the output along each of these axes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (*samples), float32, grey levels.
     """
-    places = {axis: one.positions[wanted[axis]] for axis, one in maps.items()}
+    places = {axis: m.positions[samples[axis]] for axis, m in maps.items()}
     ranges = {
         axis: slice(int(np.floor(max(p[0], 0))), min(maps[axis].n_in, int(np.ceil(p[-1])) + 1))
         for axis, p in places.items()
@@ -69,14 +121,14 @@ def rendered_part(
 
 
 def _frame(
-    series: Series | PaperSeries,
+    series: Series | PublishedSeries,
     time: float,
     maps: dict[str, Sampling],
     ranges: dict[str, slice],
     places: dict[str, NDArray[np.float64]],
 ) -> NDArray[np.float32]:
-    """Return a part of a frame on its output lattice, made with a margin that is cut again."""
-    if isinstance(series, PaperSeries):
+    """Return a part of a frame on its output grid, rendered with a margin that is cut off."""
+    if isinstance(series, PublishedSeries):
         return series.at(time, list(places.values()), [maps[a].step for a in places])
     wider = {
         a: slice(max(0, r.start - MARGIN), min(maps[a].n_in, r.stop + MARGIN))

@@ -27,43 +27,100 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "MEANS", "Means", "Samples", "Sections"]
 
 KINDS: Final[tuple[Interpolation, ...]] = ("linear", "cubic", "spline")
-"""How thin sections can be joined; a kept fit stores the place in this order."""
+"""How thin planes can be interpolated; files of version 0.1 hold the position in this tuple."""
 
 NEAR = 1e-6
-"""Distance, in given planes, below which a wanted plane is a given one."""
+"""Distance, in given planes, below which a plane of the result is a given one."""
 
 
 class Sections(ABC):
-    """How samples along one axis are made, and how a result between them is made of them."""
+    """What samples along one axis are, and how samples of a result are made of them."""
 
     @abstractmethod
     def weights(self, places: Places, step: float, size: int) -> Floats:
-        """Return what each of `size` given samples counts in each wanted one, (wanted, size).
+        """Return the weight of each given sample in each sample of the result.
 
         Parameters
         ----------
         places
-            Positions of the wanted samples, in given ones.
+            Positions of the samples of the result, in given samples, (result,), float64.
         step
-            Their distance, in given ones.
+            Their distance, in given samples.
         size
             Number of given samples.
+
+        Returns
+        -------
+        numpy.ndarray
+            (result, size), float32.
         """
 
     @abstractmethod
-    def whole(self, n_given: int, n_wanted: int) -> Floats:
-        """Return the same for so many wanted samples over the whole of the given ones."""
+    def whole(self, n_given: int, n_result: int) -> Floats:
+        """Return the weights for a result over the whole range of the given samples.
+
+        Parameters
+        ----------
+        n_given
+            Number of given samples.
+        n_result
+            Number of samples of the result.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n_result, n_given), float32.
+        """
 
     @abstractmethod
     def rows(self, fine: Floats, size: float, count: int) -> Floats:
-        """Return `count` samples along the first axis, each for `size` rows of a finer image."""
+        """Return coarse samples of a finer image along its first axis.
+
+        Parameters
+        ----------
+        fine
+            (rows, columns), float32.
+        size
+            Rows per sample; need not be whole.
+        count
+            Number of samples, from the first row on.
+
+        Returns
+        -------
+        numpy.ndarray
+            (count, columns), float32.
+        """
 
     @abstractmethod
     def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
-        """Return a result, changed along its first axis to agree with the given samples."""
+        """Return a result, changed along its first axis to agree with the given samples.
+
+        Parameters
+        ----------
+        finer
+            The result, (places, ...), float32.
+        given
+            The given samples, (given, ...), float32.
+        places
+            Positions of the samples of the result, in given samples.
+        step
+            Their distance, in given samples.
+        """
 
     def between(self, given: Floats, places: Places, step: float, axis: int) -> Floats:
-        """Return the wanted samples along one axis of an image, float32."""
+        """Return samples of a result along one axis of an image, float32.
+
+        Parameters
+        ----------
+        given
+            The image, float32.
+        places
+            Positions of the samples of the result, in given samples.
+        step
+            Their distance, in given samples.
+        axis
+            Number of the axis.
+        """
         return _along(given, self.weights(places, step, given.shape[axis]), axis)
 
 
@@ -75,9 +132,9 @@ class Means(Sections):
         edges = np.append(places - step / 2, places[-1] + step / 2) + 0.5
         return spline_weights(edges, size) if step < 1 else means_weights(edges, size)
 
-    def whole(self, n_given: int, n_wanted: int) -> Floats:
+    def whole(self, n_given: int, n_result: int) -> Floats:
         """Return weights whose means over the given samples are the given samples."""
-        return _whole_means(n_given, n_wanted)
+        return _whole_means(n_given, n_result)
 
     def rows(self, fine: Floats, size: float, count: int) -> Floats:
         """Return means over cells; below one row, values of a smooth curve."""
@@ -112,16 +169,16 @@ class Samples(Sections):
         found[same] = np.eye(size, dtype=np.float32)[near[same].astype(int)]
         return found
 
-    def whole(self, n_given: int, n_wanted: int) -> Floats:
+    def whole(self, n_given: int, n_result: int) -> Floats:
         """Return weights of an interpolation of all samples."""
-        return _whole_samples(self, n_given, n_wanted)
+        return _whole_samples(self, n_given, n_result)
 
     def rows(self, fine: Floats, size: float, count: int) -> Floats:
         """Return values in the middle of every `size` rows."""
         return resample(fine, _centres(count, size), 0, "spline")
 
     def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
-        """Return the result as it is: what is learnt is nothing at the given samples."""
+        """Return the result as it is: the network adds nothing at the given samples."""
         return finer
 
 
@@ -133,15 +190,15 @@ def _centres(count: int, size: float) -> Places:
 
 
 @lru_cache(maxsize=256)
-def _whole_means(n_given: int, n_wanted: int) -> Floats:
-    edges = np.arange(n_wanted + 1, dtype=np.float64) * (n_given / n_wanted)
+def _whole_means(n_given: int, n_result: int) -> Floats:
+    edges = np.arange(n_result + 1, dtype=np.float64) * (n_given / n_result)
     return spline_weights(edges, n_given)
 
 
 @lru_cache(maxsize=256)
-def _whole_samples(samples: Samples, n_given: int, n_wanted: int) -> Floats:
-    step = n_given / n_wanted
-    return samples.weights(_centres(n_wanted, step), step, n_given)
+def _whole_samples(samples: Samples, n_given: int, n_result: int) -> Floats:
+    step = n_given / n_result
+    return samples.weights(_centres(n_result, step), step, n_given)
 
 
 def _along(data: Floats, weights: Floats, axis: int) -> Floats:

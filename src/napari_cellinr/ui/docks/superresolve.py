@@ -28,12 +28,12 @@ _FRAMES = 4  # frames of a quick look
 
 def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
     """Return what keeps a run from making sense, by the field beside which it is said."""
-    from napari_cellinr.methods.spatime.output_grid import lattice_of
+    from napari_cellinr.methods.spatime.output_grid import output_grid
 
     if fault := image_fault(image):
         return {"image": fault}
     try:
-        lattice = lattice_of(image.canonical(), config)
+        lattice = output_grid(image.canonical(), config)
     except CellINRError as error:
         return {"scale": str(error)}
     if lattice.shape(image.canonical()) == image.canonical().shape and not config.times:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
     from napari_cellinr.runs.resume import Unfinished
-    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.runs.starts import Beginning
     from napari_cellinr.ui.session.controller import Work
 
 __all__ = [

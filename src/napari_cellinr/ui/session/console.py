@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.actions import action_of, to_console
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
-from napari_cellinr.runs.warm_start import Beginning
+from napari_cellinr.runs.starts import Beginning
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
 from napari_cellinr.ui.session.actions import Start
@@ -238,7 +238,7 @@ class Console:
         layer
             The scene, of this session or of a saved fit that was opened, or its name.
         every
-            Distance between arrows in voxels; if not given, chosen by the size of the scene.
+            Spacing of the arrows in voxels; chosen by the size of the scene if not given.
         shortest
             Length below which arrows are left out, in the unit of the motion; 0.3 voxels if not
             given.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -89,8 +88,9 @@ def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
 
     def job() -> Generator[Progress, Message, Any]:
         from napari_cellinr.fitting.background import in_background
+        from napari_cellinr.fitting.monitor import Monitor
 
-        return (yield from in_background(stage, work, started=time.monotonic()))
+        return in_background(stage, work, Monitor())
 
     return job
 

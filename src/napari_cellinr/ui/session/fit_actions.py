@@ -7,12 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.api import iter_fit
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.checkpoint import EVERY
+from napari_cellinr.fitting.stored import stored_of
 from napari_cellinr.macro import FITS, Begun, Source
 from napari_cellinr.methods import method_of_fit
-from napari_cellinr.runs.resume import Other, checkpointed, discard, new_checkpoint, resumed
+from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
+from napari_cellinr.runs.resume import discard, new_checkpoint, resume
+from napari_cellinr.runs.starts import New, start_from
 from napari_cellinr.ui.layers.convert import add_images, find, named
 from napari_cellinr.ui.layers.live import LiveLayer
 from napari_cellinr.ui.layers.provenance import RECORD, Origin, Result, record_of
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted, Job
     from napari_cellinr.image import Image
     from napari_cellinr.runs.resume import Unfinished
-    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.runs.starts import Beginning
     from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
     from napari_cellinr.ui.task import Task
@@ -69,7 +71,7 @@ def fit_work(
     path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",
-        _job(task, given, config, path),
+        partial(start, _request(task, given, config, path)),
         partial(_show, controller, task, config, given, live, begun=begun),
         layer.unique_id,
         live,
@@ -91,7 +93,7 @@ def begun_work(
     Parameters
     ----------
     config
-        As for `runs.warm_start.begun_with`: of a fit that is continued, only `steps` counts.
+        The settings; of a fit that is continued, only `steps` counts: how many more.
     beginning
         How it begins with the other fit.
     fit
@@ -111,29 +113,15 @@ def begun_work(
             f"the fit of layer {fit.name!r} was given to begin with, which is one of "
             f"{method.action}; one of {task.name} is needed."
         )
-    source, given, path = source_of(fit), controller.image_of(layer), new_checkpoint()
+    source, path = source_of(fit), new_checkpoint()
     whole, begun = _begun(task, beginning, facts.config, config, source)
-    started, every = time.monotonic(), preferences().checkpoint_seconds
+    request = _request(task, controller.image_of(layer), config, path)
     work = fit_work(controller, task, layer, whole, begun)
 
     def make() -> Job:
-        from napari_cellinr.fitting.stored import Stored, stored_of
-        from napari_cellinr.runs.warm_start import begun_with
-
-        found = origin.load()
-        if not every:
-            return begun_with(beginning, found, given, config, started=started)
-        kept = found if isinstance(found, Stored) else stored_of(found)
-        return checkpointed(
-            task.name,
-            given.canonical(),
-            config,
-            path,
-            every=every,
-            origin=_file_of(given),
-            started=started,
-            other=Other(beginning, kept, {"layer": source.layer, "path": source.path}),
-        )
+        note = {"layer": source.layer, "path": source.path}
+        begun = start_from(beginning, origin.load(), config.steps, note)
+        return start(replace(request, start=begun))
 
     return replace(work, make_job=make, dropped=partial(discard, path))
 
@@ -193,16 +181,17 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
     AxesError
         As for `fit_work`.
     """
-    config, begun, other = task.config_type(**job.settings), None, job.other
-    if other is not None:
-        source = Source(other.note["layer"], other.note["path"])
-        config, begun = _begun(task, other.beginning, other.fit.config, config, source)
+    config, begun = task.config_type(**job.settings), None
+    if not isinstance(job.begun, New):
+        source = Source(job.begun.note["layer"], job.begun.note["path"])
+        before = stored_of(job.begun.fit).config
+        config, begun = _begun(task, job.begun.beginning, before, config, source)
     work = fit_work(controller, task, layer, config, begun)
     # Without checkpoints in the preferences, those that there are still are kept up to date.
     started, every = time.monotonic(), preferences().checkpoint_seconds or EVERY
 
     def make() -> Job:
-        return resumed(job.path, every=every, started=started)
+        return start(resume(job.path, every=every, started=started))
 
     return replace(work, make_job=make, dropped=partial(discard, job.path))
 
@@ -228,7 +217,8 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         controller.quick_looks[key] = live
     done = partial(_show, controller, task, config, given, live, quick=True)
     title = f"preview of {layer.name}"
-    return Work(title, _job(task, part, config), done, layer.unique_id, live, quick=True)
+    job = partial(start, _request(task, part, config))
+    return Work(title, job, done, layer.unique_id, live, quick=True)
 
 
 def render_work(
@@ -276,25 +266,16 @@ def render_work(
     return Work(f"rendering of {layer.name}", job, show, origin.source.unique_id, quick=True)
 
 
-def _job(
+def _request(
     task: Task, image: Image, config: Config, checkpoint: Path | None = None
-) -> Callable[[], Job]:
-    """Return a function that makes the job, for the worker thread: it imports torch."""
-    started, every = time.monotonic(), preferences().checkpoint_seconds
-
-    def make() -> Job:
-        if checkpoint is None or not every:
-            return iter_fit(task.method, image, config, started=started)
-        whole, origin = image.canonical(), _file_of(image)
-        return checkpointed(
-            task.name, whole, config, checkpoint, every=every, origin=origin, started=started
-        )
-
-    return make
-
-
-def _file_of(image: Image) -> str:
-    return str(image.meta.get("source", ""))
+) -> RunRequest:
+    """Return the run of a task from scratch, with the checkpoints of the preferences."""
+    every, place = preferences().checkpoint_seconds, None
+    if checkpoint is not None and every:
+        place = CheckpointPlace(checkpoint, every, str(image.meta.get("source", "")))
+    return RunRequest(
+        task.method, image.canonical(), config, checkpoint=place, started=time.monotonic()
+    )
 
 
 def _show(

@@ -215,10 +215,18 @@ class _Titled(functools.partial[Any]):
 def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
     """Yield the progress of a job without previews and return how it ended."""
     job: Job | None = None
+    message: Message = None  # a generator that has not started takes nothing else
     try:
         _leave_a_core_to_the_viewer()
         job = make_job()
-        return (yield from _steps(job, mailbox))
+        while not mailbox.cancelled.is_set():
+            try:
+                progress = job.send(message)
+            except StopIteration as end:
+                return Ending(result=end.value)
+            yield mailbox.leave_preview(progress)
+            message = mailbox.next_message()
+        return Ending()
     except CellINRError as error:
         return Ending(error=_without_frames(error))
     except Exception as error:
@@ -230,18 +238,6 @@ def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress
             job.close()
         _free_memory()
         mailbox.ended.set()
-
-
-def _steps(job: Job, mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
-    message: Message = None  # a generator that has not started takes nothing else
-    while not mailbox.cancelled.is_set():
-        try:
-            progress = job.send(message)
-        except StopIteration as end:
-            return Ending(result=end.value)
-        yield mailbox.leave_preview(progress)
-        message = mailbox.next_message()
-    return Ending()
 
 
 def _without_frames(error: CellINRError) -> CellINRError:

@@ -13,16 +13,15 @@ from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.methods.cellinr.estimate import (
+from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
     InitialEstimate,
     group_series,
     initial_estimate,
     search_distance,
 )
-from napari_cellinr.methods.cellinr.kernels import Kernels, solve
-from napari_cellinr.methods.cellinr.prepare import Part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.kernels import Kernels, solve
+from napari_cellinr.methods.cellinr.initial.prepare import Part, without_odd_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -31,7 +30,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.checkpoint import Place
+    from napari_cellinr.fitting.checkpoint import CheckpointEntry
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.problem import Prepared
@@ -66,7 +66,7 @@ def is_coupled(
 
 
 def prepare_series(
-    images: Sequence[Image], config: CellINRConfig, noise: Noise, *, started: float
+    images: Sequence[Image], config: CellINRConfig, noise: Noise, monitor: Monitor
 ) -> Generator[Progress, Message, tuple[list[Prepared], CellINRConfig]]:
     """Yield `Progress`, return what is prepared of all frames, which need no optimisation.
 
@@ -81,8 +81,8 @@ def prepare_series(
         The settings.
     noise
         The noise in grey levels, the same for all frames.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
 
     Returns
     -------
@@ -90,38 +90,40 @@ def prepare_series(
         `Prepared` of each frame, and the settings with all choices made.
     """
     generator = np.random.default_rng(config.seed)
-    budget = EstimateBudget(noise.grain, torch.get_num_threads(), started)
+    budget = EstimateBudget(noise.grain, torch.get_num_threads())
     parts: list[_Guided] = []
     kernels: Kernels | None = None
     for number, image in enumerate(images):
         n_odd, stabilised = without_odd_pixels(image, noise)
         held, values = hold_out(stabilised, config.held_out, generator)
-        place = keeper().place("guide")
-        if (saved := place.load()) is not None:
+        entry = monitor.checkpoint.entry("guide")
+        if (saved := entry.load()) is not None:
             guide, kernels = _restored(saved, generator, kernels)
             parts.append(_Guided(image, stabilised, held, values, guide, True, n_odd))
             continue
-        found = yield from initial_estimate(values, "groups", generator, budget, probed=number == 0)
+        found = yield from initial_estimate(
+            values, "groups", generator, budget, monitor, probed=number == 0
+        )
         if number == 0 and found.complete:
             kernels = yield from in_background(
                 "preparing the groups",
                 lambda: _first_kernels(found, stabilised, held, config),  # noqa: B023
-                started=started,
+                monitor,
             )
         guide = kernels.applied(found.estimate) if kernels and found.complete else found.estimate
         parts.append(_Guided(image, stabilised, held, values, guide, found.complete, n_odd))
-        if found.complete and kernels is not None and place.is_worth_it:
-            _keep(place, guide, generator, kernels)
+        if found.complete and kernels is not None and entry.should_save:
+            _keep(entry, guide, generator, kernels)
     complete = all(part.complete for part in parts) and kernels is not None
     guides = np.stack([part.guide for part in parts])
-    place = keeper().place("groups")
-    if (saved := place.load()) is not None:
+    entry = monitor.checkpoint.entry("groups")
+    if (saved := entry.load()) is not None:
         guides = saved[1]["guides"]
     elif complete:
         values = np.stack([part.values for part in parts])
-        guides, complete = yield from group_series(values, guides, budget)
-        if complete and place.is_worth_it:
-            place.save({}, {"guides": guides})
+        guides, complete = yield from group_series(values, guides, budget, monitor)
+        if complete and entry.should_save:
+            entry.save({}, {"guides": guides})
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
     for number, part in enumerate(parts):
@@ -131,7 +133,7 @@ def prepare_series(
         done = None
         if complete:
             done = yield from in_background(
-                "background", partial(_finished, frame, chosen), started=started
+                "background", partial(_finished, frame, chosen), monitor
             )
             complete = done is not None
         if done is None:
@@ -162,7 +164,10 @@ class _Guided:
 
 
 def _keep(
-    place: Place, guide: NDArray[np.float32], generator: np.random.Generator, kernels: Kernels
+    entry: CheckpointEntry,
+    guide: NDArray[np.float32],
+    generator: np.random.Generator,
+    kernels: Kernels,
 ) -> None:
     """Store the guide of a frame, and what the next frames need."""
     header = {
@@ -171,7 +176,7 @@ def _keep(
         "stride": list(kernels.stride),
     }
     arrays = {"guide": guide, "divisors": kernels.divisors, "weights": kernels.weights}
-    place.save(header, arrays)
+    entry.save(header, arrays)
 
 
 def _restored(

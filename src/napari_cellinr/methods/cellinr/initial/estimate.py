@@ -12,14 +12,14 @@ from scipy.ndimage import gaussian_filter
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
 from napari_cellinr.classic.groups import iter_groups
-from napari_cellinr.fitting.problem import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Progress
 
 __all__ = [
     "EstimateBudget",
@@ -94,8 +94,6 @@ class EstimateBudget:
         Standard deviation of the blur in the noise, in voxels.
     n_workers
         Number of threads.
-    started
-        `time.monotonic()` when the job began.
     seconds
         Time for all estimates; no limit if not given. Where the machine is slower than expected,
         a cheaper estimate takes the place of the chosen one; its name is in the result, so that
@@ -104,7 +102,6 @@ class EstimateBudget:
 
     grain: float = 0.0
     n_workers: int = 1
-    started: float = 0.0
     seconds: float | None = None
 
 
@@ -151,6 +148,7 @@ def initial_estimate(
     estimate: str,
     generator: np.random.Generator,
     budget: EstimateBudget,
+    monitor: Monitor,
     *,
     probed: bool = True,
 ) -> Generator[Progress, Message, InitialEstimate]:
@@ -171,6 +169,8 @@ def initial_estimate(
         Random numbers of the probe.
     budget
         Threads and time.
+    monitor
+        Of the job.
     probed
         Whether to make the second estimate; if not, `shifted` is the first one.
 
@@ -190,9 +190,12 @@ def initial_estimate(
             "distance": distance,
             "grain": budget.grain,
             "n_workers": n_workers,
+            "running": monitor.running,
         }
         half = None if end is None else (time.monotonic() + end) / 2
-        first = yield from _half(iter_nlm(values, **settings), values, budget, 0.0, limit=half)
+        first = _Half(iter_nlm(values, **settings), monitor, limit=half)
+        while first.advance():
+            yield from first.report()
         if first.stopped:
             return InitialEstimate(first.values, first.values, probe, name, complete=False)
         if not first.late:
@@ -202,14 +205,20 @@ def initial_estimate(
         return InitialEstimate(gaussian(values), gaussian(changed), probe, name)
     if not probed:
         return InitialEstimate(first.values, first.values, probe, name)
-    second = yield from _half(iter_nlm(changed, **settings), changed, budget, 0.5)
+    second = _Half(iter_nlm(changed, **settings), monitor, 0.5)
+    while second.advance():
+        yield from second.report()
     if second.stopped:
         return InitialEstimate(first.values, first.values, probe, name, complete=False)
     return InitialEstimate(first.values, second.values, probe, name)
 
 
 def group(
-    values: NDArray[np.float32], found: InitialEstimate, guides: Guides, budget: EstimateBudget
+    values: NDArray[np.float32],
+    found: InitialEstimate,
+    guides: Guides,
+    budget: EstimateBudget,
+    monitor: Monitor,
 ) -> Generator[Progress, Message, InitialEstimate]:
     """Estimate twice by groups of similar patches: yield `Progress`, return both estimates.
 
@@ -223,6 +232,8 @@ def group(
         Estimates in which the groups are searched for.
     budget
         Threads and time.
+    monitor
+        Of the job.
 
     Returns
     -------
@@ -233,25 +244,33 @@ def group(
         "variance": guides.variance,
         "grain": budget.grain,
         "n_workers": budget.n_workers,
+        "running": monitor.running,
     }
-    limit = None if budget.seconds is None else budget.started + budget.seconds
+    limit = None if budget.seconds is None else monitor.started + budget.seconds
     half = None if limit is None else (time.monotonic() + limit) / 2
     job = iter_estimate(values, guides.first, **settings)
-    first = yield from _half(job, values, budget, 0.0, stage=_GROUPS, limit=half)
+    first = _Half(job, monitor, stage=_GROUPS, limit=half)
+    while first.advance():
+        yield from first.report()
     if first.late:
         return replace(found, name=f"nlm-{search_distance(found.name, values.shape)}")
     if first.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
     changed = values + np.float32(PROBE) * found.probe
     job = iter_estimate(changed, guides.second, **settings)
-    second = yield from _half(job, changed, budget, 0.5, stage=_GROUPS)
+    second = _Half(job, monitor, 0.5, stage=_GROUPS)
+    while second.advance():
+        yield from second.report()
     if second.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
     return replace(found, estimate=first.values, shifted=second.values)
 
 
 def group_series(
-    values: NDArray[np.float32], guides: NDArray[np.float32], budget: EstimateBudget
+    values: NDArray[np.float32],
+    guides: NDArray[np.float32],
+    budget: EstimateBudget,
+    monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NDArray[np.float32], bool]]:
     """Estimate all frames of a series by groups that hold patches of neighbouring frames, too.
 
@@ -262,6 +281,8 @@ def group_series(
         float32.
     budget
         Threads; the time is not limited.
+    monitor
+        Of the job.
 
     Returns
     -------
@@ -274,9 +295,17 @@ def group_series(
     firsts = range(0, len(values), length)
     for number, first in enumerate(firsts):
         wide = slice(max(0, first - OVERLAP), first + length + OVERLAP)
-        settings: dict[str, Any] = {"grain": budget.grain, "n_workers": budget.n_workers}
-        job = iter_groups(values[wide], guides[wide], series=True, **settings)
-        done = yield from _half(job, values, budget, number / len(firsts), stage=_GROUPS)
+        job = iter_groups(
+            values[wide],
+            guides[wide],
+            series=True,
+            grain=budget.grain,
+            n_workers=budget.n_workers,
+            running=monitor.running,
+        )
+        done = _Half(job, monitor, number / len(firsts), stage=_GROUPS)
+        while done.advance():
+            yield from done.report()
         inner = slice(first - wide.start, first - wide.start + length)
         result[first : first + length] = done.values[inner]
         if done.stopped:
@@ -318,41 +347,52 @@ def _probe(
     return probe
 
 
-@dataclass(frozen=True)
-class _Estimate:
-    """An estimate, how it ended, and whether it would have taken too long."""
-
-    values: NDArray[np.float32]
-    stopped: bool = False
-    late: bool = False
-
-
-def _half(
-    job: Generator[float, str | None, NDArray[np.float32]],
-    values: NDArray[np.float32],
-    budget: EstimateBudget,
-    before: float,
-    *,
-    stage: str = _STAGE,
-    limit: float | None = None,
-) -> Generator[Progress, Message, _Estimate]:
-    """Run an estimate as the second half of a stage if `before` is 0.5, else as the first.
+class _Half:
+    """An estimate while it is computed: the second half of a stage if `before` is 0.5.
 
     It is abandoned if it would end after `limit`.
     """
-    begun = time.monotonic()
-    message: str | None = None
-    while True:
+
+    values: NDArray[np.float32]
+
+    def __init__(
+        self,
+        job: Generator[float, str | None, NDArray[np.float32]],
+        monitor: Monitor,
+        before: float = 0.0,
+        *,
+        stage: str = _STAGE,
+        limit: float | None = None,
+    ) -> None:
+        self.job, self.monitor, self.before = job, monitor, before
+        self.stage, self.limit = stage, limit
+        self.begun = time.monotonic()
+        self.done: float | None = None
+        self.stopped = False
+        self.late = False
+
+    def advance(self) -> bool:
+        """Compute for a while; return whether more is to be done."""
+        self.stopped = self.done is not None and self.monitor.stopped
         try:
-            done = job.send(message)
+            self.done = self.job.send("stop" if self.stopped else None)
         except StopIteration as finished:
-            return _Estimate(finished.value, stopped=message == "stop")
-        if limit is not None and _is_late(begun, done, limit):
-            job.close()
-            return _Estimate(values, late=True)
-        answer = yield _progress(stage, before + done / 2, budget.started, begun, done)
-        held = message == "pause" and answer != "resume"
-        message = answer if isinstance(answer, str) else "pause" if held else None
+            self.values = finished.value
+            return False
+        self.late = self.limit is not None and _is_late(self.begun, self.done, self.limit)
+        if self.late:
+            self.job.close()
+        return not self.late
+
+    def report(self) -> Generator[Progress, Message, None]:
+        """Return the report of the present progress."""
+        done = self.done or 0.0
+        spent = time.monotonic() - self.begun
+        eta = spent * (1 - done) / done if done > 0.05 else None
+        part = self.before + done / 2
+        if eta is not None and part < 0.5:
+            eta += spent / done
+        return self.monitor.report(self.stage, round(100 * part), 100, eta=eta)
 
 
 def _is_late(begun: float, done: float, limit: float) -> bool:
@@ -361,11 +401,3 @@ def _is_late(begun: float, done: float, limit: float) -> bool:
     if done < TRUSTED_PART:
         return now > limit
     return begun + (now - begun) / done > limit + GRACE * (limit - begun)
-
-
-def _progress(stage: str, part: float, started: float, begun: float, done: float) -> Progress:
-    now = time.monotonic()
-    eta = (now - begun) * (1 - done) / done if done > 0.05 else None
-    if eta is not None and part < 0.5:
-        eta += (now - begun) / done
-    return Progress(stage, round(100 * part), 100, seconds=now - started, eta=eta)

@@ -13,8 +13,7 @@ from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.noise import uneven_variance
 from napari_cellinr.classic.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.methods.cellinr.background import (
+from napari_cellinr.methods.cellinr.initial.background import (
     USUAL_WIDTH,
     Denoised,
     Separated,
@@ -23,14 +22,14 @@ from napari_cellinr.methods.cellinr.background import (
     separate,
     separate_by_opening,
 )
-from napari_cellinr.methods.cellinr.estimate import (
+from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
     Guides,
     InitialEstimate,
     group,
     initial_estimate,
 )
-from napari_cellinr.methods.cellinr.kernels import no_kernels, solve
+from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
 from napari_cellinr.methods.cellinr.problem import Prepared
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
 
@@ -52,12 +52,7 @@ LEAST_TRUST = 0.5
 
 
 def prepare_sample(
-    image: Image,
-    config: CellINRConfig,
-    noise: Noise,
-    *,
-    started: float,
-    deadline: float | None = None,
+    image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor
 ) -> Generator[Progress, Message, tuple[Prepared, CellINRConfig]]:
     """Yield `Progress`, return what is prepared, and the settings with the chosen estimate.
 
@@ -69,8 +64,8 @@ def prepare_sample(
         The settings.
     noise
         The noise in grey levels.
-    started, deadline
-        `time.monotonic()` at the beginning and the end of the job; no limit if not given.
+    monitor
+        Of the job, with the time limit of this image.
 
     Returns
     -------
@@ -80,21 +75,28 @@ def prepare_sample(
     generator = np.random.default_rng(config.seed)
     odd, stabilised = without_odd_pixels(image, noise)
     held, values = hold_out(stabilised, config.held_out, generator)
-    left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
-    budget = EstimateBudget(noise.grain, torch.get_num_threads(), started, left)
-    place = keeper().place("estimate")
-    if (saved := place.load()) is not None:
+    end = monitor.deadline
+    left = None if end is None else ESTIMATE_SHARE * (end - time.monotonic())
+    budget = EstimateBudget(noise.grain, torch.get_num_threads(), left)
+    entry = monitor.checkpoint.entry("estimate")
+    if (saved := entry.load()) is not None:
         found, variance = _restored(*saved)
         part = Part(image, config, noise, stabilised, held, found, variance, odd)
     else:
-        found = yield from initial_estimate(values, config.estimate, generator, budget)
+        found = yield from initial_estimate(values, config.estimate, generator, budget, monitor)
         part = Part(image, config, noise, stabilised, held, found, n_odd=odd)
-        part = yield from _grouped(part, values, budget)
-        if part.found.complete and place.is_worth_it:
-            place.save({"name": part.found.name}, part.arrays())
+        if found.complete and found.name == "groups":
+            guides = yield from in_background("preparing the groups", part.guides, monitor)
+            if guides is None:
+                part = replace(part, found=replace(found, complete=False))
+            else:
+                grouped = yield from group(values, found, guides, budget, monitor)
+                part = replace(part, found=grouped, variance=guides.variance)
+        if part.found.complete and entry.should_save:
+            entry.save({"name": part.found.name}, part.arrays())
     prepared = None
     if part.found.complete:
-        prepared = yield from in_background("preparing the fit", part.build, started=started)
+        prepared = yield from in_background("preparing the fit", part.build, monitor)
     if prepared is None:
         prepared = part.build(kernels=False, by_structure=False)
     return prepared, config.replace(estimate=part.found.name)
@@ -122,20 +124,6 @@ def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.floa
         return 0, stabilised
     odd, replaced = odd_pixels(stabilised)
     return int(odd.sum()), replaced
-
-
-def _grouped(
-    part: Part, values: NDArray[np.float32], budget: EstimateBudget
-) -> Generator[Progress, Message, Part]:
-    """Return the part with the estimate from groups of patches, if that was chosen."""
-    found = part.found
-    if not (found.complete and found.name == "groups"):
-        return part
-    guides = yield from in_background("preparing the groups", part.guides, started=budget.started)
-    if guides is None:
-        return replace(part, found=replace(found, complete=False))
-    grouped = yield from group(values, found, guides, budget)
-    return replace(part, found=grouped, variance=guides.variance)
 
 
 def _restored(

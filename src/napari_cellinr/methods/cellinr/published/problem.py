@@ -35,7 +35,7 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
-from napari_cellinr.methods.cellinr.published_model import PublishedModel
+from napari_cellinr.methods.cellinr.published.model import PublishedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
 
-__all__ = ["PublishedCellINRProblem", "PublishedPrepared", "prepare_paper"]
+__all__ = ["PublishedCellINRProblem", "PublishedPrepared", "prepare_published"]
 
 SMOOTHING = 1.5
 """Standard deviation in voxels for the dark level, which should not depend on the noise."""
@@ -102,8 +103,8 @@ class PublishedPrepared:
     complete: bool = True
 
 
-def prepare_paper(
-    image: Image, config: CellINRConfig, noise: Noise, device: torch.device, *, started: float
+def prepare_published(
+    image: Image, config: CellINRConfig, noise: Noise, device: torch.device, monitor: Monitor
 ) -> Generator[Progress, Message, PublishedCellINRProblem]:
     """Yield `Progress`, return the optimisation problem of an image.
 
@@ -117,11 +118,11 @@ def prepare_paper(
         The noise in grey levels.
     device
         Where to compute.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     """
     prepared = yield from in_background(
-        "looking for structures", lambda: _prepared(image, config, noise), started=started
+        "looking for structures", lambda: _prepared(image, config, noise), monitor
     )
     if prepared is None:
         quick = _prepared(image, config.replace(structure="none"), noise)

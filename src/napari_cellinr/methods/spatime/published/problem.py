@@ -1,8 +1,8 @@
-"""SpatimeINR as published, repaired where it cannot work as printed: preset `paper`.
+"""SpatimeINR as published, changed where it cannot work as printed: preset `paper`.
 
 A residual network describes every place by a latent code, with the frames as channels; a second
 network makes brightness and density of a place, a time and the code of the place; a voxel is a
-mean over 16 points of its cell in space and time. Repairs: the weights of the points add up to
+mean over 16 points of its cell in space and time. Changes: the weights of the points add up to
 1 (eq. 8 as printed is not bounded, and vanishes at inference), the points lie evenly around the
 centre and by the same law in training and inference, codes are interpolated instead of those of
 the nearest voxel, and the encoding has no octave that the samples cannot carry.
@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.spatime.model import published_model, published_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.fields.hypercube import PaperField
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
 
     Floats = NDArray[np.float32]
 
-__all__ = ["PaperProblem", "PaperSeries", "levels_of"]
+__all__ = ["PublishedSeries", "PublishedSpatimeProblem", "levels_of"]
 
 WEIGHT_DECAY = 1e-6
 """Of Adam, as in the paper."""
@@ -59,7 +60,7 @@ CHUNK = 1 << 15
 """Places that are rendered at once."""
 
 
-class PaperProblem(Problem):
+class PublishedSpatimeProblem(Problem):
     """A series, and the networks that learn it from coarser copies of itself.
 
     In every other step the encoder sees the series with frames left out or voxels averaged, and
@@ -91,8 +92,8 @@ class PaperProblem(Problem):
         self.frames = torch.from_numpy(np.asarray(frames, np.float32)).to(device)
         with torch.random.fork_rng(devices=[]):  # the first weights of the encoder
             torch.manual_seed(config.seed)
-            self.field = PaperField(frames.shape, sizes_of(config), rendering=config.rendering)
-        self.series = PaperSeries(given, levels, self.field, device)
+            self.field = published_model(frames.shape, config.rendering, **sizes_of(config))
+        self.series = PublishedSeries(given, levels, self.field, device)
         random = np.random.default_rng(config.seed)
         self.held = torch.from_numpy(random.random(frames.shape) < HELD_PART).to(device)
         self.cell = torch.ones(frames.ndim, device=device)
@@ -113,7 +114,15 @@ class PaperProblem(Problem):
         return [{"params": parameters, "lr": rate, "weight_decay": WEIGHT_DECAY}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on random samples of a part of the series, in squares of its range."""
+        """Return the losses on random samples of a part of the series, in squares of its range.
+
+        Parameters
+        ----------
+        step
+            Every fourth one is with frames left out, every fourth one with voxels averaged.
+        generator
+            Draws the part, the samples, and the points of their cells.
+        """
         part = self._part(generator)
         seen, pace = self._coarser(self.frames[part], step, generator)
         codes, corner = self.field.codes(seen), self._corner(part, pace)
@@ -161,12 +170,12 @@ class PaperProblem(Problem):
             return math.sqrt(float(mse_loss(found, self.frames[part][tuple(samples.T)])))
 
     def preview(self, request: PreviewRequest) -> Image:
-        """Return a plane, or the whole at a coarser step, on the lattice of the input."""
+        """Return a plane, or the whole at a coarser step, on the grid of the input."""
         part = requested_part(self.source, request)
         return with_place(self.source, part, self._values(part))
 
     def render(self) -> tuple[Image, ...]:
-        """Return the series on the lattice of the input, as it is learnt, in grey levels."""
+        """Return the series on the grid of the input, as it is learnt, in grey levels."""
         part = tuple(slice(0, size) for size in self.source.shape)
         return (self.source.like(self._values(part)),)
 
@@ -174,10 +183,6 @@ class PaperProblem(Problem):
         """Return the weights of both networks, on the CPU."""
         weights = self.field.state_dict()
         return {name: value.detach().cpu().clone() for name, value in weights.items()}
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing: all is in the history."""
-        return {}
 
     def _values(self, part: tuple[slice, ...]) -> Floats:
         """Return the brightness of a part of the source, grey levels; the same in all channels."""
@@ -239,11 +244,16 @@ def levels_of(frames: Floats) -> tuple[float, float]:
     return low, max(high - low, 1e-6 * max(float(np.ptp(frames)), 1e-9))
 
 
-def sizes_of(config: SpatimeConfig) -> Sizes:
-    """Return the size of the networks that settings ask for; the encoder follows the decoder."""
-    width = max(8, config.neurons // 8)
+def sizes_of(config: SpatimeConfig) -> dict[str, int]:
+    """Return the size of the networks, by field of `Sizes`; the encoder follows the decoder."""
     groups, blocks = (3, 4) if config.neurons >= 128 else (1, 2)
-    return Sizes(config.latent, config.neurons, width, groups, blocks)
+    return {
+        "latent": config.latent,
+        "neurons": config.neurons,
+        "width": max(8, config.neurons // 8),
+        "groups": groups,
+        "blocks": blocks,
+    }
 
 
 def _every_other(frames: torch.Tensor, phase: int) -> torch.Tensor:
@@ -260,12 +270,12 @@ def _averaged(frames: torch.Tensor) -> torch.Tensor:
     """Return means over two voxels along each axis of space; an odd one at the end is dropped."""
     for axis in range(1, frames.ndim):
         pairs = frames.shape[axis] // 2
-        kept = frames.narrow(axis, 0, 2 * pairs)
-        frames = kept.reshape(*kept.shape[:axis], pairs, 2, *kept.shape[axis + 1 :]).mean(axis + 1)
+        even = frames.narrow(axis, 0, 2 * pairs)
+        frames = even.reshape(*even.shape[:axis], pairs, 2, *even.shape[axis + 1 :]).mean(axis + 1)
     return frames
 
 
-class PaperSeries:
+class PublishedSeries:
     """A fitted series of the preset `paper`: any cell of any time can be rendered.
 
     Parameters
@@ -295,13 +305,13 @@ class PaperSeries:
         self._settled = False
 
     def settle(self) -> None:
-        """Say that the networks are learnt: the codes of all places are then made only once."""
+        """Note that the fit has ended, so that the codes of all places are computed only once."""
         self._settled = True
 
     def at(
         self, time: float, places: Sequence[NDArray[np.float64]], cells: Sequence[float]
     ) -> Floats:
-        """Return the brightness of all crossings of places at a time, grey levels, float32.
+        """Return the brightness at a time on a grid.
 
         Parameters
         ----------
@@ -311,6 +321,11 @@ class PaperSeries:
             Voxel coordinates along each axis of space.
         cells
             Width of a cell along each of them, in voxels.
+
+        Returns
+        -------
+        numpy.ndarray
+            (*places), float32, grey levels.
         """
         low, span = self.levels
         with torch.no_grad():
@@ -339,35 +354,39 @@ class PaperSeries:
             self._codes = codes
         return codes
 
+    def settings(self) -> dict[str, Any]:
+        """Return shape and settings, as `methods.spatime.model` describes them."""
+        return {"published": published_settings(self.field), "levels": list(self.levels)}
+
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
-        """Return all that is needed to render, by name, on the CPU."""
-        sizes = self.field.sizes
-        numbers = [sizes.latent, sizes.neurons, sizes.width, sizes.groups, sizes.blocks]
-        found = {
-            "frames": torch.from_numpy(np.ascontiguousarray(self.frames)),
-            "levels": torch.tensor(self.levels, dtype=torch.float64),
-            "sizes": torch.tensor([*numbers, int(self.field.rendering)]),
-        }
-        weights = self.field.state_dict()
-        found |= {f"paper.{k}": v.detach().cpu().contiguous() for k, v in weights.items()}
-        return {f"{prefix}{name}": value for name, value in found.items()}
+        """Return frames and weights of the networks on the CPU, by name after a prefix."""
+        found = {f"paper.{name}": value for name, value in self.field.state_dict().items()}
+        found["frames"] = torch.from_numpy(np.ascontiguousarray(self.frames))
+        return {f"{prefix}{k}": v.detach().cpu().contiguous() for k, v in found.items()}
 
     @classmethod
-    def from_tensors(
-        cls, tensors: Mapping[str, NDArray[Any]], prefix: str, device: torch.device
-    ) -> PaperSeries:
-        """Return the series that `tensors` was made of."""
-        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        frames = np.asarray(own["frames"], np.float32)
-        *numbers, rendering = (int(n) for n in own["sizes"])
-        field = PaperField(frames.shape, Sizes(*numbers), rendering=bool(rendering))
+    def restored(
+        cls, tensors: Mapping[str, NDArray[Any]], settings: Mapping[str, Any], device: torch.device
+    ) -> PublishedSeries:
+        """Return the series that tensors and settings were made of.
+
+        Parameters
+        ----------
+        tensors
+            As `tensors` returns them with an empty prefix, as NumPy arrays.
+        settings
+            As `settings` returns them.
+        device
+            Where to compute.
+        """
+        field = published_model(**settings["published"])
         weights = {
             k.removeprefix("paper."): torch.from_numpy(np.array(v))
-            for k, v in own.items()
+            for k, v in tensors.items()
             if k.startswith("paper.")
         }
         field.load_state_dict(weights)
-        low, span = (float(v) for v in own["levels"])
-        made = cls(frames, (low, span), field, device)
+        low, span = settings["levels"]
+        made = cls(np.asarray(tensors["frames"], np.float32), (low, span), field, device)
         made.settle()
         return made

@@ -11,13 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.fields.kernel import solve_kernels
 from napari_cellinr.fields.nodes import block_lengths, block_means, n_nodes
-from napari_cellinr.methods.cellinr.estimate import PROBE, THIN
+from napari_cellinr.methods.cellinr.initial.estimate import PROBE, THIN
 from napari_cellinr.methods.cellinr.model import LocalKernels, convolutions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.methods.cellinr.estimate import InitialEstimate
+    from napari_cellinr.methods.cellinr.initial.estimate import InitialEstimate
 
 __all__ = ["Kernels", "no_kernels", "solve"]
 

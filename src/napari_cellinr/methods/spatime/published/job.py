@@ -1,8 +1,7 @@
-"""The job of the preset `paper`: every channel is learnt by its own networks, then rendered."""
+"""The job of the preset `paper`: networks are fitted to every channel, then it is rendered."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,13 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.checkpoint import keeper
-from napari_cellinr.fitting.memory import SMALLEST_BATCH, unless_short
+from napari_cellinr.fitting.memory import FAILURES, SMALLEST_BATCH, free_after
 from napari_cellinr.fitting.optimise import optimise
-from napari_cellinr.fitting.problem import Fitted, Progress
+from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
-from napari_cellinr.methods.spatime.published import PaperProblem
-from napari_cellinr.methods.spatime.result import Result, lazy_result, times_of
+from napari_cellinr.methods.spatime.published.problem import PublishedSpatimeProblem
+from napari_cellinr.methods.spatime.result import OutputArray, lazy_result, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,14 +25,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.fitting.problem import Message, Outcome
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.spatime.output_grid import Lattice
-    from napari_cellinr.methods.spatime.published import PaperSeries
+    from napari_cellinr.methods.spatime.output_grid import OutputGrid
+    from napari_cellinr.methods.spatime.published.problem import PublishedSeries
 
     Floats = NDArray[np.float32]
 
-__all__ = ["paper_job"]
+__all__ = ["published_job"]
 
 RESERVE = 0.7
 """Part of the time limit after which no step begins: rendering takes long."""
@@ -42,23 +41,28 @@ RESERVE = 0.7
 
 @dataclass(eq=False)
 class _Channels:
-    """The channels that were fitted so far, and how that went."""
+    """The channels that were fitted so far, and how their fits went."""
 
-    series: list[PaperSeries] = field(default_factory=list)
+    series: list[PublishedSeries] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+
+    def add(self, series: PublishedSeries, outcome: Outcome) -> None:
+        series.settle()
+        self.series.append(series)
+        self.outcomes.append(outcome)
 
     @property
     def stopped_by_user(self) -> bool:
         return any(outcome.stopped == "user" for outcome in self.outcomes)
 
 
-def paper_job(
+def published_job(
     source: Image,
     channels: list[Floats],
     config: SpatimeConfig,
-    lattice: Lattice,
+    grid: OutputGrid,
     device: torch.device,
-    started: float,
+    monitor: Monitor,
     lazily: bool = False,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit the networks of every channel and render the result.
@@ -71,54 +75,63 @@ def paper_job(
         Frames of each channel, (T, *space), grey levels, float32.
     config
         The settings.
-    lattice
+    grid
         Where the samples of the result lie.
     device
         Where to compute.
-    started
-        `time.monotonic()` when the job began.
+    monitor
+        Of the job.
     lazily
         Whether the result is rendered only when parts of it are read; not after a stop, after
         which channels may be missing.
+
+    Raises
+    ------
+    ConfigError
+        If there are no steps.
+    FitError
+        If the memory is not enough for the smallest batch.
     """
     if config.steps == 0:
         raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
     limit = config.max_seconds
-    deadline = None if limit is None else started + RESERVE * limit
+    monitor.deadline = None if limit is None else monitor.started + RESERVE * limit
     done = _Channels()
-    wanted = config.batch
-
-    def fit(
-        frames: Floats, config: SpatimeConfig
-    ) -> Generator[Progress, Message, tuple[PaperSeries, Outcome]]:
-        problem = PaperProblem(source, frames, config, device)
-        outcome = yield from optimise(problem, config, started=started, deadline=deadline)
-        problem.series.settle()
-        return problem.series, outcome
-
+    requested = config.batch
     for number, frames in enumerate(channels):
-        keeper().enter(f"channel-{number}")
-        while (found := (yield from unless_short(fit(frames, config)))) is None:
-            config = _with_half_the_batch(config)
-            keeper().enter(f"channel-{number}.batch-{config.batch}")
-        done.series.append(found[0])
-        done.outcomes.append(found[1])
+        monitor.checkpoint.enter(f"channel-{number}")
+        while len(done.series) == number:
+            try:
+                done.add(*(yield from _fit(source, frames, config, device, monitor)))
+            except FAILURES as error:
+                free_after(error)
+                config = _with_half_the_batch(config)
+                monitor.checkpoint.enter(f"channel-{number}.batch-{config.batch}")
         if done.stopped_by_user:
             break
     if lazily and not done.stopped_by_user:
-        image = lazy_result(source, lattice, done.series)
+        image = lazy_result(source, grid, done.series)
     else:
-        made = yield from _render(done, len(channels), lattice, started)
-        image = Result(source, lattice, made).image()
-    fitted = _fitted(source, config, done, image, str(device), started)
-    if config.batch == wanted:
+        made = yield from _render(done, len(channels), grid, monitor)
+        image = OutputArray(source, grid, made).image()
+    fitted = _fitted(source, config, done, image, str(device), monitor.seconds)
+    if config.batch == requested:
         return fitted
     warning = (
-        f"the memory was not enough for steps of {wanted} voxels, so they had {config.batch}: more "
-        "steps may be needed."
+        f"the memory was not enough for steps of {requested} voxels, so they had {config.batch}: "
+        "more steps may be needed."
     )
     report = {**fitted.report, "warnings": [warning, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
+
+
+def _fit(
+    source: Image, frames: Floats, config: SpatimeConfig, device: torch.device, monitor: Monitor
+) -> Generator[Progress, Message, tuple[PublishedSeries, Outcome]]:
+    """Fit the networks of a channel."""
+    problem = PublishedSpatimeProblem(source, frames, config, device)
+    outcome = yield from optimise(problem, config, monitor)
+    return problem.series, outcome
 
 
 def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
@@ -132,19 +145,17 @@ def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
 
 
 def _render(
-    done: _Channels, n_channels: int, lattice: Lattice, started: float
+    done: _Channels, n_channels: int, grid: OutputGrid, monitor: Monitor
 ) -> Generator[Progress, Message, Floats]:
     """Return all frames of all channels, (T, C, *space); zero where the user stopped."""
-    times = times_of(lattice)
-    places = [one.positions for one in lattice.maps.values()]
-    cells = [one.step for one in lattice.maps.values()]
+    times = times_of(grid)
+    places = [one.positions for one in grid.maps.values()]
+    cells = [one.step for one in grid.maps.values()]
     result = np.zeros((len(times), n_channels, *map(len, places)), np.float32)
     for number, series in enumerate(done.series):
         for frame, when in enumerate(times):
             stage = f"rendering frame {frame + 1} of {len(times)}"
-            made = yield from in_background(
-                stage, partial(series.at, when, places, cells), started=started
-            )
+            made = yield from in_background(stage, partial(series.at, when, places, cells), monitor)
             if made is None:
                 return result
             result[frame, number] = made
@@ -157,7 +168,7 @@ def _fitted(
     done: _Channels,
     image: Image,
     device: str,
-    started: float,
+    seconds: float,
 ) -> Fitted:
     """Put the result, what was fitted and the report together."""
     state: dict[str, torch.Tensor] = {}
@@ -166,7 +177,7 @@ def _fitted(
     outcomes = done.outcomes
     stopped = "user" if done.stopped_by_user else outcomes[-1].stopped
     report: dict[str, Any] = {
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(seconds, 3),
         "steps": sum(outcome.steps for outcome in outcomes),
         "device": device,
         "held_out": [outcome.held_out for outcome in outcomes],
@@ -182,6 +193,7 @@ def _fitted(
     return Fitted(
         (image,), config, state, history, stopped, report,
         method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},
+        model={"channels": [series.settings() for series in done.series]},
     )  # fmt: skip
 
 

@@ -1,0 +1,192 @@
+"""What a running job and its caller say to each other: progress, pause, stop and previews."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from napari_cellinr.fitting.checkpoint import Checkpoint
+from napari_cellinr.fitting.problem import PreviewRequest, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.image import Image
+
+__all__ = ["Monitor"]
+
+PreviewOf: TypeAlias = "Callable[[PreviewRequest], Image | None]"
+"""Computes the preview for a request, or None if there is none."""
+
+PAUSE_SECONDS = 0.05
+"""Time between two looks of a paused job for a message."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a job, as `Monitor.part` describes it."""
+
+    caption: str
+    index: Mapping[str, int]
+    previews: bool
+    named: Callable[[Progress], Progress] | None
+    preview_of: PreviewOf | None
+
+
+class Monitor:
+    """What one running job reports and is told, with its checkpoint and its time limit.
+
+    Parameters
+    ----------
+    started
+        `time.monotonic()` when the job began; now if not given.
+    checkpoint
+        Where the job stores what it has reached; nowhere if not given.
+
+    Attributes
+    ----------
+    deadline : float or None
+        `time.monotonic()` at which optimisation ends; set by the job.
+    stopped : bool
+        Whether the user has stopped the job; every later stage sees it.
+    running : threading.Event
+        Cleared while the user has paused the job; threads of the job wait for it.
+    paused_seconds : float
+        Time for which the job was paused.
+    """
+
+    def __init__(self, started: float | None = None, checkpoint: Checkpoint | None = None) -> None:
+        self.started = time.monotonic() if started is None else started
+        self.checkpoint = checkpoint or Checkpoint(None)
+        self.deadline: float | None = None
+        self.stopped = False
+        self.running = Event()
+        self.running.set()
+        self.paused_seconds = 0.0
+        self._parts: tuple[_Part, ...] = ()
+        self._request: PreviewRequest | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Time since the job began."""
+        return time.monotonic() - self.started
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time limit has been reached."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def has_request(self) -> bool:
+        """Whether a preview was requested that is not answered yet."""
+        return self._request is not None
+
+    @contextmanager
+    def part(
+        self,
+        caption: str = "",
+        index: Mapping[str, int] | None = None,
+        *,
+        previews: bool = True,
+        named: Callable[[Progress], Progress] | None = None,
+        preview_of: PreviewOf | None = None,
+    ) -> Iterator[None]:
+        """Report progress inside as that of a part of the job, such as `frame 3 of 10`.
+
+        Parameters
+        ----------
+        caption
+            Which part of the job is being done; empty for no caption.
+        index
+            Position of the part in the source by axis letter, for its previews.
+        previews
+            Whether previews of the part can be shown as previews of the source.
+        named
+            Returns the progress of the job for that of the part.
+        preview_of
+            Computes previews of the job instead of those of the part.
+        """
+        outer = self._parts
+        part = _Part(caption, index or {}, previews, named, preview_of)
+        self._parts = (part, *outer)
+        try:
+            yield
+        finally:
+            self._parts = outer
+
+    def report(
+        self,
+        stage: str,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        preview_of: PreviewOf | None = None,
+        **more: Any,
+    ) -> Generator[Progress, Message, None]:
+        """Report progress, obey the answer, and wait while the job is paused.
+
+        A second preview that is requested at once is left for the next report, so that the job
+        goes on between two previews.
+
+        Parameters
+        ----------
+        stage
+            What is being done, for users.
+        step, steps
+            Steps done and planned in this stage; `steps` is 0 where it is not known.
+        preview_of
+            Computes the preview for a request; requests are passed over if not given.
+        more
+            Other fields of `Progress`.
+        """
+        for part in self._parts:
+            preview_of = (part.preview_of or preview_of) if part.previews else None
+        message: Message = self._request if preview_of else None
+        self._request = None
+        progress = Progress(stage, step, steps, **more)
+        if message is None:
+            message = yield self._complete(progress)
+        answered = False
+        while not self.stopped:
+            if isinstance(message, str):
+                self._obey(message)
+            elif message is not None and preview_of is not None:
+                if answered and self.running.is_set():
+                    self._request = message
+                    return
+                answered, image = True, preview_of(message)
+                if image is not None:
+                    shown = replace(progress, preview=image, preview_index=message.index)
+                    message = yield self._complete(shown)
+                    continue
+            if self.running.is_set():
+                return
+            time.sleep(PAUSE_SECONDS)
+            self.paused_seconds += PAUSE_SECONDS
+            message = yield self._complete(progress)
+
+    def _obey(self, message: str) -> None:
+        """Pause, resume or stop."""
+        if message == "pause":
+            self.running.clear()
+        else:
+            self.stopped = message == "stop"
+            self.running.set()
+
+    def _complete(self, progress: Progress) -> Progress:
+        """Return progress with time, captions and the place of the part in the source."""
+        for part in self._parts:
+            progress = progress if part.named is None else part.named(progress)
+        stage, index = progress.stage, dict(progress.preview_index)
+        if not self.running.is_set():
+            stage = "paused"
+        for part in self._parts:
+            stage += f" ({part.caption})" if part.caption else ""
+            index |= part.index
+        if progress.preview is None:
+            index = {}
+        return replace(progress, stage=stage, seconds=self.seconds, preview_index=index)

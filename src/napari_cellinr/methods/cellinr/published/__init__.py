@@ -1,0 +1,1 @@
+"""CellINR as published, repaired where it cannot work as printed: preset `paper`."""

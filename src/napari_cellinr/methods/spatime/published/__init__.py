@@ -1,0 +1,1 @@
+"""SpatimeINR as published, repaired where it cannot work as printed: preset `paper`."""

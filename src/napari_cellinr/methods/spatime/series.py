@@ -1,0 +1,286 @@
+"""A series and what was fitted to it: any time and grid is rendered without another fit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+from napari_cellinr.fields.trajectory import positions
+from napari_cellinr.methods.spatime.blending import (
+    CANDIDATES,
+    BlendWeights,
+    Predictions,
+    blended,
+)
+from napari_cellinr.methods.spatime.model import MotionModel, PlaneModel
+from napari_cellinr.methods.spatime.motion import coefficients, lagrange, neighbours, warped
+from napari_cellinr.methods.spatime.sections import MEANS, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.sampling import Sampling
+    from napari_cellinr.methods.spatime.sections import Sections
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["MARGIN", "Series"]
+
+MARGIN = 12
+"""Voxels beyond a crop that its rendering looks at."""
+
+_CPU = torch.device("cpu")
+
+
+@dataclass(eq=False)
+class Series:
+    """One channel of a series and what was fitted to it.
+
+    Parameters
+    ----------
+    frames
+        Grey levels, (T, *shape), float32, two or three spatial axes.
+    axes
+        Letters of the spatial axes.
+    aspect
+        Voxel size in the plane divided by that along each spatial axis.
+    motion
+        Motion of each interval by its number; other intervals are blended in place.
+    weights
+        How a frame between frames is blended.
+    planes
+        The network that corrects interpolated planes, if there is one.
+    device
+        Where to compute.
+    sections
+        What a plane along Z is; rows and columns are means over their pixels.
+    """
+
+    frames: Floats
+    axes: str
+    aspect: tuple[float, ...]
+    motion: dict[int, MotionModel] = field(default_factory=dict)
+    weights: BlendWeights = CANDIDATES[0]
+    planes: PlaneModel | None = None
+    device: torch.device = _CPU
+    sections: Sections = MEANS
+    _splines: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def low(self) -> float:
+        """The grey level that counts as 0 in fits."""
+        return float(np.percentile(self.frames, 0.5))
+
+    @cached_property
+    def span(self) -> float:
+        """The grey levels from 0 to 1 in fits."""
+        return max(float(np.percentile(self.frames, 99.8)) - self.low, 1e-9)
+
+    def scaled(self, frames: Floats) -> Floats:
+        """Return frames in parts of the range that fits use, about 0 to 1, float32."""
+        return np.asarray((frames - self.low) / self.span, np.float32)
+
+    def frame(self, time: float, region: Sequence[slice] | None = None) -> Floats:
+        """Return the series at a time, on the grid of the input.
+
+        Parameters
+        ----------
+        time
+            In frames, from 0 to the number of frames less 1; a whole number gives that frame.
+        region
+            The part that is rendered, a slice along each spatial axis; all if not given.
+
+        Returns
+        -------
+        numpy.ndarray
+            (*region), float32, grey levels.
+        """
+        n_frames, *shape = self.frames.shape
+        part = tuple(region) if region is not None else tuple(slice(0, n) for n in shape)
+        interval = int(np.clip(np.floor(time + 1e-6), 0, max(n_frames - 2, 0)))
+        rest = float(time) - interval
+        if n_frames == 1 or rest < 1e-6:
+            return self._given(interval, part)
+        if rest > 1 - 1e-6:
+            return self._given(interval + 1, part)
+        wider = tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
+        made = blended(self.predictions(interval, rest, wider), self.weights, self.aspect)
+        return made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+
+    def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
+        """Return a part of a frame of the input."""
+        found: Floats = self.frames[frame][region]
+        return found.copy()
+
+    def predictions(self, interval: int, part: float, region: tuple[slice, ...]) -> Predictions:
+        """Return what the neighbours predict for a part of a frame.
+
+        Parameters
+        ----------
+        interval
+            Number of the given frame before it.
+        part
+            Time after that frame, 0 to 1 frame.
+        region
+            A slice along each spatial axis.
+        """
+        first, second = (self._given(interval + i, region) for i in (0, 1))
+        motion = self.motion.get(interval)
+        if motion is None:
+            mean = np.asarray((1 - part) * first + part * second, np.float32)
+            return Predictions(first, second, mean, (first, second), part)
+        chosen = neighbours(interval, len(self.frames))
+        times = [j - interval - 0.5 for j in chosen]
+        places = positions(self.frames.shape[1:], self.device)
+        places = places.reshape(*self.frames.shape[1:], -1)[region].reshape(-1, len(region))
+        along = warped(motion, self._coefficients(chosen), times, part - 0.5, places)
+        found = along.reshape(len(chosen), *first.shape).cpu().numpy()
+        here = chosen.index(interval)
+        weights = np.asarray(lagrange(chosen, interval + part), np.float32)
+        cubic = np.tensordot(weights, found, 1)
+        return Predictions(found[here], found[here + 1], cubic, (first, second), part)
+
+    def _coefficients(self, chosen: Sequence[int]) -> list[torch.Tensor]:
+        """Return the spline coefficients of some frames; those of other frames are dropped."""
+        known = self._splines
+        self._splines = {
+            j: known[j]
+            if j in known
+            else torch.from_numpy(coefficients(self.frames[j])).to(self.device)
+            for j in chosen
+        }
+        return list(self._splines.values())
+
+    def forget_splines(self) -> None:
+        """Drop the spline coefficients of all frames, which are on the device of old."""
+        self._splines = {}
+
+    def finer(
+        self, volume: Floats, maps: Mapping[str, Sampling], start: Mapping[str, int]
+    ) -> Floats:
+        """Return a volume on another grid.
+
+        If voxels are means, means of the result over the voxels of the input equal the input,
+        for factors of 1 or more. If planes are thin, each plane of the result is thin, too, for
+        any factor, and equals the given plane where there is one.
+
+        Parameters
+        ----------
+        volume
+            The input or a part of it, (*shape), float32, grey levels.
+        maps
+            Sampling by axis letter, for the whole input.
+        start
+            First voxel of the part along each axis, 0 if not given.
+
+        Returns
+        -------
+        numpy.ndarray
+            The samples that lie in the part, float32, grey levels.
+        """
+        parts = {
+            axis: _shifted(maps[axis], start.get(axis, 0), size)
+            for axis, size in zip(self.axes, volume.shape, strict=True)
+        }
+        result = volume
+        for i, axis in enumerate(self.axes):  # Z first: its network works on the grid of the input
+            if not _changes(maps[axis]):
+                continue
+            step, places = maps[axis].step, parts[axis]
+            sections = self.sections if axis == "Z" else MEANS
+            finer = sections.between(result, places, step, i)
+            if axis == "Z" and self.planes is not None and step < 1:
+                given, base = ((v - self.low) / self.span for v in (result, finer))
+                found = self.low + self.span * self.planes.refined(given, base, places, step)
+                finer = sections.consistent(found, result, places, step)
+            result = finer
+        return result
+
+    def settings(self) -> dict[str, Any]:
+        """Return shape and settings of all models, as `methods.spatime.model` describes them."""
+        return {
+            "aspect": list(self.aspect),
+            "blending": asdict(self.weights),
+            "sections": self.sections.kind if isinstance(self.sections, Samples) else "means",
+            "motion": {str(i): model.settings for i, model in self.motion.items()},
+            "planes": None if self.planes is None else self.planes.settings,
+        }
+
+    def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
+        """Return frames and parameters on the CPU, by name after a prefix."""
+        found = {"frames": torch.from_numpy(np.ascontiguousarray(self.frames))}
+        found |= {f"paths.{i}": model.control for i, model in self.motion.items()}
+        if self.planes is not None:
+            found |= {f"planes.{k}": v for k, v in self.planes.state_dict().items()}
+        return {f"{prefix}{k}": v.detach().cpu().contiguous() for k, v in found.items()}
+
+    @classmethod
+    def restored(
+        cls,
+        tensors: Mapping[str, NDArray[Any]],
+        settings: Mapping[str, Any],
+        axes: str,
+        device: torch.device,
+    ) -> Series:
+        """Return the series that tensors and settings were made of.
+
+        Parameters
+        ----------
+        tensors
+            As `tensors` returns them with an empty prefix, as NumPy arrays.
+        settings
+            As `settings` returns them.
+        axes
+            Letters of the spatial axes.
+        device
+            Where to compute.
+        """
+        sections = settings["sections"]
+        planes = settings["planes"]
+        return cls(
+            np.asarray(tensors["frames"], np.float32),
+            axes,
+            tuple(settings["aspect"]),
+            {
+                int(i): _loaded(MotionModel(**shape), {"control": tensors[f"paths.{i}"]}, device)
+                for i, shape in settings["motion"].items()
+            },
+            BlendWeights(**settings["blending"]),
+            None if planes is None else _loaded(PlaneModel(**planes), _planes(tensors), device),
+            device,
+            MEANS if sections == "means" else Samples(sections),
+        )
+
+
+_Model = TypeVar("_Model", bound=torch.nn.Module)
+
+
+def _loaded(model: _Model, arrays: Mapping[str, NDArray[Any]], device: torch.device) -> _Model:
+    """Return a model with the parameters that a file holds."""
+    model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+    return model.to(device).eval()
+
+
+def _planes(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    names = [k for k in tensors if k.startswith("planes.") and k != "planes.latent"]
+    return {name.removeprefix("planes."): tensors[name] for name in names}
+
+
+def _inside(part: slice, wider: slice) -> slice:
+    return slice(part.start - wider.start, part.stop - wider.start)
+
+
+def _changes(axis: Sampling) -> bool:
+    return axis.step != 1 or axis.start != 0 or axis.n_out != axis.n_in
+
+
+def _shifted(axis: Sampling, start: int, size: int) -> NDArray[np.float64]:
+    """Return the positions of the output samples that lie in a part, counted from its start."""
+    places = axis.positions - start
+    return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
