@@ -18,9 +18,17 @@ DONE = {
     "fields",
     "image.py",
     "io",
+    "macro",
     "metrics.py",
     "motion.py",
     "simulate",
+    "ui/session/actions.py",
+    "ui/session/compare_actions.py",
+    "ui/session/console.py",
+    "ui/session/dispatcher.py",
+    "ui/session/motion_actions.py",
+    "ui/session/queue.py",
+    "ui/session/recording.py",
 }
 """Folders and modules that are held to it; add yours once it passes."""
 
@@ -82,7 +90,8 @@ DOCUMENTED = {
 
 @pytest.mark.parametrize("name", sorted(DONE))
 def test_every_parameter_is_documented(name):
-    held = {m: p for m, p in MODULES.items() if m.split("/")[0] == name and m not in NOT_YET}
+    held = {m: p for m, p in MODULES.items() if f"{m}/".startswith(f"{name}/")}
+    held = {m: p for m, p in held.items() if m not in NOT_YET}
     assert held, f"there is no folder or module {name} any more"
     lacking = {
         module: found

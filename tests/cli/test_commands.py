@@ -151,7 +151,7 @@ def test_a_macro_is_replayed_on_another_file(run, raw_file, jobs, tmp_path):
     assert len(list((tmp_path / "results").iterdir())) == 1
     status, _, error = run("replay", macro)
     assert status == 2
-    assert "came from no file" in error
+    assert "was not read from a file" in error
 
 
 def test_a_replay_shows_its_plan_and_keeps_to_it(run, raw_file, jobs, tmp_path, monkeypatch):

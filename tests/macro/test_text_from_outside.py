@@ -175,7 +175,7 @@ def test_only_identifiers_known_functions_and_plain_values_become_code():
 
 def test_only_one_module_makes_lines():
     """No other module constructs a line, or code, or quotes words for a shell."""
-    for path in (ROOT / "src" / "napari_cellinr" / "macro").glob("*.py"):
+    for path in (ROOT / "src" / "napari_cellinr" / "macro").rglob("*.py"):
         if path.name == "lines.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -13,7 +13,7 @@ from napari_cellinr.macro.batch.run import iter_batch
 
 @pytest.fixture
 def image(tmp_path, monkeypatch, put_job):
-    """Return an image file in the present folder."""
+    """Return an image file in the current folder."""
     put_job("denoise", fake_job)
     work = tmp_path / "work"
     work.mkdir()

@@ -333,7 +333,7 @@ def test_a_recipe_knows_its_data(viewer, cellinr, folder):
     assert told == []
     write("embryo.tif", Image(read("embryo.tif").array() + 1, "ZYX"))
     finish(iter_replay(macro, output="out", tell=told.append))
-    assert "are not those" in told[0]
+    assert "differ from those" in told[0]
 
 
 def test_a_fit_is_kept_by_its_button(viewer, cellinr, folder, monkeypatch):

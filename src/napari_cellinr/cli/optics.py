@@ -51,7 +51,7 @@ def read_optics(text: str) -> Optics:
         If the file cannot be read.
     """
     from napari_cellinr.config.optics import KINDS, optics_from_dict, optics_from_json
-    from napari_cellinr.macro.words import SAMPLE
+    from napari_cellinr.macro.naming import SAMPLE
 
     if text.lstrip().startswith("{"):
         return optics_from_json(text)

@@ -1,12 +1,15 @@
-"""What was done, as data: recorded steps that can be read, saved and done again."""
+"""Macros: recorded steps that can be read, saved as scripts and replayed."""
 
 from __future__ import annotations
 
+from napari_cellinr.macro.actions import ACTIONS, FITS
+from napari_cellinr.macro.fit_step import Begun, fit_step
 from napari_cellinr.macro.parse import load_macro, parse_script
 from napari_cellinr.macro.python import STYLES, script
 from napari_cellinr.macro.recorder import Recorder
-from napari_cellinr.macro.replay import iter_replay
-from napari_cellinr.macro.steps import ACTIONS, FITS, Begun, Macro, Source, Step, fit_step
+from napari_cellinr.macro.replay.run import iter_replay
+from napari_cellinr.macro.source import Source
+from napari_cellinr.macro.steps import Macro, Step
 
 __all__ = [
     "ACTIONS",

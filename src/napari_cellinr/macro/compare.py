@@ -1,4 +1,4 @@
-"""Results against other images: what is had without a fit, and the difference from it."""
+"""Compares results with other images, or with the conventional results of their methods."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ __all__ = ["channel_for", "check_axes", "compare", "difference", "on_grid_of"]
 def compare(
     result: Fitted | Image, against: Image | None = None, *, source: Image | None = None
 ) -> tuple[Image, ...]:
-    """Return the difference from another image; without one, also the conventional answer.
+    """Return the difference from another image, or from the conventional result of the method.
 
     Parameters
     ----------
     result
-        What a job returned, or an image.
+        What a fit returned, or an image.
     against
-        What to compare with; the conventional answer of the method if not given.
+        Image to compare with; the conventional result of the method if not given.
     source
-        What was fitted; needed for the conventional answer.
+        Image that was fitted; needed for the conventional result.
+
+    Returns
+    -------
+    tuple of Image
+        The difference, and after it the conventional result if `against` is not given.
 
     Raises
     ------
@@ -45,28 +50,41 @@ def compare(
         return (difference(image, against),)
     if not isinstance(result, Fitted) or source is None:
         raise ConfigError(
-            "an image was given without another one; for the conventional answer, give what the "
-            "job returned, and the source of it."
+            "an image was given without another one; give an image to compare with, or for the "
+            "conventional result what the fit returned and its source."
         )
     other = method_of_fit(result).conventional(source.canonical(), result.config)
     return difference(image, other), other
 
 
-def channel_for(image: Image, answer: Image) -> Image:
-    """Return the channel of a conventional answer that belongs to one channel of a result.
+def channel_for(image: Image, conventional: Image) -> Image:
+    """Return the channel of a conventional result that belongs to a channel of a result.
 
-    The whole answer if it has no channels, or `image` has them, too; the last channel, such as
-    the phase, if `image` does not say which one it is.
+    Parameters
+    ----------
+    image
+        The result, or one channel of it. If it does not say which one, it is the last channel,
+        such as the phase.
+    conventional
+        The conventional result; returned as it is if it has no channels, or `image` has all.
     """
-    if "C" not in answer.axes or "C" in image.axes:
-        return answer
+    if "C" not in conventional.axes or "C" in image.axes:
+        return conventional
     name = image.meta.get("channel")
-    known = name in answer.channels
-    return answer.take("C", answer.channels.index(str(name)) if known else answer.sizes["C"] - 1)
+    if name in conventional.channels:
+        return conventional.take("C", conventional.channels.index(str(name)))
+    return conventional.take("C", conventional.sizes["C"] - 1)
 
 
 def difference(image: Image, other: Image) -> Image:
-    """Return an image minus another one, which is interpolated at its voxels, float32.
+    """Return an image minus another one, float32.
+
+    Parameters
+    ----------
+    image
+        The image.
+    other
+        What is subtracted, by linear interpolation at the voxels of `image`.
 
     Raises
     ------
@@ -79,7 +97,18 @@ def difference(image: Image, other: Image) -> Image:
 
 
 def check_axes(image: Image, other: Image) -> None:
-    """Raise `AxesError` if two images do not have the same axes."""
+    """Check that two images can be compared.
+
+    Parameters
+    ----------
+    image, other
+        The images.
+
+    Raises
+    ------
+    AxesError
+        If they do not have the same axes.
+    """
     if set(image.axes) != set(other.axes):
         raise AxesError(
             f"axes {image.axes} and {other.axes} were given; only images with the same axes can "
@@ -88,9 +117,22 @@ def check_axes(image: Image, other: Image) -> None:
 
 
 def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
-    """Return `other` at the places of the voxels of `image`, float32, by linear interpolation.
+    """Return an image on the grid of another one, by linear interpolation.
 
-    Along axes where the units say nothing of each other, both cover the same.
+    Along axes whose units cannot be converted, such as pixels and micrometers, both images are
+    taken to cover the same region.
+
+    Parameters
+    ----------
+    image
+        The image with the grid.
+    other
+        The image that is interpolated, with the same axes in any order.
+
+    Returns
+    -------
+    NDArray
+        Shape and axes of `image`, float32.
     """
     from scipy.ndimage import affine_transform
 
@@ -102,7 +144,7 @@ def on_grid_of(image: Image, other: Image) -> NDArray[np.float32]:
     matrix = np.array(image.scale) / scale
     offset = (np.array(image.translate) - start) / scale
     for place, (axis, unit) in enumerate(zip(image.axes, image.units, strict=True)):
-        if other.units[order[place]] != unit:  # such as pixels and micrometers: edge to edge
+        if other.units[order[place]] != unit:  # the outer edges of both images coincide
             matrix[place] = values.shape[place] / image.sizes[axis]
             offset[place] = (matrix[place] - 1) / 2
     if values.shape == image.shape and np.allclose(matrix, 1) and np.allclose(offset, 0, atol=1e-6):

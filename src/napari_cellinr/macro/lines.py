@@ -1,8 +1,8 @@
 """The lines of scripts. Only this module makes them, so that text from outside stays text.
 
-Names, notes and values in a macro may come from an image file or from a stranger's recipe. In a
-line of Python they are literals, in a line for a shell they are quoted words, elsewhere comments
-of one line. Nothing here takes code as a string.
+Names, notes and values in a macro may come from an image file or from a recipe by somebody else.
+In a line of Python they are written as literals, in a line for a shell as quoted words, elsewhere
+as comments of one line. No function here takes code as a string.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "Code",
     "Line",
     "Words",
+    "allow",
     "assignment",
     "attribute",
     "call",
@@ -39,19 +40,11 @@ __all__ = [
     "value",
 ]
 
-_FUNCTIONS: Final = frozenset(
-    {
-        "calibrate", "compare", "continue_fit", "denoise", "image", "load_fit", "open", "read",
-        "read_all", "reconstruct", "render", "save", "save_fit", "show_motion", "superresolve",
-        "take", "use", "warm_start", "with_axes", "with_voxel_size", "write", "write_motion",
-    }
-)  # fmt: skip
-"""The functions and methods that a script may call."""
+_functions: Final = {"image", "take", "use", "with_axes", "with_voxel_size"}
+"""The functions and methods that a script may call; actions add theirs."""
 
-_COMMANDS: Final = frozenset(
-    {"compare", "convert", "denoise", "reconstruct", "render", "show-motion", "superresolve"}
-)
-"""The commands of `napari-cellinr` that a script may run."""
+_commands: Final = {"convert"}
+"""The commands of `napari-cellinr` that a script may run; actions add theirs."""
 
 _OPTION: Final = re.compile(r"--[a-z]+(-[a-z]+)*")
 
@@ -89,6 +82,20 @@ class Line:
     kind: Literal["code", "comment", "blank"] = "code"
 
 
+def allow(functions: Iterable[str] = (), commands: Iterable[str] = ()) -> None:
+    """Allow functions and commands in scripts; only the registry of actions calls this.
+
+    Parameters
+    ----------
+    functions
+        Names of functions and methods, identifiers.
+    commands
+        Names of commands, such as `show-motion`.
+    """
+    _functions.update(name(function).text for function in functions)
+    _commands.update(name(command.replace("-", "_")).text.replace("_", "-") for command in commands)
+
+
 BLANK: Final = Line("", "blank")
 
 OPENING: Final = (
@@ -98,7 +105,7 @@ OPENING: Final = (
     Line("viewer = napari.current_viewer()"),
     Line("cellinr = console_of(viewer)"),
 )
-"""How a script for napari gets at `cellinr`."""
+"""How a script for napari gets `cellinr`."""
 
 
 def name(word: str) -> Code:
@@ -115,7 +122,7 @@ def name(word: str) -> Code:
 
 
 def value(plain: Any) -> Code:
-    """Return the literal of a value: text, a number, none, or lists and dictionaries of these.
+    """Return the literal of a value: text, a number, None, or lists and dictionaries of these.
 
     Raises
     ------
@@ -138,30 +145,46 @@ def call(
     ----------
     function
         One of the functions that a script may call.
-    arguments
+    *arguments
         Positional arguments.
     of
-        What the function is a method of.
+        Object that the function is a method of; None for a plain function.
     keywords
         Arguments by name: expressions, or plain values.
     """
-    if function not in _FUNCTIONS:
+    if function not in _functions:
         raise ValueError(f"{function!r} is no function of scripts.")
     named = [
-        f"{name(word).text}={(one if isinstance(one, Code) else value(one)).text}"
-        for word, one in (keywords or {}).items()
+        f"{name(word).text}={(given if isinstance(given, Code) else value(given)).text}"
+        for word, given in (keywords or {}).items()
     ]
-    inside = ", ".join([*(one.text for one in arguments), *named])
+    inside = ", ".join([*(argument.text for argument in arguments), *named])
     return Code(f"{'' if of is None else f'{of.text}.'}{function}({inside})")
 
 
-def item(of: Code, place: int) -> Code:
-    """Return an element of a sequence."""
-    return Code(f"{of.text}[{int(place)}]")
+def item(of: Code, index: int) -> Code:
+    """Return an element of a sequence.
+
+    Parameters
+    ----------
+    of
+        The sequence.
+    index
+        Position of the element, from 0.
+    """
+    return Code(f"{of.text}[{int(index)}]")
 
 
 def attribute(of: Code, word: str) -> Code:
-    """Return an attribute."""
+    """Return an attribute of an object.
+
+    Parameters
+    ----------
+    of
+        The object.
+    word
+        Name of the attribute.
+    """
     return Code(f"{of.text}.{name(word).text}")
 
 
@@ -171,15 +194,33 @@ def statement(code: Code) -> Line:
 
 
 def assignment(variable: Code, code: Code, note: str = "") -> Line:
-    """Return the line that gives a variable its value, with a comment behind it if there is one."""
+    """Return the line that assigns a value to a variable.
+
+    Parameters
+    ----------
+    variable
+        The variable.
+    code
+        Its value.
+    note
+        Comment at the end of the line; no comment if empty.
+    """
     hint = f"  {comment(note).text}" if note else ""
     return Line(f"{variable.text} = {code.text}{hint}")
 
 
 def imports(module: str, names: Iterable[str]) -> Line:
-    """Return the line that imports names from a module."""
-    places = [name(part).text for part in module.split(".")]
-    return Line(f"from {'.'.join(places)} import {', '.join(name(one).text for one in names)}")
+    """Return the line that imports names from a module.
+
+    Parameters
+    ----------
+    module
+        Name of the module, with dots.
+    names
+        What is imported.
+    """
+    parts = [name(part).text for part in module.split(".")]
+    return Line(f"from {'.'.join(parts)} import {', '.join(name(word).text for word in names)}")
 
 
 def comment(text: str) -> Line:
@@ -188,19 +229,27 @@ def comment(text: str) -> Line:
 
 
 def failure(code: Code, note: str) -> Line:
-    """Return a comment on a step that has failed, which a replay passes over."""
+    """Return a comment on a step that failed, which a replay skips.
+
+    Parameters
+    ----------
+    code
+        The step as a call.
+    note
+        Why it failed.
+    """
     text = f"failed: {code.text}: {' '.join(one_line(note).split())}"
     room = _LONGEST_COMMENT - 2
     return comment(text if len(text) <= room else f"{text[: room - 1]}…")
 
 
 def place(path: str) -> Words:
-    """Return a path as a word that is no option, whatever it begins with."""
+    """Return a path as a word that is not taken for an option, whatever it starts with."""
     return Words((_no_option(path),))
 
 
 def option(flag: str, text: str, *, is_path: bool = False) -> Words:
-    """Return an option with its value, as one word if the value looks like another option.
+    """Return an option with its value, as a single word if the value looks like an option.
 
     Parameters
     ----------
@@ -214,10 +263,10 @@ def option(flag: str, text: str, *, is_path: bool = False) -> Words:
     Raises
     ------
     ValueError
-        If that is no name of an option, or the value is `--`, which no command line can hold.
+        If the name is not that of an option, or the value is `--`, which ends all options.
     """
     if text == "--" and not is_path:
-        raise ValueError("-- is no value of an option.")
+        raise ValueError("'--' is no value of an option.")
     if not _OPTION.fullmatch(flag):
         raise ValueError(f"{flag!r} is no name of an option.")
     given = _no_option(text) if is_path else text
@@ -225,10 +274,18 @@ def option(flag: str, text: str, *, is_path: bool = False) -> Words:
 
 
 def command(action: str, *words: Words) -> Line:
-    """Return the line that runs a command of `napari-cellinr`."""
-    if action not in _COMMANDS:
+    """Return the line that runs a command of `napari-cellinr`.
+
+    Parameters
+    ----------
+    action
+        Name of the command.
+    *words
+        Its arguments and options.
+    """
+    if action not in _commands:
         raise ValueError(f"{action!r} is no command of scripts.")
-    texts = [text for one in words for text in one.texts]
+    texts = [text for word in words for text in word.texts]
     return Line(shlex.join(["napari-cellinr", action, *texts]))
 
 
@@ -238,11 +295,11 @@ def _no_option(path: str) -> str:
 
 def _check_plain(plain: Any) -> None:
     if type(plain) in {list, tuple}:
-        for one in plain:
-            _check_plain(one)
+        for element in plain:
+            _check_plain(element)
     elif type(plain) is dict:
-        for key, one in plain.items():
+        for key, element in plain.items():
             _check_plain(key)
-            _check_plain(one)
+            _check_plain(element)
     elif type(plain) not in {str, int, float, bool, type(None)}:
         raise TypeError(f"{type(plain).__name__} is no value that a script can hold.")

@@ -1,4 +1,4 @@
-"""The motion of a fit, to be looked at or written: arrows, and the paths of points."""
+"""The motion of a fit as arrows, or as the paths of points."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.steps import Step
     from napari_cellinr.motion import Arrows
 
 __all__ = [
     "arrows_of",
     "check_options",
     "images_by_role",
-    "motion_options",
     "reference_of",
     "seeds_of",
     "write_motion",
@@ -35,34 +33,48 @@ __all__ = [
 
 
 def check_options(every: Any = None, shortest: Any = None, points: Any = None) -> None:
-    """Raise `ConfigError` if motion cannot be shown so; the options are those of `write_motion`."""
-    if every is not None and (not isinstance(every, int) or every < 1):
-        raise ConfigError(f"every={every!r} was given; a number of voxels from 1 on is needed.")
-    if shortest is not None and not (isinstance(shortest, int | float) and shortest >= 0):
-        raise ConfigError(f"shortest={shortest!r} was given; a length from 0 on is needed.")
-    if points is not None and (every is not None or shortest is not None):
-        raise ConfigError(
-            "points were given with every or shortest, which are for arrows; show one, then the "
-            "other."
-        )
+    """Check the options with which motion is shown.
 
-
-def motion_options(step: Step) -> dict[str, Any]:
-    """Return the options of a step that shows motion, as `write_motion` takes them."""
-    return {key: value for key, value in step.arguments.items() if key != "name"}
-
-
-def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Image]:
-    """Return the images of a fit with motion by their roles.
+    Parameters
+    ----------
+    every, shortest, points
+        As for `write_motion`.
 
     Raises
     ------
     ConfigError
-        If the fit is one of a method that finds no motion.
+        If a value is not allowed, or arrows and points are given together.
+    """
+    if every is not None and (not isinstance(every, int) or every < 1):
+        raise ConfigError(f"every={every!r} was given; a whole number of voxels from 1 is needed.")
+    if shortest is not None and not (isinstance(shortest, int | float) and shortest >= 0):
+        raise ConfigError(f"shortest={shortest!r} was given; a length of 0 or more is needed.")
+    if points is not None and (every is not None or shortest is not None):
+        raise ConfigError(
+            "points were given with every or shortest, which are for arrows; show arrows and "
+            "points one after the other."
+        )
+
+
+def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Image]:
+    """Return the images of a fit with motion, by their roles.
+
+    Parameters
+    ----------
+    fit
+        What a fit returned, or a saved fit.
+    device
+        Where to render a saved fit.
+
+    Raises
+    ------
+    ConfigError
+        If the method of the fit does not estimate motion.
     """
     if not method_of_fit(fit).has_motion:
         raise ConfigError(
-            "motion was asked of a fit that has none; only reconstruct finds the motion of a scene."
+            f"a fit of {method_of_fit(fit).action} was given, which has no motion; a fit with "
+            "motion is needed, such as one of reconstruct."
         )
     if isinstance(fit, Fitted):
         return dict(zip(fit.roles, fit.images, strict=True))
@@ -84,7 +96,7 @@ def arrows_of(
     fit
         The fit.
     images
-        What `images_by_role` returned for it.
+        Its images, from `images_by_role`.
     every, shortest
         As for `write_motion`.
     """
@@ -102,7 +114,20 @@ def arrows_of(
 
 
 def reference_of(fit: Fitted | Stored, motion: Image) -> int:
-    """Return which of the times of `motion` is nearest to the reference frame of a fit."""
+    """Return the time point that is nearest to the reference frame of a fit.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    motion
+        Its motion, at the times at which it was rendered.
+
+    Returns
+    -------
+    int
+        Index along T of `motion`.
+    """
     from napari_cellinr.methods.nstm.geometry import model_settings
 
     config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
@@ -111,12 +136,24 @@ def reference_of(fit: Fitted | Stored, motion: Image) -> int:
 
 
 def seeds_of(motion: Image, points: int | Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Return points to follow, (points, axes) in voxels: those given, or a grid of so many.
+    """Return the points whose paths are shown.
+
+    Parameters
+    ----------
+    motion
+        The motion of a fit.
+    points
+        Number of points along y and along x, or their positions in voxels.
+
+    Returns
+    -------
+    NDArray
+        Positions in voxels, (points, axes), float64.
 
     Raises
     ------
     ConfigError
-        If they are neither, or outside the image.
+        If the points are neither, or outside the image.
     """
     from napari_cellinr.io.tracks import fault_of, grid_seeds
 
@@ -129,8 +166,8 @@ def seeds_of(motion: Image, points: int | Sequence[Sequence[float]]) -> NDArray[
         found = np.asarray(points, np.float64)
     except (TypeError, ValueError):
         raise ConfigError(
-            f"points={points!r} were given; a number of them along y and x, or their places in "
-            "voxels are needed, such as [[40, 60]]."
+            f"points={points!r} were given; a number of them along y and x, or their positions "
+            "in voxels are needed, such as [[40, 60]]."
         ) from None
     if fault := fault_of(found, size):
         raise ConfigError(fault)
@@ -146,23 +183,24 @@ def write_motion(
     points: int | Sequence[Sequence[float]] | None = None,
     device: str = "auto",
 ) -> None:
-    """Write how the material of a reconstruction moves into a CSV file: arrows, or paths of points.
+    """Write the motion of a reconstruction into a CSV file: arrows, or the paths of points.
 
     Parameters
     ----------
     path
-        Ends with `.csv`.
+        The file, with the suffix `.csv`.
     fit
         What `reconstruct` returned, or `load_fit` read.
     every
-        Voxels from one arrow to the next; few enough to be looked at if not given.
+        Spacing of the arrows in voxels; if not given, the smallest at which arrows do not cover
+        each other or the scene.
     shortest
-        Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+        Length below which arrows are left out, in the unit of the motion; 0.3 voxels if not given.
     points
-        Instead of arrows, the paths of points: how many along y and along x, or their places in
-        the reference frame, in voxels of the result.
+        Paths of points instead of arrows: number of points along y and along x, or their
+        positions in the reference frame, in voxels of the result.
     device
-        Where to render a fit that was read.
+        Where to render a saved fit.
 
     Raises
     ------

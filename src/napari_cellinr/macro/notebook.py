@@ -1,4 +1,4 @@
-"""A macro as a notebook: its Python on files, one cell for each step, with a word before it."""
+"""A macro as a Jupyter notebook that works on files, with a cell for each step."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NOTEBOOK_SUFFIX = ".ipynb"
 
 
 def notebook(macro: Macro) -> str:
-    """Return a notebook, in the format 4.5 of Jupyter, that does the steps on files.
+    """Return a notebook in Jupyter's format 4.5 that does the steps on files.
 
-    What was recorded of versions, data and failures is text; imports, and each step, are cells
-    of their own, so that they can be run and changed one by one.
+    Versions, checksums of data and failures are text. The imports and each step are cells of
+    their own, so that they can be run and changed one by one.
     """
     lines = script_lines(macro, "headless")
     notes = [_plain(line.text.removeprefix("# ")) for line in lines if line.kind == "comment"]
@@ -39,7 +39,7 @@ def notebook(macro: Macro) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text such that Markdown shows it as it is: no links, no HTML, no formulas."""
+    """Return text that Markdown shows unchanged, without links, HTML and formulas."""
     return re.sub(r"([\\`*_{}\[\]<>#&$|~!])", r"\\\1", text)
 
 

@@ -1,27 +1,25 @@
-"""From the text of a macro back to its steps: read, never executed."""
+"""Reads the steps of a macro from the text of a script, which is never executed."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import CellINRError, FileError
-from napari_cellinr.macro.steps import ACTIONS, FITS, Macro, Source, Step
-from napari_cellinr.runs.warm_start import Beginning
+from napari_cellinr.macro.actions import ACTIONS, action_of
+from napari_cellinr.macro.steps import Macro, Step
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from napari_cellinr.macro.actions import Action
 
 __all__ = ["load_macro", "parse_script"]
 
-
-_OPENED: Final = {
-    "open": "a path, along and reader",
-    "use": "the name of a layer, a path, along, files and reader",
-}
+_METHODS: Final = frozenset({"wait"})
+"""Methods of `cellinr` that a script may call and that are not steps."""
 
 
 def load_macro(path: str | PathLike[str]) -> Macro:
@@ -30,7 +28,7 @@ def load_macro(path: str | PathLike[str]) -> Macro:
     Raises
     ------
     FileError
-        If the file is missing, or holds neither.
+        If the file is missing, or is neither.
     """
     place = Path(path).expanduser()
     try:
@@ -38,7 +36,9 @@ def load_macro(path: str | PathLike[str]) -> Macro:
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
-        raise FileError(f"{place} is no text; give a macro (.py) or a recipe (.json).") from None
+        raise FileError(
+            f"{place} is not a text file; give a macro (.py) or a recipe (.json)."
+        ) from None
     if place.suffix.lower() == ".json":
         return Macro.from_json(text)
     return parse_script(text, str(place))
@@ -47,13 +47,20 @@ def load_macro(path: str | PathLike[str]) -> Macro:
 def parse_script(text: str, name: str = "macro") -> Macro:
     """Return the steps of a script for napari; it is not executed.
 
-    Only what a recorded script has is understood: imports, `viewer`, `cellinr`, and calls of
-    its methods with plain values.
+    Only what a recorded script contains is understood: imports, `viewer`, `cellinr`, and calls
+    of its methods with plain values.
+
+    Parameters
+    ----------
+    text
+        The script.
+    name
+        What messages call it, such as its file.
 
     Raises
     ------
     FileError
-        If the text has anything else, with its line.
+        If the text contains anything else; the message says in which line.
     """
     try:
         tree = ast.parse(text)
@@ -61,18 +68,17 @@ def parse_script(text: str, name: str = "macro") -> Macro:
         raise FileError(f"{name}, line {error.lineno}, is not Python: {error.msg}.") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise FileError(f"{name} is not Python: {error or 'it is nested too deeply'}.") from None
-    steps = [_step(node, name) for node in tree.body if not _is_frame(node)]
+    steps = [_step(node, name) for node in tree.body if not _is_preamble(node)]
     return Macro(tuple(_with_results([step for step in steps if step is not None])))
 
 
-def _is_frame(node: ast.stmt) -> bool:
-    """Return whether a statement is only there to get at `cellinr`."""
+def _is_preamble(node: ast.stmt) -> bool:
+    """Return whether a statement only imports, or assigns `viewer` or `cellinr`, or is text."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     if isinstance(node, ast.Assign):
         return all(isinstance(t, ast.Name) and t.id in {"viewer", "cellinr"} for t in node.targets)
-    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_text
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _step(node: ast.stmt, name: str) -> Step | None:
@@ -84,49 +90,51 @@ def _step(node: ast.stmt, name: str) -> Step | None:
         or not isinstance(function.value, ast.Name)
         or function.value.id != "cellinr"
     ):
-        raise _other(node, name)
+        raise _not_a_step(node, name)
     try:
-        given = [ast.literal_eval(argument) for argument in value.args]
-        named = {str(word.arg): ast.literal_eval(word.value) for word in value.keywords}
-        return _make(function.attr, given, named)
+        positional = [ast.literal_eval(argument) for argument in value.args]
+        keywords = {str(word.arg): ast.literal_eval(word.value) for word in value.keywords}
+        return _parsed(function.attr, positional, keywords)
     except CellINRError as error:
         raise FileError(f"{name}, line {node.lineno}: {error}") from None
     except (ValueError, IndexError, KeyError, TypeError, RecursionError, MemoryError):
-        raise _other(node, name) from None
+        raise _not_a_step(node, name) from None
 
 
-def _make(action: str, given: list[Any], named: dict[str, Any]) -> Step | None:
-    if action == "wait":
+def _parsed(method: str, positional: list[Any], keywords: dict[str, Any]) -> Step | None:
+    """Return the step of a call of a method of `cellinr`; None for a method that is not a step."""
+    if method in _METHODS:
         return None
-    if action in {"use", "open"}:
-        known = {key: named[key] for key in ("along", "files", "reader") if key in named}
-        if len(known) < len(named) or len(given) != 1 + (action == "use"):
-            raise FileError(f"cellinr.{action} takes {_OPENED[action]}; write it like that.")
-        source = Source(path=given[-1], **known)
-        return Step("open", (source,), results=(given[0],) if action == "use" else ())
-    if action not in ACTIONS:
-        raise FileError(f"cellinr.{action} is not known; valid are {', '.join(ACTIONS)}.")
-    if action == "save":
-        (path,) = [*given[1:], *named.values()]
-        if set(named) - {"path"}:
-            raise FileError("cellinr.save takes the name of a layer, and a path.")
-        return Step("save", (Source(given[0]),), {"path": path})
-    seed = named.pop("seed", None) if action in FITS else None
-    beginning: Any = ""
-    for word in get_args(Beginning) if action in FITS else ():
-        if word in named:
-            beginning = word
-            given.append(named.pop(word))
-    sources = tuple(Source(layer) for layer in given)
-    return Step(action, sources, named, seed=seed, beginning=beginning)
+    actions = {name: action for action in ACTIONS.values() for name in _methods_of(action)}
+    if method not in actions:
+        raise FileError(f"cellinr.{method} is not known; allowed are {', '.join(actions)}.")
+    action = actions[method]
+    found = action.parse(method, positional, keywords)
+    beginning: Any = found.beginning
+    return Step(
+        action.name,
+        found.sources,
+        found.arguments,
+        found.results,
+        seed=found.seed,
+        beginning=beginning,
+    )
+
+
+def _methods_of(action: Action) -> tuple[str, ...]:
+    return action.methods or (action.name,)
 
 
 def _with_results(steps: list[Step]) -> list[Step]:
-    """Return the steps with the results that later ones use: a script does not name them."""
+    """Return the steps with the results that later steps use, which a script does not name.
+
+    A layer that no step names is a result of the last step whose source its name starts with,
+    otherwise of the last step that makes layers.
+    """
     known: set[str] = set()
     makers: list[int] = []
     found = list(steps)
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         for source in step.sources:
             if source.layer and source.layer not in known and makers:
                 named = [i for i in makers if source.layer.startswith(found[i].source.layer)]
@@ -135,13 +143,13 @@ def _with_results(steps: list[Step]) -> list[Step]:
                 found[maker] = replace(found[maker], results=results)
             known.add(source.layer)
         known.update(step.results)
-        if step.action not in {"open", "calibrate", "save"}:
-            makers.append(place)
+        if action_of(step).makes_layers:
+            makers.append(index)
     return found
 
 
-def _other(node: ast.stmt, name: str) -> FileError:
+def _not_a_step(node: ast.stmt, name: str) -> FileError:
     return FileError(
         f"{name}, line {node.lineno}, is not a step of a macro; only calls like "
-        'cellinr.denoise("embryo", seed=0) are. Other Python is not run.'
+        'cellinr.denoise("embryo", seed=0) are allowed. Other Python is not run.'
     )

@@ -1,4 +1,4 @@
-"""What a macro is going to do, known before it does anything: its steps, and what it writes."""
+"""What a macro is going to do: its steps, and the files that it reads and writes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import sequences
 from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.macro.words import SAMPLE, call
+from napari_cellinr.macro.actions import to_console
+from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from os import PathLike
 
-    from napari_cellinr.macro.steps import Macro, Source
+    from napari_cellinr.macro.source import Source
+    from napari_cellinr.macro.steps import Macro
 
 __all__ = [
     "Rules",
@@ -37,13 +39,13 @@ class Rules:
     Parameters
     ----------
     folder
-        The folder that it writes into; the present one if none is chosen.
+        Folder that it writes into; the current folder if not given.
     inputs
-        Files and folders that it works on: they are never written.
+        Files and folders that it reads, which are never written.
     allow_outside
-        Whether it may write outside of the folder.
+        Whether it may write outside the folder.
     overwrite
-        Whether it may replace files that exist.
+        Whether it may replace existing files.
     """
 
     folder: Path = field(default_factory=Path)
@@ -57,7 +59,7 @@ class Rules:
         Raises
         ------
         FileError
-            If it is an input, lies outside of the folder, or exists.
+            If it is an input, lies outside the folder, or exists.
         """
         target, folder = place.resolve(), self.folder.resolve()
         if (found := input_at(place, self.inputs)) is not None:
@@ -78,26 +80,42 @@ class Rules:
             )
 
     def is_taken(self, place: Path) -> bool:
-        """Return whether a file is there that must not be replaced."""
+        """Return whether a file exists that must not be replaced."""
         exists = place.exists() and not self.overwrite
         return exists or input_at(place, self.inputs) is not None
 
 
 def input_at(place: Path, inputs: Iterable[Path]) -> Path | None:
-    """Return which of some files writing another one would change, links followed."""
-    return next((one for one in inputs if _is_changed(one, place.resolve())), None)
+    """Return the input that would change if a file was written; None if none would.
+
+    Parameters
+    ----------
+    place
+        The file to write; links are followed.
+    inputs
+        Files, and folders such as OME-Zarr.
+    """
+    target = place.resolve()
+    return next((path for path in inputs if _would_change(path.resolve(), target)), None)
 
 
-def _is_changed(one: Path, target: Path) -> bool:
-    other = one.resolve()
-    if target == other or (target.exists() and other.exists() and target.samefile(other)):
+def _would_change(path: Path, target: Path) -> bool:
+    if target == path or (target.exists() and path.exists() and target.samefile(path)):
         return True
-    inside = other.is_dir() and is_zarr(other) and target.is_relative_to(other)
-    return inside or other.is_relative_to(target)
+    is_inside = path.is_dir() and is_zarr(path) and target.is_relative_to(path)
+    return is_inside or path.is_relative_to(target)
 
 
 def place_of_output(path: Path, output: Path | None) -> Path:
-    """Return where a file that a macro saves is written: in the chosen folder, under its name."""
+    """Return where a file that a macro saves is written.
+
+    Parameters
+    ----------
+    path
+        The file, as the macro names it.
+    output
+        Folder for all files, which keep their names; None to write where the macro says.
+    """
     return home(path) if output is None else output / path.name
 
 
@@ -109,33 +127,32 @@ def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tupl
     macro
         The steps.
     output
-        Folder for all of them; the paths of the macro if not given.
+        Folder for all of them; if not given, the paths of the macro.
 
     Raises
     ------
     FileError
-        If two of them would have the same name in that folder.
+        If two files would have the same name in that folder.
     """
     folder = None if output is None else home(Path(output))
-    paths = [step.arguments["path"] for step in macro.repeatable if step.action == "save"]
-    places = {path: place_of_output(Path(path), folder) for path in paths}
+    places = {path: place_of_output(Path(path), folder) for _, path in macro.saved}
     if len(set(places.values())) < len(places):
         raise FileError(
-            f"the macro saves files of the same name in several folders, which would all be in "
-            f"{output}; change the names in the macro."
+            f"the macro saves files of the same name in several folders; in {output} they would "
+            "replace each other. Change the names in the macro."
         )
     return tuple(places.values())
 
 
 def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tuple[Path, ...]:
-    """Return the files and Zarr folders that a macro reads; of a series, each of its files.
+    """Return the files and Zarr folders that a macro reads, with each file of a series.
 
     Parameters
     ----------
     macro
         The steps.
     others
-        What it reads besides, such as the file that stands for its own input.
+        Other files that it reads, such as the one in place of its own input.
     """
     found: list[Path] = []
     for step in macro.repeatable:
@@ -147,7 +164,7 @@ def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tup
 
 
 def files_of_source(source: Source) -> list[Path]:
-    """Return the files and Zarr folders that a source is read from; none for a sample."""
+    """Return the files and Zarr folders that a source is read from; none for a sample image."""
     if not source.path or source.path.startswith(SAMPLE):
         return []
     return [Path(source.path) / name for name in source.files] or _files(Path(source.path))
@@ -156,7 +173,7 @@ def files_of_source(source: Source) -> list[Path]:
 def steps_in_words(
     macro: Macro, writes: Sequence[Path], folder: str | PathLike[str] | None
 ) -> list[str]:
-    """Return what a macro is going to do, one line for each step and each file that is written.
+    """Return what a macro is going to do, one line for each step and each file that it writes.
 
     Parameters
     ----------
@@ -165,20 +182,20 @@ def steps_in_words(
     writes
         The files that it saves.
     folder
-        Where the results are written if it saves none; none if they are not written.
+        Folder for the results of a macro that saves no files; None if they are not written.
     """
-    found = [f"step {n}: {call(step).text}" for n, step in enumerate(macro.repeatable, 1)]
+    found = [f"step {n}: {to_console(step).text}" for n, step in enumerate(macro.repeatable, 1)]
     for place in writes:
-        found.append(f"writes {place}{' (replaces what is there)' if place.exists() else ''}")
+        found.append(f"writes {place}{' (replaces the existing file)' if place.exists() else ''}")
     if not writes and folder is not None:
         found.append(f"writes its results into the folder {home(Path(folder)).resolve()}")
     return [one_line(text) for text in found]
 
 
 def home(path: Path) -> Path:
-    """Return a path with `~` replaced; as it is if there is no such user.
+    """Return a path with `~` replaced by the home folder.
 
-    A file may well have a name that begins with `~`.
+    The path is returned as it is if there is no such user: a file name may start with `~`.
     """
     try:
         return path.expanduser()
@@ -187,7 +204,7 @@ def home(path: Path) -> Path:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return what a path stands for: the files of a pattern or a folder, or itself."""
+    """Return the files that a path stands for: those of a pattern or a folder, or itself."""
     place = home(path)
     if sequences.is_pattern(place):
         try:

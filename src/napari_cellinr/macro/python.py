@@ -1,32 +1,23 @@
-"""A macro as text: for the viewer, for Python without one, and for the command line."""
+"""A macro as text: a script for the viewer, for Python without one, or for a shell."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from napari_cellinr.macro import lines
+from napari_cellinr.macro.actions import ACTIONS, action_of, to_console
+from napari_cellinr.macro.actions.open import use_call
 from napari_cellinr.macro.command_line import commands
-from napari_cellinr.macro.motion import motion_options
-from napari_cellinr.macro.steps import FITS
-from napari_cellinr.macro.words import (
-    FITTED_SUFFIX,
-    call,
-    failed,
-    file_name,
-    first,
-    use_call,
-    variable,
-    why_unread,
-)
+from napari_cellinr.macro.naming import is_fit, unreadable, variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_cellinr.macro.lines import Code, Line
-    from napari_cellinr.macro.steps import Macro, Source, Step
-    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.macro.source import Source
+    from napari_cellinr.macro.steps import Macro, Step
 
-__all__ = ["STYLES", "Style", "script", "script_lines"]
+__all__ = ["STYLES", "PythonScript", "Style", "script", "script_lines"]
 
 Style: TypeAlias = Literal["console", "headless", "cli"]
 
@@ -35,42 +26,41 @@ STYLES: Final[Mapping[Style, str]] = {
     "headless": "For Python",
     "cli": "Command line",
 }
-"""The renderings, with a title for each."""
-
-
-_BEGINNINGS: Final[Mapping[Beginning, str]] = {
-    "continue_from": "continue_fit",
-    "warm_start": "warm_start",
-}
-"""The function for a fit that begins with another one."""
+"""The kinds of scripts, with a title for each."""
 
 
 def script(macro: Macro, style: Style = "console") -> str:
-    """Return the steps as text that does them again; failed ones are comments.
+    """Return a script that repeats the steps; failed steps are comments.
 
     Parameters
     ----------
     macro
         The steps.
     style
-        `console`: Python for napari, with layers by name; a file of it can be dropped onto a
-        viewer. `headless`: Python on files. `cli`: lines for a shell.
+        `console`: Python for napari that works on layers by name; its file can be dropped onto a
+        viewer. `headless`: Python that works on files. `cli`: lines for a shell.
     """
     return "\n".join(line.text for line in script_lines(macro, style)) + "\n"
 
 
 def script_lines(macro: Macro, style: Style) -> list[Line]:
-    """Return the lines of `script`, each with what it is."""
-    renderings: dict[Style, Callable[[Macro], list[Line]]] = {
+    """Return the lines of `script`, each with its kind.
+
+    Parameters
+    ----------
+    macro, style
+        As for `script`.
+    """
+    styles: dict[Style, Callable[[Macro], list[Line]]] = {
         "console": _console,
-        "headless": _headless,
+        "headless": lambda macro: PythonScript().lines_of(macro),
         "cli": commands,
     }
-    return [*_header(macro), *renderings[style](macro)]
+    return [*_header(macro), *styles[style](macro)]
 
 
 def _header(macro: Macro) -> list[Line]:
-    """Return comments with the versions and data that were used, and what was stopped."""
+    """Return comments with versions, checksums of the data, and notes on steps that stopped."""
     versions = {key: value for step in macro.steps for key, value in step.versions.items()}
     used = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     notes = [
@@ -91,207 +81,151 @@ def _header(macro: Macro) -> list[Line]:
 
 def _console(macro: Macro) -> list[Line]:
     found = list(lines.OPENING)
-    opened = {name for step in macro.repeatable if step.action == "open" for name in step.results}
+    steps = macro.repeatable
+    opened = {name for step in steps if action_of(step).opens for name in step.results}
     for source in macro.inputs:
         if source.layer and source.path and source.layer not in opened:
             found.append(lines.statement(use_call(source.layer, source)))
-    needed = {source.layer for step in macro.repeatable for source in step.sources}
+    used = {source.layer for step in steps for source in step.sources}
     for step in macro.steps:
-        several = [name for name in step.results if name in needed]
         if step.status == "failed":
-            found.append(failed(step))
-        elif step.action == "open" and several:
-            found += [lines.statement(use_call(name, step.source)) for name in several]
+            found.append(lines.failure(to_console(step), step.note))
         else:
-            found.append(lines.statement(call(step)))
+            found += map(lines.statement, action_of(step).console_calls(step, used))
     return found
 
 
-def _headless(macro: Macro) -> list[Line]:
-    return _Headless().lines(macro)
+class PythonScript:
+    """A Python script that works on files, with a variable for each image and each fit.
 
-
-class _Headless:
-    """Python on files: one variable for every image."""
+    Attributes
+    ----------
+    images
+        Expression of the image of each layer.
+    fits
+        Variable of the fit of each layer that a fit has made.
+    fitted
+        Expression of the image that was fitted, for each of these layers.
+    tables
+        File of the table of motion, for each layer whose motion is saved.
+    """
 
     def __init__(self) -> None:
-        names = [
-            "compare",
-            "load_fit",
-            "read",
-            "read_all",
-            "render",
-            "save_fit",
-            "write",
-            "write_motion",
-        ]
-        self._taken: set[str] = {*names, *FITS, *_BEGINNINGS.values()}
-        self._fits: dict[str, Code] = {}
-        self._givens: dict[str, Code] = {}
-        self._tables: dict[str, str] = {}
-        self._values: dict[str, Code] = {}
+        self.images: dict[str, Code] = {}
+        self.fits: dict[str, Code] = {}
+        self.fitted: dict[str, Code] = {}
+        self.tables: dict[str, str] = {}
+        self._taken = {name for action in ACTIONS.values() for name in action.functions}
         self._imports: set[str] = set()
         self._lines: list[Line] = []
 
-    def lines(self, macro: Macro) -> list[Line]:
+    def lines_of(self, macro: Macro) -> list[Line]:
         """Return the lines of the script."""
         for source in macro.inputs:
             if source.layer:
-                self._read(source.layer, source)
-        self._tables = {
-            step.source.layer: str(step.arguments["path"])
-            for step in macro.repeatable
-            if step.action == "save" and str(step.arguments["path"]).endswith(".csv")
-        }
+                self.read(source.layer, source)
+        self.tables = {layer: path for layer, path in macro.saved if path.endswith(".csv")}
         for step in macro.steps:
-            if step.status == "failed":
-                self._lines.append(failed(step))
-            else:
-                self._add(step)
+            self._add_step(step)
         names = sorted(self._imports)
         imported = [lines.imports("napari_cellinr", names)] if names else []
         return [*imported, lines.BLANK, *self._lines]
 
-    def _read(self, layer: str, source: Source) -> None:
-        name = variable(layer, self._taken)
-        if source.path.endswith(FITTED_SUFFIX):
-            self._imports |= {"load_fit", "render"}
-            read = lines.call("load_fit", lines.value(source.path))
-            self._lines.append(lines.assignment(name, read))
-            self._values[layer] = lines.item(lines.call("render", name), 0)
-            self._fits[layer] = name
-            return
-        self._values[layer] = name
-        why = why_unread(layer, source)
-        place = f"{name.text}.tif" if why else source.place
-        axis = {"stack_axis": source.along} if source.along else {}
-        function = "read_all" if source.series and not why else "read"
-        self._imports.add(function)
-        found = lines.call(function, lines.value(place), keywords=axis)
-        if source.series and not why:
-            found = lines.item(found, source.series)
-        if source.channel is not None and not why:
-            found = _channel(found, source.channel)
-        self._lines.append(lines.assignment(name, found, why))
+    def add(self, line: Line) -> None:
+        """Add a line."""
+        self._lines.append(line)
 
-    def _add(self, step: Step) -> None:
-        for one in step.sources:  # of a file with several layers, those that are used
-            if one.layer and one.path and one.layer not in self._values:
-                self._read(one.layer, one)
-        source = self._values.get(step.source.layer)
-        if step.action == "open":
-            name = first(step.results)
-            if len(step.results) == 1 and name not in self._values:
-                self._read(name, step.source)
-        elif step.action == "calibrate":
-            self._calibrate(step)
-        elif (
-            step.action in FITS
-            and source is not None
-            and (not step.beginning or step.sources[1].layer in self._fits)
-        ):
-            self._fit(step, source)
-        elif step.action == "render" and step.source.layer in self._fits:
-            self._render(step)
-        elif step.action == "show_motion" and step.source.layer in self._fits:
-            self._show_motion(step)
-        elif step.action == "compare":
-            self._compare(step)
-        elif step.action == "save":
-            self._save(step)
+    def new_variable(self, name: str) -> Code:
+        """Return an unused variable with a name like that of a layer."""
+        return variable(name, self._taken)
+
+    def call(
+        self, function: str, *arguments: Code, keywords: Mapping[str, Any] | None = None
+    ) -> Code:
+        """Return a call of a function of the package, which is then imported.
+
+        Parameters
+        ----------
+        function
+            Name of the function.
+        *arguments
+            Positional arguments.
+        keywords
+            Arguments by name: expressions, or plain values.
+        """
+        self._imports.add(function)
+        return lines.call(function, *arguments, keywords=keywords)
+
+    def add_images(self, step: Step, name: Code, call: Code) -> None:
+        """Add a call that returns images, and name them as the results of a step.
+
+        Parameters
+        ----------
+        step
+            The step.
+        name
+            Variable for what the call returns.
+        call
+            The call.
+        """
+        self.add(lines.assignment(name, call))
+        for index, result in enumerate(step.results):
+            self.images[result] = lines.item(name, index)
+
+    def write_motion(self, path: str, fit: Code, options: Mapping[str, Any]) -> None:
+        """Add a call that writes the motion of a fit as a table.
+
+        Parameters
+        ----------
+        path
+            The file.
+        fit
+            Variable of the fit.
+        options
+            As `write_motion` takes them.
+        """
+        call = self.call("write_motion", lines.value(path), fit, keywords=options)
+        self.add(lines.statement(call))
+
+    def read(self, layer: str, source: Source) -> None:
+        """Add the line that reads the image or the saved fit of a layer.
+
+        Parameters
+        ----------
+        layer
+            Name of the layer.
+        source
+            What the layer was read from.
+        """
+        name = self.new_variable(layer)
+        if is_fit(source.path):
+            self.add(lines.assignment(name, self.call("load_fit", lines.value(source.path))))
+            self.images[layer] = lines.item(self.call("render", name), 0)
+            self.fits[layer] = name
+            return
+        self.images[layer] = name
+        reason = unreadable(layer, source)
+        if reason:
+            image = self._read_call(f"{name.text}.tif", source.along)
         else:
-            self._only_in_the_viewer(step)
+            image = self._read_call(source.place, source.along, source.series)
+            if source.channel is not None:
+                channel = lines.value(source.channel)
+                image = lines.call("take", lines.value("C"), channel, of=image)
+        self.add(lines.assignment(name, image, reason))
 
-    def _only_in_the_viewer(self, step: Step) -> None:
-        self._lines.append(lines.comment(f"only in the viewer: {call(step).text}"))
+    def _read_call(self, place: str | list[str], along: str, series: int | None = None) -> Code:
+        axis = {"stack_axis": along} if along else {}
+        if series:
+            images = self.call("read_all", lines.value(place), keywords=axis)
+            return lines.item(images, series)
+        return self.call("read", lines.value(place), keywords=axis)
 
-    def _calibrate(self, step: Step) -> None:
-        image = self._values.get(step.source.layer)
-        if image is None or not image.text.isidentifier():  # of a result, which has no variable
-            self._only_in_the_viewer(step)
+    def _add_step(self, step: Step) -> None:
+        if step.status == "failed":
+            self.add(lines.failure(to_console(step), step.note))
             return
-        found = lines.call("with_voxel_size", of=image, keywords=step.arguments)
-        self._lines.append(lines.assignment(image, found))
-
-    def _save(self, step: Step) -> None:
-        """Write an image or a fit; the motion is written where it is shown."""
-        path = str(step.arguments["path"])
-        if path.endswith(".csv"):
-            return
-        is_fit = path.endswith(FITTED_SUFFIX)
-        what = (self._fits if is_fit else self._values).get(step.source.layer)
-        if what is None:
-            self._only_in_the_viewer(step)
-            return
-        function = "save_fit" if is_fit else "write"
-        self._imports.add(function)
-        self._lines.append(lines.statement(lines.call(function, lines.value(path), what)))
-
-    def _fit(self, step: Step, source: Code) -> None:
-        function = _BEGINNINGS[step.beginning] if step.beginning else step.action
-        self._imports.add(function)
-        name = variable(first(step.results) or f"{step.source.layer} result", self._taken)
-        axes = step.arguments.get("axes")
-        given = lines.call("with_axes", lines.value(axes), of=source) if axes else source
-        begun = [self._fits[step.sources[1].layer]] if step.beginning else []
-        fit = lines.call(function, *begun, given, keywords=step.settings)
-        self._lines.append(lines.assignment(name, fit))
-        for place, result in enumerate(step.results):
-            self._values[result] = _picked(name, place, step)
-            self._fits[result] = name
-            self._givens[result] = given
-            if place < len(step.roles) and not step.roles[place] and result in self._tables:
-                self._write_motion(self._tables[result], name, {})
-
-    def _show_motion(self, step: Step) -> None:
-        shown = first(step.results) or f"{step.source.layer} motion"
-        place = self._tables.get(shown, f"{file_name(shown)}.csv")
-        self._write_motion(place, self._fits[step.source.layer], motion_options(step))
-
-    def _write_motion(self, place: str, fit: Code, options: Mapping[str, Any]) -> None:
-        self._imports.add("write_motion")
-        written = lines.call("write_motion", lines.value(place), fit, keywords=options)
-        self._lines.append(lines.statement(written))
-
-    def _compare(self, step: Step) -> None:
-        layer = step.source.layer
-        known = layer in self._givens
-        if len(step.sources) > 1:
-            known = all(one.layer in self._values for one in step.sources[:2])
-        if not known:
-            self._only_in_the_viewer(step)
-            return
-        self._imports.add("compare")
-        name = variable(first(step.results) or f"{layer} compared", self._taken)
-        if len(step.sources) > 1:
-            images = (self._values[one.layer] for one in step.sources[:2])
-            compared = lines.call("compare", *images)
-        else:
-            source = {"source": self._givens[layer]}
-            compared = lines.call("compare", self._fits[layer], keywords=source)
-        self._lines.append(lines.assignment(name, compared))
-        for place, result in enumerate(step.results):
-            self._values[result] = lines.item(name, place)
-
-    def _render(self, step: Step) -> None:
-        self._imports.add("render")
-        name = variable(first(step.results) or "rendered", self._taken)
-        fit = self._fits[step.source.layer]
-        self._lines.append(
-            lines.assignment(name, lines.call("render", fit, keywords=step.arguments))
-        )
-        for place, result in enumerate(step.results):
-            self._values[result] = lines.item(name, place)
-
-
-def _channel(image: Code, channel: int) -> Code:
-    return lines.call("take", lines.value("C"), lines.value(channel), of=image)
-
-
-def _picked(fit: Code, place: int, step: Step) -> Code:
-    """Return the expression for a result of a fit: by its role, or by its place."""
-    if place >= len(step.roles):
-        return lines.item(lines.attribute(fit, "images"), place)
-    role, _, channel = step.roles[place].partition(":")
-    image = lines.call("image", lines.value(role), of=fit)
-    return _channel(image, int(channel)) if channel else image
+        for source in step.sources:  # of a file with several layers, only those that are used
+            if source.layer and source.path and source.layer not in self.images:
+                self.read(source.layer, source)
+        action_of(step).to_python(step, self)

@@ -1,21 +1,23 @@
-"""The recorder: it keeps the steps of a session, and follows layers that are renamed."""
+"""Records the steps of a session, and follows layers that are renamed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro.steps import Macro, Source, Step
+from napari_cellinr.macro.steps import Macro, Step
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_cellinr.macro.source import Source
+
 __all__ = ["Recorder"]
 
 
 class Recorder:
-    """The steps since it was started or cleared; it is on from the beginning.
+    """The steps since recording was started or cleared; recording is on at first.
 
     Parameters
     ----------
@@ -40,10 +42,10 @@ class Recorder:
         return self._steps[-1] if self._steps else None
 
     def record(self, step: Step) -> Step | None:
-        """Return the step as it was kept, or None while recording is off.
+        """Return the step as it was recorded, or None while recording is off.
 
-        Names of layers that were renamed since become those by which they were recorded, so
-        that they are found when the macro is done again.
+        Layers that were renamed since get the names with which they were recorded, so that a
+        replay finds them.
         """
         if not self.is_on:
             return None
@@ -59,7 +61,16 @@ class Recorder:
         return kept
 
     def renamed(self, old: str, new: str) -> None:
-        """Note that a layer has another name: a result keeps the recorded one, others follow."""
+        """Note that a layer was renamed.
+
+        A result keeps the name with which it was recorded, because a replay gives it that name.
+        Other layers get their new name in all steps.
+
+        Parameters
+        ----------
+        old, new
+            Names of the layer.
+        """
         old, new = clean_name(old), clean_name(new)
         if old == new:
             return
@@ -83,7 +94,7 @@ class Recorder:
         self._changed()
 
     def stop(self) -> None:
-        """Record nothing until `start`; what was recorded stays."""
+        """Record nothing until `start`; recorded steps are kept."""
         self.is_on = False
         self._changed()
 
@@ -92,7 +103,7 @@ class Recorder:
         self._listeners.append(listener)
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call `listener` no more."""
+        """Stop calling `listener`."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 

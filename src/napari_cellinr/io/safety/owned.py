@@ -38,6 +38,13 @@ def new_temporary(folder: Path, suffix: str = "") -> Path:
 
     In the folder of a checkpoint, the name holds the identity of that checkpoint, so that a file
     that was left behind by a crash can be told from everybody else's.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    suffix
+        End of the name.
     """
     mark = identity_of(folder)
     start = TEMPORARY if mark is None else f"{TEMPORARY}{mark}-"

@@ -1,1 +1,1 @@
-"""One recipe applied to many images."""
+"""Applies a recipe to many images."""

@@ -1,4 +1,4 @@
-"""What a batch works on, and what became of it: files, their positions, their time points."""
+"""The images of a batch (files, their positions and time points), and its summary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SUMMARY", "Item", "Row", "State", "check_summary", "items_of", "writ
 State: TypeAlias = Literal["waiting", "running", "done", "skipped", "failed", "stopped"]
 
 SUMMARY = "summary.csv"
-"""Name of the table of a batch, in its folder of results."""
+"""Name of the summary in the folder of results."""
 
 _COLUMNS = ("file", "series", "time", "state", "seconds", "error", "results")
 
@@ -34,9 +34,9 @@ class Item:
     path
         Its file.
     series
-        Which image, or position, of the file; the first one or the only one if none.
+        Index of the image, or position, in the file, from 0; None for the first or only one.
     time
-        Which time point of that; all of them if none.
+        Index of its time point, from 0; None for all of them.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Item:
 
     @property
     def part(self) -> str:
-        """Which part of the file it is, as names of files have it; empty for all of it."""
+        """Part of the file that it is, for names of results; empty for the whole file."""
         series = "" if self.series is None else f"-s{self.series}"
         return series + ("" if self.time is None else f"-t{self.time:03d}")
 
@@ -60,22 +60,22 @@ class Item:
 
 @dataclass(frozen=True)
 class Row:
-    """One image of a batch, and what became of it.
+    """One image of a batch in the summary.
 
     Parameters
     ----------
     source
         The file.
     state
-        How far it is.
+        Whether it waits, is processed, or has ended, and how.
     seconds
-        Time that it took.
+        Processing time in s.
     error
         Why it failed.
     written
-        The files that came out.
+        Its results.
     series, time
-        Which part of the file it is, as in `Item`.
+        Part of the file, as in `Item`.
     """
 
     source: str
@@ -98,31 +98,32 @@ def items_of(
     every_series: bool = False,
     every_time: bool = False,
 ) -> list[Item]:
-    """Return what there is to be done; of the files only what they contain is looked at.
+    """Return the images of a batch; only the metadata of files are read.
 
     Parameters
     ----------
     inputs
-        Files, or folders of OME-Zarr.
+        Files, or OME-Zarr folders.
     every_series
-        Whether each image, or position, of a file is done, not only the first.
+        Whether to process each image, or position, of a file instead of the first.
     every_time
-        Whether each time point is done for itself.
+        Whether to process each time point separately.
     """
     found: list[Item] = []
-    for one in inputs:
-        if isinstance(one, Item):
-            found.append(one)
-        elif not every_series and not every_time:
-            found.append(Item(Path(one).expanduser()))
-        else:
-            path = Path(one).expanduser()
+    for source in inputs:
+        if isinstance(source, Item):
+            found.append(source)
+            continue
+        path = Path(source).expanduser()
+        if every_series or every_time:
             found += _parts(path, every_series=every_series, every_time=every_time)
+        else:
+            found.append(Item(path))
     return found
 
 
 def _parts(path: Path, *, every_series: bool, every_time: bool) -> list[Item]:
-    """Return the parts of a file; the file as one if it cannot be read: its row will say why."""
+    """Return the parts of a file; a file that cannot be read is one item, whose row says why."""
     from napari_cellinr.io import read_all
 
     try:
@@ -139,29 +140,37 @@ def _parts(path: Path, *, every_series: bool, every_time: bool) -> list[Item]:
 
 
 def check_summary(path: Path) -> None:
-    """Check that the table of a batch replaces no other table.
+    """Check that the summary of a batch does not replace another table.
 
     Raises
     ------
     FileError
-        If there is a file of this name that no batch has written.
+        If there is a file of this name that was not written by a batch.
     """
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            is_ours = file.readline(1000).strip() == ",".join(_COLUMNS)
+            is_summary = file.readline(1000).strip() == ",".join(_COLUMNS)
     except FileNotFoundError:
         return
     except OSError:
-        is_ours = False
-    if not is_ours:
+        is_summary = False
+    if not is_summary:
         raise FileError(
-            f"{path} was not written by a batch, or changed since; it is left alone. Rename it, "
-            "or give another folder for the results."
+            f"{path} exists and is not the summary of a batch; rename it, or choose another "
+            "folder for the results."
         )
 
 
 def write_summary(path: Path, rows: Sequence[Row]) -> None:
-    """Write the table of a batch: one line for each image, complete or not at all."""
+    """Write the summary of a batch, one line for each image; the file is replaced as a whole.
+
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        The images.
+    """
     from napari_cellinr.io.safety.atomic import replacing
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +178,7 @@ def write_summary(path: Path, rows: Sequence[Row]) -> None:
     table = csv.writer(text)
     table.writerow(_COLUMNS)
     for row in rows:
-        part = ["" if one is None else one for one in (row.series, row.time)]
+        part = ["" if index is None else index for index in (row.series, row.time)]
         results = ";".join(row.written)
         table.writerow([row.source, *part, row.state, f"{row.seconds:.1f}", row.error, results])
     with replacing(path, ".csv") as temporary:

@@ -1,4 +1,7 @@
-"""One recipe on many images: one that fails does not stop the rest, what is done is passed over."""
+"""Applies a recipe to many images.
+
+An image that fails does not stop the others; images that are done are skipped next time.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.io.safety.atomic import replacing
-from napari_cellinr.macro.batch.item import done_with, row_of
+from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.batch.items import (
     SUMMARY,
     Item,
@@ -23,7 +26,7 @@ from napari_cellinr.macro.batch.items import (
     items_of,
     write_summary,
 )
-from napari_cellinr.macro.batch.worker_process import Child
+from napari_cellinr.macro.batch.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -36,7 +39,7 @@ __all__ = ["SUMMARY", "Item", "Row", "State", "iter_batch"]
 
 _MARKS = ".done"
 
-_PULSE: Final = 0.1  # seconds between two looks at the processes
+_POLLING: Final = 0.1  # seconds between two checks of the worker processes
 
 
 def iter_batch(
@@ -50,34 +53,35 @@ def iter_batch(
     again: bool = False,
     tell: Callable[[tuple[Row, ...]], None] | None = None,
 ) -> Generator[Progress, Message, tuple[Row, ...]]:
-    """Do the steps of a macro with every image as a job; yield `Progress`, return the rows.
+    """Do the steps of a macro with every image as a job, and return the rows of the summary.
 
-    An image is passed over if an earlier batch has done it with the same steps, and its results
-    are still there. The table `summary.csv` is up to date at any time.
+    An image is skipped if an earlier batch has done it with the same steps and its results still
+    exist. The table `summary.csv` is updated after each image.
 
     Parameters
     ----------
     macro
-        The recipe; it works on one image.
+        The recipe, which works on one image.
     inputs
         The files.
     output
-        Folder for the results, with one folder per image if the recipe names its files.
+        Folder for the results; each image has a folder in it if the recipe names its files.
     workers
-        Images that are worked on at the same time, each in a process of its own if more than 1.
+        Number of images that are processed at the same time, in separate processes if more
+        than 1.
     every_series, every_time
         As for `items_of`.
     again
-        Whether to do again what is done.
+        Whether to process images again that are done.
     tell
-        Called with all rows whenever one has changed, from the thread of the job.
+        Called with all rows whenever one has changed, in the thread of the job.
 
     Raises
     ------
     ConfigError
-        If there are no inputs, no steps, or no worker.
+        If there are no inputs, no steps, or no workers.
     FileError
-        If the folder holds a `summary.csv` that no batch has written.
+        If the folder has a `summary.csv` that was not written by a batch.
     """
     if not inputs or not macro.repeatable or workers < 1:
         raise ConfigError(
@@ -87,11 +91,11 @@ def iter_batch(
     check_summary(Path(output).expanduser() / SUMMARY)
     message: Message = None
     if every_series or every_time:
-        message = yield Progress("looking at the files")
+        message = yield Progress("reading file metadata")
     items = items_of(inputs, every_series=every_series, every_time=every_time)
     batch = _Batch(macro, items, Path(output), tell)
     if not again:
-        batch.pass_over()
+        batch.skip_done()
     if workers == 1 or message == "stop":
         yield from batch.one_by_one(message)
     else:
@@ -126,15 +130,15 @@ class _Batch:
     def _waiting(self) -> list[int]:
         return [place for place, row in enumerate(self.rows) if row.state == "waiting"]
 
-    def pass_over(self) -> None:
-        """Pass over what an earlier batch has done."""
+    def skip_done(self) -> None:
+        """Skip the images that an earlier batch has done."""
         for place, item in enumerate(self._items):
             written = self._done(place)
             if written is not None:
                 self._put(place, row_of(item, "skipped", written=written))
 
     def one_by_one(self, message: Message) -> Generator[Progress, Message, None]:
-        """Do one image after the other in this process."""
+        """Process one image after the other in this process."""
         for place in self._waiting:
             if message == "stop":
                 self._put(place, row_of(self._items[place], "stopped"))
@@ -142,45 +146,47 @@ class _Batch:
             self._put(place, row_of(self._items[place], "running"))
             stem = self._stems[place]
             folder, inputs = self._folder(place), self._inputs
-            job = done_with(self._macro, self._items[place], folder, stem, inputs)
-            message = yield from self._passed_on(job, place)
+            job = replay_with(self._macro, self._items[place], folder, stem, inputs)
+            message = yield from self._followed(job, place)
 
     def together(self, workers: int) -> Generator[Progress, Message, None]:
-        """Do several images at the same time, each in a process of its own."""
-        children: dict[int, Child] = {}
+        """Process several images at the same time, each in a worker process."""
+        running: dict[int, WorkerProcess] = {}
         left, paused = self._waiting, False
         recipe, threads = self._macro.as_json(), max(1, (os.cpu_count() or 1) // workers)
         try:
-            while left or children:
-                while left and len(children) < workers and not paused:
+            while left or running:
+                while left and len(running) < workers and not paused:
                     place = left.pop(0)
                     item, folder, stem = self._items[place], self._folder(place), self._stems[place]
-                    children[place] = Child(recipe, item, folder, stem, threads, self._inputs)
+                    running[place] = WorkerProcess(
+                        recipe, item, folder, stem, threads, self._inputs
+                    )
                     self._put(place, row_of(item, "running"))
-                for place, child in list(children.items()):
-                    row = child.row()
+                for place, process in list(running.items()):
+                    row = process.row()
                     if row is not None:
-                        del children[place]
+                        del running[place]
                         self._put(place, row)
-                message = yield self._progress(len(children), len(left))
+                message = yield self._progress(len(running), len(left))
                 if message == "stop":
                     break
                 paused = message == "pause" or (paused and message != "resume")
-                time.sleep(_PULSE)
+                time.sleep(_POLLING)
         finally:
-            for child in children.values():
-                child.end()
-        for place in [*children, *left]:
+            for process in running.values():
+                process.end()
+        for place in [*running, *left]:
             self._put(place, row_of(self._items[place], "stopped"))
 
     def write(self) -> None:
-        """Write the table."""
+        """Write the summary."""
         write_summary(self._output / SUMMARY, self.rows)
 
-    def _passed_on(
+    def _followed(
         self, job: Generator[Progress, Message, Row], place: int
     ) -> Generator[Progress, Message, Message]:
-        """Pass on the job of one image, and return the last word of the user."""
+        """Run the job of one image, and return `stop` if the user stopped it."""
         message: Message = None
         stopped = False
         title = f"{self._items[place].title} ({place + 1} of {len(self._items)})"
@@ -195,7 +201,7 @@ class _Batch:
             stopped = stopped or message == "stop"
 
     def _put(self, place: int, row: Row) -> None:
-        """Change a row, and write down what is known."""
+        """Change a row, and update the summary."""
         self.rows = (*self.rows[:place], row, *self.rows[place + 1 :])
         if row.state == "done":
             self._mark(place, row)
@@ -211,15 +217,17 @@ class _Batch:
         return Progress(stage, done, total, seconds=time.monotonic() - self._started)
 
     def _folder(self, place: int) -> Path:
-        """Return the folder of the results of an image: its own if the recipe names files."""
-        names_files = any(step.action == "save" for step in self._macro.repeatable)
-        return self._output / self._stems[place] if names_files else self._output
+        """Return the folder for the results of an image: its own if the recipe names files."""
+        return self._output / self._stems[place] if self._macro.saved else self._output
 
     def _mark_path(self, place: int) -> Path:
         return self._output / _MARKS / f"{self._stems[place]}.json"
 
     def _key(self, place: int) -> str:
-        """Return what a result depends on: the steps, the part, and size and time of the file."""
+        """Return a checksum of what a result depends on.
+
+        These are the steps, the part of the file, and the size and time stamp of the file.
+        """
         item = self._items[place]
         found = item.path.stat()
         steps = [(step.action, step.settings) for step in self._macro.repeatable]
@@ -227,7 +235,7 @@ class _Batch:
         return hashlib.sha256(json.dumps([steps, *facts]).encode()).hexdigest()
 
     def _mark(self, place: int, row: Row) -> None:
-        """Note that an image is done; where a file of somebody else's is, it is done again."""
+        """Write a file that marks an image as done, unless another file has that name."""
         path = self._mark_path(place)
         is_taken = os.path.lexists(path) and _mark_of(path) is None
         if is_taken or (os.path.lexists(path.parent) and not path.parent.is_dir()):
@@ -238,7 +246,7 @@ class _Batch:
             temporary.write_text(text, encoding="utf-8")
 
     def _done(self, place: int) -> tuple[str, ...] | None:
-        """Return the results of an image that is done; nothing if it is not."""
+        """Return the results of an image that is done; None if it is not."""
         mark = _mark_of(self._mark_path(place))
         try:
             if mark is None or mark["key"] != self._key(place):
@@ -246,11 +254,11 @@ class _Batch:
             written = tuple(map(str, mark["written"]))
         except (OSError, TypeError):
             return None
-        return written if all(Path(one).exists() for one in written) else None
+        return written if all(Path(path).exists() for path in written) else None
 
 
 def _mark_of(path: Path) -> dict[str, Any] | None:
-    """Return what a file says that notes an image as done; None if no batch has written it."""
+    """Return the contents of a file that marks an image as done; None for any other file."""
     try:
         mark = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -259,13 +267,13 @@ def _mark_of(path: Path) -> dict[str, Any] | None:
 
 
 def _stems(items: Sequence[Item]) -> list[str]:
-    """Return a name for each image: that of its file and part; numbers tell equal ones apart."""
+    """Return a name for each image, that of its file and part; equal ones get a number."""
     found: list[str] = []
     taken: set[str] = set()
     for item in items:
         stem = (item.path.name.split(".")[0] or item.path.name) + item.part
         name, number = stem, 2
-        while name.lower() in taken:  # some file systems do not tell A from a
+        while name.lower() in taken:  # some file systems do not distinguish A and a
             name, number = f"{stem}-{number}", number + 1
         taken.add(name.lower())
         found.append(name)

@@ -24,9 +24,10 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import Macro, load_macro
+from napari_cellinr.macro.actions import action_of
 from napari_cellinr.ui.layers.opening import files_of
 from napari_cellinr.ui.panels.macro_steps import confirm
-from napari_cellinr.ui.session.actions import Order
+from napari_cellinr.ui.session.actions import Request
 from napari_cellinr.ui.session.controller import Work
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
@@ -104,7 +105,7 @@ class BatchDock(TabbedDock):
             macro = self.recipe()
         except CellINRError as error:
             return sentence(str(error))
-        if any(step.action != "open" for step in macro.repeatable):
+        if any(not action_of(step).opens for step in macro.repeatable):
             return ""
         return "No steps yet: denoise an image in this viewer, or choose a macro with Recipe …"
 
@@ -120,8 +121,8 @@ class BatchDock(TabbedDock):
                     return
                 self._agreed = macro
             work = partial(self._work, macro, list(self.paths), output, self.options)
-            order = Order("batch", work, False)
-            self.dispatcher.queue.submit(order)
+            request = Request("batch", work, False)
+            self.dispatcher.queue.submit(request)
         except CellINRError as error:
             self.controller.say("error", str(error))
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QPushButton, 
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.io import FITTED_SUFFIX
-from napari_cellinr.macro.words import file_name
+from napari_cellinr.macro.naming import file_name
 from napari_cellinr.runs.warm_start import why_not
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of

@@ -1,4 +1,4 @@
-"""What is asked for and of what: the actions that queue up, and what a macro calls their layers."""
+"""Requests for actions, and the steps and sources of a macro for layers of a viewer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.io.channels import PART
 from napari_cellinr.io.sequences import SERIES
 from napari_cellinr.macro import Source, Step
-from napari_cellinr.macro.words import SAMPLE
+from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.ui.layers.provenance import KEPT_FIT, RECORD
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
     from napari_cellinr.runs.resume import Unfinished
-    from napari_cellinr.runs.warm_start import Beginning
+    from napari_cellinr.runs.starts import Beginning
     from napari_cellinr.ui.session.controller import Work
 
 __all__ = [
-    "Order",
+    "Request",
     "Start",
     "attempted",
     "image_of",
@@ -34,22 +34,22 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Order:
-    """An action that was asked for.
+class Request:
+    """An action that was requested.
 
     Parameters
     ----------
     title
-        What it is called, such as “denoising of embryo”.
+        What messages call it, such as “denoising of embryo”.
     carry_out
-        Does it at once and returns nothing, or returns the work for the controller. Called when
-        it is its turn: only then layers have to be there.
+        Does it at once and returns None, or returns the work for the controller. It is called
+        when the request is next in the queue; the layers need not exist before.
     recorded
         Whether it becomes a step of the macro.
     attempt
-        The step that it is if it fails; none if a failure is not recorded.
+        The step that is recorded if it fails; None if a failure is not recorded.
     layer
-        What is worked on: without this layer, or one of this name, it cannot be carried out.
+        The layer, or its name, without which it cannot be carried out.
     """
 
     title: str
@@ -61,14 +61,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Start:
-    """The fit that another one is to begin with.
+    """The fit that another fit starts from.
 
     Parameters
     ----------
     beginning
-        How.
+        How, as in `Step`.
     layer
-        The layer of that fit, or its name.
+        Layer of that fit, or its name.
     """
 
     beginning: Beginning
@@ -78,7 +78,15 @@ class Start:
 def attempted(
     action: str, layer: Layer | str, config: Config, axes: str = "", start: Start | None = None
 ) -> Step:
-    """Return the step of a fit that is asked for, to be recorded if it fails."""
+    """Return the step that is recorded if a fit fails.
+
+    Parameters
+    ----------
+    action
+        Action of the method.
+    layer, config, axes, start
+        As for `Dispatcher.fit`.
+    """
     arguments = {key: value for key, value in config.changes().items() if key != "seed"}
     if axes:
         arguments["axes"] = axes
@@ -93,17 +101,17 @@ def attempted(
 
 
 def name_of(layer: Layer | str) -> str:
-    """Return the name of a layer that is given by itself or by its name."""
+    """Return the name of a layer; a name is returned as it is."""
     return layer if isinstance(layer, str) else str(layer.name)
 
 
 def source_of(layer: Layer) -> Source:
-    """Return what a macro needs to find the layer again: its name, and where it came from."""
+    """Return the source of a macro for a layer: its name, and what it was read from."""
     return replace(_opened(layer), layer=str(layer.name))
 
 
 def opened_steps(layers: Sequence[Layer]) -> list[Step]:
-    """Return the steps that open layers again: one for each file or series that they came from."""
+    """Return the steps that open layers, one for each file or series that they were read from."""
     names: dict[Source, list[str]] = {}
     for layer in layers:
         whole = replace(_opened(layer), series=None, channel=None)
@@ -116,7 +124,7 @@ def opened_steps(layers: Sequence[Layer]) -> list[Step]:
 
 
 def _opened(layer: Layer) -> Source:
-    """Return where a layer came from: files, a kept fit, a sample of this plugin, or nothing."""
+    """Return what a layer was read from: files, a saved fit, a sample of this plugin, nothing."""
     if KEPT_FIT in layer.metadata:
         return Source(path=str(layer.metadata[KEPT_FIT]))
     if RECORD in layer.metadata:  # a result has the metadata of its source
@@ -129,8 +137,8 @@ def _opened(layer: Layer) -> Source:
         return Source(**layer.metadata[SERIES], **part)
     if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
         return Source(path=f"{SAMPLE}{layer.source.sample[1]}")
-    # What the image says names the file of a folder or a stack, of which napari knows no more
-    # than the folder, or the first file.
+    # The metadata of the image name the file in a folder or a stack; napari knows only the
+    # folder, or the first file.
     return Source(path=str(layer.metadata.get("source") or path or ""), **part)
 
 

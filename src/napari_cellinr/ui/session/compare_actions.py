@@ -1,4 +1,4 @@
-"""Results against other images: differences, profiles and scores, whatever their grids."""
+"""Compares results with other layers: differences, profiles and scores, also on other grids."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = ["Comparison", "Score", "compare_work", "profile", "scores_work"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out of a comparison.
+    """The layers of a comparison.
 
     Parameters
     ----------
     result
         The layer that was compared.
     against
-        The layer that it was compared with, made by conventional means if none was given.
+        The layer that it was compared with; the conventional result if none was given.
     difference
         The layer with the result minus the other.
     """
@@ -49,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Score:
-    """How near a layer is to the truth: PSNR in dB, SSIM, and correlation."""
+    """How close a layer is to the ground truth: PSNR (dB), SSIM, and correlation."""
 
     name: str
     psnr: float
@@ -64,23 +64,25 @@ def compare_work(
     made: Result | None,
     done: Callable[[Comparison], None],
 ) -> Work:
-    """Return the work of comparing a result with another layer or the conventional answer.
+    """Return the work of comparing a result with another layer or its conventional result.
 
     Parameters
     ----------
+    controller
+        The controller of the viewer.
     layer
         The result.
     against
-        What to compare with; the conventional answer of its method if nothing is given.
+        Layer to compare with; None for the conventional result of the method.
     made
-        How the result was made, if that is known.
+        How the result was made; None if that is not known.
     done
         Called with the layers once they are in the viewer.
 
     Raises
     ------
     AxesError
-        If the layers lie so that they cannot be compared.
+        If the axes of the layers differ.
     """
     image = controller.image_of(layer)
     if against is not None:
@@ -88,8 +90,8 @@ def compare_work(
         check_axes(image, other)
     elif made is None:
         raise AxesError(
-            f"how layer {layer.name!r} was made is not known here; choose the layer that it is to "
-            f"be compared with."
+            f"layer {layer.name!r} was not made by a fit of this session; choose the layer to "
+            "compare it with."
         )
 
     def work() -> tuple[Image, Image]:
@@ -111,7 +113,19 @@ def scores_work(
     truth: ImageLayer,
     done: Callable[[list[Score]], None],
 ) -> Work:
-    """Return the work of measuring how near layers are to the truth."""
+    """Return the work of measuring how close layers are to the ground truth.
+
+    Parameters
+    ----------
+    controller
+        The controller of the viewer.
+    layers
+        The layers; those with other axes than the ground truth are left out.
+    truth
+        The ground truth.
+    done
+        Called with the scores.
+    """
     reference = controller.image_of(truth)
     images = [(str(layer.name), controller.image_of(layer)) for layer in layers]
 
@@ -126,19 +140,30 @@ def scores_work(
 def profile(
     layer: ImageLayer, start: Sequence[float], end: Sequence[float], n_points: int = 200
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return positions along a line, in the unit of the layer, and its values there.
+    """Return the profile of a layer along a line.
 
     Parameters
     ----------
+    layer
+        The layer.
     start, end
-        Ends of the line in world coordinates, as many as the layer has axes.
+        Ends of the line in world coordinates, one for each axis of the layer.
+    n_points
+        Number of points on the line.
+
+    Returns
+    -------
+    positions
+        Distance from the start in the unit of the layer, (n_points,).
+    values
+        Values of the layer, (n_points,); NaN outside it.
     """
     first, last = np.asarray(start, float), np.asarray(end, float)
     along = np.linspace(0, 1, n_points)
     world = first + along[:, None] * (last - first)
     places = np.array([layer.world_to_data(point) for point in world]).T
     data: Any = layer.data[0] if layer.multiscale else layer.data
-    fixed = np.ptp(places, axis=1) < 1e-9  # a line in a plane: only that plane is read
+    fixed = np.ptp(places, axis=1) < 1e-9  # for a line in a plane, only that plane is read
     planes = [int(np.clip(round(p[0]), 0, n - 1)) for p, n in zip(places, data.shape, strict=True)]
     index = tuple(at if same else slice(None) for at, same in zip(planes, fixed, strict=True))
     values = np.asarray(data[index], np.float32)
@@ -155,7 +180,7 @@ def _show(
     done: Callable[[Comparison], None],
     images: tuple[Image, Image],
 ) -> None:
-    """Add what was computed beside the result, which may have left the viewer meanwhile."""
+    """Add the difference next to the result, unless that was removed from the viewer."""
     viewer = controller.viewer
     if find(viewer, layer.unique_id) is None:
         controller.say("warning", "The layer is gone, so the comparison was dropped.")

@@ -1,4 +1,4 @@
-"""The object `cellinr` in napari's console: what the docks do, by name, and what was done."""
+"""The object `cellinr` in napari's console: the actions of the docks, and the recorded macro."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from weakref import WeakValueDictionary
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
+from napari_cellinr.macro.actions import action_of, to_console
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
-from napari_cellinr.macro.words import call, first
-from napari_cellinr.runs.warm_start import Beginning
+from napari_cellinr.runs.starts import Beginning
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
 from napari_cellinr.ui.session.actions import Start
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_cellinr.macro import Step
     from napari_cellinr.macro.python import Style
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
@@ -46,7 +45,7 @@ def console_of(viewer: napari.Viewer) -> Console:
 
 
 class Text(str):
-    """Text that a console shows as it is."""
+    """Text that a console shows without quotes."""
 
     __slots__ = ()
 
@@ -55,10 +54,10 @@ class Text(str):
 
 
 class Console:
-    """What the docks do, for scripts in a viewer, and the record of it.
+    """The actions of the docks for scripts in a viewer, and the recorded macro.
 
-    Work that takes long runs in the background, and what is asked for after it waits for its
-    turn, so that a script can be written as if everything happened at once.
+    Fits run in the background. Actions that are requested meanwhile are queued, so that a script
+    can be written as if every call returned when its action is done.
 
     Examples
     --------
@@ -74,16 +73,16 @@ class Console:
         self._dispatcher = dispatcher
 
     def open(self, path: str | PathLike[str], *, along: str = "", reader: str = "") -> list[Layer]:
-        """Return the layers for every image in a file, or a kept fit, added to the viewer.
+        """Return the layers of a file or a saved fit, added to the viewer.
 
         Parameters
         ----------
         path
             A file, a folder of numbered files, or a pattern of them such as `t*.tif`.
         along
-            What numbered files are along: `T` or `Z`.
+            Axis of numbered files, `T` or `Z`.
         reader
-            Another plugin of napari that is to read the file.
+            Another plugin of napari to read the file with.
 
         Raises
         ------
@@ -104,16 +103,16 @@ class Console:
         files: Sequence[str] = (),
         reader: str = "",
     ) -> None:
-        """Open a file, a series or a sample, unless a layer of this name is in the viewer.
+        """Open a file, a series or a sample, unless a layer with this name is in the viewer.
 
         Parameters
         ----------
         layer
-            The name; a layer that is opened alone gets it.
+            Name of the layer; a file with a single layer gets this name.
         path, along, reader
             As for `open`; a path such as `sample:motion-ball` is a sample of this plugin.
         files
-            Which files of a folder are the series; all of them if none.
+            Names of the files in the folder that form the series; all of them if not given.
 
         Raises
         ------
@@ -125,7 +124,14 @@ class Console:
             self._dispatcher.open_again(source)
 
     def calibrate(self, layer: ImageLayer | str, **steps: float) -> None:
-        """Say the voxel size of a layer in µm and its time step in s: `T=2, Y=0.1, X=0.1`.
+        """Set the voxel size and the time step of a layer.
+
+        Parameters
+        ----------
+        layer
+            A layer or its name.
+        **steps
+            Voxel size in µm and time step in s by axis, such as `T=2, Y=0.1, X=0.1`.
 
         Raises
         ------
@@ -137,7 +143,7 @@ class Console:
     def denoise(
         self, layer: ImageLayer | str, preset: Any = "fast", *, axes: str = "", **settings: Any
     ) -> None:
-        """Start the same job as the dock; the result layer appears beside the source.
+        """Start the same fit as the Denoise dock; the result becomes a layer above the source.
 
         Parameters
         ----------
@@ -146,10 +152,10 @@ class Console:
         preset
             `fast` for results, `preview` for a quick look.
         axes
-            One letter per dimension, where the layer's axis labels do not say it.
-        settings
-            Any setting of `CellINRConfig` by name. With `warm_start`, a layer or its name, the fit
-            begins with that of this layer; with `continue_from`, more `steps` of it are done.
+            One letter for each dimension, where the axis labels of the layer do not say it.
+        **settings
+            Settings of `CellINRConfig` by name. With `warm_start`, a layer or its name, the fit
+            starts from the fit of that layer; with `continue_from`, more `steps` of it are run.
 
         Raises
         ------
@@ -161,26 +167,33 @@ class Console:
         self._fit("denoise", layer, axes=axes, preset=preset, **settings)
 
     def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
-        """Do more steps of a fit of this session; the result is another layer.
+        """Run more steps of a fit of this session; the result is a new layer.
 
         Parameters
         ----------
         layer
-            A result, or its name.
+            A result or its name.
         steps
-            How many more.
+            Number of additional steps.
 
         Raises
         ------
         AxesError
             If there is no such layer, or no fit of it.
         ConfigError
-            If steps are not allowed.
+            If the number of steps is not allowed.
         """
         self._dispatcher.continue_fit(layer, steps)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
-        """Add the difference of a result and another layer, or its conventional answer.
+        """Add the difference of a result from another layer or from its conventional result.
+
+        Parameters
+        ----------
+        layer
+            A result or its name.
+        against
+            A layer or its name; if not given, the conventional result of the method is added too.
 
         Raises
         ------
@@ -190,13 +203,13 @@ class Console:
         self._dispatcher.compare(layer, against)
 
     def render(self, layer: ImageLayer | str, **query: Any) -> None:
-        """Add a fitted layer at another scale, time, crop or channel, without another fit.
+        """Render a fit at another scale, time, crop or channel, as a new layer.
 
         Parameters
         ----------
         layer
-            A layer that a fit of this session made, or that a kept fit was opened as.
-        query
+            A result of this session, or a saved fit that was opened, or its name.
+        **query
             `scale={"Z": 2}`, `voxel={"Z": 0.1}`, `times=[0.5]`, `crop={"Y": [0, 50]}` or
             `channel=0`.
 
@@ -205,7 +218,7 @@ class Console:
         AxesError
             If there is no such layer, or no fit of it.
         ConfigError
-            If the fit cannot answer the query.
+            If the fit cannot be rendered like that.
         """
         self._dispatcher.render(layer, query)
 
@@ -218,19 +231,20 @@ class Console:
         points: Any = None,
         name: str = "",
     ) -> None:
-        """Show how the material of a reconstruction moves: arrows, or the paths of points.
+        """Show the motion of a reconstruction: arrows, or the paths of points.
 
         Parameters
         ----------
         layer
-            The scene, of this session or of a kept fit that was opened.
+            The scene, of this session or of a saved fit that was opened, or its name.
         every
-            Voxels from one arrow to the next; few enough to see the scene if not given.
+            Spacing of the arrows in voxels; chosen by the size of the scene if not given.
         shortest
-            Shorter arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+            Length below which arrows are left out, in the unit of the motion; 0.3 voxels if not
+            given.
         points
-            Instead of arrows, the paths of points: a number along y and along x, or places such
-            as `[[40, 60]]` in voxels of the result.
+            Paths of points instead of arrows: number of points along y and along x, or their
+            positions in voxels of the result, such as `[[40, 60]]`.
         name
             Name of the layer of these paths.
 
@@ -245,7 +259,15 @@ class Console:
         self._dispatcher.show_motion(layer, options, name)
 
     def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
-        """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
+        """Save a layer.
+
+        Parameters
+        ----------
+        layer
+            A layer or its name.
+        path
+            The file. With the suffix `.cellinr` the fit of the layer is saved, with `.csv` the
+            motion that it shows, otherwise the image with its calibration.
 
         Raises
         ------
@@ -257,37 +279,37 @@ class Console:
         self._dispatcher.save(layer, Path(path))
 
     def wait(self) -> None:
-        """Return when everything is done that was asked for; the viewer stays usable meanwhile."""
+        """Return when all requested actions are done; the viewer stays responsive."""
         self._dispatcher.queue.wait()
 
     @property
     def macro(self) -> Text:
-        """What was done, as a script for napari."""
+        """The recorded steps, as a script for napari."""
         return Text(script(self._dispatcher.recorder.macro))
 
     @property
     def last(self) -> Text:
-        """What was done last, as a line of that script."""
+        """The last recorded step, as a line of that script."""
         last = self._dispatcher.recorder.last
-        return Text("" if last is None else call(last).text)
+        return Text("" if last is None else to_console(last).text)
 
     def replay(self, macro: Macro | str | PathLike[str] | None = None, *, ask: bool = True) -> None:
-        """Do every recorded step again, or those of a macro or its file; nothing is recorded.
+        """Repeat the recorded steps, or those of another macro; they are not recorded again.
 
-        A file is read, never executed. Its steps, and the files that they write, are shown in a
-        question first.
+        The file of a macro is read, never executed. A dialog first shows its steps and the files
+        that it writes.
 
         Parameters
         ----------
         macro
-            A macro, or its file; what was recorded in this viewer if not given.
+            A macro or its file; if not given, the steps recorded in this viewer.
         ask
-            Whether to ask before a macro that is given is done. It never writes its inputs.
+            Whether to ask before `macro` is run. It never writes its inputs in any case.
 
         Raises
         ------
         CellINRError
-            If the file is no macro, would write its inputs, or the first step cannot be done.
+            If the file is not a macro, it would write its inputs, or its first step fails.
         """
         if macro is None:
             steps = self._dispatcher.recorder.macro.repeatable
@@ -300,10 +322,18 @@ class Console:
             steps = given.repeatable
         with self._dispatcher.unrecorded():
             for step in steps:
-                self._do(step)
+                action_of(step).run_in_viewer(step, self)
 
     def save_macro(self, path: str | PathLike[str], style: Style = "console") -> None:
-        """Save what was recorded: `.json` is a recipe, `.ipynb` a notebook, else it is a script.
+        """Save the recorded steps as a script, a recipe or a notebook.
+
+        Parameters
+        ----------
+        path
+            The file: a recipe if its suffix is `.json`, a notebook if it is `.ipynb`, otherwise
+            a script.
+        style
+            Kind of script: `console` for napari, `headless` for Python, `cli` for a shell.
 
         Raises
         ------
@@ -319,23 +349,23 @@ class Console:
         else:
             text = macro.as_json() if place.suffix == ".json" else script(macro, style)
         with replacing(place, place.suffix) as temporary:
-            # Bytes of a file name that are no text are written as they are.
+            # Bytes of a file name that are not valid UTF-8 are written unchanged.
             temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def start(self) -> None:
-        """Record from now on, as it is from the beginning."""
+        """Record from now on; recording is on at first."""
         self._dispatcher.recorder.start()
 
     def stop(self) -> None:
-        """Record nothing until `start`."""
+        """Pause recording until `start`."""
         self._dispatcher.recorder.stop()
 
     def clear(self) -> None:
-        """Forget what was recorded."""
+        """Forget the recorded steps."""
         self._dispatcher.recorder.clear()
 
     def __getattr__(self, name: str) -> Any:
-        """Return the method of an action that has a task: `cellinr.superresolve(layer, …)`."""
+        """Return the method for a fit that is not defined above: `cellinr.superresolve(layer)`."""
         if name not in FITS:
             raise AttributeError(f"cellinr has no {name!r}; it has {', '.join(dir(self))}.")
 
@@ -347,7 +377,7 @@ class Console:
         return fit
 
     def __dir__(self) -> list[str]:
-        return sorted({one for one in super().__dir__() if not one.startswith("_")} | {*FITS})
+        return sorted({name for name in super().__dir__() if not name.startswith("_")} | {*FITS})
 
     def __repr__(self) -> str:
         return f"<cellinr: {', '.join(dir(self))}>"
@@ -358,25 +388,13 @@ class Console:
 
     def _fit(self, action: str, layer: ImageLayer | str, axes: str = "", **settings: Any) -> None:
         task = task_of(action)
-        given = [word for word in get_args(Beginning) if word in settings]
+        given = [way for way in get_args(Beginning) if way in settings]
         if len(given) > 1:
-            raise ConfigError(f"{' and '.join(given)} were given; give one of them.")
+            raise ConfigError(f"{' and '.join(given)} were given; only one of them is allowed.")
         start = Start(given[0], settings.pop(given[0])) if given else None
         if given == ["continue_from"] and set(settings) - {"preset"} != {"steps"}:
             raise ConfigError(
                 f"{', '.join(settings) or 'no setting'} was given with continue_from; steps alone "
-                "is needed: the other settings are those of the fit that goes on."
+                "is needed, because the other settings are those of the continued fit."
             )
         self._dispatcher.fit(task, layer, task.config_type(**settings), axes, start)
-
-    def _do(self, step: Step) -> None:
-        """Do a recorded step."""
-        names = [source.layer for source in step.sources]
-        if step.action == "open":
-            self.use(first(step.results), step.source.path, **step.source.how)
-        elif step.action in FITS:
-            begun = {step.beginning: names[1]} if step.beginning else {}
-            axes = step.arguments.get("axes", "")
-            self._fit(step.action, names[0], axes, **begun, **step.settings)
-        else:
-            getattr(self, step.action)(*names, **step.arguments)

@@ -1,29 +1,18 @@
-"""The one way for every action of a viewer: docks, console and macros all go through it.
+"""Carries out every action of a viewer, for docks, console and macros, and records it.
 
-An action that has to wait for a running job queues up, and so do those that are asked for after
-it: a script can go on as if it had been done already. What was done is recorded.
+An action that has to wait for a running job is queued, and so are the actions after it, so that
+a script can continue as if the action had been done already.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from qtpy.QtCore import QObject, Signal, Slot
-
-from napari_cellinr.macro import FITS, Source, Step, fit_step
+from napari_cellinr.macro import FITS, Source, Step
 from napari_cellinr.ui.layers.camera import kept_view
-from napari_cellinr.ui.layers.convert import named, set_voxel_size
-from napari_cellinr.ui.layers.provenance import origin_of
-from napari_cellinr.ui.session.actions import (
-    Order,
-    Start,
-    attempted,
-    name_of,
-    opened_steps,
-    source_of,
-)
+from napari_cellinr.ui.layers.convert import set_voxel_size
+from napari_cellinr.ui.session.actions import Start, attempted, name_of, source_of
 from napari_cellinr.ui.session.compare_actions import compare_work, scores_work
 from napari_cellinr.ui.session.controller import controller_of
 from napari_cellinr.ui.session.file_actions import layer_of_job, open_files, open_source, save_layer
@@ -35,12 +24,11 @@ from napari_cellinr.ui.session.fit_actions import (
     render_work,
     resume_work,
 )
-from napari_cellinr.ui.session.motion_actions import motion_work, note_motion, steps_to_save
-from napari_cellinr.ui.session.queue import Queue
-from napari_cellinr.ui.session.recording import Recording
+from napari_cellinr.ui.session.motion_actions import motion_work, steps_to_save
+from napari_cellinr.ui.session.recording import Requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import napari
@@ -49,9 +37,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.runs.resume import Unfinished
-    from napari_cellinr.ui.layers.provenance import Origin, Result
     from napari_cellinr.ui.session.compare_actions import Comparison, Score
-    from napari_cellinr.ui.session.controller import Controller, Work
+    from napari_cellinr.ui.session.controller import Work
     from napari_cellinr.ui.task import Task
 
 __all__ = ["Dispatcher", "dispatcher_of"]
@@ -64,53 +51,24 @@ def dispatcher_of(viewer: napari.Viewer) -> Dispatcher:
     key = id(getattr(viewer, "__wrapped__", viewer))
     if (dispatcher := _dispatchers.get(key)) is None:
         dispatcher = _dispatchers[key] = Dispatcher(controller_of(viewer))
-        # Methods are held weakly by an event, other functions are held: docks come and go, what
-        # was recorded must stay.
+        # An event holds methods weakly and other functions strongly. Docks may be closed, but
+        # what was recorded must be kept.
         viewer.layers.events.inserted.connect(lambda event, held=dispatcher: None)
     return dispatcher
 
 
-class Dispatcher(QObject):
-    """The actions of one viewer, one after the other.
-
-    Signals
-    -------
-    recorded
-        The macro has changed.
-    """
-
-    recorded = Signal()
-
-    def __init__(self, controller: Controller) -> None:
-        super().__init__()
-        self.controller = controller
-        self.queue = Queue(controller)
-        self.results: dict[Hashable, Result] = {}
-        self._recording = Recording(controller.viewer, self.recorded.emit)
-        self.recorder = self._recording.recorder
-        self._records = True
-        self._kept: list[object] = []
-        controller.finished.connect(self._on_finished)
-        controller.failed.connect(self._on_failed)
-        controller.layers_changed.connect(self._on_layers)
-
-    @property
-    def viewer(self) -> napari.Viewer:
-        """The viewer that is acted on."""
-        return self.controller.viewer
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an action runs or waits."""
-        return self.queue.is_busy
+class Dispatcher(Requests):
+    """The actions of one viewer, one after the other."""
 
     def open(self, paths: Sequence[Path], *, together: bool = False) -> list[Layer]:
-        """Return the layers for every image and kept fit in files, added to the viewer.
+        """Return the layers for every image and saved fit in files, added to the viewer.
 
         Parameters
         ----------
+        paths
+            The files.
         together
-            Whether numbered files become one series; what they are along may be asked.
+            Whether numbered files become one series; a question may ask for their axis.
 
         Raises
         ------
@@ -120,17 +78,24 @@ class Dispatcher(QObject):
         return self._opened(open_files(self.viewer, paths, together=together))
 
     def open_again(self, source: Source) -> list[Layer]:
-        """Return the layers of what was opened before, opened in the same way.
+        """Return the layers of a source, opened in the way in which it was opened before.
 
         Raises
         ------
         FileError
-            If the file is missing, or the plugin that has read it.
+            If the file is missing, or the plugin that read it.
         """
         return self._opened(open_source(self.viewer, source))
 
     def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
-        """Write steps of a layer, in µm along Z, Y and X and in s along T, into scale and units.
+        """Set the voxel size and the time step of a layer.
+
+        Parameters
+        ----------
+        layer
+            A layer or its name.
+        steps
+            Voxel size in µm along Z, Y and X, and time step in s along T, by axis.
 
         Raises
         ------
@@ -151,7 +116,15 @@ class Dispatcher(QObject):
         self._submit("voxel size", layer, carry_out)
 
     def save(self, layer: ImageLayer | str, path: Path) -> None:
-        """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
+        """Save a layer.
+
+        Parameters
+        ----------
+        layer
+            A layer or its name.
+        path
+            The file. With the suffix `.cellinr` the fit of the layer is saved, with `.csv` the
+            motion that it shows, otherwise the image with its calibration.
 
         Raises
         ------
@@ -178,21 +151,25 @@ class Dispatcher(QObject):
         axes: str = "",
         start: Start | None = None,
     ) -> None:
-        """Do a task with a layer or the layer of a name; the result appears beside it.
+        """Fit a layer; the result becomes a layer above it.
 
         Parameters
         ----------
-        task, layer, config
-            What to do, with what, and how.
+        task
+            The task of the method.
+        layer
+            A layer or its name.
+        config
+            The settings; for a fit that is continued, only `steps` is used.
         axes
-            One letter per dimension, where the labels of the layer do not say it.
+            One letter for each dimension, where the labels of the layer do not say it.
         start
-            The fit to begin with; of one that is continued, only `config.steps` counts.
+            Fit to start from; None to start from scratch.
 
         Raises
         ------
         AxesError
-            If there is no such layer, its axes are not known, or there is no fit to begin with.
+            If there is no such layer, its axes are not known, or there is no fit to start from.
         ConfigError
             If that is a fit of another method.
         """
@@ -211,7 +188,14 @@ class Dispatcher(QObject):
         self._submit(task.noun, layer, carry_out, attempt)
 
     def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
-        """Do more steps of a fit of this session; its image is known when it is its turn.
+        """Run more steps of a fit of this session, with the image that was fitted.
+
+        Parameters
+        ----------
+        layer
+            A result or its name.
+        steps
+            Number of additional steps.
 
         Raises
         ------
@@ -228,7 +212,14 @@ class Dispatcher(QObject):
         self._submit("continuation", layer, carry_out)
 
     def resume(self, task: Task, job: Unfinished) -> None:
-        """Go on with an interrupted fit, of the layer of its name or of the image that it kept.
+        """Resume an interrupted fit, of the layer with its name or of the image in the checkpoint.
+
+        Parameters
+        ----------
+        task
+            The task of its method.
+        job
+            The interrupted fit.
 
         Raises
         ------
@@ -242,7 +233,16 @@ class Dispatcher(QObject):
         self._submit(task.noun, str(job.source["name"]), carry_out)
 
     def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
-        """Do a task with what the canvas shows of a layer; never recorded, never queued.
+        """Fit the region of a layer that the canvas shows; not recorded and not queued.
+
+        Parameters
+        ----------
+        task
+            The task of the method.
+        layer
+            The layer.
+        config
+            The settings.
 
         Raises
         ------
@@ -252,7 +252,14 @@ class Dispatcher(QObject):
         self.controller.begin(quick_work(self.controller, task, layer, config))
 
     def render(self, layer: ImageLayer | str, query: Mapping[str, Any]) -> None:
-        """Add a fitted layer at another scale, time, crop or channel, without another fit.
+        """Render a fit at another scale, time, crop or channel, as a new layer.
+
+        Parameters
+        ----------
+        layer
+            A result or its name.
+        query
+            What to render, as `render` takes it.
 
         Raises
         ------
@@ -275,7 +282,16 @@ class Dispatcher(QObject):
     def show_motion(
         self, layer: ImageLayer | str, options: Mapping[str, Any], name: str = ""
     ) -> None:
-        """Show the motion of a reconstruction, as for `write_motion`; tracks have a name.
+        """Show the motion of a reconstruction.
+
+        Parameters
+        ----------
+        layer
+            The scene or its name.
+        options
+            As for `write_motion`; values of None are left out.
+        name
+            Name of a layer of tracks.
 
         Raises
         ------
@@ -289,14 +305,21 @@ class Dispatcher(QObject):
             return motion_work(self.controller, found, self._origin(found), given, name, finish)
 
         def finish(found: ImageLayer, names: tuple[str, ...]) -> None:
-            asked = {**given, "name": name} if name else given
-            self._record(Step("show_motion", (source_of(found),), asked, results=names))
+            arguments = {**given, "name": name} if name else given
+            self._record(Step("show_motion", (source_of(found),), arguments, results=names))
 
         attempt = Step("show_motion", (Source(name_of(layer)),), given)
         self._submit("motion", layer, carry_out, attempt)
 
     def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
-        """Add the difference of a result and another layer, or its conventional answer.
+        """Add the difference of a result from another layer or from its conventional result.
+
+        Parameters
+        ----------
+        layer
+            A result or its name.
+        against
+            A layer or its name; None for the conventional result of the method.
 
         Raises
         ------
@@ -313,89 +336,27 @@ class Dispatcher(QObject):
         def finish(comparison: Comparison) -> None:
             sources, results = [comparison.result], [comparison.difference]
             (results if against is None else sources).append(comparison.against)
-            names = tuple(str(one.name) for one in results)
+            names = tuple(str(result.name) for result in results)
             self._record(Step("compare", tuple(map(source_of, sources)), results=names))
 
         names = [layer] if against is None else [layer, against]
-        attempt = Step("compare", tuple(Source(name_of(one)) for one in names))
+        attempt = Step("compare", tuple(Source(name_of(name)) for name in names))
         self._submit("comparison", layer, carry_out, attempt)
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
     ) -> None:
-        """Measure how near layers are to the truth; never recorded."""
+        """Measure how close layers are to the ground truth; not recorded.
+
+        Parameters
+        ----------
+        layers
+            The layers.
+        truth
+            The ground truth.
+        done
+            Called with the scores.
+        """
         self._submit(
             "measurement", truth, lambda: scores_work(self.controller, layers, truth, done)
         )
-
-    @contextmanager
-    def unrecorded(self) -> Iterator[None]:
-        """Record nothing that is asked for within the context, whenever it is done."""
-        self._records = False
-        try:
-            yield
-        finally:
-            self._records = True
-
-    def keep(self, thing: object) -> None:
-        """Hold something for as long as the viewer lives."""
-        self._kept.append(thing)
-
-    def _find(self, layer: Layer | str) -> ImageLayer:
-        return named(self.viewer, layer)
-
-    def _opened(self, layers: list[Layer]) -> list[Layer]:
-        if self._records:
-            for step in opened_steps(layers):
-                self.recorder.record(step)
-        return layers
-
-    def _submit(
-        self,
-        what: str,
-        layer: Layer | str,
-        carry_out: Callable[[], Work | None],
-        attempt: Step | None = None,
-    ) -> None:
-        title = f"{what} of {name_of(layer)}"
-        self.queue.submit(Order(title, carry_out, self._records, attempt, layer))
-
-    @Slot(object)
-    def _on_finished(self, result: Result) -> None:
-        if result.quick:
-            return
-        self.results.update({layer.unique_id: result for layer in result.layers})
-        note_motion(result)
-        if result.task.name not in FITS:
-            return
-        self._record(
-            fit_step(
-                result.task.name,
-                source_of(result.source),
-                result.config,
-                result.fitted,
-                tuple(str(layer.name) for layer in result.layers),
-                self.controller.confirmed_axes.get(result.source.unique_id, ""),
-                result.roles,
-                result.begun,
-            )
-        )
-
-    @Slot(str)
-    def _on_failed(self, reason: str) -> None:
-        if reason:
-            self._recording.record_failure(self.queue.order, reason)
-
-    def _record(self, step: Step) -> None:
-        self._recording.record(step, self.queue.order)
-
-    def _origin(self, layer: ImageLayer) -> Origin:
-        return origin_of(self.controller, layer, self.results)
-
-    @Slot()
-    def _on_layers(self) -> None:
-        """Let results go with their layers, and follow names."""
-        self._recording.follow_names()
-        there = {layer.unique_id for layer in self.viewer.layers}
-        self.results = {key: result for key, result in self.results.items() if key in there}
-        self.queue.drop_what_lost_its_layer(there)

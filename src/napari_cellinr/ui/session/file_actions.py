@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.macro.plan import files_of_source, home, input_at
-from napari_cellinr.macro.words import SAMPLE
 from napari_cellinr.simulate.samples import check_sample
 from napari_cellinr.ui.layers.convert import add_images, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series

@@ -1,4 +1,4 @@
-"""The motion of a fit as layers, on demand: arrows with a stride and a threshold, or tracks."""
+"""Shows the motion of a fit as a layer: arrows, or tracks of points."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion", "steps_to_save"]
 
 MOTION_OF = "napari-cellinr motion of"
-"""Where the metadata of arrows and tracks tell the layer and the options that they belong to."""
+"""Key in the metadata of arrows and tracks for the scene and the options that they show."""
 
 
 def motion_work(
@@ -40,10 +40,12 @@ def motion_work(
     name: str,
     done: Callable[[ImageLayer, tuple[str, ...]], None],
 ) -> Work:
-    """Return the work of showing the motion of a fit; arrows that are there become the new ones.
+    """Return the work of showing the motion of a fit; existing arrows of the layer are replaced.
 
     Parameters
     ----------
+    controller
+        The controller of the viewer.
     layer
         The scene, or another layer of the fit.
     origin
@@ -53,12 +55,12 @@ def motion_work(
     name
         Name of a layer of tracks.
     done
-        Called with the layer and the names of the new ones.
+        Called with the layer and the names of the new layers.
 
     Raises
     ------
     ConfigError
-        If motion cannot be shown so.
+        If the options are not allowed.
     """
     check_options(**options)
 
@@ -77,8 +79,8 @@ def motion_work(
             shortest = options.get("shortest")
             length = "0.3 voxels" if shortest is None else f"{shortest:g}"
             raise ConfigError(
-                f"no arrow is above {length} where the scene has texture; give less as the length "
-                f"above which arrows are shown (in scripts: shortest)."
+                f"no arrow is longer than {length} where the scene has texture; give a smaller "
+                "shortest length of arrows (in scripts: shortest)."
             )
         return grid, shown
 
@@ -104,7 +106,7 @@ def motion_work(
 
 
 def note_motion(result: Result) -> None:
-    """Note in the arrows and the tracks of a result which scene they belong to."""
+    """Write into the metadata of arrows and tracks of a result which scene they belong to."""
     for one in result.layers[1:]:
         options = {"Vectors": {}, "Tracks": {"points": one.metadata.get(SEEDS)}}.get(
             type(one).__name__
@@ -115,9 +117,19 @@ def note_motion(result: Result) -> None:
 
 
 def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]:
-    """Return the steps that write a layer: tracks that came with a result are followed first.
+    """Return the steps that save a layer.
 
-    What a fit brings without being asked has no options, which only arrows can be made without.
+    Tracks that a fit adds by itself are first shown by a step of their own, because a script has
+    to name their points. Arrows need no options.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        The layer.
+    path
+        The file.
     """
     noted = layer.metadata.get(MOTION_OF, {})
     scene = find(viewer, noted.get("layer"))
@@ -125,9 +137,9 @@ def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]
     if path.suffix != ".csv" or scene is None or not noted.get("came") or not noted["options"]:
         return [Step("save", (source_of(layer),), arguments)]
     name = f"{layer.name} of {scene.name}"
-    asked = {**noted["options"], "name": name}
+    options = {**noted["options"], "name": name}
     return [
-        Step("show_motion", (source_of(scene),), asked, results=(name,)),
+        Step("show_motion", (source_of(scene),), options, results=(name,)),
         Step("save", (Source(name),), arguments),
     ]
 
@@ -138,19 +150,19 @@ def motion_of(layer: Layer) -> tuple[Hashable, dict[str, Any]]:
     Raises
     ------
     AxesError
-        If the layer shows no motion that could be written.
+        If the layer does not show motion.
     """
     noted = layer.metadata.get(MOTION_OF)
     if not noted:
         raise AxesError(
-            f"layer {layer.name!r} was given; a table can be written of arrows and tracks that "
+            f"layer {layer.name!r} was given; a table can only be saved of arrows and tracks that "
             "a reconstruction or show_motion has made."
         )
     return noted["layer"], dict(noted["options"])
 
 
 def _arrows_of(controller: Controller, layer: ImageLayer) -> Layer | None:
-    """Return the arrows that were shown of a layer before."""
+    """Return the layer with the arrows of another layer, if there is one."""
     for one in controller.viewer.layers:
         noted = one.metadata.get(MOTION_OF) if type(one).__name__ == "Vectors" else None
         if noted and noted["layer"] == layer.unique_id:
@@ -159,7 +171,7 @@ def _arrows_of(controller: Controller, layer: ImageLayer) -> Layer | None:
 
 
 def _replace(layer: Any, shown: Shown) -> None:
-    """Put other arrows into a layer, and colour them by their speed."""
+    """Replace the arrows of a layer, and colour them by their speed."""
     layer.data = shown.data
     layer.features = shown.settings["features"]
     layer.edge_color = shown.settings["edge_color"]

@@ -1,40 +1,56 @@
-"""The record of a viewer: what was done goes into it, names and opened files are followed."""
+"""Records the actions of a viewer, and files and names that napari itself changes."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from qtpy.QtCore import QObject, QTimer, Slot
+from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
-from napari_cellinr.macro import Recorder, Step
-from napari_cellinr.ui.session.actions import opened_steps, source_of
+from napari_cellinr.macro import FITS, Recorder, Step, fit_step
+from napari_cellinr.ui.layers.convert import named
+from napari_cellinr.ui.layers.provenance import origin_of
+from napari_cellinr.ui.session.actions import Request, name_of, opened_steps, source_of
+from napari_cellinr.ui.session.motion_actions import note_motion
+from napari_cellinr.ui.session.queue import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     import napari
+    from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_cellinr.ui.session.actions import Order
+    from napari_cellinr.ui.layers.provenance import Origin, Result
+    from napari_cellinr.ui.session.controller import Controller, Work
 
-__all__ = ["Recording", "note_saved"]
+__all__ = ["Recording", "Requests", "note_saved"]
 
 _recordings: WeakSet[Recording] = WeakSet()
 
 
 def note_saved(path: str, data: Any, name: str) -> None:
-    """Record that napari itself has written the layer of a name, wherever there is a record.
+    """Record in every viewer with this layer that napari itself has saved it.
 
-    napari gives its writers the data of layers, not the layers.
+    napari passes the data of layers to its writers, not the layers.
+
+    Parameters
+    ----------
+    path
+        The file.
+    data
+        Data of the layer.
+    name
+        Its name.
     """
     for recording in tuple(_recordings):
         recording.note_saved(path, data, name)
 
 
 class Recording(QObject):
-    """The recorder of one viewer, which notices what napari itself does.
+    """The recorder of one viewer, which also notices what napari itself opens and renames.
 
     Parameters
     ----------
@@ -54,35 +70,49 @@ class Recording(QObject):
         viewer.layers.events.inserted.connect(self._on_inserted)
         self.follow_names()
 
-    def record(self, step: Step, order: Order | None = None) -> None:
+    def record(self, step: Step, request: Request | None = None) -> None:
         """Add a step, after the files that were opened before it.
 
         Parameters
         ----------
         step
-            What was done.
-        order
-            How it was asked for; some are not recorded.
+            The step.
+        request
+            Its request, which says whether it is recorded.
         """
         self._record_opened()
-        if order is None or order.recorded:
+        if request is None or request.recorded:
             self.recorder.record(step)
 
-    def record_failure(self, order: Order | None, reason: str) -> None:
-        """Add the step that was asked for as one that has failed."""
-        if order is not None and order.attempt is not None:
-            self.record(replace(order.attempt, status="failed", note=reason), order)
+    def record_failure(self, request: Request | None, reason: str) -> None:
+        """Add the step of a request as one that failed.
+
+        Parameters
+        ----------
+        request
+            The request.
+        reason
+            Why it failed.
+        """
+        if request is not None and request.attempt is not None:
+            self.record(replace(request.attempt, status="failed", note=reason), request)
 
     def note_saved(self, path: str, data: Any, name: str) -> None:
-        """Record that a layer was written, if the very data of this name are in the viewer."""
+        """Record that a layer was saved, if this viewer has a layer with these data and name.
+
+        Parameters
+        ----------
+        path, data, name
+            As for the function `note_saved`.
+        """
         for layer in self._viewer.layers:
-            # A plugin may be given proxies of layers, and of data of several scales.
+            # napari may pass proxies of layers, and of multiscale data.
             held = getattr(layer.data, "__wrapped__", layer.data)
             if layer.name == name and held is getattr(data, "__wrapped__", data):
                 self.record(Step("save", (source_of(layer),), {"path": path}))
 
     def follow_names(self) -> None:
-        """Note the names of the layers as they are now."""
+        """Tell the recorder about layers that were renamed."""
         names = {layer.unique_id: str(layer.name) for layer in self._viewer.layers}
         for key, name in names.items():
             old = self._names.get(key, name)
@@ -91,7 +121,7 @@ class Recording(QObject):
         self._names = names
 
     def _on_inserted(self, event: Any) -> None:
-        """Note files that napari has opened with the reader of this plugin."""
+        """Record files that napari has opened with the reader of this plugin."""
         source = getattr(event.value, "source", None)
         if source is None or source.path is None or source.reader_plugin != "napari-cellinr":
             return
@@ -104,3 +134,110 @@ class Recording(QObject):
         opened, self._opened = self._opened, []
         for step in opened_steps(opened):
             self.recorder.record(step)
+
+
+class Requests(QObject):
+    """Carries out the requests for actions of one viewer, and records them as steps.
+
+    Signals
+    -------
+    recorded
+        The macro has changed.
+    """
+
+    recorded = Signal()
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.controller = controller
+        self.queue = Queue(controller)
+        self.results: dict[Hashable, Result] = {}
+        self._recording = Recording(controller.viewer, self.recorded.emit)
+        self.recorder = self._recording.recorder
+        self._records = True
+        self._kept: list[object] = []
+        controller.finished.connect(self._on_finished)
+        controller.failed.connect(self._on_failed)
+        controller.layers_changed.connect(self._on_layers)
+
+    @property
+    def viewer(self) -> napari.Viewer:
+        """The viewer."""
+        return self.controller.viewer
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an action runs or waits."""
+        return self.queue.is_busy
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Do not record the actions that are requested within the context."""
+        self._records = False
+        try:
+            yield
+        finally:
+            self._records = True
+
+    def keep(self, thing: object) -> None:
+        """Keep a reference to an object for as long as the viewer exists."""
+        self._kept.append(thing)
+
+    def _find(self, layer: Layer | str) -> ImageLayer:
+        return named(self.viewer, layer)
+
+    def _opened(self, layers: list[Layer]) -> list[Layer]:
+        if self._records:
+            for step in opened_steps(layers):
+                self.recorder.record(step)
+        return layers
+
+    def _submit(
+        self,
+        what: str,
+        layer: Layer | str,
+        carry_out: Callable[[], Work | None],
+        attempt: Step | None = None,
+    ) -> None:
+        title = f"{what} of {name_of(layer)}"
+        self.queue.submit(Request(title, carry_out, self._records, attempt, layer))
+
+    @Slot(object)
+    def _on_finished(self, result: Result) -> None:
+        if result.quick:
+            return
+        self.results.update({layer.unique_id: result for layer in result.layers})
+        note_motion(result)
+        if result.task.name not in FITS:
+            return
+        self._record(
+            fit_step(
+                result.task.name,
+                source_of(result.source),
+                result.config,
+                result.fitted,
+                tuple(str(layer.name) for layer in result.layers),
+                self.controller.confirmed_axes.get(result.source.unique_id, ""),
+                result.roles,
+                result.begun,
+            )
+        )
+
+    @Slot(str)
+    def _on_failed(self, reason: str) -> None:
+        if reason:
+            self._recording.record_failure(self.queue.request, reason)
+
+    def _record(self, step: Step) -> None:
+        self._recording.record(step, self.queue.request)
+
+    def _origin(self, layer: ImageLayer) -> Origin:
+        return origin_of(self.controller, layer, self.results)
+
+    @Slot()
+    def _on_layers(self) -> None:
+        """Forget the results of removed layers, and follow names."""
+        self._recording.follow_names()
+        there = {layer.unique_id for layer in self.viewer.layers}
+        self.results = {key: result for key, result in self.results.items() if key in there}
+        self.queue.drop_what_lost_its_layer(there)

@@ -1,0 +1,92 @@
+"""The step that is recorded of a fit, such that a replay gives the same result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_cellinr.macro.steps import Step
+
+if TYPE_CHECKING:
+    from napari_cellinr.config import Config
+    from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.macro.source import Source
+    from napari_cellinr.runs.starts import Beginning
+
+__all__ = ["Begun", "fit_step"]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The fit that another fit started from.
+
+    Parameters
+    ----------
+    beginning
+        How, as in `Step`.
+    fit
+        Layer of that fit.
+    steps
+        Number of its steps.
+    """
+
+    beginning: Beginning
+    fit: Source
+    steps: int
+
+
+def fit_step(
+    action: str,
+    source: Source,
+    config: Config,
+    fitted: Fitted,
+    results: tuple[str, ...],
+    axes: str = "",
+    roles: tuple[str, ...] = (),
+    begun: Begun | None = None,
+) -> Step:
+    """Return the step of a fit that has ended, such that a replay gives the same result.
+
+    For a fit that the user or a time limit ended, the step has the number of steps that were
+    done, without the time limit.
+
+    Parameters
+    ----------
+    action
+        Action of the method, such as `denoise`.
+    source
+        The layer or file that was fitted.
+    config
+        The settings that were requested.
+    fitted
+        What the fit returned.
+    results
+        Names under which the images were added, in their order.
+    axes
+        Axes of the source, if the user had to give them.
+    roles
+        What the results are, as in `Step`.
+    begun
+        The fit that it started from; None if it started from scratch.
+    """
+    early = fitted.stopped in {"user", "time"}
+    settings = fitted.config.replace(max_seconds=None) if early else config
+    arguments = {key: value for key, value in settings.changes().items() if key != "seed"}
+    continues = begun is not None and begun.beginning == "continue_from"
+    if begun is not None and continues:
+        arguments = {"steps": max(1, settings.steps - begun.steps)}
+    if axes:
+        arguments["axes"] = axes
+    given = replace(source, digest=str(fitted.source.get("digest", "")))
+    return Step(
+        action,
+        (given,) if begun is None else (given, begun.fit),
+        arguments,
+        results,
+        () if roles == fitted.roles[: len(results)] else roles,
+        seed=None if continues else config.seed,
+        versions=fitted.report.get("versions", {}),
+        status="stopped" if fitted.stopped == "user" else "done",
+        note=f"stopped after {fitted.report.get('steps')} steps" if early else "",
+        beginning="" if begun is None else begun.beginning,
+    )

@@ -1,0 +1,88 @@
+"""Names in scripts and results: files, variables, samples."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from napari_cellinr.macro import lines
+from napari_cellinr.text import one_line
+
+if TYPE_CHECKING:
+    from napari_cellinr.macro.lines import Code
+    from napari_cellinr.macro.source import Source
+
+__all__ = [
+    "CELLINR",
+    "FITTED_SUFFIX",
+    "SAMPLE",
+    "file_name",
+    "first",
+    "is_fit",
+    "unreadable",
+    "variable",
+]
+
+SAMPLE: Final = "sample:"
+"""How the path of a sample image of this plugin starts."""
+
+FITTED_SUFFIX: Final = ".cellinr"
+"""Suffix of saved fits, as in `io`, which would load more than a script needs."""
+
+CELLINR: Final = lines.name("cellinr")
+"""The object whose methods a script for napari calls."""
+
+
+def is_fit(path: str) -> bool:
+    """Return whether a file is a saved fit, by its suffix."""
+    return path.endswith(FITTED_SUFFIX)
+
+
+def unreadable(layer: str, source: Source) -> str:
+    """Return why a source cannot be read without napari, and what to do; empty if it can.
+
+    Parameters
+    ----------
+    layer
+        Name of the layer.
+    source
+        What the layer was read from.
+    """
+    if source.reader:
+        opened = f"{source.path} was opened by the reader {source.reader!r} of napari"
+        return f"{opened}; save layer {layer!r} as TIFF and give that file"
+    if not source.path or source.path.startswith(SAMPLE):
+        return f"give the file of layer {layer!r}"
+    return ""
+
+
+def file_name(layer: str) -> str:
+    """Return a file name for a layer that every operating system allows."""
+    name = PurePath(re.sub(r'[\\/:*?"<>|]+', "-", one_line(layer))).name
+    return re.sub(r"^~+", "-", name) or "image"  # a path that starts with ~ is in a home folder
+
+
+def variable(name: str, taken: set[str]) -> Code:
+    """Return a variable named after a layer.
+
+    Parameters
+    ----------
+    name
+        Name of the layer.
+    taken
+        Names that are in use; the new one is added.
+    """
+    stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "image"
+    stem = f"image_{stem}" if stem[0].isdigit() or keyword.iskeyword(stem) else stem
+    found, number = stem, 2
+    while found in taken:
+        found, number = f"{stem}_{number}", number + 1
+    taken.add(found)
+    return lines.name(found)
+
+
+def first(names: tuple[str, ...]) -> str:
+    """Return the first name, or an empty one if there is none."""
+    return names[0] if names else ""

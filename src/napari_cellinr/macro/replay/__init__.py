@@ -1,0 +1,1 @@
+"""Repeats the steps of a macro without a viewer."""
