@@ -1,4 +1,4 @@
-"""What the docks say before a run, against what the run then takes.
+"""The estimates of time and memory that the docks show, and what the runs take.
 
 `python benchmarks/estimates.py [WORD…]` runs each case, or those with all the words in their
 names, in a process of its own, and writes `docs/benchmarks/estimates.md` with what was run before.
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from common.page import PAGES, table, write_page
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.api import iter_fit
@@ -27,16 +28,7 @@ from napari_cellinr.runs.estimates import cost
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 KEPT = ROOT / "build" / "estimates.json"
-NOTES = """\
-Other figures: the stack of *C. elegans* as a whole (70×256×356) took [137 CPU seconds](denoise.md),
-said are 142. The motion benchmark took 6 s for 32×32×32 and 11 s for 98 thousand pixels (said 7 and
-12), 107 s for 256×256×16 (said 86), 33 and 49 s for a z-scan of 197 thousand pixels (said 40), each
-where the first fit converges. Where it does not, up to four are tried, and the dock says so. The
-largest error was that of a series with t=2 before its constants were taken anew: 120 s were said,
-44 taken.
-"""
-
-REPORT = ROOT / "docs" / "benchmarks" / "estimates.md"
+TEMPLATE = Path(__file__).with_suffix(".md")
 
 
 def embryo(size: tuple[int, int, int]) -> Image:
@@ -138,43 +130,34 @@ def main() -> None:
         print(f"{name}: {row['taken']:.1f} of {row['expected']:.1f} s, {row}", flush=True)
         KEPT.parent.mkdir(exist_ok=True)
         KEPT.write_text(json.dumps(rows), encoding="utf-8")
-        REPORT.write_text(report(rows), encoding="utf-8")
+        write_report(rows)
 
 
-def report(rows: dict) -> str:
-    lines = [
-        "# What the docks say before a run, and what it takes",
-        "",
-        "`python benchmarks/estimates.py`; one thread, a process for each case. Seconds are CPU",
-        "seconds. Memory is the largest of the process, with Python and PyTorch in it.",
-        "",
-        "| case | size | said | taken | ratio | memory said | used | attempts |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def write_report(rows: dict) -> None:
+    """Write the page from what was run, and from the page of super-resolution."""
+    write_page(TEMPLATE, cases=case_table(rows), superres=superres_table())
+
+
+def case_table(rows: dict) -> str:
+    """Return the measured time and memory of the cases beside the present estimates."""
+    lines = []
     for name, row in sorted(rows.items()):
         action, make, given = CASES[name]
         image = make()
-        said = cost(action, settings_of(action, image, given), image)  # as it is now
-        row = {**row, "expected": said.seconds, "memory": said.memory}
-        ratio = row["taken"] / row["expected"]
+        expected = cost(method_of_action(action), image, settings_of(action, image, given))
         lines.append(
-            f"| {name} | {row['shape']} | {row['expected']:.0f} s | {row['taken']:.0f} s | "
-            f"{ratio:.2f} | {row['memory'] / 1e9:.2f} GB | {row['used'] / 1e9:.2f} GB | "
-            f"{row['attempts']} |"
-        )
-    lines += ["", *others(), "", NOTES]
-    return "\n".join(lines)
+            [name, row["shape"], f"{expected.seconds:.0f} s", f"{row['taken']:.0f} s",
+             f"{row['taken'] / expected.seconds:.2f}", f"{expected.memory / 1e9:.2f} GB",
+             f"{row['used'] / 1e9:.2f} GB", str(row["attempts"])]
+        )  # fmt: skip
+    head = ["case", "size", "estimated", "measured", "ratio", "estimated memory"]
+    return table([*head, "measured memory", "attempts"], lines)
 
 
-def others() -> list[str]:
-    """Return the costs that other reports have measured, beside what the docks say of them."""
-    lines = [
-        "The same for what [super-resolution](superres.md) took there, in CPU seconds:",
-        "",
-        "| set | size | said | taken | ratio |",
-        "|---|---|---|---|---|",
-    ]
-    text = (REPORT.parent / "superres.md").read_text(encoding="utf-8")
+def superres_table() -> str:
+    """Return the time that the super-resolution benchmark took beside the present estimates."""
+    lines = []
+    text = (PAGES / "superres.md").read_text(encoding="utf-8")
     for name, size, taken in re.findall(
         r"^\| ([a-z]+-[tz]\d) \| ([\d ×]+?) \|(?:[^|]*\|){2} (\d+) \|", text, re.MULTILINE
     ):
@@ -183,8 +166,8 @@ def others() -> list[str]:
         image = Image(np.broadcast_to(np.float32(0), shape), axes)
         scale = {name[-2]: int(name[-1])}
         said = cost(method_of_action("superresolve"), image, SpatimeConfig(scale=scale)).seconds
-        lines.append(f"| {name} | {size} | {said:.0f} s | {taken} s | {int(taken) / said:.2f} |")
-    return lines
+        lines.append([name, size, f"{said:.0f} s", f"{taken} s", f"{int(taken) / said:.2f}"])
+    return table(["set", "size", "estimated", "measured", "ratio"], lines)
 
 
 if __name__ == "__main__":

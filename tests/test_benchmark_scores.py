@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "denoise"
 def benchmark_folder(monkeypatch):
     if not FOLDER.is_dir():
         pytest.skip("the benchmarks are not part of this copy")
+    monkeypatch.syspath_prepend(FOLDER.parent)  # for `common`
     monkeypatch.syspath_prepend(FOLDER)
 
 
@@ -54,3 +55,9 @@ def test_a_run_is_found_by_all_that_it_depends_on(tmp_path, monkeypatch):
     assert first != second
     assert first == store.run_path(case, nlm, dict(nlm.volumes[0]))
     assert store.find_run(case, nlm, nlm.volumes[0]) is None
+
+
+def test_a_run_of_the_plugin_depends_on_code_that_exists():
+    import store
+
+    assert store._code("ours") != store._code("peers_classic")

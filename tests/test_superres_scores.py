@@ -18,6 +18,7 @@ MODULES = ("data", "scores", "store", "peers", "settings")
 def benchmark_folder(monkeypatch):
     if not FOLDER.is_dir():
         pytest.skip("the benchmarks are not part of this copy")
+    monkeypatch.syspath_prepend(FOLDER.parent)  # for `common`
     monkeypatch.syspath_prepend(FOLDER)
     for name in MODULES:
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -79,3 +80,10 @@ def test_thinning_keeps_every_frame_that_is_said(sample):
     low, truth = _pair(series, {"t": 2.0})
     assert low.array()[:, 0, 0].tolist() == [0, 2, 4, 6, 8]
     assert len(truth) == 9
+
+
+def test_runs_depend_on_code_that_exists():
+    from peers import CUNERF, METHODS, OURS
+    from store import code_of
+
+    assert len({code_of(method) for method in (METHODS[0], CUNERF, OURS)}) == 3

@@ -3,7 +3,7 @@
     python benchmarks/denoise/ablation.py [--seeds 0 1] [--steps 1500] [--neurons 128]
 
 Five variants of the preset `paper` on a crop of simulated embryos, scored against the signal and
-against signal plus haze. Each fit takes minutes; finished ones are kept in build/ and skipped
+against signal plus background. Each fit takes minutes; finished ones are kept in build/ and skipped
 the next time. `docs/benchmarks/ablation.md` is written anew after each of them.
 """
 
@@ -12,12 +12,17 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+
+from common.page import table, write_page
 
 from napari_cellinr import __version__
 from napari_cellinr.api import denoise
@@ -26,7 +31,7 @@ from napari_cellinr.simulate.embryo import embryo
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "build" / "ablation"
-REPORT = ROOT / "docs" / "benchmarks" / "ablation.md"
+TEMPLATE = Path(__file__).with_suffix(".md")
 
 CROP = {"Z": slice(16, 32), "Y": slice(24, 72), "X": slice(24, 72)}
 DATA_RANGE = 255
@@ -54,24 +59,24 @@ PAPER = {  # PSNR in dB on the datasets 1, 2 and 4 (Table 2)
 Row = dict[str, float]
 
 
-def scores(result: np.ndarray, clean: np.ndarray, hazy: np.ndarray) -> Row:
-    """Return PSNR in dB and SSIM against the signal, and against the signal plus haze."""
+def scores(result: np.ndarray, clean: np.ndarray, with_background: np.ndarray) -> Row:
+    """Return PSNR in dB and SSIM against the signal, and against the signal plus background."""
     return {
         "psnr_clean": psnr(result, clean, DATA_RANGE),
         "ssim_clean": ssim(result, clean, DATA_RANGE),
-        "psnr_hazy": psnr(result, hazy, DATA_RANGE),
-        "ssim_hazy": ssim(result, hazy, DATA_RANGE),
+        "psnr_background": psnr(result, with_background, DATA_RANGE),
+        "ssim_background": ssim(result, with_background, DATA_RANGE),
     }
 
 
 def measure(name: str, seed: int, options: argparse.Namespace) -> Row:
     """Return the scores of one fit and its time on one core."""
     sample = embryo("membranes", (48, 96, 96), seed)
-    raw, clean, hazy = (
+    raw, clean, with_background = (
         image.crop(**CROP) for image in (sample.raw, sample.truth, sample.truth_with_background)
     )
     if name == "noisy input":
-        return scores(raw.array(), clean.array(), hazy.array())
+        return scores(raw.array(), clean.array(), with_background.array())
     settings: dict[str, Any] = {"seed": seed, "device": "cpu"}
     if name != "preset fast":
         size = {name: getattr(options, name) for name in ("steps", "points", "batch", "neurons")}
@@ -83,7 +88,7 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> Row:
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
             fitted = denoise(raw, **settings)
     seconds = time.process_time() - begun
-    found = scores(fitted.images[0].array(), clean.array(), hazy.array())
+    found = scores(fitted.images[0].array(), clean.array(), with_background.array())
     return {**found, "held_out": fitted.report["held_out"], "seconds": seconds}
 
 
@@ -115,26 +120,24 @@ def cell(rows: list[Row], key: str, digits: int = 1) -> str:
     return f"{mean(rows, key):.{digits}f}" + (f" ({single})" if len(rows) > 1 else "")
 
 
-def table(found: dict[str, list[Row]]) -> list[str]:
-    lines = [
-        "| variant | PSNR signal | SSIM signal | PSNR signal + haze | SSIM signal + haze "
-        "| error on held-out voxels | core seconds | paper: PSNR on sets 1, 2, 4 |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def score_table(found: dict[str, list[Row]]) -> str:
+    head = ["variant", "PSNR signal", "SSIM signal", "PSNR signal + background"]
+    head += ["SSIM signal + background", "error on held-out voxels", "core seconds"]
+    lines = []
     for name, rows in found.items():
         paper = ", ".join(f"{value:.1f}" for value in PAPER.get(name, ())) or "–"
         parts = [
             name,
             cell(rows, "psnr_clean"),
             cell(rows, "ssim_clean", 2),
-            cell(rows, "psnr_hazy"),
-            cell(rows, "ssim_hazy", 2),
+            cell(rows, "psnr_background"),
+            cell(rows, "ssim_background", 2),
             cell(rows, "held_out", 2),
             f"{mean(rows, 'seconds'):.0f}" if "seconds" in rows[0] else "–",
             paper,
         ]
-        lines.append(f"| {' | '.join(parts)} |")
-    return lines
+        lines.append(parts)
+    return table([*head, "paper: PSNR on sets 1, 2, 4"], lines)
 
 
 def order(values: dict[str, float]) -> str:
@@ -142,7 +145,7 @@ def order(values: dict[str, float]) -> str:
     return " > ".join(name.split(" (")[0] for name in ranked)
 
 
-def agreement(found: dict[str, list[Row]], key: str) -> list[str]:
+def agreement(found: dict[str, list[Row]], key: str) -> str:
     """Return our order and how many pairs of variants stand as in the paper, by dataset."""
     ours = {name: mean(rows, key) for name, rows in found.items() if name in VARIANTS}
     pairs = list(itertools.combinations(ours, 2))
@@ -153,47 +156,30 @@ def agreement(found: dict[str, list[Row]], key: str) -> list[str]:
         lines.append(
             f"- paper, set {dataset}: {order(theirs)} ({same} of {len(pairs)} pairs agree)"
         )
-    return lines
+    return "\n".join(lines)
 
 
 def write(found: dict[str, list[Row]], options: argparse.Namespace) -> None:
     """Write the report of what is finished."""
-    seeds = ", ".join(map(str, options.seeds))
-    done = sum(len(rows) for name, rows in found.items() if name in VARIANTS)
-    wanted = len(VARIANTS) * len(options.seeds)
-    command = (
-        f"python benchmarks/denoise/ablation.py --seeds {' '.join(map(str, options.seeds))} "
-        f"--steps {options.steps} --neurons {options.neurons}"
+    seeds = [str(seed) for seed in options.seeds]
+    command = f"python benchmarks/denoise/ablation.py --seeds {' '.join(seeds)}"
+    write_page(
+        TEMPLATE,
+        command=f"{command} --steps {options.steps} --neurons {options.neurons}",
+        version=__version__,
+        torch=torch.__version__,
+        done=sum(len(rows) for name, rows in found.items() if name in VARIANTS),
+        wanted=len(VARIANTS) * len(options.seeds),
+        crop=" × ".join(str(cut.stop - cut.start) for cut in CROP.values()),
+        seeds=", ".join(seeds),
+        steps=options.steps,
+        batch=options.batch,
+        points=options.points,
+        neurons=options.neurons,
+        scores=score_table(found),
+        order_clean=agreement(found, "psnr_clean"),
+        order_background=agreement(found, "psnr_background"),
     )
-    notes = ROOT / "benchmarks" / "denoise" / "ablation-notes.md"
-    lines = [
-        "# Ablation of the preset `paper`",
-        "",
-        f"Written by `{command}`, version {__version__}, torch {torch.__version__}; "
-        f"{done} of {wanted} fits are in it.",
-        "",
-        f"Simulated membranes, {' × '.join(str(c.stop - c.start) for c in CROP.values())} voxels "
-        f"from the middle of 48 × 96 × 96, seeds {seeds}; {options.steps} steps with the learning "
-        f"rate falling from 2e-3 to 2e-5, {options.batch} voxels per step, {options.points} + "
-        f"{options.points} points, networks of 8 × {options.neurons} neurons, λ 0.15, bfloat16 on "
-        "one core. The paper has 50 000 steps of 4096 voxels, 27 + 27 points and 8 × 256 neurons, "
-        "which takes a core about 12 days. PSNR with a range of 255; values of the single seeds "
-        "in brackets. The error on held-out voxels is against each variant's own target.",
-        "",
-        *table(found),
-        "",
-        "## Order by PSNR against the signal",
-        "",
-        *agreement(found, "psnr_clean"),
-        "",
-        "## Order by PSNR against the signal plus haze",
-        "",
-        *agreement(found, "psnr_hazy"),
-        "",
-        *([notes.read_text().rstrip(), ""] if notes.exists() else []),
-    ]
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text("\n".join(lines), encoding="utf-8")
 
 
 def main() -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from data import LEVELS, TUNING_SEEDS, simulated
 from scores import fitted
-from store import Run, find_runs
+from store import find_runs
 
 from napari_cellinr.metrics import psnr
 
 if TYPE_CHECKING:
     from catalogue import Method
+    from common.runs import Run
     from data import Case
 
 KNOWN: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {

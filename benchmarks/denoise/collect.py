@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from catalogue import OURS, Method, by_name
 from choose import best_pair_run, chosen_settings
+from common.runs import Entry
 from data import REPORTED_SEEDS, real_pairs, simulated
 from scores import scores
-from store import Run, find_run
+from store import find_run
 
 if TYPE_CHECKING:
     from data import Case
 
 DENOISING_PEERS = ("gaussian", "tv", "wavelet", "nlm", "bm4d", "bm4d-raw", "n2v")
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One finished run and its scores."""
-
-    run: Run
-    scores: dict[str, Any]
-
-    def value(self, name: str) -> float:
-        """Return a score or a cost by its name; NaN if there is none."""
-        return float(self.scores.get(name, self.run.record.get(name, np.nan)))
 
 
 @cache

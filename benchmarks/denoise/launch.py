@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from common.runs import failure
 from store import BUILD, HERE, PACKAGE, Run, find_run, noise_of, run_path
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ def _work(python: str, jobs: list[dict[str, Any]], n_threads: int) -> None:
         )
     order.unlink()
     if ended.returncode:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        print(f"  {first} failed: {lines[-1] if lines else 'no message'}")
+        print(f"  {first} failed: {failure(log)}")
     else:
         log.unlink()

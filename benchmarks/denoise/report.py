@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from catalogue import METHODS, OURS, by_name
 from collect import entries
-from data import KINDS, LEVELS, REPORTED_SEEDS, ROOT, TUNING_SEEDS, celegans, simulated
+from common.page import PAGES, write_page
+from data import KINDS, LEVELS, REPORTED_SEEDS, TUNING_SEEDS, celegans, simulated
 from pictures import save_curves, save_panels
-from store import HERE, find_run
+from store import find_run
 from tables import (
     costs_table,
     dice_table,
@@ -19,57 +21,38 @@ from tables import (
     simulated_table,
     targets_table,
 )
-from words import (
-    AFTER_TARGETS,
-    CELEGANS,
-    CELEGANS_SEEN,
-    DOWNSTREAM,
-    HEAD,
-    NOISE2VOID,
-    PAIRS,
-    SERIES,
-    SIMULATED,
-)
 
 if TYPE_CHECKING:
     from pictures import Panel
 
-FOLDER = ROOT / "docs" / "benchmarks"
+TEMPLATE = Path(__file__).with_name("denoise.md")
 
 
 def write_report() -> None:
-    """Write the report and its pictures."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD, _state(), "## Goals and what was measured", targets_table()]
-    parts += [_missing(), AFTER_TARGETS]
-    parts += ["## Simulated embryos", SIMULATED.format(**_facts())]
-    for kind in KINDS:
-        for level in LEVELS:
-            parts += [f"### {kind.capitalize()}, {level}", simulated_table(kind, level)]
-        parts += _simulated_pictures(kind)
-    parts += ["### Cost", "Mean over the simulated volumes, 48 × 96 × 96 voxels.", costs_table()]
-    parts += ["### Settings", "Chosen on seeds that are not reported.", settings_table()]
-    parts += ["## Real pairs", PAIRS, pairs_table()]
-    parts += ["## Time series", SERIES, series_table()]
-    parts += ["## Segmentation", DOWNSTREAM, dice_table()]
-    parts += ["## Noise2Void", NOISE2VOID, *_loss_curves()]
-    parts += ["## A real embryo", CELEGANS, *_celegans_picture()]
-    text = "\n\n".join(part.strip() for part in parts if part) + "\n"
-    (FOLDER / "denoise.md").write_text(text)
-    print(f"wrote {FOLDER.relative_to(ROOT) / 'denoise.md'}")
-
-
-def _state() -> str:
-    """Return what was written by hand on the state of the figures."""
-    notes = HERE / "notes.md"
-    return notes.read_text() if notes.exists() else ""
-
-
-def _facts() -> dict[str, str]:
-    return {
-        "seeds": f"{REPORTED_SEEDS[0]} to {REPORTED_SEEDS[-1]}",
-        "tuning": ", ".join(map(str, TUNING_SEEDS)),
+    """Write the page and its pictures."""
+    simulated_parts = {
+        f"{kind}_{level.replace(' ', '_')}": simulated_table(kind, level)
+        for kind in KINDS
+        for level in LEVELS
     }
+    before_and_after, part = _celegans_pictures()
+    write_page(
+        TEMPLATE,
+        targets=targets_table(),
+        missing=_missing(),
+        seeds=f"{REPORTED_SEEDS[0]} to {REPORTED_SEEDS[-1]}",
+        tuning=", ".join(map(str, TUNING_SEEDS)),
+        **simulated_parts,
+        **{f"{kind}_picture": _simulated_picture(kind) for kind in KINDS},
+        costs=costs_table(),
+        settings=settings_table(),
+        pairs=pairs_table(),
+        series=series_table(),
+        dice=dice_table(),
+        loss_curves=_loss_curves(),
+        celegans=before_and_after,
+        celegans_part=part,
+    )
 
 
 def _missing() -> str:
@@ -84,8 +67,8 @@ def _missing() -> str:
     return "Volumes that were run so far: " + ", ".join(lacking) + "." if lacking else ""
 
 
-def _simulated_pictures(kind: str) -> list[str]:
-    """Write the middle planes at low light; return the lines that show them."""
+def _simulated_picture(kind: str) -> str:
+    """Write the middle planes at low light; return the line that shows them."""
     case = simulated(kind, "low light", REPORTED_SEEDS[0])
     names = ("raw", "nlm", "bm4d", "cellinr")
     found = {name: entries(by_name(name), kind, "low light") for name in names}
@@ -107,29 +90,29 @@ def _simulated_pictures(kind: str) -> list[str]:
                 ("|CellINR - truth|, x 4", np.abs(kept[-2][1] - case.kept[24]) * 4, zero),
             ]
         )
-    path = FOLDER / f"denoise-{kind}.png"
+    path = PAGES / f"denoise-{kind}.png"
     save_panels(path, rows, zoom=3)
-    return [f"![Middle plane, low light, seed {REPORTED_SEEDS[0]}]({path.name})"]
+    return f"![Middle plane, low light, seed {REPORTED_SEEDS[0]}]({path.name})"
 
 
-def _loss_curves() -> list[str]:
+def _loss_curves() -> str:
     """Write the loss curves of Noise2Void; return the lines that show them."""
     lines = []
     for kind in KINDS:
         for seed, entry in entries(by_name("n2v"), kind, "default").items():
-            path = FOLDER / f"denoise-n2v-{kind}.png"
+            path = PAGES / f"denoise-n2v-{kind}.png"
             title = f"Noise2Void, {kind}, seed {seed}: loss by epoch"
             save_curves(path, entry.run.record["losses"], title)
             lines.append(f"![{title}]({path.name})")
-    return lines or ["Not run yet."]
+    return "\n\n".join(lines) or "Not run yet."
 
 
-def _celegans_picture() -> list[str]:
-    """Write one plane of the real stack before and after; return the lines that show it."""
+def _celegans_pictures() -> tuple[str, str]:
+    """Write planes of the real stack before and after; return the lines that show them."""
     case = celegans()
     run = case and find_run(case, OURS, {})
     if not run:
-        return ["Not run yet."]
+        return "Not run yet.", ""
     results = [("raw", case.raw), ("background kept", run.load("kept"))]
     results.append(("background subtracted", run.load("clean")))
     high = float(np.percentile(case.raw[35], 99.8))
@@ -140,23 +123,20 @@ def _celegans_picture() -> list[str]:
         if name.startswith("XZ"):
             planes = [(title, _tall(plane, case)) for title, plane in planes]
         rows.append([(title, plane, (0.0, high)) for title, plane in planes])
-    path = FOLDER / "denoise-celegans.png"
+    path = PAGES / "denoise-celegans.png"
     save_panels(path, rows, zoom=1)
     cost = f"{run.record['wall']:.0f} s, {run.record['cpu']:.0f} CPU-s"
     size = " × ".join(map(str, case.raw.shape))
-    near = FOLDER / "denoise-celegans-crop.png"
+    near = PAGES / "denoise-celegans-crop.png"
     cut = np.s_[35, 40:210, 60:290]
     enlarged = [
         (title, np.clip(volume[cut] / high, 0, 1) ** 0.7, (0.0, 1.0)) for title, volume in results
     ]
     save_panels(near, [enlarged], zoom=2)
-    return [
-        f"{size} voxels, {cost}.",
-        f"![C. elegans before and after]({path.name})",
-        "A part of plane 35, enlarged, with a gamma of 0.7:",
+    return (
+        f"{size} voxels, {cost}.\n\n![C. elegans before and after]({path.name})",
         f"![C. elegans, a part of a plane]({near.name})",
-        CELEGANS_SEEN,
-    ]
+    )
 
 
 def _tall(plane: np.ndarray, case: object) -> np.ndarray:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from common.runs import Run, digest_of
 from scipy.ndimage import map_coordinates
 from segment import cell_dice
-from store import HERE, PACKAGE, Run, digest_of
+from store import HERE, PACKAGE
 
 from napari_cellinr.classic.background import background, opening
 from napari_cellinr.metrics import psnr, ssim

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 import series
 from catalogue import METHODS, OURS, by_name
 from choose import chosen_settings
 from collect import entries, gain, gain_over_best, mean, pair_entries
+from common.page import number
+from common.page import table as markdown_table
 from data import KINDS, LEVELS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _SCORES = ("kept psnr", "kept ssim", "kept profile", "clean psnr", "clean ssim", "clean profile")
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table, first column left, the others right."""
-    head = list(head)
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def number(value: float, digits: int = 2, sign: bool = False) -> str:
-    """Return a number as text, and a dash for none."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+table = partial(markdown_table, rules=("---", "---:"))
 
 
 def simulated_table(kind: str, level: str) -> str:

@@ -7,7 +7,6 @@ import importlib.metadata
 import inspect
 import json
 import platform
-import resource
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+
+from common.runs import cpu_seconds, peak_mb
 
 _PACKAGES = ("scikit-image", "bm3d", "bm4d", "careamics", "torch", "numpy")
 
@@ -32,14 +35,14 @@ def work(job: dict[str, Any]) -> None:
     given = {"raw": raw, "noise": _noise(job["noise"]), **job["settings"]}
     if "scale" in inspect.signature(function).parameters:
         given["scale"] = job["scale"]
-    before = _peak()
-    wall, cpu = time.perf_counter(), _cpu()
+    before = peak_mb()
+    wall, cpu = time.perf_counter(), cpu_seconds()
     results = function(**given)
     record: dict[str, Any] = {
         "settings": job["settings"],
         "wall": time.perf_counter() - wall,
-        "cpu": _cpu() - cpu,
-        "peak": _peak(),
+        "cpu": cpu_seconds() - cpu,
+        "peak": peak_mb(),
         "peak_before": before,
         "versions": _versions(),
         **results.pop("report", {}),
@@ -55,19 +58,6 @@ def _noise(facts: dict[str, float]) -> Any:
     except ImportError:
         return SimpleNamespace(**facts)
     return Noise(**facts)
-
-
-def _cpu() -> float:
-    """Return CPU seconds of this process and its children."""
-    own, children = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-
-
-def _peak() -> float:
-    """Return the largest memory so far in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Damaged and hostile files against the readers: `python benchmarks/files/fuzz.py`.
+"""Damaged and malicious files against the readers: `python benchmarks/files/fuzz.py`.
 
 Every damaged file is read, with all of its values, in a process of its own that may not grow by
 more than 300 MB. Writes docs/benchmarks/files.md.
@@ -58,7 +58,7 @@ def run(folder: Path, n_mutations: int, n_flips: int, seed: int, keep: Path | No
     trial.warm_up(seeds.make(folder / "warm"))
     digests = {path: digest(path) for path in sound}
     kinds = {
-        "made to do harm": lambda: ((path, None) for path in bombs),
+        "malicious": lambda: ((path, None) for path in bombs),
         "cut off at every 64th byte": lambda: per_file(sound, mutate.truncations),
         "one byte inverted": lambda: per_file(sound, lambda c: mutate.flips(c, n_flips)),
         f"{n_mutations} random mutations": lambda: mutations(sound, n_mutations, seed),

@@ -65,8 +65,8 @@ for _family in ("rotation", "shear", "swirl", "periodic"):
     CASES[f"{_family}, coarse-to-fine off"] = Case(
         _dpc(_family), {"coarse_to_fine": False, "restart": False}, "off"
     )
-CASES["picture through a diffuser"] = Case(real.diffusercam, group="real")
-for _name in ("picture through a diffuser", "puncta", "embryo"):
+CASES["image through a diffuser"] = Case(real.diffusercam, group="real")
+for _name in ("image through a diffuser", "puncta", "embryo"):
     CASES[f"{_name}, static"] = Case(
         CASES[_name].make, {"moving": False, "restart": False}, "static"
     )

@@ -21,7 +21,7 @@ SCRATCH = Path(tempfile.gettempdir()) / "cellinr-nstm"
 def sim3d_simulated() -> Recording:
     """Return three planes of the simulation of others, in 3 directions times 5 phases.
 
-    It is without noise and at rest: motion is to be found as none.
+    It is static and without noise: no motion should be found.
     """
     raw = np.asarray(read(REAL / "sim3d_simulated" / "raw.tif").array(), np.float32)
     raw = raw.reshape(3, 9, 5, 64, 64)[:, 3:6].reshape(-1, 64, 64)
@@ -47,7 +47,7 @@ def lattice_sim_actin() -> Recording:
 
 
 def diffusercam() -> Recording:
-    """Return the real picture through a diffuser, binned 20 times, read as a rolling shutter.
+    """Return the real image through a diffuser, binned 20 times, treated as a rolling shutter.
 
     It was recorded with a global shutter: nothing moves, whatever the times of the rows.
     """

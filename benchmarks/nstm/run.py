@@ -16,6 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+
 from cases import CASES, Case
 from data import ROOT, SLANT
 from report import write_report
@@ -46,7 +49,7 @@ def fit(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
         "moves": report["moves"],
         "explained_by_motion": report["explained_by_motion"],
         "attempts": [attempt["attempt"] for attempt in report["attempts"]],
-        "held_out_at_rest": _at_rest(report["attempts"]),
+        "held_out_static": _static(report["attempts"]),
         "warnings": list(report["warnings"]),
     }
     result = fitted.image("result").array()
@@ -70,9 +73,9 @@ def _visible(forward: Any) -> Any:
     return (forward[:, 1:] - along).mean(2)
 
 
-def _at_rest(attempts: list[dict[str, Any]]) -> float | None:
-    """Return the held-out error of the scene at rest, if one was tried."""
-    found = [attempt["held_out"] for attempt in attempts if attempt["attempt"] == "at rest"]
+def _static(attempts: list[dict[str, Any]]) -> float | None:
+    """Return the held-out error of the static scene, if one was tried."""
+    found = [attempt["held_out"] for attempt in attempts if attempt["attempt"] == "static"]
     return found[0] if found else None
 
 

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from common.runs import Entry
 from data import REPORTED_SEEDS, case, names
 from peers import METHODS, OURS, Method, by_name
 from scores import scores
 from settings import chosen_settings
 from store import find_run, latest_run
 
-if TYPE_CHECKING:
-    from store import Run
-
 INTERPOLATION = ("linear", "cubic", "spline")
 FLOWS = ("ilk", "ilk-linear", "tvl1")
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One finished run and its scores."""
-
-    run: Run
-    scores: dict[str, Any]
-    current: bool
-
-    def value(self, name: str) -> float:
-        """Return a score or a cost by its name; NaN if there is none."""
-        return float(self.scores.get(name, self.run.record.get(name, np.nan)))
 
 
 @cache

@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+
 from data import BUILD, DATA
 
 from napari_cellinr.image import Image
@@ -23,7 +26,7 @@ ROWS = {
     "long-half": "120 × 8 × 64 × 64, the same",
     "paper": "240 × 8 × 64 × 64, preset `paper`, 4 steps of a small network, nothing rendered",
     "paper-short": "15 × 8 × 64 × 64, the same",
-    "pieces": "4 × 8 × 64 × 64, all axes ×4, to OME-Zarr piece by piece",
+    "pieces": "4 × 8 × 64 × 64, all axes ×4, to OME-Zarr in pieces",
     "whole": "the same in memory",
 }
 """What is run, in words."""

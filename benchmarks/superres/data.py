@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from common.runs import digest
 from skimage.registration import optical_flow_ilk
 
 from napari_cellinr.classic.anscombe import stabilise, unstabilise
@@ -146,8 +147,8 @@ def _changed(
 @cache
 def _simulated(seed: int) -> tuple[Image, Image]:
     """Return truth and labels of a movie of 25 × 48 × 80 × 80 voxels, kept on disk."""
-    code = (ROOT / "src" / "napari_cellinr" / "simulate_cells.py").read_bytes()
-    path = BUILD / "cells" / f"{seed}-{_digest(code)}.npz"
+    code = (ROOT / "src" / "napari_cellinr" / "simulate" / "cells.py").read_bytes()
+    path = BUILD / "cells" / f"{seed}-{digest(code)}.npz"
     if not path.exists():
         sample = cells(seed=seed)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +199,7 @@ def _pair(image: Image, scale: dict[str, float]) -> tuple[Image, np.ndarray]:
 
 def _denoised(noisy: Case) -> Case:
     """Return the case with every frame of input and truth denoised by itself, kept on disk."""
-    path = BUILD / "denoised" / f"{noisy.name}-{_digest(noisy.truth.tobytes())}.npz"
+    path = BUILD / "denoised" / f"{noisy.name}-{digest(noisy.truth.tobytes())}.npz"
     if not path.exists():
         frames = noisy.truth if "T" in noisy.low.axes else noisy.truth[None]
         truth = np.stack([_nlm(frame) for frame in frames]).reshape(noisy.truth.shape)
@@ -218,7 +219,7 @@ def _denoised(noisy: Case) -> Case:
 
 def _nlm(frame: np.ndarray) -> np.ndarray:
     """Return one frame denoised: Anscombe transform with its own noise, then NLM; kept on disk."""
-    path = BUILD / "frames" / f"{_digest(np.ascontiguousarray(frame).tobytes())}.npy"
+    path = BUILD / "frames" / f"{digest(np.ascontiguousarray(frame).tobytes())}.npy"
     if not path.exists():
         noise = estimate_noise(frame)
         found = unstabilise(nlm(stabilise(frame, noise), grain=noise.grain), noise)
@@ -232,7 +233,7 @@ def displacement(subject: Case) -> np.ndarray:
 
     By iterative Lucas–Kanade flow between neighbouring frames of the (denoised) truth.
     """
-    path = BUILD / "displacement" / f"{subject.name}-{_digest(subject.truth.tobytes())}.npy"
+    path = BUILD / "displacement" / f"{subject.name}-{digest(subject.truth.tobytes())}.npy"
     if not path.exists():
         series = subject.truth / subject.peak
         found = [_speed(series[i - 1], series[i]) for i in subject.scored]
@@ -244,12 +245,6 @@ def displacement(subject: Case) -> np.ndarray:
 def _speed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     flow = optical_flow_ilk(first, second, radius=5, num_warp=5, dtype=np.float32)
     return np.sqrt(np.sum(np.nan_to_num(flow) ** 2, axis=0))
-
-
-def _digest(content: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()[:12]
 
 
 def protocol_cases() -> dict[str, tuple[np.ndarray, float]]:

@@ -5,12 +5,12 @@ SpatimeINR is told so (`planes=thin`), and, to see what that is worth, is not (`
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from typing import Any
 
 import numpy as np
+from common.runs import digest
 from data import BUILD, DATA, case
 from peers import OURS, by_name, conventional, field_of
 
@@ -22,8 +22,8 @@ TOLD = "thin"
 _PEERS = {name: by_name(name).label for name in ("linear", "cubic", "spline")}
 LABELS = {
     **_PEERS,
-    "thick": f"{OURS.label}, planes for thick",
-    TOLD: f"{OURS.label}, planes for thin",
+    "thick": f"{OURS.label}, `planes=thick`",
+    TOLD: f"{OURS.label}, `planes=thin`",
 }
 
 
@@ -78,5 +78,4 @@ def dropped_scores() -> dict[str, dict[str, float]]:
 
 
 def _path(name: str, method: str, truth: np.ndarray) -> Any:
-    digest = hashlib.sha1(truth.tobytes(), usedforsecurity=False).hexdigest()[:10]
-    return BUILD / "dropped" / f"{name}-{method}-{digest}.json"
+    return BUILD / "dropped" / f"{name}-{method}-{digest(truth.tobytes())}.json"

@@ -3,49 +3,45 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import tables
-import words
 from collect import entry, groups
+from common.page import PAGES, write_page
 from data import ROOT
 from peers import OURS
 from pictures import movie_strip, planes
 from studies import study_tables
 
-FOLDER = ROOT / "docs" / "benchmarks"
+TEMPLATE = Path(__file__).with_name("superres.md")
 
 
 def write_report() -> None:
-    """Write the report and its pictures."""
-    lines = [words.HEAD.strip(), "", "## Goals", "", *tables.targets(), "", words.GOALS.strip()]
-    lines += _section("Simulated cells, in time", words.SIMULATED, tables.simulated("t"))
-    lines += [*_pictures_of_time(), "", words.SEEN.strip()]
-    lines += _section("Simulated cells, along Z", words.SIMULATED_Z, tables.simulated("z"))
-    lines += _pictures_of_planes()
-    lines += _section("Real series, in time, against the raw frames", words.REAL, tables.real("t"))
-    against = tables.real("t", "psnr against denoised")
-    lines += _section("The same results against denoised frames", words.DENOISED_TRUTH, against)
-    alike = tables.real("t", "psnr", "-denoised")
-    lines += _section("Inputs denoised alike", words.DENOISED_INPUT, alike)
-    lines += _section("Real stacks, along Z", words.REAL_Z, tables.real("z"))
-    lines += _section("Dropped planes", words.DROPPED, tables.dropped())
-    lines += _section("By displacement", words.SPEED, tables.by_speed())
-    for title, text, table in study_tables():
-        lines += _section(title, text, table)
-    lines += _section("Dropped frames of whole series", words.PROTOCOL, tables.protocol())
-    lines += _section("Cost", words.COST, tables.costs())
-    lines += _section("Large runs", words.LARGE, tables.large())
-    lines += ["", *_state()]
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "superres.md").write_text("\n".join(lines) + "\n")
+    """Write the page and its pictures."""
+    write_page(
+        TEMPLATE,
+        targets=tables.targets(),
+        simulated_time=tables.simulated("t"),
+        time_pictures=_pictures_of_time(),
+        simulated_z=tables.simulated("z"),
+        z_pictures=_pictures_of_planes(),
+        real_time=tables.real("t"),
+        against_denoised=tables.real("t", "psnr against denoised"),
+        denoised_inputs=tables.real("t", "psnr", "-denoised"),
+        real_z=tables.real("z"),
+        dropped=tables.dropped(),
+        by_displacement=tables.by_speed(),
+        **study_tables(),
+        protocol=tables.protocol(),
+        costs=tables.costs(),
+        large=tables.large(),
+        commit=_commit(),
+        state=_state(),
+    )
 
 
-def _section(title: str, text: str, table: list[str]) -> list[str]:
-    return ["", f"## {title}", "", text.strip(), "", *table]
-
-
-def _pictures_of_time() -> list[str]:
+def _pictures_of_time() -> str:
     """Write movie strips; return the lines that show them."""
     lines = []
     whole = np.s_[:, :]
@@ -58,12 +54,13 @@ def _pictures_of_time() -> list[str]:
     known = {n for found in ("simulated", "real") for g in groups(found, "t").values() for n in g}
     for name, (file, frames, plane, part) in shown.items():
         if name in known:
-            movie_strip(FOLDER / file, name, frames, plane, part)
-            lines += ["", f"![{name}: frames from left to right, one row per method]({file})"]
-    return lines
+            movie_strip(PAGES / file, name, frames, plane, part)
+            lines.append(f"![{name}: frames from left to right, one row per method]({file})")
+    return "\n\n".join(lines)
 
 
-def _pictures_of_planes() -> list[str]:
+def _pictures_of_planes() -> str:
+    """Write sections along z; return the lines that show them."""
     lines = []
     known = {n for found in ("simulated", "real") for g in groups(found, "z").values() for n in g}
     shown = {
@@ -72,32 +69,31 @@ def _pictures_of_planes() -> list[str]:
     }
     for name, (file, frame, row, zoom) in shown.items():
         if name in known:
-            planes(FOLDER / file, name, frame, row, np.s_[:, :], zoom)
-            lines += ["", f"![{name}: sections along Z]({file})"]
-    return lines
+            planes(PAGES / file, name, frame, row, np.s_[:, :], zoom)
+            lines.append(f"![{name}: sections along Z]({file})")
+    return "\n\n".join(lines)
 
 
-def _state() -> list[str]:
+def _state() -> str:
     """Say whether all figures of the plugin are of one state of its code."""
     kinds = [groups(kind, axis) for kind in ("simulated", "real") for axis in "tz"]
     cases = [name for found in kinds for group in found.values() for name in group]
     runs = {name: entry(name, OURS) for name in cases}
     old = [name for name, found in runs.items() if found and not found.current]
     lacking = [name for name, found in runs.items() if not found]
-    lines = [f"The method is that of commit `{_commit()}`.", ""]
+    lines = []
     if old:
-        lines += [f"Figures of SpatimeINR on an earlier state of its code: {', '.join(old)}.", ""]
+        lines.append(
+            f"Figures of SpatimeINR with an earlier version of its code: {', '.join(old)}."
+        )
     if lacking:
-        lines += [f"SpatimeINR has not been run on: {', '.join(lacking)}.", ""]
-    return lines
+        lines.append(f"SpatimeINR has not been run on: {', '.join(lacking)}.")
+    return "\n\n".join(lines)
 
 
 def _commit() -> str:
     """Return the newest commit that changed the method."""
-    folder = "src/napari_cellinr/methods"
-    command = ["git", "log", "-1", "--format=%h", "--", *sorted((ROOT / folder).glob("spatime*"))]
+    folder = "src/napari_cellinr/methods/spatime"
+    command = ["git", "log", "-1", "--format=%h", "--", folder]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
-
-
-__all__ = ["write_report"]

@@ -15,7 +15,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
 
 from cost import run_costs
 from data import REPORTED_SEEDS, case, names

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from common.runs import digest_of
 from data import case, displacement
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
@@ -16,18 +16,15 @@ from store import HERE, PACKAGE
 from napari_cellinr.metrics import bsa, dice, psnr, ssim
 
 if TYPE_CHECKING:
+    from common.runs import Run
     from data import Case
-    from store import Run
 
 BINS = {"still": (0.0, 1.0), "slow": (1.0, 3.0), "fast": (3.0, np.inf)}
 """Displacement per input frame in voxels."""
 
 _NEIGHBOURHOOD = 4  # voxels around a true cell in which it is looked for
 _LEAST = 300  # voxels
-_CODE = b"".join(
-    file.read_bytes() for file in (HERE / "scores.py", HERE / "data.py", PACKAGE / "metrics.py")
-)
-_STATE = hashlib.sha1(_CODE, usedforsecurity=False).hexdigest()[:10]
+_STATE = digest_of((HERE / "scores.py", HERE / "data.py", PACKAGE / "metrics.py"))
 
 
 def scores(subject: Case, run: Run) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from common.runs import Run, code_files, digest, digest_of, failure, stored_run
 from data import BUILD, ROOT, Case
 
 if TYPE_CHECKING:
@@ -21,52 +20,33 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 _OURS = (
-    *("*spatime*", "*superres*", "*rcan*", "fields/plane.py", "fields/trajectory.py"),
+    *("methods/spatime/*.py", "config/spatime.py"),
+    *("fields/rcan.py", "fields/plane.py", "fields/trajectory.py"),
     *("classic/cell_means.py", "classic/sampling.py"),
 )
 _PEERS = ("classic/interpolate.py", "classic/sampling.py", "classic/warping.py")
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one method made of one case, and what it cost."""
-
-    arrays: Path
-    record: dict[str, Any]
-
-    def load(self) -> np.ndarray:
-        with np.load(self.arrays) as stored:
-            return stored["result"].astype(np.float32)
-
-
 def run_path(case: Case, method: Method, settings: dict[str, Any]) -> Path:
     """Return where a run is kept, without suffix: a name made of all that it depends on."""
     facts = [settings, case.scale, case.low.shape, code_of(method), _input(case)]
-    digest = hashlib.sha1(json.dumps(facts, sort_keys=True).encode(), usedforsecurity=False)
-    return BUILD / "runs" / case.name / f"{method.name}-{digest.hexdigest()[:12]}"
+    state = digest(json.dumps(facts, sort_keys=True).encode())
+    return BUILD / "runs" / case.name / f"{method.name}-{state}"
 
 
 @cache
 def code_of(method: Method) -> str:
     """Return a digest of the code that a method consists of."""
     patterns = _OURS if method.function == "field_of" else _PEERS
-    files = sorted({file for pattern in patterns for file in PACKAGE.rglob(pattern)})
-    digest = hashlib.sha1(usedforsecurity=False)
-    for file in files:
-        elsewhere = {"ui", "cli"} & set(file.parts)
-        paper = "paper" in file.name and method.settings.get("preset") != "paper"
-        if file.suffix == ".py" and not elsewhere and not paper:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+    files = code_files(PACKAGE, patterns)
+    if method.settings.get("preset") != "paper":
+        files = [file for file in files if not file.name.startswith("published")]
+    return digest_of(files)
 
 
 def find_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None:
     """Return a finished run, or None."""
-    path = run_path(case, method, settings)
-    record = path.with_suffix(".json")
-    if not record.exists():
-        return None
-    return Run(path.with_suffix(".npz"), json.loads(record.read_text()))
+    return stored_run(run_path(case, method, settings))
 
 
 def latest_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None:
@@ -83,8 +63,7 @@ def latest_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | No
 
 def _input(case: Case) -> str:
     """Return a digest of the input."""
-    content = np.asarray(case.low.array()).tobytes()
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()[:12]
+    return digest(np.asarray(case.low.array()).tobytes())
 
 
 def make_run(
@@ -108,8 +87,7 @@ def make_run(
         )
     order.unlink()
     if ended.returncode:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        print(f"  {case.name} {method.name} failed: {lines[-1] if lines else 'no message'}")
+        print(f"  {case.name} {method.name} failed: {failure(log)}")
         return None
     log.unlink()
     return find_run(case, method, settings)

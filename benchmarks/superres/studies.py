@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from common.page import number, table
 from data import case
 from peers import OURS, Method, by_name
 from scores import scores
@@ -59,24 +60,6 @@ STUDIES: dict[str, list[Trial]] = {
     ],
 }
 
-_TITLES = {
-    "ablation": "The published method, part by part",
-    "latent": "The published method, by the length of its latent code",
-    "frames": "Fewer frames",
-    "noise": "Added noise",
-}
-_TEXTS = {
-    "ablation": """Preset `paper` with a quarter of the neurons (64), batches of 512, 600 steps, on
-the middle of one movie of simulated cells (12 × 40 × 40 voxels, time ×4), so that a CPU can learn
-it. The figures of the paper (its table 3, other cells, a GPU, 20 000 steps) can only be compared
-as a trend.""",
-    "latent": """As above. Figures of the paper: its table S1.""",
-    "frames": """Time ×4, the middle frames of one movie of simulated cells as input. The paper (its
-table S2) varies frames of another series.""",
-    "noise": """Time ×4, white noise of the given standard deviation (grey levels of 255) added to
-the frames of one movie; scores against the truth without noise. The paper: its table S3.""",
-}
-
 
 def run_study(part: str) -> None:
     """Run the trials of a study that are not on the disk yet."""
@@ -90,10 +73,9 @@ def run_study(part: str) -> None:
             print(f"{time.strftime('%H:%M:%S')} {shown}, {run.record['cpu']:.0f} CPU-s", flush=True)
 
 
-def study_tables() -> list[tuple[str, str, list[str]]]:
-    """Return title, text and table of each study that was run."""
-    made = [(part, _rows(part)) for part in STUDIES]
-    return [(_TITLES[part], _TEXTS[part], rows) for part, rows in made if rows]
+def study_tables() -> dict[str, str]:
+    """Return the table of each study."""
+    return {part: _table(part) for part in STUDIES}
 
 
 def _psnr(trial: Trial) -> float:
@@ -102,21 +84,18 @@ def _psnr(trial: Trial) -> float:
     return float(scores(subject, run)["psnr"]) if run else float("nan")
 
 
-def _rows(part: str) -> list[str]:
-    from tables import grid, number
-
+def _table(part: str) -> str:
     trials = STUDIES[part]
     found = {(t.method.name, t.label): _psnr(t) for t in trials}
     if all(np.isnan(value) for value in found.values()):
-        return []
+        return "Not run yet."
     names = list(dict.fromkeys(t.method.name for t in trials))
     if len(names) == 1:
         linear = Trial("", TOY, by_name("linear"))
         rows = [[t.label, number(found[t.method.name, t.label], 2), t.paper] for t in trials]
         rows.append(["linear interpolation", number(_psnr(linear), 2), ""])
-        return grid(["", "PSNR, dB", "the paper"], rows)
-    heads = {"frames": "frames", "noise": "noise"}
+        return table(["", "PSNR, dB", "the paper"], rows)
     labels = [by_name(name).label for name in names]
     lines = {t.label: t.paper for t in trials}
     rows = [[k, *(number(found[n, k], 2) for n in names), paper] for k, paper in lines.items()]
-    return grid([heads[part], *labels, "the paper"], rows)
+    return table([part, *labels, "the paper"], rows)

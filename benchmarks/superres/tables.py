@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from collect import FLOWS, INTERPOLATION, entry, gain, groups, mean, methods_for
+from common.page import number, table
 from cost import ROWS, costs_found
 from data import case, protocol_cases
 from dropped import LABELS, TOLD, dropped_scores
@@ -14,20 +15,8 @@ from scores import BINS
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.metrics import psnr
 
-Lines = list[str]
 
-
-def number(value: float, digits: int = 1) -> str:
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
-
-
-def grid(header: list[str], rows: list[list[str]]) -> Lines:
-    """Return a Markdown table."""
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def targets() -> Lines:
+def targets() -> str:
     """Return measured figures beside the goals."""
     rows = []
     for factor, least in ((2, 3.0), (4, 4.0), (6, 4.0)):
@@ -50,7 +39,7 @@ def targets() -> Lines:
     rows.append(_worst())
     for what in ("t4", "z4"):
         rows.append(_shape_row(what))
-    return grid(["goal", "at least", "measured", ""], rows)
+    return table(["goal", "at least", "measured", ""], rows)
 
 
 def _everything(axis: str) -> dict[str, list[str]]:
@@ -103,7 +92,7 @@ def _shape_row(what: str) -> list[str]:
     return [label, "half", "–" if mark == "–" else f"{ratio:.2f} of it", mark]
 
 
-def protocol() -> Lines:
+def protocol() -> str:
     """Return scores of plain interpolation of dropped frames, on whole series."""
     rows = []
     for name, (series, peak) in protocol_cases().items():
@@ -116,13 +105,13 @@ def protocol() -> Lines:
             kept = np.arange(len(low)) * factor
             results = [resample(low, dropped / factor, 0, k) for k in ("linear", "cubic", "spline")]
             results.append(CubicSpline(kept, low, axis=0)(dropped))
-            values = [number(psnr(r, series[dropped], peak)) for r in results]
+            values = [number(psnr(r, series[dropped], peak), 1) for r in results]
             rows.append([f"{name} ×{factor}", str(len(low)), *values])
     header = ["series", "frames", "linear", "cubic (Keys)", "B-spline", "cubic spline (SciPy)"]
-    return grid(header, rows)
+    return table(header, rows)
 
 
-def simulated(axis: str) -> Lines:
+def simulated(axis: str) -> str:
     """Return PSNR, SSIM, Dice and BSA of all methods on simulated cells."""
     found = groups("simulated", axis)
     rows = []
@@ -137,12 +126,12 @@ def simulated(axis: str) -> Lines:
                 f"/ {number(1000 * bsa_, 2)}"
             )
         rows.append(row)
-    return grid(
+    return table(
         ["method", *(group.replace("cells-", "").replace(axis, "×") for group in found)], rows
     )
 
 
-def real(axis: str, score: str = "psnr", suffix: str = "") -> Lines:
+def real(axis: str, score: str = "psnr", suffix: str = "") -> str:
     """Return one score of all methods on the real series; the best is bold."""
     found = [name + suffix for names in groups("real", axis).values() for name in names]
     columns = {m: [_value(name, m, score) for name in found] for m in methods_for(axis)}
@@ -158,7 +147,7 @@ def real(axis: str, score: str = "psnr", suffix: str = "") -> Lines:
         rows.append([method.label, *cells])
     if axis == "t" and score == "psnr" and not suffix:
         rows.append(["*the dropped frame, denoised*", *(number(_bound(n), 2) for n in found)])
-    return grid(["method", *(_short(name) for name in found)], rows)
+    return table(["method", *(_short(name) for name in found)], rows)
 
 
 def _bound(name: str) -> float:
@@ -178,7 +167,7 @@ def _value(name: str, method: Method, score: str) -> float:
     return found.value(score) if found else float("nan")
 
 
-def by_speed() -> Lines:
+def by_speed() -> str:
     """Return PSNR where there is something, by displacement per input frame."""
     rows = []
     shown = [by_name(n) for n in ("linear", "cubic", "ilk", "spatime")]
@@ -192,10 +181,10 @@ def by_speed() -> Lines:
                 for m in shown
             ]
             rows.append([group, name_of_bin, f"{100 * share:.0f} %", *values])
-    return grid(["set", "displacement", "share", *(m.label for m in shown)], rows)
+    return table(["set", "displacement", "share", *(m.label for m in shown)], rows)
 
 
-def costs() -> Lines:
+def costs() -> str:
     """Return CPU seconds and memory of ours and of the flow peers."""
     rows = []
     for axis in "tz":
@@ -215,10 +204,10 @@ def costs() -> Lines:
         "SpatimeINR, CPU-s",
         "MB at most",
     ]
-    return grid(header, rows)
+    return table(header, rows)
 
 
-def dropped() -> Lines:
+def dropped() -> str:
     """Return PSNR of dropped planes by method."""
     found = dropped_scores()
     names = list(dict.fromkeys(name for values in found.values() for name in values))
@@ -226,13 +215,13 @@ def dropped() -> Lines:
         [LABELS[m], *(number(values.get(n, float("nan")), 2) for n in names)]
         for m, values in found.items()
     ]
-    return grid(["method", *(f"{name} ×3" for name in names)], rows)
+    return table(["method", *(f"{name} ×3" for name in names)], rows)
 
 
-def large() -> Lines:
+def large() -> str:
     """Return memory and time of large runs."""
     rows = [
         [ROWS[name], *(number(one[k], 0) for k in ("cpu", "wall", "peak_mb", "result_mb"))]
         for name, one in costs_found().items()
     ]
-    return grid(["run", "CPU-s", "wall-s at most", "peak, MB", "result, MB"], rows)
+    return table(["run", "CPU-s", "wall-s at most", "peak, MB", "result, MB"], rows)
