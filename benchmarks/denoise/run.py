@@ -11,7 +11,6 @@ environment of their own are left out where it was not made; see requirements.tx
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -23,12 +22,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
 
 from catalogue import METHODS, OURS, by_name
 from choose import best_pair_run, chosen_settings
+from common.options import parser_of
 from data import REPORTED_SEEDS, celegans, real_pairs, simulated, simulated_groups
 from launch import run
 from report import write_report
 from scores import scores
 
 if TYPE_CHECKING:
+    import argparse
+
     from catalogue import Method
     from choose import Runner
 
@@ -48,15 +50,10 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     names = [method.name for method in METHODS]
+    parser = parser_of(__doc__.split("\n")[0], names, REPORTED_SEEDS)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=REPORTED_SEEDS)
-    parser.add_argument("--methods", nargs="+", choices=names, default=names)
     parser.add_argument("--levels", nargs="+", default=("default", "low light", "paper"))
-    parser.add_argument("--threads", type=int, default=1, help="threads of each method")
-    parser.add_argument("--report", action="store_true", help="write the report only")
-    parser.add_argument("--no-report", action="store_true", help="run only")
     return parser.parse_args()
 
 

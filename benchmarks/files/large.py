@@ -80,31 +80,24 @@ def written(folder: Path) -> dict[str, object]:
     return {"file": title, "shape": shape, "dtype": "uint16", "megabytes": grown, **facts}
 
 
+def _tiff(folder: Path, name: str, shape: tuple[int, ...], dtype: str, axes: str | None) -> Path:
+    """Write a sparse BigTIFF; `axes` are those of its metadata, or None for no metadata."""
+    metadata = {"axes": axes} if axes else None
+    options = {"bigtiff": True, "photometric": "minisblack", "metadata": metadata}
+    tifffile.imwrite(folder / name, shape=shape, dtype=dtype, **options)
+    return folder / name
+
+
 def _shaped(folder: Path) -> Path:
-    path = folder / "shaped.tif"
-    tifffile.imwrite(
-        path, shape=SHAPE, dtype="uint16", bigtiff=True, photometric="minisblack",
-        metadata={"axes": "TZYX"},
-    )  # fmt: skip
-    return path
+    return _tiff(folder, "shaped.tif", SHAPE, "uint16", "TZYX")
 
 
 def _ome(folder: Path) -> Path:
-    path = folder / "a.ome.tif"
-    tifffile.imwrite(
-        path, shape=SHAPE, dtype="uint16", bigtiff=True, photometric="minisblack",
-        metadata={"axes": "TZYX"},
-    )  # fmt: skip
-    return path
+    return _tiff(folder, "a.ome.tif", SHAPE, "uint16", "TZYX")
 
 
 def _plain(folder: Path) -> Path:
-    path = folder / "plain.tif"
-    tifffile.imwrite(
-        path, shape=(6000, 4096, 4096), dtype="uint8", bigtiff=True, photometric="minisblack",
-        metadata=None,
-    )  # fmt: skip
-    return path
+    return _tiff(folder, "plain.tif", (6000, 4096, 4096), "uint8", None)
 
 
 def _zarr(folder: Path) -> Path:

@@ -13,14 +13,15 @@ only what changed is run again.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
 
+from common.options import parser_of
 from cost import run_costs
 from data import REPORTED_SEEDS, case, names
 from dropped import run_dropped
@@ -29,6 +30,9 @@ from scores import scores
 from settings import chosen_settings
 from store import make_run
 from studies import STUDIES, run_study
+
+if TYPE_CHECKING:
+    import argparse
 
 PARTS = ("cells", "real", "denoised", "dropped", "cost", *STUDIES)
 
@@ -54,15 +58,10 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     known = [method.name for method in METHODS]
+    parser = parser_of(__doc__.split("\n")[0], known, REPORTED_SEEDS)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--methods", nargs="+", choices=known, default=known)
-    parser.add_argument("--seeds", nargs="+", type=int, default=REPORTED_SEEDS)
     parser.add_argument("--only", default="", help="cases with this in their name")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each method")
-    parser.add_argument("--report", action="store_true", help="write the report only")
-    parser.add_argument("--no-report", action="store_true", help="run only")
     return parser.parse_args()
 
 
