@@ -21,9 +21,10 @@ HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 _OURS = (
     *("methods/spatime/*.py", "config/spatime.py"),
-    *("fields/rcan.py", "fields/plane.py", "fields/trajectory.py"),
+    *("fields/plane.py", "fields/trajectory.py"),
     *("classic/cell_means.py", "classic/sampling.py"),
 )
+_PUBLISHED = ("methods/spatime/published/*.py", "fields/hypercube.py", "fields/rcan.py")
 _PEERS = ("classic/interpolate.py", "classic/sampling.py", "classic/warping.py")
 
 
@@ -38,10 +39,9 @@ def run_path(case: Case, method: Method, settings: dict[str, Any]) -> Path:
 def code_of(method: Method) -> str:
     """Return a digest of the code that a method consists of."""
     patterns = _OURS if method.function == "field_of" else _PEERS
-    files = code_files(PACKAGE, patterns)
-    if method.settings.get("preset") != "paper":
-        files = [file for file in files if not file.name.startswith("published")]
-    return digest_of(files)
+    if method.settings.get("preset") == "paper":
+        patterns += _PUBLISHED
+    return digest_of(code_files(PACKAGE, patterns))
 
 
 def find_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None:
