@@ -112,7 +112,7 @@ def test_a_folder_that_is_dropped_is_the_files_in_it(batch, tmp_path):
 def test_a_folder_without_images_is_said_in_words_of_the_dock(batch, tmp_path):
     (tmp_path / "papers").mkdir()
     drop(batch, tmp_path / "papers")
-    assert "papers holds no image" in batch.status.text()
+    assert "papers contains no readable image" in batch.status.text()
     assert "--" not in batch.status.text()
     assert batch.paths == []
 

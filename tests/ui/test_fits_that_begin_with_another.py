@@ -62,7 +62,7 @@ def test_more_steps_are_asked_for_and_done(dock, viewer, qtbot, monkeypatch):
 def test_a_fit_whose_image_is_gone_cannot_go_on_and_says_why(dock, viewer):
     viewer.layers.remove("embryo")
     assert not dock.fit_actions.more_button.isEnabled()
-    assert "Open the image" in dock.fit_actions.more_button.toolTip()
+    assert "open the image" in dock.fit_actions.more_button.toolTip()
 
 
 def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
@@ -134,7 +134,7 @@ def test_the_settings_of_a_result_are_put_back_into_the_form(dock, viewer, qtbot
         assert f"“{name}”" in button.toolTip()
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
         assert dock.form.config().steps == steps
-        assert f"The settings of “{name}”" in dock.panel.status.text()
+        assert f"the settings of “{name}”" in dock.panel.status.text()
     assert dock.form.config() == first
     viewer.layers.selection = {viewer.layers["embryo"]}
     assert "“embryo denoised [1]”" in button.toolTip()  # the newest, as for the other buttons

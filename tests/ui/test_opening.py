@@ -61,7 +61,7 @@ def test_numbered_files_are_asked_about_once(viewer, folder, answers):
 
 
 def test_without_a_window_there_is_no_one_to_ask(folder, monkeypatch):
-    monkeypatch.setattr(opening.QApplication, "instance", lambda: None)
+    monkeypatch.setattr(opening, "can_ask", lambda: False)
     with pytest.raises(FileError, match="stack_axis"):
         opening.ask(sorted(folder.iterdir()))
 

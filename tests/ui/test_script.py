@@ -251,7 +251,7 @@ def test_the_console_has_one_method_per_action_and_explains_itself(viewer, dock)
         cellinr.explode()
     with pytest.raises(ConfigError, match="backgrund"):
         cellinr.denoise("membrane", backgrund="keep")
-    with pytest.raises(AxesError, match="no result"):
+    with pytest.raises(AxesError, match="has no fit"):
         cellinr.save("membrane", "a.cellinr")
 
 

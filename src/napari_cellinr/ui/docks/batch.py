@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QLineEdit,
-    QPushButton,
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
@@ -30,8 +29,9 @@ from napari_cellinr.ui.panels.macro_steps import confirm
 from napari_cellinr.ui.session.actions import Request
 from napari_cellinr.ui.session.controller import Work
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
-from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
+from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
     import napari
@@ -227,14 +227,14 @@ class BatchDock(TabbedDock):
         self.recipe_edit.setPlaceholderText("recorded steps")
         self.recipe_fault = wrapping_label(kind="warning")
         self.output_edit.setPlaceholderText("results")
-        self.recipe_button = _button("Recipe …", "Choose a macro (.py) or recipe (.json).")
-        self.output_button = _button(
+        self.recipe_button = push_button("Recipe …", "Choose a macro (.py) or recipe (.json).")
+        self.output_button = push_button(
             "Results …", "Choose the folder for the results and summary.csv."
         )
-        self.add_button = _button("Add files …", "Choose images to process.")
-        self.clear_button = _button("Clear", "Remove all files from the table.")
-        self.run_button = _button("Run", "Apply the steps to every image in the table.")
-        self.stop_button = _button("Stop", "Stop the batch.")
+        self.add_button = push_button("Add files …", "Choose images to process.")
+        self.clear_button = push_button("Clear", "Remove all files from the table.")
+        self.run_button = push_button("Run", "Apply the steps to every image in the table.")
+        self.stop_button = push_button("Stop", "Stop the batch.")
         self.recipe_button.clicked.connect(self._ask_for_recipe)
         self.output_button.clicked.connect(self._ask_for_folder)
         self.add_button.clicked.connect(self._ask_for_files)
@@ -306,9 +306,3 @@ class BatchDock(TabbedDock):
 
 
 _ENDS = ("done", "skipped", "failed", "stopped")
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from napari.layers import Shapes
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, QTimer, Slot
+from qtpy.QtCore import QTimer, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
-    QScrollArea,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -29,8 +26,10 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.layers.convert import find, image_layers
 from napari_cellinr.ui.session.compare_actions import profile
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import CURVES, wrapping_label
-from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
+from napari_cellinr.ui.widgets.scrolled import scroll_area
+from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -240,15 +239,16 @@ class CompareDock(TabbedDock):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(8)
+            box.currentTextChanged.connect(box.setToolTip)  # names are long
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.truth.activated.connect(self.refresh)
-        self.compare_button = _button(
+        self.compare_button = push_button(
             "Compare", "Add the selected image and its difference from the result as layers."
         )
-        self.line_button = _button(
+        self.line_button = push_button(
             "Line profile", "Plot the values along a line in all visible images."
         )
-        self.measure_button = _button(
+        self.measure_button = push_button(
             "Measure", "Compute PSNR, SSIM and correlation of the visible images."
         )
         self.compare_button.clicked.connect(self.compare)
@@ -269,14 +269,9 @@ class CompareDock(TabbedDock):
 
     def _lay_out(self) -> None:
         inner = QWidget()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 6, 6, 6)
-        outer.addWidget(scroll)
+        outer.addWidget(scroll_area(inner))
         self._layout = QVBoxLayout(inner)
         self._layout.setContentsMargins(0, 0, 4, 0)
         self._layout.addLayout(_form({"Result": self.result, "Compare with": self.against}))
@@ -299,12 +294,6 @@ def _form(rows: dict[str, QWidget]) -> QFormLayout:
     for title, widget in rows.items():
         form.addRow(title, widget)
     return form
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button
 
 
 def _fill(box: QComboBox, layers: list[ImageLayer], first: str = "") -> None:

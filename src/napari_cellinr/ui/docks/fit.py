@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
     QApplication,
-    QFrame,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -31,7 +29,7 @@ from napari_cellinr.ui.session.devices import device_list
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.widgets.fields import ChoiceField
 from napari_cellinr.ui.widgets.forms import ConfigForm
-from napari_cellinr.ui.widgets.guide import GuideWindow
+from napari_cellinr.ui.widgets.scrolled import scroll_area
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
@@ -89,7 +87,6 @@ class FitDock(TabbedDock):
         self.form.changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
-        self.panel.guide_button.clicked.connect(self.show_guide)
         self.controller.finished.connect(self._on_finished)
         self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
@@ -126,11 +123,6 @@ class FitDock(TabbedDock):
             self.dispatcher.resume(self.task, job)
         except CellINRError as error:
             self.controller.say("error", str(error))
-
-    @Slot()
-    def show_guide(self) -> None:
-        """Open the page of the guide in a window of its own."""
-        GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
         """Add the images of files as layers and select the last one that can be processed."""
@@ -176,15 +168,10 @@ class FitDock(TabbedDock):
         inner.addWidget(self.form)
         inner.addWidget(self.start_choice)
         inner.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(settings)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(8)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(scroll_area(settings), 1)
         layout.addWidget(self.panel)
         layout.addWidget(self.fit_actions)
         if self.below is not None:

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPlainTextEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -28,7 +27,8 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import STYLES, script
 from napari_cellinr.ui.session.console import console_of
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
-from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock, guide_button
+from napari_cellinr.ui.widgets.buttons import guide_button, push_button
+from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
     import napari
@@ -191,21 +191,21 @@ class ScriptDock(TabbedDock):
         return str(get_theme(self.dispatcher.viewer.theme).syntax_style)
 
     def _make_buttons(self) -> None:
-        self.copy_button = _button("Copy", "Copy the script to the clipboard.", self.copy)
-        self.insert_button = _button(
+        self.copy_button = push_button("Copy", "Copy the script to the clipboard.", self.copy)
+        self.insert_button = push_button(
             "Insert", "Insert the script into napari's console, to edit and run it.", self.insert
         )
         self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
-        self.save_button = _button(
+        self.save_button = push_button(
             "Save …",
             "Save as a script, a recipe (.json) or a notebook (.ipynb).",
             self.save,
         )
-        self.replay_button = _button("Replay", "Repeat all steps in this viewer.", self.replay)
-        self.open_button = _button(
+        self.replay_button = push_button("Replay", "Repeat all steps in this viewer.", self.replay)
+        self.open_button = push_button(
             "Open …", "Open a macro or recipe; its steps are shown before they are run.", self.open
         )
-        self.clear_button = _button("Clear", "Delete the recorded steps.", self.console.clear)
+        self.clear_button = push_button("Clear", "Delete the recorded steps.", self.console.clear)
         self._buttons = (
             self.copy_button, self.insert_button, self.save_button, self.replay_button,
             self.clear_button,
@@ -219,8 +219,9 @@ class ScriptDock(TabbedDock):
         top.addWidget(guide_button("scripts"))
         buttons = QGridLayout()
         buttons.setSpacing(4)
-        for place, button in enumerate(self._buttons):
-            buttons.addWidget(button, 0, place)
+        for column, button in enumerate(self._buttons):
+            button.setMinimumWidth(36)
+            buttons.addWidget(button, 0, column)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(top)
@@ -259,11 +260,3 @@ def _console(viewer: napari.Viewer) -> Any:
         logger.info("no console: %s", error)
         return None
     return console if hasattr(console, "input_buffer") else None
-
-
-def _button(text: str, tip: str, slot: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setMinimumWidth(36)
-    button.clicked.connect(slot)
-    return button

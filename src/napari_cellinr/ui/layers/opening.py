@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari import settings
-from qtpy.QtCore import QThread
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all, sequences
 from napari_cellinr.io.channels import PART
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.ui.widgets.prompt import can_ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,8 +179,7 @@ def ask(paths: Sequence[Path]) -> str:
     FileError
         If there is no window to ask in.
     """
-    application = QApplication.instance()
-    if application is None or QThread.currentThread() != application.thread():
+    if not can_ask():
         raise FileError(
             f"{len(paths)} numbered files were given, time points or z planes; choose one: "
             f'napari_cellinr.read(folder, stack_axis="T"), or "Z".'

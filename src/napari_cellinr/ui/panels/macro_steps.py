@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import Qt, QThread
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.plan import (
@@ -16,6 +16,7 @@ from napari_cellinr.macro.plan import (
 )
 from napari_cellinr.text import one_line
 from napari_cellinr.ui.session.file_actions import opened_files
+from napari_cellinr.ui.widgets.prompt import can_ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,8 +76,7 @@ def confirm(
     FileError
         If there is no window to ask in.
     """
-    application = QApplication.instance()
-    if application is None or QThread.currentThread() != application.thread():
+    if not can_ask():
         raise FileError(
             f"{name} was given, whose steps need your confirmation, but there is no window to ask "
             "in; call cellinr.replay(macro, ask=False) if you trust it."

@@ -9,12 +9,10 @@ from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
-    QFrame,
     QGridLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QWidget,
 )
 
@@ -27,6 +25,7 @@ from napari_cellinr.ui.panels.render_entries import Entries, RenderableFit, Rend
 from napari_cellinr.ui.panels.scale import isotropic_factors, sizes_text
 from napari_cellinr.ui.panels.voxel_steps import steps_text
 from napari_cellinr.ui.widgets.labels import wrapping_label
+from napari_cellinr.ui.widgets.scrolled import scroll_area
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -243,15 +242,10 @@ class RenderForm(QDialog):
         grid.setRowStretch(row + 5, 1)
         for widget in (self.mode, self.isotropic):
             widget.setVisible(bool(self.steps))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        layout.addWidget(scroll, 0, 0, 1, 2)
+        layout.addWidget(scroll_area(inner), 0, 0, 1, 2)
         layout.addWidget(self.render_button, 1, 0)
         layout.addWidget(self.close_button, 1, 1)
         height = inner.sizeHint().height() + 80  # lines of text that appear

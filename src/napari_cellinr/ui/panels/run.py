@@ -12,12 +12,12 @@ from qtpy.QtCore import QEvent, QTimer, Slot
 from qtpy.QtWidgets import (
     QGridLayout,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_cellinr.ui.session.devices import gpu_memory
+from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
 
@@ -168,16 +168,14 @@ class RunPanel(QWidget):
         self.numbers.setText(" · ".join(fact.replace(" ", "\u00a0") for fact in facts))
 
     def _make_buttons(self, task: Task) -> None:
-        self.preview_button = _button("Preview", task.preview_tip)
-        self.run_button = _button("Run", task.run_tip)
-        self.pause_button = _button("Pause", "Pause after this step; previews are still updated.")
-        self.stop_button = _button("Stop", "Stop after this step and keep the result so far.")
-        self.cancel_button = _button("Cancel", "Stop after this step and discard the result.")
-        self.guide_button = _button("?", "Open the guide: what the method does, how to judge it.")
-        self.guide_button.setFixedWidth(28)
-        self.guide_button.setAccessibleName("Guide")
-        self.clear_button = _button("Clear queue", "Remove queued jobs; the running job continues.")
-        self.clear_button.clicked.connect(self._dispatcher.queue.clear)
+        self.preview_button = push_button("Preview", task.preview_tip)
+        self.run_button = push_button("Run", task.run_tip)
+        self.pause_button = push_button("Pause", "Pause after this step; previews still work.")
+        self.stop_button = push_button("Stop", "Stop after this step and keep the result so far.")
+        self.cancel_button = push_button("Cancel", "Stop after this step and discard the result.")
+        self.guide_button = guide_button(task.guide)
+        tip = "Remove queued jobs; the running job continues."
+        self.clear_button = push_button("Clear queue", tip, self._dispatcher.queue.clear)
         self.pause_button.clicked.connect(self._controller.toggle_pause)
         self.stop_button.clicked.connect(self._controller.stop)
         self.cancel_button.clicked.connect(self._controller.cancel)
@@ -189,6 +187,7 @@ class RunPanel(QWidget):
         grid.addWidget(self.run_button, 0, 3, 1, 3)
         grid.addWidget(self.guide_button, 0, 6)
         for column, button in enumerate((self.pause_button, self.stop_button, self.cancel_button)):
+            button.setMinimumWidth(50)
             grid.addWidget(button, 1, 2 * column, 1, 2 if column < 2 else 3)
         for column in range(6):
             grid.setColumnStretch(column, 1)
@@ -257,10 +256,3 @@ def duration(seconds: float) -> str:
     return (
         f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
     )
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setMinimumWidth(50)
-    return button

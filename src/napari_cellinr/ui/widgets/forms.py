@@ -24,6 +24,16 @@ __all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
 LABEL_WIDTH: Final = 122
 """Width of the label column in pixels, so that the panels of a dock are aligned."""
 
+_TITLES: Final = {
+    "batch": "Batch size",
+    "dark": "Dark structures",
+    "estimate": "Initial estimate",
+    "held_out": "Held-out fraction",
+    "max_seconds": "Time limit",
+    "seed": "Random seed",
+}
+"""Labels of settings whose names alone are not clear."""
+
 _ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
 
 _Config = TypeVar("_Config", bound="Config")
@@ -232,6 +242,8 @@ class ConfigForm(QWidget, Generic[_Config]):
 
 def _title(name: str) -> str:
     """Return the name of a setting as a label."""
+    if name in _TITLES:
+        return _TITLES[name]
     words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
     title = " ".join(words)
     return title[0].upper() + title[1:]

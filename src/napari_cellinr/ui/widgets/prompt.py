@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal, Slot
-from qtpy.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtCore import QThread, Signal, Slot
+from qtpy.QtWidgets import QApplication, QGridLayout, QLineEdit, QPushButton, QWidget
 
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
 
-__all__ = ["PromptLine"]
+__all__ = ["PromptLine", "can_ask"]
+
+
+def can_ask() -> bool:
+    """Return whether a dialog can be shown: there is a Qt application, and this is its thread."""
+    application = QApplication.instance()
+    return application is not None and QThread.currentThread() == application.thread()
 
 
 class PromptLine(QWidget):

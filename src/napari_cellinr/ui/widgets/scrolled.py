@@ -10,10 +10,20 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 if TYPE_CHECKING:
     from qtpy.QtCore import QObject
 
-__all__ = ["Scrolled"]
+__all__ = ["Scrolled", "scroll_area"]
 
 LEAST: Final = 64
 """Smallest height in pixels, for content of at least that height: four lines."""
+
+
+def scroll_area(content: QWidget) -> QScrollArea:
+    """Return a scroll area that scrolls its content vertically only."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area
 
 
 class Scrolled(QScrollArea):

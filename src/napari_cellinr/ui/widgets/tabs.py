@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QDockWidget,
     QLabel,
     QMainWindow,
-    QPushButton,
     QTabBar,
     QWidget,
 )
@@ -18,7 +17,7 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
-__all__ = ["MINIMUM_WIDTH", "TabbedDock", "guide_button"]
+__all__ = ["MINIMUM_WIDTH", "TabbedDock"]
 
 MINIMUM_WIDTH = 250
 """Width of a dock in pixels: with napari's own docks, it fits a window of 850 pixels."""
@@ -119,22 +118,6 @@ class TabbedDock(QWidget):
             size = self._sizes.get(id(window), window.size())
             window.resize(size.boundedTo(window.screen().availableGeometry().size()))
         self._sizes.clear()
-
-
-def guide_button(name: str) -> QPushButton:
-    """Return a button that opens a page of the guide in its own window."""
-    button = QPushButton("?")
-    button.setToolTip("Open the guide.")
-    button.setAccessibleName("Guide")
-    button.setFixedWidth(28)
-
-    def show() -> None:
-        from napari_cellinr.ui.widgets.guide import GuideWindow
-
-        GuideWindow(name, button.parentWidget()).show()
-
-    button.clicked.connect(show)
-    return button
 
 
 def _dock_of(widget: Any) -> QDockWidget | None:
