@@ -41,7 +41,7 @@ def main() -> None:
     gui_common.wait_for(lambda: dock.controller.state == "idle", 600)
     result = next(one for one in viewer.layers if "super-resolved" in one.name)
     dock.below.slider.setValue(round(FRAME * STEPS_PER_FRAME))
-    gui_common.wait_for(lambda: any("any time" in one.name for one in viewer.layers), 60)
+    gui_common.wait_for(lambda: any("at time" in one.name for one in viewer.layers), 60)
     gui_common.wait_for(lambda: dock.controller.state == "idle", 60)
     canvas = getattr(viewer, "canvas", viewer)  # the viewer itself before napari 0.9
     canvas.grid.enabled = True

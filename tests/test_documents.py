@@ -61,12 +61,24 @@ def test_constraints_pin_what_the_package_needs():
     assert {name.lower() for name in needed} <= names
 
 
-def test_architecture_names_files_that_exist():
-    text = blocks(ROOT / "ARCHITECTURE.md", "")[0]
+def test_architecture_names_every_file_where_it_is():
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     package = ROOT / "src" / "napari_cellinr"
-    names = set(re.findall(r"[\w/]+\.(?:py|yaml|ini|txt)", text))
-    known = {p.name for p in package.rglob("*")} | {p.name for p in ROOT.iterdir()}
-    assert names <= known, names - known
+    named, folder = set(), package
+    for heading, file in re.findall(r"^### `([\w/]+)/`|^- `(\w+\.py)`", text, re.M):
+        if heading:
+            folder = package if heading == package.name else package / heading
+        else:
+            named.add(folder / file)
+    there = {path for path in package.rglob("*.py") if path.name != "__init__.py"}
+    assert named == there
+
+
+def test_architecture_points_to_files_that_exist():
+    package = ROOT / "src" / "napari_cellinr"
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Files")[0]
+    for name in re.findall(r"`([a-z_]+/[\w/]+\.py|[a-z_]+(?:/[a-z_]+)*/)`", text):
+        assert (package / name).exists() or (ROOT / name).exists(), name
 
 
 def test_the_guide_names_every_preference():

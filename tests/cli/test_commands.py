@@ -12,6 +12,7 @@ import tifffile
 from napari_cellinr import Image, __version__, read, write
 from napari_cellinr.cli import make_parser
 from napari_cellinr.cli.shared import progress
+from napari_cellinr.cli.shared.options import RENAMED
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.problem import Progress
 
@@ -34,11 +35,11 @@ def test_info_as_json(run, raw_file, sample):
 def test_info_as_text(run, raw_file, plain_file, tmp_path):
     assert run("info", raw_file)[1].splitlines() == [
         "raw (float32, 10.2 kB)",
-        "  Z       8  of 0.5 micrometer",
-        "  Y      16  of 0.25 micrometer",
-        "  X      20  of 0.25 micrometer",
+        "  Z       8  step 0.5 micrometer",
+        "  Y      16  step 0.25 micrometer",
+        "  X      20  step 0.25 micrometer",
     ]
-    assert "of unknown size" in run("info", plain_file)[1]
+    assert "step unknown" in run("info", plain_file)[1]
     image = Image(np.zeros((2, 4, 5), np.uint8), "CYX", channels=("red", "blue"))
     path = write(tmp_path / "two.ome.tif", image)
     assert "channels: red, blue" in run("info", path)[1]
@@ -75,7 +76,7 @@ def test_sample_of_impossible_size(run, tmp_path, size):
 def test_sample_into_a_file(run, raw_file):
     status, _, error = run("sample", "embryo-nuclei", raw_file)
     assert status == 2
-    assert "cannot be made" in error
+    assert "cannot be created" in error
 
 
 def test_compare(run, tmp_path, sample):
@@ -268,7 +269,7 @@ def test_unknown_axes_survive_and_fits_name_the_option(run, tmp_path, letter, da
 def test_info_of_a_colour_picture(run, tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((8, 9, 3), np.uint8), photometric="rgb")
-    assert "a colour picture" in run("info", path)[1]
+    assert "colour image" in run("info", path)[1]
     status, _, error = run("denoise", path, tmp_path / "out.tif")
     assert status == 2
     assert "--axes YXC" in error
@@ -287,3 +288,32 @@ def test_a_batch_tells_which_files_failed(run, raw_file, jobs, tmp_path):
     status, out, _ = run(*words)
     assert "skipped" in out
     assert len(jobs.calls) == 1
+
+
+OLD_OPTIONS = {
+    "--again": ("batch", "r.py", "i.tif", "--output", "o", "--again"),
+    "--kept-output": ("denoise", "i.tif", "o.tif", "--kept-output", "b.tif"),
+    "--save-model": ("denoise", "i.tif", "o.tif", "--save-model=fit.cellinr"),
+}
+
+
+def test_every_renamed_option_is_tested():
+    assert OLD_OPTIONS.keys() == RENAMED.keys()
+
+
+@pytest.mark.parametrize("old", OLD_OPTIONS)
+def test_old_names_of_options_still_work(old, capsys):
+    new = RENAMED[old]
+    current = [word.replace(old, new) for word in OLD_OPTIONS[old]]
+    expected = vars(make_parser().parse_args(current))
+    assert capsys.readouterr().err == ""
+    assert vars(make_parser().parse_args(OLD_OPTIONS[old])) == expected
+    warning = f"warning: {old} is now called {new}; the old name still works.\n"
+    assert capsys.readouterr().err == warning
+
+
+@pytest.mark.parametrize(("old", "words"), OLD_OPTIONS.items())
+def test_old_names_of_options_are_not_in_the_help(run, old, words):
+    text = run(words[0], "--help")[1]
+    assert RENAMED[old] in text
+    assert f"[{old}" not in text  # its usage

@@ -13,6 +13,7 @@ import pytest
 from fake import REPORT_KEYS, FakeJobs
 
 from napari_cellinr import CellINRConfig, Image, read, write
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.io import load_fitted
 
 
@@ -70,14 +71,14 @@ def test_other_outputs(run, jobs, raw_file, tmp_path):
     jobs.warnings = ["the image is\nvery dark."]
     names = {
         "--background-output": tmp_path / "haze.ome.tif",
-        "--save-model": tmp_path / "model.cellinr",
+        "--save-fit": tmp_path / "model.cellinr",
         "--report": tmp_path / "report.json",
     }
     words = [word for pair in names.items() for word in pair]
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif", "--steps", 3, *words)
     assert (status, error) == (0, "warning: the image is very dark.\n")
     assert np.all(read(names["--background-output"]).array() == 5)
-    header, tensors = load_fitted(names["--save-model"])
+    header, tensors = load_fitted(names["--save-fit"])
     assert header["config"]["steps"] == 3
     assert header["image"]["axes"] == "ZYX"
     assert header["history"] == [{"step": 1, "held_out": None}]
@@ -104,16 +105,16 @@ def test_other_outputs(run, jobs, raw_file, tmp_path):
         (["--axes", "ZYQ"], "ZYQ"),
         (["--channel", "0"], "axis 'C'"),
         (["--channel", "x"], "invalid int value"),
-        (["--voxel", "0.4,0.1,0.1"], "z=0.4,y=0.1,x=0.1 is needed"),
-        (["--voxel", "z=a"], "not a number"),
+        (["--voxel", "0.4,0.1,0.1"], "such as z=0.4,y=0.1,x=0.1"),
+        (["--voxel", "z=a"], "write a number"),
         (["--voxel", "z=0"], "positive number"),
         (["--voxel", "t=3"], "axis 'T'"),
-        (["--crop", "z=3"], "not a range"),
+        (["--crop", "z=3"], "a range such as 0:20"),
         (["--crop", "z=3:2"], "leaves nothing"),
         (["--crop", "q=3:5"], "z=0:20"),
         (["--crop", "z=0:2,z=3:4"], "names an axis twice"),
         (["--report", "no/such/folder.json"], "does not exist"),
-        (["--save-model", "out.tif"], "was given twice"),
+        (["--save-fit", "out.tif"], "was given twice"),
         (["--background-output", "haze.png"], ".png"),
         (["--nonsense"], "unrecognized arguments"),
     ],
@@ -169,7 +170,7 @@ def test_no_bar_when_piped_and_one_on_a_terminal(run, jobs, raw_file, tmp_path, 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     _, _, error = run("denoise", raw_file, tmp_path / "out.tif", "--steps", 4)
     lines = error.split("\r")
-    assert "fitting  [############------------]  2/4  held-out 1.050  2 s left" in error
+    assert "fitting  [############------------]  2/4  held-out error 1.050 σ  2 s left" in error
     assert max(map(len, lines)) <= 79
     assert lines[-1] == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
@@ -228,7 +229,7 @@ def test_signal_background_and_both_are_saved_from_one_fit(
         paths[1],
         "--signal-output",
         paths[2],
-        "--kept-output",
+        "--with-background-output",
         paths[3],
     ]
     assert run("denoise", raw_file, paths[0], "--background", background, *words)[0] == 0
@@ -238,10 +239,10 @@ def test_signal_background_and_both_are_saved_from_one_fit(
 
 
 def test_the_paper_makes_only_what_was_asked_for(run, jobs, raw_file, tmp_path):
-    words = ["--preset", "paper", "--kept-output", tmp_path / "kept.tif"]
+    words = ["--preset", "paper", "--with-background-output", tmp_path / "kept.tif"]
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif", *words)
     assert (status, error.count("\n")) == (2, 1)
-    assert "--kept-output" in error
+    assert "--with-background-output" in error
 
 
 def test_memory_error_is_a_failed_fit(run, put_job, raw_file, tmp_path):
@@ -250,11 +251,13 @@ def test_memory_error_is_a_failed_fit(run, put_job, raw_file, tmp_path):
 
     put_job("denoise", too_large)
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif")
-    assert (status, error) == (1, "error: MemoryError\n")
+    assert (status, error) == (
+        1, "error: the memory is not enough; fit a crop of the image.\n",
+    )  # fmt: skip
 
 
 def test_fake_job_answers_like_the_real_one():
-    job = FakeJobs()(Image(np.zeros((4, 4))), CellINRConfig(steps=3))
+    job = FakeJobs()(Image(np.zeros((4, 4))), CellINRConfig(steps=3), Monitor())
     assert next(job).step == 1
     with pytest.raises(StopIteration) as end:
         job.send("stop")

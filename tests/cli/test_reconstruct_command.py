@@ -35,7 +35,7 @@ def test_everything_is_written(run, movie_file, tmp_path):
         "reconstruct", movie_file, out["result"], "--optics", "time-lapse", "--times", "5",
         "--motion", out["motion"], "--speed", out["speed"], "--confidence", out["confidence"],
         "--tracks", tmp_path / "tracks.csv", "--seeds", seeds, "--report", tmp_path / "r.json",
-        "--save-model", tmp_path / "fit.cellinr", "--compare", tmp_path / "compare", *QUICK,
+        "--save-fit", tmp_path / "fit.cellinr", "--compare", tmp_path / "compare", *QUICK,
     )  # fmt: skip
     assert status == 0, error
     motion = read(out["motion"])

@@ -33,7 +33,7 @@ def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--scale", "big"], "neither a number"),
+        (["--scale", "big"], "a factor such as 2"),
         (["--scale", "99"], "at most 16"),
         (["--times", "0:1"], "first:last:step"),
         (["--times", "0,1"], "no time axis"),

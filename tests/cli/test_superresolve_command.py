@@ -54,7 +54,7 @@ def test_times_and_voxel_size_instead_of_factors(run, jobs, movie_file, tmp_path
 def test_from_file_to_file_and_again_from_the_kept_fit(run, movie_file, tmp_path):
     out, model, report = (tmp_path / name for name in ("out.tif", "fit.cellinr", "report.json"))
     status, said, error = run(
-        "superresolve", movie_file, out, "--scale", "t=2,z=2", "--save-model", model,
+        "superresolve", movie_file, out, "--scale", "t=2,z=2", "--save-fit", model,
         "--report", report, *QUICK,
     )  # fmt: skip
     assert (status, error) == (0, "")

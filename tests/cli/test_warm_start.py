@@ -108,7 +108,7 @@ def test_a_killed_fit_that_began_with_another_is_resumed(
         tmp_path / "out.tif.cellinr-checkpoint",
     )
     slow = ["--set", "learning_rate=1e-9", *WORDS]
-    first = ["denoise", raw_file, out, "--steps", 2, "--save-model", model, *slow]
+    first = ["denoise", raw_file, out, "--steps", 2, "--save-fit", model, *slow]
     assert run(*first)[0] == 0
     words = ["denoise", raw_file, out, option, model, "--steps", 12]
     words += slow if option == "--warm-start" else []
@@ -127,7 +127,7 @@ def test_a_killed_fit_that_began_with_another_is_resumed(
 def test_a_fit_of_another_method_is_refused(run, raw_file, tmp_path):
     model = tmp_path / "m.cellinr"
     out = tmp_path / "out.tif"
-    assert run("denoise", raw_file, out, "--steps", 1, "--save-model", model, *WORDS)[0] == 0
+    assert run("denoise", raw_file, out, "--steps", 1, "--save-fit", model, *WORDS)[0] == 0
     for words in (["--continue-from", model, "--steps", 2], ["--warm-start", model]):
         status, _, error = run("superresolve", raw_file, out, *words)
         assert (status, error.count("\n")) == (2, 1)
@@ -171,7 +171,7 @@ def test_ctrl_c_says_how_to_go_on(run, raw_file, tmp_path):
 def test_a_kept_fit_is_continued_and_starts_another(run, raw_file, tmp_path):
     model, whole, out = tmp_path / "m.cellinr", tmp_path / "whole.tif", tmp_path / "out.tif"
     assert run("denoise", raw_file, whole, "--steps", 12, *WORDS)[0] == 0
-    assert run("denoise", raw_file, out, "--steps", 5, "--save-model", model, *WORDS)[0] == 0
+    assert run("denoise", raw_file, out, "--steps", 5, "--save-fit", model, *WORDS)[0] == 0
     assert run("denoise", raw_file, out, "--continue-from", model, "--steps", 7)[0] == 0
     np.testing.assert_array_equal(read(out).array(), read(whole).array())
     assert run("denoise", raw_file, out, "--warm-start", model, "--steps", 2, *WORDS)[0] == 0
@@ -209,7 +209,7 @@ def test_what_a_fit_that_goes_on_is_compared_with(run, tmp_path, monkeypatch):
     frames = 100 + np.random.default_rng(0).random((8, 16, 16), np.float32)
     units = ("second", "micrometer", "micrometer")
     write("raw.tif", Image(frames, "TYX", (1.0, 0.5, 0.5), units))
-    words = ["--steps", 2, "--optics", "dpc", "--set", "restart=no", "--save-model", "m.cellinr"]
+    words = ["--steps", 2, "--optics", "dpc", "--set", "restart=no", "--save-fit", "m.cellinr"]
     assert run("reconstruct", "raw.tif", "a.tif", *words)[0] == 0
     words = ["--continue-from", "m.cellinr", "--steps", 1, "--compare", "others"]
     assert run("reconstruct", "raw.tif", "b.tif", *words)[0] == 0

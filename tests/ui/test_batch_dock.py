@@ -121,7 +121,7 @@ def test_nothing_to_be_done_is_said_beside_the_recipe(batch, viewer, layer, tmp_
     good = write(tmp_path / "good.tif", Image(np.ones((2, 8, 9), np.float32), "ZYX"))
     batch.add_files([good])
     assert not batch.run_button.isEnabled()
-    assert "No steps yet" in batch.recipe_fault.text()
+    assert "No steps recorded yet" in batch.recipe_fault.text()
     batch.recipe_edit.setText(str(tmp_path / "none.py"))
     assert "none.py" in batch.recipe_fault.text()
     assert not batch.run_button.isEnabled()

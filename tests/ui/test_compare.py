@@ -1,4 +1,4 @@
-"""A result beside others: conventional answer, difference, profiles, scores."""
+"""A result beside others: conventional result, difference, profiles, scores."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_compare_adds_the_conventional_answer_and_the_difference(
     done()
     selected = viewer.layers.selection.active.name
     assert compare.result.currentText() == "membrane denoised"
-    assert compare.against.currentText() == "conventional answer"
+    assert compare.against.currentText() == "conventional result"
     compare.compare_button.click()
     done()
     names = {layer.name: layer for layer in viewer.layers}

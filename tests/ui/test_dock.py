@@ -76,7 +76,7 @@ def test_a_missing_voxel_size_can_be_entered(viewer, stack):
     assert dock.panel.run_button.isEnabled()
     dock.source.voxel.edit.setText("z=0.4, y=-1")
     dock.source.voxel.button.click()
-    assert "positive" in dock.source.voxel.label.text()
+    assert "above 0" in dock.source.voxel.label.text()
     dock.source.voxel.edit.setText("0.4, 0.2, 0.2")
     dock.source.voxel.button.click()
     layer = viewer.layers["a"]
@@ -120,11 +120,11 @@ def test_the_time_step_can_be_entered_in_seconds(viewer, stack, name):
     voxel.button.click()
     layer = viewer.layers["a"]
     assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
-    assert "time between frames unknown" in voxel.label.text()
+    assert "frame interval unknown" in voxel.label.text()
     assert voxel.edit.text() == "t="
     voxel.edit.setText("t=soon")
     voxel.button.click()
-    assert "in seconds for t" in voxel.label.text()
+    assert "frame interval t in seconds" in voxel.label.text()
     voxel.edit.setText("t=2")
     voxel.button.click()
     assert tuple(layer.scale) == (2, 0.2, 0.2)

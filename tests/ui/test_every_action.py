@@ -340,10 +340,10 @@ def test_a_fit_is_kept_by_its_button(viewer, cellinr, folder, monkeypatch):
     dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise")
     cellinr.open("embryo.tif")
-    assert not dock.fit_actions.keep_button.isVisibleTo(dock)
+    assert not dock.fit_actions.save_button.isVisibleTo(dock)
     cellinr.denoise("embryo", **TOY)
     cellinr.wait()
-    assert dock.fit_actions.keep_button.isVisibleTo(dock)
+    assert dock.fit_actions.save_button.isVisibleTo(dock)
     asked = []
 
     def answer(parent, title, usual, filters):
@@ -351,11 +351,11 @@ def test_a_fit_is_kept_by_its_button(viewer, cellinr, folder, monkeypatch):
         return str(folder / "mine"), filters
 
     monkeypatch.setattr(fit_actions.QFileDialog, "getSaveFileName", answer)
-    dock.fit_actions.keep_button.click()
+    dock.fit_actions.save_button.click()
     assert asked == ["embryo denoised.cellinr"]
     assert (folder / "mine.cellinr").is_file()
     assert "mine.cellinr" in str(cellinr.last)
     viewer.layers.remove("embryo denoised")
-    assert not dock.fit_actions.keep_button.isVisibleTo(dock)
+    assert not dock.fit_actions.save_button.isVisibleTo(dock)
     cellinr.open("mine.cellinr")
     assert "embryo denoised" in viewer.layers

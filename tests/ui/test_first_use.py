@@ -23,7 +23,7 @@ def shown_texts(widget):
     ("name", "words", "action", "source"),
     [
         ("Denoise", "simulated embryo", "denoise", "embryo membranes raw"),
-        ("Super-resolve", "cells that move", "superresolve", "cells"),
+        ("Super-resolve", "moving cells", "superresolve", "cells"),
         ("Reconstruct motion", "simulated worm", "reconstruct", "worm"),
     ],
 )
@@ -61,7 +61,7 @@ def test_inputs_are_checked_beside_their_field(viewer, qtbot):
     qtbot.waitUntil(dock.panel.run_button.isEnabled)
     dock.form.field("background_width").set_value(500.0)
     dock.form.changed.emit()
-    assert any("wider than the image" in text for text in shown_texts(dock.form))
+    assert any("less than the image size" in text for text in shown_texts(dock.form))
     assert not dock.panel.run_button.isEnabled()
 
 

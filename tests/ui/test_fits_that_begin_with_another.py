@@ -13,7 +13,7 @@ from napari_cellinr.runs import resume
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.panels import fit_buttons as fit_actions
-from napari_cellinr.ui.panels.start import NONE
+from napari_cellinr.ui.panels.start import SCRATCH
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import fit_actions as fits
 
@@ -66,12 +66,12 @@ def test_a_fit_whose_image_is_gone_cannot_go_on_and_says_why(dock, viewer):
 
 
 def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
-    box = dock.begin_with.box
-    assert names(box) == [NONE, "embryo denoised"]
-    assert not SuperresolveDock(viewer).begin_with.isVisibleTo(None)
+    box = dock.start_choice.box
+    assert names(box) == [SCRATCH, "embryo denoised"]
+    assert not SuperresolveDock(viewer).start_choice.isVisibleTo(None)
     viewer.layers["embryo denoised"].name = "before"
-    assert names(box) == [NONE, "before"]
-    assert dock.begin_with.start() is None  # none is chosen by itself
+    assert names(box) == [SCRATCH, "before"]
+    assert dock.start_choice.start() is None  # none is chosen by itself
     dock._console.open("next.tif")
     dock.source.choose(viewer.layers["next"].unique_id)
     dock.form.field("steps").set_value(2)
@@ -80,7 +80,7 @@ def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
     dock._console.wait()
     assert "cellinr.denoise('next', warm_start='embryo denoised'" in str(dock._console.last)
     viewer.layers.remove("before")
-    assert dock.begin_with.start() is None
+    assert dock.start_choice.start() is None
 
 
 @pytest.mark.parametrize("begin", ["more steps", "warm start"])
@@ -140,7 +140,7 @@ def test_the_settings_of_a_result_are_put_back_into_the_form(dock, viewer, qtbot
     assert "“embryo denoised [1]”" in button.toolTip()  # the newest, as for the other buttons
     finer = SuperresolveDock(viewer)
     viewer.layers.selection = {copied}
-    assert finer.fit_actions.model() is None  # of another method
+    assert finer.fit_actions.layer_with_settings() is None  # of another method
     finer.deleteLater()
 
 
@@ -155,7 +155,7 @@ def test_what_was_only_previewed_has_settings_but_no_fit(viewer, qtbot):
     dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock)
     assert dock.fit_actions.settings_button.isVisibleTo(dock)
-    assert not dock.fit_actions.keep_button.isVisibleTo(dock)
+    assert not dock.fit_actions.save_button.isVisibleTo(dock)
     dock.fit_actions.settings_button.click()
     assert dock.form.config().as_dict() == settings
     viewer.layers.clear()

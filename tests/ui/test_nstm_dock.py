@@ -74,7 +74,7 @@ def test_lists_and_faults(section):
 def test_the_layer_says_what_it_knows(section):
     section.show_image(WORM.raw)
     assert "0.454 µm" in section.taken.text()
-    assert "frames 0.1 s" in section.taken.text()
+    assert "frame interval 0.1 s" in section.taken.text()
     assert section.kind.value() == "dpc"
     assert optics_from_dict(section.values()["optics"]) == WORM.optics
     section.kind.set_value("z-scan")
@@ -164,7 +164,7 @@ def test_too_long_an_arrow_is_told_in_the_words_of_the_dock(dock, idle, monkeypa
     none = SimpleNamespace(data=[], speed=[])
     monkeypatch.setattr("napari_cellinr.macro.motion.arrows_of", lambda *arguments: none)
     dock.below.shortest.setValue(60)
-    assert "above" in dock.below.shortest.text()
+    assert "length" in dock.below.shortest.text()
     dock.below.arrows_button.click()
     idle(dock)
     assert dock.panel.status.text().startswith("No arrow is above 60 where")

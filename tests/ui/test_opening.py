@@ -66,7 +66,10 @@ def test_without_a_window_there_is_no_one_to_ask(folder, monkeypatch):
         opening.ask(sorted(folder.iterdir()))
 
 
-@pytest.mark.parametrize(("button", "answer"), [("Time points", "time"), ("Planes (z)", "z")])
+@pytest.mark.parametrize(
+    ("button", "answer"),
+    [("Time points", "time"), ("Z planes", "z"), ("Separate images", "separate")],
+)
 def test_the_question(qtbot, folder, monkeypatch, button, answer):
     def click(box):
         (wanted,) = (one for one in box.buttons() if one.text() == button)

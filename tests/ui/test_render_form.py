@@ -11,7 +11,7 @@ from napari_cellinr import CellINRConfig, Image, SpatimeConfig, reconstruct, wri
 from napari_cellinr.fitting.stored import Stored, geometry, stored_of
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
-from napari_cellinr.ui.panels.render_entries import Entries, Fit
+from napari_cellinr.ui.panels.render_entries import Entries, RenderableFit
 from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui
@@ -28,12 +28,12 @@ def stored(method, config, **facts):
 
 @pytest.fixture
 def denoised():
-    return Fit(stored("cellinr", CellINRConfig()))
+    return RenderableFit(stored("cellinr", CellINRConfig()))
 
 
 @pytest.fixture
 def finer():
-    return Fit(stored("spatime", SpatimeConfig(scale={"t": 2, "z": 2})))
+    return RenderableFit(stored("spatime", SpatimeConfig(scale={"t": 2, "z": 2})))
 
 
 def usual(fit, **changes):
@@ -44,47 +44,49 @@ def usual(fit, **changes):
 
 def test_what_is_as_in_the_fit_is_not_asked_for(denoised, finer):
     for fit in (denoised, finer):
-        asked = fit.asked(usual(fit))
-        assert (asked.query, asked.faults) == ({}, {})
-        assert asked.image.shape == fit.result.shape
-    assert denoised.asked(usual(denoised, Z="2")).query == {"scale": {"Z": 2.0}}
+        request = fit.request(usual(fit))
+        assert (request.query, request.faults) == ({}, {})
+        assert request.image.shape == fit.result.shape
+    assert denoised.request(usual(denoised, Z="2")).query == {"scale": {"Z": 2.0}}
     # a scale takes the place of that of the fit, so that all of it is told
-    assert finer.asked(usual(finer, T="4")).query == {"scale": {"T": 4.0, "Z": 2.0}}
-    assert finer.asked(usual(finer, T="1")).query == {"scale": {"T": 1.0, "Z": 2.0}}
+    assert finer.request(usual(finer, T="4")).query == {"scale": {"T": 4.0, "Z": 2.0}}
+    assert finer.request(usual(finer, T="1")).query == {"scale": {"T": 1.0, "Z": 2.0}}
     ranges = {"Y": "5:15", "X": " : ", "Z": "0:6"}
-    asked = denoised.asked(Entries(ranges=ranges, times="0:4:2"))
-    assert asked.query == {"crop": {"Y": [5, 15]}, "times": [0.0, 2.0, 4.0]}
-    assert asked.image.shape == (3, 6, 10, 30)
-    assert asked.memory == 4 * 3 * 6 * 10 * 30
+    request = denoised.request(Entries(ranges=ranges, times="0:4:2"))
+    assert request.query == {"crop": {"Y": [5, 15]}, "times": [0.0, 2.0, 4.0]}
+    assert request.image.shape == (3, 6, 10, 30)
+    assert request.memory == 4 * 3 * 6 * 10 * 30
 
 
 def test_sizes_of_voxels_instead_of_factors(denoised, finer):
     assert finer.converted("Z", "2") == "0.2"
     assert finer.converted("Z", "0.2") == "2"
-    asked = denoised.asked(Entries(is_step=True, steps={"Z": "0.2", "Y": "0.2", "X": "0,1"}))
-    assert asked.query == {"voxel": {"Z": 0.2, "X": 0.1}}
-    assert asked.image.scale == pytest.approx((2, 0.2, 0.2, 0.1))
-    asked = finer.asked(Entries(is_step=True, steps={"T": "1", "Z": "0.2", "Y": "0.1", "X": "0.1"}))
-    assert asked.query == {"voxel": {"T": 1.0, "Z": 0.2, "Y": 0.1, "X": 0.1}}
+    request = denoised.request(Entries(is_step=True, steps={"Z": "0.2", "Y": "0.2", "X": "0,1"}))
+    assert request.query == {"voxel": {"Z": 0.2, "X": 0.1}}
+    assert request.image.scale == pytest.approx((2, 0.2, 0.2, 0.1))
+    request = finer.request(
+        Entries(is_step=True, steps={"T": "1", "Z": "0.2", "Y": "0.1", "X": "0.1"})
+    )
+    assert request.query == {"voxel": {"T": 1.0, "Z": 0.2, "Y": 0.1, "X": 0.1}}
 
 
 @pytest.mark.parametrize(
     ("entries", "field", "said"),
     [
-        (Entries(steps={"Z": "x"}), "Z", "not a number"),
+        (Entries(steps={"Z": "x"}), "Z", "enter a number"),
         (Entries(steps={"Y": "17"}), "Y", "at most 16"),
-        (Entries(is_step=True, steps={"Y": "0"}), "Y", "must be positive"),
+        (Entries(is_step=True, steps={"Y": "0"}), "Y", "enter a positive number"),
         (Entries(ranges={"X": "10:99"}), "X", "between 0 and 30"),
-        (Entries(ranges={"X": "10"}), "X", "not a range such as 0:30"),
+        (Entries(ranges={"X": "10"}), "X", "enter a range such as 0:30"),
         (Entries(times="1"), "times", "has frames every 2 second from 0 to 6"),
         (Entries(times="a"), "times", "first:last:step"),
         (Entries(times="2", ranges={"T": "0:2"}), "times", "one of them"),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(denoised, entries, field, said):
-    asked = denoised.asked(entries)
-    assert said in asked.faults[field]
-    assert (asked.query, asked.image) == ({}, None)
+    request = denoised.request(entries)
+    assert said in request.faults[field]
+    assert (request.query, request.image) == ({}, None)
 
 
 @pytest.mark.parametrize(("unit", "size"), [("micrometer", 1), ("nanometer", 1000)])
@@ -101,7 +103,7 @@ def test_the_part_in_view_of_frames_without_calibration():
     frames = np.random.default_rng(0).random((3, 12, 16), np.float32)
     optics = {"kind": "time-lapse", "frame_time": 2.0, "voxel_size": (0.5, 0.5)}
     image = Image(frames, "TYX")
-    fit = Fit(stored_of(reconstruct(image, steps=2, restart=False, optics=optics)))
+    fit = RenderableFit(stored_of(reconstruct(image, steps=2, restart=False, optics=optics)))
     assert fit.whole.steps == {"T": 2.0, "Y": 0.5, "X": 0.5}
     parts = {"T": slice(1, 2), "Y": slice(4, 10), "X": slice(2, 20)}
     assert fit.on_whole(image, parts) == {**parts, "X": slice(2, 16)}
@@ -136,7 +138,7 @@ def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
     box = form.steps["Z"]
     box.selectAll()
     qtbot.keyClicks(box, "x")
-    assert "not a number" in form.faults["Z"].text()
+    assert "enter a number" in form.faults["Z"].text()
     assert form.faults["Z"].isVisible()
     box.selectAll()
     qtbot.keyClicks(box, "2")

@@ -281,7 +281,9 @@ def test_what_waits_for_a_layer_goes_with_it_in_one_sentence(
     told = [one.message for one in notification_manager.records[notified:]]
     (last,) = (text for text in told if "could not begin" in text)
     assert "'not there yet'" in last  # which was asked for by its name alone
-    with pytest.raises(AxesError, match=r"layer 'membrane' was given; there are 'other'"):
+    with pytest.raises(
+        AxesError, match=r"no layer named 'membrane' in this viewer; its layers are 'other'"
+    ):
         named(viewer, layer)
 
 
@@ -326,7 +328,7 @@ def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(
     other.panel.run_button.click()
     dock._console.denoise("not there yet")
     dock._console.denoise("membrane denoised", background="keep")
-    assert "Next: denoising of membrane, denoising of not there yet" in dock.panel.queue.text()
+    assert "Queue: denoising of membrane, denoising of not there yet" in dock.panel.queue.text()
     assert not other.panel.queue.isHidden()
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
     assert [one.name for one in viewer.layers] == [

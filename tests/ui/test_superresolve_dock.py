@@ -68,7 +68,7 @@ def test_only_axes_that_can_be_refined_are_offered(section):
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("17", "at most 16"), ("0", "more than 0"), ("x", "not a number")]
+    ("typed", "said"), [("17", "at most 16"), ("0", "more than 0"), ("x", "enter a number")]
 )
 def test_what_is_wrong_is_said_at_once(section, typed, said):
     section.show_image(movie())
@@ -110,7 +110,7 @@ def test_factors_that_suit_the_image_are_there_until_others_are_typed(qtbot):
 def test_isotropic_needs_a_voxel_size(section, qtbot):
     section.show_image(movie(units=("pixel",) * 4))
     assert not section.isotropic.isEnabled()
-    assert "not known" in section.isotropic.toolTip()
+    assert "unknown" in section.isotropic.toolTip()
     section.show_image(movie())
     with qtbot.waitSignal(section.changed):
         section.isotropic.click()
@@ -153,7 +153,7 @@ def test_any_time_on_the_plane_that_is_shown(viewer, rendered, idle, qtbot):
         idle(holder)
         assert rendered[-1].crop == {"Z": slice(1, 2)}
         assert f"frame {frame:.2f}" in panel.label.text()
-        layer = viewer.layers["movie at any time"]
+        layer = viewer.layers["movie at time"]
         assert np.asarray(layer.data).max() == 30 * frame
     assert len(viewer.layers) == 2
     np.testing.assert_allclose(layer.scale[-2:], 0.125)
@@ -178,8 +178,8 @@ def test_the_dock_estimates_and_checks_before_a_run(viewer, qtbot):
     section.boxes["T"].setText("1")
     section.boxes["T"].textEdited.emit("1")
     assert not dock.panel.run_button.isEnabled()
-    assert "Nothing would become finer" in section.error.text()
-    assert not any("finer" in one.text() for one in dock.source.findChildren(QLabel))
+    assert "All factors are 1" in section.error.text()
+    assert not any("factor" in one.text() for one in dock.source.findChildren(QLabel))
     section.boxes["T"].setText("2")
     section.boxes["T"].textEdited.emit("2")
     assert dock.panel.run_button.isEnabled()
@@ -226,8 +226,8 @@ def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle, monkeypatch)
     assert [str(u) for u in result.units] == ["second", "micrometer", "micrometer"]
     assert not dock.below.isHidden()
     dock.below.slider.setValue(round(1.25 * STEPS_PER_FRAME))
-    qtbot.waitUntil(lambda: "movie at any time" in viewer.layers, timeout=30_000)
+    qtbot.waitUntil(lambda: "movie at time" in viewer.layers, timeout=30_000)
     idle(dock)
-    plane = np.asarray(viewer.layers["movie at any time"].data)
+    plane = np.asarray(viewer.layers["movie at time"].data)
     assert plane.shape[-2:] == (24, 64)
     assert plane.max() > 50

@@ -129,7 +129,7 @@ def test_a_task_makes_a_dock(viewer, stack, toy, idle):
     assert "where" in dock.form.values()
     assert panel.advice.text() == "mind the gap"
     assert panel.cost.text().replace("\u00a0", " ") == (
-        "Takes about 2.5 GB of memory and 1 min 15 s without a GPU."
+        "Needs about 2.5 GB of memory and 1 min 15 s without a GPU."
     )
     dock.form.field("factor").set_value(6)
     dock.form.changed.emit()

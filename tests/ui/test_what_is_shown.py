@@ -19,7 +19,7 @@ def test_the_panel_tells_step_speed_time_left_and_error(dock, use_job, idle, qtb
     """One step takes one second by the clock of the job."""
     use_job(steps=400)
     dock.run()
-    assert "starting · 0 s so far" in numbers(dock)
+    assert "starting · 0 s elapsed" in numbers(dock)
     qtbot.waitUntil(lambda: "steps/s" in numbers(dock))
     step, speed, left, error = numbers(dock).split(" · ")
     assert step.startswith("step ")

@@ -1,7 +1,7 @@
-"""The command line: files in, files out, one line of text for every error.
+"""The command line: reads and writes files, prints one line for each error.
 
-Each command is one module with `add`, which declares its options, and `run`, which does
-its job. What takes long to import is imported inside `run`, so that `--help` is instant.
+Each command is one module with `add`, which declares its options, and `run`, which executes it.
+Slow imports happen inside `run`, so that `--help` is instant.
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ __all__ = ["main", "make_parser"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return the exit status of one command: 0, 2 wrong input, 1 failed fit, 130 Ctrl-C.
+    """Run one command and return its exit status.
 
     Parameters
     ----------
     arguments
-        The words after the program's name; those of the process if not given.
+        Command line without the name of the program; `sys.argv[1:]` by default.
+
+    Returns
+    -------
+    int
+        0 on success, 1 after a failed fit, 2 for invalid input, 130 after Ctrl-C.
     """
     started = time.monotonic()  # --max-seconds counts the imports below, too
     for stream in (sys.stdout, sys.stderr):
@@ -40,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.started = started
         status: int = options.run(options)
     except KeyboardInterrupt:
-        say_error("stopped by Ctrl-C; nothing more was written.")
+        say_error("stopped by Ctrl-C before the end; unfinished files were not written.")
         return INTERRUPTED
     except (FitError, MemoryError) as error:
         say_error(error)
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> Parser:
-    """Return the parser of all commands; `run` of what it parses is the function to call."""
+    """Return the parser of all commands; the parsed options hold the function to call as `run`."""
     from napari_cellinr import __version__
     from napari_cellinr.cli import (
         batch,
@@ -71,15 +76,15 @@ def make_parser() -> Parser:
 
     parser = Parser(
         prog="napari-cellinr",
-        description="Remove noise and photo-induced haze from microscopy images, "
-        "without training data.",
+        description="Restore microscopy images without training data: remove noise and "
+        "out-of-focus background, super-resolve in time and space, reconstruct moving samples.",
     )
     parser.add_argument("--version", action="version", version=f"napari-cellinr {__version__}")
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
     modules = (
-        *(import_module(f"napari_cellinr.cli.{one.action}") for one in METHODS.values()),
+        *(import_module(f"napari_cellinr.cli.{method.action}") for method in METHODS.values()),
         render,
         show_motion,
         replay,

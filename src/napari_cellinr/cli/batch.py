@@ -1,4 +1,4 @@
-"""`napari-cellinr batch RECIPE INPUTS…`: the same steps with many files."""
+"""`napari-cellinr batch RECIPE INPUTS…`: apply the same steps to many files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["add", "run"]
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "do the same with many files; one that fails does not stop the rest"
+    help_text = "apply the same steps to many files; a file that fails does not stop the others"
     parser = add_command(commands, "batch", help_text, run)
     parser.add_argument("recipe", metavar="RECIPE", help="macro (.py) or recipe (.json)")
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="image files")
@@ -25,23 +25,36 @@ def add(commands: Commands) -> None:
         "--output",
         metavar="FOLDER",
         required=True,
-        help="folder for the results and summary.csv, and the only one that is written to; what "
-        "is done there is passed over",
+        help="folder for the results and summary.csv; nothing is written elsewhere. Images whose "
+        "results are there already are skipped",
     )
     parser.add_argument(
-        "--workers", metavar="N", type=int, default=1, help="images at the same time (default: 1)"
+        "--workers",
+        metavar="N",
+        type=int,
+        default=1,
+        help="number of images processed in parallel (default: 1)",
     )
     parser.add_argument(
-        "--every-series", action="store_true", help="every image, or position, of each file"
+        "--every-series",
+        action="store_true",
+        help="process every image (position) of each file, not only the first",
     )
     parser.add_argument(
-        "--every-time", action="store_true", help="every time point of each file for itself"
+        "--every-time",
+        action="store_true",
+        help="process every time point separately, not the time series as a whole",
     )
-    parser.add_argument("--again", action="store_true", help="also do again what is done")
+    parser.add_argument(
+        "--redo",
+        dest="again",
+        action="store_true",
+        help="process images again whose results exist already",
+    )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 if every file is done, 1 if one has failed, 130 after Ctrl-C."""
+    """Process all files; return 0 if all are done, 1 if one has failed, 130 after Ctrl-C."""
     from napari_cellinr.macro import load_macro
     from napari_cellinr.macro.batch.run import iter_batch
     from napari_cellinr.macro.plan import plan_lines
@@ -50,12 +63,12 @@ def run(options: Namespace) -> int:
     for line in plan_lines(macro, (), options.output):
         say(line)
     interruption = Interruption()
-    told: dict[str, str] = {}
+    printed: dict[str, str] = {}
 
-    def tell(rows: tuple[Row, ...]) -> None:
+    def print_changes(rows: tuple[Row, ...]) -> None:
         for row in rows:
-            if told.get(row.title, "waiting") != row.state:
-                told[row.title] = row.state
+            if printed.get(row.title, "waiting") != row.state:
+                printed[row.title] = row.state
                 say(f"{row.state}: {row.title}")
 
     with interruption.caught():
@@ -67,7 +80,7 @@ def run(options: Namespace) -> int:
             every_series=options.every_series,
             every_time=options.every_time,
             again=options.again,
-            tell=tell,
+            tell=print_changes,
         )
         rows = follow(job, interruption)
     failed = [row for row in rows if row.state == "failed"]

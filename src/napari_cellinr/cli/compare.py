@@ -1,4 +1,4 @@
-"""`napari-cellinr compare RESULT TRUTH`: how near a result is to the truth."""
+"""`napari-cellinr compare RESULT TRUTH`: PSNR and SSIM of a result against the ground truth."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ __all__ = ["add", "run"]
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "measure how near a result is to the truth, as JSON: PSNR in dB and SSIM"
+    help_text = "compare a result with the ground truth: PSNR in dB and SSIM, printed as JSON"
     parser = add_command(commands, "compare", help_text, run)
     parser.add_argument("result", metavar="RESULT", help="image file")
-    parser.add_argument("truth", metavar="TRUTH", help="image file of the same size, or another")
+    parser.add_argument(
+        "truth",
+        metavar="TRUTH",
+        help="image file of the ground truth, of the same size (any image with --difference)",
+    )
     parser.add_argument(
         "--difference",
         metavar="FILE",
-        help="write the result minus the other image instead, at the voxels of the result",
+        help="write RESULT − TRUTH to this image file instead, on the voxel grid of RESULT",
     )
     parser.add_argument(
         "--data-range",
         metavar="R",
         type=float,
-        help="range of grey levels that PSNR and SSIM refer to (default: max − min of the truth)",
+        help="range of grey levels that PSNR and SSIM refer to (default: max − min of TRUTH)",
     )
 
 
 def run(options: Namespace) -> int:
-    """Print the measures as JSON, or write the difference, and return 0."""
+    """Print PSNR and SSIM as JSON, or write the difference image; return 0."""
     from napari_cellinr.io import check_writable, read, write
     from napari_cellinr.metrics import psnr, ssim, value_range
 

@@ -1,4 +1,4 @@
-"""`napari-cellinr convert INPUT OUTPUT`: an image in another format, with its calibration."""
+"""`napari-cellinr convert INPUT OUTPUT`: write an image in another format with its calibration."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def add(commands: Commands) -> None:
     """Declare the command and its options."""
     from napari_cellinr.io.dtype import DTYPES
 
-    text = "write an image in another format, with axes, voxel size and time step"
+    text = "convert an image to another file format, keeping axes, voxel size and time step"
     parser = add_command(commands, "convert", text, run)
     parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument(
-        "output", metavar="OUTPUT", help="such as out.tif, out.ome.tif, out.nii.gz, out.zarr"
+        "output", metavar="OUTPUT", help="file such as out.tif, out.ome.tif, out.nii.gz, out.zarr"
     )
     add_reading_options(parser)
     parser.add_argument(
         "--dtype",
         choices=DTYPES,
-        help="another type for the numbers; integers are rounded and clipped",
+        help="data type of the output; values are rounded and clipped for integer types",
     )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after the file was written."""
+    """Write the file and return 0."""
     from napari_cellinr.io import check_writable, write
 
     check_writable(options.output)

@@ -1,4 +1,4 @@
-"""`napari-cellinr demo`: the main job on a simulated embryo, with its quality measured."""
+"""`napari-cellinr demo`: denoise a simulated embryo and measure the quality of the result."""
 
 from __future__ import annotations
 
@@ -40,37 +40,39 @@ napari.run()
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "denoise a simulated embryo and measure how much better it got"
+    help_text = "denoise a simulated embryo and measure the quality of the result"
     parser = add_command(commands, "demo", help_text, run)
     parser.add_argument(
         "folder",
         metavar="FOLDER",
         nargs="?",
         default="demo-output",
-        help="where to write the images (default demo-output)",
+        help="folder for the images (default: demo-output)",
     )
     parser.add_argument(
-        "--gui", action="store_true", help="open napari with the same embryo and the dock instead"
+        "--gui",
+        action="store_true",
+        help="open napari with a simulated embryo and the Denoise dock instead",
     )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after the demonstration."""
+    """Run the demonstration and return 0; 130 after Ctrl-C."""
     return _run_napari() if options.gui else _run_headless(options)
 
 
 def _run_napari() -> int:
-    """Return 0 after the window of a napari in a process of its own was closed."""
+    """Start napari in a process of its own, and return 0 once its window is closed."""
     bindings = ("PySide6", "PyQt6")
     if not any(importlib.util.find_spec(name) for name in bindings):
         raise FileError(
-            "napari needs PySide6 or PyQt6 to open a window, and neither is installed; "
-            "run: pip install 'napari-cellinr[gui]'"
+            "napari needs PySide6 or PyQt6 to open a window; neither is installed. "
+            "Run: pip install 'napari-cellinr[gui]'"
         )
     say("starting napari; the first start takes a while")
     status = subprocess.run([sys.executable, "-c", START_NAPARI], check=False).returncode
     if status != 0:
-        raise FitError(f"napari ended with status {status}; what it printed above says why.")
+        raise FitError(f"napari ended with exit status {status}; see its messages above.")
     return 0
 
 
@@ -82,7 +84,7 @@ def _run_headless(options: Namespace) -> int:
     folder = make_folder(options.folder)
     say(f"simulating an embryo (membranes, 48×96×96 voxels, seed {SEED})")
     sample = embryo("membranes", seed=SEED)
-    say("denoising it and separating its haze, preset fast")
+    say("removing noise and background (preset fast)")
     interruption = Interruption()
     with interruption.caught():
         fitted, seconds = _denoise(sample, interruption)
@@ -98,13 +100,13 @@ def _run_headless(options: Namespace) -> int:
         with replacing(picture, ".png") as temporary:
             save_picture(temporary, images["raw"], images["result"], images["truth"])
     steps = fitted.report.get("steps", 0)
-    say(f"done in {seconds_in_words(seconds)} ({steps} steps)\n\n{_table(sample, fitted)}\n")
+    say(f"finished in {seconds_in_words(seconds)} ({steps} steps)\n\n{_table(sample, fitted)}\n")
     say("written:\n" + "\n".join(f"  {path}" for path in (*paths, picture)))
     return INTERRUPTED if interruption.happened else 0
 
 
 def _denoise(sample: EmbryoSample, interruption: Interruption) -> tuple[Fitted, float]:
-    """Return the fit, and how long it took in seconds."""
+    """Return the fit and its duration in seconds."""
     from napari_cellinr.api import iter_denoise
     from napari_cellinr.config import CellINRConfig
 
@@ -115,9 +117,10 @@ def _denoise(sample: EmbryoSample, interruption: Interruption) -> tuple[Fitted, 
 
 
 def _table(sample: EmbryoSample, fitted: Fitted) -> str:
-    """Return the quality of every image, one line each, in columns.
+    """Return a table of PSNR and SSIM, one line per image.
 
-    Each is compared with the truth that it estimates: one with haze, the other without.
+    Images with background are compared with the ground truth with background, others with that
+    without.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -126,13 +129,13 @@ def _table(sample: EmbryoSample, fitted: Fitted) -> str:
 
     raw = sample.raw.array()
     smooth = gaussian_filter(raw, 0.7)
-    signal, haze = (image.array() for image in fitted.images[:2])
+    signal, background = (image.array() for image in fitted.images[:2])
     blocks = {
-        "noise removed, haze kept": (
+        "noise removed": (
             sample.truth_with_background.array(),
-            {"raw": raw, "Gaussian, σ 0.7": smooth, "CellINR": signal + haze},
+            {"raw": raw, "Gaussian, σ 0.7": smooth, "CellINR": signal + background},
         ),
-        "noise and haze removed": (
+        "noise, background removed": (
             sample.truth.array(),
             {"raw": raw, "Gaussian − opening": smooth - opening(smooth), "CellINR": signal},
         ),

@@ -1,4 +1,4 @@
-"""`napari-cellinr denoise INPUT OUTPUT`: noise and haze removed, from file to file."""
+"""`napari-cellinr denoise INPUT OUTPUT`: remove noise and background from an image file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-_OUTPUTS = ("output", "background_output", "signal_output", "kept_output")
+_OUTPUTS = ("output", "background_output", "signal_output", "with_background_output")
 
 
 def add(commands: Commands) -> None:
@@ -26,18 +26,18 @@ def add(commands: Commands) -> None:
     add_fit_command(
         commands,
         METHODS["cellinr"],
-        "remove noise and haze from an image",
+        "remove noise and background (out-of-focus light) from an image",
         run,
         {
-            "--background-output": "image of the haze",
-            "--signal-output": "image without the haze, of the same fit as the result",
-            "--kept-output": "image with the haze, of the same fit as the result",
+            "--background-output": "also save the background",
+            "--signal-output": "also save the denoised image without background",
+            "--with-background-output": "also save the denoised image with background",
         },
     )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C."""
+    """Write the result and return 0; 130 if it is partial because of Ctrl-C."""
     from napari_cellinr.config import CellINRConfig
 
     config = read_config(options, CellINRConfig)
@@ -50,12 +50,12 @@ def run(options: Namespace) -> int:
 
 
 def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
-    """Return the role of each image that may be saved by the name of its option.
+    """Return the role of each image that can be saved, by the name of its option.
 
     Raises
     ------
     ConfigError
-        If an image is asked for that the preset `paper` does not make.
+        If an image is requested that the preset `paper` does not make.
     """
     from napari_cellinr.errors import ConfigError
 
@@ -64,12 +64,12 @@ def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
         "output": "result",
         "background_output": "background",
         "signal_output": "signal" if keeps else "result",
-        "kept_output": "result" if keeps else "kept",
+        "with_background_output": "result" if keeps else "kept",
     }
-    other = "signal_output" if keeps else "kept_output"
+    other = "signal_output" if keeps else "with_background_output"
     if config.is_published and getattr(options, other) is not None:
         raise ConfigError(
-            f"--{other.replace('_', '-')} was given; the preset paper makes only what the setting "
-            "background says. Leave it out, or choose the preset fast."
+            f"--{other.replace('_', '-')} was given; the preset paper makes only the image that "
+            "--background selects. Leave the option out, or choose the preset fast."
         )
     return roles

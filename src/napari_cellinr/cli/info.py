@@ -1,4 +1,4 @@
-"""`napari-cellinr info FILE`: what an image file says about itself."""
+"""`napari-cellinr info FILE`: axes, size, data type and calibration of an image file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ __all__ = ["add", "facts", "run"]
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    parser = add_command(commands, "info", "show axes, size and voxel size of an image file", run)
+    help_text = "show axes, size, data type and voxel size of an image file"
+    parser = add_command(commands, "info", help_text, run)
     parser.add_argument("file", metavar="FILE", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument(
-        "--stack", choices=("T", "Z"), help="what the numbered files of a folder are along"
+        "--stack",
+        choices=("T", "Z"),
+        help="whether the numbered files of a folder are time points (T) or z planes (Z)",
     )
 
 
 def run(options: Namespace) -> int:
-    """Print what the file says and return 0; no more than headers is read."""
+    """Print the facts and return 0; only the headers of the file are read."""
     from napari_cellinr.io import read_all
 
     images = read_all(options.file, lazy_above=0, stack_axis=options.stack, colours=True)
@@ -41,10 +44,10 @@ def run(options: Namespace) -> int:
 
 
 def facts(image: Image) -> dict[str, Any]:
-    """Return what is known of an image, ready for JSON.
+    """Return axes, shape, data type and calibration of an image, ready for JSON.
 
-    `scale` and `units` are steps by axis; `voxel_size` and `time_step` say the same by name, and
-    are null where it is not known. `memory` is in bytes.
+    `scale` and `units` have one entry per axis; `voxel_size` and `time_step` are texts with a
+    unit, or null where unknown. `memory` is in bytes.
     """
     return {
         "axes": image.axes,
@@ -73,14 +76,14 @@ def _text(image: Image) -> str:
     lines = [f"{image.name} ({image.dtype}, {_size(n_bytes)})"]
     rows = zip(image.axes, image.shape, image.scale, image.units, strict=True)
     for axis, size, step, unit in rows:
-        known = "of unknown size" if unit == "pixel" else f"of {step:.6g} {unit}"
+        known = "step unknown" if unit == "pixel" else f"step {step:.6g} {unit}"
         lines.append(f"  {axis} {size:>7}  {'' if axis in 'CS' else known}".rstrip())
     if image.channels:
         lines.append(f"  channels: {', '.join(image.channels)}")
     if image.sizes.get("S", 1) in {3, 4}:
-        lines.append("  a colour picture; denoise needs its colours as channels: --axes with C")
+        lines.append("  colour image; to denoise it, name the colour axis C with --axes")
     elif image.unknown_axes:
-        lines.append(f"  meaning of axis {image.unknown_axes} unknown; denoise needs --axes")
+        lines.append(f"  axis {image.unknown_axes} is unknown; to denoise the image, give --axes")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`napari-cellinr optics KIND`: a JSON template of a microscope, to fill in."""
+"""`napari-cellinr optics KIND`: a JSON template with the settings of a microscope."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def add(commands: Commands) -> None:
     """Declare the command and its options."""
     from napari_cellinr.config.optics import KINDS
 
-    help_text = "print the settings of a kind of microscope as JSON, with explanations"
+    help_text = "print a JSON template with the settings of a microscope, with explanations"
     epilog = (
-        "Save it, change what is different, and give the file to reconstruct --optics.\n"
+        "Save the template, adapt the values, and give the file to reconstruct --optics.\n"
         "Lengths are in µm, times in s, angles in degrees; _help may stay in the file."
     )
     parser = add_command(commands, "optics", help_text, run, epilog)
@@ -39,9 +39,9 @@ def run(options: Namespace) -> int:
 
 
 def read_optics(text: str) -> Optics:
-    """Return the optics that a word on the command line means: a kind, or JSON or a file of it.
+    """Return the optics for the value of `--optics`: a kind, JSON, or the name of a JSON file.
 
-    Files that the file names lie beside it, unless their path is absolute.
+    Paths inside a JSON file are relative to the folder of that file.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_optics(text: str) -> Optics:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise FileError(f"the optics {path} cannot be read: {error.strerror or error}.") from error
+        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
         raise FileError(f"{path} is not a text file; a JSON file is needed.") from None
     optics = optics_from_json(content)

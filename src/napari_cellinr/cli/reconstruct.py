@@ -1,4 +1,4 @@
-"""`napari-cellinr reconstruct INPUT OUTPUT`: a moving scene from raw frames, from file to file."""
+"""`napari-cellinr reconstruct INPUT OUTPUT`: reconstruct a moving sample from raw frames."""
 
 from __future__ import annotations
 
@@ -40,30 +40,33 @@ def add(commands: Commands) -> None:
     parser, saving = add_fit_command(
         commands,
         METHODS["nstm"],
-        "reconstruct a moving scene, and its motion, from the raw frames of a microscope",
+        "reconstruct a moving sample and its motion from the raw frames of a microscope",
         run,
         {},
     )
     for flag, what in {
-        "motion": "displacement of the material of the reference frame in µm, axes T C Z Y X",
-        "speed": "speed of that material in µm/s",
-        "confidence": "how well the scene shows its motion, 0 to 1",
+        "motion": "also save the displacement from the reference frame, in µm, axes T C Z Y X",
+        "speed": "also save the speed, in µm/s",
+        "confidence": "also save the confidence of the motion, 0 to 1",
     }.items():
         saving.add_argument(f"--{flag}", dest=f"{flag}_output", metavar="FILE", help=what)
     saving.add_argument(
-        "--tracks", metavar="FILE.csv", help="tracks of the seeds: track_id,t,z,y,x,time_s,inside"
+        "--tracks",
+        metavar="FILE.csv",
+        help="also save the tracks of the seeds: track_id,t,z,y,x,time_s,inside",
     )
     saving.add_argument(
         "--seeds",
         metavar="FILE.csv|grid:N",
         default=f"{_GRID}8",
-        help="points of the reference frame to follow, in voxels: columns y, x (and z), or N "
-        "along y and along x (default grid:8)",
+        help="points in the reference frame to track: a table with columns y, x (and z) in "
+        "voxels, or a grid of N×N points (default: grid:8)",
     )
     saving.add_argument(
         "--compare",
         metavar="FOLDER",
-        help="conventional.tif and static.tif, the reconstruction without motion, to compare with",
+        help="folder for two results to compare with: conventional.tif (conventional "
+        "reconstruction) and static.tif (reconstruction without motion)",
     )
     _explain_optics(parser)
 
@@ -73,13 +76,13 @@ def _explain_optics(parser: Any) -> None:
 
     kinds = ", ".join(KINDS)
     parser.epilog = (
-        f"kinds of microscope for --optics: {kinds}.\n`napari-cellinr optics KIND` prints a JSON "
-        f"file to fill in for --optics FILE.json.\n\n{parser.epilog}"
+        f"kinds of microscopes for --optics: {kinds}.\n`napari-cellinr optics KIND` prints a "
+        f"JSON template for --optics FILE.json.\n\n{parser.epilog}"
     )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C."""
+    """Write the result and return 0; 130 if it is partial because of Ctrl-C."""
     config = _config(options)
     check_outputs(options, tuple(_OUTPUTS), ("tracks",))
     _check_folder(options.compare)
@@ -89,7 +92,7 @@ def run(options: Namespace) -> int:
 
     def also(fitted: Fitted) -> None:
         nonlocal used
-        used = cast("NSTMConfig", fitted.config)  # a fit that goes on has settings of its own
+        used = cast("NSTMConfig", fitted.config)  # a resumed fit keeps its settings
         if seeds is not None:
             _write_tracks(options.tracks, fitted, seeds)
 
@@ -100,22 +103,24 @@ def run(options: Namespace) -> int:
 
 
 def _config(options: Namespace) -> NSTMConfig:
-    """Return the settings, with the optics from a word or a file."""
+    """Return the settings, with the optics given by kind or as a file."""
     from napari_cellinr.config import NSTMConfig
 
     optics = None if options.setting_optics is None else read_optics(options.setting_optics)
     given, options.setting_optics = options.setting_optics, None
     config = read_config(options, NSTMConfig)
-    options.setting_optics = given  # what is refused with a fit that goes on
+    options.setting_optics = given  # refused together with --resume and --continue-from
     return config if optics is None else config.replace(optics=optics)
 
 
 def _seeds(options: Namespace, image: Image) -> NDArray[Any] | str:
-    """Return the points to follow, or the rule for them, checked as far as it can be now."""
+    """Return the points to track, (points, axes) in voxels, or the text `grid:N`, checked."""
     if options.seeds.startswith(_GRID):
         count = options.seeds[len(_GRID) :]
         if not count.isdecimal() or int(count) < 1:
-            raise ConfigError(f"--seeds {options.seeds} was given; grid:8, for example, is needed.")
+            raise ConfigError(
+                f"--seeds {options.seeds} was given; write a number after grid:, such as grid:8."
+            )
         return str(options.seeds)
     from napari_cellinr.io.tracks import read_seeds
 
@@ -136,17 +141,17 @@ def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | str) -> None:
 
 
 def _check_folder(name: str | None) -> None:
-    """Raise `FileError` if the results to compare with could not be written there."""
+    """Raise `FileError` if `--compare` names a file."""
     if name is None:
         return
     folder = Path(name).expanduser()
     if folder.exists() and not folder.is_dir():
-        raise FileError(f"--compare {folder} was given; it is a file: give a folder.")
+        raise FileError(f"--compare {folder} was given, which is a file; give a folder.")
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
-    """Write the conventional reconstruction, and the static one; return 130 after Ctrl-C."""
+    """Write the conventional and the static reconstruction; return 0, or 130 after Ctrl-C."""
     from napari_cellinr.api import iter_reconstruct
     from napari_cellinr.io import write
 

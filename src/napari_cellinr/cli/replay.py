@@ -1,4 +1,4 @@
-"""`napari-cellinr replay MACRO`: what was recorded in napari, done again without it."""
+"""`napari-cellinr replay MACRO`: repeat the steps of a recorded macro without napari."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ __all__ = ["add", "run"]
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "do a recorded macro again, on its own files or on another one"
+    help_text = "repeat the steps of a recorded macro, with its own images or another one"
     parser = add_command(commands, "replay", help_text, run)
     parser.add_argument("macro", metavar="MACRO", help="macro (.py) or recipe (.json)")
-    parser.add_argument("--input", metavar="FILE", help="image to work on instead")
+    parser.add_argument("--input", metavar="FILE", help="image to use instead of the recorded one")
     parser.add_argument(
         "--stack",
         choices=("T", "Z"),
-        help="what the numbered files of a folder are along, where the macro does not say",
+        help="whether the numbered files of a folder are time points (T) or z planes (Z), if the "
+        "macro does not say",
     )
     parser.add_argument(
         "--output",
         metavar="FOLDER",
-        help="folder for the files that the macro saves, or for its results if it saves none; "
-        "the present one if not given",
+        help="folder for the files that the macro saves, or for its results if it saves none "
+        "(default: the current folder)",
     )
     parser.add_argument(
         "--allow-outside",
         action="store_true",
-        help="let the macro write outside of that folder, as one does that was recorded with "
-        "absolute paths",
+        help="allow the macro to write outside that folder, for macros with absolute paths",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace files that exist; never the inputs"
+        "--overwrite", action="store_true", help="replace existing files; never the inputs"
     )
     parser.add_argument(
-        "--plan", action="store_true", help="only show the steps and the files, and do nothing"
+        "--plan", action="store_true", help="only list the steps and the files that they write"
     )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after every step was done, 130 if one is partial because of Ctrl-C."""
+    """Repeat all steps and return 0; 130 if a result is partial because of Ctrl-C."""
     from napari_cellinr.macro import iter_replay, load_macro
     from napari_cellinr.macro.plan import plan_lines, saved_files
 

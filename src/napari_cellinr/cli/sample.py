@@ -1,4 +1,4 @@
-"""`napari-cellinr sample KIND FOLDER`: a simulated embryo with its truth, as files."""
+"""`napari-cellinr sample KIND FOLDER`: write a simulated embryo and its ground truth."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ KINDS: dict[str, Any] = {"embryo-membranes": "membranes", "embryo-nuclei": "nucl
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "write a simulated embryo: raw image and truth"
+    help_text = "write a simulated embryo: raw image and ground truth"
     parser = add_command(commands, "sample", help_text, run)
-    parser.add_argument("kind", choices=list(KINDS), help="what is stained")
-    parser.add_argument("folder", metavar="FOLDER", help="where to write; made if it is missing")
+    parser.add_argument("kind", choices=list(KINDS), help="labelled structure")
+    parser.add_argument("folder", metavar="FOLDER", help="output folder; created if missing")
     parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="another N, another embryo (default 0)"
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="random seed; each seed gives another embryo (default: 0)",
     )
     parser.add_argument(
         "--size",
         metavar="Z,Y,X",
         type=parse_size,
         default=(48, 96, 96),
-        help="size in voxels (default 48,96,96)",
+        help="size in voxels (default: 48,96,96)",
     )
 
 
@@ -53,25 +57,38 @@ def run(options: Namespace) -> int:
 
 
 def make_folder(name: str) -> Path:
-    """Return the folder called `name`, made if it is missing.
+    """Return the path of a folder, which is created if missing.
 
     Raises
     ------
     FileError
-        If it cannot be made.
+        If it cannot be created.
     """
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(
-            f"folder {folder} cannot be made ({error.strerror}); give another one."
+            f"folder {folder} cannot be created ({error.strerror}); give another one."
         ) from None
     return folder
 
 
 def write_all(folder: Path, images: dict[str, Image]) -> list[Path]:
-    """Return the paths of the TIFF files that were written, one per image, named by its key."""
+    """Write images as TIFF files.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    images
+        The images by file name without suffix.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of `images`.
+    """
     from napari_cellinr.io import check_writable, write
 
     paths = [folder / f"{name}.tif" for name in images]

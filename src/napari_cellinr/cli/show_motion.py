@@ -1,4 +1,4 @@
-"""`napari-cellinr show-motion MODEL OUTPUT`: arrows, or paths of points, of a kept fit."""
+"""`napari-cellinr show-motion FIT OUTPUT`: motion of a saved reconstruction as a table."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ __all__ = ["add", "run"]
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "write the motion that a kept reconstruction has found, as a table"
+    help_text = "write the motion in a saved reconstruction as a table of arrows or tracks"
     parser = add_command(commands, "show-motion", help_text, run)
-    parser.add_argument("model", metavar="MODEL", help="file of a fit, such as worm.cellinr")
+    parser.add_argument("fit", metavar="FIT", help="saved fit, such as worm.cellinr")
     parser.add_argument("output", metavar="OUTPUT", help="table, such as motion.csv")
     parser.add_argument(
         "--every",
         metavar="N",
         type=int,
-        help="voxels from one arrow to the next (default: as many as can be looked at)",
+        help="distance between arrows in voxels (default: chosen so that they can be told apart)",
     )
     parser.add_argument(
         "--shortest",
         metavar="D",
         type=float,
-        help="leave shorter arrows out, in the unit of the motion (default: 0.3 voxels)",
+        help="length of the shortest arrow, in the unit of the motion (default: 0.3 voxels)",
     )
     parser.add_argument(
         "--points",
         metavar="N|[[y,x],…]",
         type=_parse_points,
-        help="instead of arrows, the paths of N×N points, or of points at places in voxels",
+        help="tracks instead of arrows: of N×N points, or of points at [y,x] in voxels",
     )
     add_device(parser)
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after the table was written."""
+    """Write the table and return 0."""
     from napari_cellinr.fitting.stored import load_fit
     from napari_cellinr.macro.motion import write_motion
 
     if Path(options.output).suffix != ".csv":
-        raise FileError(f"{options.output} was given; the table has to end with .csv.")
+        raise FileError(f"{options.output} was given; the name of the table must end with .csv.")
     write_motion(
         options.output,
-        load_fit(options.model),
+        load_fit(options.fit),
         every=options.every,
         shortest=options.shortest,
         points=options.points,
@@ -64,11 +64,13 @@ def run(options: Namespace) -> int:
 
 
 def _parse_points(text: str) -> Any:
-    """Return a number, or places as lists, from text such as `8` or `[[40,60]]`."""
+    """Return a number, or positions as lists, from text such as `8` or `[[40,60]]`."""
     try:
         found = json.loads(text)
-        if isinstance(found, int) or all(isinstance(place, list) for place in found):
+        if isinstance(found, int) or all(isinstance(point, list) for point in found):
             return found
     except (ValueError, TypeError):
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} was given; a number or [[y,x],…] is needed")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} was given; write a number such as 8, or positions such as [[40,60]]"
+    )

@@ -1,6 +1,6 @@
-"""`napari-cellinr superresolve INPUT OUTPUT`: more frames and finer voxels, from file to file.
+"""`napari-cellinr superresolve INPUT OUTPUT`: increase resolution in time and space.
 
-An OUTPUT that ends with `.zarr` is written piece by piece, so that it need not fit into memory.
+An OUTPUT that ends with `.zarr` is written in pieces, so that it need not fit into memory.
 """
 
 from __future__ import annotations
@@ -32,37 +32,37 @@ def add(commands: Commands) -> None:
     parser, _ = add_fit_command(
         commands,
         METHODS["spatime"],
-        "make more frames and finer voxels of a series or a stack",
+        "increase the resolution of a time series or stack: more frames, finer voxels",
         run,
         {},
     )
-    lattice = parser.add_argument_group("instead of --scale")
-    lattice.add_argument(
+    grid = parser.add_argument_group("instead of --scale")
+    grid.add_argument(
         "--times",
         dest="setting_times",
         metavar="0,2.5,5",
         help="times of the frames of the result, from the first frame, in the unit of the file",
     )
-    lattice.add_argument(
+    grid.add_argument(
         "--target-voxel",
         dest="setting_target_voxel",
         metavar="z=0.18,y=0.18,x=0.18",
-        help="wanted voxel size in the unit of the file; --voxel says that of the input",
+        help="voxel size of the result in the unit of the file (--voxel is that of the input)",
     )
 
 
 def run(options: Namespace) -> int:
-    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C."""
+    """Write the result and return 0; 130 if it is partial because of Ctrl-C."""
     from napari_cellinr.config import SpatimeConfig
 
     config = read_config(options, SpatimeConfig)
     check_outputs(options, tuple(_OUTPUTS))
     image = read_input(options)
-    goes_on = options.resume or options.continue_from or options.warm_start
-    if not (goes_on or config.scale or config.target_voxel or config.isotropic or config.times):
+    earlier = options.resume or options.continue_from or options.warm_start
+    if not (earlier or config.scale or config.target_voxel or config.isotropic or config.times):
         say_warning(
-            "no factor was given, so that the result has the samples of the input; "
-            "say it with --scale, for example --scale t=2,z=2.5."
+            "no upsampling factor was given; the result has the same frames and voxels as the "
+            "input. Give factors with --scale, for example --scale t=2,z=2.5."
         )
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
@@ -95,6 +95,6 @@ def _write_pieces(
         if monitor.stopped and step < steps and fitted.stopped != "user":
             pieces.close()
             raise FileError(
-                f"{output} was not written: stopped after {step} of {steps} pieces. Keep "
-                "the fit with --save-model, and render a part of it."
+                f"{output} was not written: stopped after {step} of {steps} pieces. Save "
+                "the fit with --save-fit, and render parts of it with napari-cellinr render."
             )

@@ -1,4 +1,4 @@
-"""What napari asks of a plugin: reader, writer, sample. Slow imports happen when they are used."""
+"""Readers, writers and samples that the manifest names; slow imports happen inside functions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
-    """Return the function that reads images, folders or kept fits; none for anything else."""
+    """Return the function that reads images, folders or saved fits; None for other files."""
     from napari_cellinr.io import FITTED_SUFFIX
     from napari_cellinr.ui.layers.opening import can_open
 
@@ -39,15 +39,15 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
 
 
 def read_layers(path: str | Sequence[str]) -> list[Any]:
-    """Return a full layer data tuple for every image and channel in the files.
+    """Return one layer data tuple per image and channel in the files.
 
-    Several files are one series if napari gives them together: it does so for *Open Files as
-    Stack*, and for a drop with Shift held down.
+    Files that napari passes as a list become one series: it does so for *Open Files as Stack*, and
+    for files dropped with Shift held down.
 
     Raises
     ------
     FileError
-        If a file is missing or cannot be understood.
+        If a file is missing or cannot be read.
     """
     from napari_cellinr.ui.layers.convert import layer_tuples
     from napari_cellinr.ui.layers.opening import images_of
@@ -59,42 +59,66 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 
 def read_fits(path: str | Sequence[str]) -> list[Any]:
-    """Return the results of fits that were kept as layers, rendered anew; the first is visible.
+    """Return layer data tuples rendered from saved fits; only the first one of each is visible.
 
     Raises
     ------
     FileError
-        If a file is no kept fit, damaged, or of a newer version.
+        If a file is not a saved fit, damaged, or of a newer version.
     """
     from napari_cellinr.ui.layers.saved_fits import fit_tuples
 
     paths = [path] if isinstance(path, str) else path
-    return [layer for one in paths for layer in fit_tuples(Path(one))]
+    return [layer for name in paths for layer in fit_tuples(Path(name))]
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a layer with its calibration and return the path that was written.
+    """Write an image layer with its calibration; recorded as a step of the viewer.
 
-    In a viewer whose steps are recorded it is one of them, as `cellinr.save` is.
+    Parameters
+    ----------
+    path
+        The file.
+    data
+        Array of the layer.
+    attributes
+        Attributes of the layer, as napari passes them to writers.
+
+    Returns
+    -------
+    list of str
+        The path.
 
     Raises
     ------
     FileError
-        If the axes of the layer are not known, or the file cannot be written; an existing one is
-        then left as it was.
+        If the axes of the layer are not known, or the file cannot be written; an existing file is
+        left unchanged.
     """
     from napari_cellinr.io import write
     from napari_cellinr.ui.layers.convert import image_from_tuple
     from napari_cellinr.ui.session.recording import note_saved
 
-    with _told_by_napari():
+    with _errors_shown_by_napari():
         write(Path(path), image_from_tuple(data, attributes))
     note_saved(path, data, str(attributes.get("name", "")))
     return [path]
 
 
 def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
-    """Write layers of one shape as the channels of one file and return the path.
+    """Write layers of one shape as the channels of one file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layers
+        Layer data tuples.
+
+    Returns
+    -------
+    list of str
+        The path.
 
     Raises
     ------
@@ -105,17 +129,18 @@ def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
     from napari_cellinr.io.channels import joined
     from napari_cellinr.ui.layers.convert import image_from_tuple
 
-    with _told_by_napari():
+    with _errors_shown_by_napari():
         images = [image_from_tuple(data, attributes) for data, attributes, _ in layers]
         write(Path(path), joined(images))
     return [path]
 
 
 @contextmanager
-def _told_by_napari() -> Iterator[None]:
-    """Raise what goes wrong within the context as what napari shows.
+def _errors_shown_by_napari() -> Iterator[None]:
+    """Turn errors into `FileError`.
 
-    It takes a ValueError, which half of our errors are, for a sign that nobody can write the file.
+    napari would take a ValueError, which many of our errors are, to mean that this writer cannot
+    write the file, and would try the next one.
     """
     from napari_cellinr.errors import CellINRError, FileError
 
@@ -126,47 +151,47 @@ def _told_by_napari() -> Iterator[None]:
 
 
 def sample_cells() -> list[Any]:
-    """Return a simulated movie of cells and its truth, finer in time and along Z, as layers."""
+    """Return simulated moving cells and their ground truth, finer in time and Z, as layers."""
     return _layers("moving-cells")
 
 
 def sample_worm() -> list[Any]:
-    """Return a worm that undulates in phase contrast, and its true phase, as layers."""
+    """Return a moving worm recorded by differential phase contrast, and its phase, as layers."""
     return _layers("motion-worm")
 
 
 def sample_beads() -> list[Any]:
-    """Return vibrating beads in three-beam structured light, and the truth, as layers."""
+    """Return vibrating beads in 3-D structured illumination, and the ground truth, as layers."""
     return _layers("motion-beads")
 
 
 def sample_cell() -> list[Any]:
-    """Return a cell that moves while it is scanned along z, and the truth, as layers."""
+    """Return a cell that moves during z-scans, and the ground truth, as layers."""
     return _layers("motion-cell")
 
 
 def sample_ball() -> list[Any]:
-    """Return one picture of a flying ball by a lensless camera, and the truth, as layers."""
+    """Return a rolling-shutter image of a flying ball, and the ground truth, as layers."""
     return _layers("motion-ball")
 
 
 def sample_embryo() -> list[Any]:
-    """Return a simulated embryo with labelled membranes, and its truth, as layers."""
+    """Return a simulated embryo with labelled membranes, and the ground truth, as layers."""
     return _layers("embryo-membranes")
 
 
 def sample_nuclei() -> list[Any]:
-    """Return a simulated embryo with labelled nuclei, and its truth, as layers."""
+    """Return a simulated embryo with labelled nuclei, and the ground truth, as layers."""
     return _layers("embryo-nuclei")
 
 
 def sample_series() -> list[Any]:
-    """Return a simulated embryo whose cells move while it bleaches, and its truth, as layers."""
+    """Return a time series of an embryo that bleaches, and the ground truth, as layers."""
     return _layers("embryo-series")
 
 
 def _layers(key: str) -> list[Any]:
-    """Return the layers of a sample: its truth first, so that the raw image is on top."""
+    """Return the layers of a sample: the ground truth first, so that the raw image is on top."""
     from napari_cellinr.simulate.samples import sample_images
     from napari_cellinr.ui.layers.convert import layer_tuples
 

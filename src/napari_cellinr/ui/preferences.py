@@ -1,4 +1,4 @@
-"""What the user has set in napari's preferences; the defaults where napari cannot be asked."""
+"""Reads this plugin's page of napari's preferences; defaults where it cannot be read."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Preferences:
     Parameters
     ----------
     device
-        Device that the docks choose at first.
+        Device that is selected when a dock opens.
     live_preview
-        Whether a running fit shows how far the image is.
+        Whether the image is shown while a fit is running.
     preview_seconds
-        Least time between two such previews.
+        Shortest time between two previews, in seconds.
     notifications
-        Whether the end of a job is also told outside the dock.
+        Whether napari shows a notification when a job ends.
     checkpoint_seconds
-        Time between two checkpoints of a running fit, from which it can go on; 0 for none.
+        Time between two checkpoints of a running fit, in seconds; 0 stores none.
     """
 
     device: str = "auto"
@@ -38,10 +38,10 @@ class Preferences:
 
 
 def preferences() -> Preferences:
-    """Return the preferences as they are now.
+    """Return the present preferences.
 
-    napari before 0.9 has no settings of plugins, and their file may be damaged: neither keeps
-    anyone from working.
+    The defaults are returned where napari has no settings of plugins (before 0.9), or where the
+    settings file is damaged.
     """
     try:
         page = settings.get_plugin_settings("napari-cellinr").docks

@@ -1,7 +1,7 @@
-"""What docks, controller and console have to know of a method: one `Task` for each.
+"""What docks, controller and console need to know about a method: one `Task` each.
 
-A new method brings the module `docks/<action>.py` with its `TASK`, and a subclass of `FitDock` that
-the manifest names.
+A new method needs a module `docks/<action>.py` with its `TASK` and a subclass of `FitDock` that is
+named in the manifest.
 """
 
 from __future__ import annotations
@@ -41,47 +41,57 @@ __all__ = [
 
 
 class Section(QWidget):
-    """Settings that a form of plain fields cannot hold; it stands below that form.
+    """Settings that need more than plain fields; shown below the form.
 
     Signals
     -------
     changed
-        The user has changed something.
+        The user has edited a setting.
     """
 
     changed = Signal()
 
     names: tuple[str, ...] = ()
-    """The settings that are edited here, which the form leaves out."""
+    """Names of the settings that are edited here instead of in the form."""
 
     def values(self) -> dict[str, Any]:
-        """Return what is entered by name, not checked yet."""
+        """Return the entered values by name, not validated yet."""
         return {}
 
     def set_config(self, config: Any) -> None:
-        """Show the values of a configuration without saying that they have changed."""
+        """Show the values of a configuration without emitting `changed`."""
 
     def show_image(self, image: Image | None) -> None:
         """Adapt to another image, or to none."""
 
     def explain(self, faults: Mapping[str, str]) -> None:
-        """Say what is wrong with settings that are edited here, by their names."""
+        """Show error messages, by name of the setting."""
 
 
 class ResultPanel(QWidget):
-    """What can be done with a result, such as a slider for its time; it stands below the status."""
+    """Tools for a result, such as a time slider; shown below the status line."""
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Offer what can be done with the result that is shown in `layer`."""
+        """Show the tools for a new result.
+
+        Parameters
+        ----------
+        fitted
+            The fit.
+        layer
+            Its first layer.
+        source
+            The layer that was fitted.
+        """
 
 
 def images_of(fitted: Fitted) -> Sequence[Shown]:
-    """Return the first image of a result to be shown, and the others hidden."""
+    """Return one layer per image of a result; only the first one is visible."""
     return [Shown(image, visible=place == 0) for place, image in enumerate(fitted.images)]
 
 
 def quick_settings(config: Any) -> Any:
-    """Return the settings for a quick look: the user's, but for those that make it quick."""
+    """Return the settings for a preview: those of the user with the preset `preview`."""
     own = type(config).PRESETS.get("preview")
     if own is None:
         return config
@@ -99,43 +109,43 @@ def _no_advice(config: Any, image: Image) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """One method for docks, controller and console.
+    """One method, for docks, controller and console.
 
     Parameters
     ----------
     name
         The action of the method, such as `denoise`.
     title
-        Name of the dock, such as `Denoise`.
+        Title of the dock, such as `Denoise`.
     noun
-        What a run is called, as in “denoising of embryo”.
+        Name of a run, as in “denoising of embryo”.
     suffix
-        What the name of the source gets to be that of the result, such as `denoised`.
+        Added to the name of the source to name the result, such as `denoised`.
     empty_text
-        What the dock says as long as there is no image: what to drop, which sample to try.
+        Text of the dock while there is no image: what to drop, which sample to try.
     sample
-        Key of the sample of this plugin that suits the method.
+        Key of a suitable sample of this plugin.
     guide
         Name of the page of the guide, without suffix.
     run_tip, preview_tip
-        What the two buttons do, in a sentence.
+        Tooltips of the two buttons.
     layers
-        From the result to its layers; the first one, an image, takes over the live layer.
+        From the fit to the specs of its layers; the first one, an image, replaces the live layer.
     own_contrast
-        Whether a result with these settings needs contrast limits of its own, not the source's.
+        Whether a result with these settings needs its own contrast limits, not those of the source.
     quick
         From the settings of the user to those of a preview.
     part
-        Ranges by axis letter of what a preview is made of: viewer, layer and its Image are given.
+        From viewer, layer and its Image to the part that a preview uses, as ranges by axis letter.
     check
-        What is wrong with image and settings, by the field beside which it is said: `image`,
-        `axes`, `voxel_size` or the name of a setting. It keeps the user from a run.
+        Errors of image and settings, by the field beside which they are shown: `image`, `axes`,
+        `voxel_size` or the name of a setting. Errors disable Run.
     advise
-        A warning that does not keep the user from a run, or nothing.
+        A warning that does not disable Run, or an empty text.
     section
-        Makes the settings below the form, if there are any.
+        Creates the settings below the form, if there are any.
     panel
-        Makes what stands below the status once there is a result, if anything.
+        Creates the tools that are shown below the status line once there is a result, if any.
     """
 
     name: str
@@ -145,8 +155,8 @@ class Task:
     empty_text: str
     sample: str
     guide: str
-    run_tip: str = "Work on the whole image."
-    preview_tip: str = "A quick look at what the canvas shows."
+    run_tip: str = "Process the whole image."
+    preview_tip: str = "Quick result for the visible part of the image."
     layers: Callable[[Fitted], Sequence[Shown]] = images_of
     own_contrast: Callable[[Any], bool] = lambda config: False
     quick: Callable[[Any], Any] = quick_settings
@@ -158,17 +168,17 @@ class Task:
 
     @property
     def method(self) -> Method:
-        """The record of its method: settings, job, cost and what else is not shown."""
+        """The record of its method: settings, job, cost and all else without Qt."""
         return method_of_action(self.name)
 
     @property
     def config_type(self) -> type[Config]:
-        """The settings, of which form, console and help are made."""
+        """The class of the settings, from which form, console and help are generated."""
         return self.method.config
 
 
 def task_of(name: str) -> Task:
-    """Return the task of an action: `TASK` of the dock module that has its name.
+    """Return the task of an action: `TASK` of the dock module with its name.
 
     Raises
     ------

@@ -50,17 +50,17 @@ def test_tiles_that_agree_are_the_whole_at_any_positions(step):
 @pytest.fixture(scope="module")
 def tiled():
     """Return two frames in two channels of the size of a tile and a half."""
-    real = job.prepare
+    real = job.fit_part
 
-    def prepare(image, config, *rest, **options):
+    def fit_part(image, config, *rest):
         if math.prod(image.shape) > 4 * 40 * 48:
             raise MemoryError
-        return (yield from real(image, config, *rest, **options))
+        return (yield from real(image, config, *rest))
 
     frames = [embryo("membranes", (4, 40, 72), seed=seed).raw.array() for seed in range(2)]
     image = Image(np.stack(frames)[:, None] * [[[[[1]]], [[[0.6]]]]], "TCZYX")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "prepare", prepare)
+        patch.setattr(job, "fit_part", fit_part)
         patch.setattr(job, "is_coupled", lambda *_: False)
         return denoise(image, bleaching="correct", **TOY)
 

@@ -118,7 +118,7 @@ def weights_of(frames):
     series = Series(frames, "YX", (1.0, 1.0))
     grid = OutputGrid({}, np.array([0, 0.5, 1]))
     config = SpatimeConfig(refinement=0.45)
-    channel = ChannelFit(series, grid, config, SuperresolutionState(0.0, None), 0)
+    channel = ChannelFit(series, grid, config, SuperresolutionState(Monitor()), 0)
     for work in channel.work():
         finish(work)
     return series.weights

@@ -76,9 +76,9 @@ def add_fit_command(
     add_settings(parser, method.config)
     saving = parser.add_argument_group("what else to save")
     also = {
-        "--save-model": "the fitted field, to be rendered again without another fit",
-        "--conventional": "the answer of a conventional method, to compare with",
-        "--report": "JSON with time, steps, noise, versions and all settings",
+        "--save-fit": "also save the fit (.cellinr), to render it again without fitting",
+        "--conventional": "also save the result of a conventional method, to compare with",
+        "--report": "also save a JSON report: time, steps, noise, versions and all settings",
     }
     for flag, help_text in {**outputs, **also}.items():
         saving.add_argument(flag, metavar="FILE", help=help_text)

@@ -1,11 +1,13 @@
-"""What the options of the commands share: the parser, and values such as `z=0.4,y=0.1,x=0.1`."""
+"""The parser of the command line, and options and values that several commands share."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import textwrap
-from typing import TYPE_CHECKING, Any, Never, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
+from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.text import one_line
 
@@ -29,12 +31,42 @@ __all__ = [
 ]
 
 
+RENAMED: Final = {
+    "--again": "--redo",
+    "--kept-output": "--with-background-output",
+    "--save-model": "--save-fit",
+}
+"""New names of options by their old ones, which still work but are not in the help."""
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that reports a wrong option as one line, like every other error."""
+    """A parser that prints errors as one line and accepts old names of options."""
 
     def error(self, message: str) -> Never:
         """End the program with exit status 2."""
         self.exit(2, f"error: {' '.join(one_line(message).split())} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the parsed options and the arguments that are left, as argparse does.
+
+        Parameters
+        ----------
+        args
+            Command line without the name of the program; `sys.argv[1:]` by default.
+        namespace
+            Where the options are put; a new namespace by default.
+        """
+        given = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_renamed(word) for word in given], namespace)
+
+
+def _renamed(word: str) -> str:
+    """Return an argument with the new name of its option, and warn if it had the old one."""
+    name, sign, value = word.partition("=")
+    if name not in RENAMED:
+        return word
+    say_warning(f"{name} is now called {RENAMED[name]}; the old name still works.")
+    return f"{RENAMED[name]}{sign}{value}"
 
 
 if TYPE_CHECKING:
@@ -46,7 +78,26 @@ else:
 def add_command(
     commands: Commands, name: str, help_text: str, run: Callable[[Any], int], epilog: str = ""
 ) -> Parser:
-    """Return the parser of the new command `name`, which is done by `run`."""
+    """Add a command.
+
+    Parameters
+    ----------
+    commands
+        The commands of the main parser.
+    name
+        Name of the command.
+    help_text
+        What it does, without a capital letter and a full stop.
+    run
+        Executes it: takes the parsed options, returns the exit status.
+    epilog
+        Text below the options in its help.
+
+    Returns
+    -------
+    Parser
+        The parser of the command.
+    """
     parser = commands.add_parser(
         name,
         help=help_text,
@@ -59,22 +110,30 @@ def add_command(
 
 
 def add_device(parser: Parser) -> None:
-    """Add the option that says where to compute, for commands without settings."""
+    """Add the option `--device`, for commands without settings."""
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "mps"),
         default="auto",
-        help="where to compute; auto takes a GPU if there is one",
+        help="where to compute; auto uses a GPU if there is one",
     )
 
 
 def add_settings(parser: Parser, config: type[Config]) -> None:
-    """Add one option for each setting that most users need, and `--set` for all of them."""
+    """Add one option for each basic setting, and `--set` for all of them.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command.
+    config
+        The settings; those marked as advanced are listed below the options.
+    """
     settings = parser.add_argument_group("settings of the method")
     for name in config.model_fields:
         if not config.is_advanced(name):
             choices = config.choices(name)
-            if config.model_fields[name].default is False:  # said by the word alone
+            if config.model_fields[name].default is False:  # a flag without a value
                 settings.add_argument(
                     f"--{name.replace('_', '-')}",
                     dest=f"setting_{name}",
@@ -96,20 +155,20 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="any setting by its name, also those listed below; may be repeated",
+        help="set any setting by name, including those listed below; may be repeated",
     )
     more = [_advanced(config, name) for name in config.model_fields if config.is_advanced(name)]
     parser.epilog = "\n".join(["more settings, for --set NAME=VALUE:", *more])
 
 
 def _advanced(config: type[Config], name: str) -> str:
-    """Return the entry of a setting that has no option of its own, laid out like argparse's."""
+    """Return the help of an advanced setting, in the layout of argparse."""
     indent = " " * 24
     return textwrap.fill(f"  {name:<20}  {_help(config, name)}", width=80, subsequent_indent=indent)
 
 
 def _help(config: type[Config], name: str) -> str:
-    """Return the help of a setting with its unit and what it is if it is not given."""
+    """Return the help of a setting with its unit and its defaults."""
     default = config.model_fields[name].default
     unit = "" if default is None else config.unit(name)
     usual = [f"default {'none' if default is None else default} {unit}".strip()]
@@ -120,7 +179,14 @@ def _help(config: type[Config], name: str) -> str:
 
 
 def read_config(options: argparse.Namespace, config: type[AnyConfig]) -> AnyConfig:
-    """Return the settings that were given as options or by `--set`, checked.
+    """Return the settings that were given as options or by `--set`.
+
+    Parameters
+    ----------
+    options
+        The parsed command line.
+    config
+        The class of the settings.
 
     Raises
     ------
@@ -144,7 +210,7 @@ def _assignments(texts: Sequence[str]) -> list[tuple[str, str]]:
     for text in texts:
         name, sign, value = (word.strip() for word in text.partition("="))
         if not sign:
-            raise ConfigError(f"--set {text} was given; NAME=VALUE is needed, such as gain=2.")
+            raise ConfigError(f"--set {text} was given; write NAME=VALUE, such as gain=2.")
         pairs.append((name, value))
     return pairs
 
@@ -156,7 +222,7 @@ def parse_voxel(text: str) -> dict[str, float]:
         try:
             steps[axis] = float(value)
         except ValueError:
-            raise _wrong(f"{value!r} along {axis} is not a number") from None
+            raise _wrong(f"{value!r} along {axis} was given; write a number") from None
     return steps
 
 
@@ -170,7 +236,7 @@ def parse_crop(text: str) -> dict[str, slice]:
         except ValueError:
             colon = ""
         if not colon:
-            raise _wrong(f"{value!r} along {axis} is not a range such as 0:20")
+            raise _wrong(f"{value!r} along {axis} was given; write a range such as 0:20")
     return ranges
 
 
@@ -181,20 +247,20 @@ def parse_size(text: str) -> tuple[int, int, int]:
     except ValueError:
         z = y = x = 0
     if min(z, y, x) < 1:
-        raise _wrong(f"{text!r} was given; three whole numbers such as 48,96,96 are needed")
+        raise _wrong(f"{text!r} was given; write three whole numbers above 0, such as 48,96,96")
     return z, y, x
 
 
 def _pairs(text: str, example: str) -> list[tuple[str, str]]:
-    """Return the axis letters, upper case, each with what was given for it."""
+    """Return pairs of axis letter, upper case, and value."""
     pairs = []
     for part in text.split(","):
         axis, sign, value = (word.strip() for word in part.partition("="))
         if not sign or axis.upper() not in set("TCZYX"):
-            raise _wrong(f"{part!r} was given; something like {example} is needed")
+            raise _wrong(f"{part!r} was given; write values per axis, such as {example}")
         pairs.append((axis.upper(), value))
     if len(dict(pairs)) != len(pairs):
-        raise _wrong(f"{text!r} names an axis twice")
+        raise _wrong(f"{text!r} names an axis twice; give each axis once")
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""One picture that shows what a fit did: raw, result, truth and what is still different."""
+"""A figure with raw image, result, ground truth and their difference side by side."""
 
 from __future__ import annotations
 
@@ -22,10 +22,17 @@ BAR = 5.0  # length of the scale bar in micrometres
 
 
 def save_picture(path: Path, raw: Image, result: Image, truth: Image) -> None:
-    """Write the middle planes of three images, ZYX, and a difference side by side as PNG.
+    """Write the middle z planes of three images and of a difference as one PNG file.
 
-    All three have the same grey levels; the difference is red where the result is too
-    bright, blue where it is too dark.
+    All images are shown with the same contrast limits; the difference is red where the result is
+    too bright, blue where it is too dark.
+
+    Parameters
+    ----------
+    path
+        The PNG file.
+    raw, result, truth
+        Images of the same shape, axes Z Y X, voxel size in µm.
     """
     from PIL import Image as Picture
     from PIL import ImageDraw, ImageFont
@@ -64,20 +71,20 @@ def _middle(image: Image) -> NDArray[np.float32]:
 
 
 def _grey(plane: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    """Return a picture (Y, X, RGB) from black at `low` to white at `high`."""
+    """Return an RGB image (Y, X, 3), black at `low` and white at `high`."""
     levels = np.clip((plane - low) / max(high - low, 1e-9), 0, 1) * 255
     return np.repeat(levels.astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _with_bar(panel: NDArray[np.uint8], step: float) -> NDArray[np.uint8]:
-    """Return the picture with a white bar in its lower left corner; `step` in micrometres."""
+    """Return the RGB image with a scale bar in its lower left corner; pixel size `step` in µm."""
     marked = panel.copy()
     marked[-5:-3, 4 : 4 + round(BAR / step)] = 255
     return marked
 
 
 def _diverging(plane: NDArray[np.float32], reach: float) -> NDArray[np.uint8]:
-    """Return a picture (Y, X, RGB): blue at -`reach`, white at 0, red at `reach`."""
+    """Return an RGB image (Y, X, 3): blue at -`reach`, white at 0, red at `reach`."""
     level = np.clip(plane / max(reach, 1e-9), -1, 1)
     fading = 1 - np.abs(level)
     channels: list[Any] = [np.where(level > 0, 1, fading), fading, np.where(level < 0, 1, fading)]

@@ -1,4 +1,4 @@
-"""What a command says while it works: a bar on a terminal, warnings, one line per error."""
+"""Prints progress, results, warnings and errors, and stops a fit at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ LINE_WIDTH = 79  # a longer line would wrap, and could not be drawn over
 
 
 def say(text: str) -> None:
-    """Print a result on standard output; its lines are kept, other control characters are not."""
+    """Print text on standard output, without control characters other than line breaks."""
     print("\n".join(map(one_line, text.split("\n"))), flush=True)
 
 
 def say_error(error: object) -> None:
-    """Print one line about `error` on standard error, whatever the number of its own lines."""
+    """Print an error on standard error, as one line."""
     print(f"error: {_sentence(error) or type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def say_warning(text: str) -> None:
-    """Print one line about what the user should know on standard error."""
+    """Print a warning on standard error, as one line."""
     print(f"warning: {_sentence(text)}", file=sys.stderr, flush=True)
 
 
 def _sentence(text: object) -> str:
-    """Return text as one line with single spaces, whatever names it holds."""
+    """Return text as one line with single spaces, without control characters."""
     return " ".join(one_line(str(text)).split())
 
 
@@ -62,20 +62,24 @@ def seconds_in_words(seconds: float) -> str:
 
 
 class Bar:
-    """A line that shows how far a job is; nothing at all if `stream` is no terminal."""
+    """A progress bar with one line on a terminal; prints nothing elsewhere.
+
+    tqdm would not be shorter: stages change, the estimate of the time left is the fit's own, and
+    stages without steps have no bar.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.is_shown = stream.isatty()
 
     def update(self, progress: Progress) -> None:
-        """Draw the line anew."""
+        """Redraw the line."""
         if self.is_shown:
             self.stream.write(f"\r{describe(progress):<{LINE_WIDTH}}"[: LINE_WIDTH + 1])
             self.stream.flush()
 
     def close(self) -> None:
-        """Wipe the line, so that what is printed next starts on a clean one."""
+        """Clear the line."""
         if self.is_shown:
             self.stream.write("\r" + " " * LINE_WIDTH + "\r")
             self.stream.flush()
@@ -90,27 +94,27 @@ def describe(progress: Progress) -> str:
         parts.append(f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]")
         parts.append(f"{progress.step}/{progress.steps}")
     if progress.held_out is not None:
-        parts.append(f"held-out {progress.held_out:.3f}")
+        parts.append(f"held-out error {progress.held_out:.3f} σ")
     if progress.eta is not None:
         parts.append(f"{seconds_in_words(progress.eta)} left")
     return "  ".join(parts)
 
 
 class Interruption:
-    """Whether Ctrl-C was pressed."""
+    """Remembers whether Ctrl-C was pressed."""
 
     def __init__(self) -> None:
         self.happened = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note the first Ctrl-C; let the second one end the program at once."""
+        """Remember the first Ctrl-C; end the program at the second one."""
         if self.happened:
             raise KeyboardInterrupt
         self.happened = True
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Note Ctrl-C instead of ending the program, for as long as the context lasts."""
+        """Remember Ctrl-C instead of ending the program, within this context."""
         before = signal.signal(signal.SIGINT, self)
         try:
             yield
@@ -119,7 +123,20 @@ class Interruption:
 
 
 def follow(job: Generator[Progress, Message, Result], interruption: Interruption) -> Result:
-    """Return what `job` returns, showing its progress; Ctrl-C asks it for its partial result."""
+    """Run a job, showing its progress.
+
+    Parameters
+    ----------
+    job
+        The job, as a generator.
+    interruption
+        Whether Ctrl-C was pressed, which stops the job.
+
+    Returns
+    -------
+    Result
+        What the job returns; its partial result after Ctrl-C.
+    """
     bar = Bar(sys.stderr)
     message: Message = None
     try:

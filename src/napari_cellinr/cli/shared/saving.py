@@ -1,4 +1,4 @@
-"""What a fit leaves on the disk: its images, the fitted field and a report."""
+"""Writes the files of a fit: images, saved fit and report."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ if TYPE_CHECKING:
 
 __all__ = ["check_outputs", "save"]
 
-_OTHERS = ("save_model", "report")
+_OTHERS = ("save_fit", "report")
 _IMAGES = ("conventional",)
 
 
 def check_outputs(
     options: Namespace, images: tuple[str, ...], others: tuple[str, ...] = ()
 ) -> None:
-    """Raise `FileError` now if something could not be written in the end.
+    """Check before the fit that all output files can be written.
 
     Parameters
     ----------
     options
-        What was typed.
+        The parsed command line.
     images, others
         Names of the options that hold paths of images, and of other files.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be written, or has the name of another one.
     """
     from napari_cellinr.io import SUFFIXES, check_writable
 
@@ -42,18 +47,27 @@ def check_outputs(
             continue
         place = Path(name).expanduser().resolve()
         if place in taken:
-            raise FileError(f"{name} was given twice; give every file a name of its own.")
+            raise FileError(f"{name} was given twice; give each file its own name.")
         taken.add(place)
         check_writable(name, SUFFIXES if flag in {*images, *_IMAGES} else ())
 
 
 def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None:
-    """Write the result, and what else was asked for; each file complete or not at all.
+    """Write the result and the other requested files; each file is complete or not written.
 
     Parameters
     ----------
+    options
+        The parsed command line.
+    fitted
+        The fit.
     outputs
-        Role of the image by the name of the option that holds its path.
+        Role of each image by the name of the option that holds its path.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be written.
     """
     from napari_cellinr.fitting.stored import header_of, plain
     from napari_cellinr.io import save_fitted, write
@@ -62,8 +76,8 @@ def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None
     for flag, role in outputs.items():
         if getattr(options, flag) is not None:
             write(getattr(options, flag), fitted.image(role))
-    if options.save_model is not None:
-        save_fitted(options.save_model, header=header_of(fitted), tensors=fitted.state)
+    if options.save_fit is not None:
+        save_fitted(options.save_fit, header=header_of(fitted), tensors=fitted.state)
     if options.report is not None:
         seconds = round(time.monotonic() - options.started, 3)
         report = plain({**fitted.report, "seconds": seconds, "stopped": fitted.stopped})

@@ -1,4 +1,4 @@
-"""The dock for many files: one recipe, a table with state, time and error."""
+"""The dock that applies the steps of a macro to many files, with a table of their states."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ __all__ = ["BatchDock"]
 
 
 class BatchDock(TabbedDock):
-    """One recipe for many files, in the background of the viewer.
+    """Applies one recipe to many files, in the background.
 
-    Files are added by the button or by dropping them; the recipe is a saved macro, or what was
-    recorded in this viewer.
+    Files are added by the button or by drag and drop; the recipe is a saved macro, or the steps
+    that were recorded in this viewer.
     """
 
     rows_changed = Signal(object)
@@ -56,7 +56,7 @@ class BatchDock(TabbedDock):
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
         self.paths: list[Path] = []
-        self._agreed: Macro | None = None  # the last recipe from a file whose steps were agreed to
+        self._confirmed: Macro | None = None  # the last recipe from a file that the user confirmed
         self._make_widgets()
         self._lay_out()
         self.setAcceptDrops(True)
@@ -68,7 +68,7 @@ class BatchDock(TabbedDock):
         self.refresh()
 
     def add_files(self, paths: list[Path]) -> None:
-        """Add files to the table, each once; a folder stands for the files in it."""
+        """Add files to the table, each once; a folder adds the files in it."""
         try:
             files = files_of(paths)
         except CellINRError as error:
@@ -80,7 +80,7 @@ class BatchDock(TabbedDock):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What of the files is done, whether again, and how many images at the same time."""
+        """The options of `iter_batch`: which images, whether again, how many in parallel."""
         return {
             "every_series": self.series_box.isChecked(),
             "every_time": self.time_box.isChecked(),
@@ -89,37 +89,37 @@ class BatchDock(TabbedDock):
         }
 
     def recipe(self) -> Macro:
-        """Return the steps: those of the file that is given, else what was recorded.
+        """Return the steps of the recipe file, or the recorded ones if no file is given.
 
         Raises
         ------
         CellINRError
-            If the file holds no macro.
+            If the file contains no macro.
         """
         text = self.recipe_edit.text().strip()
         return load_macro(text) if text else self.dispatcher.recorder.macro
 
     def _recipe_fault(self) -> str:
-        """Return why there is nothing to be done with the files; an empty text if there is."""
+        """Return why the recipe cannot be run; an empty text if it can."""
         try:
             macro = self.recipe()
         except CellINRError as error:
             return sentence(str(error))
         if any(not action_of(step).opens for step in macro.repeatable):
             return ""
-        return "No steps yet: denoise an image in this viewer, or choose a macro with Recipe …"
+        return "No steps recorded yet: denoise an image in this viewer, or choose a macro."
 
     @Slot()
     def run(self) -> None:
-        """Start with the first file, or queue up; a recipe from a file is shown in a question."""
+        """Run or queue the batch; the steps of a recipe file are to be confirmed first."""
         try:
             macro = self.recipe()
             output = Path(self.output_edit.text().strip() or "results").expanduser()
             name = self.recipe_edit.text().strip()
-            if name and macro != self._agreed:
+            if name and macro != self._confirmed:
                 if not confirm(Path(name).name, macro, (), output):
                     return
-                self._agreed = macro
+                self._confirmed = macro
             work = partial(self._work, macro, list(self.paths), output, self.options)
             request = Request("batch", work, False)
             self.dispatcher.queue.submit(request)
@@ -128,7 +128,7 @@ class BatchDock(TabbedDock):
 
     @Slot(object)
     def show_rows(self, rows: tuple[Row, ...]) -> None:
-        """Show state, time and error of every image, of which a file may hold several."""
+        """Show state, time and error of every image."""
         if self.table.rowCount() != len(rows):
             self.table.setRowCount(len(rows))
         for place, row in enumerate(rows):
@@ -140,7 +140,7 @@ class BatchDock(TabbedDock):
 
     @Slot()
     def refresh(self) -> None:
-        """Enable what can be done now."""
+        """Enable the buttons that apply."""
         idle = self.controller.state == "idle"
         fault = self._recipe_fault()
         self.recipe_fault.setText(fault)
@@ -182,7 +182,7 @@ class BatchDock(TabbedDock):
 
     @Slot()
     def _ask_for_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Images of the batch")
+        names, _ = QFileDialog.getOpenFileNames(self, "Add files")
         self.add_files([Path(name) for name in names])
 
     @Slot()
@@ -220,19 +220,21 @@ class BatchDock(TabbedDock):
 
     def _make_widgets(self) -> None:
         self.hint = wrapping_label(
-            "Drop images or folders here, and a macro as the recipe; without one, what you did in "
-            "this viewer is done with every file."
+            "Drop images or folders here, and a macro as recipe. Without a recipe, the steps "
+            "recorded in this viewer are applied to every file."
         )
         self.recipe_edit, self.output_edit = QLineEdit(), QLineEdit()
         self.recipe_edit.setPlaceholderText("recorded steps")
         self.recipe_fault = wrapping_label(kind="warning")
         self.output_edit.setPlaceholderText("results")
-        self.recipe_button = _button("Recipe …", "A macro (.py) or recipe (.json).")
-        self.output_button = _button("Results …", "Folder for the results and summary.csv.")
-        self.add_button = _button("Add files …", "Images to work on.")
-        self.clear_button = _button("Clear", "Take all files out of the table.")
-        self.run_button = _button("Run", "Do the steps with every image that is not done yet.")
-        self.stop_button = _button("Stop", "End with the present image.")
+        self.recipe_button = _button("Recipe …", "Choose a macro (.py) or recipe (.json).")
+        self.output_button = _button(
+            "Results …", "Choose the folder for the results and summary.csv."
+        )
+        self.add_button = _button("Add files …", "Choose images to process.")
+        self.clear_button = _button("Clear", "Remove all files from the table.")
+        self.run_button = _button("Run", "Apply the steps to every image in the table.")
+        self.stop_button = _button("Stop", "Stop the batch.")
         self.recipe_button.clicked.connect(self._ask_for_recipe)
         self.output_button.clicked.connect(self._ask_for_folder)
         self.add_button.clicked.connect(self._ask_for_files)
@@ -240,26 +242,30 @@ class BatchDock(TabbedDock):
         self.run_button.clicked.connect(self.run)
         self.stop_button.clicked.connect(self.controller.stop)
         self.series_box = QCheckBox("Every position")
-        self.series_box.setToolTip("Every image, or position, of each file; else only the first.")
+        self.series_box.setToolTip(
+            "Process every image (position) of each file; otherwise only the first."
+        )
         self.time_box = QCheckBox("Every time point")
-        self.time_box.setToolTip("Every time point for itself; else the series as a whole.")
-        self.again_box = QCheckBox("Do again")
+        self.time_box.setToolTip(
+            "Process every time point separately; otherwise the time series as a whole."
+        )
+        self.again_box = QCheckBox("Redo")
         self.again_box.setToolTip(
-            "Also what is done; else files are passed over whose results are there."
+            "Process images again whose results exist; otherwise they are skipped."
         )
         self.workers_box = QSpinBox()
         self.workers_box.setRange(1, max(1, os.cpu_count() or 1))
-        self.workers_box.setSuffix(" at once")
-        self.workers_box.setAccessibleName("Images at the same time")
+        self.workers_box.setSuffix(" in parallel")
+        self.workers_box.setAccessibleName("Images in parallel")
         self.workers_box.setToolTip(
-            "Images at the same time, each in a process of its own. One fit uses several cores: "
-            "more than one pays off for small images, and needs as much more memory."
+            "Number of images processed in parallel, each in its own process. One fit uses several "
+            "cores: parallel fits are faster for small images only, and need more memory."
         )
         self.table = QTableWidget(0, 4)
-        self.table.setHorizontalHeaderLabels(["image", "state", "time", "error"])
+        self.table.setHorizontalHeaderLabels(["Image", "State", "Time", "Error"])
         self.table.verticalHeader().hide()
         self.table.setMinimumHeight(60)
-        self.table.setTabKeyNavigation(False)  # the key leads out of the table
+        self.table.setTabKeyNavigation(False)  # Tab leaves the table
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

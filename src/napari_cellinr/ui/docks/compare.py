@@ -1,4 +1,4 @@
-"""The dock that sets a result beside other images: difference, line profiles, scores."""
+"""The dock that compares a result with other images: difference, line profiles, scores."""
 
 from __future__ import annotations
 
@@ -49,10 +49,9 @@ LINE: Final = "profile line"
 
 
 class CompareDock(TabbedDock):
-    """What a result looks like beside others.
+    """Compares a result with the conventional result, other layers, or the ground truth.
 
-    Profiles and scores are those of every image layer that is visible, so that the eyes of the
-    layer list choose among them.
+    Profiles and scores are those of all visible image layers.
     """
 
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
@@ -76,10 +75,10 @@ class CompareDock(TabbedDock):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the layers as they are now; the chosen ones stay chosen."""
+        """List the present layers; the selected ones stay selected."""
         layers = image_layers(self.viewer)
         _fill(self.result, layers)
-        _fill(self.against, layers, "conventional answer")
+        _fill(self.against, layers, "conventional result")
         _fill(self.truth, layers, "none")
         if self.result.currentIndex() < 0 and layers:
             self.result.setCurrentIndex(self._likely(layers))
@@ -89,20 +88,20 @@ class CompareDock(TabbedDock):
         self._on_moved()
 
     def _likely(self, layers: list[ImageLayer]) -> int:
-        """Return which layer is probably meant: the newest result, else the topmost image.
+        """Return the row of the newest result, else of the topmost image that is no preview.
 
-        A preview is passed over: of a part of an image, there is no conventional answer here.
+        There is no conventional result for a preview, which shows a part of an image.
         """
         newest = [made.layers[0].unique_id for made in self.dispatcher.results.values()][-1:]
         previews = [one.layer for one in self.dispatcher.controller.quick_looks.values()]
-        passed = [one.unique_id for one in previews if one is not None]
-        wanted = [row for row, one in enumerate(layers) if one.unique_id in newest]
-        others = [row for row, one in enumerate(layers) if one.unique_id not in passed]
-        return next(iter([*wanted, *others]), 0)
+        skipped = [layer.unique_id for layer in previews if layer is not None]
+        results = [row for row, layer in enumerate(layers) if layer.unique_id in newest]
+        others = [row for row, layer in enumerate(layers) if layer.unique_id not in skipped]
+        return next(iter([*results, *others]), 0)
 
     @Slot()
     def compare(self) -> None:
-        """Add the conventional answer, if it was chosen, and the difference from the result."""
+        """Add the conventional result, if it is selected, and the difference image."""
         result = find(self.viewer, self.result.currentData())
         against = find(self.viewer, self.against.currentData())
         if result is None:
@@ -114,7 +113,7 @@ class CompareDock(TabbedDock):
 
     @Slot()
     def draw_line(self) -> None:
-        """Lay a line across the middle of what is shown, ready to be moved or drawn anew."""
+        """Add a line across the middle of the image, which can be moved."""
         layer = find(self.viewer, self._line_id)
         if layer is None:
             layer = self._add_line()
@@ -124,12 +123,12 @@ class CompareDock(TabbedDock):
 
     @Slot()
     def measure(self) -> None:
-        """Fill the table with the scores of the visible layers."""
+        """Fill the table with the scores of the visible layers against the ground truth."""
         truth = find(self.viewer, self.truth.currentData())
         if truth is None:
             return
-        layers = [one for one in image_layers(self.viewer) if one.visible]
-        others = [one for one in layers if one.unique_id != truth.unique_id]
+        layers = [layer for layer in image_layers(self.viewer) if layer.visible]
+        others = [layer for layer in layers if layer.unique_id != truth.unique_id]
         try:
             self.dispatcher.measure(others, truth, self._show_scores)
         except CellINRError as error:
@@ -137,7 +136,7 @@ class CompareDock(TabbedDock):
 
     @Slot()
     def show_profiles(self) -> None:
-        """Draw the values along the line in every visible image layer."""
+        """Plot the values along the line in every visible image layer."""
         line = find(self.viewer, self._line_id)
         if line is None or not line.nshapes:
             return
@@ -158,7 +157,7 @@ class CompareDock(TabbedDock):
         self.legend.show()
 
     def _in_view(self, point: Any, shown: list[int]) -> Any:
-        """Return a point of the line in the plane that is shown."""
+        """Return a point of the line in the displayed plane."""
         middle = np.array(self.viewer.dims.point, float)
         full = np.concatenate([middle[: len(middle) - len(point)], point])
         return np.array([full[i] if i in shown else middle[i] for i in range(len(middle))])
@@ -168,7 +167,7 @@ class CompareDock(TabbedDock):
         low, high = np.asarray(base.extent.data, float)
         point = np.array(self.viewer.dims.point, float)[-base.ndim :]
         ends = np.array([base.world_to_data(point)] * 2, float)
-        # In the image's own coordinates: a turned image lies askew in its extent in the world.
+        # In data coordinates: the world extent of a rotated image is larger than the image.
         row, column = (dim - self.viewer.dims.ndim for dim in self.viewer.dims.displayed[-2:])
         ends[:, row] = (low[row] + high[row]) / 2
         ends[:, column] = low[column] + (high[column] - low[column]) * np.array([0.1, 0.9])
@@ -197,7 +196,7 @@ class CompareDock(TabbedDock):
 
     @Slot(object)
     def _choose(self, result: Result) -> None:
-        """Choose a new result."""
+        """Select a new result."""
         if not result.quick:
             row = self.result.findText(str(result.layers[0].name))
             self.result.setCurrentIndex(max(row, 0))
@@ -217,7 +216,7 @@ class CompareDock(TabbedDock):
                 item.setToolTip(text)
                 self.table.setItem(row, column, item)
         self.table.setVisible(True)
-        self.status.setText(f"{len(scores)} visible layers were measured.")
+        self.status.setText(f"Scores of {len(scores)} visible layers against the ground truth.")
 
     def _profile_plot(self) -> ProfilePlot:
         if self._plot is None:
@@ -229,7 +228,7 @@ class CompareDock(TabbedDock):
         return self._plot
 
     def _on_theme(self, event: Any = None) -> None:
-        """Draw the axes of the plot in the colour of text."""
+        """Draw the axes of the plot in the text colour of the theme."""
         if self._plot is not None:
             with suppress(RuntimeError):  # the dock is gone, but something still holds it
                 self._plot.set_colour(str(get_theme(self.viewer.theme).text.as_hex()))
@@ -244,17 +243,21 @@ class CompareDock(TabbedDock):
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.truth.activated.connect(self.refresh)
         self.compare_button = _button(
-            "Compare", "Add the conventional answer of the method and the difference."
+            "Compare", "Add the selected image and its difference from the result as layers."
         )
-        self.line_button = _button("Line profile", "Values along a line in all visible images.")
-        self.measure_button = _button("Measure", "PSNR, SSIM and correlation of visible images.")
+        self.line_button = _button(
+            "Line profile", "Plot the values along a line in all visible images."
+        )
+        self.measure_button = _button(
+            "Measure", "Compute PSNR, SSIM and correlation of the visible images."
+        )
         self.compare_button.clicked.connect(self.compare)
         self.line_button.clicked.connect(self.draw_line)
         self.measure_button.clicked.connect(self.measure)
         self.table = QTableWidget(0, 4)
-        self.table.setHorizontalHeaderLabels(["layer", "PSNR/dB", "SSIM", "corr."])
+        self.table.setHorizontalHeaderLabels(["Layer", "PSNR/dB", "SSIM", "Corr."])
         self.table.verticalHeader().hide()
-        self.table.setTabKeyNavigation(False)  # the key leads out of the table
+        self.table.setTabKeyNavigation(False)  # Tab leaves the table
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -262,9 +265,7 @@ class CompareDock(TabbedDock):
         self.table.hide()
         self.legend = wrapping_label()
         self.legend.hide()
-        self.status = wrapping_label(
-            "The eyes in the layer list choose what is drawn and measured."
-        )
+        self.status = wrapping_label("Profiles and scores include all visible image layers.")
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -278,14 +279,14 @@ class CompareDock(TabbedDock):
         outer.addWidget(scroll)
         self._layout = QVBoxLayout(inner)
         self._layout.setContentsMargins(0, 0, 4, 0)
-        self._layout.addLayout(_form({"Result": self.result, "Against": self.against}))
+        self._layout.addLayout(_form({"Result": self.result, "Compare with": self.against}))
         row = QHBoxLayout()
         row.addWidget(self.compare_button, 1)
         row.addWidget(guide_button("docks"))
         self._layout.addLayout(row)
         self._layout.addWidget(self.line_button)
         self._layout.addWidget(self.legend)
-        self._layout.addLayout(_form({"Truth": self.truth}))
+        self._layout.addLayout(_form({"Ground truth": self.truth}))
         for widget in (self.measure_button, self.table, self.status):
             self._layout.addWidget(widget)
         self._layout.addStretch(1)
@@ -307,7 +308,7 @@ def _button(text: str, tip: str) -> QPushButton:
 
 
 def _fill(box: QComboBox, layers: list[ImageLayer], first: str = "") -> None:
-    """List the layers, after a first entry without one; the chosen entry stays chosen."""
+    """List the layers, after a first entry without a layer; the selected entry stays selected."""
     chosen = box.currentData()
     box.clear()
     if first:

@@ -1,4 +1,4 @@
-"""Denoising as docks and console see it."""
+"""The dock that removes noise and background, and its `Task`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["TASK", "DenoiseDock"]
 
 
 def _needs_own_contrast(config: CellINRConfig) -> bool:
-    """Return whether the haze is gone, with which the limits of the source make no sense."""
+    """Return whether the background is subtracted: the limits of the source do not fit then."""
     return config.background == "subtract"
 
 
 def _layers(fitted: Fitted) -> Sequence[Shown]:
-    """Return the result to be shown, and hidden the haze and what `background` has not chosen."""
+    """Return the layers of a fit: the result visible, background and other images hidden."""
     return [
         Shown(
             image,
@@ -45,14 +45,14 @@ def _advise(config: CellINRConfig, image: Image) -> str:
 
 
 def _check(config: CellINRConfig, image: Image) -> dict[str, str]:
-    """Return what keeps the image from being denoised with these settings, by field."""
+    """Return errors of image and settings, by field."""
     faults = {}
     if fault := image_fault(image):
         faults["image"] = fault
     width, largest = config.background_width, max(image.sizes["Y"], image.sizes["X"])
     if width is not None and width >= largest:
         faults["background_width"] = (
-            f"{width:g} voxels are wider than the image with its {largest}; give less."
+            f"{width:g} voxels was given; less than the image size ({largest} voxels) is allowed."
         )
     return faults
 
@@ -65,7 +65,7 @@ TASK = Task(
     empty_text="Drop a TIFF or NIfTI stack here or on the canvas, or try a simulated embryo.",
     sample="embryo-membranes",
     guide="denoise",
-    run_tip="Restore the whole image.",
+    run_tip="Denoise the whole image.",
     layers=_layers,
     own_contrast=_needs_own_contrast,
     check=_check,
@@ -74,6 +74,6 @@ TASK = Task(
 
 
 class DenoiseDock(FitDock):
-    """The dock for the removal of noise and haze."""
+    """The dock that removes noise and background."""
 
     task = TASK

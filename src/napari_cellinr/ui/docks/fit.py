@@ -1,4 +1,4 @@
-"""The dock for a fit: choose, preview, run, watch, stop."""
+"""The dock of a method: source, settings, preview, run, progress and results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.layers.opening import can_open, is_series
-from napari_cellinr.ui.panels.fit_buttons import FitActions
+from napari_cellinr.ui.panels.fit_buttons import FitButtons
 from napari_cellinr.ui.panels.resume import ResumeOffer
 from napari_cellinr.ui.panels.run import RunPanel
 from napari_cellinr.ui.panels.source import SourcePanel
@@ -50,15 +50,15 @@ __all__ = ["FitDock"]
 
 
 class FitDock(TabbedDock):
-    """A view of the one job of a viewer, with the settings for the next one.
+    """Shows the running job of a viewer and the settings for the next one.
 
-    Two docks of a viewer show the same job. Images and kept fits can be dropped on it. The dock
-    of another method is a subclass that names its `Task`.
+    All docks of a viewer show the same job. Images and saved fits can be dropped on the dock. The
+    dock of each method is a subclass with its `Task`.
 
     Parameters
     ----------
     napari_viewer
-        The viewer; napari fills it in because of its name.
+        The viewer; napari passes it because of the name of the parameter.
     """
 
     task: ClassVar[Task]
@@ -73,10 +73,10 @@ class FitDock(TabbedDock):
         self.source = SourcePanel(self.dispatcher)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
-        self.begin_with = StartChoice(self.dispatcher, task)
+        self.start_choice = StartChoice(self.dispatcher, task)
         self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
-        self.fit_actions = FitActions(self.dispatcher, task, self.source.layer, self.use_settings)
+        self.fit_actions = FitButtons(self.dispatcher, task, self.source.layer, self.use_settings)
         self._lay_out()
         self._prefer()
         self.setAcceptDrops(True)
@@ -99,24 +99,24 @@ class FitDock(TabbedDock):
 
     @Slot()
     def run(self) -> None:
-        """Restore the chosen layer."""
+        """Process the selected layer."""
         self._start(quick_look=False)
 
     @Slot()
     def preview(self) -> None:
-        """Restore what the canvas shows, quickly."""
+        """Preview the visible part of the selected layer."""
         self._start(quick_look=True)
 
     @Slot()
     def try_it(self) -> None:
-        """Open the sample of the task and show a preview of what becomes of it."""
+        """Open the sample of the task and preview its result."""
         layers = self.controller.viewer.open_sample("napari-cellinr", self.task.sample)
         if layers:
             self.source.choose(layers[-1].unique_id)
             self.preview()
 
     def use_settings(self, config: Config) -> None:
-        """Show other settings in the form, such as those of a result."""
+        """Show settings in the form, such as those of a result."""
         self.form.set_config(config)
         self._allow()
 
@@ -133,7 +133,7 @@ class FitDock(TabbedDock):
         GuideWindow(self.task.guide, self).show()
 
     def open(self, paths: list[Path]) -> None:
-        """Add every image of the files as a layer and choose the last one that can be restored."""
+        """Add the images of files as layers and select the last one that can be processed."""
         layers: list[Layer] = []
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
@@ -143,14 +143,14 @@ class FitDock(TabbedDock):
             self.controller.say("error", str(error))
         finally:
             QApplication.restoreOverrideCursor()
-        visible = [layer for layer in layers if layer.visible]  # the haze of a kept fit is not
+        visible = [layer for layer in layers if layer.visible]  # not the background of a saved fit
         for layer in reversed(visible):
             if self.source.choose(layer.unique_id):
                 self.controller.viewer.layers.selection.active = layer
                 break
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Ask for the devices once the dock is there."""
+        """Look for the devices once the dock is shown."""
         super().showEvent(event)
         QTimer.singleShot(500, device_list().ask)
 
@@ -174,7 +174,7 @@ class FitDock(TabbedDock):
         inner.addWidget(self.welcome)
         inner.addWidget(self.source)
         inner.addWidget(self.form)
-        inner.addWidget(self.begin_with)
+        inner.addWidget(self.start_choice)
         inner.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -193,7 +193,7 @@ class FitDock(TabbedDock):
         self.setMinimumWidth(MINIMUM_WIDTH)
 
     def _prefer(self) -> None:
-        """Show the device that the user prefers, if it is a choice here."""
+        """Select the device of the preferences, if the method can use it."""
         config_type = self.task.config_type
         device = preferences().device
         if device in config_type.choices("device"):
@@ -208,7 +208,7 @@ class FitDock(TabbedDock):
             if quick_look:
                 self.dispatcher.quick_look(self.task, layer, self.task.quick(config))
             else:
-                self.dispatcher.fit(self.task, layer, config, start=self.begin_with.start())
+                self.dispatcher.fit(self.task, layer, config, start=self.start_choice.start())
         except CellINRError as error:
             self.controller.say("error", str(error))
 
@@ -223,7 +223,7 @@ class FitDock(TabbedDock):
 
     @Slot()
     def _allow(self) -> None:
-        """Let the user run when the layer and every setting are understood."""
+        """Enable Run and Preview if layer and settings are valid, and show errors and advice."""
         image = self.source.image()
         try:
             config = self.form.config()
@@ -246,7 +246,7 @@ class FitDock(TabbedDock):
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:
-        # A quick look is a fit of a part: its times and places are not those of the image.
+        # A preview is a fit of a part: its times and positions are not those of the image.
         if self.below is not None and result.task is self.task and not result.quick:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
@@ -260,6 +260,6 @@ class FitDock(TabbedDock):
 
 
 def _paths(event: QDropEvent) -> list[Path]:
-    """Return the dropped files that can be read: images, folders of them, and kept fits."""
+    """Return the dropped files that can be read: images, folders of them, and saved fits."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
     return [path for path in paths if path.suffix == FITTED_SUFFIX or can_open(path)]

@@ -1,4 +1,4 @@
-"""Motion-aware reconstruction as docks and console see it."""
+"""The dock that reconstructs moving samples, and its `Task`."""
 
 from __future__ import annotations
 
@@ -27,48 +27,48 @@ __all__ = ["TASK", "ReconstructDock"]
 
 
 def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
-    """Return what keeps a run from making sense; the job itself looks at everything."""
+    """Return errors of image and settings that can be found quickly, by field."""
     optics = config.optics
     n_frames = math.prod(size for axis, size in image.sizes.items() if axis not in "YX")
     fault = image_fault(image)
     if not fault and image.sizes.get("C", 1) > 1:
-        fault = "The image has several channels; choose one of them as a layer of its own."
+        fault = "The image has several channels; split it (layer menu, Split Stack) and choose one."
     if not fault and (wrong := _axes_fault(optics, image)):
         return {"axes": wrong}
     per_set = optics.frames_per_set
     if not fault and n_frames % per_set:
-        fault = f"The image has {n_frames} frames; a multiple of {per_set} is needed."
+        fault = f"The image has {n_frames} frames; a multiple of {per_set} (one set) is needed."
     return {"image": fault} if fault else {}
 
 
 def _axes_fault(optics: Optics, image: Image) -> str:
-    """Return why a microscope that records again and again cannot have made an image, or nothing.
+    """Return why the axes do not suit a microscope that records time series; else an empty text.
 
-    Others count all frames, whatever their axes are.
+    Other microscopes count all frames, whatever their axes are.
     """
-    wanted = [axes for axes in optics.AXES if "T" in axes]
+    allowed = [axes for axes in optics.AXES if "T" in axes]
     axes = "".join(axis for axis in "TZYX" if axis in image.axes)
-    if not wanted or (axes in wanted and image.sizes["T"] > 1):
+    if not allowed or (axes in allowed and image.sizes["T"] > 1):
         return ""
     repeats = image.sizes.get("T", 1)
     if repeats < 2:
         return (
-            f"The image has {repeats} time point; a {optics.kind} needs 2 or more, since one alone "
-            "cannot tell shape from motion. If another axis is time, call it T."
+            f"The image has {repeats} time point; a {optics.kind} needs 2 or more to tell motion "
+            "from shape. If another axis is time, name it T."
         )
-    return f"The image has axes {axes}; a {optics.kind} needs {' or '.join(wanted)}."
+    return f"The image has axes {axes}; a {optics.kind} needs {' or '.join(allowed)}."
 
 
 def _whole(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
-    """Return no range: patterns of light and times belong to whole frames."""
+    """Return no range: illumination patterns and exposure times belong to whole frames."""
     return {}
 
 
 def _quick(config: NSTMConfig) -> NSTMConfig:
-    """Return the settings for a quick look; what is said of the light besides motion stays."""
+    """Return the settings for a preview; those of the illumination stay."""
     quick: NSTMConfig = quick_settings(config)
     chosen = {name: getattr(config, name) for name in EXTRAS}
-    return quick.replace(**{name: word for name, word in chosen.items() if word != "auto"})
+    return quick.replace(**{name: value for name, value in chosen.items() if value != "auto"})
 
 
 def _section(controller: Controller) -> OpticsSection:
@@ -80,11 +80,11 @@ TASK = Task(
     title="Reconstruct motion",
     noun="reconstruction",
     suffix="reconstructed",
-    empty_text="Drop a recording of something that moves, or try a simulated worm.",
+    empty_text="Drop a recording of a moving sample here, or try a simulated worm.",
     sample="motion-worm",
     guide="reconstruct",
-    run_tip="Find the scene and its motion from all raw frames.",
-    preview_tip="A quick look with few steps: motion, but not exactly.",
+    run_tip="Reconstruct the sample and its motion from all raw frames.",
+    preview_tip="Quick result with few steps: the motion is approximate.",
     layers=layers_of,
     own_contrast=lambda config: True,
     quick=_quick,
@@ -96,6 +96,6 @@ TASK = Task(
 
 
 class ReconstructDock(FitDock):
-    """The dock for scene and motion."""
+    """The dock that reconstructs moving samples."""
 
     task = TASK

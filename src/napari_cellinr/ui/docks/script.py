@@ -1,4 +1,4 @@
-"""The dock with what was done as a script: live, to be copied, saved and done again."""
+"""The dock that shows the recorded steps as a script, to copy, save or replay."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ __all__ = ["ScriptDock"]
 logger = logging.getLogger(__name__)
 
 PATIENCE = 50
-"""Tenths of a second that a console has for its first prompt."""
+"""Longest wait for the first prompt of a new console, in tenths of a second."""
 
 
 class ScriptDock(TabbedDock):
-    """What was done in this viewer, as a script in one of three languages."""
+    """Shows the steps recorded in this viewer as a script in one of three formats."""
 
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,7 +73,7 @@ class ScriptDock(TabbedDock):
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setPlaceholderText(
-            "Nothing was done yet. Open an image, denoise it: the script writes itself here."
+            "No steps recorded yet. Open and denoise an image: the steps appear here as a script."
         )
         self.highlight = CodeSyntaxHighlight(self.text.document(), "python", self._theme())
         self._make_buttons()
@@ -86,7 +86,7 @@ class ScriptDock(TabbedDock):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the script as it is now."""
+        """Show the script of the present steps."""
         macro = self.dispatcher.recorder.macro
         style = self.style_box.currentData()
         self.highlight.setLanguage("bash" if style == "cli" else "python")
@@ -100,15 +100,15 @@ class ScriptDock(TabbedDock):
 
     @Slot()
     def copy(self) -> None:
-        """Put the script that is shown into the clipboard."""
-        QApplication.clipboard().setText(self._script)  # the widget changes rare line breaks
+        """Copy the displayed script to the clipboard."""
+        QApplication.clipboard().setText(self._script)  # the widget replaces rare line breaks
 
     @Slot()
     def insert(self) -> None:
-        """Put the script into napari's console, ready to be changed and run."""
+        """Insert the script into napari's console, to edit and run it."""
         console = _console(self.dispatcher.viewer)
         if console is None:
-            text = "This napari has no console to write to; copy the script instead."
+            text = "The napari console is not available; copy the script instead."
             self.dispatcher.controller.say("info", text)
             return
         self._pending = console, script(self.dispatcher.recorder.macro)
@@ -117,7 +117,7 @@ class ScriptDock(TabbedDock):
 
     @Slot()
     def _write(self) -> None:
-        """Write behind the prompt; a new console shows its first one after a while."""
+        """Write at the prompt; a new console shows its first prompt after a while."""
         console, text = self._pending
         self._tries -= 1
         if getattr(console, "_prompt", "") or self._tries <= 0:
@@ -127,7 +127,7 @@ class ScriptDock(TabbedDock):
 
     @Slot()
     def save(self) -> None:
-        """Ask for a file, and save the script that is shown in it."""
+        """Ask for a file, and save the displayed script in it."""
         suffix = ".sh" if self.style_box.currentData() == "cli" else ".py"
         filters = f"Script (*{suffix});;Recipe (*.json);;Notebook (*.ipynb)"
         name, _ = QFileDialog.getSaveFileName(self, "Save script", f"macro{suffix}", filters)
@@ -135,7 +135,7 @@ class ScriptDock(TabbedDock):
             self.save_as(name)
 
     def save_as(self, name: str) -> None:
-        """Save the script that is shown; `.json` is a recipe, `.ipynb` a notebook."""
+        """Save the displayed script; `.json` is a recipe, `.ipynb` a notebook."""
         try:
             self.console.save_macro(Path(name), style=self.style_box.currentData())
         except CellINRError as error:
@@ -143,7 +143,7 @@ class ScriptDock(TabbedDock):
 
     @Slot()
     def replay(self) -> None:
-        """Do every step again."""
+        """Repeat all steps in this viewer."""
         try:
             self.console.replay()
         except CellINRError as error:
@@ -151,14 +151,14 @@ class ScriptDock(TabbedDock):
 
     @Slot()
     def open(self) -> None:
-        """Ask for a macro, and do its steps once they were shown and agreed to."""
+        """Ask for a macro, show its steps, and run them if the user agrees."""
         filters = "Macro or recipe (*.py *.json)"
         name, _ = QFileDialog.getOpenFileName(self, "Open macro", "", filters)
         if name:
             self.open_macro(name)
 
     def open_macro(self, name: str) -> None:
-        """Read a macro, show its steps and its files, and do it if the user agrees."""
+        """Read a macro, show its steps and files, and run it if the user agrees."""
         try:
             self.console.replay(Path(name))
         except CellINRError as error:
@@ -170,7 +170,10 @@ class ScriptDock(TabbedDock):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Show what a dropped macro does, and do it if that is agreed; none of it is executed."""
+        """Show the steps of a dropped macro, and run them if the user agrees.
+
+        The macro is parsed: it is never executed as Python code.
+        """
         event.acceptProposedAction()
         for name in _macros_in(event)[:1]:
             self.open_macro(name)
@@ -188,21 +191,21 @@ class ScriptDock(TabbedDock):
         return str(get_theme(self.dispatcher.viewer.theme).syntax_style)
 
     def _make_buttons(self) -> None:
-        self.copy_button = _button("Copy", "Copy the script.", self.copy)
+        self.copy_button = _button("Copy", "Copy the script to the clipboard.", self.copy)
         self.insert_button = _button(
-            "Insert", "Put the script into napari's console, to be changed and run.", self.insert
+            "Insert", "Insert the script into napari's console, to edit and run it.", self.insert
         )
         self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
         self.save_button = _button(
             "Save …",
-            "Save it as a script, which can be dropped onto this dock, a recipe, or a notebook.",
+            "Save as a script, a recipe (.json) or a notebook (.ipynb).",
             self.save,
         )
-        self.replay_button = _button("Replay", "Do every step again, in this viewer.", self.replay)
+        self.replay_button = _button("Replay", "Repeat all steps in this viewer.", self.replay)
         self.open_button = _button(
-            "Open …", "Show the steps of a macro or recipe, and do them if you agree.", self.open
+            "Open …", "Open a macro or recipe; its steps are shown before they are run.", self.open
         )
-        self.clear_button = _button("Clear", "Forget what was recorded.", self.console.clear)
+        self.clear_button = _button("Clear", "Delete the recorded steps.", self.console.clear)
         self._buttons = (
             self.copy_button, self.insert_button, self.save_button, self.replay_button,
             self.clear_button,
@@ -227,26 +230,26 @@ class ScriptDock(TabbedDock):
 
 
 def _macros_in(event: QDropEvent) -> list[str]:
-    """Return the macros and recipes among the files that are dropped."""
+    """Return the macros and recipes among the dropped files."""
     names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
     return [name for name in names if Path(name).suffix.lower() in {".py", ".json"}]
 
 
 def _window_of(viewer: napari.Viewer) -> Any:
-    """Return what holds the console: private in napari, and gone in a later one."""
+    """Return the object that holds the console: private in napari, may vanish in later versions."""
     window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
     return getattr(getattr(window, "__wrapped__", window), "_qt_viewer", None)
 
 
 def _has_console(viewer: napari.Viewer) -> bool:
-    """Return whether there may be a console to write to; it is not made for that."""
+    """Return whether a console is available, without creating it."""
     return find_spec("napari_console") is not None and _window_of(viewer) is not None
 
 
 def _console(viewer: napari.Viewer) -> Any:
-    """Return napari's console, shown; none where it is private beyond reach, or another one runs.
+    """Show napari's console and return it; None if it is not available.
 
-    It is only a convenience: whatever a later napari raises, the script can be copied.
+    Errors of later versions of napari are ignored: the script can still be copied.
     """
     holder = _window_of(viewer)
     try:

@@ -1,4 +1,4 @@
-"""Super-resolution as docks and console see it."""
+"""The dock that increases resolution in time and space, and its `Task`."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 __all__ = ["TASK", "SuperresolveDock"]
 
-_FRAMES = 4  # frames of a quick look
+_FRAMES = 4  # frames of a preview
 
 
 def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
-    """Return what keeps a run from making sense, by the field beside which it is said."""
+    """Return errors of image and settings, by field."""
     from napari_cellinr.methods.spatime.output_grid import output_grid
 
     if fault := image_fault(image):
         return {"image": fault}
     try:
-        lattice = output_grid(image.canonical(), config)
+        grid = output_grid(image.canonical(), config)
     except CellINRError as error:
         return {"scale": str(error)}
-    if lattice.shape(image.canonical()) == image.canonical().shape and not config.times:
-        return {"scale": "Nothing would become finer: enter a factor above 1."}
+    if grid.shape(image.canonical()) == image.canonical().shape and not config.times:
+        return {"scale": "All factors are 1; enter a factor above 1."}
     return {}
 
 
 def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str, slice]:
-    """Return what is in view, with the frames around the one that is shown."""
+    """Return the visible part, with the frames around the displayed one."""
     ranges = dict(visible_part(viewer, layer, image))
     if "T" in image.axes:
         now, size = ranges["T"].start, image.sizes["T"]
@@ -60,11 +60,11 @@ TASK = Task(
     title="Super-resolve",
     noun="super-resolution",
     suffix="super-resolved",
-    empty_text="Drop a series or a stack here or on the canvas, or try simulated cells that move.",
+    empty_text="Drop a time series or stack here or on the canvas, or try simulated moving cells.",
     sample="moving-cells",
     guide="superresolve",
-    run_tip="Make frames between frames and planes between planes of the whole image.",
-    preview_tip="A quick look at what the canvas shows, with the frames around it.",
+    run_tip="Increase the resolution of the whole image in time and space.",
+    preview_tip="Quick result for the visible part and the frames around the displayed one.",
     part=_part,
     check=_check,
     section=_section,
@@ -73,6 +73,6 @@ TASK = Task(
 
 
 class SuperresolveDock(FitDock):
-    """The dock for more frames and finer voxels."""
+    """The dock that increases resolution in time and space."""
 
     task = TASK

@@ -1,4 +1,4 @@
-"""What the canvas shows of a layer, kept while the layer becomes another size."""
+"""Keeps the view of a layer while its voxel size changes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ __all__ = ["kept_view"]
 
 @contextmanager
 def kept_view(viewer: napari.Viewer, layer: Layer) -> Iterator[None]:
-    """Show the same plane and part of the layer after the context as before, equally large.
+    """Keep plane, position and zoom of the view within this context.
 
-    Sliders, centre and zoom of napari count in the units of the world: an image whose voxels become
-    smaller would slip out of the view.
+    napari's sliders, camera centre and zoom are in world units: an image whose voxels become
+    smaller would move out of the view.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        The layer whose voxel size changes within the context.
     """
     camera: Any = getattr(viewer, "scene", viewer).camera  # napari before 0.9 has no scene
     shown = list(viewer.dims.displayed)

@@ -1,4 +1,4 @@
-"""Layers and Images: what is known of a layer, and layers for what was read."""
+"""Converts napari layers to Images and back."""
 
 from __future__ import annotations
 
@@ -43,22 +43,35 @@ _WORDS = {
 
 
 def image_layers(viewer: napari.Viewer) -> list[ImageLayer]:
-    """Return the layers that can be restored, topmost first, as the layer list shows them."""
+    """Return the layers that can be processed, topmost first, as in the layer list."""
     layers = [layer for layer in viewer.layers if isinstance(layer, ImageLayer)]
     return [layer for layer in reversed(layers) if not layer.rgb and layer.ndim >= 2]
 
 
 def find(viewer: napari.Viewer, layer_id: Hashable | None) -> ImageLayer | None:
-    """Return the layer with this `unique_id`; none if it has left the viewer.
+    """Return the layer with an id, or None if it is not in the viewer.
 
-    Names change and the layers that plugins get are proxies, so that neither a name nor
-    `is` tells which layer is which.
+    Names change, and plugins get proxies of layers: neither names nor `is` identify a layer.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer_id
+        The `unique_id` of the layer.
     """
     return next((layer for layer in viewer.layers if layer.unique_id == layer_id), None)
 
 
 def named(viewer: napari.Viewer, layer: Layer | str) -> ImageLayer:
-    """Return the layer of a name, or the very same layer.
+    """Return a layer by name, or the given layer if it is in the viewer.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        The layer or its name.
 
     Raises
     ------
@@ -66,25 +79,35 @@ def named(viewer: napari.Viewer, layer: Layer | str) -> ImageLayer:
         If it is not in the viewer.
     """
     if isinstance(layer, str):
-        found = next((one for one in viewer.layers if one.name == layer), None)
+        found = next((other for other in viewer.layers if other.name == layer), None)
         if found is None:  # scripts hold the names without control characters
-            found = next((one for one in viewer.layers if clean_name(one.name) == layer), None)
+            found = next(
+                (other for other in viewer.layers if clean_name(other.name) == layer), None
+            )
     else:
         found = find(viewer, layer.unique_id)
     if found is None:
-        names = ", ".join(repr(str(one.name)) for one in viewer.layers) or "none"
+        names = ", ".join(repr(str(other.name)) for other in viewer.layers)
         given = layer if isinstance(layer, str) else str(layer.name)
-        raise AxesError(f"layer {given!r} was given; there are {names}.")
+        known = f"its layers are {names}" if names else "open an image first"
+        raise AxesError(f"there is no layer named {given!r} in this viewer; {known}.")
     return found
 
 
 def axes_of(layer: ImageLayer) -> tuple[str, bool]:
-    """Return one letter per dimension of the layer, and whether the layer itself says so.
+    """Return the axes of a layer, and whether they are certain.
+
+    Returns
+    -------
+    axes : str
+        One letter per dimension.
+    is_certain : bool
+        False if the axis labels do not define the axes, so that they are a guess.
 
     Raises
     ------
     AxesError
-        If the layer has a number of dimensions that no method understands.
+        If no method can use this number of dimensions.
     """
     n_dimensions = int(layer.ndim)
     labels = [str(label).strip().lower() for label in layer.axis_labels]
@@ -100,25 +123,25 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
     Parameters
     ----------
     layer
-        Real numbers; a direction of axis (a negative scale) is left to the layer.
+        An image layer of real numbers; negative scales (mirrored axes) become positive.
     axes
-        One letter per dimension; those of the layer's axis labels if empty.
+        One letter per dimension; those of the axis labels of the layer if empty.
 
     Raises
     ------
     AxesError
-        If the layer is in colour, or its axis labels do not say what its axes are.
+        If the layer is a colour image, or its axis labels do not define its axes.
     """
     if layer.rgb:
         raise AxesError(
-            f"layer {layer.name!r} is a colour picture; grey values are needed. Split its "
+            f"layer {layer.name!r} is a colour image; a greyscale image is needed. Split its "
             f"channels first (right click on the layer, Split RGB)."
         )
     guess, sure = axes_of(layer)
     if not axes and not sure:
         raise AxesError(
-            f"the axes of layer {layer.name!r}, shape {tuple(layer.data.shape)}, are not known; "
-            f'confirm them in the dock or give axes, for example axes="{guess}".'
+            f"the axes of layer {layer.name!r}, shape {tuple(layer.data.shape)}, are unknown; "
+            f'confirm them in the dock, or give axes, for example axes="{guess}".'
         )
     return Image(
         layer.data[0] if layer.multiscale else layer.data,
@@ -132,9 +155,19 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
 
 
 def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str) -> None:
-    """Write the step along each named axis, in µm and of T in s, into scale and units.
+    """Set the voxel size and frame interval of a layer.
 
-    Where the layer begins is counted in voxels, so that it moves with them; mirrored axes stay so.
+    The translation in voxels stays the same, so that it changes in world units; mirrored axes stay
+    mirrored.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    steps
+        Steps by axis letter, in µm, and of T in seconds.
+    axes
+        Axis letters of the layer.
     """
     scale, translate, units = list(layer.scale), list(layer.translate), list(map(str, layer.units))
     for place, axis in enumerate(axes):
@@ -146,12 +179,12 @@ def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str) -> Non
 
 
 def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
-    """Return the image as full layer data tuples, one per channel, as napari's readers do.
+    """Return layer data tuples for an image, one per channel.
 
     An image with more than `MOST_CHANNELS` channels is a spectrum and stays in one layer.
     """
     if image.sizes.get("S") in {3, 4}:
-        return [_colour_picture(image)]
+        return [_colour_image(image)]
     channels = separated(image)
     colours = _COLOURS if len(channels) > 1 else ("gray",)
     stated = image.meta.get(COLOURS, ())
@@ -164,15 +197,28 @@ def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
 
 
 def add_images(viewer: napari.Viewer, image: Image) -> list[ImageLayer]:
-    """Return the new layers for an image, one per channel."""
+    """Add an image to the viewer and return its layers, one per channel.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    image
+        The image.
+    """
     tuples = layer_tuples(image)
     return [viewer.add_image(data, **attributes) for data, attributes, _ in tuples]
 
 
 def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
-    """Return the Image for the data and attributes that napari gives to a writer.
+    """Return the Image for the data and attributes that napari passes to a writer.
 
-    Axes that the layer does not name are taken in the usual order.
+    Parameters
+    ----------
+    data
+        Array of the layer.
+    attributes
+        Attributes of the layer; without axis labels, the axes are in the default order.
     """
     keys = ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
     given = {key: attributes[key] for key in keys if attributes.get(key) is not None}
@@ -185,8 +231,8 @@ def _unit_of(axis: str) -> str:
     return "second" if axis == "T" else "micrometer"
 
 
-def _colour_picture(image: Image) -> tuple[Any, dict[str, Any], str]:
-    """Return the layer of a picture in colour, which is to be looked at, not restored."""
+def _colour_image(image: Image) -> tuple[Any, dict[str, Any], str]:
+    """Return the layer of a colour image, which can be viewed but not processed."""
     place = image.axes.index("S")
     order = [i for i in range(len(image.axes)) if i != place]
     data: Any = image.data
@@ -195,7 +241,7 @@ def _colour_picture(image: Image) -> tuple[Any, dict[str, Any], str]:
 
 
 def _attributes(image: Image, colour: str) -> dict[str, Any]:
-    """Return everything that napari can know of an image besides its array."""
+    """Return the attributes of the layer for an image."""
     return {
         "name": image.name,
         "scale": image.scale,

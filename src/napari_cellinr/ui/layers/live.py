@@ -1,4 +1,4 @@
-"""The layer that shows a running fit, and what of it the viewer shows."""
+"""The layer that shows a running fit, and the part of a layer that is visible."""
 
 from __future__ import annotations
 
@@ -30,13 +30,26 @@ if TYPE_CHECKING:
 __all__ = ["LiveLayer", "shown_index", "shown_ranges", "visible_part"]
 
 LARGEST_PART: Final = {"Z": 9, "Y": 256, "X": 256}
-"""Most voxels along each axis of a quick look: more takes longer than a few seconds."""
+"""Largest size of a preview in voxels: more takes longer than a few seconds."""
 
 
 def shown_index(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, int] | None:
-    """Return the position by axis letter of the Y-X plane that is shown; none if none is.
+    """Return the position of the displayed Y-X plane.
 
-    None is shown in the 3-D view, and where the axes of the viewer are rolled.
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        A layer.
+    given
+        The Image of that layer.
+
+    Returns
+    -------
+    dict or None
+        Index by axis letter, without Y and X; None in the 3-D view, and where other axes are
+        displayed.
     """
     if _shown_axes(viewer, layer, given) != {"Y", "X"}:
         return None
@@ -46,9 +59,23 @@ def shown_index(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[
 
 
 def visible_part(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, slice]:
-    """Return the ranges by axis letter of what the canvas shows, at most `LARGEST_PART`.
+    """Return the part of a layer for a preview: the visible part, at most `LARGEST_PART`.
 
-    A plane comes with its neighbours along Z; of T and C comes the one that is shown.
+    It has several planes around the displayed one along Z, and one frame and channel.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        A layer.
+    given
+        The Image of that layer.
+
+    Returns
+    -------
+    dict
+        Index range by axis letter, for all axes.
     """
     shown = shown_ranges(viewer, layer, given)
     middle = layer.world_to_data(viewer.dims.point)
@@ -63,7 +90,22 @@ def visible_part(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict
 
 
 def shown_ranges(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict[str, slice]:
-    """Return the ranges of what the canvas shows, by the letters of the axes that it shows."""
+    """Return the visible part of a layer.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        A layer.
+    given
+        The Image of that layer.
+
+    Returns
+    -------
+    dict
+        Index range by axis letter, for the displayed axes only.
+    """
     shown = _shown_axes(viewer, layer, given)
     corners = np.asarray(layer.corner_pixels)
     ranges = {}
@@ -78,16 +120,16 @@ def shown_ranges(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict
 
 
 class LiveLayer:
-    """The layer in which a fit appears while it runs and which its result takes over.
+    """The layer that shows a running fit, and its result in the end.
 
-    It is added beside the source with the first preview, and left alone by later ones but
-    for its array, and for contrast limits that are much too narrow. If the user removes it, no
-    more previews are made; the result then comes as a new layer.
+    It is added above the source with the first preview. Later previews change its array, and
+    contrast limits that are much too narrow. If the user removes it, there are no more previews,
+    and the result is a new layer.
 
     Parameters
     ----------
     given
-        The Image that `to_image` made of the source, which the fit runs on.
+        The Image of the source, which is fitted.
     name
         Name of the layer with the result.
     from_data
@@ -120,11 +162,11 @@ class LiveLayer:
 
     @property
     def layer(self) -> ImageLayer | None:
-        """The layer, if it has been added and not been removed by the user."""
+        """The layer; None before the first preview, and after the user removed it."""
         return find(self._viewer, self._layer_id) if self._layer_id else None
 
     def request(self) -> PreviewRequest | None:
-        """Return a request for what the viewer shows now; none if nobody would see it."""
+        """Return a request for the displayed plane; None if the preview would not be visible."""
         source = self._source()
         layer = self.layer
         removed = self._layer_id is not None and layer is None
@@ -134,7 +176,15 @@ class LiveLayer:
         return PreviewRequest() if index is None else PreviewRequest(index)
 
     def show(self, preview: Image, index: Mapping[str, int]) -> None:
-        """Show a plane at `index`, or a coarser volume, in place."""
+        """Show a preview.
+
+        Parameters
+        ----------
+        preview
+            A plane, or a coarser volume.
+        index
+            Position of the plane by axis letter; empty for a volume.
+        """
         source = self._source()
         if source is None or (self._layer_id is not None and self.layer is None):
             return
@@ -151,12 +201,14 @@ class LiveLayer:
             self._arrows.show(source, image, preview, index)
 
     def finish(self, image: Image, settings: Mapping[str, Any] | None = None) -> ImageLayer:
-        """Return the layer with the result, at its full size; the source must be there.
+        """Show the result and return its layer; the source must be in the viewer.
 
         Parameters
         ----------
+        image
+            The result.
         settings
-            Settings of the layer, such as its `colormap`, that come with the result.
+            Attributes of its layer, such as `colormap`.
         """
         source = find(self._viewer, self.source_id)
         assert source is not None
@@ -178,19 +230,19 @@ class LiveLayer:
         return layer
 
     def hide(self) -> None:
-        """Make the layer invisible: what is newer is to be seen."""
+        """Hide the layer, below which newer ones lie."""
         if self.layer is not None:
             self.layer.visible = False
 
     def show_above(self) -> None:
-        """Make the layer visible, above everything else that came from its source."""
+        """Show the layer above all others that came from its source."""
         source, layer = find(self._viewer, self.source_id), self.layer
         if source is not None and layer is not None:
             raise_above(self._viewer, source, layer)
             layer.visible = True
 
     def remove(self) -> None:
-        """Take the unfinished layer out of the viewer."""
+        """Remove the unfinished layer from the viewer."""
         self._arrows.remove()
         layer = self.layer
         if layer is not None:
@@ -201,9 +253,9 @@ class LiveLayer:
         return tuple(layer.contrast_limits) != self._limits
 
     def _widen_contrast(self, layer: ImageLayer, preview: Image) -> None:
-        """Show a preview whose values reach twice as far as the limits, or that is flat no more.
+        """Widen contrast limits that are half as wide as the values of a preview, or empty.
 
-        A fit may begin with a flat image. Limits that followed every preview would flicker.
+        A fit may start with a flat image. Limits that followed every preview would flicker.
         """
         if not self._from_data or self._is_moved(layer):
             return
@@ -218,10 +270,10 @@ class LiveLayer:
     def _set_contrast(self, layer: ImageLayer, limits: tuple[float, float]) -> None:
         layer.contrast_limits = limits
         self._limits = tuple(layer.contrast_limits)
-        layer.refresh()  # the canvas keeps what it made with the old ones
+        layer.refresh()  # otherwise the canvas keeps the old limits
 
     def _source(self) -> ImageLayer | None:
-        """Return the source, if it is there and still has as many axes as what was given."""
+        """Return the source, if it is in the viewer and has as many axes as before."""
         source = find(self._viewer, self.source_id)
         return source if source is not None and source.ndim == len(self._given.axes) else None
 
@@ -241,7 +293,7 @@ class LiveLayer:
         return layer
 
     def _with_plane(self, preview: Image, index: Mapping[str, int]) -> Image:
-        """Return the whole volume with the plane written into it; untouched planes are zero."""
+        """Return the whole volume with the plane written into it; the others are zero at first."""
         kept = [axis for axis in self._given.axes if axis not in index]
         for axis in set(preview.axes) - set(kept):
             preview = preview.take(axis, 0)
@@ -268,13 +320,13 @@ class LiveLayer:
 
 
 def _shown_axes(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> set[str]:
-    """Return the letters of the axes that the canvas shows."""
+    """Return the letters of the displayed axes."""
     offset = viewer.dims.ndim - layer.ndim
     return {given.axes[dim - offset] for dim in viewer.dims.displayed if dim >= offset}
 
 
-def _around(centre: float, wanted: int, size: int, axis: str) -> slice:
-    """Return `wanted` elements (at least 16 in the plane) around `centre`, moved inside."""
-    width = min(size, max(wanted, 16 if axis in "YX" else 1))
+def _around(centre: float, length: int, size: int, axis: str) -> slice:
+    """Return `length` elements (at least 16 in Y and X) around `centre`, moved inside the image."""
+    width = min(size, max(length, 16 if axis in "YX" else 1))
     start = int(np.clip(round(centre - width / 2), 0, size - width))
     return slice(start, start + width)

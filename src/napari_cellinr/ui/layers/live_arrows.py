@@ -1,4 +1,4 @@
-"""Arrows over a fit while it runs: how far the material has come, as far as is known by now."""
+"""The arrows that show the motion during a fit."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ _SHORTEST = 0.3  # voxels
 
 
 class LiveArrows:
-    """The layer of arrows that previews bring; it goes when the fit ends.
+    """A Vectors layer with the motion of each preview; removed when the fit ends.
 
-    If the user removes it, it does not come back.
+    It is not added again if the user removes it.
 
     Parameters
     ----------
+    viewer
+        The viewer.
     given
-        The Image that the fit runs on.
+        The Image that is fitted.
     name
         Name of the layer.
     """
@@ -44,18 +46,18 @@ class LiveArrows:
         self._layer_id: Hashable | None = None
 
     def show(self, source: ImageLayer, grid: Image, preview: Image, at: Mapping[str, int]) -> None:
-        """Show the arrows of a preview, if it has some.
+        """Show the arrows of a preview, if it has any.
 
         Parameters
         ----------
         source
-            The layer that the fit runs on.
+            The layer that is fitted.
         grid
             An image with the axes of the given one and the steps of the preview.
         preview
-            With `meta["arrows"]`, (arrows, 2, axes of space) in voxels.
+            With `meta["arrows"]`, (arrows, 2, spatial axes) in voxels.
         at
-            The frame and plane that was asked for.
+            Frame and plane of the preview, as index by axis letter.
         """
         arrows = preview.meta.get("arrows")
         if arrows is None:
@@ -70,14 +72,14 @@ class LiveArrows:
             self._layer_id = added.unique_id
 
     def remove(self) -> None:
-        """Take the arrows out of the viewer."""
+        """Remove the arrows from the viewer."""
         layer: Any = find(self._viewer, self._layer_id) if self._layer_id else None
         if layer is not None:
             self._viewer.layers.remove(layer)
 
 
 def _vectors(arrows: NDArray[np.float32], axes: str, at: Mapping[str, int]) -> NDArray[np.float32]:
-    """Return vectors (arrows, 2, axes) in the frame that is shown; short ones are left out."""
+    """Return vectors (arrows, 2, axes) in the displayed frame, without short ones."""
     long = arrows[np.linalg.norm(arrows[:, 1], axis=1) >= _SHORTEST]
     space = [axis for axis in axes if axis in "ZYX"][-arrows.shape[2] :]
     data = np.zeros((len(long), 2, len(axes)), np.float32)

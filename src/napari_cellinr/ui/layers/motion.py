@@ -1,4 +1,4 @@
-"""Scene, arrows, tracks, speed and confidence of a reconstruction, as layers."""
+"""The layers of a reconstruction: image, arrows, tracks, speed and confidence."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["SEEDS", "arrow_layer", "layers_of", "track_layer"]
 
 SEEDS: Final = "napari-cellinr seeds"
-"""Where the metadata of tracks tell the places that they begin at, as `write_motion` takes them."""
+"""Key in the metadata of tracks for their start points, (points, axes) in voxels."""
 
 _TRACKS: Final = 60
+"""Largest number of tracks that are shown at first."""
 
 
 def layers_of(fitted: Fitted) -> Sequence[Shown]:
-    """Return the scene, shown first, and over it arrows and tracks; speed and confidence hidden."""
+    """Return the layers of a reconstruction: speed and confidence are hidden at first."""
     named = dict(zip(fitted.roles, fitted.images, strict=True))
     channels = _channels(named["result"])
     scene = channels[0]
@@ -49,22 +50,22 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
     if moves is not None:
         shown.append(moves)
     seeds = _grid(known(scene, confidence, reference))
-    if len(seeds) and moves is not None:  # paths of what rests are dots
+    if len(seeds) and moves is not None:  # tracks of static points would be dots
         shown.append(track_layer(named["motion"], speed, seeds, "tracks"))
     return shown
 
 
 def track_layer(motion: Image, grid: Image, seeds: NDArray[Any], name: str) -> Shown:
-    """Return the paths of material points as a layer.
+    """Return the tracks of points as a layer.
 
     Parameters
     ----------
     motion
-        Axes T C [Z] Y X.
+        Displacement from the reference frame, axes T C [Z] Y X.
     grid
-        An image of the same size without its axis of components.
+        An image of the same size without its axis C.
     seeds
-        Places in voxels in the reference frame, (points, axes).
+        Start points in the reference frame, (points, axes) in voxels.
     name
         Name of the layer.
     """
@@ -75,7 +76,7 @@ def track_layer(motion: Image, grid: Image, seeds: NDArray[Any], name: str) -> S
 
 
 def _channels(scene: Image) -> list[Image]:
-    """Return one image per channel, the last one, such as the phase, first."""
+    """Return one image per channel; the last channel, such as the phase, first."""
     if "C" not in scene.axes:
         return [scene]
     order = range(scene.sizes["C"] - 1, -1, -1)
@@ -84,22 +85,27 @@ def _channels(scene: Image) -> list[Image]:
 
 
 def _roles(channels: Sequence[Image]) -> list[str]:
-    """Return what each of the channels of the result is, as `Step.roles` tell it."""
+    """Return the role of each channel of the result, as in `Step.roles`."""
     count = len(channels)
     return ["result"] if count == 1 else [f"result:{count - 1 - i}" for i in range(count)]
 
 
 def arrow_layer(motion: Image, grid: Image, found: Arrows) -> Shown | None:
-    """Return arrows from the reference frame to each time, coloured by speed; none if none.
+    """Return arrows from the reference frame to each time, coloured by speed, as a layer.
 
     Parameters
     ----------
     motion
-        Axes T C [Z] Y X.
+        Displacement from the reference frame, axes T C [Z] Y X.
     grid
-        An image of the same size without its axis of components.
+        An image of the same size without its axis C.
     found
         The arrows.
+
+    Returns
+    -------
+    Shown or None
+        The layer; None if there are no arrows.
     """
     data, fast = found.data, found.speed
     if not len(data):
@@ -118,7 +124,7 @@ def arrow_layer(motion: Image, grid: Image, found: Arrows) -> Shown | None:
 
 
 def _grid(sure: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return places on a grid where the motion is known, at most some tens, (points, axes)."""
+    """Return at most `_TRACKS` points of a regular grid where the motion is known, in voxels."""
     step = 2
     while True:
         part = tuple(slice(min(step, n) // 2, None, step) for n in sure.shape)

@@ -1,4 +1,4 @@
-"""Files and folders as Images for the viewer: which belong together, and what is to be asked."""
+"""Opens files and folders as Images, and asks what numbered files are."""
 
 from __future__ import annotations
 
@@ -27,24 +27,29 @@ __all__ = ["ask", "can_open", "files_of", "images_again", "images_of", "is_serie
 
 logger = logging.getLogger(__name__)
 
+_ANSWERS = {"Time points": "time", "Z planes": "z", "Separate images": "separate"}
+"""Values of the preference `numbered_files` by the buttons of the question."""
+
 _AXES = {"time": "T", "z": "Z"}
-"""What the preference `numbered_files` means; `separate` is one image for each file."""
+"""Axis for each value of the preference `numbered_files`; `separate` is one image per file."""
 
 
 def can_open(path: Path) -> bool:
-    """Return whether a file or folder looks like one that we read, by its name alone if it can."""
+    """Return whether a file or folder can probably be read, mostly by its name."""
     if path.is_dir():
         return is_zarr(path) or sequences.is_numbered(sequences.numbered_files(path))
     return path.name.lower().endswith((*SUFFIXES, *READ_ONLY))
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
-    """Return files, with folders replaced by what is in them that we read; OME-Zarr is one file.
+    """Return files, with folders replaced by the readable files in them.
+
+    A folder with an OME-Zarr image is one file.
 
     Raises
     ------
     FileError
-        If a folder holds nothing that we read, or cannot be looked into.
+        If a folder contains no readable files, or cannot be listed.
     """
     found: list[Path] = []
     for path in paths:
@@ -52,25 +57,25 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
             continue
         try:
-            inside = [one for one in path.iterdir() if one.name[0] != "." and _is_one_file(one)]
+            inside = [file for file in path.iterdir() if file.name[0] != "." and _is_file(file)]
         except OSError as error:
-            raise FileError(f"folder {path} cannot be looked into: {error.strerror}.") from error
+            raise FileError(f"folder {path} cannot be read: {error.strerror}.") from error
         if not inside:
             raise FileError(
-                f"folder {path.name} holds no image that can be read, and folders in it are not "
-                f"looked into; give files, or a folder of files ({', '.join(SUFFIXES)})."
+                f"folder {path.name} contains no readable image (its subfolders are not searched); "
+                f"give files, or a folder of files ({', '.join(SUFFIXES)})."
             )
         found += sequences.in_order(inside)
     return found
 
 
-def _is_one_file(path: Path) -> bool:
-    """Return whether a path looks like one file that we read, not like a folder of files."""
+def _is_file(path: Path) -> bool:
+    """Return whether a path is probably one readable image, not a folder of files."""
     return is_zarr(path) if path.is_dir() else can_open(path)
 
 
 def is_series(paths: Sequence[Path]) -> bool:
-    """Return whether files are numbered, or a folder is one of such files."""
+    """Return whether files are a numbered series, or a folder of one."""
     folder = any(path.is_dir() and not is_zarr(path) for path in paths)
     return folder or (sequences.is_numbered(paths) and not any(path.is_dir() for path in paths))
 
@@ -81,14 +86,15 @@ def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
     Parameters
     ----------
     paths
-        What was dropped or chosen.
+        Files and folders.
     together
-        Whether numbered files become one series. What they are along is asked the first time.
+        Whether numbered files become one series: time points or z planes, which is asked the
+        first time.
 
     Raises
     ------
     FileError
-        If a file cannot be read, or there is no one to be asked.
+        If a file cannot be read, or there is no window to ask in.
     """
     limit = _limit()
     if together and is_series(paths) and not any(path.is_dir() for path in paths):
@@ -103,7 +109,7 @@ def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
 
 
 def images_again(source: Source) -> list[Image]:
-    """Return the images that were read from a source before, read in the same way.
+    """Read the images of a recorded source again in the same way.
 
     Raises
     ------
@@ -125,7 +131,7 @@ def _series(paths: Sequence[Path], limit: int, name: str | None = None) -> list[
 
 
 def _images(path: Path, limit: int) -> list[Image]:
-    """Return the images of a file, which say which of several they are."""
+    """Return the images of a file, with their number in its series in their metadata."""
     images = read_all(path, lazy_above=limit, colours=True)
     if len(images) == 1:
         return images
@@ -136,7 +142,10 @@ def _images(path: Path, limit: int) -> list[Image]:
 
 
 def _limit() -> int:
-    """Return the bytes above which arrays stay in their file; a variable wins over preferences."""
+    """Return the size in bytes above which images stay on disk.
+
+    The environment variable takes precedence over the preferences.
+    """
     if "NAPARI_CELLINR_LAZY_MB" in os.environ:
         return lazy_above()
     try:
@@ -147,7 +156,7 @@ def _limit() -> int:
 
 
 def _choice(paths: Sequence[Path]) -> str:
-    """Return `time`, `z` or `separate`: the preference, or what is answered and then remembered."""
+    """Return `time`, `z` or `separate`: the preference, or the answer, which is remembered."""
     try:
         page = settings.get_plugin_settings("napari-cellinr").files
         remembered = str(page.numbered_files)
@@ -163,7 +172,7 @@ def _choice(paths: Sequence[Path]) -> str:
 
 
 def ask(paths: Sequence[Path]) -> str:
-    """Return what the user says that numbered files are: `time`, `z` or `separate`.
+    """Ask whether numbered files are time points or z planes; return `time`, `z` or `separate`.
 
     Raises
     ------
@@ -173,18 +182,20 @@ def ask(paths: Sequence[Path]) -> str:
     application = QApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
         raise FileError(
-            f"{len(paths)} numbered files were given; say what they are along: "
+            f"{len(paths)} numbered files were given, time points or z planes; choose one: "
             f'napari_cellinr.read(folder, stack_axis="T"), or "Z".'
         )
     box = QMessageBox()
     box.setWindowTitle("Numbered files")
-    box.setText(f"{paths[0].name} … {paths[-1].name}: what do these {len(paths)} files count?")
+    box.setText(
+        f"Are these {len(paths)} files time points or z planes?\n{paths[0].name} … {paths[-1].name}"
+    )
     box.setInformativeText(
-        "The answer is remembered; Preferences › CellINR restoration › Files changes it."
+        "The answer is remembered. To change it: Preferences › CellINR restoration › Files."
     )
     buttons = {
         box.addButton(text, QMessageBox.ButtonRole.AcceptRole): answer
-        for text, answer in (("Time points", "time"), ("Planes (z)", "z"), ("Neither", "separate"))
+        for text, answer in _ANSWERS.items()
     }
     box.exec()
     return buttons.get(box.clickedButton(), "separate")

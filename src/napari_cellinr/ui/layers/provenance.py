@@ -1,4 +1,4 @@
-"""What a fit made of which layer, and the fit behind a layer: of this session, or a kept one."""
+"""Results in the viewer, and the fit that a layer came from: of this session, or a saved fit."""
 
 from __future__ import annotations
 
@@ -37,38 +37,39 @@ __all__ = [
 ]
 
 RECORD = "napari-cellinr"
-"""Where the metadata of every layer that a fit made hold the record of that fit."""
+"""Key in the metadata of a layer for the record of its fit."""
 
 KEPT_FIT = "napari-cellinr kept fit"
-"""Where the metadata of a layer name the file of the fit that it was rendered from."""
-
+"""Key in the metadata of a layer for the path of the saved fit that it was rendered from."""
 
 FITTED_IMAGE = "napari-cellinr fitted image"
-"""Where they name the image that was fitted."""
+"""Key in the metadata of a layer for the name of the image that was fitted."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A result that is in the viewer.
+    """A result in the viewer.
 
     Parameters
     ----------
-    task, config
-        What was done, and with which settings it was asked for.
+    task
+        The task.
+    config
+        The requested settings.
     fitted
-        What came out.
+        The fit.
     given
-        The Image that was worked on.
+        The Image that was fitted.
     source
         Its layer.
     layers
-        The layers that came out; the first is what was asked for.
+        The layers of the result; the main one first.
     quick
-        Whether it is only a preview.
+        Whether it is a preview.
     roles
-        What each of the layers is, as `Step.roles` tell it.
+        The role of each layer, as in `Step.roles`.
     begun
-        The fit that it began with, if with one.
+        The fit that it started from, if there was one.
     """
 
     task: Task
@@ -84,18 +85,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Origin:
-    """The fit behind a layer.
+    """The fit that a layer came from.
 
     Parameters
     ----------
     source
-        The layer on whose grid `given` lies.
+        The layer that was fitted; the layer itself for a saved fit.
     given
-        The Image of that layer.
+        The Image of `source`.
     fitted
-        A fit of this session; none if it is in a file.
+        A fit of this session; None for a saved fit.
     path
-        The file of a kept fit; none if it is of this session.
+        The file of a saved fit; None for a fit of this session.
     """
 
     source: ImageLayer
@@ -104,7 +105,7 @@ class Origin:
     path: Path | None = None
 
     def load(self) -> Fitted | Stored:
-        """Return the fit, for the worker thread: a file is read.
+        """Return the fit; slow for a saved fit, whose file is read.
 
         Raises
         ------
@@ -118,7 +119,7 @@ class Origin:
         return load_fit(self._file())
 
     def facts(self) -> Stored:
-        """Return the fit without its tensors, which say what can be asked of it.
+        """Return the fit without its tensors: method, settings and geometry.
 
         Raises
         ------
@@ -133,7 +134,7 @@ class Origin:
 
     def _file(self) -> Path:
         if self.path is None:
-            raise FileError("the fit is not known any more; fit again.")
+            raise FileError("the fit of this layer is no longer available; fit the image again.")
         return self.path
 
 
@@ -145,12 +146,21 @@ def record_of(fit: Fitted | Stored) -> dict[str, Any]:
 
 
 def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, Result]) -> Origin:
-    """Return the fit behind a layer.
+    """Return the fit that a layer came from.
+
+    Parameters
+    ----------
+    controller
+        Converts layers to Images.
+    layer
+        The layer.
+    results
+        The results of this session by the `unique_id` of their layers.
 
     Raises
     ------
     AxesError
-        If the layer is no result of a fit.
+        If the layer is not the result of a fit.
     """
     made = results.get(layer.unique_id)
     if made is not None:
@@ -158,14 +168,22 @@ def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, R
     path = _kept(layer)
     if path is None:
         raise AxesError(
-            f"layer {layer.name!r} is no result of a fit of this session, and was not opened from "
-            f"a kept one ({FITTED_SUFFIX})."
+            f"layer {layer.name!r} has no fit; choose a result of this session, or a layer opened "
+            f"from a saved fit ({FITTED_SUFFIX})."
         )
     return Origin(layer, controller.image_of(layer), path=path)
 
 
 def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
-    """Return the method of the fit behind a layer that can be rendered again; else nothing."""
+    """Return the method of the fit that a layer came from; empty if it cannot be rendered again.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    results
+        The results of this session by the `unique_id` of their layers.
+    """
     made = results.get(layer.unique_id)
     if made is not None:
         return made.fitted.method if made.fitted.state else ""
@@ -173,10 +191,22 @@ def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
 
 
 def settings_of(layer: Layer, task: Task, results: Mapping[Any, Result]) -> Config | None:
-    """Return the settings that a layer was made with by a task; none if it was not.
+    """Return the settings of the fit that a layer came from.
 
-    Those of a result of this session are what was asked for; others are in the report that the
-    metadata of its layer hold.
+    Parameters
+    ----------
+    layer
+        The layer.
+    task
+        The task whose settings are needed.
+    results
+        The results of this session by the `unique_id` of their layers.
+
+    Returns
+    -------
+    Config or None
+        The requested settings for a result of this session, otherwise those in the metadata of
+        the layer; None for other tasks and layers without a fit.
     """
     made = results.get(layer.unique_id)
     if made is not None:
@@ -190,7 +220,15 @@ def settings_of(layer: Layer, task: Task, results: Mapping[Any, Result]) -> Conf
 
 
 def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
-    """Return whether the fit behind a layer has found motion."""
+    """Return whether the fit that a layer came from has estimated motion.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    results
+        The results of this session by the `unique_id` of their layers.
+    """
     made = results.get(layer.unique_id)
     if made is not None:
         moves = METHODS[made.fitted.method].has_motion
@@ -200,7 +238,7 @@ def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
 
 
 def _kept(layer: ImageLayer) -> Path | None:
-    """Return the file of the fit that a layer was rendered from, if there is one."""
+    """Return the file of the saved fit that a layer was rendered from, if there is one."""
     noted = layer.metadata.get(KEPT_FIT)
     if noted:
         return Path(str(noted))

@@ -1,4 +1,4 @@
-"""Results in the viewer: layers that lie where their source lies, whatever their grid."""
+"""Adds results to the viewer, aligned with their source whatever their voxel grid."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 FLAT: Final = 1e-5
-"""Part of its largest value by which an image must vary; float32 has steps of 1e-7."""
+"""Smallest relative range of values of an image that is not flat; float32 resolves 1e-7."""
 
 _roots: Final[WeakKeyDictionary[Layer, Hashable]] = WeakKeyDictionary()
-"""The `unique_id` of the image that a layer came from in the end, through other results."""
+"""The `unique_id` of the opened image that a layer came from, directly or by other results."""
 
 
 def add_result(
@@ -53,21 +53,30 @@ def add_result(
     below: bool = False,
     whole: Image | None = None,
 ) -> ImageLayer:
-    """Return a new layer with `image` above all images that came from its source.
+    """Add an image layer above all images that came from its source, and return it.
 
-    The selection stays as it was.
+    The selection is kept.
 
     Parameters
     ----------
+    viewer
+        The viewer.
+    source
+        The layer that `image` was computed from.
     given
-        The Image that `to_image` made of `source`, which `image` was computed from.
+        The Image of `source`.
+    image
+        The image to show.
+    name
+        Name of the layer.
     limits
-        Contrast limits, as for a result without the haze of its source; those of the
-        source if none are given.
+        Contrast limits; those of the source by default.
+    visible
+        Whether the layer is visible.
     settings
-        More settings of the layer, which win.
+        More attributes of the layer, which take precedence.
     below
-        Whether it lies below its source instead.
+        Whether to add it below its source instead.
     whole
         As for `place`.
     """
@@ -87,7 +96,21 @@ def add_result(
 def add_shown(
     viewer: napari.Viewer, source: ImageLayer, given: Image, shown: Shown, name: str
 ) -> Layer:
-    """Return the new layer for a part of a result of any kind, beside its source."""
+    """Add a layer of any kind for a result, and return it.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    source
+        The layer that the result was computed from.
+    given
+        The Image of `source`.
+    shown
+        The spec of the layer.
+    name
+        Name of the layer.
+    """
     settings = dict(shown.settings)
     image = shown.image
     if shown.kind == "image":
@@ -106,13 +129,25 @@ def add_shown(
         points = _columns_in_layer_order(given, image, shown.data[:, 1:])
         tracks = np.concatenate([shown.data[:, :1], points], axis=1)
         layer = Tracks(tracks, **{**common, **settings})
-    # Arrows and paths lie over the image that they belong to.
+    # Arrows and tracks lie above the image that they belong to.
     _insert_quietly(viewer, source, layer, on_top=shown.kind in {"vectors", "tracks"})
     return layer
 
 
 def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
-    """Put `image` into a layer that `add_result` made; contrast and selection stay."""
+    """Show another image in a layer of `add_result`; contrast limits and selection are kept.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    source
+        The layer that the image was computed from.
+    given
+        The Image of `source`.
+    image
+        The image to show.
+    """
     layer.data = _in_layer_order(given, image)
     for key, value in _labels(source, given, image).items():
         setattr(layer, key, value)
@@ -123,23 +158,27 @@ def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) ->
 def place(
     source: ImageLayer, given: Image, image: Image, whole: Image | None = None
 ) -> dict[str, tuple[float, ...]]:
-    """Return scale and translate of the layer for `image`, a crop or another grid of `given`.
+    """Return scale and translation of the layer for an image, which align it with its source.
 
-    Turned and sheared sources are followed: a crop starts where its first voxel lies. Axes that
-    only the image has lead; along axes that only the source has, the image is repeated.
+    Rotated and sheared sources are followed. Axes that only the image has come first; along axes
+    that only the source has, the image is repeated.
 
     Parameters
     ----------
     source
-        The layer that it belongs to.
+        The layer that the image was computed from.
     given
-        The Image of that layer.
+        The Image of `source`.
     image
-        What is to be placed.
+        A crop of `given`, or an image on another voxel grid.
     whole
-        What `image` is a part of, and which covers the same as `given`; `image` itself if not
-        given. It counts where the units say nothing of each other, such as pixels and
-        micrometers.
+        The image that `image` is a part of, which covers the same field as `given`; `image` itself
+        by default. Used where units cannot be converted, such as pixels and micrometers.
+
+    Returns
+    -------
+    dict
+        `scale` and `translate`, one value per axis of the layer, in world units.
     """
     image, whole = in_units_of(image, given), in_units_of(whole or image, given)
     all_starts = dict(zip(whole.axes, whole.translate, strict=True))
@@ -157,12 +196,12 @@ def place(
             ratios.append(covered * image.steps[axis] / whole.steps[axis])
             start.append(covered * (starts[axis] - all_starts[axis]) / whole.steps[axis])
     ratio = np.array(ratios)
-    lattice = Affine(
+    to_world = Affine(
         scale=source.scale, rotate=source.rotate, shear=source.shear, translate=source.translate
     )
     extra = _extra_axes(given, image)
     scale = [image.steps[a] for a in extra] + list(ratio * source.scale)
-    translate = [starts[a] for a in extra] + list(lattice(np.array(start)))
+    translate = [starts[a] for a in extra] + list(to_world(np.array(start)))
     return {
         "scale": tuple(float(step) for step in scale),
         "translate": tuple(float(p) for p in translate),
@@ -170,16 +209,13 @@ def place(
 
 
 def contrast_of(image: Image) -> tuple[float, float]:
-    """Return limits that show all but the darkest 1 % and the brightest 0.1 % of the voxels.
-
-    An image that is flat, but for rounding, is dark.
-    """
+    """Return contrast limits: the percentiles 1 and 99.9; black for a flat image."""
     low, high = _percentiles(image)
     return (low, low + 1) if _is_flat(low, high) else (low, high)
 
 
 def visible_contrast_of(image: Image) -> tuple[float, float] | None:
-    """Return the same limits, or None if there is nothing to be seen."""
+    """Return the same contrast limits, or None for a flat image."""
     low, high = _percentiles(image)
     return None if _is_flat(low, high) else (low, high)
 
@@ -216,7 +252,7 @@ def _attributes(
     visible: bool,
     whole: Image | None = None,
 ) -> dict[str, Any]:
-    """Return what the layers of every kind have from their source."""
+    """Return the attributes that layers of every kind take from their source."""
     n_extra = len(_extra_axes(given, image))
     turned = {
         "rotate": _grown(source.rotate, n_extra),
@@ -244,7 +280,7 @@ def _extra_axes(given: Image, image: Image) -> str:
 
 
 def _grown(matrix: NDArray[Any], n_extra: int) -> NDArray[Any]:
-    """Return a matrix that leaves `n_extra` leading axes alone."""
+    """Return a matrix with `n_extra` leading axes that it leaves unchanged."""
     size = len(matrix) + n_extra
     grown = np.eye(size)
     grown[n_extra:, n_extra:] = matrix
@@ -252,9 +288,9 @@ def _grown(matrix: NDArray[Any], n_extra: int) -> NDArray[Any]:
 
 
 def _in_layer_order(given: Image, image: Image) -> Any:
-    """Return the array with its axes in the order of the layer, a view where it can be one.
+    """Return the array with its axes in the order of the layer, as a view where possible.
 
-    Along an axis that the image has lost it is repeated: napari would take it for another axis.
+    Along axes of the source that the image lacks it is repeated: napari aligns axes from the last.
     """
     order = _extra_axes(given, image) + given.axes
     kept = [image.axes.index(axis) for axis in order if axis in image.axes]
@@ -268,7 +304,7 @@ def _in_layer_order(given: Image, image: Image) -> Any:
 
 
 def _columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> NDArray[Any]:
-    """Return coordinates, whose last axis follows those of the image, in the order of the layer."""
+    """Return coordinates (…, axes of the image) with their columns in the order of the layer."""
     order = _extra_axes(given, image) + given.axes
     columns = [
         data[..., image.axes.index(axis)] if axis in image.axes else np.zeros(data.shape[:-1])
@@ -285,9 +321,9 @@ def _insert_quietly(
     below: bool = False,
     on_top: bool = False,
 ) -> None:
-    """Insert the layer above what came from its source, below it, or above all.
+    """Insert the layer above others of its source, below the source, or on top; keep the selection.
 
-    The selection, which moves with it, is given back.
+    napari would select the new layer.
     """
     selected = list(viewer.layers.selection)
     active = viewer.layers.selection.active
@@ -305,7 +341,17 @@ def _insert_quietly(
 
 
 def raise_above(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None:
-    """Move the layer above all images that came from the same source."""
+    """Move a layer above all images that came from the same source.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    source
+        The source.
+    layer
+        The layer to move.
+    """
     top = _top_of_family(viewer, source)
     now = [other.unique_id for other in viewer.layers].index(layer.unique_id)
     if now < top:
@@ -313,9 +359,9 @@ def raise_above(viewer: napari.Viewer, source: ImageLayer, layer: Layer) -> None
 
 
 def _top_of_family(viewer: napari.Viewer, source: ImageLayer) -> int:
-    """Return the place of the topmost image among a source, its results, and what they are of.
+    """Return the index of the topmost image among a source, its own source, and their results.
 
-    A result is opaque: below an older one, it would not be seen. Arrows and paths stay over both.
+    A result is opaque and would hide newer ones below it; arrows and tracks stay above both.
     """
     root = _root(source)
     places = [
@@ -327,13 +373,21 @@ def _top_of_family(viewer: napari.Viewer, source: ImageLayer) -> int:
 
 
 def _root(layer: Layer) -> Hashable:
-    """Return the `unique_id` of the image that a layer came from; its own if it was opened."""
+    """Return the `unique_id` of the opened image that a layer came from; its own if opened."""
     root: Hashable = _roots.get(getattr(layer, "__wrapped__", layer), layer.unique_id)
     return root
 
 
 def widen_range(layer: ImageLayer, image: Image) -> None:
-    """Let the slider reach all that is shown and all that is there: napari does not."""
+    """Extend the range of the contrast slider to all values, which napari does not.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    image
+        The image that it shows.
+    """
     values = _sample(image)
     low, high = layer.contrast_limits
     if values.size:
@@ -342,7 +396,7 @@ def widen_range(layer: ImageLayer, image: Image) -> None:
 
 
 def _sample(image: Image) -> NDArray[Any]:
-    """Return about half a million finite values, spread evenly, whatever the size."""
+    """Return about half a million finite values on a regular grid."""
     data: Any = image.data
     step = max(1, round((np.prod(image.shape) / 500_000) ** (1 / len(image.shape))))
     values = np.asarray(data[(slice(None, None, step),) * len(image.shape)], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Kept fits as layers: rendered anew, and noting where they came from."""
+"""Opens saved fits as layers, with their origin in the metadata."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["fit_tuples"]
 
 
 def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
-    """Return the images of a kept fit as full layer data tuples; the result alone is visible.
+    """Render a saved fit and return layer data tuples; only the result is visible.
 
-    The displacements of a reconstruction are no picture: its arrows are shown on demand.
+    The displacement of a reconstruction is not among them: arrows are shown on demand.
 
     Raises
     ------
     FileError
-        If the file is no kept fit, damaged, or of a newer version.
+        If the file is not a saved fit, damaged, or of a newer version.
     """
     from napari_cellinr import api
     from napari_cellinr.fitting.stored import load_fit

@@ -1,4 +1,4 @@
-"""One layer that a result becomes, whatever its kind."""
+"""The spec of one layer of a result, of any kind."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Kind: TypeAlias = Literal["image", "labels", "vectors", "tracks"]
 
 @dataclass(frozen=True)
 class Shown:
-    """One layer that a result becomes.
+    """The spec of one layer of a result.
 
     Parameters
     ----------
     image
-        The image to show; for vectors and tracks the image on whose grid they lie.
+        The image to show; for vectors and tracks the image whose voxels they refer to.
     name
         Name of the layer; that of the image if empty.
     kind
         Kind of layer.
     data
         Vectors (N, 2, D) or tracks (N, D + 1) in voxels of `image`, D in the order of its axes;
-        nothing for images and labels.
+        None for images and labels.
     visible
-        Whether the layer is shown at first.
+        Whether the layer is visible at first.
     limits
-        Contrast limits; those of the source if not given.
+        Contrast limits; those of the source by default.
     settings
-        More settings of the napari layer, such as `features` or `colormap`; they win.
+        More attributes of the layer, such as `features` or `colormap`, which take precedence.
     role
-        Which image of the result it is, as `Step.roles` tell it; found by the image if empty.
+        Role of the image, as in `Step.roles`; found by the image if empty.
     """
 
     image: Image

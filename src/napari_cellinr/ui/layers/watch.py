@@ -1,4 +1,4 @@
-"""Says when what a fit reads of one layer has changed: its array, or what is known of its axes."""
+"""Watches the data, axes and voxel size of one layer for changes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["LayerWatch"]
 
 EVENTS: Final = ("data", "scale", "units", "axis_labels")
-"""What is listened to; the layer list itself tells of names and of layers that come and go."""
+"""The events to listen to; the layer list emits those for names, insertions and removals."""
 
 SOONEST: Final = 50
-"""Milliseconds after which it is said: several changes at once are one."""
+"""Delay of `changed` in milliseconds: several changes at once are reported once."""
 
 REST: Final = 10
-"""Times the duration of the answer before the next one: a live layer changes all the time."""
+"""Shortest time between two reports, relative to the duration of the last one.
+
+A live layer changes all the time.
+"""
 
 
 class LayerWatch(QObject):
@@ -30,9 +33,9 @@ class LayerWatch(QObject):
     Signals
     -------
     changed
-        The layer has changed; it is said a little later, and not more often than is cheap.
+        The layer has changed; emitted with a delay, and not too often.
     relabelled
-        Its axis labels have changed; it is said at once.
+        Its axis labels have changed; emitted at once.
     """
 
     changed = Signal()
@@ -47,8 +50,8 @@ class LayerWatch(QObject):
         self._later.timeout.connect(self._say)
 
     def watch(self, layer: ImageLayer | None) -> None:
-        """Watch another layer, or none; the one before is let go."""
-        # The layers that plugins get are proxies, made anew each time: `is` tells nothing.
+        """Watch another layer, or none, instead of the present one."""
+        # Plugins get a new proxy of a layer each time: `is` does not identify it.
         if getattr(layer, "unique_id", None) == getattr(self._layer, "unique_id", None):
             return
         self._let_go()
@@ -67,7 +70,7 @@ class LayerWatch(QObject):
                 self.relabelled.emit()
             if not self._later.isActive():
                 self._later.start()
-        except RuntimeError:  # the dock is gone, but something still holds its Python half
+        except RuntimeError:  # the Qt dock is deleted, its Python object is not
             self._let_go()
 
     def _let_go(self) -> None:

@@ -1,4 +1,4 @@
-"""The buttons for a fit that is there: keep it, render it again, go on with it, do it likewise."""
+"""The buttons for an existing fit: save, render again, more steps, use its settings."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.session.dispatcher import Dispatcher
     from napari_cellinr.ui.task import Task
 
-__all__ = ["FitActions"]
+__all__ = ["FitButtons"]
 
 MOST_STEPS = 1_000_000
-"""Steps that can be added at once."""
+"""Largest number of steps that can be added at once."""
 
 COLUMNS = 2
-"""Buttons beside each other: three are cut at 300 pixels."""
+"""Buttons per row: three would be cut at 300 pixels."""
 
 
-class FitActions(QWidget):
-    """What can be done with a fit of a task; hidden as long as there is none.
+class FitButtons(QWidget):
+    """Buttons for a fit of a task; hidden while there is none.
 
-    It is the fit behind the chosen layer, or else the newest one of the session.
+    They act on the fit of the selected layer, or else on the newest one of the session.
 
     Parameters
     ----------
     dispatcher
-        Does it.
+        Executes the actions.
     task
-        Whose fits.
+        The task of the fits.
     chosen
-        Returns the layer that the dock has chosen.
+        Returns the layer that is selected in the dock.
     use
         Shows settings in the form of the dock.
     """
@@ -69,23 +69,23 @@ class FitActions(QWidget):
         for column in range(COLUMNS):
             self._grid.setColumnStretch(column, 1)
         self._buttons: list[tuple[QPushButton, str]] = []
-        self.keep_button = self.add(
-            "Keep fit …",
-            "Save the fit of “{}” (.cellinr): dropped onto napari, it can be rendered at any time.",
-            self.keep_fit,
+        self.save_button = self.add(
+            "Save fit …",
+            "Save the fit of “{}” (.cellinr), to open and render it in napari later.",
+            self.save_fit,
         )
         self.render_button = self.add(
             "Render again …",
-            "Render the fit of “{}” at another scale, time, part or channel, without another fit.",
+            "Render the fit of “{}” at another scale, time, part or channel.",
             self.render_again,
         )
         self.more_button = self.add(
             "More steps …",
-            "Do more steps of the fit of “{}”; the result is another layer.",
+            "Continue the fit of “{}” with more steps; the result is a new layer.",
             self.more_steps,
         )
         self.settings_button = self.add(
-            "Use these settings", "Put the settings of “{}” into the form.", self.use_settings
+            "Use these settings", "Copy the settings of “{}” into the form.", self.use_settings
         )
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
@@ -93,16 +93,16 @@ class FitActions(QWidget):
         self.refresh()
 
     def add(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
-        """Return a new button after the others.
+        """Add a button after the others and return it.
 
         Parameters
         ----------
         text
-            What it says.
+            Its label.
         tip
-            What it does; `{}` stands for the name of the layer.
+            Its tooltip; `{}` stands for the name of the layer.
         action
-            Does it.
+            Called on a click.
         """
         button = QPushButton(text)
         button.clicked.connect(action)
@@ -111,18 +111,19 @@ class FitActions(QWidget):
         return button
 
     def target(self) -> ImageLayer | None:
-        """Return the layer whose fit is acted on; none if there is none."""
+        """Return the layer whose fit the buttons act on, or None."""
         results = self._dispatcher.results
         layer = self._chosen()
         if layer is not None and method_of(layer, results) == self._task.method.name:
             return layer
-        newest = [one for one in results.values() if one.task is self._task and one.fitted.state]
+        own = [result for result in results.values() if result.task is self._task]
+        newest = [result for result in own if result.fitted.state]
         return find(self._dispatcher.viewer, newest[-1].layers[0].unique_id) if newest else None
 
-    def model(self) -> tuple[Layer, Any] | None:
-        """Return the selected layer, or else that of `target`, and the settings it was made with.
+    def layer_with_settings(self) -> tuple[Layer, Any] | None:
+        """Return the selected layer, or else `target`, with its settings; None without settings.
 
-        A preview has settings, too, although there is no fit of it.
+        A preview has settings but no fit.
         """
         selected = self._dispatcher.viewer.layers.selection.active
         for layer in (selected, self.target()):
@@ -133,20 +134,20 @@ class FitActions(QWidget):
         return None
 
     def _on_selected(self, event: Any = None) -> None:
-        with suppress(RuntimeError):  # the dock is gone, but something still holds it
+        with suppress(RuntimeError):  # the Qt dock is deleted, its Python object is not
             self.refresh()
 
     @Slot()
     def refresh(self) -> None:
-        """Offer what can be done now."""
-        layer, model = self.target(), self.model()
-        self.setVisible(layer is not None or model is not None)
+        """Show and enable the buttons that apply."""
+        layer, found = self.target(), self.layer_with_settings()
+        self.setVisible(layer is not None or found is not None)
         for button, tip in self._buttons:
             button.setVisible(layer is not None)
             button.setToolTip("" if layer is None else tip.format(layer.name))
-        self.settings_button.setVisible(model is not None)
-        if model is not None:
-            self.settings_button.setToolTip(self._buttons[-1][1].format(model[0].name))
+        self.settings_button.setVisible(found is not None)
+        if found is not None:
+            self.settings_button.setToolTip(self._buttons[-1][1].format(found[0].name))
         if layer is not None:
             why = self._why_not_more(layer)
             self.more_button.setEnabled(not why)
@@ -155,22 +156,23 @@ class FitActions(QWidget):
 
     @Slot()
     def use_settings(self) -> None:
-        """Put the settings of a result into the form."""
-        model = self.model()
-        if model is not None:
-            layer, config = model
+        """Copy the settings of a result into the form."""
+        found = self.layer_with_settings()
+        if found is not None:
+            layer, config = found
             self._use(config)
-            text = f"The settings of “{layer.name}” are in the form."
+            text = f"The form shows the settings of “{layer.name}”."
             self._dispatcher.controller.said.emit("info", text)
 
     @Slot()
-    def keep_fit(self) -> None:
+    def save_fit(self) -> None:
         """Ask for a file, and save the fit in it."""
         layer = self.target()
         if layer is None:
             return
         usual = f"{file_name(str(layer.name))}{FITTED_SUFFIX}"
-        name, _ = QFileDialog.getSaveFileName(self, "Keep fit", usual, f"Fit (*{FITTED_SUFFIX})")
+        filters = f"Saved fit (*{FITTED_SUFFIX})"
+        name, _ = QFileDialog.getSaveFileName(self, "Save fit", usual, filters)
         if not name:
             return
         try:
@@ -180,13 +182,13 @@ class FitActions(QWidget):
 
     @Slot()
     def more_steps(self) -> None:
-        """Ask how many, and do them."""
+        """Ask for the number of steps, and continue the fit."""
         layer = self.target()
         image = None if layer is None else self._image_of(layer)
         if layer is None or image is None:
             return
         steps, agreed = QInputDialog.getInt(
-            self, "More steps", f"Steps to add to the fit of “{layer.name}”", 100, 1, MOST_STEPS
+            self, "More steps", f"Number of steps to add to “{layer.name}”", 100, 1, MOST_STEPS
         )
         if not agreed:
             return
@@ -199,26 +201,26 @@ class FitActions(QWidget):
             self._dispatcher.controller.say("error", str(error))
 
     def _why_not_more(self, layer: ImageLayer) -> str:
-        """Return why no steps can be added to a fit; an empty text if they can."""
+        """Return why a fit cannot be continued; an empty text if it can."""
         made = self._dispatcher.results.get(layer.unique_id)
         why = "" if made is None else why_not(made.fitted)
         if why or self._image_of(layer) is not None:
             return f"{why[:1].upper()}{why[1:]}"
-        return "Open the image that was fitted, under its name, to do more steps."
+        return "To continue this fit, open the image that was fitted; its layer needs its name."
 
     def _image_of(self, layer: ImageLayer) -> ImageLayer | None:
-        """Return the layer of the image that was fitted; none if it is not in the viewer."""
+        """Return the layer of the image that was fitted, or None if it is not in the viewer."""
         dispatcher = self._dispatcher
         made = dispatcher.results.get(layer.unique_id)
         if made is not None:
             return find(dispatcher.viewer, made.source.unique_id)
         name = layer.metadata.get(FITTED_IMAGE)
-        known = (one for one in dispatcher.viewer.layers if isinstance(one, ImageLayer))
-        return next((one for one in known if one.name == name), None)
+        images = (other for other in dispatcher.viewer.layers if isinstance(other, ImageLayer))
+        return next((image for image in images if image.name == name), None)
 
     @Slot()
     def render_again(self) -> None:
-        """Open the form for it, beside the viewer, which stays usable."""
+        """Open the form *Render again* in its own window; the viewer stays usable."""
         layer = self.target()
         if layer is None:
             return

@@ -1,4 +1,4 @@
-"""The question before a macro from a file is done: its steps, and the files that it writes."""
+"""Asks for confirmation before the steps of a macro from a file are run."""
 
 from __future__ import annotations
 
@@ -28,16 +28,23 @@ if TYPE_CHECKING:
 __all__ = ["checked_writes", "confirm"]
 
 _MOST_LINES: Final = 16
-"""Lines of the question; all of them are under its details."""
+"""Steps that the message shows; its details list all of them."""
 
 
 def checked_writes(viewer: napari.Viewer, macro: Macro) -> tuple[Path, ...]:
-    """Return the files that a macro saves.
+    """Return the files that a macro saves, checked.
+
+    Parameters
+    ----------
+    viewer
+        The viewer, whose opened files must not be overwritten.
+    macro
+        The steps.
 
     Raises
     ------
     FileError
-        If one of them is its input, or a layer was opened from it.
+        If one of them is an input of the macro, or a layer was opened from it.
     """
     inputs = input_files(macro, opened_files(viewer))
     rules = Rules(inputs=inputs, allow_outside=True, overwrite=True)
@@ -59,10 +66,9 @@ def confirm(
     macro
         The steps.
     writes
-        The files that it saves, whole paths are shown.
+        The files that it saves; their absolute paths are shown.
     folder
-        Where the results are written, if not into files that the macro names; none if its results
-        are layers.
+        Folder of the results, if the macro does not name files; None if the results are layers.
 
     Raises
     ------
@@ -72,15 +78,15 @@ def confirm(
     application = QApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
         raise FileError(
-            f"{name} is only done once its steps were agreed to, and there is no window to ask in; "
-            "call cellinr.replay(macro, ask=False) if you trust it."
+            f"{name} was given, whose steps need your confirmation, but there is no window to ask "
+            "in; call cellinr.replay(macro, ask=False) if you trust it."
         )
     lines = plan_lines(macro, [place.absolute() for place in writes], folder)
     box = QMessageBox()
-    box.setTextFormat(Qt.TextFormat.PlainText)  # names are no HTML
-    box.setWindowTitle("Macro")
+    box.setTextFormat(Qt.TextFormat.PlainText)  # names are not HTML
+    box.setWindowTitle("Run macro")
     more = ["…"] if len(lines) > _MOST_LINES else []
-    shown = [f"Do these steps of {one_line(name)}?", "", *lines[:_MOST_LINES], *more]
+    shown = [f"Run these steps of {one_line(name)}?", "", *lines[:_MOST_LINES], *more]
     box.setText("\n".join(shown))
     box.setDetailedText("\n".join(lines) if more else "")
     run = box.addButton("Run", QMessageBox.ButtonRole.AcceptRole)

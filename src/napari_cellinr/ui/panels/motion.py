@@ -1,4 +1,4 @@
-"""Below the dock for motion: how its arrows are thinned out, and points that are followed."""
+"""Tools for the motion of a reconstruction: arrows and tracks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["MotionPanel"]
 
 
 class MotionPanel(ResultPanel):
-    """Shows the motion of the newest reconstruction, or of a kept one that was opened."""
+    """Shows the motion of the newest reconstruction, or of a saved one, as arrows or tracks."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class MotionPanel(ResultPanel):
         self.every, self.shortest = QSpinBox(), QDoubleSpinBox()
         self.arrows_button = QPushButton("Show arrows")
         self.box = QComboBox()
-        self.button = QPushButton("Follow points")
+        self.button = QPushButton("Track points")
         self._explain()
         self._lay_out()
         self.arrows_button.clicked.connect(self.show_arrows)
@@ -44,25 +44,37 @@ class MotionPanel(ResultPanel):
         self._list()
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Offer to show the motion of a result."""
+        """Show the tools for a new reconstruction.
+
+        Parameters
+        ----------
+        fitted
+            The fit.
+        layer
+            The layer of the reconstructed sample.
+        source
+            The layer that was fitted.
+        """
         self._scene_id = layer.unique_id
         self._list()
 
     @Slot()
     def show_arrows(self) -> None:
-        """Show arrows with the stride and the threshold that are entered."""
+        """Show arrows with the entered spacing and minimum length."""
         options = {"every": self.every.value() or None, "shortest": self.shortest.value() or None}
         self._show(options)
 
     @Slot()
     def follow(self) -> None:
-        """Add a layer of tracks for the points of the chosen layer."""
+        """Add a Tracks layer for the points of the selected Points layer."""
         scene = find(self._controller.viewer, self._scene_id)
         points: Any = find(self._controller.viewer, self.box.currentData())
         if scene is None or points is None:
             return
         if not len(points.data):
-            self._controller.say("error", f"the layer {points.name} has no points: place some.")
+            self._controller.say(
+                "error", f"layer {str(points.name)!r} has no points; add points to track."
+            )
             return
         n_axes = scene.ndim - 1
         now = np.asarray(self._controller.viewer.dims.point, float)[:-n_axes][-1:]
@@ -81,11 +93,11 @@ class MotionPanel(ResultPanel):
 
     @Slot()
     def _list(self) -> None:
-        """List the layers of points, and find the newest scene if there is none."""
+        """List the Points layers, and find the newest reconstruction if there is none."""
         viewer = self._controller.viewer
         if find(viewer, self._scene_id) is None:
             results = dispatcher_of(viewer).results
-            moving = [one for one in viewer.layers if has_motion(one, results)]
+            moving = [layer for layer in viewer.layers if has_motion(layer, results)]
             self._scene_id = moving[-1].unique_id if moving else None
             if moving:
                 self.show()
@@ -100,24 +112,25 @@ class MotionPanel(ResultPanel):
 
     def _explain(self) -> None:
         self.every.setRange(0, 1000)
-        self.every.setPrefix("every ")
-        self.every.setSpecialValueText("every: auto")
-        self.every.setToolTip("Voxels from one arrow to the next; auto leaves the scene visible.")
-        self.every.setAccessibleName("Voxels between arrows")
+        self.every.setPrefix("spacing ")
+        self.every.setSpecialValueText("spacing: auto")
+        self.every.setToolTip("Distance between arrows in voxels; auto keeps the image visible.")
+        self.every.setAccessibleName("Spacing of arrows")
         self.shortest.setRange(0, 1e6)
         self.shortest.setDecimals(3)
         self.shortest.setSingleStep(0.1)
-        self.shortest.setPrefix("above ")
-        self.shortest.setSpecialValueText("above: auto")
+        self.shortest.setPrefix("length ≥ ")
+        self.shortest.setSpecialValueText("length: auto")
         self.shortest.setToolTip(
-            "Shorter arrows are left out, in µm (pixels where not known); auto is 0.3 voxels."
+            "Length of the shortest arrow, in µm (in pixels if the pixel size is unknown); auto is "
+            "0.3 voxels."
         )
         self.shortest.setAccessibleName("Shortest arrow")
-        self.arrows_button.setToolTip("Draw the arrows anew with this distance and length.")
-        self.box.setToolTip("A layer of points, placed in the reference frame.")
-        self.box.setAccessibleName("Layer of points")
-        self.box.setPlaceholderText("no layer of points")
-        self.button.setToolTip("Add the paths of these points as a layer of tracks.")
+        self.arrows_button.setToolTip("Show arrows with this spacing and minimum length.")
+        self.box.setToolTip("Points layer with the points to track, in the reference frame.")
+        self.box.setAccessibleName("Points layer")
+        self.box.setPlaceholderText("no Points layer")
+        self.button.setToolTip("Track these points; the result is a Tracks layer.")
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)

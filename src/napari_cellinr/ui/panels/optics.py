@@ -1,4 +1,4 @@
-"""The microscope as a form: its kind, and only what that kind needs."""
+"""The form for the microscope: its kind, and the settings of that kind."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ __all__ = ["OpticsSection"]
 
 
 class OpticsSection(Section):
-    """A list of kinds, and for the chosen one a field for every setting that it has.
+    """A list of kinds of microscopes, and a field for every setting of the selected kind.
 
-    A layer that says how it was recorded, as the samples do, fills the fields.
+    Layers with optics in their metadata, such as the samples, fill in the fields.
     """
 
     names = ("optics",)
@@ -40,7 +40,7 @@ class OpticsSection(Section):
     def __init__(self) -> None:
         super().__init__()
         self.kind = ChoiceField(tuple(KINDS))
-        self.kind.setToolTip("What recorded the image; the fields below are those of this kind.")
+        self.kind.setToolTip("Kind of microscope that recorded the image.")
         self.kind.setAccessibleName("Microscope")
         self.grids: dict[str, OpticsGrid] = {}
         self.taken = wrapping_label()
@@ -51,13 +51,13 @@ class OpticsSection(Section):
         self._layout.setSpacing(4)
         for widget in (QLabel("<b>Microscope</b>"), self.kind, self.taken, self.error):
             self._layout.addWidget(widget)
-        self._told: Any = None
+        self._layer_optics: Any = None
         self.kind.changed.connect(self._on_kind)
         self.set_optics(KINDS["time-lapse"]())
 
     @property
     def grid(self) -> OpticsGrid:
-        """The fields of the chosen kind."""
+        """The fields of the selected kind."""
         kind = str(self.kind.value())
         if kind not in self.grids:
             grid = self.grids[kind] = OpticsGrid(kind)
@@ -66,12 +66,12 @@ class OpticsSection(Section):
         return self.grids[kind]
 
     def values(self) -> dict[str, Any]:
-        """Return the optics as plain values, not checked yet."""
+        """Return the optics as plain values, not validated yet."""
         return {"optics": {"kind": self.kind.value(), **self.grid.values()}}
 
     def set_config(self, config: Any) -> None:
-        """Show the optics of a configuration, unless a layer has said what they are."""
-        if self._told is None:
+        """Show the optics of a configuration, unless the layer has its own."""
+        if self._layer_optics is None:
             self.set_optics(config.optics)
 
     def set_optics(self, optics: Optics) -> None:
@@ -81,19 +81,19 @@ class OpticsSection(Section):
         self._show()
 
     def show_image(self, image: Image | None) -> None:
-        """Say what is taken from the layer, and fill the fields with the optics that it tells."""
+        """Show what is read from the layer, and fill in the optics of its metadata."""
         self.taken.setText(_known(image))
-        told = None if image is None else image.meta.get("optics")
-        if told is not None and told != self._told:
+        optics = None if image is None else image.meta.get("optics")
+        if optics is not None and optics != self._layer_optics:
             try:
-                self.set_optics(optics_from_dict(dict(told)))
+                self.set_optics(optics_from_dict(dict(optics)))
             except (ConfigError, TypeError, ValueError):
-                told = None
-        self._told = told
+                optics = None
+        self._layer_optics = optics
         self._show()
 
     def _show(self) -> None:
-        """Show the fields of the chosen kind only, and what is wrong with them."""
+        """Show the fields of the selected kind only, and their errors."""
         chosen = self.grid
         for grid in self.grids.values():
             grid.setVisible(grid is chosen)
@@ -116,7 +116,7 @@ class OpticsSection(Section):
 
 
 class OpticsGrid(Section):
-    """A field for every setting of one kind; those that most users never need are folded away."""
+    """A field for every setting of one kind; advanced settings are collapsed."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class OpticsGrid(Section):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._parts[0])
         if rest:
-            more = QCollapsible("More of this microscope", expandedIcon="▾", collapsedIcon="▸")
+            more = QCollapsible("More microscope settings", expandedIcon="▾", collapsedIcon="▸")
             more.setDuration(0)
             more.layout().setContentsMargins(0, 0, 0, 0)
             more.content().layout().setContentsMargins(0, 0, 0, 0)
@@ -147,7 +147,7 @@ class OpticsGrid(Section):
         return {name: field for part in self._parts for name, field in part.fields.items()}
 
     def values(self) -> dict[str, Any]:
-        """Return what is entered, by name."""
+        """Return the entered values by name."""
         return {name: field.value() for name, field in self.fields.items()}
 
     def set_optics(self, optics: Optics) -> None:
@@ -175,14 +175,14 @@ class _Grid(FieldGrid):
 
 
 class ListField(TextField):
-    """Numbers in a row, or rows of them, as JSON: `0.43, 0.18, 0.18` or `[0, 120], [0, null]`."""
+    """A list of numbers, or of lists, as JSON: `0.43, 0.18, 0.18` or `[0, 120], [0, null]`."""
 
     def __init__(self, unit: str, depth: int) -> None:
         super().__init__(unit)
         self._depth = depth
 
     def value(self) -> Any:
-        """Return the lists, with or without outer brackets; the text where it is none."""
+        """Return the lists, with or without outer brackets; the text where it is not JSON."""
         text = str(super().value())
         try:
             found = json.loads(f"[{text}]")
@@ -216,12 +216,12 @@ class FileField(TextField):
 
 
 def _depth(value: Any) -> int:
-    """Return how many lists lie in each other."""
+    """Return how deeply lists are nested."""
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
 def _known(image: Image | None) -> str:
-    """Return what the layer says of pixels and times, in a sentence."""
+    """Return a sentence with the voxel size and frame interval of the layer."""
     if image is None:
         return ""
     lengths, times = [], ""
@@ -229,8 +229,8 @@ def _known(image: Image | None) -> str:
         if axis in "ZYX" and unit in LENGTHS:
             lengths.append(f"{axis.lower()} {step * LENGTHS[unit] / LENGTHS['micrometer']:.4g} µm")
         elif axis == "T" and unit in TIMES:
-            times = f"frames {step * TIMES[unit] / TIMES['second']:.4g} s"
+            times = f"frame interval {step * TIMES[unit] / TIMES['second']:.4g} s"
     found = ", ".join(filter(None, [*lengths, times]))
     if not found:
-        return "The layer has no pixel size and no frame time: enter what is known."
-    return f"Where a field is automatic, the layer tells: {found}."
+        return "The layer has no pixel size and no frame interval: enter the known values."
+    return f"Automatic fields use the values of the layer: {found}."

@@ -1,4 +1,4 @@
-"""The form that renders a fit again: scale or voxel size, times, part and channel."""
+"""The form to render a fit again: scale or voxel size, times, part and channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from napari_cellinr.methods import Cost
 from napari_cellinr.runs.estimates import shortage
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_ranges
-from napari_cellinr.ui.panels.render_entries import Asked, Entries, Fit
+from napari_cellinr.ui.panels.render_entries import Entries, RenderableFit, RenderRequest
 from napari_cellinr.ui.panels.scale import isotropic_factors, sizes_text
 from napari_cellinr.ui.panels.voxel_steps import steps_text
 from napari_cellinr.ui.widgets.labels import wrapping_label
@@ -42,18 +42,18 @@ _FACTOR, _STEP = "× factor", "voxel size"
 
 
 class RenderForm(QDialog):
-    """A window beside the viewer; it stays open, so that several renderings can be made.
+    """A window that stays open, so that a fit can be rendered several times.
 
     Parameters
     ----------
     dispatcher
-        Does it, and records it.
+        Renders, and records the step.
     layer
         The layer whose fit is rendered.
     origin
         That fit.
     parent
-        Gives the style.
+        Parent widget, whose style the window has.
 
     Raises
     ------
@@ -68,9 +68,9 @@ class RenderForm(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Render again")
         self._dispatcher, self._layer_id, self._origin = dispatcher, layer.unique_id, origin
-        self._fit = fit = Fit(origin.facts())
-        self._asked = Asked()
-        self.title = wrapping_label(f"The fit of “{layer.name}”, otherwise as it was:")
+        self._fit = fit = RenderableFit(origin.facts())
+        self._request = RenderRequest()
+        self.title = wrapping_label(f"Render the fit of “{layer.name}” with these changes:")
         self.mode = QComboBox()
         self.mode.addItems([_FACTOR, _STEP])
         self.steps = {axis: QLineEdit() for axis in fit.factors}
@@ -89,7 +89,7 @@ class RenderForm(QDialog):
         self.refresh()
 
     def entries(self) -> Entries:
-        """Return what is entered."""
+        """Return the entered texts."""
         return Entries(
             is_step=self.mode.currentText() == _STEP,
             steps={axis: box.text() for axis, box in self.steps.items()},
@@ -100,49 +100,49 @@ class RenderForm(QDialog):
 
     @Slot()
     def refresh(self) -> None:
-        """Show what would come out, or what is wrong beside its field."""
-        self._asked = asked = self._fit.asked(self.entries())
+        """Show size and memory of the result, or errors beside their fields."""
+        self._request = request = self._fit.request(self.entries())
         for key, label in self.faults.items():
-            label.setText(asked.faults.get(key, ""))
-            label.setVisible(key in asked.faults)
+            label.setText(request.faults.get(key, ""))
+            label.setVisible(key in request.faults)
         lines, advice = [], ""
-        if asked.image is not None:
-            lines = [sizes_text(self._fit.result, asked.image), steps_text(asked.image)]
-            lines.append(f"{_bytes(asked.memory)} of memory")
-            advice = shortage(Cost(0.0, asked.memory), psutil.virtual_memory().available)
+        if request.image is not None:
+            lines = [sizes_text(self._fit.result, request.image), steps_text(request.image)]
+            lines.append(f"{_bytes(request.memory)} of memory")
+            advice = shortage(Cost(0.0, request.memory), psutil.virtual_memory().available)
         self.summary.setText("\n".join(lines))
         self.advice.setText(f"{advice[:1].upper()}{advice[1:]}")
         self.advice.setVisible(bool(advice))
-        self.render_button.setEnabled(bool(asked.query))
+        self.render_button.setEnabled(bool(request.query))
         self.render_button.setToolTip(
-            "Add a layer with it beside this one." if asked.query else "Nothing is asked for yet."
+            "Render as a new layer." if request.query else "Enter a change first."
         )
 
     @Slot()
     def render_it(self) -> None:
-        """Render what is asked for, now or when it is its turn."""
+        """Render as requested, or add it to the queue."""
         layer = find(self._dispatcher.viewer, self._layer_id)
-        if layer is None or not self._asked.query:
+        if layer is None or not self._request.query:
             return
         try:
-            self._dispatcher.render(layer, self._asked.query)
+            self._dispatcher.render(layer, self._request.query)
         except CellINRError as error:
             self.faults[""].setText(str(error))
             self.faults[""].show()
 
     @Slot()
     def make_isotropic(self) -> None:
-        """Enter what gives all spatial axes the finest step."""
+        """Enter the factors or voxel sizes that make the voxels isotropic."""
         for axis, factor in isotropic_factors(self._fit.whole).items():
             self.steps[axis].setText(self._text(axis, factor))
         self.refresh()
 
     @Slot()
     def take_view(self) -> None:
-        """Enter the part that the canvas shows, along the axes that it shows."""
+        """Enter the visible part of the image, along the displayed axes."""
         source, given = self._origin.source, self._origin.given
         if find(self._dispatcher.viewer, source.unique_id) is None:
-            self.faults[""].setText("The layer that the fit lies on is gone; enter the ranges.")
+            self.faults[""].setText("The fitted layer was removed; enter the ranges instead.")
             self.faults[""].show()
             return
         shown = shown_ranges(self._dispatcher.viewer, source, given)
@@ -152,7 +152,7 @@ class RenderForm(QDialog):
 
     @Slot()
     def take_whole(self) -> None:
-        """Ask for all of it again."""
+        """Clear all ranges."""
         for box in self.ranges.values():
             box.clear()
         self.refresh()
@@ -164,7 +164,7 @@ class RenderForm(QDialog):
 
     @Slot()
     def _on_mode(self) -> None:
-        """Show the same as factors, or as sizes of voxels."""
+        """Convert the entered factors to voxel sizes, or back."""
         for axis, box in self.steps.items():
             box.setText(self._fit.converted(axis, box.text()))
         self.refresh()
@@ -175,29 +175,33 @@ class RenderForm(QDialog):
 
     def _explain(self) -> None:
         fit = self._fit
-        self.mode.setToolTip("Samples for each one of the source, or the size of a voxel.")
+        self.mode.setToolTip("Enter upsampling factors or voxel sizes.")
         self.mode.setAccessibleName("Scale by")
         for axis, box in self.steps.items():
-            box.setToolTip(f"Along {axis}: at most 16 times as fine as the source.")
+            box.setToolTip(f"Along {axis}: at most 16 times finer than the source.")
             box.setAccessibleName(f"Scale along {axis}")
         for axis, box in self.ranges.items():
             size = fit.whole.sizes[axis]
             box.setPlaceholderText(f"0:{size}")
-            box.setToolTip(f"First element along {axis} and end, counted from 0; all if empty.")
+            box.setToolTip(f"First index and end along {axis}, counted from 0; empty for all.")
             box.setAccessibleName(f"Range along {axis}")
-        self.times.setPlaceholderText("as in the fit")
-        self.times.setToolTip(f"{fit.times_tip} 0,2.5,5 or first:last:step, from the first frame.")
+        self.times.setPlaceholderText("unchanged")
+        self.times.setToolTip(
+            f"{fit.times_tip} from the first frame: 0,2.5,5 or first:last:step; empty for all."
+        )
         self.times.setAccessibleName("Times")
         self.channel.setAccessibleName("Channel")
-        self.channel.setToolTip("The channel of the source.")
+        self.channel.setToolTip("Channel to render.")
         known = fit.whole.is_calibrated
         self.isotropic.setEnabled(known)
         self.isotropic.setToolTip(
-            "Give Z, Y and X the finest step of them." if known else "The voxel size is not known."
+            "Use the smallest step of Z, Y and X for all three."
+            if known
+            else "The voxel size is unknown."
         )
-        self.in_view.setToolTip("The part that the canvas shows, along the axes that it shows.")
-        self.all.setToolTip("All of it, along every axis.")
-        self.close_button.setToolTip("Close this form; layers stay.")
+        self.in_view.setToolTip("Use the visible part of the image.")
+        self.all.setToolTip("Use the whole image.")
+        self.close_button.setToolTip("Close this window; layers are kept.")
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -208,7 +212,7 @@ class RenderForm(QDialog):
         grid.setColumnStretch(2, 1)
         grid.addWidget(self.title, 0, 0, 1, 3)
         grid.addWidget(self.mode, 1, 1)
-        grid.addWidget(QLabel("from:to"), 1, 2 if self.steps else 1)
+        grid.addWidget(QLabel("first:end"), 1, 2 if self.steps else 1)
         row, column = 2, 2 if self.steps else 1
         for axis, box in self.ranges.items():
             grid.addWidget(QLabel(axis), row, 0)
@@ -274,5 +278,5 @@ class RenderForm(QDialog):
 
 
 def _bytes(n_bytes: float) -> str:
-    """Return a size of memory in the unit that suits it."""
+    """Return an amount of memory in MB or GB."""
     return f"{n_bytes / 1e9:.2g} GB" if n_bytes > 1e9 else f"{max(n_bytes / 1e6, 0.1):.3g} MB"

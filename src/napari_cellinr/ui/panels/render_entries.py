@@ -1,4 +1,4 @@
-"""What is entered to render a fit again: what comes out of it, and what is wrong with it."""
+"""Turns the entries of the form *Render again* into a query, or into error messages."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.stored import Stored
     from napari_cellinr.image import Image
 
-__all__ = ["Asked", "Entries", "Fit"]
+__all__ = ["Entries", "RenderRequest", "RenderableFit"]
 
 
 @dataclass(frozen=True)
 class Entries:
-    """What is entered, as it was typed.
+    """The texts that were entered.
 
     Parameters
     ----------
     is_step
-        Whether `steps` are sizes of voxels, not factors.
+        Whether `steps` are voxel sizes instead of upsampling factors.
     steps, ranges
-        By axis letter; an empty text is as in the fit.
+        By axis letter; empty for those of the fit.
     times
-        Several, or a range with a step; empty as in the fit.
+        Several times, or a range with a step; empty for those of the fit.
     channel
-        Its number; all of them if negative.
+        Index of the channel; negative for all.
     """
 
     is_step: bool = False
@@ -47,20 +47,20 @@ class Entries:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the entries ask for.
+class RenderRequest:
+    """What the entries request.
 
     Parameters
     ----------
     query
-        What differs from the fit, as `Dispatcher.render` takes it; empty if nothing does, or
-        something is wrong.
+        Differences from the fit, for `Dispatcher.render`; empty without differences or with
+        errors.
     image
-        Geometry of what comes out; none if something is wrong.
+        Geometry of the result; None with errors.
     memory
-        Bytes of all images that come out.
+        Memory of all rendered images, in bytes.
     faults
-        What is wrong, by axis letter, `times`, `channel`, or an empty name for the rest.
+        Error messages by axis letter, `times`, `channel`, or an empty name for others.
     """
 
     query: Mapping[str, Any] = field(default_factory=dict)
@@ -69,8 +69,8 @@ class Asked:
     faults: Mapping[str, str] = field(default_factory=dict)
 
 
-class Fit:
-    """What can be asked of a fit.
+class RenderableFit:
+    """The options to render a fit.
 
     Parameters
     ----------
@@ -87,20 +87,20 @@ class Fit:
         self._stored = stored
         self._can = method_of_fit(stored).renderable
         self.result = geometry(stored, Query())
-        # A motion-aware fit has a lattice of its own, on which its parts are counted.
+        # A motion-aware fit has its own voxel grid, to which ranges refer.
         self.whole = self.result if self._can.own_grid else blank(stored.source)
         self.factors = {axis: self._factor(axis) for axis in self.whole.axes if self._scales(axis)}
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the fields that it has; an empty one stands for all of it."""
+        """Names of the fields of the form; the empty one is for errors of no single field."""
         axes = [axis for axis in self.whole.axes if axis != "C"]
         times = ["times"] if self._timed else []
         return (*axes, *times, *(["channel"] if self.channels else []), "")
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the channels of which one can be chosen; none if there is one only."""
+        """Names of the channels; empty if there is only one."""
         n_channels = self.whole.sizes.get("C", 1)
         if n_channels < 2 or self._can.own_grid:
             return ()
@@ -114,28 +114,67 @@ class Fit:
 
     @property
     def times_tip(self) -> str:
-        """Which times can be asked for."""
-        return "Any times:" if self._can.any_time else "Times of frames of the fit:"
+        """Which times can be rendered: the start of a tooltip."""
+        return "Any times" if self._can.any_time else "Times of fitted frames"
 
     def usual(self, axis: str, *, is_step: bool) -> str:
-        """Return the text for the factor, or the step, that the fit has along an axis."""
+        """Return the factor, or the step, of the fit along an axis.
+
+        Parameters
+        ----------
+        axis
+            Axis letter.
+        is_step
+            Whether to return the step in the unit of the axis instead of the factor.
+        """
         if axis == "T" and self._stored.config.get("times"):
-            return ""  # it has times of its own
+            return ""  # the fit has irregular times
         return self.text(axis, self.factors[axis], is_step=is_step)
 
     def text(self, axis: str, factor: float, *, is_step: bool) -> str:
-        """Return the text for a factor along an axis, as such or as a step."""
+        """Return a factor as text, as such or as a step.
+
+        Parameters
+        ----------
+        axis
+            Axis letter.
+        factor
+            Upsampling factor along it.
+        is_step
+            Whether to return the step in the unit of the axis instead of the factor.
+        """
         return f"{self.whole.steps[axis] / factor if is_step else factor:.6g}"
 
     def converted(self, axis: str, text: str) -> str:
-        """Return a factor as a step, or a step as a factor; what is none as it is."""
+        """Return a factor as a step, or a step as a factor; invalid text unchanged.
+
+        Parameters
+        ----------
+        axis
+            Axis letter.
+        text
+            The entered factor or step.
+        """
         value = number_of(text) if text.strip() else text
         if isinstance(value, str) or not (math.isfinite(value) and value > 0):
             return text
         return f"{self.whole.steps[axis] / value:.6g}"
 
     def on_whole(self, given: Image, parts: Mapping[str, slice]) -> dict[str, slice]:
-        """Return ranges of a layer in elements in which this fit counts its own."""
+        """Convert index ranges of a layer to index ranges of the fit.
+
+        Parameters
+        ----------
+        given
+            The Image of the layer.
+        parts
+            Index ranges in it by axis letter.
+
+        Returns
+        -------
+        dict
+            Index ranges in `whole` by axis letter, at least one element long.
+        """
         found = {}
         grid = self._grid_of(given)
         given = in_units_of(given, grid)
@@ -152,10 +191,10 @@ class Fit:
         return found
 
     def _grid_of(self, given: Image) -> Image:
-        """Return the lattice on which parts are counted, in units that can be compared with others.
+        """Return the voxel grid that ranges refer to, in the units of `given`.
 
-        Where those of the fit say nothing of those of the layer, as pixels and micrometers, it
-        lies over the image that was fitted, as results do in the viewer.
+        Where units cannot be converted, such as pixels and micrometers, the grid covers the image
+        that was fitted, as results do in the viewer.
         """
         source, whole = blank(self._stored.source), self.whole
         theirs = dict(zip(given.axes, in_units_of(given, whole).units, strict=True))
@@ -167,8 +206,8 @@ class Fit:
                 units[place], translate[place] = source.units[at], source.translate[at]
         return replace(whole, scale=tuple(scale), units=tuple(units), translate=tuple(translate))
 
-    def asked(self, entries: Entries) -> Asked:
-        """Return what entries ask for, or what is wrong with them."""
+    def request(self, entries: Entries) -> RenderRequest:
+        """Return what the entries request, or their errors."""
         faults: dict[str, str] = {}
         query: dict[str, Any] = {}
         scale = self._scale(entries, faults)
@@ -186,26 +225,25 @@ class Fit:
         if entries.channel >= 0:
             query["channel"] = entries.channel
         if faults:
-            return Asked(faults=faults)
+            return RenderRequest(faults=faults)
         try:
             image = geometry(self._stored, query_of(query))
         except CellINRError as error:
-            return Asked(faults={self._guilty(query): str(error)})
-        return Asked(query, image, self._memory(query, image))
+            return RenderRequest(faults={self._wrong_field(query): str(error)})
+        return RenderRequest(query, image, self._memory(query, image))
 
     @property
     def _timed(self) -> bool:
         return self.whole.sizes.get("T", 1) > 1
 
     def _scales(self, axis: str) -> bool:
-        wanted = axis in self._can.scaled
-        return wanted and (axis != "T" or self._timed)
+        return axis in self._can.scaled and (axis != "T" or self._timed)
 
     def _factor(self, axis: str) -> float:
         return self.whole.steps[axis] / self.result.steps[axis]
 
     def _scale(self, entries: Entries, faults: dict[str, str]) -> dict[str, float]:
-        """Return factors or steps, all that are not those of the source; none if as in the fit."""
+        """Return the factors or steps other than those of the source; empty if as in the fit."""
         found: dict[str, float] = {}
         differs = False
         for axis, text in entries.steps.items():
@@ -213,11 +251,11 @@ class Fit:
             differs = differs or text.strip() not in {"", usual}
             value = number_of(text.strip() or usual or "1")
             if not isinstance(value, float):
-                faults[axis] = f"{value!r} along {axis} is not a number."
+                faults[axis] = f"{value!r} along {axis} was given; enter a number."
                 continue
             step = self.whole.steps[axis]
             if entries.is_step and not (math.isfinite(value) and value > 0):
-                faults[axis] = f"a step of {value:g} along {axis} was given; it must be positive."
+                faults[axis] = f"{value:g} along {axis} was given; enter a positive number."
                 continue
             try:
                 sampling(self.whole.sizes[axis], step / value if entries.is_step else value, axis)
@@ -229,7 +267,7 @@ class Fit:
         return found if differs else {}
 
     def _crop(self, entries: Entries, faults: dict[str, str]) -> dict[str, list[int]]:
-        """Return the ends of the ranges that are not the whole."""
+        """Return first index and end of the ranges that are not the whole axis."""
         found: dict[str, list[int]] = {}
         for axis, text in entries.ranges.items():
             if not text.strip():
@@ -241,19 +279,19 @@ class Fit:
             except ValueError:
                 colon = ""
             if not colon:
-                faults[axis] = f"{text!r} along {axis} is not a range such as 0:{size}."
+                faults[axis] = f"{text!r} along {axis} was given; enter a range such as 0:{size}."
                 continue
             if not 0 <= ends[0] < ends[1] <= size:
                 faults[axis] = (
-                    f"{text.strip()} along {axis} was given; start and stop between 0 and {size} "
-                    "are allowed, the start below the stop."
+                    f"{text.strip()} along {axis} was given; enter first:end between 0 and {size}, "
+                    "the first below the end."
                 )
             if ends != [0, size]:
                 found[axis] = ends
         return found
 
-    def _guilty(self, query: Mapping[str, Any]) -> str:
-        """Return the name of the field without which a query can be answered."""
+    def _wrong_field(self, query: Mapping[str, Any]) -> str:
+        """Return the name of the field without which a query is valid."""
         for name in ("times", "channel"):
             rest = {key: value for key, value in query.items() if key != name}
             if name not in query:
@@ -266,8 +304,8 @@ class Fit:
         return ""
 
     def _memory(self, query: Mapping[str, Any], image: Image) -> float:
-        """Return the bytes of all images that come out."""
-        if self._can.own_grid:  # at given times it has the scene only
+        """Return the memory of all rendered images, in bytes."""
+        if self._can.own_grid:  # at given times, no motion is rendered
             n_axes = sum(axis in "ZYX" for axis in image.axes)
             others = 0 if "times" in query else (n_axes + 2) / image.sizes.get("C", 1)
             return 4.0 * math.prod(image.shape) * (1 + others)

@@ -1,4 +1,4 @@
-"""The offer to go on with a job that was interrupted by a crash or a closed window."""
+"""Offers to resume a job that was interrupted by a crash or a closed window."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["ResumeOffer"]
 
 
 class ResumeOffer(QFrame):
-    """What can go on, and two buttons; hidden if there is nothing.
+    """An interrupted job with the buttons Resume and Discard; hidden if there is none.
 
     Signals
     -------
     accepted
-        The `Unfinished` that the user wants to go on with.
+        The `Unfinished` job to resume.
     """
 
     accepted = Signal(object)
@@ -38,9 +38,9 @@ class ResumeOffer(QFrame):
         )
         self.label = wrapping_label()
         self.resume_button = QPushButton("Resume")
-        self.resume_button.setToolTip("Go on where the job was; the result is the same.")
+        self.resume_button.setToolTip("Continue from the last checkpoint; the result is the same.")
         self.discard_button = QPushButton("Discard")
-        self.discard_button.setToolTip("Delete what the job has stored, and nothing else.")
+        self.discard_button.setToolTip("Delete the checkpoint of this job.")
         self.resume_button.clicked.connect(self._on_resume)
         self.discard_button.clicked.connect(self._on_discard)
         grid = QGridLayout(self)
@@ -53,7 +53,7 @@ class ResumeOffer(QFrame):
 
     @Slot()
     def look(self) -> None:
-        """Show the newest job of the task that was interrupted, if there is one."""
+        """Show the newest interrupted job of the task, if there is one."""
         from napari_cellinr.runs.resume import unfinished
 
         jobs = [job for job in unfinished() if job.action == self._task.name]
@@ -66,7 +66,7 @@ class ResumeOffer(QFrame):
 
     @Slot()
     def look_again(self) -> None:
-        """Withdraw an offer that has been taken elsewhere meanwhile."""
+        """Hide an offer that was accepted in another dock meanwhile."""
         if not self.isHidden():
             self.look()
 

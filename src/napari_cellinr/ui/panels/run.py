@@ -1,4 +1,4 @@
-"""The buttons of a job, and how far it is."""
+"""The buttons of a job and its progress."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["RunPanel", "duration"]
 
 SHORTEST = 0.1
-"""Seconds of a stage from which on its steps can be counted by time."""
+"""Shortest time over which a speed is computed, in seconds."""
 
 
 class RunPanel(QWidget):
-    """Preview, Run, Pause, Stop and Cancel; bar, numbers, loss plot and a line of text."""
+    """Preview, Run, Pause, Stop and Cancel; progress bar, numbers, loss plot and status line."""
 
     def __init__(self, dispatcher: Dispatcher, task: Task, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,13 +68,13 @@ class RunPanel(QWidget):
         self.show_queue()
 
     def allow(self, may_run: bool) -> None:
-        """Say whether there is something to run on."""
+        """Enable or disable Run and Preview."""
         self._may_run = may_run
         self.show_state()
 
     @Slot()
     def show_state(self) -> None:
-        """Enable what can be done in the present state of the job."""
+        """Enable the buttons that apply in the present state of the job."""
         state = self._controller.state
         idle = state == "idle"
         self.preview_button.setEnabled(idle and self._may_run)
@@ -100,15 +100,15 @@ class RunPanel(QWidget):
 
     @Slot()
     def show_queue(self) -> None:
-        """Show what waits for its turn."""
+        """Show the queued jobs."""
         waiting = self._dispatcher.queue.titles
-        self.queue.setText(f"Next: {', '.join(waiting)}.")
+        self.queue.setText(f"Queue: {', '.join(waiting)}")
         for widget in (self.queue, self.clear_button):
             widget.setVisible(bool(waiting))
 
     @Slot(object)
     def show_progress(self, progress: Progress) -> None:
-        """Show how far the job is."""
+        """Show the progress of the job."""
         self.bar.setRange(0, progress.steps)
         self.bar.setValue(progress.step)
         if self._controller.state != "stopping":
@@ -123,24 +123,32 @@ class RunPanel(QWidget):
 
     @Slot(str, str)
     def say(self, kind: str, text: str) -> None:
-        """Show a line of text to the user."""
+        """Show a text in the status line.
+
+        Parameters
+        ----------
+        kind
+            `info`, `warning` or `error`.
+        text
+            The text.
+        """
         self.status.setStyleSheet(COLOURS[kind])
         self.status.setText(text)
 
     def advise(self, text: str) -> None:
-        """Show advice on the settings above the buttons; none hides it."""
+        """Show advice on the settings above the buttons; an empty text hides it."""
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
     def estimate(self, estimate: Cost | None) -> None:
-        """Show what a run will take; none hides it."""
+        """Show the memory and time that a run needs; None hides it."""
         self.cost.setVisible(estimate is not None)
         if estimate is None:
             return
         memory = f"{estimate.memory / 1e9:.2g} GB of memory"
-        words = f"{memory} and {duration(estimate.seconds)} without a GPU"
-        words = re.sub(r"(?<=\d) ", "\u00a0", words)  # 11 s on one line
-        self.cost.setText(f"Takes about {words}. {estimate.note}".rstrip())
+        needs = f"{memory} and {duration(estimate.seconds)} without a GPU"
+        needs = re.sub(r"(?<=\d) ", "\u00a0", needs)  # keeps 11 s on one line
+        self.cost.setText(f"Needs about {needs}. {estimate.note}".rstrip())
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow a change of theme."""
@@ -150,25 +158,25 @@ class RunPanel(QWidget):
 
     @Slot()
     def _show_time(self) -> None:
-        """Show the time of a stage without steps, which may be long in coming back."""
+        """Show the elapsed time of a stage without steps, which may report rarely."""
         if self._last is None or not self._last.steps:
             stage = "starting" if self._last is None else self._last.stage
-            self._show_facts([stage, f"{duration(time.monotonic() - self._begun)} so far"])
+            self._show_facts([stage, f"{duration(time.monotonic() - self._begun)} elapsed"])
 
     def _show_facts(self, facts: list[str]) -> None:
-        """Show numbers between dots, at which alone the line may break."""
+        """Show numbers separated by dots; the line may break only there."""
         self.numbers.setText(" · ".join(fact.replace(" ", "\u00a0") for fact in facts))
 
     def _make_buttons(self, task: Task) -> None:
         self.preview_button = _button("Preview", task.preview_tip)
         self.run_button = _button("Run", task.run_tip)
-        self.pause_button = _button("Pause", "Rest after this step; previews still follow.")
-        self.stop_button = _button("Stop", "End after this step and keep the result so far.")
-        self.cancel_button = _button("Cancel", "End after this step and drop the result.")
-        self.guide_button = _button("?", "What this does and how to judge its result: the guide.")
+        self.pause_button = _button("Pause", "Pause after this step; previews are still updated.")
+        self.stop_button = _button("Stop", "Stop after this step and keep the result so far.")
+        self.cancel_button = _button("Cancel", "Stop after this step and discard the result.")
+        self.guide_button = _button("?", "Open the guide: what the method does, how to judge it.")
         self.guide_button.setFixedWidth(28)
         self.guide_button.setAccessibleName("Guide")
-        self.clear_button = _button("Clear queue", "Drop what waits; what runs goes on.")
+        self.clear_button = _button("Clear queue", "Remove queued jobs; the running job continues.")
         self.clear_button.clicked.connect(self._dispatcher.queue.clear)
         self.pause_button.clicked.connect(self._controller.toggle_pause)
         self.stop_button.clicked.connect(self._controller.stop)
@@ -192,25 +200,25 @@ class RunPanel(QWidget):
         self._layout.addLayout(grid)
         for widget in (self.bar, self.numbers, self.queue, self.clear_button):
             self._layout.addWidget(widget)
-        told = QWidget()
-        self._told = QVBoxLayout(told)
-        self._told.setContentsMargins(0, 0, 0, 0)
-        self._told.setSpacing(6)
-        self._told.addWidget(self.status)
-        self._layout.addWidget(Scrolled(told))
+        messages = QWidget()
+        self._messages = QVBoxLayout(messages)
+        self._messages.setContentsMargins(0, 0, 0, 0)
+        self._messages.setSpacing(6)
+        self._messages.addWidget(self.status)
+        self._layout.addWidget(Scrolled(messages))
 
     def _loss_plot(self) -> LossPlot:
-        """Return the plot, made with the first run: pyqtgraph takes a third of a second to load."""
+        """Return the plot, created at the first run: importing pyqtgraph takes 0.3 s."""
         if self._plot is None:
             from napari_cellinr.ui.widgets.plots import LossPlot
 
             self._plot = LossPlot(self)
             self._plot.set_colour(self._text_colour())
-            self._told.insertWidget(0, self._plot)
+            self._messages.insertWidget(0, self._plot)
         return self._plot
 
     def _text_colour(self) -> str:
-        """Return the colour of text in the viewer's theme; style sheets do not set palettes."""
+        """Return the text colour of the viewer's theme; style sheets do not set palettes."""
         return str(get_theme(self._controller.viewer.theme).text.as_hex())
 
 
@@ -242,7 +250,7 @@ class _Speed:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words that are short."""
+    """Return a duration as text, such as `2 min 05 s`."""
     if seconds < 60:
         return f"{max(0, round(seconds))} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""How much finer a result is to be along each axis, and what that makes of the image."""
+"""The upsampling factor along each axis, and the size and voxels that follow from it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ScaleSection", "isotropic_factors", "number_of", "sizes_text", "usual_factors"]
 
-_AXES: Final = {"T": "Finer in time ×", "Z": "Finer along Z ×", "Y": "along Y ×", "X": "along X ×"}
+_AXES: Final = {axis: f"Upsampling in {axis}" for axis in "TZYX"}
 
 
 class ScaleSection(Section):
-    """A factor for each axis that the image has; below, its size and voxels before and after."""
+    """A factor for each axis of the image, and its size and voxels before and after."""
 
     names = ("scale", "isotropic", "target_voxel", "times", "stamps")
 
@@ -38,19 +38,19 @@ class ScaleSection(Section):
         self._fault = ""
         self.boxes = {axis: QLineEdit() for axis in _AXES}
         self._labels = {axis: QLabel(text) for axis, text in _AXES.items()}
-        self.isotropic = QPushButton("Make it isotropic")
+        self.isotropic = QPushButton("Make isotropic")
         self.summary = wrapping_label()
         self.error = wrapping_label(kind="error")
         self._lay_out()
         for axis, box in self.boxes.items():
-            box.setToolTip(f"Samples along {axis} for each one that there is, up to 16.")
+            box.setToolTip(f"Upsampling factor along {axis}, up to 16; 1 leaves it unchanged.")
             box.setAccessibleName(self._labels[axis].text())
             box.textEdited.connect(self._on_edited)
         self.isotropic.clicked.connect(self.make_isotropic)
         self._show()
 
     def values(self) -> dict[str, Any]:
-        """Return the factors that differ from 1, as they were typed where they are no numbers."""
+        """Return the factors that differ from 1; the entered text where it is not a number."""
         found: dict[str, Any] = {}
         for axis, box in self.boxes.items():
             if self._has(axis) and (value := number_of(box.text())) != 1:
@@ -58,7 +58,7 @@ class ScaleSection(Section):
         return {"scale": found}
 
     def set_config(self, config: Any) -> None:
-        """Show the factors of a configuration; without any, those that suit the image."""
+        """Show the factors of a configuration; suggested ones if it has none."""
         factors = {axis.upper(): value for axis, value in dict(config.scale or {}).items()}
         for axis, box in self.boxes.items():
             box.setText(f"{factors.get(axis, 1):g}")
@@ -67,18 +67,18 @@ class ScaleSection(Section):
         self._show()
 
     def show_image(self, image: Image | None) -> None:
-        """Offer the axes of another image, with factors that suit it where none were typed."""
+        """Show the axes of another image, with suggested factors where none were entered."""
         self._image = image
         self._suggest()
         self._show()
 
     def explain(self, faults: Mapping[str, str]) -> None:
-        """Say what is wrong with the factors of the image."""
+        """Show the error of the factors, if there is one."""
         self._fault = faults.get("scale", "")
         self._show()
 
     def _suggest(self) -> None:
-        """Enter the usual factors of the image along axes for which nothing was typed."""
+        """Enter the suggested factors along axes for which the user has entered none."""
         if self._image is None:
             return
         self._suggested = usual_factors(self._image)
@@ -87,7 +87,7 @@ class ScaleSection(Section):
 
     @Slot()
     def make_isotropic(self) -> None:
-        """Enter the factors that give all spatial axes the finest step."""
+        """Enter the factors that make the voxels isotropic."""
         if self._image is None or not self._image.is_calibrated:
             return
         for axis, factor in isotropic_factors(self._image).items():
@@ -95,7 +95,7 @@ class ScaleSection(Section):
         self._on_edited()
 
     def _has(self, axis: str) -> bool:
-        """Return whether the image can become finer along an axis."""
+        """Return whether the image can be upsampled along an axis."""
         if self._image is None:
             return True
         return axis in self._image.axes and (axis != "T" or self._image.sizes["T"] > 1)
@@ -125,16 +125,16 @@ class ScaleSection(Section):
         self.changed.emit()
 
     def _show(self) -> None:
-        """Show which axes there are, and what the factors make of the image."""
+        """Show the axes of the image, and the size and voxels of the result."""
         for axis in _AXES:
             for widget in (self._labels[axis], self.boxes[axis]):
                 widget.setVisible(self._has(axis))
         known = self._image is not None and self._image.is_calibrated
         self.isotropic.setEnabled(known)
         self.isotropic.setToolTip(
-            "Enter the factors that give Z, Y and X the finest step of them."
+            "Enter the factors that make the voxels isotropic."
             if known
-            else "The voxel size is not known: enter it above first."
+            else "The voxel size is unknown: enter it above first."
         )
         summary, fault = self._outcome()
         fault = fault or self._fault
@@ -144,13 +144,13 @@ class ScaleSection(Section):
         self.summary.setVisible(bool(summary))
 
     def _outcome(self) -> tuple[str, str]:
-        """Return size and steps before and after, or what is wrong."""
+        """Return size and voxels before and after, or an error message."""
         if self._image is None:
             return "", ""
         factors = self.values()["scale"]
         wrong = [axis for axis, value in factors.items() if not isinstance(value, float)]
         if wrong:
-            return "", f"{factors[wrong[0]]!r} along {wrong[0].upper()} is not a number."
+            return "", f"{factors[wrong[0]]!r} along {wrong[0].upper()} was given; enter a number."
         try:
             maps = samplings(self._image, factors)
         except CellINRError as error:
@@ -169,17 +169,23 @@ class ScaleSection(Section):
 
 
 def sizes_text(before: Image, after: Image) -> str:
-    """Return the axes and sizes of two images, such as `ZYX: 6 × 8 × 8 → 15 × 8 × 8`."""
-    first, then = (" × ".join(map(str, one.shape)) for one in (before, after))
+    """Return the axes and sizes of two images, such as `ZYX: 6 × 8 × 8 → 15 × 8 × 8`.
+
+    Parameters
+    ----------
+    before, after
+        The images.
+    """
+    first, then = (" × ".join(map(str, image.shape)) for image in (before, after))
     axes = "" if before.axes == after.axes else f"{after.axes}: "
     return f"{before.axes}: {first} → {axes}{then}"
 
 
 def usual_factors(image: Image) -> dict[str, float]:
-    """Return the factors to begin with: along the axis that an image most likely lacks samples of.
+    """Return suggested upsampling factors by axis letter.
 
-    Twice the frames of a series; else planes as close as pixels are, where they are farther apart;
-    else twice the pixels.
+    2 along T for a time series; else isotropic voxels for a stack with coarser Z; else 2 along Y
+    and X.
     """
     if image.sizes.get("T", 1) > 1:
         return {"T": 2.0}
@@ -190,14 +196,14 @@ def usual_factors(image: Image) -> dict[str, float]:
 
 
 def isotropic_factors(image: Image) -> dict[str, float]:
-    """Return the factor along Z, Y and X, as far as there are, that makes the voxels cubes."""
+    """Return the factors along the spatial axes that make the voxels isotropic."""
     steps = {axis: step for axis, step in image.steps.items() if axis in "ZYX"}
     finest = min(steps.values())
     return {axis: step / finest for axis, step in steps.items()}
 
 
 def number_of(text: str) -> float | str:
-    """Return a number, 1 for nothing, or the text if it is none."""
+    """Return a text as number, 1 if it is empty, or the text itself if it is not a number."""
     try:
         return float(text.replace(",", ".")) if text.strip() else 1.0
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which layer to restore, what its axes are and how large its voxels."""
+"""The layer to process, with its axes and voxel size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from napari_cellinr.ui.panels.voxel_steps import (
     steps_text,
 )
 from napari_cellinr.ui.widgets.labels import sentence, wrapping_label
-from napari_cellinr.ui.widgets.prompt import AskedLine
+from napari_cellinr.ui.widgets.prompt import PromptLine
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SIGNS", "SourcePanel", "steps_text"]
 
-_LABELS: Final = 74  # pixels: voxel sizes are long
+_LABELS: Final = 74  # width in pixels: voxel sizes are long
 
 
 class SourcePanel(QWidget):
-    """The layer, its axes and its voxel size, read from the layer and asked for if missing.
+    """Selects a layer; shows its axes and voxel size, and asks for them if they are missing.
 
     Signals
     -------
     changed
-        Another layer was chosen, or what is known of it has changed.
+        Another layer was selected, or its data, axes or voxel size have changed.
     """
 
     changed = Signal()
@@ -59,10 +59,10 @@ class SourcePanel(QWidget):
         )
         self.combo.setMinimumContentsLength(8)
         self.combo.setAccessibleName("Image")
-        self.axes = AskedLine("Use these axes", "One letter per dimension: T, C, Z, Y, X.")
-        self.voxel = AskedLine(
+        self.axes = PromptLine("Confirm", "One letter per dimension: T (time), C, Z, Y, X.")
+        self.voxel = PromptLine(
             "Set",
-            "Step along each axis in µm, and from frame to frame (t) in seconds, for example: "
+            "Voxel size in µm and frame interval t in seconds, for example: "
             "z=0.43, y=0.18, x=0.18, t=2",
         )
         self._faults: dict[str, QLabel] = {}
@@ -80,16 +80,16 @@ class SourcePanel(QWidget):
 
     @property
     def layer_id(self) -> Hashable | None:
-        """The `unique_id` of the chosen layer."""
+        """The `unique_id` of the selected layer."""
         chosen: Hashable | None = self.combo.currentData()
         return chosen
 
     def layer(self) -> ImageLayer | None:
-        """Return the chosen layer, if there is one."""
+        """Return the selected layer, or None."""
         return find(self._controller.viewer, self.layer_id)
 
     def image(self) -> Image | None:
-        """Return the chosen layer as an Image; none as long as its axes are not confirmed."""
+        """Return the selected layer as an Image; None until its axes are confirmed."""
         layer = self.layer()
         try:
             return self._controller.image_of(layer) if layer is not None else None
@@ -97,7 +97,7 @@ class SourcePanel(QWidget):
             return None
 
     def choose(self, layer_id: Hashable) -> bool:
-        """Choose a layer; return whether it is one that can be restored, else nothing changes."""
+        """Select a layer; return whether it can be processed, else nothing changes."""
         row = _index_of(self.combo, layer_id)
         if row >= 0:
             self.combo.setCurrentIndex(row)
@@ -105,24 +105,23 @@ class SourcePanel(QWidget):
         return row >= 0
 
     def explain(self, faults: Mapping[str, str]) -> None:
-        """Say beside layer, axes and voxel size what is wrong with them, if anything."""
+        """Show error messages, by `image`, `axes` and `voxel_size`."""
         for key, label in self._faults.items():
             label.setText(faults.get(key, ""))
             label.setVisible(key in faults)
 
     @Slot()
     def refresh(self) -> None:
-        """Show the layers as they are now; the chosen one stays chosen."""
+        """List the present layers; the selected one stays selected."""
         chosen = self.layer_id
         layers = image_layers(self._controller.viewer)
         self.combo.clear()
         for layer in layers:
             self.combo.addItem(str(layer.name), layer.unique_id)
         active = self._controller.viewer.layers.selection.active
-        wanted = (
-            chosen if _index_of(self.combo, chosen) >= 0 else getattr(active, "unique_id", None)
-        )
-        self.combo.setCurrentIndex(max(0, _index_of(self.combo, wanted)) if layers else -1)
+        if _index_of(self.combo, chosen) < 0:
+            chosen = getattr(active, "unique_id", None)
+        self.combo.setCurrentIndex(max(0, _index_of(self.combo, chosen)) if layers else -1)
         self._on_chosen()
 
     def _lay_out(self) -> None:
@@ -152,7 +151,7 @@ class SourcePanel(QWidget):
             self.voxel.forget()
         self._watch.watch(layer)
         name = self.combo.currentText()
-        self.combo.setToolTip(f"The image to work on: {name}" if name else "The image to work on.")
+        self.combo.setToolTip(f"Image to process: {name}" if name else "Image to process.")
         self.axes.setEnabled(layer is not None)
         self.voxel.setEnabled(layer is not None)
         if layer is None:
@@ -175,34 +174,34 @@ class SourcePanel(QWidget):
             self.axes.say(f"{image.axes}   {shape}")
         else:
             shape = "×".join(str(size) for size in layer.data.shape)
-            self.axes.ask(guess, f"{shape}; please check")
+            self.axes.ask(guess, f"{shape}; please check the axes")
 
     def _show_voxel_size(self) -> None:
         image = self.image()
         if image is None:
-            self.voxel.say("after the axes")
+            self.voxel.say("confirm the axes first")
         elif image.is_calibrated and knows_time(image):
             self.voxel.say(steps_text(image))
         elif image.is_calibrated:
-            words = "; time between frames unknown: enter t in seconds if you can"
-            self.voxel.ask(guess_text(image), steps_text(image) + words)
+            request = "; frame interval unknown: enter t in seconds if known"
+            self.voxel.ask(guess_text(image), steps_text(image) + request)
         else:
             time = "" if knows_time(image) else ", and t in seconds,"
             self.voxel.ask(
                 guess_text(image),
-                f"unknown, so the result is in pixels too; enter it in µm{time} if you can",
+                f"unknown: enter it in µm{time} if known; otherwise the unit is pixels",
             )
 
     @Slot()
     def _on_relabelled(self) -> None:
-        """Let labels that say what the axes are win over what was confirmed before."""
+        """Forget confirmed axes once the axis labels of the layer define them."""
         layer = self.layer()
         if layer is not None and axes_of(layer)[1]:
             self._controller.confirmed_axes.pop(layer.unique_id, None)
 
     @Slot(str)
     def _on_axes_edited(self, text: str) -> None:
-        """Say at once what is wrong with what is typed."""
+        """Show the error of the entered axes while the user types."""
         layer = self.layer()
         if layer is None:
             return
@@ -239,17 +238,17 @@ class SourcePanel(QWidget):
 
 
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:
-    """Return the row of a layer, −1 if it is not there; Qt cannot compare Python objects."""
+    """Return the row of a layer, −1 if it is not listed; Qt cannot compare Python objects."""
     return next((row for row in range(combo.count()) if combo.itemData(row) == layer_id), -1)
 
 
 def _letters(text: str) -> str:
-    """Return axes as they are typed without spaces, in capitals."""
+    """Return the entered axes in capitals, without spaces."""
     return "".join(text.upper().split())
 
 
 def _axes_fault(layer: ImageLayer, axes: str) -> str:
-    """Return what is wrong with the axes of a layer as they are typed, or an empty text."""
+    """Return the error of axes for a layer, or an empty text."""
     try:
         to_image(layer, axes).with_axes(axes).canonical()
     except AxesError as error:

@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 __all__ = ["StartChoice"]
 
-NONE = "no other fit"
-"""What the list says for a fit that begins by itself."""
+SCRATCH = "scratch"
+"""Entry of the list for a fit without a warm start."""
 
 
 class StartChoice(QWidget):
-    """A list of the fits of a task that another one can begin with; hidden if there are none.
+    """A list of the fits that the next fit can start from; hidden if there are none.
 
-    It follows the layers of the viewer, and does not choose a fit by itself.
+    It follows the layers of the viewer, and never selects a fit by itself.
 
     Parameters
     ----------
     dispatcher
-        Knows the fits.
+        Holds the fits.
     task
-        Whose fits.
+        The task of the fits.
     """
 
     def __init__(self, dispatcher: Dispatcher, task: Task) -> None:
@@ -46,11 +46,11 @@ class StartChoice(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.box.setMinimumContentsLength(2)
-        label = QLabel("Begin with")
+        label = QLabel("Start from")
         label.setBuddy(self.box)
         tip = (
-            "The fit of another image of the same size, such as the one before in a series: its "
-            "parameters are taken where they predict unseen voxels better."
+            "Start from the fit of another image of the same size, such as the previous image of a "
+            "series. Its parameters are used only where they predict held-out voxels better."
         )
         for widget in (label, self.box):
             widget.setToolTip(tip)
@@ -63,16 +63,16 @@ class StartChoice(QWidget):
         self.refresh()
 
     def start(self) -> StartLayer | None:
-        """Return what was chosen; nothing if the fit is to begin by itself."""
+        """Return the selected warm start; None to start from scratch."""
         layer = find(self._dispatcher.viewer, self.box.currentData())
         return None if layer is None else StartLayer("warm_start", layer)
 
     @Slot()
     def refresh(self) -> None:
-        """List the fits that there are now; what was chosen stays so while it is there."""
+        """List the present fits; the selected one stays selected while it exists."""
         chosen: Hashable = self.box.currentData()
         self.box.clear()
-        self.box.addItem(NONE, None)
+        self.box.addItem(SCRATCH, None)
         for layer in self._fits():
             self.box.addItem(str(layer.name), layer.unique_id)
         place = self.box.findData(chosen) if chosen is not None else 0

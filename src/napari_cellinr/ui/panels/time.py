@@ -1,4 +1,4 @@
-"""Any time of a fitted series on the plane that is shown, by a slider."""
+"""The time slider of the Super-resolve dock: renders the displayed plane at any time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["TimePanel"]
 
 STEPS_PER_FRAME: Final = 40
-"""Stops of the slider from one frame of the source to the next."""
+"""Positions of the slider from one frame of the source to the next."""
 
 PATIENCE: Final = 120
-"""Milliseconds that the slider must rest before a plane is rendered."""
+"""Time that the slider must rest before a plane is rendered, in milliseconds."""
 
 
 class TimePanel(ResultPanel):
-    """A slider between first and last frame; the plane at its time appears as a layer."""
+    """A slider from the first to the last frame; the plane at its time is shown as a layer."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class TimePanel(ResultPanel):
         self._wanted = False
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setToolTip(
-            "Look at any time on the plane that is shown, without fitting again."
+            "Render the displayed plane at any time between the frames, without fitting again."
         )
         self.slider.setAccessibleName("Time")
         self.label = wrapping_label()
@@ -64,7 +64,17 @@ class TimePanel(ResultPanel):
         controller.state_changed.connect(self._on_state)
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Offer the times between the first and the last frame of the source."""
+        """Show the slider for a new result.
+
+        Parameters
+        ----------
+        fitted
+            The fit.
+        layer
+            Its first layer.
+        source
+            The layer that was fitted, whose first and last frame are the ends of the slider.
+        """
         self._fitted, self._source_id, self._layer_id = fitted, source.unique_id, None
         self._given = self._controller.image_of(source)
         frames = self._given.sizes.get("T", 1)
@@ -74,16 +84,16 @@ class TimePanel(ResultPanel):
         self.slider.blockSignals(False)
         for widget in (self.slider, self.label):
             widget.setVisible(frames > 1)
-        self._tell()
+        self._show_time()
 
     @property
     def frame(self) -> float:
-        """The time that the slider stands at, in frames of the source."""
+        """The time of the slider, in frames of the source."""
         return float(self.slider.value()) / STEPS_PER_FRAME
 
     @Slot()
     def render_now(self) -> None:
-        """Render the plane at the time of the slider; after a running job, if there is one."""
+        """Render the plane at the time of the slider, after a running job if there is one."""
         viewer = self._controller.viewer
         source = find(viewer, self._source_id) if self._source_id is not None else None
         if self._fitted is None or self._given is None or source is None:
@@ -94,7 +104,7 @@ class TimePanel(ResultPanel):
         self._wanted = False
         index = shown_index(viewer, source, self._given)
         if index is None:
-            self._controller.said.emit("info", "Any time can be shown in the 2-D view.")
+            self._controller.said.emit("info", "Switch to the 2-D view to use the time slider.")
             return
         self._controller.begin(
             Work(
@@ -108,7 +118,7 @@ class TimePanel(ResultPanel):
 
     @Slot()
     def _on_moved(self) -> None:
-        self._tell()
+        self._show_time()
         self._timer.start()
 
     @Slot()
@@ -116,34 +126,34 @@ class TimePanel(ResultPanel):
         if self._wanted and self._controller.state == "idle":
             self._timer.start()
 
-    def _tell(self) -> None:
+    def _show_time(self) -> None:
         if self._given is None or "T" not in self._given.axes:
             return
-        place = self._given.axes.index("T")
-        unit = {"second": "s", "pixel": "frames"}.get(u := self._given.units[place], u)
-        now = self.frame * self._given.scale[place]
-        self.label.setText(f"Any time: {now:.4g} {unit} (frame {self.frame:.2f} of the source)")
+        index = self._given.axes.index("T")
+        unit = {"second": "s", "pixel": "frames"}.get(u := self._given.units[index], u)
+        now = self.frame * self._given.scale[index]
+        self.label.setText(f"Time: {now:.4g} {unit} (frame {self.frame:.2f} of the source)")
 
     def _show(self, given: Image, plane: Image) -> None:
-        """Put the plane into the layer for it, which lies at the same place for all times."""
+        """Show the plane in its layer, which is the same for all times."""
         viewer = self._controller.viewer
         source = find(viewer, self._source_id) if self._source_id is not None else None
         if source is None:
             return
         layer = find(viewer, self._layer_id) if self._layer_id is not None else None
         if layer is None:
-            name = f"{source.name} at any time"
+            name = f"{source.name} at time"
             layer = add_result(viewer, source, given, plane, name=name)
             self._layer_id = layer.unique_id
         else:
             update(layer, source, given, plane)
-        self._controller.said.emit("info", f"Frame {self.frame:.2f} is shown in “{layer.name}”.")
+        self._controller.said.emit("info", f"“{layer.name}” shows frame {self.frame:.2f}.")
 
 
 def _rendering(
     fitted: Fitted, given: Image, frame: float, index: dict[str, int]
 ) -> Generator[Progress, Message, Any]:
-    """Render one plane as a job; it is imported and made in the worker thread."""
+    """Render one plane as a job of the worker thread, where slow imports happen."""
     from napari_cellinr import api
     from napari_cellinr.fitting.problem import Progress
     from napari_cellinr.fitting.stored import Query, header_of, stored

@@ -1,4 +1,4 @@
-"""Voxel size and time step as texts: shown, asked for, and understood."""
+"""Voxel size and frame interval as text: formatting and parsing."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SIGNS: Final = {
     "pixel": "px",
     "second": "s",
 }
-"""Units as they are written."""
+"""Symbols of units."""
 
 _TIME_EXAMPLE: Final = 2.0  # seconds
 _SPACE_EXAMPLE: Final = 0.2  # micrometers
 
 
 def knows_time(image: Image) -> bool:
-    """Return whether the step in time is known, or there is no time."""
+    """Return whether the frame interval is known, or there is no time axis."""
     return "T" not in image.axes or image.units[image.axes.index("T")] in TIMES
 
 
 def steps_text(image: Image) -> str:
-    """Return the steps along the spatial axes with their unit, and the one in time."""
+    """Return voxel size and frame interval with their units."""
     space = [a for a in image.axes if a in "ZYX"]
     units = dict(zip(image.axes, image.units, strict=True))
     text = "×".join(f"{image.steps[axis]:.4g}" for axis in space)
@@ -43,17 +43,29 @@ def steps_text(image: Image) -> str:
 
 
 def guess_text(image: Image) -> str:
-    """Return what is to be completed, such as `z=0.4, y=, x=, t=`, of the steps that lack."""
-    asked = [axis for axis in image.axes if axis in "ZYX" and not image.is_calibrated]
-    asked += [] if knows_time(image) else ["T"]
-    return ", ".join(f"{axis.lower()}={_guess(image, axis)}" for axis in asked)
+    """Return the unknown steps as a text to complete, such as `z=0.4, y=, x=, t=`."""
+    unknown = [axis for axis in image.axes if axis in "ZYX" and not image.is_calibrated]
+    unknown += [] if knows_time(image) else ["T"]
+    return ", ".join(f"{axis.lower()}={_guess(image, axis)}" for axis in unknown)
 
 
 def parse_steps(text: str, axes: str) -> dict[str, float]:
-    """Return steps by axis letter, in µm and of T in s, from `z=0.4, t=2` or `0.4, 0.2, 0.2`.
+    """Return steps from a text such as `z=0.4, t=2` or `0.4, 0.2, 0.2`.
 
-    Numbers without letters are those along Z, Y and X. What is left open, as in `t=`, stays
+    Numbers without letters are those along Z, Y and X. An empty value, as in `t=`, leaves the step
     unknown.
+
+    Parameters
+    ----------
+    text
+        The entered text.
+    axes
+        Axis letters of the image.
+
+    Returns
+    -------
+    dict
+        Steps by axis letter, in µm, and of T in seconds.
 
     Raises
     ------
@@ -65,19 +77,20 @@ def parse_steps(text: str, axes: str) -> dict[str, float]:
     allowed = [*space, "T"] if "T" in axes else space
     if parts and all("=" not in part for part in parts) and len(parts) == len(space):
         parts = [f"{axis}={part}" for axis, part in zip(space, parts, strict=True)]
-    pairs = [(one.strip().upper(), number.strip()) for one, _, number in map(_split, parts)]
+    pairs = [(axis.strip().upper(), number.strip()) for axis, _, number in map(_split, parts)]
     given = {axis: _number(number) for axis, number in pairs if number or axis not in allowed}
     if not given or any(axis not in allowed or not 0 < s < 1e9 for axis, s in given.items()):
-        words = f"{text!r} was given; write positive steps in µm"
+        request = f"{text!r} was given; enter the voxel size in µm"
         example = ", ".join(f"{axis.lower()}={_SPACE_EXAMPLE:g}" for axis in space)
         if "T" in allowed:
-            words, example = f"{words}, and in seconds for t,", f"{example}, t={_TIME_EXAMPLE:g}"
-        raise AxesError(f"{words} like {example}.")
+            request += " and the frame interval t in seconds"
+            example += f", t={_TIME_EXAMPLE:g}"
+        raise AxesError(f"{request}, above 0, such as {example}.")
     return given
 
 
 def _guess(image: Image, axis: str) -> str:
-    """Return a step without a unit, which is probably the one; nothing where none was set."""
+    """Return a step without unit as a guess; an empty text where it is 1."""
     step = image.steps[axis]
     return "" if step == 1 else f"{step:.6g}"
 
@@ -87,7 +100,7 @@ def _split(part: str) -> tuple[str, str, str]:
 
 
 def _number(text: str) -> float:
-    """Return the number that a text says; not a number if it says none."""
+    """Return a text as a number; NaN if it is none."""
     try:
         return float(text)
     except ValueError:

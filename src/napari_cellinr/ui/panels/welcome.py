@@ -1,4 +1,4 @@
-"""What a dock says as long as there is no image: what to drop, and a sample to try."""
+"""The text and the button Try it that a dock shows while there is no image."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Welcome"]
 
 
 class Welcome(QFrame):
-    """A few words and the button “Try it”.
+    """A short text and the button “Try it”.
 
     Signals
     -------
     asked
-        The user wants to see the sample of the task, and a preview of what becomes of it.
+        The button was clicked: open the sample of the task and preview its result.
     """
 
     asked = Signal()
@@ -34,7 +34,7 @@ class Welcome(QFrame):
         )
         self.label = wrapping_label(task.empty_text)
         self.button = QPushButton("Try it")
-        self.button.setToolTip("Open a simulated sample, and preview what becomes of it.")
+        self.button.setToolTip("Open a simulated image and preview the result.")
         self.button.clicked.connect(self.asked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)

@@ -1,4 +1,4 @@
-"""One editor per kind of setting; each takes and gives a value exactly."""
+"""One editor per kind of setting; each shows and returns values exactly."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _LARGEST: Final = 2**31 - 1
 
 
 class Field(QWidget):
-    """An editor of one value, with `changed` when the user has edited it."""
+    """An editor of one value; emits `changed` when the user has edited it."""
 
     changed = Signal()
 
     @abstractmethod
     def value(self) -> Any:
-        """Return what is entered; a number as the text that was typed."""
+        """Return the entered value; a number as the text that was typed."""
 
     @abstractmethod
     def set_value(self, value: Any) -> None:
-        """Show a value without saying that it has changed."""
+        """Show a value without emitting `changed`."""
 
     def _fill(self, *widgets: QWidget) -> None:
-        """Lay the widgets out in a row; the last one takes the room that is left."""
+        """Lay the widgets out in a row; the last one takes the remaining width."""
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -48,7 +48,7 @@ class Field(QWidget):
 
 
 class ChoiceField(Field):
-    """One of a fixed list of words."""
+    """A choice from a list."""
 
     def __init__(self, choices: tuple[Any, ...]) -> None:
         super().__init__()
@@ -63,15 +63,15 @@ class ChoiceField(Field):
         self._fill(self._box)
 
     def value(self) -> Any:
-        """Return the chosen word."""
+        """Return the selected value."""
         return self._box.currentData()
 
     def set_value(self, value: Any) -> None:
-        """Choose a word."""
+        """Select a value."""
         self._box.setCurrentIndex(self._box.findData(value))
 
     def disable(self, reasons: Mapping[str, str]) -> None:
-        """Show the named choices as not available, with the reason as their tooltip."""
+        """Disable the given choices, with the reason as their tooltip."""
         model: QStandardItemModel = self._box.model()
         for row in range(self._box.count()):
             reason = reasons.get(self._box.itemData(row), "")
@@ -102,9 +102,9 @@ class WholeField(Field):
 
 
 class TextField(Field):
-    """A number or a word as it was typed: boxes for decimal numbers round without a word.
+    """A number or a word as text: Qt's spin boxes for decimal numbers would round silently.
 
-    A value that no text can stand for, such as a table, is kept as it is until it is edited.
+    A value without a text form, such as a table, is returned unchanged until it is edited.
     """
 
     def __init__(self, unit: str = "") -> None:
@@ -119,13 +119,13 @@ class TextField(Field):
             self.layout().addWidget(title_label(unit))
 
     def value(self) -> Any:
-        """Return the typed text, or the value that was shown if it is no number or word."""
+        """Return the text, or the unchanged value if it is not a number or word."""
         text = self._edit.text().strip()
         is_plain = isinstance(self._value, str | int | float)
         return text if is_plain or text != self._shown else self._value
 
     def set_value(self, value: Any) -> None:
-        """Show a value; the text of a number reads back as the same number."""
+        """Show a value; the text of a number gives exactly that number."""
         self._value = value
         self._shown = "" if isinstance(value, Sized) and not len(value) else str(value).strip()
         self._edit.setText(self._shown)
@@ -151,7 +151,7 @@ class SwitchField(Field):
 
 
 class OptionalField(Field):
-    """A value or none: a box that is checked if there is one, and its editor."""
+    """An optional value: a check box, and an editor if it is checked."""
 
     def __init__(self, inner: Field, blank: str) -> None:
         super().__init__()
@@ -170,11 +170,11 @@ class OptionalField(Field):
         self._show_inner()
 
     def value(self) -> Any:
-        """Return the value, or none if the box is not checked."""
+        """Return the value, or None if the box is not checked."""
         return self._inner.value() if self._box.isChecked() else None
 
     def set_value(self, value: Any) -> None:
-        """Show a value, or none."""
+        """Show a value, or None."""
         self._box.setChecked(value is not None)
         if value is not None:
             self._inner.set_value(value)
@@ -190,7 +190,15 @@ class OptionalField(Field):
 
 
 def make_field(config_type: type[Settings], name: str) -> Field:
-    """Return the editor for the setting `name`."""
+    """Return the editor of a setting.
+
+    Parameters
+    ----------
+    config_type
+        The class of the settings.
+    name
+        Name of the setting.
+    """
     info = config_type.model_fields[name]
     kinds = get_args(info.annotation) or (info.annotation,)
     field = _plain_field(config_type, name, info, kinds)
@@ -215,7 +223,20 @@ def _plain_field(
 
 
 def range_text(config_type: type[Settings], name: str) -> str:
-    """Return the range of a number in words, such as `above 0, at most 1`; empty if it has none."""
+    """Return the allowed range of a setting as text, such as `above 0, at most 1`.
+
+    Parameters
+    ----------
+    config_type
+        The class of the settings.
+    name
+        Name of the setting.
+
+    Returns
+    -------
+    str
+        The range; empty if the setting has none.
+    """
     words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
     found = {
         key: value
@@ -227,7 +248,7 @@ def range_text(config_type: type[Settings], name: str) -> str:
 
 
 def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
-    """Return the bounds that a whole number may reach."""
+    """Return the smallest and largest allowed value of a whole number, or None."""
     bounds: dict[str, float | None] = {"ge": None, "le": None}
     for rule in info.metadata:
         for key in bounds:
@@ -236,7 +257,7 @@ def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
 
 
 class _QuietComboBox(QComboBox):
-    """A combo box that leaves the wheel to the scroll area around it."""
+    """A combo box that ignores the mouse wheel, so that the dock scrolls."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         """Let the parent scroll."""
@@ -244,7 +265,7 @@ class _QuietComboBox(QComboBox):
 
 
 class _QuietSpinBox(QSpinBox):
-    """A spin box that leaves the wheel to the scroll area around it."""
+    """A spin box that ignores the mouse wheel, so that the dock scrolls."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         """Let the parent scroll."""

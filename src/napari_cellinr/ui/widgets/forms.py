@@ -1,4 +1,4 @@
-"""Settings as a form, exactly: what is shown reads back as the very same values."""
+"""The form of the settings of a method; values are shown and returned exactly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
 
 LABEL_WIDTH: Final = 122
-"""Width in pixels of the column of labels, so that the panels of a dock are in line."""
+"""Width of the label column in pixels, so that the panels of a dock are aligned."""
 
 _ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
 
@@ -30,14 +30,12 @@ _Config = TypeVar("_Config", bound="Config")
 
 
 class FieldGrid(QWidget):
-    """Labels and editors for some settings of a configuration, one below the other.
-
-    Beneath each editor is a line for what is wrong with its value.
+    """Labels and editors for several settings, with an error line below each.
 
     Signals
     -------
     changed
-        Name of the setting that the user has changed.
+        Name of the setting that the user has edited.
     """
 
     changed = Signal(str)
@@ -59,11 +57,27 @@ class FieldGrid(QWidget):
             self._add_row(grid, 2 * row, name)
 
     def make(self, config_type: type[Settings], name: str) -> Field:
-        """Return the editor of a setting."""
+        """Return the editor of a setting.
+
+        Parameters
+        ----------
+        config_type
+            The class of the settings.
+        name
+            Name of the setting.
+        """
         return make_field(config_type, name)
 
     def explain(self, name: str, text: str) -> None:
-        """Say what is wrong with a value below its editor; an empty text takes it back."""
+        """Show an error below an editor.
+
+        Parameters
+        ----------
+        name
+            Name of the setting.
+        text
+            The error; empty to remove it.
+        """
         self._errors[name].setText(text)
         self._errors[name].setVisible(bool(text))
 
@@ -84,22 +98,21 @@ class FieldGrid(QWidget):
 
 
 class ConfigForm(QWidget, Generic[_Config]):
-    """A form for a configuration, made from its fields: help, unit and bounds included.
+    """A form generated from the fields of a configuration, with help, unit and range.
 
-    The settings that most users never need are folded away. A value that is out of bounds
-    is explained under its field.
+    Advanced settings are collapsed. Errors are shown below their fields.
 
     Signals
     -------
     changed
-        The user has changed a setting.
+        The user has edited a setting.
 
     Parameters
     ----------
     config_type
-        The class of the settings, with its defaults shown first.
+        The class of the settings, whose defaults are shown at first.
     section
-        Edits the settings that plain fields cannot hold; it stands above the advanced ones.
+        Edits settings that need more than plain fields; shown above the advanced settings.
     """
 
     changed = Signal()
@@ -132,18 +145,18 @@ class ConfigForm(QWidget, Generic[_Config]):
         return self._grid_of(name).fields[name]
 
     def values(self) -> dict[str, Any]:
-        """Return what is entered by name, not checked yet."""
+        """Return the entered values by name, not validated yet."""
         fields = {**self._plain.fields, **self._rest.fields}
         entered = {name: field.value() for name, field in fields.items()}
         return {**entered, **(self.section.values() if self.section else {})}
 
     def config(self) -> _Config:
-        """Return the settings that are entered.
+        """Return the entered settings.
 
         Raises
         ------
         ConfigError
-            If a value is not allowed; the form shows it beside the field as well.
+            If a value is not allowed; the form also shows the error below the field.
         """
         self._check()
         return self._type(**self.values())
@@ -157,7 +170,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         self._check()
 
     def explain(self, faults: Mapping[str, str]) -> None:
-        """Say below their fields what is wrong with settings that are right by themselves."""
+        """Show errors that depend on the image, by name of the setting."""
         self._faults = dict(faults)
         self._check()
         if self.section is not None:
@@ -165,7 +178,7 @@ class ConfigForm(QWidget, Generic[_Config]):
 
     @Slot()
     def reset(self) -> None:
-        """Show the defaults of the chosen preset."""
+        """Show the defaults of the selected preset."""
         self.set_config(self._type(preset=self.field("preset").value()))
         self.changed.emit()
 
@@ -183,7 +196,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         self.advanced.addWidget(self._rest)
         layout.addWidget(self.advanced)
         self.reset_button = QPushButton("Reset to defaults")
-        self.reset_button.setToolTip("Show the defaults of the chosen preset again.")
+        self.reset_button.setToolTip("Restore the defaults of the selected preset.")
         self.reset_button.clicked.connect(self.reset)
         layout.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
 
@@ -203,7 +216,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         self.changed.emit()
 
     def _check(self) -> None:
-        """Show what is wrong with each value by itself, and with it and the image."""
+        """Show the errors of all values."""
         for grid in (self._plain, self._rest):
             for name, field in grid.fields.items():
                 fault = self._fault(name, field.value()) or self._faults.get(name, "")
@@ -225,7 +238,7 @@ def _title(name: str) -> str:
 
 
 def _tip(config_type: type[Settings], name: str) -> str:
-    """Return help, unit and range of a setting."""
+    """Return help, unit and range of a setting as a tooltip."""
     unit, bounds = config_type.unit(name), range_text(config_type, name)
     tip = config_type.help(name)
     tip += f" Unit: {unit}." if unit else ""

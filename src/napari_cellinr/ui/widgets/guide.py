@@ -1,4 +1,4 @@
-"""The guide in a window: the pages come with the package, no network is needed."""
+"""The window with the guide, whose pages are part of the package."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import napari_cellinr
 __all__ = ["GuideWindow", "page"]
 
 PICTURE_WIDTH: Final = 580
-"""Pixels."""
+"""Largest width of a picture, in pixels."""
 
 _PACKAGE: Final = Path(napari_cellinr.__file__).parent
 
 _FOLDERS: Final = (_PACKAGE / "docs" / "guide", _PACKAGE.parents[1] / "docs" / "guide")
-"""In an installed package, and in a copy of the repository."""
+"""In an installed package, and in a clone of the repository."""
 
 
 def page(name: str) -> Path:
-    """Return the file of a page of the guide; the first page if there is none of that name."""
-    places = [folder / f"{one}.md" for one in (name, "start") for folder in _FOLDERS]
-    return next((place for place in places if place.is_file()), places[-1])
+    """Return the file of a page of the guide; that of the first page if there is no such page."""
+    paths = [folder / f"{stem}.md" for stem in (name, "start") for folder in _FOLDERS]
+    return next((path for path in paths if path.is_file()), paths[-1])
 
 
 class GuideWindow(QDialog):
@@ -45,10 +45,10 @@ class GuideWindow(QDialog):
 
 
 class _Browser(QTextBrowser):
-    """A browser whose pictures are not wider than its window is at first."""
+    """A browser that scales pictures down to `PICTURE_WIDTH`."""
 
     def loadResource(self, kind: int, name: QUrl) -> Any:  # noqa: N802
-        """Return what a page refers to."""
+        """Return a page or picture, as Qt requests it."""
         found = super().loadResource(kind, name)
         if kind != QTextDocument.ResourceType.ImageResource.value:
             return found

@@ -1,4 +1,4 @@
-"""Labels that take the width they are given, and as many lines as they need then."""
+"""Labels that wrap their text to the available width."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "CURVES", "WrappingLabel", "sentence", "title_label", "wrapping_label"]
 
 COLOURS: Final = {"info": "", "warning": "color: #b07014;", "error": "color: #d84a4a;"}
-"""Style of text by its kind; with a contrast above 3 on dark and on light."""
+"""Style sheet of text by its kind; with a contrast above 3 in the dark and light theme."""
 
 CURVES: Final = ("#3d9be0", "#e08a1e", "#4caf50", "#d060c0", "#e05050", "#20b0b0", "#a0a030")
-"""Colours that can be told apart on dark and on light."""
+"""Colours of curves, which can be told apart in the dark and light theme."""
 
 
 def sentence(text: str) -> str:
-    """Return a text that begins with a capital letter, unless it begins with a name.
+    """Return a text with a capital letter at its start, unless it starts with a name.
 
-    Errors go on from what a command line or Python says before them; a dock says nothing before.
+    Errors start in lower case, because `error:` precedes them on the command line.
     """
     first, _, rest = text.partition(" ")
     is_name = not first.isalpha() or rest.startswith("=")
@@ -29,12 +29,12 @@ def sentence(text: str) -> str:
 
 
 class WrappingLabel(QLabel):
-    """A label for sentences: never wider than its place, never lower than its lines.
+    """A label that wraps its text, and is as high as its lines.
 
     Parameters
     ----------
     of_errors
-        Whether it shows errors, which then begin with a capital letter.
+        Whether it shows errors, which then start with a capital letter.
     """
 
     def __init__(
@@ -51,34 +51,42 @@ class WrappingLabel(QLabel):
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Keep room for all lines at the new width."""
+        """Adapt the height to the new width."""
         super().resizeEvent(event)
         self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Keep room for all lines in the font that it is shown in."""
+        """Adapt the height to the font."""
         super().showEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        """Ask for the height of all lines: a scroll area gives no more than was asked for.
+        """Request the height of all lines, since a scroll area gives no more than requested.
 
-        Before it is shown, the width is not that of its place: a window would grow for nothing.
+        Not before the label is shown: its width is not known then.
         """
-        self.setMinimumHeight(0)  # Qt never answers less than what is asked for already
+        self.setMinimumHeight(0)  # Qt never returns less than the present minimum
         if self.isVisible():
             self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))
 
 
 def wrapping_label(text: str = "", kind: str = "info") -> WrappingLabel:
-    """Return a label for sentences of a kind: `info`, `warning` or `error`."""
+    """Return a label that wraps its text.
+
+    Parameters
+    ----------
+    text
+        The text.
+    kind
+        `info`, `warning` or `error`, which sets the colour.
+    """
     label = WrappingLabel(text, of_errors=kind == "error")
     label.setStyleSheet(COLOURS[kind])
     return label
 
 
 def title_label(text: str) -> WrappingLabel:
-    """Return a label that has one line where there is room, and wraps where it would be cut."""
+    """Return a label for the name of a field, which wraps only where it would be cut."""
     label = WrappingLabel(text)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     return label

@@ -1,4 +1,4 @@
-"""The live plot of losses; pyqtgraph is loaded with it, not before."""
+"""Plots of losses and line profiles; imported when first used, since pyqtgraph loads slowly."""
 
 from __future__ import annotations
 
@@ -24,14 +24,11 @@ _HELD_OUT = "#e08a1e"
 
 
 SMALL_SCREEN = 700
-"""Pixels in height below which settings need the room more than a curve does."""
+"""Height of the screen in pixels below which the plot is lower, to leave room for settings."""
 
 
 class LossPlot(pg.PlotWidget):
-    """Training loss and held-out error over steps, on a logarithmic axis.
-
-    The curves are kept and get new values. Both colours can be told apart on dark and light.
-    """
+    """Training loss and held-out error over steps, on a logarithmic axis."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=None, axisItems={"left": _LogAxis("left")})
@@ -53,7 +50,7 @@ class LossPlot(pg.PlotWidget):
         self.setFixedHeight(90 if low else 150)
 
     def show_history(self, history: Sequence[Progress]) -> None:
-        """Draw the newest attempt of a job; nothing is shown until there is a line to draw."""
+        """Draw the newest attempt of a job; hidden until there are two points."""
         rows = _newest_attempt([row for row in history if row.losses])
         self.setVisible(len(rows) > 1)
         self._loss.setData(*_curve([(r.step, sum(r.losses.values())) for r in rows]))
@@ -62,7 +59,7 @@ class LossPlot(pg.PlotWidget):
         )
 
     def set_colour(self, colour: str) -> None:
-        """Draw axes and numbers in a colour, that of text in the theme around the plot."""
+        """Draw axes and numbers in a colour, such as the text colour of the theme."""
         _set_axis_colour(self, colour)
 
 
@@ -79,7 +76,7 @@ class ProfilePlot(pg.PlotWidget):
         self.setFixedHeight(200)
 
     def show_profiles(self, curves: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> None:
-        """Draw curves of positions and values, each in the colour of its place."""
+        """Draw curves of positions and values, in the colours of `CURVES`."""
         plot = self.getPlotItem()
         plot.clear()
         for place, (positions, values) in enumerate(curves):
@@ -87,17 +84,25 @@ class ProfilePlot(pg.PlotWidget):
             plot.plot(positions, values, pen=pen, connect="finite")
 
     def set_colour(self, colour: str) -> None:
-        """Draw axes and numbers in a colour, that of text in the theme around the plot."""
+        """Draw axes and numbers in a colour, such as the text colour of the theme."""
         _set_axis_colour(self, colour)
 
 
 class _LogAxis(pg.AxisItem):
-    """A logarithmic axis with plain numbers at 1, 2 and 5 only, which do not overlap."""
+    """A logarithmic axis with numbers at 1, 2 and 5 only, which do not overlap."""
 
     def logTickStrings(  # noqa: N802
         self, values: Sequence[float], scale: float, spacing: float | None
     ) -> list[str]:
-        """Return the text of ticks that are given as powers of ten."""
+        """Return the texts of ticks.
+
+        Parameters
+        ----------
+        values
+            Base-10 logarithms of the values at the ticks.
+        scale, spacing
+            Not used.
+        """
         mantissas = [round(10 ** (value % 1)) for value in values]
         pairs = zip(values, mantissas, strict=True)
         return [
@@ -113,9 +118,9 @@ def _set_axis_colour(plot: pg.PlotWidget, colour: str) -> None:
 
 
 def _newest_attempt(rows: Sequence[Progress]) -> Sequence[Progress]:
-    """Return the rows since the steps were last counted anew: a line would run back there.
+    """Return the rows since the step last went back to the start.
 
-    An attempt of which there is one point only is not there yet: it would hide the plot.
+    An attempt with a single point is ignored: it would hide the plot.
     """
     end = len(rows)
     for start in range(end - 1, 0, -1):
@@ -127,6 +132,6 @@ def _newest_attempt(rows: Sequence[Progress]) -> Sequence[Progress]:
 
 
 def _curve(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    """Return the steps and the values that a logarithmic axis can show."""
+    """Return steps and values, without those that a logarithmic axis cannot show."""
     shown = [(step, value) for step, value in points if np.isfinite(value) and value > 0]
     return [step for step, _ in shown], [value for _, value in shown]

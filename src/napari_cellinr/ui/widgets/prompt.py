@@ -1,4 +1,4 @@
-"""A fact, or a question with one line to answer it."""
+"""A text, or a prompt with a line to enter the answer."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from qtpy.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
 
-__all__ = ["AskedLine"]
+__all__ = ["PromptLine"]
 
 
-class AskedLine(QWidget):
-    """A fact, or a question with one line to answer it.
+class PromptLine(QWidget):
+    """A text, or a prompt with a line to enter the answer.
 
     Signals
     -------
     entered
-        The answer, when it is given.
+        The answer, when the user confirms it.
     edited
-        What the user has typed so far.
+        The present text, while the user types.
 
     Parameters
     ----------
     button
-        What the button says that gives the answer.
+        Label of the button that confirms the answer.
     tip
-        How to answer.
+        Tooltip of the line.
     """
 
     entered = Signal(str)
@@ -49,14 +49,22 @@ class AskedLine(QWidget):
         self.edit.textEdited.connect(self.edited)
 
     def say(self, text: str) -> None:
-        """Show a fact."""
+        """Show a text without a prompt."""
         self._show("info", text)
         self.edit.setModified(False)
         self.edit.hide()
         self.button.hide()
 
     def ask(self, guess: str, text: str) -> None:
-        """Show a guess to be confirmed, and what it is about; what the user types stays."""
+        """Prompt for an answer; text that the user has typed stays.
+
+        Parameters
+        ----------
+        guess
+            Answer to confirm or complete.
+        text
+            Explanation below the line.
+        """
         if self.edit.isHidden() or not self.edit.isModified():
             self.edit.setText(guess)
         self._show("info", text)
@@ -65,11 +73,19 @@ class AskedLine(QWidget):
         self.button.show()
 
     def forget(self) -> None:
-        """Drop what the user has typed: it was about something else, or is answered."""
+        """Let the next guess replace what the user has typed."""
         self.edit.setModified(False)
 
     def fail(self, text: str, *, wait: bool = False) -> None:
-        """Show what is wrong with the answer; with `wait`, it cannot be given as it is."""
+        """Show the error of the answer.
+
+        Parameters
+        ----------
+        text
+            The error.
+        wait
+            Whether to disable the button until the text is edited.
+        """
         self._show("error", sentence(text))
         self.button.setEnabled(not wait)
 

@@ -1,4 +1,4 @@
-"""A place for what may be long: all of it where there is room, scrolled where there is not."""
+"""A scroll area that is as high as its content where the window allows it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 __all__ = ["Scrolled"]
 
 LEAST: Final = 64
-"""Pixels in height that are always there, if there is as much to show: four lines."""
+"""Smallest height in pixels, for content of at least that height: four lines."""
 
 
 class Scrolled(QScrollArea):
-    """A scroll area that asks for the height of its content, and makes do with less.
+    """A scroll area that requests the height of its content, and accepts less.
 
     Without it, a long warning would make the window larger than a small screen.
 
     Parameters
     ----------
     content
-        What it shows; the labels in it ask for the height of their lines.
+        The widget to show, whose labels request the height of their lines.
     """
 
     def __init__(self, content: QWidget) -> None:
@@ -36,15 +36,23 @@ class Scrolled(QScrollArea):
         self.setWidget(content)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Return the size of all there is."""
+        """Return the height of the content."""
         return QSize(0, self._height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """Return the least size."""
+        """Return the smallest height."""
         return QSize(0, min(LEAST, self._height()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Follow the height of the content."""
+        """Follow the height of the content.
+
+        Parameters
+        ----------
+        watched
+            The content.
+        event
+            Any event.
+        """
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))

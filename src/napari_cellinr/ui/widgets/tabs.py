@@ -1,4 +1,4 @@
-"""Docks of this plugin share one place as tabs, with short titles, and fit small screens."""
+"""Docks that become tabs of each other, with short titles, and fit small screens."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ if TYPE_CHECKING:
 __all__ = ["MINIMUM_WIDTH", "TabbedDock", "guide_button"]
 
 MINIMUM_WIDTH = 250
-"""Pixels: beside napari's own docks, this fits a window of 850."""
+"""Width of a dock in pixels: with napari's own docks, it fits a window of 850 pixels."""
 
 
 class TabbedDock(QWidget):
-    """A widget that becomes a tab beside the docks of this plugin that are open already.
+    """A widget that becomes a tab beside the open docks of this plugin.
 
-    It does so once, when it is shown for the first time: where the user puts it then is left
-    alone.
+    It does so once, when it is first shown: later moves by the user are kept.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._joined = False
-        # Below the others, the dock makes a small window larger until it has become a tab.
+        # Until it becomes a tab, the dock below the others may enlarge a small window.
         windows = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow)]
         self._sizes = {id(one): one.size() for one in windows}
         self._titles = QTimer(self)  # a part of the dock, so that it goes with it
@@ -47,7 +46,7 @@ class TabbedDock(QWidget):
         self._restoring.timeout.connect(self._restore)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Look for the other docks once this one has its place."""
+        """Look for the other docks once this one is in the window."""
         super().showEvent(event)
         if not self._joined:
             self._joined = True
@@ -62,9 +61,9 @@ class TabbedDock(QWidget):
 
     @Slot()
     def _shorten_titles(self) -> None:
-        """Leave the name of the plugin out of titles, which are too narrow for it.
+        """Remove the name of the plugin from the titles, which are too narrow for it.
 
-        napari makes the bar of a dock anew whenever it floats or is docked.
+        napari replaces the title bar whenever a dock floats or is docked.
         """
         own = _dock_of(self)
         if own is None:
@@ -94,7 +93,7 @@ class TabbedDock(QWidget):
         own, window = _dock_of(self), self.window()
         if own is None or not isinstance(window, QMainWindow):
             return
-        if window.tabifiedDockWidgets(own):  # another one was quicker
+        if window.tabifiedDockWidgets(own):  # done already by another dock
             return
         for other in window.findChildren(TabbedDock):
             dock = _dock_of(other)
@@ -109,12 +108,12 @@ class TabbedDock(QWidget):
 
     @Slot()
     def keep_on_screen(self) -> None:
-        """Make the window smaller again if what has appeared made it larger than the screen."""
+        """Shrink the window if new content made it larger than the screen."""
         self._sizes.clear()
         self._restoring.start()
 
     def _restore(self) -> None:
-        """Give the window the size that it had before this dock, within the screen."""
+        """Restore the size of the window before this dock opened, within the screen."""
         window = self.window()
         if isinstance(window, QMainWindow) and not (window.isMaximized() or window.isFullScreen()):
             size = self._sizes.get(id(window), window.size())
@@ -123,9 +122,9 @@ class TabbedDock(QWidget):
 
 
 def guide_button(name: str) -> QPushButton:
-    """Return a button that opens a page of the guide in a window of its own."""
+    """Return a button that opens a page of the guide in its own window."""
     button = QPushButton("?")
-    button.setToolTip("What this does: the guide.")
+    button.setToolTip("Open the guide.")
     button.setAccessibleName("Guide")
     button.setFixedWidth(28)
 
