@@ -420,6 +420,6 @@ def test_a_table_of_somebody_else_is_not_replaced(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / SUMMARY).write_text("cell,area\n1,3.5\n")
-    with pytest.raises(FileError, match="was not written by a batch"):
+    with pytest.raises(FileError, match="is not the summary of a batch"):
         finish(iter_batch(RECIPE, [tmp_path / "raw.tif"], out))
     assert (out / SUMMARY).read_text() == "cell,area\n1,3.5\n"

@@ -176,7 +176,7 @@ def test_a_replay_shows_its_plan_and_keeps_to_it(run, raw_file, jobs, tmp_path, 
     assert run("replay", macro, "--allow-outside")[0] == 0
     assert outside.exists()
     status, out, error = run("replay", macro, "--allow-outside")
-    assert (status, "(replaces what is there)" in out) == (2, True)
+    assert (status, "(replaces the existing file)" in out) == (2, True)
     assert "--overwrite" in error
     assert run("replay", macro, "--allow-outside", "--overwrite")[0] == 0
     before = Path(raw_file).read_bytes()

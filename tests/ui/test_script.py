@@ -134,7 +134,7 @@ def test_a_dropped_macro_is_read_and_done_only_if_agreed(
     assert asked[0] == asked[1]
     answers("Cancel")
     drop(scripts, macro)
-    assert "(replaces what is there)" in asked[2]
+    assert "(replaces the existing file)" in asked[2]
     macro.write_text("import os\nos.abort()\n")
     drop(scripts, macro)
     assert "line 2, is not a step" in dock.panel.status.text()

@@ -57,10 +57,10 @@ def run(options: Namespace) -> int:
     """Process all files; return 0 if all are done, 1 if one has failed, 130 after Ctrl-C."""
     from napari_cellinr.macro import load_macro
     from napari_cellinr.macro.batch.run import iter_batch
-    from napari_cellinr.macro.plan import steps_in_words
+    from napari_cellinr.macro.plan import plan_lines
 
     macro = load_macro(options.recipe)
-    for line in steps_in_words(macro, (), options.output):
+    for line in plan_lines(macro, (), options.output):
         say(line)
     interruption = Interruption()
     printed: dict[str, str] = {}

@@ -48,11 +48,11 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Repeat all steps and return 0; 130 if a result is partial because of Ctrl-C."""
     from napari_cellinr.macro import iter_replay, load_macro
-    from napari_cellinr.macro.plan import saved_files, steps_in_words
+    from napari_cellinr.macro.plan import plan_lines, saved_files
 
     macro = load_macro(options.macro)
     writes = saved_files(macro, options.output)
-    for line in steps_in_words(macro, writes, options.output or "."):
+    for line in plan_lines(macro, writes, options.output or "."):
         say(line)
     if options.plan:
         return 0

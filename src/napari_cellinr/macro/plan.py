@@ -27,8 +27,8 @@ __all__ = [
     "input_at",
     "input_files",
     "place_of_output",
+    "plan_lines",
     "saved_files",
-    "steps_in_words",
 ]
 
 
@@ -170,7 +170,7 @@ def files_of_source(source: Source) -> list[Path]:
     return [Path(source.path) / name for name in source.files] or _files(Path(source.path))
 
 
-def steps_in_words(
+def plan_lines(
     macro: Macro, writes: Sequence[Path], folder: str | PathLike[str] | None
 ) -> list[str]:
     """Return what a macro is going to do, one line for each step and each file that it writes.

@@ -39,7 +39,7 @@ _STARTING_FUNCTIONS: Final[Mapping[Beginning, str]] = {
 _OUTPUTS: Final[Mapping[str, str]] = {
     "background": "--background-output",
     "signal": "--signal-output",
-    "kept": "--kept-output",
+    "kept": "--with-background-output",
     "motion": "--motion",
     "speed": "--speed",
     "confidence": "--confidence",
@@ -275,7 +275,7 @@ def _later_needs(step: Step, script: ShellScript) -> list[Words]:
     if named or script.needed_fits & set(step.results):
         path = named[0] if named else f"{file_name(first(step.results))}{FITTED_SUFFIX}"
         script.fits.update(dict.fromkeys(step.results, path))
-        words.append(lines.option("--save-model", path, is_path=True))
+        words.append(lines.option("--save-fit", path, is_path=True))
     baselines = [path for layer, path in script.baselines.items() if layer in step.results]
     if baselines:
         words.append(lines.option("--conventional", baselines[0], is_path=True))

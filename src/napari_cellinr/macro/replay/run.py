@@ -265,19 +265,12 @@ class Replay:
         write(self._place(path), image)
 
     def write_fit(self, path: Path, layer: str) -> None:
-        """Write the fit of a layer.
+        """Write the fit of a layer; errors as for `write_image` and `fit_of`.
 
         Parameters
         ----------
-        path
-            The file, as the macro names it.
-        layer
-            Name of the layer.
-
-        Raises
-        ------
-        FileError
-            If there is no fit, or the file must not or cannot be written.
+        path, layer
+            The file, as the macro names it, and the name of the layer.
         """
         from napari_cellinr.fitting.stored import save_fit
 
@@ -289,10 +282,8 @@ class Replay:
 
         Parameters
         ----------
-        path
-            The file, as the macro names it.
-        layer
-            Name of the layer.
+        path, layer
+            The file, as the macro names it, and the name of the layer.
 
         Raises
         ------

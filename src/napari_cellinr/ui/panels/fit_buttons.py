@@ -17,7 +17,7 @@ from napari_cellinr.runs.warm_start import why_not
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of
 from napari_cellinr.ui.panels.render import RenderForm
-from napari_cellinr.ui.session.actions import Start
+from napari_cellinr.ui.session.actions import StartLayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +194,9 @@ class FitButtons(QWidget):
             return
         try:
             config = self._task.config_type(steps=steps)
-            self._dispatcher.fit(self._task, image, config, start=Start("continue_from", layer))
+            self._dispatcher.fit(
+                self._task, image, config, start=StartLayer("continue_from", layer)
+            )
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))
 

@@ -11,8 +11,8 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.macro.plan import (
     Rules,
     input_files,
+    plan_lines,
     saved_files,
-    steps_in_words,
 )
 from napari_cellinr.text import one_line
 from napari_cellinr.ui.session.file_actions import opened_files
@@ -81,7 +81,7 @@ def confirm(
             f"{name} was given, whose steps need your confirmation, but there is no window to ask "
             "in; call cellinr.replay(macro, ask=False) if you trust it."
         )
-    lines = steps_in_words(macro, [place.absolute() for place in writes], folder)
+    lines = plan_lines(macro, [place.absolute() for place in writes], folder)
     box = QMessageBox()
     box.setTextFormat(Qt.TextFormat.PlainText)  # names are not HTML
     box.setWindowTitle("Run macro")

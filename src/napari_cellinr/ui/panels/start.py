@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 from napari_cellinr.runs.warm_start import why_not
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import KEPT_FIT, method_of
-from napari_cellinr.ui.session.actions import Start
+from napari_cellinr.ui.session.actions import StartLayer
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -62,10 +62,10 @@ class StartChoice(QWidget):
         dispatcher.controller.finished.connect(self.refresh)
         self.refresh()
 
-    def start(self) -> Start | None:
+    def start(self) -> StartLayer | None:
         """Return the selected warm start; None to start from scratch."""
         layer = find(self._dispatcher.viewer, self.box.currentData())
-        return None if layer is None else Start("warm_start", layer)
+        return None if layer is None else StartLayer("warm_start", layer)
 
     @Slot()
     def refresh(self) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Request",
-    "Start",
+    "StartLayer",
     "attempted",
     "image_of",
     "name_of",
@@ -60,7 +60,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Start:
+class StartLayer:
     """The fit that another fit starts from.
 
     Parameters
@@ -76,7 +76,7 @@ class Start:
 
 
 def attempted(
-    action: str, layer: Layer | str, config: Config, axes: str = "", start: Start | None = None
+    action: str, layer: Layer | str, config: Config, axes: str = "", start: StartLayer | None = None
 ) -> Step:
     """Return the step that is recorded if a fit fails.
 

@@ -13,7 +13,7 @@ from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.runs.starts import Beginning
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
-from napari_cellinr.ui.session.actions import Start
+from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.task import task_of
 
@@ -119,7 +119,7 @@ class Console:
         FileError
             As for `open`.
         """
-        if all(layer not in {one.name, clean_name(one.name)} for one in self._viewer.layers):
+        if all(layer not in {found.name, clean_name(found.name)} for found in self._viewer.layers):
             source = Source(layer, path, along=along, files=tuple(files), reader=reader)
             self._dispatcher.open_again(source)
 
@@ -391,7 +391,7 @@ class Console:
         given = [way for way in get_args(Beginning) if way in settings]
         if len(given) > 1:
             raise ConfigError(f"{' and '.join(given)} were given; only one of them is allowed.")
-        start = Start(given[0], settings.pop(given[0])) if given else None
+        start = StartLayer(given[0], settings.pop(given[0])) if given else None
         if given == ["continue_from"] and set(settings) - {"preset"} != {"steps"}:
             raise ConfigError(
                 f"{', '.join(settings) or 'no setting'} was given with continue_from; steps alone "

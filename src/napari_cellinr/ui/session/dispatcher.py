@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from napari_cellinr.macro import FITS, Source, Step
 from napari_cellinr.ui.layers.camera import kept_view
 from napari_cellinr.ui.layers.convert import set_voxel_size
-from napari_cellinr.ui.session.actions import Start, attempted, name_of, source_of
+from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, source_of
 from napari_cellinr.ui.session.compare_actions import compare_work, scores_work
 from napari_cellinr.ui.session.controller import controller_of
 from napari_cellinr.ui.session.file_actions import layer_of_job, open_files, open_source, save_layer
@@ -149,7 +149,7 @@ class Dispatcher(Requests):
         layer: ImageLayer | str,
         config: Config,
         axes: str = "",
-        start: Start | None = None,
+        start: StartLayer | None = None,
     ) -> None:
         """Fit a layer; the result becomes a layer above it.
 

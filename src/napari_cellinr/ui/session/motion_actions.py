@@ -107,13 +107,13 @@ def motion_work(
 
 def note_motion(result: Result) -> None:
     """Write into the metadata of arrows and tracks of a result which scene they belong to."""
-    for one in result.layers[1:]:
-        options = {"Vectors": {}, "Tracks": {"points": one.metadata.get(SEEDS)}}.get(
-            type(one).__name__
+    for layer in result.layers[1:]:
+        options = {"Vectors": {}, "Tracks": {"points": layer.metadata.get(SEEDS)}}.get(
+            type(layer).__name__
         )
         if options is not None:
             noted = {"layer": result.layers[0].unique_id, "options": options, "came": True}
-            one.metadata = {**one.metadata, MOTION_OF: noted}
+            layer.metadata = {**layer.metadata, MOTION_OF: noted}
 
 
 def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]:
@@ -163,10 +163,10 @@ def motion_of(layer: Layer) -> tuple[Hashable, dict[str, Any]]:
 
 def _arrows_of(controller: Controller, layer: ImageLayer) -> Layer | None:
     """Return the layer with the arrows of another layer, if there is one."""
-    for one in controller.viewer.layers:
-        noted = one.metadata.get(MOTION_OF) if type(one).__name__ == "Vectors" else None
+    for shown in controller.viewer.layers:
+        noted = shown.metadata.get(MOTION_OF) if type(shown).__name__ == "Vectors" else None
         if noted and noted["layer"] == layer.unique_id:
-            return one
+            return shown
     return None
 
 
