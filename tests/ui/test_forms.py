@@ -116,6 +116,13 @@ def test_a_label_is_as_high_as_its_lines_also_when_they_become_fewer(qtbot):
     assert label.minimumHeight() == low
 
 
+def test_names_from_files_are_shown_as_text_never_as_html(qtbot):
+    label = wrapping_label()
+    qtbot.addWidget(label)
+    label.setText("<b>bold</b>")
+    assert label.textFormat() == Qt.TextFormat.PlainText
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from napari.layers import Shapes
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QTimer, Slot
+from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -264,6 +264,7 @@ class CompareDock(TabbedDock):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.hide()
         self.legend = wrapping_label()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)  # colours; names are escaped
         self.legend.hide()
         self.status = wrapping_label("Profiles and scores include all visible image layers.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class WrappingLabel(QLabel):
     ) -> None:
         super().__init__(text, parent)
         self._of_errors = of_errors
+        self.setTextFormat(Qt.TextFormat.PlainText)  # names from files are no HTML
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
