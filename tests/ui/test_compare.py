@@ -75,7 +75,7 @@ def test_a_result_is_chosen_and_no_preview(viewer, dock, use_job, done):
 
 def test_a_foreign_layer_needs_something_to_compare_with(viewer, dock, compare, stack, done):
     viewer.add_image(stack + 1, name="other", axis_labels=("z", "y", "x"))
-    with pytest.raises(AxesError, match="not known here"):
+    with pytest.raises(AxesError, match="not made by a fit of this session"):
         dock.dispatcher.compare("other")
     dock.dispatcher.compare("other", "membrane")
     done()
