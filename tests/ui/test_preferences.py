@@ -98,7 +98,7 @@ def test_notifications_can_be_switched_off_but_for_errors(dock, use_job, idle, m
     before = len(notification_manager.records)
     dock.run()
     idle(dock)
-    assert "is ready" in dock.panel.status.text()
+    assert "finished in" in dock.panel.status.text()
     assert len(notification_manager.records) - before == wanted
     use_job(error=ZeroDivisionError("division by zero"))
     dock.run()

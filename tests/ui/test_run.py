@@ -48,7 +48,7 @@ def test_run_puts_the_result_beside_its_source(viewer, layer, dock, use_job, idl
     assert viewer.layers.selection.active.name == selected
     assert result.metadata["napari-cellinr"]["seconds"] == 1.25
     assert "not converged" in notification_manager.records[-1].message
-    assert "is ready" in dock.panel.status.text()
+    assert "finished in" in dock.panel.status.text()
     assert dock.panel.run_button.isEnabled()
     assert dock.panel._plot is not None
 
@@ -315,7 +315,7 @@ def test_two_docks_share_one_job(viewer, dock, use_job, idle):
     assert "A job is running" in second.panel.status.text()
     idle(second)
     assert len(job.images) == 1
-    assert "is ready" in second.panel.status.text()
+    assert "finished in" in second.panel.status.text()
 
 
 def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(

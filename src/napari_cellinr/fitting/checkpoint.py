@@ -143,7 +143,16 @@ class Checkpoint:
             self._files.remove(name for name in own if name != entry.name)
 
     def write(self, name: str, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-        """Store something under a name; the file appears complete or not at all.
+        """Store values and tensors under a name; the file is written completely or not at all.
+
+        Parameters
+        ----------
+        name
+            Name of the entry in the checkpoint.
+        header
+            Plain values, ready for JSON.
+        tensors
+            Tensors or NumPy arrays by name.
 
         Raises
         ------
@@ -229,7 +238,15 @@ class CheckpointEntry:
         return self._owner.is_due or self._owner.exists
 
     def save(self, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-        """Store plain values and tensors."""
+        """Store plain values and tensors.
+
+        Parameters
+        ----------
+        header
+            Plain values, ready for JSON.
+        tensors
+            Tensors or NumPy arrays by name.
+        """
         self._owner.write(self.name, header, tensors)
 
     def load(self) -> Contents | None:

@@ -1,4 +1,4 @@
-"""The part of an image that a viewer asks for, and its place in the whole."""
+"""The part of an image that a preview shows, and its position in the whole."""
 
 from __future__ import annotations
 
@@ -34,7 +34,17 @@ def requested_part(image: Image, request: PreviewRequest) -> tuple[slice, ...]:
 
 
 def with_place(image: Image, part: tuple[slice, ...], data: ArrayLike) -> Image:
-    """Return `data` as what lies at `part` of `image`, with voxel size and position."""
+    """Return `data` as an image with the voxel size and position of a part of `image`.
+
+    Parameters
+    ----------
+    image
+        The whole.
+    part
+        One slice per axis of `image`, as `requested_part` returns them.
+    data
+        Values of the part, with as many axes.
+    """
     steps = [piece.step or 1 for piece in part]
     return image.like(
         data,

@@ -237,7 +237,15 @@ class Problem(ABC):
 
     @abstractmethod
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the named losses of one step, scalars without unit; their sum is minimised."""
+        """Return the named losses of one step, scalars without unit; their sum is minimised.
+
+        Parameters
+        ----------
+        step
+            Number of the step, from 0.
+        generator
+            Source of all random numbers of the step, on the device of the problem.
+        """
 
     def held_out(self) -> float:
         """Return the error on what the loss never saw, in standard deviations of the noise.

@@ -137,6 +137,13 @@ def header_of(fitted: Fitted) -> dict[str, Any]:
 def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Stored:
     """Return the fit that a file holds, from its header and its tensors.
 
+    Parameters
+    ----------
+    header
+        As `header_of` returns it.
+    tensors
+        Arrays of the model by name; empty if they are not needed.
+
     Raises
     ------
     FileError

@@ -114,7 +114,15 @@ class Blend:
         return tuple(found)
 
     def add(self, block: tuple[slice, ...], values: NDArray[Any]) -> None:
-        """Add the values that lie in one block of the whole."""
+        """Add the values of one block.
+
+        Parameters
+        ----------
+        block
+            Position of the block in the whole: one slice per axis.
+        values
+            One value at each of `places` inside the block, with the axes of the whole.
+        """
         here = self.inside(block)
         weight = self._fading(block, here)
         self._sum[here] += weight * values

@@ -1,4 +1,4 @@
-"""The methods: the one table that names them, and what is asked of it. No torch."""
+"""The table of the methods, and functions that look a method up. No torch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CELLINR = Method(
     scope="frame-{}",
     job=Lazy("cellinr.job:denoise_job"),
     render=Lazy("cellinr.render:render_cellinr"),
-    geometry=Lazy("cellinr.geometry:lattice_cellinr"),
+    geometry=Lazy("cellinr.geometry:geometry_cellinr"),
     conventional=Lazy("cellinr.conventional:conventional"),
     cost=Lazy("cellinr.costs:cost"),
     tiles=Lazy("cellinr.costs:tiles"),
@@ -52,7 +52,7 @@ SPATIME = Method(
     scope="channel-{}",
     job=Lazy("spatime.job:superresolve_job"),
     render=Lazy("spatime.render:render_spatime"),
-    geometry=Lazy("spatime.geometry:lattice_spatime"),
+    geometry=Lazy("spatime.geometry:geometry_spatime"),
     conventional=Lazy("spatime.conventional:conventional"),
     cost=Lazy("spatime.costs:cost"),
     renderable=Renderable(scaled="TZYX", any_time=True),
@@ -66,7 +66,7 @@ NSTM = Method(
     scope="",
     job=Lazy("nstm.job:reconstruct_job"),
     render=Lazy("nstm.render:render_nstm"),
-    geometry=Lazy("nstm.geometry:lattice_nstm"),
+    geometry=Lazy("nstm.geometry:geometry_nstm"),
     conventional=Lazy("nstm.conventional:conventional"),
     cost=Lazy("nstm.costs:cost"),
     renderable=Renderable(any_time=True, own_grid=True),
@@ -127,7 +127,7 @@ def render(fit: Stored, query: Query, device: torch.device) -> tuple[Image, ...]
     Raises
     ------
     ConfigError, AxesError
-        If the method of the fit is not known, or the fit cannot answer the query.
+        If the method of the fit is not known, or the fit cannot be rendered like this.
     """
     return method_of_fit(fit).render(fit, query, device)
 

@@ -78,7 +78,15 @@ class DPCModel(ForwardModel):
 
     @staticmethod
     def grid(size: Sequence[int], padding: int = 0) -> tuple[int, ...]:
-        """Return the size of the grid on which frames of `size` are transformed."""
+        """Return the size of the grid of the Fourier transform, in pixels.
+
+        Parameters
+        ----------
+        size
+            Rows and columns of the raw frames.
+        padding
+            Pixels added at each border.
+        """
         return fast_shape([n + 2 * padding for n in size])
 
     def shot_times(self) -> torch.Tensor:

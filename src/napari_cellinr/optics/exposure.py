@@ -68,7 +68,15 @@ class ExposureModel(BlurModel):
         return self.times.double().reshape(-1, self.samples).mean(1)
 
     def forward(self, scene: torch.Tensor, shots: torch.Tensor) -> torch.Tensor:
-        """Return the raw frames (n, [Z,] Y, X) of the scene (n * samples, 1, [Z,] Y, X)."""
+        """Return the raw frames (n, [Z,] Y, X), each a weighted mean over its exposure.
+
+        Parameters
+        ----------
+        scene
+            The scene (n * samples, 1, [Z,] Y, X) at the sampled times of each exposure.
+        shots
+            Indices (n,) of the shots, int64.
+        """
         instants = scene.reshape(len(shots), self.samples, *scene.shape[1:])
         mean = torch.einsum("s,ns...->n...", self.weights.to(scene.dtype), instants)
         return super().forward(mean, shots)

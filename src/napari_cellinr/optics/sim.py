@@ -89,7 +89,15 @@ class SIMModel(ForwardModel):
 
     @staticmethod
     def grid(size: Sequence[int], planes: int = 0) -> tuple[int, ...]:
-        """Return the size of the camera's grid on which transfer functions are given."""
+        """Return the size of the grid in camera pixels on which transfer functions are sampled.
+
+        Parameters
+        ----------
+        size
+            Planes, if any, rows and columns of the raw frames.
+        planes
+            Planes that the scene has more above and below.
+        """
         return (*fast_shape([n + 2 * planes for n in size[:-2]]), *size[-2:])
 
     def shot_times(self) -> torch.Tensor:

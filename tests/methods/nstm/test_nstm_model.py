@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from napari_cellinr import FileError, Image, reconstruct
 from napari_cellinr.api import render
 from napari_cellinr.fitting.stored import Query, header_of, stored, stored_of
-from napari_cellinr.methods.nstm.geometry import lattice_nstm
+from napari_cellinr.methods.nstm.geometry import geometry_nstm
 from napari_cellinr.methods.nstm.model import SpaceTimeModel, SpaceTimeShape
 
 SHAPE = SpaceTimeShape(
@@ -109,7 +109,7 @@ def test_a_file_of_version_0_1_renders_the_same(fitted):
 
 def test_the_geometry_needs_no_tensors(fitted):
     bare = replace(saved(fitted), tensors={})
-    assert lattice_nstm(bare, Query()).shape == fitted.images[0].shape
+    assert geometry_nstm(bare, Query()).shape == fitted.images[0].shape
 
 
 def test_missing_parameters_are_said(fitted):

@@ -81,7 +81,15 @@ def tiles(image: Image, config: CellINRConfig, free: float) -> int:
 
 
 def cost(image: Image, config: CellINRConfig) -> Cost:
-    """Return what denoising needs if the frames are fitted one after the other."""
+    """Return time and memory of denoising when frames are fitted one after the other.
+
+    Parameters
+    ----------
+    image
+        The input; only its shape counts.
+    config
+        The settings.
+    """
     n_frames = image.sizes.get("T", 1) * image.sizes.get("C", 1)
     n_voxels = math.prod(image.shape)
     frame = n_voxels / n_frames

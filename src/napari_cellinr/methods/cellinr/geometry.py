@@ -1,4 +1,4 @@
-"""Where a saved fit of CellINR is rendered: frames, and places along each axis; no torch."""
+"""Geometry of renderings of CellINR: frames, and positions along each axis; no torch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["Selection", "lattice_cellinr", "selected"]
+__all__ = ["Selection", "geometry_cellinr", "selected"]
 
 
-def lattice_cellinr(stored: Stored, query: Query) -> Image:
-    """Return the geometry of what `render_cellinr` returns, with zeros that take no memory.
+def geometry_cellinr(stored: Stored, query: Query) -> Image:
+    """Return the first image that `render_cellinr` returns, with zeros that take no memory.
+
+    Parameters
+    ----------
+    stored
+        A saved fit of the method; its tensors are not needed.
+    query
+        What would be rendered.
 
     Raises
     ------
@@ -37,7 +44,20 @@ def lattice_cellinr(stored: Stored, query: Query) -> Image:
 
 @dataclass(frozen=True)
 class Selection:
-    """What is rendered, of which frames, and where along each axis of space."""
+    """Frames and positions to render.
+
+    Parameters
+    ----------
+    whole
+        Geometry of the image that was fitted.
+    image
+        Geometry of the rendered image, with zeros that take no memory.
+    numbers
+        Index of each frame of each channel in the saved fit, time first.
+    places
+        For each spatial axis: positions in voxels of the source, and how many consecutive
+        positions are averaged into one output voxel.
+    """
 
     whole: Image
     image: Image
@@ -46,7 +66,20 @@ class Selection:
 
 
 def selected(stored: Stored, query: Query) -> Selection:
-    """Return what a query asks for."""
+    """Return the frames and positions that a query selects.
+
+    Parameters
+    ----------
+    stored
+        A saved fit of the method; its tensors are not needed.
+    query
+        What would be rendered.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        If the fit cannot be rendered like this.
+    """
     whole = blank(stored.source)
     frames, part = frames_of(whole, query)
     channels = _indices(whole, part, "C")
@@ -71,13 +104,13 @@ def _positions(sampling: Sampling, start: float) -> tuple[NDArray[np.float64], i
 
 
 def _numbers(whole: Image, frames: Sequence[int], channels: Sequence[int]) -> list[int]:
-    """Return the numbers under which the frames of the channels are stored."""
+    """Return the index of each frame of each channel in the saved fit."""
     n_channels = whole.sizes.get("C", 1)
     return [frame * n_channels + place for frame, place in itertools.product(frames, channels)]
 
 
 def _indices(whole: Image, part: Image, axis: str) -> range:
-    """Return which elements of the whole the part has along an axis; the first one if none."""
+    """Return the indices along an axis of the whole that the part covers; 0 without the axis."""
     if axis not in part.axes:
         return range(1)
     place, inside = whole.axes.index(axis), part.axes.index(axis)

@@ -27,7 +27,15 @@ BYTES = (3.5e8, 530.0)
 
 
 def cost(image: Image, config: NSTMConfig) -> Cost:
-    """Return what one attempt at a reconstruction needs; a difficult motion takes up to four."""
+    """Return time and memory of one fit; a reconstruction with difficult motion takes up to four.
+
+    Parameters
+    ----------
+    image
+        The raw frames; only their shape counts.
+    config
+        The settings.
+    """
     n_pixels = math.prod(image.shape)
     base, each = VOLUME_STEP_SECONDS if image.sizes.get("Z", 1) > 1 else STEP_SECONDS
     return Cost(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "check_query",
     "first_time",
+    "geometry_nstm",
     "inside",
-    "lattice_nstm",
     "model_settings",
     "scene_image",
     "starts_of",
@@ -46,7 +46,7 @@ def model_settings(fit: Fitted | Stored) -> Mapping[str, Any]:
     return found
 
 
-def lattice_nstm(stored: Stored, query: Query) -> Image:
+def geometry_nstm(stored: Stored, query: Query) -> Image:
     """Return the geometry of the scene that `render_nstm` returns, zeros that take no memory.
 
     Parameters
@@ -59,7 +59,7 @@ def lattice_nstm(stored: Stored, query: Query) -> Image:
     Raises
     ------
     ConfigError, AxesError
-        If the fit cannot answer the query.
+        If the fit cannot be rendered like this.
     """
     check_query(query)
     settings = model_settings(stored)

@@ -16,7 +16,15 @@ __all__ = ["cost"]
 
 
 def cost(image: Image, config: SpatimeConfig) -> Cost | None:
-    """Return what super-resolution needs, or None where the settings do not fit the image."""
+    """Return time and memory of super-resolution, or None if the settings do not suit the image.
+
+    Parameters
+    ----------
+    image
+        The input; only its shape and voxel size count.
+    config
+        The settings.
+    """
     try:
         source = image.canonical()
         grid = output_grid(source, config)

@@ -1,4 +1,4 @@
-"""Where a saved super-resolution is rendered: times, and places along each axis; no torch."""
+"""Geometry of renderings of SpatimeINR: times, and positions along each axis; no torch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["RenderPlan", "lattice_spatime", "plan_of", "within"]
+__all__ = ["RenderPlan", "geometry_spatime", "plan_of", "within"]
 
 
-def lattice_spatime(stored: Stored, query: Query) -> Image:
-    """Return the geometry of what `render_spatime` returns, with zeros that take no memory.
+def geometry_spatime(stored: Stored, query: Query) -> Image:
+    """Return the image that `render_spatime` returns, with zeros that take no memory.
+
+    Parameters
+    ----------
+    stored
+        A saved fit of the method; its tensors are not needed.
+    query
+        What would be rendered.
 
     Raises
     ------
@@ -33,7 +40,23 @@ def lattice_spatime(stored: Stored, query: Query) -> Image:
 
 @dataclass(frozen=True)
 class RenderPlan:
-    """What is rendered, and where: times in frames, places in voxels of the source."""
+    """Times and positions to render.
+
+    Parameters
+    ----------
+    image
+        Geometry of the rendered image, with zeros that take no memory.
+    channels
+        Indices of the channels.
+    times
+        Times in frames of the source, (T,).
+    maps
+        Sampling of the whole source by spatial axis.
+    ranges
+        The part of the source by spatial axis, in voxels.
+    places
+        Positions in voxels of the source by spatial axis.
+    """
 
     image: Image
     channels: list[int]
@@ -44,35 +67,48 @@ class RenderPlan:
 
 
 def plan_of(stored: Stored, query: Query) -> RenderPlan:
-    """Return what a query asks for."""
+    """Return the times and positions that a query selects.
+
+    Parameters
+    ----------
+    stored
+        A saved fit of the method; its tensors are not needed.
+    query
+        What would be rendered.
+
+    Raises
+    ------
+    ConfigError, AxesError
+        If the fit cannot be rendered like this.
+    """
     source = blank(stored.source)
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
     factors = _factors(stored, query, source)
-    samplings(source, factors)  # says what is wrong with them
+    samplings(source, factors)  # raises an error that names the fault
     channels = list(range(source.sizes.get("C", 1)))
-    crop = {a.upper(): part for a, part in query.crop.items()}
-    source.crop(**crop)  # says what is wrong with it
+    crop = {a.upper(): ends for a, ends in query.crop.items()}
+    source.crop(**crop)  # raises an error that names the fault
     if query.channel is not None:
-        kept = source.take("C", query.channel)
+        part = source.take("C", query.channel)
         channels = [channels[query.channel]]
     elif "C" in crop:
         channels = channels[crop["C"]]
-        kept = source.crop(C=crop["C"])
+        part = source.crop(C=crop["C"])
     else:
-        kept = source
+        part = source
     times, start, tick = _times(stored, source, query, factors)
     ranges = {a: slice(*crop.get(a, slice(None)).indices(source.sizes[a])[:2]) for a in axes}
     maps = {a: sampling(source.sizes[a], factors.get(a, 1.0), a) for a in axes}
     places = {a: within(maps[a], ranges[a]) for a in axes}
-    sizes, steps = kept.sizes, kept.steps
-    starts = dict(zip(kept.axes, kept.translate, strict=True))
+    sizes, steps = part.sizes, part.steps
+    starts = dict(zip(part.axes, part.translate, strict=True))
     for axis, inside in places.items():
         sizes[axis] = len(inside)
         starts[axis] += steps[axis] * float(inside[0])
         steps[axis] *= maps[axis].step
-    if "T" in kept.axes:
+    if "T" in part.axes:
         sizes["T"], steps["T"], starts["T"] = len(times), tick, starts["T"] + start
-    image = kept.like(
+    image = part.like(
         np.broadcast_to(np.float32(0), tuple(sizes.values())),
         scale=tuple(steps.values()),
         translate=tuple(starts.values()),
@@ -106,12 +142,12 @@ def _times(
     """Return positions in frames, the time of the first one, and the step of time."""
     if "T" not in source.axes:
         if query.times is not None:
-            raise ConfigError("times were asked for; this fit has no time axis. Leave them out.")
+            raise ConfigError("times were given, but this fit has no time axis; leave them out.")
         return np.zeros(1), 0.0, 1.0
     n_frames, tick = source.sizes["T"], source.steps["T"]
     times = query.times
-    asked = {axis.upper() for axis in (*query.scale, *query.voxel, *query.crop)}
-    if times is None and "T" not in asked and not stored.config.get("stamps"):
+    axes = {axis.upper() for axis in (*query.scale, *query.voxel, *query.crop)}
+    if times is None and "T" not in axes and not stored.config.get("stamps"):
         times = stored.config.get("times") or None  # those of the fit
     if times is not None:
         places = np.asarray(times, np.float64) / tick
@@ -129,7 +165,25 @@ def _times(
 
 
 def within(one: Sampling, part: slice) -> NDArray[np.float64]:
-    """Return the positions of the output samples that lie in a range of input voxels."""
+    """Return the positions of the output samples that lie in a range of input voxels.
+
+    Parameters
+    ----------
+    one
+        Sampling of the whole axis.
+    part
+        Range of input voxels.
+
+    Returns
+    -------
+    NDArray
+        Positions in input voxels, (samples,).
+
+    Raises
+    ------
+    ConfigError
+        If no sample lies in the range.
+    """
     places = one.positions
     inside: NDArray[np.float64] = places[
         (places >= part.start - 0.5 - 1e-9) & (places < part.stop - 0.5 - 1e-9)

@@ -44,7 +44,17 @@ def forget_faults() -> None:
 
 
 def memory_warning(method: Method, image: Image, config: Config) -> str:
-    """Return a sentence if a run needs more memory than is free; else empty."""
+    """Return a warning if a run needs more memory than is free; otherwise an empty text.
+
+    Parameters
+    ----------
+    method
+        The method.
+    image
+        The input; only its shape counts.
+    config
+        The settings.
+    """
     text = advice(method, image, config, psutil.virtual_memory().available)
     return f"{text[:1].upper()}{text[1:]}"
 

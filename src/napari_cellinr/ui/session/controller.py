@@ -84,7 +84,15 @@ class Work:
 
 
 def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a function that makes a job of work which does not come in steps."""
+    """Return a function that makes a job of work that has no steps.
+
+    Parameters
+    ----------
+    stage
+        Caption of the progress, such as `rendering`.
+    work
+        Called in a thread of its own; what it returns is the result of the job.
+    """
 
     def job() -> Generator[Progress, Message, Any]:
         from napari_cellinr.fitting.background import in_background
@@ -161,8 +169,10 @@ class Controller(QObject):
 
         Parameters
         ----------
+        layer
+            An image layer of the viewer.
         axes
-            One letter per dimension.
+            One letter per dimension, such as `TZYX`.
 
         Raises
         ------
@@ -238,7 +248,15 @@ class Controller(QObject):
             self._set_state("stopping")
 
     def say(self, kind: str, text: str) -> None:
-        """Tell the user, in every dock and as one notification."""
+        """Show a message in every dock and as one notification.
+
+        Parameters
+        ----------
+        kind
+            `info`, `warning` or `error`; errors are shown even if notifications are switched off.
+        text
+            One sentence or more.
+        """
         text = sentence(text)
         self.said.emit(kind, text)
         if kind == "error" or preferences().notifications:

@@ -17,12 +17,12 @@ from napari_cellinr.ui.session.compare_actions import compare_work, scores_work
 from napari_cellinr.ui.session.controller import controller_of
 from napari_cellinr.ui.session.file_actions import layer_of_job, open_files, open_source, save_layer
 from napari_cellinr.ui.session.fit_actions import (
-    begun_work,
     continued_work,
     fit_work,
     quick_work,
     render_work,
     resume_work,
+    work_from_fit,
 )
 from napari_cellinr.ui.session.motion_actions import motion_work, steps_to_save
 from napari_cellinr.ui.session.recording import Requests
@@ -182,7 +182,7 @@ class Dispatcher(Requests):
                 return fit_work(self.controller, task, found, config)
             fit = self._find(start.layer)
             begun = start.beginning, fit, self._origin(fit)
-            return begun_work(self.controller, task, found, config, *begun)
+            return work_from_fit(self.controller, task, found, config, *begun)
 
         attempt = attempted(task.name, layer, config, axes, start) if task.name in FITS else None
         self._submit(task.noun, layer, carry_out, attempt)

@@ -37,6 +37,10 @@ def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) 
 
     Parameters
     ----------
+    viewer
+        The viewer.
+    paths
+        Image files, saved fits (`.cellinr`) and folders.
     together
         Whether numbered files become one series, as for `images_of`.
 
@@ -53,7 +57,14 @@ def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) 
 def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
     """Return the layers of what was opened before, opened in the same way.
 
-    A layer that is alone, or the raw image of a sample, gets the name that the source says.
+    If there is only one layer, or if it is the raw image of a sample, it gets the name of `source`.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    source
+        The file, folder or sample, and how it was opened.
 
     Raises
     ------
@@ -107,7 +118,18 @@ def _open_elsewhere(viewer: napari.Viewer, source: Source) -> list[Layer]:
 def save_layer(
     controller: Controller, layer: ImageLayer, path: Path, results: Mapping[Any, Result]
 ) -> None:
-    """Write a layer with its calibration; `.cellinr` is its fit, `.csv` is shown motion.
+    """Write a layer with its calibration, or its fit (`.cellinr`), or its motion (`.csv`).
+
+    Parameters
+    ----------
+    controller
+        Controller of the viewer.
+    layer
+        The layer.
+    path
+        The file to write; its suffix decides what is written.
+    results
+        The results of this session by layer id.
 
     Raises
     ------
@@ -140,7 +162,14 @@ def opened_files(viewer: napari.Viewer) -> list[Path]:
 
 
 def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:
-    """Return the layer that an interrupted fit worked on, or a new one of the image that it kept.
+    """Return the layer that an interrupted fit worked on, or a new one from its checkpoint.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    job
+        The interrupted fit.
 
     Raises
     ------

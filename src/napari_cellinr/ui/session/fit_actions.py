@@ -1,4 +1,4 @@
-"""Fits of a viewer: from a layer to a job, and from its result to layers."""
+"""Fits in a viewer: makes the job from a layer, and layers from its result."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.task import Task
 
 __all__ = [
-    "begun_work",
     "continued_work",
     "fit_work",
     "quick_work",
     "render_work",
     "resume_work",
+    "work_from_fit",
 ]
 
 
@@ -56,7 +56,20 @@ def fit_work(
     config: Config,
     begun: Begun | None = None,
 ) -> Work:
-    """Return the work of doing the task with the layer; the result appears beside it.
+    """Return the work of fitting a layer; the result appears beside it.
+
+    Parameters
+    ----------
+    controller
+        Controller of the viewer.
+    task
+        What to do with the layer.
+    layer
+        The layer to work on.
+    config
+        The settings.
+    begun
+        The fit that this one starts from or continues, for the record; None from scratch.
 
     Raises
     ------
@@ -79,7 +92,7 @@ def fit_work(
     )
 
 
-def begun_work(
+def work_from_fit(
     controller: Controller,
     task: Task,
     layer: ImageLayer,
@@ -88,30 +101,36 @@ def begun_work(
     fit: ImageLayer,
     origin: Origin,
 ) -> Work:
-    """Return the work of doing the task with the layer, beginning with another fit.
+    """Return the work of fitting a layer, starting from another fit or continuing it.
 
     Parameters
     ----------
+    controller
+        Controller of the viewer.
+    task
+        What to do with the layer.
+    layer
+        The layer to work on.
     config
-        The settings; of a fit that is continued, only `steps` counts: how many more.
+        The settings; if a fit is continued, only `steps` counts: the number of additional steps.
     beginning
-        How it begins with the other fit.
+        `warm_start` or `continue_from`.
     fit
-        The layer of that fit.
+        The layer of the other fit.
     origin
-        Where that layer came from.
+        The image and the fit that this layer came from.
 
     Raises
     ------
     AxesError, FileError, ConfigError
-        If the layer cannot be worked on as it is, or the fit is gone or another method's.
+        If the layer cannot be fitted as it is, or the other fit is missing or of another method.
     """
     facts = origin.facts()
     method = method_of_fit(facts)
     if method is not task.method:
         raise ConfigError(
-            f"the fit of layer {fit.name!r} was given to begin with, which is one of "
-            f"{method.action}; one of {task.name} is needed."
+            f"layer {fit.name!r} was given to start from; it is a fit of {method.action}, but "
+            f"one of {task.name} is needed."
         )
     source, path = source_of(fit), new_checkpoint()
     whole, begun = _begun(task, beginning, facts.config, config, source)
@@ -120,8 +139,8 @@ def begun_work(
 
     def make() -> Job:
         note = {"layer": source.layer, "path": source.path}
-        begun = start_from(beginning, origin.load(), config.steps, note)
-        return start(replace(request, start=begun))
+        other = start_from(beginning, origin.load(), config.steps, note)
+        return start(replace(request, start=other))
 
     return replace(work, make_job=make, dropped=partial(discard, path))
 
@@ -129,23 +148,34 @@ def begun_work(
 def continued_work(
     controller: Controller, layer: ImageLayer, made: Result | None, steps: int
 ) -> Work:
-    """Return the work of doing more steps of the fit of this session that has made the layer.
+    """Return the work of continuing the fit that made a layer in this session.
+
+    Parameters
+    ----------
+    controller
+        Controller of the viewer.
+    layer
+        A result.
+    made
+        The fit that made it; None if it was not made in this session.
+    steps
+        Number of additional steps.
 
     Raises
     ------
     AxesError
-        If there is no such fit, or its image is gone.
+        If `made` is None, or the image that was fitted is not in the viewer any more.
     ConfigError
-        If steps are not allowed.
+        If the number of steps is not allowed.
     """
     if made is None:
         raise AxesError(
-            f"layer {layer.name!r} is no result of this session; say which image it is of: "
+            f"layer {layer.name!r} was not made in this session; name the image that was fitted: "
             f"cellinr.denoise(image, continue_from={layer.name!r}, steps={steps})."
         )
     source, config = named(controller.viewer, made.source), made.task.config_type(steps=steps)
     origin = Origin(made.source, made.given, made.fitted)
-    return begun_work(controller, made.task, source, config, "continue_from", layer, origin)
+    return work_from_fit(controller, made.task, source, config, "continue_from", layer, origin)
 
 
 def _begun(
@@ -155,14 +185,14 @@ def _begun(
     config: Config,
     source: Source,
 ) -> tuple[Config, Begun]:
-    """Return the settings of a fit that begins with another one, and what is recorded of that.
+    """Return the settings of a fit that starts from another one, and the record of that fit.
 
     Parameters
     ----------
     before
         The settings of the other fit.
     config
-        As for `begun_work`.
+        As for `work_from_fit`.
     source
         The layer of the other fit.
     """
@@ -174,7 +204,18 @@ def _begun(
 
 
 def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfinished) -> Work:
-    """Return the work of going on with an interrupted fit of the layer, from its checkpoint.
+    """Return the work of resuming an interrupted fit from its checkpoint.
+
+    Parameters
+    ----------
+    controller
+        Controller of the viewer.
+    task
+        What to do with the layer.
+    layer
+        The image that was fitted.
+    job
+        The interrupted fit.
 
     Raises
     ------
@@ -187,7 +228,7 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
         before = stored_of(job.begun.fit).config
         config, begun = _begun(task, job.begun.beginning, before, config, source)
     work = fit_work(controller, task, layer, config, begun)
-    # Without checkpoints in the preferences, those that there are still are kept up to date.
+    # An existing checkpoint is updated even if the preferences switch checkpoints off.
     started, every = time.monotonic(), preferences().checkpoint_seconds or EVERY
 
     def make() -> Job:
@@ -197,9 +238,20 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
 
 
 def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
-    """Return the work of doing the task with what the canvas shows of the layer.
+    """Return the work of fitting the part of a layer that the canvas shows.
 
-    A later quick look replaces this one.
+    The result appears in a preview layer, which the next preview replaces.
+
+    Parameters
+    ----------
+    controller
+        Controller of the viewer.
+    task
+        What to do with the layer.
+    layer
+        The layer to work on.
+    config
+        The settings.
 
     Raises
     ------
@@ -228,16 +280,29 @@ def render_work(
     query: Mapping[str, Any],
     done: Callable[[ImageLayer, tuple[str, ...]], None],
 ) -> Work:
-    """Return the work of rendering a fit again, which adds its images beside the layer.
+    """Return the work of rendering a fit again; the images appear beside the layer.
+
+    Parameters
+    ----------
+    controller
+        Controller of the viewer.
+    layer
+        A result of the fit.
+    origin
+        The image and the fit that the layer came from.
+    query
+        What to render, as `query_of` takes it.
+    done
+        Called with the layer and the names of the new layers.
 
     Raises
     ------
     ConfigError
-        If the query is not understood.
+        If the query has an unknown or invalid entry.
     """
     from napari_cellinr.fitting.stored import Query, Stored, query_of, stored_of
 
-    asked = query_of(query)
+    selection = query_of(query)
 
     def render() -> tuple[Image, tuple[Image, ...]]:
         from napari_cellinr import api
@@ -246,7 +311,7 @@ def render_work(
         fit = origin.load()
         record = record_of(fit)
         whole = geometry(fit if isinstance(fit, Stored) else stored_of(fit), Query())
-        return whole, tuple(_recorded(image, record) for image in api.render(fit, asked))
+        return whole, tuple(_recorded(image, record) for image in api.render(fit, selection))
 
     def show(made: tuple[Image, tuple[Image, ...]]) -> None:
         whole, images = made
@@ -259,7 +324,7 @@ def render_work(
                 whole=whole,
             )  # fmt: skip
             names.append(str(added.name))
-        controller.said.emit("info", f"Layer “{names[0]}” is ready.")
+        controller.said.emit("info", f"Layer “{names[0]}”: rendered.")
         done(layer, tuple(names))
 
     job = background_job("rendering", render)
@@ -269,7 +334,7 @@ def render_work(
 def _request(
     task: Task, image: Image, config: Config, checkpoint: Path | None = None
 ) -> RunRequest:
-    """Return the run of a task from scratch, with the checkpoints of the preferences."""
+    """Return a run from scratch, with checkpoints as the preferences say."""
     every, place = preferences().checkpoint_seconds, None
     if checkpoint is not None and every:
         place = CheckpointPlace(checkpoint, every, str(image.meta.get("source", "")))
@@ -289,10 +354,10 @@ def _show(
     quick: bool = False,
     begun: Begun | None = None,
 ) -> None:
-    """Put a result into the viewer and say how it went."""
+    """Show a result in the viewer, and report how the fit ended."""
     source = find(controller.viewer, live.source_id)
     if source is None:
-        controller.say("warning", "The source layer is gone, so the result was dropped.")
+        controller.say("warning", "The source layer was removed, so the result was discarded.")
         return
     shown = task.layers(fitted)
     roles = [_role(one, fitted) for one in shown]
@@ -311,31 +376,31 @@ def _show(
         for one in others:
             name = one.name or one.image.name
             layers.append(add_shown(controller.viewer, source, given, one, name))
-    _tell(controller, fitted, layers[0].name, quick=quick)
+    _report(controller, fitted, layers[0].name, quick=quick)
     made = tuple(layers)
-    told = roles[:1] if quick or has_changed else roles
-    result = Result(task, config, fitted, given, source, made, quick, tuple(told), begun)
+    shown_roles = roles[:1] if quick or has_changed else roles
+    result = Result(task, config, fitted, given, source, made, quick, tuple(shown_roles), begun)
     controller.finished.emit(result)
 
 
 def _role(shown: Shown, fitted: Fitted) -> str:
-    """Return which image of a result a layer shows; nothing for what is no image."""
+    """Return which image of a result a layer shows; empty for other layers, such as tracks."""
     if shown.role or shown.kind not in {"image", "labels"}:
         return shown.role
     pairs = zip(fitted.roles, fitted.images, strict=False)
     return next((role for role, image in pairs if image is shown.image), "")
 
 
-def _tell(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:
+def _report(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:
     warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
     sentences = [_summary(fitted, name), *warnings]
     text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
-    tell: Any = controller.said.emit if quick else controller.say
-    tell("warning" if warnings else "info", text)
+    show: Any = controller.said.emit if quick else controller.say
+    show("warning" if warnings else "info", text)
 
 
 def _recorded(image: Image, record: Mapping[str, Any]) -> Image:
-    """Return an image of a fit with the record of that fit among its metadata."""
+    """Return an image of a fit with the record of that fit in its metadata."""
     return image.like(image.data, meta={**image.meta, RECORD: dict(record)})
 
 
@@ -343,10 +408,11 @@ def _summary(fitted: Fitted, name: str) -> str:
     """Return one sentence about a finished fit."""
     ends = {
         "converged": "converged",
-        "steps": "all steps done",
-        "time": "ended by its time limit",
+        "steps": "finished",
+        "time": "stopped at the time limit",
         "user": "stopped by you",
     }
     seconds = fitted.report.get("seconds")
-    took = "" if seconds is None else f" after {seconds:.0f} s"
-    return f"Layer “{name}” is ready: {ends[fitted.stopped]}{took}"
+    preposition = "in" if fitted.stopped in {"converged", "steps"} else "after"
+    took = "" if seconds is None else f" {preposition} {seconds:.0f} s"
+    return f"Layer “{name}”: {ends[fitted.stopped]}{took}"

@@ -96,7 +96,7 @@ def motion_work(
             added = add_shown(controller.viewer, layer, grid, shown, shown.name)
         noted = {"layer": layer.unique_id, "options": dict(options)}
         added.metadata = {**added.metadata, MOTION_OF: noted}
-        controller.said.emit("info", f"Layer “{added.name}” is ready.")
+        controller.said.emit("info", f"Layer “{added.name}”: motion added.")
         done(layer, (str(added.name),))
 
     return Work(
