@@ -21,26 +21,17 @@ def explained_failures() -> Iterator[None]:
     """
     try:
         yield
-    except MemoryError:
-        _free()
-        raise FitError("the memory is not enough; fit a crop of the image.") from None
-    except RuntimeError as error:
-        import torch
+    except (MemoryError, RuntimeError) as error:
+        from napari_cellinr.fitting.memory import free, is_shortage
 
         message = _first_line(error)
-        if not isinstance(error, torch.OutOfMemoryError):
+        if not is_shortage(error):
             raise FitError(f"the fit failed: {message}. Try a crop or the device cpu.") from error
         error.__traceback__ = None  # its frames would hold the tensors
-        _free()
+        free()
         raise FitError(
-            f"the GPU has too little memory ({message}); fit a crop, or choose the device cpu."
+            f"there was not enough memory ({message}); fit a crop, or choose the device cpu."
         ) from None
-
-
-def _free() -> None:
-    from napari_cellinr.fitting.memory import free
-
-    free()
 
 
 def _first_line(error: BaseException) -> str:
