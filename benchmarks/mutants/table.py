@@ -1,0 +1,324 @@
+"""The mutants: one text of a source file, a wrong one in its place, and the nearest tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PACKAGE = "src/napari_cellinr"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One small mistake.
+
+    Parameters
+    ----------
+    file
+        Path below the package.
+    old
+        Text that occurs exactly once in the file.
+    new
+        What stands there in the mutant.
+    tests
+        The nearest test files, relative to the tree.
+    words
+        Expression that selects tests in them by name, as `-k` of pytest; empty for all.
+    equivalent
+        For a mutant that cannot be killed: one sentence that says why it changes no result.
+    """
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    words: str = ""
+    equivalent: str = ""
+
+    def __str__(self) -> str:
+        old, new = (" ".join(text.split()) for text in (self.old, self.new))
+        return f"{self.file}: {old!r} -> {new!r}"
+
+    @property
+    def folder(self) -> str:
+        """The part of the package that it is in."""
+        return self.file.partition("/")[0].removesuffix(".py")
+
+
+def _of(test: str, *mutants: tuple[str, ...]) -> tuple[Mutant, ...]:
+    """Return mutants with the same nearest test file: file, old, new and words of each."""
+    return tuple(Mutant(one[0], one[1], one[2], (f"tests/{test}",), *one[3:]) for one in mutants)
+
+
+CELLINR = (
+    *_of(
+        "methods/cellinr/test_cellinr_loss.py",
+        ("methods/cellinr/problem.py", "** 2 * self.seen[patch]).mean()", "** 2).mean()"),
+        ("methods/cellinr/problem.py", "data + 2 * self._follows", "data + self._follows"),
+        ("methods/cellinr/problem.py", "relu(-excess)", "relu(excess)"),
+        ("methods/cellinr/problem.py", "np.argwhere(prepared.held)", "np.argwhere(~prepared.held)"),
+        ("methods/cellinr/problem.py", "excess = self.model.sign * (", "excess = ("),
+        ("methods/cellinr/initial/kernels.py", "(~held).astype", "np.ones_like(held).astype"),
+        ("methods/cellinr/initial/kernels.py", "stride)[0] - sensitivity[i]", "stride)[0]"),
+        ("methods/cellinr/published/problem.py", "argwhere(~prepared.held)",
+         "argwhere(prepared.held >= 0)"),
+        ("methods/cellinr/published/problem.py", ".sd(mean)) / prepared.contrast", ".sd(mean))"),
+    ),
+    *_of(
+        "methods/cellinr/test_signal_and_background.py",
+        ("methods/cellinr/initial/background.py",
+         "Separated(image.sign * nodes, stride, _amplification",
+         "Separated(-image.sign * nodes, stride, _amplification"),
+        ("methods/cellinr/initial/background.py", "opening(image.sign * image.values, widths)",
+         "opening(image.values, widths)"),
+    ),
+    *_of(
+        "methods/cellinr/test_series.py",
+        ("methods/cellinr/job.py", "DARK = 0.02", "DARK = 0.2", "hardly_any_signal"),
+        ("methods/cellinr/job.py", "else result - background", "else result + background",
+         "without_the_background"),
+    ),
+)  # fmt: skip
+
+NSTM = (
+    *_of(
+        "methods/nstm/test_nstm_loss.py",
+        ("methods/nstm/problem.py", "(counted & ~self.held).float()", "counted.float()"),
+        ("methods/nstm/problem.py", ".sum() / self.seen.sum()}", ".mean()}"),
+        ("methods/nstm/problem.py", "float(self._errors(self.held))",
+         "float(self._errors(self.seen > 0))"),
+        ("methods/nstm/job.py", "CHANCE = 3.0", "CHANCE = 0.0"),
+        ("methods/nstm/penalties.py", "torch.relu(-canonical)", "torch.relu(canonical)"),
+        ("methods/nstm/penalties.py", "square().mean() / step**2", "square().mean() / step"),
+        ("methods/nstm/plan.py", "return -slope.reshape(1)", "return slope.reshape(1)"),
+    ),
+    *_of(
+        "methods/nstm/test_nstm.py",
+        ("methods/nstm/plan.py", "slice(ONE_OF // 2, shape[0] - 1", "slice(0, shape[0] - 1",
+         "whole_ones"),
+        ("methods/nstm/plan.py", "held &= inside", "pass", "held_out_pixels_come"),
+        ("methods/nstm/job.py", "1 - max(moving**2 - 1, 0) / left", "1 - moving**2 / left",
+         "part_of_the_changes"),
+    ),
+)  # fmt: skip
+
+SPATIME = (
+    *_of(
+        "methods/spatime/test_spatime_rules.py",
+        ("methods/spatime/blending.py", "weights.attenuation * t * (1 - t)",
+         "weights.attenuation * t"),
+        ("methods/spatime/blending.py", "static, apart = (1 - t) * first + t * second",
+         "static, apart = t * first + (1 - t) * second"),
+        ("methods/spatime/channel.py", 'held_out < outcome.history[0]["held_out"]',
+         'held_out <= outcome.history[0]["held_out"]'),
+        ("methods/spatime/planes.py", "np.delete(examples.planes, np.s_[FEWEST - 1 :: FEWEST], axis=0)",
+         "examples.planes"),
+        ("methods/spatime/motion.py", "1.0 if time == -0.5 else OUTER",
+         "OUTER if time == -0.5 else 1.0"),
+    ),
+    *_of(
+        "methods/spatime/test_spatime.py",
+        ("methods/spatime/motion.py", "(time - f) / (one - f)", "(time - f) / (f - one)",
+         "lagrange"),
+        ("methods/spatime/blending.py", "attenuation=best.attenuation / 4",
+         "attenuation=best.attenuation / 2", "attenuated_errors"),
+        ("methods/spatime/blending.py", "* clearly < errors[half] else half",
+         "* clearly < errors[half] else full", "few_held_out"),
+    ),
+    *_of(
+        "methods/spatime/test_superresolve_job.py",
+        ("methods/spatime/output_grid.py", "= steps[axis.upper()] / step",
+         "= step / steps[axis.upper()]", "isotropic_and_target"),
+    ),
+)  # fmt: skip
+
+FITTING = (
+    *_of(
+        "fitting/test_loop.py",
+        ("fitting/monitor.py", "while not self.stopped:", "while True:", "remembered"),
+        ("fitting/optimise.py", "PATIENCE = 6", "PATIENCE = 5"),
+        ("fitting/optimise.py", "TOLERANCE = 2e-4", "TOLERANCE = 0"),
+        ("fitting/optimise.py", "(AVERAGE_POWER + 1) / (AVERAGE_POWER + self.step)",
+         "1.0 / self.step"),
+        ("fitting/optimise.py", "+ 1 if ends else 0", "+ 1 if ends else self.looks_without_gain"),
+        ("fitting/optimise.py", 'self.step, self.best_error = facts["step"], facts["best_error"]',
+         'self.best_error = facts["best_error"]'),
+        ("fitting/optimise.py", 'self.generator.set_state(tensors["generator"])', "pass"),
+        ("fitting/optimise.py", '{"state": moments, "param_groups": groups}',
+         '{"state": {}, "param_groups": groups}'),
+        ("fitting/checkpoint.py", "time.monotonic() - self._saved >= self.every",
+         "time.monotonic() - self._saved < self.every"),
+        ("fitting/problem.py", "SETTLED = 1e-3", "SETTLED = 1e-1"),
+        ("fitting/problem.py", "(step + 1) / max(self.warm_up, 1)", "step / max(self.warm_up, 1)"),
+    ),
+    *_of(
+        "fitting/test_problem.py",
+        ("fitting/monitor.py", 'self.stopped = message == "stop"', "self.stopped = False",
+         "paused_fit_can_be_stopped or was_stopped"),
+        ("fitting/monitor.py", 'if message == "pause":\n            self.running.clear()',
+         'if message == "pause":\n            self.running.set()', "pausing"),
+        ("fitting/optimise.py", "manual_seed(config.seed)", "manual_seed(0)", "same_seed"),
+        ("fitting/optimise.py", "_copy(self.best, self.parameters)",
+         "_copy(self.mean, self.parameters)", "best_parameters"),
+        ("fitting/problem.py", "(1 - self.decay) * step / steps", "(1 - self.decay) * step / (steps - 1)",
+         "linear_rate"),
+    ),
+    *_of(
+        "fitting/test_stored.py",
+        ("fitting/stored.py", "{image.shape} {image.dtype}", "{image.shape}", "digest"),
+    ),
+    *_of(
+        "fitting/test_tiles.py",
+        ("fitting/tiles.py", "np.clip(parts, 0, 1)) ** 2", "np.clip(parts, 0, 1))"),
+        ("fitting/tiles.py", "(size - overlap) / (length - overlap)", "size / length"),
+    ),
+    *_of(
+        "fitting/test_background_work.py",
+        ("fitting/background.py", "if monitor.stopped and not needed", "if monitor.stopped"),
+    ),
+    *_of(
+        "methods/cellinr/test_cellinr_published.py",
+        ("fitting/penalties.py", ".abs().mean() / step", ".abs().mean() * step",
+         "slopes_per_length"),
+    ),
+)  # fmt: skip
+
+OPTICS = (
+    *_of(
+        "optics/test_dpc.py",
+        ("optics/dpc.py", "low = (places - width // 2).clamp", "low = (places - width // 2 + 1).clamp"),
+        ("optics/dpc.py", "if finest > 0.5 / pixel_size", "if finest > 1.0 / pixel_size"),
+        ("optics/dpc.py", "fft2(sources * pupil).conj()", "fft2(sources * pupil)"),
+        ("optics/dpc.py", "-1j * odd[..., :half]", "1j * odd[..., :half]"),
+        ("optics/dpc.py", "contrast / contrast.mean(dim=(-2, -1), keepdim=True) - 1", "contrast - 1"),
+    ),
+    *_of(
+        "optics/test_sim.py",
+        ("optics/sim.py", "+ self.phases[pattern][", "- self.phases[pattern][", "fifteen"),
+        ("optics/sim.py", "return share * crop(", "return crop(", "fifteen"),
+    ),
+    *_of(
+        "optics/test_blur.py",
+        ("optics/blur.py", "psf.double() / psf.double().sum()", "psf.double()"),
+        ("optics/fourier.py", "tuple(-(size // 2) for", "tuple(size // 2 for"),
+    ),
+    *_of(
+        "optics/test_rolling_shutter.py",
+        ("optics/rolling_shutter.py", "p // 2 + m // 2 - n // 2", "p // 2 + m // 2 - n // 2 + 1"),
+    ),
+    *_of(
+        "acquisition/test_exposure.py",
+        ("optics/exposure.py", "weights[[0, -1]] = 0.5", "weights[[0, -1]] = 1.0"),
+    ),
+    *_of(
+        "optics/test_sim_calibration.py",
+        ("optics/sim_calibration.py", "power[0] - noise,", "power[0] + noise,"),
+    ),
+)  # fmt: skip
+
+CLASSIC = (
+    *_of(
+        "classic/test_anscombe.py",
+        ("classic/anscombe.py", "0.375 * noise.gain**2", "0.25 * noise.gain**2"),
+        ("classic/anscombe.py", "inverse * (-11 / 8 +", "inverse * (11 / 8 +"),
+    ),
+    *_of(
+        "classic/test_background.py",
+        ("classic/background.py", "width // 2 * 2 + 1", "width // 2 * 2 - 1"),
+    ),
+    *_of(
+        "classic/test_cell_means.py",
+        ("classic/cell_means.py", "sampling.start + 0.5 - sampling.step / 2",
+         "sampling.start - sampling.step / 2"),
+    ),
+    *_of(
+        "classic/test_collaborative.py",
+        ("classic/collaborative.py", "cosines[0] /= math.sqrt(2)", "cosines[0] /= 1"),
+    ),
+    *_of(
+        "classic/test_features.py",
+        ("classic/features.py", "[values, values - fine, fine - coarse]",
+         "[values, fine - values, fine - coarse]"),
+    ),
+    *_of(
+        "classic/test_interpolate.py",
+        ("classic/interpolate.py", "(1.5 * t - 2.5) * t**2 + 1", "(1.5 * t - 2.4) * t**2 + 1"),
+        ("classic/warping.py", "((1 - t) * a + t * b)", "(t * a + (1 - t) * b)"),
+    ),
+    *_of(
+        "classic/test_pixels.py",
+        ("classic/pixels.py", "_JUMP = 6.0", "_JUMP = 7.0"),
+    ),
+    *_of(
+        "classic/test_structure.py",
+        ("classic/structure.py", "np.float32(scale[first] * scale[second])",
+         "np.float32(scale[first] * scale[first])", "mixed_derivatives"),
+    ),
+)  # fmt: skip
+
+IO = (
+    *_of(
+        "io/test_channels.py",
+        ("io/channels.py", 'axis = 1 if "T" in first.axes else 0', "axis = 0"),
+    ),
+    *_of(
+        "io/test_dtype.py",
+        ("io/dtype.py", 'np.rint(array) if array.dtype.kind == "f"',
+         'np.floor(array) if array.dtype.kind == "f"'),
+    ),
+    *_of(
+        "io/test_lazy.py",
+        ("io/lazy.py", "_SUSPICIOUS * file_bytes", "100 * _SUSPICIOUS * file_bytes", "suspiciously"),
+    ),
+    *_of(
+        "io/test_nifti.py",
+        ("io/nifti/reader.py", "matrix[:3, 3] += matrix[:3, :3] @ moved",
+         "matrix[:3, 3] -= matrix[:3, :3] @ moved", "affine"),
+        ("io/nifti/file.py", "np.float64(slope) + intercept", "np.float64(slope) - intercept", "slope"),
+    ),
+    *_of(
+        "io/test_record.py",
+        ("io/record.py", "_TOLERANCE = 1e-5", "_TOLERANCE = 1e-1"),
+    ),
+    *_of(
+        "io/test_sequences.py",
+        ("io/sequences.py", "return sorted(paths, key=lambda path: (_sort_key(path), path.name))",
+         "return sorted(paths)"),
+    ),
+    *_of(
+        "io/test_units.py",
+        ("io/units.py", '"inch": 25_400_000_000', '"inch": 25_000_000_000'),
+    ),
+    *_of(
+        "io/test_zarr.py",
+        ("io/zarr/reader.py", "scale * factor, place * factor", "scale * factor, place"),
+    ),
+)  # fmt: skip
+
+METRICS = _of(
+    "test_metrics.py",
+    ("metrics.py", "10 * math.log10(peak**2 / error)", "20 * math.log10(peak**2 / error)"),
+    ("metrics.py", "_SSIM_WINDOW = 7", "_SSIM_WINDOW = 5"),
+    ("metrics.py", "(36 * math.pi * volume**2)", "(30 * math.pi * volume**2)"),
+    ("metrics.py", "if box else 0.0", "if box else 1.0"),
+    ("metrics.py", "/ total if total else 1.0", "/ total if total else 0.0"),
+    ("metrics.py", "return values, reference", "return reference, values"),
+)  # fmt: skip
+
+MACRO = (
+    *_of(
+        "macro/test_text_from_outside.py",
+        ("macro/lines.py", 'f"./{path}" if path.startswith("-")', 'path if path.startswith("-")', "identifiers"),
+        ("macro/lines.py", 'if given.startswith("-") else (flag, given)', "if False else (flag, given)", "identifiers"),
+        ("macro/lines.py", 'Line(f"# {one_line(text)}", "comment")', 'Line(f"# {text}", "comment")', "control_characters or shell"),
+        ("macro/lines.py", "or keyword.iskeyword(word):\n        raise", "or False:\n        raise", "identifiers"),
+        ("macro/lines.py", "    _check_plain(plain)\n    return Code", "    return Code", "identifiers"),
+        ("macro/lines.py", "shlex.join([", '" ".join([', "shell"),
+        ("text.py", r'_CONTROL.sub(" ",', r'_CONTROL.sub("",', "control_characters"),
+    ),
+    *_of(
+        "macro/test_macro.py",
+        ("macro/words.py", "return names[0] if names", "return names[-1] if names"),
+    ),
+)  # fmt: skip
+
+MUTANTS = (*CELLINR, *NSTM, *SPATIME, *FITTING, *OPTICS, *CLASSIC, *IO, *METRICS, *MACRO)

@@ -1,0 +1,78 @@
+"""The loss of the space-time model on few pixels: known answers, held-out pixels, decisions."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellinr import Image, NSTMConfig
+from napari_cellinr.acquisition import prepare
+from napari_cellinr.config.optics import TimeLapse
+from napari_cellinr.methods.nstm.job import _is_better
+from napari_cellinr.methods.nstm.penalties import NEGATIVE, ROUGHNESS, scene_penalty
+from napari_cellinr.methods.nstm.plan import fading, plan
+from napari_cellinr.methods.nstm.problem import NSTMProblem
+
+
+def problem(change=0.0):
+    """Return a problem and its held-out pixels, in which the frames are changed by `change`."""
+    random = np.random.default_rng(0)
+    data = 10 + random.standard_normal((3, 24, 24))
+    source = Image(data.astype(np.float32), "TYX", (1.0, 1.0, 1.0))
+    config = NSTMConfig(steps=10, held_out=0.2)
+    measurement = prepare(source, TimeLapse())
+    planned = plan(measurement, config)
+    made = NSTMProblem(measurement, planned, config, source, torch.device("cpu"))
+    made.frames = made.frames + change * made.held
+    return made
+
+
+def data_loss(of):
+    return float(of.loss(0, torch.Generator())["data"].detach())
+
+
+def test_the_data_loss_never_sees_held_out_pixels_and_the_held_out_error_no_others():
+    as_it_is, changed = problem(), problem(1000.0)
+    assert as_it_is.held.any()
+    assert data_loss(changed) == data_loss(as_it_is)
+    assert changed.misfit() == as_it_is.misfit()
+    assert changed.held_out() > 100 * as_it_is.held_out()
+
+
+def test_the_data_loss_is_the_mean_square_in_variances_of_the_noise():
+    of = problem()
+    of.seen = of.seen * (torch.rand(of.seen.shape) < 0.5)
+    with torch.no_grad():
+        flat = float(of.model.canonical(1.0).mean())
+    error = (flat - of.frames) / of.sigmas
+    expected = float((error**2)[of.seen > 0].mean())
+    assert data_loss(of) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_scene_is_punished_for_slopes_per_voxel_and_for_negative_values():
+    ramp = torch.arange(8.0).expand(1, 4, 8) + 1  # 1 per point, points 2 voxels apart
+    found = scene_penalty(ramp, (1, 2), nonnegative=True)
+    assert float(found) == pytest.approx(ROUGHNESS / 4)
+    flat = torch.full((1, 4, 8), -0.5)
+    assert float(scene_penalty(flat, (1, 1), nonnegative=True)) == pytest.approx(0.5 * NEGATIVE)
+    assert float(scene_penalty(-flat, (1, 1), nonnegative=True)) == 0
+
+
+def test_fading_is_the_decrease_of_the_logarithm():
+    moments = torch.linspace(0, 1, 5)
+    frames = 7 * torch.exp(-0.4 * moments)[:, None, None].expand(5, 6, 6)
+    assert float(fading(frames, moments)) == pytest.approx(0.4, rel=1e-5)
+
+
+@pytest.mark.parametrize(("sigmas", "moves"), [(-1.0, False), (2.5, False), (3.5, True)])
+def test_motion_needs_three_standard_errors(sigmas, moves):
+    """The mean gain of 100 held-out pixels is so many times its standard error."""
+    gain = torch.tensor([-1.0, 1.0] * 50)
+    gain += sigmas * float(gain.std()) / math.sqrt(len(gain))
+    still, moving = (
+        SimpleNamespace(held_errors=lambda values=values: values)
+        for values in (10 + gain, torch.full((100,), 10.0))
+    )
+    assert _is_better(moving, still) == moves
