@@ -17,6 +17,12 @@ def test_psnr_of_a_constant_error_has_a_closed_form():
     assert psnr(truth, truth) == math.inf
 
 
+def test_the_range_is_that_of_the_truth_not_of_the_result():
+    """A truth from 0 to 1 and a result from 0 to 2: the mean squared error is 1 / 2."""
+    assert psnr([0, 2], [0, 1]) == pytest.approx(10 * math.log10(1 / 0.5))
+    assert psnr([0, 1], [0, 2]) == pytest.approx(10 * math.log10(4 / 0.5))
+
+
 def test_psnr_does_not_lose_precision_in_integers_or_float32():
     truth = np.array([0, 200], np.uint8)
     assert psnr(np.array([255, 200], np.uint8), truth, 255) == pytest.approx(10 * math.log10(2))
