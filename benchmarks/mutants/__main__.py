@@ -5,7 +5,7 @@
 In a copy of the tree, one text at a time is replaced by a wrong one (a mutant, see `table.py`),
 and the nearest tests are run. A mutant is killed if a test fails. Beforehand the same tests must
 pass in the unchanged copy. The exit code is 1 if a mutant lives that the table does not explain.
-`--report` writes the table of all mutants to `docs/benchmarks/mutants.md`.
+`--report` writes them to the table in `docs/benchmarks/mutants.md`, which keeps the other rows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from report import page
-from run import ROOT, Outcome, copies
-from table import MUTANTS, PACKAGE, Mutant
+from run import PACKAGE, ROOT, Outcome, copies
+from table import MUTANTS, Mutant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,15 +34,15 @@ PAGE = ROOT / "docs" / "benchmarks" / "mutants.md"
 
 def main() -> int:
     """Run the command, and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python benchmarks/mutants", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python benchmarks/mutants", description=__doc__, formatter_class=raw
+    )
     parser.add_argument("--only", default="", help="mutants whose line matches this expression")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for the tests of one")
     parser.add_argument("--report", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
-    if options.report and options.only:
-        parser.error("--report needs all mutants; leave out --only.")
     chosen = [one for one in MUTANTS if re.search(options.only, str(one))]
     if wrong := [one for one in chosen if occurrences(one) != 1]:
         for one in wrong:
@@ -56,7 +56,9 @@ def main() -> int:
     lived = [one for one, outcome in zip(chosen, found, strict=True) if outcome.passed]
     print(f"{len(chosen) - len(lived)} of {len(chosen)} mutants were killed.")
     if options.report:
-        PAGE.write_text(page(chosen, found), encoding="utf-8")
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        now = dict(zip(chosen, found, strict=True))
+        PAGE.write_text(page(MUTANTS, now, before), encoding="utf-8")
     return int(any(not one.equivalent for one in lived))
 
 

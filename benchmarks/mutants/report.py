@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from run import Outcome
     from table import Mutant
@@ -18,42 +18,58 @@ tests. It is killed if a test fails. Written by `python benchmarks/mutants --rep
 are in `benchmarks/mutants/table.py`.
 """
 
+LIVES = "lives: "
 
-def page(mutants: Sequence[Mutant], found: Sequence[Outcome]) -> str:
+
+def page(mutants: Sequence[Mutant], found: Mapping[Mutant, Outcome], before: str = "") -> str:
     """Return the page in Markdown.
 
     Parameters
     ----------
     mutants
-        What was replaced.
+        All mutants.
     found
-        How the tests of each ended.
+        How the tests of those ended that were tried now.
+    before
+        The page so far, from which the rows of the others are kept.
     """
-    pairs = list(zip(mutants, found, strict=True))
-    lines = [HEAD, f"**{_killed(pairs)} of {len(pairs)} mutants are killed.**", ""]
-    lines += ["| folder | mutants | killed |", "|---|---|---|"]
-    for folder in Counter(mutant.folder for mutant in mutants):
-        own = [pair for pair in pairs if pair[0].folder == folder]
-        lines.append(f"| `{folder}` | {len(own)} | {_killed(own)} |")
-    lines += ["", "| mutant | nearest tests | killed by |", "|---|---|---|"]
-    lines += [_row(mutant, outcome) for mutant, outcome in pairs]
+    kept = {_change_in(line): line for line in before.splitlines() if line.startswith("| `")}
+    rows = {}
+    for mutant in mutants:
+        row = _row(mutant, found[mutant]) if mutant in found else kept.get(_change(mutant))
+        if row is not None:
+            rows[mutant] = row
+    killed = [mutant for mutant, row in rows.items() if f"| {LIVES}" not in row]
+    lines = [HEAD, f"**{len(killed)} of {len(rows)} mutants are killed.**", ""]
+    lines += ["| Part of the package | Mutants | Killed |", "|---|---|---|"]
+    folders, of_killed = (Counter(one.folder for one in some) for some in (rows, killed))
+    lines += [f"| {name} | {count} | {of_killed[name]} |" for name, count in folders.items()]
+    lines += ["", "| Mutant | Nearest tests | Killed by |", "|---|---|---|", *rows.values()]
     return "\n".join(lines) + "\n"
-
-
-def _killed(pairs: Sequence[tuple[Mutant, Outcome]]) -> int:
-    return sum(not outcome.passed for _, outcome in pairs)
 
 
 def _row(mutant: Mutant, outcome: Outcome) -> str:
     """Return a row of the table."""
-    change = f"`{mutant.file}`: {_code(mutant.old)} → {_code(mutant.new)}"
     tests = ", ".join(f"`{path.removeprefix('tests/')}`" for path in mutant.tests)
     test = outcome.failed.partition("::")[2] or outcome.failed
-    end = f"`{test}`" if not outcome.passed else f"lives: {mutant.equivalent or 'not explained'}"
-    return f"| {change} | {tests} | {end.replace('|', chr(92) + '|')} |"
+    end = f"{LIVES}{mutant.equivalent or 'not explained'}" if outcome.passed else f"`{test}`"
+    return f"| {_change(mutant)} | {tests} | {_one_cell(end)} |"
+
+
+def _change(mutant: Mutant) -> str:
+    """Return file and texts of a mutant, as the first cell of its row."""
+    return f"`{mutant.file}`: {_code(mutant.old)} → {_code(mutant.new)}"
+
+
+def _change_in(row: str) -> str:
+    """Return the first cell of a row."""
+    return row.removeprefix("| ").partition(" | `")[0]
 
 
 def _code(text: str) -> str:
-    """Return a text as code on one line of a table."""
-    line = " ".join(text.split()).replace("|", "\\|")
-    return f"`{line}`" if line else "nothing"
+    line = _one_cell(" ".join(text.split()))
+    return f"`` {line} ``" if "`" in line else f"`{line}`" if line else "nothing"
+
+
+def _one_cell(text: str) -> str:
+    return text.replace("|", "\\|")

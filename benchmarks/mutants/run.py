@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from table import PACKAGE
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     from table import Mutant
 
 ROOT = Path(__file__).parents[2]
+
+PACKAGE = "src/napari_cellinr"
 
 LIBRARIES = (
     "torch", "torch._dynamo", "torch.optim", "scipy.ndimage", "scipy.sparse", "scipy.optimize",
@@ -81,7 +81,9 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("src", "tests", "benchmarks"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copy(ROOT / "pyproject.toml", folder)
         # Checked by their contents: a mutant may be as long and as old as the original.
         mode = py_compile.PycInvalidationMode.CHECKED_HASH

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PACKAGE = "src/napari_cellinr"
-
 
 @dataclass(frozen=True)
 class Mutant:
@@ -110,7 +108,8 @@ SPATIME = (
          "static, apart = t * first + (1 - t) * second"),
         ("methods/spatime/channel.py", 'held_out < outcome.history[0]["held_out"]',
          'held_out <= outcome.history[0]["held_out"]'),
-        ("methods/spatime/planes.py", "np.delete(examples.planes, np.s_[FEWEST - 1 :: FEWEST], axis=0)",
+        ("methods/spatime/planes.py",
+         "np.delete(examples.planes, np.s_[FEWEST - 1 :: FEWEST], axis=0)",
          "examples.planes"),
         ("methods/spatime/motion.py", "1.0 if time == -0.5 else OUTER",
          "OUTER if time == -0.5 else 1.0"),
@@ -159,7 +158,8 @@ FITTING = (
         ("fitting/optimise.py", "manual_seed(config.seed)", "manual_seed(0)", "same_seed"),
         ("fitting/optimise.py", "_copy(self.best, self.parameters)",
          "_copy(self.mean, self.parameters)", "best_parameters"),
-        ("fitting/problem.py", "(1 - self.decay) * step / steps", "(1 - self.decay) * step / (steps - 1)",
+        ("fitting/problem.py", "(1 - self.decay) * step / steps",
+         "(1 - self.decay) * step / (steps - 1)",
          "linear_rate"),
     ),
     *_of(
@@ -185,11 +185,13 @@ FITTING = (
 OPTICS = (
     *_of(
         "optics/test_dpc.py",
-        ("optics/dpc.py", "low = (places - width // 2).clamp", "low = (places - width // 2 + 1).clamp"),
+        ("optics/dpc.py", "low = (places - width // 2).clamp",
+         "low = (places - width // 2 + 1).clamp"),
         ("optics/dpc.py", "if finest > 0.5 / pixel_size", "if finest > 1.0 / pixel_size"),
         ("optics/dpc.py", "fft2(sources * pupil).conj()", "fft2(sources * pupil)"),
         ("optics/dpc.py", "-1j * odd[..., :half]", "1j * odd[..., :half]"),
-        ("optics/dpc.py", "contrast / contrast.mean(dim=(-2, -1), keepdim=True) - 1", "contrast - 1"),
+        ("optics/dpc.py", "contrast / contrast.mean(dim=(-2, -1), keepdim=True) - 1",
+         "contrast - 1"),
     ),
     *_of(
         "optics/test_sim.py",
@@ -267,13 +269,15 @@ IO = (
     ),
     *_of(
         "io/test_lazy.py",
-        ("io/lazy.py", "_SUSPICIOUS * file_bytes", "100 * _SUSPICIOUS * file_bytes", "suspiciously"),
+        ("io/lazy.py", "_SUSPICIOUS * file_bytes", "100 * _SUSPICIOUS * file_bytes",
+         "suspiciously"),
     ),
     *_of(
         "io/test_nifti.py",
         ("io/nifti/reader.py", "matrix[:3, 3] += matrix[:3, :3] @ moved",
          "matrix[:3, 3] -= matrix[:3, :3] @ moved", "affine"),
-        ("io/nifti/file.py", "np.float64(slope) + intercept", "np.float64(slope) - intercept", "slope"),
+        ("io/nifti/file.py", "np.float64(slope) + intercept", "np.float64(slope) - intercept",
+         "slope"),
     ),
     *_of(
         "io/test_record.py",
@@ -307,17 +311,41 @@ METRICS = _of(
 MACRO = (
     *_of(
         "macro/test_text_from_outside.py",
-        ("macro/lines.py", 'f"./{path}" if path.startswith("-")', 'path if path.startswith("-")', "identifiers"),
-        ("macro/lines.py", 'if given.startswith("-") else (flag, given)', "if False else (flag, given)", "identifiers"),
-        ("macro/lines.py", 'Line(f"# {one_line(text)}", "comment")', 'Line(f"# {text}", "comment")', "control_characters or shell"),
-        ("macro/lines.py", "or keyword.iskeyword(word):\n        raise", "or False:\n        raise", "identifiers"),
-        ("macro/lines.py", "    _check_plain(plain)\n    return Code", "    return Code", "identifiers"),
+        ("macro/lines.py", 'f"./{path}" if path.startswith("-")', 'path if path.startswith("-")',
+         "identifiers"),
+        ("macro/lines.py", 'if given.startswith("-") else (flag, given)',
+         "if False else (flag, given)", "identifiers"),
+        ("macro/lines.py", 'Line(f"# {one_line(text)}", "comment")', 'Line(f"# {text}", "comment")',
+         "control_characters or shell"),
+        ("macro/lines.py", "or keyword.iskeyword(word):\n        raise", "or False:\n        raise",
+         "identifiers"),
+        ("macro/lines.py", "    _check_plain(plain)\n    return Code", "    return Code",
+         "identifiers"),
         ("macro/lines.py", "shlex.join([", '" ".join([', "shell"),
         ("text.py", r'_CONTROL.sub(" ",', r'_CONTROL.sub("",', "control_characters"),
     ),
     *_of(
         "macro/test_macro.py",
-        ("macro/words.py", "return names[0] if names", "return names[-1] if names"),
+        ("macro/naming.py", "return names[0] if names", "return names[-1] if names",
+         "command_line"),
+        ("macro/actions/calibrate.py", "script.voxel[step.source.layer] = sizes",
+         'script.voxel[step.source.layer] = ""', "command_line"),
+        ("macro/actions/save.py", "or not existing or existing == path", "or not existing",
+         "command_line"),
+        ("macro/actions/open.py", "if name not in replay.images:", "if True:", "another_file"),
+    ),
+    *_of(
+        "macro/test_registered_actions.py",
+        ("macro/actions/fit.py", '**({} if step.seed is None else {"seed": step.seed})', "",
+         "reads_back"),
+    ),
+    *_of(
+        "macro/test_rendering.py",
+        ("macro/actions/render.py", 'f"{axis}={start}:{stop}"', 'f"{axis}={start}:{start}"',
+         "replay_script"),
+        ("macro/actions/fit.py",
+         "call = script.call(function, *start, given, keywords=step.settings)",
+         "call = script.call(function, *start, given)", "replay_script"),
     ),
 )  # fmt: skip
 

@@ -1,7 +1,5 @@
 """The one loop: it minimises, repeats itself, obeys, and keeps the best."""
 
-import time
-
 import pytest
 import torch
 
@@ -93,16 +91,35 @@ def test_a_fit_that_was_stopped_is_repeated_by_its_number_of_steps(monkeypatch):
     assert torch.equal(stopped.place, again.place)
 
 
+class LateMonitor(Monitor):
+    """A monitor whose time limit is reached after so many steps."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    @property
+    def is_late(self):
+        self.left -= 1
+        return self.left <= 0
+
+
 def test_a_fit_ended_by_the_clock_is_repeated_by_its_number_of_steps():
     stopped, again = Parabola(), Parabola()
-    config = CellINRConfig(steps=1_000_000)
-    stopped.drift = again.drift = 1e-7
-    monitor = Monitor()
-    monitor.deadline = time.monotonic() + 0.05
-    outcome = finish(optimise(stopped, config, monitor))
-    if outcome.stopped == "time":
-        run(again, steps=outcome.steps)
-        assert torch.equal(stopped.place, again.place)
+    outcome = finish(optimise(stopped, CellINRConfig(steps=500), LateMonitor(7)))
+    assert (outcome.stopped, outcome.steps) == ("time", 7)
+    run(again, steps=outcome.steps)
+    assert torch.equal(stopped.place, again.place)
+
+
+def test_the_time_limit_is_a_time_of_the_monotonic_clock(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.fitting.monitor.time.monotonic", lambda: 50.0)
+    monitor = Monitor(started=20.0)
+    assert monitor.seconds == 30
+    assert not monitor.is_late
+    for deadline, late in ((50.1, False), (50.0, True)):
+        monitor.deadline = deadline
+        assert monitor.is_late == late
 
 
 def test_the_best_parameters_are_kept_when_later_ones_are_worse():

@@ -185,7 +185,8 @@ def test_wrong_settings_are_one_sentence(movie, given, said):
     assert "\n" not in str(error.value)
 
 
-def test_images_that_cannot_become_finer_so(movie):
+def test_images_that_cannot_become_finer_so(movie, monkeypatch):
+    monkeypatch.setattr("napari_cellinr.methods.spatime.result._memory", lambda: 16e9)
     with pytest.raises(ConfigError, match="one frame"):
         superresolve(movie.crop(T=slice(0, 1)), scale={"t": 2})
     with pytest.raises(AxesError, match="axis 'T'"):
