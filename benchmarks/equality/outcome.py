@@ -69,7 +69,7 @@ def load(place: Path) -> Outcome:
 
 
 def differences(before: Outcome, now: Outcome) -> list[tuple[bool, str]]:
-    """Return for each difference whether it leaves the results as they are, and a sentence on it."""
+    """Return for each difference whether results stay the same, and a sentence on it."""
     found = []
     for old, new in zip(before, now, strict=True):
         for name in sorted(old.keys() ^ new.keys()):
