@@ -90,10 +90,11 @@ class Folder:
         RuntimeError
             If it ends before.
         """
+        words = (*words, "--checkpoint", checkpoint)
         process = subprocess.Popen(self._words(words, None), **self._options())
         begun = time.monotonic()
         while process.poll() is None and time.monotonic() < begun + _WAIT:
-            stored = {path.name for path in self.path.glob(f"{checkpoint}/[!.]*.cellinr")}
+            stored = {path.name for path in (self.path / checkpoint).rglob("[!.]*.cellinr")}
             if {"job.cellinr"} < stored:
                 process.send_signal(signal.SIGKILL)
                 break
