@@ -97,7 +97,7 @@ def load_fitted(
     except (SafetensorError, KeyError, ValueError) as error:
         raise FileError(
             f"{place} is not a saved fit (.cellinr), or it is damaged ({error}); give a file that "
-            f"was written by Save fit in napari or by --save-model."
+            f"was written by Save fit in napari or by --save-fit."
         ) from error
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from error
@@ -108,7 +108,7 @@ def _check_kind(path: Path, metadata: Mapping[str, str]) -> None:
     if metadata.get("format") != _FORMAT:
         raise FileError(
             f"{path} holds tensors, but not a saved fit (.cellinr); give a file that was written "
-            f"by Save fit in napari or by --save-model."
+            f"by Save fit in napari or by --save-fit."
         )
     if int(metadata["version"]) > VERSION:
         raise FileError(
