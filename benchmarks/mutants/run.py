@@ -168,3 +168,5 @@ def _run(folder: Path, arguments: list[str], sender: Connection) -> None:
     ignored = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is loaded already
     code = pytest.main([*usual, *ignored, *arguments], plugins=[first])
     sender.send((int(code), first.name))
+    sys.stdout.flush()
+    os._exit(0)  # threads of a test that failed may never end

@@ -125,6 +125,16 @@ def test_a_replay_does_it(name, replay):
         assert replay.fits[step.results[0]].config.steps == 2
 
 
+def test_a_layer_that_a_replay_has_is_not_read_again(replay):
+    """So a macro can be done on another image in the place of the recorded one."""
+    replay.images["movie"] = other = movie()
+    finish(ACTIONS["open"].run(example("open"), replay))
+    assert replay.images["movie"] is other
+    del replay.images["movie"]
+    finish(ACTIONS["open"].run(example("open"), replay))
+    np.testing.assert_array_equal(replay.images["movie"].array(), other.array())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_plan_of_a_macro_has_the_files_that_it_writes(name):
     step = example(name)

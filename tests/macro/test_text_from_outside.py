@@ -171,6 +171,7 @@ def test_only_identifiers_known_functions_and_plain_values_become_code():
         "napari-cellinr convert ./-x.tif 'a b'"
     )
     assert lines.option("--axes", "-Z").texts == ("--axes=-Z",)
+    assert lines.comment("a\nrm b").text == "# a rm b"
 
 
 def test_only_one_module_makes_lines():
