@@ -64,7 +64,7 @@ def test_missing_voxel_size_is_a_warning(run, jobs, plain_file, tmp_path):
     assert error.startswith("warning: ")
     assert error.count("\n") == 1
     assert "--voxel" in error
-    assert "size of a voxel unknown" in out
+    assert "voxels of unknown size" in out
 
 
 def test_other_outputs(run, jobs, raw_file, tmp_path):

@@ -131,7 +131,7 @@ def test_a_fit_of_another_method_is_refused(run, raw_file, tmp_path):
     for words in (["--continue-from", model, "--steps", 2], ["--warm-start", model]):
         status, _, error = run("superresolve", raw_file, out, *words)
         assert (status, error.count("\n")) == (2, 1)
-        assert "is a fit of denoise; superresolve needs one of superresolve" in error
+        assert "is a fit of denoise; a fit of superresolve is needed" in error
 
 
 def test_a_checkpoint_in_use_is_refused(run, raw_file, tmp_path):
@@ -164,7 +164,7 @@ def test_ctrl_c_says_how_to_go_on(run, raw_file, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error.endswith(f"the partial result is in {out}. Go on with --resume {place}.\n")
+    assert error.endswith(f"the partial result is in {out}. Resume with --resume {place}.\n")
     assert out.exists()
 
 
@@ -181,9 +181,9 @@ def test_a_kept_fit_is_continued_and_starts_another(run, raw_file, tmp_path):
     ("words", "part"),
     [
         (["--resume", "none"], "no checkpoint"),
-        (["--resume", "none", "--warm-start", "m"], "give one of them"),
+        (["--resume", "none", "--warm-start", "m"], "only one of them is allowed"),
         (["--resume", "none", "--seed", "3"], "'seed' was given with --resume"),
-        (["--continue-from", "none"], "number of more"),
+        (["--continue-from", "none"], "number of additional"),
         (["--continue-from", "none", "--steps", "3"], "there is no file"),
         (["--checkpoint-seconds", "soon"], "seconds from 0"),
     ],

@@ -97,7 +97,7 @@ class FakeFit:
 @pytest.fixture(autouse=True)
 def _no_children(monkeypatch):
     """Leave the devices unasked: that takes seconds and has its own test."""
-    monkeypatch.setattr(devices.DeviceList, "ask", lambda self: None)
+    monkeypatch.setattr(devices.DeviceList, "load", lambda self: None)
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ def test_memory_and_time_are_told_before_a_run(dock, monkeypatch):
     free = type("Memory", (), {"available": 1e6})
     monkeypatch.setattr(checks.psutil, "virtual_memory", free)
     dock.form.changed.emit()
-    assert "GB are free, so that it will be fitted in" in dock.panel.advice.text()
+    assert "GB are free: the image will be fitted in" in dock.panel.advice.text()
     assert dock.panel.run_button.isEnabled()
 
 

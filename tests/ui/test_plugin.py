@@ -144,9 +144,9 @@ def test_the_child_process_reports_devices(capfd):
 def test_devices_are_asked_for_once(qtbot, monkeypatch):
     monkeypatch.undo()
     asked = devices.DeviceList()
-    with qtbot.waitSignal(asked.answered, timeout=60_000):
-        asked.ask()
-        asked.ask()
+    with qtbot.waitSignal(asked.updated, timeout=60_000):
+        asked.load()
+        asked.load()
     assert set(asked.reasons) <= {"cuda", "mps"}
     assert all(asked.reasons.values())
 

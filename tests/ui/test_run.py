@@ -122,10 +122,10 @@ def test_words_are_said_again_to_a_stage_that_does_not_listen():
     assert mailbox.next_message() is None
     mailbox.paused.set()
     request = PreviewRequest({"Z": 1})
-    mailbox.ask(PreviewRequest())
-    mailbox.ask(request)
+    mailbox.put_request(PreviewRequest())
+    mailbox.put_request(request)
     assert [mailbox.next_message() for _ in range(3)] == [request, "pause", "pause"]
-    mailbox.ask(request)
+    mailbox.put_request(request)
     mailbox.paused.clear()
     assert [mailbox.next_message() for _ in range(3)] == ["resume", request, None]
     mailbox.stopped.set()

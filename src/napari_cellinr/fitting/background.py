@@ -1,4 +1,4 @@
-"""Work of a job that does not come in steps: it runs in a thread, so that the job still answers."""
+"""Work without steps runs in a thread, so that the job still reports progress and can stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["in_background"]
 Result = TypeVar("Result")
 
 POLL = 0.1
-"""Seconds between two looks at the work."""
+"""Seconds between two checks whether the work is done."""
 
 
 def in_background(
@@ -25,19 +25,19 @@ def in_background(
 ) -> Generator[Progress, Message, Result | None]:
     """Run `work` in a thread and report progress; return its result, or None if stopped before.
 
-    So a job answers within a tenth of a second, whatever it is doing. Work that is given up
-    ends by itself, and its result is dropped. A pause holds the job after the work.
+    So a job reacts within a tenth of a second. If the user stops the job, the work runs to its
+    end in the background and its result is discarded. A pause takes effect after the work.
 
     Parameters
     ----------
     stage
-        What is being done, for users.
+        Caption for users.
     work
-        NumPy, SciPy and torch let other threads go on while they compute.
+        Called in the thread. NumPy, SciPy and torch let other threads run while they compute.
     monitor
         Of the job.
     needed
-        Whether nothing can go on without the result: then a stop has to wait for it.
+        Whether the job cannot continue without the result: then a stop waits for it.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def in_background(
 
 @contextmanager
 def _one_thread() -> Iterator[ThreadPoolExecutor]:
-    """Offer a thread; do not wait for it in the end."""
+    """Return a pool of one thread, which is not waited for at the end."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="cellinr")
     try:
         yield pool

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["check_span", "check_values"]
 
 SPAN = (1e-3, 1e18)
-"""Smallest and largest difference of two grey levels whose noise can be told in float32."""
+"""Smallest and largest range of grey levels in which float32 can represent the noise."""
 
 
 def check_values(source: Image) -> None:
-    """Raise `DataError` if the values cannot be worked on."""
+    """Raise `DataError` if the values cannot be fitted."""
     if min(source.shape) == 0:
         raise DataError(f"the image has shape {source.shape}; at least one voxel is needed.")
     spatial = {axis: source.sizes[axis] for axis in "YX"}
     if min(spatial.values()) < 2:
         raise DataError(
             f"the image has {spatial['Y']} rows and {spatial['X']} columns; at least 2 of each "
-            "are needed to tell structure from noise."
+            "are needed to distinguish structure from noise."
         )
     values = source.array()
     if not np.isfinite(values).all():
@@ -39,12 +39,11 @@ def check_values(source: Image) -> None:
 
 
 def check_span(source: Image) -> None:
-    """Raise `DataError` if grey levels are too near to each other, or too far apart, to denoise."""
+    """Raise `DataError` if the range of grey levels is too small or too large to denoise."""
     values = source.array()
     span = float(values.max()) - float(values.min())
     if not SPAN[0] <= span <= SPAN[1]:
         raise DataError(
-            f"the grey levels of the image differ by {span:.2g} at most; {SPAN[0]:g} to "
-            f"{SPAN[1]:g} can be denoised: multiply the image by a number, and divide the result "
-            "by it."
+            f"the grey levels of the image span {span:.2g}; a span of {SPAN[0]:g} to {SPAN[1]:g} "
+            "can be denoised. Multiply the image by a number, and divide the result by it."
         )

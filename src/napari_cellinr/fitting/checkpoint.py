@@ -1,8 +1,8 @@
-"""Checkpoints: what a running job has reached, on the disk, so that it can go on after a crash.
+"""Checkpoints: the state of a running job on the disk, so that it can resume after a crash.
 
-A job is deterministic on the CPU. It is resumed by running it again from the beginning with its
-checkpoint at hand: whatever is stored there is taken instead of being computed. So a job needs
-to say only what is worth storing, and the loop of `optimise` does that for every method.
+A job is deterministic on the CPU. To resume it, the job is run again from the start: whatever its
+checkpoint holds is loaded instead of being computed. So a job only decides what is worth storing,
+and `optimise` stores its own state for every method.
 """
 
 from __future__ import annotations
@@ -25,42 +25,41 @@ if TYPE_CHECKING:
 __all__ = ["EVERY", "JOB_FILE", "Checkpoint", "CheckpointEntry"]
 
 EVERY = 60.0
-"""Seconds between two checkpoints, if nothing else is said."""
+"""Default time between two checkpoints in seconds."""
 
 _JOB = JOB_FILE.removesuffix(FITTED_SUFFIX)
 
 _REQUESTED = "asked for other"
-"""Key in what is stored after a fit has requested initial parameters; as in version 0.1."""
+"""Header key of entries stored after a fit has requested initial parameters; from version 0.1."""
 
 Contents = tuple[dict[str, Any], dict[str, Any]]
 
 
 class Checkpoint:
-    """What one job has reached: values and tensors in the files of a folder of its own.
+    """The state of one job: values and tensors in the files of a folder of its own.
 
-    Nothing is written before the job has run for `every` seconds, so that short jobs leave no
-    trace. Only files that a checkpoint wrote are ever deleted or replaced.
+    Nothing is written before the job has run for `every` seconds, so that short jobs write no
+    files. Only files that a checkpoint wrote are ever deleted or replaced.
 
     Parameters
     ----------
     folder
-        The folder of the checkpoint itself, made when something is to be stored. If not given,
-        nothing is.
+        The folder of the checkpoint, created with the first file. If None, nothing is stored.
     describe
-        Gives header and tensors that say which job it is; called before the first file is written.
+        Returns header and tensors that describe the job; called before the first file is written.
     every
         Seconds between two checkpoints.
 
     Attributes
     ----------
     scope : str
-        The part of the job that is being done.
+        The current part of the job.
     saved_steps : dict
-        Of a fit that is continued: tensors by scope, from which the optimisation there continues.
+        If a fit is continued: state of each optimisation to continue from, tensors by scope.
     initial : dict
-        Of a warm start: tensors by scope of another fit, whose parameters may be the first ones.
+        For a warm start: tensors of the other fit by scope, to take initial parameters from.
     initial_requested : bool
-        Whether an optimisation has requested initial parameters, be it before an interruption.
+        Whether an optimisation has requested initial parameters, now or before an interruption.
     """
 
     def __init__(
@@ -89,19 +88,19 @@ class Checkpoint:
 
     @property
     def exists(self) -> bool:
-        """Whether anything is stored, and not by a job of another process."""
+        """Whether anything is stored by this process."""
         if self.folder is None or not (self.folder / JOB_FILE).exists():
             return False
         return self._is_marked or not lock.is_of_another(self.folder)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Mark the folder as that of a running job, so that no other job resumes or deletes it.
+        """Lock the folder while the job runs, so that no other job resumes or deletes it.
 
         Raises
         ------
         FileError
-            If another job works there, or the folder holds anything but a checkpoint.
+            If another job uses the folder, or it holds files that are not of a checkpoint.
         """
         if self.folder is None or self._files is None:
             yield
@@ -115,12 +114,12 @@ class Checkpoint:
             lock.release(self.folder)
 
     def enter(self, scope: str) -> None:
-        """Begin an independent part of the job, such as `frame-3`; its entries count anew."""
+        """Start an independent part of the job, such as `frame-3`, with its own entries."""
         self.scope = scope
         self._counts.clear()
 
     def entry(self, kind: str) -> CheckpointEntry:
-        """Return where the next thing of this kind is stored; a job asks in a fixed order."""
+        """Return the next entry of this kind; a job requests its entries in a fixed order."""
         number = self._counts.get(kind, 0)
         self._counts[kind] = number + 1
         name = ".".join(part for part in (self.scope, kind, str(number)) if part)
@@ -128,15 +127,15 @@ class Checkpoint:
         return CheckpointEntry(self, name, known)
 
     def initial_parameters(self) -> Mapping[str, NDArray[Any]] | None:
-        """Return the tensors with which an optimisation in the present scope may begin, or None.
+        """Return tensors from which an optimisation in the present scope may start, or None.
 
-        Where the other fit had fewer frames, its last one counts.
+        If the other fit had fewer frames, those of its last frame.
         """
         self.initial_requested = True
         return self.initial.get(self.scope) or next(iter(reversed(self.initial.values())), None)
 
     def remove_all_but(self, entry: CheckpointEntry) -> None:
-        """Delete what the present scope has stored, except `entry`, which holds its result."""
+        """Delete all entries of the present scope except `entry`, which holds its result."""
         if self._files is not None:
             start = f"{self.scope}."
             own = [name for name in self._files.names if name.startswith(start)]
@@ -157,7 +156,7 @@ class Checkpoint:
         Raises
         ------
         FileError
-            If the folder holds anything but a checkpoint, or the file system refuses.
+            If the folder holds other files, or the file cannot be written.
         """
         if self.folder is None or self._files is None:
             return
@@ -170,7 +169,7 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def _mark(self, folder: Path, files: CheckpointFolder) -> None:
-        """Make the folder ours, once."""
+        """Mark the folder as used by this process, once."""
         if not self._is_marked:
             lock.check_not_of_another(folder)
             files.claim()
@@ -181,12 +180,12 @@ class Checkpoint:
     def _put(
         files: CheckpointFolder, name: str, header: Mapping[str, Any], tensors: Mapping[str, Any]
     ) -> None:
-        """Write one file, which says that it is of this checkpoint."""
+        """Write one file with the identity of this checkpoint."""
         place = files.place_for(name)
         save_fitted(place, header={**header, IDENTITY: files.identity}, tensors=tensors)
 
     def read(self, name: str) -> Contents | None:
-        """Return what is stored under a name, or None; a damaged file counts as none."""
+        """Return what is stored under a name; None if there is nothing or the file is damaged."""
         path = None if self._files is None else self._files.find(name)
         if path is None:
             return None
@@ -200,7 +199,7 @@ class Checkpoint:
         return header, tensors
 
     def delete(self) -> None:
-        """Delete the checkpoint, unless it is another process's; files of others stay."""
+        """Delete the checkpoint unless another process uses it; other files stay."""
         if self.folder is None or self._files is None:
             return
         if self._is_marked or not lock.is_of_another(self.folder):
@@ -208,16 +207,16 @@ class Checkpoint:
 
 
 class CheckpointEntry:
-    """One thing that a job stores.
+    """One entry of a checkpoint.
 
     Parameters
     ----------
     owner
-        The checkpoint that it belongs to.
+        The checkpoint.
     name
-        Its name there.
+        Name of the entry.
     known
-        Tensors that are found if nothing is stored.
+        Tensors to return if nothing is stored.
     """
 
     def __init__(
@@ -229,12 +228,12 @@ class CheckpointEntry:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to store something."""
+        """Whether it is time for a checkpoint."""
         return self._owner.is_due
 
     @property
     def should_save(self) -> bool:
-        """Whether something is to be stored now, because a checkpoint exists or is due."""
+        """Whether to store now, because a checkpoint exists or is due."""
         return self._owner.is_due or self._owner.exists
 
     def save(self, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:

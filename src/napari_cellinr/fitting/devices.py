@@ -1,4 +1,4 @@
-"""Where a fit computes."""
+"""The devices that a fit can compute on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["available_devices", "choose_device"]
 
 
 def available_devices() -> dict[str, str]:
-    """Return for each kind of device an empty text, or the reason why it cannot be used."""
+    """Return why each kind of device cannot be used; an empty text if it can."""
     cuda = "" if torch.cuda.is_available() else _why_no_cuda()
     mps = "" if torch.backends.mps.is_available() else "this is not a Mac with Apple silicon"
     return {"cpu": "", "cuda": cuda, "mps": mps}
@@ -22,7 +22,7 @@ def choose_device(name: str) -> torch.device:
     Raises
     ------
     ConfigError
-        If it cannot be used here; says why and what can.
+        If this machine cannot use it; names those that it can use.
     """
     reasons = available_devices()
     usable = [kind for kind, reason in reasons.items() if not reason]

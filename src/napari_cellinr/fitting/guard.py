@@ -1,4 +1,4 @@
-"""Failures of a fit as errors that say what to do."""
+"""Turns failures of a fit into errors that say what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["explained_failures"]
 def explained_failures() -> Iterator[None]:
     """Turn every `RuntimeError` and `MemoryError` into a `FitError` that says what to do.
 
-    Generator workers swallow a `RuntimeError`, and running out of GPU memory is one.
+    Generator workers ignore a `RuntimeError`, such as that for too little GPU memory.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a running job and its caller say to each other: progress, pause, stop and previews."""
+"""Messages between a running job and its caller: progress, pause, stop and previews."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PreviewOf: TypeAlias = "Callable[[PreviewRequest], Image | None]"
 """Computes the preview for a request, or None if there is none."""
 
 PAUSE_SECONDS = 0.05
-"""Time between two looks of a paused job for a message."""
+"""Time between two checks of a paused job for a message."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class _Part:
 
 
 class Monitor:
-    """What one running job reports and is told, with its checkpoint and its time limit.
+    """Progress and messages of one running job, its checkpoint and its time limit.
 
     Parameters
     ----------
     started
-        `time.monotonic()` when the job began; now if not given.
+        `time.monotonic()` when the job started; now if not given.
     checkpoint
-        Where the job stores what it has reached; nowhere if not given.
+        Where the job stores its state; nowhere if not given.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Monitor:
 
     @property
     def seconds(self) -> float:
-        """Time since the job began."""
+        """Seconds since the job started."""
         return time.monotonic() - self.started
 
     @property
@@ -82,7 +82,7 @@ class Monitor:
 
     @property
     def has_request(self) -> bool:
-        """Whether a preview was requested that is not answered yet."""
+        """Whether a requested preview is still pending."""
         return self._request is not None
 
     @contextmanager
@@ -100,7 +100,7 @@ class Monitor:
         Parameters
         ----------
         caption
-            Which part of the job is being done; empty for no caption.
+            Caption of the part; empty for none.
         index
             Position of the part in the source by axis letter, for its previews.
         previews
@@ -127,19 +127,19 @@ class Monitor:
         preview_of: PreviewOf | None = None,
         **more: Any,
     ) -> Generator[Progress, Message, None]:
-        """Report progress, obey the answer, and wait while the job is paused.
+        """Report progress, handle the message sent back, and wait while the job is paused.
 
-        A second preview that is requested at once is left for the next report, so that the job
-        goes on between two previews.
+        A second preview request that follows at once is left for the next report, so that the job
+        continues between two previews.
 
         Parameters
         ----------
         stage
-            What is being done, for users.
+            Caption for users.
         step, steps
             Steps done and planned in this stage; `steps` is 0 where it is not known.
         preview_of
-            Computes the preview for a request; requests are passed over if not given.
+            Computes the preview for a request; requests are ignored if not given.
         more
             Other fields of `Progress`.
         """
@@ -150,15 +150,15 @@ class Monitor:
         progress = Progress(stage, step, steps, **more)
         if message is None:
             message = yield self._complete(progress)
-        answered = False
+        has_preview = False
         while not self.stopped:
             if isinstance(message, str):
                 self._obey(message)
             elif message is not None and preview_of is not None:
-                if answered and self.running.is_set():
+                if has_preview and self.running.is_set():
                     self._request = message
                     return
-                answered, image = True, preview_of(message)
+                has_preview, image = True, preview_of(message)
                 if image is not None:
                     shown = replace(progress, preview=image, preview_index=message.index)
                     message = yield self._complete(shown)
@@ -178,7 +178,7 @@ class Monitor:
             self.running.set()
 
     def _complete(self, progress: Progress) -> Progress:
-        """Return progress with time, captions and the place of the part in the source."""
+        """Return progress with time, captions and the position of the part in the source."""
         for part in self._parts:
             progress = progress if part.named is None else part.named(progress)
         stage, index = progress.stage, dict(progress.preview_index)

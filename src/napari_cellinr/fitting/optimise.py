@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["optimise"]
 
 PATIENCE = 6
-"""Looks without improvement after which a fit has converged."""
+"""Number of evaluations without improvement after which a fit has converged."""
 
 TOLERANCE = 2e-4
-"""Relative improvement of the held-out error that counts as one."""
+"""Smallest relative decrease of the held-out error that counts as an improvement."""
 
 AVERAGE_POWER = 4
 """Weight of step n in the average of the parameters grows as n to this power."""
 
 REPORT_SECONDS = 0.2
-"""Time between two `Progress`."""
+"""Time between two reports of progress."""
 
 
 def optimise(
@@ -42,29 +42,31 @@ def optimise(
 ) -> Generator[Progress, Message, Outcome]:
     """Run optimisation steps and report progress; every fit runs here.
 
-    With a constant rate, the parameters are averaged over the steps with polynomially growing
-    weights (Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth optimization",
-    ICML) instead of lowering the learning rate to a planned end: so the result after n steps does
-    not depend on how many were planned, a fit can be stopped at any time, and repeating a fit
-    that was ended by the clock needs only its number of steps. The best averaged parameters by
-    held-out error are left in `problem`; other schedules say what they keep.
+    With a constant learning rate, the parameters are averaged over the steps with polynomially
+    growing weights (Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth
+    optimization", ICML) instead of lowering the rate towards a planned end. So the result after n
+    steps does not depend on the number of planned steps, a fit can be stopped at any time, and a
+    fit that ended at its time limit can be repeated from its number of steps. The averaged
+    parameters with the lowest held-out error are left in `problem`; for other schedules, see
+    `Schedule`.
 
-    What it has reached is stored in the checkpoint of the job now and then, and when the job is
-    given up. If the checkpoint holds steps already, it goes on after them, with the same result.
+    The state of the optimisation is stored in the checkpoint of the job at its intervals, and when
+    the job is closed. If the checkpoint holds such a state, the optimisation continues from it,
+    with the same result as without interruption.
 
     Parameters
     ----------
     problem
         Changed in place.
     config
-        `seed` is used, and `steps` unless the schedule of the problem says how many.
+        `seed` is used, and `steps` unless the schedule of the problem has its own number.
     monitor
         Of the job: progress, previews, checkpoint and time limit.
 
     Returns
     -------
     Outcome
-        How it went; the parameters that are kept are in `problem`.
+        How the optimisation ended; the resulting parameters are in `problem`.
     """
     if not problem.can_improve:
         error = problem.held_out()
@@ -75,7 +77,7 @@ def optimise(
     if (saved := entry.load()) is not None:
         loop.load(saved[1])
     elif (initial := checkpoint.initial_parameters()) is not None:
-        loop.begin_from(initial)
+        loop.start_from(initial)
     stopped: Stopped | None = loop.ended()
     clock = _Clock(monitor, loop)
     reached: Mapping[str, torch.Tensor] = {} if stopped is None else loop.tensors()
@@ -90,25 +92,25 @@ def optimise(
                 yield from monitor.report("fitting", preview_of=loop.preview, **clock.progress())
         except GeneratorExit:
             if entry.should_save:
-                loop.look_if_due(losses)
+                loop.evaluate_if_due(losses)
                 entry.save({}, loop.tensors())
             raise
         if monitor.stopped:
             stopped = "user"
-        is_due = loop.look_if_due(losses)
+        is_due = loop.evaluate_if_due(losses)
         stopped = stopped or loop.ended()
         if entry.is_due or (stopped and loop.schedule.is_stored):
             reached = loop.tensors()
         if entry.is_due or (stopped == "user" and entry.should_save):
             entry.save({}, reached)
         if stopped and not is_due and loop.schedule.every:
-            loop.look(losses)  # after `reached`: a fit that goes on would not have looked here
+            loop.evaluate(losses)  # after `reached`: a continued fit is not evaluated here
     loop.restore()
     return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history), reached)
 
 
 class _Loop:
-    """Steps of Adam, the average over them, and the best average by held-out error."""
+    """Steps of Adam, the average over them, and the average with the lowest held-out error."""
 
     def __init__(self, problem: Problem, config: Config) -> None:
         import torch
@@ -151,14 +153,14 @@ class _Loop:
             mean.lerp_(parameter.detach(), min(1.0, weight))
         return losses
 
-    def look(self, losses: Mapping[str, torch.Tensor]) -> None:
-        """Take the held-out error of the average, and keep the average if it is the best."""
+    def evaluate(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Compute the held-out error of the average; store the average if it is the best."""
         row = {name: float(value.detach()) for name, value in losses.items()}
         with self.average_applied():
             error = self.problem.held_out()
             if not all(map(math.isfinite, (error, *row.values()))):
                 raise FitError(
-                    f"the loss is no longer a number after {self.step} steps; lower learning_rate."
+                    f"the loss is not finite after {self.step} steps; lower learning_rate."
                 )
             ends = self.schedule.averages and error >= self.best_error * (1 - TOLERANCE)
             self.looks_without_gain = self.looks_without_gain + 1 if ends else 0
@@ -169,34 +171,34 @@ class _Loop:
 
     @contextmanager
     def average_applied(self) -> Iterator[None]:
-        """Put the average in the place of the parameters for a while."""
-        kept = [parameter.detach().clone() for parameter in self.parameters]
+        """Replace the parameters by their average temporarily."""
+        current = [parameter.detach().clone() for parameter in self.parameters]
         _copy(self.mean, self.parameters)
         try:
             yield
         finally:
-            _copy(kept, self.parameters)
+            _copy(current, self.parameters)
 
     def preview(self, request: PreviewRequest) -> Image | None:
-        """Return the preview for a request, with the average in the place of the parameters."""
+        """Return the preview for a request, computed with the averaged parameters."""
         with self.average_applied():
             return self.problem.preview(request)
 
-    def look_if_due(self, losses: Mapping[str, torch.Tensor]) -> bool:
-        """Look, if it is a step at which that is done; return whether it was."""
+    def evaluate_if_due(self, losses: Mapping[str, torch.Tensor]) -> bool:
+        """Evaluate if this step is due for it; return whether it is."""
         is_due = self.schedule.every > 0 and self.step % self.schedule.every == 0
         if is_due:
-            self.look(losses)
+            self.evaluate(losses)
         return is_due
 
     def ended(self) -> Stopped | None:
-        """Return why no more steps are to be done, or None."""
+        """Return why the optimisation ends, or None if it continues."""
         if self.looks_without_gain >= PATIENCE:
             return "converged"
         return "steps" if self.step >= self.steps else None
 
     def restore(self) -> None:
-        """Leave the parameters that are kept in the problem."""
+        """Leave the resulting parameters in the problem."""
         if not self.schedule.keeps_last:
             _copy(self.best, self.parameters)
 
@@ -220,18 +222,18 @@ class _Loop:
         return {name: value.detach().to("cpu", copy=True) for name, value in found.items()}
 
     def _lists(self) -> dict[str, list[torch.Tensor]]:
-        """Return what is stored of each parameter; without averages, all three are the same."""
+        """Return the stored versions of the parameters; without averages, all are the same."""
         if self.schedule.keeps_last:
             return {"best": self.parameters}
         return {"parameter": self.parameters, "mean": self.mean, "best": self.best}
 
-    def begin_from(self, arrays: Mapping[str, Any]) -> None:
-        """Begin with the parameters of another fit, if the held-out error is lower with them.
+    def start_from(self, arrays: Mapping[str, Any]) -> None:
+        """Start from the parameters of another fit, if the held-out error is lower with them.
 
         Raises
         ------
         FitError
-            If they do not fit.
+            If their shapes differ from those of the parameters.
         """
         import torch
 
@@ -246,7 +248,7 @@ class _Loop:
                 _copy([torch.from_numpy(value) for value in values], group)
             elif place == 0:
                 raise FitError(
-                    "the fit to start from is that of an image of another size, or of other "
+                    "the other fit, to start from, is of an image of another size or has other "
                     "settings; both must be the same."
                 )
         error = self.problem.held_out()
@@ -259,12 +261,12 @@ class _Loop:
         self.history[0] = {"step": 0, "held_out": error}
 
     def load(self, arrays: Mapping[str, Any]) -> None:
-        """Go on where `tensors` was called.
+        """Continue from the state that `tensors` returned.
 
         Raises
         ------
         FitError
-            If they are those of another fit.
+            If the state is that of another fit.
         """
         import torch
 
@@ -279,8 +281,8 @@ class _Loop:
             self.generator.set_state(tensors["generator"])
         except (KeyError, RuntimeError, ValueError):
             raise FitError(
-                "what was to go on is the fit of another image, or of other settings, or was made "
-                "on another device; give the same as before."
+                "the fit cannot be continued: the stored state is of another image, of other "
+                "settings or of another device; use the same as before."
             ) from None
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in tensors.items():
@@ -296,23 +298,23 @@ class _Loop:
 
 
 class _Clock:
-    """When an optimisation reports progress, and how much time it still needs."""
+    """Decides when an optimisation reports progress, and estimates the remaining time."""
 
     def __init__(self, monitor: Monitor, loop: _Loop) -> None:
         self.monitor = monitor
         self.loop = loop
         self.first = loop.step
-        self.begun = time.monotonic() - monitor.paused_seconds
+        self.started = time.monotonic() - monitor.paused_seconds
         self.reported = 0.0
 
     def is_due(self) -> bool:
-        """Return whether it is time for a `Progress`."""
+        """Return whether it is time to report progress."""
         return self.monitor.has_request or time.monotonic() - self.reported >= REPORT_SECONDS
 
     def progress(self) -> dict[str, Any]:
-        """Return how far the fit is; the remaining time assumes that all steps are needed."""
+        """Return fields of `Progress`; the remaining time assumes that all steps are needed."""
         loop, self.reported = self.loop, time.monotonic()
-        spent = self.reported - self.begun - self.monitor.paused_seconds
+        spent = self.reported - self.started - self.monitor.paused_seconds
         row = {k: v for k, v in (loop.history or [{}])[-1].items() if k != "step"}
         return {
             "step": loop.step,

@@ -1,4 +1,4 @@
-"""Terms of losses that no single method owns."""
+"""Penalty terms of losses that several methods use."""
 
 from __future__ import annotations
 

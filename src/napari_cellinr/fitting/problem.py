@@ -1,4 +1,4 @@
-"""What a method has to offer to be fitted, what a running fit says, and what comes out of it."""
+"""The interface of a fit: `Problem`, its `Progress`, and its results `Outcome` and `Fitted`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 Result = TypeVar("Result")
 
 REACHED = "reached."
-"""What the names of kept tensors have, from which a fit goes on with more steps."""
+"""Prefix of the saved tensors from which a fit is continued with more steps."""
 
 SETTLED = 1e-3
 """Relative gain of the held-out error in the last third of a fit below which it has converged."""
@@ -41,7 +41,7 @@ WARM_UP = 10
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """What a viewer shows: the plane at `index`, or the whole volume if `index` is empty.
+    """Request for a preview of the plane at `index`, or of the whole volume if `index` is empty.
 
     Parameters
     ----------
@@ -69,19 +69,19 @@ class Progress:
     Parameters
     ----------
     stage
-        What is being done, in words for users.
+        Caption for users.
     step, steps
         Steps done and planned in this stage; `steps` is 0 where it is not known.
     losses
         The newest training losses by name, without unit.
     held_out
-        The newest error on voxels that the fit never saw, in standard deviations of the noise.
+        The newest error on held-out voxels, in standard deviations of the noise.
     seconds
-        Time since the job began.
+        Time since the job started.
     eta
-        Estimate of the remaining time of this stage in seconds, if one can be made.
+        Estimated remaining time of this stage in seconds; None if not known.
     preview
-        Answer to the last `PreviewRequest`: one plane, or the whole volume at a coarser step.
+        Preview for the last `PreviewRequest`: one plane, or the whole volume at a coarser step.
     preview_index
         The `index` of that request.
     """
@@ -103,15 +103,15 @@ Job: TypeAlias = Generator[Progress, Message, "Fitted"]
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit returns; on the CPU, and complete enough to be saved and rendered again.
+    """Result of a fit, on the CPU; it can be saved and rendered again.
 
     Parameters
     ----------
     images
-        The results; the first is what was asked for.
+        The results, the main one first.
     config
-        The settings, with everything that was chosen automatically filled in, so that the same
-        input with the same settings gives the same result.
+        The settings, including those that were chosen automatically, so that the same input with
+        these settings gives the same result.
     state
         Tensors of the fitted field by name, on the CPU.
     history
@@ -124,13 +124,13 @@ class Fitted:
     method
         Name of the method, one of `methods.METHODS`.
     roles
-        What each of `images` is, one word each: `result`, `background`, `motion`, …
+        Role of each of `images`: `result`, `background`, `motion`, …
     source
         Geometry of the image that was fitted: `axes, shape, scale, units, translate, …`, and
         the `digest` of its values.
     model
         Shape and settings of the fitted model, ready for JSON: with `state`, all that is needed
-        to build it again. What the keys are is said by the model module of the method.
+        to build it again. The model module of the method describes the keys.
     """
 
     images: tuple[Image, ...]
@@ -153,31 +153,31 @@ class Fitted:
             If there is none.
         """
         if role not in self.roles:
-            raise KeyError(f"{role!r} was asked for; this result has {', '.join(self.roles)}.")
+            raise KeyError(f"there is no image {role!r}; this result has {', '.join(self.roles)}.")
         return self.images[self.roles.index(role)]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate goes, how often the fit is evaluated, and which parameters are kept.
+    """Course of the learning rate, interval of evaluations, and choice of the final parameters.
 
     Parameters
     ----------
     decay
-        Learning rate of the last step as a part of that of the first one. At 1 it stays constant,
-        the parameters are averaged, and the best average is kept. Below 1 it falls, nothing is
-        averaged, and the fit does all of its steps; only a fit that did all of them can then be
+        Learning rate of the last step relative to the first one. At 1 the rate is constant, the
+        parameters are averaged, and the best average is the result. Below 1 the rate falls, nothing
+        is averaged, and the fit runs all of its steps; only a fit that ran all of them can then be
         repeated.
     every
         Steps between two evaluations of the held-out error; 0 for none.
     linear
-        Whether the rate falls by the same amount with each step, not by the same factor.
+        Whether the rate falls linearly instead of exponentially.
     warm_up
-        Steps over which the rate rises to its value.
+        Steps over which the rate rises to its full value.
     keeps_best
-        Whether a falling rate keeps the parameters with the lowest held-out error, not the last.
+        Whether a falling rate ends with the parameters of lowest held-out error, not the last.
     steps
-        Number of steps; that of the settings if not given.
+        Number of steps; that of the settings if None.
     is_stored
         Whether checkpoints hold the state of the loop. Not needed for a short part of a job whose
         result is stored; such a part never continues or starts from another fit either.
@@ -192,14 +192,14 @@ class Schedule:
     is_stored: bool = True
 
     def factor(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step as a part of the full one.
+        """Return the learning rate of a step relative to the full one.
 
         Parameters
         ----------
         step
             Number of the step, from 0.
         steps
-            Number of all steps; a linear fall would reach `decay` one step after the last.
+            Total number of steps; a linear fall reaches `decay` one step after the last.
 
         Returns
         -------
@@ -214,21 +214,21 @@ class Schedule:
 
     @property
     def averages(self) -> bool:
-        """Whether averages of the parameters are kept."""
+        """Whether the parameters are averaged over the steps."""
         return self.decay == 1
 
     @property
     def keeps_last(self) -> bool:
-        """Whether the last parameters are kept, however large the held-out error."""
+        """Whether the result is the last step, whatever its held-out error."""
         return not (self.averages or self.keeps_best)
 
 
 class Problem(ABC):
-    """One sample and one configuration on a device: what the loop needs to know of a method."""
+    """A fit of one data set with one configuration on one device, for `optimise`."""
 
     @property
     def can_improve(self) -> bool:
-        """Whether steps make sense; not if the user stopped the preparation."""
+        """Whether steps can improve the fit; False if the user stopped the preparation."""
         return True
 
     @abstractmethod
@@ -248,16 +248,16 @@ class Problem(ABC):
         """
 
     def held_out(self) -> float:
-        """Return the error on what the loss never saw, in standard deviations of the noise.
+        """Return the error on held-out data, in standard deviations of the noise.
 
-        Needed unless the schedule says that it is never evaluated.
+        Not needed if the schedule never evaluates it.
         """
         raise NotImplementedError
 
     def preview(self, request: PreviewRequest) -> Image | None:
-        """Return the present state of what `request` asks for, in the units of the input.
+        """Return the present preview for `request`, in the units of the input.
 
-        None if a part of a job has nothing to show.
+        None if there is no preview.
         """
         return None
 
@@ -270,9 +270,9 @@ class Problem(ABC):
         return {}
 
     def facts(self) -> dict[str, Any]:
-        """Return what was found out about the data, such as the noise, ready for JSON.
+        """Return properties of the data, such as the noise, ready for JSON.
 
-        What users should know is listed, in sentences, under `warnings`.
+        `warnings` lists sentences for users.
         """
         return {}
 
@@ -281,34 +281,34 @@ class Problem(ABC):
         return {}
 
     def memory(self) -> dict[str, torch.Tensor]:
-        """Return what a fit that goes on has to know besides the parameters; nothing, usually.
+        """Return state besides the parameters that a continued fit needs; empty by default.
 
-        A checkpoint keeps it, and `remember` gets it back.
+        A checkpoint stores it, and `remember` restores it.
         """
         return {}
 
     def remember(self, memory: Mapping[str, torch.Tensor]) -> None:  # noqa: B027
-        """Take what `memory` returned, on the CPU, when a fit goes on."""
+        """Restore what `memory` returned, on the CPU, when a fit is continued or resumed."""
 
     def transferable(self) -> list[list[torch.Tensor]]:
-        """Return the parameters that the fit of another image may start with; all, usually.
+        """Return the parameters that a warm start takes from another fit; all by default.
 
-        Those of the first group are needed; each other one is taken as a whole or not at all.
+        The first group must match; every other group is taken as a whole or not at all.
         """
         return [[parameter for group in self.param_groups() for parameter in group["params"]]]
 
     def schedule(self) -> Schedule:
-        """Return how the learning rate goes; a constant one with averages, if not overridden."""
+        """Return the schedule; by default a constant learning rate with averages."""
         return Schedule()
 
     @property
     @abstractmethod
     def device(self) -> torch.device:
-        """The device that the parameters live on."""
+        """The device of the parameters."""
 
 
 def finish(job: Generator[Any, Any, Result]) -> Result:
-    """Return what a job returns, without looking at its progress."""
+    """Run a job to its end, ignoring its progress, and return its result."""
     while True:
         try:
             next(job)
@@ -319,7 +319,7 @@ def finish(job: Generator[Any, Any, Result]) -> Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an optimisation went.
+    """How an optimisation ended.
 
     Parameters
     ----------
@@ -328,11 +328,11 @@ class Outcome:
     steps
         Steps done; the same number gives the same result again.
     held_out
-        The error of the kept parameters on voxels that the fit never saw.
+        Error of the resulting parameters on held-out data, in standard deviations of the noise.
     history
-        One row per look: `step`, `held_out` and each loss.
+        One row per evaluation: `step`, `held_out` and each loss.
     reached
-        What a fit that goes on with more steps starts from: tensors by name, on the CPU.
+        State from which the fit can be continued: tensors by name, on the CPU.
     """
 
     stopped: Stopped
@@ -341,8 +341,8 @@ class Outcome:
     history: tuple[Mapping[str, float], ...]
     reached: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
-    def kept(self, prefix: str = "") -> dict[str, torch.Tensor]:
-        """Return `reached` by the names under which it is kept with a fit."""
+    def saved_state(self, prefix: str = "") -> dict[str, torch.Tensor]:
+        """Return `reached` by the names under which it is saved with a fit."""
         return {f"{prefix}{REACHED}{name}": value for name, value in self.reached.items()}
 
     @property

@@ -1,4 +1,4 @@
-"""What every report of a job says besides its numbers: versions, memory, how it ended."""
+"""Parts of the report of every job: versions, memory and warnings."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ DOUBTFUL = 1.5
 
 
 def environment() -> dict[str, Any]:
-    """Return the largest memory of this process and the versions, ready for JSON."""
+    """Return the peak memory of this process and the versions, ready for JSON."""
     return {"peak_memory_mb": _peak_memory_mb(), "versions": _versions()}
 
 
 def unconverged_warning(outcome: Outcome) -> str:
-    """Return a sentence on a fit that ended before it had converged."""
-    why = {"time": "the time was up", "user": "it was stopped"}
+    """Return the warning for a fit that ended before it had converged."""
+    why = {"time": "its time limit was reached", "user": "it was stopped"}
     reason = why.get(outcome.stopped, "its last step was done")
     return (
         f"the fit had not converged when {reason}, after {outcome.steps} steps; "
-        "the result is usable, but more of them may improve it."
+        "the result is usable, but more steps may improve it."
     )
 
 
 def held_out_warning(held_out: float) -> str:
-    """Return a sentence on a held-out error that is too large for the noise; else empty."""
+    """Return a warning if the held-out error is too large for the noise; otherwise empty."""
     if held_out <= DOUBTFUL:
         return ""
     return (
-        f"voxels that the fit did not see are off by {held_out:.1f} times the estimated noise: "
-        "the noise was estimated too low, or structure is finer than the voxels; compare the "
-        "result with the input, and give gain and read_noise if they are known."
+        f"the error on held-out voxels is {held_out:.1f} times the estimated noise: the noise was "
+        "estimated too low, or structure is finer than the voxels; compare the result with the "
+        "input, and give gain and read_noise if they are known."
     )
 
 
@@ -53,7 +53,7 @@ def _versions() -> dict[str, str]:
 
 
 def _peak_memory_mb() -> float:
-    """Return the largest memory of this process so far in MB; 0 where the system does not say."""
+    """Return the peak memory of this process in MB; 0 if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""Fits that are kept: what is stored of one, and what can be asked of it without another fit."""
+"""Saved fits: their content, and queries to render from them without fitting again."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ __all__ = [
 ]
 
 MOST_TIMES = 100_000
-"""Largest number of times that a range may stand for."""
+"""Largest number of times in a range such as `0:10:0.5`."""
 
 _GEOMETRY = ("axes", "shape", "scale", "units", "translate", "channels", "name")
 
 
 @dataclass(frozen=True)
 class Query:
-    """What to render from a fit that was kept; everything left out is as in the fit.
+    """What to render from a saved fit; everything left out is as in the fit.
 
     Parameters
     ----------
     scale
-        Factor by axis letter, such as `{"Z": 2.5}`: above 1 for a finer lattice.
+        Factor by axis letter, such as `{"Z": 2.5}`: above 1 for a finer grid.
     voxel
-        Wanted step by axis letter, in the unit of that axis; instead of `scale`.
+        Voxel size or time step by axis letter, in the unit of that axis; instead of `scale`.
     times
         Times to render, in the unit of the time axis, counted from the first frame.
     crop
         Part by axis letter, in elements of the source.
     channel
-        Channel of the source; all if none.
+        Index of a channel of the source; all channels if None.
     """
 
     scale: Mapping[str, float] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Stored:
-    """A fit as it is stored: plain values and arrays.
+    """A saved fit: plain values and arrays.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Stored:
     tensors
         State of the field by name.
     header
-        All that the file says, to be written again.
+        The complete header of the file, to write it again.
     model
         Shape and settings of the fitted model, as in `Fitted`; empty in files of version 0.1,
         for which the method derives them from the rest.
@@ -118,7 +118,7 @@ def digest(image: Image) -> str:
 
 
 def header_of(fitted: Fitted) -> dict[str, Any]:
-    """Return what is stored of a fit beside its tensors, ready for JSON."""
+    """Return what a saved fit holds besides its tensors, ready for JSON."""
     header = {
         "method": fitted.method,
         "config": fitted.config.as_dict(),
@@ -162,19 +162,19 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
         )
     except (KeyError, TypeError) as error:
         raise FileError(
-            f"the fit lacks {error}; it is damaged, or was kept by another program. Fit again."
+            f"the fit lacks {error}; it is damaged, or was saved by another program. Fit again."
         ) from None
 
 
 def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:
-    """Write what a job returned, or a file held, into a file from which it can be rendered again.
+    """Save a fit in a file from which it can be rendered again.
 
     Parameters
     ----------
     path
         Usually ends with `.cellinr`.
     fit
-        The fit.
+        What a job returned, or a fit that was read from a file.
 
     Raises
     ------
@@ -188,14 +188,14 @@ def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:
 
 
 def load_fit(path: str | PathLike[str], *, tensors: bool = True) -> Stored:
-    """Return the fit that `save_fit` wrote; nothing in the file is run.
+    """Return the fit that `save_fit` wrote; no code in the file is executed.
 
     Parameters
     ----------
     path
         The file.
     tensors
-        Whether to read the tensors, without which a fit cannot be rendered.
+        Whether to read the tensors, which rendering needs.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def load_fit(path: str | PathLike[str], *, tensors: bool = True) -> Stored:
 
 
 def stored_of(fitted: Fitted | Stored) -> Stored:
-    """Return a fit as it would be stored, without a file."""
+    """Return a fit as it would be saved, without writing a file."""
     if isinstance(fitted, Stored):
         return fitted
     tensors = {name: np.asarray(tensor) for name, tensor in fitted.state.items()}
@@ -214,25 +214,24 @@ def stored_of(fitted: Fitted | Stored) -> Stored:
 
 
 def query_of(values: Mapping[str, Any]) -> Query:
-    """Return the query of plain values, as macros hold them: a crop has two numbers per axis.
+    """Return the query for plain values as in macros, where a crop has two numbers per axis.
 
     Raises
     ------
     ConfigError
-        If a name is not known, or a value is not of its kind.
+        If a name is not known, or a value has a wrong type.
     """
-    wanted = dict(values)
+    others = dict(values)
     try:
         crop = {
             axis: ends if isinstance(ends, slice) else slice(*ends)
-            for axis, ends in (wanted.pop("crop", None) or {}).items()
+            for axis, ends in (others.pop("crop", None) or {}).items()
         }
-        times = wanted.pop("times", None)
-        return Query(crop=crop, times=None if times is None else tuple(times), **wanted)
+        times = others.pop("times", None)
+        return Query(crop=crop, times=None if times is None else tuple(times), **others)
     except TypeError:
         raise ConfigError(
-            f"{dict(values)} was asked for; a fit can be rendered at another scale, voxel, times, "
-            "crop or channel."
+            f"{dict(values)} was given; allowed are scale, voxel, times, crop and channel."
         ) from None
 
 
@@ -242,7 +241,7 @@ def times_of(text: str) -> tuple[float, ...]:
     Raises
     ------
     ConfigError
-        If the text is neither.
+        If the text is neither a list nor a range.
     """
     try:
         if ":" not in text:
@@ -259,24 +258,24 @@ def times_of(text: str) -> tuple[float, ...]:
 
 
 def blank(source: Mapping[str, Any]) -> Image:
-    """Return an image of zeros, which take no memory, with the geometry of a kept fit.
+    """Return an image of zeros, which take no memory, with the geometry of a saved fit.
 
     Parameters
     ----------
     source
-        As `geometry` gives it.
+        As `geometry` returns it.
     """
     facts = {key: source[key] for key in _GEOMETRY if key in source and key != "shape"}
     return Image(np.broadcast_to(np.float32(0), tuple(source["shape"])), **facts)
 
 
 def factors_of(image: Image, query: Query) -> dict[str, float]:
-    """Return the factor by axis letter that a query asks for, by its scale or its voxel size.
+    """Return the scale factor of a query by axis letter, from its scale or its voxel size.
 
     Parameters
     ----------
     image
-        Gives the steps that a voxel size is compared with.
+        Its voxel size and time step correspond to a factor of 1.
     query
         What to render.
 
@@ -297,14 +296,14 @@ def factors_of(image: Image, query: Query) -> dict[str, float]:
         if axis in image.axes:
             factors[axis] = image.steps[axis] / step
         else:
-            factors[axis] = 1.0  # the axis is missing, which `samplings` says better
+            factors[axis] = 1.0  # the axis is missing: `samplings` raises the error
     return factors
 
 
 def frames_of(whole: Image, query: Query) -> tuple[list[int], Image]:
-    """Return the frames that a query asks for, and the cropped image with their time axis.
+    """Return the frames that a query selects, and the cropped image with their time axis.
 
-    For methods that know their own frames only.
+    For methods that cannot render times between the frames.
 
     Parameters
     ----------
@@ -323,11 +322,12 @@ def frames_of(whole: Image, query: Query) -> tuple[list[int], Image]:
     part = whole.crop(**dict(query.crop))
     if "T" in query.scale or "T" in query.voxel:
         raise ConfigError(
-            "more frames were asked for; this fit knows its own frames only. Use superresolve."
+            "a scale along T was given, but this fit has no times between its frames; use "
+            "superresolve."
         )
     if "T" not in whole.axes:
         if query.times is not None:
-            raise ConfigError("times were asked for; this fit has no time axis. Leave them out.")
+            raise ConfigError("times were given, but this fit has no time axis; leave them out.")
         return [0], part
     step, place = whole.steps["T"], whole.axes.index("T")
     if query.times is None:
@@ -337,8 +337,8 @@ def frames_of(whole: Image, query: Query) -> tuple[list[int], Image]:
     gaps = {after - before for before, after in itertools.pairwise(frames)}
     if not frames or len(gaps) > 1 or min(gaps, default=1) < 1:
         raise ConfigError(
-            f"times {query.times} were asked for; one time, or several in rising order and equally "
-            "far apart, are needed."
+            f"times {query.times} were given; one time, or several in ascending order with equal "
+            "intervals, are needed."
         )
     start = whole.translate[place] + frames[0] * step
     scale, translate = list(part.scale), list(part.translate)
@@ -357,8 +357,8 @@ def _frame(time: float, step: float, whole: Image) -> int:
     if abs(time / step - frame) > 1e-3 or not 0 <= frame <= last:
         unit = whole.units[whole.axes.index("T")]
         raise ConfigError(
-            f"time {time:g} was asked for; this fit has frames every {step:g} {unit} from 0 to "
-            f"{last * step:g}. Times between them need superresolve."
+            f"time {time:g} was given; this fit has frames every {step:g} {unit} from 0 to "
+            f"{last * step:g}. Use superresolve for times between them."
         )
     return frame
 

@@ -1,4 +1,4 @@
-"""Tiles: an image in overlapping parts, each worked on for itself, and put together again."""
+"""Tiles: divides an image into overlapping blocks, and blends their results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Blend", "apply", "cut", "halved"]
 def cut(shape: Sequence[int], lengths: Sequence[int], overlap: int) -> list[tuple[slice, ...]]:
     """Return overlapping blocks that cover an array, in the order of its elements.
 
-    They are spread evenly, so that none is much smaller than the others.
+    All blocks have the same size along an axis and are spread evenly.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def cut(shape: Sequence[int], lengths: Sequence[int], overlap: int) -> list[tupl
     lengths
         Largest size of a block along each axis.
     overlap
-        Least number of elements that neighbours share along an axis that is cut.
+        Smallest number of elements that neighbours share along a divided axis.
 
     Raises
     ------
@@ -45,8 +45,8 @@ def cut(shape: Sequence[int], lengths: Sequence[int], overlap: int) -> list[tupl
             continue
         if length <= overlap:
             raise ConfigError(
-                f"tiles of {length} elements with an overlap of {overlap} were asked for; they "
-                "must be longer than what they share."
+                f"tiles of {length} elements with an overlap of {overlap} were given; tiles "
+                "must be longer than their overlap."
             )
         count = math.ceil((size - overlap) / (length - overlap))
         starts = np.linspace(0, size - length, count).round().astype(int).tolist()
@@ -55,7 +55,7 @@ def cut(shape: Sequence[int], lengths: Sequence[int], overlap: int) -> list[tupl
 
 
 def halved(shape: Sequence[int], lengths: Sequence[int], overlap: int) -> tuple[int, ...]:
-    """Return smaller lengths of blocks: the longest one is cut into two that share `overlap`.
+    """Return smaller lengths of blocks: the longest axis is divided in two that share `overlap`.
 
     Parameters
     ----------
@@ -73,17 +73,17 @@ def halved(shape: Sequence[int], lengths: Sequence[int], overlap: int) -> tuple[
 
 
 class Blend:
-    """An array that is put together from overlapping blocks, with weights that fade at their edges.
+    """An array that is blended from overlapping blocks, with weights that fall at their edges.
 
     Parameters
     ----------
     shape
         Size of the whole.
     overlap
-        Elements over which a block fades where it meets another one.
+        Elements over which the weight of a block falls where it overlaps another one.
     places
-        Where the values lie along each axis, rising, in elements of the whole; at each of these
-        if not given.
+        Ascending positions of the values along each axis, in elements of the whole; one value per
+        element if not given.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Blend:
         return bool((self._weight > 0).all())
 
     def inside(self, block: tuple[slice, ...]) -> tuple[slice, ...]:
-        """Return which values lie in a block of the whole; the outer ones belong to its edges."""
+        """Return which values lie in a block; those beyond the array belong to its outer blocks."""
         found = []
         for part, size, places in zip(block, self.shape, self.places, strict=True):
             low = part.start - 0.5 if part.start > 0 else -np.inf
@@ -129,7 +129,7 @@ class Blend:
         self._weight[here] += weight
 
     def result(self, missing: NDArray[Any] | float = 0.0) -> NDArray[np.float32]:
-        """Return the whole, float32, with other values where there was no block.
+        """Return the whole, float32, with `missing` where no block was added.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Blend:
         return np.asarray(np.where(covered, blended, missing), np.float32)
 
     def _fading(self, block: tuple[slice, ...], here: tuple[slice, ...]) -> NDArray[np.float32]:
-        """Return weights that are 1 inside and fade to the sides that another block adjoins."""
+        """Return weights that are 1 inside and fall towards sides where another block overlaps."""
         weight = np.ones((), np.float32)
         for part, size, places, some in zip(block, self.shape, self.places, here, strict=True):
             fade = min(self.overlap, part.stop - part.start)
@@ -155,7 +155,7 @@ class Blend:
 
 
 def _rise(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weights from 0 to 1 over parts of the way."""
+    """Return weights that rise from 0 to 1 (sin²) over relative distances 0 to 1."""
     weights: NDArray[np.float64] = np.sin(np.pi / 2 * np.clip(parts, 0, 1)) ** 2
     return weights
 
@@ -167,7 +167,7 @@ def apply(
     overlap: int,
     executor: Executor | None = None,
 ) -> NDArray[np.float32]:
-    """Return what some work makes of an array, done block by block, float32.
+    """Return a function of an array, computed block by block, float32.
 
     Parameters
     ----------
@@ -179,8 +179,8 @@ def apply(
     lengths, overlap
         As for `cut`.
     executor
-        Where to do it: threads, processes, or a cluster, such as
-        `distributed.Client(…).get_executor()`; one after the other here if none is given.
+        Threads, processes, or a cluster, such as `distributed.Client(…).get_executor()`; one
+        block after the other in this thread if None.
     """
     blocks = cut(values.shape, lengths, overlap)
     blend = Blend(values.shape, overlap)

@@ -1,4 +1,4 @@
-"""What has to be known of a method: its record, and what a run of it costs. No torch."""
+"""The record of a method, and the cost of a run. Does not load torch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Lazy:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run needs, estimated before it begins.
+    """Estimated cost of a run.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Cost:
     memory
         Largest memory in bytes.
     note
-        A sentence on what the numbers leave out; usually empty.
+        A sentence on what the estimate does not include; usually empty.
     """
 
     seconds: float
@@ -65,7 +65,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Renderable:
-    """What can be asked of a finished fit without fitting again.
+    """What can be rendered from a finished fit without fitting again.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Method:
     config
         Its settings.
     roles
-        What each image of a fit is, for saved fits that do not say it themselves.
+        Role of each image of a fit, for saved fits that do not store the roles.
     scope
         Name of a part of a job in a checkpoint; `{}` stands for the number of the part.
     job
@@ -110,13 +110,13 @@ class Method:
     conventional
         `(Image, Config)`: a result without a neural field, float32, to compare with.
     cost
-        `(Image, Config)`: what a run needs, or None where the settings do not fit the image.
-        Values of the image are not looked at, and torch is not loaded.
+        `(Image, Config)`: time and memory of a run, or None if the settings do not suit the image.
+        Only shape and voxel size of the image are used, and torch is not loaded.
     tiles
-        `(Image, Config, bytes)`: in how many tiles a frame is fitted with so much free memory;
-        None if the method does not work in tiles. Torch is not loaded.
+        `(Image, Config, bytes)`: number of tiles of a frame with so much free memory; None if the
+        method does not fit in tiles. Torch is not loaded.
     renderable
-        What can be asked of a finished fit.
+        What can be rendered from a finished fit.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""One run of a method: what is asked for, how it starts, and what it will cost."""
+"""One run of a method: its request, its start, its checkpoint, and estimates of its cost."""

@@ -1,6 +1,6 @@
-"""What a run will cost, before it begins: memory and time.
+"""Estimates of memory and time before a run starts.
 
-Nothing here loads torch, so that a dock can say it before the first run.
+Nothing here loads torch, so that a dock can show them before the first run.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["advice", "cost", "shortage"]
 
 
 def cost(method: Method, image: Image, config: Config) -> Cost | None:
-    """Return what a fit will need within its time limit, or None if that is not known.
+    """Return memory and time of a fit within its time limit, or None if they are not known.
 
     Parameters
     ----------
     method
-        The record of the method.
+        The method.
     image
-        The input; its values are not looked at.
+        The input; only its shape and voxel size count.
     config
         The settings.
     """
@@ -35,39 +35,39 @@ def cost(method: Method, image: Image, config: Config) -> Cost | None:
 
 
 def advice(method: Method, image: Image, config: Config, free: float) -> str:
-    """Return a sentence if a run needs more memory than is free, and what will be done about it.
+    """Return a warning if a run needs more memory than is free; otherwise an empty text.
 
     Parameters
     ----------
     method, image, config
         As for `cost`.
     free
-        Memory that is free, in bytes.
+        Free memory in bytes.
     """
     needed = cost(method, image, config)
     count = 1 if needed is None or method.tiles is None else method.tiles(image, config, free)
     if needed is None or count == 1:
         return shortage(needed, free)
     return (
-        f"about {needed.memory / 1e9:.2g} GB are needed, {free / 1e9:.2g} GB are free, so "
-        f"that it will be fitted in {count} tiles. "
+        f"about {needed.memory / 1e9:.2g} GB of memory are needed, {free / 1e9:.2g} GB are free: "
+        f"the image will be fitted in {count} tiles. "
         "Close other programs to fit it as a whole."
     )
 
 
 def shortage(needed: Cost | None, free: float) -> str:
-    """Return a sentence if a run needs more memory than is free; else an empty text.
+    """Return a warning if a run needs more memory than is free; otherwise an empty text.
 
     Parameters
     ----------
     needed
-        What the run needs.
+        Memory and time of the run.
     free
-        Memory that is free, in bytes.
+        Free memory in bytes.
     """
     if needed is None or needed.memory <= free:
         return ""
     return (
-        f"it may not fit into memory: about {needed.memory / 1e9:.2g} GB are needed, "
+        f"the memory may not be enough: about {needed.memory / 1e9:.2g} GB are needed, "
         f"{free / 1e9:.2g} GB are free. Crop the image, or close other programs."
     )

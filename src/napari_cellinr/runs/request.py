@@ -1,4 +1,4 @@
-"""One run of a method, as a record; and `start`, which turns the record into a job."""
+"""`RunRequest`, the record of one run of a method, and `start`, which makes its job."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 __all__ = ["OTHER_FIT", "CheckpointPlace", "Finish", "RunRequest", "check_new", "start"]
 
 Finish: TypeAlias = "Callable[[Fitted, Monitor], Generator[Progress, Message, None]]"
-"""What is done with the result of a run before its checkpoint is deleted."""
+"""Processes the result of a run, for example writes it, before its checkpoint is deleted."""
 
 OTHER_FIT = "other."
-"""Begins the names of the tensors of a fit that a run starts from, in its checkpoint."""
+"""Prefix of the tensors of the fit that a run starts from, in its checkpoint."""
 
 
 @dataclass(frozen=True)
 class CheckpointPlace:
-    """Where a run stores what it has reached, and how often.
+    """Where and how often a run stores its state.
 
     Parameters
     ----------
     folder
-        A folder of the checkpoint's own, as from `checkpoint_in`; made after `every` seconds.
+        The folder of the checkpoint, as from `checkpoint_in`; created after `every` seconds.
     every
         Seconds between two checkpoints.
     origin
-        File that the image came from; empty if none.
+        File of the image; empty if there is none.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class CheckpointPlace:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run of a method: everything that decides its result.
+    """One run of a method: everything that determines its result.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ class RunRequest:
     start
         How the run starts.
     checkpoint
-        Where it stores what it has reached; nowhere if not given.
+        Where the run stores its state; no checkpoint if not given.
     lazily
         Whether the result is rendered only when parts of it are read; super-resolution only.
     started
-        `time.monotonic()` from which a time limit counts; when the job is begun if not given.
+        `time.monotonic()` from which the time limit counts; the start of the job if not given.
     finish
-        What else is done before the checkpoint is deleted, such as writing the result.
+        Processes the result before the checkpoint is deleted, for example writes it.
     """
 
     method: Method
@@ -92,40 +92,39 @@ class RunRequest:
 def start(request: RunRequest) -> Job:
     """Return the job of a run, which yields `Progress` and returns `Fitted`.
 
-    The checkpoint is deleted when the job ends. It stays if the job was stopped or given up, or
-    if the program crashed; `resume` goes on with it, `discard` deletes it. Only files that the
-    checkpoint wrote are deleted, and its folder only if nothing else is in it.
+    The checkpoint is deleted when the job has finished. It stays if the job was stopped or
+    closed, or if the program crashed; `resume` continues it, `discard` deletes it. Only files that
+    the checkpoint wrote are deleted, and its folder only if it is then empty.
 
     Parameters
     ----------
     request
-        What to run.
+        The run.
 
     Raises
     ------
     ConfigError
-        If the run cannot start from the fit that was given.
+        If the run cannot start from the other fit.
     FileError
-        If there is a checkpoint in the folder already, of a run that goes on or was interrupted,
-        or the folder holds anything else.
+        If the folder holds the checkpoint of a running or interrupted run, or other files.
     FitError
-        From the job: if the fit fails, with the remedy; never a `RuntimeError`.
+        Raised by the job instead of a `RuntimeError` if the fit fails; says what to do.
     """
     checkpoint = _checkpoint(request)
-    begun, config = request.start, request.config
-    if isinstance(begun, Resumed):
-        begun = begun.begun
-    if isinstance(begun, Continued):
-        checkpoint.saved_steps = saved_steps(begun.fit)
-        config = _continued(begun, request.source)
-    elif isinstance(begun, WarmStart):
-        _check_method(begun.fit, config)
-        checkpoint.initial = saved_steps(begun.fit)
-    return _run(replace(request, start=begun, config=config), checkpoint)
+    how, config = request.start, request.config
+    if isinstance(how, Resumed):
+        how = how.start
+    if isinstance(how, Continued):
+        checkpoint.saved_steps = saved_steps(how.fit)
+        config = _continued(how, request.source)
+    elif isinstance(how, WarmStart):
+        _check_method(how.fit, config)
+        checkpoint.initial = saved_steps(how.fit)
+    return _run(replace(request, start=how, config=config), checkpoint)
 
 
 def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
-    """Do a run whose start is decided; while the job runs, its checkpoint is held."""
+    """Return the job of a run that is not resumed; it locks its checkpoint while it runs."""
     monitor = Monitor(request.started, checkpoint)
     options: dict[str, Any] = {"lazily": True} if request.lazily else {}
     with checkpoint.held():
@@ -137,13 +136,13 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
         if fitted.stopped != "user":
             checkpoint.delete()
     if isinstance(request.start, Continued):
-        _check_has_gone_on(fitted, request.start.fit)
+        _check_continued(fitted, request.start.fit)
     if isinstance(request.start, WarmStart) and not checkpoint.initial_requested:
         return _with_warning(fitted)
     return fitted
 
 
-def _continued(begun: Continued, image: Image) -> Config:
+def _continued(how: Continued, image: Image) -> Config:
     """Return the settings of a fit with more steps.
 
     Raises
@@ -151,51 +150,51 @@ def _continued(begun: Continued, image: Image) -> Config:
     ConfigError
         If the fit is that of another image.
     """
-    saved = stored_of(begun.fit)
+    saved = stored_of(how.fit)
     if saved.source.get("digest") != digest(image.canonical()):
         raise ConfigError(
             f"the fit is that of another image ({saved.source['name']}); only the same one can be "
             "continued. A fit of the next image can start from it (warm start)."
         )
-    return method_of_fit(saved).config(**saved.config).continued(begun.steps)
+    return method_of_fit(saved).config(**saved.config).continued(how.steps)
 
 
 def _check_method(fit: Stored | Fitted, config: Config) -> None:
-    """Raise `ConfigError` if settings are those of another method than that of the fit."""
+    """Raise `ConfigError` if the fit and the settings are of different methods."""
     method = method_of_fit(fit)
     if not isinstance(config, method.config):
         raise ConfigError(
-            f"a fit of {method.action} was given to begin with; one of the same method is needed."
+            f"a fit of {method.action} was given to start from; a fit of the same method is needed."
         )
 
 
-def _check_has_gone_on(fitted: Fitted, before: Stored | Fitted) -> None:
-    """Raise `FitError` if a continued fit was stopped before it came to where it was."""
+def _check_continued(fitted: Fitted, before: Stored | Fitted) -> None:
+    """Raise `FitError` if a continued fit was stopped before its first additional step."""
     least = int(stored_of(before).config["steps"])
     if fitted.stopped == "user" and fitted.config.steps < least:
         raise FitError(
-            "the fit was stopped while its image was prepared, before it could go on; the one "
-            f"that was kept, of {least} steps, is as it was."
+            "the fit was stopped before it could be continued; the saved fit of "
+            f"{least} steps is unchanged."
         )
 
 
 def _with_warning(fitted: Fitted) -> Fitted:
-    """Return a fit with a warning that nothing in it could start from the other fit."""
+    """Return a fit with a warning that no part of it could start from the other fit."""
     warning = (
-        "the fit to begin with was not used: frames that are denoised together, and "
-        "super-resolution with the presets fast and preview, do not begin with another fit."
+        "the warm start was not used: frames that are denoised together, and super-resolution "
+        "with the presets fast and preview, cannot start from another fit."
     )
     warnings = [*fitted.report.get("warnings", ()), warning]
     return replace(fitted, report={**fitted.report, "warnings": warnings})
 
 
 def _checkpoint(request: RunRequest) -> Checkpoint:
-    """Return where a run stores what it has reached, and finds what it had reached before.
+    """Return the checkpoint of a run.
 
     Raises
     ------
     FileError
-        If a run that is not resumed has a folder that holds anything.
+        If the run is not resumed and the folder is not empty.
     """
     place = request.checkpoint
     if place is None:
@@ -205,30 +204,29 @@ def _checkpoint(request: RunRequest) -> Checkpoint:
         check_new(folder)
         files = CheckpointFolder(folder)
         files.check_usable(new=True)
-        files.discard()  # what is left of a checkpoint that ended before it could be resumed
+        files.discard()  # rest of a checkpoint that was interrupted before it was complete
     return Checkpoint(folder, lambda: _described(request, place), every=place.every)
 
 
 def check_new(place: Path) -> None:
-    """Check that a folder is no checkpoint that somebody needs.
+    """Check that a folder holds no checkpoint that is still needed.
 
     Raises
     ------
     FileError
-        If it is that of a fit that runs or was interrupted.
+        If it holds that of a running or interrupted fit.
     """
     check_free(place)
     if (place / JOB_FILE).exists():
         raise FileError(
-            f"{place} holds a fit that was interrupted; go on with it (--resume {place}), or "
-            "delete the folder."
+            f"{place} holds an interrupted fit; resume it (--resume {place}), or delete the folder."
         )
 
 
 def _described(
     request: RunRequest, place: CheckpointPlace
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return header and arrays from which `resume` makes the request again."""
+    """Return header and arrays from which `resume` restores the request."""
     about: dict[str, Any] = {
         "action": request.method.action,
         "config": request.config.as_dict(),
@@ -236,11 +234,11 @@ def _described(
         "origin": place.origin,
     }
     arrays = {"input": request.source.array()}
-    begun = request.start.begun if isinstance(request.start, Resumed) else request.start
-    if isinstance(begun, New):
+    how = request.start.start if isinstance(request.start, Resumed) else request.start
+    if isinstance(how, New):
         return plain(about), arrays
-    if isinstance(begun, Continued):
-        about["config"]["steps"] = begun.steps
-    fit = stored_of(begun.fit)
-    about["other"] = [begun.beginning, fit.header, begun.note]
+    if isinstance(how, Continued):
+        about["config"]["steps"] = how.steps
+    fit = stored_of(how.fit)
+    about["other"] = [how.beginning, fit.header, how.note]
     return plain(about), arrays | {f"{OTHER_FIT}{name}": one for name, one in fit.tensors.items()}

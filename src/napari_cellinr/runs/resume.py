@@ -1,4 +1,4 @@
-"""Checkpoints of runs: where they are, what they hold, and how an interrupted run goes on."""
+"""Checkpoints of runs: finds, reads and deletes them, and resumes interrupted runs."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 SUFFIX: Final = ".cellinr-checkpoint"
-"""End of the name of the folder of a checkpoint."""
+"""Suffix of the folder of a checkpoint."""
 
 _LONGEST_NAME: Final = 50
-"""Characters of a name that are kept: with the suffix, 255 bytes are enough in any script."""
+"""Largest number of characters of a name: with the suffix, at most 255 bytes in any script."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,15 @@ class Unfinished:
     action
         `denoise`, `superresolve` or `reconstruct`.
     settings
-        Its settings, as `Config.as_dict` gives them; of a fit that is continued, only `steps`
-        counts.
+        Its settings, as `Config.as_dict` returns them; if a fit is continued, only `steps` counts.
     source
         Geometry and digest of the image; `name` is that of the layer or file.
     origin
         File that the image came from; empty if none.
     when
         Time of the newest checkpoint, in seconds as `time.time` counts them.
-    begun
-        How it started; the tensors of a fit that it started from are left out.
+    start
+        How it started; without the tensors of the other fit, if any.
     """
 
     path: Path
@@ -73,18 +72,18 @@ class Unfinished:
     source: Mapping[str, Any]
     origin: str
     when: float
-    begun: New | Continued | WarmStart
+    start: New | Continued | WarmStart
 
 
 def jobs_folder() -> Path:
-    """Return the folder of the user for checkpoints of jobs in a viewer."""
+    """Return the folder for the checkpoints of jobs in napari, in the home folder of the user."""
     from platformdirs import user_state_path
 
     return user_state_path("napari-cellinr", appauthor=False) / "jobs"
 
 
 def new_checkpoint(folder: Path | None = None) -> Path:
-    """Return a name for the checkpoint of a new job, in the folder of the user if none is given."""
+    """Return the folder for the checkpoint of a new job, in `jobs_folder` by default."""
     from secrets import token_hex
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -92,15 +91,15 @@ def new_checkpoint(folder: Path | None = None) -> Path:
 
 
 def checkpoint_in(folder: str | PathLike[str], name: str) -> Path:
-    """Return the folder of a checkpoint inside a given one, such as `a.tif.cellinr-checkpoint`.
+    """Return the folder of a checkpoint inside `folder`, such as `a.tif.cellinr-checkpoint`.
 
     Parameters
     ----------
     folder
-        May hold anything else, which is left alone.
+        May hold other files, which are not touched.
     name
-        Of the result, or anything. Characters that a file system may refuse become `_`; a few
-        hexadecimal digits then tell names apart that would be the same.
+        Usually the name of the result. Characters that a file system may refuse become `_`, and
+        a few hexadecimal digits are added so that different names stay different.
     """
     safe = re.sub(r"[^\w.+-]", "_", name).strip(".")[:_LONGEST_NAME]
     if safe != name:
@@ -109,7 +108,7 @@ def checkpoint_in(folder: str | PathLike[str], name: str) -> Path:
 
 
 def found_checkpoint(folder: str | PathLike[str]) -> Path:
-    """Return the folder of the checkpoint that is meant: a folder itself, or the one inside it.
+    """Return the folder of a checkpoint: `folder` itself, or the only checkpoint inside it.
 
     Raises
     ------
@@ -123,8 +122,8 @@ def found_checkpoint(folder: str | PathLike[str]) -> Path:
     found = [path for path in inside if CheckpointFolder(path).is_one]
     if not found:
         raise FileError(
-            f"{place} was given; there is no checkpoint. Give the folder that was named when the "
-            "job was interrupted."
+            f"there is no checkpoint in {place}; give the folder that was printed when the job was "
+            "interrupted."
         )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
@@ -139,14 +138,14 @@ def resume(
     every: float = EVERY,
     started: float | None = None,
 ) -> RunRequest:
-    """Return the request to go on with an interrupted run where its checkpoint was written.
+    """Return the request that resumes an interrupted run from its checkpoint.
 
     Parameters
     ----------
     path
-        Folder of the checkpoint, or one that holds no other.
+        Folder of the checkpoint, or a folder that holds one checkpoint.
     image
-        The image again, to be checked; the one that the checkpoint holds if not given.
+        The image, to check that it is the same; the copy in the checkpoint if not given.
     every
         Seconds between two checkpoints.
     started
@@ -155,7 +154,7 @@ def resume(
     Raises
     ------
     FileError
-        If there is no such checkpoint, it is damaged, or that of another image, or its run goes on.
+        If there is no checkpoint, it is damaged, of another image, or in use by a running job.
     """
     check_free(Path(path).expanduser())
     folder = found_checkpoint(path)
@@ -165,14 +164,14 @@ def resume(
     if image is not None and digest(image) != about.source["digest"]:
         raise FileError(
             f"the checkpoint {path} is that of another image ({about.source['name']}); give the "
-            "same image, or start anew without the checkpoint."
+            "same image, or start from scratch without the checkpoint."
         )
     method = method_of_action(about.action)
     return RunRequest(
         method,
         image or source,
         method.config(**about.settings),
-        Resumed(about.begun),
+        Resumed(about.start),
         CheckpointPlace(folder, every, about.origin),
         started=started,
     )
@@ -181,12 +180,12 @@ def resume(
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
     """Return the jobs that can be resumed, the newest first.
 
-    Those that run, in whatever process, are left out, and so are damaged ones.
+    Jobs that are running in any process, and damaged checkpoints, are left out.
 
     Parameters
     ----------
     folder
-        Where to look; the folder of the user if not given.
+        Folder of the checkpoints; `jobs_folder` if not given.
     """
     found = []
     for path in (folder or jobs_folder()).glob(f"*/{JOB_FILE}"):
@@ -200,9 +199,9 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
 
 
 def discard(path: str | PathLike[str]) -> None:
-    """Delete a checkpoint; nothing happens if there is none, or its job runs.
+    """Delete a checkpoint, if there is one and its job is not running.
 
-    Files in its folder that it did not write stay, and then the folder, too.
+    Files in its folder that it did not write stay, and then the folder stays, too.
     """
     place = Path(path).expanduser()
     if not is_held(place):
@@ -210,21 +209,23 @@ def discard(path: str | PathLike[str]) -> None:
 
 
 def _read(path: Path, *, only_header: bool = False) -> tuple[Unfinished, dict[str, NDArray[Any]]]:
-    """Return what a checkpoint says, and its arrays, which may be large, unless left out."""
+    """Return the description of a checkpoint and, unless `only_header`, its arrays."""
     from napari_cellinr.io import load_fitted
 
     header, arrays = load_fitted(path / JOB_FILE, only_header=only_header)
     try:
         when = max(file.stat().st_mtime for file in path.glob("*.cellinr"))
         facts = {key: header[key] for key in ("action", "source", "origin")}
-        begun = _begun(header, arrays)
-        job = Unfinished(path, settings=header["config"], when=when, begun=begun, **facts)
+        how = _start(header, arrays)
+        job = Unfinished(path, settings=header["config"], when=when, start=how, **facts)
     except (KeyError, ValueError, TypeError, OSError) as error:
-        raise FileError(f"the checkpoint {path} is damaged ({error}); start anew.") from None
+        raise FileError(
+            f"the checkpoint {path} is damaged ({error}); start from scratch."
+        ) from None
     return job, arrays
 
 
-def _begun(
+def _start(
     header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> New | Continued | WarmStart:
     """Return how the run of a checkpoint started."""

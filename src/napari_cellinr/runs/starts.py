@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Beginning: TypeAlias = Literal["continue_from", "warm_start"]
-"""How a fit begins with another one: with its steps, or with its parameters."""
+"""How a fit uses another one: it continues its steps, or starts from its parameters."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class New:
 class Continued:
     """More steps of a fit of the same image.
 
-    With a learning rate that stays, as that of the preset `fast`, the result is that of a fit
-    with as many steps in all, bit for bit on the CPU. A fit that has converged stays as it is.
+    With a constant learning rate, as in the preset `fast`, the result is bit for bit that of one
+    fit with the same total number of steps, on the CPU. A fit that has converged does not change.
 
     Parameters
     ----------
     fit
-        What a job returned, or a saved fit. A checkpoint holds all of it, so that its file may
-        be deleted.
+        What a job returned, or a saved fit. A checkpoint holds a copy, so that the file may be
+        deleted.
     steps
-        How many more.
+        Number of additional steps.
     note
-        What the caller needs to know of it when the run is resumed, ready for JSON.
+        Layer and path of the fit, which the caller needs when the run is resumed; ready for JSON.
     """
 
     beginning: ClassVar[Beginning] = "continue_from"
@@ -67,8 +67,8 @@ class Continued:
 class WarmStart:
     """A fit that starts from the parameters of a fit of another image of the same size.
 
-    They are taken only where the held-out error is lower with them than with the usual initial
-    values. The report warns if nothing in the run could start from them.
+    They are used only if their held-out error is lower than that of the usual initial values. The
+    report has a warning if no part of the run can start from another fit.
 
     Parameters
     ----------
@@ -84,18 +84,18 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run that was interrupted, and goes on from its checkpoint.
+    """An interrupted run that resumes from its checkpoint.
 
-    On the CPU, the result is that of a run without interruption, bit for bit, unless a time
-    limit ended it: that counts anew.
+    On the CPU, the result is bit for bit that of a run without interruption, unless a time limit
+    ends it: the time limit counts from the moment of resuming.
 
     Parameters
     ----------
-    begun
+    start
         How the run started before it was interrupted.
     """
 
-    begun: New | Continued | WarmStart
+    start: New | Continued | WarmStart
 
 
 Start: TypeAlias = New | Continued | WarmStart | Resumed
@@ -105,7 +105,7 @@ Start: TypeAlias = New | Continued | WarmStart | Resumed
 def start_from(
     beginning: Beginning, fit: Stored | Fitted, steps: int, note: Mapping[str, str] | None = None
 ) -> Continued | WarmStart:
-    """Return how a run starts from another fit, by the word of options, macros and checkpoints.
+    """Return how a run starts from another fit.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def start_from(
     fit
         The other fit.
     steps
-        Number of steps in the settings: of a fit that is continued, how many more.
+        Number of steps in the settings; if a fit is continued, the number of additional steps.
     note
         As for `Continued`.
     """
@@ -124,12 +124,12 @@ def start_from(
 
 
 def saved_steps(fit: Stored | Fitted) -> dict[str, dict[str, NDArray[Any]]]:
-    """Return what each optimisation of a fit has reached: tensors by name, by scope of its part.
+    """Return the state of each optimisation of a fit: tensors by name, by scope in a checkpoint.
 
     Raises
     ------
     ConfigError
-        If the fit holds nothing of that.
+        If the fit holds no such state.
     """
     saved = stored_of(fit)
     found: dict[str, dict[str, NDArray[Any]]] = {}
@@ -141,7 +141,8 @@ def saved_steps(fit: Stored | Fitted) -> dict[str, dict[str, NDArray[Any]]]:
             found.setdefault(scope, {})[rest] = array
     if not found:
         raise ConfigError(
-            "the fit has no steps to go on with: it is that of a series denoised together, of "
-            "super-resolution with the preset fast, of tiles, or of an older version; fit again."
+            "no other fit can start from this one: a series that was denoised together, "
+            "super-resolution with the preset fast, fits in tiles and fits of older versions store "
+            "no optimisation state. Fit again from scratch."
         )
     return found

@@ -1,4 +1,4 @@
-"""Fits that start from another one: more steps on the same image, or a fit of the next image."""
+"""Fits that start from another fit: more steps on the same image, or a warm start on another."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
     image
         The image that was fitted.
     steps
-        How many more.
+        Number of additional steps.
 
     Raises
     ------
     ConfigError
-        If the fit is that of another image, or does not hold what it takes.
+        If the fit is that of another image, or its steps were not saved.
     """
     method = method_of_fit(fit)
     return finish(start(RunRequest(method, image, method.config(), Continued(fit, steps))))
@@ -49,12 +49,12 @@ def warm_start(fit: Stored | Fitted, image: Image, **settings: Any) -> Fitted:
     image
         The image.
     settings
-        Those of the method of the fit, by name.
+        Settings of the method by name.
 
     Raises
     ------
     ConfigError
-        If the fit does not hold what it takes, or a setting is not allowed.
+        If the steps of the fit were not saved, or a setting is not allowed.
     """
     method = method_of_fit(fit)
     return finish(start(RunRequest(method, image, method.config(**settings), WarmStart(fit))))

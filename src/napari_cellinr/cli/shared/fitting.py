@@ -1,4 +1,4 @@
-"""What every command that fits shares: reading the input, running the job, saying how it went."""
+"""Shared by the commands that fit: reads the input, runs the job, prints how it ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from napari_cellinr.cli.shared.progress import (
     seconds_in_words,
 )
 from napari_cellinr.cli.shared.saving import save
-from napari_cellinr.cli.shared.warm_start import add_going_on_options, checkpoint_of, request_of
+from napari_cellinr.cli.shared.warm_start import add_start_options, checkpoint_of, request_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -53,21 +53,21 @@ def add_fit_command(
     run: Callable[[Namespace], int],
     outputs: Mapping[str, str],
 ) -> tuple[Parser, Any]:
-    """Return the parser of a new command that fits, and its group of what else to save.
+    """Return the parser of a new command that fits, and its group of options for other outputs.
 
     Parameters
     ----------
     commands
         Where the command is declared.
     method
-        What it fits with: gives the word on the command line, and the settings, each of which
-        becomes an option.
+        The method: gives the name of the command, and the settings, each of which becomes an
+        option.
     text
         What the command does, for `--help`.
     run
-        What the command does.
+        Runs the command and returns its exit status.
     outputs
-        Help of the images besides the result by option, such as `--background-output`.
+        Help text by option of each further image, such as `--background-output`.
     """
     parser = add_command(commands, method.action, text, run)
     parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
@@ -82,18 +82,18 @@ def add_fit_command(
     }
     for flag, help_text in {**outputs, **also}.items():
         saving.add_argument(flag, metavar="FILE", help=help_text)
-    add_going_on_options(parser)
+    add_start_options(parser)
     return parser, saving
 
 
 def add_reading_options(parser: Parser) -> None:
-    """Declare the options that say what of the input is meant, and what it does not say itself."""
+    """Declare the options that select a part of the input, and that give missing metadata."""
     reading = parser.add_argument_group("reading the image")
     reading.add_argument(
         "--axes",
         metavar="ZYX",
-        help="meaning of the dimensions, in the order of the file, with the letters T (time), "
-        "C (channel), Z, Y, X; needed where the file does not say",
+        help="the dimensions in the order of the file, with the letters T (time), C (channel), "
+        "Z, Y, X; needed if the file does not name them",
     )
     reading.add_argument(
         "--channel", metavar="N", type=int, help="take this channel only; the first is 0"
@@ -103,7 +103,7 @@ def add_reading_options(parser: Parser) -> None:
         metavar="z=0.4,y=0.1,x=0.1",
         type=parse_voxel,
         default={},
-        help="voxel size in µm, where the file has none or a wrong one; t is in seconds",
+        help="voxel size in µm, if the file has none or a wrong one; t is in seconds",
     )
     reading.add_argument(
         "--crop",
@@ -116,22 +116,24 @@ def add_reading_options(parser: Parser) -> None:
 
 
 def add_choice_options(reading: Any) -> None:
-    """Declare the options that say which image of several is meant."""
+    """Declare the options that select one of several images."""
     reading.add_argument(
         "--series", metavar="N", type=int, default=0,
-        help="take this image of a file that holds several; the first is 0",
+        help="take this image of a file with several images; the first is 0",
     )  # fmt: skip
     reading.add_argument(
         "--level", metavar="N", type=int, default=0,
         help="take this level of a pyramid; 0 is the full resolution",
     )  # fmt: skip
     reading.add_argument(
-        "--stack", choices=("T", "Z"), help="what the numbered files of a folder are along"
+        "--stack",
+        choices=("T", "Z"),
+        help="whether the numbered files of a folder are time points or z planes",
     )
 
 
 def read_chosen(options: Namespace) -> Image:
-    """Return the image that was asked for, whole.
+    """Return the whole image that the options select.
 
     Raises
     ------
@@ -152,15 +154,15 @@ def read_chosen(options: Namespace) -> Image:
     images: list[Image] = read_all(options.input, **choice)
     if not 0 <= options.series < len(images):
         raise FileError(
-            f"image {options.series} of {options.input} was asked for; it has "
-            f"{len(images)}, counted from 0."
+            f"--series {options.series} was given; {options.input} has {len(images)} images, "
+            "counted from 0."
         )
     chosen: Image = images[options.series]
     return chosen
 
 
 def read_input(options: Namespace) -> Image:
-    """Return the part of the input that was asked for, with axes and voxel size as given."""
+    """Return the part of the input that the options select, with their axes and voxel size."""
     image = read_chosen(options)
     if options.channel is not None:
         image = image.take("C", options.channel)
@@ -170,8 +172,8 @@ def read_input(options: Namespace) -> Image:
         image = image.crop(**options.crop)
     if not image.is_calibrated:
         say_warning(
-            f"{options.input} does not say its voxel size, so that one voxel counts as one pixel "
-            "along every axis; give it as --voxel z=…,y=…,x=… in µm."
+            f"{options.input} has no voxel size, so voxels are assumed to be cubes; give the size "
+            "as --voxel z=…,y=…,x=… in µm."
         )
     return image
 
@@ -185,21 +187,21 @@ def run_fit(
     *,
     write: Finish | None = None,
 ) -> int:
-    """Return 0 after the result was written, 130 if it is partial because of Ctrl-C.
+    """Run a fit and write its result; return 0, or 130 if Ctrl-C stopped the fit.
 
     Parameters
     ----------
     options
-        What was typed; `check_outputs` has looked at it.
+        The parsed options, checked by `check_outputs`.
     image
         The input.
     config
         The settings.
     outputs
-        Role of each image that may be saved by the name of its option, such as
+        Role of each image that may be saved, by the name of its option, such as
         `{"output": "result", "background_output": "background"}`.
     also
-        Writes what is no image.
+        Writes outputs that are not images.
     write
         Renders and writes the result piece by piece, as the last part of the run.
     """
@@ -221,7 +223,7 @@ def run_fit(
     for warning in fitted.report.get("warnings", ()):
         say_warning(warning)
     if interruption.happened:
-        on = f" Go on with --resume {place}." if (place / "job.cellinr").exists() else ""
+        on = f" Resume with --resume {place}." if (place / "job.cellinr").exists() else ""
         say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.{on}")
         return INTERRUPTED
     say(_summary(options, fitted))
@@ -229,7 +231,7 @@ def run_fit(
 
 
 def _write_conventional(options: Namespace, image: Image, fitted: Fitted) -> None:
-    """Write the conventional answer of the method."""
+    """Write the conventional result of the method."""
     from napari_cellinr.io import write
     from napari_cellinr.macro.compare import compare
 
@@ -239,7 +241,7 @@ def _write_conventional(options: Namespace, image: Image, fitted: Fitted) -> Non
 
 
 def _shortage(options: Namespace, config: Config, image: Image) -> str:
-    """Return a sentence if the run needs more memory than is free; else an empty text."""
+    """Return a warning if the run needs more memory than is free; otherwise an empty text."""
     from psutil import virtual_memory
 
     from napari_cellinr.methods import method_of_action
@@ -254,7 +256,7 @@ def describe_image(image: Image) -> str:
     spatial = [i for i, axis in enumerate(image.axes) if axis in "ZYX"]
     size = "×".join(str(n) for n in image.shape)
     if not image.is_calibrated:
-        return f"{size} voxels, size of a voxel unknown"
+        return f"{size} voxels of unknown size"
     steps = "×".join(f"{image.scale[i]:.4g}" for i in spatial)
     unit = image.units[spatial[-1]].replace("micrometer", "µm")
     return f"{size} voxels of {steps} {unit}"
@@ -270,8 +272,8 @@ def _summary(options: Namespace, fitted: Fitted) -> str:
 
 
 _REASONS = {
-    "converged": "no more to gain",
+    "converged": "converged",
     "steps": "all steps done",
-    "time": "time was up",
+    "time": "time limit reached",
     "user": "stopped",
 }

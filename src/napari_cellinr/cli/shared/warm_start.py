@@ -1,4 +1,4 @@
-"""Options of the commands that fit: checkpoints, going on after one, and starting from a fit."""
+"""Options of the commands that fit: checkpoints, resuming, continuing and warm start."""
 
 from __future__ import annotations
 
@@ -18,53 +18,54 @@ if TYPE_CHECKING:
     from napari_cellinr.runs.request import RunRequest
     from napari_cellinr.runs.starts import Beginning, Start
 
-__all__ = ["add_going_on_options", "checkpoint_of", "request_of"]
+__all__ = ["add_start_options", "checkpoint_of", "request_of"]
 
 EVERY = 60.0
 """Seconds between two checkpoints; the same as `checkpoint.EVERY`, without importing it."""
 
 
-def add_going_on_options(parser: Parser) -> None:
+def add_start_options(parser: Parser) -> None:
     """Declare the options."""
-    group = parser.add_argument_group("going on, and starting from another fit")
+    group = parser.add_argument_group("resume, continue and warm start")
     group.add_argument(
         "--resume",
         metavar="FOLDER",
-        help="go on with a fit that was interrupted, with its settings, from its checkpoint or the "
-        "folder that holds it",
+        help="resume an interrupted fit with its own settings: the folder of its checkpoint, or "
+        "the folder that contains it",
     )
     group.add_argument(
         "--continue-from",
-        metavar="MODEL",
-        help="do --steps more steps of a fit of the same image that was kept with --save-model",
+        metavar="FIT",
+        help="run --steps additional steps of a saved fit (--save-fit) of the same image",
     )
     group.add_argument(
         "--warm-start",
-        metavar="MODEL",
-        help="begin with the kept fit of another image of the same size, where that is better",
+        metavar="FIT",
+        help="start from the saved fit of another image of the same size, if that is better than "
+        "starting from scratch",
     )
     group.add_argument(
         "--checkpoint",
         metavar="FOLDER",
-        help="store what is reached in this folder, in a new one OUTPUT.cellinr-checkpoint; that "
-        "is deleted when the fit ends, nothing else is (default: the folder of OUTPUT)",
+        help="store checkpoints in a new folder OUTPUT.cellinr-checkpoint inside this folder; only "
+        "that new folder is deleted when the fit ends (default: the folder of OUTPUT)",
     )
     group.add_argument(
         "--checkpoint-seconds",
         metavar="S",
         type=_parse_seconds,
         default=EVERY,
-        help=f"time between two checkpoints; 0 stores none (default: {EVERY:g} s)",
+        help=f"seconds between two checkpoints; 0 switches them off (default: {EVERY:g})",
     )
 
 
 def checkpoint_of(options: Namespace) -> Path:
-    """Return the folder of the checkpoint: of a new one, one inside the folder that was given.
+    """Return the folder of the checkpoint to resume, or of a new one.
 
     Raises
     ------
     FileError
-        If there is none to go on with, or several.
+        If there is no checkpoint to resume, or there are several.
     """
     from napari_cellinr.runs import resume
 
@@ -76,12 +77,12 @@ def checkpoint_of(options: Namespace) -> Path:
 
 
 def request_of(options: Namespace, image: Image, config: Config) -> RunRequest:
-    """Return the run that the options ask for: a new one, or one that goes on.
+    """Return the run that the options describe: new, resumed, continued or with a warm start.
 
     Parameters
     ----------
     options
-        What was typed.
+        The parsed options.
     image
         The input.
     config
@@ -95,7 +96,7 @@ def request_of(options: Namespace, image: Image, config: Config) -> RunRequest:
     names = ("resume", "continue_from", "warm_start")
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
     if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)} were given; give one of them.")
+        raise ConfigError(f"{' and '.join(given)} were given; only one of them is allowed.")
     from napari_cellinr.methods import method_of_action
     from napari_cellinr.runs.request import CheckpointPlace, RunRequest, check_new
     from napari_cellinr.runs.resume import resume
@@ -121,7 +122,7 @@ def _start(options: Namespace, config: Config) -> Start:
     Raises
     ------
     ConfigError, FileError
-        If it is one of another method or cannot be read, or a setting is not allowed with it.
+        If the fit is of another method or cannot be read, or a setting is not allowed.
     """
     from napari_cellinr.fitting.stored import load_fit
     from napari_cellinr.methods import method_of_fit
@@ -138,14 +139,13 @@ def _start(options: Namespace, config: Config) -> Start:
     action = method_of_fit(fit).action
     if action != options.command:
         raise ConfigError(
-            f"{path} was given, which is a fit of {action}; {options.command} needs one of "
-            f"{options.command}."
+            f"{path} was given, which is a fit of {action}; a fit of {options.command} is needed."
         )
     return start_from(beginning, fit, config.steps)
 
 
 def _refuse_settings(options: Namespace, flag: str, *allowed: str) -> None:
-    """Raise `ConfigError` if a setting was given that is taken from a file."""
+    """Raise `ConfigError` if a setting was given although the settings are read from a file."""
     given = [
         name.removeprefix("setting_")
         for name, value in vars(options).items()
@@ -155,21 +155,21 @@ def _refuse_settings(options: Namespace, flag: str, *allowed: str) -> None:
     wrong = [name for name in given if name not in allowed]
     if wrong:
         raise ConfigError(
-            f"setting {wrong[0]!r} was given with {flag}; the settings are those of the fit that "
-            "goes on. Leave it out."
+            f"setting {wrong[0]!r} was given with {flag}, which uses the settings of the other "
+            "fit; leave it out."
         )
 
 
 def _check_steps(options: Namespace) -> None:
-    """Raise `ConfigError` if the number of more steps is missing or none."""
+    """Raise `ConfigError` if the number of additional steps is missing or below 1."""
     try:
         steps = int(options.setting_steps)
     except (TypeError, ValueError):
         steps = 0
     if steps < 1:
         raise ConfigError(
-            f"--steps {options.setting_steps} was given with --continue-from; the number of more "
-            "steps, 1 or more, is needed."
+            f"--steps {options.setting_steps} was given with --continue-from; the number of "
+            "additional steps, 1 or more, is needed."
         )
 
 

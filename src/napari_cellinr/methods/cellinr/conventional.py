@@ -24,7 +24,7 @@ def conventional(image: Image, config: CellINRConfig) -> Image:
     image
         The raw image, axes in the order T, C, Z, Y, X.
     config
-        The background is subtracted where the settings do so.
+        The settings; WBNS is used if `background` is `subtract`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Memory and time of denoising, from runs that were measured; no torch, so that docks can ask."""
+"""Memory and time of denoising, estimated from measured runs; does not load torch."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 __all__ = ["DENOISING_BYTES", "OVERLAP", "SMALLEST_TILE", "cost", "first_lengths", "tiles"]
 
 SECONDS = (1.5, 2.2e-5)
-"""CPU seconds for a frame and for each of its voxels: 6, 18 and 54 s for 0.2, 0.8, 2.4 million."""
+"""CPU seconds per frame and per voxel: measured 6, 18 and 54 s for 0.2, 0.8 and 2.4 million."""
 
 COARSE_SECONDS = (0.5, 6e-6)
-"""The same where the initial estimate is a cheaper one than groups of patches."""
+"""The same if the initial estimate is faster than patch matching."""
 
-KEPT_BYTES = 24.0
-"""For each voxel of the whole input: it, two results, and the fields that are kept."""
+IMAGE_BYTES = 24.0
+"""Bytes per voxel of the whole input, for the input, two results and the fitted fields."""
 
 DENOISING_BYTES = (8.5e8, 200.0)
-"""Largest memory for a frame and for each of its voxels, rather too much than too little.
+"""Peak memory in bytes per frame and per voxel, rather too much than too little.
 
-Measured were 0.83, 1.07 and 0.97 GB for 0.2, 0.8 and 2.4 million voxels.
+Measured: 0.83, 1.07 and 0.97 GB for 0.2, 0.8 and 2.4 million voxels.
 """
 
 OVERLAP = 16
-"""Voxels that tiles share: farther than any patch or kernel reaches."""
+"""Voxels that neighbouring tiles share: more than the radius of any patch or kernel."""
 
 SMALLEST_TILE = 32
-"""Voxels along an axis below which tiles are not cut any more."""
+"""Smallest length of a tile in voxels."""
 
 LEAST_PART = 0.25
-"""Part of the free memory that voxels may take in any case: Python may have its share already."""
+"""Smallest fraction of the free memory for voxels: Python may have its own share already."""
 
 
 def first_lengths(shape: Sequence[int], free: float) -> tuple[int, ...]:
-    """Return the largest size of tiles that fit into memory; the whole image if that does.
+    """Return the largest tiles that fit into memory; one tile if the whole frame does.
 
     Parameters
     ----------
     shape
         Voxels of a frame along each axis.
     free
-        Memory in bytes.
+        Free memory in bytes.
     """
     base, each = DENOISING_BYTES
     most = max(free - base, LEAST_PART * free) / each
@@ -63,12 +63,12 @@ def first_lengths(shape: Sequence[int], free: float) -> tuple[int, ...]:
 
 
 def tiles(image: Image, config: CellINRConfig, free: float) -> int:
-    """Return in how many tiles each frame is fitted.
+    """Return the number of tiles of each frame.
 
     Parameters
     ----------
     image
-        The input; its values are not looked at.
+        The input; only its shape counts.
     config
         The settings.
     free
@@ -93,7 +93,7 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
     n_frames = image.sizes.get("T", 1) * image.sizes.get("C", 1)
     n_voxels = math.prod(image.shape)
     frame = n_voxels / n_frames
-    memory = _line(DENOISING_BYTES, frame) + KEPT_BYTES * n_voxels
+    memory = _line(DENOISING_BYTES, frame) + IMAGE_BYTES * n_voxels
     if config.is_published:
         return Cost(n_frames * config.cpu_seconds(), memory)
     usual = config.estimate in {"auto", "groups"}

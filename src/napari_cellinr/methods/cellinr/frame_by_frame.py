@@ -26,9 +26,9 @@ RESERVE = 0.85
 
 
 class FrameByFrame:
-    """The frames of all channels, each fitted for itself until the user stops.
+    """The frames of all channels, fitted one by one until the user stops.
 
-    Finished frames are taken from the checkpoint, and stored there.
+    Finished frames are stored in the checkpoint, and loaded from it when the job resumes.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class FrameByFrame:
         return self._indices[len(self.frames)]
 
     def _begin(self) -> None:
-        """Begin the next frame that is not in the checkpoint."""
+        """Start the next frame that is not in the checkpoint."""
         checkpoint = self._monitor.checkpoint
         while not self.is_done:
             number = len(self.frames)
@@ -95,7 +95,7 @@ class FrameByFrame:
         return stack
 
     def add(self, frame: Frame) -> None:
-        """Take the fit of the next tile; store the frame that it completes."""
+        """Add the fit of the next tile; store the frame if it is complete."""
         self.tiling.add(frame)
         if not self.tiling.is_done:
             return
@@ -107,7 +107,7 @@ class FrameByFrame:
         self._begin()
 
     def _deadline(self, number: int) -> float | None:
-        """Return when frame `number` has to be finished; the remaining time is shared evenly."""
+        """Return the time limit of frame `number`; the remaining time is divided evenly."""
         if self._config.max_seconds is None:
             return None
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""One frame of a job that fits frame by frame, and its way into a checkpoint and back."""
+"""The fit of one frame; writes it to a checkpoint and reads it back."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Frame:
     Parameters
     ----------
     images
-        Result, background and the other image, which the preset `paper` does not have.
+        Result, background and a third image, which the preset `paper` does not have.
     config
-        The settings with all choices made.
+        The settings, including those that were chosen automatically.
     outcome
-        How the optimisation went.
+        How the optimisation ended.
     state
-        Arrays of the model, and what a fit continues from, by name.
+        Arrays of the model, and the state from which the fit can be continued, by name.
     model
         Shape and settings of the model.
     facts
-        What was found out about the data.
+        Properties of the data, such as its noise.
     device
-        Where it was fitted.
+        Device of the fit.
     """
 
     images: tuple[Image, ...]
@@ -58,9 +58,9 @@ def save_frame(entry: CheckpointEntry, frame: Frame) -> None:
     Parameters
     ----------
     entry
-        Where.
+        Where to store it.
     frame
-        Its fit.
+        The fit.
     """
     outcome = frame.outcome
     header = {

@@ -42,9 +42,9 @@ SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
 
 DARK = 0.02
-"""Mean signal relative to that of the first frame below which a frame counts as empty."""
+"""Mean signal relative to the first frame below which a frame counts as empty."""
 
-_OTHER = {"keep": "signal", "subtract": "kept"}
+_THIRD_ROLE = {"keep": "signal", "subtract": "kept"}
 """The role of the third image, by the setting `background`."""
 
 FRAME_BY_FRAME = "Memory was short: the series was denoised frame by frame instead of together."
@@ -53,7 +53,7 @@ FRAME_BY_FRAME = "Memory was short: the series was denoised frame by frame inste
 def denoise_job(
     source: Image, config: CellINRConfig, monitor: Monitor
 ) -> Generator[Progress, Message, Fitted]:
-    """Denoise every frame of every channel: yield `Progress`, return the results together.
+    """Denoise all frames of all channels: yield `Progress`, return one result.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def denoise_job(
     noises = yield from in_background(
         "estimating the noise", lambda: noise_of_channels(source, config), monitor
     )
-    if noises is None:  # stopped; the later stages notice it themselves
+    if noises is None:  # stopped by the user, as the later stages see
         noises = noise_of_channels(middle(source), config)
     shape, n_frames, split = source.shape[len(leading) :], source.sizes.get("T", 1), False
     if is_coupled(config, n_frames, shape, _seconds_per_channel(config, monitor, noises)):
@@ -179,7 +179,7 @@ def fit_part(
 def _frame(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:
     """Return the fit of a frame, rendered."""
     images = problem.render()
-    state, model = {**problem.state_dict(), **outcome.kept()}, problem.model_settings()
+    state, model = {**problem.state_dict(), **outcome.saved_state()}, problem.model_settings()
     return Frame(images, config, outcome, state, model, problem.facts(), str(problem.device))
 
 
@@ -190,7 +190,7 @@ def _together(
     frames: list[Frame],
     started: float,
 ) -> Fitted:
-    """Return the frames as one result; frames that were not reached are those of the input."""
+    """Return the frames as one result; frames that were not fitted are copied from the input."""
     first = frames[0]
     factors = _bleaching_factors(frames, indices, leading)
     if first.config.bleaching == "correct":
@@ -218,8 +218,8 @@ def _together(
     saturated = saturated_part(source.array())
     if saturated > SATURATED:
         report["warnings"].append(
-            f"{100 * saturated:.1f} % of the voxels are saturated: they were brighter than the "
-            "camera can record, and the result is too dark there."
+            f"{100 * saturated:.1f} % of the voxels are saturated: they are brighter than the "
+            "camera can record, so the result is too dark there."
         )
     if "T" in leading:
         report["bleaching"] = _left_of_signal(factors, indices, leading)
@@ -231,7 +231,7 @@ def _together(
         stopped,
         report,
         method="cellinr",
-        roles=("result", "background", _OTHER[first.config.background])[: len(images)],
+        roles=("result", "background", _THIRD_ROLE[first.config.background])[: len(images)],
         source={**geometry(source), "digest": digest(source)},
         model={"frames": [dict(frame.model) for frame in frames]},
     )
@@ -240,9 +240,9 @@ def _together(
 def _bleaching_factors(
     frames: list[Frame], indices: list[tuple[int, ...]], leading: list[str]
 ) -> list[float]:
-    """Return the factor of each frame that gives it the mean signal of the first one.
+    """Return the factor of each frame that restores the mean signal of the first frame.
 
-    The signal is that of the same channel without the background.
+    The signal is the image of the same channel without the background.
     """
     if "T" not in leading:
         return [1.0] * len(frames)
@@ -311,7 +311,7 @@ def _report(
     warnings = list(dict.fromkeys(texts))
     if n_missing:
         warnings.append(
-            f"The fit was stopped before it reached {n_missing} of the images; they are unchanged."
+            f"The fit was stopped before {n_missing} of the images were fitted; they are unchanged."
         )
     elif not converged:
         warnings.append(unconverged_warning(outcomes[-1]))

@@ -23,7 +23,7 @@ Evaluate: TypeAlias = "Callable[[Sequence[NDArray[np.float64]]], tuple[NDArray[n
 
 
 class Tiled:
-    """Tiles that are blended at any positions as their images were.
+    """The model of a frame that was fitted in tiles, blended at any positions.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Tiled:
         `shape` and `overlap` in voxels, and of each of the `tiles` its `place`, first voxel and
         end along each axis, and the settings of its `model`.
     make
-        Returns the model of the tile of a number. It is called when the tile is needed, since a
-        device may not hold all of them.
+        Returns the model of the tile with a given number. It is called when the tile is needed,
+        since a device may not hold all of them.
     """
 
     def __init__(self, settings: Mapping[str, Any], make: Callable[[int], Evaluate]) -> None:
@@ -41,12 +41,12 @@ class Tiled:
         self._make = make
 
     def __call__(self, positions: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], ...]:
-        """Return the images at all crossings of voxel coordinates, grey levels.
+        """Return the images on the grid of voxel coordinates, in grey levels.
 
         Raises
         ------
         ConfigError
-            If the fit was stopped before it reached them.
+            If the fit was stopped before it reached these positions.
         """
         blends = [Blend(self._shape, self._overlap, positions)]
         for number, block in enumerate(self._blocks):
@@ -62,8 +62,8 @@ class Tiled:
                 blend.add(block, one)
         if not blends[0].is_complete:
             raise ConfigError(
-                "the fit was made in tiles, and stopped before all of this part was reached. Fit "
-                "again, or choose a part at the beginning of the image."
+                "the image was fitted in tiles, and the fit was stopped before it reached all of "
+                "this part. Fit again, or choose a part at the start of the image."
             )
         return tuple(blend.result() for blend in blends)
 
@@ -82,7 +82,7 @@ def joined_tiles(
     shape
         Voxels of the frame along each axis.
     blocks
-        Where each tile lies.
+        Position of each tile: one slice per axis.
     settings, states
         Settings of the model of each tile, and its arrays by name.
     overlap
@@ -109,7 +109,7 @@ def tensors_of_tile(tensors: Mapping[str, Any], number: int) -> dict[str, Any]:
     tensors
         Those of the frame by name.
     number
-        Of the tile, from 0.
+        Number of the tile, from 0.
     """
     prefix = f"tiles.{number}."
     return {

@@ -1,4 +1,4 @@
-"""What a job does when the memory is not enough: smaller batches, then tiles, and a warning."""
+"""Fits a frame with less memory: smaller batches or tiles, with a warning."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ __all__ = ["Tiling"]
 
 
 class Tiling:
-    """The tiles in which one frame is fitted: one that is the whole frame, or more of them.
+    """The tiles in which one frame is fitted: a single one is the whole frame.
 
-    If the memory is not enough, batches get smaller, then tiles. On the CPU, tiles are used from
-    the beginning if a whole image would need more memory than is free, since an operating system
-    may kill a program that takes too much.
+    If memory is exhausted, the batches are made smaller, then the tiles. On the CPU, tiles are
+    used from the start if a whole image would need more memory than is free, since an operating
+    system may kill a program that uses too much.
 
-    The steps of the preset `paper` use batches of voxels, which are halved first. The other
-    presets hold the whole image on the device, so that only tiles help. The warnings of the frame
-    say what was done.
+    The preset `paper` fits batches of voxels, which are halved first. The other presets hold the
+    whole image on the device, so that only tiles reduce the memory. The frame has a warning about
+    smaller batches or tiles.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Tiling:
     config
         The settings.
     monitor
-        Of the job. The checkpoint is in the scope of the frame.
+        Monitor of the job; its checkpoint is in the scope of the frame.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Tiling:
     """
 
     def __init__(self, image: Image, config: CellINRConfig, monitor: Monitor) -> None:
-        self.image, self.config, self._wanted = image, config, config
+        self.image, self.config, self._original = image, config, config
         self._monitor = monitor
         self._scope = monitor.checkpoint.scope
         self._begin(_lengths(image, config))
@@ -87,23 +87,23 @@ class Tiling:
         return self._monitor.part(f"tile {len(self._frames) + 1} of {count}", previews=False)
 
     def add(self, frame: Frame) -> None:
-        """Take the fit of the next tile."""
+        """Add the fit of the next tile."""
         if len(self._tiles) > 1:
             if not self._frames:
                 self._blends = [Blend(self.image.shape, OVERLAP) for _ in frame.images]
                 self._names = [one.name for one in frame.images]
             for blend, one in zip(self._blends, frame.images, strict=True):
                 blend.add(self._tiles[len(self._frames)], one.array())
-            frame = replace(frame, images=(), state=_kept(frame))
+            frame = replace(frame, images=(), state=_model_arrays(frame))
         self._frames.append(frame)
 
     def make_smaller(self) -> None:
-        """Begin again with smaller batches or tiles, since the memory was not enough.
+        """Start again with smaller batches or tiles, since memory was exhausted.
 
         Raises
         ------
         FitError
-            If they are the smallest already.
+            If batches and tiles cannot be smaller.
         """
         checkpoint = self._monitor.checkpoint
         if self.config.fits_in_batches and self.config.batch > SMALLEST_BATCH:
@@ -114,22 +114,22 @@ class Tiling:
         smaller = halved(self.image.shape, self._lengths, OVERLAP)
         if max(smaller) < SMALLEST_TILE or smaller == self._lengths:
             raise FitError(
-                f"the memory is not enough, not even for tiles of {_by(self._lengths)} voxels; "
+                f"there is not enough memory even for tiles of {_by(self._lengths)} voxels; "
                 "close other programs, fit a crop, or choose the device cpu."
             )
         checkpoint.enter(f"{self._scope}.tiles-{_by(smaller)}")
         self._begin(smaller)
 
     def frame(self) -> Frame:
-        """Return the fit of the frame, put together from the tiles; back in its scope."""
+        """Return the fit of the frame, joined from its tiles; restores the scope of the frame."""
         self._monitor.checkpoint.enter(self._scope)
         frame = self._frames[0] if len(self._tiles) == 1 else self._joined()
-        return _with_warnings(frame, self._wanted, self.config, self.image, self._lengths)
+        return _with_warnings(frame, self._original, self.config, self.image, self._lengths)
 
     def _joined(self) -> Frame:
         """Return the fits of the tiles as that of the frame."""
         frames, image = self._frames, self.image
-        # where the user stopped before, the image stays as it was
+        # the input, where the fit was stopped before it reached a tile
         missing: list[NDArray[np.float32] | float] = [image.array(), 0.0, image.array()]
         images = tuple(
             image.like(blend.result(rest), name=name)
@@ -163,8 +163,8 @@ def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:
     return Frame(images, last.config, outcome, {}, {}, facts, last.device)
 
 
-def _kept(frame: Frame) -> dict[str, torch.Tensor]:
-    """Return the arrays of the model of a tile, on the CPU; no fit continues from a tile."""
+def _model_arrays(frame: Frame) -> dict[str, torch.Tensor]:
+    """Return the arrays of the model of a tile, on the CPU; a tile cannot be continued."""
     state = frame.state.items()
     return {name: tensor.cpu() for name, tensor in state if not name.startswith(REACHED)}
 
@@ -176,11 +176,11 @@ def _with_warnings(
     image: Image,
     lengths: tuple[int, ...],
 ) -> Frame:
-    """Return the frame with a warning that says what was done for lack of memory."""
+    """Return the frame with a warning if memory was short."""
     warnings = []
     if settings.batch != config.batch:
         warnings.append(
-            f"Memory was short: steps had {settings.batch} voxels instead of {config.batch}."
+            f"Memory was short: each step used {settings.batch} voxels instead of {config.batch}."
         )
     if lengths != image.shape:
         count = len(cut(image.shape, lengths, OVERLAP))

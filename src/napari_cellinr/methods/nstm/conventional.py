@@ -26,9 +26,8 @@ STEPS = 60
 def conventional(image: Image, config: NSTMConfig) -> Image:
     """Return the conventional reconstruction, float32, axes T [C] [Z] Y X.
 
-    With `dpc` that of Tikhonov and with structured illumination that of Wiener, both for every
-    whole set of frames; else deconvolution with a penalty on the total variation, one scene for
-    all frames.
+    Tikhonov for `dpc` and Wiener for structured illumination, with one scene per complete set of
+    frames; for other optics, deconvolution with total variation, with one scene for all frames.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def conventional(image: Image, config: NSTMConfig) -> Image:
 
 
 def _moments(model: ForwardModel, sets: list[list[int]]) -> tuple[float, float]:
-    """Return the middle of the first set of frames after the first shot, and the mean step."""
+    """Return the time from the first shot to the middle of the first set, and the mean interval."""
     times = model.shot_times().double()
     times = times.reshape(len(times), -1) - times.min()
     lasting = max(float(times.max()), 1e-9)

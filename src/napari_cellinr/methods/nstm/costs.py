@@ -1,4 +1,4 @@
-"""Memory and time of a reconstruction, from runs that were measured; no torch."""
+"""Memory and time of a reconstruction, estimated from measured runs; does not load torch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 __all__ = ["cost"]
 
 STEP_SECONDS = (6.5e-3, 1.3e-7)
-"""CPU seconds of one step, and for each pixel of the raw frames.
+"""CPU seconds per step, and per step and pixel of the raw frames.
 
-From 10, 18, 33 and 178 ms for 33, 98, 147 and 1049 thousand pixels.
+Measured: 10, 18, 33 and 178 ms for 33, 98, 147 and 1049 thousand pixels.
 """
 
 VOLUME_STEP_SECONDS = (6.5e-3, 3.1e-7)
 """The same for volumes, whose points have eight neighbours: 56 to 82 ms for 197 thousand."""
 
 BYTES = (3.5e8, 530.0)
-"""Largest memory, and for each pixel of the raw frames: from 0.37 to 0.44 GB for the same."""
+"""Peak memory in bytes, and per pixel of the raw frames: measured 0.37 to 0.44 GB for the same."""
 
 
 def cost(image: Image, config: NSTMConfig) -> Cost:

@@ -43,49 +43,49 @@ AT_THE_FLOOR = 1.25
 """Misfit in standard deviations of the noise (σ) up to which the motion explains the frames."""
 
 FASTER = 3.0
-"""Factor for the rate of the motion in a restart."""
+"""Factor for the learning rate of the motion in a restart."""
 
 WORTH_IT = 0.98
-"""Held-out error of another attempt, relative to the best one, below which it is kept."""
+"""Held-out error relative to the best attempt below which another attempt is better."""
 
 UNSEEN = 1.8
 """Held-out error in σ up to which the motion explains the frames."""
 
 UNEVEN = 0.02
-"""Relative change of the mean brightness of frames above which gains are tried."""
+"""Relative variation of the mean brightness of frames above which gains are fitted."""
 
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
 
 MOST = 0.95
-"""Fraction of the changes that motion has to explain to count as found although the frames differ
-by more than noise: fine detail that the scene cannot represent does not spoil the motion."""
+"""Fraction of the changes that motion has to explain to count as converged although the frames
+differ by more than noise: fine detail that the scene cannot represent does not bias motion."""
 
 CHANCE = 3.0
-"""Standard errors by which motion has to lower the squared error of held-out pixels."""
+"""Number of standard errors by which motion has to lower the squared error of held-out pixels."""
 
 FEW, STRAIGHT = 4, 0.8
-"""Smallest number of frames, and R² of an exponential curve, for which bleaching is tried."""
+"""Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
 
 
 @dataclass(frozen=True)
 class _Means:
-    """Where a fit computes, whether it trades time for memory, and the warnings about that."""
+    """Device of a fit, whether it trades time for memory, and warnings about both."""
 
     device: torch.device
     frugal: bool = False
     warnings: tuple[str, ...] = ()
 
     def scarcer(self) -> _Means:
-        """Return what needs less memory; raise `FitError` if nothing does."""
+        """Return means that need less memory; raise `FitError` if there are none."""
         if not self.frugal:
-            text = "Memory was short: moved scenes were computed twice, so a step took longer."
+            text = "Memory was short: moved scenes were computed twice, so each step took longer."
             return replace(self, frugal=True, warnings=(text,))
         if self.device.type != "cpu":
-            text = "GPU memory was short: the fit went on without the GPU."
+            text = "GPU memory was short: the fit continued on the CPU."
             return replace(self, device=choose_device("cpu"), warnings=(text,))
         raise FitError(
-            "the memory is not enough; close other programs, or reconstruct a crop or fewer frames."
+            "there is not enough memory; close other programs, or fit a crop or fewer frames."
         )
 
 
@@ -163,12 +163,12 @@ def reconstruct_job(
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     early = _ended_early(tried)
     if early:
-        chosen["restart"] = False  # repeating it is repeating the attempt that was kept
+        chosen["restart"] = False  # so that the settings repeat the best attempt only
     memory = {f"{REACHED}problem.{name}": value for name, value in problem.memory().items()}
     return Fitted(
         images,
         problem.config.replace(steps=max(1, outcome.steps), **chosen),
-        {**problem.state_dict(), **outcome.kept(), **memory},
+        {**problem.state_dict(), **outcome.saved_state(), **memory},
         outcome.history,
         early or outcome.stopped,
         report,
@@ -188,7 +188,7 @@ def _fit(
     extras: dict[str, bool],
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit once: yield `Progress`, return what was fitted, and how that went."""
+    """Fit once: yield `Progress`, return the problem and its outcome."""
     problem = NSTMProblem(
         measurement, planned, config, source, means.device, **extras, frugal=means.frugal
     )
@@ -205,7 +205,7 @@ def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
 def _compared(
     moving: tuple[NSTMProblem, Outcome], still: tuple[NSTMProblem, Outcome]
 ) -> tuple[NSTMProblem, Outcome]:
-    """Return the better of a moving and a static scene; it keeps the error of the other."""
+    """Return the better of a moving and a static scene; it stores the error of the other."""
     best, other = (moving, still) if _is_better(moving[0], still[0]) else (still, moving)
     best[0].other_error = other[1].held_out
     return best
@@ -282,15 +282,15 @@ def _report(
     followed = part is not None and part >= MOST
     early = _ended_early(tried) if ended else None
     if early:
-        why = "was stopped" if early == "user" else "ran out of time"
+        why = "was stopped" if early == "user" else "reached its time limit"
         warnings.append(
-            f"The reconstruction {why} during another attempt to explain the frames; the best "
-            "result until then is shown."
+            f"The reconstruction {why} during another attempt to explain the frames; the result is "
+            "the best one so far."
         )
     if not ended:
-        why = "it was stopped" if outcome.stopped == "user" else "the time was up"
+        why = "was stopped" if outcome.stopped == "user" else "reached its time limit"
         warnings.append(
-            f"The fit had not ended when {why}, after {outcome.steps} of {problem.config.steps} "
+            f"The fit {why} after {outcome.steps} of {problem.config.steps} "
             "steps: fine detail and motion are missing. Do not measure motion on this result."
         )
     elif other is not None and not moves:

@@ -57,13 +57,13 @@ if TYPE_CHECKING:
 __all__ = ["ChannelFit", "planned_steps", "test_intervals"]
 
 TESTED = (16, 96, 96)
-"""Most voxels along Z, Y, X of the part of a held-out frame that is compared."""
+"""Largest part of a held-out frame that is compared, in voxels along Z, Y, X."""
 
 MOST_TESTS = 2
-"""Held-out frames of each half of a series that choose the blend weights."""
+"""Largest number of held-out frames of each half of a series, to choose the blend weights."""
 
 MOST_EXAMPLES = 6
-"""Frames from which finer planes are learnt."""
+"""Largest number of frames from which finer planes are learnt."""
 
 
 class ChannelFit:
@@ -72,15 +72,15 @@ class ChannelFit:
     Parameters
     ----------
     series
-        The channel; it gets what is fitted.
+        The channel, into which the fitted models are put.
     grid
         Where the samples of the result lie.
     config
         The settings.
     state
-        Of the job.
+        State of the job.
     number
-        Of the channel.
+        Number of the channel, from 0.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ChannelFit:
         self.number = number
         self.is_done = False
         self._motion = motion_settings(config, series.frames.ndim - 1)
-        self._begun = state.step
+        self._first_step = state.step
         self._finished = FinishedStages(series, state, number)
 
     def close(self) -> None:
@@ -103,26 +103,26 @@ class ChannelFit:
         self._finished.save()
 
     def continue_on_cpu(self, error: Exception) -> None:
-        """Prepare to continue on the CPU after the memory of the GPU was not enough.
+        """Prepare to continue on the CPU after GPU memory was exhausted.
 
         Raises
         ------
         FitError
-            If the memory of the computer was not enough.
+            If the memory of the CPU was exhausted.
         Exception
-            `error`, if it is another one.
+            `error`, if memory is not its reason.
         """
         free_after(error)
         if self.series.device.type == "cpu":
             raise FitError(
-                "the memory is not enough; close other programs, superresolve a crop, or write "
+                "there is not enough memory; close other programs, superresolve a crop, or write "
                 "the result to OME-Zarr piece by piece."
             ) from None
         self._finished.move_to_cpu()
-        self.state.step = self._begun + self._finished.steps
+        self.state.step = self._first_step + self._finished.steps
 
     def work(self) -> Iterator[Work]:
-        """Yield what has to be done that is not finished yet; each is run before the next."""
+        """Yield the stages that are not finished yet; each is run before the next."""
         state, finished = self.state, self._finished
         before = state.step
         if self.config.motion == "never":
@@ -151,8 +151,7 @@ class ChannelFit:
     def _tests(self) -> Iterator[Work]:
         """Predict every other frame from the rest, and choose the blend weights by the errors.
 
-        Motion from one frame to the next but one is larger than that between neighbours, so that
-        the choice is careful.
+        Motion over two intervals is larger than over one, so the choice is conservative.
         """
         series, stage = self.series, "testing motion on held-out frames"
         halves = [Series(series.frames[h::2], series.axes, series.aspect) for h in (0, 1)]
@@ -171,7 +170,7 @@ class ChannelFit:
         yield self._choose_weights(tests, stage)
 
     def _follow_motion(self, series: Series, interval: int, stage: str) -> Work:
-        """Fit the motion of one interval into a series, coarse to fine."""
+        """Fit the motion of one interval of a series, coarse to fine."""
         state = self.state
         near = neighbours(interval, len(series.frames))
         frames = torch.from_numpy(series.scaled(series.frames[near])).to(series.device)
@@ -186,7 +185,7 @@ class ChannelFit:
         state.step += 1
 
     def _choose_weights(self, tests: Tests, stage: str) -> Work:
-        """Choose the blend weights with which held-out frames are predicted best."""
+        """Choose the blend weights that predict the held-out frames best."""
         series, state = self.series, self.state
         errors = {}
         for weights in CANDIDATES if tests else ():
@@ -199,8 +198,8 @@ class ChannelFit:
         if not tests:
             series.weights = EQUAL
             state.warnings.append(
-                "with two frames none can be held out to test the motion: it counts half. Give "
-                "five frames or more for a good result."
+                "the series has too few frames to test the motion on a held-out frame, so the "
+                "motion has half of the weight. Use five frames or more for a good result."
             )
             return
         errors = dict(sorted(errors.items(), key=lambda pair: pair[1]))
@@ -238,10 +237,10 @@ class ChannelFit:
         learnt = series.planes is not None
         self._report_facts({"planes": "learnt" if learnt else "interpolated"})
         if not learnt and config.steps and not state.over:
-            why = "the learnt ones were not better on held-out planes"
+            why = "learnt planes were not better on held-out planes"
             if not learns:
-                why = "the given ones are too few or too small to learn from"
-            state.warnings.append(f"planes between the given ones are interpolated: {why}.")
+                why = "the recorded planes are too few or too small to learn from"
+            state.warnings.append(f"planes between the recorded ones are interpolated: {why}.")
 
     def _frames(self) -> Iterator[Work]:
         """Fit the motion of one interval after the other, and render its frames at once."""
@@ -284,20 +283,20 @@ class ChannelFit:
 def planned_steps(
     n_frames: int, n_axes: int, grid: OutputGrid, config: SpatimeConfig, *, lazily: bool
 ) -> int:
-    """Return the number of steps of a channel: motion, finer planes, and frames to render.
+    """Return the number of steps of a channel for motion, finer planes and rendering.
 
     Parameters
     ----------
     n_frames
-        Of the source.
+        Number of frames of the source.
     n_axes
-        Its spatial axes: 2 or 3.
+        Number of its spatial axes: 2 or 3.
     grid
         Where the samples of the result lie.
     config
         The settings.
     lazily
-        Whether frames are rendered later.
+        Whether frames are rendered only when they are read.
     """
     steps = 0 if lazily else len(times_of(grid))
     if needs_motion(grid, config):
@@ -335,7 +334,7 @@ def needs_planes(grid: OutputGrid) -> bool:
 
 
 def test_intervals(n_frames: int) -> list[tuple[int, int]]:
-    """Return half (0 or 1) and interval of the thinned series whose middle frame is held out."""
+    """Return half (0: even frames, 1: odd) and interval whose middle frame is held out."""
     found = []
     for half in (0, 1):
         n_intervals = len(range(half, n_frames, 2)) - 1
@@ -347,17 +346,17 @@ def test_intervals(n_frames: int) -> list[tuple[int, int]]:
 
 
 def examples_of(series: Series, factor: float) -> TrainingPlanes | None:
-    """Return planes of a series to learn finer ones from; none if they are too small.
+    """Return planes of a series to learn finer ones from; None if they are too small.
 
     Parameters
     ----------
     series
         The channel.
     factor
-        How many times finer the planes of the result are.
+        Number of planes of the result per plane of the source.
     """
     ratio = series.aspect[-1] / series.aspect[series.axes.index("Z")]
-    if ratio < 1.05:  # planes are as near as pixels: nothing within them is finer
+    if ratio < 1.05:  # planes are as close as pixels: no finer detail within them
         ratio = factor
     count = min(len(series.frames), MOST_EXAMPLES)
     chosen = np.linspace(0, len(series.frames) - 1, count).round().astype(int)
@@ -368,7 +367,7 @@ def examples_of(series: Series, factor: float) -> TrainingPlanes | None:
 
 
 def _has_gained(outcome: Outcome) -> bool:
-    """Return whether the network is better than the interpolation that it begins with."""
+    """Return whether the network is better than the interpolation that it corrects."""
     return outcome.held_out < outcome.history[0]["held_out"]
 
 
@@ -378,7 +377,7 @@ def _is_between(time: float) -> bool:
 
 
 def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:
-    """Return a part of a frame that is small enough to try all blend weights on it."""
+    """Return a random part of a frame, small enough to try all blend weights on it."""
     sizes = [min(n, m) for n, m in zip(shape, TESTED[-len(shape) :], strict=True)]
     starts = [int(generator.integers(n - m + 1)) for n, m in zip(shape, sizes, strict=True)]
     return tuple(slice(a, a + m) for a, m in zip(starts, sizes, strict=True))

@@ -1,4 +1,4 @@
-"""Memory and time of super-resolution, before it begins; no torch."""
+"""Memory and time of super-resolution, estimated before it starts; does not load torch."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["superresolve_job"]
 
 RESERVE = 0.8
-"""Part of the time limit after which nothing more is fitted: the rest renders."""
+"""Fraction of the time limit for fitting; the rest is for rendering."""
 
 
 def superresolve_job(
@@ -60,7 +60,7 @@ def superresolve_job(
     Returns
     -------
     Generator
-        Yields progress; with its previews, the result can be viewed while it fills.
+        Yields progress, whose previews show the result while it is computed.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _stage_by_stage(
     monitor: Monitor,
     lazily: bool,
 ) -> Generator[Progress, Message, Fitted]:
-    """Fit motion and finer planes of every channel; without the GPU if its memory is not enough."""
+    """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     fitted = [_series(frames, source, config, device) for frames in channels]
     limit = config.max_seconds
     monitor.deadline = None if limit is None else monitor.started + RESERVE * limit
@@ -133,12 +133,12 @@ def _fitted(
     state: SuperresolutionState,
     device: str,
 ) -> Fitted:
-    """Put the result, what was fitted and the report together."""
+    """Return the result with the fitted models and the report."""
     stopped = state.stopped in {"user", "time"}
     if stopped:
-        why = "it was stopped" if state.stopped == "user" else "the time was up"
+        why = "was stopped" if state.stopped == "user" else "reached its time limit"
         state.warnings.append(
-            f"not everything was fitted when {why}; what is missing is interpolated."
+            f"the fit {why} before it was complete; the rest of the result is interpolated."
         )
     report = {
         "seconds": round(state.monitor.seconds, 3),

@@ -35,7 +35,7 @@ def interval_stage(interval: int) -> str:
 
 @dataclass(eq=False)
 class SuperresolutionState:
-    """How far a super-resolution is, and what its report will contain.
+    """State of a running super-resolution, and entries of its report.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class SuperresolutionState:
     history, facts, warnings
         Of the report.
     output
-        The result as far as it is rendered; none if it is rendered when it is read.
+        The result, filled while it is rendered; None if it is rendered when it is read.
     restored
         Steps that were done before an interruption.
     is_late
-        Whether the time limit has ended the fit before its end.
+        Whether the time limit was reached before all was fitted.
     """
 
     monitor: Monitor
@@ -65,7 +65,7 @@ class SuperresolutionState:
 
     @property
     def stopped(self) -> Stopped:
-        """Why the fit ends, or `steps`."""
+        """Why the fit ended; `steps` if it has not."""
         if self.monitor.stopped:
             return "user"
         return "time" if self.is_late else "steps"
@@ -77,21 +77,21 @@ class SuperresolutionState:
         return self.stopped != "steps"
 
     def part(self, stage: str, every: int = 1) -> AbstractContextManager[None]:
-        """Return the context in which a part of the job reports, with the steps of the job.
+        """Return the context in which a part of the job reports progress, in steps of the job.
 
-        Previews show the whole result as it is, whatever is requested.
+        Previews show the whole result so far, whatever the request.
 
         Parameters
         ----------
         stage
-            What is being done, for users.
+            Caption for users.
         every
             Steps of the part that count as one step of the job.
         """
-        begun = self.step
+        first = self.step
 
         def named(part: Progress) -> Progress:
-            step = begun + part.step // every
+            step = first + part.step // every
             eta = self.monitor.seconds / max(step - self.restored, 1) * max(self.steps - step, 0)
             return replace(
                 part, stage=stage, step=step, steps=self.steps, held_out=None, eta=eta,
@@ -106,7 +106,7 @@ class SuperresolutionState:
         Parameters
         ----------
         stage
-            What is being done, for users.
+            Caption for users.
         """
         with self.part(stage):
             yield from self.monitor.report(stage)
@@ -119,16 +119,16 @@ class FinishedStages:
     """The finished stages of one channel, in memory and in the checkpoint of the job.
 
     The stages are the choice of blend weights, finer planes, and the motion of each interval.
-    Those that the checkpoint holds are there at once. Frames are rendered again: that is quick.
+    Stages in the checkpoint are restored at once. Frames are not stored, but rendered again.
 
     Parameters
     ----------
     series
-        The channel; it gets what the checkpoint holds.
+        The channel, into which the stored models are restored.
     state
-        The job; it gets the steps, facts, warnings and history of these stages.
+        State of the job, to which steps, facts, warnings and history of these stages are added.
     number
-        Of the channel.
+        Number of the channel, from 0.
     """
 
     def __init__(self, series: Series, state: SuperresolutionState, number: int) -> None:
@@ -166,7 +166,7 @@ class FinishedStages:
             self._save()
 
     def move_to_cpu(self) -> None:
-        """Let the channel compute without the GPU; stages that are not finished are dropped."""
+        """Move the channel to the CPU; stages that are not finished are discarded."""
         self._series.device = torch.device("cpu")
         self._take(self._arrays(), self._settings())
         self._series.forget_splines()
@@ -175,7 +175,7 @@ class FinishedStages:
         )
 
     def save(self) -> None:
-        """Store what is finished when the job ends, if it has run for a while."""
+        """Store the finished stages at the end of the job, if a checkpoint exists or is due."""
         if self._is_new and self._place.should_save:
             self._save()
 
@@ -211,7 +211,7 @@ class FinishedStages:
         return {k: v.numpy() for k, v in self._series.tensors("").items() if is_finished(k)}
 
     def _take(self, arrays: Mapping[str, Any], settings: Mapping[str, Any]) -> Series:
-        """Give the series the models that were stored; return them as a series of their own."""
+        """Put the stored models into the series; return them as a series of their own, too."""
         series = self._series
         stored = Series.restored(arrays, settings, series.axes, series.device)
         series.motion, series.planes = stored.motion, stored.planes

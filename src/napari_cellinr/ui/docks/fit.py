@@ -90,7 +90,7 @@ class FitDock(TabbedDock):
         self.controller.finished.connect(self._on_finished)
         self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
-        device_list().answered.connect(self._show_devices)
+        device_list().updated.connect(self._show_devices)
         self._show_devices()
         self._on_source()
 
@@ -144,7 +144,7 @@ class FitDock(TabbedDock):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Look for the devices once the dock is shown."""
         super().showEvent(event)
-        QTimer.singleShot(500, device_list().ask)
+        QTimer.singleShot(500, device_list().load)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Accept files that can be read."""

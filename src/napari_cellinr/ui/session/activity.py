@@ -13,10 +13,10 @@ __all__ = ["ActivityBar"]
 
 
 class ActivityBar:
-    """A bar per stage, made, moved and closed by the main thread.
+    """One progress bar per stage, created, moved and closed by the main thread.
 
     napari's own `thread_worker(progress=…)` can leave the activity dock unable to show any
-    further bar, and a bar that is made in a worker thread belongs to that thread.
+    further bar, and a bar that is created in a worker thread belongs to that thread.
     """
 
     def __init__(self) -> None:

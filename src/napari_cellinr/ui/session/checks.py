@@ -1,4 +1,4 @@
-"""What can be said of an image before a fit is started: faults, memory, time."""
+"""Checks of an image before a fit starts: invalid values, size and memory."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _last: list[tuple[Any, str]] = []
 
 
 def image_fault(image: Image) -> str:
-    """Return what makes an image unfit for every method, or an empty text.
+    """Return why no method can fit an image, or an empty text.
 
-    Values are looked at here and there: the job itself looks at all of them.
+    Only a part of the values is checked here; the job checks all of them.
     """
     small = [f"{image.sizes[axis]} along {axis}" for axis in "YX" if image.sizes.get(axis, 0) < 2]
     if small:
@@ -33,13 +33,13 @@ def image_fault(image: Image) -> str:
     fault = _value_fault(image)
     try:
         _last[:] = [(ref(image.data), fault)]
-    except TypeError:  # not every lazy array can be remembered
+    except TypeError:  # not every lazy array supports weak references
         _last.clear()
     return fault
 
 
 def forget_faults() -> None:
-    """Look at values again the next time: an array can be given back after it was changed."""
+    """Check values again the next time, since an array may have been changed in place."""
     _last.clear()
 
 
@@ -60,7 +60,7 @@ def memory_warning(method: Method, image: Image, config: Config) -> str:
 
 
 def _value_fault(image: Image) -> str:
-    """Return what is wrong with some values of a NumPy array; lazy ones are left to the job."""
+    """Return what is wrong with the values of a NumPy array; the job checks lazy arrays."""
     if not isinstance(image.data, np.ndarray) or isinstance(image.data, np.memmap):
         return ""
     step = max(1, round((np.prod(image.shape) / 1e6) ** (1 / len(image.shape))))

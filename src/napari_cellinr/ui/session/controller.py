@@ -1,4 +1,4 @@
-"""The job of one viewer: docks and console are views of it, so that there is one at a time."""
+"""The job of one viewer, shared by its docks and the console: one job runs at a time."""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ def controller_of(viewer: napari.Viewer) -> Controller:
 
 @dataclass(frozen=True)
 class Work:
-    """What the controller is to do.
+    """A job for the controller.
 
     Parameters
     ----------
     title
-        What it is called, such as “denoising of embryo”.
+        Name for users, such as “denoising of embryo”.
     make_job
-        Called in the worker thread; what is slow to import is imported by it.
+        Called in the worker thread, so that slow imports do not block the viewer.
     done
-        Called in the main thread with what the job returns.
+        Called in the main thread with the result of the job.
     source_id
-        The layer without which the work makes no sense: if it is removed, so is the work.
+        The layer that is worked on; if it is removed, the job is cancelled.
     live
-        The layer in which the work appears while it runs.
+        The layer that shows previews while the job runs.
     quick
-        Whether it is over so soon that neither previews nor notifications help.
+        Whether the job is too short for previews and notifications.
     dropped
-        Called if the user has cancelled the work, so that nothing of it is kept; not if its layer
-        was removed or the viewer closed.
+        Called if the user has cancelled the job, to delete its checkpoint; not if its layer was
+        removed or the viewer closed.
     """
 
     title: str
@@ -107,8 +107,8 @@ class Controller(QObject):
     """The one job of a viewer, from start to end.
 
     If the source layer is removed while the job runs, the job is cancelled and its result
-    dropped: the user has put the data away. If the viewer is closed, the job ends likewise. Its
-    checkpoint is deleted only if the user cancels the job itself.
+    discarded; likewise if the viewer is closed. The checkpoint is deleted only if the user cancels
+    the job.
 
     Signals
     -------
@@ -117,7 +117,7 @@ class Controller(QObject):
     progressed
         `Progress` of the running job.
     said
-        What the user should know: kind (`info`, `warning`, `error`) and text.
+        A message for the user: kind (`info`, `warning`, `error`) and text.
     layers_changed
         A layer was added, removed, moved or renamed.
     finished
@@ -153,7 +153,7 @@ class Controller(QObject):
             application.aboutToQuit.connect(self._on_quit)
 
     def image_of(self, layer: ImageLayer) -> Image:
-        """Return the layer as an Image, its axes as the user has confirmed them.
+        """Return the layer as an Image, with the axes that the user has confirmed.
 
         Raises
         ------
@@ -163,9 +163,9 @@ class Controller(QObject):
         return to_image(layer, self.confirmed_axes.get(layer.unique_id, ""))
 
     def confirm_axes(self, layer: ImageLayer, axes: str) -> None:
-        """Remember what the user says the axes are, in the layer itself as well.
+        """Store the axes that the user has confirmed, in the layer as well.
 
-        From there its results, other docks and napari's own writing learn of it.
+        Results, other docks and the writers of napari read them from the layer.
 
         Parameters
         ----------
@@ -177,15 +177,15 @@ class Controller(QObject):
         Raises
         ------
         AxesError
-            If they are none that an image can have, or not as many as there are dimensions.
+            If an image cannot have these axes, or their number differs from that of the dimensions.
         """
         to_image(layer, axes)
         layer.axis_labels = tuple(axes.lower())
-        # Afterwards: labels that change make docks forget what was confirmed.
+        # Last: docks discard the confirmed axes whenever the axis labels change.
         self.confirmed_axes[layer.unique_id] = axes
 
     def hide_quick_looks(self, source_id: Hashable) -> None:
-        """Make the quick looks at a layer invisible, which would lie over its run."""
+        """Hide the quick previews of a layer, which would cover the result of its fit."""
         for live in self.quick_looks.values():
             if live.source_id == source_id:
                 live.hide()
@@ -199,12 +199,12 @@ class Controller(QObject):
             If a job is running in this viewer already.
         """
         if self._run is not None:
-            raise FitError("a job is running in this viewer; stop it or wait for its end.")
+            raise FitError("a job is running in this viewer; stop it, or wait until it ends.")
         self.work, self._last_request = work, None
         self._cancelled = self._drops = False
         self.history = []
-        wanted = preferences()
-        self._preview_seconds = wanted.preview_seconds if wanted.live_preview else None
+        page = preferences()
+        self._preview_seconds = page.preview_seconds if page.live_preview else None
         self._bar = ActivityBar()
         self._run = Run(work.make_job, work.title)
         self._run.progressed.connect(self._on_progress)
@@ -216,7 +216,7 @@ class Controller(QObject):
 
     @Slot()
     def toggle_pause(self) -> None:
-        """Pause a running job, or let a paused one go on."""
+        """Pause a running job, or resume a paused one."""
         if self._run is None or self.state not in {"running", "paused"}:
             return
         if self.state == "running":
@@ -228,20 +228,20 @@ class Controller(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """End the job and keep what it has."""
+        """End the job and use its result so far."""
         if self._run is not None:
             self._run.stop()
             self._set_state("stopping")
 
     @Slot()
     def cancel(self) -> None:
-        """End the job and drop what it has, its checkpoint, too."""
+        """End the job; discard its result and its checkpoint."""
         if self._run is not None:
             self._drops = True
             self._give_up()
 
     def _give_up(self) -> None:
-        """End the job without a result; what is on the disk stays, so that it can go on."""
+        """End the job without a result; its checkpoint stays, so that the job can be resumed."""
         if self._run is not None:
             self._cancelled = True
             self._run.cancel()
@@ -273,17 +273,17 @@ class Controller(QObject):
         if not self.history or progress.step != self.history[-1].step:
             self.history.append(progress)
         self.progressed.emit(progress)
-        self._ask_for_preview()
+        self._request_preview()
         if self._bar is not None and self.state != "paused":
             self._bar.show(progress)  # last: it runs the event loop
 
-    def _ask_for_preview(self) -> None:
+    def _request_preview(self) -> None:
         live = self.work.live if self.work is not None and not self.work.quick else None
         if self._preview_seconds is None:
             return
         if self._run is None or live is None:
             return
-        if self.state == "stopping" or not self._run.wants_preview(self._preview_seconds):
+        if self.state == "stopping" or not self._run.preview_is_due(self._preview_seconds):
             return
         request = live.request()
         if request is None or (self.state == "paused" and request == self._last_request):
@@ -309,14 +309,14 @@ class Controller(QObject):
                 self._show_failure(work, ending)
             else:
                 work.done(ending.result)
-        except Exception as error:  # napari shows it; whatever it was, the next run can begin
+        except Exception as error:  # napari shows it, and the next job can start
             self.failed.emit(str(error))
             raise
         finally:
             self._set_state("idle")
 
     def _show_failure(self, work: Work, ending: Ending) -> None:
-        # Without an error or our own cancel the viewer is closing: its layers are let alone.
+        # Without an error or a cancel, the viewer is closing: its layers are not touched.
         if work.live is not None and not work.quick and (ending.error or self._cancelled):
             work.live.remove()
         if self._drops and work.dropped is not None:
@@ -332,10 +332,9 @@ class Controller(QObject):
         source_id = None if self.work is None else self.work.source_id
         gone = source_id is not None and find(self.viewer, source_id) is None
         if gone and not self._cancelled:
-            # A viewer that is closed removes its layers, too: no notification, and the checkpoint
-            # stays.
+            # Closing a viewer removes its layers, too: no notification, and the checkpoint stays.
             self._give_up()
-            self.said.emit("warning", "The source layer was removed, so its run is cancelled.")
+            self.said.emit("warning", "The source layer was removed, so its job was cancelled.")
         self.layers_changed.emit()
 
     @Slot()

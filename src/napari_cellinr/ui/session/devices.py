@@ -1,6 +1,6 @@
-"""The devices that this machine can compute on, asked of a child process.
+"""The devices that this machine can compute on, found by a child process.
 
-Importing torch takes seconds during which a viewer would stand still.
+Importing torch takes seconds, during which the viewer would be frozen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["DeviceList", "device_list", "write_report"]
 logger = logging.getLogger(__name__)
 
 LONGEST_SECONDS: Final = 120
-"""Time after which the child process is given up."""
+"""Time after which the child process is killed."""
 
 _devices: list[DeviceList] = []
 
@@ -33,7 +33,7 @@ def write_report() -> None:
 
 
 def device_list() -> DeviceList:
-    """Return the one list of this application, which is asked for once."""
+    """Return the list of devices, which is the same for all docks of the application."""
     if not _devices:
         _devices.append(DeviceList())
     return _devices[0]
@@ -42,15 +42,15 @@ def device_list() -> DeviceList:
 class DeviceList(QObject):
     """Why devices are not available, by name, and whether there is a GPU.
 
-    Nothing is known until the child process has answered.
+    Both are empty until the child process has finished.
 
     Signals
     -------
-    answered
-        The reasons are known.
+    updated
+        Reasons and GPU are known.
     """
 
-    answered = Signal()
+    updated = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class DeviceList(QObject):
         self._limit.setSingleShot(True)
 
     @Slot()
-    def ask(self) -> None:
+    def load(self) -> None:
         """Start the child process, unless it was started before."""
         if self._process is not None:
             return
@@ -91,14 +91,14 @@ class DeviceList(QObject):
             return
         self.reasons = {kind: reason for kind, reason in found.items() if reason}
         self.has_gpu = bool(found.keys() - self.reasons.keys() - {"cpu"})
-        self.answered.emit()
+        self.updated.emit()
 
     @Slot()
     def _on_error(self) -> None:
-        """Offer every device when nothing is known: the fit itself says what is missing."""
-        logger.warning("the devices of this machine could not be found out")
+        """Offer every device if the child process failed; the fit then reports what is missing."""
+        logger.warning("the devices of this machine could not be determined")
         self.reasons = {}
-        self.answered.emit()
+        self.updated.emit()
 
     @Slot()
     def _on_quit(self) -> None:
@@ -111,7 +111,7 @@ class DeviceList(QObject):
 def gpu_memory() -> int:
     """Return the bytes that are in use on an NVIDIA GPU; 0 where none is used.
 
-    It does not load torch: a fit that runs has done so.
+    It does not load torch: a running fit has done so.
     """
     torch: Any = sys.modules.get("torch")
     try:

@@ -1,4 +1,4 @@
-"""Files of a viewer: images and kept fits as layers, layers and their fits as files."""
+"""Files of a viewer: opens images and saved fits as layers, saves layers and their fits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["layer_of_job", "open_files", "open_source", "opened_files", "save_la
 
 
 def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) -> list[Layer]:
-    """Return the layers for every image and kept fit in files and folders, added to the viewer.
+    """Return the layers for every image and saved fit in files and folders, added to the viewer.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) 
 
 
 def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
-    """Return the layers of what was opened before, opened in the same way.
+    """Return the layers of a file that is opened again, in the same way as before.
 
     If there is only one layer, or if it is the raw image of a sample, it gets the name of `source`.
 
@@ -105,13 +105,13 @@ def _added(viewer: napari.Viewer, images: Sequence[Image]) -> list[Layer]:
 
 
 def _open_elsewhere(viewer: napari.Viewer, source: Source) -> list[Layer]:
-    """Return the layers that another plugin of napari makes of a file."""
+    """Return the layers of a file that another plugin of napari reads."""
     try:
         return list(viewer.open(source.path, plugin=source.reader))
     except Exception as error:  # whatever napari, or the other plugin, raises
         raise FileError(
-            f"{source.path} was opened by the reader {source.reader!r} of napari, which has failed "
-            f"now ({error}). Check the file, and that this plugin is installed."
+            f"the napari reader {source.reader!r} could not open {source.path} ({error}). Check "
+            "the file, and that this plugin is installed."
         ) from error
 
 
@@ -134,7 +134,7 @@ def save_layer(
     Raises
     ------
     AxesError
-        If there is no fit of the layer, or it shows no motion.
+        If the layer has no fit, or shows no motion.
     FileError
         If the file cannot be written, or a layer was opened from it.
     """
@@ -144,8 +144,7 @@ def save_layer(
 
     if (found := input_at(home(path), opened_files(controller.viewer))) is not None:
         raise FileError(
-            f"{path} was given; a layer was opened from {found}, which is left as it is. Choose "
-            "another name."
+            f"{path} would overwrite {found}, from which a layer was opened; choose another name."
         )
     if path.suffix == FITTED_SUFFIX:
         save_fit(path, origin_of(controller, layer, results).load())
@@ -184,9 +183,9 @@ def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:
 
 
 def _motion_of(viewer: napari.Viewer, layer: Layer) -> tuple[ImageLayer, dict[str, Any]]:
-    """Return the scene that arrows or tracks belong to, and the options they were made with."""
+    """Return the image that arrows or tracks belong to, and the options of the motion."""
     scene_id, options = motion_of(layer)
     scene = find(viewer, scene_id)
     if scene is None:
-        raise AxesError(f"the scene of layer {layer.name!r} is gone, and its motion with it.")
+        raise AxesError(f"the image whose motion layer {layer.name!r} shows was removed.")
     return scene, options

@@ -223,10 +223,10 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
         As for `fit_work`.
     """
     config, begun = task.config_type(**job.settings), None
-    if not isinstance(job.begun, New):
-        source = Source(job.begun.note["layer"], job.begun.note["path"])
-        before = stored_of(job.begun.fit).config
-        config, begun = _begun(task, job.begun.beginning, before, config, source)
+    if not isinstance(job.start, New):
+        source = Source(job.start.note["layer"], job.start.note["path"])
+        before = stored_of(job.start.fit).config
+        config, begun = _begun(task, job.start.beginning, before, config, source)
     work = fit_work(controller, task, layer, config, begun)
     # An existing checkpoint is updated even if the preferences switch checkpoints off.
     started, every = time.monotonic(), preferences().checkpoint_seconds or EVERY

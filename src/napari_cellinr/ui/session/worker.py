@@ -1,9 +1,9 @@
 """A job in a thread worker: the only place where threads are started.
 
-The worker never raises: superqt takes every `RuntimeError` of a generator for a deleted
-worker and says nothing, and an out-of-memory error is one. What happened comes back as an
-`Ending` instead. Previews do not travel with the signals, which pile up when the viewer is
-busy, but through a slot that holds the newest one only.
+The worker never raises: superqt takes every `RuntimeError` of a generator, such as an
+out-of-memory error, for a deleted worker and ignores it. The worker returns an `Ending` instead.
+Previews are not sent with the signals, which pile up while the viewer is busy, but through a
+slot that holds the newest one only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["Ending", "Run"]
 logger = logging.getLogger(__name__)
 
 PAUSED_SECONDS: Final = 0.05
-"""Time between two looks of a paused job for a message."""
+"""Time between two checks of a paused job for a message."""
 
 CLOSING_SECONDS: Final = 5.0
 """Longest wait for a job when the application quits."""
@@ -56,7 +56,7 @@ class Run(QObject):
     progressed
         `Progress` without its preview, as often as the job yields.
     previewed
-        The preview Image and the index it was asked for.
+        The preview Image and the index of its request.
     ended
         The `Ending`, once; never after `abandon`.
 
@@ -65,7 +65,7 @@ class Run(QObject):
     make_job
         Called in the worker thread; what is slow to import is imported by it.
     title
-        What napari calls the job when it is closed while the job runs.
+        Name of the job in the dialog of napari when the application is closed.
     """
 
     progressed = Signal(object)
@@ -92,34 +92,34 @@ class Run(QObject):
         self._worker.start()
 
     def pause(self) -> None:
-        """Let the job rest after its present step."""
+        """Pause the job after its present step."""
         self._mailbox.paused.set()
 
     def resume(self) -> None:
-        """Let a paused job go on."""
+        """Resume a paused job."""
         self._mailbox.paused.clear()
 
     def stop(self) -> None:
-        """End the job after its present step and keep what it has."""
+        """End the job after its present step and return its result so far."""
         self._mailbox.stopped.set()
 
     def cancel(self) -> None:
-        """End the job after its present step and drop what it has."""
+        """End the job after its present step and discard its result."""
         self._mailbox.cancelled.set()
 
     def abandon(self) -> None:
-        """Cancel the job and send no signals any more: nobody is there to hear them."""
+        """Cancel the job and send no more signals, since the viewer is closing."""
         self._abandoned = True
         self.cancel()
 
-    def wants_preview(self, seconds: float) -> bool:
-        """Return whether so many seconds have gone by since the last request."""
+    def preview_is_due(self, seconds: float) -> bool:
+        """Return whether at least so many seconds have passed since the last request."""
         return time.monotonic() - self._last_request >= seconds
 
     def request_preview(self, request: PreviewRequest) -> None:
-        """Ask for a preview, which replaces an older request that was not answered yet."""
+        """Request a preview; it replaces an older request that is still pending."""
         self._last_request = time.monotonic()
-        self._mailbox.ask(request)
+        self._mailbox.put_request(request)
 
     def wait(self, seconds: float = CLOSING_SECONDS) -> bool:
         """Return whether the thread has ended its job within `seconds`."""
@@ -143,10 +143,10 @@ class Run(QObject):
 
 
 class _Mailbox:
-    """What the two threads hand to each other.
+    """Messages and previews that the two threads exchange.
 
-    What the user wants is a state, said again with every step: a stage of a job that does not
-    listen to a word must not make it lost.
+    Pause and stop are states that are sent with every step, since a stage of a job may ignore a
+    single message.
     """
 
     def __init__(self) -> None:
@@ -158,12 +158,12 @@ class _Mailbox:
         self._request: PreviewRequest | None = None
         self._preview: tuple[Image, Mapping[str, int]] | None = None
 
-    def ask(self, request: PreviewRequest) -> None:
-        """Leave a request for the job; of several only the last counts."""
+    def put_request(self, request: PreviewRequest) -> None:
+        """Store a request for the job; only the last one counts."""
         self._request = request
 
     def next_message(self) -> Message:
-        """Return what the job is to be told now; words of the user go before requests."""
+        """Return the next message for the job; stop and resume go before preview requests."""
         if self.stopped.is_set():
             return "stop"
         request, self._request = self._request, None
@@ -177,7 +177,7 @@ class _Mailbox:
         return request
 
     def leave_preview(self, progress: Progress) -> Progress:
-        """Return the progress without its preview, which replaces an older one in the slot."""
+        """Put the preview into the slot; return the progress without it."""
         if progress.preview is None:
             return progress
         self._preview = (progress.preview, dict(progress.preview_index))
@@ -190,21 +190,21 @@ class _Mailbox:
 
 
 class _Worker(GeneratorWorker):
-    """A worker that can be quit: napari calls `quit` when a viewer closes or the user says so.
+    """A worker that ends its generator properly when napari calls `quit`.
 
-    The generator then ends by itself. A generator that superqt aborts is merely dropped:
-    what it holds, GPU memory for one, stays until it is collected.
+    A generator that superqt aborts is not closed: what it holds, such as GPU memory, stays until
+    it is garbage-collected.
     """
 
     mailbox: _Mailbox
 
     def quit(self) -> None:
-        """End the job after its present step and drop what it has."""
+        """End the job after its present step and discard its result."""
         self.mailbox.cancelled.set()
 
 
 class _Titled(functools.partial[Any]):
-    """A function whose text is for users: napari's closing dialog shows it."""
+    """A function with a title for users, which the closing dialog of napari shows."""
 
     title: str = ""
 
@@ -215,7 +215,7 @@ class _Titled(functools.partial[Any]):
 def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
     """Yield the progress of a job without previews and return how it ended."""
     job: Job | None = None
-    message: Message = None  # a generator that has not started takes nothing else
+    message: Message = None  # a generator that has not started accepts None only
     try:
         _leave_a_core_to_the_viewer()
         job = make_job()
@@ -241,31 +241,31 @@ def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress
 
 
 def _without_frames(error: CellINRError) -> CellINRError:
-    """Return an error without the frames of what it was raised in, whose tensors would stay."""
+    """Return an error without its stack frames, which would keep tensors in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
 def _as_fit_error(error: Exception) -> FitError:
-    """Return an error in words; it holds no frames, whose tensors would stay in memory."""
+    """Return an error as a `FitError` without stack frames, which would keep tensors in memory."""
     text = str(error).strip().split("\n")[0] or type(error).__name__
     if isinstance(error, MemoryError) or "memory" in text.lower():
         return FitError(
             f"there was not enough memory ({text}). Fit a smaller part of the image, or choose "
             f"the device cpu."
         )
-    return FitError(f"the fit failed: {text}. Nothing was changed; the log tells more.")
+    return FitError(f"the fit failed: {text}. Nothing was changed; see the log for details.")
 
 
 def _leave_a_core_to_the_viewer() -> None:
-    """Let torch compute with all cores but one in this thread, so that the viewer stays fluent."""
+    """Let torch use all cores but one in this thread, so that the viewer stays responsive."""
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def _free_memory() -> None:
-    """Give GPU memory that nobody holds back to other programs.
+    """Return unused GPU memory to other programs.
 
     Without a garbage collection: in this thread it could delete widgets, which crashes Qt.
     """
@@ -275,5 +275,5 @@ def _free_memory() -> None:
 
 
 def _log_warning(arguments: tuple[Any, ...]) -> None:
-    """Log a warning of the worker thread, which nobody would see otherwise."""
+    """Log a warning of the worker thread, which would be lost otherwise."""
     logger.warning("%s: %s", getattr(arguments[1], "__name__", "warning"), arguments[0])

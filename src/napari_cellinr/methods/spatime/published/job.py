@@ -138,7 +138,7 @@ def _with_half_the_batch(config: SpatimeConfig) -> SpatimeConfig:
     """Return the settings with half the voxels per step; raise `FitError` if it has few already."""
     if config.batch // 2 < SMALLEST_BATCH:
         raise FitError(
-            f"the memory is not enough, not even for steps of {config.batch} voxels; close other "
+            f"there is not enough memory even for steps of {config.batch} voxels; close other "
             "programs, superresolve a crop, choose the device cpu or fewer neurons."
         )
     return config.replace(batch=config.batch // 2)
@@ -173,7 +173,7 @@ def _fitted(
     """Put the result, what was fitted and the report together."""
     state: dict[str, torch.Tensor] = {}
     for number, (series, outcome) in enumerate(zip(done.series, done.outcomes, strict=True)):
-        state |= {**series.tensors(f"{number}."), **outcome.kept(f"{number}.")}
+        state |= {**series.tensors(f"{number}."), **outcome.saved_state(f"{number}.")}
     outcomes = done.outcomes
     stopped = "user" if done.stopped_by_user else outcomes[-1].stopped
     report: dict[str, Any] = {
