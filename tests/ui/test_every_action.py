@@ -292,7 +292,7 @@ def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer
 
 def test_what_cannot_be_shown_is_said(viewer, cellinr, folder):
     tell(cellinr, [("open", ("embryo.tif",), {}), ("denoise", ("embryo",), TOY)])
-    with pytest.raises(AxesError, match="no result"):
+    with pytest.raises(AxesError, match="has no fit"):
         cellinr.render("embryo")
     with pytest.raises(ConfigError, match="every=0"):
         cellinr.show_motion("embryo denoised", every=0)
