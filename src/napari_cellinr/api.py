@@ -188,8 +188,8 @@ def iter_superresolve(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    wanted = config or SpatimeConfig()
-    return iter_fit(METHODS["spatime"], image, wanted, started=started, lazily=lazily)
+    settings = config or SpatimeConfig()
+    return iter_fit(METHODS["spatime"], image, settings, started=started, lazily=lazily)
 
 
 def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings: Any) -> Fitted:
@@ -244,31 +244,31 @@ def iter_reconstruct(
 
 
 def render(
-    fit: Stored | Fitted, query: Query | None = None, *, device: str = "auto", **asked: Any
+    fit: Stored | Fitted, query: Query | None = None, *, device: str = "auto", **selection: Any
 ) -> tuple[Image, ...]:
     """Return images from a fit, at another scale, time, crop or channel, float32.
 
     Parameters
     ----------
     fit
-        What a job returned, or a kept fit as `io.load_fitted` and `fitting.stored` give it.
+        What a job returned, or a saved fit as `fitting.stored.load_fit` returns it.
     query
         What to render; the result as it was if not given.
     device
         Where to compute.
-    asked
+    selection
         The fields of `Query` by name instead of `query`, for example `scale={"Z": 2}` or
         `crop={"Y": (0, 50)}`.
 
     Raises
     ------
     ConfigError
-        If the fit cannot answer the query.
+        If the fit cannot be rendered like this.
     """
     from napari_cellinr import methods
     from napari_cellinr.fitting.devices import choose_device
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.fitting.stored import query_of, stored_of
 
-    kept = stored_of(fit) if isinstance(fit, Fitted) else fit
-    return methods.render(kept, query or query_of(asked), choose_device(device))
+    saved = stored_of(fit) if isinstance(fit, Fitted) else fit
+    return methods.render(saved, query or query_of(selection), choose_device(device))

@@ -334,7 +334,7 @@ def check_repeats(n_repeats: int, kind: str) -> tuple[str, ...]:
     if n_repeats < 2:
         raise ConfigError(
             f"{kind} with one repeat was given; each point is then recorded at one time only, so "
-            "that its shape and its motion cannot be told apart: give at least 2 repeats, better 4."
+            "that shape and motion cannot be distinguished: give at least 2 repeats, better 4."
         )
     if n_repeats == 2:
         return (

@@ -156,7 +156,7 @@ def _disagreement(found: list[Order], size: tuple[int, ...]) -> tuple[str, ...]:
     return (
         f"the orders of direction {', '.join(wrong)} disagree on the pattern: the specimen moves "
         "too much between its phases, or its contrast is low; estimate periods, angles, "
-        "start_phases and modulations with a specimen at rest, and switch refine off.",
+        "start_phases and modulations with a static specimen, and switch refine off.",
     )
 
 

@@ -344,7 +344,7 @@ def _rule(
     cube = itertools.product(*(range(-far, far + 1) for far in reach))
     half = [shift for shift in cube if shift > (0,) * len(shape)]
     n_voxels = patch ** len(shape)
-    noise = 2 * _kept(grain) ** len(shape)
+    noise = 2 * _remaining_variance(grain) ** len(shape)
     return _Rule(
         reach=reach,
         shifts=tuple(sorted(half, key=lambda shift: sum(step**2 for step in shift))),
@@ -354,7 +354,7 @@ def _rule(
     )
 
 
-def _kept(grain: float) -> float:
+def _remaining_variance(grain: float) -> float:
     """Return the fraction of the noise variance left by the smoothing of the guide, per axis."""
     impulse = np.zeros(65)
     impulse[32] = 1

@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
         "--every",
         metavar="N",
         type=int,
-        help="distance between arrows in voxels (default: chosen so that they can be told apart)",
+        help="distance between arrows in voxels (default: chosen so that arrows do not overlap)",
     )
     parser.add_argument(
         "--shortest",

@@ -147,7 +147,7 @@ class NSTMConfig(Config):
         return text
 
     def continued(self, steps: int) -> NSTMConfig:
-        """Return the settings for so many more steps; the attempt that was kept goes on alone."""
+        """Return the settings for additional steps, which continue the best attempt only."""
         return super().continued(steps).replace(restart=False)
 
     def chosen_times(self) -> int | tuple[float, ...] | None:

@@ -110,7 +110,7 @@ class GridPyramid(nn.Module):
         """Number of features at every position, those of all levels together."""
         return self.features * len(self.cells)
 
-    def on_lattice(self, shape: Sequence[int], weights: Sequence[float]) -> torch.Tensor:
+    def on_grid(self, shape: Sequence[int], weights: Sequence[float]) -> torch.Tensor:
         """Return the features on a regular grid that spans the box, shape (n_features, *shape).
 
         Parameters

@@ -10,10 +10,10 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["bending", "folding", "lattice_points", "sample", "upsample", "warp"]
+__all__ = ["bending", "folding", "grid_points", "sample", "upsample", "warp"]
 
 
-def lattice_points(
+def grid_points(
     low: float, high: float, count: int, device: torch.device | None = None
 ) -> torch.Tensor:
     """Return equally spaced positions, shape (count,), float32.

@@ -144,7 +144,7 @@ def thinned(image: Image, factors: Mapping[str, int]) -> Image:
     image
         Any axes, real.
     factors
-        Whole factor by axis letter: in time every n-th frame is kept, starting with the first;
+        Whole factor by axis letter: in time every n-th frame is used, starting with the first;
         in space n voxels are averaged into one. Voxels left over at the end are dropped.
     """
     data, maps = image.array(), {}

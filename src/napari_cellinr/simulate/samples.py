@@ -62,7 +62,7 @@ def _moving(kind: Any) -> tuple[Image, Image]:
 
     sample = moving(kind)
     raw, truth = sample.raw, sample.truth
-    if sample.psf is not None:  # simulated again when it is needed, instead of kept in a file
+    if sample.psf is not None:  # simulated when it is needed, not stored in a file
         optics = {**sample.optics.as_dict(), "psf": SAMPLE_POINT}
         raw = replace(raw, meta={**raw.meta, "optics": optics})
     if "C" in truth.axes:

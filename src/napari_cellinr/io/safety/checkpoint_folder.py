@@ -206,9 +206,9 @@ class CheckpointFolder:
         return file in manifest.files.values() and self._is_ours(file, manifest)
 
     def _is_ours(self, file: str, manifest: Manifest | None) -> bool:
-        """Return whether the header of a file says that a checkpoint, and this one, has written it.
+        """Return whether this checkpoint wrote a file, according to its header.
 
-        Files of version 0.1 name no checkpoint. A kept fit is never a part of one.
+        Files of version 0.1 have no identity. A saved fit is never a part of a checkpoint.
         """
         path = self.path / file
         if not is_plain_file(path):

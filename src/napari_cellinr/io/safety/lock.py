@@ -1,9 +1,9 @@
-"""Which process works in a folder, so that no other one takes it for left behind.
+"""Locks of folders: which process uses a folder, so that no other one deletes or resumes it.
 
-A folder that is worked in holds a small file with the number of the process, when that began, and
-on which computer. A process that has crashed leaves the file, but is no longer there; another one
-that got its number has begun at another time. What the own process works in is known without a
-file, too: before there is a folder, and if two viewers share one process.
+The folder holds a small file with the number, the start time and the computer of the process. A
+process that crashed leaves the file but does not run any more; another process with the same
+number has started at another time. Folders of the own process are also known without a file:
+before the folder exists, and if two viewers share one process.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ __all__ = [
 ]
 
 HOLDER_FILE: Final = "holder.json"
-"""Name of the file that says who works in a folder."""
+"""Name of the lock file in a folder."""
 
 SAME_START: Final = 60.0
-"""Seconds by which two looks at the start of one process may differ: it is counted from the start
-of the computer, whose time changes when a clock is set. A process that gets the number of one that
-was interrupted has nearly always begun much later."""
+"""Seconds by which two readings of the start time of one process may differ: it is counted from the
+start of the computer, which shifts when the clock is set. A process that gets the number of an
+interrupted one has nearly always started much later."""
 
 AWAY: Final = 3600.0
-"""Seconds after the last sign of a process on another computer, which cannot be asked, up to which
-it counts as alive: the longest time between two checkpoints that the preferences allow."""
+"""Seconds after the last update by a process on another computer, which cannot be queried, up to
+which it counts as running: the longest interval of checkpoints that the preferences allow."""
 
 MOST_BYTES: Final = 4096
 """Size up to which such a file is read; a larger one is none."""

@@ -3,7 +3,7 @@
 Everything here is given by exact path; nothing is found by a pattern and no folder is emptied.
 Callers name only files that the package wrote itself: temporary files, what the manifest of a
 checkpoint lists, and the parts of a Zarr hierarchy. Links are never followed and never deleted. A
-folder goes only when it is empty.
+folder is deleted only if it is empty.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ TEMPORARY: Final = ".cellinr-"
 def new_temporary(folder: Path, suffix: str = "") -> Path:
     """Return a name for a temporary file in a folder, which no other file has.
 
-    In the folder of a checkpoint, the name holds the identity of that checkpoint, so that a file
-    that was left behind by a crash can be told from everybody else's.
+    In the folder of a checkpoint, the name holds the identity of that checkpoint, to recognise a
+    file that a crash left behind.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     Raises
     ------
     ConfigError, AxesError
-        If the fit cannot answer the query.
+        If the fit cannot be rendered like this.
     FileError
         If arrays are missing, or do not fit together.
     """

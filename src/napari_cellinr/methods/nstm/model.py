@@ -17,7 +17,7 @@ from torch import nn
 
 from napari_cellinr.fields.pointwise import PointwiseNet
 from napari_cellinr.fields.pyramid import GridPyramid, window
-from napari_cellinr.fields.warp import lattice_points, upsample, warp
+from napari_cellinr.fields.warp import grid_points, upsample, warp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -165,7 +165,7 @@ class SpaceTimeModel(nn.Module):
         """
         count = tuple(points or self.shape.canonical)
         weights = window(alpha, len(self.scene_grids.cells))
-        features = self.scene_grids.on_lattice(count, weights)
+        features = self.scene_grids.on_grid(count, weights)
         scene: torch.Tensor = self.scene_net(features.flatten(1)).view(-1, *count)
         return scene
 
@@ -186,7 +186,7 @@ class SpaceTimeModel(nn.Module):
             the rendered scene.
         """
         count = tuple(points or self.shape.motion_lattice)
-        axes = [lattice_points(0, 1, n, times.device) for n in count]
+        axes = [grid_points(0, 1, n, times.device) for n in count]
         weights = window(alpha, len(self.motion_grids.cells))
         features = self.motion_grids.on_product(axes, times, weights)
         moved = self.motion_net(features.flatten(1)).view(-1, len(times), *count).movedim(0, 1)

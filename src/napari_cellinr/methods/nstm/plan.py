@@ -199,7 +199,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
         scene_cells=level_cells(coarsest, finest, LEVELS),
         # From one cell on, in time as well: a fine start sticks where large motion is half right.
         motion_cells=level_cells([1.0] * (1 + len(sizes)), [n_times, *cells], LEVELS),
-        motion_lattice=_lattice(sizes, cells, part),
+        motion_lattice=_motion_grid(sizes, cells, part),
         displacement=reach,
         channels=model.channels,
     )
@@ -241,8 +241,10 @@ def _structure(measurement: Measurement, config: NSTMConfig) -> tuple[float, ...
     return tuple(structure / step for step in steps)
 
 
-def _lattice(sizes: tuple[int, ...], cells: list[float], times: torch.Tensor) -> tuple[int, ...]:
-    """Return the points on which the motion is decoded; all where places have their own times."""
+def _motion_grid(
+    sizes: tuple[int, ...], cells: list[float], times: torch.Tensor
+) -> tuple[int, ...]:
+    """Return the points per axis at which motion is decoded; all if they have own times."""
     return tuple(
         size if n_times > 1 else min(size, math.ceil(POINTS_PER_CELL[len(sizes)] * n) + 1)
         for size, n, n_times in zip(sizes, cells, times.shape[1:], strict=True)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from napari_cellinr.fields.warp import lattice_points, upsample
+from napari_cellinr.fields.warp import grid_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import motion_penalty, scene_penalty
@@ -44,7 +44,7 @@ BRIGHTNESS = 10.0
 """Weight of the squared changes of brightness from frame to frame."""
 
 LARGE = 20_000_000
-"""Voxels of all moved scenes together above which they are computed twice, not kept."""
+"""Total voxels of all moved scenes above which they are computed twice instead of stored."""
 
 
 class NSTMProblem(Problem):
@@ -66,7 +66,7 @@ class NSTMProblem(Problem):
         Whether each frame has a gain and an offset of its own, whether all light fades by one
         exponential curve, and whether there is a sparse image of what motion does not explain.
     frugal
-        Whether moved scenes are computed twice instead of kept in memory, whatever their size.
+        Whether moved scenes are computed twice instead of stored in memory, whatever their size.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class NSTMProblem(Problem):
         return [group["params"] for group in self.param_groups()[: 1 + self.config.moving]]
 
     def schedule(self) -> Schedule:
-        """Return a learning rate that falls to a tenth; the last parameters are kept."""
+        """Return a learning rate that falls to a tenth; the result is the last step."""
         return Schedule(decay=0.1, every=max(5, self.config.steps // 20))
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -337,7 +337,7 @@ class NSTMProblem(Problem):
     ) -> torch.Tensor:
         size = self.plan.shape.scene
         points = [
-            lattice_points(0, n - 1, m, self._device)
+            grid_points(0, n - 1, m, self._device)
             for n, m in zip(size, coarser(size, stride), strict=True)
         ]
         scene = upsample(self.model.scene(canonical, displacement, points), size)

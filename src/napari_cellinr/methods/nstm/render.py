@@ -12,7 +12,7 @@ import torch
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.fields.material import follow
-from napari_cellinr.fields.warp import lattice_points
+from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.stored import blank
 from napari_cellinr.methods.nstm.geometry import (
@@ -101,7 +101,7 @@ class Rendering:
             Axes (T, C, [Z,] Y, X), float32; C are the components in the order of spatial axes.
         """
         shape = self.model.shape.scene
-        places = [lattice_points(0, n - 1, n, self.device) for n in shape]
+        places = [grid_points(0, n - 1, n, self.device) for n in shape]
         grid = torch.stack(torch.meshgrid(*places, indexing="ij"))[(slice(None), *self.inner)]
         with torch.no_grad():
             start = self.model.motion(self._part([reference]), ALL_LEVELS)[0]

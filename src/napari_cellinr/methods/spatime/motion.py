@@ -166,7 +166,7 @@ class MotionProblem(Problem):
         return self._images.device
 
     def schedule(self) -> Schedule:
-        """Return a linear fall of the rate over the steps of the level; the last step is kept."""
+        """Return a linear fall of the rate over the steps of the level, whose last step counts."""
         steps = self.settings.steps[self._level]
         return Schedule(FINAL_RATE, 0, linear=True, warm_up=0, steps=steps, is_stored=False)
 

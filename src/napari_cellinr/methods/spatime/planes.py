@@ -173,7 +173,7 @@ class PlanesProblem(Problem):
 
     It learns from four of five planes. The held-out error is the mean squared error on the fifth;
     before the first step it is that of interpolation, as the network adds nothing then. The best
-    parameters are kept, so that there was no gain if the error is the same after the fit.
+    parameters are the result: if the error is unchanged after the fit, there was no gain.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ class PlanesProblem(Problem):
         return self._device
 
     def schedule(self) -> Schedule:
-        """Return a linear fall of the rate; the best parameters are kept."""
+        """Return a linear fall of the rate; the result is the best step."""
         return Schedule(
             FINAL_RATE, EVERY, linear=True, keeps_best=True, steps=self._steps, is_stored=False
         )

@@ -45,7 +45,7 @@ def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[
     Raises
     ------
     ConfigError, AxesError
-        If the fit cannot answer the query.
+        If the fit cannot be rendered like this.
     """
     plan = plan_of(stored, query)
     made = []

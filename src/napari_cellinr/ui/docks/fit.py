@@ -78,7 +78,7 @@ class FitDock(TabbedDock):
         self._lay_out()
         self._prefer()
         self.setAcceptDrops(True)
-        self.welcome.asked.connect(self.try_it)
+        self.welcome.requested.connect(self.try_it)
         self.offer.accepted.connect(self._resume)
         self.offer.look()
         self.controller.failed.connect(self.offer.look)

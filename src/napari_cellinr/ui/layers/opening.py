@@ -88,8 +88,8 @@ def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
     paths
         Files and folders.
     together
-        Whether numbered files become one series: time points or z planes, which is asked the
-        first time.
+        Whether numbered files become one series: time points or z planes. The user
+        chooses the first time.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def _limit() -> int:
 
 
 def _choice(paths: Sequence[Path]) -> str:
-    """Return `time`, `z` or `separate`: the preference, or the answer, which is remembered."""
+    """Return `time`, `z` or `separate`: the preference, or the saved choice of the user."""
     try:
         page = settings.get_plugin_settings("napari-cellinr").files
         remembered = str(page.numbered_files)
@@ -190,7 +190,7 @@ def ask(paths: Sequence[Path]) -> str:
         f"Are these {len(paths)} files time points or z planes?\n{paths[0].name} … {paths[-1].name}"
     )
     box.setInformativeText(
-        "The answer is remembered. To change it: Preferences › CellINR restoration › Files."
+        "Your choice is saved. To change it: Preferences › CellINR restoration › Files."
     )
     buttons = {
         box.addButton(text, QMessageBox.ButtonRole.AcceptRole): answer

@@ -165,7 +165,7 @@ def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, R
     made = results.get(layer.unique_id)
     if made is not None:
         return Origin(made.source, made.given, made.fitted)
-    path = _kept(layer)
+    path = _saved_fit_path(layer)
     if path is None:
         raise AxesError(
             f"layer {layer.name!r} has no fit; choose a result of this session, or a layer opened "
@@ -187,7 +187,7 @@ def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
     made = results.get(layer.unique_id)
     if made is not None:
         return made.fitted.method if made.fitted.state else ""
-    return str(layer.metadata.get("napari-cellinr method", "")) if _kept(layer) else ""
+    return str(layer.metadata.get("napari-cellinr method", "")) if _saved_fit_path(layer) else ""
 
 
 def settings_of(layer: Layer, task: Task, results: Mapping[Any, Result]) -> Config | None:
@@ -237,7 +237,7 @@ def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
     return method is not None and method.has_motion
 
 
-def _kept(layer: ImageLayer) -> Path | None:
+def _saved_fit_path(layer: ImageLayer) -> Path | None:
     """Return the file of the saved fit that a layer was rendered from, if there is one."""
     noted = layer.metadata.get(KEPT_FIT)
     if noted:

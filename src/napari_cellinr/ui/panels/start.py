@@ -28,7 +28,7 @@ SCRATCH = "scratch"
 class StartChoice(QWidget):
     """A list of the fits that the next fit can start from; hidden if there are none.
 
-    It follows the layers of the viewer, and never selects a fit by itself.
+    It follows the layers of the viewer, and selects a fit only if the user does.
 
     Parameters
     ----------

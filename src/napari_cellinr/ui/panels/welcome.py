@@ -20,11 +20,11 @@ class Welcome(QFrame):
 
     Signals
     -------
-    asked
+    requested
         The button was clicked: open the sample of the task and preview its result.
     """
 
-    asked = Signal()
+    requested = Signal()
 
     def __init__(self, task: Task, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +35,7 @@ class Welcome(QFrame):
         self.label = wrapping_label(task.empty_text)
         self.button = QPushButton("Try it")
         self.button.setToolTip("Open a simulated image and preview the result.")
-        self.button.clicked.connect(self.asked)
+        self.button.clicked.connect(self.requested)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
         layout.setSpacing(8)

@@ -97,8 +97,8 @@ def compare_work(
     def work() -> tuple[Image, Image]:
         if against is None:
             assert made is not None
-            answer = made.task.method.conventional(made.given.canonical(), made.config)
-            conventional = channel_for(image, answer)
+            result = made.task.method.conventional(made.given.canonical(), made.config)
+            conventional = channel_for(image, result)
         else:
             conventional = other
         return conventional, difference(image, conventional)

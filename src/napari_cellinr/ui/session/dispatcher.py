@@ -51,8 +51,7 @@ def dispatcher_of(viewer: napari.Viewer) -> Dispatcher:
     key = id(getattr(viewer, "__wrapped__", viewer))
     if (dispatcher := _dispatchers.get(key)) is None:
         dispatcher = _dispatchers[key] = Dispatcher(controller_of(viewer))
-        # An event holds methods weakly and other functions strongly. Docks may be closed, but
-        # what was recorded must be kept.
+        # Events hold methods weakly, but other functions strongly: the record outlives the docks.
         viewer.layers.events.inserted.connect(lambda event, held=dispatcher: None)
     return dispatcher
 

@@ -84,11 +84,11 @@ def motion_work(
             )
         return grid, shown
 
-    def show(answer: tuple[Image, Shown]) -> None:
+    def show(motion: tuple[Image, Shown]) -> None:
         if find(controller.viewer, layer.unique_id) is None:
-            controller.say("warning", "The layer is gone, so its motion was dropped.")
+            controller.say("warning", "The layer was removed, so its motion was discarded.")
             return
-        grid, shown = answer
+        grid, shown = motion
         added = _arrows_of(controller, layer) if shown.kind == "vectors" else None
         if added is not None:
             _replace(added, shown)
@@ -119,8 +119,8 @@ def note_motion(result: Result) -> None:
 def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]:
     """Return the steps that save a layer.
 
-    Tracks that a fit adds by itself are first shown by a step of their own, because a script has
-    to name their points. Arrows need no options.
+    Tracks that a fit adds automatically are first shown by a step of their own, because a script
+    has to name their points. Arrows need no options.
 
     Parameters
     ----------

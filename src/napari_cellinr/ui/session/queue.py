@@ -72,7 +72,7 @@ class Queue(QObject):
     def drop_what_lost_its_layer(self, there: Collection[Hashable]) -> None:
         """Remove the requests whose layer was removed from the viewer, and tell the user.
 
-        A request that gives the name of a layer is kept, because the layer may still be added.
+        A request with the name of a layer stays, because the layer may still be added.
 
         Parameters
         ----------

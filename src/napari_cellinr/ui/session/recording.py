@@ -155,7 +155,7 @@ class Requests(QObject):
         self._recording = Recording(controller.viewer, self.recorded.emit)
         self.recorder = self._recording.recorder
         self._records = True
-        self._kept: list[object] = []
+        self._references: list[object] = []
         controller.finished.connect(self._on_finished)
         controller.failed.connect(self._on_failed)
         controller.layers_changed.connect(self._on_layers)
@@ -181,7 +181,7 @@ class Requests(QObject):
 
     def keep(self, thing: object) -> None:
         """Keep a reference to an object for as long as the viewer exists."""
-        self._kept.append(thing)
+        self._references.append(thing)
 
     def _find(self, layer: Layer | str) -> ImageLayer:
         return named(self.viewer, layer)

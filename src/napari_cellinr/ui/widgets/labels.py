@@ -16,7 +16,7 @@ COLOURS: Final = {"info": "", "warning": "color: #b07014;", "error": "color: #d8
 """Style sheet of text by its kind; with a contrast above 3 in the dark and light theme."""
 
 CURVES: Final = ("#3d9be0", "#e08a1e", "#4caf50", "#d060c0", "#e05050", "#20b0b0", "#a0a030")
-"""Colours of curves, which can be told apart in the dark and light theme."""
+"""Colours of curves, distinguishable in the dark and light theme."""
 
 
 def sentence(text: str) -> str:

@@ -366,7 +366,7 @@ class _Half:
     ) -> None:
         self.job, self.monitor, self.before = job, monitor, before
         self.stage, self.limit = stage, limit
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         self.done: float | None = None
         self.stopped = False
         self.late = False
@@ -379,7 +379,7 @@ class _Half:
         except StopIteration as finished:
             self.values = finished.value
             return False
-        self.late = self.limit is not None and _is_late(self.begun, self.done, self.limit)
+        self.late = self.limit is not None and _is_late(self.started, self.done, self.limit)
         if self.late:
             self.job.close()
         return not self.late
@@ -387,7 +387,7 @@ class _Half:
     def report(self) -> Generator[Progress, Message, None]:
         """Return the report of the present progress."""
         done = self.done or 0.0
-        spent = time.monotonic() - self.begun
+        spent = time.monotonic() - self.started
         eta = spent * (1 - done) / done if done > 0.05 else None
         part = self.before + done / 2
         if eta is not None and part < 0.5:
@@ -395,9 +395,9 @@ class _Half:
         return self.monitor.report(self.stage, round(100 * part), 100, eta=eta)
 
 
-def _is_late(begun: float, done: float, limit: float) -> bool:
+def _is_late(started: float, done: float, limit: float) -> bool:
     """Return whether a job that is `done` to this part will not end before `limit`."""
     now = time.monotonic()
     if done < TRUSTED_PART:
         return now > limit
-    return begun + (now - begun) / done > limit + GRACE * (limit - begun)
+    return started + (now - started) / done > limit + GRACE * (limit - started)

@@ -184,7 +184,7 @@ def _restored(
     generator: np.random.Generator,
     known: Kernels | None,
 ) -> tuple[NDArray[np.float32], Kernels]:
-    """Return a stored guide and the kernels; the random numbers go on as they did there."""
+    """Return a stored guide and the kernels; restores the state of the random generator."""
     header, arrays = saved
     generator.bit_generator.state = header["generator"]
     nothing = np.zeros(0, np.float32)  # not needed where kernels are only applied

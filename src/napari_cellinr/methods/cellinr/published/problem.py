@@ -171,7 +171,7 @@ class PublishedCellINRProblem(Problem):
     Attributes
     ----------
     model : PublishedModel
-        What is fitted and kept; `coarse` and `kernel` are needed in training only.
+        The fitted model that is saved; `coarse` and `kernel` are used in training only.
     """
 
     def __init__(
