@@ -53,9 +53,7 @@ def add_result(
     below: bool = False,
     whole: Image | None = None,
 ) -> ImageLayer:
-    """Add an image layer above all images that came from its source, and return it.
-
-    The selection is kept.
+    """Add an image layer above all that came from its source; keep the selection; return it.
 
     Parameters
     ----------
@@ -71,12 +69,10 @@ def add_result(
         Name of the layer.
     limits
         Contrast limits; those of the source by default.
-    visible
-        Whether the layer is visible.
     settings
         More attributes of the layer, which take precedence.
-    below
-        Whether to add it below its source instead.
+    visible, below
+        Whether the layer is visible, and whether to add it below its source instead.
     whole
         As for `place`.
     """

@@ -15,27 +15,26 @@ from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.runs.resume import discard, new_checkpoint, resume
 from napari_cellinr.runs.starts import New, start_from
-from napari_cellinr.ui.layers.convert import add_images, find, named
+from napari_cellinr.ui.layers.convert import named
 from napari_cellinr.ui.layers.live import LiveLayer
-from napari_cellinr.ui.layers.provenance import RECORD, Origin, Result, record_of
-from napari_cellinr.ui.layers.results import add_result, add_shown
+from napari_cellinr.ui.layers.provenance import Origin, Result, record_of
+from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
+from napari_cellinr.ui.session.fit_results import recorded, show_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from napari.layers import Image as ImageLayer
-    from napari.layers import Layer
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fitting.problem import Fitted, Job
+    from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
     from napari_cellinr.runs.resume import Unfinished
     from napari_cellinr.runs.starts import Beginning
-    from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
     from napari_cellinr.ui.task import Task
 
@@ -85,7 +84,7 @@ def fit_work(
     return Work(
         f"{task.noun} of {layer.name}",
         partial(start, _request(task, given, config, path)),
-        partial(_show, controller, task, config, given, live, begun=begun),
+        partial(show_fit, controller, task, config, given, live, begun=begun),
         layer.unique_id,
         live,
         dropped=None if path is None else partial(discard, path),
@@ -267,7 +266,7 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         name = f"{layer.name} preview"
         live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
         controller.quick_looks[key] = live
-    done = partial(_show, controller, task, config, given, live, quick=True)
+    done = partial(show_fit, controller, task, config, given, live, quick=True)
     title = f"preview of {layer.name}"
     job = partial(start, _request(task, part, config))
     return Work(title, job, done, layer.unique_id, live, quick=True)
@@ -311,7 +310,7 @@ def render_work(
         fit = origin.load()
         record = record_of(fit)
         whole = geometry(fit if isinstance(fit, Stored) else stored_of(fit), Query())
-        return whole, tuple(_recorded(image, record) for image in api.render(fit, selection))
+        return whole, tuple(recorded(image, record) for image in api.render(fit, selection))
 
     def show(made: tuple[Image, tuple[Image, ...]]) -> None:
         whole, images = made
@@ -341,78 +340,3 @@ def _request(
     return RunRequest(
         task.method, image.canonical(), config, checkpoint=place, started=time.monotonic()
     )
-
-
-def _show(
-    controller: Controller,
-    task: Task,
-    config: Config,
-    given: Image,
-    live: LiveLayer,
-    fitted: Fitted,
-    *,
-    quick: bool = False,
-    begun: Begun | None = None,
-) -> None:
-    """Show a result in the viewer, and report how the fit ended."""
-    source = find(controller.viewer, live.source_id)
-    if source is None:
-        controller.say("warning", "The source layer was removed, so the result was discarded.")
-        return
-    shown = task.layers(fitted)
-    roles = [_role(one, fitted) for one in shown]
-    record = record_of(fitted)
-    first, *others = [replace(one, image=_recorded(one.image, record)) for one in shown]
-    has_changed = source.ndim != len(given.axes)
-    layers: list[Layer]
-    if has_changed:
-        live.remove()
-        layers = list(add_images(controller.viewer, first.image))
-    else:
-        layers = [live.finish(first.image, first.settings)]
-        if quick:
-            live.show_above()
-    if not quick and not has_changed:
-        for one in others:
-            name = one.name or one.image.name
-            layers.append(add_shown(controller.viewer, source, given, one, name))
-    _report(controller, fitted, layers[0].name, quick=quick)
-    made = tuple(layers)
-    shown_roles = roles[:1] if quick or has_changed else roles
-    result = Result(task, config, fitted, given, source, made, quick, tuple(shown_roles), begun)
-    controller.finished.emit(result)
-
-
-def _role(shown: Shown, fitted: Fitted) -> str:
-    """Return which image of a result a layer shows; empty for other layers, such as tracks."""
-    if shown.role or shown.kind not in {"image", "labels"}:
-        return shown.role
-    pairs = zip(fitted.roles, fitted.images, strict=False)
-    return next((role for role, image in pairs if image is shown.image), "")
-
-
-def _report(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:
-    warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
-    sentences = [_summary(fitted, name), *warnings]
-    text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
-    show: Any = controller.said.emit if quick else controller.say
-    show("warning" if warnings else "info", text)
-
-
-def _recorded(image: Image, record: Mapping[str, Any]) -> Image:
-    """Return an image of a fit with the record of that fit in its metadata."""
-    return image.like(image.data, meta={**image.meta, RECORD: dict(record)})
-
-
-def _summary(fitted: Fitted, name: str) -> str:
-    """Return one sentence about a finished fit."""
-    ends = {
-        "converged": "converged",
-        "steps": "finished",
-        "time": "stopped at the time limit",
-        "user": "stopped by you",
-    }
-    seconds = fitted.report.get("seconds")
-    preposition = "in" if fitted.stopped in {"converged", "steps"} else "after"
-    took = "" if seconds is None else f" {preposition} {seconds:.0f} s"
-    return f"Layer “{name}”: {ends[fitted.stopped]}{took}"

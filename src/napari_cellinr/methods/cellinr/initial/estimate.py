@@ -95,9 +95,8 @@ class EstimateBudget:
     n_workers
         Number of threads.
     seconds
-        Time for all estimates; no limit if not given. Where the machine is slower than expected,
-        a cheaper estimate takes the place of the chosen one; its name is in the result, so that
-        it can be repeated.
+        Time for all estimates; no limit if not given. On a slower machine a cheaper estimate takes
+        the place of the chosen one; the result names it, so that it can be repeated.
     """
 
     grain: float = 0.0
@@ -127,12 +126,10 @@ def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: in
 
     Parameters
     ----------
-    shape
-        Voxels along each axis.
+    shape, n_workers
+        Voxels along each axis, and number of threads.
     seconds
         Time for both estimates, as predicted by a fixed model; no limit if None.
-    n_workers
-        Number of threads.
     """
     for name in _CHOICES[:-1]:
         needed = 2 * nlm_seconds(shape, search_distance(name, shape), n_workers=n_workers)
