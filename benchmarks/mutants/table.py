@@ -62,6 +62,11 @@ CELLINR = (
         ("methods/cellinr/published/problem.py", ".sd(mean)) / prepared.contrast", ".sd(mean))"),
     ),
     *_of(
+        "methods/cellinr/test_out_of_memory.py",
+        ("methods/cellinr/tiling.py", "math.sqrt(float((errors**2).mean()))",
+         "float(errors.mean())", "root_mean_square"),
+    ),
+    *_of(
         "methods/cellinr/test_signal_and_background.py",
         ("methods/cellinr/initial/background.py",
          "Separated(image.sign * nodes, stride, _amplification",
@@ -88,6 +93,15 @@ NSTM = (
         ("methods/nstm/penalties.py", "torch.relu(-canonical)", "torch.relu(canonical)"),
         ("methods/nstm/penalties.py", "square().mean() / step**2", "square().mean() / step"),
         ("methods/nstm/plan.py", "return -slope.reshape(1)", "return slope.reshape(1)"),
+    ),
+    *_of(
+        "methods/nstm/test_nstm_loss.py",
+        ("methods/nstm/penalties.py", "displacement - displacement.mean(0, keepdim=True)",
+         "displacement"),
+    ),
+    *_of(
+        "methods/nstm/test_reconstruct_job.py",
+        ("methods/nstm/job.py", "< WORTH_IT * best[1]", "> WORTH_IT * best[1]", "kept"),
     ),
     *_of(
         "methods/nstm/test_nstm.py",
@@ -124,6 +138,11 @@ SPATIME = (
          "* clearly < errors[half] else full", "few_held_out"),
     ),
     *_of(
+        "methods/spatime/test_spatime_rules.py",
+        ("methods/spatime/channel.py", "half + 2 * interval + 1]", "half + 2 * interval]"),
+        ("methods/spatime/motion.py", "2 * (terms[1:] ** 2).mean()", "0 * (terms[1:] ** 2).mean()"),
+    ),
+    *_of(
         "methods/spatime/test_superresolve_job.py",
         ("methods/spatime/output_grid.py", "= steps[axis.upper()] / step",
          "= step / steps[axis.upper()]", "isotropic_and_target"),
@@ -148,6 +167,11 @@ FITTING = (
          "time.monotonic() - self._saved < self.every"),
         ("fitting/problem.py", "SETTLED = 1e-3", "SETTLED = 1e-1"),
         ("fitting/problem.py", "(step + 1) / max(self.warm_up, 1)", "step / max(self.warm_up, 1)"),
+    ),
+    *_of(
+        "fitting/test_loop.py",
+        ("fitting/optimise.py", "if error >= self.best_error:", "if False:"),
+        ("fitting/monitor.py", "self.paused_seconds += PAUSE_SECONDS", "pass"),
     ),
     *_of(
         "fitting/test_problem.py",

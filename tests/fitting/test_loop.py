@@ -1,5 +1,6 @@
 """The optimisation loop with known answers: averages, patience, convergence, going on."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -139,3 +140,26 @@ def test_a_stop_is_remembered_by_later_stages():
     with pytest.raises(StopIteration):
         later.send("resume")
     assert monitor.stopped
+
+
+@pytest.mark.parametrize(("error", "begins"), [(0.5, 7.0), (1.0, 0.0), (2.0, 0.0)])
+def test_a_fit_begins_with_another_only_if_its_held_out_error_is_lower(error, begins):
+    """The held-out error is 1 at 0, and `error` at the place 7 of the other fit."""
+    problem, monitor = Walk([1.0, error, 0.1]), Monitor()
+    monitor.checkpoint.initial = {"": {"best.0": np.array([7.0], np.float32)}}
+    outcome = run(problem, monitor, steps=5)
+    assert problem.looks[:2] == [0, 7]
+    assert problem.looks[2] == pytest.approx(begins + 13 / 3, rel=1e-5)
+    assert outcome.history[0] == {"step": 0, "held_out": min(error, 1.0)}
+
+
+def test_the_time_of_a_pause_is_counted(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.fitting.monitor.PAUSE_SECONDS", 0.01)
+    monitor = Monitor()
+    job = monitor.report("fitting")
+    next(job)
+    job.send("pause")
+    job.send(None)
+    with pytest.raises(StopIteration):
+        job.send("resume")
+    assert monitor.paused_seconds == pytest.approx(0.02)

@@ -17,9 +17,11 @@ from napari_cellinr import (
     superresolve,
 )
 from napari_cellinr.api import iter_denoise, render
-from napari_cellinr.fitting.problem import finish
+from napari_cellinr.fitting.problem import Outcome, finish
 from napari_cellinr.methods.cellinr import job
 from napari_cellinr.methods.cellinr.costs import first_lengths, tiles
+from napari_cellinr.methods.cellinr.frames import Frame
+from napari_cellinr.methods.cellinr.tiling import _joined
 from napari_cellinr.methods.nstm import job as reconstruct_job
 from napari_cellinr.methods.spatime import job as superresolve_job
 from napari_cellinr.methods.spatime.channel import ChannelFit
@@ -242,3 +244,11 @@ def frame_on_cpu(series, *arguments):
     there = copy(series)
     there.device = torch.device("cpu")
     return FRAME(there, *arguments)
+
+
+def test_the_error_of_tiles_is_their_root_mean_square():
+    outcomes = [Outcome("steps", steps, error, ()) for steps, error in ((5, 3.0), (9, 4.0))]
+    frames = [Frame((), CellINRConfig(), outcome, {}, {}, {}, "cpu") for outcome in outcomes]
+    outcome = _joined(frames, ()).outcome
+    assert outcome.held_out == pytest.approx(math.sqrt(12.5))
+    assert outcome.steps == 9

@@ -11,7 +11,14 @@ from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.optics import TimeLapse
 from napari_cellinr.methods.nstm.job import _is_better
-from napari_cellinr.methods.nstm.penalties import NEGATIVE, ROUGHNESS, scene_penalty
+from napari_cellinr.methods.nstm.penalties import (
+    MOVING,
+    NEGATIVE,
+    ROUGHNESS,
+    STILL,
+    motion_penalty,
+    scene_penalty,
+)
 from napari_cellinr.methods.nstm.plan import fading, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 
@@ -76,3 +83,14 @@ def test_motion_needs_three_standard_errors(sigmas, moves):
         for values in (10 + gain, torch.full((100,), 10.0))
     )
     assert _is_better(moving, still) == moves
+
+
+def test_motion_is_punished_about_its_mean_over_time():
+    """A shift of all frames is none; one voxel to either side counts as one voxel."""
+    plan = SimpleNamespace(shape=SimpleNamespace(scene=(8, 8)), structure=(2.0, 2.0))
+    shifted = torch.full((2, 2, 4, 4), 5.0)
+    assert float(motion_penalty(shifted, plan, 0.0)) == pytest.approx(0, abs=1e-6)
+    shifted[0, 1] -= 1
+    shifted[1, 1] += 1
+    expected = MOVING * (math.sqrt(1 + STILL**2) - STILL)
+    assert float(motion_penalty(shifted, plan, 0.0)) == pytest.approx(expected, rel=1e-4)

@@ -97,3 +97,17 @@ def test_a_warm_start_takes_scene_and_motion_whatever_else_is_fitted(before, aft
     following = warm_start(first, movie(), steps=12, restart=False, **after)
     alone = reconstruct(movie(), steps=12, restart=False, **after)
     assert following.history[0]["held_out"] < alone.history[0]["held_out"]
+
+
+@pytest.mark.parametrize("slow_first", [True, False])
+def test_the_attempt_with_the_lower_held_out_error_is_kept(slow_first, monkeypatch):
+    config = NSTMConfig(steps=12, restart=False)
+    none = dict.fromkeys(EXTRAS, False)
+    attempts = [("slow", config.replace(learning_rate=1e-6), none), ("usual", config, none)]
+    tried = attempts if slow_first else attempts[::-1]
+    monkeypatch.setattr("napari_cellinr.methods.nstm.job._attempts", lambda *_: tried)
+    fitted = reconstruct(movie(), steps=12, restart=False)
+    errors = [attempt["held_out"] for attempt in fitted.report["attempts"]]
+    assert len(errors) == 2
+    assert fitted.report["held_out"] == min(errors)
+    assert fitted.config.learning_rate == config.learning_rate

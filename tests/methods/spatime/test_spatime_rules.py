@@ -1,15 +1,19 @@
 """Rules of super-resolution with known answers: blending, what is held out, what is kept."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.spatime.blending import BlendWeights, Predictions, blended
-from napari_cellinr.methods.spatime.channel import _has_gained
+from napari_cellinr.methods.spatime.channel import ChannelFit, _has_gained
 from napari_cellinr.methods.spatime.model import MotionModel
 from napari_cellinr.methods.spatime.motion import OUTER, MotionProblem, MotionSettings
 from napari_cellinr.methods.spatime.planes import FEWEST, PlanesProblem, TrainingPlanes
+from napari_cellinr.methods.spatime.series import Series
 
 
 def predictions(part):
@@ -63,3 +67,36 @@ def test_the_interval_itself_counts_fully_and_its_neighbours_less():
     expected = (OUTER * 1 + 3 + OUTER * 0) / float(images.std())
     assert float(loss["difference"].detach()) == pytest.approx(expected, rel=0.05)
     assert float(loss["roughness"].detach()) == 0
+
+
+def test_motion_that_changes_its_speed_is_rougher():
+    """Twice the mean square of the second coefficient, besides slopes between control points."""
+    model = MotionModel((8, 8), 2, (2, 2))
+    model.control.data[1] = 0.5
+    images = torch.rand((3, 8, 8), generator=torch.Generator().manual_seed(0))
+    settings = MotionSettings(smooth=1.0)
+    of = MotionProblem(model, images, (-0.5, 0.5, 1.5), settings, 0, torch.Generator())
+    assert float(of.loss(0, torch.Generator())["roughness"].detach()) == pytest.approx(0.5)
+
+
+def test_a_held_out_frame_is_the_one_between_its_two_neighbours(monkeypatch):
+    """Of every other frame, the one in the middle of an interval was left out."""
+    frames = np.arange(7, dtype=np.float32)[:, None, None] * np.ones((1, 8, 8), np.float32)
+
+    def predicted(series, interval, part, where):
+        return (1 - part) * series.frames[interval][where] + part * series.frames[interval + 1][
+            where
+        ]
+
+    monkeypatch.setattr(Series, "predictions", predicted)
+    fit = object.__new__(ChannelFit)
+    fit.series, fit.config = Series(frames, "YX", (1.0, 1.0)), SpatimeConfig()
+    fit.state = SimpleNamespace(over=False, step=0)
+    found = []
+    fit._follow_motion = lambda *_: iter(())
+    fit._choose_weights = lambda tests, _: found.extend(tests)
+    for _ in fit._tests():
+        pass
+    assert len(found) == 4
+    for prediction, truth in found:
+        np.testing.assert_allclose(prediction, truth)
