@@ -58,5 +58,5 @@ def test_what_is_missing_is_filled_in():
 def test_the_longest_side_is_halved_until_it_cannot_be():
     assert halved((10, 100), (10, 100), 16) == (10, 58)
     assert halved((10, 16), (10, 16), 16) == (10, 16)
-    with pytest.raises(ConfigError, match="longer than what they share"):
+    with pytest.raises(ConfigError, match="longer than their overlap"):
         cut((100,), (10,), 16)

@@ -147,7 +147,7 @@ def test_no_layer_is_saved_over_the_file_that_it_came_from(
     before = stack_file.read_bytes()
     cellinr = console_of(viewer)
     cellinr.open(stack_file)
-    with pytest.raises(FileError, match="left as it is"):
+    with pytest.raises(FileError, match="would overwrite"):
         cellinr.save("embryo", stack_file)
     macro = tmp_path / "macro.py"
     macro.write_text(f"cellinr.save('membrane', {str(tmp_path / 'x' / '..' / 'embryo.tif')!r})\n")

@@ -110,7 +110,7 @@ def test_stopping_between_tiles_leaves_the_rest_as_it_was(sample, limit):
     assert np.abs(result - raw)[..., :28].mean() > 1
     part = render(fitted, crop={"X": (0, 44)})[0]  # what was reached is there to be rendered
     np.testing.assert_allclose(part.array(), result[..., :44], rtol=1e-5, atol=1e-3)
-    with pytest.raises(ConfigError, match="stopped before all of this part"):
+    with pytest.raises(ConfigError, match="before it reached all of this part"):
         render(fitted)
 
 
@@ -191,7 +191,7 @@ def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, e
     for one, other in zip(frugal.images, usual.images, strict=True):
         np.testing.assert_allclose(one.array(), other.array(), atol=1e-4)
     enough = False
-    with pytest.raises(FitError, match="reconstruct a crop or fewer frames"):
+    with pytest.raises(FitError, match="fit a crop or fewer frames"):
         reconstruct(frames(), **settings)
 
 
