@@ -73,7 +73,7 @@ def _visible(forward: Any) -> Any:
     return (forward[:, 1:] - along).mean(2)
 
 
-def _at_rest(attempts: list[dict[str, Any]]) -> float | None:
+def _static(attempts: list[dict[str, Any]]) -> float | None:
     """Return the held-out error of the static scene, if one was fitted."""
     found = [attempt["held_out"] for attempt in attempts if attempt["attempt"] == "static"]
     return found[0] if found else None
