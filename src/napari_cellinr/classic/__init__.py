@@ -1,1 +1,1 @@
-"""classic."""
+"""Conventional methods and noise: what fits start from and are compared with."""
