@@ -83,7 +83,7 @@ def test_gui_starts_a_child_process(run, monkeypatch, status):
     result, _, error = run("demo", "--gui")
     assert result == status
     assert started == [[sys.executable, "-c", demo.START_NAPARI]]
-    assert error.startswith("error: napari ended with status 1") == bool(status)
+    assert error.startswith("error: napari ended with exit status 1") == bool(status)
 
 
 def test_gui_without_qt(run, monkeypatch):

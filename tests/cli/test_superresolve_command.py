@@ -156,7 +156,7 @@ def test_isotropic_needs_a_voxel_size(run, tmp_path):
 def test_no_factor_and_long_fits_are_warnings(run, jobs, movie_file, tmp_path):
     words = ("--preset", "paper", "--steps", "30")
     _, _, error = run("superresolve", movie_file, tmp_path / "out.tif", *words)
-    assert "no factor was given" in error
+    assert "no upsampling factor was given" in error
     words = ("--preset", "paper", "--steps", "30", "--set", "batch=1000000", "--scale", "t=2")
     _, _, error = run("superresolve", movie_file, tmp_path / "two.tif", *words)
     assert "needs a GPU" in error

@@ -167,7 +167,7 @@ def test_too_long_an_arrow_is_told_in_the_words_of_the_dock(dock, idle, monkeypa
     assert "length" in dock.below.shortest.text()
     dock.below.arrows_button.click()
     idle(dock)
-    assert dock.panel.status.text().startswith("No arrow is above 60 where")
+    assert dock.panel.status.text().startswith("No arrow is longer than 60 where")
 
 
 def test_points_are_followed_where_they_lie_on_a_turned_scene(dock, viewer, idle, monkeypatch):

@@ -154,7 +154,7 @@ def test_a_file_of_another_reader(viewer, dock, use_job, tmp_path):
     cellinr.save("mine", tmp_path / "mine.tif")
     (written,) = without_a_viewer(text, tmp_path, source=tmp_path / "mine.tif")
     assert np.array_equal(read(written).array(), numbers)
-    with pytest.raises(FileError, match="'none' of napari, which has failed"):
+    with pytest.raises(FileError, match="napari reader 'none' could not open"):
         cellinr.use("other", str(picture), reader="none")
 
 

@@ -118,7 +118,7 @@ def test_a_series_that_was_denoised_together(tmp_path):
     [
         (Query(times=(3.0,)), ConfigError, "superresolve"),
         (Query(times=(6.0,)), ConfigError, "from 0 to 4"),
-        (Query(times=(4.0, 2.0)), ConfigError, "rising"),
+        (Query(times=(4.0, 2.0)), ConfigError, "ascending"),
         (Query(scale={"T": 2}), ConfigError, "superresolve"),
         (Query(scale={"Z": 2}, voxel={"Z": 2}), ConfigError, "one of them"),
         (Query(scale={"Z": 0}), ConfigError, "more than 0"),

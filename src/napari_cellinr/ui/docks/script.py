@@ -215,13 +215,12 @@ class ScriptDock(TabbedDock):
         top = QHBoxLayout()
         top.addWidget(self.style_box, 1)
         top.addWidget(self.record_box)
-        top.addWidget(self.open_button)
         top.addWidget(guide_button("scripts"))
         buttons = QGridLayout()
         buttons.setSpacing(4)
-        for column, button in enumerate(self._buttons):
+        for number, button in enumerate((*self._buttons, self.open_button)):
             button.setMinimumWidth(36)
-            buttons.addWidget(button, 0, column)
+            buttons.addWidget(button, *divmod(number, 3))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(top)
