@@ -1,12 +1,14 @@
 """A macro never writes its inputs, and nowhere else than it was told to."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_macro import fake_job
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import FileError
-from napari_cellinr.fitting.problem import finish
+from napari_cellinr.fitting.problem import Fitted, Progress, finish
 from napari_cellinr.macro import Macro, Source, Step, iter_replay
 from napari_cellinr.macro.batch.run import iter_batch
 
@@ -91,6 +93,22 @@ def test_results_without_a_name_replace_nothing(image):
     assert written.name == "a denoised-2.tif"
     assert place.read_text() == "precious"
     assert "exists" in told[0]
+
+
+@pytest.mark.parametrize("names", [(), ("a denoised",)])
+def test_two_results_of_one_image_are_both_written(image, put_job, names):
+    def job(source, config, monitor):
+        yield Progress("fitting", 1, 1)
+        made = source.like(np.full(source.shape, config.seed, np.float32), name="a denoised")
+        return Fitted((made,), config, {}, (), "steps", {})
+
+    put_job("denoise", job)
+    layer = Source("a", str(image))
+    recipe = Macro(tuple(Step("denoise", (layer,), {}, names, seed=n) for n in (3, 4)))
+    for _ in range(2):  # the second batch replaces the files of the first
+        (row,) = finish(iter_batch(recipe, [image], image.parent / "out", again=True))
+        assert [Path(path).name for path in row.written] == ["a denoised.tif", "a denoised-2.tif"]
+        assert [read(path).array().max() for path in row.written] == [3, 4]
 
 
 def test_two_files_of_one_name_in_one_folder_are_refused(image):

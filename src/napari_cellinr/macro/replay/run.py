@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.macro.actions import action_of
 from napari_cellinr.macro.naming import file_name, is_fit
-from napari_cellinr.macro.plan import Rules, home, input_files, place_of_output, saved_files
+from napari_cellinr.macro.plan import (
+    Rules,
+    home,
+    input_at,
+    input_files,
+    place_of_output,
+    saved_files,
+)
 from napari_cellinr.macro.replay.inputs import Input, recorded_image
 
 if TYPE_CHECKING:
@@ -210,6 +218,8 @@ class Replay:
             The images.
         """
         names = [*step.results, *(image.name for image in images[len(step.results) :])]
+        for name in names:
+            self._keep_result(name)
         self.images.update(zip(names, images, strict=False))
         self.results.append(names[0])
 
@@ -314,20 +324,31 @@ class Replay:
     def _unused(self, path: Path) -> Path:
         """Return a path for a result, with a number if another file has that name.
 
-        The name is known only after the fit, whose result must not be lost.
+        The name is known only after the fit, whose result must not be lost. Existing files may be
+        replaced if the rules allow it, but not those that this replay has written.
         """
         number, found = 2, path
-        while self._rules.is_taken(place_of_output(found, self._output)):
+        while self._is_taken(place_of_output(found, self._output)):
             found, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
         if found != path:
             self._tell(f"{path} exists; the result is written to {found}.")
         return found
+
+    def _is_taken(self, place: Path) -> bool:
+        return self._rules.is_taken(place) or input_at(place, self.written) is not None
+
+    def _keep_result(self, name: str) -> None:
+        """Give an earlier result of this name another one, so that both are written."""
+        if name in self.results:
+            number = next(n for n in count(1) if f"{name} [{n}]" not in self.images)
+            self.images[f"{name} [{number}]"] = self.images[name]
+            self.results[self.results.index(name)] = f"{name} [{number}]"
 
     def _place(self, path: Path) -> Path:
         """Return where a file is to be written, checked and noted as written."""
         place = place_of_output(path, self._output)
         if place not in self.written:
             self._rules.check(place)
+            self.written.append(place)
         place.parent.mkdir(parents=True, exist_ok=True)
-        self.written.append(place)
         return place
