@@ -199,3 +199,25 @@ def test_the_script_of_an_older_version_is_still_read():
     macro = parse_script(text)
     written = script(macro).splitlines()
     assert written[1:] == text.splitlines()[2:]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "denoise()",
+        'denoise("a", "b")',
+        "render()",
+        'calibrate("a", "b", Z=1.0)',
+        "compare()",
+        'compare("a", "b", "c")',
+        "show_motion()",
+    ],
+)
+def test_a_step_needs_as_many_layers_as_its_action_takes(call):
+    with pytest.raises(FileError, match=r"line 1: .* layers or files; .* needed"):
+        parse_script(f"cellinr.{call}")
+
+
+def test_two_stars_in_a_call_are_refused():
+    with pytest.raises(FileError, match=r"line 1, has \*\* in a call; write each argument"):
+        parse_script('cellinr.denoise("a", **{"steps": 3})')

@@ -91,6 +91,10 @@ def _step(node: ast.stmt, name: str) -> Step | None:
         or function.value.id != "cellinr"
     ):
         raise _not_a_step(node, name)
+    if any(word.arg is None for word in value.keywords):
+        raise FileError(
+            f"{name}, line {node.lineno}, has ** in a call; write each argument as name=value."
+        )
     try:
         positional = [ast.literal_eval(argument) for argument in value.args]
         keywords = {str(word.arg): ast.literal_eval(word.value) for word in value.keywords}

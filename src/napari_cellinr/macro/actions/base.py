@@ -55,6 +55,8 @@ class Action:
         Arguments that must be given.
     example
         Arguments of an example, which tests run on a small image.
+    n_sources
+        Smallest and largest number of layers, files or fits that a step works on.
     opens
         Whether its results are read from files.
     makes_layers
@@ -68,6 +70,7 @@ class Action:
     arguments: ClassVar[Mapping[str, Kind]] = {}
     required: ClassVar[tuple[str, ...]] = ()
     example: ClassVar[Mapping[str, Any]] = {}
+    n_sources: ClassVar[tuple[int, int]] = (1, 1)
     opens: ClassVar[bool] = False
     makes_layers: ClassVar[bool] = False
 
@@ -124,6 +127,12 @@ class Action:
             raise ConfigError(
                 f"{beginning} was given for {self.name} of {len(sources)}; only a fit starts from "
                 "another fit, which is its second source."
+            )
+        fewest, most = self.n_sources
+        if not fewest <= len(sources) <= most:
+            needed = "one is" if most == 1 else f"{fewest} or {most} are"
+            raise ConfigError(
+                f"{self.name} was given {len(sources)} layers or files; {needed} needed."
             )
 
     def kind_of(self, argument: str) -> Kind | None:

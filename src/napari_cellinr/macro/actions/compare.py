@@ -28,6 +28,7 @@ class Compare(Action):
     name = "compare"
     functions = ("compare",)
     commands = ("compare",)
+    n_sources: ClassVar = (1, 2)
     makes_layers: ClassVar = True
 
     def to_python(self, step: Step, script: PythonScript) -> None:

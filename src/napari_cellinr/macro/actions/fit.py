@@ -104,9 +104,11 @@ class Fit(Action):
             )
 
     def check_sources(self, sources: Sequence[Source], beginning: str) -> None:
-        """Check that a fit that starts from another fit has that as its second source."""
+        """Check that a fit that starts from another fit, and only such, has a second source."""
         ways = get_args(Beginning)
-        if beginning and (beginning not in ways or len(sources) != 2):
+        if not beginning:
+            super().check_sources(sources, beginning)
+        elif beginning not in ways or len(sources) != 2:
             raise ConfigError(
                 f"{beginning!r} was given for {self.name} of {len(sources)} layers; "
                 f"{' or '.join(ways)} is needed, and as second source the fit to start from."

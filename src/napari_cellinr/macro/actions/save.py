@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.errors import FileError
 from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.naming import CELLINR, FITTED_SUFFIX, is_fit
@@ -13,8 +13,6 @@ from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import FILE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_cellinr.macro.command_line import ShellScript
     from napari_cellinr.macro.lines import Code, Line
     from napari_cellinr.macro.python import PythonScript
@@ -32,12 +30,6 @@ class Save(Action):
     arguments: ClassVar = {"path": FILE_NAME}
     required: ClassVar = ("path",)
     example: ClassVar = {"path": "saved.tif"}
-
-    def check_sources(self, sources: Sequence[Source], beginning: str) -> None:
-        """Check that there is exactly one layer; as for `Action`."""
-        super().check_sources(sources, beginning)
-        if len(sources) != 1:
-            raise ConfigError(f"save was given {len(sources)} layers; one is needed.")
 
     def to_console(self, step: Step) -> Code:
         """Return the step as a call of `cellinr.save`, with the path in second place."""
