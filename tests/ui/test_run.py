@@ -1,6 +1,7 @@
 """A job in the dock: run, watch, pause, stop, cancel, fail."""
 
 import sys
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -115,6 +116,16 @@ def test_stop_keeps_the_partial_result(viewer, dock, use_job, idle, qtbot):
     assert by_name(viewer, "membrane denoised") is not None
     assert "stopped by you" in dock.panel.status.text()
     assert job.sent[-1] == "stop"
+
+
+def test_a_stop_of_work_without_steps_is_said(dock, layer, idle):
+    released = threading.Event()
+    job = controller.background_job("rendering", released.wait)
+    dock.controller.begin(controller.Work("rendering", job, print, layer.unique_id, quick=True))
+    dock.controller.stop()
+    idle(dock)
+    released.set()
+    assert dock.panel.status.text() == "Stopped; nothing was changed."
 
 
 def test_words_are_said_again_to_a_stage_that_does_not_listen():

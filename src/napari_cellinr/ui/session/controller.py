@@ -91,7 +91,8 @@ def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
     stage
         Caption of the progress, such as `rendering`.
     work
-        Called in a thread of its own; what it returns is the result of the job.
+        Called in a thread of its own; what it returns is the result of the job. A stop discards
+        it.
     """
 
     def job() -> Generator[Progress, Message, Any]:
@@ -143,7 +144,7 @@ class Controller(QObject):
         self.quick_looks: dict[Hashable, LiveLayer] = {}
         self._run: Run | None = None
         self._bar: ActivityBar | None = None
-        self._cancelled = self._drops = False
+        self._cancelled = self._drops = self._stopped = False
         self._preview_seconds: float | None = None
         self._last_request: PreviewRequest | None = None
         for name in ("inserted", "removed", "reordered", "renamed"):
@@ -201,7 +202,7 @@ class Controller(QObject):
         if self._run is not None:
             raise FitError("a job is running in this viewer; stop it, or wait until it ends.")
         self.work, self._last_request = work, None
-        self._cancelled = self._drops = False
+        self._cancelled = self._drops = self._stopped = False
         self.history = []
         page = preferences()
         self._preview_seconds = page.preview_seconds if page.live_preview else None
@@ -230,6 +231,7 @@ class Controller(QObject):
     def stop(self) -> None:
         """End the job and use its result so far."""
         if self._run is not None:
+            self._stopped = True
             self._run.stop()
             self._set_state("stopping")
 
@@ -316,7 +318,7 @@ class Controller(QObject):
             self._set_state("idle")
 
     def _show_failure(self, work: Work, ending: Ending) -> None:
-        # Without an error or a cancel, the viewer is closing: its layers are not touched.
+        # Otherwise the viewer may be closing: its layers are not touched.
         if work.live is not None and not work.quick and (ending.error or self._cancelled):
             work.live.remove()
         if self._drops and work.dropped is not None:
@@ -326,6 +328,8 @@ class Controller(QObject):
             self.say("error", str(ending.error))
         elif self._cancelled and is_there:
             self.said.emit("info", "Cancelled; nothing was changed.")
+        elif self._stopped and is_there:  # work without steps has no result before its end
+            self.said.emit("info", "Stopped; nothing was changed.")
         self.failed.emit(str(ending.error or ""))
 
     def _on_layers(self, event: Any = None) -> None:
