@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -55,7 +55,7 @@ def read_optics(text: str) -> Optics:
 
     if text.lstrip().startswith("{"):
         return optics_from_json(text)
-    path = Path(text).expanduser()
+    path = place_of(text)
     if text in KINDS:
         return optics_from_dict({"kind": text})
     if path.suffix.lower() != ".json" and not path.exists():
@@ -72,7 +72,7 @@ def read_optics(text: str) -> Optics:
     values = optics.as_dict()
     named = {name: str(values[name]) for name in optics.FILES if values.get(name)}
     beside = {
-        name: str(path.parent / Path(file).expanduser())
+        name: str(path.parent / place_of(file))
         for name, file in named.items()
         if not file.startswith(SAMPLE)
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari_cellinr.cli.optics import read_optics
@@ -11,9 +10,11 @@ from napari_cellinr.cli.shared.options import Commands, read_config
 from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -98,7 +99,7 @@ def run(options: Namespace) -> int:
 
     status = run_fit(options, image, config, _OUTPUTS, also)
     if options.compare is not None and status == 0:
-        return _compare(Path(options.compare).expanduser(), image, used)
+        return _compare(place_of(options.compare), image, used)
     return status
 
 
@@ -144,7 +145,7 @@ def _check_folder(name: str | None) -> None:
     """Raise `FileError` if `--compare` names a file."""
     if name is None:
         return
-    folder = Path(name).expanduser()
+    folder = place_of(name)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"--compare {folder} was given, which is a file; give a folder.")
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import describe_image
@@ -17,6 +16,7 @@ from napari_cellinr.cli.shared.options import (
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.stored import times_of
+from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -81,7 +81,7 @@ def run(options: Namespace) -> int:
 
     names = (options.output, options.second_output, options.third_output)
     outputs = {index: name for index, name in enumerate(names) if name is not None}
-    paths = [Path(name).expanduser().resolve() for name in (options.fit, *outputs.values())]
+    paths = [place_of(name).resolve() for name in (options.fit, *outputs.values())]
     if len(set(paths)) < len(paths):
         raise FileError("one file name was given twice; give each file its own name.")
     for name in outputs.values():

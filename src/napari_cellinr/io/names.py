@@ -22,8 +22,14 @@ READ_ONLY = (".ome.btf", ".ome.tf2", ".ome.tf8", ".btf", ".tf2", ".tf8", ".stk")
 
 
 def place_of(path: str | PathLike[str]) -> Path:
-    """Return the path with `~` replaced by the home folder."""
-    return Path(path).expanduser()
+    """Return the path with `~` replaced by the home folder.
+
+    The path is returned as it is if there is no such user: a file name may start with `~`.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def suffix_of(path: Path, allowed: tuple[str, ...] = SUFFIXES) -> str:

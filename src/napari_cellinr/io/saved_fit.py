@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -61,7 +62,7 @@ def save_fitted(
     metadata = {"format": _FORMAT, "version": str(VERSION), "header": json.dumps(dict(header))}
     arrays = {name: _array(tensor) for name, tensor in tensors.items()}
     content = save(arrays, metadata=metadata)
-    with replacing(_path(path), FITTED_SUFFIX) as temporary:
+    with replacing(place_of(path), FITTED_SUFFIX) as temporary:
         temporary.write_bytes(content)
 
 
@@ -84,7 +85,7 @@ def load_fitted(
     """
     from safetensors import SafetensorError, safe_open
 
-    place = _path(path)
+    place = place_of(path)
     if not place.is_file():
         raise FileError(f"there is no file {place}; check its name and folder.")
     try:
@@ -121,7 +122,3 @@ def _array(tensor: NDArray[Any] | Tensor) -> NDArray[Any]:
     """Return an array in C order and little-endian, as safetensors stores it."""
     array = tensor if isinstance(tensor, np.ndarray) else tensor.detach().cpu().numpy()
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-
-
-def _path(path: str | PathLike[str]) -> Path:
-    return Path(path).expanduser()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -68,7 +69,7 @@ def read_seeds(path: str | PathLike[str], size: Sequence[int]) -> NDArray[np.flo
     FileError
         If there is no such file, columns or numbers are missing, or a point is outside.
     """
-    place = Path(path).expanduser()
+    place = place_of(path)
     try:
         with place.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
@@ -164,7 +165,7 @@ def write_tracks(
 
 def _write_csv(path: str | PathLike[str], lines: Sequence[tuple[str, ...]]) -> None:
     text = "".join(",".join(line) + "\n" for line in lines)
-    with replacing(Path(path).expanduser(), ".csv") as temporary:
+    with replacing(place_of(path), ".csv") as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 

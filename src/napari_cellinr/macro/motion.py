@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_fit, roles_of
 from napari_cellinr.motion import seconds, tracks, visible_arrows
 
@@ -213,7 +213,7 @@ def write_motion(
     from napari_cellinr.io.tracks import write_arrows, write_tracks
 
     check_options(every, shortest, points)
-    check_place(Path(path).expanduser())
+    check_place(place_of(path))
     images = images_by_role(fit, device)
     motion = images["motion"]
     if points is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import ACTIONS, action_of
 from napari_cellinr.macro.steps import Macro, Step
 
@@ -30,7 +30,7 @@ def load_macro(path: str | PathLike[str]) -> Macro:
     FileError
         If the file is missing, or is neither.
     """
-    place = Path(path).expanduser()
+    place = place_of(path)
     try:
         text = place.read_text(encoding="utf-8")
     except OSError as error:

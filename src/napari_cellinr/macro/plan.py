@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import sequences
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.macro.actions import to_console
 from napari_cellinr.macro.naming import SAMPLE
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Rules",
     "files_of_source",
-    "home",
     "input_at",
     "input_files",
     "place_of_output",
@@ -116,7 +116,7 @@ def place_of_output(path: Path, output: Path | None) -> Path:
     output
         Folder for all files, which keep their names; None to write where the macro says.
     """
-    return home(path) if output is None else output / path.name
+    return place_of(path) if output is None else output / path.name
 
 
 def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tuple[Path, ...]:
@@ -134,7 +134,7 @@ def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tupl
     FileError
         If two files would have the same name in that folder.
     """
-    folder = None if output is None else home(Path(output))
+    folder = None if output is None else place_of(output)
     places = {path: place_of_output(Path(path), folder) for _, path in macro.saved}
     if len(set(places.values())) < len(places):
         raise FileError(
@@ -160,7 +160,7 @@ def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tup
             found += files_of_source(source)
     for other in others:
         found += _files(Path(other))
-    return tuple(dict.fromkeys(map(home, found)))
+    return tuple(dict.fromkeys(map(place_of, found)))
 
 
 def files_of_source(source: Source) -> list[Path]:
@@ -188,24 +188,13 @@ def plan_lines(
     for place in writes:
         found.append(f"writes {place}{' (replaces the existing file)' if place.exists() else ''}")
     if not writes and folder is not None:
-        found.append(f"writes its results into the folder {home(Path(folder)).resolve()}")
+        found.append(f"writes its results into the folder {place_of(folder).resolve()}")
     return [one_line(text) for text in found]
-
-
-def home(path: Path) -> Path:
-    """Return a path with `~` replaced by the home folder.
-
-    The path is returned as it is if there is no such user: a file name may start with `~`.
-    """
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
 
 
 def _files(path: Path) -> list[Path]:
     """Return the files that a path stands for: those of a pattern or a folder, or itself."""
-    place = home(path)
+    place = place_of(path)
     if sequences.is_pattern(place):
         try:
             return sequences.matching_files(place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_cellinr.errors import ConfigError, FileError, FitError
@@ -11,6 +10,7 @@ from napari_cellinr.fitting.checkpoint import EVERY, JOB_FILE, Checkpoint
 from napari_cellinr.fitting.guard import explained_failures
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.stored import digest, geometry, plain, stored_of
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free
 from napari_cellinr.methods import method_of_fit
@@ -18,6 +18,7 @@ from napari_cellinr.runs.starts import Continued, New, Resumed, Start, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -199,7 +200,7 @@ def _checkpoint(request: RunRequest) -> Checkpoint:
     place = request.checkpoint
     if place is None:
         return Checkpoint(None)
-    folder = Path(place.folder).expanduser()
+    folder = place_of(place.folder)
     if not isinstance(request.start, Resumed):
         check_new(folder)
         files = CheckpointFolder(folder)

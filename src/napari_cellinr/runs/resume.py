@@ -6,12 +6,12 @@ import hashlib
 import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.checkpoint import EVERY, JOB_FILE, Checkpoint
 from napari_cellinr.fitting.stored import blank, digest, stored
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free, is_held
 from napari_cellinr.methods import method_of_action
@@ -21,6 +21,7 @@ from napari_cellinr.runs.starts import Continued, New, Resumed, WarmStart, start
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -104,7 +105,7 @@ def checkpoint_in(folder: str | PathLike[str], name: str) -> Path:
     safe = re.sub(r"[^\w.+-]", "_", name).strip(".")[:_LONGEST_NAME]
     if safe != name:
         safe += f"-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:6]}"
-    return Path(folder).expanduser() / f"{safe}{SUFFIX}"
+    return place_of(folder) / f"{safe}{SUFFIX}"
 
 
 def found_checkpoint(folder: str | PathLike[str]) -> Path:
@@ -115,7 +116,7 @@ def found_checkpoint(folder: str | PathLike[str]) -> Path:
     FileError
         If there is none, or there are several.
     """
-    place = Path(folder).expanduser()
+    place = place_of(folder)
     if CheckpointFolder(place).is_one or (place / JOB_FILE).exists():
         return place
     inside = sorted(path.parent for path in place.glob(f"*/{JOB_FILE}"))
@@ -156,7 +157,7 @@ def resume(
     FileError
         If there is no checkpoint, it is damaged, of another image, or in use by a running job.
     """
-    check_free(Path(path).expanduser())
+    check_free(place_of(path))
     folder = found_checkpoint(path)
     check_free(folder)
     about, arrays = _read(folder)
@@ -203,7 +204,7 @@ def discard(path: str | PathLike[str]) -> None:
 
     Files in its folder that it did not write stay, and then the folder stays, too.
     """
-    place = Path(path).expanduser()
+    place = place_of(path)
     if not is_held(place):
         Checkpoint(place).delete()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -40,12 +40,12 @@ def check_outputs(
     """
     from napari_cellinr.io import SUFFIXES, check_writable
 
-    taken = {Path(options.input).expanduser().resolve()}
+    taken = {place_of(options.input).resolve()}
     for flag in (*images, *_IMAGES, *others, *_OTHERS):
         name = getattr(options, flag)
         if name is None:
             continue
-        place = Path(name).expanduser().resolve()
+        place = place_of(name).resolve()
         if place in taken:
             raise FileError(f"{name} was given twice; give each file its own name.")
         taken.add(place)
@@ -82,5 +82,5 @@ def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None
         seconds = round(time.monotonic() - options.started, 3)
         report = plain({**fitted.report, "seconds": seconds, "stopped": fitted.stopped})
         text = json.dumps(report, indent=2, allow_nan=False) + "\n"
-        with replacing(Path(options.report).expanduser(), ".json") as path:
+        with replacing(place_of(options.report), ".json") as path:
             path.write_text(text, encoding="utf-8")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from napari_cellinr.cli.shared.options import Parser
     from napari_cellinr.config import Config
@@ -71,8 +72,8 @@ def checkpoint_of(options: Namespace) -> Path:
 
     if options.resume:
         return resume.found_checkpoint(options.resume)
-    output = Path(options.output).expanduser()
-    folder = Path(options.checkpoint).expanduser() if options.checkpoint else output.parent
+    output = place_of(options.output)
+    folder = place_of(options.checkpoint) if options.checkpoint else output.parent
     return resume.checkpoint_in(folder, output.name)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
 from napari_cellinr.io.safety.owned import is_plain_file, remove_files
 
@@ -207,4 +208,4 @@ def _in_use(folder: Path) -> FileError:
 
 def _key(folder: Path) -> str:
     """Return one text for a folder, by whatever path it is named."""
-    return os.path.normcase(os.path.realpath(folder.expanduser()))
+    return os.path.normcase(os.path.realpath(place_of(folder)))

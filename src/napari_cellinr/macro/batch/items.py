@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def items_of(
         if isinstance(source, Item):
             found.append(source)
             continue
-        path = Path(source).expanduser()
+        path = place_of(source)
         if every_series or every_time:
             found += _parts(path, every_series=every_series, every_time=every_time)
         else:

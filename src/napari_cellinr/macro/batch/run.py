@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
 from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.batch.items import (
@@ -88,7 +89,7 @@ def iter_batch(
             f"{len(inputs)} files, {len(macro.repeatable)} steps and {workers} workers were given; "
             "at least one of each is needed."
         )
-    check_summary(Path(output).expanduser() / SUMMARY)
+    check_summary(place_of(output) / SUMMARY)
     message: Message = None
     if every_series or every_time:
         message = yield Progress("reading file metadata")
@@ -116,7 +117,7 @@ class _Batch:
     ) -> None:
         self._macro = macro
         self._items = items
-        self._output = output.expanduser()
+        self._output = place_of(output)
         self._tell = tell
         self._started = time.monotonic()
         self._stems = _stems(items)

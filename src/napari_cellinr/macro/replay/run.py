@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import action_of
 from napari_cellinr.macro.naming import file_name, is_fit
 from napari_cellinr.macro.plan import (
     Rules,
-    home,
     input_at,
     input_files,
     place_of_output,
@@ -82,7 +82,7 @@ def iter_replay(
         macro says are checked before the first step.
     """
     read = [*protected, *([] if source is None else [source])]
-    folder = Path() if output is None else home(Path(output))
+    folder = Path() if output is None else place_of(output)
     rules = Rules(folder, input_files(macro, read), allow_outside, overwrite)
     for place in saved_files(macro, output):
         rules.check(place)

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.macro import Macro, load_macro
 from napari_cellinr.macro.actions import action_of
 from napari_cellinr.ui.layers.opening import files_of
@@ -114,7 +115,7 @@ class BatchDock(TabbedDock):
         """Run or queue the batch; the steps of a recipe file are to be confirmed first."""
         try:
             macro = self.recipe()
-            output = Path(self.output_edit.text().strip() or "results").expanduser()
+            output = place_of(self.output_edit.text().strip() or "results")
             name = self.recipe_edit.text().strip()
             if name and macro != self._confirmed:
                 if not confirm(Path(name).name, macro, (), output):

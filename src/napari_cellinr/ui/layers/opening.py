@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari import settings
@@ -14,11 +13,13 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all, sequences
 from napari_cellinr.io.channels import PART
 from napari_cellinr.io.lazy import lazy_above
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.ui.widgets.prompt import can_ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_cellinr.image import Image
     from napari_cellinr.macro import Source
@@ -117,7 +118,7 @@ def images_again(source: Source) -> list[Image]:
         If a file is missing, or cannot be read.
     """
     if not source.along:
-        return images_of([Path(source.path).expanduser()], together=False)
+        return images_of([place_of(source.path)], together=False)
     axis: Any = source.along
     return read_all(source.place, lazy_above=_limit(), stack_axis=axis, colours=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from weakref import WeakValueDictionary
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.actions import action_of, to_console
 from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
@@ -343,7 +344,7 @@ class Console:
         from napari_cellinr.io.safety.atomic import replacing
 
         macro = self._dispatcher.recorder.macro
-        place = Path(path).expanduser()
+        place = place_of(path)
         if place.suffix == NOTEBOOK_SUFFIX:
             text = notebook(macro)
         else:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.naming import SAMPLE
-from napari_cellinr.macro.plan import files_of_source, home, input_at
+from napari_cellinr.macro.plan import files_of_source, input_at
 from napari_cellinr.simulate.samples import check_sample
 from napari_cellinr.ui.layers.convert import add_images, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
@@ -142,7 +143,7 @@ def save_layer(
     from napari_cellinr.io import write
     from napari_cellinr.macro.motion import write_motion
 
-    if (found := input_at(home(path), opened_files(controller.viewer))) is not None:
+    if (found := input_at(place_of(path), opened_files(controller.viewer))) is not None:
         raise FileError(
             f"{path} would overwrite {found}, from which a layer was opened; choose another name."
         )
@@ -157,7 +158,7 @@ def save_layer(
 
 def opened_files(viewer: napari.Viewer) -> list[Path]:
     """Return the files and Zarr folders that the layers of a viewer were opened from."""
-    return [home(one) for layer in viewer.layers for one in files_of_source(source_of(layer))]
+    return [place_of(one) for layer in viewer.layers for one in files_of_source(source_of(layer))]
 
 
 def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:
