@@ -13,6 +13,7 @@ from napari_cellinr.io.safety.manifest import (
     MANIFEST_FILE,
     Manifest,
     add_to_manifest,
+    current_name,
     new_manifest,
     read_manifest,
 )
@@ -37,7 +38,7 @@ IDENTITY: Final = "checkpoint"
 """Key in the header of a file: the identity of the checkpoint that it belongs to."""
 
 _WRITTEN_BY_0_1: Final = re.compile(
-    r"job|([a-z0-9.-]+\.)?(done|estimate|groups|guide|stages|steps)\.[0-9]+"
+    r"job|([a-z0-9.×-]+\.)?(done|estimate|groups|guide|stages|steps)\.[0-9]+"
 )
 """Names of the parts of a checkpoint of version 0.1, which had no manifest."""
 
@@ -130,6 +131,8 @@ class CheckpointFolder:
         ------
         FileError
             If the folder is not claimed, or the file system refuses.
+        ValueError
+            If the name has characters that the manifest does not allow.
         """
         manifest = self._found()
         if manifest is None:
@@ -193,7 +196,7 @@ class CheckpointFolder:
             return {}
         files = sorted(path.name for path in self.path.glob(f"*{FITTED_SUFFIX}"))
         return {
-            name: file
+            current_name(name): file
             for file in files
             if _WRITTEN_BY_0_1.fullmatch(name := file.removesuffix(FITTED_SUFFIX))
             and self._is_ours(file, None)

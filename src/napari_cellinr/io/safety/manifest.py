@@ -22,6 +22,7 @@ __all__ = [
     "MANIFEST_FILE",
     "Manifest",
     "add_to_manifest",
+    "current_name",
     "identity_of",
     "new_manifest",
     "read_manifest",
@@ -35,8 +36,11 @@ _VERSION: Final = 1
 _MOST_BYTES: Final = 2**26
 _LONGEST_LINE: Final = 4096
 _IDENTITY: Final = re.compile(r"[0-9a-f]{16}")
-_FILE: Final = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,199}\.cellinr")
-"""Plain names in the folder itself; a manifest from somebody else cannot name other places."""
+_FILE: Final = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+×-]{0,199}\.cellinr")
+"""Plain names in the folder itself; a manifest from somebody else cannot name other places.
+
+The lengths of tiles were written with ×, as in 64×64, before they were with x.
+"""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,11 @@ def add_to_manifest(folder: Path, manifest: Manifest, name: str, file: str) -> M
     ------
     OSError
         If the file system refuses.
+    ValueError
+        If a later process would not accept the name of the file.
     """
+    if not _FILE.fullmatch(file):
+        raise ValueError(f"{file} is no file of a checkpoint; names must match {_FILE.pattern}.")
     _write(folder, "ab", [[name, file]])
     return Manifest(manifest.identity, {**manifest.files, name: file})
 
@@ -154,5 +162,10 @@ def _pair(line: bytes) -> tuple[str, str] | None:
     except (ValueError, TypeError, RecursionError):
         return None
     if isinstance(name, str) and isinstance(file, str) and _FILE.fullmatch(file):
-        return name, file
+        return current_name(name), file
     return None
+
+
+def current_name(name: str) -> str:
+    """Return the name of a part as it is now, for one that an older version has written."""
+    return name.replace("×", "x")

@@ -117,7 +117,7 @@ class Tiling:
                 f"there is not enough memory even for tiles of {_by(self._lengths)} voxels; "
                 "close other programs, fit a crop, or choose the device cpu."
             )
-        checkpoint.enter(f"{self._scope}.tiles-{_by(smaller)}")
+        checkpoint.enter(tiles_scope(self._scope, smaller))
         self._begin(smaller)
 
     def frame(self) -> Frame:
@@ -139,6 +139,19 @@ class Tiling:
         tiles = self._tiles[: len(frames)]
         model, state = joined_tiles(image.shape, tiles, settings, states, OVERLAP)
         return replace(_joined(frames, images), model=model, state=state)
+
+
+def tiles_scope(scope: str, lengths: tuple[int, ...]) -> str:
+    """Return the scope of the checkpoint for tiles of a frame.
+
+    Parameters
+    ----------
+    scope
+        That of the frame.
+    lengths
+        Lengths of the tiles in voxels.
+    """
+    return f"{scope}.tiles-{'x'.join(map(str, lengths))}"
 
 
 def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
