@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from napari_cellinr.text import one_line
@@ -123,7 +123,7 @@ class Interruption:
 
 
 def follow(job: Generator[Progress, Message, Result], interruption: Interruption) -> Result:
-    """Run a job, showing its progress.
+    """Run a job, showing its progress; the job is closed however this ends.
 
     Parameters
     ----------
@@ -137,14 +137,13 @@ def follow(job: Generator[Progress, Message, Result], interruption: Interruption
     Result
         What the job returns; its partial result after Ctrl-C.
     """
-    bar = Bar(sys.stderr)
     message: Message = None
-    try:
+    with closing(job), closing(Bar(sys.stderr)) as bar:
         while True:
-            bar.update(job.send(message))
+            try:
+                progress = job.send(message)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            bar.update(progress)
             message = "stop" if interruption.happened else None
-    except StopIteration as end:
-        result: Result = end.value
-        return result
-    finally:
-        bar.close()
