@@ -132,8 +132,8 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
         with explained_failures():
             image = request.source.canonical()
             fitted = yield from request.method.job(image, request.config, monitor, **options)
-        if request.finish is not None:
-            yield from request.finish(fitted, monitor)
+            if request.finish is not None:
+                yield from request.finish(fitted, monitor)
         if fitted.stopped != "user":
             checkpoint.delete()
     if isinstance(request.start, Continued):
