@@ -498,3 +498,47 @@ def test_the_loops_of_other_methods_go_on_too(tmp_path, action, config):
     advance(job, "fitting", 4)
     job.close()
     assert_same(finish(resumed(tmp_path / "job")), whole)
+
+
+@pytest.mark.parametrize("now", [1.3e7, 64e9], ids=["as little memory", "more memory"])
+def test_tiles_go_on_however_much_memory_is_free(tmp_path, monkeypatch, now):
+    class Memory:
+        available = 1.3e7
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    image, config = embryo("membranes", (6, 40, 72), seed=2).raw, CellINRConfig(**SETTINGS)
+    tiled = denoise(image, **SETTINGS)
+    assert "fitted in 2 tiles" in tiled.report["warnings"][0]
+    job = checkpointed("denoise", image, config, tmp_path / "job", every=0)
+    advance(job, "fitting (tile 2", 9)
+    job.close()
+    Memory.available = now
+    stages = []
+    job = resumed(tmp_path / "job", every=0)
+    while True:
+        try:
+            stages.append(next(job))
+        except StopIteration as end:
+            assert_same(end.value, tiled)
+            break
+    fits = [one for one in stages if one.stage.startswith("fitting (tile 2")]
+    assert min(one.step for one in fits) >= 9
+    assert not (tmp_path / "job").exists()
+
+
+def test_a_failure_while_the_result_is_written_says_what_to_do(series):
+    def finish_it(fitted, monitor):
+        yield from monitor.report("writing")
+        raise RuntimeError("out of memory")
+
+    config = CellINRConfig(steps=1, estimate="nlm-2")
+    request = RunRequest(method_of_action("denoise"), series, config, finish=finish_it)
+    with pytest.raises(FitError, match="fit a crop"):
+        finish(start(request))
+
+
+def test_a_warm_start_of_more_frames_is_from_the_last_one():
+    checkpoint = Checkpoint(None)
+    checkpoint.initial = {f"frame-{number}": {"best.0": number} for number in (0, 10, 2)}
+    checkpoint.enter("frame-11")
+    assert checkpoint.initial_parameters() == {"best.0": 10}

@@ -7,6 +7,7 @@ and `optimise` stores its own state for every method.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,11 @@ class Checkpoint:
         self.scope = scope
         self._counts.clear()
 
+    def holds(self, scope: str) -> bool:
+        """Return whether anything is stored for a part of the job."""
+        names = () if self._files is None else self._files.names
+        return any(name.startswith(f"{scope}.") for name in names)
+
     def entry(self, kind: str) -> CheckpointEntry:
         """Return the next entry of this kind; a job requests its entries in a fixed order."""
         number = self._counts.get(kind, 0)
@@ -132,7 +138,8 @@ class Checkpoint:
         If the other fit had fewer frames, those of its last frame.
         """
         self.initial_requested = True
-        return self.initial.get(self.scope) or next(iter(reversed(self.initial.values())), None)
+        last = max(self.initial, key=_numbers, default="")
+        return self.initial.get(self.scope) or self.initial.get(last)
 
     def remove_all_but(self, entry: CheckpointEntry) -> None:
         """Delete all entries of the present scope except `entry`, which holds its result."""
@@ -204,6 +211,11 @@ class Checkpoint:
             return
         if self._is_marked or not lock.is_of_another(self.folder):
             self._files.discard()
+
+
+def _numbers(scope: str) -> list[int]:
+    """Return the numbers in a scope, by which scopes are sorted: frame 10 follows frame 9."""
+    return [int(number) for number in re.findall(r"[0-9]+", scope)]
 
 
 class CheckpointEntry:

@@ -20,10 +20,13 @@ from napari_cellinr.methods.cellinr.frames import Frame
 from napari_cellinr.methods.cellinr.tiled import joined_tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.checkpoint import Checkpoint
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.image import Image
 
@@ -60,7 +63,10 @@ class Tiling:
         self.image, self.config, self._original = image, config, config
         self._monitor = monitor
         self._scope = monitor.checkpoint.scope
-        self._begin(_lengths(image, config))
+        lengths = _lengths(image, config, monitor.checkpoint)
+        if lengths != image.shape:
+            monitor.checkpoint.enter(tiles_scope(self._scope, lengths))
+        self._begin(lengths)
 
     def _begin(self, lengths: tuple[int, ...]) -> None:
         self._lengths = lengths
@@ -154,11 +160,29 @@ def tiles_scope(scope: str, lengths: tuple[int, ...]) -> str:
     return f"{scope}.tiles-{'x'.join(map(str, lengths))}"
 
 
-def _lengths(image: Image, config: CellINRConfig) -> tuple[int, ...]:
-    """Return the first size of tiles to try; the whole image if it may fit."""
+def _lengths(image: Image, config: CellINRConfig, checkpoint: Checkpoint) -> tuple[int, ...]:
+    """Return the first size of tiles to try; the whole image if it may fit.
+
+    If an interrupted fit has stored tiles, it continues with them, however much memory is free now.
+    """
+    if not config.fits_in_batches:
+        stored = image.shape
+        for lengths in _smaller_and_smaller(image.shape):
+            if checkpoint.holds(tiles_scope(checkpoint.scope, lengths)):
+                stored = lengths
+        if stored != image.shape:
+            return stored
     if config.fits_in_batches or choose_device(config.device).type != "cpu":
         return image.shape
     return first_lengths(image.shape, psutil.virtual_memory().available)
+
+
+def _smaller_and_smaller(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield all lengths of tiles that can be tried in turn."""
+    lengths = shape
+    while (smaller := halved(shape, lengths, OVERLAP)) != lengths:
+        yield smaller
+        lengths = smaller
 
 
 def _joined(frames: list[Frame], images: tuple[Image, ...]) -> Frame:
