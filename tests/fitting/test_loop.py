@@ -153,13 +153,30 @@ def test_a_fit_begins_with_another_only_if_its_held_out_error_is_lower(error, be
     assert outcome.history[0] == {"step": 0, "held_out": min(error, 1.0)}
 
 
-def test_the_time_of_a_pause_is_counted(monkeypatch):
-    monkeypatch.setattr("napari_cellinr.fitting.monitor.PAUSE_SECONDS", 0.01)
+def test_a_pause_shifts_the_deadline_by_as_long_as_it_took(monkeypatch):
+    class Clock:
+        now = 100.0
+
+        def monotonic(self):
+            return self.now
+
+        def sleep(self, seconds):
+            self.now += seconds
+
+    clock = Clock()
+    monkeypatch.setattr("napari_cellinr.fitting.monitor.time", clock)
     monitor = Monitor()
+    monitor.deadline = monitor.end_after(10)
     job = monitor.report("fitting")
     next(job)
-    job.send("pause")
-    job.send(None)
+    for message in ("pause", None, "pause"):
+        job.send(message)
+        clock.now += 3  # the caller waits, too
     with pytest.raises(StopIteration):
         job.send("resume")
-    assert monitor.paused_seconds == pytest.approx(0.02)
+    paused = clock.now - 100
+    assert paused > 9
+    assert monitor.paused_seconds == pytest.approx(paused)
+    assert monitor.deadline == pytest.approx(110 + paused)
+    assert monitor.end_after(10) == pytest.approx(110 + paused)
+    assert not monitor.is_late

@@ -40,6 +40,8 @@ class _Part:
 class Monitor:
     """Progress and messages of one running job, its checkpoint and its time limit.
 
+    A pause does not count towards the time limit: it shifts the deadline.
+
     Parameters
     ----------
     started
@@ -56,7 +58,7 @@ class Monitor:
     running : threading.Event
         Cleared while the user has paused the job; threads of the job wait for it.
     paused_seconds : float
-        Time for which the job was paused.
+        Time for which the job was paused, without the present pause.
     """
 
     def __init__(self, started: float | None = None, checkpoint: Checkpoint | None = None) -> None:
@@ -67,6 +69,7 @@ class Monitor:
         self.running = Event()
         self.running.set()
         self.paused_seconds = 0.0
+        self._paused_at: float | None = None
         self._parts: tuple[_Part, ...] = ()
         self._request: PreviewRequest | None = None
 
@@ -74,6 +77,10 @@ class Monitor:
     def seconds(self) -> float:
         """Seconds since the job started."""
         return time.monotonic() - self.started
+
+    def end_after(self, seconds: float) -> float:
+        """Return `time.monotonic()` when the job will have run for a time, pauses not counted."""
+        return self.started + self.paused_seconds + seconds
 
     @property
     def is_late(self) -> bool:
@@ -166,16 +173,28 @@ class Monitor:
             if self.running.is_set():
                 return
             time.sleep(PAUSE_SECONDS)
-            self.paused_seconds += PAUSE_SECONDS
             message = yield self._complete(progress)
 
     def _obey(self, message: str) -> None:
         """Pause, resume or stop."""
         if message == "pause":
+            if self._paused_at is None:
+                self._paused_at = time.monotonic()
             self.running.clear()
         else:
             self.stopped = message == "stop"
+            self._end_pause()
             self.running.set()
+
+    def _end_pause(self) -> None:
+        """Count the pause, and shift the deadline by it."""
+        if self._paused_at is None:
+            return
+        seconds = time.monotonic() - self._paused_at
+        self._paused_at = None
+        self.paused_seconds += seconds
+        if self.deadline is not None:
+            self.deadline += seconds
 
     def _complete(self, progress: Progress) -> Progress:
         """Return progress with time, captions and the position of the part in the source."""

@@ -111,7 +111,7 @@ class FrameByFrame:
         if self._config.max_seconds is None:
             return None
         now = time.monotonic()
-        left = self._monitor.started + RESERVE * self._config.max_seconds - now
+        left = self._monitor.end_after(RESERVE * self._config.max_seconds) - now
         return now + max(left, 0) / (len(self._indices) - number)
 
 

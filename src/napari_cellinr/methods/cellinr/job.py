@@ -105,7 +105,7 @@ def _seconds_per_channel(
     """Return the remaining time for each channel in seconds; None if it is not limited."""
     if config.max_seconds is None:
         return None
-    return (config.max_seconds - monitor.seconds) / len(noises)
+    return (monitor.end_after(config.max_seconds) - time.monotonic()) / len(noises)
 
 
 def fit_series(

@@ -114,7 +114,7 @@ def reconstruct_job(
     check_reference(config.reference, len(frame_times(measurement.model)))
     check_times(config.chosen_times(), measurement.model.shot_times())
     if config.max_seconds is not None:
-        monitor.deadline = monitor.started + RESERVE * config.max_seconds
+        monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
 

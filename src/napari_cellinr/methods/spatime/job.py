@@ -93,7 +93,7 @@ def _stage_by_stage(
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     fitted = [_series(frames, source, config, device) for frames in channels]
     limit = config.max_seconds
-    monitor.deadline = None if limit is None else monitor.started + RESERVE * limit
+    monitor.deadline = None if limit is None else monitor.end_after(RESERVE * limit)
     state = SuperresolutionState(monitor)
     n_frames, *shape = channels[0].shape
     state.steps = len(fitted) * planned_steps(n_frames, len(shape), grid, config, lazily=lazily)

@@ -95,7 +95,7 @@ def published_job(
     if config.steps == 0:
         raise ConfigError("steps=0 was given; preset paper needs at least 1 step to learn from.")
     limit = config.max_seconds
-    monitor.deadline = None if limit is None else monitor.started + RESERVE * limit
+    monitor.deadline = None if limit is None else monitor.end_after(RESERVE * limit)
     done = _Channels()
     requested = config.batch
     for number, frames in enumerate(channels):
