@@ -70,20 +70,25 @@ FEW, STRAIGHT = 4, 0.8
 
 @dataclass(frozen=True)
 class _Means:
-    """Device of a fit, whether it trades time for memory, and warnings about both."""
+    """Device of a fit, whether it trades time for memory, and warnings about both.
+
+    Attempts with other means than the first have scopes of their own in the checkpoint, so that
+    each finds its own state whatever memory is free when the job resumes.
+    """
 
     device: torch.device
     frugal: bool = False
+    name: str = ""
     warnings: tuple[str, ...] = ()
 
     def scarcer(self) -> _Means:
         """Return means that need less memory; raise `FitError` if there are none."""
         if not self.frugal:
             text = "Memory was short: moved scenes were computed twice, so each step took longer."
-            return replace(self, frugal=True, warnings=(text,))
+            return replace(self, frugal=True, name="frugal", warnings=(text,))
         if self.device.type != "cpu":
             text = "GPU memory was short: the fit continued on the CPU."
-            return replace(self, device=choose_device("cpu"), warnings=(text,))
+            return replace(self, device=choose_device("cpu"), name="cpu", warnings=(text,))
         raise FitError(
             "there is not enough memory; close other programs, or fit a crop or fewer frames."
         )
@@ -125,6 +130,8 @@ def reconstruct_job(
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
         while found is None:
+            if means.name:
+                monitor.checkpoint.enter(f"attempt-{len(tried)}.{means.name}")
             try:
                 found = yield from _fit(
                     measurement, planned, settings, source, means, extras, monitor
