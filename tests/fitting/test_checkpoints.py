@@ -20,6 +20,7 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.stored import header_of, stored
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.methods import method_of_action, method_of_fit
+from napari_cellinr.methods.nstm import job as nstm_job
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.runs.resume import discard, new_checkpoint, resume, unfinished
@@ -542,3 +543,44 @@ def test_a_warm_start_of_more_frames_is_from_the_last_one():
     checkpoint.initial = {f"frame-{number}": {"best.0": number} for number in (0, 10, 2)}
     checkpoint.enter("frame-11")
     assert checkpoint.initial_parameters() == {"best.0": 10}
+
+
+def test_a_full_disk_when_a_job_is_closed_is_a_warning(movie, tmp_path, monkeypatch, caplog):
+    job = checkpointed("denoise", movie, CellINRConfig(**SETTINGS), tmp_path / "job", every=0)
+    advance(job, "fitting", 9)
+
+    def full(*_, **__):
+        raise FileError("no space left on the device")
+
+    monkeypatch.setattr("napari_cellinr.fitting.checkpoint.save_fitted", full)
+    job.close()
+    assert "no space left" in caplog.text
+
+
+@pytest.mark.parametrize("short", [False, True], ids=["memory is free again", "still short"])
+def test_each_attempt_of_a_reconstruction_finds_its_own_state(series, tmp_path, monkeypatch, short):
+    """The first attempt was repeated with less memory; the state of this is not the second's."""
+    real, scarce, starts = nstm_job.NSTMProblem, True, []
+
+    def problem(*given, frugal, **named):
+        if scarce and not frugal:
+            raise MemoryError
+        return real(*given, frugal=frugal, **named)
+
+    monkeypatch.setattr(nstm_job, "NSTMProblem", problem)
+    monkeypatch.setattr(nstm_job, "AT_THE_FLOOR", 0)
+    config = NSTMConfig(steps=6, device="cpu")
+    job = checkpointed("reconstruct", series, config, tmp_path / "job", every=0)
+    advance(job, "fitting", 4)
+    job.close()
+    scarce = short
+    job = resumed(tmp_path / "job", every=0)
+    before = 0
+    for progress in job:
+        if progress.stage == "fitting":
+            if progress.step < before or not starts:
+                starts.append(progress.step)
+            before = progress.step
+    assert len(starts) > 1
+    assert starts[0] == (5 if short else 1)
+    assert set(starts[1:]) == {1}
