@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_cellinr.errors import FitError
+from napari_cellinr.errors import FileError, FitError
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.ui.session import worker
 from napari_cellinr.ui.session.worker import Run
@@ -107,3 +107,18 @@ def test_memory_of_the_gpu_is_given_back(torch, ending, end):
     assert len(torch.tensors) == 1
     assert found.result == ("result" if end == "done" else None)
     assert (found.error is not None) == ("error" in end)
+
+
+def test_a_job_that_cannot_be_closed_is_logged_and_its_memory_given_back(torch, ending, caplog):
+    def job():
+        try:
+            while True:
+                yield Progress("fitting", 1, 10)
+        finally:
+            raise FileError("no space left on the device")
+
+    with caplog.at_level(logging.WARNING, worker.__name__):
+        found = ending(job, Run.cancel)
+    assert (found.result, found.error) == (None, None)
+    assert torch.left == [0]
+    assert "no space left" in caplog.text

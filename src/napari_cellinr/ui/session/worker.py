@@ -234,10 +234,21 @@ def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress
         logger.error("the job failed\n%s", traceback.format_exc())
         return Ending(error=_as_fit_error(error))
     finally:
-        if job is not None:
-            job.close()
-        _free_memory()
-        mailbox.ended.set()
+        try:
+            _close(job)
+            _free_memory()
+        finally:
+            mailbox.ended.set()
+
+
+def _close(job: Job | None) -> None:
+    """Close a job; a failure, such as that of a full disk, is logged only."""
+    if job is None:
+        return
+    try:
+        job.close()
+    except Exception:
+        logger.warning("the job could not be closed properly\n%s", traceback.format_exc())
 
 
 def _without_frames(error: CellINRError) -> CellINRError:
