@@ -1,10 +1,9 @@
-"""Text from outside against the scripts that are saved: `python benchmarks/faults/script_text.py`.
+"""Text from outside in saved scripts.
 
 Any text in any field of a recipe has to leave what its scripts do as it is: the same calls, the
 same commands with the same options, and as many comments, as with a harmless text there.
 """
 
-import argparse
 import ast
 import contextlib
 import io
@@ -21,6 +20,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from outcome import Outcome
 
 from napari_cellinr.cli import make_parser
 from napari_cellinr.errors import CellINRError
@@ -252,43 +252,37 @@ def run_by_shell(field: str, text: str, folder: Path) -> str:
     return "same" if heard == wanted else f"{heard} instead of {wanted}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tries", type=int, default=10_000)
-    parser.add_argument("--shell-tries", type=int, default=300, help="of them also run by sh")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def run(tries: int | None, seed_: int) -> list[Outcome]:
+    """Put texts into fields, and return how many change what a script does.
+
+    The first 300 scripts are also run by `sh`.
+    """
+    tries = tries or 10_000
     counts = {"tried": 0, "refused": 0}
     faults = []
     with tempfile.TemporaryDirectory() as name:
 
         @settings(
-            max_examples=arguments.tries, deadline=None, database=None,
+            max_examples=tries, deadline=None, database=None,
             phases=[Phase.generate], suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(CASES)
         def attempt(case: tuple[str, str]) -> None:
-            if counts["tried"] == arguments.tries:
+            if counts["tried"] == tries:
                 return
             counts["tried"] += 1
             found = outcome(*case)
-            if found == "same" and counts["tried"] <= arguments.shell_tries:
+            if found == "same" and counts["tried"] <= 300:
                 found = run_by_shell(*case, Path(name))
             counts["refused"] += found == "refused"
             if found not in {"same", "refused"}:
                 faults.append((case, found))
 
-        number = arguments.seed
-        while counts["tried"] < arguments.tries:  # it ends early where it has seen most texts
-            seed(number)(attempt)()
-            number += 1
+        while counts["tried"] < tries:  # it ends early where it has seen most texts
+            seed(seed_)(attempt)()
+            seed_ += 1
     for case, found in faults[:10]:
         print(f"{case!r}:\n{found}", file=sys.stderr)
-    tried = counts["tried"]
-    print(f"text from outside that changes what a script does: {len(faults)} of {tried}")
-    print(f"refused with one sentence: {counts['refused']} of {tried}")
-    sys.exit(bool(faults))
-
-
-if __name__ == "__main__":
-    main()
+    refused = f"{counts['refused']} were refused with one sentence, {min(300, tries)} run by sh"
+    rule = "the scripts do the same as with a harmless text, or the recipe is refused"
+    return [Outcome("any text in any field of a recipe", tries, len(faults), rule, refused)]
