@@ -20,10 +20,10 @@ import numpy as np
 from common.page import PAGES, table, write_page
 
 from napari_cellinr import Image, read, write
-from napari_cellinr.api import iter_fit
 from napari_cellinr.config import Config, SpatimeConfig
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.estimates import cost
+from napari_cellinr.runs.request import RunRequest, start
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -101,7 +101,7 @@ def one(name: str) -> None:
     settings = settings_of(action, image, given)
     expected = cost(method_of_action(action), image, settings)
     begun, wall = time.process_time(), time.monotonic()
-    fitted = finish(iter_fit(method_of_action(action), image, settings))
+    fitted = finish(start(RunRequest(method_of_action(action), image, settings)))
     taken = time.process_time() - begun
     used = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     row = {

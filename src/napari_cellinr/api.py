@@ -24,49 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "denoise",
     "iter_denoise",
-    "iter_fit",
     "iter_reconstruct",
     "iter_superresolve",
     "reconstruct",
     "render",
     "superresolve",
 ]
-
-
-def iter_fit(
-    method: Method,
-    image: Image | ArrayLike,
-    config: Config,
-    *,
-    started: float | None = None,
-    **options: Any,
-) -> Job:
-    """Fit an image with any of the methods, as a job that yields `Progress` and returns `Fitted`.
-
-    Parameters
-    ----------
-    method
-        The record of the method, one of `methods.METHODS`.
-    image
-        2 or 3 spatial axes, at most one time and one channel axis; any real dtype.
-    config
-        The settings of the method.
-    started
-        `time.monotonic()` when the whole job began, from which `max_seconds` counts;
-        now if not given.
-    options
-        What only the job of this method takes.
-
-    Raises
-    ------
-    AxesError, ConfigError, DataError
-        If the image cannot be fitted as given.
-    FitError
-        If the fit fails, with the remedy; never a `RuntimeError`.
-    """
-    source = image if isinstance(image, Image) else Image(np.asarray(image))
-    with explained_failures():
-        return (yield from method.job(source.canonical(), config, Monitor(started), **options))
 
 
 def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
@@ -121,7 +84,7 @@ def iter_denoise(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    return iter_fit(METHODS["cellinr"], image, config or CellINRConfig(), started=started)
+    return _fit(METHODS["cellinr"], image, config or CellINRConfig(), started)
 
 
 def superresolve(
@@ -189,7 +152,7 @@ def iter_superresolve(
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
     settings = config or SpatimeConfig()
-    return iter_fit(METHODS["spatime"], image, settings, started=started, lazily=lazily)
+    return _fit(METHODS["spatime"], image, settings, started, lazily=lazily)
 
 
 def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings: Any) -> Fitted:
@@ -240,7 +203,7 @@ def iter_reconstruct(
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
     """
-    return iter_fit(METHODS["nstm"], image, config or NSTMConfig(), started=started)
+    return _fit(METHODS["nstm"], image, config or NSTMConfig(), started)
 
 
 def render(
@@ -272,3 +235,12 @@ def render(
 
     saved = stored_of(fit) if isinstance(fit, Fitted) else fit
     return methods.render(saved, query or query_of(selection), choose_device(device))
+
+
+def _fit(
+    method: Method, image: Image | ArrayLike, config: Config, started: float | None, **options: Any
+) -> Job:
+    """Return the job of a method; its failures are errors that say what to do."""
+    source = image if isinstance(image, Image) else Image(np.asarray(image))
+    with explained_failures():
+        return (yield from method.job(source.canonical(), config, Monitor(started), **options))

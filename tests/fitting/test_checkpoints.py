@@ -12,8 +12,9 @@ import safetensors
 import torch
 
 from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig, api, denoise
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
-from napari_cellinr.fitting.checkpoint import EVERY, Checkpoint
+from napari_cellinr.fitting.checkpoint import Checkpoint
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
@@ -46,7 +47,16 @@ def whole(movie):
     return denoise(movie, **SETTINGS)
 
 
-def checkpointed(action, image, config, folder, *, every=EVERY, origin="", begun=New()):  # noqa: B008
+def checkpointed(
+    action,
+    image,
+    config,
+    folder,
+    *,
+    every=CHECKPOINT_SECONDS,
+    origin="",
+    begun=New(),  # noqa: B008
+):
     place = CheckpointPlace(folder, every, origin)
     return start(RunRequest(method_of_action(action), image, config, begun, place))
 
@@ -562,10 +572,10 @@ def test_each_attempt_of_a_reconstruction_finds_its_own_state(series, tmp_path, 
     """The first attempt was repeated with less memory; the state of this is not the second's."""
     real, scarce, starts = nstm_job.NSTMProblem, True, []
 
-    def problem(*given, frugal, **named):
-        if scarce and not frugal:
+    def problem(*given, recompute, **named):
+        if scarce and not recompute:
             raise MemoryError
-        return real(*given, frugal=frugal, **named)
+        return real(*given, recompute=recompute, **named)
 
     monkeypatch.setattr(nstm_job, "NSTMProblem", problem)
     monkeypatch.setattr(nstm_job, "AT_THE_FLOOR", 0)

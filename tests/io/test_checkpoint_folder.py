@@ -14,7 +14,7 @@ SCOPES = [
     tiles_scope("frame-0", (64, 64)),
     tiles_scope("frame-3", (6, 64, 128)),
     "channel-1",
-    "attempt-1.frugal",
+    "attempt-1.recompute",
     "channel-0.batch-100",
 ]
 

@@ -16,6 +16,7 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.stored import Query, stored, stored_of
 from napari_cellinr.methods import METHODS, method_of_action, method_of_fit, roles_of
 from napari_cellinr.methods.method import Lazy
+from napari_cellinr.runs.request import RunRequest, start
 
 SOURCE = Path(napari_cellinr.__file__).parent
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
@@ -40,7 +41,7 @@ def movie():
 @pytest.fixture(scope="module")
 def fitted(method, movie):
     config = method.config(preset="preview", steps=1)
-    return finish(api.iter_fit(method, movie, config))
+    return finish(start(RunRequest(method, movie, config)))
 
 
 def test_records_are_found_by_name_and_by_action(method):

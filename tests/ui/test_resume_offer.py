@@ -10,7 +10,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog
 
 from napari_cellinr.config import CellINRConfig
-from napari_cellinr.fitting.checkpoint import EVERY
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.methods import METHODS
 from napari_cellinr.runs import resume
@@ -98,7 +98,7 @@ def test_without_checkpoints_in_the_preferences_a_fit_that_goes_on_keeps_the_usu
     )
     interrupted.offer.resume_button.click()
     idle(interrupted)
-    assert given[0]["every"] == EVERY  # not after every step
+    assert given[0]["every"] == CHECKPOINT_SECONDS  # not after every step
 
 
 def test_without_its_layer_the_image_of_the_checkpoint_is_used(viewer, interrupted, idle):

@@ -14,9 +14,20 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
     from pydantic.fields import FieldInfo
 
-__all__ = ["CPU_SPEED", "Config", "Device", "Settings", "gpu_warning", "setting"]
+__all__ = [
+    "CHECKPOINT_SECONDS",
+    "CPU_SPEED",
+    "Config",
+    "Device",
+    "Settings",
+    "gpu_warning",
+    "setting",
+]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+CHECKPOINT_SECONDS = 60.0
+"""Default time between two checkpoints in seconds."""
 
 CPU_SPEED = 5e10
 """Floating-point operations per second of one core, measured with the `paper` networks."""

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.safety import lock
 from napari_cellinr.io.safety.checkpoint_folder import IDENTITY, JOB_FILE, CheckpointFolder
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["EVERY", "JOB_FILE", "Checkpoint", "CheckpointEntry"]
-
-EVERY = 60.0
-"""Default time between two checkpoints in seconds."""
+__all__ = ["JOB_FILE", "Checkpoint", "CheckpointEntry"]
 
 _JOB = JOB_FILE.removesuffix(FITTED_SUFFIX)
 
@@ -68,7 +66,7 @@ class Checkpoint:
         folder: Path | None,
         describe: Callable[[], tuple[Mapping[str, Any], Mapping[str, Any]]] | None = None,
         *,
-        every: float = EVERY,
+        every: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.folder = folder
         self.every = every

@@ -10,7 +10,7 @@ from napari_cellinr.errors import FitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["explained_failures"]
+__all__ = ["explained_failures", "fit_error"]
 
 
 @contextmanager
@@ -24,16 +24,30 @@ def explained_failures() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         from napari_cellinr.fitting.memory import free, is_shortage
 
-        message = _first_line(error)
+        explained = fit_error(error, "Try a crop or the device cpu.")
         if not is_shortage(error):
-            raise FitError(f"the fit failed: {message}. Try a crop or the device cpu.") from error
+            raise explained from error
         error.__traceback__ = None  # its frames would hold the tensors
         free()
-        raise FitError(
-            f"there was not enough memory ({message}); fit a crop, or choose the device cpu."
-        ) from None
+        raise explained from None
 
 
-def _first_line(error: BaseException) -> str:
+def fit_error(error: Exception, advice: str) -> FitError:
+    """Return a new error with the first line of another one, and what to do.
+
+    Parameters
+    ----------
+    error
+        What has failed.
+    advice
+        A sentence that says what to do, unless memory is exhausted.
+    """
+    from napari_cellinr.fitting.memory import is_shortage
+
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
+    message = lines[0].rstrip(".")
+    if is_shortage(error):
+        return FitError(
+            f"there was not enough memory ({message}); fit a crop, or choose the device cpu."
+        )
+    return FitError(f"the fit failed: {message}. {advice}")

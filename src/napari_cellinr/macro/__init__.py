@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_cellinr.macro.actions import ACTIONS, FITS
-from napari_cellinr.macro.fit_step import Begun, fit_step
+from napari_cellinr.macro.fit_step import InitialFit, fit_step
 from napari_cellinr.macro.parse import load_macro, parse_script
 from napari_cellinr.macro.python import STYLES, script
 from napari_cellinr.macro.recorder import Recorder
@@ -15,7 +15,7 @@ __all__ = [
     "ACTIONS",
     "FITS",
     "STYLES",
-    "Begun",
+    "InitialFit",
     "Macro",
     "Recorder",
     "Source",

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from napari_cellinr.macro.source import Source
     from napari_cellinr.runs.starts import Beginning
 
-__all__ = ["Begun", "fit_step"]
+__all__ = ["InitialFit", "fit_step"]
 
 
 @dataclass(frozen=True)
-class Begun:
+class InitialFit:
     """The fit that another fit started from.
 
     Parameters
@@ -43,7 +43,7 @@ def fit_step(
     results: tuple[str, ...],
     axes: str = "",
     roles: tuple[str, ...] = (),
-    begun: Begun | None = None,
+    initial: InitialFit | None = None,
 ) -> Step:
     """Return the step of a fit that has ended, such that a replay gives the same result.
 
@@ -66,21 +66,21 @@ def fit_step(
         Axes of the source, if the user had to give them.
     roles
         What the results are, as in `Step`.
-    begun
+    initial
         The fit that it started from; None if it started from scratch.
     """
     early = fitted.stopped in {"user", "time"}
     settings = fitted.config.replace(max_seconds=None) if early else config
     arguments = {key: value for key, value in settings.changes().items() if key != "seed"}
-    continues = begun is not None and begun.beginning == "continue_from"
-    if begun is not None and continues:
-        arguments = {"steps": max(1, settings.steps - begun.steps)}
+    continues = initial is not None and initial.beginning == "continue_from"
+    if initial is not None and continues:
+        arguments = {"steps": max(1, settings.steps - initial.steps)}
     if axes:
         arguments["axes"] = axes
     given = replace(source, digest=str(fitted.source.get("digest", "")))
     return Step(
         action,
-        (given,) if begun is None else (given, begun.fit),
+        (given,) if initial is None else (given, initial.fit),
         arguments,
         results,
         () if roles == fitted.roles[: len(results)] else roles,
@@ -88,5 +88,5 @@ def fit_step(
         versions=fitted.report.get("versions", {}),
         status="stopped" if fitted.stopped == "user" else "done",
         note=f"stopped after {fitted.report.get('steps')} steps" if early else "",
-        beginning="" if begun is None else begun.beginning,
+        beginning="" if initial is None else initial.beginning,
     )

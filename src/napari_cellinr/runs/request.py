@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
-from napari_cellinr.fitting.checkpoint import EVERY, JOB_FILE, Checkpoint
+from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
 from napari_cellinr.fitting.guard import explained_failures
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.stored import digest, geometry, plain, stored_of
@@ -52,7 +53,7 @@ class CheckpointPlace:
     """
 
     folder: Path
-    every: float = EVERY
+    every: float = CHECKPOINT_SECONDS
     origin: str = ""
 
 

@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import FileError
-from napari_cellinr.fitting.checkpoint import EVERY, JOB_FILE, Checkpoint
+from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
 from napari_cellinr.fitting.stored import blank, digest, stored
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
@@ -136,7 +137,7 @@ def resume(
     path: str | PathLike[str],
     image: Image | None = None,
     *,
-    every: float = EVERY,
+    every: float = CHECKPOINT_SECONDS,
     started: float | None = None,
 ) -> RunRequest:
     """Return the request that resumes an interrupted run from its checkpoint.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 
 from napari import settings
 
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
+
 __all__ = ["Preferences", "preferences"]
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Preferences:
     live_preview: bool = True
     preview_seconds: float = 1.5
     notifications: bool = True
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 def preferences() -> Preferences:

@@ -180,15 +180,15 @@ def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, e
     real = reconstruct_job.NSTMProblem
     enough = True
 
-    def problem(*given, frugal, **named):
-        if not (frugal and enough):
+    def problem(*given, recompute, **named):
+        if not (recompute and enough):
             raise error
-        return real(*given, frugal=frugal, **named)
+        return real(*given, recompute=recompute, **named)
 
     monkeypatch.setattr(reconstruct_job, "NSTMProblem", problem)
-    frugal = reconstruct(frames(), **settings)
-    assert "moved scenes were computed twice" in " ".join(frugal.report["warnings"])
-    for one, other in zip(frugal.images, usual.images, strict=True):
+    slower = reconstruct(frames(), **settings)
+    assert "moved scenes were computed twice" in " ".join(slower.report["warnings"])
+    for one, other in zip(slower.images, usual.images, strict=True):
         np.testing.assert_allclose(one.array(), other.array(), atol=1e-4)
     enough = False
     with pytest.raises(FitError, match="fit a crop or fewer frames"):

@@ -234,10 +234,10 @@ def test_what_is_still_is_shown_at_rest():
 
 
 @pytest.mark.parametrize(
-    ("moving", "still", "part"), [(1, 5, 1), (5, 5, 0), (6, 5, 0), (2.4, 14.1, 0.976)]
+    ("moving", "static", "part"), [(1, 5, 1), (5, 5, 0), (6, 5, 0), (2.4, 14.1, 0.976)]
 )
-def test_part_of_the_changes_that_motion_explains(moving, still, part):
-    assert _explained_part(moving, still) == pytest.approx(part, abs=1e-3)
+def test_part_of_the_changes_that_motion_explains(moving, static, part):
+    assert _explained_part(moving, static) == pytest.approx(part, abs=1e-3)
 
 
 def test_bleaching_is_told_from_motion():

@@ -78,11 +78,11 @@ def test_motion_needs_three_standard_errors(sigmas, moves):
     """The mean gain of 100 held-out pixels is so many times its standard error."""
     gain = torch.tensor([-1.0, 1.0] * 50)
     gain += sigmas * float(gain.std()) / math.sqrt(len(gain))
-    still, moving = (
+    static, moving = (
         SimpleNamespace(held_errors=lambda values=values: values)
         for values in (10 + gain, torch.full((100,), 10.0))
     )
-    assert _is_better(moving, still) == moves
+    assert _is_better(moving, static) == moves
 
 
 def test_motion_is_punished_about_its_mean_over_time():

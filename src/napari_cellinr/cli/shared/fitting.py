@@ -23,7 +23,7 @@ from napari_cellinr.cli.shared.progress import (
     seconds_in_words,
 )
 from napari_cellinr.cli.shared.saving import save
-from napari_cellinr.cli.shared.warm_start import add_start_options, checkpoint_of, request_of
+from napari_cellinr.cli.shared.start_options import add_start_options, checkpoint_of, request_of
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -208,16 +208,16 @@ def _model_arrays(frame: Frame) -> dict[str, torch.Tensor]:
 
 def _with_warnings(
     frame: Frame,
-    config: CellINRConfig,
-    settings: CellINRConfig,
+    requested: CellINRConfig,
+    used: CellINRConfig,
     image: Image,
     lengths: tuple[int, ...],
 ) -> Frame:
     """Return the frame with a warning if memory was short."""
     warnings = []
-    if settings.batch != config.batch:
+    if used.batch != requested.batch:
         warnings.append(
-            f"Memory was short: each step used {settings.batch} voxels instead of {config.batch}."
+            f"Memory was short: each step used {used.batch} voxels instead of {requested.batch}."
         )
     if lengths != image.shape:
         count = len(cut(image.shape, lengths, OVERLAP))

@@ -69,23 +69,23 @@ FEW, STRAIGHT = 4, 0.8
 
 
 @dataclass(frozen=True)
-class _Means:
-    """Device of a fit, whether it trades time for memory, and warnings about both.
+class _Resources:
+    """Device of a fit, whether it computes moved scenes twice to save memory, and warnings.
 
-    Attempts with other means than the first have scopes of their own in the checkpoint, so that
+    Attempts with other resources than the first have scopes of their own in the checkpoint, so that
     each finds its own state whatever memory is free when the job resumes.
     """
 
     device: torch.device
-    frugal: bool = False
+    recompute: bool = False
     name: str = ""
     warnings: tuple[str, ...] = ()
 
-    def scarcer(self) -> _Means:
-        """Return means that need less memory; raise `FitError` if there are none."""
-        if not self.frugal:
+    def with_less_memory(self) -> _Resources:
+        """Return what needs less memory than this; raise `FitError` if nothing does."""
+        if not self.recompute:
             text = "Memory was short: moved scenes were computed twice, so each step took longer."
-            return replace(self, frugal=True, name="frugal", warnings=(text,))
+            return replace(self, recompute=True, name="recompute", warnings=(text,))
         if self.device.type != "cpu":
             text = "GPU memory was short: the fit continued on the CPU."
             return replace(self, device=choose_device("cpu"), name="cpu", warnings=(text,))
@@ -111,7 +111,7 @@ def reconstruct_job(
     monitor
         Of the job.
     """
-    means = _Means(choose_device(config.device))
+    resources = _Resources(choose_device(config.device))
     measurement = yield from in_background(
         "preparing the frames", lambda: prepare(source, config.optics), monitor, needed=True
     )
@@ -126,19 +126,19 @@ def reconstruct_job(
     def attempt(
         name: str, settings: NSTMConfig, extras: dict[str, bool]
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-        nonlocal means
+        nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
         while found is None:
-            if means.name:
-                monitor.checkpoint.enter(f"attempt-{len(tried)}.{means.name}")
+            if resources.name:
+                monitor.checkpoint.enter(f"attempt-{len(tried)}.{resources.name}")
             try:
                 found = yield from _fit(
-                    measurement, planned, settings, source, means, extras, monitor
+                    measurement, planned, settings, source, resources, extras, monitor
                 )
             except FAILURES as error:
                 free_after(error)
-                means = means.scarcer()
+                resources = resources.with_less_memory()
         problem, outcome = found
         tried.append(
             {
@@ -157,16 +157,16 @@ def reconstruct_job(
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
             best = found
     assert best is not None
-    if _may_be_still(best, config) and not _ended_early(tried):
+    if _needs_static_comparison(best, config) and not _ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
-        still = yield from attempt("static", config.replace(moving=False), extras)
-        if still[1].stopped == "steps":
-            best = _compared(best, still)
+        static = yield from attempt("static", config.replace(moving=False), extras)
+        if static[1].stopped == "steps":
+            best = _compared(best, static)
     yield from monitor.report("following the motion")
     problem, outcome = best
     images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
-    report = _report(problem, outcome, tried, monitor.seconds, means)
+    report = _report(problem, outcome, tried, monitor.seconds, resources)
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     early = _ended_early(tried)
     if early:
@@ -191,13 +191,19 @@ def _fit(
     planned: Plan,
     config: NSTMConfig,
     source: Image,
-    means: _Means,
+    resources: _Resources,
     extras: dict[str, bool],
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome."""
     problem = NSTMProblem(
-        measurement, planned, config, source, means.device, **extras, frugal=means.frugal
+        measurement,
+        planned,
+        config,
+        source,
+        resources.device,
+        **extras,
+        recompute=resources.recompute,
     )
     outcome = yield from optimise(problem, config, monitor)
     return problem, outcome
@@ -210,10 +216,10 @@ def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
 
 
 def _compared(
-    moving: tuple[NSTMProblem, Outcome], still: tuple[NSTMProblem, Outcome]
+    moving: tuple[NSTMProblem, Outcome], static: tuple[NSTMProblem, Outcome]
 ) -> tuple[NSTMProblem, Outcome]:
     """Return the better of a moving and a static scene; it stores the error of the other."""
-    best, other = (moving, still) if _is_better(moving[0], still[0]) else (still, moving)
+    best, other = (moving, static) if _is_better(moving[0], static[0]) else (static, moving)
     best[0].other_error = other[1].held_out
     return best
 
@@ -251,7 +257,7 @@ def _fades(means: NDArray[np.floating]) -> bool:
     return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
 
 
-def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
+def _needs_static_comparison(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
     """Return whether the result has to be compared with a static scene.
 
     Not if large motion explains the frames: a static scene would not.
@@ -264,9 +270,9 @@ def _may_be_still(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool
     return problem.largest_motion() < LARGE
 
 
-def _is_better(moving: NSTMProblem, still: NSTMProblem) -> bool:
+def _is_better(moving: NSTMProblem, static: NSTMProblem) -> bool:
     """Return whether motion predicts held-out pixels significantly better than a static scene."""
-    gain = (still.held_errors() - moving.held_errors()).double()
+    gain = (static.held_errors() - moving.held_errors()).double()
     if len(gain) < 2:
         return bool(gain.mean() > 0)
     return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))
@@ -277,12 +283,12 @@ def _report(
     outcome: Outcome,
     tried: list[dict[str, Any]],
     seconds: float,
-    means: _Means,
+    resources: _Resources,
 ) -> dict[str, Any]:
     """Return the report of the whole job, ready for JSON."""
     facts = problem.facts()
     misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
-    warnings = [*facts.pop("warnings"), *means.warnings]
+    warnings = [*facts.pop("warnings"), *resources.warnings]
     explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
     moves, other = problem.config.moving, problem.other_error
     part = None if other is None or not moves else _explained_part(outcome.held_out, other)
@@ -324,7 +330,7 @@ def _report(
     return {
         "seconds": seconds,
         "steps": outcome.steps,
-        "device": str(means.device),
+        "device": str(resources.device),
         **environment(),
         "held_out": outcome.held_out,
         "converged": ended and not early and (explained or followed),
@@ -337,23 +343,23 @@ def _report(
     }
 
 
-def _explained_part(moving: float, still: float) -> float:
+def _explained_part(moving: float, static: float) -> float:
     """Return the fraction of the variance left by a static scene that motion explains, 0 to 1.
 
     Parameters
     ----------
-    moving, still
+    moving, static
         Held-out errors of both, in standard deviations of the noise.
     """
-    left = max(still**2 - 1, 1e-9)
+    left = max(static**2 - 1, 1e-9)
     return min(max(1 - max(moving**2 - 1, 0) / left, 0.0), 1.0)
 
 
-def _no_motion(still: float, moved: float, *, explained: bool) -> str:
+def _no_motion(static: float, moved: float, *, explained: bool) -> str:
     """Return the warning that a static scene predicts held-out pixels as well as a moving one."""
     sentence = (
         "No motion was found. A static image fits the held-out pixels as well as a moving one "
-        f"({still:.2f} against {moved:.2f} σ), so the result is static."
+        f"({static:.2f} against {moved:.2f} σ), so the result is static."
     )
     if explained:
         return sentence

@@ -65,7 +65,7 @@ class NSTMProblem(Problem):
     brightness, bleaching, unexplained
         Whether each frame has a gain and an offset of its own, whether all light fades by one
         exponential curve, and whether there is a sparse image of what motion does not explain.
-    frugal
+    recompute
         Whether moved scenes are computed twice instead of stored in memory, whatever their size.
 
     Attributes
@@ -88,7 +88,7 @@ class NSTMProblem(Problem):
         brightness: bool = False,
         bleaching: bool = False,
         unexplained: bool = False,
-        frugal: bool = False,
+        recompute: bool = False,
     ) -> None:
         self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
         self._device = device
@@ -113,7 +113,7 @@ class NSTMProblem(Problem):
         self.bleaching = bleaching
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
-        self.frugal = frugal
+        self.recompute = recompute
         self.other_error: float | None = None
         self._alpha = ALL_LEVELS
 
@@ -311,7 +311,7 @@ class NSTMProblem(Problem):
     ) -> torch.Tensor:
         """Return the error of every pixel in standard deviations of the noise."""
         voxels = len(displacement) * int(np.prod(self.plan.shape.scene))
-        if (voxels <= LARGE and not self.frugal) or not torch.is_grad_enabled():
+        if (voxels <= LARGE and not self.recompute) or not torch.is_grad_enabled():
             shots = torch.arange(len(self.frames))
             return self._residual_of(canonical, displacement, shots, stride)
         samples = self.optics.samples

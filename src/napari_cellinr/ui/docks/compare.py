@@ -291,6 +291,7 @@ class CompareDock(TabbedDock):
 
 def _form(rows: dict[str, QWidget]) -> QFormLayout:
     form = QFormLayout()
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)  # names of layers are long
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     for title, widget in rows.items():
         form.addRow(title, widget)

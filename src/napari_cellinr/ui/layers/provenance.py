@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.fitting.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.macro import Begun
+    from napari_cellinr.macro import InitialFit
     from napari_cellinr.ui.session.controller import Controller
     from napari_cellinr.ui.task import Task
 
@@ -68,7 +68,7 @@ class Result:
         Whether it is a preview.
     roles
         The role of each layer, as in `Step.roles`.
-    begun
+    initial
         The fit that it started from, if there was one.
     """
 
@@ -80,7 +80,7 @@ class Result:
     layers: tuple[Layer, ...]
     quick: bool = False
     roles: tuple[str, ...] = ()
-    begun: Begun | None = None
+    initial: InitialFit | None = None
 
 
 @dataclass(frozen=True)

@@ -180,8 +180,8 @@ class Dispatcher(Requests):
             if start is None:
                 return fit_work(self.controller, task, found, config)
             fit = self._find(start.layer)
-            begun = start.beginning, fit, self._origin(fit)
-            return work_from_fit(self.controller, task, found, config, *begun)
+            initial = start.beginning, fit, self._origin(fit)
+            return work_from_fit(self.controller, task, found, config, *initial)
 
         attempt = attempted(task.name, layer, config, axes, start) if task.name in FITS else None
         self._submit(task.noun, layer, carry_out, attempt)

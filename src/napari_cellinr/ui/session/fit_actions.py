@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.fitting.checkpoint import EVERY
 from napari_cellinr.fitting.stored import stored_of
-from napari_cellinr.macro import FITS, Begun, Source
+from napari_cellinr.macro import FITS, InitialFit, Source
 from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.runs.resume import discard, new_checkpoint, resume
@@ -53,7 +53,7 @@ def fit_work(
     task: Task,
     layer: ImageLayer,
     config: Config,
-    begun: Begun | None = None,
+    initial: InitialFit | None = None,
 ) -> Work:
     """Return the work of fitting a layer; the result appears beside it.
 
@@ -67,7 +67,7 @@ def fit_work(
         The layer to work on.
     config
         The settings.
-    begun
+    initial
         The fit that this one starts from or continues, for the record; None from scratch.
 
     Raises
@@ -84,7 +84,7 @@ def fit_work(
     return Work(
         f"{task.noun} of {layer.name}",
         partial(start, _request(task, given, config, path)),
-        partial(show_fit, controller, task, config, given, live, begun=begun),
+        partial(show_fit, controller, task, config, given, live, initial=initial),
         layer.unique_id,
         live,
         dropped=None if path is None else partial(discard, path),
@@ -132,9 +132,9 @@ def work_from_fit(
             f"one of {task.name} is needed."
         )
     source, path = source_of(fit), new_checkpoint()
-    whole, begun = _begun(task, beginning, facts.config, config, source)
+    whole, initial = _continued_settings(task, beginning, facts.config, config, source)
     request = _request(task, controller.image_of(layer), config, path)
-    work = fit_work(controller, task, layer, whole, begun)
+    work = fit_work(controller, task, layer, whole, initial)
 
     def make() -> Job:
         note = {"layer": source.layer, "path": source.path}
@@ -177,13 +177,13 @@ def continued_work(
     return work_from_fit(controller, made.task, source, config, "continue_from", layer, origin)
 
 
-def _begun(
+def _continued_settings(
     task: Task,
     beginning: Beginning,
     before: Mapping[str, Any],
     config: Config,
     source: Source,
-) -> tuple[Config, Begun]:
+) -> tuple[Config, InitialFit]:
     """Return the settings of a fit that starts from another one, and the record of that fit.
 
     Parameters
@@ -196,10 +196,10 @@ def _begun(
         The layer of the other fit.
     """
     if beginning != "continue_from":
-        return config, Begun(beginning, source, 0)
+        return config, InitialFit(beginning, source, 0)
     had = task.config_type(**before)
     whole = had.replace(steps=had.steps + config.steps, max_seconds=None)
-    return whole, Begun(beginning, source, had.steps)
+    return whole, InitialFit(beginning, source, had.steps)
 
 
 def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfinished) -> Work:
@@ -221,14 +221,14 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
     AxesError
         As for `fit_work`.
     """
-    config, begun = task.config_type(**job.settings), None
+    config, initial = task.config_type(**job.settings), None
     if not isinstance(job.start, New):
         source = Source(job.start.note["layer"], job.start.note["path"])
         before = stored_of(job.start.fit).config
-        config, begun = _begun(task, job.start.beginning, before, config, source)
-    work = fit_work(controller, task, layer, config, begun)
+        config, initial = _continued_settings(task, job.start.beginning, before, config, source)
+    work = fit_work(controller, task, layer, config, initial)
     # An existing checkpoint is updated even if the preferences switch checkpoints off.
-    started, every = time.monotonic(), preferences().checkpoint_seconds or EVERY
+    started, every = time.monotonic(), preferences().checkpoint_seconds or CHECKPOINT_SECONDS
 
     def make() -> Job:
         return start(resume(job.path, every=every, started=started))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
-    from napari_cellinr.macro import Begun
+    from napari_cellinr.macro import InitialFit
     from napari_cellinr.ui.layers.live import LiveLayer
     from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
@@ -35,7 +35,7 @@ def show_fit(
     fitted: Fitted,
     *,
     quick: bool = False,
-    begun: Begun | None = None,
+    initial: InitialFit | None = None,
 ) -> None:
     """Show the result of a fit as layers beside its source, and report how the fit ended.
 
@@ -53,7 +53,7 @@ def show_fit(
         The result.
     quick
         Whether it is a preview.
-    begun
+    initial
         The fit that this one started from, if from one.
     """
     source = find(controller.viewer, live.source_id)
@@ -80,7 +80,7 @@ def show_fit(
     _report(controller, fitted, layers[0].name, quick=quick)
     made = tuple(layers)
     shown_roles = roles[:1] if quick or has_changed else roles
-    result = Result(task, config, fitted, given, source, made, quick, tuple(shown_roles), begun)
+    result = Result(task, config, fitted, given, source, made, quick, tuple(shown_roles), initial)
     controller.finished.emit(result)
 
 

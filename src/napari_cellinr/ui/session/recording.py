@@ -219,7 +219,7 @@ class Requests(QObject):
                 tuple(str(layer.name) for layer in result.layers),
                 self.controller.confirmed_axes.get(result.source.unique_id, ""),
                 result.roles,
-                result.begun,
+                result.initial,
             )
         )
 

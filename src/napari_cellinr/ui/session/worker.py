@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal, Slot
 
-from napari_cellinr.errors import CellINRError, FitError
+from napari_cellinr.errors import CellINRError
+from napari_cellinr.fitting.guard import fit_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -232,7 +233,7 @@ def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress
     except Exception as error:
         # As text: a log that keeps the error would keep its frames, too.
         logger.error("the job failed\n%s", traceback.format_exc())
-        return Ending(error=_as_fit_error(error))
+        return Ending(error=fit_error(error, "Nothing was changed; see the log for details."))
     finally:
         try:
             _close(job)
@@ -255,17 +256,6 @@ def _without_frames(error: CellINRError) -> CellINRError:
     """Return an error without its stack frames, which would keep tensors in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
-
-
-def _as_fit_error(error: Exception) -> FitError:
-    """Return an error as a `FitError` without stack frames, which would keep tensors in memory."""
-    text = str(error).strip().split("\n")[0] or type(error).__name__
-    if isinstance(error, MemoryError) or "memory" in text.lower():
-        return FitError(
-            f"there was not enough memory ({text}). Fit a smaller part of the image, or choose "
-            f"the device cpu."
-        )
-    return FitError(f"the fit failed: {text}. Nothing was changed; see the log for details.")
 
 
 def _leave_a_core_to_the_viewer() -> None:

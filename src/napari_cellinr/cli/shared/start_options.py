@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.names import place_of
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from napari_cellinr.runs.starts import Beginning, Start
 
 __all__ = ["add_start_options", "checkpoint_of", "request_of"]
-
-EVERY = 60.0
-"""Seconds between two checkpoints; the same as `checkpoint.EVERY`, without importing it."""
 
 
 def add_start_options(parser: Parser) -> None:
@@ -55,8 +53,9 @@ def add_start_options(parser: Parser) -> None:
         "--checkpoint-seconds",
         metavar="S",
         type=_parse_seconds,
-        default=EVERY,
-        help=f"seconds between two checkpoints; 0 switches them off (default: {EVERY:g})",
+        default=CHECKPOINT_SECONDS,
+        help="seconds between two checkpoints; 0 switches them off "
+        f"(default: {CHECKPOINT_SECONDS:g})",
     )
 
 
@@ -105,7 +104,7 @@ def request_of(options: Namespace, image: Image, config: Config) -> RunRequest:
     started, every = options.started, options.checkpoint_seconds
     if options.resume:
         _refuse_settings(options, "--resume")
-        return resume(options.resume, image, every=every or EVERY, started=started)
+        return resume(options.resume, image, every=every or CHECKPOINT_SECONDS, started=started)
     request = RunRequest(
         method_of_action(options.command), image, config, _start(options, config), started=started
     )
