@@ -1,6 +1,5 @@
 """Large files stay where they are; what is read of them is what was asked for."""
 
-import time
 import tracemalloc
 
 import dask.array
@@ -49,11 +48,8 @@ def test_a_sparse_bigtiff(tmp_path, options):
         file.seek(end - 1)
         file.write(b"\x05")
     del series, last
-    started = time.process_time()
-    image, values = corner(path)
-    assert time.process_time() - started < 2
     tracemalloc.start()
-    corner(path)
+    image, values = corner(path)
     assert tracemalloc.get_traced_memory()[1] < 100e6
     tracemalloc.stop()
     assert values.shape == (3, 4)

@@ -167,7 +167,7 @@ def test_the_console_and_the_dispatcher_have_it(name):
     from napari_cellinr.ui.session.console import Console
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
-    console = Console.__new__(Console)
+    console = Console(Dispatcher.__new__(Dispatcher))
     for method in ACTIONS[name].methods or (name,):
         assert method in dir(console)
         assert getattr(console, method).__doc__

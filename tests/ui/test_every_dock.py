@@ -1,9 +1,8 @@
-"""What holds for every dock: small screens, keyboard, themes, guide, time to open, no torch."""
+"""What holds for every dock: small screens, keyboard, themes, guide, no torch."""
 
 import itertools
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -177,15 +176,6 @@ def test_every_dock_has_a_question_mark(opened):
         assert window.browser.source().fileName() != "start.md"
         assert len(window.browser.toPlainText()) > 500
         window.close()
-
-
-def test_a_dock_opens_at_once(opened):
-    """CPU time of this process: others may be busy on the machine."""
-    viewer, _, _ = opened("Script")
-    for name in DOCKS:
-        begun = time.process_time()
-        viewer.window.add_plugin_dock_widget("napari-cellinr", name)
-        assert time.process_time() - begun < 0.5, name
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

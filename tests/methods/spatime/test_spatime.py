@@ -157,14 +157,14 @@ def test_means_of_finer_voxels_are_the_given_ones():
 @pytest.mark.parametrize("sections", [MEANS, Samples("cubic")])
 def test_planes_are_learnt_within_planes(sections):
     generator = np.random.default_rng(0)
-    z, y, x = np.indices((32, 48, 48)).astype(float)
-    fine = np.zeros((32, 48, 48))
-    for _ in range(14):
-        place = generator.random(3) * (32, 48, 48)
+    z, y, x = np.indices((32, 32, 32)).astype(float)
+    fine = np.zeros((32, 32, 32))
+    for _ in range(7):
+        place = generator.random(3) * (32, 32, 32)
         distance = np.sqrt(sum((g - p) ** 2 for g, p in zip((z, y, x), place, strict=True)))
         fine = np.maximum(fine, np.exp(-0.5 * ((distance - 7) / 1.3) ** 2))
     fine = fine.astype(np.float32)
-    coarse = sections.rows(fine.reshape(32, -1), 4.0, 8).reshape(8, 48, 48)
+    coarse = sections.rows(fine.reshape(32, -1), 4.0, 8).reshape(8, 32, 32)
     problem = PlanesProblem(
         training_planes([coarse], 4.0, sections),
         4.0,
@@ -176,7 +176,7 @@ def test_planes_are_learnt_within_planes(sections):
     )
     finish(optimise(problem, SpatimeConfig(), Monitor()))
     made = Series(coarse[None], "ZYX", (0.25, 1.0, 1.0), sections=sections)
-    maps = {"Z": sampling(8, 4, "Z"), "Y": sampling(48, 1, "Y"), "X": sampling(48, 1, "X")}
+    maps = {"Z": sampling(8, 4, "Z"), "Y": sampling(32, 1, "Y"), "X": sampling(32, 1, "X")}
     plain = made.finer(coarse, maps, {})
     made.planes = problem.model
     learnt = made.finer(coarse, maps, {})

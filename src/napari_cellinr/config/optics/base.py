@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final, Self
 
+from pydantic import model_validator
+
 from napari_cellinr.config.base import Settings, setting
+from napari_cellinr.config.optics.checks import check_list
 
 __all__ = [
     "BACKGROUND",
@@ -64,6 +67,12 @@ class Optics(Settings):
     FILES: ClassVar[tuple[str, ...]] = ()
 
     kind: str = setting("", KIND)
+
+    @model_validator(mode="after")
+    def _check_voxels(self) -> Self:
+        lengths = tuple(len(axes) - 1 for axes in self.AXES) or (2, 3)
+        check_list("voxel_size", getattr(self, "voxel_size", None), lengths, positive=True)
+        return self
 
     @property
     def frames_per_set(self) -> int:

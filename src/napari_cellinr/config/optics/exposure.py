@@ -63,5 +63,4 @@ class Exposure(Optics):
     def _check(self) -> Self:
         check_increasing("frame_times", self.frame_times)
         check_list("blur_sigma", self.blur_sigma, (2, 3), positive=True)
-        check_list("voxel_size", self.voxel_size, (2, 3), positive=True)
         return self

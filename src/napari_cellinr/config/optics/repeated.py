@@ -41,9 +41,10 @@ class Repeated(Optics):
     background: float = setting(0.0, BACKGROUND, unit="grey levels", advanced=True)
 
     @model_validator(mode="after")
-    def _check_psf(self) -> Self:
+    def _check(self) -> Self:
         if self.psf is not None and self.psf_fwhm is not None:
             raise ConfigError("psf and psf_fwhm were both given; give one of them.")
+        check_increasing("frame_times", getattr(self, "frame_times", None))
         check_list("psf_fwhm", self.psf_fwhm, (2, 3), positive=True)
         return self
 
@@ -57,12 +58,6 @@ class TimeLapse(Repeated):
     frame_time: float | None = FRAME_TIME
     frame_times: tuple[float, ...] | None = setting(None, FRAME_TIMES, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, VOXEL_SIZE, unit="µm")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        check_increasing("frame_times", self.frame_times)
-        check_list("voxel_size", self.voxel_size, (2, 3), positive=True)
-        return self
 
 
 class LineScan(Repeated):
@@ -80,12 +75,6 @@ class LineScan(Repeated):
     frame_times: tuple[float, ...] | None = setting(None, START_TIMES, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, VOXEL_SIZE, unit="µm")
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        check_increasing("frame_times", self.frame_times)
-        check_list("voxel_size", self.voxel_size, (2,), positive=True)
-        return self
-
 
 class PointScan(Repeated):
     """Planes recorded pixel by pixel."""
@@ -102,12 +91,6 @@ class PointScan(Repeated):
     )
     frame_times: tuple[float, ...] | None = setting(None, START_TIMES, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, VOXEL_SIZE, unit="µm")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        check_increasing("frame_times", self.frame_times)
-        check_list("voxel_size", self.voxel_size, (2,), positive=True)
-        return self
 
 
 class ZScan(Repeated):
@@ -134,9 +117,3 @@ class ZScan(Repeated):
     )
     frame_times: tuple[float, ...] | None = setting(None, START_TIMES, unit="s", advanced=True)
     voxel_size: tuple[float, ...] | None = setting(None, VOXEL_SIZE, unit="µm")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        check_increasing("frame_times", self.frame_times)
-        check_list("voxel_size", self.voxel_size, (3,), positive=True)
-        return self

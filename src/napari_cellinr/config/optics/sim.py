@@ -211,7 +211,6 @@ class SIM3D(Structured):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_list("voxel_size", self.voxel_size, (2, 3), positive=True)
         check_list("periods", self.periods, None, positive=True)
         check_list("angles", self.angles, (len(self.periods),))
         for name in ("modulations", "start_phases"):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.classic.sampling import Sampling, sampling, samplings
+from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.stored import blank
+from napari_cellinr.fitting.stored import blank, factors_of
+from napari_cellinr.methods.spatime.output_grid import output_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,21 +121,9 @@ def plan_of(stored: Stored, query: Query) -> RenderPlan:
 
 def _factors(stored: Stored, query: Query, source: Image) -> dict[str, float]:
     """Return the factor by axis letter: those of the query, else those of the fit."""
-    if query.scale and query.voxel:
-        raise ConfigError("scale and voxel were given; give one of them.")
-    if query.voxel:
-        return {a.upper(): source.steps[a.upper()] / step for a, step in query.voxel.items()}
-    if query.scale:
-        return {a.upper(): float(f) for a, f in query.scale.items()}
-    config = stored.config
-    factors = {a.upper(): float(f) for a, f in dict(config.get("scale") or {}).items()}
-    for axis, step in dict(config.get("target_voxel") or {}).items():
-        factors[axis.upper()] = source.steps[axis.upper()] / float(step)
-    if config.get("isotropic"):
-        spatial = {a: s for a, s in source.steps.items() if a in "ZYX"}
-        for axis, step in spatial.items():
-            factors.setdefault(axis, step / min(spatial.values()))
-    return factors
+    if query.scale or query.voxel:
+        return factors_of(source, query)
+    return output_factors(source, SpatimeConfig(**stored.config))
 
 
 def _times(

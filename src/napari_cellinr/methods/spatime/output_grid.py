@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.image import Image
 
-__all__ = ["OutputGrid", "cpu_seconds", "memory_needed", "output_grid", "planes_at_once"]
+__all__ = [
+    "OutputGrid",
+    "cpu_seconds",
+    "memory_needed",
+    "output_factors",
+    "output_grid",
+    "planes_at_once",
+]
 
 
 AT_ONCE = 4_000_000
@@ -95,7 +102,7 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
         If a factor is out of bounds, times lie outside the series, the voxel size is missing
         where it is needed, or a single frame is to become more.
     """
-    factors = _factors(image, config)
+    factors = output_factors(image, config)
     maps = samplings(image, factors)
     spatial = {axis: m for axis, m in maps.items() if axis != "T"}
     if "T" not in image.axes:
@@ -107,7 +114,7 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
     if config.times:
         times = np.asarray(config.times)
     elif config.stamps:
-        n_out = sampling(n_frames, factors.get("t", 1.0), "T").n_out
+        n_out = sampling(n_frames, factors.get("T", 1.0), "T").n_out
         times = np.linspace(0, stamps[-1] - stamps[0], n_out) if n_out > 1 else np.zeros(1)
     else:
         one = maps["T"]
@@ -121,6 +128,45 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
     places = np.interp(times, stamps - stamps[0], np.arange(n_frames))
     step = float(np.diff(times).mean()) if len(times) > 1 else tick
     return OutputGrid(spatial, places, float(times[0]), step if step > 0 else tick)
+
+
+def output_factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
+    """Return the upsampling factor by axis letter.
+
+    Parameters
+    ----------
+    image, config
+        As for `output_grid`.
+
+    Raises
+    ------
+    AxesError, ConfigError
+        As for `output_grid`.
+    """
+    factors = {axis.upper(): factor for axis, factor in config.scale.items()}
+    steps = image.steps
+    for axis, step in config.target_voxel.items():
+        if axis.upper() not in image.axes:
+            raise AxesError(
+                f"a step was given for axis {axis!r}; this image has axes {image.axes!r}."
+            )
+        factors[axis.upper()] = steps[axis.upper()] / step
+    if config.isotropic:
+        if not image.is_calibrated:
+            raise ConfigError(
+                "an isotropic result was requested, but the voxel size is not known; give it "
+                "first, for example as --voxel z=0.4,y=0.1,x=0.1."
+            )
+        spatial = {axis: step for axis, step in steps.items() if axis in "ZYX"}
+        for axis, step in spatial.items():
+            factors.setdefault(axis, step / min(spatial.values()))
+    for axis, factor in factors.items():
+        if factor > MAX_FACTOR * (1 + 1e-9):
+            raise ConfigError(
+                f"the result would be {factor:.3g} times finer along {axis}; at most "
+                f"{MAX_FACTOR:g} times is allowed."
+            )
+    return factors
 
 
 def memory_needed(image: Image, grid: OutputGrid, *, lazily: bool = False) -> float:
@@ -183,34 +229,6 @@ def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
         seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
     seconds = n_channels * seconds + 1.0
     return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
-
-
-def _factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
-    """Return the factor by small axis letter that scale, steps and isotropy come to."""
-    factors = dict(config.scale)
-    steps = image.steps
-    for axis, step in config.target_voxel.items():
-        if axis.upper() not in image.axes:
-            raise AxesError(
-                f"a step was given for axis {axis!r}; this image has axes {image.axes!r}."
-            )
-        factors[axis] = steps[axis.upper()] / step
-    if config.isotropic:
-        if not image.is_calibrated:
-            raise ConfigError(
-                "an isotropic result was requested, but the voxel size is not known; give it "
-                "first, for example as --voxel z=0.4,y=0.1,x=0.1."
-            )
-        spatial = {axis: step for axis, step in steps.items() if axis in "ZYX"}
-        for axis, step in spatial.items():
-            factors.setdefault(axis.lower(), step / min(spatial.values()))
-    for axis, factor in factors.items():
-        if factor > MAX_FACTOR * (1 + 1e-9):
-            raise ConfigError(
-                f"the result would be {factor:.3g} times finer along {axis.upper()}; at most "
-                f"{MAX_FACTOR:g} times is allowed."
-            )
-    return factors
 
 
 def _stamps(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.float64]:

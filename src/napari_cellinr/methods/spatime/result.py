@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.spatime.output_grid import memory_needed, planes_at_once
@@ -125,8 +126,9 @@ def check_memory(source: Image, grid: OutputGrid, *, lazily: bool = False) -> No
     ConfigError
         If more is needed than is free.
     """
-    needed, available = memory_needed(source, grid, lazily=lazily), _memory()
-    if available and needed > 0.9 * available:
+    needed = memory_needed(source, grid, lazily=lazily)
+    available = psutil.virtual_memory().available
+    if needed > 0.9 * available:
         size = " × ".join(map(str, grid.shape(source)))
         advice = (
             "choose a crop, or larger steps in the plane."
@@ -138,18 +140,6 @@ def check_memory(source: Image, grid: OutputGrid, *, lazily: bool = False) -> No
             f"the result of {size} voxels needs about {needed / 1e9:.1f} GB of memory, of which "
             f"{available / 1e9:.1f} GB are free; {advice}"
         )
-
-
-def _memory() -> float:
-    """Return the free memory of this computer in bytes; 0 where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return float(line.split()[1]) * 1024
-    except OSError:
-        return 0.0
-    return 0.0
 
 
 class LazyOutput:

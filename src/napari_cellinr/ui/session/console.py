@@ -72,6 +72,9 @@ class Console:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
+        self.save = dispatcher.save
+        self.compare = dispatcher.compare
+        self.continue_fit = dispatcher.continue_fit
 
     def open(self, path: str | PathLike[str], *, along: str = "", reader: str = "") -> list[Layer]:
         """Return the layers of a file or a saved fit, added to the viewer.
@@ -167,42 +170,6 @@ class Console:
         """
         self._fit("denoise", layer, axes=axes, preset=preset, **settings)
 
-    def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
-        """Run more steps of a fit of this session; the result is a new layer.
-
-        Parameters
-        ----------
-        layer
-            A result or its name.
-        steps
-            Number of additional steps.
-
-        Raises
-        ------
-        AxesError
-            If there is no such layer, or no fit of it.
-        ConfigError
-            If the number of steps is not allowed.
-        """
-        self._dispatcher.continue_fit(layer, steps)
-
-    def compare(self, layer: ImageLayer | str, against: ImageLayer | str | None = None) -> None:
-        """Add the difference of a result from another layer or from its conventional result.
-
-        Parameters
-        ----------
-        layer
-            A result or its name.
-        against
-            A layer or its name; if not given, the conventional result of the method is added too.
-
-        Raises
-        ------
-        AxesError
-            If there is no such layer, or the two cannot be compared.
-        """
-        self._dispatcher.compare(layer, against)
-
     def render(self, layer: ImageLayer | str, **query: Any) -> None:
         """Render a fit at another scale, time, crop or channel, as a new layer.
 
@@ -258,26 +225,6 @@ class Console:
         """
         options = {"every": every, "shortest": shortest, "points": points}
         self._dispatcher.show_motion(layer, options, name)
-
-    def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
-        """Save a layer.
-
-        Parameters
-        ----------
-        layer
-            A layer or its name.
-        path
-            The file. With the suffix `.cellinr` the fit of the layer is saved, with `.csv` the
-            motion that it shows, otherwise the image with its calibration.
-
-        Raises
-        ------
-        AxesError
-            If there is no such layer.
-        FileError
-            If the file cannot be written.
-        """
-        self._dispatcher.save(layer, Path(path))
 
     def wait(self) -> None:
         """Return when all requested actions are done; the viewer stays responsive."""

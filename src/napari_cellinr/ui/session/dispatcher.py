@@ -6,6 +6,7 @@ a script can continue as if the action had been done already.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -29,7 +30,7 @@ from napari_cellinr.ui.session.recording import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -114,7 +115,7 @@ class Dispatcher(Requests):
 
         self._submit("voxel size", layer, carry_out)
 
-    def save(self, layer: ImageLayer | str, path: Path) -> None:
+    def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
         """Save a layer.
 
         Parameters
@@ -132,13 +133,14 @@ class Dispatcher(Requests):
         FileError
             If the file cannot be written.
         """
+        file = Path(path)
 
         def carry_out() -> None:
             found = self._find(layer)
-            save_layer(self.controller, found, path, self.results)
-            for step in steps_to_save(self.viewer, found, path):
+            save_layer(self.controller, found, file, self.results)
+            for step in steps_to_save(self.viewer, found, file):
                 self._record(step)
-            self.controller.said.emit("info", f"{path.name} is written.")
+            self.controller.said.emit("info", f"{file.name} is written.")
 
         self._submit("saving", layer, carry_out)
 
@@ -187,7 +189,7 @@ class Dispatcher(Requests):
         self._submit(task.noun, layer, carry_out, attempt)
 
     def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:
-        """Run more steps of a fit of this session, with the image that was fitted.
+        """Run more steps of a fit of this session; the result is a new layer.
 
         Parameters
         ----------
@@ -318,7 +320,7 @@ class Dispatcher(Requests):
         layer
             A result or its name.
         against
-            A layer or its name; None for the conventional result of the method.
+            A layer or its name; if not given, the conventional result of the method is added too.
 
         Raises
         ------
