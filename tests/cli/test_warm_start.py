@@ -26,10 +26,10 @@ def test_a_killed_fit_is_resumed_with_the_same_result(run, raw_file, tmp_path):
         tmp_path / "out.tif.cellinr-checkpoint",
     )
     assert (
-        run("denoise", raw_file, whole, "--steps", 2000, "--set", "learning_rate=1e-9", *WORDS)[0]
+        run("denoise", raw_file, whole, "--steps", 500, "--set", "learning_rate=1e-9", *WORDS)[0]
         == 0
     )
-    words = ["denoise", raw_file, out, "--steps", 2000, "--set", "learning_rate=1e-9", *WORDS]
+    words = ["denoise", raw_file, out, "--steps", 500, "--set", "learning_rate=1e-9", *WORDS]
     words += ["--checkpoint-seconds", 0.001]
     code = "import sys; from napari_cellinr.cli import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen([sys.executable, "-c", code, *map(str, words)])

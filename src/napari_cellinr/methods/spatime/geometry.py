@@ -73,10 +73,8 @@ def plan_of(stored: Stored, query: Query) -> RenderPlan:
 
     Parameters
     ----------
-    stored
-        A saved fit of the method; its tensors are not needed.
-    query
-        What would be rendered.
+    stored, query
+        As for `geometry_spatime`.
 
     Raises
     ------

@@ -65,12 +65,8 @@ def visible_part(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict
 
     Parameters
     ----------
-    viewer
-        The viewer.
-    layer
-        A layer.
-    given
-        The Image of that layer.
+    viewer, layer, given
+        As for `shown_index`.
 
     Returns
     -------
@@ -94,12 +90,8 @@ def shown_ranges(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> dict
 
     Parameters
     ----------
-    viewer
-        The viewer.
-    layer
-        A layer.
-    given
-        The Image of that layer.
+    viewer, layer, given
+        As for `shown_index`.
 
     Returns
     -------

@@ -179,10 +179,8 @@ def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
 
     Parameters
     ----------
-    layer
-        The layer.
-    results
-        The results of this session by the `unique_id` of their layers.
+    layer, results
+        As for `origin_of`.
     """
     made = results.get(layer.unique_id)
     if made is not None:
@@ -224,10 +222,8 @@ def has_motion(layer: ImageLayer, results: Mapping[Any, Result]) -> bool:
 
     Parameters
     ----------
-    layer
-        The layer.
-    results
-        The results of this session by the `unique_id` of their layers.
+    layer, results
+        As for `origin_of`.
     """
     made = results.get(layer.unique_id)
     if made is not None:

@@ -139,10 +139,8 @@ def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) ->
         The layer.
     source
         The layer that the image was computed from.
-    given
-        The Image of `source`.
-    image
-        The image to show.
+    given, image
+        As for `add_result`.
     """
     layer.data = _in_layer_order(given, image)
     for key, value in _labels(source, given, image).items():

@@ -104,12 +104,8 @@ def work_from_fit(
 
     Parameters
     ----------
-    controller
-        Controller of the viewer.
-    task
-        What to do with the layer.
-    layer
-        The layer to work on.
+    controller, task, layer
+        As for `fit_work`.
     config
         The settings; if a fit is continued, only `steps` counts: the number of additional steps.
     beginning
@@ -207,10 +203,8 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
 
     Parameters
     ----------
-    controller
-        Controller of the viewer.
-    task
-        What to do with the layer.
+    controller, task
+        As for `fit_work`.
     layer
         The image that was fitted.
     job
@@ -243,14 +237,8 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
 
     Parameters
     ----------
-    controller
-        Controller of the viewer.
-    task
-        What to do with the layer.
-    layer
-        The layer to work on.
-    config
-        The settings.
+    controller, task, layer, config
+        As for `fit_work`.
 
     Raises
     ------
