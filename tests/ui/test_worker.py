@@ -1,5 +1,6 @@
 """The thread of a job: its warnings, its share of the cores, and the memory that it gives back."""
 
+import importlib
 import logging
 import os
 import sys
@@ -28,6 +29,7 @@ class Tensor:
 @pytest.fixture
 def torch(monkeypatch):
     """Return a torch with a GPU that notes which tensors are left when it empties its cache."""
+    importlib.import_module("napari_cellinr.fitting.memory")  # needs the real torch
     fake = SimpleNamespace(threads=[], tensors=[], left=[])
     fake.set_num_threads = lambda n: fake.threads.append((n, threading.get_ident()))
     fake.cuda = SimpleNamespace(

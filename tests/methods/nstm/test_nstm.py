@@ -245,7 +245,7 @@ def test_bleaching_is_told_from_motion():
     image = movie(shift=4)
     left = np.exp(-np.linspace(0, 0.5, 5)).astype(np.float32)
     dim, alone = image.array() * left[:, None, None], {"unexplained": "off", "brightness": "off"}
-    found = reconstruct(image.like(dim), steps=250, restart=False, **alone)
+    found = reconstruct(image.like(dim), steps=150, restart=False, **alone)
     assert "with bleaching" in [attempt["attempt"] for attempt in found.report["attempts"]]
     assert found.report["bleached"] == pytest.approx(1 - np.exp(-0.5), abs=0.05)
     bright = found.image("result").array().mean(axis=(1, 2))
