@@ -247,7 +247,7 @@ def test_info_of_several_images_and_unknown_axes(run, tmp_path):
     assert facts["memory"] == 24
     assert facts["voxel_size"] == {"Z": None, "Y": None, "X": "0.1 micrometer"}
     assert run("convert", path, tmp_path / "b.tif", "--series", "1")[0] == 0
-    status, _, error = run("convert", path, tmp_path / "b.tif", "--series", "2")
+    status, _, error = run("convert", path, tmp_path / "c.tif", "--series", "2")
     assert status == 2
     assert "has 2 images" in error
 

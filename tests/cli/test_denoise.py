@@ -148,7 +148,7 @@ def test_wrong_input_file(run, jobs, tmp_path, make, part):
     [
         ("out.xyz", ".xyz"),
         ("missing/out.tif", "does not exist"),
-        ("raw.tif", "was given twice"),
+        ("raw.tif", "would overwrite the input"),
         (".", "."),
     ],
 )
@@ -161,7 +161,7 @@ def test_output_is_checked_before_the_fit(run, jobs, raw_file, tmp_path, output,
 def test_failed_fit_leaves_the_old_result(run, jobs, raw_file, tmp_path):
     (tmp_path / "out.tif").write_bytes(b"precious")
     jobs.error = "out of memory\nin step 2; crop the image."
-    status, out, error = run("denoise", raw_file, tmp_path / "out.tif")
+    status, out, error = run("denoise", raw_file, tmp_path / "out.tif", "--overwrite")
     _assert_one_error(status, error, 1, "out of memory in step 2; crop the image.")
     assert out == ""
     assert (tmp_path / "out.tif").read_bytes() == b"precious"
@@ -175,7 +175,7 @@ def test_no_bar_when_piped_and_one_on_a_terminal(run, jobs, raw_file, tmp_path, 
     assert max(map(len, lines)) <= 79
     assert lines[-1] == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
-    assert run("denoise", raw_file, tmp_path / "out.tif", "--steps", 4)[2] == ""
+    assert run("denoise", raw_file, tmp_path / "two.tif", "--steps", 4)[2] == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")

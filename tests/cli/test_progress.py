@@ -21,17 +21,27 @@ class BrokenPipe:
         """Do nothing."""
 
 
-def test_a_job_is_closed_if_its_progress_cannot_be_written(monkeypatch):
+def job(closed, error=None):
+    """Return a job of two steps, the second of which may fail, and note its end."""
+    try:
+        yield Progress("fitting", 1, 2)
+        if error is not None:
+            raise error
+        yield Progress("fitting", 2, 2)
+    finally:
+        closed.append(True)
+    return "result"
+
+
+def test_a_job_goes_on_if_its_progress_cannot_be_written(monkeypatch):
     closed = []
-
-    def job():
-        try:
-            yield Progress("fitting", 1, 2)
-        finally:
-            closed.append(True)
-
-    running = job()
     monkeypatch.setattr(sys, "stderr", BrokenPipe())
-    with pytest.raises(BrokenPipeError):
-        follow(running, Interruption())
+    assert follow(job(closed), Interruption()) == "result"
+    assert closed == [True]
+
+
+def test_a_job_is_closed_if_it_fails():
+    closed = []
+    with pytest.raises(MemoryError):
+        follow(job(closed, MemoryError()), Interruption())
     assert closed == [True]

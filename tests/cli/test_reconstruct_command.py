@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_ctrl_c_is_obeyed_and_told_while_the_static_fit_runs(
     run, movie_file, tmp_path, monkeypatch
 ):
     def follow(job, interruption):
-        interruption.happened = True
+        interruption(signal.SIGINT, None)
         return finish(job)
 
     monkeypatch.setattr("napari_cellinr.cli.reconstruct.follow", follow)

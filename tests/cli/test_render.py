@@ -25,7 +25,7 @@ def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
     assert read(haze).shape == read(out).shape == (16, 8, 20)
     above = np.maximum(read(both).array() - read(haze).array(), 0)
     assert (read(out).array() <= above + 1e-3).all()
-    assert run("render", model, out, "--scale", 2)[0] == 0
+    assert run("render", model, out, "--scale", 2, "--overwrite")[0] == 0
     assert read(out).shape == (16, 32, 40)
     assert np.isfinite(read(out).array()).all()
 

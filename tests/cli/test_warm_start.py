@@ -110,7 +110,7 @@ def test_a_killed_fit_that_began_with_another_is_resumed(
     slow = ["--set", "learning_rate=1e-9", *WORDS]
     first = ["denoise", raw_file, out, "--steps", 2, "--save-fit", model, *slow]
     assert run(*first)[0] == 0
-    words = ["denoise", raw_file, out, option, model, "--steps", 12]
+    words = ["denoise", raw_file, out, "--overwrite", option, model, "--steps", 12]
     words += slow if option == "--warm-start" else []
     assert run(*words)[0] == 0
     whole = read(out).array()
@@ -119,7 +119,7 @@ def test_a_killed_fit_that_began_with_another_is_resumed(
     monkeypatch.undo()
     model.unlink()  # the checkpoint holds what it needs
     assert list(place.glob("*steps*"))
-    assert run("denoise", raw_file, out, "--resume", place)[::2] == (0, "")
+    assert run("denoise", raw_file, out, "--overwrite", "--resume", place)[::2] == (0, "")
     np.testing.assert_array_equal(read(out).array(), whole)
     assert not place.exists()
 
@@ -129,7 +129,7 @@ def test_a_fit_of_another_method_is_refused(run, raw_file, tmp_path):
     out = tmp_path / "out.tif"
     assert run("denoise", raw_file, out, "--steps", 1, "--save-fit", model, *WORDS)[0] == 0
     for words in (["--continue-from", model, "--steps", 2], ["--warm-start", model]):
-        status, _, error = run("superresolve", raw_file, out, *words)
+        status, _, error = run("superresolve", raw_file, tmp_path / "two.tif", *words)
         assert (status, error.count("\n")) == (2, 1)
         assert "is a fit of denoise; a fit of superresolve is needed" in error
 
@@ -164,7 +164,9 @@ def test_ctrl_c_says_how_to_go_on(run, raw_file, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error.endswith(f"the partial result is in {out}. Resume with --resume {place}.\n")
+    assert error.endswith(
+        f"the partial result is in {out}. Resume with --resume {place} --overwrite.\n"
+    )
     assert out.exists()
 
 
@@ -172,9 +174,12 @@ def test_a_kept_fit_is_continued_and_starts_another(run, raw_file, tmp_path):
     model, whole, out = tmp_path / "m.cellinr", tmp_path / "whole.tif", tmp_path / "out.tif"
     assert run("denoise", raw_file, whole, "--steps", 12, *WORDS)[0] == 0
     assert run("denoise", raw_file, out, "--steps", 5, "--save-fit", model, *WORDS)[0] == 0
-    assert run("denoise", raw_file, out, "--continue-from", model, "--steps", 7)[0] == 0
+    assert (
+        run("denoise", raw_file, out, "--overwrite", "--continue-from", model, "--steps", 7)[0] == 0
+    )
     np.testing.assert_array_equal(read(out).array(), read(whole).array())
-    assert run("denoise", raw_file, out, "--warm-start", model, "--steps", 2, *WORDS)[0] == 0
+    words = ["--warm-start", model, "--steps", 2, *WORDS, "--overwrite"]
+    assert run("denoise", raw_file, out, *words)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_replay_script_and_command_line_give_the_same(macro, tmp_path, monkeypat
     np.testing.assert_array_equal(read("fine.tif").array(), replayed.array())
     for line in script(macro, "cli").splitlines():
         if line.startswith("napari-cellinr"):
-            assert main(shlex.split(line)[1:]) == 0
+            assert main([*shlex.split(line)[1:], "--overwrite"]) == 0
     np.testing.assert_array_equal(read("fine.tif").array(), replayed.array())
     assert [step.arguments for step in parse_script(script(macro)).steps] == [
         step.arguments for step in macro.steps

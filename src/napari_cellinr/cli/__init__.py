@@ -6,11 +6,10 @@ Slow imports happen inside `run`, so that `--help` is instant.
 
 from __future__ import annotations
 
-import io
-import sys
+import signal
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from napari_cellinr.cli.shared.options import Parser
 
 __all__ = ["main", "make_parser"]
+
+_BROKEN_PIPE: Final = 128 + 13
+"""Exit status of a program that SIGPIPE has ended, which shells expect after a broken pipe."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,22 +33,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 1 after a failed fit, 2 for invalid input, 130 after Ctrl-C.
+        0 on success, 1 after a failed fit or a lost answer, 2 for invalid input or a file that
+        cannot be read or written, 128 + its number after a signal.
     """
     started = time.monotonic()  # --max-seconds counts the imports below, too
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # not every terminal knows µ and σ
-    from napari_cellinr.cli.shared.progress import INTERRUPTED, say_error
+    from napari_cellinr.cli.shared.progress import stopped_by_signals
+    from napari_cellinr.cli.shared.streams import prepare_streams, settle_streams
+
+    prepare_streams()
+    try:
+        with stopped_by_signals():
+            return _run(arguments, started)
+    finally:
+        settle_streams()
+
+
+def _run(arguments: Sequence[str] | None, started: float) -> int:
+    """Run one command and return its exit status, with one line for an error."""
+    from napari_cellinr.cli.shared.progress import name_of_signal, say_error
+    from napari_cellinr.cli.shared.streams import AnswerLostError
     from napari_cellinr.errors import CellINRError, FitError
 
     try:
         options = make_parser().parse_args(arguments)
         options.started = started
         status: int = options.run(options)
-    except KeyboardInterrupt:
-        say_error("stopped by Ctrl-C before the end; unfinished files were not written.")
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        number = getattr(stop, "number", signal.SIGINT)
+        name = name_of_signal(number)
+        say_error(f"stopped by {name} before the end; unfinished files were not written.")
+        return 128 + int(number)
+    except AnswerLostError as error:
+        if error.is_broken_pipe:  # whoever reads it, such as head, has seen enough
+            return _BROKEN_PIPE
+        say_error(error)
+        return 1
     except (FitError, MemoryError) as error:
         say_error(error)
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import Commands, add_command
-from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_error
+from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_error
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -54,7 +54,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Process all files; return 0 if all are done, 1 if one has failed, 130 after Ctrl-C."""
+    """Process all files; return 0 if all are done, 1 if one failed, 128 + n after signal n."""
     from napari_cellinr.macro import load_macro
     from napari_cellinr.macro.batch.run import iter_batch
     from napari_cellinr.macro.plan import plan_lines
@@ -89,5 +89,5 @@ def run(options: Namespace) -> int:
     done = sum(row.state in {"done", "skipped"} for row in rows)
     say(f"{done} of {len(rows)} images are done; see {options.output}/summary.csv")
     if interruption.happened:
-        return INTERRUPTED
+        return interruption.status
     return 1 if failed else 0

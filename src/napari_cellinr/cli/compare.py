@@ -7,7 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import Commands, add_command
-from napari_cellinr.cli.shared.progress import say
+from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
+from napari_cellinr.cli.shared.progress import answer, say
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -36,6 +37,7 @@ def add(commands: Commands) -> None:
         type=float,
         help="range of grey levels that PSNR and SSIM refer to (default: max − min of TRUTH)",
     )
+    add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
@@ -46,6 +48,7 @@ def run(options: Namespace) -> int:
     if options.difference is not None:
         from napari_cellinr.macro.compare import difference
 
+        check_overwrite(options, [options.difference], [options.result, options.truth])
         check_writable(options.difference)
         write(options.difference, difference(read(options.result), read(options.truth)))
         say(f"wrote {options.difference}: {options.result} minus {options.truth}")
@@ -58,5 +61,5 @@ def run(options: Namespace) -> int:
         "ssim": ssim(result, truth, data_range),
         "data_range": data_range,
     }
-    say(json.dumps(measures, indent=2))
+    answer(json.dumps(measures, indent=2))
     return 0

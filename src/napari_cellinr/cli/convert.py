@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import add_reading_options, describe_image, read_input
 from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ def add(commands: Commands) -> None:
         choices=DTYPES,
         help="data type of the output; values are rounded and clipped for integer types",
     )
+    add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
     """Write the file and return 0."""
     from napari_cellinr.io import check_writable, write
 
+    check_overwrite(options, [options.output], [options.input])
     check_writable(options.output)
     image = read_input(options)
     write(options.output, image, dtype=options.dtype)

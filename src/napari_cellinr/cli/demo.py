@@ -8,10 +8,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.sample import make_folder, write_all
+from napari_cellinr.cli.sample import files_of, make_folder, write_all
 from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import (
-    INTERRUPTED,
     Interruption,
     follow,
     say,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 SEED = 100  # not among the seeds 0–9 that the defaults were chosen with
+
+_NAMES = ("raw", "truth", "truth_with_background", "result", "background")
 
 START_NAPARI = """
 import napari
@@ -54,10 +56,11 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="open napari with a simulated embryo and the Denoise dock instead",
     )
+    add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
-    """Run the demonstration and return 0; 130 after Ctrl-C."""
+    """Run the demonstration and return 0; 128 + its number after a signal."""
     return _run_napari() if options.gui else _run_headless(options)
 
 
@@ -82,27 +85,23 @@ def _run_headless(options: Namespace) -> int:
     from napari_cellinr.simulate.embryo import embryo
 
     folder = make_folder(options.folder)
+    picture = folder / "picture.png"
+    check_overwrite(options, [*files_of(folder, _NAMES), picture])
     say(f"simulating an embryo (membranes, 48×96×96 voxels, seed {SEED})")
     sample = embryo("membranes", seed=SEED)
     say("removing noise and background (preset fast)")
     interruption = Interruption()
     with interruption.caught():
         fitted, seconds = _denoise(sample, interruption)
-        images = {
-            "raw": sample.raw,
-            "truth": sample.truth,
-            "truth_with_background": sample.truth_with_background,
-            "result": fitted.images[0],
-            "background": fitted.images[1],
-        }
+        made = (sample.raw, sample.truth, sample.truth_with_background, *fitted.images[:2])
+        images = dict(zip(_NAMES, made, strict=True))
         paths = write_all(folder, images)
-        picture = folder / "picture.png"
         with replacing(picture, ".png") as temporary:
             save_picture(temporary, images["raw"], images["result"], images["truth"])
     steps = fitted.report.get("steps", 0)
     say(f"finished in {seconds_in_words(seconds)} ({steps} steps)\n\n{_table(sample, fitted)}\n")
     say("written:\n" + "\n".join(f"  {path}" for path in (*paths, picture)))
-    return INTERRUPTED if interruption.happened else 0
+    return interruption.status
 
 
 def _denoise(sample: EmbryoSample, interruption: Interruption) -> tuple[Fitted, float]:

@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Write the result and return 0; 130 if it is partial because of Ctrl-C."""
+    """Write the result and return 0; 128 + its number if a signal stopped the fit."""
     from napari_cellinr.config import CellINRConfig
 
     config = read_config(options, CellINRConfig)

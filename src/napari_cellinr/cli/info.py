@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import Commands, add_command
-from napari_cellinr.cli.shared.progress import say
+from napari_cellinr.cli.shared.progress import answer
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -37,9 +37,9 @@ def run(options: Namespace) -> int:
     images = read_all(options.file, lazy_above=0, stack_axis=options.stack, colours=True)
     if options.json:
         series = [facts(image) for image in images]
-        say(json.dumps({**series[0], "series": series}, indent=2))
+        answer(json.dumps({**series[0], "series": series}, indent=2))
     else:
-        say("\n".join(_text(image) for image in images))
+        answer("\n".join(_text(image) for image in images))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import Commands, add_command
-from napari_cellinr.cli.shared.progress import say
+from napari_cellinr.cli.shared.progress import answer
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 
@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
     """Print the template, and return 0."""
     from napari_cellinr.config.optics import template
 
-    say(template(options.kind))
+    answer(template(options.kind))
     return 0
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from napari_cellinr.cli.optics import read_optics
 from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
 from napari_cellinr.cli.shared.options import Commands, read_config
-from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_warning
+from napari_cellinr.cli.shared.overwrite import check_overwrite
+from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
@@ -30,6 +31,8 @@ _OUTPUTS = {
     "speed_output": "speed",
     "confidence_output": "confidence",
 }
+
+_COMPARED = ("conventional.tif", "static.tif")
 
 _GRID = "grid:"
 
@@ -83,10 +86,10 @@ def _explain_optics(parser: Any) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Write the result and return 0; 130 if it is partial because of Ctrl-C."""
+    """Write the result and return 0; 128 + its number if a signal stopped the fit."""
     config = _config(options)
     check_outputs(options, tuple(_OUTPUTS), ("tracks",))
-    _check_folder(options.compare)
+    _check_compared(options)
     image = read_input(options)
     seeds = _seeds(options, image) if options.tracks else None
     used = config
@@ -141,30 +144,33 @@ def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | str) -> None:
     write_tracks(path, found.places, found.inside, seconds(motion))
 
 
-def _check_folder(name: str | None) -> None:
-    """Raise `FileError` if `--compare` names a file."""
-    if name is None:
+def _check_compared(options: Namespace) -> None:
+    """Raise `FileError` if `--compare` names a file, or its results must not be written."""
+    if options.compare is None:
         return
-    folder = place_of(name)
+    folder = place_of(options.compare)
+    names = [getattr(options, flag) for flag in _OUTPUTS]
+    check_overwrite(options, [*(folder / name for name in _COMPARED), *names], [options.input])
     if folder.exists() and not folder.is_dir():
         raise FileError(f"--compare {folder} was given, which is a file; give a folder.")
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def _compare(folder: Path, image: Image, config: NSTMConfig) -> int:
-    """Write the conventional and the static reconstruction; return 0, or 130 after Ctrl-C."""
+    """Write the conventional and the static reconstruction; return 0, or 128 + n after signal n."""
     from napari_cellinr.api import iter_reconstruct
     from napari_cellinr.io import write
 
-    _write_conventional(folder / "conventional.tif", image, config)
+    _write_conventional(folder / _COMPARED[0], image, config)
+    static = folder / _COMPARED[1]
     interruption = Interruption()
     with interruption.caught():
         fitted = follow(iter_reconstruct(image, config.replace(moving=False)), interruption)
-        write(folder / "static.tif", fitted.image("result"))
-    say(f"wrote {folder / 'static.tif'}: the reconstruction without motion")
+        write(static, fitted.image("result"))
+    say(f"wrote {static}: the reconstruction without motion")
     if interruption.happened:
-        say_warning(f"stopped by Ctrl-C; {folder / 'static.tif'} is a partial result.")
-        return INTERRUPTED
+        say_warning(f"stopped by {interruption.name}; {static} is a partial result.")
+        return interruption.status
     return 0
 
 

@@ -13,10 +13,10 @@ from napari_cellinr.cli.shared.options import (
     parse_crop,
     parse_voxel,
 )
+from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
-from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.stored import times_of
-from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -71,6 +71,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="also save the third image, such as the denoised image with background",
     )
+    add_overwrite(parser)
     add_device(parser)
 
 
@@ -81,9 +82,7 @@ def run(options: Namespace) -> int:
 
     names = (options.output, options.second_output, options.third_output)
     outputs = {index: name for index, name in enumerate(names) if name is not None}
-    paths = [place_of(name).resolve() for name in (options.fit, *outputs.values())]
-    if len(set(paths)) < len(paths):
-        raise FileError("one file name was given twice; give each file its own name.")
+    check_overwrite(options, names, [options.fit])
     for name in outputs.values():
         check_writable(name)
     fit = stored(*load_fitted(options.fit))

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import Commands, add_command
-from napari_cellinr.cli.shared.progress import INTERRUPTED, Interruption, follow, say, say_warning
+from napari_cellinr.cli.shared.progress import (
+    Interruption,
+    answer,
+    follow,
+    say,
+    say_warning,
+)
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
@@ -46,14 +52,14 @@ def add(commands: Commands) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Repeat all steps and return 0; 130 if a result is partial because of Ctrl-C."""
+    """Repeat all steps and return 0; 128 + its number if a signal made a result partial."""
     from napari_cellinr.macro import iter_replay, load_macro
     from napari_cellinr.macro.plan import plan_lines, saved_files
 
     macro = load_macro(options.macro)
     writes = saved_files(macro, options.output)
     for line in plan_lines(macro, writes, options.output or "."):
-        say(line)
+        (answer if options.plan else say)(line)
     if options.plan:
         return 0
     interruption = Interruption()
@@ -71,6 +77,5 @@ def run(options: Namespace) -> int:
     for path in written:
         say(one_line(f"wrote {path}"))
     if interruption.happened:
-        say_warning("stopped by Ctrl-C; the results are partial.")
-        return INTERRUPTED
-    return 0
+        say_warning(f"stopped by {interruption.name}; the results are partial.")
+    return interruption.status

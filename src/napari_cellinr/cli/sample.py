@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import Commands, add_command, parse_size
+from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterable
 
     from napari_cellinr.image import Image
 
-__all__ = ["add", "make_folder", "run", "write_all"]
+__all__ = ["add", "files_of", "make_folder", "run", "write_all"]
+
+_NAMES = ("raw", "truth", "truth_with_background")
 
 KINDS: dict[str, Any] = {"embryo-membranes": "membranes", "embryo-nuclei": "nuclei"}
 
@@ -39,19 +43,18 @@ def add(commands: Commands) -> None:
         default=(48, 96, 96),
         help="size in voxels (default: 48,96,96)",
     )
+    add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
     """Write `raw.tif`, `truth.tif` and `truth_with_background.tif`, and return 0."""
     from napari_cellinr.simulate.embryo import embryo
 
+    folder = make_folder(options.folder)
+    check_overwrite(options, files_of(folder, _NAMES))
     sample = embryo(KINDS[options.kind], options.size, options.seed)
-    images = {
-        "raw": sample.raw,
-        "truth": sample.truth,
-        "truth_with_background": sample.truth_with_background,
-    }
-    for path in write_all(make_folder(options.folder), images):
+    images = {name: getattr(sample, name) for name in _NAMES}
+    for path in write_all(folder, images):
         say(f"wrote {path}")
     return 0
 
@@ -74,6 +77,19 @@ def make_folder(name: str) -> Path:
     return folder
 
 
+def files_of(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the files that `write_all` writes.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    names
+        Names of the images.
+    """
+    return [folder / f"{name}.tif" for name in names]
+
+
 def write_all(folder: Path, images: dict[str, Image]) -> list[Path]:
     """Write images as TIFF files.
 
@@ -91,7 +107,7 @@ def write_all(folder: Path, images: dict[str, Image]) -> list[Path]:
     """
     from napari_cellinr.io import check_writable, write
 
-    paths = [folder / f"{name}.tif" for name in images]
+    paths = files_of(folder, images)
     for path in paths:
         check_writable(path)
     for path, image in zip(paths, images.values(), strict=True):

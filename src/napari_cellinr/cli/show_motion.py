@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import Commands, add_command, add_device
+from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
 
@@ -41,6 +42,7 @@ def add(commands: Commands) -> None:
         type=_parse_points,
         help="tracks instead of arrows: of N×N points, or of points at [y,x] in voxels",
     )
+    add_overwrite(parser)
     add_device(parser)
 
 
@@ -51,6 +53,7 @@ def run(options: Namespace) -> int:
 
     if Path(options.output).suffix != ".csv":
         raise FileError(f"{options.output} was given; the name of the table must end with .csv.")
+    check_overwrite(options, [options.output], [options.fit])
     write_motion(
         options.output,
         load_fit(options.fit),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Rules",
+    "files_at",
     "files_of_source",
     "input_at",
     "input_files",
@@ -159,7 +160,7 @@ def input_files(macro: Macro, others: Iterable[str | PathLike[str]] = ()) -> tup
         for source in step.sources:
             found += files_of_source(source)
     for other in others:
-        found += _files(Path(other))
+        found += files_at(other)
     return tuple(dict.fromkeys(map(place_of, found)))
 
 
@@ -167,7 +168,7 @@ def files_of_source(source: Source) -> list[Path]:
     """Return the files and Zarr folders that a source is read from; none for a sample image."""
     if not source.path or source.path.startswith(SAMPLE):
         return []
-    return [Path(source.path) / name for name in source.files] or _files(Path(source.path))
+    return [Path(source.path) / name for name in source.files] or files_at(source.path)
 
 
 def plan_lines(
@@ -192,7 +193,7 @@ def plan_lines(
     return [one_line(text) for text in found]
 
 
-def _files(path: Path) -> list[Path]:
+def files_at(path: str | PathLike[str]) -> list[Path]:
     """Return the files that a path stands for: those of a pattern or a folder, or itself."""
     place = place_of(path)
     if sequences.is_pattern(place):

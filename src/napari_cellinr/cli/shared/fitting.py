@@ -14,8 +14,8 @@ from napari_cellinr.cli.shared.options import (
     parse_crop,
     parse_voxel,
 )
+from napari_cellinr.cli.shared.overwrite import add_overwrite
 from napari_cellinr.cli.shared.progress import (
-    INTERRUPTED,
     Interruption,
     follow,
     say,
@@ -82,6 +82,7 @@ def add_fit_command(
     }
     for flag, help_text in {**outputs, **also}.items():
         saving.add_argument(flag, metavar="FILE", help=help_text)
+    add_overwrite(saving)
     add_start_options(parser)
     return parser, saving
 
@@ -187,7 +188,7 @@ def run_fit(
     *,
     write: Finish | None = None,
 ) -> int:
-    """Run a fit and write its result; return 0, or 130 if Ctrl-C stopped the fit.
+    """Run a fit and write its result; return 0, or 128 + its number if a signal stopped it.
 
     Parameters
     ----------
@@ -223,9 +224,15 @@ def run_fit(
     for warning in fitted.report.get("warnings", ()):
         say_warning(warning)
     if interruption.happened:
-        on = f" Resume with --resume {place}." if (place / "job.cellinr").exists() else ""
-        say_warning(f"stopped by Ctrl-C; the partial result is in {options.output}.{on}")
-        return INTERRUPTED
+        on = (
+            f" Resume with --resume {place} --overwrite."
+            if (place / "job.cellinr").exists()
+            else ""
+        )
+        say_warning(
+            f"stopped by {interruption.name}; the partial result is in {options.output}.{on}"
+        )
+        return interruption.status
     say(_summary(options, fitted))
     return 0
 

@@ -7,9 +7,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
-from napari_cellinr.cli.shared.progress import say_warning
+from napari_cellinr.cli.shared.progress import say_error, say_warning
+from napari_cellinr.cli.shared.streams import print_answer
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         """End the program with exit status 2."""
-        self.exit(2, f"error: {' '.join(one_line(message).split())} (see {self.prog} --help)\n")
+        say_error(f"{message} (see {self.prog} --help)")
+        raise SystemExit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help and version, which argparse would lose without a word on a full disk."""
+        print_answer(message.rstrip("\n"))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the parsed options and the arguments that are left, as argparse does.

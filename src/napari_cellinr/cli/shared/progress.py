@@ -1,35 +1,48 @@
-"""Prints progress, results, warnings and errors, and stops a fit at Ctrl-C."""
+"""Prints progress, results, warnings and errors, and stops a fit when a signal asks for it."""
 
 from __future__ import annotations
 
 import signal
 import sys
+import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
+from napari_cellinr.cli.shared.streams import (
+    print_answer,
+    print_error,
+    print_message,
+    write_part,
+)
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from types import FrameType
+    from typing import Any
 
     from napari_cellinr.fitting.problem import Message, Progress
 
 __all__ = [
-    "INTERRUPTED",
     "Bar",
     "Interruption",
+    "StoppedError",
+    "answer",
     "follow",
+    "name_of_signal",
     "say",
     "say_error",
     "say_warning",
     "seconds_in_words",
+    "stopped_by_signals",
 ]
 
 Result = TypeVar("Result")
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + the number of the signal, as shells have it."""
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that stop a command: Ctrl-C, the end of a job or of the computer, a closed terminal."""
 
 BAR_WIDTH = 24  # characters
 LINE_WIDTH = 79  # a longer line would wrap, and could not be drawn over
@@ -37,17 +50,32 @@ LINE_WIDTH = 79  # a longer line would wrap, and could not be drawn over
 
 def say(text: str) -> None:
     """Print text on standard output, without control characters other than line breaks."""
-    print("\n".join(map(one_line, text.split("\n"))), flush=True)
+    print_message(_plain(text))
+
+
+def answer(text: str) -> None:
+    """Print what a command was asked for on standard output, without control characters.
+
+    Raises
+    ------
+    AnswerLostError
+        If it cannot be written.
+    """
+    print_answer(_plain(text))
 
 
 def say_error(error: object) -> None:
     """Print an error on standard error, as one line."""
-    print(f"error: {_sentence(error) or type(error).__name__}", file=sys.stderr, flush=True)
+    print_error(f"error: {_sentence(error) or type(error).__name__}")
 
 
 def say_warning(text: str) -> None:
     """Print a warning on standard error, as one line."""
-    print(f"warning: {_sentence(text)}", file=sys.stderr, flush=True)
+    print_error(f"warning: {_sentence(text)}")
+
+
+def _plain(text: str) -> str:
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 def _sentence(text: object) -> str:
@@ -74,15 +102,15 @@ class Bar:
 
     def update(self, progress: Progress) -> None:
         """Redraw the line."""
-        if self.is_shown:
-            self.stream.write(f"\r{describe(progress):<{LINE_WIDTH}}"[: LINE_WIDTH + 1])
-            self.stream.flush()
+        self._draw(f"\r{describe(progress):<{LINE_WIDTH}}"[: LINE_WIDTH + 1])
 
     def close(self) -> None:
         """Clear the line."""
-        if self.is_shown:
-            self.stream.write("\r" + " " * LINE_WIDTH + "\r")
-            self.stream.flush()
+        self._draw("\r" + " " * LINE_WIDTH + "\r")
+
+    def _draw(self, text: str) -> None:
+        """Write on the terminal; once it is gone, nothing more is written."""
+        self.is_shown = self.is_shown and write_part(self.stream, text)
 
 
 def describe(progress: Progress) -> str:
@@ -100,26 +128,98 @@ def describe(progress: Progress) -> str:
     return "  ".join(parts)
 
 
+class StoppedError(KeyboardInterrupt):
+    """A signal ends the command at once.
+
+    Parameters
+    ----------
+    number
+        The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(name_of_signal(number))
+        self.number = number
+
+
 class Interruption:
-    """Remembers whether Ctrl-C was pressed."""
+    """Remembers whether Ctrl-C was pressed, or another signal asked the command to stop.
+
+    Attributes
+    ----------
+    number
+        The first signal; 0 as long as there was none.
+    """
 
     def __init__(self) -> None:
-        self.happened = False
+        self.number = 0
+
+    @property
+    def happened(self) -> bool:
+        """Whether there was a signal."""
+        return self.number > 0
+
+    @property
+    def status(self) -> int:
+        """Exit status: 128 + the number of the signal, as shells have it; 0 without one."""
+        return 128 + self.number if self.happened else 0
+
+    @property
+    def name(self) -> str:
+        """What stopped the command, for a message."""
+        return name_of_signal(self.number)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Remember the first Ctrl-C; end the program at the second one."""
-        if self.happened:
-            raise KeyboardInterrupt
-        self.happened = True
+        """Remember the first signal; end the program at a second Ctrl-C.
+
+        Other signals may come twice without anyone's impatience: a terminal that is closed sends
+        SIGHUP itself, and so does its shell.
+        """
+        if self.happened and number == signal.SIGINT:
+            raise StoppedError(number)
+        self.number = self.number or number
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Remember Ctrl-C instead of ending the program, within this context."""
-        before = signal.signal(signal.SIGINT, self)
-        try:
+        """Remember signals instead of ending the program, within this context."""
+        with _handled(self, _SIGNALS):
             yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `StoppedError` once, as Ctrl-C raises `KeyboardInterrupt`."""
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) == 1:  # a second one must not disturb the removal of unfinished files
+            raise StoppedError(number)
+
+    with _handled(stop, [number for number in _SIGNALS if number != signal.SIGINT]):
+        yield
+
+
+@contextmanager
+def _handled(handler: Any, numbers: Sequence[int]) -> Iterator[None]:
+    """Handle signals within this context; one that the caller ignores stays ignored (nohup)."""
+    if threading.current_thread() is not threading.main_thread():  # Python sends none there
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in numbers}
+    mine = [n for n, old in before.items() if n == signal.SIGINT or old != signal.SIG_IGN]
+    for number in mine:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def name_of_signal(number: int) -> str:
+    """Return what users call a signal: `Ctrl-C`, or a name such as `SIGTERM`."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
 def follow(job: Generator[Progress, Message, Result], interruption: Interruption) -> Result:
@@ -130,12 +230,12 @@ def follow(job: Generator[Progress, Message, Result], interruption: Interruption
     job
         The job, as a generator.
     interruption
-        Whether Ctrl-C was pressed, which stops the job.
+        Whether a signal asked the command to stop, which stops the job.
 
     Returns
     -------
     Result
-        What the job returns; its partial result after Ctrl-C.
+        What the job returns; its partial result after a signal.
     """
     message: Message = None
     with closing(job), closing(Bar(sys.stderr)) as bar:

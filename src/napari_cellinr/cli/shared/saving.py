@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.cli.shared.overwrite import check_overwrite
 from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
@@ -36,20 +36,15 @@ def check_outputs(
     Raises
     ------
     FileError
-        If a file cannot be written, or has the name of another one.
+        If a file cannot be written, or must not be replaced (see `check_overwrite`).
     """
     from napari_cellinr.io import SUFFIXES, check_writable
 
-    taken = {place_of(options.input).resolve()}
-    for flag in (*images, *_IMAGES, *others, *_OTHERS):
-        name = getattr(options, flag)
-        if name is None:
-            continue
-        place = place_of(name).resolve()
-        if place in taken:
-            raise FileError(f"{name} was given twice; give each file its own name.")
-        taken.add(place)
-        check_writable(name, SUFFIXES if flag in {*images, *_IMAGES} else ())
+    names = {flag: getattr(options, flag) for flag in (*images, *_IMAGES, *others, *_OTHERS)}
+    check_overwrite(options, names.values(), (options.input, getattr(options, "seeds", None)))
+    for flag, name in names.items():
+        if name is not None:
+            check_writable(name, SUFFIXES if flag in {*images, *_IMAGES} else ())
 
 
 def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None:

@@ -1,0 +1,132 @@
+"""Standard output that is closed, full or not read, and signals: exit status, sentence, files."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_cellinr import read
+from napari_cellinr.cli.shared.progress import Interruption, stopped_by_signals
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="streams and signals of POSIX")
+
+PROGRAM = f"{sys.executable} -c 'import sys; from napari_cellinr.cli import main; sys.exit(main())'"
+FAKE = Path(__file__).with_name("fake.py")
+LOST = "warning: standard output cannot be written ({}); the command goes on without messages.\n"
+
+
+def shell(words, ending):
+    """Run a command in a shell that does something to its streams; return status and error."""
+    command = f"set -o pipefail; {PROGRAM} {words} {ending}"
+    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    return found.returncode, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("ending", "why"),
+    [(">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")],
+)
+def test_files_are_written_without_standard_output(raw_file, tmp_path, ending, why):
+    out = tmp_path / "out.tif"
+    assert shell(f"convert {raw_file} {out}", ending) == (0, LOST.format(why))
+    assert read(out).shape == (8, 16, 20)
+
+
+@pytest.mark.parametrize("words", ["optics dpc", "info {}", "--help", "convert --help"])
+def test_an_answer_that_is_lost_is_an_error(raw_file, words):
+    words = words.format(raw_file)
+    said = "error: standard output cannot be written (No space left on device).\n"
+    assert shell(words, ">/dev/full") == (1, said)
+
+
+def test_a_reader_that_has_seen_enough_gets_no_message(raw_file):
+    assert shell(f"info {raw_file}", "| true") in {(141, ""), (0, "")}
+    closed = f"bash -c 'exec {{fd}}> >(exit 0); sleep 0.3; {PROGRAM} info {raw_file} >&$fd'"
+    closed = closed.replace(PROGRAM, PROGRAM.replace("'", '"'))
+    found = subprocess.run(["bash", "-c", closed], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("ending", ["2>&-", "2>/dev/full", ">&- 2>&- <&-"])
+def test_errors_keep_their_status_without_standard_error(tmp_path, ending):
+    assert shell(f"info {tmp_path}/none.tif", ending)[0] == 2
+    assert shell("convert only-one-word", ending)[0] == 2
+
+
+@pytest.fixture
+def begun(raw_file, tmp_path):
+    """Return a function that begins a slow fit, and sends it a signal."""
+
+    def begin(number, **options):
+        command = [sys.executable, str(FAKE), "0.02", "denoise", raw_file]
+        command += [str(tmp_path / "out.tif"), "--steps", "1000", "--checkpoint-seconds", "0"]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        )
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        return process
+
+    return begin
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signals_save_the_partial_result_as_ctrl_c_does(begun, tmp_path, name):
+    number = getattr(signal, name)
+    process = begun(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert error.startswith(f"warning: stopped by {name}; the partial result is in ")
+    assert read(tmp_path / "out.tif").shape == (8, 16, 20)
+
+
+def test_a_command_under_nohup_outlives_its_terminal(begun):
+    process = begun(signal.SIGHUP, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_a_signal_outside_of_a_fit_is_one_sentence(run, raw_file, tmp_path, monkeypatch):
+    def killed(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("napari_cellinr.io.write", killed)
+    status, out, error = run("convert", raw_file, tmp_path / "out.tif")
+    said = "error: stopped by SIGTERM before the end; unfinished files were not written.\n"
+    assert (status, out, error) == (143, "", said)
+
+
+def test_only_a_second_ctrl_c_is_impatience():
+    interruption = Interruption()
+    with interruption.caught():
+        for name in ("SIGHUP", "SIGHUP", "SIGTERM"):
+            signal.raise_signal(getattr(signal, name))
+        assert (interruption.name, interruption.status) == ("SIGHUP", 129)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with stopped_by_signals():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_folder_that_is_read_only(raw_file, tmp_path, run, monkeypatch):
+    """Whoever runs the tests as root may write everywhere, so the system is asked in vain."""
+    monkeypatch.setattr(Path, "touch", refused)
+    status, _, error = run("convert", raw_file, tmp_path / "out.tif")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "Read-only file system" in error
+
+
+def refused(*_, **__):
+    raise OSError(30, "Read-only file system")
