@@ -55,7 +55,7 @@ def opens_to_write(call):
 
 def overwrites(call):
     """Return whether a call lets a library overwrite; a macro's permission is checked by us."""
-    if name_of(call) in {"iter_replay", "Rules"}:
+    if name_of(call) in {"iter_batch", "iter_replay", "Rules"}:
         return False
     return any(
         word.arg == "overwrite" and getattr(word.value, "value", True) for word in call.keywords

@@ -51,6 +51,11 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="process images again whose results exist already",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace existing files, too, that no batch has written; never the inputs",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -80,6 +85,7 @@ def run(options: Namespace) -> int:
             every_series=options.every_series,
             every_time=options.every_time,
             again=options.again,
+            overwrite=options.overwrite,
             tell=print_changes,
         )
         rows = follow(job, interruption)

@@ -47,12 +47,15 @@ class Rules:
         Whether it may write outside the folder.
     overwrite
         Whether it may replace existing files.
+    own
+        Existing files that it may replace in any case: results of an earlier batch.
     """
 
     folder: Path = field(default_factory=Path)
     inputs: tuple[Path, ...] = ()
     allow_outside: bool = False
     overwrite: bool = False
+    own: tuple[Path, ...] = ()
 
     def check(self, place: Path) -> None:
         """Check that a file may be written.
@@ -74,7 +77,7 @@ class Rules:
                 "folder with --output, where its files get the names that the macro gives them, "
                 "or allow this with --allow-outside if you trust the macro."
             )
-        if not self.overwrite and target.exists():
+        if not self._may_replace(target) and target.exists():
             raise FileError(
                 f"the macro would replace {place}, which exists. Move it, choose another folder "
                 "(--output), or allow this with --overwrite."
@@ -82,8 +85,11 @@ class Rules:
 
     def is_taken(self, place: Path) -> bool:
         """Return whether a file exists that must not be replaced."""
-        exists = place.exists() and not self.overwrite
+        exists = place.exists() and not self._may_replace(place.resolve())
         return exists or input_at(place, self.inputs) is not None
+
+    def _may_replace(self, target: Path) -> bool:
+        return self.overwrite or any(target == path.resolve() for path in self.own)
 
 
 def input_at(place: Path, inputs: Iterable[Path]) -> Path | None:
@@ -133,9 +139,17 @@ def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tupl
     Raises
     ------
     FileError
-        If two files would have the same name in that folder.
+        If two files would have the same name in that folder, or two layers are saved in one file.
     """
     folder = None if output is None else place_of(output)
+    layers: dict[Path, str] = {}
+    for layer, path in macro.saved:
+        if layers.setdefault(place_of(path).resolve(), layer) != layer:
+            raise FileError(
+                f"the macro saves {layers[place_of(path).resolve()]!r} and {layer!r} in the same "
+                f"file {path}, where only the second would remain; change one of the names in the "
+                "macro."
+            )
     places = {path: place_of_output(Path(path), folder) for _, path in macro.saved}
     if len(set(places.values())) < len(places):
         raise FileError(

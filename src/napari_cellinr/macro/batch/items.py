@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.text import one_line
 
@@ -129,7 +129,7 @@ def _parts(path: Path, *, every_series: bool, every_time: bool) -> list[Item]:
 
     try:
         images = read_all(path, lazy_above=0)
-    except (CellINRError, OSError):
+    except Exception:  # a damaged file may raise anything; its row will say what
         return [Item(path)]
     several = every_series and len(images) > 1
     found = []

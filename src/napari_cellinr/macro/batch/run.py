@@ -5,18 +5,16 @@ An image that fails does not stop the others; images that are done are skipped n
 
 from __future__ import annotations
 
-import hashlib
-import json
+import logging
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.io.names import place_of
-from napari_cellinr.io.safety.atomic import replacing
 from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.batch.items import (
     SUMMARY,
@@ -27,7 +25,10 @@ from napari_cellinr.macro.batch.items import (
     items_of,
     write_summary,
 )
+from napari_cellinr.macro.batch.marks import key_of, stamp_of
+from napari_cellinr.macro.batch.targets import targets_of
 from napari_cellinr.macro.batch.worker_process import WorkerProcess
+from napari_cellinr.macro.plan import saved_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "Item", "Row", "State", "iter_batch"]
 
-_MARKS = ".done"
+logger = logging.getLogger(__name__)
 
 _POLLING: Final = 0.1  # seconds between two checks of the worker processes
 
@@ -52,6 +53,7 @@ def iter_batch(
     every_series: bool = False,
     every_time: bool = False,
     again: bool = False,
+    overwrite: bool = False,
     tell: Callable[[tuple[Row, ...]], None] | None = None,
 ) -> Generator[Progress, Message, tuple[Row, ...]]:
     """Do the steps of a macro with every image as a job, and return the rows of the summary.
@@ -74,6 +76,8 @@ def iter_batch(
         As for `items_of`.
     again
         Whether to process images again that are done.
+    overwrite
+        Whether to replace files that no batch has written, too; inputs never are.
     tell
         Called with all rows whenever one has changed, in the thread of the job.
 
@@ -82,7 +86,8 @@ def iter_batch(
     ConfigError
         If there are no inputs, no steps, or no workers.
     FileError
-        If the folder has a `summary.csv` that was not written by a batch.
+        If the folder has a `summary.csv` that was not written by a batch, or cannot be written;
+        or if two steps of the macro save the same file.
     """
     if not inputs or not macro.repeatable or workers < 1:
         raise ConfigError(
@@ -90,11 +95,12 @@ def iter_batch(
             "at least one of each is needed."
         )
     check_summary(place_of(output) / SUMMARY)
+    saved_files(macro, output)
     message: Message = None
     if every_series or every_time:
         message = yield Progress("reading file metadata")
     items = items_of(inputs, every_series=every_series, every_time=every_time)
-    batch = _Batch(macro, items, Path(output), tell)
+    batch = _Batch(macro, items, Path(output), tell, replaces_others=overwrite)
     if not again:
         batch.skip_done()
     if workers == 1 or message == "stop":
@@ -114,13 +120,15 @@ class _Batch:
         items: list[Item],
         output: Path,
         tell: Callable[[tuple[Row, ...]], None] | None,
+        *,
+        replaces_others: bool,
     ) -> None:
         self._macro = macro
         self._items = items
         self._output = place_of(output)
         self._tell = tell
         self._started = time.monotonic()
-        self._stems = _stems(items)
+        self._targets = targets_of(macro, items, self._output, replaces_others=replaces_others)
         self.rows = tuple(row_of(item, "waiting") for item in items)
 
     @property
@@ -145,9 +153,8 @@ class _Batch:
                 self._put(place, row_of(self._items[place], "stopped"))
                 continue
             self._put(place, row_of(self._items[place], "running"))
-            stem = self._stems[place]
-            folder, inputs = self._folder(place), self._inputs
-            job = replay_with(self._macro, self._items[place], folder, stem, inputs)
+            target, inputs = self._targets[place], self._inputs
+            job = replay_with(self._macro, self._items[place], target, inputs)
             message = yield from self._followed(job, place)
 
     def together(self, workers: int) -> Generator[Progress, Message, None]:
@@ -159,10 +166,12 @@ class _Batch:
             while left or running:
                 while left and len(running) < workers and not paused:
                     place = left.pop(0)
-                    item, folder, stem = self._items[place], self._folder(place), self._stems[place]
-                    running[place] = WorkerProcess(
-                        recipe, item, folder, stem, threads, self._inputs
-                    )
+                    item, target = self._items[place], self._targets[place]
+                    try:
+                        running[place] = WorkerProcess(recipe, item, target, threads, self._inputs)
+                    except OSError as error:
+                        self._put(place, row_of(item, "failed", error=f"no process: {error}"))
+                        continue
                     self._put(place, row_of(item, "running"))
                 for place, process in list(running.items()):
                     row = process.row()
@@ -175,6 +184,8 @@ class _Batch:
                 paused = message == "pause" or (paused and message != "resume")
                 time.sleep(_POLLING)
         finally:
+            for process in running.values():
+                process.ask_to_end()
             for process in running.values():
                 process.end()
         for place in [*running, *left]:
@@ -189,25 +200,21 @@ class _Batch:
     ) -> Generator[Progress, Message, Message]:
         """Run the job of one image, and return `stop` if the user stopped it."""
         message: Message = None
-        stopped = False
         title = f"{self._items[place].title} ({place + 1} of {len(self._items)})"
         while True:
             try:
                 progress = job.send(message)
             except StopIteration as end:
                 row: Row = end.value
-                self._put(place, replace(row, state="stopped") if stopped else row)
-                return "stop" if stopped else None
+                self._put(place, row)
+                return "stop" if row.state == "stopped" or message == "stop" else None
             message = yield replace(progress, stage=f"{title}: {progress.stage}", preview=None)
-            stopped = stopped or message == "stop"
 
     def _put(self, place: int, row: Row) -> None:
         """Change a row, and update the summary."""
         self.rows = (*self.rows[:place], row, *self.rows[place + 1 :])
-        if row.state == "done":
-            self._mark(place, row)
         if row.state not in {"running", "skipped"}:
-            self.write()
+            self._update_summary()
         if self._tell is not None:
             self._tell(self.rows)
 
@@ -217,65 +224,18 @@ class _Batch:
         stage = f"{n_running} images at the same time" if n_running > 1 else "images"
         return Progress(stage, done, total, seconds=time.monotonic() - self._started)
 
-    def _folder(self, place: int) -> Path:
-        """Return the folder for the results of an image: its own if the recipe names files."""
-        return self._output / self._stems[place] if self._macro.saved else self._output
-
-    def _mark_path(self, place: int) -> Path:
-        return self._output / _MARKS / f"{self._stems[place]}.json"
-
-    def _key(self, place: int) -> str:
-        """Return a checksum of what a result depends on.
-
-        These are the steps, the part of the file, and the size and time stamp of the file.
-        """
-        item = self._items[place]
-        found = item.path.stat()
-        steps = [(step.action, step.settings) for step in self._macro.repeatable]
-        facts = [str(item.path), item.part, found.st_size, found.st_mtime_ns]
-        return hashlib.sha256(json.dumps([steps, *facts]).encode()).hexdigest()
-
-    def _mark(self, place: int, row: Row) -> None:
-        """Write a file that marks an image as done, unless another file has that name."""
-        path = self._mark_path(place)
-        is_taken = os.path.lexists(path) and _mark_of(path) is None
-        if is_taken or (os.path.lexists(path.parent) and not path.parent.is_dir()):
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, ".json") as temporary:
-            text = json.dumps({"key": self._key(place), **asdict(row)})
-            temporary.write_text(text, encoding="utf-8")
+    def _update_summary(self) -> None:
+        """Write the summary; if that fails, the images are processed all the same."""
+        try:
+            self.write()
+        except FileError as error:  # raised at the end, if it lasts
+            logger.warning("%s", error)
 
     def _done(self, place: int) -> tuple[str, ...] | None:
         """Return the results of an image that is done; None if it is not."""
-        mark = _mark_of(self._mark_path(place))
+        mark, item = self._targets[place].mark, self._items[place]
         try:
-            if mark is None or mark["key"] != self._key(place):
-                return None
-            written = tuple(map(str, mark["written"]))
-        except (OSError, TypeError):
+            is_same = mark.key == key_of(self._macro, item, stamp_of(item.path))
+        except OSError:
             return None
-        return written if all(Path(path).exists() for path in written) else None
-
-
-def _mark_of(path: Path) -> dict[str, Any] | None:
-    """Return the contents of a file that marks an image as done; None for any other file."""
-    try:
-        mark = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return mark if isinstance(mark, dict) and {"key", "state", "written"} <= mark.keys() else None
-
-
-def _stems(items: Sequence[Item]) -> list[str]:
-    """Return a name for each image, that of its file and part; equal ones get a number."""
-    found: list[str] = []
-    taken: set[str] = set()
-    for item in items:
-        stem = (item.path.name.split(".")[0] or item.path.name) + item.part
-        name, number = stem, 2
-        while name.lower() in taken:  # some file systems do not distinguish A and a
-            name, number = f"{stem}-{number}", number + 1
-        taken.add(name.lower())
-        found.append(name)
-    return found
+        return mark.written if is_same and all(map(os.path.exists, mark.written)) else None

@@ -1,4 +1,8 @@
-"""Processes one image of a batch in a process of its own; if it crashes, the others continue."""
+"""Processes one image of a batch in a process of its own; if it crashes, the others continue.
+
+The process reads its request from a pipe that its parent keeps open. When the pipe ends, the parent
+is gone, however that was, and the process ends, too.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,27 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.batch.items import Item, Row
+from napari_cellinr.macro.batch.marks import Mark
+from napari_cellinr.macro.batch.targets import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
 __all__ = ["WorkerProcess", "main"]
 
 _GRACE_PERIOD: Final = 2.0  # seconds for a process to end before it is killed
+
+_TERMINATED: Final = 128 + signal.SIGTERM
 
 _CODE: Final = "from napari_cellinr.macro.batch.worker_process import main; main()"
 
@@ -38,18 +49,22 @@ class WorkerProcess:
         The steps as JSON.
     item
         The image.
-    folder, name, protected
+    target, protected
         As for `replay_with`.
     threads
         Number of threads that it may use.
+
+    Raises
+    ------
+    OSError
+        If the system starts no other process.
     """
 
     def __init__(
         self,
         recipe: str,
         item: Item,
-        folder: Path,
-        name: str,
+        target: Target,
         threads: int,
         protected: Sequence[Path] = (),
     ) -> None:
@@ -64,20 +79,25 @@ class WorkerProcess:
             stderr=self._errors,
             env={**os.environ, "OMP_NUM_THREADS": str(threads)},
             text=True,
+            start_new_session=True,  # signals of the terminal reach the parent, which ends this one
         )
         request = {
             "recipe": recipe,
             "path": str(item.path),
             "series": item.series,
             "time": item.time,
-            "folder": str(folder),
-            "name": name,
+            "folder": str(target.folder),
+            "name": target.name,
+            "place": str(target.place),
+            "mark": asdict(target.mark),
+            "replaces_others": target.replaces_others,
             "protected": list(map(str, protected)),
             "modules": [path for path in sys.path if path],
         }
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request))
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already; its row will say so
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
 
     def row(self) -> Row | None:
         """Return the row of the image once the process has ended; None before."""
@@ -96,15 +116,22 @@ class WorkerProcess:
         self.end()
         return found
 
-    def end(self) -> None:
-        """End the process, and kill it if it does not end in time."""
+    def ask_to_end(self) -> None:
+        """Tell the process to remove what is unfinished and to end, without waiting for it."""
         if self._process.poll() is None:
             self._process.terminate()
-            try:
-                self._process.wait(_GRACE_PERIOD)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+
+    def end(self) -> None:
+        """End the process, and kill it, with its own processes, if it does not end in time."""
+        self.ask_to_end()
+        try:
+            self._process.wait(_GRACE_PERIOD)
+        except subprocess.TimeoutExpired:
+            _kill_group(self._process.pid)
+            self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._answer.close()
         self._errors.close()
 
@@ -117,7 +144,9 @@ class WorkerProcess:
 def main() -> None:
     """Process the request on standard input, and write the row to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this one
-    request = json.load(sys.stdin)
+    signal.signal(signal.SIGTERM, _end)
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.path[:] = list(dict.fromkeys([*sys.path, *request["modules"]]))
     from napari_cellinr.fitting.problem import finish
     from napari_cellinr.macro.steps import Macro
@@ -125,9 +154,39 @@ def main() -> None:
     item = Item(Path(request["path"]), request["series"], request["time"])
     recipe = Macro.from_json(request["recipe"])
     protected = [Path(path) for path in request["protected"]]
-    folder, name = Path(request["folder"]), request["name"]
-    row = finish(replay_with(recipe, item, folder, name, protected))
+    target = Target(
+        Path(request["folder"]),
+        request["name"],
+        Path(request["place"]),
+        Mark(**request["mark"]),
+        request["replaces_others"],
+    )
+    row = finish(replay_with(recipe, item, target, protected))
     sys.stdout.write(f"\n{json.dumps(asdict(row))}\n")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End the process as after an error, so that unfinished files are removed."""
+    raise SystemExit(_TERMINATED)
+
+
+def _end_with_parent() -> None:
+    """Wait until the parent has closed its end of the pipe, or is gone; then end the process."""
+    with suppress(OSError):
+        while os.read(0, 1024):  # below the buffer of sys.stdin, which a thread must not hold
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE_PERIOD)
+    _kill_group(os.getpid())
+
+
+def _kill_group(pid: int) -> None:
+    """Kill a process of this module, with all that it has started."""
+    if sys.platform == "win32":
+        os.kill(pid, signal.SIGTERM)
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _lines(file: Any) -> list[str]:

@@ -45,6 +45,8 @@ def iter_replay(
     allow_outside: bool = False,
     overwrite: bool = False,
     protected: Iterable[str | PathLike[str]] = (),
+    own: Iterable[str | PathLike[str]] = (),
+    note: Callable[[Path], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Generator[Progress, Message, list[Path]]:
     """Do the steps of a macro as a job, and return the files that were written.
@@ -72,6 +74,10 @@ def iter_replay(
         Whether existing files may be replaced; inputs never are.
     protected
         Files that must not be written, besides the inputs.
+    own
+        Existing files that may be replaced in any case: results of an earlier replay.
+    note
+        Called with the path of each file before it is written.
     tell
         Called with sentences that the user should read, such as that a file has changed.
 
@@ -83,7 +89,7 @@ def iter_replay(
     """
     read = [*protected, *([] if source is None else [source])]
     folder = Path() if output is None else place_of(output)
-    rules = Rules(folder, input_files(macro, read), allow_outside, overwrite)
+    rules = Rules(folder, input_files(macro, read), allow_outside, overwrite, tuple(map(Path, own)))
     for place in saved_files(macro, output):
         rules.check(place)
     inputs = macro.inputs
@@ -94,7 +100,7 @@ def iter_replay(
     along = [found.along for found in images if found.along]
     axis: Any = stack_axis or next(iter(along), None)
     chosen = None if source is None else Input(Path(source), series, time, name, axis)
-    replay = Replay(rules, None if output is None else folder, chosen, bool(images), tell)
+    replay = Replay(rules, None if output is None else folder, chosen, bool(images), tell, note)
     for found in inputs:
         if found.layer:
             replay.read(found.layer, found)
@@ -118,7 +124,7 @@ class Replay:
         File to work on instead of the file of the macro, or None.
     keeps_fits
         Whether `source` replaces only an image, and saved fits are those of the macro.
-    tell
+    tell, note
         As for `iter_replay`.
 
     Attributes
@@ -144,12 +150,14 @@ class Replay:
         source: Input | None = None,
         keeps_fits: bool = False,
         tell: Callable[[str], None] | None = None,
+        note: Callable[[Path], None] | None = None,
     ) -> None:
         self._rules = rules
         self._output = output
         self._source = source
         self._keeps_fits = keeps_fits
         self._tell = tell or (lambda text: None)
+        self._note = note or (lambda path: None)
         self._replaced_name = ("", "")
         self.images: dict[str, Image] = {}
         self.fits: dict[str, Fitted | Stored] = {}
@@ -350,5 +358,6 @@ class Replay:
         if place not in self.written:
             self._rules.check(place)
             self.written.append(place)
+        self._note(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         return place
