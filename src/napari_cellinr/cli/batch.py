@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import Commands, add_command
-from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_error
+from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_error, say_warning
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -95,5 +95,7 @@ def run(options: Namespace) -> int:
     done = sum(row.state in {"done", "skipped"} for row in rows)
     say(f"{done} of {len(rows)} images are done; see {options.output}/summary.csv")
     if interruption.happened:
+        again = "run the same command again for the images that are not done."
+        say_warning(f"stopped by {interruption.name}; {again}")
         return interruption.status
     return 1 if failed else 0

@@ -175,8 +175,15 @@ class FitButtons(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save fit", usual, filters)
         if not name:
             return
+        path = Path(name)
+        if path.suffix != FITTED_SUFFIX:  # the dialog has asked about the name without the suffix
+            path = path.with_name(f"{path.name}{FITTED_SUFFIX}")
+            if path.exists():
+                text = f"{path} exists; choose it in the dialog to replace it, or another name."
+                self._dispatcher.controller.say("error", text)
+                return
         try:
-            self._dispatcher.save(layer, Path(name).with_suffix(FITTED_SUFFIX))
+            self._dispatcher.save(layer, path)
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))
 
