@@ -1,10 +1,21 @@
 """Errors shown to users: each message says what was given, what is allowed and what to do."""
 
+from __future__ import annotations
+
+from napari_cellinr.text import one_line
+
 __all__ = ["AxesError", "CellINRError", "ConfigError", "DataError", "FileError", "FitError"]
 
 
 class CellINRError(Exception):
-    """Base class of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose.
+
+    A message is one line without control characters, whatever is in the names that it quotes.
+    """
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return one_line(super().__str__())
 
 
 class ConfigError(CellINRError, ValueError):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+import reprlib
+from typing import Any, Final
 
-__all__ = ["clean_name", "one_line"]
+__all__ = [
+    "clean_name",
+    "one_line",
+    "parsed_json",
+    "shortened",
+    "shortened_text",
+    "what_went_wrong",
+]
 
 _CONTROL: Final = re.compile(
     "["
@@ -19,6 +28,11 @@ _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 """What stands for bytes of a file name that are no text; no file and no terminal takes them."""
 
 
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 4, 8, 8, 8
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 100
+
+
 def one_line(text: str) -> str:
     """Return text without characters that control a terminal, a line or the writing direction.
 
@@ -26,6 +40,42 @@ def one_line(text: str) -> str:
     """
     cleaned = _CONTROL.sub(" ", _SURROGATES.sub("\ufffd", text))
     return text if cleaned == text else cleaned.strip()
+
+
+def shortened(value: object, most: int = 60) -> str:
+    """Return how Python writes a value, as one line of so many characters at most.
+
+    What is long or nested is abbreviated before it is written out.
+    """
+    text = one_line(_SHORT.repr(value))
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def what_went_wrong(error: BaseException) -> str:
+    """Return an error of Python or of a library as part of a sentence: one short line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = f"there is no {lines[0]}" if isinstance(error, KeyError) and lines else ""
+    return shortened_text(text or " ".join(lines[:2]) or type(error).__name__)
+
+
+def shortened_text(text: str, most: int = 200) -> str:
+    """Return text as one line of so many characters at most."""
+    line = one_line(text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """Return the values that a JSON text holds.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or is nested so deeply that it was made to do harm.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def clean_name(name: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from napari_cellinr.cli.shared.options import Commands, add_command, add_device
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
+from napari_cellinr.text import parsed_json
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -69,7 +69,7 @@ def run(options: Namespace) -> int:
 def _parse_points(text: str) -> Any:
     """Return a number, or positions as lists, from text such as `8` or `[[40,60]]`."""
     try:
-        found = json.loads(text)
+        found = parsed_json(text)
         if isinstance(found, int) or all(isinstance(point, list) for point in found):
             return found
     except (ValueError, TypeError):

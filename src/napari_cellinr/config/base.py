@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import parsed_json, shortened
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -95,7 +96,7 @@ class Settings(BaseModel):
             If the text is not a JSON object, or a setting in it is not valid.
         """
         try:
-            values = json.loads(text)
+            values = parsed_json(text)
         except ValueError as error:
             raise ConfigError(
                 f"the settings are not valid JSON ({error}); a JSON object such as "
@@ -253,7 +254,7 @@ def _extra(info: FieldInfo) -> Mapping[str, Any]:
 
 
 def _unknown(cls: type[Settings], name: str) -> str:
-    return f"there is no setting {name!r}; the settings are {', '.join(cls.model_fields)}."
+    return f"there is no setting {shortened(name)}; the settings are {', '.join(cls.model_fields)}."
 
 
 def _explain(cls: type[Settings], error: ValidationError) -> str:
@@ -266,4 +267,4 @@ def _explain(cls: type[Settings], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return _unknown(cls, name)
     allowed = first["msg"][0].lower() + first["msg"][1:]
-    return f"{name} = {first['input']!r} was given; {allowed}."
+    return f"{name} = {shortened(first['input'], 200)} was given; {allowed}."

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.damage import explained_damage
+from napari_cellinr.fitting.saved_header import check_arrays, check_header
 from napari_cellinr.image import Image
 from napari_cellinr.io.saved_fit import load_fitted, save_fitted
 
@@ -147,10 +149,15 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
     Raises
     ------
     FileError
-        If the header lacks something.
+        If the header or an array has what no fit has, or lacks something.
     """
-    try:
-        return Stored(
+    with explained_damage(
+        "the fit cannot be used",
+        "it is damaged, or was saved by another program. Fit again.",
+    ):
+        check_header(header)
+        check_arrays(tensors)
+        found = Stored(
             method=header["method"],
             config=header["config"],
             source=header.get("source", header["image"]),
@@ -160,10 +167,8 @@ def stored(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> St
             header=header,
             model=header.get("model", {}),
         )
-    except (KeyError, TypeError) as error:
-        raise FileError(
-            f"the fit lacks {error}; it is damaged, or was saved by another program. Fit again."
-        ) from None
+        blank(found.source)  # raises an error if it is no image
+    return found
 
 
 def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
+from napari_cellinr.text import parsed_json, shortened, what_went_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,17 +93,25 @@ def load_fitted(
         with safe_open(place, framework="numpy") as file:
             metadata = file.metadata() or {}
             _check_kind(place, metadata)
-            header = json.loads(metadata["header"])
+            header = _table(metadata["header"])
             names = [] if only_header else file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError) as error:
         raise FileError(
-            f"{place} is not a saved fit (.cellinr), or it is damaged ({error}); give a file that "
-            f"was written by Save fit in napari or by --save-fit."
+            f"{place} is not a saved fit (.cellinr), or it is damaged ({what_went_wrong(error)}); "
+            "give a file that was written by Save fit in napari or by --save-fit."
         ) from error
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from error
     return header, tensors
+
+
+def _table(text: str) -> dict[str, Any]:
+    """Return the header; raise `ValueError` if it is no table."""
+    header = parsed_json(text)
+    if not isinstance(header, dict):
+        raise ValueError("its header is no table")
+    return header
 
 
 def _check_kind(path: Path, metadata: Mapping[str, str]) -> None:
@@ -113,8 +122,8 @@ def _check_kind(path: Path, metadata: Mapping[str, str]) -> None:
         )
     if int(metadata["version"]) > VERSION:
         raise FileError(
-            f"{path} has format version {metadata['version']}; this version of napari-cellinr "
-            f"reads versions up to {VERSION}. Update napari-cellinr."
+            f"{path} has format version {shortened(metadata['version'])}; this version of "
+            f"napari-cellinr reads versions up to {VERSION}. Update napari-cellinr."
         )
 
 

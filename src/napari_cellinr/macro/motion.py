@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.damage import explained_damage
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_fit, roles_of
@@ -56,6 +57,9 @@ def check_options(every: Any = None, shortest: Any = None, points: Any = None) -
         )
 
 
+_DAMAGED: Final = ("the motion of the fit cannot be shown", "the fit is damaged. Fit again.")
+
+
 def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Image]:
     """Return the images of a fit with motion, by their roles.
 
@@ -80,7 +84,9 @@ def images_by_role(fit: Fitted | Stored, device: str = "auto") -> dict[str, Imag
         return dict(zip(fit.roles, fit.images, strict=True))
     from napari_cellinr.api import render
 
-    return dict(zip(roles_of(fit), render(fit, device=device), strict=True))
+    images = render(fit, device=device)
+    with explained_damage(*_DAMAGED):
+        return dict(zip(roles_of(fit), images, strict=True))
 
 
 def arrows_of(
@@ -131,7 +137,8 @@ def reference_of(fit: Fitted | Stored, motion: Image) -> int:
     from napari_cellinr.methods.nstm.geometry import model_settings
 
     config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
-    frame = model_settings(fit)["frames"][int(config.get("reference", 0))]
+    with explained_damage(*_DAMAGED):
+        frame = model_settings(fit)["frames"][int(config.get("reference", 0))]
     return int(np.argmin(np.abs(np.array(seconds(motion)) - frame)))
 
 

@@ -19,7 +19,7 @@ from napari_cellinr.macro.values import (
     check_fields,
     is_count,
 )
-from napari_cellinr.text import clean_name, one_line
+from napari_cellinr.text import clean_name, one_line, parsed_json, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ class Step:
         check_fields(self, _KINDS)
         if self.action not in ACTIONS:
             raise ConfigError(
-                f"action {self.action!r} is not known; allowed are {', '.join(ACTIONS)}."
+                f"action {shortened(self.action)} is not known; allowed are {', '.join(ACTIONS)}."
             )
         object.__setattr__(self, "sources", tuple(self.sources))
         object.__setattr__(self, "results", tuple(map(clean_name, self.results)))
@@ -171,8 +171,8 @@ class Macro:
             If an action or one of its arguments is not known.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = parsed_json(text)
+        except ValueError as error:
             raise FileError(f"the recipe is not valid JSON ({error}); record it again.") from None
         return cls.from_dict(values)
 
@@ -186,8 +186,8 @@ class Macro:
             )
         if not is_count(values.get("version")) or values["version"] > RECIPE_VERSION:
             raise FileError(
-                f"the recipe has version {values.get('version')}; allowed are versions up to "
-                f"{RECIPE_VERSION}. Update napari-cellinr."
+                f"the recipe has version {shortened(values.get('version'))}; allowed are versions "
+                f"up to {RECIPE_VERSION}. Update napari-cellinr."
             )
         _check_keys(values, {"format", "version", "steps"}, "a recipe")
         steps = values.get("steps")

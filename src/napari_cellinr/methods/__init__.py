@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.damage import explained_damage
 from napari_cellinr.methods.method import Cost, Lazy, Method, Renderable
+from napari_cellinr.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +78,12 @@ METHODS: Final[Mapping[str, Method]] = {one.name: one for one in (CELLINR, SPATI
 """The record of each method, by its name in saved fits."""
 
 
+_DAMAGED: Final = (
+    "the fit cannot be rendered like this",
+    "what was requested is not possible, or the fit is damaged or of another version. Fit again.",
+)
+
+
 def method_of_action(action: str) -> Method:
     """Return the method of an action such as `denoise`.
 
@@ -88,7 +96,7 @@ def method_of_action(action: str) -> Method:
         if method.action == action:
             return method
     actions = ", ".join(method.action for method in METHODS.values())
-    raise ConfigError(f"a fit of {action!r} was given; allowed are {actions}.")
+    raise ConfigError(f"a fit of {shortened(action)} was given; allowed are {actions}.")
 
 
 def method_of_fit(fit: Fitted | Stored) -> Method:
@@ -101,7 +109,7 @@ def method_of_fit(fit: Fitted | Stored) -> Method:
     """
     if fit.method not in METHODS:
         raise ConfigError(
-            f"a fit of the method {fit.method!r} was given; this version knows "
+            f"a fit of the method {shortened(fit.method)} was given; this version knows "
             f"{', '.join(METHODS)}. Update napari-cellinr, or fit again."
         )
     return METHODS[fit.method]
@@ -128,8 +136,12 @@ def render(fit: Stored, query: Query, device: torch.device) -> tuple[Image, ...]
     ------
     ConfigError, AxesError
         If the method of the fit is not known, or the fit cannot be rendered like this.
+    FileError
+        If the parts of the fit do not go together.
     """
-    return method_of_fit(fit).render(fit, query, device)
+    method = method_of_fit(fit)
+    with explained_damage(*_DAMAGED):
+        return method.render(fit, query, device)
 
 
 def geometry(fit: Stored, query: Query) -> Image:
@@ -149,7 +161,9 @@ def geometry(fit: Stored, query: Query) -> Image:
 
     Raises
     ------
-    ConfigError, AxesError
+    ConfigError, AxesError, FileError
         As for `render`.
     """
-    return method_of_fit(fit).geometry(fit, query)
+    method = method_of_fit(fit)
+    with explained_damage(*_DAMAGED):
+        return method.geometry(fit, query)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
+from napari_cellinr.fitting.damage import explained_damage
 from napari_cellinr.fitting.guard import explained_failures
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.stored import digest, geometry, plain, stored_of
@@ -122,7 +123,17 @@ def start(request: RunRequest) -> Job:
     elif isinstance(how, WarmStart):
         _check_method(how.fit, config)
         checkpoint.initial = saved_steps(how.fit)
-    return _run(replace(request, start=how, config=config), checkpoint)
+    job = _run(replace(request, start=how, config=config), checkpoint)
+    return job if isinstance(request.start, New) else _checked(job)
+
+
+def _checked(job: Job) -> Job:
+    """Return a job that takes values from a file, and names the file if they are wrong."""
+    with explained_damage(
+        "the fit cannot start from what is stored",
+        "the checkpoint or the saved fit is damaged, or of another version. Start from scratch.",
+    ):
+        return (yield from job)
 
 
 def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:

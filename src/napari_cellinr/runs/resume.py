@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
+from napari_cellinr.fitting.damage import explained_damage
+from napari_cellinr.fitting.saved_header import check_job
 from napari_cellinr.fitting.stored import blank, digest, stored
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
@@ -21,6 +23,7 @@ from napari_cellinr.runs.starts import Continued, New, Resumed, WarmStart, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from os import PathLike
     from pathlib import Path
 
@@ -162,7 +165,8 @@ def resume(
     folder = found_checkpoint(path)
     check_free(folder)
     about, arrays = _read(folder)
-    source = blank(about.source).like(arrays["input"])
+    with _damage_of(folder):
+        source = blank(about.source).like(arrays["input"])
     if image is not None and digest(image) != about.source["digest"]:
         raise FileError(
             f"the checkpoint {path} is that of another image ({about.source['name']}); give the "
@@ -215,16 +219,17 @@ def _read(path: Path, *, only_header: bool = False) -> tuple[Unfinished, dict[st
     from napari_cellinr.io import load_fitted
 
     header, arrays = load_fitted(path / JOB_FILE, only_header=only_header)
-    try:
+    with _damage_of(path):
         when = max(file.stat().st_mtime for file in path.glob("*.cellinr"))
+        check_job(header)
         facts = {key: header[key] for key in ("action", "source", "origin")}
         how = _start(header, arrays)
         job = Unfinished(path, settings=header["config"], when=when, start=how, **facts)
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise FileError(
-            f"the checkpoint {path} is damaged ({error}); start from scratch."
-        ) from None
     return job, arrays
+
+
+def _damage_of(path: Path) -> AbstractContextManager[None]:
+    return explained_damage(f"the checkpoint {path} is damaged", "start from scratch.")
 
 
 def _start(

@@ -14,7 +14,7 @@ from napari_cellinr.cli.shared.streams import (
     print_message,
     write_part,
 )
-from napari_cellinr.text import one_line
+from napari_cellinr.text import one_line, shortened_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -45,6 +45,10 @@ _SIGNALS: Final = tuple(
 """Signals that stop a command: Ctrl-C, the end of a job or of the computer, a closed terminal."""
 
 BAR_WIDTH = 24  # characters
+
+LONGEST = 2000
+"""Characters of an error or a warning; the system quotes names of any length."""
+
 LINE_WIDTH = 79  # a longer line would wrap, and could not be drawn over
 
 
@@ -80,7 +84,7 @@ def _plain(text: str) -> str:
 
 def _sentence(text: object) -> str:
     """Return text as one line with single spaces, without control characters."""
-    return " ".join(one_line(str(text)).split())
+    return shortened_text(" ".join(one_line(str(text)).split()), LONGEST)
 
 
 def seconds_in_words(seconds: float) -> str:

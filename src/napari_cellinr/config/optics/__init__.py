@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from napari_cellinr.config.optics.base import Optics
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import parsed_json, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ def optics_from_dict(values: Mapping[str, Any]) -> Optics:
     kept = {name: value for name, value in values.items() if not name.startswith("_")}
     kind = kept.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        given = f"kind {kind!r} was given" if "kind" in kept else "no kind was given"
+        given = f"kind {shortened(kind)} was given" if "kind" in kept else "no kind was given"
         raise ConfigError(f"optics: {given}; allowed are {', '.join(KINDS)}.")
     return KINDS[kind](**kept)
 
@@ -108,7 +109,7 @@ def optics_from_json(text: str) -> Optics:
         If the text is not a JSON object, the kind is unknown, or a value is not allowed.
     """
     try:
-        values = json.loads(text)
+        values = parsed_json(text)
     except ValueError as error:
         raise ConfigError(f"the optics are not valid JSON ({error}).") from error
     if not isinstance(values, dict):

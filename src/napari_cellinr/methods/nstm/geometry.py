@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_cellinr.config.nstm import NSTMConfig
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.stored import blank
 from napari_cellinr.image import Image
 from napari_cellinr.io.units import convert
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_query",
+    "check_scene",
     "first_time",
     "geometry_nstm",
     "inside",
@@ -30,6 +32,13 @@ __all__ = [
     "starts_of",
     "times_of",
 ]
+
+
+MOST_PER_VALUE: Final = 100
+"""Voxels of a scene per value of the recording, with the largest zoom and padding."""
+
+MOST_ADDED: Final = 100_000
+"""Voxels that the padding of a small scene may add."""
 
 
 def model_settings(fit: Fitted | Stored) -> Mapping[str, Any]:
@@ -63,6 +72,7 @@ def geometry_nstm(stored: Stored, query: Query) -> Image:
     """
     check_query(query)
     settings = model_settings(stored)
+    check_scene(settings, stored.source)
     chosen = NSTMConfig(**stored.config).chosen_times() if query.times is None else query.times
     times = times_of(settings, chosen)
     sizes = [
@@ -74,6 +84,16 @@ def geometry_nstm(stored: Stored, query: Query) -> Image:
     data = np.broadcast_to(np.float32(0), shape)
     image = scene_image(settings, source, data, times, f"{source.name} reconstructed")
     return image.crop(**dict(query.crop))
+
+
+def check_scene(settings: Mapping[str, Any], source: Mapping[str, Any]) -> None:
+    """Refuse a scene that is far larger than the recording, before memory is requested for it."""
+    scene, recorded = math.prod(settings["shape"]["scene"]), math.prod(source["shape"])
+    if scene > MOST_ADDED + MOST_PER_VALUE * recorded:
+        raise FileError(
+            f"the fit has a scene of {scene} voxels for a recording of {recorded} values; it is "
+            "damaged. Fit again."
+        )
 
 
 def check_query(query: Query) -> None:

@@ -17,6 +17,7 @@ from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.stored import blank
 from napari_cellinr.methods.nstm.geometry import (
     check_query,
+    check_scene,
     inside,
     model_settings,
     scene_image,
@@ -268,6 +269,7 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
 
     check_query(query)
     settings, source = model_settings(stored), blank(stored.source)
+    check_scene(settings, stored.source)
     rendering = Rendering(_model(settings, stored).to(device), settings, device)
     if query.times is not None:
         times = times_of(settings, query.times)

@@ -12,6 +12,7 @@ from superqt import QCollapsible
 from napari_cellinr.config.optics import KINDS, Optics, optics_from_dict
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.text import parsed_json
 from napari_cellinr.ui.task import Section
 from napari_cellinr.ui.widgets.fields import (
     ChoiceField,
@@ -185,7 +186,7 @@ class ListField(TextField):
         """Return the lists, with or without outer brackets; the text where it is not JSON."""
         text = str(super().value())
         try:
-            found = json.loads(f"[{text}]")
+            found = parsed_json(f"[{text}]")
         except ValueError:
             return text
         return found[0] if len(found) == 1 and _depth(found) > self._depth else found
