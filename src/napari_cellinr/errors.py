@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from napari_cellinr.text import one_line
+from napari_cellinr.text import shortened_text
 
 __all__ = ["AxesError", "CellINRError", "ConfigError", "DataError", "FileError", "FitError"]
+
+
+LONGEST = 2000
+"""Characters of a message."""
 
 
 class CellINRError(Exception):
     """Base class of all errors that this package raises on purpose.
 
-    A message is one line without control characters, whatever is in the names that it quotes.
+    A message is one line without control characters, and not endless, whatever names and values
+    it quotes.
     """
 
     def __str__(self) -> str:
         """Return the message."""
-        return one_line(super().__str__())
+        return shortened_text(super().__str__(), LONGEST)
 
 
 class ConfigError(CellINRError, ValueError):

@@ -59,9 +59,12 @@ def what_went_wrong(error: BaseException) -> str:
 
 
 def shortened_text(text: str, most: int = 200) -> str:
-    """Return text as one line of so many characters at most."""
-    line = one_line(text[: most + 1])
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    """Return text as one line of so many characters at most; what is too much is cut out inside.
+
+    The beginning of a message says what is wrong, and its end what to do.
+    """
+    end = most // 4
+    return one_line(text if len(text) <= most else f"{text[: most - end - 3]} … {text[-end:]}")
 
 
 def parsed_json(text: str | bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import struct
@@ -41,12 +42,12 @@ _VALUES: tuple[Any, ...] = (
 
 def changed_json(values: Any, rng: np.random.Generator) -> str:
     """Return the text of plain values with one to three harmful changes."""
-    copy, raw = json.loads(json.dumps(values)), _PLACE
+    changed, raw = json.loads(json.dumps(values)), _PLACE
     for _ in range(rng.integers(1, 4)):
-        holder, key = _place(copy, rng)
+        holder, key = _place(changed, rng)
         change = rng.integers(6)
         if holder is None:
-            copy = _value(rng)
+            changed = _value(rng)
         elif change == 0:
             del holder[key]
         elif change == 1 and isinstance(holder, dict):
@@ -57,7 +58,7 @@ def changed_json(values: Any, rng: np.random.Generator) -> str:
             holder[key], raw = _PLACE, _RAW[rng.integers(len(_RAW))]
         else:
             holder[key] = _near(holder[key], rng)
-    text = json.dumps(copy)
+    text = json.dumps(changed)
     if rng.integers(10) == 0:  # each key of the top twice, the second time with another value
         text = f"{text[:-1]}, {changed_json(values, rng)[1:]}" if text[:2] == '{"' else text
     if rng.integers(10) == 0:
@@ -152,7 +153,7 @@ def _holders(values: Any) -> list[Any]:
 
 
 def _value(rng: np.random.Generator) -> Any:
-    return _VALUES[rng.integers(len(_VALUES))]
+    return copy.deepcopy(_VALUES[rng.integers(len(_VALUES))])
 
 
 def _near(value: Any, rng: np.random.Generator) -> Any:

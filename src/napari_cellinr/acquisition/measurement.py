@@ -13,6 +13,7 @@ from napari_cellinr.errors import AxesError, ConfigError, DataError
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.units import LENGTHS, TIMES
 from napari_cellinr.optics.fourier import gaussian_psf
+from napari_cellinr.precision import check_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
     AxesError
         If there are several channels.
     DataError
-        If values are NaN or infinite, or all are the same.
+        If values are NaN or infinite, all the same, or too close to each other for float32.
     """
     if image.sizes.get("C", 1) > 1:
         raise AxesError(
@@ -100,6 +101,7 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
         )
     if values.size == 0 or values.min() == values.max():
         raise DataError("every value of the image is the same; there is nothing to reconstruct.")
+    check_precision(values)
     return values
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.errors import DataError
+from napari_cellinr.precision import check_precision
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
@@ -36,6 +37,7 @@ def check_values(source: Image) -> None:
         )
     if values.min() == values.max():
         raise DataError(f"every value of the image is {values.min()}; there is nothing to restore.")
+    check_precision(values)
 
 
 def check_span(source: Image) -> None:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["check_arrays", "check_header", "check_job"]
 
-MOST_VOXELS: Final = 2**48
-"""Of an image that was fitted; more would overflow sizes and times that are computed from it."""
+MOST_ALONG_AXIS: Final = 10**6
+"""Voxels of an image along each axis: positions along it are computed before anything else."""
+
+MOST_FRAMES: Final = 10**6
+"""Frames of an image, counted over all axes but the spatial ones."""
 
 
 def check_header(header: Any) -> None:
@@ -56,8 +59,9 @@ def check_geometry(name: str, facts: Any) -> None:
     for key in ("axes", "scale", "units", "translate"):
         if len(facts[key]) != count:
             raise ValueError(f"{name} has {len(facts[key])} {key} for {count} sizes")
-    if math.prod(facts["shape"]) > MOST_VOXELS:
-        raise ValueError(f"the shape of {name} is too large")
+    sizes = zip(facts["axes"].upper(), facts["shape"], strict=True)
+    if math.prod(size for axis, size in sizes if axis not in "ZYX") > MOST_FRAMES:
+        raise ValueError(f"{name} has too many frames")
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -90,7 +94,7 @@ def _is_step(value: Any) -> bool:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_VOXELS
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_ALONG_AXIS
 
 
 def _all(allows: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -18,6 +18,7 @@ from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.units import pint_name
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 from napari_cellinr.io.zarr.store import CheckedStore, check_chunks
+from napari_cellinr.text import what_went_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +73,8 @@ def read(
         raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # damaged metadata raise errors of many kinds
         raise FileError(
-            f"{path} is not a readable Zarr folder, or it is damaged ({error}); copy or convert "
+            f"{path} is not a readable Zarr folder, or it is damaged "
+            f"({what_went_wrong(error)}); copy or convert "
             f"it again from its source."
         ) from error
     if not images:
@@ -233,5 +235,5 @@ class _Array:
         except Exception as error:  # codecs raise errors of many kinds
             raise FileError(
                 f"{self.path} is damaged: a chunk of {self._array.path or 'the array'} cannot be "
-                f"read ({error}). Copy or convert it again from its source."
+                f"read ({what_went_wrong(error)}). Copy or convert it again from its source."
             ) from error

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["CheckedStore", "check_chunks"]
 
 _LARGEST_CHUNK = 2**30
+
+_MOST_CHUNKS = 10**8
+"""Of an array; at 1 MiB each, 100 TB."""
+
+_SMALL_CHUNK = 2**10
+"""Bytes below which looking for a chunk takes far longer than reading it."""
+
+_MOST_SMALL_CHUNKS = 10**4
+
 _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 _SLACK = 2**16
 
@@ -26,17 +35,20 @@ def check_chunks(array: Any) -> int:
     Raises
     ------
     ValueError
-        If chunks have more than 1 GiB.
+        If chunks have more than 1 GiB, or there are too many of them.
     """
     size = math.prod(array.chunks) * np.dtype(array.dtype).itemsize
     if size > _LARGEST_CHUNK:
         raise ValueError(f"it announces chunks of {size} bytes")
+    count = math.prod(-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True))
+    if count > (_MOST_CHUNKS if size >= _SMALL_CHUNK else _MOST_SMALL_CHUNKS):
+        raise ValueError(f"it announces {count} chunks of {size} bytes")
     shards = getattr(array, "shards", None)
     return int(math.prod(shards) * np.dtype(array.dtype).itemsize) if shards else size
 
 
 class CheckedStore(LocalStore):
-    """A read-only Zarr folder whose chunks are checked against the announced size.
+    """A read-only Zarr folder: its files are inside, and its chunks of the announced size.
 
     Parameters
     ----------
@@ -52,6 +64,7 @@ class CheckedStore(LocalStore):
     def __init__(self, root: Path) -> None:
         super().__init__(root, read_only=True)
         self.most_bytes = 0
+        self._inside = root.resolve()
 
     async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
         """Return the bytes stored under a key, unless they are larger than announced.
@@ -64,8 +77,10 @@ class CheckedStore(LocalStore):
         Raises
         ------
         ValueError
-            If a chunk is larger, or decompresses to more, than the metadata announce.
+            If a chunk is larger, or decompresses to more, than the metadata announce, or a link
+            leaves the folder, or leads to a pipe or a device.
         """
+        self._check_place(key)
         found = await super().get(key, prototype, byte_range)
         if found is not None and not key.endswith(_METADATA) and self.most_bytes:
             if len(found) > 2 * self.most_bytes + _SLACK:
@@ -74,6 +89,14 @@ class CheckedStore(LocalStore):
             if stated > self.most_bytes + _SLACK:
                 raise ValueError(f"chunk {key} decompresses to {stated} bytes")
         return found
+
+    def _check_place(self, key: str) -> None:
+        """Raise `ValueError` if a key leads out of the folder, or to no regular file."""
+        place = (self.root / key).resolve()
+        if not place.is_relative_to(self._inside):
+            raise ValueError(f"{key[:200]} leads out of the folder, which may hold no such links")
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            raise ValueError(f"{key[:200]} is a pipe or a device")
 
 
 def _inflated_bytes(data: bytes, most: int) -> int:

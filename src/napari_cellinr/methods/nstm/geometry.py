@@ -87,12 +87,15 @@ def geometry_nstm(stored: Stored, query: Query) -> Image:
 
 
 def check_scene(settings: Mapping[str, Any], source: Mapping[str, Any]) -> None:
-    """Refuse a scene that is far larger than the recording, before memory is requested for it."""
-    scene, recorded = math.prod(settings["shape"]["scene"]), math.prod(source["shape"])
-    if scene > MOST_ADDED + MOST_PER_VALUE * recorded:
+    """Refuse a model that is far larger than the recording, before memory is requested for it."""
+    shape, recorded = settings["shape"], math.prod(source["shape"])
+    grids = [shape[name] for name in ("scene", "canonical", "motion_lattice")]
+    grids += [cells for name in ("scene_cells", "motion_cells") for cells in shape[name]]
+    largest = max(map(math.prod, grids)) * shape["channels"]
+    if largest > MOST_ADDED + MOST_PER_VALUE * recorded:
         raise FileError(
-            f"the fit has a scene of {scene} voxels for a recording of {recorded} values; it is "
-            "damaged. Fit again."
+            f"the fit has a grid of {largest:.3g} points for a recording of {recorded:.3g} values; "
+            "it is damaged. Fit again."
         )
 
 
