@@ -168,6 +168,8 @@ class Signal:
         time.sleep(0.01 + bench.draw.uniform(0, bench.seconds.get(name, 0.3)))
         os.kill(process, self.number)
         status, said = ended(process, place)
+        if status == -self.number:  # it came when the command was over; 128 + n for a shell
+            return files_fault(place, some=name not in ANSWERS)
         if status not in {0, 128 + self.number}:
             return f"status {status} {said[-1:]}"
         if status and not any("stopped" in line for line in said):
@@ -192,6 +194,7 @@ def command(
         status = main(words)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for one in (sys.stdout, sys.stderr):
         try:
             one.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -192,16 +193,26 @@ class Interruption:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `StoppedError` once, as Ctrl-C raises `KeyboardInterrupt`."""
+    """Let signals raise `StoppedError` within this context; only Ctrl-C does so more than once.
+
+    What libraries complain about when their objects are left half made is not shown.
+    """
     came: list[int] = []
+    hook = sys.unraisablehook
 
     def stop(number: int, frame: FrameType | None) -> None:
         came.append(number)
-        if len(came) == 1:  # a second one must not disturb the removal of unfinished files
+        sys.unraisablehook = lambda _: None
+        if len(came) == 1 or number == signal.SIGINT:  # others let unfinished files be removed
             raise StoppedError(number)
 
-    with _handled(stop, [number for number in _SIGNALS if number != signal.SIGINT]):
-        yield
+    try:
+        with _handled(stop, _SIGNALS):
+            yield
+    finally:
+        if came:
+            gc.collect()
+        sys.unraisablehook = hook
 
 
 @contextmanager

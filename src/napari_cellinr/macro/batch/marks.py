@@ -157,6 +157,13 @@ def free_place(output: Path, name: str) -> Path:
 def write_mark(path: Path, mark: Mark) -> None:
     """Write a mark.
 
+    Parameters
+    ----------
+    path
+        From `free_place`.
+    mark
+        The mark.
+
     Raises
     ------
     FileError
@@ -174,7 +181,15 @@ def write_mark(path: Path, mark: Mark) -> None:
 
 
 def with_file(mark: Mark, path: Path) -> Mark:
-    """Return a mark with one more file that is written for its image."""
+    """Return a mark with one more file that is written for its image.
+
+    Parameters
+    ----------
+    mark
+        The mark.
+    path
+        The file.
+    """
     return replace(mark, files=tuple(dict.fromkeys([*mark.files, str(path.absolute())])))
 
 
