@@ -114,9 +114,10 @@ def test_messages_are_one_short_line():
 )
 def test_control_characters_do_not_reach_the_terminal(arguments, capsys):
     try:
-        assert main(arguments) == 2
+        status = main(arguments)
     except SystemExit as end:
-        assert end.code == 2
+        status = end.code
+    assert status == 2
     printed = "".join(capsys.readouterr())
     assert len(printed.splitlines()) == 1
     assert not {"\x1b", "\x07", "\u202e"} & set(printed)
