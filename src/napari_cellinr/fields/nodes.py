@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_cellinr.fields.hats import Hats
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,8 +39,8 @@ def n_nodes(size: int, stride: int) -> int:
     return math.ceil(size / stride)
 
 
-def node_weights(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
-    """Return the linear-interpolation weight of each node at each position.
+def node_weights(positions: torch.Tensor, size: int, stride: int) -> Hats:
+    """Return the linear-interpolation weights of the nodes at each position.
 
     Beyond the outermost nodes, the nearest one has weight 1.
 
@@ -50,15 +52,8 @@ def node_weights(positions: torch.Tensor, size: int, stride: int) -> torch.Tenso
         Number of voxels along the axis.
     stride
         Voxels per node.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (n, nodes), float32; every row sums to 1.
     """
-    place = _in_nodes(positions, size, stride)
-    nodes = torch.arange(n_nodes(size, stride), dtype=torch.float32, device=positions.device)
-    return (1 - (place[:, None] - nodes[None, :]).abs()).clamp(min=0)
+    return Hats(_in_nodes(positions, size, stride), n_nodes(size, stride))
 
 
 def two_nodes(
@@ -78,11 +73,7 @@ def two_nodes(
     tuple
         Indices (left, right), int64, and weights (left, right), float32, shape (n,) each.
     """
-    place = _in_nodes(positions, size, stride)
-    left = place.floor().long()
-    right = (left + 1).clamp(max=n_nodes(size, stride) - 1)
-    part = place - left
-    return (left, right), (1 - part, part)
+    return node_weights(positions, size, stride).two()
 
 
 def _in_nodes(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
@@ -91,7 +82,7 @@ def _in_nodes(positions: torch.Tensor, size: int, stride: int) -> torch.Tensor:
     return place.clamp(0, n_nodes(size, stride) - 1)
 
 
-def interpolate(grid: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+def interpolate(grid: torch.Tensor, weights: Sequence[Hats]) -> torch.Tensor:
     """Return values at nodes interpolated to a grid of positions.
 
     Parameters
@@ -99,7 +90,7 @@ def interpolate(grid: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Te
     grid
         Values at the nodes, shape (channels, nodes along axis 1, …), float32.
     weights
-        One matrix of `node_weights` per spatial axis, shape (n, nodes).
+        Those of `node_weights` for each spatial axis.
 
     Returns
     -------
@@ -108,7 +99,7 @@ def interpolate(grid: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Te
     """
     values = grid
     for axis, weight in enumerate(weights, start=1):
-        values = torch.tensordot(values, weight, dims=([axis], [1])).movedim(-1, axis)
+        values = weight.along(values, axis)
     return values
 
 

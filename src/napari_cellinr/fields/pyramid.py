@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_cellinr.fields.hats import Hats
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -157,8 +159,8 @@ class GridPyramid(nn.Module):
                 continue
             values = grid
             for axis, places in enumerate(axes, start=2):
-                matrix = hat_weights(places, cells[axis - 1])
-                values = torch.tensordot(values, matrix, dims=([2], [1]))
+                count = cells[axis - 1]
+                values = Hats(places.clamp(0, 1) * count, count + 1).along(values, axis)
             layers.append(_at_times(values, hat_weights(times, cells[0])) * weight)
         return torch.cat(layers)
 
