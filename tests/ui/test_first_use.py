@@ -9,7 +9,6 @@ from napari_cellinr.ui import preferences
 from napari_cellinr.ui.docks import fit as fit_dock
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import checks
 from napari_cellinr.ui.widgets import guide
 
 pytestmark = pytest.mark.gui
@@ -69,7 +68,7 @@ def test_memory_and_time_are_told_before_a_run(dock, monkeypatch):
     assert "GB of memory and" in dock.panel.cost.text()
     assert dock.panel.advice.isHidden()
     free = type("Memory", (), {"available": 1e6})
-    monkeypatch.setattr(checks.psutil, "virtual_memory", free)
+    monkeypatch.setattr("psutil.virtual_memory", free)
     dock.form.changed.emit()
     assert "GB are free: the image will be fitted in" in dock.panel.advice.text()
     assert dock.panel.run_button.isEnabled()

@@ -1,7 +1,6 @@
 """The job of super-resolution: lattices, stopping, keeping, and what it refuses."""
 
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -187,7 +186,7 @@ def test_wrong_settings_are_one_sentence(movie, given, said):
 
 
 def test_images_that_cannot_become_finer_so(movie, monkeypatch):
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=16e9))
+    monkeypatch.setattr("napari_cellinr.methods.spatime.result.available_memory", lambda: 16e9)
     with pytest.raises(ConfigError, match="one frame"):
         superresolve(movie.crop(T=slice(0, 1)), scale={"t": 2})
     with pytest.raises(AxesError, match="axis 'T'"):

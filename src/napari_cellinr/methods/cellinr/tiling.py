@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 
 from napari_cellinr.errors import FitError
+from napari_cellinr.fitting.available import available_memory
 from napari_cellinr.fitting.devices import choose_device
 from napari_cellinr.fitting.memory import SMALLEST_BATCH
 from napari_cellinr.fitting.problem import REACHED, Outcome
@@ -174,7 +174,7 @@ def _lengths(image: Image, config: CellINRConfig, checkpoint: Checkpoint) -> tup
             return stored
     if config.fits_in_batches or choose_device(config.device).type != "cpu":
         return image.shape
-    return first_lengths(image.shape, psutil.virtual_memory().available)
+    return first_lengths(image.shape, available_memory())
 
 
 def _smaller_and_smaller(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.available import available_memory
 from napari_cellinr.methods.spatime.output_grid import memory_needed, planes_at_once
 from napari_cellinr.methods.spatime.render import rendered_part
 
@@ -126,8 +126,7 @@ def check_memory(source: Image, grid: OutputGrid, *, lazily: bool = False) -> No
     ConfigError
         If more is needed than is free.
     """
-    needed = memory_needed(source, grid, lazily=lazily)
-    available = psutil.virtual_memory().available
+    needed, available = memory_needed(source, grid, lazily=lazily), available_memory()
     if needed > 0.9 * available:
         size = " × ".join(map(str, grid.shape(source)))
         advice = (

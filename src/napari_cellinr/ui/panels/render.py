@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import psutil
 from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import (
     QComboBox,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.fitting.available import available_memory
 from napari_cellinr.methods import Cost
 from napari_cellinr.runs.estimates import shortage
 from napari_cellinr.ui.layers.convert import find
@@ -108,7 +108,7 @@ class RenderForm(QDialog):
         if request.image is not None:
             lines = [sizes_text(self._fit.result, request.image), steps_text(request.image)]
             lines.append(f"{_bytes(request.memory)} of memory")
-            advice = shortage(Cost(0.0, request.memory), psutil.virtual_memory().available)
+            advice = shortage(Cost(0.0, request.memory), available_memory())
         self.summary.setText("\n".join(lines))
         self.advice.setText(f"{advice[:1].upper()}{advice[1:]}")
         self.advice.setVisible(bool(advice))

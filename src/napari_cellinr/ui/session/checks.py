@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
-import psutil
 
+from napari_cellinr.fitting.available import available_memory
 from napari_cellinr.runs.estimates import advice
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def memory_warning(method: Method, image: Image, config: Config) -> str:
     config
         The settings.
     """
-    text = advice(method, image, config, psutil.virtual_memory().available)
+    text = advice(method, image, config, available_memory())
     return f"{text[:1].upper()}{text[1:]}"
 
 

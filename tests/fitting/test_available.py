@@ -1,0 +1,62 @@
+"""The free memory is the least that the machine, its control groups and its limits leave."""
+
+import subprocess
+import sys
+
+import pytest
+
+from napari_cellinr.fitting.available import group_memory
+
+CHILD = """
+import resource
+from napari_cellinr.fitting.available import available_memory
+resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+print(available_memory())
+"""
+
+
+def group(folder, names, limit, used, dropped):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in zip(names[:2], (limit, used), strict=True):
+        (folder / name).write_text(f"{value}\n")
+    (folder / "memory.stat").write_text(f"anon 5\n{names[2]} {dropped}\n")
+
+
+V2 = ("", "0::", ("memory.max", "memory.current", "inactive_file"))
+V1 = (
+    "memory", "4:memory:", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("root", "line", "names"), [V1, V2])
+def test_the_tightest_group_above_the_process_counts(tmp_path, root, line, names):
+    outer = tmp_path / root / "job"
+    group(outer, names, 1000, 700, 50)
+    group(outer / "step", names, 5000, 100, 0)
+    member = tmp_path / "membership"
+    member.write_text(f"{line}/job/step\n")
+    assert group_memory(tmp_path, member) == 350
+
+
+def test_a_group_without_a_limit_leaves_everything(tmp_path):
+    group(tmp_path / "job", V2[2], "max", 700, 0)
+    member = tmp_path / "membership"
+    member.write_text("0::/job\n")
+    assert group_memory(tmp_path, member) == float("inf")
+
+
+def test_without_control_groups_there_is_no_limit(tmp_path):
+    assert group_memory(tmp_path, tmp_path / "none") == float("inf")
+
+
+def test_a_container_that_sees_only_its_own_root_is_limited_by_it(tmp_path):
+    group(tmp_path, V2[2], 900, 100, 0)
+    member = tmp_path / "membership"
+    member.write_text("0::/outside/name\n")
+    assert group_memory(tmp_path, member) == 800
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of the address space")
+def test_the_limit_of_the_address_space_counts():
+    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
+    assert 0 < float(done.stdout) < 2**31
