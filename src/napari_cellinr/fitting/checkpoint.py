@@ -7,6 +7,7 @@ and `optimise` stores its own state for every method.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.safety import lock
 from napari_cellinr.io.safety.checkpoint_folder import IDENTITY, JOB_FILE, CheckpointFolder
+from napari_cellinr.io.safety.manifest import identity_of
 from napari_cellinr.io.saved_fit import FITTED_SUFFIX, load_fitted, save_fitted
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["JOB_FILE", "Checkpoint", "CheckpointEntry"]
+
+logger = logging.getLogger(__name__)
 
 _JOB = JOB_FILE.removesuffix(FITTED_SUFFIX)
 
@@ -38,7 +42,9 @@ class Checkpoint:
     """The state of one job: values and tensors in the files of a folder of its own.
 
     Nothing is written before the job has run for `every` seconds, so that short jobs write no
-    files. Only files that a checkpoint wrote are ever deleted or replaced.
+    files. Only files that a checkpoint wrote are ever deleted or replaced. A checkpoint that cannot
+    be written does not end the job: it is a warning, and the next one is tried after `every`
+    seconds.
 
     Parameters
     ----------
@@ -59,6 +65,8 @@ class Checkpoint:
         For a warm start: tensors of the other fit by scope, to take initial parameters from.
     initial_requested : bool
         Whether an optimisation has requested initial parameters, now or before an interruption.
+    warning : str
+        Why the first checkpoint that failed could not be written; empty if none has failed.
     """
 
     def __init__(
@@ -74,11 +82,13 @@ class Checkpoint:
         self.saved_steps: Mapping[str, Mapping[str, NDArray[Any]]] = {}
         self.initial: dict[str, dict[str, NDArray[Any]]] = {}
         self.initial_requested = False
+        self.warning = ""
         self._files = None if folder is None else CheckpointFolder(folder)
         self._describe = describe
         self._counts: dict[str, int] = {}
         self._saved = time.monotonic()
         self._is_marked = False
+        self._identity = None if folder is None else identity_of(folder)
 
     @property
     def is_due(self) -> bool:
@@ -140,8 +150,11 @@ class Checkpoint:
         return self.initial.get(self.scope) or self.initial.get(last)
 
     def remove_all_but(self, entry: CheckpointEntry) -> None:
-        """Delete all entries of the present scope except `entry`, which holds its result."""
-        if self._files is not None:
+        """Delete all entries of the present scope except `entry`, which holds its result.
+
+        Nothing is deleted if `entry` could not be written.
+        """
+        if self._files is not None and self._files.find(entry.name) is not None:
             start = f"{self.scope}."
             own = [name for name in self._files.names if name.startswith(start)]
             self._files.remove(name for name in own if name != entry.name)
@@ -157,29 +170,42 @@ class Checkpoint:
             Plain values, ready for JSON.
         tensors
             Tensors or NumPy arrays by name.
-
-        Raises
-        ------
-        FileError
-            If the folder holds other files, or the file cannot be written.
         """
         if self.folder is None or self._files is None:
             return
-        self._mark(self.folder, self._files)
-        if self._describe is not None and not self.exists:
-            self._put(self._files, _JOB, *self._describe())
-        if self.initial_requested:
-            header = {**header, _REQUESTED: True}
-        self._put(self._files, name, header, tensors)
-        self._saved = time.monotonic()
+        try:
+            self._mark(self.folder, self._files)
+            if self._describe is not None and not self.exists:
+                self._put(self._files, _JOB, *self._describe())
+            if self.initial_requested:
+                header = {**header, _REQUESTED: True}
+            self._put(self._files, name, header, tensors)
+        except (FileError, OSError, MemoryError) as error:
+            self._warn(self.folder, error)
+        finally:
+            self._saved = time.monotonic()
 
     def _mark(self, folder: Path, files: CheckpointFolder) -> None:
-        """Mark the folder as used by this process, once."""
-        if not self._is_marked:
-            lock.check_not_of_another(folder)
-            files.claim()
-            lock.mark(folder)
-            self._is_marked = True
+        """Mark the folder as used by this process, once, and again if it was removed meanwhile."""
+        found = identity_of(folder)
+        if self._is_marked and found == self._identity:
+            return
+        lock.check_not_of_another(folder)
+        if found not in (None, self._identity):
+            raise FileError(f"{folder} holds the checkpoint of another fit.")
+        files.claim()
+        lock.mark(folder)
+        self._is_marked, self._identity = True, files.identity
+
+    def _warn(self, folder: Path, error: Exception) -> None:
+        """Note the first failure as a warning of the job; log each."""
+        text = str(error) or "there is not enough memory."
+        logger.warning("a checkpoint was not written: %s", text)
+        self.warning = self.warning or (
+            f"the state of the fit could not be stored in {folder}: {text.rstrip('.')}. The fit is "
+            "not affected; after an interruption, it starts again from the last state that was "
+            "stored."
+        )
 
     @staticmethod
     def _put(
@@ -204,11 +230,14 @@ class Checkpoint:
         return header, tensors
 
     def delete(self) -> None:
-        """Delete the checkpoint unless another process uses it; other files stay."""
-        if self.folder is None or self._files is None:
+        """Delete the checkpoint unless it is another's, or in use; other files stay."""
+        if self.folder is None or self._files is None or identity_of(self.folder) != self._identity:
             return
         if self._is_marked or not lock.is_of_another(self.folder):
-            self._files.discard()
+            try:
+                self._files.discard()
+            except OSError as error:  # such as a drive that was removed
+                logger.warning("the checkpoint %s was not deleted: %s", self.folder, error)
 
 
 def _numbers(scope: str) -> list[int]:

@@ -208,4 +208,7 @@ class Monitor:
             index |= part.index
         if progress.preview is None:
             index = {}
-        return replace(progress, stage=stage, seconds=self.seconds, preview_index=index)
+        warning = progress.warning or self.checkpoint.warning
+        return replace(
+            progress, stage=stage, seconds=self.seconds, preview_index=index, warning=warning
+        )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import FileError, FitError
+from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.checkpoint import Checkpoint
 from napari_cellinr.fitting.problem import Outcome
 
@@ -19,14 +18,11 @@ if TYPE_CHECKING:
     import torch
 
     from napari_cellinr.config import Config
-    from napari_cellinr.fitting.checkpoint import CheckpointEntry
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, PreviewRequest, Problem, Progress, Stopped
     from napari_cellinr.image import Image
 
 __all__ = ["optimise"]
-
-logger = logging.getLogger(__name__)
 
 PATIENCE = 6
 """Number of evaluations without improvement after which a fit has converged."""
@@ -97,7 +93,7 @@ def optimise(
         except GeneratorExit:
             if entry.should_save:
                 loop.evaluate_if_due(losses)
-                _save_at_the_end(entry, loop)
+                entry.save({}, loop.tensors())
             raise
         if monitor.stopped:
             stopped = "user"
@@ -111,14 +107,6 @@ def optimise(
             loop.evaluate(losses)  # after `reached`: a continued fit is not evaluated here
     loop.restore()
     return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history), reached)
-
-
-def _save_at_the_end(entry: CheckpointEntry, loop: _Loop) -> None:
-    """Store the state when the job is closed, where nobody can handle an error of the disk."""
-    try:
-        entry.save({}, loop.tensors())
-    except FileError as error:
-        logger.warning("the last steps of the fit were not stored: %s", error)
 
 
 class _Loop:

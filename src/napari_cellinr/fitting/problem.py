@@ -84,6 +84,8 @@ class Progress:
         Preview for the last `PreviewRequest`: one plane, or the whole volume at a coarser step.
     preview_index
         The `index` of that request.
+    warning
+        What has gone wrong without ending the job, such as a checkpoint that cannot be written.
     """
 
     stage: str
@@ -95,6 +97,7 @@ class Progress:
     eta: float | None = None
     preview: Image | None = None
     preview_index: Mapping[str, int] = field(default_factory=dict)
+    warning: str = ""
 
 
 Job: TypeAlias = Generator[Progress, Message, "Fitted"]

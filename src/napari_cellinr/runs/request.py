@@ -144,6 +144,7 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
         with explained_failures():
             image = request.source.canonical()
             fitted = yield from request.method.job(image, request.config, monitor, **options)
+            fitted = _with_warning(fitted, checkpoint.warning)
             if request.finish is not None:
                 yield from request.finish(fitted, monitor)
         if fitted.stopped != "user":
@@ -151,7 +152,7 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
     if isinstance(request.start, Continued):
         _check_continued(fitted, request.start.fit)
     if isinstance(request.start, WarmStart) and not checkpoint.initial_requested:
-        return _with_warning(fitted)
+        return _with_warning(fitted, _NOT_USED)
     return fitted
 
 
@@ -191,12 +192,16 @@ def _check_continued(fitted: Fitted, before: Stored | Fitted) -> None:
         )
 
 
-def _with_warning(fitted: Fitted) -> Fitted:
-    """Return a fit with a warning that no part of it could start from the other fit."""
-    warning = (
-        "the warm start was not used: frames that are denoised together, and super-resolution "
-        "with the presets fast and preview, cannot start from another fit."
-    )
+_NOT_USED = (
+    "the warm start was not used: frames that are denoised together, and super-resolution "
+    "with the presets fast and preview, cannot start from another fit."
+)
+
+
+def _with_warning(fitted: Fitted, warning: str) -> Fitted:
+    """Return a fit whose report has one more warning, unless that is empty."""
+    if not warning:
+        return fitted
     warnings = [*fitted.report.get("warnings", ()), warning]
     return replace(fitted, report={**fitted.report, "warnings": warnings})
 

@@ -210,19 +210,20 @@ def run_fit(
 
     if write is None and (advice := _shortage(options, config, image)):
         say_warning(advice)
-    interruption = Interruption()
+    interruption, warned = Interruption(), set[str]()
     with interruption.caught():
         request = request_of(options, image, config)
         place = checkpoint_of(options)
         job = start(replace(request, lazily=write is not None, finish=write))
-        fitted = follow(job, interruption)
+        fitted = follow(job, interruption, warned)
         save(options, fitted, outputs if write is None else {})
         if options.conventional is not None:
             _write_conventional(options, image, fitted)
         if also is not None:
             also(fitted)
     for warning in fitted.report.get("warnings", ()):
-        say_warning(warning)
+        if warning not in warned:
+            say_warning(warning)
     if interruption.happened:
         on = (
             f" Resume with --resume {place} --overwrite."

@@ -237,7 +237,11 @@ def name_of_signal(number: int) -> str:
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
-def follow(job: Generator[Progress, Message, Result], interruption: Interruption) -> Result:
+def follow(
+    job: Generator[Progress, Message, Result],
+    interruption: Interruption,
+    warned: set[str] | None = None,
+) -> Result:
     """Run a job, showing its progress; the job is closed however this ends.
 
     Parameters
@@ -246,6 +250,8 @@ def follow(job: Generator[Progress, Message, Result], interruption: Interruption
         The job, as a generator.
     interruption
         Whether a signal asked the command to stop, which stops the job.
+    warned
+        Warnings that need not be printed; those that are printed are added.
 
     Returns
     -------
@@ -253,6 +259,7 @@ def follow(job: Generator[Progress, Message, Result], interruption: Interruption
         What the job returns; its partial result after a signal.
     """
     message: Message = None
+    warned = set() if warned is None else warned
     with closing(job), closing(Bar(sys.stderr)) as bar:
         while True:
             try:
@@ -260,5 +267,9 @@ def follow(job: Generator[Progress, Message, Result], interruption: Interruption
             except StopIteration as end:
                 result: Result = end.value
                 return result
+            if progress.warning and progress.warning not in warned:
+                warned.add(progress.warning)
+                bar.close()
+                say_warning(progress.warning)
             bar.update(progress)
             message = "stop" if interruption.happened else None

@@ -14,6 +14,7 @@ from napari_cellinr.io.safety.manifest import (
     Manifest,
     add_to_manifest,
     current_name,
+    identity_of,
     new_manifest,
     read_manifest,
 )
@@ -102,13 +103,15 @@ class CheckpointFolder:
             )
 
     def claim(self) -> None:
-        """Make the folder, and mark it as a checkpoint unless it is one.
+        """Make the folder, and mark it as a checkpoint unless it is one; again if it was removed.
 
         Raises
         ------
         FileError
             As for `check_usable`, or if the file system refuses.
         """
+        if self._manifest is not None and identity_of(self.path) is None:
+            self._manifest, self._old = None, {}  # the folder was removed meanwhile
         if self._found() is not None:
             return
         self.check_usable(new=False)

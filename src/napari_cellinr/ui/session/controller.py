@@ -144,7 +144,7 @@ class Controller(QObject):
         self.quick_looks: dict[Hashable, LiveLayer] = {}
         self._run: Run | None = None
         self._bar: ActivityBar | None = None
-        self._cancelled = self._drops = self._stopped = False
+        self._cancelled = self._drops = self._stopped = self._has_warned = False
         self._preview_seconds: float | None = None
         self._last_request: PreviewRequest | None = None
         for name in ("inserted", "removed", "reordered", "renamed"):
@@ -202,7 +202,7 @@ class Controller(QObject):
         if self._run is not None:
             raise FitError("a job is running in this viewer; stop it, or wait until it ends.")
         self.work, self._last_request = work, None
-        self._cancelled = self._drops = self._stopped = False
+        self._cancelled = self._drops = self._stopped = self._has_warned = False
         self.history = []
         page = preferences()
         self._preview_seconds = page.preview_seconds if page.live_preview else None
@@ -274,6 +274,9 @@ class Controller(QObject):
             return
         if not self.history or progress.step != self.history[-1].step:
             self.history.append(progress)
+        if progress.warning and not self._has_warned:
+            self._has_warned = True
+            self.said.emit("warning", sentence(progress.warning))
         self.progressed.emit(progress)
         self._request_preview()
         if self._bar is not None and self.state != "paused":
