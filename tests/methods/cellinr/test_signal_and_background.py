@@ -9,6 +9,7 @@ from napari_cellinr.fields.nodes import interpolate, node_weights
 from napari_cellinr.methods.cellinr.initial.background import (
     Denoised,
     choose_width,
+    is_dim,
     separate,
     separate_by_opening,
 )
@@ -103,3 +104,29 @@ def test_dim_structures_that_fill_the_image_are_not_taken_for_noise():
 def test_the_background_is_in_grey_levels_whatever_the_sign(find, sign):
     given, floor, _ = scene(sign)
     assert np.abs(at_voxels(find(given, 16), SHAPE) - floor).mean() < 8
+
+
+def test_dim_structures_are_kept_where_there_is_hardly_any_light():
+    """Structures of a quarter of the noise, blurred by denoising and not recognised."""
+    y, x = (np.arange(n, dtype=np.float32) for n in (96, 96))
+    lines = gaussian_filter(np.where((x % 12 < 2) & (y[:, None] > -1), 6.0, 0.0), 1.5)
+    left = gaussian_filter(np.random.default_rng(0).normal(size=(96, 96)), 2)
+    values = (100 + lines + 0.1 * left / left.std()).astype(np.float32)
+    assert is_dim((values - 100) / NOISE.read_noise)
+    kept = []
+    for dim in (True, False):
+        given = Denoised(values, np.zeros_like(values), NOISE, (1.0, 1.0), dim=dim)
+        parts = separate(given, choose_width(given.confidence, "sheet", (1.0, 1.0), dim=dim))
+        signal = np.maximum(values - at_voxels(parts, (96, 96)), 0) * parts.amplification / 255
+        bright = lines > np.quantile(lines, 0.9)
+        kept.append(signal[bright].mean() / lines[bright].mean())
+    assert kept[0] > 0.85
+    assert kept[0] > kept[1]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_dim(dark):
+    estimate = np.zeros((50, 50), np.float32)
+    estimate[10:14, 10:14] = -2 if dark else 2
+    assert is_dim(estimate, dark=dark)
+    assert not is_dim(2 * estimate, dark=dark)

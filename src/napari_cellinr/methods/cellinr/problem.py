@@ -62,6 +62,8 @@ class Prepared:
         False if the user stopped the preparation.
     n_odd
         Number of hot and dead pixels that were replaced.
+    warnings
+        What else users should know, in sentences.
     """
 
     image: Image
@@ -75,6 +77,7 @@ class Prepared:
     can_improve: bool = True
     complete: bool = True
     n_odd: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class CellINRProblem(Problem):
@@ -255,8 +258,9 @@ class CellINRProblem(Problem):
     def facts(self) -> dict[str, Any]:
         """Return the noise that was found, in grey levels, and what users should know."""
         odd = self.prepared.n_odd
+        replaced = [f"{odd} hot or dead pixels were replaced."] if odd else []
         return {
-            "warnings": [f"{odd} hot or dead pixels were replaced."] if odd else [],
+            "warnings": [*replaced, *self.prepared.warnings],
             "noise": asdict(self.prepared.noise),
         }
 

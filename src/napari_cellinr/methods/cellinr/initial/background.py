@@ -26,6 +26,7 @@ __all__ = [
     "Separated",
     "choose_width",
     "find_structure",
+    "is_dim",
     "separate",
     "separate_by_opening",
 ]
@@ -58,8 +59,16 @@ WEIGHT_OF_BEFORE = 0.05
 OFF = 0.2
 """Confidence below which a voxel belongs to no structure."""
 
-SURE = 4.0
+SURE, SURE_IF_DIM = 4.0, 0.3
 """Energy of the signal, in that of the remaining noise, below which it is taken for noise."""
+
+DIM = 2.5
+"""Contrast of a denoised image, in standard deviations of the noise before, below which structures
+and background can hardly be told apart."""
+
+WIDER_IF_DIM, LOWER_IF_DIM = 2.0, 0.8
+"""Factor of the width of the opening in a dim image, whose structures are blurred by denoising;
+and how far below the middle its background is, in standard deviations of what is off structures."""
 
 NEXT_TO_NOTHING = 0.02
 """Standard deviations of the noise from the background up to which voxels are taken for masked."""
@@ -90,6 +99,8 @@ class Denoised:
         Voxel size along each axis.
     sign
         −1 if structures are darker than what is around them, else 1.
+    dim
+        Whether the contrast is so low that structures are rather to be kept than noise removed.
     """
 
     values: NDArray[np.float32]
@@ -97,6 +108,7 @@ class Denoised:
     noise: Noise
     scale: tuple[float, ...]
     sign: int = 1
+    dim: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,24 @@ def find_structure(
     return confidence, kind
 
 
-def choose_width(confidence: NDArray[np.float32], kind: str, scale: tuple[float, ...]) -> float:
+def is_dim(estimate: NDArray[np.float32], *, dark: bool = False) -> bool:
+    """Return whether the contrast of an image is so low that it may hide structures.
+
+    Parameters
+    ----------
+    estimate
+        Denoised stabilised values, axes ZYX or YX.
+    dark
+        Whether structures are darker than what is around them.
+    """
+    some = estimate.reshape(-1)[:: estimate.size // MOST_SAMPLES + 1]
+    low, middle, high = np.quantile(some, (0.001, 0.5, 0.999))
+    return float(middle - low if dark else high - middle) < DIM
+
+
+def choose_width(
+    confidence: NDArray[np.float32], kind: str, scale: tuple[float, ...], *, dim: bool = False
+) -> float:
     """Return the width of an opening that removes all structures, in voxels of the last axis.
 
     Sheets and filaments meet in junctions, which are thicker than they are; so they need a wider
@@ -164,13 +193,15 @@ def choose_width(confidence: NDArray[np.float32], kind: str, scale: tuple[float,
         `sheet`, `filament` or `blob`.
     scale
         Voxel size along each axis, all in one unit.
+    dim
+        Whether the contrast of the image is low.
     """
-    inside = confidence > 0.5
+    inside, factor = confidence > 0.5, WIDER_IF_DIM if dim else 1.0
     if not inside.any() or inside.all():
-        return USUAL_WIDTH
+        return factor * USUAL_WIDTH
     depth = distance_transform_edt(inside, sampling=[step / scale[-1] for step in scale])
     thickness = 2 * float(np.quantile(depth[inside], 0.98))
-    return max(NARROWEST, thickness * WIDTH_PER_THICKNESS[kind])
+    return factor * max(NARROWEST, thickness * WIDTH_PER_THICKNESS[kind])
 
 
 def separate_by_opening(image: Denoised, width: float) -> Separated:
@@ -196,7 +227,8 @@ def separate(image: Denoised, width: float) -> Separated:
     four times by the mean of the voxels that are away from structures and near to the background.
     The signal is amplified as in the paper (Zhao et al., eq. 8-11), but softly: it counts fully
     on structures, and elsewhere as far as its energy in the neighbourhood is above that of the
-    remaining noise (Wiener's rule). Nothing that can be distinguished from noise is deleted.
+    remaining noise (Wiener's rule). In a dim image, where structures are hardly distinguished
+    from noise, the background is assumed lower, and more of the remaining noise is kept.
 
     Parameters
     ----------
@@ -222,6 +254,7 @@ def separate(image: Denoised, width: float) -> Separated:
         excess = values - at_voxels(nodes)
         ratio = excess / deviation
         centre, spread = _middle(ratio[clear])
+        centre -= LOWER_IF_DIM * spread * image.dim
         centre, spread = float(np.clip(centre, -most / 2, most / 2)), min(spread, most)
         near = (clear & (np.abs(ratio - centre) < SPREADS * spread)).astype(np.float32)
         sums = block_means(torch.from_numpy(np.stack([near * excess, near])), stride).numpy()
@@ -266,7 +299,7 @@ def _amplification(
     spread = min(_middle(left[np.abs(left) > NEXT_TO_NOTHING])[1], _most_left(image))
     sigma = [image.scale[-1] / step for step in image.scale]
     energy = gaussian_filter(excess**2, sigma)
-    noise = SURE * (spread * deviation) ** 2
+    noise = (SURE_IF_DIM if image.dim else SURE) * (spread * deviation) ** 2
     signal = np.maximum(energy - noise, 0) / np.maximum(energy, np.float32(1e-12))
     factor: NDArray[np.float32] = confidence + (1 - confidence) * signal
     return np.asarray(np.rint(255 * factor), np.uint8)

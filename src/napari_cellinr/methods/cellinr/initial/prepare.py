@@ -20,6 +20,7 @@ from napari_cellinr.methods.cellinr.initial.background import (
     Separated,
     choose_width,
     find_structure,
+    is_dim,
     separate,
     separate_by_opening,
 )
@@ -47,6 +48,12 @@ __all__ = ["Part", "prepare_sample", "without_odd_pixels"]
 
 ESTIMATE_SHARE = 0.5
 """Largest part of the time limit for the initial estimate."""
+
+DIM_WARNING = (
+    "There is so little light that dim structures cannot be told from the background: some may "
+    "have been subtracted with it, and noise may be left. Compare with background=keep."
+)
+"""Shown where the background is subtracted from a dim image."""
 
 LEAST_TRUST = 0.5
 """Factor of the kernels that held-out voxels have to confirm; below it none are used."""
@@ -233,13 +240,21 @@ class Part:
             can_improve=kernels,
             complete=self.found.complete,
             n_odd=self.n_odd,
+            warnings=self._warnings(by_structure=by_structure),
         )
+
+    def _warnings(self, *, by_structure: bool) -> tuple[str, ...]:
+        """Return what users should know of the background."""
+        subtracts = self.config.background == "subtract" and by_structure
+        dim = subtracts and is_dim(self.found.estimate, dark=self.config.dark)
+        return (DIM_WARNING,) if dim else ()
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
         scale = self.image.scale
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        width = self.config.background_width or choose_width(confidence, kind, scale)
+        dim = is_dim(self.found.estimate, dark=self.config.dark)
+        width = self.config.background_width or choose_width(confidence, kind, scale, dim=dim)
         return self.config.replace(structure=kind, background_width=width)
 
     def _separated(
@@ -253,6 +268,7 @@ class Part:
             image = Denoised(values, nothing, self.noise, scale, sign)
             return nothing, separate_by_opening(image, width or USUAL_WIDTH)
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        width = width or choose_width(confidence, kind, scale)
-        image = Denoised(values, confidence, self.noise, scale, sign)
+        dim = is_dim(self.found.estimate, dark=self.config.dark)
+        width = width or choose_width(confidence, kind, scale, dim=dim)
+        image = Denoised(values, confidence, self.noise, scale, sign, dim)
         return confidence, (separate_by_opening if kind == "none" else separate)(image, width)
