@@ -8,11 +8,20 @@ from typing import Any, ClassVar, Literal
 
 from napari_cellinr.config.base import CPU_SPEED, Config, gpu_warning, setting
 
-__all__ = ["Background", "Bleaching", "CellINRConfig", "Estimate", "Preset", "Structure"]
+__all__ = [
+    "Background",
+    "Bleaching",
+    "CellINRConfig",
+    "Estimate",
+    "Pattern",
+    "Preset",
+    "Structure",
+]
 
 Preset = Literal["preview", "fast", "paper"]
 Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
+Pattern = Literal["auto", "none"]
 Bleaching = Literal["keep", "correct"]
 Estimate = Literal["auto", "groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
 
@@ -101,6 +110,12 @@ class CellINRConfig(Config):
         unit="voxel",
         ge=0,
         le=3,
+        advanced=True,
+    )
+    pattern: Pattern = setting(
+        "auto",
+        "auto finds offsets of the rows, columns and pixels of the camera in the image (stripes, "
+        "fixed pattern) and subtracts them; none leaves them.",
         advanced=True,
     )
     estimate: Estimate = setting(

@@ -18,6 +18,7 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted, Outcome
 from napari_cellinr.fitting.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.methods.cellinr.camera import without_pattern
 from napari_cellinr.methods.cellinr.defects import find_defects
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame
@@ -73,6 +74,13 @@ def denoise_job(
     indices = [dict(zip(leading, place, strict=True)) for place in places]
     defects = find_defects(source, places)
     indices, recorded = defects.good(indices), source
+    looked = yield from in_background(
+        "looking for a pattern of the camera",
+        lambda: without_pattern(recorded, defects, config),
+        monitor,
+    )
+    source, warnings = looked or (source, [])
+    warnings = [*defects.warnings, *warnings]
     masked = defects.masked(source)
     noises = yield from in_background(
         "estimating the noise", lambda: noise_of_channels(masked, config), monitor
@@ -84,7 +92,7 @@ def denoise_job(
     if is_coupled(config, n_frames, shape, _seconds_per_channel(config, monitor, noises)):
         try:
             together = yield from fit_series(source, indices, config, noises, monitor)
-            return _together(recorded, defects, places, together, monitor.started)
+            return _together(recorded, defects, places, together, warnings, monitor.started)
         except FAILURES as error:
             free_after(error)
             split = True
@@ -99,10 +107,8 @@ def denoise_job(
             tiling.make_smaller()
     frames = fits.frames
     if split:
-        facts = frames[0].facts
-        warnings = [FRAME_BY_FRAME, *facts.get("warnings", ())]
-        frames[0] = replace(frames[0], facts={**facts, "warnings": warnings})
-    return _together(recorded, defects, places, frames, monitor.started)
+        warnings = [*warnings, FRAME_BY_FRAME]
+    return _together(recorded, defects, places, frames, warnings, monitor.started)
 
 
 def _seconds_per_channel(
@@ -195,13 +201,14 @@ def _together(
     defects: Defects,
     indices: list[tuple[int, ...]],
     frames: list[Frame],
+    warnings: list[str],
     started: float,
 ) -> Fitted:
     """Return the frames as one result; frames that were not fitted are copied from the input."""
     first, leading = frames[0], list(defects.leading)
     n_missing = len(indices) - len(defects.blank) - len(frames)
     report = _report(frames, first.config, started, n_missing=n_missing)
-    report["warnings"] = [*defects.warnings, *report["warnings"]]
+    report["warnings"] = [*warnings, *report["warnings"]]
     frames = defects.with_blank_frames(frames, indices, source)
     factors = _bleaching_factors(frames, indices, leading)
     if first.config.bleaching == "correct":

@@ -1,0 +1,142 @@
+"""Offsets of the rows, columns and pixels of a camera, found from the images that it recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import correlate1d, gaussian_filter, gaussian_filter1d
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CameraPattern", "find_pattern"]
+
+_PARTS = 4  # parts of the lines that have to show the same offsets
+_ALIKE = 0.3  # smallest covariance of those, in their variance
+_FEWEST = 32  # smallest number of lines, and of pixels along a line
+_SMOOTH = (6.0, 3.0, 1.5)  # standard deviations in lines of the mean that counts as specimen
+_ROUNDS = 3  # times that this mean is corrected by the offsets found before
+_TRIM = 2.0  # standard deviations beyond which a value does not count for a mean
+_FEWEST_IMAGES = 8  # images from which the offsets of single pixels can be told
+_NEAR = 1.0  # standard deviation in pixels of the mean that counts as specimen
+_WHITE = 1.6  # variance of offsets in a band with specimen, in that of one without
+_SIGNIFICANT = 0.05  # smallest part of the variance of single pixels that offsets have to be
+_FOURTH = np.array((1, -4, 6, -4, 1)) / np.sqrt(70)
+
+
+@dataclass(frozen=True)
+class CameraPattern:
+    """Offsets of the camera, in grey levels, with mean 0.
+
+    Parameters
+    ----------
+    offsets
+        Of each pixel, axes YX, float32.
+    kinds
+        What was found: `rows`, `columns`, `pixels`.
+    """
+
+    offsets: NDArray[np.float32]
+    kinds: tuple[str, ...]
+
+
+def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
+    """Return the offsets that all images have in common; None if there are none.
+
+    Rows and columns: their means over each of four parts of the lines have the same fine detail,
+    up to the highest frequencies, which no microscope transmits. Pixels: so have their means over
+    the first and the second half of the images; this needs eight images. Where there is much more
+    detail at lower frequencies, it is the specimen's, and nothing is taken for a pattern.
+
+    Parameters
+    ----------
+    images
+        Grey levels of one camera, axes (image, Y, X), real and finite.
+    """
+    values = np.asarray(images, np.float32)
+    total, kinds = np.zeros(values.shape[1:], np.float32), []
+    for axis, kind in ((1, "rows"), (2, "columns")):
+        found = _line_offsets(np.moveaxis(values - total, axis, 1))
+        if found is not None:
+            total += found[:, None] if axis == 1 else found
+            kinds.append(kind)
+    pixels = _pixel_offsets(values - total)
+    if pixels is not None:
+        total += pixels
+        kinds.append("pixels")
+    return CameraPattern(total - total.mean(), tuple(kinds)) if kinds else None
+
+
+def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return the offset of each line, axes (image, line, pixel); None if they have none."""
+    n_lines, length = values.shape[1:]
+    if n_lines < _FEWEST or length < _FEWEST:
+        return None
+    parts = np.array_split(np.arange(length), _PARTS)
+    found = np.stack([_means(_detail(values[:, :, part], _SMOOTH[-1])) for part in parts])
+    fine = correlate1d(found, _FOURTH, 1)[:, 2:-2]
+    products = fine @ fine.T / fine.shape[1]
+    between = products[~np.eye(_PARTS, dtype=bool)]
+    variance = float(between.mean())
+    if not (between > _ALIKE * np.diag(products).mean()).all():
+        return None
+    for width in _SMOOTH:
+        offsets = _means(_detail(values, width))
+        if float(offsets.var()) < _WHITE * variance:
+            break
+    else:
+        return None
+    for _ in range(_ROUNDS):
+        offsets = offsets + _means(_detail(values - offsets[:, None], width))
+    return np.asarray(offsets, np.float32)
+
+
+def _detail(values: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """Return what varies across the lines, axes (image, line, pixel), faster than this width."""
+    return np.asarray(values - gaussian_filter1d(values, width, axis=1), np.float32)
+
+
+def _means(residual: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of each line over images and pixels, without values far from it."""
+    lines = np.moveaxis(residual, 1, 0).reshape(residual.shape[1], -1)
+    middle = np.median(lines, axis=1, keepdims=True)
+    reach = _TRIM * 1.4826 * np.median(np.abs(lines - middle), axis=1, keepdims=True)
+    return np.asarray(np.clip(lines, middle - reach, middle + reach).mean(1), np.float32)
+
+
+def _pixel_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return the offset of each pixel; None if they have none, or the specimen is the same."""
+    if len(values) < _FEWEST_IMAGES or min(values.shape[1:]) < _FEWEST:
+        return None
+    first, second = (_typical(half) for half in np.array_split(values, 2))
+    fine = [correlate1d(correlate1d(half, _FOURTH, 0), _FOURTH, 1) for half in (first, second)]
+    offset = float(np.mean(fine[0] * fine[1]))
+    noise = float(np.mean((fine[0] - fine[1]) ** 2)) / 4
+    kept = _kept(_NEAR)
+    near = [half - gaussian_filter(half, _NEAR) for half in (first, second)]
+    wide = float(np.mean(near[0] * near[1])) / kept
+    if offset <= _SIGNIFICANT * noise * len(values) or wide > _WHITE * offset:
+        return None
+    mean = (first + second) / 2
+    detail = mean - gaussian_filter(mean, _NEAR)
+    for _ in range(_ROUNDS):
+        left = mean - detail
+        detail = detail + left - gaussian_filter(left, _NEAR)
+    return np.asarray(detail * offset / (offset + noise), np.float32)
+
+
+def _typical(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of images without what is smooth in each, and without outliers."""
+    detail = images - gaussian_filter(images, (0, 2 * _NEAR, 2 * _NEAR))
+    middle = np.median(detail, axis=0)
+    reach = _TRIM * 1.4826 * np.median(np.abs(detail - middle), axis=0)
+    return np.asarray(np.clip(detail, middle - reach, middle + reach).mean(0), np.float32)
+
+
+def _kept(width: float) -> float:
+    """Return the part of the variance of white noise that is left without its Gaussian mean."""
+    point = np.zeros((33, 33))
+    point[16, 16] = 1
+    return float(((point - gaussian_filter(point, width)) ** 2).sum())

@@ -1,0 +1,94 @@
+"""The offsets of rows, columns and pixels of the camera are subtracted before anything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.classic.camera_pattern import find_pattern
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.camera_pattern import CameraPattern
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.defects import Defects
+
+__all__ = ["without_pattern"]
+
+GLANCE, MOST = 1_000_000, 8_000_000
+"""Voxels in which a pattern is searched for, and from which it is computed."""
+
+FEWEST = 12
+"""Images that are looked at, if there are so many."""
+
+
+def without_pattern(
+    source: Image, defects: Defects, config: CellINRConfig
+) -> tuple[Image, list[str]]:
+    """Return the source without the offsets of its camera, and sentences about them.
+
+    Where parts have no data, images were moved after they were recorded, and have no common
+    pattern.
+
+    Parameters
+    ----------
+    source
+        Axes in canonical order.
+    defects
+        What is wrong with its frames.
+    config
+        The settings, of which `pattern` is used.
+    """
+    if config.pattern == "none" or defects.empty:
+        return source, []
+    n_channels = source.sizes.get("C", 1)
+    data, texts = None, []
+    for channel in range(n_channels):
+        part = source.take("C", channel) if "C" in source.axes else source
+        planes = part.array().reshape(-1, *source.shape[-2:])
+        if (found := _pattern(planes)) is None:
+            continue
+        if data is None:
+            data = np.array(source.array(), np.float32)
+        where = (slice(None),) * source.axes.index("C") + (channel,) if "C" in source.axes else ()
+        data[where] -= found.offsets
+        texts.append(_text(found, channel if n_channels > 1 else None))
+    if data is None:
+        return source, []
+    for place in defects.blank:
+        data[place] = source.array()[place]
+    return source.like(data, name=source.name), texts
+
+
+def _pattern(planes: NDArray[np.generic]) -> CameraPattern | None:
+    """Return the pattern of planes of axes (plane, Y, X), or None."""
+    for most in (GLANCE, MOST):
+        count = max(FEWEST, most // planes[0].size)
+        found = find_pattern(_plausible(planes[:: -(-len(planes) // count)]))
+        if found is None or len(planes) <= count:
+            return found
+    return found
+
+
+def _plausible(planes: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return planes that are not blank, with values limited to ten times the usual range."""
+    values = np.asarray(planes, np.float32)
+    flat = values.reshape(len(values), -1)
+    good = flat.min(1) < flat.max(1)
+    values = values[good] if good.any() else values
+    low, high = np.quantile(values.reshape(-1)[:: values.size // GLANCE + 1], (0.001, 0.999))
+    reach = 10 * (high - low)
+    return np.asarray(np.clip(values, low - reach, high + reach), np.float32)
+
+
+def _text(pattern: CameraPattern, channel: int | None) -> str:
+    """Return what was subtracted, as a sentence."""
+    of_channel = "" if channel is None else f" in channel {channel + 1}"
+    return (
+        f"The {' and '.join(pattern.kinds)} of the camera have different offsets{of_channel} "
+        f"(standard deviation {float(pattern.offsets.std()):.3g} grey levels); they were "
+        "subtracted. Set pattern=none to keep them."
+    )

@@ -1,0 +1,68 @@
+"""Offsets of rows, columns and pixels are found where they are, and nowhere else."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr.classic.camera_pattern import find_pattern
+
+SHAPE = (16, 64, 64)
+
+
+def recorded(seed=0, photons=30.0, shape=SHAPE):
+    generator = np.random.default_rng(seed)
+    points = (generator.random(shape) < 1 / 100) * generator.lognormal(0, 0.5, shape)
+    specimen = gaussian_filter(points, 1.0)
+    light = photons * (specimen / np.percentile(specimen, 99.9) + 0.05)
+    return 100 + 2 * generator.poisson(light) + generator.normal(0, 3, shape)
+
+
+def left(found, offsets):
+    return (found.offsets - offsets + offsets.mean()).std()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shape", [SHAPE, (1, 128, 128)])
+def test_stripes(axis, shape):
+    lines = np.random.default_rng(5).normal(0, 8, shape[-1])
+    offsets = np.broadcast_to(lines[:, None] if axis == 0 else lines, shape[1:])
+    found = find_pattern(recorded(shape=shape) + offsets)
+    assert found.kinds == (("rows", "columns")[axis],)
+    assert left(found, offsets) < 0.3 * offsets.std()
+
+
+def test_pixels_of_a_stack():
+    offsets = np.random.default_rng(6).normal(0, 6, SHAPE[1:])
+    found = find_pattern(recorded() + offsets)
+    assert found.kinds == ("pixels",)
+    assert left(found, offsets) < 0.5 * offsets.std()
+    assert find_pattern((recorded() + offsets)[:4]) is None  # too few images to tell
+
+
+def test_both_together():
+    generator = np.random.default_rng(7)
+    offsets = generator.normal(0, 6, SHAPE[1:]) + generator.normal(0, 8, (SHAPE[1], 1))
+    found = find_pattern(recorded() + offsets)
+    assert found.kinds == ("rows", "pixels")
+    assert left(found, offsets) < 0.4 * offsets.std()
+
+
+@pytest.mark.parametrize("photons", [3, 30, 3000])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_specimen_is_no_pattern(photons, seed):
+    assert find_pattern(recorded(seed, photons)) is None
+    same = np.broadcast_to(recorded(seed, 1e6, (1, 64, 64)), (16, 64, 64))
+    still = np.random.default_rng(seed).poisson(same * photons / 1e6).astype(float)
+    assert find_pattern(still) is None
+
+
+def test_a_straight_fibre_is_no_row():
+    images = recorded()
+    images[:, 30] += 100
+    images = gaussian_filter(images, (0, 1, 0))
+    assert find_pattern(images) is None
+
+
+def test_small_images_have_no_pattern():
+    assert find_pattern(recorded(shape=(16, 20, 20))) is None
+    assert find_pattern(np.zeros((16, 64, 64))) is None

@@ -1,0 +1,46 @@
+"""The pattern of the camera is subtracted, named, and left where that is wanted."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr import CellINRConfig, Image
+from napari_cellinr.methods.cellinr.camera import without_pattern
+from napari_cellinr.methods.cellinr.defects import find_defects
+
+LINES = np.random.default_rng(1).normal(0, 8, (48, 1))
+
+
+def striped(axes):
+    shape = {"T": 3, "C": 2, "Z": 6, "Y": 48, "X": 48}
+    size = tuple(shape[axis] for axis in axes)
+    return Image(np.random.default_rng(2).normal(100, 4, size) + LINES, axes)
+
+
+def corrected(image, **settings):
+    places = list(np.ndindex(*(image.sizes[axis] for axis in image.axes if axis in "TC")))
+    return without_pattern(image, find_defects(image, places), CellINRConfig(**settings))
+
+
+@pytest.mark.parametrize("axes", ["YX", "ZYX", "TYX", "CZYX", "TCZYX"])
+def test_stripes_are_subtracted_from_each_channel(axes):
+    image = striped(axes)
+    result, texts = corrected(image)
+    assert result.array().std() == pytest.approx(4, rel=0.15)
+    assert len(texts) == (2 if "C" in axes else 1)
+    assert all("rows" in text and "pattern=none" in text for text in texts)
+
+
+def test_nothing_is_subtracted_where_there_is_nothing_or_it_is_to_stay():
+    image = striped("ZYX")
+    assert corrected(image, pattern="none") == (image, [])
+    even = image.like(image.array() - LINES, name="even")
+    assert corrected(even) == (even, [])
+
+
+def test_a_blank_frame_stays_blank():
+    image = striped("TYX")
+    data = image.array().copy()
+    data[1] = 0
+    result, texts = corrected(image.like(data, name="blank"))
+    assert len(texts) == 1
+    assert not result.array()[1].any()
