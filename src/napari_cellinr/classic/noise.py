@@ -205,7 +205,8 @@ def _at(mean: NDArray[np.float64], classes: Classes) -> NDArray[np.float64]:
 
 def _n_long(images: NDArray[Any]) -> int:
     """Return the number of axes of an image along which differences are taken."""
-    return max(1, sum(int(size) > len(_FAR) + 2 for size in images.shape[1:]))
+    shortest = 2 * (len(_FAR) // 2) + 2
+    return max(1, sum(int(size) > shortest for size in images.shape[1:]))
 
 
 def _with_grain(

@@ -163,6 +163,7 @@ class Config(Settings):
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    FILES: ClassVar[tuple[str, ...]] = ()
 
     preset: str = setting("", "A set of default values.")
     device: Device = setting("auto", "Where to compute; auto uses a GPU if there is one.")

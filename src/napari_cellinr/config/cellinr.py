@@ -41,6 +41,8 @@ class CellINRConfig(Config):
         }
     )
 
+    FILES: ClassVar[tuple[str, ...]] = ("camera_offset", "camera_gain", "camera_variance")
+
     preset: Preset = setting(
         "fast",
         "preview: a quick look within seconds; fast: best quality on a CPU; paper: the published "
@@ -116,6 +118,23 @@ class CellINRConfig(Config):
         "auto",
         "auto finds offsets of the rows, columns and pixels of the camera in the image (stripes, "
         "fixed pattern) and subtracts them; none leaves them.",
+        advanced=True,
+    )
+    camera_offset: str | None = setting(
+        None,
+        "File (TIFF or .mat) with the offset of each pixel of the camera, in grey levels, of the "
+        "size of the image.",
+        advanced=True,
+    )
+    camera_gain: str | None = setting(
+        None,
+        "File with the gain of each pixel of the camera, in any unit: only ratios count.",
+        advanced=True,
+    )
+    camera_variance: str | None = setting(
+        None,
+        "File with the variance of each pixel of the camera without light: very noisy pixels are "
+        "replaced by the mean of their neighbours.",
         advanced=True,
     )
     estimate: Estimate = setting(

@@ -125,7 +125,7 @@ def add_device(parser: Parser) -> None:
 
 
 def add_settings(parser: Parser, config: type[Config]) -> None:
-    """Add one option for each basic setting, and `--set` for all of them.
+    """Add one option for each basic setting and each file, and `--set` for all of them.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
     """
     settings = parser.add_argument_group("settings of the method")
     for name in config.model_fields:
-        if not config.is_advanced(name):
+        if name in config.FILES or not config.is_advanced(name):
             choices = config.choices(name)
             if config.model_fields[name].default is False:  # a flag without a value
                 settings.add_argument(
@@ -151,7 +151,7 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
                 f"--{name.replace('_', '-')}",
                 dest=f"setting_{name}",
                 choices=choices or None,
-                metavar=None if choices else {"s": "S"}.get(config.unit(name), "N"),
+                metavar=None if choices else _metavar(config, name),
                 help=_help(config, name).replace("%", "%%"),
             )
     settings.add_argument(
@@ -162,8 +162,19 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
         default=[],
         help="set any setting by name, including those listed below; may be repeated",
     )
-    more = [_advanced(config, name) for name in config.model_fields if config.is_advanced(name)]
+    more = [
+        _advanced(config, name)
+        for name in config.model_fields
+        if config.is_advanced(name) and name not in config.FILES
+    ]
     parser.epilog = "\n".join(["more settings, for --set NAME=VALUE:", *more])
+
+
+def _metavar(config: type[Config], name: str) -> str:
+    """Return what stands for the value of a setting in the help."""
+    if name in config.FILES:
+        return "FILE"
+    return "S" if config.unit(name) == "s" else "N"
 
 
 def _advanced(config: type[Config], name: str) -> str:

@@ -19,6 +19,7 @@ from napari_cellinr.fitting.problem import Fitted, Outcome
 from napari_cellinr.fitting.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.fitting.stored import digest, geometry
 from napari_cellinr.methods.cellinr.camera import without_pattern
+from napari_cellinr.methods.cellinr.camera_maps import calibrated
 from napari_cellinr.methods.cellinr.defects import find_defects
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame
@@ -71,12 +72,12 @@ def denoise_job(
     check_span(source)
     leading = [axis for axis in source.axes if axis in "TC"]
     places = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
-    indices = [dict(zip(leading, place, strict=True)) for place in places]
+    indices: list[Mapping[str, int]] = [dict(zip(leading, place, strict=True)) for place in places]
     defects = find_defects(source, places)
     indices, recorded = defects.good(indices), source
     looked = yield from in_background(
         "looking for a pattern of the camera",
-        lambda: without_pattern(recorded, defects, config),
+        lambda: without_pattern(calibrated(recorded, config), defects, config),
         monitor,
     )
     source, warnings = looked or (source, [])
