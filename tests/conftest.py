@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,34 @@ def put_job(monkeypatch):
         monkeypatch.setitem(METHODS, method.name, replace(method, job=job))
 
     return put
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Return a function that gives this machine a device, `cuda` or `mps`; see `pretend`.
+
+    No step of a fit may read from it.
+    """
+    from pretend import Device, entered
+
+    from napari_cellinr.fitting.optimise import _Loop
+
+    with ExitStack() as stack:
+
+        def give(name):
+            there = dict.fromkeys(("cpu", name), "")
+            monkeypatch.setattr("napari_cellinr.fitting.devices.available_devices", lambda: there)
+            device, step = Device(name), _Loop.advance
+            stack.enter_context(entered(device, monkeypatch))
+
+            def advance(loop):
+                with device.without_reads():
+                    return step(loop)
+
+            monkeypatch.setattr(_Loop, "advance", advance)
+            return device
+
+        yield give
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Noise", "stabilise", "unstabilise"]
@@ -44,7 +45,13 @@ class Noise:
         return deviation
 
 
-def stabilise(array: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
+@overload
+def stabilise(array: NDArray[Any], noise: Noise) -> NDArray[np.float32]: ...
+@overload
+def stabilise(array: torch.Tensor, noise: Noise) -> torch.Tensor: ...
+def stabilise(
+    array: NDArray[Any] | torch.Tensor, noise: Noise
+) -> NDArray[np.float32] | torch.Tensor:
     """Return variance-stabilised values, float32, no unit: the noise has standard deviation 1.
 
     The generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998), shifted so that
@@ -55,21 +62,32 @@ def stabilise(array: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
     Parameters
     ----------
     array
-        Grey levels, any axes, real.
+        Grey levels, any axes, real; an array, or a tensor on any device.
     noise
         Noise of the image, estimated or from a camera calibration.
+
+    Returns
+    -------
+    numpy.ndarray or torch.Tensor
+        Of the kind and on the device that was given.
     """
     gain, pedestal = _constants(noise)
-    brightness = np.asarray(array, np.float32) - np.float32(noise.offset)
+    brightness = _float32(array) - np.float32(noise.offset).item()
     root = math.sqrt(pedestal)
     darkest = -0.75 * pedestal / gain if gain > 0 else -math.inf  # the square root is root / 2
-    usual = np.maximum(brightness, np.float32(darkest))
-    values = 2 * usual / (np.sqrt(gain * usual + np.float32(pedestal)) + np.float32(root))
-    values += (brightness - usual) * np.float32(2 / root)
-    return np.asarray(values, np.float32)
+    usual = brightness.clip(darkest)
+    values = 2 * usual / ((gain * usual + pedestal) ** 0.5 + root)
+    values += (brightness - usual) * (2 / root)
+    return values
 
 
-def unstabilise(values: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
+@overload
+def unstabilise(values: NDArray[Any], noise: Noise) -> NDArray[np.float32]: ...
+@overload
+def unstabilise(values: torch.Tensor, noise: Noise) -> torch.Tensor: ...
+def unstabilise(
+    values: NDArray[Any] | torch.Tensor, noise: Noise
+) -> NDArray[np.float32] | torch.Tensor:
     """Return grey levels from denoised stabilised values, float32.
 
     The closed form of the exact unbiased inverse (Mäkitalo and Foi 2013, eq. 10). The algebraic
@@ -78,28 +96,41 @@ def unstabilise(values: NDArray[Any], noise: Noise) -> NDArray[np.float32]:
     Parameters
     ----------
     values
-        Stabilised values after averaging or denoising, any axes, no unit.
+        Stabilised values after averaging or denoising, any axes, no unit; an array, or a tensor
+        on any device.
     noise
         The noise that `stabilise` was given.
+
+    Returns
+    -------
+    numpy.ndarray or torch.Tensor
+        Of the kind and on the device that was given.
     """
     gain, pedestal = _constants(noise)
     root = math.sqrt(pedestal)
-    smooth = np.asarray(values, np.float32)
+    smooth = _float32(values)
     if gain == 0:
-        return np.asarray(smooth * np.float32(root) + np.float32(noise.offset), np.float32)
-    usual = np.maximum(smooth, np.float32(-root / gain))
-    brightness = usual * (np.float32(root) + np.float32(gain / 4) * usual)
-    brightness += (smooth - usual) * np.float32(root / 2)
-    brightness += np.float32(noise.offset) + gain * _bias(smooth + np.float32(2 * root / gain))
-    return np.asarray(brightness, np.float32)
+        return smooth * root + noise.offset
+    usual = smooth.clip(-root / gain)
+    brightness = usual * (root + gain / 4 * usual)
+    brightness += (smooth - usual) * (root / 2)
+    brightness += gain * _bias(smooth + 2 * root / gain)
+    brightness += noise.offset
+    return brightness
 
 
-def _bias(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _bias(values: Any) -> Any:
     """Return the bias of the algebraic inverse, in photons, for values of the usual transform."""
-    inverse = 1 / np.maximum(values, np.float32(math.sqrt(1.5)))  # below it there is no light
+    inverse = 1 / values.clip(math.sqrt(1.5))  # below it there is no light
     root = math.sqrt(1.5)
-    series = 0.25 + inverse * (root / 4 + inverse * (-11 / 8 + inverse * (5 / 8 * root)))
-    return np.asarray(series, np.float32)
+    return 0.25 + inverse * (root / 4 + inverse * (-11 / 8 + inverse * (5 / 8 * root)))
+
+
+def _float32(values: NDArray[Any] | torch.Tensor) -> Any:
+    """Return values as float32, of their own kind."""
+    if isinstance(values, np.ndarray) or np.isscalar(values):
+        return np.asarray(values, np.float32)
+    return values.float()
 
 
 def _constants(noise: Noise) -> tuple[float, float]:

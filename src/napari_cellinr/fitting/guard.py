@@ -15,13 +15,14 @@ __all__ = ["explained_failures", "fit_error"]
 
 @contextmanager
 def explained_failures() -> Iterator[None]:
-    """Turn every `RuntimeError` and `MemoryError` into a `FitError` that says what to do.
+    """Turn every error of torch and of the memory into a `FitError` that says what to do.
 
-    Generator workers ignore a `RuntimeError`, such as that for too little GPU memory.
+    Generator workers ignore a `RuntimeError`, such as that for too little GPU memory. For what a
+    device cannot do, torch raises a `RuntimeError` or a `TypeError`, as for float64 on MPS.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, TypeError) as error:
         from napari_cellinr.fitting.memory import free, is_shortage
 
         explained = fit_error(error, "Try a crop or the device cpu.")

@@ -68,9 +68,10 @@ class ForwardModel(nn.Module, ABC):
     def frame_times(self) -> torch.Tensor:
         """Return the time in seconds at which the result shows each shot, (shots,) float64.
 
-        The mean over the places of a shot that is not one instant; of samples, the first.
+        It is on the CPU: the mean over the places of a shot that is not one instant; of samples,
+        the first.
         """
-        times = self.shot_times().double()
+        times = self.shot_times().cpu().double()  # MPS has no float64
         return times.reshape(len(times), -1)[:: self.samples].mean(1)
 
     @abstractmethod

@@ -65,7 +65,7 @@ class ExposureModel(BlurModel):
 
     def frame_times(self) -> torch.Tensor:
         """Return the middle of every exposure in seconds, (shots,) float64."""
-        return self.times.double().reshape(-1, self.samples).mean(1)
+        return self.times.cpu().double().reshape(-1, self.samples).mean(1)
 
     def forward(self, scene: torch.Tensor, shots: torch.Tensor) -> torch.Tensor:
         """Return the raw frames (n, [Z,] Y, X), each a weighted mean over its exposure.

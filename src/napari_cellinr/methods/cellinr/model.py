@@ -109,7 +109,7 @@ class LocalKernels(nn.Module):
 
     def estimate(self, basis: torch.Tensor) -> torch.Tensor:
         """Return the estimate that a basis was made from, without its first axis."""
-        return basis[0] * float(self.divisors[0]) + self.centre
+        return basis[0] * self.divisors[0] + self.centre
 
     def forward(
         self, estimate: torch.Tensor, basis: torch.Tensor, positions: Sequence[torch.Tensor]

@@ -206,7 +206,7 @@ class CellINRProblem(Problem):
         """Return the error on the held-out voxels, in standard deviations of the noise."""
         with torch.no_grad():
             error = self.model.stabilised_at(self.held_points) - self.held_values
-        return math.sqrt(float((error.double() ** 2).mean()))
+        return math.sqrt(float((error.cpu().double() ** 2).mean()))  # MPS has no float64
 
     def preview(self, request: PreviewRequest) -> Image:
         """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
@@ -276,8 +276,7 @@ class CellINRProblem(Problem):
         return tuple(slice(a, a + n) for a, n in zip(corner, lengths, strict=True))
 
     def _grey_levels(self, stabilised: torch.Tensor) -> torch.Tensor:
-        values = unstabilise(stabilised.cpu().numpy(), self.prepared.noise)
-        return torch.from_numpy(values).to(self._device)
+        return unstabilise(stabilised, self.prepared.noise)
 
 
 def model_of(prepared: Prepared, config: CellINRConfig, device: torch.device) -> CellINRModel:

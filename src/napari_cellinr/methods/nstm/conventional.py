@@ -71,7 +71,7 @@ def conventional(image: Image, config: NSTMConfig) -> Image:
 
 def _moments(model: ForwardModel, sets: list[list[int]]) -> tuple[float, float]:
     """Return the time from the first shot to the middle of the first set, and the mean interval."""
-    times = model.shot_times().double()
+    times = model.shot_times().cpu().double()
     times = times.reshape(len(times), -1) - times.min()
     lasting = max(float(times.max()), 1e-9)
     each = times.reshape(-1, model.samples, times.shape[1])

@@ -275,7 +275,7 @@ def _needs_static_comparison(best: tuple[NSTMProblem, Outcome], config: NSTMConf
 
 def _is_better(moving: NSTMProblem, static: NSTMProblem) -> bool:
     """Return whether motion predicts held-out pixels significantly better than a static scene."""
-    gain = (static.held_errors() - moving.held_errors()).double()
+    gain = (static.held_errors() - moving.held_errors()).cpu().double()
     if len(gain) < 2:
         return bool(gain.mean() > 0)
     return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))

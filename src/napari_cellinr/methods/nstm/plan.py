@@ -183,7 +183,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
         The settings.
     """
     model = measurement.model
-    times = model.shot_times().double()
+    times = model.shot_times().cpu().double()  # MPS has no float64
     first, last = float(times.min()), float(times.max())
     span = max(last - first, 1e-12)
     sizes = model.scene_shape

@@ -32,6 +32,7 @@ from napari_cellinr.fields.cell import (
 from napari_cellinr.fields.mlp import SkipMLP
 from napari_cellinr.fields.positions import coordinates, crossings
 from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.draws import random_block, random_of_step
 from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
@@ -240,9 +241,9 @@ class PublishedCellINRProblem(Problem):
         Parameters
         ----------
         step
-            Not used.
+            Chooses the patch, with the seed.
         generator
-            Random numbers that choose voxels, points and patch, on the device.
+            Random numbers that choose voxels and points, on the device.
 
         Returns
         -------
@@ -261,7 +262,7 @@ class PublishedCellINRProblem(Problem):
             else {"data": mse_loss(self.model.brightness(places.float()), target)}
         )
         if self.config.total_variation > 0:
-            axes = coordinates(self._patch(generator), self.shape, self._device)
+            axes = coordinates(self._patch(step), self.shape, self._device)
             patch = self.model.brightness(crossings(axes))
             variation = absolute_variation(patch, self.steps)
             losses["variation"] = self.config.total_variation * variation
@@ -341,12 +342,8 @@ class PublishedCellINRProblem(Problem):
         values: torch.Tensor = network(self._waves(centres, offsets)).float()
         return values
 
-    def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
+    def _patch(self, step: int) -> tuple[slice, ...]:
         """Return a random block with about as many voxels as a batch."""
         side = max(2, round(self.config.batch ** (1 / len(self.shape))))
         lengths = [min(side, size) for size in self.shape]
-        corners = [
-            int(torch.randint(size - n + 1, (1,), generator=generator, device=self._device))
-            for size, n in zip(self.shape, lengths, strict=True)
-        ]
-        return tuple(slice(a, a + n) for a, n in zip(corners, lengths, strict=True))
+        return random_block(self.shape, lengths, random_of_step(self.config.seed, step))

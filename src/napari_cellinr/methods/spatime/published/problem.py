@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
+from napari_cellinr.fitting.draws import random_block, random_of_step
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.spatime.model import published_model, published_settings
@@ -119,12 +120,14 @@ class PublishedSpatimeProblem(Problem):
         Parameters
         ----------
         step
-            Every fourth one is with frames left out, every fourth one with voxels averaged.
+            Draws the part, with the seed. Every fourth one is with frames left out, every fourth
+            one with voxels averaged.
         generator
-            Draws the part, the samples, and the points of their cells.
+            Draws the samples, and the points of their cells.
         """
-        part = self._part(generator)
-        seen, pace = self._coarser(self.frames[part], step, generator)
+        random = random_of_step(self.config.seed, step)
+        part = self._part(random)
+        seen, pace = self._coarser(self.frames[part], step, random)
         codes, corner = self.field.codes(seen), self._corner(part, pace)
         samples = self._samples(part, generator)
         values = self.frames[tuple(samples.T)]
@@ -199,22 +202,18 @@ class PublishedSpatimeProblem(Problem):
             made = np.repeat(made[:, None], count, axis=1)
         return made if "T" in axes else made[0]
 
-    def _part(self, generator: torch.Generator) -> tuple[slice, ...]:
+    def _part(self, random: np.random.Generator) -> tuple[slice, ...]:
         """Return all frames of a random block."""
-        lengths = [min(CROP, size) for size in self.frames.shape[1:]]
-        corners = [
-            int(torch.randint(size - n + 1, (1,), generator=generator, device=self._device))
-            for size, n in zip(self.frames.shape[1:], lengths, strict=True)
-        ]
-        return (slice(None), *(slice(a, a + n) for a, n in zip(corners, lengths, strict=True)))
+        shape = self.frames.shape[1:]
+        return (slice(None), *random_block(shape, [min(CROP, size) for size in shape], random))
 
     def _coarser(
-        self, frames: torch.Tensor, step: int, generator: torch.Generator
+        self, frames: torch.Tensor, step: int, random: np.random.Generator
     ) -> tuple[torch.Tensor, int]:
         """Return what the encoder sees, and the voxels per code."""
         kind = step % 4
         if kind == 1 and len(frames) > 2:
-            phase = int(torch.randint(2, (1,), generator=generator, device=self._device))
+            phase = int(random.integers(2))
             return _every_other(frames, phase), 1
         if kind == 3 and min(frames.shape[1:]) >= 8:
             return _averaged(frames), 2
