@@ -96,9 +96,9 @@ class Kernels:
 
     def _convolved(self, estimate: torch.Tensor, basis: Iterator[torch.Tensor]) -> torch.Tensor:
         """Return an estimate convolved with the kernels, in the memory of a few images."""
-        voxels = [torch.arange(size) for size in estimate.shape]
+        voxels = [torch.arange(size, device=estimate.device) for size in estimate.shape]
         between = [
-            node_weights(place, size, step).to(estimate.device)
+            node_weights(place, size, step)
             for place, size, step in zip(voxels, estimate.shape, self.stride, strict=True)
         ]
         result = estimate.clone()
