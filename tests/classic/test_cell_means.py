@@ -1,9 +1,12 @@
 """Means over cells: cosines have a known one, and means of a finer image are the coarse one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from napari_cellinr.classic.cell_means import cell_means, edges_of, means_weights
+from napari_cellinr.classic import cell_means as module
+from napari_cellinr.classic.cell_means import cell_means, edges_of, overlap_means, spline_means
 from napari_cellinr.classic.sampling import Sampling, sampling
 
 SIZE = 24
@@ -36,6 +39,28 @@ def test_borders_of_the_cells():
 
 
 def test_overlaps_of_cells():
-    weights = means_weights(np.array([-1.0, 0.5, 1.0, 2.5, 4.0]), 3)
+    found = overlap_means(np.eye(3, dtype=np.float32), np.array([-1.0, 0.5, 1.0, 2.5, 4.0]))
     expected = [[1, 0, 0], [1, 0, 0], [0, 2 / 3, 1 / 3], [0, 0, 1]]
-    np.testing.assert_allclose(weights, expected, atol=1e-6)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("edges", [np.linspace(0, 9, 21), np.linspace(-3.2, 10.1, 8)])
+def test_splines_equal_the_product_with_their_weights(monkeypatch, edges):
+    data = np.random.default_rng(0).random((9, 40)).astype(np.float32)
+    by_matrix = spline_means(data, edges)
+    monkeypatch.setattr(module, "LARGEST_MATRIX", 0)
+    monkeypatch.setattr(module, "AT_ONCE", 50)  # a few columns at a time
+    np.testing.assert_allclose(spline_means(data, edges), by_matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize("means", [overlap_means, spline_means])
+def test_memory_grows_with_the_cells_not_with_their_square(means):
+    data = np.ones((20_000, 2), np.float32)
+    tracemalloc.start()
+    try:
+        found = means(data, np.linspace(0, 20_000, 30_001))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(found, 1, atol=1e-6)
+    assert most < 20 * 8 * 2 * 30_000  # twenty arrays; the weights would take 2.4 GB

@@ -57,3 +57,12 @@ def test_no_tensor_of_a_pyramid_grows_faster_than_its_positions():
     with Largest() as largest, torch.no_grad():
         pyramid.on_product(axes, torch.zeros(2, 1, 1), (1.0,))
     assert largest.elements <= max(LARGEST_MATRIX, 8 * 200_000)
+
+
+def test_rows_recorded_one_after_the_other_take_no_more_memory_for_more_moments():
+    generator = torch.Generator().manual_seed(0)
+    pyramid = GridPyramid([(200, 1, 1)], 1, generator)
+    axes = [torch.linspace(0, 1, 10_000), torch.linspace(0, 1, 2)]
+    with Largest() as largest, torch.no_grad():
+        pyramid.on_product(axes, torch.linspace(0, 1, 20_000).view(2, -1, 1), (1.0,))
+    assert largest.elements <= 201 * 10_000 * 2  # the vertices at each position, not times shots

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_cellinr.fields.material import at_points, follow
-from napari_cellinr.fields.pyramid import GridPyramid, hat_weights, level_cells, window
+from napari_cellinr.fields.pyramid import GridPyramid, level_cells, window
 from napari_cellinr.fields.warp import bending, folding, warp
 
 
@@ -29,11 +29,26 @@ def test_cells_grow_by_one_factor():
     assert level_cells([2.0], [16.0], 4) == ((2,), (4,), (8,), (16,))
 
 
-def test_hat_weights_are_those_of_linear_interpolation():
-    values = torch.tensor([1.0, 5.0, 2.0, 7.0])
-    places = torch.tensor([-1.0, 0.0, 0.5, 0.9, 1.0, 2.0])
-    found = hat_weights(places, 3) @ values
-    torch.testing.assert_close(found, torch.tensor([1.0, 1.0, 3.5, 5.5, 7.0, 7.0]))
+def test_times_outside_of_the_recording_are_its_ends():
+    generator = torch.Generator().manual_seed(0)
+    pyramid = GridPyramid([(3, 1, 1)], 1, generator)
+    axes = [torch.zeros(1), torch.zeros(1)]
+    times = torch.tensor([-1.0, 0.0, 0.5, 0.9, 1.0, 2.0]).view(6, 1, 1)
+    found = pyramid.on_product(axes, times, (1.0,)).flatten()
+    first, second, third, fourth = pyramid.grids[0][0, :, 0, 0]
+    middle, late = (second + third) / 2, 0.3 * third + 0.7 * fourth
+    torch.testing.assert_close(found, torch.stack([first, first, middle, late, fourth, fourth]))
+
+
+def test_each_row_has_times_of_its_own():
+    generator = torch.Generator().manual_seed(0)
+    pyramid = GridPyramid([(3, 2, 1), (5, 4, 2)], 2, generator)
+    axes = [torch.linspace(0, 1, 4), torch.linspace(0, 1, 3)]
+    times = torch.rand(2, 4, 1, generator=generator)
+    found = pyramid.on_product(axes, times, (1.0, 0.5))
+    for shot, row in itertools.product(range(2), range(4)):
+        same = pyramid.on_product(axes, times[shot, row].view(1, 1, 1), (1.0, 0.5))
+        torch.testing.assert_close(found[:, shot, row], same[:, 0, row])
 
 
 def test_the_encoding_equals_a_loop_over_corners():

@@ -7,18 +7,22 @@ the means of the output over the input voxels are exactly the input.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.sampling import Sampling
 
-__all__ = ["cell_means", "means_weights", "spline_weights"]
+    Floats = NDArray[np.float32]
+    Edges = NDArray[np.float64]
+
+__all__ = ["cell_means", "edges_of", "overlap_means", "spline_means"]
 
 DEGREE = 5
 """Degree of the spline through the sums; the brightness is a spline of one degree less."""
@@ -26,62 +30,56 @@ DEGREE = 5
 MARGIN = 8
 """Mirrored cells on either side; those further away have weights below 1e-4."""
 
+LARGEST_MATRIX = 2**18
+"""Most weights in a matrix; below it, its product with many columns is faster than as many splines.
+"""
 
-def means_weights(edges: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    """Return the weights of input cells in means over other cells, (cells, size), float32.
+AT_ONCE = 2**21
+"""Cells that are computed at once, in double precision."""
+
+
+def overlap_means(data: Floats, edges: Edges) -> Floats:
+    """Return means over other cells along the first axis, (cells, ...), float32.
 
     The input is constant within each cell; outside, the nearest cell continues.
 
     Parameters
     ----------
+    data
+        Means over the input cells, (size, ...), float32.
     edges
         Increasing borders of the other cells, (cells + 1,), in input cells; 0 is the outer edge
         of the first one.
-    size
-        Number of input cells.
     """
-    left = np.arange(size, dtype=np.float64)
-    right = left + 1
-    left[0], right[-1] = -np.inf, np.inf
-    overlap = np.minimum(edges[1:, None], right) - np.maximum(edges[:-1, None], left)
-    weights = np.maximum(overlap, 0) / np.diff(edges)[:, None]
-    return np.asarray(weights, np.float32)
+    return _column_by_column(_overlap_means, data, edges)
 
 
-def spline_weights(edges: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    """Return the weights for means of the spline that has the means of the input.
+def spline_means(data: Floats, edges: Edges) -> Floats:
+    """Return means over other cells along the first axis, of the spline with the means of the data.
 
     Parameters
     ----------
-    edges, size
-        As for `means_weights`; outside, the input is mirrored.
+    data, edges
+        As for `overlap_means`; outside, the input is mirrored.
 
     Returns
     -------
     numpy.ndarray
-        Weights, (cells, size), float32.
+        Means, (cells, ...), float32.
     """
-    reach = MARGIN + max(0, int(np.ceil(max(-edges[0], edges[-1] - size))))
-    columns = np.mod(np.arange(-reach, size + reach), 2 * size)
-    columns = np.where(columns >= size, 2 * size - 1 - columns, columns)
-    sums = np.concatenate([np.zeros((1, size)), np.cumsum(np.eye(size)[columns], axis=0)])
-    curve = make_interp_spline(np.arange(-reach, size + reach + 1.0), sums, k=DEGREE)
-    weights = np.diff(curve(edges), axis=0) / np.diff(edges)[:, None]
-    return np.asarray(weights, np.float32)
+    if len(data) * len(edges) > LARGEST_MATRIX or data.size <= len(data) ** 2:
+        return _column_by_column(_spline_means, data, edges)
+    weights = _spline_means(np.eye(len(data)), edges).astype(np.float32)
+    return np.tensordot(weights, data, axes=1)
 
 
-def edges_of(sampling: Sampling) -> NDArray[np.float64]:
+def edges_of(sampling: Sampling) -> Edges:
     """Return the borders of the output cells, in input cells, (n_out + 1,); 0 is the outer edge."""
     first = sampling.start + 0.5 - sampling.step / 2
     return first + sampling.step * np.arange(sampling.n_out + 1, dtype=np.float64)
 
 
-@lru_cache(maxsize=64)
-def _spline_weights(sampling: Sampling) -> NDArray[np.float32]:
-    return spline_weights(edges_of(sampling), sampling.n_in)
-
-
-def cell_means(data: NDArray[np.float32], sampling: Sampling, axis: int) -> NDArray[np.float32]:
+def cell_means(data: Floats, sampling: Sampling, axis: int) -> Floats:
     """Return the means over output cells along one axis, float32.
 
     Parameters
@@ -94,6 +92,44 @@ def cell_means(data: NDArray[np.float32], sampling: Sampling, axis: int) -> NDAr
     axis
         The axis to resample.
     """
-    moved = np.moveaxis(data, axis, 0)
-    found = np.tensordot(_spline_weights(sampling), moved, axes=1)
-    return np.ascontiguousarray(np.moveaxis(found, 0, axis), np.float32)
+    found = spline_means(np.moveaxis(data, axis, 0), edges_of(sampling))
+    return np.ascontiguousarray(np.moveaxis(found, 0, axis))
+
+
+def _column_by_column(means: Callable[[Edges, Edges], Edges], data: Floats, edges: Edges) -> Floats:
+    """Return what a function of columns returns, computed for some columns at a time."""
+    columns = data.reshape(len(data), -1)
+    found = np.empty((len(edges) - 1, columns.shape[1]), np.float32)
+    count = max(1, AT_ONCE // max(columns.shape[0], found.shape[0]))
+    for first in range(0, columns.shape[1], count):
+        part = slice(first, first + count)
+        found[:, part] = means(columns[:, part].astype(np.float64), edges)
+    return found.reshape(-1, *data.shape[1:])
+
+
+def _overlap_means(columns: Edges, edges: Edges) -> Edges:
+    inside = np.clip(edges, 0, len(columns))
+    cells = np.minimum(inside.astype(int), len(columns) - 1)
+    sums = _sums(columns)[cells] + (inside - cells)[:, None] * columns[cells]
+    sums += np.minimum(edges, 0)[:, None] * columns[0]
+    sums += np.maximum(edges - len(columns), 0)[:, None] * columns[-1]
+    return _over_widths(sums, edges)
+
+
+def _spline_means(columns: Edges, edges: Edges) -> Edges:
+    size = len(columns)
+    reach = MARGIN + max(0, int(np.ceil(max(-edges[0], edges[-1] - size))))
+    cells = np.mod(np.arange(-reach, size + reach), 2 * size)
+    mirrored = columns[np.where(cells >= size, 2 * size - 1 - cells, cells)]
+    borders = np.arange(-reach, size + reach + 1.0)
+    return _over_widths(make_interp_spline(borders, _sums(mirrored), k=DEGREE)(edges), edges)
+
+
+def _sums(columns: Edges) -> Edges:
+    """Return the sum of all cells left of each border, (cells + 1, columns)."""
+    return np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(columns, axis=0)])
+
+
+def _over_widths(sums: Edges, edges: Edges) -> Edges:
+    means: Edges = np.diff(sums, axis=0) / np.diff(edges)[:, None]
+    return means

@@ -22,7 +22,7 @@ class Hats:
     Parameters
     ----------
     places
-        Positions in units of nodes, 0 to nodes − 1, shape (n,), float32.
+        Positions in units of nodes, 0 to nodes − 1, shape (n,), float32; any shape for `two`.
     nodes
         Number of nodes.
     """
@@ -41,7 +41,8 @@ class Hats:
         Returns
         -------
         tuple
-            Indices (left, right), int64, and weights (left, right), float32, shape (n,) each.
+            Indices (left, right), int64, and weights (left, right), float32, each in the shape
+            of the positions.
         """
         left = self.places.floor().long()
         right = (left + 1).clamp(max=self.nodes - 1)

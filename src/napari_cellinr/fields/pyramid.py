@@ -18,7 +18,7 @@ from napari_cellinr.fields.hats import Hats
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["GridPyramid", "hat_weights", "level_cells", "window"]
+__all__ = ["GridPyramid", "level_cells", "window"]
 
 FIRST_VALUES = 1e-4
 """Grids are initialised with uniform random numbers up to this size: almost flat."""
@@ -62,22 +62,6 @@ def window(alpha: float, levels: int) -> tuple[float, ...]:
     """
     parts = (min(max(alpha * levels - level, 0.0), 1.0) for level in range(levels))
     return tuple(0.5 * (1 - math.cos(math.pi * part)) for part in parts)
-
-
-def hat_weights(positions: torch.Tensor, cells: int) -> torch.Tensor:
-    """Return the linear-interpolation weights of the vertices, shape (…, cells + 1).
-
-    Parameters
-    ----------
-    positions
-        Positions in the box, 0 at its low and 1 at its high end, any shape; positions outside
-        are moved to the border.
-    cells
-        Number of cells, one less than the number of vertices.
-    """
-    places = positions.clamp(0, 1)[..., None] * cells
-    vertices = torch.arange(cells + 1, dtype=positions.dtype, device=positions.device)
-    return (1 - (places - vertices).abs()).clamp(min=0)
 
 
 class GridPyramid(nn.Module):
@@ -161,24 +145,26 @@ class GridPyramid(nn.Module):
             for axis, places in enumerate(axes, start=2):
                 count = cells[axis - 1]
                 values = Hats(places.clamp(0, 1) * count, count + 1).along(values, axis)
-            layers.append(_at_times(values, hat_weights(times, cells[0])) * weight)
+            layers.append(_at_times(values, times) * weight)
         return torch.cat(layers)
 
 
-def _at_times(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def _at_times(values: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
     """Return values interpolated in time, shape (features, times, *positions).
 
     Parameters
     ----------
     values
         Values at the vertices of time, shape (features, vertices, *positions).
-    weights
-        Shape (times, …, vertices); in between, one element or all positions per axis.
+    times
+        0 to 1, shape (times, …); in between, one element or all positions per axis.
     """
-    if all(size == 1 for size in weights.shape[1:-1]):
-        flat = weights.reshape(len(weights), -1)
-        mixed: torch.Tensor = torch.tensordot(flat, values, dims=([1], [1])).movedim(0, 1)
-        return mixed
-    moved = weights.movedim(-1, 1)[None]  # (1, times, vertices, …)
-    total: torch.Tensor = (moved * values[:, None]).sum(2)
+    n_vertices = values.shape[1]
+    places = times.clamp(0, 1) * (n_vertices - 1)
+    if times[0].numel() == 1:
+        return Hats(places.flatten(), n_vertices).along(values, 1)
+    (left, right), (first, second) = Hats(places, n_vertices).two()
+    shape = (len(values), len(times), *values.shape[2:])
+    low = values.gather(1, left.expand(shape)) * first
+    total: torch.Tensor = low + values.gather(1, right.expand(shape)) * second
     return total

@@ -107,7 +107,7 @@ class TrainingPlanes:
         truth = self.sections.rows(blurred, self.ratio * n_coarse / n_fine, n_fine)
         cell = n_coarse / n_fine
         places = (np.arange(n_fine, dtype=np.float64) + 0.5) * cell - 0.5
-        return coarse, self.sections.whole(n_coarse, n_fine) @ coarse, truth, places, cell
+        return coarse, self.sections.whole(coarse, n_fine), truth, places, cell
 
     def _as_noisy(self, rows: Floats, generator: np.random.Generator) -> Floats:
         """Return rows with as much noise as the blur took from them."""

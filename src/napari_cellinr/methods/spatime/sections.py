@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_cellinr.classic.cell_means import means_weights, spline_weights
+from napari_cellinr.classic.cell_means import overlap_means, spline_means
 from napari_cellinr.classic.interpolate import resample
 
 if TYPE_CHECKING:
@@ -32,44 +32,30 @@ KINDS: Final[tuple[Interpolation, ...]] = ("linear", "cubic", "spline")
 NEAR = 1e-6
 """Distance, in given planes, below which a plane of the result is a given one."""
 
+LARGEST_MATRIX: Final = 2**18
+"""Most elements of a kept matrix of weights. Training uses small ones many times."""
+
 
 class Sections(ABC):
     """What samples along one axis are, and how samples of a result are made of them."""
 
     @abstractmethod
-    def weights(self, places: Places, step: float, size: int) -> Floats:
-        """Return the weight of each given sample in each sample of the result.
+    def finer(self, given: Floats, places: Places, step: float) -> Floats:
+        """Return samples of a result along the first axis of an image, in linear memory.
 
         Parameters
         ----------
+        given
+            The given samples, (given, ...), float32.
         places
             Positions of the samples of the result, in given samples, (result,), float64.
         step
-            Their distance, in given samples.
-        size
-            Number of given samples.
+            Their distance, in given samples; above 1 the result is coarser.
 
         Returns
         -------
         numpy.ndarray
-            (result, size), float32.
-        """
-
-    @abstractmethod
-    def whole(self, n_given: int, n_result: int) -> Floats:
-        """Return the weights for a result over the whole range of the given samples.
-
-        Parameters
-        ----------
-        n_given
-            Number of given samples.
-        n_result
-            Number of samples of the result.
-
-        Returns
-        -------
-        numpy.ndarray
-            (n_result, n_given), float32.
+            (result, ...), float32.
         """
 
     @abstractmethod
@@ -121,20 +107,32 @@ class Sections(ABC):
         axis
             Number of the axis.
         """
-        return _along(given, self.weights(places, step, given.shape[axis]), axis)
+        found = self.finer(np.moveaxis(given, axis, 0), places, step)
+        return np.ascontiguousarray(np.moveaxis(found, 0, axis))
+
+    def whole(self, given: Floats, n_result: int) -> Floats:
+        """Return a result over the whole range of the given samples, (n_result, ...), float32.
+
+        Parameters
+        ----------
+        given
+            The given samples, (given, ...), float32.
+        n_result
+            Number of samples of the result, at least that of the given ones.
+        """
+        if len(given) * n_result <= LARGEST_MATRIX:
+            return _weights(self, len(given), n_result) @ given
+        step = len(given) / n_result
+        return self.finer(given, _centres(n_result, step), step)
 
 
 class Means(Sections):
     """Samples that are means over their cells, and so is the result."""
 
-    def weights(self, places: Places, step: float, size: int) -> Floats:
-        """Return weights of a smooth curve with the given means; of means themselves if coarser."""
+    def finer(self, given: Floats, places: Places, step: float) -> Floats:
+        """Return means of a smooth curve with the given means; of means themselves if coarser."""
         edges = np.append(places - step / 2, places[-1] + step / 2) + 0.5
-        return spline_weights(edges, size) if step < 1 else means_weights(edges, size)
-
-    def whole(self, n_given: int, n_result: int) -> Floats:
-        """Return weights whose means over the given samples are the given samples."""
-        return _whole_means(n_given, n_result)
+        return spline_means(given, edges) if step < 1 else overlap_means(given, edges)
 
     def rows(self, fine: Floats, size: float, count: int) -> Floats:
         """Return means over cells; below one row, values of a smooth curve."""
@@ -145,8 +143,7 @@ class Means(Sections):
     def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
         """Return the nearest smooth change whose means over the given cells are the given ones."""
         edges = (np.arange(len(given) + 1) - 0.5 - places[0]) / step + 0.5
-        means = _along(finer, means_weights(edges, len(finer)), 0)
-        return finer + _along(given - means, self.weights(places, step, len(given)), 0)
+        return finer + self.finer(given - overlap_means(finer, edges), places, step)
 
 
 @dataclass(frozen=True)
@@ -161,17 +158,13 @@ class Samples(Sections):
 
     kind: Interpolation
 
-    def weights(self, places: Places, step: float, size: int) -> Floats:
-        """Return weights of an interpolation; a given sample is itself at its place."""
-        found = resample(np.eye(size, dtype=np.float32), places, 0, self.kind)
+    def finer(self, given: Floats, places: Places, step: float) -> Floats:
+        """Return interpolated values; a given sample is itself at its place."""
+        found = resample(given, places, 0, self.kind)
         near = np.rint(places)
-        same = (np.abs(places - near) < NEAR) & (near >= 0) & (near < size)
-        found[same] = np.eye(size, dtype=np.float32)[near[same].astype(int)]
+        same = (np.abs(places - near) < NEAR) & (near >= 0) & (near < len(given))
+        found[same] = given[near[same].astype(int)]
         return found
-
-    def whole(self, n_given: int, n_result: int) -> Floats:
-        """Return weights of an interpolation of all samples."""
-        return _whole_samples(self, n_given, n_result)
 
     def rows(self, fine: Floats, size: float, count: int) -> Floats:
         """Return values in the middle of every `size` rows."""
@@ -190,21 +183,10 @@ def _centres(count: int, size: float) -> Places:
 
 
 @lru_cache(maxsize=256)
-def _whole_means(n_given: int, n_result: int) -> Floats:
-    edges = np.arange(n_result + 1, dtype=np.float64) * (n_given / n_result)
-    return spline_weights(edges, n_given)
-
-
-@lru_cache(maxsize=256)
-def _whole_samples(samples: Samples, n_given: int, n_result: int) -> Floats:
+def _weights(sections: Sections, n_given: int, n_result: int) -> Floats:
+    """Return the weight of each given sample in each of a result over their whole range."""
     step = n_given / n_result
-    return samples.weights(_centres(n_result, step), step, n_given)
-
-
-def _along(data: Floats, weights: Floats, axis: int) -> Floats:
-    moved = np.moveaxis(data, axis, 0)
-    found = np.tensordot(weights, moved, axes=1)
-    return np.ascontiguousarray(np.moveaxis(found, 0, axis), np.float32)
+    return sections.finer(np.eye(n_given, dtype=np.float32), _centres(n_result, step), step)
 
 
 def _cells(plane: Floats, size: float, count: int) -> Floats:
