@@ -7,11 +7,11 @@ tensors of another device, to be read by NumPy, and, on `mps`, to hold float64.
 
 import threading
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map
 
 aten = torch.ops.aten
 WIDE = (torch.float64, torch.complex128)
@@ -47,7 +47,7 @@ class Pretend(torch.Tensor):
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
+        tensors = [*_tensors(args), *_tensors(kwargs.values())]
         device = next(x.pretended for x in tensors if isinstance(x, Pretend))
         outside = any(not isinstance(x, Pretend) and x.ndim > 0 for x in tensors)
         if outside and func not in MIXED:
@@ -56,17 +56,40 @@ class Pretend(torch.Tensor):
         to_cpu = func is aten.copy_.default and not isinstance(args[0], Pretend)
         if to_cpu or func is aten._local_scalar_dense.default:
             device.read(func)
-        found = func(*tree_map(_held, args), **tree_map(_held, kwargs))
+        found = func(*_held(args), **{name: _held(value) for name, value in kwargs.items()})
         if to_cpu:
             return found
-        wrapped = tree_map(
-            lambda x: Pretend(x, device) if isinstance(x, torch.Tensor) else x, found
-        )
-        return return_and_correct_aliasing(func, args, kwargs, wrapped)
+        made = _pretend(found, device)
+        return return_and_correct_aliasing(func, args, kwargs, made) if _aliases(func) else made
+
+
+def _tensors(values):
+    """Yield all tensors, also those in lists."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
 
 
 def _held(value):
+    """Return what pretended tensors hold, also in lists."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_held, value))
     return value.held if isinstance(value, Pretend) else value
+
+
+def _pretend(value, device):
+    """Return tensors as pretended ones, also in lists."""
+    if isinstance(value, list | tuple):
+        return type(value)(_pretend(part, device) for part in value)
+    return Pretend(value, device) if isinstance(value, torch.Tensor) else value
+
+
+@cache
+def _aliases(func):
+    """Return whether a function returns or changes what it is given."""
+    return any(part.alias_info is not None for part in func._schema.returns)
 
 
 class Device(TorchFunctionMode):

@@ -49,9 +49,7 @@ class Noise:
 def stabilise(array: NDArray[Any], noise: Noise) -> NDArray[np.float32]: ...
 @overload
 def stabilise(array: torch.Tensor, noise: Noise) -> torch.Tensor: ...
-def stabilise(
-    array: NDArray[Any] | torch.Tensor, noise: Noise
-) -> NDArray[np.float32] | torch.Tensor:
+def stabilise(array: NDArray[Any] | torch.Tensor, noise: Noise) -> Any:
     """Return variance-stabilised values, float32, no unit: the noise has standard deviation 1.
 
     The generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998), shifted so that
@@ -85,9 +83,7 @@ def stabilise(
 def unstabilise(values: NDArray[Any], noise: Noise) -> NDArray[np.float32]: ...
 @overload
 def unstabilise(values: torch.Tensor, noise: Noise) -> torch.Tensor: ...
-def unstabilise(
-    values: NDArray[Any] | torch.Tensor, noise: Noise
-) -> NDArray[np.float32] | torch.Tensor:
+def unstabilise(values: NDArray[Any] | torch.Tensor, noise: Noise) -> Any:
     """Return grey levels from denoised stabilised values, float32.
 
     The closed form of the exact unbiased inverse (Mäkitalo and Foi 2013, eq. 10). The algebraic
@@ -123,7 +119,8 @@ def _bias(values: Any) -> Any:
     """Return the bias of the algebraic inverse, in photons, for values of the usual transform."""
     inverse = 1 / values.clip(math.sqrt(1.5))  # below it there is no light
     root = math.sqrt(1.5)
-    return 0.25 + inverse * (root / 4 + inverse * (-11 / 8 + inverse * (5 / 8 * root)))
+    bias: Any = 0.25 + inverse * (root / 4 + inverse * (-11 / 8 + inverse * (5 / 8 * root)))
+    return bias
 
 
 def _float32(values: NDArray[Any] | torch.Tensor) -> Any:
