@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.estimate import is_stopped
+from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, mirrored
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ _TIME = (2, 1, 2)  # along time: patch, search distance, spacing; frames
 _MOTION = 2  # search distance in other frames, in voxels
 _THIN = 4  # voxels along an axis up to which patches are not moved along it
 _MEMBERS = 90  # patches in a group
-_TILE = 4096  # groups of one task
-_CHUNK = 512  # groups in memory at a time, so that they stay in the cache
+_TILE = 1024  # groups of one task on the CPU
+_CHUNK = 64  # groups that a thread filters at a time, so that they stay in the cache
+_ON_GPU = 16  # times as many groups at a time on a GPU, which computes them all at once
+_PRECISION = 3e-7  # smallest part of the trace of a matrix that its factorisation can tell from 0
 _POLL = 0.1  # seconds between two progress reports
-_SECONDS = {1: 4e-5, 2: 3e-4, 3: 6e-4}  # per group on one core of 2023
+_SECONDS = {1: 2e-5, 2: 1.5e-4, 3: 3e-4}  # per group on one core of 2023
 _SHARING = 0.7  # speed-up by each further core
 
 
@@ -50,6 +53,7 @@ def iter_groups(
     series: bool = False,
     n_workers: int = 1,
     running: Event | None = None,
+    device: torch.device = CPU,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by groups of similar patches: yield progress 0 to 1, return float32.
 
@@ -78,9 +82,11 @@ def iter_groups(
         Whether the first axis is time: then patches span two frames, and groups include patches
         of neighbouring frames.
     n_workers
-        Number of threads, at least 1.
+        Number of threads, at least 1; a GPU needs only one.
     running
         Threads wait while it is cleared; they never wait if not given.
+    device
+        Where to compute.
 
     Raises
     ------
@@ -92,16 +98,17 @@ def iter_groups(
             f"values of shape {np.shape(values)} and a guide of shape {np.shape(guide)} were "
             "given; both need the same shape."
         )
-    job = _Job.of(values, guide, variance, grain, members, series)
+    job = _Job.of(values, guide, variance, grain, members, series, device)
     tiles = job.tiles()
+    n_threads = max(1, n_workers) if device.type == "cpu" else 1
     stop = Event()
-    pool = ThreadPoolExecutor(max(1, n_workers), thread_name_prefix="groups")
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="groups")
     try:
         waiting = iter(tiles)
         pending: deque[Future[_Done]] = deque()
         n_done = 0
         while n_done < len(tiles):
-            for tile in itertools.islice(waiting, 2 * n_workers - len(pending)):
+            for tile in itertools.islice(waiting, 2 * n_threads - len(pending)):
                 pending.append(pool.submit(job.filtered, tile, stop, running))
             try:
                 job.add(pending[0].result(timeout=_POLL))
@@ -156,8 +163,9 @@ class _Job:
         First voxels of the reference patches along each axis, without margin.
     shifts
         Shifts from a reference patch to the candidates for its group.
-    noise
-        Covariance of the noise within a patch, shape (voxels, voxels); `None` for white noise.
+    whitening, colouring
+        What patches are multiplied by to make their noise white, and its inverse, shape (voxels,
+        voxels); `None` for white noise.
     total, weight
         Sum and number of filtered patches at each voxel so far.
     """
@@ -168,9 +176,10 @@ class _Job:
     patch: Shape
     reach: Shape
     members: int
-    corners: tuple[torch.Tensor, ...]
+    corners: tuple[tuple[int, ...], ...]
     shifts: tuple[Shape, ...]
-    noise: torch.Tensor | None
+    whitening: torch.Tensor | None
+    colouring: torch.Tensor | None
     total: torch.Tensor
     weight: torch.Tensor
 
@@ -183,6 +192,7 @@ class _Job:
         grain: float,
         members: int,
         series: bool,
+        device: torch.device = CPU,
     ) -> _Job:
         shape = np.shape(values)
         n_axes = _n_axes(shape[1:] if series else shape)
@@ -191,29 +201,46 @@ class _Job:
             sizes[0] = _TIME
         patch = tuple(min(wide, size) for (wide, _, _), size in zip(sizes, shape, strict=True))
         reach = tuple(min(far, size - 1) for (_, far, _), size in zip(sizes, shape, strict=True))
-        arrays = [_padded(array, reach) for array in (values, guide)]
+        arrays = [
+            None if array is None else mirrored(as_tensor(array, device), reach)
+            for array in (values, guide, variance)
+        ]
+        assert arrays[0] is not None
+        assert arrays[1] is not None
+        white, colour = _whitening(_covariance(patch, grain, series)) if grain > 0 else (None, None)
         return cls(
             values=arrays[0],
             guide=arrays[1],
-            variance=None if variance is None else _padded(variance, reach),
+            variance=arrays[2],
             patch=patch,
             reach=reach,
             members=members,
             corners=tuple(
-                torch.tensor(sorted({*range(0, size - wide + 1, spacing), size - wide}))
+                tuple(sorted({*range(0, size - wide + 1, spacing), size - wide}))
                 for size, wide, (_, _, spacing) in zip(shape, patch, sizes, strict=True)
             ),
             shifts=_shifts(reach, series),
-            noise=_covariance(patch, grain, series) if grain > 0 else None,
+            whitening=None if white is None else white.to(device),
+            colouring=None if colour is None else colour.to(device),
             total=torch.zeros_like(arrays[0]),
             weight=torch.zeros_like(arrays[0]),
         )
 
-    def tiles(self) -> list[tuple[torch.Tensor, ...]]:
+    @property
+    def device(self) -> torch.device:
+        """Where the arrays are."""
+        return self.values.device
+
+    @property
+    def factor(self) -> int:
+        """How many times as many groups are in memory as on the CPU."""
+        return 1 if self.device.type == "cpu" else _ON_GPU
+
+    def tiles(self) -> list[tuple[tuple[int, ...], ...]]:
         """Return, for each tile, the corners of its reference patches along each axis."""
         counts = [len(corner) for corner in self.corners]
         lengths = [0] * len(counts)
-        left = float(_TILE)
+        left = float(_TILE * self.factor)
         for rank, axis in enumerate(sorted(range(len(counts)), key=counts.__getitem__)):
             lengths[axis] = max(1, min(counts[axis], round(left ** (1 / (len(counts) - rank)))))
             left /= lengths[axis]
@@ -222,68 +249,96 @@ class _Job:
         ]
         return list(itertools.product(*parts))
 
-    def filtered(self, tile: tuple[torch.Tensor, ...], stop: Event, running: Event | None) -> _Done:
+    def filtered(
+        self, tile: tuple[tuple[int, ...], ...], stop: Event, running: Event | None
+    ) -> _Done:
         """Return the sums of the filtered patches of all groups of a tile."""
         place = tuple(
-            slice(int(corner[0]), int(corner[-1]) + wide + 2 * far)
+            slice(corner[0], corner[-1] + wide + 2 * far)
             for corner, wide, far in zip(tile, self.patch, self.reach, strict=True)
         )
-        values, guide = self.values[place].contiguous(), self.guide[place].contiguous()
-        corners = [corner - corner[0] for corner in tile]
-        found, shifts = self._most_similar(guide, corners, stop, running)
-        steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
-        origin = _sums([c + far for c, far in zip(corners, self.reach, strict=True)], steps)
-        inside = _sums([torch.arange(wide) for wide in self.patch], steps)
-        move = (shifts * torch.tensor(steps)).sum(1)
-        done = _Done(place, torch.zeros(guide.numel()), torch.zeros(guide.numel()))
+        values, guide = self.values[place].reshape(-1), self.guide[place].contiguous()
         variance = None if self.variance is None else self.variance[place].reshape(-1)
-        for chosen, first in zip(
-            torch.split(found, _CHUNK), torch.split(origin, _CHUNK), strict=True
-        ):
+        corners = [[first - corner[0] for first in corner] for corner in tile]
+        found = self._most_similar(guide, corners, stop, running)
+        steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
+        firsts = [
+            [first + far for first in corner]
+            for corner, far in zip(corners, self.reach, strict=True)
+        ]
+        origin = self._flat(firsts, steps)
+        inside = self._flat([range(wide) for wide in self.patch], steps)
+        shifts = [sum(map(int.__mul__, shift, steps)) for shift in self.shifts]
+        move = torch.tensor(shifts, dtype=torch.int32, device=self.device)
+        whole = guide.reshape(-1)
+        total, number = torch.zeros_like(whole), torch.zeros_like(whole)
+        size = _CHUNK * self.factor
+        for chosen, first in zip(torch.split(found, size), torch.split(origin, size), strict=True):
             if is_stopped(stop, running):
                 break
-            index = (first[:, None] + move[chosen])[..., None] + inside
-            level = None if variance is None else variance[first[:, None] + inside].mean(1)
-            better = self._wiener(values.reshape(-1)[index], guide.reshape(-1)[index], level)
-            done.total.index_add_(0, index.reshape(-1), better.reshape(-1))
-            done.weight.index_add_(0, index.reshape(-1), torch.ones(better.numel()))
-        return done
+            members = first[:, None] + move[chosen]
+            index = members[..., None] + inside
+            level = None if variance is None else _at(variance, index[:, :1]).mean((1, 2))
+            better = self._wiener(_at(values, index), _at(whole, index), level)
+            total.index_add_(0, index.reshape(-1), better.reshape(-1))
+            members = members.reshape(-1)
+            number.index_add_(0, members, torch.ones_like(members, dtype=torch.float32))
+        return _Done(place, total, self._spread(number.reshape(guide.shape)))
+
+    def _flat(self, places: Sequence[Sequence[int]], steps: Sequence[int]) -> torch.Tensor:
+        """Return the flat indices of the crossings of positions along each axis, int32."""
+        flat = torch.zeros(1, dtype=torch.int32)
+        for part, step in zip(places, steps, strict=True):
+            flat = (flat[:, None] + step * torch.tensor(list(part), dtype=torch.int32)).reshape(-1)
+        return flat.to(self.device)
+
+    def _spread(self, number: torch.Tensor) -> torch.Tensor:
+        """Return the number of patches that hold each voxel, from that which begin there."""
+        for axis, wide in enumerate(self.patch):
+            first = number
+            number = first.clone()
+            length = first.shape[axis]
+            for step in range(1, wide):
+                number.narrow(axis, step, length - step).add_(first.narrow(axis, 0, length - step))
+        return number.reshape(-1)
 
     def _most_similar(
         self,
         guide: torch.Tensor,
-        corners: Sequence[torch.Tensor],
+        corners: Sequence[Sequence[int]],
         stop: Event,
         running: Event | None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the indices of the most similar patches, (groups, members), and all shifts."""
-        inner = tuple(
-            slice(far, size - far) for far, size in zip(self.reach, guide.shape, strict=True)
-        )
-        middle = guide[inner]
+    ) -> torch.Tensor:
+        """Return the indices of the shifts to the most similar patches, (groups, members)."""
+        steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
         windows = [
-            ((at := torch.arange(size))[None] >= corner[:, None]).float()
-            * (at[None] < corner[:, None] + wide)
-            for size, corner, wide in zip(middle.shape, corners, self.patch, strict=True)
+            self._window(size, corner, wide)
+            for size, corner, wide in zip(guide.shape, corners, self.patch, strict=True)
         ]
+        flat, first = guide.reshape(-1), sum(map(int.__mul__, self.reach, steps))
+        middle = flat[first : len(flat) - first]
+        squares = torch.zeros_like(flat)
+        part = squares[: len(middle)]
         n_groups = math.prod(map(len, corners))
-        distance = torch.full((len(self.shifts), n_groups), math.inf)
+        distance = guide.new_full((len(self.shifts), n_groups), math.inf)
         for number, shift in enumerate(self.shifts):
             if is_stopped(stop, running):
                 break
-            moved = guide[
-                tuple(
-                    slice(part.start + step, part.stop + step)
-                    for part, step in zip(inner, shift, strict=True)
-                )
-            ]
-            squares = (middle - moved).square_()
-            for axis in reversed(range(guide.ndim)):
-                squares = torch.tensordot(squares, windows[axis], ([axis], [1])).movedim(-1, axis)
-            distance[number] = squares.reshape(-1)
+            start = first + sum(map(int.__mul__, shift, steps))
+            torch.sub(middle, flat[start : start + len(middle)], out=part).square_()
+            distance[number] = _sums(squares.reshape(guide.shape), windows)
         count = min(self.members, len(self.shifts))
         nearest = torch.topk(distance.T.contiguous(), count, dim=1, largest=False, sorted=False)
-        return nearest.indices, torch.tensor(self.shifts)
+        return nearest.indices
+
+    def _window(self, size: int, corner: Sequence[int], wide: int) -> torch.Tensor:
+        """Return which voxels along an axis each patch holds, 0 or 1, (patches, size), float32.
+
+        No patch holds the last `2 * reach` of them.
+        """
+        first = torch.tensor(list(corner))[:, None]
+        at = torch.arange(size)[None]
+        return ((at >= first) & (at < first + wide)).to(self.device, torch.float32)
 
     def _wiener(
         self, noisy: torch.Tensor, guide: torch.Tensor, level: torch.Tensor | None
@@ -291,20 +346,27 @@ class _Job:
         """Return the filtered patches of groups, shape (groups, members, voxels).
 
         With C the covariance of the structure and N that of the noise, the best linear estimate
-        of a patch y with mean m is m + C (C + N)⁻¹ (y − m) = y − N (C + N)⁻¹ (y − m).
+        of a patch y with mean m is m + C (C + N)⁻¹ (y − m). For white noise of variance v, and X
+        the n patches of the guide less their mean, one per row, C (C + N)⁻¹ is
+        Xᵀ (X Xᵀ + (n − 1) v)⁻¹ X, whose matrix is smaller. Other noise is made white before.
         """
-        n_members, n_voxels = guide.shape[1:]
-        centred = guide - guide.mean(1, keepdim=True)
-        structure = centred.transpose(1, 2) @ centred / max(n_members - 1, 1)
-        noise = torch.eye(n_voxels) if self.noise is None else self.noise
-        noise = noise[None] if level is None else noise * level[:, None, None]
-        around = noisy - noisy.mean(1, keepdim=True)
-        root, failed = torch.linalg.cholesky_ex(structure + noise)
-        taken = torch.cholesky_solve(around.transpose(1, 2), root)
-        if self.noise is not None or level is not None:
-            taken = noise @ taken
-        # The Cholesky factorisation fails if the noise is below the float32 precision of C.
-        return torch.where(failed[:, None, None] > 0, noisy, noisy - taken.transpose(1, 2))
+        mean = noisy.mean(1, keepdim=True)
+        around, centred = noisy - mean, guide - guide.mean(1, keepdim=True)
+        if self.whitening is not None:
+            around, centred = around @ self.whitening, centred @ self.whitening
+        products = centred @ centred.transpose(1, 2)
+        diagonal = products.diagonal(dim1=1, dim2=2)
+        least = _PRECISION * diagonal.sum(1)
+        noise = torch.ones_like(least) if level is None else level
+        noise = max(guide.shape[1] - 1, 1) * noise
+        diagonal += torch.maximum(noise, least)[:, None]
+        root = torch.linalg.cholesky_ex(products).L
+        basis = torch.linalg.solve_triangular(root, centred, upper=False)
+        better = (around @ basis.transpose(1, 2)) @ basis
+        if self.colouring is not None:
+            better = better @ self.colouring
+        # Noise below the float32 precision of the structure is left as it is.
+        return torch.where((noise > least)[:, None, None], better.add_(mean), noisy)
 
     def add(self, done: _Done) -> None:
         """Add the sums of a tile to those of the whole."""
@@ -316,7 +378,7 @@ class _Job:
         """Return the means; the guide where no patch was filtered."""
         means = torch.where(self.weight > 0, self.total / self.weight.clamp(min=1), self.guide)
         inner = tuple(slice(far, -far or None) for far in self.reach)
-        return means[inner].contiguous().numpy()
+        return as_array(means[inner])
 
 
 def _n_axes(shape: Sequence[int]) -> int:
@@ -324,23 +386,24 @@ def _n_axes(shape: Sequence[int]) -> int:
     return min(max(sum(size > _THIN for size in shape), 1), 3)
 
 
-def _parts(tensor: torch.Tensor, length: int) -> list[torch.Tensor]:
-    """Return pieces of at most `length` along the first axis."""
-    return [tensor[start : start + length] for start in range(0, len(tensor), length)]
+def _parts(corners: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
+    """Return pieces of at most `length`."""
+    return [corners[start : start + length] for start in range(0, len(corners), length)]
 
 
-def _padded(array: NDArray[Any], reach: Shape) -> torch.Tensor:
-    """Return the array with a mirrored margin."""
-    margin = [(far, far) for far in reach]
-    return torch.from_numpy(np.pad(np.asarray(array, np.float32), margin, mode="symmetric"))
+def _at(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Return the values at flat indices, in the shape of these."""
+    return values.index_select(0, index.reshape(-1)).reshape(index.shape)
 
 
-def _sums(parts: Sequence[torch.Tensor], steps: Sequence[int]) -> torch.Tensor:
-    """Return flat indices of the grid of positions along each axis."""
-    flat = torch.zeros(1, dtype=torch.int64)
-    for part, step in zip(parts, steps, strict=True):
-        flat = (flat[:, None] + part * step).reshape(-1)
-    return flat
+def _sums(values: torch.Tensor, windows: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the sums of values over patches, flat, by the `windows` along each axis."""
+    sums = values.reshape(-1, values.shape[-1]) @ windows[-1].T
+    n_after = len(windows[-1])
+    for window in reversed(windows[:-1]):
+        sums = window @ sums.reshape(-1, window.shape[1], n_after)
+        n_after *= len(window)
+    return sums.reshape(-1)
 
 
 def _shifts(reach: Shape, series: bool) -> tuple[Shape, ...]:
@@ -359,3 +422,9 @@ def _covariance(patch: Shape, grain: float, series: bool) -> torch.Tensor:
         along = torch.exp(-((at[:, None] - at[None]) ** 2) / (4 * grain**2))
         whole = torch.kron(whole, along + 1e-4 * torch.eye(size))
     return whole
+
+
+def _whitening(covariance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the matrices that make noise of a covariance white, and undo that, float32."""
+    root = torch.linalg.cholesky(covariance.double()).T.contiguous()
+    return torch.linalg.inv(root).float(), root.float()
