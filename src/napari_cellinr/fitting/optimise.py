@@ -127,13 +127,15 @@ class _Loop:
     def __init__(self, problem: Problem, config: Config) -> None:
         import torch
 
+        from napari_cellinr.fitting.adam import Adam
+
         self.problem = problem
         self.schedule = problem.schedule()
         self.steps = config.steps if self.schedule.steps is None else self.schedule.steps
         groups = problem.param_groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
-        self.rates = [float(group["lr"]) for group in groups]
-        self.optimizer = torch.optim.Adam(groups)
+        self.rates = [float(group["lr"]) for group in groups for _ in group["params"]]
+        self.adam = Adam(self.parameters)
         self.generator = torch.Generator(problem.device).manual_seed(config.seed)
         self.step = 0
         self.losses: Mapping[str, torch.Tensor] = {}
@@ -151,12 +153,10 @@ class _Loop:
         import torch
 
         factor = self.schedule.factor(self.step, self.steps)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
         self.losses = losses = self.problem.loss(self.step, self.generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.adam.forget_gradients()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.adam.step([rate * factor for rate in self.rates])
         self.step += 1
         weight = 1.0
         if self.schedule.averages:
@@ -205,7 +205,7 @@ class _Loop:
 
     def ended(self) -> Stopped | None:
         """Return why the optimisation ends, or None if it continues."""
-        if self.looks_without_gain >= PATIENCE:
+        if self.looks_without_gain >= PATIENCE or self.problem.is_settled:
             return "converged"
         return "steps" if self.step >= self.steps else None
 
@@ -228,8 +228,7 @@ class _Loop:
         found = {"facts": text, "generator": self.generator.get_state()}
         for name, values in self._lists().items():
             found |= {f"{name}.{i}": value for i, value in enumerate(values)}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            found |= {f"adam.{i}.{name}": value for name, value in moments.items()}
+        found |= {f"adam.{name}": value for name, value in self.adam.tensors().items()}
         found |= {f"problem.{name}": value for name, value in self.problem.memory().items()}
         return {name: value.detach().to("cpu", copy=True) for name, value in found.items()}
 
@@ -291,18 +290,13 @@ class _Loop:
                 _copy(self.parameters, self.best)
             facts = json.loads(bytes(tensors["facts"].tolist()))
             self.generator.set_state(tensors["generator"])
+            moments = {n.removeprefix("adam."): v for n, v in tensors.items() if n[:5] == "adam."}
+            self.adam.load(moments)
         except (KeyError, RuntimeError, ValueError):
             raise FitError(
                 "the fit cannot be continued: the stored state is of another image, of other "
                 "settings or of another device; use the same as before."
             ) from None
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("adam."):
-                _, number, moment = name.split(".")
-                moments.setdefault(int(number), {})[moment] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         memory = {n.removeprefix("problem."): v for n, v in tensors.items() if n[:8] == "problem."}
         self.problem.remember(memory)
         self.step, self.best_error = facts["step"], facts["best_error"]

@@ -231,6 +231,11 @@ class Problem(ABC):
         """Whether steps can improve the fit; False if the user stopped the preparation."""
         return True
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no step would change the result, so that the fit ends before the first one."""
+        return False
+
     @abstractmethod
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the parameter groups for Adam."""

@@ -123,6 +123,11 @@ class CellINRProblem(Problem):
         """Whether there are kernels to be optimised; not if the user stopped the preparation."""
         return self.prepared.can_improve
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the held-out voxels confirm no kernels: then they stay as they are."""
+        return self.prepared.kernels.trust == 0
+
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the kernels, and the background with a rate in standard deviations of the noise.
 
