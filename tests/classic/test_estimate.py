@@ -56,7 +56,7 @@ def test_equal_to_its_definition(shape, patch):
     assert np.allclose(found, expected, atol=2e-4)
 
 
-@pytest.mark.parametrize("shape", [(20, 31, 17), (40, 23)])
+@pytest.mark.parametrize("shape", [(20, 31, 17), (40, 23), (1, 40, 23)])
 def test_slabs_and_workers_change_nothing(monkeypatch, shape):
     values = noisy(shape)
     whole = nlm(values, distance=3)
@@ -139,7 +139,7 @@ def test_errors_in_a_thread_arrive(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(estimate, "_box_sum", fail)
+    monkeypatch.setattr(estimate._Task, "_add", fail)
     with pytest.raises(MemoryError):
         nlm(noisy((8, 8)))
 

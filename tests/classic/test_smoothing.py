@@ -22,7 +22,9 @@ def test_the_same_as_scipy(image, sigmas, orders):
     )
 
 
-def test_margin_is_mirrored_even_where_it_is_wider_than_the_image():
-    image = np.arange(6, dtype=np.float32).reshape(2, 3)
-    found = as_array(mirrored(torch.from_numpy(image), (5, 1)))
-    np.testing.assert_array_equal(found, np.pad(image, ((5, 5), (1, 1)), mode="symmetric"))
+@pytest.mark.parametrize(("at_voxels", "mode"), [(False, "symmetric"), (True, "reflect")])
+@pytest.mark.parametrize("shape", [(2, 3), (1, 4)])
+def test_margin_is_mirrored_even_where_it_is_wider_than_the_image(at_voxels, mode, shape):
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = as_array(mirrored(torch.from_numpy(image), (5, 1), at_voxels=at_voxels))
+    np.testing.assert_array_equal(found, np.pad(image, ((5, 5), (1, 1)), mode=mode))

@@ -11,8 +11,15 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, gaussian_filter1d
+import torch
 
+from napari_cellinr.classic.smoothing import (
+    CPU,
+    as_array,
+    as_tensor,
+    gaussian_filter,
+    mirrored,
+)
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,19 +27,20 @@ if TYPE_CHECKING:
 
 __all__ = ["gaussian", "is_stopped", "iter_nlm", "nlm", "nlm_seconds"]
 
-Floats: TypeAlias = "NDArray[np.float32]"
 Shift: TypeAlias = tuple[int, ...]
-Slices: TypeAlias = tuple[slice, ...]
 
+_LITTLE = 0.7  # standard deviation in voxels of the smoothing in place of non-local means
 _GUIDE = 0.9  # standard deviation in voxels of the smoothing before patches are compared
 _CUT = 5.0  # excess difference, in units of h², at which the weight becomes 0
-_SLAB = 300_000  # voxels of one task, so that its arrays stay in the cache
+_SLAB = 300_000  # voxels of one task on the CPU, so that its arrays stay in the cache
 _POLL = 0.1  # seconds between two progress reports
 _SECONDS = 8e-9  # per voxel and shift on one core of 2023, with patches of 3 voxels
 _SHARING = 0.8  # speed-up by each further core: they share the memory bus
 
 
-def gaussian(values: NDArray[Any], sigma: float = 0.7) -> NDArray[np.float32]:
+def gaussian(
+    values: NDArray[Any], sigma: float = _LITTLE, device: torch.device = CPU
+) -> NDArray[np.float32]:
     """Return Gaussian-smoothed values, float32.
 
     Parameters
@@ -41,8 +49,10 @@ def gaussian(values: NDArray[Any], sigma: float = 0.7) -> NDArray[np.float32]:
         Stabilised values, axes ZYX or YX, real.
     sigma
         Standard deviation of the Gaussian in voxels, along every axis.
+    device
+        Where to compute.
     """
-    return np.asarray(gaussian_filter(np.asarray(values, np.float32), sigma), np.float32)
+    return as_array(gaussian_filter(as_tensor(values, device), sigma))
 
 
 def nlm(
@@ -86,6 +96,7 @@ def iter_nlm(
     grain: float = 0.0,
     n_workers: int = 1,
     running: Event | None = None,
+    device: torch.device = CPU,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by non-local means: yield progress 0 to 1, return float32.
 
@@ -114,21 +125,27 @@ def iter_nlm(
     grain
         Standard deviation in voxels of the blur of the noise, as in `Noise.grain`.
     n_workers
-        Number of threads, at least 1.
+        Number of threads, at least 1; a GPU needs only one.
     running
         Threads wait while it is cleared; they never wait if not given.
+    device
+        Where to compute.
 
     Raises
     ------
     ConfigError
         If a setting is out of bounds; on the first `next`.
     """
-    array = np.asarray(values, np.float32)
-    rule = _rule(array.shape, distance, strength, patch, grain)
-    tasks = _tasks(array, rule, max(1, n_workers))
+    array = as_tensor(values, device)
+    reach = _reach(tuple(array.shape), distance)
+    longest = int(np.argmax(array.shape[:-1])) if array.ndim > 1 else 0
+    array, reach = array.movedim(longest, 0).contiguous(), _moved(reach, longest)
+    rule = _rule(reach, strength, patch, grain)
+    n_threads = max(1, n_workers) if device.type == "cpu" else 1
+    tasks = _tasks(array, rule, n_threads)
     n_steps = max(1, len(tasks) * len(rule.shifts))
     stop = Event()
-    pool = ThreadPoolExecutor(max(1, n_workers), thread_name_prefix="nlm")
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="nlm")
     try:
         pending: set[Future[None]] = {pool.submit(task.run, stop, running) for task in tasks}
         while pending:
@@ -140,10 +157,10 @@ def iter_nlm(
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-    result = gaussian(array)
+    result = gaussian_filter(array, _LITTLE)
     for task in tasks:
         task.write(result)
-    return result
+    return as_array(result.movedim(0, longest))
 
 
 def is_stopped(stop: Event, running: Event | None) -> bool:
@@ -195,171 +212,158 @@ class _Rule:
         Half of all shifts, near ones first; the other half are their opposites.
     patch
         Width of a patch in voxels.
-    flat
-        Sum of squared differences of two patches that is due to noise.
     steepness
-        Decrease of the fourth root of the weight per unit above `flat`.
+        Decrease of the fourth root of the weight per unit of the sum of squared differences.
+    most
+        Fourth root of the weight of equal patches, before it is limited to 1: more than 1, since
+        noise alone makes patches differ.
     """
 
     reach: Shift
     shifts: tuple[Shift, ...]
     patch: int
-    flat: float
     steepness: float
+    most: float
 
 
 @dataclass(eq=False)
 class _Task:
     """One slab of the volume, whose voxels are compared with all others within reach.
 
-    Both voxels of a pair are updated at once, so the sums include a margin around the slab.
+    Both voxels of a pair are updated at once, so the sums include a margin around the slab. All
+    arrays are flat, so that a pair is a voxel and another one at a fixed distance. Pairs of which
+    the shift leaves the array on one side and enters it on the other only change the margin.
 
     Parameters
     ----------
     rule
         How similarity is measured.
-    slab
-        Position of the slab in the volume.
+    first, shape
+        Position of the slab along the first axis, and its shape without margin, in voxels.
     values, guide
-        The slab with a margin of one reach and half a patch; unchanged, and slightly smoothed.
+        The slab with a margin of one reach and half a patch; unchanged, and slightly smoothed and
+        scaled so that the weight falls by 1 per unit of the squared difference.
     n_done
         Number of shifts that are done.
     total, weights
-        Weighted sum of values and sum of weights, slab with a margin of one reach.
+        Weighted sum of values and sum of weights, flat, with the same margin.
     """
 
     rule: _Rule
-    slab: Slices
-    values: Floats
-    guide: Floats
+    first: int
+    shape: Shift
+    values: torch.Tensor
+    guide: torch.Tensor
     n_done: int = 0
-    total: Floats = field(init=False)
-    weights: Floats = field(init=False)
+    total: torch.Tensor = field(init=False)
+    weights: torch.Tensor = field(init=False)
 
     def run(self, stop: Event, running: Event | None) -> None:
         """Process the shifts until all are done or `stop` is set."""
-        half = self.rule.patch // 2
-        self.total = self.values[(slice(half, -half or None),) * self.values.ndim].copy()
-        self.weights = np.ones_like(self.total)  # each voxel has weight 1 in its own mean
-        buffers = (np.empty(self.values.size, np.float32), np.empty(self.values.size, np.float32))
+        values, guide = self.values.reshape(-1), self.guide.reshape(-1)
+        self.total = values.clone()
+        self.weights = torch.ones_like(values)  # each voxel has weight 1 in its own mean
+        spare = torch.empty_like(values), torch.empty_like(values)
         for shift in self.rule.shifts:
             if is_stopped(stop, running):
                 return
-            self._add(shift, *buffers)
+            self._add(sum(map(int.__mul__, shift, self._steps)), values, guide, spare)
             self.n_done += 1
 
-    def write(self, result: Floats) -> None:
+    def write(self, result: torch.Tensor) -> None:
         """Write the weighted means into `result`, unless hardly any neighbours were compared."""
         if self.n_done >= min(len(self.rule.shifts), 3**result.ndim // 2):
-            inner = tuple(slice(far, -far or None) for far in self.rule.reach)
-            result[self.slab] = self.total[inner] / self.weights[inner]
+            margins = [far + self.rule.patch // 2 for far in self.rule.reach]
+            inner = tuple(
+                slice(edge, edge + size) for edge, size in zip(margins, self.shape, strict=True)
+            )
+            means = (self.total / self.weights).reshape(self.values.shape)
+            result[self.first : self.first + self.shape[0]] = means[inner]
 
-    def _add(self, shift: Shift, first: Floats, second: Floats) -> None:
-        """Add the contributions of all pairs of voxels that are `shift` apart to both voxels."""
-        half = self.rule.patch // 2
-        here, there = self._pair(shift, half, half)
-        weight, spare = self._weights(self.guide[here], self.guide[there], first, second)
-        product = spare[: weight.size].reshape(weight.shape)
-        here, there = self._pair(shift, half, 0)
-        own, other = self._pair(shift, 0, 0)
-        self.weights[own] += weight
-        self.weights[other] += weight
-        self.total[own] += np.multiply(weight, self.values[there], out=product)
-        self.total[other] += np.multiply(weight, self.values[here], out=product)
+    @property
+    def _steps(self) -> list[int]:
+        """Distance of neighbours along each axis in the flat arrays."""
+        shape = self.values.shape
+        return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
-    def _pair(self, shift: Shift, margin: int, extra: int) -> tuple[Slices, Slices]:
-        """Return the slices of all pairs `shift` apart of which one voxel is in the slab.
-
-        They refer to an array with a margin of one reach plus `margin`, and include `extra` more
-        voxels on each side.
-        """
-        here, there = [], []
-        for far, step, part in zip(self.rule.reach, shift, self.slab, strict=True):
-            start = far + margin - extra + min(0, -step)
-            stop = far + margin + extra + max(0, -step) + part.stop - part.start
-            here.append(slice(start, stop))
-            there.append(slice(start + step, stop + step))
-        return tuple(here), tuple(there)
-
-    def _weights(
-        self, here: Floats, there: Floats, first: Floats, second: Floats
-    ) -> tuple[Floats, Floats]:
-        """Return the weights of all pairs, in one of two flat buffers, and the other buffer."""
-        squares = first[: here.size].reshape(here.shape)
-        np.subtract(here, there, out=squares)
-        np.multiply(squares, squares, out=squares)
-        for axis in range(squares.ndim):
-            squares = _box_sum(squares, axis, self.rule.patch, second)
-            first, second = second, first
-        squares -= np.float32(self.rule.flat)
-        squares *= np.float32(-self.rule.steepness)
-        squares += np.float32(1)
-        np.clip(squares, 0, 1, out=squares)
-        np.multiply(squares, squares, out=squares)
-        np.multiply(squares, squares, out=squares)
-        return squares, second
+    def _add(
+        self,
+        offset: int,
+        values: torch.Tensor,
+        guide: torch.Tensor,
+        spare: tuple[torch.Tensor, torch.Tensor],
+    ) -> None:
+        """Add the contributions of all pairs of voxels that are `offset` apart to both voxels."""
+        squares, other = (part[: len(guide) - offset] for part in spare)
+        torch.sub(guide[: len(squares)], guide[offset:], out=squares).square_()
+        wide = self.rule.patch
+        for step in self._steps if wide > 1 else ():
+            n = len(squares) - (wide - 1) * step
+            sums = other[:n]
+            torch.add(squares[:n], squares[step : step + n], out=sums)
+            for place in range(2 * step, wide * step, step):
+                sums.add_(squares[place : place + n])
+            squares, other = sums, squares
+        weight = squares.sub_(self.rule.most).neg_().clamp_(0, 1).square_().square_()
+        middle = wide // 2 * sum(self._steps)
+        own = slice(middle, middle + len(weight))
+        far = slice(middle + offset, middle + offset + len(weight))
+        self.weights[own].add_(weight)
+        self.weights[far].add_(weight)
+        self.total[own].addcmul_(weight, values[far])
+        self.total[far].addcmul_(weight, values[own])
 
 
-def _box_sum(array: Floats, axis: int, width: int, buffer: Floats) -> Floats:
-    """Return the sums of `width` neighbours along an axis, stored in the flat `buffer`."""
-    length = array.shape[axis] - width + 1
-    before = (slice(None),) * axis
-    parts = [array[(*before, slice(start, start + length))] for start in range(width)]
-    sums = buffer[: parts[0].size].reshape(parts[0].shape)
-    np.copyto(sums, parts[0]) if width == 1 else np.add(parts[0], parts[1], out=sums)
-    for part in parts[2:]:
-        np.add(sums, part, out=sums)
-    return sums
-
-
-def _tasks(array: Floats, rule: _Rule, n_workers: int) -> list[_Task]:
-    """Return slabs along the longest axis: one per worker, or more if they get too large."""
+def _tasks(array: torch.Tensor, rule: _Rule, n_threads: int) -> list[_Task]:
+    """Return slabs along the first axis: one per thread, or more if they get too large."""
     margins = [far + rule.patch // 2 for far in rule.reach]
-    pad = [(margin, margin) for margin in margins]
-    values = np.pad(array, pad, mode="reflect")
-    guide = np.pad(gaussian(array, _GUIDE), pad, mode="reflect")
-    axis = int(np.argmax(array.shape[:-1])) if array.ndim > 1 else 0
-    length = array.shape[axis]
-    n_slabs = n_workers * math.ceil(array.size / _SLAB / n_workers)
-    edges = np.unique(np.linspace(0, length, max(n_slabs, 1) + 1).astype(int))
+    values = mirrored(array, margins, at_voxels=True)
+    smooth = gaussian_filter(array, _GUIDE) * math.sqrt(rule.steepness)
+    guide = mirrored(smooth, margins, at_voxels=True)
+    length, n_slabs = array.shape[0], 1
+    if array.device.type == "cpu":
+        n_slabs = n_threads * math.ceil(array.numel() / _SLAB / n_threads)
+    edges = np.unique(np.linspace(0, length, n_slabs + 1).astype(int))
     tasks = []
     for start, stop in itertools.pairwise(map(int, edges)):
-        slab = tuple(slice(0, size) for size in array.shape)
-        place = (*slab[:axis], slice(start, stop), *slab[axis + 1 :])
-        wide = (*(slice(None),) * axis, slice(start, stop + 2 * margins[axis]))
-        tasks.append(_Task(rule, place, values[wide], guide[wide]))
+        wide = slice(start, stop + 2 * margins[0])
+        shape = (stop - start, *array.shape[1:])
+        tasks.append(_Task(rule, start, shape, values[wide], guide[wide]))
     return tasks
 
 
-def _rule(
-    shape: Shift, distance: int | Sequence[int], strength: float, patch: int, grain: float
-) -> _Rule:
-    """Return the rule for an array of `shape`."""
+def _rule(reach: Shift, strength: float, patch: int, grain: float) -> _Rule:
+    """Return the rule for shifts within `reach`."""
     if patch < 1 or patch % 2 == 0 or strength <= 0 or grain < 0:
         raise ConfigError(
             f"patch {patch}, strength {strength} and grain {grain} were given; patch must be an "
             "odd number of voxels, strength positive and grain not negative."
         )
-    reach = _reach(shape, distance)
     cube = itertools.product(*(range(-far, far + 1) for far in reach))
-    half = [shift for shift in cube if shift > (0,) * len(shape)]
-    n_voxels = patch ** len(shape)
-    noise = 2 * _remaining_variance(grain) ** len(shape)
+    half = [shift for shift in cube if shift > (0,) * len(reach)]
+    n_voxels = patch ** len(reach)
+    noise = 2 * _remaining_variance(grain) ** len(reach)
+    steepness = 1 / (_CUT * (strength**2 + 2 * noise) * n_voxels)
     return _Rule(
         reach=reach,
         shifts=tuple(sorted(half, key=lambda shift: sum(step**2 for step in shift))),
         patch=patch,
-        flat=noise * n_voxels,
-        steepness=1 / (_CUT * (strength**2 + 2 * noise) * n_voxels),
+        steepness=steepness,
+        most=1 + steepness * noise * n_voxels,
     )
+
+
+def _moved(reach: Shift, axis: int) -> Shift:
+    """Return the reach with that of an axis first."""
+    return (reach[axis], *reach[:axis], *reach[axis + 1 :])
 
 
 def _remaining_variance(grain: float) -> float:
     """Return the fraction of the noise variance left by the smoothing of the guide, per axis."""
-    impulse = np.zeros(65)
+    impulse = torch.zeros(65)
     impulse[32] = 1
-    noise = gaussian_filter1d(impulse, grain) if grain > 0 else impulse
-    return float(np.sum(gaussian_filter1d(noise, _GUIDE) ** 2) / np.sum(noise**2))
+    noise = gaussian_filter(impulse, grain)
+    return float(gaussian_filter(noise, _GUIDE).square().sum() / noise.square().sum())
 
 
 def _reach(shape: Shift, distance: int | Sequence[int]) -> Shift:

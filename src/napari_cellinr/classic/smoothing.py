@@ -42,7 +42,9 @@ def as_array(tensor: torch.Tensor) -> NDArray[np.float32]:
     return array
 
 
-def mirrored(image: torch.Tensor, margins: Sequence[int]) -> torch.Tensor:
+def mirrored(
+    image: torch.Tensor, margins: Sequence[int], *, at_voxels: bool = False
+) -> torch.Tensor:
     """Return an image with a mirrored margin, in which the outermost voxels occur twice.
 
     Parameters
@@ -51,12 +53,15 @@ def mirrored(image: torch.Tensor, margins: Sequence[int]) -> torch.Tensor:
         Any axes.
     margins
         Width of the margin on either side along each axis, in voxels.
+    at_voxels
+        Whether the image is mirrored at the outermost voxels, which then occur once.
     """
     for axis, margin in enumerate(margins):
         if margin > 0:
-            size = image.shape[axis]
-            place = torch.arange(-margin, size + margin).remainder(2 * size)
-            place = torch.minimum(place, 2 * size - 1 - place)
+            size, once = image.shape[axis], int(at_voxels)
+            period = max(2 * size - 2 * once, 1)
+            place = torch.arange(-margin, size + margin).remainder(period)
+            place = torch.minimum(place, period - 1 + once - place)
             image = image.index_select(axis, place.to(image.device))
     return image.contiguous()
 
