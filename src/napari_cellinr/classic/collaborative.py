@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.groups import groups_seconds, iter_groups
+from napari_cellinr.classic.patches import distances, flat_places, values_at, windows
+from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, mirrored
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from threading import Event
 
     from numpy.typing import NDArray
@@ -22,7 +25,8 @@ __all__ = ["estimate_seconds", "iter_collaborative", "iter_estimate"]
 _SIDE, _REACH, _SPACING = 8, 12, 3  # patch width, search distance, patch spacing, in pixels
 _MEMBERS = 16  # patches in a group
 _FALL = 2.0  # shape parameter of the Kaiser window that weights the pixels of a patch
-_GROUPS = 2048  # groups in memory at a time
+_GROUPS = 1024  # groups in memory at a time on the CPU
+_ON_GPU = 16  # times as many on a GPU
 _SECONDS = 6e-5  # per group on a core of 2023
 
 
@@ -32,6 +36,7 @@ def iter_collaborative(
     *,
     variance: NDArray[Any] | None = None,
     grain: float = 0.0,
+    device: torch.device = CPU,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise a plane by Wiener filtering of patch groups: yield progress 0 to 1, return float32.
 
@@ -55,6 +60,8 @@ def iter_collaborative(
         Variance of the noise at each pixel if it is not 1, same shape.
     grain
         Standard deviation in pixels of the blur of the noise, as in `Noise.grain`.
+    device
+        Where to compute.
 
     Raises
     ------
@@ -66,8 +73,9 @@ def iter_collaborative(
             f"values of shape {np.shape(values)} and a guide of shape {np.shape(guide)} were "
             "given; both must be planes of the same shape."
         )
-    job = _Job(values, guide, variance, grain)
-    bands = torch.split(job.rows, max(1, _GROUPS // len(job.columns)))
+    job = _Job(values, guide, variance, grain, device)
+    n_rows = max(1, _GROUPS * (1 if device.type == "cpu" else _ON_GPU) // len(job.columns))
+    bands = [job.rows[first : first + n_rows] for first in range(0, len(job.rows), n_rows)]
     for number, rows in enumerate(bands):
         job.filter(rows)
         if (yield (number + 1) / len(bands)) == "stop":
@@ -83,6 +91,7 @@ def iter_estimate(
     grain: float = 0.0,
     n_workers: int = 1,
     running: Event | None = None,
+    device: torch.device = CPU,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise by groups of similar patches: yield progress 0 to 1, return float32.
 
@@ -91,10 +100,10 @@ def iter_estimate(
 
     Parameters
     ----------
-    values, guide, variance, grain, n_workers, running
+    values, guide, variance, grain, n_workers, running, device
         As for `iter_groups`; "stop" may be sent as there.
     """
-    settings: dict[str, Any] = {"variance": variance, "grain": grain}
+    settings: dict[str, Any] = {"variance": variance, "grain": grain, "device": device}
     threads: dict[str, Any] = {"n_workers": n_workers, "running": running}
     shape = np.shape(values)
     if not _is_plane(shape):
@@ -114,7 +123,7 @@ def iter_estimate(
     flat = [None if a is None else np.reshape(a, shape[-2:]) for a in (values, guide, variance)]
     assert flat[0] is not None
     assert flat[1] is not None
-    other = iter_collaborative(flat[0], flat[1], variance=flat[2], grain=grain)
+    other = iter_collaborative(flat[0], flat[1], **{**settings, "variance": flat[2]})
     message = None
     while True:
         try:
@@ -155,34 +164,33 @@ class _Job:
         guide: NDArray[Any],
         variance: NDArray[Any] | None,
         grain: float,
+        device: torch.device = CPU,
     ) -> None:
-        self.shape = np.shape(values)
+        self.shape, self.device = np.shape(values), device
         self.sides = [min(_SIDE, size) for size in self.shape]
         self.reach = [min(_REACH, size - 1) for size in self.shape]
         self.values, self.guide = self._padded(values), self._padded(guide)
-        self.variance = None if variance is None else self._padded(variance)
+        self.variance = None if variance is None else self._padded(variance).reshape(-1)
         self.rows, self.columns = (
-            torch.tensor(sorted({*range(0, size - side + 1, _SPACING), size - side}))
+            sorted({*range(0, size - side + 1, _SPACING), size - side})
             for size, side in zip(self.shape, self.sides, strict=True)
         )
-        width = self.guide.shape[1]
-        down, right = (torch.arange(-far, far + 1) for far in self.reach)
-        self.moves = (down[:, None] * width + right[None]).reshape(-1)
-        self.inside = (
-            torch.arange(self.sides[0])[:, None] * width + torch.arange(self.sides[1])[None]
-        ).reshape(-1)
-        self.members = min(_MEMBERS, len(self.moves))
-        self.plane = torch.kron(_cosines(self.sides[0]), _cosines(self.sides[1]))
-        self.along = _cosines(self.members)
-        self.noise = self._noise(grain)
+        wide = self.guide.shape
+        down, right = (range(-far, far + 1) for far in self.reach)
+        self.shifts = list(itertools.product(down, right))
+        self.moves = flat_places([down, right], wide).to(device)
+        self.inside = flat_places([range(side) for side in self.sides], wide).to(device)
+        self.members = min(_MEMBERS, len(self.shifts))
+        self.plane = torch.kron(_cosines(self.sides[0]), _cosines(self.sides[1])).to(device)
+        self.along = _cosines(self.members).to(device)
+        self.noise = self._noise(grain).to(device)
         window = [torch.from_numpy(np.kaiser(side, _FALL)).float() for side in self.sides]
-        self.window = (window[0][:, None] * window[1][None]).reshape(-1)
-        self.total = torch.zeros(self.guide.numel())
-        self.weight = torch.zeros(self.guide.numel())
+        self.window = (window[0][:, None] * window[1][None]).reshape(-1).to(device)
+        self.total = torch.zeros_like(self.guide.reshape(-1))
+        self.weight = torch.zeros_like(self.total)
 
     def _padded(self, array: NDArray[Any]) -> torch.Tensor:
-        margin = [(far, far) for far in self.reach]
-        return torch.from_numpy(np.pad(np.asarray(array, np.float32), margin, mode="symmetric"))
+        return mirrored(as_tensor(array, self.device), self.reach)
 
     def _noise(self, grain: float) -> torch.Tensor:
         """Return the variance of the noise in each cosine coefficient of a patch."""
@@ -195,19 +203,22 @@ class _Job:
             sides.append((wave @ blurred @ wave.T).diagonal().clamp(min=1e-4))
         return torch.kron(sides[0], sides[1])
 
-    def filter(self, rows: torch.Tensor) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
         """Filter the groups of all reference patches in some rows, and add them to the sums."""
-        width = self.guide.shape[1]
-        first = (rows[:, None] + self.reach[0]) * width + self.columns[None] + self.reach[1]
-        corners = first.reshape(-1)[:, None] + self.moves[self._most_similar(rows)]
+        places = [
+            [first + far for first in corners]
+            for corners, far in zip((rows, self.columns), self.reach, strict=True)
+        ]
+        first = flat_places(places, self.guide.shape).to(self.device)
+        corners = first[:, None] + self.moves[self._most_similar(rows)]
         index = corners[..., None] + self.inside
         guide, noisy = (
-            self.along @ (array.reshape(-1)[index] @ self.plane.T)
+            self.along @ (values_at(array.reshape(-1), index) @ self.plane.T)
             for array in (self.guide, self.values)
         )
         noise = self.noise
         if self.variance is not None:
-            level = self.variance.reshape(-1)[index[:, :1]].mean((1, 2))
+            level = values_at(self.variance, index[:, :1]).mean((1, 2))
             noise = noise * level[:, None, None]
         factor = guide**2 / (guide**2 + noise)
         better = (self.along.T @ (noisy * factor)) @ self.plane
@@ -216,25 +227,14 @@ class _Job:
         self.total.index_add_(0, index.reshape(-1), (better * weight).reshape(-1))
         self.weight.index_add_(0, index.reshape(-1), weight.reshape(-1))
 
-    def _most_similar(self, rows: torch.Tensor) -> torch.Tensor:
+    def _most_similar(self, rows: Sequence[int]) -> torch.Tensor:
         """Return the indices of the moves to the patches that are most similar in the guide."""
-        (up, left), (height, width) = self.reach, self.sides
-        start, stop = int(rows[0]), int(rows[-1]) + height
-        band = self.guide[start : stop + 2 * up]
-        n_rows, n_columns = stop - start, self.shape[1]
-        middle = band[up : up + n_rows, left : left + n_columns]
-        distances = []
-        for down in range(2 * up + 1):
-            for right in range(2 * left + 1):
-                moved = band[down : down + n_rows, right : right + n_columns]
-                sums = torch.nn.functional.pad(
-                    (middle - moved).square().cumsum(0, dtype=torch.float64).cumsum(1), (1, 0, 1, 0)
-                )
-                box = sums[height:] - sums[:-height]
-                box = box[:, width:] - box[:, :-width]
-                distances.append(box[rows - start][:, self.columns].reshape(-1))
-        stacked = torch.stack(distances, dim=1)
-        return torch.topk(stacked, self.members, dim=1, largest=False).indices
+        first, last = rows[0], rows[-1] + self.sides[0] + 2 * self.reach[0]
+        band = self.guide[first:last]
+        corners = [row - first for row in rows], self.columns
+        within = windows(band.shape, corners, self.sides, self.device)
+        found = torch.stack(list(distances(band, self.reach, self.shifts, within)), dim=1)
+        return torch.topk(found, self.members, dim=1, largest=False).indices
 
     def result(self) -> NDArray[np.float32]:
         """Return the weighted means; the guide where no patch was filtered."""
@@ -246,8 +246,7 @@ class _Job:
         inner = tuple(
             slice(far, far + size) for far, size in zip(self.reach, self.shape, strict=True)
         )
-        result: NDArray[np.float32] = whole[inner].contiguous().numpy()
-        return result
+        return as_array(whole[inner])
 
 
 def _cosines(size: int) -> torch.Tensor:

@@ -15,6 +15,13 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.estimate import is_stopped
+from napari_cellinr.classic.patches import (
+    distances,
+    flat_places,
+    flat_steps,
+    values_at,
+    windows,
+)
 from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, mirrored
 from napari_cellinr.errors import ConfigError
 
@@ -261,15 +268,15 @@ class _Job:
         variance = None if self.variance is None else self.variance[place].reshape(-1)
         corners = [[first - corner[0] for first in corner] for corner in tile]
         found = self._most_similar(guide, corners, stop, running)
-        steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
         firsts = [
             [first + far for first in corner]
             for corner, far in zip(corners, self.reach, strict=True)
         ]
-        origin = self._flat(firsts, steps)
-        inside = self._flat([range(wide) for wide in self.patch], steps)
+        origin = flat_places(firsts, guide.shape).to(self.device)
+        inside = flat_places([range(wide) for wide in self.patch], guide.shape).to(self.device)
+        steps = flat_steps(guide.shape)
         shifts = [sum(map(int.__mul__, shift, steps)) for shift in self.shifts]
-        move = torch.tensor(shifts, dtype=torch.int32, device=self.device)
+        move = torch.tensor(shifts, dtype=torch.int32).to(self.device)
         whole = guide.reshape(-1)
         total, number = torch.zeros_like(whole), torch.zeros_like(whole)
         size = _CHUNK * self.factor
@@ -278,19 +285,12 @@ class _Job:
                 break
             members = first[:, None] + move[chosen]
             index = members[..., None] + inside
-            level = None if variance is None else _at(variance, index[:, :1]).mean((1, 2))
-            better = self._wiener(_at(values, index), _at(whole, index), level)
+            level = None if variance is None else values_at(variance, index[:, :1]).mean((1, 2))
+            better = self._wiener(values_at(values, index), values_at(whole, index), level)
             total.index_add_(0, index.reshape(-1), better.reshape(-1))
             members = members.reshape(-1)
             number.index_add_(0, members, torch.ones_like(members, dtype=torch.float32))
         return _Done(place, total, self._spread(number.reshape(guide.shape)))
-
-    def _flat(self, places: Sequence[Sequence[int]], steps: Sequence[int]) -> torch.Tensor:
-        """Return the flat indices of the crossings of positions along each axis, int32."""
-        flat = torch.zeros(1, dtype=torch.int32)
-        for part, step in zip(places, steps, strict=True):
-            flat = (flat[:, None] + step * torch.tensor(list(part), dtype=torch.int32)).reshape(-1)
-        return flat.to(self.device)
 
     def _spread(self, number: torch.Tensor) -> torch.Tensor:
         """Return the number of patches that hold each voxel, from that which begin there."""
@@ -310,35 +310,15 @@ class _Job:
         running: Event | None,
     ) -> torch.Tensor:
         """Return the indices of the shifts to the most similar patches, (groups, members)."""
-        steps = [math.prod(guide.shape[axis + 1 :]) for axis in range(guide.ndim)]
-        windows = [
-            self._window(size, corner, wide)
-            for size, corner, wide in zip(guide.shape, corners, self.patch, strict=True)
-        ]
-        flat, first = guide.reshape(-1), sum(map(int.__mul__, self.reach, steps))
-        middle = flat[first : len(flat) - first]
-        squares = torch.zeros_like(flat)
-        part = squares[: len(middle)]
-        n_groups = math.prod(map(len, corners))
-        distance = guide.new_full((len(self.shifts), n_groups), math.inf)
-        for number, shift in enumerate(self.shifts):
+        within = windows(guide.shape, corners, self.patch, self.device)
+        distance = guide.new_full((len(self.shifts), math.prod(map(len, corners))), math.inf)
+        for number, found in enumerate(distances(guide, self.reach, self.shifts, within)):
+            distance[number] = found
             if is_stopped(stop, running):
                 break
-            start = first + sum(map(int.__mul__, shift, steps))
-            torch.sub(middle, flat[start : start + len(middle)], out=part).square_()
-            distance[number] = _sums(squares.reshape(guide.shape), windows)
         count = min(self.members, len(self.shifts))
         nearest = torch.topk(distance.T.contiguous(), count, dim=1, largest=False, sorted=False)
         return nearest.indices
-
-    def _window(self, size: int, corner: Sequence[int], wide: int) -> torch.Tensor:
-        """Return which voxels along an axis each patch holds, 0 or 1, (patches, size), float32.
-
-        No patch holds the last `2 * reach` of them.
-        """
-        first = torch.tensor(list(corner))[:, None]
-        at = torch.arange(size)[None]
-        return ((at >= first) & (at < first + wide)).to(self.device, torch.float32)
 
     def _wiener(
         self, noisy: torch.Tensor, guide: torch.Tensor, level: torch.Tensor | None
@@ -389,21 +369,6 @@ def _n_axes(shape: Sequence[int]) -> int:
 def _parts(corners: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
     """Return pieces of at most `length`."""
     return [corners[start : start + length] for start in range(0, len(corners), length)]
-
-
-def _at(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Return the values at flat indices, in the shape of these."""
-    return values.index_select(0, index.reshape(-1)).reshape(index.shape)
-
-
-def _sums(values: torch.Tensor, windows: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the sums of values over patches, flat, by the `windows` along each axis."""
-    sums = values.reshape(-1, values.shape[-1]) @ windows[-1].T
-    n_after = len(windows[-1])
-    for window in reversed(windows[:-1]):
-        sums = window @ sums.reshape(-1, window.shape[1], n_after)
-        n_after *= len(window)
-    return sums.reshape(-1)
 
 
 def _shifts(reach: Shape, series: bool) -> tuple[Shape, ...]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
 from napari_cellinr.classic.groups import iter_groups
+from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.fitting.monitor import Monitor
@@ -86,7 +87,7 @@ class InitialEstimate:
 
 @dataclass(frozen=True)
 class EstimateBudget:
-    """Threads and time for the initial estimate.
+    """Threads, time and device for the initial estimate.
 
     Parameters
     ----------
@@ -97,11 +98,14 @@ class EstimateBudget:
     seconds
         Time for all estimates; no limit if not given. On a slower machine a cheaper estimate takes
         the place of the chosen one; the result names it, so that it can be repeated.
+    device
+        Where to compute.
     """
 
     grain: float = 0.0
     n_workers: int = 1
     seconds: float | None = None
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,7 @@ def initial_estimate(
             "grain": budget.grain,
             "n_workers": n_workers,
             "running": monitor.running,
+            "device": budget.device,
         }
         half = None if end is None else (time.monotonic() + end) / 2
         first = _Half(iter_nlm(values, **settings), monitor, limit=half)
@@ -199,7 +204,12 @@ def initial_estimate(
             break
         name = _cheaper(name, values.shape)
     else:
-        return InitialEstimate(gaussian(values), gaussian(changed), probe, name)
+        return InitialEstimate(
+            gaussian(values, device=budget.device),
+            gaussian(changed, device=budget.device),
+            probe,
+            name,
+        )
     if not probed:
         return InitialEstimate(first.values, first.values, probe, name)
     second = _Half(iter_nlm(changed, **settings), monitor, 0.5)
@@ -242,6 +252,7 @@ def group(
         "grain": budget.grain,
         "n_workers": budget.n_workers,
         "running": monitor.running,
+        "device": budget.device,
     }
     limit = None if budget.seconds is None else monitor.started + budget.seconds
     half = None if limit is None else (time.monotonic() + limit) / 2
@@ -299,6 +310,7 @@ def group_series(
             grain=budget.grain,
             n_workers=budget.n_workers,
             running=monitor.running,
+            device=budget.device,
         )
         done = _Half(job, monitor, number / len(firsts), stage=_GROUPS)
         while done.advance():
@@ -339,7 +351,8 @@ def _probe(
     """Return noise of standard deviation 1 and of the same grain as that of the image."""
     probe = generator.standard_normal(shape).astype(np.float32)
     if grain > 0:
-        probe = gaussian_filter(probe, [grain if size > 1 else 0.0 for size in shape])
+        sigmas = [grain if size > 1 else 0.0 for size in shape]
+        probe = as_array(gaussian_filter(as_tensor(probe, CPU), sigmas))
         probe /= probe.std()
     return probe
 

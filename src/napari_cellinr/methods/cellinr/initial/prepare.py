@@ -13,6 +13,7 @@ from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.noise import uneven_variance
 from napari_cellinr.classic.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.background import (
     USUAL_WIDTH,
     Denoised,
@@ -77,7 +78,8 @@ def prepare_sample(
     held, values = hold_out(stabilised, config.held_out, generator)
     end = monitor.deadline
     left = None if end is None else ESTIMATE_SHARE * (end - time.monotonic())
-    budget = EstimateBudget(noise.grain, torch.get_num_threads(), left)
+    device = choose_device(config.device)
+    budget = EstimateBudget(noise.grain, torch.get_num_threads(), left, device)
     entry = monitor.checkpoint.entry("estimate")
     if (saved := entry.load()) is not None:
         found, variance = _restored(*saved)

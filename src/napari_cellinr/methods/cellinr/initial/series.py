@@ -13,6 +13,7 @@ from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
     InitialEstimate,
@@ -90,7 +91,8 @@ def prepare_series(
         `Prepared` of each frame, and the settings with all choices made.
     """
     generator = np.random.default_rng(config.seed)
-    budget = EstimateBudget(noise.grain, torch.get_num_threads())
+    device = choose_device(config.device)
+    budget = EstimateBudget(noise.grain, torch.get_num_threads(), device=device)
     parts: list[_Guided] = []
     kernels: Kernels | None = None
     for number, image in enumerate(images):
