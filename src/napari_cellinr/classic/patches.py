@@ -37,7 +37,15 @@ def flat_places(places: Sequence[Sequence[int]], shape: Sequence[int]) -> torch.
 
 
 def values_at(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return the values of a flat array at `places`, in the shape of these."""
+    """Return the values of a flat array at some places, in the shape of these.
+
+    Parameters
+    ----------
+    values
+        Shape (n,).
+    places
+        Indices, any shape, int32 or int64.
+    """
     return values.index_select(0, places.reshape(-1)).reshape(places.shape)
 
 

@@ -1,26 +1,43 @@
 """Adam, the rule by which all fits change their parameters (Kingma and Ba 2015, ICLR).
 
-The same as `torch.optim.Adam` with its usual constants, whose first use loads the compiler of
-torch, which takes as long as a short fit.
+The same as `torch.optim.Adam`, whose first use loads the compiler of torch, which takes as long
+as a short fit.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["Adam"]
 
-FIRST, SECOND = 0.9, 0.999
-"""What remains of the mean gradient, and of the mean squared gradient, after a step."""
 
-LEAST = 1e-8
-"""Added to the root of the mean squared gradient."""
+@dataclass(frozen=True)
+class _Settings:
+    """Settings of one group of parameters, by the names of `torch.optim.Adam`.
+
+    Parameters
+    ----------
+    lr
+        Learning rate, in the unit of the parameters.
+    betas
+        What remains of the mean gradient, and of the mean squared gradient, after a step.
+    eps
+        Added to the root of the mean squared gradient.
+    weight_decay
+        Part of the parameters that is added to their gradient.
+    """
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
 
 
 class Adam:
@@ -28,18 +45,25 @@ class Adam:
 
     Parameters
     ----------
-    parameters
-        Changed in place; those without a gradient stay as they are.
+    groups
+        Parameters and their settings as for `torch.optim.Adam`: `params`, `lr`, and `betas`, `eps`
+        and `weight_decay` if they are not the usual ones. Parameters are changed in place; those
+        without a gradient stay as they are.
 
     Attributes
     ----------
     parameters : list of torch.Tensor
-        The parameters.
+        The parameters of all groups.
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor]) -> None:
-        self.parameters = list(parameters)
+    def __init__(self, groups: Iterable[Mapping[str, Any]]) -> None:
+        self.parameters: list[torch.Tensor] = []
+        self._settings: list[_Settings] = []
         self._moments: dict[int, tuple[int, torch.Tensor, torch.Tensor]] = {}
+        for group in groups:
+            settings = _Settings(**{k: v for k, v in group.items() if k != "params"})
+            self.parameters += group["params"]
+            self._settings += [settings] * (len(self.parameters) - len(self._settings))
 
     def forget_gradients(self) -> None:
         """Remove the gradients before new ones are computed."""
@@ -47,26 +71,25 @@ class Adam:
             parameter.grad = None
 
     @torch.no_grad()
-    def step(self, rates: Sequence[float]) -> None:
-        """Change all parameters by one step.
-
-        Parameters
-        ----------
-        rates
-            Learning rate of each parameter, in its unit.
-        """
-        for number, (parameter, rate) in enumerate(zip(self.parameters, rates, strict=True)):
+    def step(self, factor: float = 1.0) -> None:
+        """Change all parameters by one step, with `factor` times their learning rates."""
+        for number, (parameter, own) in enumerate(
+            zip(self.parameters, self._settings, strict=True)
+        ):
             gradient = parameter.grad
             if gradient is None:
                 continue
+            if own.weight_decay:
+                gradient = gradient.add(parameter, alpha=own.weight_decay)
             done, mean, square = self._moments.get(
                 number, (0, torch.zeros_like(parameter), torch.zeros_like(parameter))
             )
             done += 1
-            mean.lerp_(gradient, 1 - FIRST)
-            square.mul_(SECOND).addcmul_(gradient, gradient, value=1 - SECOND)
-            root = square.sqrt().div_(math.sqrt(1 - SECOND**done)).add_(LEAST)
-            parameter.addcdiv_(mean, root, value=-rate / (1 - FIRST**done))
+            first, second = own.betas
+            mean.lerp_(gradient, 1 - first)
+            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+            root = square.sqrt().div_(math.sqrt(1 - second**done)).add_(own.eps)
+            parameter.addcdiv_(mean, root, value=-factor * own.lr / (1 - first**done))
             self._moments[number] = done, mean, square
 
     def tensors(self) -> dict[str, torch.Tensor]:

@@ -132,10 +132,8 @@ class _Loop:
         self.problem = problem
         self.schedule = problem.schedule()
         self.steps = config.steps if self.schedule.steps is None else self.schedule.steps
-        groups = problem.param_groups()
-        self.parameters = [parameter for group in groups for parameter in group["params"]]
-        self.rates = [float(group["lr"]) for group in groups for _ in group["params"]]
-        self.adam = Adam(self.parameters)
+        self.adam = Adam(problem.param_groups())
+        self.parameters = self.adam.parameters
         self.generator = torch.Generator(problem.device).manual_seed(config.seed)
         self.step = 0
         self.losses: Mapping[str, torch.Tensor] = {}
@@ -152,11 +150,10 @@ class _Loop:
         """Do one step and return its losses."""
         import torch
 
-        factor = self.schedule.factor(self.step, self.steps)
         self.losses = losses = self.problem.loss(self.step, self.generator)
         self.adam.forget_gradients()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.adam.step([rate * factor for rate in self.rates])
+        self.adam.step(self.schedule.factor(self.step, self.steps))
         self.step += 1
         weight = 1.0
         if self.schedule.averages:
