@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic.features import iter_features
+from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
 from napari_cellinr.fields.kernel import solve_kernels
-from napari_cellinr.fields.nodes import block_lengths, block_means, n_nodes
+from napari_cellinr.fields.nodes import (
+    block_lengths,
+    block_means,
+    interpolate,
+    n_nodes,
+    node_weights,
+)
 from napari_cellinr.methods.cellinr.initial.estimate import PROBE, THIN
-from napari_cellinr.methods.cellinr.model import LocalKernels, convolutions
+from napari_cellinr.methods.cellinr.model import LocalKernels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_cellinr.methods.cellinr.initial.estimate import InitialEstimate
@@ -63,16 +72,39 @@ class Kernels:
     stride: tuple[int, ...]
     trust: float = 1.0
 
-    def applied(self, estimate: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return another estimate of the same image convolved with the kernels."""
-        module = self.module(estimate.shape)
-        parts = torch.from_numpy(module.basis(estimate))
-        return module.everywhere(torch.from_numpy(estimate), parts).numpy()
+    def applied(
+        self, estimate: NDArray[np.float32], device: torch.device = CPU
+    ) -> NDArray[np.float32]:
+        """Return another estimate of the same image convolved with the kernels.
 
-    def result(self) -> NDArray[np.float32]:
-        """Return the estimate convolved with the kernels."""
-        module, parts = self.module(self.basis.shape[1:]), torch.from_numpy(self.basis)
-        return module.everywhere(module.estimate(parts), parts).numpy()
+        Parameters
+        ----------
+        estimate
+            Stabilised values, axes ZYX or YX, float32.
+        device
+            Where to compute.
+        """
+        image = as_tensor(estimate, device)
+        plain = len(self.divisors) == 2
+        parts = zip(_convolutions(image, self.centre, plain), self.divisors, strict=True)
+        return as_array(self._convolved(image, (part / float(by) for part, by in parts)))
+
+    def result(self, device: torch.device = CPU) -> NDArray[np.float32]:
+        """Return the estimate convolved with the kernels; computed on `device`."""
+        image = as_tensor(self.basis[0], device) * float(self.divisors[0]) + self.centre
+        return as_array(self._convolved(image, (as_tensor(part, device) for part in self.basis)))
+
+    def _convolved(self, estimate: torch.Tensor, basis: Iterator[torch.Tensor]) -> torch.Tensor:
+        """Return an estimate convolved with the kernels, in the memory of a few images."""
+        voxels = [torch.arange(size) for size in estimate.shape]
+        between = [
+            node_weights(place, size, step).to(estimate.device)
+            for place, size, step in zip(voxels, estimate.shape, self.stride, strict=True)
+        ]
+        result = estimate.clone()
+        for part, weights in zip(basis, as_tensor(self.weights, estimate.device), strict=True):
+            result.addcmul_(part, interpolate(weights[None], between)[0])
+        return result
 
     def module(self, shape: tuple[int, ...]) -> LocalKernels:
         """Return the part of the model that has these weights, for an image of this shape."""
@@ -97,10 +129,10 @@ def no_kernels(estimate: NDArray[np.float32], spacing: int) -> Kernels:
         Voxels per node, as for `solve`.
     """
     centre = float(estimate.mean(dtype=np.float64))
-    basis, divisors = _normalised(convolutions(estimate, centre, plain=True))
+    basis, divisors = _basis(as_tensor(estimate, CPU), centre, plain=True)
     stride = _node_lengths(estimate.shape, spacing)
     nothing = np.zeros((len(basis), *map(n_nodes, estimate.shape, stride)), np.float32)
-    return Kernels(basis, divisors, centre, nothing, nothing, stride)
+    return Kernels(basis.numpy(), divisors, centre, nothing, nothing, stride)
 
 
 def solve(
@@ -110,6 +142,7 @@ def solve(
     spacing: int,
     variance: NDArray[np.float32] | None = None,
     least: float = 0.0,
+    device: torch.device = CPU,
 ) -> Kernels:
     """Return the kernels with the smallest estimated error at each node.
 
@@ -131,6 +164,8 @@ def solve(
         Variance of the noise at each voxel, axes ZYX or YX; 1 if not given.
     least
         Smallest factor; the weights are set to 0 if the held-out voxels confirm less.
+    device
+        Where to compute.
 
     Returns
     -------
@@ -138,19 +173,28 @@ def solve(
         Their `trust` is the factor.
     """
     centre = float(found.estimate.mean(dtype=np.float64))
-    basis, divisors = _normalised(convolutions(found.estimate, centre))
+    estimate = as_tensor(found.estimate, device)
+    basis, divisors = _basis(estimate, centre)
     stride = _node_lengths(found.estimate.shape, spacing)
-    seen = torch.from_numpy((~held).astype(np.float32))
-    probe = found.probe if variance is None else found.probe * variance
-    change = torch.from_numpy(probe) * seen / PROBE
-    sensitivity = torch.zeros(len(basis), *block_means(seen[None], stride).shape[1:])
-    shifted = convolutions(found.shifted, centre) / _column(divisors, found.estimate)
-    for index, (after, before) in enumerate(zip(shifted, basis, strict=True)):
-        product = torch.from_numpy(after - before) * change
-        sensitivity[index] = block_means(product[None], stride)[0]
-    weights = _least_squares(basis, values - found.estimate, seen, sensitivity, stride)
-    kernels = Kernels(basis, divisors, centre, sensitivity.numpy(), weights.numpy(), stride)
-    return _trusted(kernels, found.estimate, values, held, least)
+    seen = as_tensor(~held, device)
+    change = as_tensor(found.probe, device) * seen / PROBE
+    if variance is not None:
+        change *= as_tensor(variance, device)
+    shifted = as_tensor(found.shifted, device)
+    sensitivity = torch.stack(
+        [
+            block_means(((part / float(by) - before) * change)[None], stride)[0]
+            for part, by, before in zip(
+                _convolutions(shifted, centre), divisors, basis, strict=True
+            )
+        ]
+    )
+    missing = (as_tensor(values, device) - estimate) * seen
+    weights = _least_squares(basis, missing, seen, sensitivity, stride)
+    kernels = Kernels(
+        as_array(basis), divisors, centre, as_array(sensitivity), as_array(weights), stride
+    )
+    return _trusted(kernels, found.estimate, values, held, least, device)
 
 
 def _trusted(
@@ -159,9 +203,10 @@ def _trusted(
     values: NDArray[np.float32],
     held: NDArray[np.bool_],
     least: float,
+    device: torch.device,
 ) -> Kernels:
     """Return the part of the kernels that the held-out voxels confirm, if it is large enough."""
-    change = (kernels.result() - estimate)[held].astype(np.float64)
+    change = (kernels.result(device) - estimate)[held].astype(np.float64)
     residual = (values - estimate)[held]
     part = float(change @ residual) / max(float(change @ change), 1e-12)
     trust = min(max(part, 0.0), 1.0) if part >= least else 0.0
@@ -169,29 +214,30 @@ def _trusted(
 
 
 def _least_squares(
-    basis: NDArray[np.float32],
-    residual: NDArray[np.float32],
+    basis: torch.Tensor,
+    missing: torch.Tensor,
     seen: torch.Tensor,
     sensitivity: torch.Tensor,
     stride: tuple[int, ...],
 ) -> torch.Tensor:
     """Return the weights that minimise Stein's estimate around each node."""
-    missing = torch.from_numpy(residual) * seen
-    parts = torch.from_numpy(basis)
-    moments = torch.zeros(len(basis), *sensitivity.shape)
+    moments = sensitivity.new_zeros(len(basis), *sensitivity.shape)
     targets = torch.zeros_like(sensitivity)
-    for i, part in enumerate(parts):
+    for i, part in enumerate(basis):
         targets[i] = block_means((part * missing)[None], stride)[0] - sensitivity[i]
         weighted = part * seen
-        for j in range(i, len(parts)):
-            moments[i, j] = moments[j, i] = block_means((weighted * parts[j])[None], stride)[0]
-    return solve_kernels(_smooth(moments, residual.ndim), _smooth(targets, residual.ndim), RIDGE)
+        for j in range(i, len(basis)):
+            moments[i, j] = moments[j, i] = block_means((weighted * basis[j])[None], stride)[0]
+    moments, targets = (_smooth(means, missing.ndim) for means in (moments, targets))
+    if basis.device.type == "mps":  # which has no float64, that the small systems need
+        return solve_kernels(moments.cpu(), targets.cpu(), RIDGE).to(basis.device)
+    return solve_kernels(moments, targets, RIDGE)
 
 
 def _smooth(means: torch.Tensor, n_spatial: int) -> torch.Tensor:
     """Return means over the neighbourhood of each node; the last `n_spatial` axes are spatial."""
     sigma = (0.0,) * (means.ndim - n_spatial) + (SMOOTHING,) * n_spatial
-    return torch.from_numpy(gaussian_filter(means.numpy(), sigma, mode="nearest"))
+    return gaussian_filter(means, sigma)
 
 
 def _node_lengths(shape: tuple[int, ...], spacing: int) -> tuple[int, ...]:
@@ -200,15 +246,25 @@ def _node_lengths(shape: tuple[int, ...], spacing: int) -> tuple[int, ...]:
     return block_lengths(shape, spacing**3 * (1 if is_volume else PLANE_FACTOR))
 
 
-def _normalised(
-    parts: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the parts with mean square 1, and what they were divided by."""
-    spatial = tuple(range(1, parts.ndim))
-    scale = np.sqrt((parts.astype(np.float64) ** 2).mean(axis=spatial)).astype(np.float32)
-    scale = np.maximum(scale, 1e-6)
-    return parts / _column(scale, parts[0]), scale
+def _convolutions(
+    estimate: torch.Tensor, centre: float, plain: bool = False
+) -> Iterator[torch.Tensor]:
+    """Yield what `model.convolutions` returns, one by one."""
+    parts = iter_features(estimate)
+    yield next(parts) - centre
+    if not plain:
+        yield from parts
+    yield torch.ones_like(estimate)
 
 
-def _column(scale: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return scale.reshape(-1, *(1,) * image.ndim)
+def _basis(
+    estimate: torch.Tensor, centre: float, *, plain: bool = False
+) -> tuple[torch.Tensor, NDArray[np.float32]]:
+    """Return the convolutions with mean square 1, and what they were divided by."""
+    n_axes = 0 if plain else sum(size > 1 for size in estimate.shape)
+    n_parts = 2 if plain else 4 + n_axes * (n_axes + 1) // 2
+    basis, divisors = estimate.new_empty(n_parts, *estimate.shape), np.ones(n_parts, np.float32)
+    for index, part in enumerate(_convolutions(estimate, centre, plain)):
+        divisors[index] = max(float(part.square().mean().sqrt()), 1e-6)
+        torch.div(part, float(divisors[index]), out=basis[index])
+    return basis, divisors

@@ -183,8 +183,10 @@ class Part:
         if self.noise.grain == 0:
             variance = uneven_variance(self.stabilised, self.found.estimate)
         spacing = max(2, self.config.kernel_spacing // 2)
-        kernels = solve(self.found, self.stabilised, self.held, spacing, variance)
-        return Guides(kernels.result(), kernels.applied(self.found.shifted), variance)
+        device = choose_device(self.config.device)
+        kernels = solve(self.found, self.stabilised, self.held, spacing, variance, device=device)
+        shifted = kernels.applied(self.found.shifted, device)
+        return Guides(kernels.result(device), shifted, variance)
 
     def without_kernels(self) -> Prepared:
         """Return what is prepared from an estimate that kernels are not to improve."""
@@ -205,10 +207,17 @@ class Part:
         """
         estimate, spacing = self.found.estimate, self.config.kernel_spacing
         if kernels:
+            device = choose_device(self.config.device)
             local = solve(
-                self.found, self.stabilised, self.held, spacing, self.variance, LEAST_TRUST
+                self.found,
+                self.stabilised,
+                self.held,
+                spacing,
+                self.variance,
+                LEAST_TRUST,
+                device=device,
             )
-            best = local.result()
+            best = local.result(device)
         else:
             local, best = no_kernels(estimate, spacing), estimate
         confidence, parts = self._separated(unstabilise(best, self.noise), by_structure)

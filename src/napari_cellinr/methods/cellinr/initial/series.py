@@ -112,7 +112,9 @@ def prepare_series(
                 lambda: _first_kernels(found, stabilised, held, config),  # noqa: B023
                 monitor,
             )
-        guide = kernels.applied(found.estimate) if kernels and found.complete else found.estimate
+        guide = found.estimate
+        if kernels is not None and found.complete:
+            guide = kernels.applied(guide, device)
         parts.append(_Guided(image, stabilised, held, values, guide, found.complete, n_odd))
         if found.complete and kernels is not None and entry.should_save:
             _keep(entry, guide, generator, kernels)
@@ -208,4 +210,5 @@ def _first_kernels(
     config: CellINRConfig,
 ) -> Kernels:
     """Return the kernels of the first frame, to be used on all."""
-    return solve(found, stabilised, held, max(2, config.kernel_spacing // 2))
+    device = choose_device(config.device)
+    return solve(found, stabilised, held, max(2, config.kernel_spacing // 2), device=device)
