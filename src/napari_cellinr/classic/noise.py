@@ -159,6 +159,8 @@ def _finer(images: NDArray[Any], near: Classes) -> Classes:
     variance, there is structure.
     """
     classes = near
+    if len(near.mean) == 0:
+        return near
     for difference in (_FOURTH, _SIXTH):
         higher = noise_classes(images, difference)
         if len(higher.mean) < len(near.mean) / 2:  # the images are too small
