@@ -24,7 +24,8 @@ _UNEVEN, _SMALLEST_VARIANCE = 0.8, 0.05  # variance below which noise is uneven;
 _ROUNDING = 1 / 12  # variance of the error of rounding to whole grey levels
 _GROWTH = 1.2  # growth of noise from reach 1 to 2, per axis, above which it may have a grain
 _FALL = 0.94  # variance in the finest of two bands below which the noise is not white
-_STRUCTURE = 1.2  # growth of the variance from a higher difference to the next lower one
+_STRUCTURE = 1.1  # growth of the variance from a higher difference to the next lower one
+_CORRELATED = 3  # residuals per independent one
 _ZERO = 0.1  # variance without light, in that of the darkest class, that may as well be none
 _NEAR, _FAR = (1, -2, 1), (1, 0, -2, 0, 1)  # second differences, of reach 1 and 2
 _FOURTH, _SIXTH = (1, -4, 6, -4, 1), (1, -6, 15, -20, 15, -6, 1)  # higher differences
@@ -166,7 +167,8 @@ def _finer(images: NDArray[Any], near: Classes) -> Classes:
         if len(higher.mean) < len(near.mean) / 2:  # the images are too small
             break
         ratio = classes.variance / np.maximum(_at(classes.mean, higher), 1e-12)
-        if float(np.quantile(ratio, 0.9)) < _STRUCTURE:
+        chance = 1 + 2 * np.sqrt(_CORRELATED * 2 / classes.weight)
+        if float(np.quantile(ratio / chance, 0.9)) < _STRUCTURE:
             break
         classes = higher
     return classes
