@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.noise import Noise, estimate_noise
+from napari_cellinr.classic.noise import Known, Noise, estimate_noise
 from napari_cellinr.simulate.embryo import add_noise, embryo
 
 BRIGHTNESS = np.array([10, 20, 40, 80])
@@ -116,3 +116,65 @@ def test_a_mask_of_any_value_does_not_count() -> None:
     found = estimate_noise(noisy.astype(np.float32))
     assert found.gain == pytest.approx(4, rel=0.15)
     assert found.read_noise == pytest.approx(10, rel=0.1)
+
+
+def granules(shape, seed=0):
+    """Texture near the resolution limit everywhere, about 0 to 1."""
+    generator = np.random.default_rng(seed)
+    points = (generator.random(shape) < 1 / 60) * generator.lognormal(0, 0.5, shape)
+    values = gaussian_filter(points, 1.0)
+    return values / np.percentile(values, 99.9)
+
+
+@pytest.mark.parametrize("shape", [(16, 64, 64), (160, 160)])
+@pytest.mark.parametrize("photons", [30, 300, 3000])
+def test_texture_is_not_taken_for_noise(shape, photons):
+    generator = np.random.default_rng(1)
+    mean = 2 * photons * (granules(shape) + 0.05) + 100
+    noise = estimate_noise(np.round(add_noise(mean - 100, 2, 3, generator) + 100))
+    levels = np.quantile(mean, [0.2, 0.5, 0.99])
+    assert noise.grain == 0
+    assert noise.sd(levels) == pytest.approx(np.sqrt(2 * (levels - 100) + 9), rel=0.12)
+
+
+def test_frames_of_a_plane_are_not_the_planes_of_a_volume():
+    """A specimen that jumps between frames is no noise along the time."""
+    generator = np.random.default_rng(2)
+    mean = 100 + 400 * np.stack([granules((96, 96), seed) for seed in range(6)])
+    noise = estimate_noise(generator.poisson(mean).astype(np.float32), n_axes=2)
+    assert noise.sd([150, 300]) == pytest.approx(np.sqrt([150, 300]), rel=0.1)
+
+
+@pytest.mark.parametrize("gain", [1, 7])
+@pytest.mark.parametrize("photons", [0.05, 0.1, 0.4])
+def test_single_photons_are_counted(photons, gain):
+    generator = np.random.default_rng(3)
+    counts = generator.poisson(photons * (0.5 + granules((12, 64, 64))))
+    noise = estimate_noise((gain * counts + 3).astype(np.uint16))
+    assert (noise.gain, noise.offset) == (gain, 3)
+    assert noise.read_noise < 1e-3
+
+
+def test_what_is_given_is_not_estimated():
+    generator = np.random.default_rng(4)
+    mean = np.broadcast_to(np.linspace(100, 200, 128), (16, 128, 128))
+    raw = add_noise(mean - 100, 2, 3, generator) + 100
+    levels = [110, 190]
+    exact = np.sqrt(2 * (np.array(levels) - 100) + 9)
+    for known in (Known(gain=2), Known(gain=2, read_noise=3), Known(offset=100), Known(grain=0)):
+        noise = estimate_noise(raw, known=known)
+        assert noise.sd(levels) == pytest.approx(exact, rel=0.1)
+    assert estimate_noise(raw, known=Known(2, 3, 100, 0)) == Noise(2, 3, 100, 0)
+    assert estimate_noise(raw, known=Known(gain=2, read_noise=3)).offset == pytest.approx(
+        100, abs=3
+    )
+    assert estimate_noise(raw, known=Known(grain=0.7)).grain == 0.7
+
+
+def test_a_blank_image_and_a_voxel_of_a_billion_do_not_count():
+    raw = np.stack([embryo(size=(20, 48, 48), seed=seed).raw.data for seed in (0, 1, 2)])
+    usual = estimate_noise(raw)
+    raw[1], raw[0, 10, 20, 20] = 0, 1e9
+    noise = estimate_noise(raw)
+    assert noise.sd(BRIGHTNESS) == pytest.approx(usual.sd(BRIGHTNESS), rel=0.05)
+    assert noise.read_noise < 20

@@ -86,6 +86,23 @@ class CellINRConfig(Config):
         ge=0,
         advanced=True,
     )
+    offset: float | None = setting(
+        None,
+        "Grey level that the camera records without light. Leave empty to estimate it from the "
+        "image.",
+        unit="grey levels",
+        advanced=True,
+    )
+    grain: float | None = setting(
+        None,
+        "Blur that the noise was given by scaling or filtering the image: standard deviation of "
+        "a Gaussian, 0 for an image as it was recorded. Leave empty to estimate it from the "
+        "image.",
+        unit="voxel",
+        ge=0,
+        le=3,
+        advanced=True,
+    )
     estimate: Estimate = setting(
         "auto",
         "Conventional denoising that gives the initial estimate: groups (patch matching), nlm-N "

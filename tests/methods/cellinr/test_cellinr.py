@@ -152,12 +152,12 @@ def test_a_stop_does_not_wait_for_the_noise(sample, monkeypatch):
     """It is estimated again from a small part, and what took long is dropped."""
     real, release, asked, ended = noise.estimate_noise, threading.Event(), [], []
 
-    def slow(values):
+    def slow(values, **how):
         asked.append(values.shape)
         if len(asked) == 1:
             release.wait(60)
             ended.append("the slow one")
-        return real(values)
+        return real(values, **how)
 
     monkeypatch.setattr("napari_cellinr.methods.cellinr.initial.noise.estimate_noise", slow)
     monkeypatch.setitem(noise.GLANCE, "Z", 8)

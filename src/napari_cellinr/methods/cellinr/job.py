@@ -18,6 +18,7 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted, Outcome
 from napari_cellinr.fitting.report import environment, held_out_warning, unconverged_warning
 from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.methods.cellinr.defects import find_defects
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame
 from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
@@ -27,13 +28,14 @@ from napari_cellinr.methods.cellinr.problem import CellINRProblem
 from napari_cellinr.methods.cellinr.published.problem import prepare_published
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Problem, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.defects import Defects
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
 
 __all__ = ["denoise_job"]
@@ -69,16 +71,20 @@ def denoise_job(
     leading = [axis for axis in source.axes if axis in "TC"]
     places = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
     indices = [dict(zip(leading, place, strict=True)) for place in places]
+    defects = find_defects(source, places)
+    indices, recorded = defects.good(indices), source
+    masked = defects.masked(source)
     noises = yield from in_background(
-        "estimating the noise", lambda: noise_of_channels(source, config), monitor
+        "estimating the noise", lambda: noise_of_channels(masked, config), monitor
     )
     if noises is None:  # stopped by the user, as the later stages see
-        noises = noise_of_channels(middle(source), config)
+        noises = noise_of_channels(middle(masked), config)
+    source = defects.repaired(source, noises, config.seed)
     shape, n_frames, split = source.shape[len(leading) :], source.sizes.get("T", 1), False
     if is_coupled(config, n_frames, shape, _seconds_per_channel(config, monitor, noises)):
         try:
             together = yield from fit_series(source, indices, config, noises, monitor)
-            return _together(source, leading, places, together, monitor.started)
+            return _together(recorded, defects, places, together, monitor.started)
         except FAILURES as error:
             free_after(error)
             split = True
@@ -96,7 +102,7 @@ def denoise_job(
         facts = frames[0].facts
         warnings = [FRAME_BY_FRAME, *facts.get("warnings", ())]
         frames[0] = replace(frames[0], facts={**facts, "warnings": warnings})
-    return _together(source, leading, places, frames, monitor.started)
+    return _together(recorded, defects, places, frames, monitor.started)
 
 
 def _seconds_per_channel(
@@ -110,7 +116,7 @@ def _seconds_per_channel(
 
 def fit_series(
     source: Image,
-    indices: list[dict[str, int]],
+    indices: list[Mapping[str, int]],
     config: CellINRConfig,
     noises: list[Noise],
     monitor: Monitor,
@@ -131,21 +137,22 @@ def fit_series(
         Of the job.
     """
     device = choose_device(config.device)
-    channels: list[list[Frame]] = []
+    fitted: dict[int, Frame] = {}
     for channel, noise in enumerate(noises):
-        own = [frame_at(source, index) for index in indices if index.get("C", 0) == channel]
+        numbers = [n for n, index in enumerate(indices) if index.get("C", 0) == channel]
+        if not numbers:
+            continue
+        own = [frame_at(source, indices[number]) for number in numbers]
         monitor.checkpoint.enter(f"channel-{channel}")
         prepared, chosen = yield from prepare_series(own, config, noise, monitor)
-        frames = []
-        for number, part in enumerate(prepared):
-            yield from monitor.report("writing the result", number, len(prepared))
+        for count, (number, part) in enumerate(zip(numbers, prepared, strict=True)):
+            yield from monitor.report("writing the result", count, len(prepared))
             problem = CellINRProblem(part, chosen, device)
             error = problem.held_out()
             history = ({"step": 0, "held_out": error},)
             outcome = Outcome("converged" if part.complete else "user", 0, error, history)
-            frames.append(_frame(problem, chosen, outcome))
-        channels.append(frames)
-    return [frame for together in zip(*channels, strict=True) for frame in together]
+            fitted[number] = _frame(problem, chosen, outcome)
+    return [fitted[number] for number in range(len(indices))]
 
 
 def fit_part(
@@ -185,20 +192,24 @@ def _frame(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:
 
 def _together(
     source: Image,
-    leading: list[str],
+    defects: Defects,
     indices: list[tuple[int, ...]],
     frames: list[Frame],
     started: float,
 ) -> Fitted:
     """Return the frames as one result; frames that were not fitted are copied from the input."""
-    first = frames[0]
+    first, leading = frames[0], list(defects.leading)
+    n_missing = len(indices) - len(defects.blank) - len(frames)
+    report = _report(frames, first.config, started, n_missing=n_missing)
+    report["warnings"] = [*defects.warnings, *report["warnings"]]
+    frames = defects.with_blank_frames(frames, indices, source)
     factors = _bleaching_factors(frames, indices, leading)
     if first.config.bleaching == "correct":
         frames = [
             replace(
                 frame,
                 images=tuple(_times(image, factor) for image in frame.images),
-                model={**frame.model, "factor": factor},
+                model={**frame.model, "factor": factor * frame.model.get("factor", 1.0)},
             )
             for frame, factor in zip(frames, factors, strict=True)
         ]
@@ -206,6 +217,8 @@ def _together(
         _stack(source, indices, [frame.images[place] for frame in frames], leading, zero=place == 1)
         for place in range(len(first.images))
     )
+    subtracted = first.config.background == "subtract"
+    images = defects.with_empty_parts(images, source, subtracted=subtracted)
     state = (
         dict(first.state)
         if len(indices) == 1
@@ -214,7 +227,6 @@ def _together(
     outcomes = [frame.outcome for frame in frames]
     stopped = outcomes[-1].stopped
     config = first.config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
-    report = _report(frames, first.config, started, n_missing=len(indices) - len(frames))
     saturated = saturated_part(source.array())
     if saturated > SATURATED:
         report["warnings"].append(
@@ -254,7 +266,8 @@ def _bleaching_factors(
             signal = other[0] if other else result - background
         means.append(float(np.maximum(signal, 0).mean(dtype=np.float64)))
     channels = [dict(zip(leading, values, strict=True)).get("C", 0) for values in indices]
-    firsts = [means[channels.index(channel)] for channel in channels[: len(frames)]]
+    usual = {c: [m for m, own in zip(means, channels, strict=False) if own == c] for c in channels}
+    firsts = [next(filter(None, usual[c]), 0.0) for c in channels[: len(frames)]]
     return [
         first / mean if min(first, mean) > DARK * first else 1.0
         for first, mean in zip(firsts, means, strict=True)

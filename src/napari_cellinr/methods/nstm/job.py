@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.acquisition import prepare
+from napari_cellinr.classic.defects import blank_frames
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
@@ -227,7 +228,9 @@ def _attempts(
     if config.moving and config.restart:
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
-    means = measurement.frames.mean(axis=tuple(range(1, measurement.frames.ndim)))
+    frames = measurement.frames
+    good = np.delete(frames, blank_frames(list(frames)), axis=0)
+    means = good.mean(axis=tuple(range(1, frames.ndim)))
     fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
     if fades and not given["bleaching"]:
         attempts.append(("with bleaching", config, {**given, "bleaching": True}))

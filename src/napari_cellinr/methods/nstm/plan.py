@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.pyramid import level_cells
 from napari_cellinr.methods.nstm.model import SpaceTimeShape
 from napari_cellinr.methods.nstm.noise import noise_map
+from napari_cellinr.methods.nstm.usable import unusable_pixels
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.acquisition import Measurement
@@ -79,6 +80,8 @@ class Plan:
         That of every pixel, (shots, [Z,] Y, X).
     held
         Which pixels of the frames are held out, (shots, [Z,] Y, X).
+    bad
+        Which pixels are no data, such as those of blank frames, (shots, [Z,] Y, X).
     times
         Time of every shot or place, 0 at the first and 1 at the last; shape (shots, …).
     first, last
@@ -93,6 +96,7 @@ class Plan:
     noise: float
     noise_map: NDArray[np.float32]
     held: NDArray[np.bool_]
+    bad: NDArray[np.bool_]
     times: torch.Tensor
     first: float
     last: float
@@ -105,7 +109,9 @@ class Plan:
         return self.times.reshape(len(self.noise_map), -1).mean(1)
 
 
-def fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
+def fading(
+    frames: torch.Tensor, moments: torch.Tensor, bad: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return the decrease of the logarithm of the mean brightness over the recording, shape (1,).
 
     Parameters
@@ -114,7 +120,12 @@ def fading(frames: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
         Raw frames, (shots, [Z,] Y, X).
     moments
         When each was taken, as a fraction of the recording, shape (shots,).
+    bad
+        Which pixels do not count; all do if not given.
     """
+    if bad is not None and bad.any():
+        some = ~bad.flatten(1).all(1)
+        frames, moments = torch.where(bad, frames[~bad].median(), frames)[some], moments[some]
     bright = frames.flatten(1).mean(1).clamp(min=1e-6).log()
     times = moments - moments.mean()
     slope = (times * bright).sum() / (times**2).sum().clamp(min=1e-12)
@@ -209,9 +220,12 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     if not held.any():
         held = held_blocks(frames.shape, model.loss_margin, config.held_out, generator)
     rate = config.motion_rate * MOTION_RATE / config.steps if config.moving else 0.0
-    sigmas = noise_map(frames, counts=model.nonnegative)
+    bad = unusable_pixels(frames)
+    if (held & ~bad).any():
+        held &= ~bad
+    sigmas = noise_map(np.where(bad, np.median(frames[~bad]), frames), counts=model.nonnegative)
     noise = float(np.sqrt(np.mean(sigmas.astype(np.float64) ** 2)))
-    return Plan(shape, noise, sigmas, held, part, first, last, rate, structure)
+    return Plan(shape, noise, sigmas, held, bad, part, first, last, rate, structure)
 
 
 def _places(times: torch.Tensor, n_axes: int) -> tuple[int, ...]:

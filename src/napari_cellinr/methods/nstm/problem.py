@@ -22,6 +22,7 @@ from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse
 from napari_cellinr.methods.nstm.penalties import motion_penalty, scene_penalty
 from napari_cellinr.methods.nstm.plan import fading, frame_times
 from napari_cellinr.methods.nstm.render import Rendering, preview_image
+from napari_cellinr.methods.nstm.usable import unusable_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,13 +104,15 @@ class NSTMProblem(Problem):
             for m, n in zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
         )
         counted[(slice(None), *inside)] = True
+        bad = torch.from_numpy(plan.bad).to(device)
+        counted &= ~bad
         self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
         self.seen = (counted & ~self.held).float()
         self.gains = nn.Parameter(torch.zeros(2, self.optics.n_shots, device=device))
         self.brightness = brightness
         self.moments = plan.moments.to(device)
-        self.fading = nn.Parameter(fading(self.frames, self.moments))
+        self.fading = nn.Parameter(fading(self.frames, self.moments, bad))
         self.bleaching = bleaching
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
@@ -271,7 +274,7 @@ class NSTMProblem(Problem):
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
-            "warnings": list(self.measurement.warnings),
+            "warnings": [*self.measurement.warnings, *unusable_warnings(self.plan.bad)],
         }
 
     def model_settings(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_cellinr.classic.defects import blank_frames
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
 from napari_cellinr.fitting.devices import choose_device
@@ -92,9 +93,11 @@ def _stage_by_stage(
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     fitted = [_series(frames, source, config, device) for frames in channels]
+    warnings = [text for frames in channels for text in _blank_warnings(frames)]
     limit = config.max_seconds
     monitor.deadline = None if limit is None else monitor.end_after(RESERVE * limit)
     state = SuperresolutionState(monitor)
+    state.warnings.extend(dict.fromkeys(warnings))
     n_frames, *shape = channels[0].shape
     state.steps = len(fitted) * planned_steps(n_frames, len(shape), grid, config, lazily=lazily)
     if not lazily:
@@ -113,6 +116,16 @@ def _stage_by_stage(
                     channel.continue_on_cpu(error)
     image = state.output.image() if state.output else lazy_result(source, grid, fitted)
     return _fitted(source, image, config, fitted, state, str(device))
+
+
+def _blank_warnings(frames: NDArray[np.float32]) -> list[str]:
+    """Return sentences that name the blank frames of one channel."""
+    return [
+        f"Frame {number + 1} of {len(frames)} is blank (all its voxels have one value): frames "
+        "between it and its neighbours show nothing real. Remove it, or replace it by the frame "
+        "before it."
+        for number in blank_frames(list(frames))
+    ]
 
 
 def _series(

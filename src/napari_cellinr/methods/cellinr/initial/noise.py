@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.classic.anscombe import Noise
-from napari_cellinr.classic.noise import estimate_noise
+from napari_cellinr.classic.noise import Known, estimate_noise
 
 if TYPE_CHECKING:
+    from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.image import Image
 
@@ -19,29 +19,21 @@ GLANCE_OF_PLANE = {"T": 2, "C": 1_000_000, "Y": 384, "X": 384}
 
 
 def noise_of_channels(source: Image, config: CellINRConfig) -> list[Noise]:
-    """Return the noise of each channel, from the settings or estimated from all of its frames.
-
-    The grain is always estimated: a calibration of the camera does not know how an image was
-    filtered.
+    """Return the noise of each channel, as far as not given estimated from all of its frames.
 
     Parameters
     ----------
     source
         Axes in canonical order, grey levels.
     config
-        The settings, of which `gain` and `read_noise` are used.
+        The settings, of which `gain`, `read_noise`, `offset` and `grain` are used.
     """
-    n_channels = source.sizes.get("C", 1)
+    known = Known(config.gain, config.read_noise, config.offset, config.grain)
+    n_axes = 3 if "Z" in source.axes else 2
     noises = []
-    for channel in range(n_channels):
+    for channel in range(source.sizes.get("C", 1)):
         frames = source.take("C", channel) if "C" in source.axes else source
-        found = estimate_noise(frames.array())
-        if config.gain is not None or config.read_noise is not None:
-            gain = found.gain if config.gain is None else config.gain
-            read = found.read_noise if config.read_noise is None else config.read_noise
-            offset = found.offset if config.read_noise is None else 0.0
-            found = Noise(gain, read, offset, found.grain)
-        noises.append(found)
+        noises.append(estimate_noise(frames.array(), n_axes=n_axes, known=known))
     return noises
 
 

@@ -1,0 +1,133 @@
+"""Blank frames, parts of a frame without data, and single voxels of an impossible value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import (
+    binary_dilation,
+    binary_opening,
+    distance_transform_edt,
+    gaussian_filter,
+    maximum_filter,
+    median_filter,
+)
+
+from napari_cellinr.classic.sampled_noise import sample_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.anscombe import Noise
+
+__all__ = ["blank_frames", "empty_part", "filled", "impossible_voxels"]
+
+_FEWEST = 1e-3  # smallest fraction of a frame without data
+_AS_DARK = 0.05  # largest fraction of the voxels beside it that may have its value
+_IMPOSSIBLE = 100.0  # height of an impossible voxel, in the range of 99.8 % of the values
+_LONELY = 0.1  # largest height of its neighbours, in its own
+_SOME = 1_000_000  # voxels from which quantiles are taken
+_NEAR, _WIDE = 1.0, 16.0  # standard deviations of the means that fill voxels without data
+
+
+def blank_frames(frames: Sequence[NDArray[Any]]) -> list[int]:
+    """Return the positions of the frames of one value only, unless all are.
+
+    Parameters
+    ----------
+    frames
+        Grey levels, real.
+    """
+    blank = [number for number, frame in enumerate(frames) if frame.min() == frame.max()]
+    return blank if len(blank) < len(frames) else []
+
+
+def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return where a frame has no data, as beside a registered image; None if it has everywhere.
+
+    Such a part has the lowest value of the frame, fills squares of 3 × 3 voxels, and ends at
+    once: next to it hardly any voxel has that value. Dark parts of a recording end gradually.
+
+    Parameters
+    ----------
+    frame
+        Grey levels, axes ZYX or YX, real.
+    """
+    same = frame == frame.min()
+    if not _FEWEST <= same.mean() < 1:
+        return None
+    flat = [1] * (frame.ndim - 2)
+    solid = binary_opening(same, np.ones((*flat, 3, 3)))
+    if solid.mean() < _FEWEST:
+        return None
+    beside = binary_dilation(solid, np.ones((*flat, 7, 7))) & ~solid
+    if not beside.any() or same[beside].mean() > _AS_DARK:
+        return None
+    return np.asarray(solid)
+
+
+def impossible_voxels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return the single voxels far outside of all other values; None if there are none.
+
+    Nothing that a microscope images has such neighbours: it spreads over some voxels.
+
+    Parameters
+    ----------
+    frame
+        Grey levels, axes ZYX or YX, real.
+    """
+    some = frame.reshape(-1)[:: frame.size // _SOME + 1]
+    low, middle, high = (float(value) for value in np.quantile(some, (0.001, 0.5, 0.999)))
+    limit = _IMPOSSIBLE * (high - low)
+    if limit <= 0 or max(float(frame.max()) - middle, middle - float(frame.min())) <= limit:
+        return None
+    height = np.abs(frame.astype(np.float64) - middle)
+    around = np.ones(tuple(min(3, size) for size in frame.shape), bool)
+    around[tuple(size // 2 for size in around.shape)] = False
+    lonely = maximum_filter(height, footprint=around, mode="mirror") < _LONELY * height
+    found = lonely & (height > limit)
+    return np.asarray(found) if found.any() else None
+
+
+def filled(
+    frame: NDArray[Any], missing: NDArray[np.bool_], noise: Noise, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return a frame in which missing voxels continue what is next to them, float32.
+
+    Large missing parts get the level of what is dark around, since a continued structure would
+    count as background, and noise of the same kind. Single voxels get the mean of their
+    neighbours.
+
+    Parameters
+    ----------
+    frame
+        Grey levels, axes ZYX or YX.
+    missing
+        Which voxels are missing, not all.
+    noise
+        The noise of the frame in grey levels.
+    generator
+        Random numbers of the noise.
+    """
+    values = np.where(missing, 0, frame).astype(np.float32)
+    present = (~missing).astype(np.float32)
+    place = tuple(distance_transform_edt(missing, return_distances=False, return_indices=True))
+    dark = np.minimum(values, _mean(values, present, _WIDE)) * present
+    noisy = sample_noise(_mean(dark, present, _WIDE)[place], noise, generator)
+    single = missing & (median_filter(present, [min(3, size) for size in frame.shape]) > 0)
+    noisy = np.where(single, _mean(values, present, _NEAR), noisy)
+    return np.asarray(np.where(missing, noisy, values), np.float32)
+
+
+def _mean(
+    values: NDArray[np.float32], present: NDArray[np.float32], width: float
+) -> NDArray[np.float32]:
+    """Return the Gaussian mean of the voxels that are present; the others are 0."""
+    sigma = [width if size > 1 else 0.0 for size in values.shape]
+    weight = gaussian_filter(present, sigma, mode="constant")
+    total = gaussian_filter(values, sigma, mode="constant")
+    mean: NDArray[np.float32] = total / np.maximum(weight, np.float32(1e-6))
+    return mean

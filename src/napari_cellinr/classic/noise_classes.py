@@ -1,0 +1,165 @@
+"""Classes of voxels of similar brightness, with the variance of their noise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import (
+    binary_dilation,
+    correlate1d,
+    gaussian_filter,
+    maximum_filter,
+    maximum_filter1d,
+    minimum_filter,
+    minimum_filter1d,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Classes", "is_whole", "noise_classes"]
+
+_TRIM = 0.9  # fraction of the residuals that is used in each brightness class
+_TRIMMED = 0.6227  # mean square of the smallest 90 % of normal values of variance 1
+_N_CLASSES = 40
+_FEWEST = 20  # smallest number of residuals for an estimate
+_SMALLEST_CLASS = 200  # residuals
+_MOST_CLIPPED = 0.05  # largest fraction of a class that may have the lowest or highest value
+_FEWEST_MASKED = 0.01  # smallest fraction of voxels in uniform neighbourhoods for a mask
+_ONE_VALUE = 0.95  # smallest fraction of those that must have the same value
+_BLOCK = (24, 128, 128)  # voxels; large stacks are sampled in blocks of this size
+_PLANE = 512  # pixels; the same for a single plane, along each axis
+_MOST_BLOCKS = 8
+
+
+class Classes(NamedTuple):
+    """Classes of voxels of similar brightness: mean, noise variance and number of residuals."""
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+def noise_classes(images: NDArray[Any], difference: Sequence[int]) -> Classes:
+    """Return the classes of all images together; empty if there are too few usable voxels.
+
+    Parameters
+    ----------
+    images
+        Grey levels, real, axes (image, Z, Y, X) or (image, Y, X). Values that are not finite, and
+        images of one value, are ignored.
+    difference
+        Weights of the difference along each axis, of which there is an odd number: their sum is
+        0. The variance is divided by the sum of their squares, so that white noise keeps its own.
+    """
+    parts = [part for block in _blocks(images) if (part := _samples(block, difference))]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    if not parts or len(columns[0]) < _FEWEST:
+        return Classes(np.empty(0), np.empty(0), np.empty(0))
+    residual, mean, wide, activity, clipped = columns
+    smallest = min(_SMALLEST_CLASS, len(wide))
+    rows = []
+    for chosen in _members(wide, min(_N_CLASSES, len(wide) // smallest)):
+        if len(chosen) < smallest or clipped[chosen].mean() > _MOST_CLIPPED:
+            continue
+        calm = chosen[activity[chosen] <= np.median(activity[chosen])]
+        rows.append((mean[calm].mean(), _trimmed(residual[calm]), len(calm)))
+    return Classes(*np.array(rows, np.float64).reshape(-1, 3).T)
+
+
+def _members(wide: NDArray[Any], n_classes: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the indices of the voxels of each class.
+
+    Half of the class borders are quantiles and half are equally spaced in brightness: few voxels
+    are bright, but they determine the gain.
+    """
+    levels = np.linspace(0, 1, n_classes // 2 + 2)[1:-1]
+    darkest, brightest = float(wide.min()), float(wide.max())
+    even = darkest + levels * (brightest - darkest)
+    borders = np.unique(np.concatenate([np.quantile(wide, levels), even]))
+    order = np.argsort(wide, kind="stable")
+    yield from np.split(order, np.searchsorted(wide[order], borders))
+
+
+def _trimmed(residual: NDArray[Any]) -> float:
+    """Return the variance of normal residuals, estimated without the largest 10 % of them."""
+    squares = np.sort(np.square(residual, dtype=np.float64))
+    return float(squares[: max(1, int(_TRIM * len(squares)))].mean()) / _TRIMMED
+
+
+def _samples(block: NDArray[Any], difference: Sequence[int]) -> tuple[NDArray[Any], ...]:
+    """Return residual, own mean, wide mean, activity and clipping of the usable voxels.
+
+    The result is empty for a block that is too small for the filter along every axis. The
+    activity is the energy of medium frequencies, which the residual does not contain, so that
+    selecting voxels of low activity does not select small residuals.
+    """
+    values = np.asarray(block, np.float32)
+    missing = ~np.isfinite(values)
+    values = np.where(missing, 0, values)
+    missing |= _mask(values)
+    clipped = missing | (values == values.min()) | (values == values.max())
+    residual, mean, masked = values, values, clipped
+    weights = np.asarray(difference, np.float64) / np.linalg.norm(difference)
+    reach = len(weights) // 2
+    inside = [slice(None)] * values.ndim
+    for axis, size in enumerate(values.shape):
+        if size <= 2 * reach + 2:
+            continue
+        inside[axis] = slice(reach, -reach)
+        residual = correlate1d(residual, weights, axis)
+        mean = correlate1d(mean, weights**2, axis)
+        masked = minimum_filter1d(masked, 3, axis)
+        missing = maximum_filter1d(missing, 2 * reach + 1, axis)
+    if inside == [slice(None)] * values.ndim:
+        return ()
+    fine = gaussian_filter(values, 1.0)
+    activity = gaussian_filter((fine - gaussian_filter(values, 2.5)) ** 2, 1.5)
+    columns = (residual, mean, gaussian_filter(values, 1.5), activity, clipped)
+    usable = ~(masked | missing)[tuple(inside)]
+    return tuple(column[tuple(inside)][usable] for column in columns)
+
+
+def _mask(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where one value fills whole neighbourhoods, as outside of a mask.
+
+    There is no noise there, and reduced noise in adjacent neighbourhoods. Integer images with
+    little noise look alike: in them, only the lowest or highest value can be a mask.
+    """
+    flat = maximum_filter(values, 3) == minimum_filter(values, 3)
+    if flat.mean() < _FEWEST_MASKED:
+        return np.zeros_like(flat)
+    value = np.median(values[flat])
+    inside = bool(values.min() < value < values.max())
+    if (values[flat] == value).mean() < _ONE_VALUE or (inside and is_whole(values)):
+        return np.zeros_like(flat)
+    masked: NDArray[np.bool_] = binary_dilation(flat & (values == value), np.ones((3,) * flat.ndim))
+    return masked
+
+
+def _blocks(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the images, or evenly scattered blocks of the large ones."""
+    n_blocks = max(1, _MOST_BLOCKS // len(images))
+    for image in images[:: math.ceil(len(images) / _MOST_BLOCKS)]:
+        block = _BLOCK if image.ndim == 3 else (_PLANE,) * image.ndim
+        if image.size <= n_blocks * math.prod(block):
+            yield image
+            continue
+        starts = [
+            sorted({round(place * max(size - length, 0)) for place in (0.2, 0.8)})
+            for size, length in zip(image.shape, block, strict=True)
+        ]
+        corners = list(itertools.product(*starts))
+        odd = math.ceil(len(corners) / n_blocks) | 1  # an even step would stay on one side
+        for corner in corners[::odd]:
+            yield image[tuple(slice(a, a + n) for a, n in zip(corner, block, strict=True))]
+
+
+def is_whole(values: NDArray[Any]) -> bool:
+    """Return whether the first 10,000 values are whole numbers."""
+    return bool(np.all(values.ravel()[:10_000] % 1 == 0))

@@ -1,0 +1,64 @@
+"""Blank frames, parts without data and impossible voxels are found, and nothing else."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr.classic.anscombe import Noise
+from napari_cellinr.classic.defects import blank_frames, empty_part, filled, impossible_voxels
+
+
+def recorded(shape=(8, 48, 48), floor=30.0, seed=0):
+    generator = np.random.default_rng(seed)
+    spots = gaussian_filter((generator.random(shape) < 0.01).astype(float), 1.5)
+    return generator.poisson(floor + 80 * spots / spots.max()).astype(np.float32)
+
+
+def test_blank_frames():
+    frames = [recorded(), np.zeros((8, 48, 48)), recorded(seed=1), np.full((8, 48, 48), 7)]
+    assert blank_frames(frames) == [1, 3]
+    assert blank_frames(frames[1::2]) == []
+
+
+@pytest.mark.parametrize("shape", [(8, 48, 48), (48, 48)])
+def test_a_border_of_zeros_has_no_data(shape):
+    frame = recorded(shape)
+    empty = np.zeros(shape, bool)
+    empty[..., :8, :] = True
+    empty[..., :5] = True
+    frame[empty] = 0
+    assert np.array_equal(empty_part(frame), empty)
+
+
+@pytest.mark.parametrize("photons", [0.1, 1.0, 4.0, 30.0])
+def test_dark_parts_of_a_recording_have_data(photons):
+    shape = (8, 64, 64)
+    light = photons * np.clip(np.linspace(-0.5, 1, 64), 0, None) * np.ones(shape)
+    assert empty_part(np.random.default_rng(0).poisson(light).astype(np.float32)) is None
+    clipped = np.clip(np.random.default_rng(0).normal(light, 1), 0, None)
+    assert empty_part(clipped) is None
+    assert empty_part(recorded(shape)) is None
+
+
+def test_one_voxel_of_a_billion_is_impossible_and_a_bead_is_not():
+    frame = recorded()
+    assert impossible_voxels(frame) is None
+    frame[4, 20, 20] = 1e9
+    found = impossible_voxels(frame)
+    assert np.argwhere(found).tolist() == [[4, 20, 20]]
+    bead = np.zeros((8, 48, 48))
+    bead[4, 20, 20] = 1
+    bead = gaussian_filter(bead, 0.7)
+    assert impossible_voxels(recorded() + 1e6 * bead.astype(np.float32) / bead.max()) is None
+
+
+def test_what_is_filled_continues_its_surroundings():
+    frame, missing = recorded(floor=100.0), np.zeros((8, 48, 48), bool)
+    missing[:, :12] = True
+    missing[3, 30, 30] = True
+    noise = Noise(1.0, 0.1)
+    result = filled(np.where(missing, 0, frame), missing, noise, np.random.default_rng(0))
+    assert np.array_equal(result[~missing], frame[~missing])
+    assert result[:, :12].mean() == pytest.approx(100, abs=8)
+    assert result[:, :12].std() == pytest.approx(10, rel=0.2)
+    assert result[3, 30, 30] == pytest.approx(frame[2:5, 29:32, 29:32].mean(), abs=8)

@@ -1,0 +1,79 @@
+"""One bad frame, border or voxel leaves the rest as good as without it, and is named."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr import Image, denoise
+
+torch = pytest.importorskip("torch")
+
+SETTINGS = {"background": "keep", "preset": "preview", "steps": 2}
+
+
+def movie(n_frames=5, shape=(48, 48)):
+    generator = np.random.default_rng(0)
+    spots = gaussian_filter((generator.random(shape) < 0.02).astype(float), 2)
+    truth = np.stack([30 + 150 * spots / spots.max()] * n_frames)
+    return truth, generator.poisson(truth).astype(np.uint16)
+
+
+def error(result, truth):
+    return np.sqrt(np.mean((result - truth) ** 2))
+
+
+@pytest.mark.parametrize("preset", ["fast", "preview"])
+@pytest.mark.parametrize("background", ["keep", "subtract"])
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_blank_frame_is_left_out_and_named(preset, background, number):
+    truth, raw = movie()
+    bad, good = raw.copy(), [n for n in range(5) if n != number]
+    bad[number] = 0
+    settings = {**SETTINGS, "preset": preset, "background": background, "bleaching": "correct"}
+    fit, without = (denoise(Image(v, axes="TYX"), **settings) for v in (bad, raw[good]))
+    assert any(f"Frame {number + 1} is blank" in text for text in fit.report["warnings"])
+    result = fit.images[0].array()
+    assert not result[number].any()
+    assert np.allclose(result[good], without.images[0].array(), atol=3)
+    if background == "keep":
+        assert error(result[good], truth[good]) < 0.6 * error(raw[good], truth[good])
+
+
+def test_a_blank_channel():
+    _, raw = movie(2)
+    both = np.stack([raw, np.zeros_like(raw)], axis=1)
+    fit = denoise(Image(both, axes="TCYX"), **SETTINGS)
+    assert not fit.images[0].array()[:, 1].any()
+    assert fit.images[0].array()[:, 0].std() > 5
+    assert sum("channel 2 is blank" in text for text in fit.report["warnings"]) == 2
+
+
+@pytest.mark.parametrize("background", ["keep", "subtract"])
+def test_beside_an_empty_border_the_signal_is_what_it_was(background):
+    _, raw = movie(1)
+    cut = raw[0].copy()
+    cut[:10], cut[:, :6] = 0, 0
+    settings = {**SETTINGS, "preset": "fast", "background": background}
+    fit, whole = (denoise(Image(v, axes="YX"), **settings) for v in (cut, raw[0]))
+    assert any("no data" in text for text in fit.report["warnings"])
+    result, usual = (f.images[0].array() for f in (fit, whole))
+    assert not result[:10].any()
+    assert not result[:, :6].any()
+    assert abs((result - usual)[10:13, 6:].mean()) < 6
+    assert abs((result - usual)[13:, 9:].mean()) < 3
+
+
+def test_one_voxel_of_a_billion():
+    _, raw = movie(1)
+    bad = raw[0].astype(np.float32)
+    bad[20, 20] = 1e9
+    fit = denoise(Image(bad, axes="YX"), **SETTINGS)
+    assert any("impossible value" in text for text in fit.report["warnings"])
+    usual = denoise(Image(raw[0], axes="YX"), **SETTINGS)
+    assert error(fit.images[0].array(), usual.images[0].array()) < 2
+
+
+def test_good_data_has_no_defects():
+    _, raw = movie(2)
+    warnings = denoise(Image(raw, axes="TYX"), **SETTINGS).report["warnings"]
+    assert not any(word in text for text in warnings for word in ("blank", "no data", "impossible"))
