@@ -114,7 +114,7 @@ def test_every_field_explains_itself(kind):
 
 
 def test_choices():
-    assert CellINRConfig.choices("preset") == ("preview", "fast", "paper")
+    assert CellINRConfig.choices("preset") == ("preview", "fast", "best", "paper")
     assert CellINRConfig.choices("device") == ("auto", "cpu", "cuda", "mps")
     assert CellINRConfig.choices("steps") == ()
     assert CellINRConfig.choices("max_seconds") == ()
