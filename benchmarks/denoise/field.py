@@ -56,7 +56,8 @@ def fmd(case: str) -> tuple[np.ndarray, np.ndarray, str]:
     name = case.removeprefix("fmd-")
     part = (slice(160, 160 + CROP),) * 2
     raw, truth = (
-        iio.imread(SHARED / "data" / "fmd_pairs" / f"{name}_{kind}.png")[part] for kind in ("raw", "gt")
+        iio.imread(SHARED / "data" / "fmd_pairs" / f"{name}_{kind}.png")[part]
+        for kind in ("raw", "gt")
     )
     return raw.astype(np.float32), truth.astype(float), "YX"
 
@@ -113,7 +114,8 @@ def main() -> None:
     cases = arguments.cases or DEFAULT
     if arguments.fmd and not arguments.cases:
         names = sorted(
-            path.stem.removesuffix("_raw") for path in (SHARED / "data" / "fmd_pairs").glob("*_raw.png")
+            path.stem.removesuffix("_raw")
+            for path in (SHARED / "data" / "fmd_pairs").glob("*_raw.png")
         )
         cases = [*cases, *(f"fmd-{name}" for name in names)]
     print("| case | seed | start dB | with | adds | expected | inside 90 % | applied | CPU-s |")

@@ -61,7 +61,9 @@ def test_frozen(kind):
 def test_unknown_preset(preset):
     with pytest.raises(ConfigError) as caught:
         CellINRConfig(preset=preset)
-    assert str(caught.value) == f"preset {preset!r} was given; allowed are fast, best, preview, paper."
+    assert (
+        str(caught.value) == f"preset {preset!r} was given; allowed are fast, best, preview, paper."
+    )
 
 
 def test_unknown_name(kind):
