@@ -61,7 +61,9 @@ def test_frozen(kind):
 def test_unknown_preset(preset):
     with pytest.raises(ConfigError) as caught:
         CellINRConfig(preset=preset)
-    assert str(caught.value) == f"preset {preset!r} was given; allowed are fast, preview, paper."
+    assert (
+        str(caught.value) == f"preset {preset!r} was given; allowed are fast, best, preview, paper."
+    )
 
 
 def test_unknown_name(kind):
@@ -114,7 +116,7 @@ def test_every_field_explains_itself(kind):
 
 
 def test_choices():
-    assert CellINRConfig.choices("preset") == ("preview", "fast", "paper")
+    assert CellINRConfig.choices("preset") == ("preview", "fast", "best", "paper")
     assert CellINRConfig.choices("device") == ("auto", "cpu", "cuda", "mps")
     assert CellINRConfig.choices("steps") == ()
     assert CellINRConfig.choices("max_seconds") == ()

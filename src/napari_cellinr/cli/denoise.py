@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-_OUTPUTS = ("output", "background_output", "signal_output", "with_background_output")
+_OUTPUTS = (
+    "output",
+    "background_output",
+    "signal_output",
+    "with_background_output",
+    "error_output",
+)
 
 
 def add(commands: Commands) -> None:
@@ -32,6 +38,7 @@ def add(commands: Commands) -> None:
             "--background-output": "also save the background",
             "--signal-output": "also save the denoised image without background",
             "--with-background-output": "also save the denoised image with background",
+            "--error-output": "also save the standard error of each voxel (preset best)",
         },
     )
 
@@ -65,7 +72,13 @@ def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
         "background_output": "background",
         "signal_output": "signal" if keeps else "result",
         "with_background_output": "result" if keeps else "kept",
+        "error_output": "error",
     }
+    if options.error_output is not None and not config.has_field:
+        raise ConfigError(
+            "--error-output was given, but standard errors come from the network, which these "
+            "settings leave out. Leave the option out, or choose the preset best."
+        )
     other = "signal_output" if keeps else "with_background_output"
     if config.is_published and getattr(options, other) is not None:
         raise ConfigError(

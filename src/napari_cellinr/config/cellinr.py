@@ -18,7 +18,7 @@ __all__ = [
     "Structure",
 ]
 
-Preset = Literal["preview", "fast", "paper"]
+Preset = Literal["preview", "fast", "best", "paper"]
 Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
 Pattern = Literal["auto", "none"]
@@ -29,13 +29,14 @@ Estimate = Literal["auto", "groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussi
 class CellINRConfig(Config):
     """Settings of one denoising fit.
 
-    Preset `preview` takes seconds, `fast` is for final results on a CPU, `paper` is the published
-    method (Zhao et al., "CellINR"), which needs a GPU.
+    Preset `preview` takes seconds, `fast` is for results on a CPU, `best` for final results,
+    `paper` is the published method (Zhao et al., "CellINR"), which needs a GPU.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
             "fast": {},
+            "best": {"rounds": 3, "repeats": 3},
             "preview": {"steps": 30, "estimate": "nlm-3"},
             "paper": {"steps": 50_000, "total_variation": 0.15, "learning_rate": 2e-3},
         }
@@ -45,8 +46,8 @@ class CellINRConfig(Config):
 
     preset: Preset = setting(
         "fast",
-        "preview: a quick look within seconds; fast: best quality on a CPU; paper: the published "
-        "method, needs a GPU.",
+        "preview: a quick look within seconds; fast: good quality on a CPU; best: best quality, "
+        "several times slower; paper: the published method, needs a GPU.",
     )
     steps: int = setting(120, "Maximum number of optimisation steps.", ge=1, le=1_000_000)
     background: Background = setting(
@@ -143,6 +144,17 @@ class CellINRConfig(Config):
         "(non-local means, search radius N voxels) or gaussian.",
         advanced=True,
     )
+    rounds: int = setting(
+        0,
+        "Rounds in which a network learns the errors of the initial estimate (groups) on synthetic "
+        "noise; 0 for none.",
+        ge=0,
+        le=5,
+        advanced=True,
+    )
+    repeats: int = setting(
+        2, "Synthetic images on which the network learns in a round.", ge=1, le=10, advanced=True
+    )
     kernel_spacing: int = setting(
         16,
         "Distance between the nodes of the local kernels in 3-D, larger in 2-D; small values "
@@ -192,6 +204,11 @@ class CellINRConfig(Config):
     neurons: int = setting(
         256, "Preset paper: neurons in each of the 8 hidden layers.", ge=4, le=4096, advanced=True
     )
+
+    @property
+    def has_field(self) -> bool:
+        """Whether a network corrects the initial estimate."""
+        return self.rounds > 0 and not self.is_published and self.estimate in {"auto", "groups"}
 
     @property
     def fits_in_batches(self) -> bool:

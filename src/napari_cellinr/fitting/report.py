@@ -7,9 +7,11 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_cellinr.fitting.problem import Outcome
 
-__all__ = ["DOUBTFUL", "environment", "held_out_warning", "unconverged_warning"]
+__all__ = ["DOUBTFUL", "environment", "field_gain", "held_out_warning", "unconverged_warning"]
 
 DOUBTFUL = 1.5
 """Held-out error, in standard deviations of the noise, above which a result is doubtful."""
@@ -18,6 +20,28 @@ DOUBTFUL = 1.5
 def environment() -> dict[str, Any]:
     """Return the peak memory of this process and the versions, ready for JSON."""
     return {"peak_memory_mb": _peak_memory_mb(), "versions": _versions()}
+
+
+def field_gain(report: Mapping[str, Any]) -> str:
+    """Return what a fit starts from and what its network adds, in words; empty without a network.
+
+    Parameters
+    ----------
+    report
+        That of a fit. For a series, the means over its frames are given.
+    """
+    fields = report.get("field", [])
+    fields = [fields] if isinstance(fields, dict) else fields
+    if not fields:
+        return ""
+    start, end, gain = (
+        sum(field[name] for field in fields) / len(fields)
+        for name in ("held_out_start", "held_out", "expected_gain_db")
+    )
+    return (
+        f"starts from a held-out error of {start:.4f} σ, with the network {end:.4f} σ; "
+        f"the network adds {gain:.1f} dB on synthetic noise"
+    )
 
 
 def unconverged_warning(outcome: Outcome) -> str:

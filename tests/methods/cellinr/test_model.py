@@ -13,7 +13,8 @@ from napari_cellinr.classic.anscombe import Noise, unstabilise
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.fitting.stored import header_of, stored, stored_of
 from napari_cellinr.methods.cellinr.frames import Frame, load_frame, save_frame
-from napari_cellinr.methods.cellinr.model import CellINRModel, LocalKernels
+from napari_cellinr.methods.cellinr.local_kernels import LocalKernels
+from napari_cellinr.methods.cellinr.model import CellINRModel
 from napari_cellinr.methods.cellinr.published.model import PublishedModel
 from napari_cellinr.methods.cellinr.saved import MODELS
 from napari_cellinr.simulate.embryo import embryo, embryo_series

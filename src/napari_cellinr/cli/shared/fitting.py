@@ -270,11 +270,14 @@ def describe_image(image: Image) -> str:
 
 
 def _summary(options: Namespace, fitted: Fitted) -> str:
+    from napari_cellinr.fitting.report import field_gain
+
     steps = fitted.report.get("steps", 0)
     seconds = seconds_in_words(time.monotonic() - options.started)
+    gain = field_gain(fitted.report)
     return (
         f"wrote {options.output}: {describe_image(fitted.images[0])}, "
-        f"{steps} steps in {seconds} ({_REASONS[fitted.stopped]})"
+        f"{steps} steps in {seconds} ({_REASONS[fitted.stopped]})" + (f"; {gain}" if gain else "")
     )
 
 

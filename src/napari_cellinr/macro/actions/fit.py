@@ -40,6 +40,7 @@ _OUTPUTS: Final[Mapping[str, str]] = {
     "background": "--background-output",
     "signal": "--signal-output",
     "kept": "--with-background-output",
+    "error": "--error-output",
     "motion": "--motion",
     "speed": "--speed",
     "confidence": "--confidence",

@@ -22,6 +22,12 @@ SECONDS = (1.5, 2.2e-5)
 COARSE_SECONDS = (0.5, 6e-6)
 """The same if the initial estimate is faster than patch matching."""
 
+LEARNING = (0.65, 0.16)
+"""CPU seconds of the network: for each synthetic image, relative to an image; for each step."""
+
+LEARNING_BYTES = (2e8, 24.0)
+"""Memory of the network in bytes, and per voxel of the image and of each synthetic one."""
+
 IMAGE_BYTES = 24.0
 """Bytes per voxel of the whole input, for the input, two results and the fitted fields."""
 
@@ -97,7 +103,12 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
     if config.is_published:
         return Cost(n_frames * config.cpu_seconds(), memory)
     usual = config.estimate in {"auto", "groups"}
-    return Cost(n_frames * _line(SECONDS if usual else COARSE_SECONDS, frame), memory)
+    seconds = _line(SECONDS if usual else COARSE_SECONDS, frame)
+    if config.has_field:
+        each, step = LEARNING
+        seconds += config.rounds * (config.repeats * each * seconds + config.steps * step)
+        memory += LEARNING_BYTES[0] + LEARNING_BYTES[1] * frame * (config.repeats + 1)
+    return Cost(n_frames * seconds, memory)
 
 
 def _line(numbers: tuple[float, float], size: float) -> float:

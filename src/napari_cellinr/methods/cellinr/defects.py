@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
 
+ERROR = 3
+"""Place of the standard error among the images of a frame."""
+
 __all__ = ["Defects", "find_defects"]
 
 Place = tuple[int, ...]
@@ -136,7 +139,7 @@ class Defects:
         Parameters
         ----------
         images
-            Result, background, and the other image.
+            Result, background, the other image, and standard error if there is one.
         source
             The input.
         subtracted
@@ -146,7 +149,7 @@ class Defects:
             value = float(source.array()[place].min())
             for number, image in enumerate(images):
                 signal = number == (0 if subtracted else 2)
-                image.array()[place][mask] = 0 if signal else value
+                image.array()[place][mask] = 0 if signal or number == ERROR else value
         return tuple(images)
 
     def _place(self, index: Mapping[str, int]) -> Place:
@@ -203,7 +206,10 @@ def _blank(like: Frame, value: float) -> Frame:
     subtracted = like.config.background == "subtract"
     images = tuple(
         image.like(
-            np.full_like(image.array(), 0 if number == (0 if subtracted else 2) else value),
+            np.full_like(
+                image.array(),
+                0 if number in {0 if subtracted else 2, ERROR} else value,
+            ),
             name=image.name,
         )
         for number, image in enumerate(like.images)

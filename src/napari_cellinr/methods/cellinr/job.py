@@ -185,7 +185,10 @@ def fit_part(
     else:
         prepared, chosen = yield from prepare_sample(image, config, noise, monitor)
         problem = CellINRProblem(prepared, chosen, device)
-    outcome = yield from optimise(problem, chosen, monitor)
+    if isinstance(problem, CellINRProblem) and problem.prepared.fitted is not None:
+        outcome = problem.prepared.fitted.outcome
+    else:
+        outcome = yield from optimise(problem, chosen, monitor)
     yield from monitor.report("writing the result")
     return _frame(problem, chosen, outcome)
 
@@ -234,7 +237,9 @@ def _together(
     )
     outcomes = [frame.outcome for frame in frames]
     stopped = outcomes[-1].stopped
-    config = first.config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
+    config = first.config
+    if "field" not in first.facts:  # its steps are those of each round
+        config = config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
     saturated = saturated_part(source.array())
     if saturated > SATURATED:
         report["warnings"].append(
@@ -251,7 +256,9 @@ def _together(
         stopped,
         report,
         method="cellinr",
-        roles=("result", "background", _THIRD_ROLE[first.config.background])[: len(images)],
+        roles=("result", "background", _THIRD_ROLE[first.config.background], "error")[
+            : len(images)
+        ],
         source={**geometry(source), "digest": digest(source)},
         model={"frames": [dict(frame.model) for frame in frames]},
     )
@@ -344,8 +351,17 @@ def _report(
         "device": frames[0].device,
         "held_out": held_out,
         "noise": noises[0] if len(noises) == 1 else noises,
+        **_added(frames),
         "converged": converged and not n_missing,
         **environment(),
         "config": config.as_dict(),
         "warnings": warnings,
     }
+
+
+def _added(frames: list[Frame]) -> dict[str, Any]:
+    """Return what the networks of all frames start from and add: one entry, or one per frame."""
+    fields = [frame.facts["field"] for frame in frames if "field" in frame.facts]
+    if not fields:
+        return {}
+    return {"field": fields[0] if len(frames) == 1 else fields}

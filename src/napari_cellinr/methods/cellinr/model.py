@@ -1,14 +1,14 @@
-"""The CellINR model: an initial estimate, convolved at every place with a kernel of its own.
+"""The CellINR model: an initial estimate, corrected by a network that is fitted to this image.
 
-Zhao et al., "CellINR", predict each voxel as a convolution over its neighbourhood whose weights
-a network learns ("blind convolution", eq. 4-6). Here the weights of a few Gaussian derivatives
-are learnt on a coarse grid of nodes; together these are a local convolution kernel, which is
-applied to a classical estimate. What differs from the paper, and why, is in
-docs/decisions/local-kernels.md.
+The network (`ResidualField`) learns the errors that the initial estimate makes on synthetic noise:
+docs/decisions/residual-field.md. To try another network, replace `ResidualField`; all else only
+needs its `forward`. Fits without a network convolve the estimate with local kernels
+(docs/decisions/local-kernels.md).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,10 +18,11 @@ import torch
 from torch import nn
 
 from napari_cellinr.classic.anscombe import Noise, unstabilise
-from napari_cellinr.classic.features import features
 from napari_cellinr.classic.interpolate import resample
+from napari_cellinr.classic.smoothing import as_tensor
 from napari_cellinr.fields.kernel import GridField
 from napari_cellinr.fields.positions import coordinates
+from napari_cellinr.methods.cellinr.local_kernels import REACH, LocalKernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,134 +32,113 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.interpolate import Interpolation
     from napari_cellinr.fields.positions import Positions
 
-__all__ = ["CellINRModel", "LocalKernels", "convolutions"]
+__all__ = ["CellINRModel", "ResidualField"]
+
+HALF = np.float32(0.5)
+"""Half of the step over which the slope of the grey levels is taken, in standard deviations."""
+
+LAYERS = 4
+"""Convolutions of the network, which reach as many voxels far."""
+
+N_LEVELS = 3
+"""Levels of brightness at which standard errors are calibrated."""
 
 MARGIN = 8
 """Voxels around the requested ones: what is farther away does not change a cubic spline."""
 
-REACH = 6
-"""Voxels that the widest of the convolutions reaches."""
 
-
-def convolutions(
-    estimate: NDArray[np.float32], centre: float, *, plain: bool = False
-) -> NDArray[np.float32]:
-    """Return the images of which a local kernel is a weighted sum.
+class ResidualField(nn.Module):
+    """A small convolutional network: the error of an estimate at each voxel, from views of it.
 
     Parameters
     ----------
-    estimate
-        Stabilised values, axes ZYX or YX, float32, in standard deviations of the noise.
-    centre
-        Mean of the estimate over the whole image.
-    plain
-        Whether to leave out all but the estimate and the constant.
-
-    Returns
-    -------
-    numpy.ndarray
-        Axes (convolution, Z, Y, X), float32: the estimate less its mean, what
-        `classic.features` finds in it, and at the end a constant 1.
-    """
-    parts = estimate[None].copy() if plain else features(estimate)
-    parts[0] -= np.float32(centre)
-    return np.concatenate([parts, np.ones_like(parts[:1])])
-
-
-class LocalKernels(nn.Module):
-    """Convolution kernels that vary smoothly over an image.
-
-    The weights are the sum of two grids, of which the second has nodes twice as far apart. Where
-    all weights are 0, a kernel leaves the estimate as it is.
-
-    Parameters
-    ----------
-    shape
-        Voxels along each spatial axis.
-    stride
-        Voxels per node of the finer grid along each axis.
-    n_convolutions
-        Number of images that `convolutions` returns.
-    centre
-        Mean of the estimate, in standard deviations of the noise.
+    n_views
+        Number of images that it is given, of which the last is the estimate.
+    width
+        Channels of the hidden layers.
+    n_planes
+        Neighbouring planes that a convolution covers: 3 in a volume, 1 in a single plane. Planes
+        are stacked as channels of a 2-D convolution, which is 8 times as fast as one in 3-D.
 
     Attributes
     ----------
-    weights : GridField
-        Weight of each convolution, without unit.
-    divisors : torch.Tensor
-        Root mean square of each convolution, shape (convolution,), by which it is divided.
+    means, divisors : torch.Tensor
+        What is subtracted from each view and by what it is then divided, shape (view,).
+    calibration : torch.Tensor
+        By what the predicted standard errors are multiplied, at the levels `levels` of the
+        estimate; shape (level,).
     """
 
+    means: torch.Tensor
     divisors: torch.Tensor
+    levels: torch.Tensor
+    calibration: torch.Tensor
 
-    def __init__(
-        self, shape: Sequence[int], stride: Sequence[int], n_convolutions: int, centre: float
-    ) -> None:
+    def __init__(self, n_views: int, width: int, n_planes: int) -> None:
         super().__init__()
-        coarse = tuple(2 * step for step in stride)
-        self.weights = GridField(shape, (tuple(stride), coarse), n_convolutions)
-        self.register_buffer("divisors", torch.ones(n_convolutions))
-        self.centre = centre
+        self.n_views, self.width, self.n_planes = n_views, width, n_planes
+        sizes = [n_views, *[width] * (LAYERS - 1)]
+        self.layers = nn.ModuleList(
+            nn.Conv2d(n_planes * before, after, 3) for before, after in itertools.pairwise(sizes)
+        )
+        self.last = nn.Conv2d(n_planes * width, 1, 3)
+        self.log_error = nn.Conv2d(n_planes * width, 1, 3)
+        for layer in (self.last, self.log_error):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.register_buffer("means", torch.zeros(n_views))
+        self.register_buffer("divisors", torch.ones(n_views))
+        self.register_buffer("levels", torch.arange(N_LEVELS).float())
+        self.register_buffer("calibration", torch.ones(N_LEVELS))
 
-    def basis(self, estimate: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the convolutions of an estimate, divided: axes (convolution, …), float32."""
-        divisors: NDArray[np.float32] = self.divisors.cpu().numpy()
-        divisors = divisors.reshape(-1, *(1,) * estimate.ndim)
-        return convolutions(estimate, self.centre, plain=len(divisors) == 2) / divisors
+    def settings(self) -> dict[str, int]:
+        """Return what the network is built from, by name."""
+        return {"n_views": self.n_views, "width": self.width, "n_planes": self.n_planes}
 
-    def estimate(self, basis: torch.Tensor) -> torch.Tensor:
-        """Return the estimate that a basis was made from, without its first axis."""
-        return basis[0] * self.divisors[0] + self.centre
+    def forward(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the correction of the estimate, and the logarithm of its squared error then.
 
-    def forward(
-        self, estimate: torch.Tensor, basis: torch.Tensor, positions: Sequence[torch.Tensor]
-    ) -> torch.Tensor:
-        """Return the estimate convolved with the kernels, at all crossings of voxels.
+        Parameters
+        ----------
+        views
+            Shape (view, Z, Y, X), in standard deviations of the noise: images minus the estimate,
+            and at the end the estimate.
+
+        Returns
+        -------
+        tuple
+            Two images, shape (Z, Y, X); the error is not calibrated.
+        """
+        shape = (-1, 1, 1, 1)
+        values = ((views - self.means.view(shape)) / self.divisors.view(shape)).transpose(0, 1)
+        for layer in self.layers:
+            values = layer(self._surroundings(values)).relu()
+        values = self._surroundings(values)
+        # the error must not decide on the features that the correction needs
+        return self.last(values)[:, 0], self.log_error(values.detach())[:, 0]
+
+    def _surroundings(self, values: torch.Tensor) -> torch.Tensor:
+        """Return planes with their neighbours as further channels and a margin; (Z, channel, …)."""
+        if self.n_planes > 1:
+            wide = torch.cat([values[:1], values, values[-1:]])
+            values = torch.cat([wide[:-2], wide[1:-1], wide[2:]], dim=1)
+        return nn.functional.pad(values, (1, 1, 1, 1), mode="replicate")
+
+    def standard_error(self, estimate: torch.Tensor, log_error: torch.Tensor) -> torch.Tensor:
+        """Return calibrated standard errors, in standard deviations of the noise.
 
         Parameters
         ----------
         estimate
-            Shape (n along axis 1, …), in standard deviations of the noise.
-        basis
-            Its convolutions there, shape (convolution, n along axis 1, …).
-        positions
-            Voxel coordinates along each axis, shape (n,) each.
+            The estimate before its correction.
+        log_error
+            The second image of `forward`.
         """
-        convolved: torch.Tensor = estimate + (self.weights(positions) * basis).sum(0)
-        return convolved
-
-    def at_points(
-        self, estimate: torch.Tensor, basis: torch.Tensor, points: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the estimate convolved with the kernels at scattered voxels, shape (n,).
-
-        Parameters
-        ----------
-        estimate, basis
-            As for `forward`, shapes (n,) and (convolution, n).
-        points
-            Voxel coordinates, shape (n, axes).
-        """
-        convolved: torch.Tensor = estimate + (self.weights.at_points(points) * basis).sum(0)
-        return convolved
-
-    @torch.no_grad()
-    def everywhere(self, estimate: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-        """Return what `forward` returns for all voxels, in the memory of two images.
-
-        One convolution is added at a time, which rounds a little differently.
-
-        Parameters
-        ----------
-        estimate, basis
-            As for `forward`, of the whole image.
-        """
-        voxels = [torch.arange(size, device=basis.device) for size in estimate.shape]
-        result = estimate.clone()
-        for index, part in enumerate(basis):
-            result += part * self.weights(voxels, slice(index, index + 1))[0]
-        return result
+        place = torch.bucketize(estimate.contiguous(), self.levels).clamp(1, N_LEVELS - 1)
+        low, high = self.levels[place - 1], self.levels[place]
+        part = ((estimate - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        factor = torch.lerp(self.calibration[place - 1], self.calibration[place], part)
+        return torch.exp(log_error.clamp(-12, 4) / 2) * factor
 
 
 class CellINRModel(nn.Module):
@@ -180,19 +160,26 @@ class CellINRModel(nn.Module):
         Whether structures are darker than what is around them.
     factor
         What all grey levels are multiplied by, to correct bleaching.
+    field
+        Settings of the network, if the estimate was corrected by one.
 
     Attributes
     ----------
     kernels : LocalKernels
         What the estimate is convolved with.
+    field : ResidualField or None
+        The network that has made `correction` and `error`, to start another fit from.
     background : GridField
         Out-of-focus light, grey levels.
     estimate : numpy.ndarray
         Initial estimate, axes ZYX or YX, float32, in standard deviations of the noise.
     amplification : numpy.ndarray
         What the signal is multiplied by at each voxel, uint8, 255 for 1: less where it can hardly
-        be distinguished from noise. Both arrays stay in the memory of the computer, where grey
-        levels are computed.
+        be distinguished from noise.
+    correction, error : numpy.ndarray or None
+        What is added to the estimate, and standard error of the sum, axes ZYX or YX, float32, in
+        standard deviations of the noise. All these arrays stay in the memory of the computer,
+        where grey levels are computed.
     """
 
     kind: ClassVar = "local-kernels"
@@ -210,6 +197,7 @@ class CellINRModel(nn.Module):
         *,
         dark: bool = False,
         factor: float = 1.0,
+        field: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.shape, self.noise, self.factor = tuple(shape), Noise(**noise), factor
@@ -218,6 +206,9 @@ class CellINRModel(nn.Module):
         self.background = GridField(self.shape, (tuple(background_stride),), 1)
         self.estimate = np.zeros(self.shape, np.float32)
         self.amplification = np.full(self.shape, 255, np.uint8)
+        self.field = ResidualField(**field) if field else None
+        self.correction: NDArray[np.float32] | None = None
+        self.error: NDArray[np.float32] | None = None
         self.register_buffer("basis", None, persistent=False)
 
     def settings(self) -> dict[str, Any]:
@@ -233,14 +224,19 @@ class CellINRModel(nn.Module):
             "background": "keep" if self.keeps else "subtract",
             "dark": self.sign < 0,
             "factor": self.factor,
+            **({} if self.field is None else {"field": self.field.settings()}),
         }
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return all arrays by name, as copies on the CPU."""
         grids = {f"kernels.{i}": grid for i, grid in enumerate(self.kernels.weights.grids)}
         held = {**grids, "background": self.background.grids[0], "divisors": self.kernels.divisors}
+        if self.field is not None:
+            held |= {f"field.{name}": value for name, value in self.field.state_dict().items()}
+        added = {"correction": self.correction, "error": self.error}
         return {
             **{name: value.detach().cpu().clone() for name, value in held.items()},
+            **{n: torch.from_numpy(v.copy()) for n, v in added.items() if v is not None},
             "estimate": torch.from_numpy(self.estimate.copy()),
             "amplification": torch.from_numpy(self.amplification.copy()),
         }
@@ -261,6 +257,12 @@ class CellINRModel(nn.Module):
         self.estimate = tensors["estimate"].cpu().numpy().reshape(self.shape)
         if "amplification" in tensors:  # fits of older versions have none
             self.amplification = tensors["amplification"].cpu().numpy().reshape(self.shape)
+        if self.field is not None:
+            starts = "field."
+            own = {n.removeprefix(starts): v for n, v in tensors.items() if n.startswith(starts)}
+            self.field.load_state_dict(own)
+            self.correction = tensors["correction"].cpu().numpy().reshape(self.shape)
+            self.error = tensors["error"].cpu().numpy().reshape(self.shape)
 
     def hold_basis(self, basis: NDArray[np.float32]) -> None:
         """Keep the convolutions of the estimate at hand, which a fit needs in every step."""
@@ -279,6 +281,8 @@ class CellINRModel(nn.Module):
         basis = self._basis(part)
         places = coordinates(part, self.shape, basis.device)
         stabilised: torch.Tensor = self.kernels(self.kernels.estimate(basis), basis, places)
+        if self.correction is not None:
+            stabilised = stabilised + as_tensor(self.correction[tuple(part)], basis.device)
         return stabilised
 
     def stabilised_at(self, points: torch.Tensor) -> torch.Tensor:
@@ -291,14 +295,19 @@ class CellINRModel(nn.Module):
         """
         assert self.basis is not None
         basis = self.basis[(slice(None), *points.T)]
-        return self.kernels.at_points(self.kernels.estimate(basis), basis, points)
+        values = self.kernels.at_points(self.kernels.estimate(basis), basis, points)
+        if self.correction is not None:
+            correction = self.correction[tuple(points.cpu().numpy().T)]
+            values = values + as_tensor(correction, values.device)
+        return values
 
     @torch.no_grad()
     def forward(self, positions: Positions) -> tuple[NDArray[np.float32], ...]:
         """Return result, background and the other image at all crossings, grey levels, float32.
 
         The other image is the signal alone if the result holds the background, else signal and
-        background together. Between voxels, stabilised values are interpolated by a cubic spline.
+        background together. With a network, its standard error is the fourth image. Between
+        voxels, stabilised values are interpolated by a cubic spline.
 
         Parameters
         ----------
@@ -307,14 +316,20 @@ class CellINRModel(nn.Module):
         """
         parts, inside = zip(*map(_needed, positions, self.shape), strict=True)
         stabilised = self.stabilised(parts).cpu().numpy()
-        total = unstabilise(_between(stabilised, inside, "spline"), self.noise)
+        values = _between(stabilised, inside, "spline")
+        total = unstabilise(values, self.noise)
         places = coordinates(positions, self.shape, self.kernels.divisors.device)
         background: NDArray[np.float32] = self.background(places)[0].cpu().numpy()
         part = _between(self.amplification[parts].astype(np.float32), inside, "linear")
         signal = np.maximum(self.sign * (total - background), 0) * (part / np.float32(255))
         result, other = (total, signal) if self.keeps else (signal, total)
         factor = np.float32(self.factor)
-        return result * factor, background * factor, other * factor
+        images = result * factor, background * factor, other * factor
+        if self.error is None:
+            return images
+        error = _between(self.error[parts], inside, "linear")
+        slope = unstabilise(values + HALF, self.noise) - unstabilise(values - HALF, self.noise)
+        return *images, np.abs(error * slope) * factor
 
     def _basis(self, part: Sequence[slice]) -> torch.Tensor:
         """Return the convolutions of the estimate in a part, axes (convolution, …)."""

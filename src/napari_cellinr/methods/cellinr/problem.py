@@ -12,6 +12,7 @@ import torch
 from napari_cellinr.classic.anscombe import unstabilise
 from napari_cellinr.fields.nodes import block_lengths, blocks
 from napari_cellinr.fields.positions import coordinates
+from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem
 from napari_cellinr.methods.cellinr.model import CellINRModel
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.initial.background import Separated
     from napari_cellinr.methods.cellinr.initial.kernels import Kernels
+    from napari_cellinr.methods.cellinr.rounds import FittedField
 
 __all__ = ["CellINRProblem", "Prepared"]
 
@@ -64,6 +66,8 @@ class Prepared:
         Number of hot and dead pixels that were replaced.
     warnings
         What else users should know, in sentences.
+    fitted
+        The network, and what it adds to the estimate.
     """
 
     image: Image
@@ -78,6 +82,7 @@ class Prepared:
     complete: bool = True
     n_odd: int = 0
     warnings: tuple[str, ...] = ()
+    fitted: FittedField | None = None
 
 
 class CellINRProblem(Problem):
@@ -211,24 +216,8 @@ class CellINRProblem(Problem):
     def preview(self, request: PreviewRequest) -> Image:
         """Return a plane at full resolution or the volume at a coarser step, in grey levels."""
         source = self.prepared.image
-        if request.index:
-            plane = {axis: i for axis, i in request.index.items() if axis in source.axes[:-2]}
-            part = tuple(
-                slice(plane[axis], plane[axis] + 1) if axis in plane else slice(0, size)
-                for axis, size in source.sizes.items()
-            )
-        else:
-            step = max(1, math.ceil((math.prod(self.shape) / request.max_voxels) ** (1 / 3)))
-            part = tuple(slice(0, size, min(step, size)) for size in self.shape)
-        steps = [piece.step or 1 for piece in part]
-        return source.like(
-            self.model(part)[0],
-            scale=tuple(s * n for s, n in zip(source.scale, steps, strict=True)),
-            translate=tuple(
-                t + piece.start * s
-                for t, s, piece in zip(source.translate, source.scale, part, strict=True)
-            ),
-        )
+        part = requested_part(source, request)
+        return with_place(source, part, self.model(part)[0])
 
     def render(self) -> tuple[Image, ...]:
         """Return result, background and the other image, float32, in the units of the input.
@@ -236,15 +225,17 @@ class CellINRProblem(Problem):
         The other image is the signal alone if the result holds the background, and signal and
         background together if it does not.
         """
-        images = tuple(np.empty(self.shape, np.float32) for _ in range(3))
+        n_images = 3 if self.model.error is None else 4
+        images = tuple(np.empty(self.shape, np.float32) for _ in range(n_images))
         for block in blocks(self.shape, RENDER_VOXELS):
             for image, values in zip(images, self.model(block), strict=True):
                 image[block] = values
         source, keeps = self.prepared.image, self.config.background == "keep"
-        names = ("denoised", "background", "signal" if keeps else "with background")
+        other = "signal" if keeps else "with background"
+        names = ("denoised", "background", other, "standard error")
         return tuple(
             source.like(values, name=f"{source.name} {name}")
-            for values, name in zip(images, names, strict=True)
+            for values, name in zip(images, names, strict=False)
         )
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -259,10 +250,12 @@ class CellINRProblem(Problem):
         """Return the noise that was found, in grey levels, and what users should know."""
         odd = self.prepared.n_odd
         replaced = [f"{odd} hot or dead pixels were replaced."] if odd else []
-        return {
+        facts = {
             "warnings": [*replaced, *self.prepared.warnings],
             "noise": asdict(self.prepared.noise),
         }
+        fitted = self.prepared.fitted
+        return facts if fitted is None else {**facts, "field": fitted.facts()}
 
     def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
         """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
@@ -301,11 +294,14 @@ def model_of(prepared: Prepared, config: CellINRConfig, device: torch.device) ->
         asdict(prepared.noise),
         config.background,
         dark=config.dark,
+        field=None if prepared.fitted is None else prepared.fitted.field.settings(),
     ).to(device)
     kernels.load_into(model.kernels)
     model.hold_basis(kernels.basis)
     model.background.grids[0].data.copy_(torch.from_numpy(separated.background)[None])
     model.estimate, model.amplification = prepared.estimate, separated.amplification
+    if prepared.fitted is not None:
+        prepared.fitted.load_into(model)
     return model
 
 

@@ -60,7 +60,7 @@ def render_cellinr(stored: Stored, query: Query, device: torch.device) -> tuple[
     ]
     images = []
     other = "signal" if stored.config["background"] == "keep" else "with background"
-    roles = ("denoised", "background", other)
+    roles = ("denoised", "background", other, "standard error")
     for values, role in zip(zip(*frames, strict=True), roles, strict=False):
         data = np.stack(values).reshape(selection.image.shape)
         images.append(selection.image.like(data, name=f"{whole.name} {role}"))

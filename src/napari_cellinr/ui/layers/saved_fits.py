@@ -46,7 +46,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
                 "contrast_limits": limits,
                 "metadata": {**attributes["metadata"], **noted},
             }
-            if role != "background":
+            if role not in {"background", "error"}:
                 look |= {"colormap": "gray", "blending": "translucent_no_depth"}
             layers.append((data, {**attributes, **look}, kind))
     return layers

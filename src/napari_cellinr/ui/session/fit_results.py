@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.fitting.report import field_gain
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
 from napari_cellinr.ui.layers.results import add_shown
@@ -124,4 +125,5 @@ def _summary(fitted: Fitted, name: str) -> str:
     seconds = fitted.report.get("seconds")
     preposition = "in" if fitted.stopped in {"converged", "steps"} else "after"
     took = "" if seconds is None else f" {preposition} {seconds:.0f} s"
-    return f"Layer “{name}”: {ends[fitted.stopped]}{took}"
+    gain = field_gain(fitted.report)
+    return f"Layer “{name}”: {ends[fitted.stopped]}{took}" + (f"; {gain}" if gain else "")

@@ -226,6 +226,8 @@ def group(
     guides: Guides,
     budget: EstimateBudget,
     monitor: Monitor,
+    *,
+    probed: bool = True,
 ) -> Generator[Progress, Message, InitialEstimate]:
     """Estimate twice by groups of similar patches: yield `Progress`, return both estimates.
 
@@ -241,6 +243,8 @@ def group(
         Threads and time.
     monitor
         Of the job.
+    probed
+        Whether to make the second estimate; if not, `shifted` is the first one.
 
     Returns
     -------
@@ -264,6 +268,8 @@ def group(
         return replace(found, name=f"nlm-{search_distance(found.name, values.shape)}")
     if first.stopped:
         return replace(found, estimate=first.values, shifted=first.values, complete=False)
+    if not probed:
+        return replace(found, estimate=first.values, shifted=first.values)
     changed = values + np.float32(PROBE) * found.probe
     job = iter_estimate(changed, guides.second, **settings)
     second = _Half(job, monitor, 0.5, stage=_GROUPS)

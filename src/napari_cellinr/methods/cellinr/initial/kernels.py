@@ -19,7 +19,7 @@ from napari_cellinr.fields.nodes import (
     node_weights,
 )
 from napari_cellinr.methods.cellinr.initial.estimate import PROBE, THIN
-from napari_cellinr.methods.cellinr.model import LocalKernels
+from napari_cellinr.methods.cellinr.local_kernels import LocalKernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,7 +249,7 @@ def _node_lengths(shape: tuple[int, ...], spacing: int) -> tuple[int, ...]:
 def _convolutions(
     estimate: torch.Tensor, centre: float, plain: bool = False
 ) -> Iterator[torch.Tensor]:
-    """Yield what `model.convolutions` returns, one by one."""
+    """Yield what `local_kernels.convolutions` returns, one by one."""
     parts = iter_features(estimate)
     yield next(parts) - centre
     if not plain:

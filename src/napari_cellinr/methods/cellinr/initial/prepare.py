@@ -3,60 +3,34 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
-from napari_cellinr.classic.noise import uneven_variance
-from napari_cellinr.classic.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.methods.cellinr.initial.background import (
-    USUAL_WIDTH,
-    Denoised,
-    Separated,
-    choose_width,
-    find_structure,
-    is_dim,
-    separate,
-    separate_by_opening,
-)
 from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
-    Guides,
-    InitialEstimate,
-    group,
-    initial_estimate,
 )
-from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
-from napari_cellinr.methods.cellinr.problem import Prepared
+from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
+from napari_cellinr.methods.cellinr.rounds import fit_rounds, without_rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
-    from numpy.typing import NDArray
-
+    from napari_cellinr.classic.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.problem import Prepared
 
-__all__ = ["Part", "prepare_sample", "without_odd_pixels"]
+__all__ = ["prepare_sample"]
 
 ESTIMATE_SHARE = 0.5
 """Largest part of the time limit for the initial estimate."""
-
-DIM_WARNING = (
-    "There is so little light that dim structures cannot be told from the background: some may "
-    "have been subtracted with it, and noise may be left. Compare with background=keep."
-)
-"""Shown where the background is subtracted from a dim image."""
-
-LEAST_TRUST = 0.5
-"""Factor of the kernels that held-out voxels have to confirm; below it none are used."""
 
 
 def prepare_sample(
@@ -80,195 +54,25 @@ def prepare_sample(
     tuple
         `Prepared` and the settings.
     """
-    generator = np.random.default_rng(config.seed)
-    odd, stabilised = without_odd_pixels(image, noise)
-    held, values = hold_out(stabilised, config.held_out, generator)
     end = monitor.deadline
     left = None if end is None else ESTIMATE_SHARE * (end - time.monotonic())
-    device = choose_device(config.device)
-    budget = EstimateBudget(noise.grain, torch.get_num_threads(), left, device)
-    entry = monitor.checkpoint.entry("estimate")
-    if (saved := entry.load()) is not None:
-        found, variance = _restored(*saved)
-        part = Part(image, config, noise, stabilised, held, found, variance, odd)
-    else:
-        found = yield from initial_estimate(values, config.estimate, generator, budget, monitor)
-        part = Part(image, config, noise, stabilised, held, found, n_odd=odd)
-        if found.complete and found.name == "groups":
-            guides = yield from in_background("preparing the groups", part.guides, monitor)
-            if guides is None:
-                part = replace(part, found=replace(found, complete=False))
-            else:
-                grouped = yield from group(values, found, guides, budget, monitor)
-                part = replace(part, found=grouped, variance=guides.variance)
-        if part.found.complete and entry.should_save:
-            entry.save({"name": part.found.name}, part.arrays())
+    budget = EstimateBudget(
+        noise.grain, torch.get_num_threads(), left, choose_device(config.device)
+    )
+    odd, stabilised = without_odd_pixels(image, noise)
+    part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
+    part = replace(part, n_odd=odd)
+    chosen = config.replace(estimate=part.found.name)
+    if part.views is not None and part.found.complete:
+        part = replace(part, fitted=(yield from fit_rounds(part, budget, monitor)))
+    elif config.has_field:
+        part = replace(part, fitted=without_rounds(part))
+    if part.fitted is not None:
+        chosen = chosen.replace(rounds=part.fitted.rounds)
     prepared = None
     if part.found.complete:
-        prepared = yield from in_background("preparing the fit", part.build, monitor)
+        work = partial(part.build, kernels=part.views is None)
+        prepared = yield from in_background("preparing the fit", work, monitor)
     if prepared is None:
         prepared = part.build(kernels=False, by_structure=False)
-    return prepared, config.replace(estimate=part.found.name)
-
-
-def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.float32]]:
-    """Return the number of hot and dead pixels, and the stabilised values with these replaced.
-
-    In a filtered image, whose noise has a grain, none can be recognised.
-
-    Parameters
-    ----------
-    image
-        One frame of one channel, axes ZYX or YX, grey levels.
-    noise
-        The noise in grey levels.
-
-    Returns
-    -------
-    tuple
-        The number, and the values in standard deviations of the noise, float32.
-    """
-    stabilised = stabilise(image.array(), noise)
-    if noise.grain > 0:
-        return 0, stabilised
-    odd, replaced = odd_pixels(stabilised)
-    return int(odd.sum()), replaced
-
-
-def _restored(
-    header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> tuple[InitialEstimate, NDArray[np.float32] | None]:
-    """Return the initial estimate that a checkpoint holds, and the variance of the noise."""
-    found = InitialEstimate(
-        arrays["estimate"], arrays["shifted"], arrays["probe"], name=header["name"]
-    )
-    return found, arrays.get("variance")
-
-
-@dataclass(frozen=True)
-class Part:
-    """An image with its initial estimate, from which the rest is prepared; axes ZYX or YX.
-
-    Parameters
-    ----------
-    image
-        One frame of one channel.
-    config
-        The settings.
-    noise
-        The noise in grey levels.
-    stabilised
-        Stabilised values, float32.
-    held
-        Which voxels are held out, bool.
-    found
-        The initial estimate.
-    variance
-        Variance of the noise of the stabilised values at each voxel; 1 if not given.
-    n_odd
-        Number of hot and dead pixels that were replaced.
-    """
-
-    image: Image
-    config: CellINRConfig
-    noise: Noise
-    stabilised: NDArray[np.float32]
-    held: NDArray[np.bool_]
-    found: InitialEstimate
-    variance: NDArray[np.float32] | None = None
-    n_odd: int = 0
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return what took long to compute, for a checkpoint."""
-        names = ("estimate", "shifted", "probe")
-        arrays = {name: getattr(self.found, name) for name in names}
-        return arrays if self.variance is None else {**arrays, "variance": self.variance}
-
-    def guides(self) -> Guides:
-        """Return the estimates in which groups of patches are searched for, improved by kernels."""
-        variance = None
-        if self.noise.grain == 0:
-            variance = uneven_variance(self.stabilised, self.found.estimate)
-        spacing = max(2, self.config.kernel_spacing // 2)
-        device = choose_device(self.config.device)
-        kernels = solve(self.found, self.stabilised, self.held, spacing, variance, device=device)
-        shifted = kernels.applied(self.found.shifted, device)
-        return Guides(kernels.result(device), shifted, variance)
-
-    def without_kernels(self) -> Prepared:
-        """Return what is prepared from an estimate that kernels are not to improve."""
-        return self.build(kernels=False, by_structure=self.found.complete)
-
-    def build(self, *, kernels: bool = True, by_structure: bool = True) -> Prepared:
-        """Return what the optimisation needs to know of the image.
-
-        Without both, for a job that was stopped, this takes a second.
-
-        Parameters
-        ----------
-        kernels
-            Whether kernels are to improve the estimate.
-        by_structure
-            Whether the background is found by where structures are; if not, by an opening, of
-            the usual width if none is set.
-        """
-        estimate, spacing = self.found.estimate, self.config.kernel_spacing
-        if kernels:
-            device = choose_device(self.config.device)
-            local = solve(
-                self.found,
-                self.stabilised,
-                self.held,
-                spacing,
-                self.variance,
-                LEAST_TRUST,
-                device=device,
-            )
-            best = local.result(device)
-        else:
-            local, best = no_kernels(estimate, spacing), estimate
-        confidence, parts = self._separated(unstabilise(best, self.noise), by_structure)
-        return Prepared(
-            image=self.image,
-            values=self.stabilised,
-            held=self.held,
-            estimate=estimate,
-            kernels=local,
-            separated=parts,
-            structure=confidence,
-            noise=self.noise,
-            can_improve=kernels,
-            complete=self.found.complete,
-            n_odd=self.n_odd,
-            warnings=self._warnings(by_structure=by_structure),
-        )
-
-    def _warnings(self, *, by_structure: bool) -> tuple[str, ...]:
-        """Return what users should know of the background."""
-        subtracts = self.config.background == "subtract" and by_structure
-        dim = subtracts and is_dim(self.found.estimate, dark=self.config.dark)
-        return (DIM_WARNING,) if dim else ()
-
-    def chosen(self) -> CellINRConfig:
-        """Return the settings with the kind of structure and the width of the background chosen."""
-        scale = self.image.scale
-        confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        dim = is_dim(self.found.estimate, dark=self.config.dark)
-        width = self.config.background_width or choose_width(confidence, kind, scale, dim=dim)
-        return self.config.replace(structure=kind, background_width=width)
-
-    def _separated(
-        self, values: NDArray[np.float32], by_structure: bool
-    ) -> tuple[NDArray[np.float32], Separated]:
-        """Return the confidence in structures, and signal and background of denoised values."""
-        scale, sign = self.image.scale, -1 if self.config.dark else 1
-        width = self.config.background_width
-        if not by_structure:
-            nothing = np.zeros_like(values)
-            image = Denoised(values, nothing, self.noise, scale, sign)
-            return nothing, separate_by_opening(image, width or USUAL_WIDTH)
-        confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        dim = is_dim(self.found.estimate, dark=self.config.dark)
-        width = width or choose_width(confidence, kind, scale, dim=dim)
-        image = Denoised(values, confidence, self.noise, scale, sign, dim)
-        return confidence, (separate_by_opening if kind == "none" else separate)(image, width)
+    return prepared, chosen

@@ -22,7 +22,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     search_distance,
 )
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels, solve
-from napari_cellinr.methods.cellinr.initial.prepare import Part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.part import Part, without_odd_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

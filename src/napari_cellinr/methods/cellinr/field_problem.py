@@ -1,0 +1,216 @@
+"""The fit of the network: it learns the errors of an estimate on images whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.smoothing import as_array, as_tensor
+from napari_cellinr.fields.nodes import block_lengths, blocks
+from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.cellinr.model import LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.problem import PreviewRequest
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.model import ResidualField
+
+__all__ = ["FieldProblem", "Pair", "RealImage", "evaluate", "network_input"]
+
+PATCH_VOXELS = 16_000
+"""Voxels of one step."""
+
+BLOCK_VOXELS = 500_000
+"""Voxels that are evaluated at once."""
+
+RATE = 4e-3
+"""Highest learning rate."""
+
+SCHEDULE = {"decay": 0.05, "every": 20, "warm_up": 20}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What the estimate makes of a synthetic noisy image, and its truth.
+
+    Parameters
+    ----------
+    inputs
+        What `network_input` returned, shape (view, Z, Y, X).
+    target
+        Truth minus estimate, shape (Z, Y, X), in standard deviations of the noise.
+    """
+
+    inputs: torch.Tensor
+    target: torch.Tensor
+
+
+@dataclass(frozen=True)
+class RealImage:
+    """The image that is denoised, to judge the network by its held-out voxels.
+
+    Parameters
+    ----------
+    views
+        As in `Part.views`, axes (view, Z, Y, X), float32, in standard deviations of the noise.
+    values
+        Stabilised values, axes ZYX, float32.
+    held
+        Which voxels are held out, bool.
+    preview
+        Returns a preview of a correction, axes ZYX, for a request.
+    """
+
+    views: NDArray[np.float32]
+    values: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    preview: Callable[[NDArray[np.float32], PreviewRequest], Image | None]
+
+
+class FieldProblem(Problem):
+    """The network, and pairs of views and truth from which it learns.
+
+    Parameters
+    ----------
+    field
+        The network, changed in place.
+    pairs
+        From which it learns.
+    real
+        The image that is denoised.
+    device
+        Where to compute.
+    is_stored
+        Whether checkpoints hold the steps, and another fit may give the first parameters.
+    """
+
+    def __init__(
+        self,
+        field: ResidualField,
+        pairs: Sequence[Pair],
+        real: RealImage,
+        device: torch.device,
+        *,
+        is_stored: bool,
+    ) -> None:
+        self.field, self.real, self._device, self._is_stored = field, real, device, is_stored
+        self.pairs = pairs
+        self.real_input = network_input(real.views, device)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the network is on."""
+        return self._device
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Return the weights of the network."""
+        return [{"params": list(self.field.parameters()), "lr": RATE}]
+
+    def schedule(self) -> Schedule:
+        """Return a falling rate."""
+        return Schedule(**SCHEDULE, is_stored=self._is_stored)  # type: ignore[arg-type]
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the losses on a patch of a pair, which is mirrored and transposed at random.
+
+        Parameters
+        ----------
+        step
+            Not used.
+        generator
+            Random numbers that choose pair and patch, on the device.
+
+        Returns
+        -------
+        dict
+            `correction`, the mean squared error in variances of the noise, and `error`, the
+            negative logarithm of the likelihood of the predicted standard errors; scalars.
+        """
+        pair = self.pairs[self._random(len(self.pairs), generator)]
+        patch = self._patch(generator)
+        views, target = pair.inputs[(slice(None), *patch)], pair.target[patch]
+        turned = [axis for axis in (-1, -2, -3) if self._random(2, generator)]
+        views, target = views.flip(turned), target.flip(turned)
+        if self._random(2, generator):
+            views, target = views.transpose(-1, -2), target.transpose(-1, -2)
+        correction, log_error = self.field(views)
+        squared = (correction - target) ** 2
+        likelihood = log_error + squared.detach() * torch.exp(-log_error)
+        return {"correction": squared.mean(), "error": likelihood.mean()}
+
+    def held_out(self) -> float:
+        """Return the error on the held-out voxels, in standard deviations of the noise."""
+        corrected = self.real.views[-1] + self.correction()
+        error = (corrected - self.real.values)[self.real.held]
+        return math.sqrt(float((error.astype(np.float64) ** 2).mean()))
+
+    def correction(self) -> NDArray[np.float32]:
+        """Return what the network adds to the estimate of the image, axes ZYX."""
+        return evaluate(self.field, self.real_input)[0]
+
+    def preview(self, request: PreviewRequest) -> Image | None:
+        """Return a preview of the image with the present correction."""
+        return self.real.preview(self.correction(), request)
+
+    def _random(self, n: int, generator: torch.Generator) -> int:
+        """Return a random number below `n`."""
+        return int(torch.randint(n, (1,), generator=generator, device=self._device))
+
+    def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
+        """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
+        shape = self.real.values.shape
+        lengths = shape
+        if math.prod(shape) > PATCH_VOXELS * 2:
+            lengths = tuple(block_lengths(shape, PATCH_VOXELS))
+        corner = [
+            self._random(size - length + 1, generator)
+            for size, length in zip(shape, lengths, strict=True)
+        ]
+        return tuple(slice(a, a + n) for a, n in zip(corner, lengths, strict=True))
+
+
+def network_input(views: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    """Return what the network is given: the views minus the estimate, and the estimate.
+
+    Parameters
+    ----------
+    views
+        Axes (view, Z, Y, X), float32; the last one is the estimate.
+    device
+        Where the tensor is to be.
+    """
+    return as_tensor(np.concatenate([views[:-1] - views[-1:], views[-1:]]), device)
+
+
+@torch.no_grad()
+def evaluate(
+    field: ResidualField, views: torch.Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return correction and logarithm of the squared error of an image, axes ZYX, block by block.
+
+    Parameters
+    ----------
+    field
+        The network.
+    views
+        What `network_input` returned.
+    """
+    shape = tuple(views.shape[1:])
+    images = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for block in blocks(shape, BLOCK_VOXELS):
+        outer = tuple(slice(max(0, part.start - LAYERS), part.stop + LAYERS) for part in block)
+        inner = tuple(
+            slice(part.start - wide.start, part.stop - wide.start)
+            for part, wide in zip(block, outer, strict=True)
+        )
+        for image, values in zip(images, field(views[(slice(None), *outer)]), strict=True):
+            image[block] = as_array(values[inner])
+    return images

@@ -1,0 +1,336 @@
+"""Rounds in which the network learns the errors of the estimate on synthetic noise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.classic.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.collaborative import estimate_seconds
+from napari_cellinr.classic.estimate import nlm_seconds
+from napari_cellinr.classic.sampled_noise import sample_noise
+from napari_cellinr.classic.smoothing import as_array, as_tensor
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.previews import requested_part, with_place
+from napari_cellinr.fitting.problem import Outcome
+from napari_cellinr.methods.cellinr.field_problem import (
+    FieldProblem,
+    Pair,
+    RealImage,
+    evaluate,
+    network_input,
+)
+from napari_cellinr.methods.cellinr.gate import blend
+from napari_cellinr.methods.cellinr.initial.estimate import search_distance
+from napari_cellinr.methods.cellinr.initial.part import estimate_part
+from napari_cellinr.methods.cellinr.model import ResidualField
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress, Stopped
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.gate import Blend
+    from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
+    from napari_cellinr.methods.cellinr.initial.part import Part
+    from napari_cellinr.methods.cellinr.model import CellINRModel
+
+__all__ = ["FittedField", "fit_rounds", "round_seconds", "without_rounds"]
+
+WIDTHS = {1: 24, 3: 16}
+"""Channels of the hidden layers, by the planes that a convolution covers."""
+
+LOW_LIGHT = 8.0
+"""Photons at the brightest places below which a second round would delete faint structures."""
+
+BRIGHTEST = 0.999
+"""Fraction of the voxels that are darker than the brightest places."""
+
+COVERAGE, INTERVAL = 0.9, 1.6449
+"""Fraction of the voxels whose error is at most so many standard errors."""
+
+STEP_SECONDS = 0.2
+"""CPU seconds of a step."""
+
+
+@dataclass(frozen=True)
+class FittedField:
+    """A network after its last round, and what it adds to the estimate; arrays of its axes.
+
+    Parameters
+    ----------
+    field
+        The network.
+    correction
+        What is added to the estimate, float32, in standard deviations of the noise.
+    error
+        Standard error of the sum, float32, in standard deviations of the noise.
+    rounds
+        Rounds that were completed.
+    outcome
+        How the steps ended.
+    before
+        Error of the estimate alone on the held-out voxels, in standard deviations of the noise.
+    gain
+        Decibels by which the error falls on the synthetic images of the last round.
+    fractions
+        Fraction of the correction that was applied in each third of brightness.
+    """
+
+    field: ResidualField
+    correction: NDArray[np.float32]
+    error: NDArray[np.float32]
+    rounds: int
+    outcome: Outcome
+    before: float
+    gain: float = 0.0
+    fractions: tuple[float, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the fit starts from and what the network adds, ready for JSON."""
+        return {
+            "rounds": self.rounds,
+            "held_out_start": self.before,
+            "held_out": self.outcome.held_out,
+            "expected_gain_db": round(self.gain, 3),
+            "fractions": [round(part, 3) for part in self.fractions],
+        }
+
+    def load_into(self, model: CellINRModel) -> None:
+        """Give a model this network, and what it has made."""
+        assert model.field is not None
+        model.field.load_state_dict(self.field.state_dict())
+        model.correction, model.error = self.correction, self.error
+
+
+def fit_rounds(
+    part: Part, budget: EstimateBudget, monitor: Monitor
+) -> Generator[Progress, Message, FittedField]:
+    """Fit a network to the errors of an estimate: yield `Progress`, return the network.
+
+    In each round the result so far is taken for the truth: noise is drawn onto it, the same
+    estimate is made of that, and the network learns to turn it into the truth. Applied to the
+    estimate of the image itself, it gives the truth of the next round. What held-out voxels do
+    not support is not applied. A round that the time limit would interrupt is left out; if the
+    user stops, what the present one has learnt is used.
+
+    Parameters
+    ----------
+    part
+        The image with its estimate; `views` is needed.
+    budget
+        Threads and device.
+    monitor
+        Of the job.
+    """
+    run = _Run(part, budget)
+    outcomes: list[Outcome] = []
+    for number in range(run.n_rounds):
+        started = time.monotonic()
+        if monitor.deadline is not None and started + run.seconds > monitor.deadline:
+            break
+        pairs = yield from run.pairs(number, monitor)
+        if len(pairs) < part.config.repeats:
+            break
+        problem = run.problem(pairs, number)
+        outcome = yield from optimise(problem, part.config, monitor)
+        if outcome.stopped == "time":
+            break
+        outcomes.append(outcome)
+        run.finish(problem, pairs)
+        run.seconds = time.monotonic() - started
+        if monitor.stopped:
+            break
+    return run.result(outcomes, stopped=monitor.stopped)
+
+
+def without_rounds(part: Part) -> FittedField:
+    """Return a network that adds nothing, where no estimate by groups was finished.
+
+    Parameters
+    ----------
+    part
+        The image with its estimate. The standard error is not known: NaN.
+    """
+    estimate, n_planes = part.found.estimate, 3 if part.stabilised.ndim == 3 else 1
+    left = (estimate - part.stabilised)[part.held].astype(np.float64)
+    error = float(np.sqrt((left**2).mean()))
+    how: Stopped = "converged" if part.found.complete else "user"
+    return FittedField(
+        ResidualField(2, 1, n_planes),
+        np.zeros_like(estimate),
+        np.full_like(estimate, np.nan),
+        0,
+        Outcome(how, 0, error, ({"step": 0, "held_out": error},)),
+        error,
+    )
+
+
+class _Run:
+    """The rounds of one image: the network, and what it adds to the estimate so far."""
+
+    def __init__(self, part: Part, budget: EstimateBudget) -> None:
+        assert part.views is not None
+        self.part, self.budget = part, replace(budget, seconds=None)
+        self.shape = part.stabilised.shape
+        self.wide = self.shape if len(self.shape) == 3 else (1, *self.shape)
+        self.views = part.views.reshape(-1, *self.wide)
+        n_planes = 3 if self.wide[0] > 1 else 1
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(part.config.seed)
+            field = ResidualField(len(self.views), WIDTHS[n_planes], n_planes)
+        self.field = field.to(budget.device)
+        self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
+        self.correction = np.zeros(self.wide, np.float32)
+        self.error = np.full(self.wide, np.nan, np.float32)
+        self.values, self.held = (a.reshape(self.wide) for a in (part.stabilised, part.held))
+        self.before = self.after = self._held_out(self.correction)
+        self.gain, self.fractions = 0.0, ()
+        self.seconds = round_seconds(
+            self.shape, part.config.repeats, part.config.steps, budget.n_workers
+        )
+
+    @property
+    def n_rounds(self) -> int:
+        """Rounds to do: one at low light, where a second would delete faint structures."""
+        noise, config = self.part.noise, self.part.config
+        brightest = unstabilise(np.quantile(self.views[-1], BRIGHTEST), noise) - noise.offset
+        is_dim = noise.gain > 0 and brightest < LOW_LIGHT * noise.gain
+        return min(config.rounds, 1) if is_dim else config.rounds
+
+    def pairs(self, number: int, monitor: Monitor) -> Generator[Progress, Message, list[Pair]]:
+        """Yield `Progress`, return the pairs of a round; fewer if the user stopped."""
+        config, pairs = self.part.config, []
+        truth = self.views[-1] + self.correction
+        clean = unstabilise(truth, self.part.noise).reshape(self.shape)
+        for repeat in range(config.repeats):
+            seed = [config.seed, 1 + number, repeat]
+            noisy = sample_noise(clean, self.part.noise, np.random.default_rng(seed))
+            one = int(np.random.default_rng(seed).integers(2**31))
+            settings = config.replace(seed=one, estimate="groups")
+            caption = f"synthetic image {repeat + 1} of {config.repeats}, round {number + 1}"
+            with monitor.part(caption, previews=False):
+                made = yield from estimate_part(
+                    self.part.image,
+                    stabilise(noisy, self.part.noise),
+                    settings,
+                    self.part.noise,
+                    self.budget,
+                    monitor,
+                )
+            if made.views is None or not made.found.complete:
+                break
+            views = made.views.reshape(-1, *self.wide)
+            target = as_tensor(truth - views[-1], self.budget.device)
+            pairs.append(Pair(network_input(views, self.budget.device), target))
+        return pairs
+
+    def problem(self, pairs: list[Pair], number: int) -> FieldProblem:
+        """Return the problem of a round; in the first one, views are standardised."""
+        real = RealImage(self.views, self.values, self.held, self._preview)
+        device = self.budget.device
+        problem = FieldProblem(self.field, pairs, real, device, is_stored=number == 0)
+        if number == 0:
+            found = pairs[0].inputs.flatten(1)
+            self.field.divisors.copy_(found.std(1).clamp(min=1e-4))
+            self.field.means[-1] = found[-1].mean()
+        return problem
+
+    def finish(self, problem: FieldProblem, pairs: list[Pair]) -> None:
+        """Take over what the network adds after a round."""
+        estimate, correction = self.views[-1], problem.correction()
+        correlated = self.part.noise.grain > 0
+        amount = blend(estimate, correction, self.values, self.held, correlated=correlated)
+        blended = amount.at(estimate) * correction
+        self.correction, self.after = blended, self._held_out(blended)
+        self.fractions = tuple(amount.fractions.tolist())
+        self._calibrate(pairs, amount)
+        log_error = as_tensor(evaluate(self.field, problem.real_input)[1], self.budget.device)
+        level = as_tensor(estimate, self.budget.device)
+        self.error = self.field.standard_error(level, log_error).cpu().numpy()
+        self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
+
+    def _calibrate(self, pairs: list[Pair], amount: Blend) -> None:
+        """Scale the standard errors so that 90 % of the synthetic errors lie inside 1.645 of them.
+
+        That is done for each third of brightness.
+        """
+        before, after, ratios, levels = 0.0, 0.0, [], []
+        for pair in pairs:
+            found = evaluate(self.field, pair.inputs)
+            estimate, target = as_array(pair.inputs[-1]), as_array(pair.target)
+            left = target - amount.at(estimate) * found[0]
+            before += float((target**2).mean())
+            after += float((left**2).mean())
+            ratios.append(np.abs(left) * np.exp(-found[1].clip(-12, 4) / 2))
+            levels.append(estimate)
+        ratio, level = np.stack(ratios), np.stack(levels)
+        third = np.digitize(level, np.quantile(level, (1 / 3, 2 / 3)))
+        factors = [
+            float(np.quantile(ratio[third == n], COVERAGE)) / INTERVAL if (third == n).any() else 1
+            for n in range(3)
+        ]
+        self.field.levels.copy_(torch.from_numpy(np.quantile(level, (1 / 6, 1 / 2, 5 / 6))))
+        self.field.calibration.copy_(torch.tensor(factors))
+        self.gain = 10 * float(np.log10(max(before, 1e-12) / max(after, 1e-12)))
+
+    def _held_out(self, correction: NDArray[np.float32]) -> float:
+        """Return the error on the held-out voxels with a correction."""
+        left = (self.views[-1] + correction - self.values)[self.held].astype(np.float64)
+        return float(np.sqrt((left**2).mean()))
+
+    def _preview(self, correction: NDArray[np.float32], request: PreviewRequest) -> Image | None:
+        """Return a plane or the whole volume with a correction, in grey levels."""
+        best = (self.views[-1] + correction).reshape(self.shape)
+        shown = requested_part(self.part.image, request)
+        return with_place(self.part.image, shown, unstabilise(best[shown], self.part.noise))
+
+    def result(self, outcomes: list[Outcome], *, stopped: bool) -> FittedField:
+        """Return the network after its last complete round."""
+        self.field.load_state_dict(self.kept)
+        history: list[Mapping[str, float]] = [{"step": 0, "held_out": self.before}]
+        steps = 0
+        for one in outcomes:
+            history += [{**row, "step": steps + row["step"]} for row in one.history[1:]]
+            steps += one.steps
+        reached = dict(outcomes[0].reached) if outcomes else {}
+        for number, value in enumerate(self.field.parameters()):
+            if f"best.{number}" in reached:
+                reached[f"best.{number}"] = value.detach().cpu().clone()
+        how: Stopped = "user" if stopped else "converged"
+        return FittedField(
+            self.field,
+            self.correction.reshape(self.shape),
+            self.error.reshape(self.shape),
+            len(outcomes),
+            Outcome(how, steps, self.after, tuple(history), reached),
+            self.before,
+            self.gain,
+            self.fractions,
+        )
+
+
+def round_seconds(shape: tuple[int, ...], repeats: int, steps: int, n_workers: int) -> float:
+    """Return the estimated seconds of a round on cores of 2023.
+
+    Parameters
+    ----------
+    shape
+        Voxels along each axis.
+    repeats, steps
+        Synthetic images, and steps of the network.
+    n_workers
+        Number of threads.
+    """
+    distance = search_distance("groups", shape)
+    pipeline = estimate_seconds(shape, n_workers) + 2 * nlm_seconds(
+        shape, distance, n_workers=n_workers
+    )
+    return repeats * pipeline + steps * STEP_SECONDS / n_workers

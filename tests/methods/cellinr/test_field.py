@@ -1,0 +1,153 @@
+"""The network that corrects the initial estimate, and how its fit is judged and stored."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellinr import CellINRConfig, Image, denoise, load_fit, render
+from napari_cellinr.api import iter_denoise
+from napari_cellinr.fitting.problem import PreviewRequest
+from napari_cellinr.methods.cellinr import field_problem
+from napari_cellinr.methods.cellinr.field_problem import evaluate, network_input
+from napari_cellinr.methods.cellinr.gate import blend
+from napari_cellinr.methods.cellinr.model import ResidualField
+
+TOY = {"preset": "best", "steps": 8, "rounds": 2, "repeats": 1, "background": "keep"}
+
+
+def recording(shape=(40, 44), seed=0, photons=30.0):
+    """Return an image of soft spots by a camera, and its truth, in grey levels."""
+    generator = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+    truth = np.full(shape, 0.1)
+    for _ in range(np.prod(shape) // 120):
+        place = generator.uniform(0, 1, len(shape)) * shape
+        truth += np.exp(-((grid - place) ** 2).sum(-1) / 4)
+    truth *= photons / truth.max()
+    noisy = generator.poisson(truth) * 2.0 + 100 + generator.normal(size=shape)
+    return Image(noisy.astype(np.float32), "ZYX"[-len(shape) :]), 2 * truth + 100
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return denoise(recording()[0], **TOY)
+
+
+def collect(job, answer=lambda progress: None):
+    message, seen = None, []
+    while True:
+        try:
+            progress = job.send(message)
+        except StopIteration as finished:
+            return finished.value, seen
+        seen.append(progress)
+        message = answer(progress)
+
+
+def test_the_network_improves_what_it_starts_from():
+    raw, truth = recording((64, 64), seed=1)
+    fit = denoise(raw, **{**TOY, "steps": 80, "rounds": 1})
+    start = denoise(raw, background="keep", rounds=0)
+    before, after = (((f.images[0].array() - truth) ** 2).mean() for f in (start, fit))
+    assert after < 0.9 * before
+
+
+def test_the_report_says_what_the_fit_starts_from_and_what_the_network_adds(fitted):
+    field = fitted.report["field"]
+    assert field["rounds"] == 2
+    assert field["held_out"] == fitted.report["held_out"]
+    assert field["held_out_start"] == fitted.history[0]["held_out"]
+    assert np.isfinite(field["expected_gain_db"])
+    assert len(field["fractions"]) == 3
+
+
+def test_the_standard_error_is_an_image_of_the_fit(fitted):
+    assert fitted.roles == ("result", "background", "signal", "error")
+    error = fitted.image("error").array()
+    assert error.shape == fitted.image("result").shape
+    assert (error > 0).all()
+
+
+def test_the_standard_error_is_in_grey_levels():
+    raw, _ = recording()
+    tenfold = raw.like(raw.array() * 10)
+    one, ten = (denoise(image, **TOY).image("error").array() for image in (raw, tenfold))
+    np.testing.assert_allclose(ten / 10, one, rtol=0.3)
+
+
+def test_the_settings_in_the_result_repeat_it(fitted):
+    again = denoise(recording()[0], **fitted.config.as_dict())
+    np.testing.assert_array_equal(again.images[0].array(), fitted.images[0].array())
+
+
+def test_a_saved_fit_renders_all_images_again(fitted, tmp_path):
+    from napari_cellinr import save_fit
+
+    path = tmp_path / "fit.cellinr"
+    save_fit(path, fitted)
+    for one, other in zip(render(load_fit(path)), fitted.images, strict=True):
+        np.testing.assert_allclose(one.array(), other.array(), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("stage", ["initial estimate", "fitting", "preparing the groups"])
+def test_a_stop_gives_the_best_so_far_with_all_images(stage):
+    told = []
+
+    def answer(progress):
+        if progress.stage.startswith(stage) and not told:
+            told.append(stage)
+            return "stop"
+        return None
+
+    fit, _ = collect(iter_denoise(recording()[0], CellINRConfig.model_validate(TOY)), answer)
+    assert fit.stopped == "user"
+    assert len(fit.images) == 4
+    assert np.isfinite(fit.images[0].array()).all()
+
+
+def test_a_preview_shows_the_image_as_it_improves():
+    def ask(progress):
+        return PreviewRequest({}) if progress.stage == "fitting" else None
+
+    fit, seen = collect(iter_denoise(recording()[0], CellINRConfig.model_validate(TOY)), ask)
+    previews = [one.preview for one in seen if one.preview is not None]
+    assert previews[0].shape == fit.images[0].shape
+    assert (previews[0].array() != previews[-1].array()).any()
+
+
+def test_a_series_frame_by_frame_has_an_error_for_each_frame():
+    frames = [recording((24, 26), seed)[0].array() for seed in range(2)]
+    fit = denoise(Image(np.stack(frames), "TYX"), **TOY, coupling=False)
+    assert fit.image("error").shape == (2, 24, 26)
+    assert len(fit.report["field"]) == 2
+
+
+def test_an_untrained_network_changes_nothing():
+    views = torch.randn(4, 3, 9, 8)
+    correction, _ = ResidualField(4, 8, 3)(views)
+    assert not correction.any()
+
+
+@pytest.mark.parametrize("n_planes", [1, 3])
+def test_block_by_block_is_the_same_as_at_once(monkeypatch, n_planes):
+    field = ResidualField(3, 4, n_planes)
+    torch.nn.init.normal_(field.last.weight)
+    views = np.random.default_rng(0).normal(size=(3, 7 if n_planes > 1 else 1, 20, 22))
+    views = network_input(views.astype(np.float32), torch.device("cpu"))
+    at_once = evaluate(field, views)
+    monkeypatch.setattr(field_problem, "BLOCK_VOXELS", 300)
+    for one, other in zip(evaluate(field, views), at_once, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_held_out_voxels_decide_how_much_of_a_correction_is_applied():
+    generator = np.random.default_rng(0)
+    shape = (8, 60, 60)
+    truth, error = generator.normal(size=(2, *shape)).astype(np.float32)
+    values = truth + generator.normal(size=shape).astype(np.float32)
+    held = generator.random(shape) < 0.1
+    estimate = truth + 0.5 * error
+    right = blend(estimate, -0.5 * error, values, held, correlated=False)
+    wrong = blend(estimate, 0.5 * error, values, held, correlated=False)
+    assert (right.fractions > 0.8).all()
+    assert (wrong.fractions == 0).all()
