@@ -128,3 +128,12 @@ def test_covariance_of_noise_with_a_grain_is_that_of_a_gaussian():
     flat = np.zeros((8, 8), np.float32)
     noise = collaborative._Job(flat, flat, None, grain).noise
     np.testing.assert_allclose(noise, np.kron(power, power), atol=0.02)
+
+
+def test_a_hard_threshold_keeps_a_flat_plane_flat_and_removes_noise():
+    noisy = np.random.default_rng(0).normal(5, 1, (40, 40)).astype(np.float32)
+    flat = np.full_like(noisy, 5)
+    np.testing.assert_allclose(
+        finished(iter_collaborative(flat, flat, threshold=2.7))[0], 5, atol=1e-4
+    )
+    assert finished(iter_collaborative(noisy, flat, threshold=2.7))[0].std() < 0.4

@@ -37,6 +37,7 @@ def iter_collaborative(
     variance: NDArray[Any] | None = None,
     grain: float = 0.0,
     device: torch.device = CPU,
+    threshold: float | None = None,
 ) -> Generator[float, str | None, NDArray[np.float32]]:
     """Denoise a plane by Wiener filtering of patch groups: yield progress 0 to 1, return float32.
 
@@ -62,6 +63,10 @@ def iter_collaborative(
         Standard deviation in pixels of the blur of the noise, as in `Noise.grain`.
     device
         Where to compute.
+    threshold
+        If given, coefficients of the noisy stack are kept that are above so many standard
+        deviations of the noise, and others are 0, as in the first step of BM3D; the guide then
+        only decides which patches are similar.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def iter_collaborative(
             f"values of shape {np.shape(values)} and a guide of shape {np.shape(guide)} were "
             "given; both must be planes of the same shape."
         )
-    job = _Job(values, guide, variance, grain, device)
+    job = _Job(values, guide, variance, grain, device, threshold)
     n_rows = max(1, _GROUPS * (1 if device.type == "cpu" else _ON_GPU) // len(job.columns))
     bands = [job.rows[first : first + n_rows] for first in range(0, len(job.rows), n_rows)]
     for number, rows in enumerate(bands):
@@ -165,8 +170,9 @@ class _Job:
         variance: NDArray[Any] | None,
         grain: float,
         device: torch.device = CPU,
+        threshold: float | None = None,
     ) -> None:
-        self.shape, self.device = np.shape(values), device
+        self.shape, self.device, self.threshold = np.shape(values), device, threshold
         self.sides = [min(_SIDE, size) for size in self.shape]
         self.reach = [min(_REACH, size - 1) for size in self.shape]
         self.values, self.guide = self._padded(values), self._padded(guide)
@@ -220,7 +226,10 @@ class _Job:
         if self.variance is not None:
             level = values_at(self.variance, index[:, :1]).mean((1, 2))
             noise = noise * level[:, None, None]
-        factor = guide**2 / (guide**2 + noise)
+        if self.threshold is None:
+            factor = guide**2 / (guide**2 + noise)
+        else:
+            factor = (noisy**2 > self.threshold**2 * noise).to(noisy.dtype)
         better = (self.along.T @ (noisy * factor)) @ self.plane
         left = (noise * factor**2).sum((1, 2), keepdim=True).clamp(min=1e-3)
         weight = (self.window / left).expand_as(better)

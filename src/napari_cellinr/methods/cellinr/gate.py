@@ -74,4 +74,4 @@ def blend(
         product = 0.0 if correlated else float((c[own] * d[own]).sum())
         fraction = (product + EXPECTED / SPREAD**2) / (precision + 1 / SPREAD**2)
         fractions.append(0.0 if fraction < LEAST else min(1.0, fraction))
-    return Blend(levels, np.asarray(fractions))
+    return Blend(levels.astype(np.float64), np.asarray(fractions, np.float64))

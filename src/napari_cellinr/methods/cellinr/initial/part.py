@@ -30,6 +30,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     initial_estimate,
 )
 from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
+from napari_cellinr.methods.cellinr.initial.pilot import with_pilot
 from napari_cellinr.methods.cellinr.problem import Prepared
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def estimate_part(
         if guides is None:
             return replace(part, found=replace(found, complete=False))
         probed = not config.has_field
+        if not probed:
+            guides = with_pilot(values, guides, budget)
         grouped = yield from group(values, found, guides, budget, monitor, probed=probed)
         part = replace(part, found=grouped, variance=guides.variance)
         if not probed and grouped.complete and grouped.name == "groups":
