@@ -81,9 +81,18 @@ def differences(before: Outcome, now: Outcome) -> list[tuple[bool, str]]:
         found += _between(name, before[0][name], now[0][name])
     facts = json.loads(json.dumps(now[1]))
     for name in sorted(before[1].keys() & facts.keys()):
-        if before[1][name] != facts[name]:
-            found.append((False, f"{name}: {before[1][name]} before, {facts[name]} now"))
+        old_fact, new_fact = before[1][name], _without_new_settings(before[1][name], facts[name])
+        if old_fact != new_fact:
+            found.append((False, f"{name}: {old_fact} before, {new_fact} now"))
     return found
+
+
+def _without_new_settings(old: Any, new: Any) -> Any:
+    """Return a fact without settings of a fit that are not set, and that were not there before."""
+    if not all(isinstance(fact, dict) and "config" in fact for fact in (old, new)):
+        return new
+    kept = {k: v for k, v in new["config"].items() if k in old["config"] or v is not None}
+    return {**new, "config": kept}
 
 
 def _between(name: str, old: NDArray[Any], new: NDArray[Any]) -> list[tuple[bool, str]]:

@@ -86,7 +86,7 @@ def fits(folder: Path) -> list[Path]:
     for method in METHODS.values():
         image, config = images()[method.action], CONFIGS[method.action]
         found.append(folder / f"{method.action}.cellinr")
-        save_fit(found[-1], finish(api.iter_fit(method, image, config)))
+        save_fit(found[-1], finish(start(RunRequest(method, image, config, New()))))
     return found
 
 

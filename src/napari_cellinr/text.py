@@ -46,6 +46,13 @@ def shortened(value: object, most: int = 60) -> str:
     """Return how Python writes a value, as one line of so many characters at most.
 
     What is long or nested is abbreviated before it is written out.
+
+    Parameters
+    ----------
+    value
+        Anything that can be written.
+    most
+        Largest number of characters.
     """
     text = one_line(_SHORT.repr(value))
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -62,6 +69,13 @@ def shortened_text(text: str, most: int = 200) -> str:
     """Return text as one line of so many characters at most; what is too much is cut out inside.
 
     The beginning of a message says what is wrong, and its end what to do.
+
+    Parameters
+    ----------
+    text
+        Text of any length, such as a message.
+    most
+        Largest number of characters.
     """
     end = most // 4
     return one_line(text if len(text) <= most else f"{text[: most - end - 3]} … {text[-end:]}")

@@ -80,7 +80,7 @@ def impossible_voxels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
         Grey levels, axes ZYX or YX, real.
     """
     some = frame.reshape(-1)[:: frame.size // _SOME + 1]
-    low, middle, high = (float(value) for value in np.quantile(some, (0.001, 0.5, 0.999)))
+    low, middle, high = (float(value) for value in np.quantile(some * 1.0, (0.001, 0.5, 0.999)))
     limit = _IMPOSSIBLE * (high - low)
     if limit <= 0 or max(float(frame.max()) - middle, middle - float(frame.min())) <= limit:
         return None

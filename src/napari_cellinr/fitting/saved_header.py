@@ -51,7 +51,20 @@ def check_job(header: Mapping[str, Any]) -> None:
 
 
 def check_geometry(name: str, facts: Any) -> None:
-    """Check the geometry of an image, as `stored.geometry` returns it; raises as above."""
+    """Check the geometry of an image, as `stored.geometry` returns it.
+
+    Parameters
+    ----------
+    name
+        What the image is called in messages.
+    facts
+        Its geometry, from the header of a file.
+
+    Raises
+    ------
+    ValueError
+        If anything is missing, of another type, or impossible.
+    """
     _check(name, facts, _is_table)
     for key, allows in _GEOMETRY.items():
         _check(f"{key} of {name}", facts[key], allows)

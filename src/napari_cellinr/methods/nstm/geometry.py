@@ -87,7 +87,20 @@ def geometry_nstm(stored: Stored, query: Query) -> Image:
 
 
 def check_scene(settings: Mapping[str, Any], source: Mapping[str, Any]) -> None:
-    """Refuse a model that is far larger than the recording, before memory is requested for it."""
+    """Refuse a model that is far larger than the recording, before memory is requested for it.
+
+    Parameters
+    ----------
+    settings
+        Settings of the model, as a saved fit holds them.
+    source
+        Facts of the recording; `shape` is used.
+
+    Raises
+    ------
+    FileError
+        If the model is too large.
+    """
     shape, recorded = settings["shape"], math.prod(source["shape"])
     grids = [shape[name] for name in ("scene", "canonical", "motion_lattice")]
     grids += [cells for name in ("scene_cells", "motion_cells") for cells in shape[name]]
