@@ -146,7 +146,7 @@ def save_all(
                 yield from pieces(fitted, monitor)
             except _FAILURES as error:
                 errors[options.output] = error
-        given = _writers(options, {} if pieces is not None else outputs) | others
+        given = {**_writers(options, {} if pieces is not None else outputs), **others}
         for name, write in given.items():
             yield from monitor.report(f"writing {name}")
             try:
