@@ -1,6 +1,7 @@
 """Reading and writing by the end of the name, and what goes wrong with files."""
 
 import os
+import stat
 import sys
 
 import numpy as np
@@ -145,12 +146,17 @@ def test_permissions_and_links_are_kept(tmp_path, stack):
 
 def test_data_are_on_the_disk_before_the_rename(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(atomic.os, "fsync", lambda number: order.append("flushed"))
+    kinds = {True: "folder", False: "contents"}
+
+    def note(number):
+        order.append(kinds[stat.S_ISDIR(os.fstat(number).st_mode)])
+
+    monkeypatch.setattr(atomic.os, "fsync", note)
     with atomic.replacing(tmp_path / "a.txt", ".txt") as temporary:
         temporary.write_text("new")
         assert not (tmp_path / "a.txt").exists()
         assert temporary.parent == tmp_path
-    assert order == ["flushed"]
+    assert order == ["contents", "folder"]
     assert (tmp_path / "a.txt").read_text() == "new"
 
 

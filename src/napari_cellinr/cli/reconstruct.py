@@ -92,17 +92,16 @@ def run(options: Namespace) -> int:
     _check_compared(options)
     image = read_input(options)
     seeds = _seeds(options, image) if options.tracks else None
-    used = config
+    used: list[NSTMConfig] = []
 
     def also(fitted: Fitted) -> None:
-        nonlocal used
-        used = cast("NSTMConfig", fitted.config)  # a resumed fit keeps its settings
+        used.append(cast("NSTMConfig", fitted.config))  # a resumed fit keeps its settings
         if seeds is not None:
             _write_tracks(options.tracks, fitted, seeds)
 
-    status = run_fit(options, image, config, _OUTPUTS, also)
+    status = run_fit(options, image, config, _OUTPUTS, {options.tracks or "tracks": also})
     if options.compare is not None and status == 0:
-        return _compare(place_of(options.compare), image, used)
+        return _compare(place_of(options.compare), image, used[-1])
     return status
 
 

@@ -174,9 +174,7 @@ class Checkpoint:
         if self.folder is None or self._files is None:
             return
         try:
-            self._mark(self.folder, self._files)
-            if self._describe is not None and not self.exists:
-                self._put(self._files, _JOB, *self._describe())
+            self._begin(self.folder, self._files)
             if self.initial_requested:
                 header = {**header, _REQUESTED: True}
             self._put(self._files, name, header, tensors)
@@ -184,6 +182,21 @@ class Checkpoint:
             self._warn(self.folder, error)
         finally:
             self._saved = time.monotonic()
+
+    def keep(self) -> None:
+        """Store what the job is, if nothing is stored yet, so that it can be done again."""
+        if self.folder is None or self._files is None:
+            return
+        try:
+            self._begin(self.folder, self._files)
+        except (FileError, OSError, MemoryError) as error:
+            self._warn(self.folder, error)
+
+    def _begin(self, folder: Path, files: CheckpointFolder) -> None:
+        """Mark the folder and describe the job in it, unless that is done."""
+        self._mark(folder, files)
+        if self._describe is not None and not self.exists:
+            self._put(files, _JOB, *self._describe())
 
     def _mark(self, folder: Path, files: CheckpointFolder) -> None:
         """Mark the folder as used by this process, once, and again if it was removed meanwhile."""

@@ -9,6 +9,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io import sequences
 from napari_cellinr.io.lazy import lazy_above as usual_limit
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed, place_of, stem_of, suffix_of
+from napari_cellinr.io.safety.leftovers import recover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +102,8 @@ def _read(
     place = place_of(path)
     if sequences.is_pattern(place):
         return _read_series(sequences.matching_files(place), axes, level, limit, stack_axis)
+    if not place.exists():
+        recover(place)  # a folder that was being replaced
     if place.is_dir():
         return _read_folder(place, axes, level, limit, stack_axis, first=first)
     if not place.exists():

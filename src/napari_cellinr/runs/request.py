@@ -144,11 +144,23 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
         with explained_failures():
             image = request.source.canonical()
             fitted = yield from request.method.job(image, request.config, monitor, **options)
-            fitted = _with_warning(fitted, checkpoint.warning)
+            fitted = _complete(request, fitted, checkpoint)
             if request.finish is not None:
                 yield from request.finish(fitted, monitor)
         if fitted.stopped != "user":
             checkpoint.delete()
+    return fitted
+
+
+def _complete(request: RunRequest, fitted: Fitted, checkpoint: Checkpoint) -> Fitted:
+    """Return a fit with the warnings of its start and its checkpoint.
+
+    Raises
+    ------
+    FitError
+        If it was to be continued, and was stopped before.
+    """
+    fitted = _with_warning(fitted, checkpoint.warning)
     if isinstance(request.start, Continued):
         _check_continued(fitted, request.start.fit)
     if isinstance(request.start, WarmStart) and not checkpoint.initial_requested:

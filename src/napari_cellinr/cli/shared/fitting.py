@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import (
@@ -22,7 +23,7 @@ from napari_cellinr.cli.shared.progress import (
     say_warning,
     seconds_in_words,
 )
-from napari_cellinr.cli.shared.saving import save
+from napari_cellinr.cli.shared.saving import check_space, save_all
 from napari_cellinr.cli.shared.start_options import add_start_options, checkpoint_of, request_of
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def run_fit(
     image: Image,
     config: Config,
     outputs: Mapping[str, str],
-    also: Callable[[Fitted], None] | None = None,
+    others: Mapping[str, Callable[[Fitted], None]] | None = None,
     *,
     write: Finish | None = None,
 ) -> int:
@@ -201,10 +202,15 @@ def run_fit(
     outputs
         Role of each image that may be saved, by the name of its option, such as
         `{"output": "result", "background_output": "background"}`.
-    also
-        Writes outputs that are not images.
+    others
+        What writes each output that is not an image, by its name.
     write
         Renders and writes the result piece by piece, as the last part of the run.
+
+    Raises
+    ------
+    FileError
+        If there is no room for the outputs, or one cannot be written; the others are.
     """
     from napari_cellinr.runs.request import start
 
@@ -213,14 +219,11 @@ def run_fit(
     interruption, warned = Interruption(), set[str]()
     with interruption.caught():
         request = request_of(options, image, config)
+        check_space(options, image, request.config, outputs)
         place = checkpoint_of(options)
-        job = start(replace(request, lazily=write is not None, finish=write))
+        finish = save_all(options, outputs, _others(options, image, others or {}), write)
+        job = start(replace(request, lazily=write is not None, finish=finish))
         fitted = follow(job, interruption, warned)
-        save(options, fitted, outputs if write is None else {})
-        if options.conventional is not None:
-            _write_conventional(options, image, fitted)
-        if also is not None:
-            also(fitted)
     for warning in fitted.report.get("warnings", ()):
         if warning not in warned:
             say_warning(warning)
@@ -236,6 +239,15 @@ def run_fit(
         return interruption.status
     say(_summary(options, fitted))
     return 0
+
+
+def _others(
+    options: Namespace, image: Image, others: Mapping[str, Callable[[Fitted], None]]
+) -> dict[str, Callable[[Fitted], None]]:
+    """Return what writes the outputs that are not images of the fit, by their names."""
+    if options.conventional is None:
+        return dict(others)
+    return {options.conventional: partial(_write_conventional, options, image), **others}
 
 
 def _write_conventional(options: Namespace, image: Image, fitted: Fitted) -> None:

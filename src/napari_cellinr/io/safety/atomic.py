@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.safety.leftovers import recover, remove_leftovers, remove_temporary
 from napari_cellinr.io.safety.owned import (
     is_plain_folder,
     move_into_place,
     new_temporary,
     remove_files,
     swap_folders,
+    sync_folder,
 )
 from napari_cellinr.io.zarr.parts import ZARR_FILES, remove_zarr, zarr_parts
 
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["check_place", "is_zarr", "replacing"]
+
+_PATIENCE: Final = 2.0
+"""Seconds for which an interrupted folder is removed again and again."""
+
+_PAUSE: Final = 0.2
+"""Seconds between two attempts; longer than a chunk takes to be written."""
 
 
 @contextmanager
@@ -44,7 +53,10 @@ def replacing(path: Path, suffix: str) -> Iterator[Path]:
         be replaced holds other files.
     """
     target = path.resolve()
+    recover(target)
+    remove_leftovers(target.parent)
     temporary = new_temporary(target.parent, suffix)
+    is_placed = False
     try:
         yield temporary
         _flush(temporary)
@@ -52,16 +64,20 @@ def replacing(path: Path, suffix: str) -> Iterator[Path]:
             shutil.copymode(target, temporary)
         if temporary.is_dir() and target.exists():
             _check_only_zarr(path, target)
-            remove_zarr(swap_folders(temporary, target))
+            old = swap_folders(temporary, target)
+            is_placed = True
+            remove_zarr(old)
         else:
             move_into_place(temporary, target)
+            is_placed = True
     except OSError as error:
         raise FileError(
             f"{path} cannot be written: {error.strerror or error}. Choose another place, or "
             f"make room there."
         ) from error
     finally:
-        _remove_temporary(temporary)
+        if not is_placed:
+            _remove(temporary)
 
 
 def check_place(path: Path, *, folder: bool = False) -> None:
@@ -80,6 +96,7 @@ def check_place(path: Path, *, folder: bool = False) -> None:
         If `path` is a folder or protected, or its folder is missing or cannot be written to.
     """
     target = path.resolve()
+    recover(target)
     if folder and target.exists():
         if not is_zarr(target):
             raise FileError(f"{path} exists and is no Zarr; it is left alone. Choose another name.")
@@ -111,8 +128,11 @@ def is_zarr(path: Path) -> bool:
 
 def _flush(path: Path) -> None:
     """Wait until the contents are on the disk: a rename must not overtake them."""
-    files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
-    for one in files:
+    parts = [path] if path.is_file() else [path, *path.rglob("*")]
+    for one in parts:
+        if one.is_dir():
+            sync_folder(one)
+            continue
         with one.open("rb+") as file:
             os.fsync(file.fileno())
 
@@ -137,9 +157,20 @@ def _check_only_zarr(path: Path, target: Path) -> None:
         )
 
 
-def _remove_temporary(path: Path) -> None:
-    """Delete what was not finished; a folder loses only what is Zarr."""
-    if is_plain_folder(path):
-        remove_zarr(path)
-    else:
-        remove_files([path])
+def _remove(temporary: Path) -> None:
+    """Delete what was not finished.
+
+    Threads of the library zarr that were interrupted may still write for a moment; what they
+    write later is removed by the next writer, as everything that a killed process leaves.
+    """
+    if not os.path.lexists(temporary):
+        return
+    limit = time.monotonic() + _PATIENCE
+    is_folder = is_plain_folder(temporary)
+    while time.monotonic() < limit:
+        is_gone = remove_temporary(temporary)
+        if not is_folder:
+            return
+        time.sleep(_PAUSE)
+        if is_gone and not os.path.lexists(temporary):
+            return

@@ -22,6 +22,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
 from napari_cellinr.io.safety.owned import is_plain_file, remove_files
+from napari_cellinr.io.safety.process import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,11 +42,6 @@ __all__ = [
 
 HOLDER_FILE: Final = "holder.json"
 """Name of the lock file in a folder."""
-
-SAME_START: Final = 60.0
-"""Seconds by which two readings of the start time of one process may differ: it is counted from the
-start of the computer, which shifts when the clock is set. A process that gets the number of an
-interrupted one has nearly always started much later."""
 
 AWAY: Final = 3600.0
 """Seconds after the last update by a process on another computer, which cannot be queried, up to
@@ -140,7 +136,7 @@ def is_of_another(folder: Path) -> bool:
         return False
     if who["computer"] != platform.node():
         return abs(time.time() - _last_sign(folder)) < AWAY
-    return _is_alive(who["pid"], who["started"])
+    return is_alive(who["pid"], who["started"])
 
 
 def check_not_of_another(folder: Path) -> None:
@@ -173,16 +169,6 @@ def _holder(folder: Path) -> Mapping[str, Any] | None:
     if not isinstance(pid, int) or pid <= 0 or not math.isfinite(started):
         return None
     return {"pid": pid, "started": started, "computer": computer}
-
-
-def _is_alive(pid: int, started: float) -> bool:
-    """Return whether a process is the one that began at a time, and has not ended."""
-    try:
-        process = psutil.Process(pid)
-        is_same = abs(process.create_time() - started) <= SAME_START
-        return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.Error, OSError, ValueError, OverflowError):
-        return False  # it has ended, or there was never one of this number
 
 
 def _last_sign(folder: Path) -> float:

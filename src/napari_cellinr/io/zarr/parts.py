@@ -51,8 +51,16 @@ class ZarrParts:
     others: list[Path] = field(default_factory=list)
 
 
-def zarr_parts(folder: Path) -> ZarrParts:
+def zarr_parts(folder: Path, *, unfinished: bool = False) -> ZarrParts:
     """Return what of a folder, which exists, is a part of a Zarr hierarchy; no link is followed.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    unfinished
+        Whether it was being written by this package, so that folders may have no metadata yet,
+        and what has no metadata is told by its name alone.
 
     Raises
     ------
@@ -60,37 +68,44 @@ def zarr_parts(folder: Path) -> ZarrParts:
         If it cannot be read.
     """
     found = ZarrParts()
-    left: list[tuple[Path, Kind]] = [(folder, _kind(folder))]
+    bare: Kind = "array" if unfinished else "other"
+    left: list[tuple[Path, Kind]] = [(folder, _kind(folder, bare))]
     while left:
         place, kind = left.pop()
         (found.others if kind == "other" else found.folders).append(place)
         if kind != "other":
-            left.extend(_sort(place, kind, found))
+            left.extend(_sort(place, kind, bare, found))
     return found
 
 
-def remove_zarr(folder: Path) -> bool:
+def remove_zarr(folder: Path, *, unfinished: bool = False) -> bool:
     """Delete the parts of a Zarr hierarchy; return whether the folder is gone.
 
     It stays if it holds anything else.
+
+    Parameters
+    ----------
+    folder, unfinished
+        As for `zarr_parts`.
     """
     try:
-        parts = zarr_parts(folder)
+        parts = zarr_parts(folder, unfinished=unfinished)
     except OSError:
         return False
-    remove_files(parts.files)
+    # Metadata last, so that what a kill leaves of the hierarchy is still known as one.
+    remove_files(sorted(parts.files, key=lambda one: (one.name in _METADATA, -len(one.parts))))
     for one in reversed(parts.folders):
         remove_empty_folder(one)
     return not folder.exists() or remove_empty_folder(folder)
 
 
-def _sort(place: Path, kind: Kind, found: ZarrParts) -> Iterator[tuple[Path, Kind]]:
+def _sort(place: Path, kind: Kind, bare: Kind, found: ZarrParts) -> Iterator[tuple[Path, Kind]]:
     """Sort the entries of a folder; yield its folders that belong to the hierarchy."""
     with os.scandir(place) as entries:
         for entry in entries:
             path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                yield path, _kind_in(path, kind)
+                yield path, _kind_in(path, kind, bare)
             elif entry.is_file(follow_symlinks=False) and _is_part(entry.name, kind):
                 found.files.append(path)
             else:
@@ -104,20 +119,22 @@ def _is_part(name: str, kind: Kind) -> bool:
     return kind != "group" and bool(_CHUNK.fullmatch(name))
 
 
-def _kind_in(path: Path, parent: Kind) -> Kind:
+def _kind_in(path: Path, parent: Kind, bare: Kind) -> Kind:
     """Return what a folder is that lies in one of another kind."""
     if parent == "group":
-        return _kind(path)
-    return "chunks" if _CHUNK.fullmatch(path.name) else "other"
+        return _kind(path, bare)
+    if not _CHUNK.fullmatch(path.name):
+        return "other"
+    return "chunks" if bare == "other" else _kind(path, bare)
 
 
-def _kind(path: Path) -> Kind:
-    """Return what a folder is by its metadata."""
+def _kind(path: Path, bare: Kind) -> Kind:
+    """Return what a folder is by its metadata; `bare` if it has none."""
     if _is_file(path / ".zarray"):
         return "array"
     if _is_file(path / "zarr.json"):
         return _kind_by_json(path / "zarr.json")
-    return "group" if _is_file(path / ".zgroup") else "other"
+    return "group" if _is_file(path / ".zgroup") else bare
 
 
 def _kind_by_json(path: Path) -> Kind:
