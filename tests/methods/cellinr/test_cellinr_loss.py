@@ -130,3 +130,21 @@ def test_the_published_held_out_error_is_in_standard_deviations_of_the_noise():
     near, far = published(0.0), published(1000.0)
     assert far.held_out() == pytest.approx(1000 * 200 / 10, rel=0.01)
     assert near.held_out() < 0.01 * far.held_out()
+
+
+def test_a_held_out_voxel_takes_part_as_far_as_its_estimate_is_wrong():
+    """Squared error 9 of a prediction of variance 8 and a voxel of variance 1: weight 8 / 9."""
+    of = problem(np.where(HELD, 3.0, 0.0))
+    of.put_held_out_back()
+    np.testing.assert_allclose(of.model.estimate[HELD], 20 + 3 * 8 / 9, rtol=1e-5)
+    np.testing.assert_array_equal(of.model.estimate[~HELD], 20)
+
+
+def test_a_held_out_voxel_whose_estimate_is_right_changes_nothing():
+    of = problem(np.where(HELD, 1.1, 0.0))
+    of.put_held_out_back()
+    np.testing.assert_array_equal(of.model.estimate, 20)
+
+
+def test_the_residual_is_the_distance_from_the_image():
+    assert problem(2.0).facts()["residual"] == pytest.approx(2.0, rel=1e-5)

@@ -65,6 +65,8 @@ class RealImage:
         Stabilised values, axes ZYX, float32.
     held
         Which voxels are held out, bool.
+    boxes
+        The parts in which the held-out error is computed, one slice per axis.
     preview
         Returns a preview of a correction, axes ZYX, for a request.
     """
@@ -72,6 +74,7 @@ class RealImage:
     views: NDArray[np.float32]
     values: NDArray[np.float32]
     held: NDArray[np.bool_]
+    boxes: Sequence[tuple[slice, ...]]
     preview: Callable[[NDArray[np.float32], PreviewRequest], Image | None]
 
 
@@ -135,7 +138,7 @@ class FieldProblem(Problem):
             negative logarithm of the likelihood of the predicted standard errors; scalars.
         """
         pair = self.pairs[self._random(len(self.pairs), generator)]
-        patch = self._patch(generator)
+        patch = self._patch(pair.target.shape, generator)
         views, target = pair.inputs[(slice(None), *patch)], pair.target[patch]
         turned = [axis for axis in (-1, -2, -3) if self._random(2, generator)]
         views, target = views.flip(turned), target.flip(turned)
@@ -148,9 +151,12 @@ class FieldProblem(Problem):
 
     def held_out(self) -> float:
         """Return the error on the held-out voxels, in standard deviations of the noise."""
-        corrected = self.real.views[-1] + self.correction()
-        error = (corrected - self.real.values)[self.real.held]
-        return math.sqrt(float((error.astype(np.float64) ** 2).mean()))
+        errors = []
+        for box in self.real.boxes:
+            added = evaluate(self.field, self.real_input[(slice(None), *box)])[0]
+            left = self.real.views[-1][box] + added - self.real.values[box]
+            errors.append(left[self.real.held[box]].astype(np.float64))
+        return math.sqrt(float((np.concatenate(errors) ** 2).mean()))
 
     def correction(self) -> NDArray[np.float32]:
         """Return what the network adds to the estimate of the image, axes ZYX."""
@@ -164,10 +170,9 @@ class FieldProblem(Problem):
         """Return a random number below `n`."""
         return int(torch.randint(n, (1,), generator=generator, device=self._device))
 
-    def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
+    def _patch(self, shape: Sequence[int], generator: torch.Generator) -> tuple[slice, ...]:
         """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
-        shape = self.real.values.shape
-        lengths = shape
+        lengths = tuple(shape)
         if math.prod(shape) > PATCH_VOXELS * 2:
             lengths = tuple(block_lengths(shape, PATCH_VOXELS))
         corner = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from napari_cellinr.classic.smoothing import as_array, as_tensor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
+from napari_cellinr.methods.cellinr.boxes import choose_boxes
 from napari_cellinr.methods.cellinr.field_problem import (
     FieldProblem,
     Pair,
@@ -137,7 +139,7 @@ def fit_rounds(
         if monitor.deadline is not None and started + run.seconds > monitor.deadline:
             break
         pairs = yield from run.pairs(number, monitor)
-        if len(pairs) < part.config.repeats:
+        if len(pairs) < part.config.repeats * len(run.boxes):
             break
         problem = run.problem(pairs, number)
         outcome = yield from optimise(problem, part.config, monitor)
@@ -191,11 +193,12 @@ class _Run:
         self.correction = np.zeros(self.wide, np.float32)
         self.error = np.full(self.wide, np.nan, np.float32)
         self.values, self.held = (a.reshape(self.wide) for a in (part.stabilised, part.held))
+        self.boxes = choose_boxes(self.views[-1])
         self.before = self.after = self._held_out(self.correction)
         self.gain, self.fractions = 0.0, ()
-        self.seconds = round_seconds(
-            self.shape, part.config.repeats, part.config.steps, budget.n_workers
-        )
+        sizes = tuple(piece.stop - piece.start for piece in self.boxes[0])
+        n_images, steps = part.config.repeats * len(self.boxes), part.config.steps
+        self.seconds = round_seconds(sizes, n_images, steps, budget.n_workers)
 
     @property
     def n_rounds(self) -> int:
@@ -209,32 +212,41 @@ class _Run:
         """Yield `Progress`, return the pairs of a round; fewer if the user stopped."""
         config, pairs = self.part.config, []
         truth = self.views[-1] + self.correction
-        clean = unstabilise(truth, self.part.noise).reshape(self.shape)
-        for repeat in range(config.repeats):
-            seed = [config.seed, 1 + number, repeat]
-            noisy = sample_noise(clean, self.part.noise, np.random.default_rng(seed))
-            one = int(np.random.default_rng(seed).integers(2**31))
-            settings = config.replace(seed=one, estimate="groups")
+        for repeat, (place, box) in itertools.product(range(config.repeats), enumerate(self.boxes)):
             caption = f"synthetic image {repeat + 1} of {config.repeats}, round {number + 1}"
+            seed = [config.seed, 1 + number, repeat, place][: 4 if place else 3]
             with monitor.part(caption, previews=False):
-                made = yield from estimate_part(
-                    self.part.image,
-                    stabilise(noisy, self.part.noise),
-                    settings,
-                    self.part.noise,
-                    self.budget,
-                    monitor,
-                )
-            if made.views is None or not made.found.complete:
+                pair = yield from self._pair(truth[box], box, seed, monitor)
+            if pair is None:
                 break
-            views = made.views.reshape(-1, *self.wide)
-            target = as_tensor(truth - views[-1], self.budget.device)
-            pairs.append(Pair(network_input(views, self.budget.device), target))
+            pairs.append(pair)
         return pairs
+
+    def _pair(
+        self,
+        truth: NDArray[np.float32],
+        box: tuple[slice, ...],
+        seed: list[int],
+        monitor: Monitor,
+    ) -> Generator[Progress, Message, Pair | None]:
+        """Yield `Progress`, return one synthetic image of a part; None if the user stopped."""
+        noise, image = self.part.noise, self.part.image
+        clean = unstabilise(truth, noise).reshape(truth.shape[-len(self.shape) :])
+        noisy = sample_noise(clean, noise, np.random.default_rng(seed))
+        one = int(np.random.default_rng(seed).integers(2**31))
+        settings = self.part.config.replace(seed=one, estimate="groups")
+        place = dict(zip(image.axes, box[-len(self.shape) :], strict=True))
+        cropped, values = image.crop(**place), stabilise(noisy, noise)
+        made = yield from estimate_part(cropped, values, settings, noise, self.budget, monitor)
+        if made.views is None or not made.found.complete:
+            return None
+        views = made.views.reshape(-1, *truth.shape)
+        target = as_tensor(truth - views[-1], self.budget.device)
+        return Pair(network_input(views, self.budget.device), target)
 
     def problem(self, pairs: list[Pair], number: int) -> FieldProblem:
         """Return the problem of a round; in the first one, views are standardised."""
-        real = RealImage(self.views, self.values, self.held, self._preview)
+        real = RealImage(self.views, self.values, self.held, self.boxes, self._preview)
         device = self.budget.device
         problem = FieldProblem(self.field, pairs, real, device, is_stored=number == 0)
         if number == 0:
@@ -269,9 +281,9 @@ class _Run:
             left = target - amount.at(estimate) * found[0]
             before += float((target**2).mean())
             after += float((left**2).mean())
-            ratios.append(np.abs(left) * np.exp(-found[1].clip(-12, 4) / 2))
-            levels.append(estimate)
-        ratio, level = np.stack(ratios), np.stack(levels)
+            ratios.append((np.abs(left) * np.exp(-found[1].clip(-12, 4) / 2)).ravel())
+            levels.append(estimate.ravel())
+        ratio, level = np.concatenate(ratios), np.concatenate(levels)
         third = np.digitize(level, np.quantile(level, (1 / 3, 2 / 3)))
         factors = [
             float(np.quantile(ratio[third == n], COVERAGE)) / INTERVAL if (third == n).any() else 1
