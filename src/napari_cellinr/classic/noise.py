@@ -83,6 +83,7 @@ def estimate_noise(
         What is given, and not to be estimated.
     """
     values, known = np.asarray(array), known or Known()
+    values = values.astype(np.uint8) if values.dtype == bool else values  # no quantiles of bool
     n_axes = min(values.ndim, 3) if n_axes is None else n_axes
     images = _not_blank(values.reshape(-1, *values.shape[values.ndim - n_axes :]))
     floor = _floor(images)

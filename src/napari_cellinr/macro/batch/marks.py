@@ -30,6 +30,7 @@ __all__ = [
     "Stamp",
     "free_place",
     "has_changed",
+    "is_current",
     "key_of",
     "owner_of",
     "read_marks",
@@ -123,11 +124,30 @@ def key_of(macro: Macro, item: Item, stamp: Stamp) -> str:
     stamp
         The state of its files when they were read.
     """
+    return _checksum(macro, item, stamp, str(item.path.absolute()))
+
+
+def is_current(mark: Mark, macro: Macro, item: Item, stamp: Stamp) -> bool:
+    """Return whether a mark says that these results depend on just this.
+
+    Parameters
+    ----------
+    mark
+        The mark; version 0.1 noted the path of the image as it was given.
+    macro, item, stamp
+        As for `key_of`.
+    """
+    return mark.key in (
+        key_of(macro, item, stamp),
+        _checksum(macro, item, stamp, str(item.path)),
+    )
+
+
+def _checksum(macro: Macro, item: Item, stamp: Stamp, path: str) -> str:
     steps = [(step.action, step.settings) for step in macro.repeatable]
     is_file = len(stamp) == 1 and stamp[0][0] == str(item.path)
     state = stamp[0][1:] if is_file else (stamp,)
-    facts = [str(item.path.absolute()), item.part, *state]
-    return hashlib.sha256(json.dumps([steps, *facts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([steps, path, item.part, *state]).encode()).hexdigest()
 
 
 def read_marks(output: Path) -> dict[Path, Mark]:

@@ -25,7 +25,7 @@ from napari_cellinr.macro.batch.items import (
     items_of,
     write_summary,
 )
-from napari_cellinr.macro.batch.marks import key_of, stamp_of
+from napari_cellinr.macro.batch.marks import is_current, stamp_of
 from napari_cellinr.macro.batch.targets import targets_of
 from napari_cellinr.macro.batch.worker_process import WorkerProcess
 from napari_cellinr.macro.plan import saved_files
@@ -235,7 +235,7 @@ class _Batch:
         """Return the results of an image that is done; None if it is not."""
         mark, item = self._targets[place].mark, self._items[place]
         try:
-            is_same = mark.key == key_of(self._macro, item, stamp_of(item.path))
+            is_same = is_current(mark, self._macro, item, stamp_of(item.path))
         except OSError:
             return None
         return mark.written if is_same and all(map(os.path.exists, mark.written)) else None
