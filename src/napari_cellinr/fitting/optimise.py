@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["optimise"]
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 6
 """Number of evaluations without improvement after which a fit has converged."""
@@ -94,6 +97,8 @@ def optimise(
             if entry.should_save:
                 loop.evaluate_if_due(losses)
                 entry.save({}, loop.tensors())
+                if checkpoint.warning:  # nobody sees the next progress
+                    logger.warning("%s", checkpoint.warning)
             raise
         if monitor.stopped:
             stopped = "user"
