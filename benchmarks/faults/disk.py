@@ -26,7 +26,7 @@ from napari_cellinr import read
 from napari_cellinr.cli.shared import saving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Harm: TypeAlias = "Callable[[random.Random, Path, int], Callable[[], None]]"
 """Returns what harms a command: draws, the folder of its results, its calls of the file system."""
@@ -42,7 +42,7 @@ AGAIN = WHOLE + "given again, the command gives the same to the bit"
 SAME = "status 0, and the results as without the fault, to the bit"
 
 
-def run(tries: int | None, seed: int) -> list[Outcome]:
+def run(tries: int | None, seed: int, names: Iterable[str] = TRIED) -> list[Outcome]:
     """Harm all commands in all ways.
 
     Parameters
@@ -51,11 +51,13 @@ def run(tries: int | None, seed: int) -> list[Outcome]:
         How often each fault is tried.
     seed
         Of the commands and the calls.
+    names
+        The commands, tried in turn.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ["XDG_STATE_HOME"] = str(Path(folder).resolve() / "state")
         bench = Bench(Path(folder).resolve())
-        calls = {name: n_calls(bench, name) for name in TRIED}
+        calls = {name: n_calls(bench, name) for name in names}
         trial = partial(outcome, bench, random.Random(seed), calls)
         return [
             trial("the disk is full from one call on", full(ERRORS, on=True), SAVED, tries or 60),
@@ -78,8 +80,7 @@ def outcome(
     tries: int,
 ) -> Outcome:
     """Try one fault on commands in turn."""
-    names = FITS if rule == SAME else TRIED
-    names = [name for name in names if name in calls]
+    names = [name for name in calls if rule != SAME or name in FITS]
     found = []
     for number in range(tries):
         name, place = names[number % len(names)], bench.place()

@@ -23,7 +23,7 @@ from outcome import Outcome
 from napari_cellinr.methods.cellinr import tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 WHOLE = "inputs as they were; each file is old, new or absent; "
 TRIES = {"denoise": 15, "frames": 15, "tiles": 15, "superresolve": 10, "reconstruct": 15}
@@ -33,7 +33,7 @@ TILED = 1.3e7
 RULE = WHOLE + "the resumed or repeated command gives the same to the bit, and nothing else is left"
 
 
-def run(tries: int | None, seed: int) -> list[Outcome]:
+def run(tries: int | None, seed: int, names: Iterable[str] = COMMANDS) -> list[Outcome]:
     """Kill each command.
 
     Parameters
@@ -42,11 +42,13 @@ def run(tries: int | None, seed: int) -> list[Outcome]:
         How often each command is killed in each way.
     seed
         Of the times of the kills.
+    names
+        The commands.
     """
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         bench = Bench(Path(folder).resolve())
-        return [outcome(bench, draw, name, tries) for name in COMMANDS]
+        return [outcome(bench, draw, name, tries) for name in names]
 
 
 def outcome(bench: Bench, draw: random.Random, name: str, tries: int | None) -> Outcome:

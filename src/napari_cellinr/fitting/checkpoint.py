@@ -249,8 +249,8 @@ class Checkpoint:
         if self._is_marked or not lock.is_of_another(self.folder):
             try:
                 self._files.discard()
-            except OSError as error:  # such as a drive that was removed
-                logger.warning("the checkpoint %s was not deleted: %s", self.folder, error)
+            except OSError as error:  # it was removed meanwhile, or its drive was
+                logger.info("the checkpoint %s was not deleted: %s", self.folder, error)
 
 
 def _numbers(scope: str) -> list[int]:
