@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -104,6 +105,7 @@ class Bench:
             if harm is not None:
                 harm()
             status, said = silent(words)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
             with (self.folder / f"{place.name}.txt").open("a", encoding="utf-8") as file:
                 file.write(said)
             return status
