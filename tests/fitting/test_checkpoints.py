@@ -595,3 +595,32 @@ def test_each_attempt_of_a_reconstruction_finds_its_own_state(series, tmp_path, 
     assert len(starts) > 1
     assert starts[0] == (5 if short else 1)
     assert set(starts[1:]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("action", "config", "shape"),
+    [
+        ("denoise", CellINRConfig(steps=4, estimate="gaussian"), (2, 6, 24, 24)),
+        ("reconstruct", NSTMConfig(steps=4, device="cpu"), (4, 24, 24)),
+    ],
+)
+def test_a_fit_that_was_killed_after_its_last_step_ends_as_without(
+    action, config, shape, series, tmp_path
+):
+    """The last step is stored before it is evaluated, with which the best average may change."""
+    frames = [embryo("membranes", shape[1:], seed=seed).raw.array() for seed in (0, 1)]
+    image = Image(np.stack(frames), "CZYX") if len(shape) == 4 else series
+    job, left = checkpointed(action, image, config, tmp_path / "job", every=0), []
+    while True:
+        try:
+            progress = next(job)
+        except StopIteration as end:
+            whole = end.value
+            break
+        if progress.step == config.steps or left:  # from the last step of the first part on
+            left.append(shutil.copytree(tmp_path / "job", tmp_path / f"left-{len(left)}"))
+    assert left
+    for place in left:
+        (place / "holder.json").unlink()
+        fitted = finish(resumed(place, every=0))
+        assert_same(fitted, whole)

@@ -211,9 +211,9 @@ class Checkpoint:
         self._is_marked, self._identity = True, files.identity
 
     def _warn(self, folder: Path, error: Exception) -> None:
-        """Note the first failure as a warning of the job; log each."""
+        """Note the first failure as a warning of the job, which its progress and report give."""
         text = str(error) or "there is not enough memory."
-        logger.warning("a checkpoint was not written: %s", text)
+        logger.info("a checkpoint was not written: %s", text)
         self.warning = self.warning or (
             f"the state of the fit could not be stored in {folder}: {text.rstrip('.')}. The fit is "
             "not affected; after an interruption, it starts again from the last state that was "
@@ -249,8 +249,8 @@ class Checkpoint:
         if self._is_marked or not lock.is_of_another(self.folder):
             try:
                 self._files.discard()
-            except OSError as error:  # such as a drive that was removed
-                logger.warning("the checkpoint %s was not deleted: %s", self.folder, error)
+            except OSError as error:  # it was removed meanwhile, or its drive was
+                logger.info("the checkpoint %s was not deleted: %s", self.folder, error)
 
 
 def _numbers(scope: str) -> list[int]:

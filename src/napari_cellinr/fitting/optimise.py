@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["optimise"]
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 6
 """Number of evaluations without improvement after which a fit has converged."""
@@ -81,6 +84,8 @@ def optimise(
     stopped: Stopped | None = loop.ended()
     clock = _Clock(monitor, loop)
     reached: Mapping[str, torch.Tensor] = {} if stopped is None else loop.tensors()
+    if stopped is not None and loop.losses and not loop.is_evaluated:
+        loop.evaluate(loop.losses)  # it was stored, and interrupted, before that
     while stopped is None:
         losses = loop.advance()
         if loop.step == loop.steps:
@@ -94,16 +99,18 @@ def optimise(
             if entry.should_save:
                 loop.evaluate_if_due(losses)
                 entry.save({}, loop.tensors())
+                if checkpoint.warning:  # nobody sees the next progress
+                    logger.warning("%s", checkpoint.warning)
             raise
         if monitor.stopped:
             stopped = "user"
-        is_due = loop.evaluate_if_due(losses)
+        loop.evaluate_if_due(losses)
         stopped = stopped or loop.ended()
         if entry.is_due or (stopped and loop.schedule.is_stored):
             reached = loop.tensors()
         if entry.is_due or (stopped == "user" and entry.should_save):
             entry.save({}, reached)
-        if stopped and not is_due and loop.schedule.every:
+        if stopped and not loop.is_evaluated:
             loop.evaluate(losses)  # after `reached`: a continued fit is not evaluated here
     loop.restore()
     return Outcome(stopped, loop.step, loop.best_error, tuple(loop.history), reached)
@@ -181,12 +188,15 @@ class _Loop:
         with self.average_applied():
             return self.problem.preview(request)
 
-    def evaluate_if_due(self, losses: Mapping[str, torch.Tensor]) -> bool:
-        """Evaluate if this step is due for it; return whether it is."""
-        is_due = self.schedule.every > 0 and self.step % self.schedule.every == 0
-        if is_due:
+    def evaluate_if_due(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Evaluate if this step is due for it."""
+        if self.schedule.every > 0 and self.step % self.schedule.every == 0:
             self.evaluate(losses)
-        return is_due
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether the present step has been evaluated, or none is."""
+        return not self.schedule.every or self.history[-1]["step"] == self.step
 
     def ended(self) -> Stopped | None:
         """Return why the optimisation ends, or None if it continues."""
@@ -203,12 +213,14 @@ class _Loop:
         """Return everything that the next step depends on, as copies on the CPU."""
         import torch
 
-        facts = {
+        facts: dict[str, Any] = {
             "step": self.step,
             "best_error": self.best_error,
             "looks_without_gain": self.looks_without_gain,
             "history": [dict(row) for row in self.history],
         }
+        if not self.is_evaluated:
+            facts["losses"] = {name: float(loss.detach()) for name, loss in self.losses.items()}
         text = torch.tensor(list(json.dumps(facts).encode()), dtype=torch.uint8)
         found = {"facts": text, "generator": self.generator.get_state()}
         for name, values in self._lists().items():
@@ -286,6 +298,10 @@ class _Loop:
         self.problem.remember(memory)
         self.step, self.best_error = facts["step"], facts["best_error"]
         self.looks_without_gain, self.history = facts["looks_without_gain"], facts["history"]
+        losses = facts.get("losses", {})  # of a step that was stored before it was evaluated
+        self.losses = {
+            name: torch.tensor(loss, dtype=torch.float64) for name, loss in losses.items()
+        }
 
 
 class _Clock:

@@ -149,13 +149,16 @@ class NSTMProblem(Problem):
         return groups
 
     def memory(self) -> dict[str, torch.Tensor]:
-        """Return the error of the static or the moving alternative, which is not fitted again."""
-        if self.other_error is None:
-            return {}
-        return {"other_error": torch.tensor(self.other_error, dtype=torch.float64)}
+        """Return the levels at the last step, and the error of the alternative, fitted before."""
+        found = {"levels": torch.tensor(self._alpha, dtype=torch.float64)}
+        if self.other_error is not None:
+            found["other_error"] = torch.tensor(self.other_error, dtype=torch.float64)
+        return found
 
     def remember(self, memory: Mapping[str, torch.Tensor]) -> None:
         """Take what `memory` returned."""
+        if "levels" in memory:  # not in checkpoints of earlier versions
+            self._alpha = float(memory["levels"])
         if "other_error" in memory:
             self.other_error = float(memory["other_error"])
 
