@@ -12,15 +12,26 @@ if TYPE_CHECKING:
 
 __all__ = ["explained_failures", "fit_error"]
 
+UNMAPPED = ("failed to map segment", "cannot allocate memory", "cannot map")
+"""What the system says of a library that does not fit into the memory."""
+
 
 @contextmanager
 def explained_failures() -> Iterator[None]:
     """Turn every `RuntimeError` and `MemoryError` into a `FitError` that says what to do.
 
-    Generator workers ignore a `RuntimeError`, such as that for too little GPU memory.
+    Generator workers ignore a `RuntimeError`, such as that for too little GPU memory. Libraries
+    that are imported late may not fit into the memory, too.
     """
     try:
         yield
+    except ImportError as error:
+        if not any(words in str(error).lower() for words in UNMAPPED):
+            raise
+        raise FitError(
+            "there was not enough memory to load a library; close other programs, or raise the "
+            "limit of the memory."
+        ) from None
     except (MemoryError, RuntimeError) as error:
         from napari_cellinr.fitting.memory import free, is_shortage
 
