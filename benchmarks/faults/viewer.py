@@ -19,7 +19,7 @@ from shown import Shown, run_shown, small_image, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRIES = 4
+TRIES = 3
 STEPS = 40
 SHAPE = (4, 24, 24)
 RESULT = "image reconstructed"
