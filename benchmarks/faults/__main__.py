@@ -19,7 +19,7 @@ from pathlib import Path
 from outcome import store, stored
 from page import PAGE, write
 
-OWN = {"__main__", "forked", "outcome", "page"}
+OWN = {"__main__", "forked", "outcome", "page", "shown"}
 RUNS = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in OWN)
 
 

@@ -43,6 +43,29 @@ def test_denoising_is_estimated_as_it_was_measured(shape, axes, measured):
     assert estimated == pytest.approx(measured, rel=0.35)
 
 
+@pytest.mark.parametrize(
+    ("shape", "measured"),
+    [((3, 2, 25_000), 0.61), ((3, 500, 640), 0.93), ((3, 16, 20_000), 0.85)],
+)
+def test_memory_of_narrow_recordings_is_estimated_as_it_was_measured(shape, measured):
+    estimated = cost(METHODS["nstm"], image(shape, "TYX"), NSTMConfig()).memory / 1e9
+    assert estimated == pytest.approx(measured, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "scale", "measured"),
+    [
+        ((2, 100_000), "YX", {"Y": 2, "X": 2}, 0.34),
+        ((3, 2, 25_000), "TYX", {"T": 2}, 0.35),
+        ((3, 2, 100_000), "TYX", {"T": 2}, 0.50),
+        ((5, 12, 64, 64), "TZYX", {"T": 2, "Z": 2}, 0.60),
+    ],
+)
+def test_memory_of_superresolution_is_estimated_as_it_was_measured(shape, axes, scale, measured):
+    estimated = cost(METHODS["spatime"], image(shape, axes), SpatimeConfig(scale=scale)).memory
+    assert estimated / 1e9 == pytest.approx(measured, rel=0.3)
+
+
 def test_a_want_of_memory_is_said_in_words(capsys, tmp_path, monkeypatch):
     assert shortage(Cost(1, 2e9), 3e9) == shortage(None, 0) == ""
     assert "about 4 GB are needed, 3 GB are free" in shortage(Cost(1, 4e9), 3e9)

@@ -7,8 +7,18 @@ import math
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
-__all__ = ["PointwiseNet"]
+__all__ = ["MANY_POINTS", "PointwiseNet"]
+
+MANY_POINTS = 2**19
+"""Points above which the hidden values are computed again for the gradients, instead of kept.
+
+Kept values take about 500 bytes per point; computing them again takes a third more time.
+"""
+
+AT_ONCE = 2**17
+"""Points that are computed at once if there are many."""
 
 
 class PointwiseNet(nn.Module):
@@ -42,7 +52,14 @@ class PointwiseNet(nn.Module):
         features
             Shape (n_inputs, points).
         """
-        values = features
+        if features.shape[1] <= MANY_POINTS:
+            return self._outputs(features)
+        parts = features.split(AT_ONCE, dim=1)
+        return torch.cat(
+            [checkpoint(self._outputs, part, use_reentrant=False) for part in parts], 1
+        )
+
+    def _outputs(self, values: torch.Tensor) -> torch.Tensor:
         last = len(self.weights) - 1
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             values = torch.addmm(bias, weight, values)

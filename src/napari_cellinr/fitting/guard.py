@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["explained_failures", "fit_error"]
 
+UNMAPPED = ("failed to map segment", "cannot allocate memory", "cannot map")
+"""What the system says of a library that does not fit into the memory."""
+
 
 @contextmanager
 def explained_failures() -> Iterator[None]:
@@ -19,9 +22,17 @@ def explained_failures() -> Iterator[None]:
 
     Generator workers ignore a `RuntimeError`, such as that for too little GPU memory. For what a
     device cannot do, torch raises a `RuntimeError` or a `TypeError`, as for float64 on MPS.
+    Libraries that are imported late may not fit into the memory, too.
     """
     try:
         yield
+    except ImportError as error:
+        if not any(words in str(error).lower() for words in UNMAPPED):
+            raise
+        raise FitError(
+            "there was not enough memory to load a library; close other programs, or raise the "
+            "limit of the memory."
+        ) from None
     except (MemoryError, RuntimeError, TypeError) as error:
         from napari_cellinr.fitting.memory import free, is_shortage
 

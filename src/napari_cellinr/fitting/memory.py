@@ -14,7 +14,10 @@ SMALLEST_BATCH = 64
 FAILURES = (MemoryError, RuntimeError)
 """Types of the errors that are raised when memory is exhausted; also raised for other reasons."""
 
-_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+_WORDS = (
+    *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
+    "can't start new thread",  # there is no memory for its stack
+)
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -189,7 +189,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     sizes = model.scene_shape
     part = ((times - first) / span).float().reshape(len(times), *_places(times, len(sizes)))
     reach = _reach(measurement, config, last - first)
-    margin = [math.ceil(far) + 2 if size > 1 else 0 for far, size in zip(reach, sizes, strict=True)]
+    margin = [_margin(far, size) for far, size in zip(reach, sizes, strict=True)]
     low = tuple(-float(m) for m in margin)
     high = tuple(n - 1.0 + m for n, m in zip(sizes, margin, strict=True))
     extents = [end - start for start, end in zip(low, high, strict=True)]
@@ -226,6 +226,17 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     sigmas = noise_map(np.where(bad, np.median(frames[~bad]), frames), counts=model.nonnegative)
     noise = float(np.sqrt(np.mean(sigmas.astype(np.float64) ** 2)))
     return Plan(shape, noise, sigmas, held, bad, part, first, last, rate, structure)
+
+
+def _margin(reach: float, size: int) -> int:
+    """Return the voxels of the canonical scene outside of the image, at either end of an axis.
+
+    Two more than the motion reaches are for cubic interpolation. Of very few pixels, they would
+    double the memory.
+    """
+    if size == 1:
+        return 0
+    return math.ceil(reach) + (2 if size > 3 else 0)
 
 
 def _places(times: torch.Tensor, n_axes: int) -> tuple[int, ...]:
