@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.overwrite import check_overwrite
+from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
@@ -69,8 +70,12 @@ def save(options: Namespace, fitted: Fitted, outputs: Mapping[str, str]) -> None
     from napari_cellinr.io.safety.atomic import replacing
 
     for flag, role in outputs.items():
-        if getattr(options, flag) is not None:
-            write(getattr(options, flag), fitted.image(role))
+        if getattr(options, flag) is None:
+            continue
+        if role not in fitted.roles:
+            say_warning(f"{getattr(options, flag)} was not written: this result has no {role}.")
+            continue
+        write(getattr(options, flag), fitted.image(role))
     if options.save_fit is not None:
         save_fitted(options.save_fit, header=header_of(fitted), tensors=fitted.state)
     if options.report is not None:
