@@ -113,10 +113,10 @@ def test_a_stop_during_the_check_leaves_the_result_and_says_so(monkeypatch):
         while True:
             progress = job.send(message)
             stages.append(progress.stage)
-            message = "stop" if "fit 2 of 3" in progress.stage else None
+            message = "stop" if "half 1" in progress.stage else None
     except StopIteration as finished:
         fitted = finished.value
-    assert any("checking the motion, fit 1 of 3" in stage for stage in stages)
+    assert any("checking the motion: half of the pixels at rest" in stage for stage in stages)
     assert "motion-error" not in fitted.roles
     assert "was not checked" in " ".join(fitted.report["warnings"])
     assert not fitted.config.check_motion  # so that the settings repeat this result

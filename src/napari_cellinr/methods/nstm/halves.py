@@ -19,12 +19,15 @@ from torch.nn import functional
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
-from napari_cellinr.methods.nstm.costs import FITS, SHORTER
+from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
 from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.methods.nstm.render import Rendering
+from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.monitor import Monitor
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.model import SpaceTimeModel
 
 __all__ = ["Halves", "fit_halves", "needs_motion"]
+
+CLOSE = 0.5
+"""Median difference of the motions in pixels above which the halves are fitted with all steps."""
 
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of unseen blocks."""
@@ -77,6 +83,8 @@ class _HalfProblem(NSTMProblem):
 def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, Halves | None]:
     """Fit two halves of the pixels, and the first one at rest, with the settings of a whole fit.
 
+    Half of its steps are enough if the motions then agree; if not, both are fitted with all.
+
     Parameters
     ----------
     whole
@@ -89,28 +97,76 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Halves or None
         None if the user or the time limit ended the fits.
     """
-    steps = max(1, round(SHORTER * whole.config.steps))
-    config = whole.config.replace(steps=steps, moving=True)
     first = _half_of(whole)
-    parts = (
-        (first, config.replace(seed=config.seed + 1)),
-        (~first, config.replace(seed=config.seed + 2)),
-        (first, config.replace(seed=config.seed + 1, moving=False)),
-    )
-    problems = []
-    for number, (seen, settings) in enumerate(parts, start=1):
-        problem = _problem(whole, seen, settings)
-        named = partial(_lasting, later=(FITS - number) * config.steps)
-        caption = f"checking the motion, fit {number} of {FITS}"
-        with monitor.part(caption, previews=False, named=named):
-            outcome = yield from optimise(problem, settings, monitor)
-        if outcome.stopped != "steps":
-            return None
-        problems.append(problem)
-    one, other, rest = problems
+    rest = yield from _fit(whole, first, SHORTER, 1, monitor, moving=False)
+    found: list[NSTMProblem] = []
+    for part in (SHORTER, 1.0):
+        found = []
+        for number, seen in enumerate((first, ~first), start=1):
+            half = rest and (yield from _fit(whole, seen, part, number, monitor))
+            if half is None:
+                return None
+            found.append(half)
+        if _agree(whole, found):
+            break
+    assert rest is not None
+    one, other = found
     return Halves(
         (one.model, other.model), needs_motion(one, rest), one.held_out(), rest.held_out()
     )
+
+
+def _fit(
+    whole: NSTMProblem,
+    seen: torch.Tensor,
+    part: float,
+    number: int,
+    monitor: Monitor,
+    *,
+    moving: bool = True,
+) -> Generator[Progress, Message, NSTMProblem | None]:
+    """Fit the pixels that are `seen` in a part of the usual steps; None if it was stopped.
+
+    Parameters
+    ----------
+    whole
+        What was fitted to all pixels.
+    seen
+        The pixels, shape of the frames, bool.
+    part
+        Steps relative to those of the whole fit.
+    number
+        Of the half, from 1.
+    monitor
+        Of the job.
+    moving
+        Whether there is motion; if not, both halves with motion follow.
+    """
+    steps = max(1, round(part * whole.config.steps))
+    seed = whole.config.seed + number
+    config = whole.config.replace(steps=steps, seed=seed, moving=moving)
+    problem = _problem(whole, seen, config)
+    what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
+    later = 2 - number if moving else 2
+    named = partial(_lasting, later=later * steps)
+    with monitor.part(f"checking the motion: {what}", previews=False, named=named):
+        outcome = yield from optimise(problem, config, monitor)
+    return problem if outcome.stopped == "steps" else None
+
+
+def _agree(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> bool:
+    """Return whether the halves find the motion of the whole fit to half a pixel.
+
+    Half of the steps are enough then. The median over the texture, as the warning uses it.
+    """
+    rendering = Rendering(
+        whole.model, whole.model_settings(), whole.device, [half.model for half in halves]
+    )
+    frames = rendering.settings["frames"]
+    reference = frames[whole.config.reference]
+    error = rendering.errors([frames[0], frames[len(frames) // 2], frames[-1]], reference).max(0)
+    there = textured(Image(rendering.scene([reference])[:, -1], "T" + "ZYX"[-error.ndim :]), 0)
+    return float(np.median(error[there] if there.any() else error)) < CLOSE
 
 
 def _half_of(whole: NSTMProblem) -> torch.Tensor:

@@ -47,8 +47,9 @@ ARROWS = 24
 HALF_SURE = 0.5
 """Error of the displacement, in camera pixels, at which the confidence is a half."""
 
-HALVES = 2
-"""Largest number of motions that were fitted to a part of the pixels."""
+ALONE = 1 / 3
+"""Smallest error of the motion relative to that of a small neighbourhood in one frame, of which the
+confidence is computed: other frames and the smoothness of the motion tell more."""
 
 LEAST_SURE = 1e-4
 """Confidence below which an error is not computed from it: it would be over 50 pixels."""
@@ -142,12 +143,12 @@ class Rendering:
         return largest
 
     def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
-        """Return `errors`, but at least what the noise allows where there is hardly any contrast.
+        """Return `errors`, but larger ones where there is hardly any contrast.
 
-        There, all fits agree on no motion.
+        There, all fits agree on no motion, which need not be right.
         """
         sure = self._confidence(self.scene([reference]))
-        least = HALF_SURE * np.sqrt(1 / np.maximum(sure, LEAST_SURE) - 1)
+        least = ALONE * HALF_SURE * np.sqrt(1 / np.maximum(sure, LEAST_SURE) - 1)
         return np.maximum(self.errors(times, reference), least).astype(np.float32)
 
     def _moved(
@@ -362,7 +363,7 @@ def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]
     """Return the models of the motion of two halves of the pixels; none if none are saved."""
     found = []
     scene = {n: v for n, v in stored.tensors.items() if n.startswith("scene")}
-    for number in range(min(settings.get("halves", 0), HALVES)):
+    for number in range(min(settings.get("halves", 0), 2)):
         start = f"half.{number}."
         own = {n.removeprefix(start): v for n, v in stored.tensors.items() if n.startswith(start)}
         found.append(_model(settings, replace(stored, tensors={**scene, **own})))
