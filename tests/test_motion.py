@@ -37,6 +37,36 @@ def test_what_has_left_the_field_of_view_is_told():
     assert found.as_rows().tolist() == [[0, 0, 1, 2]]
 
 
+def error_of(motion, values):
+    """Return an error image that is the same everywhere, one value for each time."""
+    data = np.broadcast_to(np.reshape(values, (-1, 1, 1)), (len(values), *motion.shape[2:]))
+    return Image(data.astype(np.float32), "TYX")
+
+
+def test_a_track_ends_where_it_is_lost_and_says_so(tmp_path):
+    """To both sides of the reference time, at which the error is smallest."""
+    motion = drifting(6)
+    error = error_of(motion, [0.2, 0.7, 0.1, 0.3, 0.6, 0.2])
+    found = tracks(motion, np.array([[10.0, 28.0]]), error)
+    assert found.lost[:, 0].tolist() == [True, True, False, False, True, True]
+    assert found.as_rows()[:, 1].tolist() == [2, 3]
+    path = tmp_path / "tracks.csv"
+    write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
+    head, *lines = path.read_text("utf-8").splitlines()
+    assert head.endswith("inside,error_px,state")
+    assert lines[1].endswith(",0.700,uncertain")
+    assert lines[2].endswith(",0.100,tracked")
+    assert not tracks(motion, np.array([[10.0, 28.0]])).lost.any()
+
+
+def test_arrows_are_shown_at_the_times_at_which_the_motion_is_known():
+    motion = drifting()
+    pattern = np.broadcast_to(np.indices((20, 30)).sum(0) % 12 < 6, (4, 20, 30))
+    scene = Image(pattern.astype(np.float32), "TYX")
+    found = visible_arrows(motion, scene, error=error_of(motion, [0, 0.1, 0.4, 0.9]))
+    assert set(found.data[:, 0, 0]) == {1, 2}
+
+
 def test_between_voxels_motion_is_interpolated():
     image = drifting(2)
     data = np.zeros(image.shape, np.float32)

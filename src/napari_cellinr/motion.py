@@ -40,7 +40,10 @@ FEWEST = 6
 """Smallest number of arrows along each axis of an image, however long they are."""
 
 HALF = 0.5
-"""Confidence below which a displacement is not shown."""
+"""Confidence below which a displacement is not shown; one half is an error of half a pixel."""
+
+LOST = 0.5
+"""Error of a displacement in pixels from which on a point is not tracked further."""
 
 SURE = 0.15
 """Fraction of the strongest contrast below which motion cannot be seen."""
@@ -56,14 +59,36 @@ class Tracks:
         Positions in voxels of the result, shape (times, points, axes), float32.
     inside
         Whether a point is in the field of view, shape (times, points).
+    error
+        Error of each position in pixels of the frames, shape (times, points), float32; None if it
+        is not known.
     """
 
     places: NDArray[np.float32]
     inside: NDArray[np.bool_]
+    error: NDArray[np.float32] | None = None
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Where a point is lost, since its position has become too uncertain, (times, points).
+
+        A point that is lost at one time is lost at all later ones, and at all earlier ones if it is
+        lost before the reference time, at which the error is smallest.
+        """
+        if self.error is None:
+            return np.zeros(self.inside.shape, bool)
+        uncertain = self.error >= LOST
+        start = int(self.error.mean(axis=1).argmin())
+        later = np.logical_or.accumulate(uncertain[start:], axis=0)
+        earlier = np.logical_or.accumulate(uncertain[start::-1], axis=0)[::-1]
+        return np.concatenate([earlier[:-1], later])
 
     def as_rows(self) -> NDArray[np.float64]:
-        """Return rows (track, time point, position…) of points in view, as in napari tracks."""
-        times, points = np.nonzero(self.inside)
+        """Return rows (track, time point, position…), as in napari tracks.
+
+        Tracks have gaps where a point is out of view, and end where it is lost.
+        """
+        times, points = np.nonzero(self.inside & ~self.lost)
         rows = np.column_stack([points, times, self.places[times, points]])
         return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
 
@@ -85,7 +110,7 @@ class Arrows:
     speed: NDArray[np.float32]
 
 
-def tracks(motion: Image, seeds: NDArray[np.floating]) -> Tracks:
+def tracks(motion: Image, seeds: NDArray[np.floating], error: Image | None = None) -> Tracks:
     """Return the tracks of the material points that are at `seeds` in the reference frame.
 
     Parameters
@@ -94,6 +119,8 @@ def tracks(motion: Image, seeds: NDArray[np.floating]) -> Tracks:
         Motion field, axes T C [Z] Y X.
     seeds
         Positions in voxels of the motion field, shape (points, axes).
+    error
+        Error of the motion in pixels, axes T [Z] Y X, if it is known.
 
     Raises
     ------
@@ -111,7 +138,10 @@ def tracks(motion: Image, seeds: NDArray[np.floating]) -> Tracks:
     places = points + np.moveaxis(_at(moved, points), 1, 2)
     size = np.array(moved.shape[2:])
     inside = np.all((places >= -0.5) & (places <= size - 0.5), axis=-1, keepdims=False)
-    return Tracks(places.astype(np.float32), inside)
+    if error is None:
+        return Tracks(places.astype(np.float32), inside)
+    values = np.asarray(error.array(), np.float32)[:, None]
+    return Tracks(places.astype(np.float32), inside, _at(values, points)[:, 0].astype(np.float32))
 
 
 def arrows(
@@ -169,6 +199,7 @@ def visible_arrows(
     every: int | None = None,
     shortest: float | None = None,
     confidence: Image | None = None,
+    error: Image | None = None,
 ) -> Arrows:
     """Return arrows where motion is well determined, few enough not to cover the scene.
 
@@ -188,6 +219,9 @@ def visible_arrows(
         given.
     confidence
         Confidence of the motion, 0 to 1, axes T [Z] Y X; arrows below 0.5 are omitted.
+    error
+        Error of the motion in pixels, axes T [Z] Y X; arrows are omitted at the times at which it
+        is half a pixel or more.
     """
     sure = known(scene, confidence, min(reference, scene.shape[0] - 1))
     least = SHORTEST * min(motion.steps[axis] for axis in "YX") if shortest is None else shortest
@@ -195,6 +229,9 @@ def visible_arrows(
     found = arrows(motion, step=step, threshold=least)
     places = np.round(found.data[:, 0, 1:]).astype(int)
     kept = sure[tuple(places.T)] if len(places) else np.zeros(0, bool)
+    if error is not None and len(places):
+        times = found.data[:, 0, 0].astype(int)
+        kept &= error.array()[(times, *places.T)] < LOST
     return Arrows(found.data[kept], found.speed[kept])
 
 

@@ -12,7 +12,10 @@ from napari_cellinr import Image, read, write
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io.tracks import grid_seeds
 
-QUICK = ("--set", "steps=12", "--set", "restart=no", "--set", "unexplained=off")
+QUICK = (
+    "--set", "steps=12", "--set", "restart=no", "--set", "check_motion=no", "--set",
+    "unexplained=off",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ _OUTPUTS = {
     "motion_output": "motion",
     "speed_output": "speed",
     "confidence_output": "confidence",
+    "motion_error_output": "motion-error",
 }
 
 _COMPARED = ("conventional.tif", "static.tif")
@@ -52,12 +53,15 @@ def add(commands: Commands) -> None:
         "motion": "also save the displacement from the reference frame, in µm, axes T C Z Y X",
         "speed": "also save the speed, in µm/s",
         "confidence": "also save the confidence of the motion, 0 to 1",
+        "motion-error": "also save the error of the motion, in pixels of the frames",
     }.items():
-        saving.add_argument(f"--{flag}", dest=f"{flag}_output", metavar="FILE", help=what)
+        name = f"{flag.replace('-', '_')}_output"
+        saving.add_argument(f"--{flag}", dest=name, metavar="FILE", help=what)
     saving.add_argument(
         "--tracks",
         metavar="FILE.csv",
-        help="also save the tracks of the seeds: track_id,t,z,y,x,time_s,inside",
+        help="also save the tracks of the seeds: track_id,t,z,y,x,time_s,inside, and "
+        "error_px,state if the motion was checked",
     )
     saving.add_argument(
         "--seeds",
@@ -139,8 +143,9 @@ def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | str) -> None:
     points = seeds
     if isinstance(points, str):
         points = grid_seeds(motion.shape[2:], int(points[len(_GRID) :]))
-    found = tracks(motion, points)
-    write_tracks(path, found.places, found.inside, seconds(motion))
+    error = fitted.image("motion-error") if "motion-error" in fitted.roles else None
+    found = tracks(motion, points, error)
+    write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
 
 
 def _check_compared(options: Namespace) -> None:

@@ -42,6 +42,7 @@ class NSTMConfig(Config):
                 "steps": 100,
                 "coarse_to_fine": False,
                 "restart": False,
+                "check_motion": False,
                 "motion_rate": 5.0,
                 "learning_rate": 0.03,
                 **dict.fromkeys(EXTRAS, "off"),
@@ -91,6 +92,12 @@ class NSTMConfig(Config):
         True,
         "Repeat the fit with a higher learning rate if the motion has not converged, and compare "
         "small motion with a static scene.",
+        advanced=True,
+    )
+    check_motion: bool = setting(
+        True,
+        "Fit two halves of the pixels as well, which tells how wrong the motion may be and whether "
+        "there is any; takes two to three times as long.",
         advanced=True,
     )
     brightness: Extra = setting(

@@ -137,10 +137,15 @@ def write_tracks(
     places: NDArray[np.float32],
     inside: NDArray[np.bool_],
     times: Sequence[float],
+    error: NDArray[np.float32] | None = None,
+    lost: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write a CSV line for every point and time: `track_id,t,z,y,x,time_s,inside`.
 
-    `t` is the index of the time point, z, y, x are voxels of the result, `inside` is 1 or 0.
+    `t` is the index of the time point, z, y, x are voxels of the result, `inside` is 1 or 0. If the
+    error is known, two columns follow: `error_px`, and `state`, which is `tracked`, `outside` for a
+    point that is out of view, or `uncertain` where its track has ended because its position is
+    not determined.
 
     Parameters
     ----------
@@ -152,15 +157,28 @@ def write_tracks(
         Whether a point is in the field of view, shape (times, points).
     times
         Time of each time point in seconds; in frames if the recording is not timed.
+    error
+        Error of each position in pixels of the frames, shape (times, points).
+    lost
+        Where the position has become too uncertain, shape (times, points).
     """
-    lines: list[tuple[str, ...]] = [COLUMNS]
+    lines: list[tuple[str, ...]] = [COLUMNS if error is None else (*COLUMNS, "error_px", "state")]
     for track in range(places.shape[1]):
         for t, seconds in enumerate(times):
             place = [0.0] * (3 - places.shape[2]) + [float(p) for p in places[t, track]]
             numbers = (f"{p:.4f}" for p in place)
             row = (str(track), str(t), *numbers, f"{seconds:.9g}", str(int(inside[t, track])))
+            if error is not None:
+                is_lost = lost is not None and bool(lost[t, track])
+                row = (*row, f"{error[t, track]:.3f}", _state(bool(inside[t, track]), is_lost))
             lines.append(row)
     _write_csv(path, lines)
+
+
+def _state(inside: bool, lost: bool) -> str:
+    if lost:
+        return "uncertain"
+    return "tracked" if inside else "outside"
 
 
 def _write_csv(path: str | PathLike[str], lines: Sequence[tuple[str, ...]]) -> None:

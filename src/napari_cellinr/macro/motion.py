@@ -116,6 +116,7 @@ def arrows_of(
         every=every,
         shortest=shortest,
         confidence=images.get("confidence"),
+        error=images.get("motion-error"),
     )
 
 
@@ -224,8 +225,8 @@ def write_motion(
     images = images_by_role(fit, device)
     motion = images["motion"]
     if points is not None:
-        found = tracks(motion, seeds_of(motion, points))
-        write_tracks(path, found.places, found.inside, seconds(motion))
+        found = tracks(motion, seeds_of(motion, points), images.get("motion-error"))
+        write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
         return
     moved = arrows_of(fit, images, every, shortest)
     lengths = moved.data[:, 1, 1:] * np.array(motion.scale[2:], np.float32)

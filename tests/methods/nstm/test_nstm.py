@@ -16,10 +16,11 @@ from napari_cellinr.fitting.stored import Query, header_of, stored
 from napari_cellinr.io import write
 from napari_cellinr.methods import render
 from napari_cellinr.methods.nstm.conventional import conventional
-from napari_cellinr.methods.nstm.job import _explained_part, _fades
+from napari_cellinr.methods.nstm.job import _fades
 from napari_cellinr.methods.nstm.noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm.plan import held_blocks, held_frames
 from napari_cellinr.methods.nstm.render import _weakest_contrast
+from napari_cellinr.methods.nstm.report import explained_part
 from napari_cellinr.simulate.recordings import moving
 
 NOISE = 0.05
@@ -103,7 +104,7 @@ def test_a_kept_fit_renders_any_time_again(fitted, rendered_as_told):
 def test_scene_and_conventional_answer_lie_where_a_cropped_source_lies(unit):
     units = ("second", unit, unit)
     part = replace(movie(), scale=(2, 500, 500), units=units).crop(T=slice(1, 5), X=slice(4, 24))
-    scene = reconstruct(part, steps=1, restart=False).images[0]
+    scene = reconstruct(part, steps=1, restart=False, check_motion=False).images[0]
     other = conventional(part, NSTMConfig(optics=TimeLapse()))
     step = scene.scale[2]
     assert step == pytest.approx(0.5 if unit == "nanometer" else 1)
@@ -117,14 +118,16 @@ def test_colours_of_one_band_are_one_frame_to_count_from(tmp_path):
     path = write(tmp_path / "psf.tif", Image(psf))
     optics = {"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5}
     picture = Image(np.random.default_rng(0).random((3, 30, 30)), "CYX")
-    found = reconstruct(picture, optics, steps=1, restart=False, reference=2)
+    found = reconstruct(picture, optics, steps=1, restart=False, check_motion=False, reference=2)
     assert found.images[0].sizes["T"] == 3
     with pytest.raises(ConfigError, match="reference 3 was given; the recording has 3 frames"):
         reconstruct(picture, optics, steps=1, reference=3)
 
 
 def test_motion_that_has_not_converged_is_said():
-    hopeless = reconstruct(movie(shift=16), steps=60, motion_rate=0.01, restart=False)
+    hopeless = reconstruct(
+        movie(shift=16), steps=60, motion_rate=0.01, restart=False, check_motion=False
+    )
     assert not hopeless.report["converged"]
     assert "not converged" in " ".join(hopeless.report["warnings"])
 
@@ -181,7 +184,8 @@ def test_held_out_pixels_come_in_blocks_inside_the_margin():
 def test_every_step_of_a_job_says_where_it_is():
     from napari_cellinr.api import iter_reconstruct
 
-    assert finish(iter_reconstruct(movie(), NSTMConfig(steps=3, restart=False))).roles == (
+    config = NSTMConfig(steps=3, restart=False, check_motion=False)
+    assert finish(iter_reconstruct(movie(), config)).roles == (
         "result", "motion", "speed", "confidence",
     )  # fmt: skip
 
@@ -237,7 +241,7 @@ def test_what_is_still_is_shown_at_rest():
     ("moving", "static", "part"), [(1, 5, 1), (5, 5, 0), (6, 5, 0), (2.4, 14.1, 0.976)]
 )
 def test_part_of_the_changes_that_motion_explains(moving, static, part):
-    assert _explained_part(moving, static) == pytest.approx(part, abs=1e-3)
+    assert explained_part(moving, static) == pytest.approx(part, abs=1e-3)
 
 
 def test_bleaching_is_told_from_motion():
@@ -245,7 +249,7 @@ def test_bleaching_is_told_from_motion():
     image = movie(shift=4)
     left = np.exp(-np.linspace(0, 0.5, 5)).astype(np.float32)
     dim, alone = image.array() * left[:, None, None], {"unexplained": "off", "brightness": "off"}
-    found = reconstruct(image.like(dim), steps=150, restart=False, **alone)
+    found = reconstruct(image.like(dim), steps=150, restart=False, check_motion=False, **alone)
     assert "with bleaching" in [attempt["attempt"] for attempt in found.report["attempts"]]
     assert found.report["bleached"] == pytest.approx(1 - np.exp(-0.5), abs=0.05)
     bright = found.image("result").array().mean(axis=(1, 2))
@@ -276,7 +280,9 @@ def test_of_many_frames_whole_ones_are_held_out():
 @pytest.mark.parametrize(("height", "width"), [(28, 60), (60, 28)])
 def test_the_shape_of_the_image_does_not_matter(height, width):
     """Displacements have units of what is expected, not of the sides of the image."""
-    found = reconstruct(movie(size=height, width=width), steps=200, restart=False)
+    found = reconstruct(
+        movie(size=height, width=width), steps=200, restart=False, check_motion=False
+    )
     moved = found.image("motion").array()[-1, :, 6:-6, 6:-6].mean(axis=(1, 2)) / 0.5
     np.testing.assert_allclose(moved, (3, 4), atol=0.3)
 
@@ -285,7 +291,9 @@ def test_frames_may_have_gains_of_their_own():
     image = movie(shift=4)
     gains = np.array([1.0, 0.8, 1.15, 0.9, 1.1], np.float32)
     uneven = image.like(image.array() * gains[:, None, None])
-    found = reconstruct(uneven, steps=250, restart=False, brightness="on", unexplained="off")
+    found = reconstruct(
+        uneven, steps=250, restart=False, check_motion=False, brightness="on", unexplained="off"
+    )
     assert found.report["brightness"]
     assert found.report["misfit"] < 1.25
     bright = found.image("result").array()[:, 8:-8, 8:-8].mean(axis=(1, 2))
@@ -299,7 +307,9 @@ def test_what_appears_does_not_corrupt_the_scene():
     spot = 3 * np.exp(-((y - 14) ** 2 + (x - 26) ** 2) / 18)
     shown = image.array().copy()
     shown[2] += spot.astype(np.float32)
-    found = reconstruct(image.like(shown), steps=300, restart=False, bleaching="off")
+    found = reconstruct(
+        image.like(shown), steps=300, restart=False, check_motion=False, bleaching="off"
+    )
     assert [a["attempt"] for a in found.report["attempts"]][-1].startswith("with what motion")
     assert found.report["unexplained"]
     truth = movie(shift=4, noise=0).array()

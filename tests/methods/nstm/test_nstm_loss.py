@@ -12,10 +12,10 @@ from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.optics import TimeLapse
 from napari_cellinr.methods.nstm.job import _is_better
 from napari_cellinr.methods.nstm.penalties import (
-    MOVING,
     NEGATIVE,
-    ROUGHNESS,
+    OBJECTIVE_0_1,
     STILL,
+    Objective,
     motion_penalty,
     scene_penalty,
 )
@@ -53,18 +53,41 @@ def test_the_data_loss_is_the_mean_square_in_variances_of_the_noise():
     of.seen = of.seen * (torch.rand(of.seen.shape) < 0.5)
     with torch.no_grad():
         flat = float(of.model.canonical(1.0).mean())
-    error = (flat - of.frames) / of.sigmas
+    error = (flat - of.frames) / of.plan.noise
     expected = float((error**2)[of.seen > 0].mean())
     assert data_loss(of) == pytest.approx(expected, rel=0.02)
 
 
+def test_dark_pixels_count_as_much_as_bright_ones_but_not_in_fits_of_version_0_1():
+    """By its own noise, a pixel with half the noise counts four times as much."""
+    of = problem()
+    of.sigmas = torch.full_like(of.sigmas, of.plan.noise)
+    even = data_loss(of)
+    of.sigmas = of.sigmas / 2
+    assert data_loss(of) == even
+    of.remember({})  # what such a fit has saved
+    assert of.objective == OBJECTIVE_0_1
+    assert data_loss(of) == pytest.approx(4 * even, rel=1e-5)
+
+
+def test_a_continued_fit_minimises_what_it_did():
+    first, later = problem(), problem()
+    later.remember(first.memory())
+    assert later.objective == first.objective
+    first.remember({})
+    later.remember(first.memory())
+    assert later.objective == OBJECTIVE_0_1
+
+
 def test_a_scene_is_punished_for_slopes_per_voxel_and_for_negative_values():
     ramp = torch.arange(8.0).expand(1, 4, 8) + 1  # 1 per point, points 2 voxels apart
-    found = scene_penalty(ramp, (1, 2), nonnegative=True)
-    assert float(found) == pytest.approx(ROUGHNESS / 4)
+    found = scene_penalty(ramp, (1, 2), 20.0, nonnegative=True)
+    assert float(found) == pytest.approx(20 / 4)
     flat = torch.full((1, 4, 8), -0.5)
-    assert float(scene_penalty(flat, (1, 1), nonnegative=True)) == pytest.approx(0.5 * NEGATIVE)
-    assert float(scene_penalty(-flat, (1, 1), nonnegative=True)) == 0
+    assert float(scene_penalty(flat, (1, 1), 20.0, nonnegative=True)) == pytest.approx(
+        0.5 * NEGATIVE
+    )
+    assert float(scene_penalty(-flat, (1, 1), 20.0, nonnegative=True)) == 0
 
 
 def test_fading_is_the_decrease_of_the_logarithm():
@@ -89,8 +112,12 @@ def test_motion_is_punished_about_its_mean_over_time():
     """A shift of all frames is none; one voxel to either side counts as one voxel."""
     plan = SimpleNamespace(shape=SimpleNamespace(scene=(8, 8)), structure=(2.0, 2.0))
     shifted = torch.full((2, 2, 4, 4), 5.0)
-    assert float(motion_penalty(shifted, plan, 0.0)) == pytest.approx(0, abs=1e-6)
+    assert float(motion_penalty(shifted, plan, Objective(moving=0.01), 0.0)) == pytest.approx(
+        0, abs=1e-6
+    )
     shifted[0, 1] -= 1
     shifted[1, 1] += 1
-    expected = MOVING * (math.sqrt(1 + STILL**2) - STILL)
-    assert float(motion_penalty(shifted, plan, 0.0)) == pytest.approx(expected, rel=1e-4)
+    expected = 0.01 * (math.sqrt(1 + STILL**2) - STILL)
+    assert float(motion_penalty(shifted, plan, Objective(moving=0.01), 0.0)) == pytest.approx(
+        expected, rel=1e-4
+    )

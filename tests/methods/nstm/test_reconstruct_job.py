@@ -60,7 +60,7 @@ def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
     none = dict.fromkeys(EXTRAS, False)
     only = "napari_cellinr.methods.nstm.job._attempts"
     monkeypatch.setattr(only, lambda _, config: [("as given", config, none)])
-    fitted = stopped_in(2, movie(), steps=12)
+    fitted = stopped_in(2, movie(), steps=12, check_motion=False)
     assert fitted.report["attempts"][1]["attempt"] == "static"
     assert fitted.report["explained_by_motion"] is None
     assert not fitted.report["converged"]
@@ -69,7 +69,7 @@ def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
 @pytest.mark.parametrize("moves", [True, False])
 def test_more_steps_know_what_the_scene_was_compared_with(moves, monkeypatch):
     monkeypatch.setattr("napari_cellinr.methods.nstm.job._is_better", lambda *_: moves)
-    fitted = reconstruct(movie(), steps=12)
+    fitted = reconstruct(movie(), steps=12, check_motion=False)
     assert fitted.report["attempts"][-1]["attempt"] == "static"
     assert fitted.report["moves"] == moves
     kept = stored(header_of(fitted), {name: value.numpy() for name, value in fitted.state.items()})
@@ -93,20 +93,20 @@ def test_a_scene_at_rest_that_was_asked_for_says_so():
     ],
 )
 def test_a_warm_start_takes_scene_and_motion_whatever_else_is_fitted(before, after):
-    first = reconstruct(movie(), steps=12, restart=False, **before)
-    following = warm_start(first, movie(), steps=12, restart=False, **after)
-    alone = reconstruct(movie(), steps=12, restart=False, **after)
+    first = reconstruct(movie(), steps=12, restart=False, check_motion=False, **before)
+    following = warm_start(first, movie(), steps=12, restart=False, check_motion=False, **after)
+    alone = reconstruct(movie(), steps=12, restart=False, check_motion=False, **after)
     assert following.history[0]["held_out"] < alone.history[0]["held_out"]
 
 
 @pytest.mark.parametrize("slow_first", [True, False])
 def test_the_attempt_with_the_lower_held_out_error_is_kept(slow_first, monkeypatch):
-    config = NSTMConfig(steps=12, restart=False)
+    config = NSTMConfig(steps=12, restart=False, check_motion=False)
     none = dict.fromkeys(EXTRAS, False)
     attempts = [("slow", config.replace(learning_rate=1e-6), none), ("usual", config, none)]
     tried = attempts if slow_first else attempts[::-1]
     monkeypatch.setattr("napari_cellinr.methods.nstm.job._attempts", lambda *_: tried)
-    fitted = reconstruct(movie(), steps=12, restart=False)
+    fitted = reconstruct(movie(), steps=12, restart=False, check_motion=False)
     errors = [attempt["held_out"] for attempt in fitted.report["attempts"]]
     assert len(errors) == 2
     assert fitted.report["held_out"] == min(errors)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from napari_cellinr.cli.shared.overwrite import check_overwrite
 from napari_cellinr.errors import CellINRError, FileError, FitError
+from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
@@ -166,7 +167,10 @@ def _writers(options: Namespace, outputs: Mapping[str, str]) -> dict[str, Callab
     from napari_cellinr.io import write
 
     def write_image(path: str, role: str, fitted: Fitted) -> None:
-        write(path, fitted.image(role))
+        if role in fitted.roles:
+            write(path, fitted.image(role))
+        else:
+            say_warning(f"{path} was not written: this result has no {role}.")
 
     found: dict[str, Callable[[Fitted], None]] = {
         getattr(options, flag): partial(write_image, getattr(options, flag), role)

@@ -44,6 +44,7 @@ _OUTPUTS: Final[Mapping[str, str]] = {
     "motion": "--motion",
     "speed": "--speed",
     "confidence": "--confidence",
+    "motion-error": "--motion-error",
 }
 """Option that writes the image of a role, besides the result."""
 

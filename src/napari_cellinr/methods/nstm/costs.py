@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from napari_cellinr.config import NSTMConfig
     from napari_cellinr.image import Image
 
-__all__ = ["cost"]
+__all__ = ["FITS", "SHORTER", "cost"]
+
+FITS = 3
+"""Number of fits that check a motion: to two halves of the pixels, and to the first one at rest."""
+
+SHORTER = 0.5
+"""Steps of each of them relative to those of the whole fit."""
 
 STEP_SECONDS = (6.5e-3, 1.3e-7)
 """CPU seconds per step, and per step and pixel of the raw frames.
@@ -37,7 +43,7 @@ MANY_POINTS = 2**19
 
 
 def cost(image: Image, config: NSTMConfig) -> Cost:
-    """Return time and memory of one fit; a reconstruction with difficult motion takes up to four.
+    """Return time and memory of one fit and its check; difficult motion takes up to four fits.
 
     Parameters
     ----------
@@ -48,8 +54,9 @@ def cost(image: Image, config: NSTMConfig) -> Cost:
     """
     n_pixels = math.prod(image.shape)
     base, each = VOLUME_STEP_SECONDS if image.sizes.get("Z", 1) > 1 else STEP_SECONDS
+    fits = 1 + FITS * SHORTER if config.moving and config.check_motion else 1
     return Cost(
-        config.steps * (base + each * n_pixels),
+        fits * config.steps * (base + each * n_pixels),
         max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)),
         "A difficult motion takes up to four times as long." if config.moving else "",
     )

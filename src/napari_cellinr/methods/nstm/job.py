@@ -17,10 +17,11 @@ from napari_cellinr.fitting.devices import choose_device
 from napari_cellinr.fitting.memory import FAILURES, free_after
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted
-from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.methods.nstm.halves import fit_halves
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.methods.nstm.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.monitor import Monitor
-    from napari_cellinr.fitting.problem import Message, Outcome, Progress, Stopped
+    from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.nstm.plan import Plan
 
@@ -40,27 +41,17 @@ __all__ = ["reconstruct_job"]
 RESERVE = 0.85
 """Fraction of the time limit for optimisation; the rest is for rendering and writing."""
 
-AT_THE_FLOOR = 1.25
-"""Misfit in standard deviations of the noise (σ) up to which the motion explains the frames."""
-
 FASTER = 3.0
 """Factor for the learning rate of the motion in a restart."""
 
 WORTH_IT = 0.98
 """Held-out error relative to the best attempt below which another attempt is better."""
 
-UNSEEN = 1.8
-"""Held-out error in σ up to which the motion explains the frames."""
-
 UNEVEN = 0.02
 """Relative variation of the mean brightness of frames above which gains are fitted."""
 
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
-
-MOST = 0.95
-"""Fraction of the changes that motion has to explain to count as converged although the frames
-differ by more than noise: fine detail that the scene cannot represent does not bias motion."""
 
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of held-out pixels."""
@@ -95,7 +86,8 @@ class _Resources:
         )
 
 
-ROLES = ("result", "motion", "speed", "confidence")
+ROLES = ("result", "motion", "speed", "confidence", "motion-error")
+"""Role of each image; without a check of the motion, there is no last one."""
 
 
 def reconstruct_job(
@@ -152,13 +144,16 @@ def reconstruct_job(
         return found
 
     for name, settings, extras in _attempts(measurement, config):
-        if best is not None and (_ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
+        if best is not None and (ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
             break
         found = yield from attempt(name, settings, extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
             best = found
     assert best is not None
-    if _needs_static_comparison(best, config) and not _ended_early(tried):
+    unchecked: list[str] = []
+    if _can_be_checked(best, config) and not ended_early(tried):
+        unchecked = yield from _check(best[0], monitor)
+    if _may_rest(best, config) and not ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         static = yield from attempt("static", config.replace(moving=False), extras)
         if static[1].stopped == "steps":
@@ -167,11 +162,14 @@ def reconstruct_job(
     problem, outcome = best
     images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
-    report = _report(problem, outcome, tried, monitor.seconds, resources)
+    report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
+    report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
-    early = _ended_early(tried)
+    early = ended_early(tried)
     if early:
         chosen["restart"] = False  # so that the settings repeat the best attempt only
+    if early or unchecked:
+        chosen["check_motion"] = False
     memory = {f"{REACHED}problem.{name}": value for name, value in problem.memory().items()}
     return Fitted(
         images,
@@ -181,7 +179,7 @@ def reconstruct_job(
         early or outcome.stopped,
         report,
         method="nstm",
-        roles=ROLES,
+        roles=ROLES[: len(images)],
         source={**geometry(source), "digest": digest(source)},
         model=problem.model_settings(),
     )
@@ -210,17 +208,30 @@ def _fit(
     return problem, outcome
 
 
-def _ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
-    """Return `user` or `time` if the user or the time limit ended an attempt, else None."""
-    early = (attempt["stopped"] for attempt in tried if attempt["stopped"] in {"user", "time"})
-    return next(early, None)
+def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
+    """Return whether the motion of the result is to be compared with that of halves."""
+    return config.moving and config.check_motion and best[1].stopped == "steps"
+
+
+def _check(problem: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, list[str]]:
+    """Fit halves of the pixels, which the problem keeps; return a warning if they are missing."""
+    try:
+        problem.halves = yield from fit_halves(problem, monitor)
+        why = "this was stopped" if monitor.stopped else "the time limit was reached"
+    except FAILURES as error:
+        free_after(error)
+        why = "there was not enough memory"
+    if problem.halves is not None:
+        return []
+    return [f"The motion was not checked by fits to halves of the pixels, since {why}."]
 
 
 def _compared(
     moving: tuple[NSTMProblem, Outcome], static: tuple[NSTMProblem, Outcome]
 ) -> tuple[NSTMProblem, Outcome]:
     """Return the better of a moving and a static scene; it stores the error of the other."""
-    best, other = (moving, static) if _is_better(moving[0], static[0]) else (static, moving)
+    moves = moving[0].halves is None and _is_better(moving[0], static[0])
+    best, other = (moving, static) if moves else (static, moving)
     best[0].other_error = other[1].held_out
     return best
 
@@ -260,12 +271,15 @@ def _fades(means: NDArray[np.floating]) -> bool:
     return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
 
 
-def _needs_static_comparison(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
-    """Return whether the result has to be compared with a static scene.
+def _may_rest(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
+    """Return whether a static scene has to be fitted.
 
-    Not if large motion explains the frames: a static scene would not.
+    If the motion was checked, it is the result where halves of the pixels do not need motion. Else
+    it is compared with, unless large motion explains the frames: a static scene would not.
     """
     problem, outcome = best
+    if problem.halves is not None:
+        return not problem.halves.moves
     if not (config.moving and config.restart) or outcome.stopped != "steps":
         return False
     if problem.misfit() > AT_THE_FLOOR or outcome.held_out > UNSEEN:
@@ -279,91 +293,3 @@ def _is_better(moving: NSTMProblem, static: NSTMProblem) -> bool:
     if len(gain) < 2:
         return bool(gain.mean() > 0)
     return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))
-
-
-def _report(
-    problem: NSTMProblem,
-    outcome: Outcome,
-    tried: list[dict[str, Any]],
-    seconds: float,
-    resources: _Resources,
-) -> dict[str, Any]:
-    """Return the report of the whole job, ready for JSON."""
-    facts = problem.facts()
-    misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
-    warnings = [*facts.pop("warnings"), *resources.warnings]
-    explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
-    moves, other = problem.config.moving, problem.other_error
-    part = None if other is None or not moves else _explained_part(outcome.held_out, other)
-    followed = part is not None and part >= MOST
-    early = _ended_early(tried) if ended else None
-    if early:
-        why = "was stopped" if early == "user" else "reached its time limit"
-        warnings.append(
-            f"The reconstruction {why} during another attempt to explain the frames; the result is "
-            "the best one so far."
-        )
-    if not ended:
-        why = "was stopped" if outcome.stopped == "user" else "reached its time limit"
-        warnings.append(
-            f"The fit {why} after {outcome.steps} of {problem.config.steps} "
-            "steps: fine detail and motion are missing. Do not measure motion on this result."
-        )
-    elif other is not None and not moves:
-        warnings.append(_no_motion(outcome.held_out, other, explained=explained))
-    elif not moves and not explained:
-        warnings.append(
-            "A static image does not explain the frames: they differ from it by "
-            f"{max(misfit, outcome.held_out):.1f} σ of their noise. Fit with motion, or check the "
-            "optics, or what else changes."
-        )
-    elif not explained and followed:
-        warnings.append(
-            f"Motion explains {part:.0%} of the changes, but the frames still differ by "
-            f"{max(misfit, outcome.held_out):.1f} σ of their noise: fine detail is missing, or "
-            "something else changes, too. Trust displacements where the confidence is high."
-        )
-    elif not explained:
-        warnings.append(
-            "The motion has not converged, or is not all that changes: the frames differ from the "
-            f"result by {max(misfit, outcome.held_out):.1f} σ of their noise. Set "
-            "fastest_movement and smallest_structure closer to what moves, do more steps, or "
-            "check the optics. Do not trust these displacements."
-        )
-    return {
-        "seconds": seconds,
-        "steps": outcome.steps,
-        "device": str(resources.device),
-        **environment(),
-        "held_out": outcome.held_out,
-        "converged": ended and not early and (explained or followed),
-        "moves": moves,
-        "explained_by_motion": part,
-        "attempts": tried,
-        "config": problem.config.as_dict(),
-        **facts,
-        "warnings": warnings,
-    }
-
-
-def _explained_part(moving: float, static: float) -> float:
-    """Return the fraction of the variance left by a static scene that motion explains, 0 to 1.
-
-    Parameters
-    ----------
-    moving, static
-        Held-out errors of both, in standard deviations of the noise.
-    """
-    left = max(static**2 - 1, 1e-9)
-    return min(max(1 - max(moving**2 - 1, 0) / left, 0.0), 1.0)
-
-
-def _no_motion(static: float, moved: float, *, explained: bool) -> str:
-    """Return the warning that a static scene predicts held-out pixels as well as a moving one."""
-    sentence = (
-        "No motion was found. A static image fits the held-out pixels as well as a moving one "
-        f"({static:.2f} against {moved:.2f} σ), so the result is static."
-    )
-    if explained:
-        return sentence
-    return f"{sentence} It does not explain the frames: check the optics, or what else changes."

@@ -1,4 +1,4 @@
-"""The noise of each pixel of raw frames, by which errors are weighted."""
+"""The noise of each pixel of raw frames, by which errors are judged."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,25 +12,15 @@ from napari_cellinr.fields.warp import bending, folding
 
 if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.plan import Plan
+    from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["motion_penalty", "scene_penalty"]
-
-BENDING = 0.15
-"""Weight of the bending of the motion across the smallest structure, in pixels, against the data in
-noise variances. Affine motion costs nothing."""
+__all__ = ["OBJECTIVE_0_1", "Objective", "motion_penalty", "objective_for", "scene_penalty"]
 
 KNEE = 0.04
 """Bending in the same unit that is no more than noise."""
 
-MOVING = 0.01
-"""Weight of each pixel of displacement, against the same: where the frames say nothing, there is no
-motion."""
-
 STILL = 0.05
 """Movement in pixels that is no more than noise."""
-
-ROUGHNESS = 200.0
-"""Weight of the squared gradient of the scene, which decides where the frames say nothing."""
 
 SIZE = 1.0
 """Weight of the squared scene where it may have both signs (Tikhonov regularisation)."""
@@ -37,8 +29,62 @@ NEGATIVE = 10.0
 """Weight of negative values where the scene cannot be negative."""
 
 
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the penalties against the data, whose misfit is in variances of the noise.
+
+    Parameters
+    ----------
+    roughness
+        Of the squared gradient of the scene, which decides where the frames say nothing.
+    bending
+        Of the bending of the motion across the smallest structure, in pixels. Affine motion costs
+        nothing.
+    moving
+        Of each pixel of displacement: where the frames say nothing, there is no motion.
+    is_even
+        Whether all pixels count the same. If not, each counts by its own noise, so that dark pixels
+        count more, and the roughness flattens bright structures.
+    """
+
+    roughness: float = 20.0
+    bending: float = 0.15
+    moving: float = 0.01
+    is_even: bool = True
+
+
+OBJECTIVE_0_1 = Objective(roughness=200.0, is_even=False)
+"""That of version 0.1, with which fits of that version are continued."""
+
+
+LOW = 2.0
+"""Contrast of frames in standard deviations of their noise, below which it is low."""
+
+
+def objective_for(model: ForwardModel, frames: torch.Tensor, noise: float) -> Objective:
+    """Return the weights for a recording.
+
+    Images of light are hardly smoothed, since that would flatten their peaks. A phase is, since its
+    coarse parts are hardly transmitted; but where its contrast is low, roughness and a penalty on
+    displacements would keep the specimen at rest, and noise would bend the motion.
+
+    Parameters
+    ----------
+    model
+        The forward model.
+    frames
+        The raw frames.
+    noise
+        Standard deviation of their noise, in their unit.
+    """
+    if model.nonnegative:
+        return Objective()
+    contrast = math.sqrt(max((float(frames.double().std()) / noise) ** 2 - 1, 0.0))
+    return Objective(roughness=200.0) if contrast >= LOW else Objective(bending=0.75, moving=0.0)
+
+
 def scene_penalty(
-    canonical: torch.Tensor, stride: tuple[int, ...], *, nonnegative: bool
+    canonical: torch.Tensor, stride: tuple[int, ...], roughness: float, *, nonnegative: bool
 ) -> torch.Tensor:
     """Return the penalty on the scene, in noise variances, a scalar.
 
@@ -48,6 +94,8 @@ def scene_penalty(
         The canonical scene, shape (channels, *points), in units of the frames.
     stride
         Voxels between its points along each axis.
+    roughness
+        Weight of its squared gradient.
     nonnegative
         Whether the scene cannot be negative; if it can, its square is penalised.
     """
@@ -56,13 +104,15 @@ def scene_penalty(
         for axis, step in enumerate(stride, start=1)
         if canonical.shape[axis] > 1
     ]
-    penalty = ROUGHNESS * torch.stack(slopes).sum()
+    penalty = roughness * torch.stack(slopes).sum()
     if nonnegative:
         return penalty + NEGATIVE * torch.relu(-canonical).mean()
     return penalty + SIZE * canonical.square().mean()
 
 
-def motion_penalty(displacement: torch.Tensor, plan: Plan, folded_weight: float) -> torch.Tensor:
+def motion_penalty(
+    displacement: torch.Tensor, plan: Plan, objective: Objective, folded_weight: float
+) -> torch.Tensor:
     """Return the penalty on bending, on moving at all and on folds, in noise variances, a scalar.
 
     Parameters
@@ -71,6 +121,8 @@ def motion_penalty(displacement: torch.Tensor, plan: Plan, folded_weight: float)
         In voxels of the scene, shape (times, axes, *points).
     plan
         Sizes of the scene and of the smallest moving structure.
+    objective
+        The weights.
     folded_weight
         Weight of folds; 0 for none.
     """
@@ -79,9 +131,9 @@ def motion_penalty(displacement: torch.Tensor, plan: Plan, folded_weight: float)
         for n, m in zip(plan.shape.scene, displacement.shape[2:], strict=True)
     ]
     relative = [step / size for step, size in zip(steps, plan.structure, strict=True)]
-    penalty = BENDING * bending(displacement, relative, KNEE)
+    penalty = objective.bending * bending(displacement, relative, KNEE)
     moved = (displacement - displacement.mean(0, keepdim=True)).square().sum(1)
-    penalty = penalty + MOVING * ((moved + STILL**2).sqrt() - STILL).mean()
+    penalty = penalty + objective.moving * ((moved + STILL**2).sqrt() - STILL).mean()
     if folded_weight > 0:
         folded = torch.relu(0.1 - folding(displacement, steps))
         penalty = penalty + 100 * folded_weight * folded.mean()

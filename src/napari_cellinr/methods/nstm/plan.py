@@ -36,9 +36,12 @@ __all__ = [
 LEVELS = 8
 """Levels of both encodings (Cao et al. 2024)."""
 
-COARSEST, FINEST = 10.0, 2.0
-"""Cells of the first and the last level of the scene, in camera pixels: what four noisy frames
-determine; chosen on seeds 0 and 1 of the phase-contrast toy, which is not reported."""
+COARSEST = 10.0
+"""Size of the cells of the first level of the scene, in camera pixels."""
+
+FINEST = 2.0
+"""Size of those of the last level in voxels of the scene, which may be finer than camera pixels:
+structured illumination shows what is finer."""
 
 USUAL_RANGE = 0.25
 """Movement over the whole recording where none is given, as a part of the image."""
@@ -195,7 +198,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     extents = [end - start for start, end in zip(low, high, strict=True)]
     zoom = model.zoom
     coarsest = [max(1.0, e / (COARSEST * z)) for e, z in zip(extents, zoom, strict=True)]
-    finest = [max(1.0, e / (FINEST * z)) for e, z in zip(extents, zoom, strict=True)]
+    finest = [max(1.0, e / FINEST) for e in extents]
     structure = _structure(measurement, config)
     cells = [
         max(1.0, min(n * CELLS_PER_STRUCTURE / size, n / 4))

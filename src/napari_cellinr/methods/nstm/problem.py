@@ -19,7 +19,12 @@ from torch.utils.checkpoint import checkpoint
 from napari_cellinr.fields.warp import grid_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
-from napari_cellinr.methods.nstm.penalties import motion_penalty, scene_penalty
+from napari_cellinr.methods.nstm.penalties import (
+    OBJECTIVE_0_1,
+    motion_penalty,
+    objective_for,
+    scene_penalty,
+)
 from napari_cellinr.methods.nstm.plan import fading, frame_times
 from napari_cellinr.methods.nstm.render import Rendering, preview_image
 from napari_cellinr.methods.nstm.usable import unusable_warnings
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.halves import Halves
     from napari_cellinr.methods.nstm.plan import Plan
 
 __all__ = ["NSTMProblem"]
@@ -73,6 +79,8 @@ class NSTMProblem(Problem):
     ----------
     model : SpaceTimeModel
         What is fitted.
+    halves : Halves or None
+        Fits to two halves of the pixels, from which the error of the motion follows.
     other_error : float or None
         Held-out error of a static image if this one moves, of a moving one if it is static, in
         standard deviations of the noise; None if that was not fitted.
@@ -117,6 +125,8 @@ class NSTMProblem(Problem):
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
         self.recompute = recompute
+        self.objective = objective_for(self.optics, self.frames, plan.noise)
+        self.halves: Halves | None = None
         self.other_error: float | None = None
         self._alpha = ALL_LEVELS
 
@@ -149,8 +159,14 @@ class NSTMProblem(Problem):
         return groups
 
     def memory(self) -> dict[str, torch.Tensor]:
-        """Return the levels at the last step, and the error of the alternative, fitted before."""
-        found = {"levels": torch.tensor(self._alpha, dtype=torch.float64)}
+        """Return levels and objective, and the error of the alternative, static or moving.
+
+        Fits of version 0.1 name no objective; they are continued with that of their time.
+        """
+        found = {
+            "levels": torch.tensor(self._alpha, dtype=torch.float64),
+            "objective": torch.tensor(int(self.objective != OBJECTIVE_0_1)),
+        }
         if self.other_error is not None:
             found["other_error"] = torch.tensor(self.other_error, dtype=torch.float64)
         return found
@@ -159,6 +175,8 @@ class NSTMProblem(Problem):
         """Take what `memory` returned."""
         if "levels" in memory:  # not in checkpoints of earlier versions
             self._alpha = float(memory["levels"])
+        if not int(memory.get("objective", 0)):
+            self.objective = OBJECTIVE_0_1
         if "other_error" in memory:
             self.other_error = float(memory["other_error"])
 
@@ -192,10 +210,16 @@ class NSTMProblem(Problem):
         canonical = self.model.canonical(self._alpha, coarser(self.plan.shape.canonical, stride))
         displacement = self.model.motion(self.times, self._alpha)
         residual = self._residual(canonical, displacement, stride)
-        losses = {"data": (residual**2 * self.seen).sum() / self.seen.sum()}
-        losses["scene"] = scene_penalty(canonical, stride, nonnegative=self.optics.nonnegative)
+        objective = self.objective
+        errors = residual / (self.plan.noise if objective.is_even else self.sigmas)
+        losses = {"data": (errors**2 * self.seen).sum() / self.seen.sum()}
+        losses["scene"] = scene_penalty(
+            canonical, stride, objective.roughness, nonnegative=self.optics.nonnegative
+        )
         if self.config.moving:
-            losses["motion"] = motion_penalty(displacement, self.plan, self.config.folding)
+            losses["motion"] = motion_penalty(
+                displacement, self.plan, objective, self.config.folding
+            )
         if self.brightness:
             losses["brightness"] = BRIGHTNESS * (self.gains**2).mean()
         if self.unexplained:
@@ -208,7 +232,16 @@ class NSTMProblem(Problem):
 
     def held_errors(self) -> torch.Tensor:
         """Return the squared error of every held-out pixel in noise variances, (pixels,)."""
-        return self._squared(self.held)
+        return self.squared_errors()[self.held]
+
+    def squared_errors(self) -> torch.Tensor:
+        """Return the squared error of every pixel in noise variances, shape of the frames."""
+        with torch.no_grad():
+            canonical = self.model.canonical(self._alpha)
+            displacement = self.model.motion(self.times, self._alpha)
+            residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
+        squares: torch.Tensor = (residual / self.sigmas) ** 2
+        return squares
 
     def misfit(self) -> float:
         """Return the root mean square error on the pixels that were fitted, in the same unit."""
@@ -229,9 +262,10 @@ class NSTMProblem(Problem):
         return preview_image(self.rendering(), self.source, request, self._alpha, reference)
 
     def render(self) -> tuple[Image, ...]:
-        """Return scene, motion, speed and confidence; see `Rendering.images`."""
-        settings = self.model_settings()
-        return Rendering(self.model, settings, self._device).images(self.source, self.config)
+        """Return scene, motion, speed, confidence and error; see `Rendering.images`."""
+        halves = () if self.halves is None else self.halves.models
+        rendering = Rendering(self.model, self.model_settings(), self._device, halves)
+        return rendering.images(self.source, self.config)
 
     def largest_motion(self) -> float:
         """Return the median over positions of the largest displacement, voxels of the scene.
@@ -267,6 +301,8 @@ class NSTMProblem(Problem):
             tensors["bleaching"] = self.fading.detach().cpu().clone()
         if self.unexplained:
             tensors["unexplained"] = self.extra.detach().cpu().clone()
+        if self.halves is not None:
+            tensors |= self.halves.tensors()
         return tensors
 
     def facts(self) -> dict[str, Any]:
@@ -305,6 +341,7 @@ class NSTMProblem(Problem):
             "moves": self.config.moving,
             "noise": plan.noise,
             "transmitted": transmitted,
+            "halves": 0 if self.halves is None else len(self.halves.models),
         }
 
     def _extra_shape(self) -> tuple[int, ...]:
@@ -315,7 +352,7 @@ class NSTMProblem(Problem):
     def _residual(
         self, canonical: torch.Tensor, displacement: torch.Tensor, stride: tuple[int, ...]
     ) -> torch.Tensor:
-        """Return the error of every pixel in standard deviations of the noise."""
+        """Return the error of every pixel, in the unit of the frames."""
         voxels = len(displacement) * int(np.prod(self.plan.shape.scene))
         if (voxels <= LARGE and not self.recompute) or not torch.is_grad_enabled():
             shots = torch.arange(len(self.frames))
@@ -346,7 +383,9 @@ class NSTMProblem(Problem):
             grid_points(0, n - 1, m, self._device)
             for n, m in zip(size, coarser(size, stride), strict=True)
         ]
-        scene = upsample(self.model.scene(canonical, displacement, points), size)
+        moved = displacement if self.config.moving else displacement[:1]
+        scene = upsample(self.model.scene(canonical, moved, points), size)
+        scene = scene.expand(len(displacement), *scene.shape[1:])
         samples = self.optics.samples
         if self.unexplained:
             first, last = int(shots[0]) * samples, (int(shots[-1]) + 1) * samples
@@ -354,7 +393,7 @@ class NSTMProblem(Problem):
             scene = scene + nn.functional.interpolate(
                 self.extra[first:last], size=scene.shape[2:], mode=mode, align_corners=True
             )
-        predicted = self.optics(scene, shots.to(self._device))
+        predicted: torch.Tensor = self.optics(scene, shots.to(self._device))
         if self.brightness:
             gain, offset = self.gains[:, shots.to(self._device)].reshape(
                 2, -1, *[1] * (predicted.ndim - 1)
@@ -363,18 +402,7 @@ class NSTMProblem(Problem):
         if self.bleaching:
             left = torch.exp(-self.fading * self.moments[shots.to(self._device)])
             predicted = predicted * left.reshape(-1, *[1] * (predicted.ndim - 1))
-        error: torch.Tensor = (predicted - self.frames[shots.to(self._device)]) / self.sigmas[
-            shots.to(self._device)
-        ]
-        return error
+        return predicted - self.frames[shots.to(self._device)]
 
     def _errors(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self._squared(pixels).mean().sqrt()
-
-    def _squared(self, pixels: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            canonical = self.model.canonical(self._alpha)
-            displacement = self.model.motion(self.times, self._alpha)
-            residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
-        squares: torch.Tensor = residual[pixels] ** 2
-        return squares
+        return self.squared_errors()[pixels].mean().sqrt()

@@ -31,7 +31,7 @@ _TRACKS: Final = 60
 
 
 def layers_of(fitted: Fitted) -> Sequence[Shown]:
-    """Return the layers of a reconstruction: speed and confidence are hidden at first."""
+    """Return the layers of a reconstruction; speed, confidence and error are hidden at first."""
     named = dict(zip(fitted.roles, fitted.images, strict=True))
     channels = _channels(named["result"])
     scene = channels[0]
@@ -44,18 +44,24 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
     shown.append(Shown(speed, visible=False, limits=contrast_of(speed), settings=look))
     look = {"colormap": "gray", "gamma": 1.0}
     shown.append(Shown(confidence, visible=False, limits=(0.0, 1.0), settings=look))
+    error = named.get("motion-error")
+    if error is not None:
+        look = {"colormap": "magma", "gamma": 1.0}
+        shown.append(Shown(error, visible=False, limits=(0.0, 1.0), settings=look))
     reference = reference_of(fitted, named["motion"])
-    found = visible_arrows(named["motion"], scene, reference, confidence=confidence)
+    found = visible_arrows(named["motion"], scene, reference, confidence=confidence, error=error)
     moves = arrow_layer(named["motion"], speed, found)
     if moves is not None:
         shown.append(moves)
     seeds = _grid(known(scene, confidence, reference))
     if len(seeds) and moves is not None:  # tracks of static points would be dots
-        shown.append(track_layer(named["motion"], speed, seeds, "tracks"))
+        shown.append(track_layer(named["motion"], speed, seeds, "tracks", error))
     return shown
 
 
-def track_layer(motion: Image, grid: Image, seeds: NDArray[Any], name: str) -> Shown:
+def track_layer(
+    motion: Image, grid: Image, seeds: NDArray[Any], name: str, error: Image | None = None
+) -> Shown:
     """Return the tracks of points as a layer.
 
     Parameters
@@ -68,8 +74,10 @@ def track_layer(motion: Image, grid: Image, seeds: NDArray[Any], name: str) -> S
         Start points in the reference frame, (points, axes) in voxels.
     name
         Name of the layer.
+    error
+        Error of the motion in pixels, axes T [Z] Y X, if it is known.
     """
-    rows = tracks(motion, seeds).as_rows()
+    rows = tracks(motion, seeds, error).as_rows()
     look: dict[str, Any] = {"tail_width": 3, "tail_length": 30, "colormap": "turbo"}
     look |= {"blending": "translucent", "metadata": {**grid.meta, SEEDS: seeds.tolist()}}
     return Shown(grid, name=name, kind="tracks", data=rows, settings=look)

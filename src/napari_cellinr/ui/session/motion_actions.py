@@ -72,7 +72,8 @@ def motion_work(
         motion, grid = images["motion"], images["speed"]
         if options.get("points") is not None:
             seeds = seeds_of(motion, options["points"])
-            return grid, track_layer(motion, grid, seeds, name or f"{layer.name} tracks")
+            tracks = name or f"{layer.name} tracks"
+            return grid, track_layer(motion, grid, seeds, tracks, images.get("motion-error"))
         found = arrows_of(fit, images, options.get("every"), options.get("shortest"))
         shown = arrow_layer(motion, grid, found)
         if shown is None:

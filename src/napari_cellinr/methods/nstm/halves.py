@@ -1,0 +1,234 @@
+"""How wrong the motion may be: fits to two halves of the pixels, and one of a specimen at rest.
+
+Two fits that share no pixel agree on motion that the frames determine, and differ where it is
+decided by chance or by the penalties. The half that a fit has not seen tells whether motion is
+needed at all. How the error was calibrated is in docs/decisions/motion-reliability.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.problem import Schedule
+from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.costs import SHORTER
+from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
+from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.methods.nstm.render import Rendering
+from napari_cellinr.motion import textured
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Progress
+    from napari_cellinr.methods.nstm.model import SpaceTimeModel
+
+__all__ = ["Halves", "fit_halves", "needs_motion"]
+
+CLOSE = 0.5
+"""Median difference of the motions in pixels above which the halves are fitted with all steps."""
+
+CHANCE = 3.0
+"""Number of standard errors by which motion has to lower the squared error of unseen blocks."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What the fits to halves of the pixels say about the motion.
+
+    Parameters
+    ----------
+    models
+        The moving models of both halves, whose motion is compared with that of the whole fit.
+    moves
+        Whether motion predicts the pixels of the other half better than a specimen at rest.
+    moving, resting
+        Root mean square error of both on these pixels, in standard deviations of the noise.
+    """
+
+    models: tuple[SpaceTimeModel, SpaceTimeModel]
+    moves: bool
+    moving: float
+    resting: float
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the parameters of both motions by the names under which a fit saves them."""
+        return {
+            f"half.{number}.{name}": value
+            for number, model in enumerate(self.models)
+            for name, value in model.tensors().items()
+            if name.startswith("motion")
+        }
+
+
+class _HalfProblem(NSTMProblem):
+    """A part of the job that is neither stored nor evaluated while it runs."""
+
+    def schedule(self) -> Schedule:
+        """Return the usual falling rate."""
+        return Schedule(decay=0.1, every=0, is_stored=False)
+
+
+def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, Halves | None]:
+    """Fit two halves of the pixels, and the first one at rest, with the settings of a whole fit.
+
+    Half of its steps are enough if the motions then agree; if not, both are fitted with all.
+
+    Parameters
+    ----------
+    whole
+        What was fitted to all pixels.
+    monitor
+        Of the job.
+
+    Returns
+    -------
+    Halves or None
+        None if the user or the time limit ended the fits.
+    """
+    first = _half_of(whole)
+    rest = yield from _fit(whole, first, SHORTER, 1, monitor, moving=False)
+    found: list[NSTMProblem] = []
+    for part in (SHORTER, 1.0):
+        found = []
+        for number, seen in enumerate((first, ~first), start=1):
+            half = rest and (yield from _fit(whole, seen, part, number, monitor))
+            if half is None:
+                return None
+            found.append(half)
+        if _agree(whole, found):
+            break
+    assert rest is not None
+    one, other = found
+    return Halves(
+        (one.model, other.model), needs_motion(one, rest), one.held_out(), rest.held_out()
+    )
+
+
+def _fit(
+    whole: NSTMProblem,
+    seen: torch.Tensor,
+    part: float,
+    number: int,
+    monitor: Monitor,
+    *,
+    moving: bool = True,
+) -> Generator[Progress, Message, NSTMProblem | None]:
+    """Fit the pixels that are `seen` in a part of the usual steps; None if it was stopped.
+
+    Parameters
+    ----------
+    whole
+        What was fitted to all pixels.
+    seen
+        The pixels, shape of the frames, bool.
+    part
+        Steps relative to those of the whole fit.
+    number
+        Of the half, from 1.
+    monitor
+        Of the job.
+    moving
+        Whether there is motion; if not, both halves with motion follow.
+    """
+    steps = max(1, round(part * whole.config.steps))
+    seed = whole.config.seed + number
+    config = whole.config.replace(steps=steps, seed=seed, moving=moving)
+    problem = _problem(whole, seen, config)
+    what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
+    later = 2 - number if moving else 2
+    named = partial(_lasting, later=later * steps)
+    with monitor.part(f"checking the motion: {what}", previews=False, named=named):
+        outcome = yield from optimise(problem, config, monitor)
+    return problem if outcome.stopped == "steps" else None
+
+
+def _agree(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> bool:
+    """Return whether the halves find the motion of the whole fit to half a pixel.
+
+    Half of the steps are enough then. The median over the texture, as the warning uses it.
+    """
+    rendering = Rendering(
+        whole.model, whole.model_settings(), whole.device, [half.model for half in halves]
+    )
+    frames = rendering.settings["frames"]
+    reference = frames[whole.config.reference]
+    error = rendering.errors([frames[0], frames[len(frames) // 2], frames[-1]], reference).max(0)
+    there = textured(Image(rendering.scene([reference])[:, -1], "T" + "ZYX"[-error.ndim :]), 0)
+    return float(np.median(error[there] if there.any() else error)) < CLOSE
+
+
+def _half_of(whole: NSTMProblem) -> torch.Tensor:
+    """Return a random half of the pixels in blocks, shape of the frames, bool."""
+    generator = np.random.default_rng(whole.config.seed + 1)
+    shape = tuple(whole.frames.shape)
+    blocks = held_blocks(shape, (0,) * (len(shape) - 1), 0.5, generator)
+    return torch.from_numpy(blocks).to(whole.device)
+
+
+def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTMProblem:
+    """Return the fit to the pixels that are `seen`; the others are held out."""
+    counted = ((whole.seen > 0) | whole.held).cpu().numpy()
+    held = ~seen.cpu().numpy() & counted
+    extras = {name: getattr(whole, name) for name in EXTRAS}
+    rate = whole.plan.motion_rate * whole.config.steps / config.steps if config.moving else 0.0
+    planned = replace(whole.plan, held=held, motion_rate=rate)
+    made = _HalfProblem(
+        whole.measurement,
+        planned,
+        config,
+        whole.source,
+        whole.device,
+        **extras,
+        recompute=whole.recompute,
+    )
+    made.objective = whole.objective
+    return made
+
+
+def _lasting(progress: Progress, later: int) -> Progress:
+    """Return progress whose remaining time includes as many steps of later fits."""
+    left = progress.steps - progress.step
+    if progress.eta is None or left <= 0:
+        return progress
+    return replace(progress, eta=progress.eta * (1 + later / left))
+
+
+def needs_motion(moving: NSTMProblem, resting: NSTMProblem) -> bool:
+    """Return whether motion predicts held-out blocks significantly better than rest.
+
+    A paired test of the mean squared error of each block, since the errors of neighbouring pixels
+    depend on each other.
+
+    Parameters
+    ----------
+    moving, resting
+        Fits with the same held-out pixels.
+    """
+    gains = _of_blocks(resting.squared_errors() - moving.squared_errors(), moving.held)
+    if len(gains) < 2:
+        return bool(gains.mean() > 0)
+    return float(gains.mean()) > CHANCE * float(gains.std()) / math.sqrt(len(gains))
+
+
+def _of_blocks(values: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values over the held-out pixels of each block that has any, (blocks,)."""
+    planes, weights = (
+        part.double().flatten(0, -3)[:, None] for part in (values * held, held.float())
+    )
+    means, parts = (
+        functional.avg_pool2d(part, BLOCK, ceil_mode=True, divisor_override=1)
+        for part in (planes, weights)
+    )
+    return means[parts > 0] / parts[parts > 0]

@@ -1,0 +1,198 @@
+"""The report of a reconstruction: whether its motion can be trusted, and what to do if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.fitting.report import environment
+from napari_cellinr.motion import textured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_cellinr.fitting.problem import Outcome, Stopped
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.problem import NSTMProblem
+
+__all__ = ["AT_THE_FLOOR", "UNSEEN", "ended_early", "explained_part", "motion_error", "report_of"]
+
+AT_THE_FLOOR = 1.25
+"""Misfit in standard deviations of the noise (σ) up to which the motion explains the frames."""
+
+UNSEEN = 1.8
+"""Held-out error in σ up to which the motion explains the frames."""
+
+MOST = 0.95
+"""Fraction of the changes that motion has to explain to count as converged although the frames
+differ by more than noise: fine detail that the scene cannot represent does not bias motion."""
+
+UNDETERMINED = 0.8
+"""Median error of the motion in pixels above which it is not determined: half a pixel is then the
+usual error."""
+
+
+def ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
+    """Return `user` or `time` if the user or the time limit ended an attempt, else None."""
+    early = (attempt["stopped"] for attempt in tried if attempt["stopped"] in {"user", "time"})
+    return next(early, None)
+
+
+def report_of(
+    problem: NSTMProblem,
+    outcome: Outcome,
+    tried: list[dict[str, Any]],
+    images: Sequence[Image],
+    more: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the report of a job, ready for JSON.
+
+    Parameters
+    ----------
+    problem, outcome
+        The result.
+    tried
+        All attempts.
+    images
+        Scene, motion, speed, confidence and, where the motion was checked, its error.
+    more
+        Warnings of the job.
+    """
+    facts = problem.facts()
+    misfit, ended = float(facts["misfit"]), outcome.stopped == "steps"
+    worst = max(misfit, outcome.held_out)
+    explained = misfit <= AT_THE_FLOOR and outcome.held_out <= UNSEEN
+    moves, part = problem.config.moving, _part(problem, outcome)
+    followed = part is not None and part >= MOST
+    early = ended_early(tried) if ended else None
+    error = motion_error(images, problem.config.reference) if problem.halves else None
+    determined = error is None or error <= UNDETERMINED
+    warnings = [*facts.pop("warnings"), *more]
+    if early:
+        warnings.append(
+            f"The reconstruction {_why(early)} during another attempt to explain the frames; the "
+            "result is the best one so far."
+        )
+    if not ended:
+        warnings.append(
+            f"The fit {_why(outcome.stopped)} after {outcome.steps} of {problem.config.steps} "
+            "steps: fine detail and motion are missing. Do not measure motion on this result."
+        )
+    elif problem.other_error is not None and not moves:
+        warnings.append(_no_motion(outcome.held_out, problem.other_error, explained=explained))
+    elif error is not None and not determined:
+        warnings.append(_undetermined(error))
+    elif not explained:
+        warnings.append(_unexplained(worst, part if followed else None, moves=moves))
+    return {
+        "steps": outcome.steps,
+        "device": str(problem.device),
+        **environment(),
+        "held_out": outcome.held_out,
+        "converged": ended and not early and (explained or followed) and determined,
+        "moves": moves,
+        "explained_by_motion": part,
+        "motion_error": error,
+        "attempts": tried,
+        "config": problem.config.as_dict(),
+        **facts,
+        "warnings": warnings,
+    }
+
+
+def motion_error(images: Sequence[Image], reference: int) -> float:
+    """Return the error of the motion in pixels: the largest in time, the median over the texture.
+
+    Parameters
+    ----------
+    images
+        Scene, motion, speed, confidence and error.
+    reference
+        Number of the time at which the texture counts; the last time if there are fewer.
+    """
+    scene, error = images[0], np.asarray(images[4].array())
+    if "C" in scene.axes:
+        scene = scene.take("C", scene.sizes["C"] - 1)
+    there = textured(scene, min(reference, len(error) - 1))
+    largest = error.max(0)
+    return float(np.median(largest[there] if there.any() else largest))
+
+
+def _part(problem: NSTMProblem, outcome: Outcome) -> float | None:
+    """Return which part of the changes motion explains; None if it is not known, or at rest."""
+    if not problem.config.moving:
+        return None
+    if problem.halves is not None:
+        return explained_part(problem.halves.moving, problem.halves.resting)
+    other = problem.other_error
+    return None if other is None else explained_part(outcome.held_out, other)
+
+
+def explained_part(moving: float, static: float) -> float:
+    """Return the fraction of the variance left by a static scene that motion explains, 0 to 1.
+
+    Parameters
+    ----------
+    moving, static
+        Held-out errors of both, in standard deviations of the noise.
+    """
+    left = max(static**2 - 1, 1e-9)
+    return min(max(1 - max(moving**2 - 1, 0) / left, 0.0), 1.0)
+
+
+def _why(stopped: Stopped) -> str:
+    return "was stopped" if stopped == "user" else "reached its time limit"
+
+
+def _undetermined(error: float) -> str:
+    """Return the warning that fits to two halves of the pixels found different motions."""
+    return (
+        "The motion is not determined by the frames: fits to two halves of the pixels found "
+        f"motions that differ by {error:.1f} pixels (median where there is texture). Do not "
+        "measure displacements on this result. Set fastest_movement and smallest_structure closer "
+        "to what moves, or record more light or more frames."
+    )
+
+
+def _unexplained(worst: float, part: float | None, *, moves: bool) -> str:
+    """Return the warning that the frames differ from the result by more than their noise.
+
+    Parameters
+    ----------
+    worst
+        By how much, in standard deviations of the noise.
+    part
+        Which part of the changes motion explains, if it explains nearly all of them.
+    moves
+        Whether the scene moves.
+    """
+    if not moves:
+        return (
+            "A static image does not explain the frames: they differ from it by "
+            f"{worst:.1f} σ of their noise. Fit with motion, or check the optics, or what else "
+            "changes."
+        )
+    if part is not None:
+        return (
+            f"Motion explains {part:.0%} of the changes, but the frames still differ by "
+            f"{worst:.1f} σ of their noise: fine detail is missing, or something else changes, "
+            "too. Trust displacements where the confidence is high."
+        )
+    return (
+        "The motion has not converged, or is not all that changes: the frames differ from the "
+        f"result by {worst:.1f} σ of their noise. Set fastest_movement and smallest_structure "
+        "closer to what moves, do more steps, or check the optics. Do not trust these "
+        "displacements."
+    )
+
+
+def _no_motion(static: float, moved: float, *, explained: bool) -> str:
+    """Return the warning that a static scene predicts held-out pixels as well as a moving one."""
+    sentence = (
+        "No motion was found. A static image fits the held-out pixels as well as a moving one "
+        f"({static:.2f} against {moved:.2f} σ), so the result is static."
+    )
+    if explained:
+        return sentence
+    return f"{sentence} It does not explain the frames: check the optics, or what else changes."

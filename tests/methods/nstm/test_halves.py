@@ -1,0 +1,134 @@
+"""The check of a motion by fits to two halves of the pixels: laws, and what a fit does with it."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter, shift
+
+from napari_cellinr import Image, NSTMConfig, reconstruct
+from napari_cellinr.api import iter_reconstruct
+from napari_cellinr.fitting.problem import Progress, finish
+from napari_cellinr.fitting.stored import Query, header_of, stored
+from napari_cellinr.methods.nstm.costs import cost
+from napari_cellinr.methods.nstm.halves import _half_of, _lasting, _of_blocks, needs_motion
+
+
+class Errors:
+    """A fit with known squared errors, of which a checkerboard of blocks is held out."""
+
+    def __init__(self, squares):
+        self.squares = squares
+        blocks = torch.arange(8)[:, None] + torch.arange(8)
+        odd = (blocks % 2 == 0).repeat_interleave(4, 0).repeat_interleave(4, 1)
+        self.held = odd.expand_as(squares)
+
+    def squared_errors(self):
+        return self.squares
+
+
+def movie(pixels=3.0, noise=0.05, size=24):
+    """Return blobs that drift to the right by so many pixels in all, in five frames."""
+    generator = np.random.default_rng(0)
+    scene = np.clip(gaussian_filter(generator.standard_normal((size, size)), 2.0) * 8, 0, None)
+    frames = [shift(scene, (0, pixels * part), mode="reflect") for part in np.linspace(0, 1, 5)]
+    data = np.stack(frames) + noise * generator.standard_normal((5, size, size))
+    units = ("second", "pixel", "pixel")
+    return Image(data.astype(np.float32), "TYX", (2.0, 1, 1), units, name="cells")
+
+
+@pytest.mark.parametrize(("gain", "moves"), [(0.0, False), (-0.5, False), (0.5, True)])
+def test_motion_is_needed_if_unseen_blocks_say_so(gain, moves):
+    noise = torch.randn(4, 32, 32, generator=torch.Generator().manual_seed(0))
+    resting = Errors(2 + gain + 0.5 * noise)
+    assert needs_motion(Errors(torch.full((4, 32, 32), 2.0)), resting) == moves
+
+
+def test_pixels_of_one_block_are_one_witness():
+    values = torch.zeros(1, 32, 32)
+    values[0, :4, :4] = 7
+    means = _of_blocks(values, Errors(values).held)
+    assert len(means) == 32
+    assert means.max() == 7
+    assert (means > 0).sum() == 1
+
+
+def test_the_remaining_time_includes_later_fits():
+    half_done = Progress("fitting", 50, 100, eta=10.0)
+    assert _lasting(half_done, 200).eta == pytest.approx(50)
+    assert _lasting(half_done, 0).eta == 10
+    assert _lasting(Progress("fitting", 100, 100, eta=0.0), 200).eta == 0
+
+
+def test_halves_are_blocks_and_share_no_pixel():
+    seen = []
+
+    class Whole:
+        config, device = NSTMConfig(), torch.device("cpu")
+        frames = torch.zeros(3, 30, 41)
+
+    seen = _half_of(Whole())
+    assert seen.shape == (3, 30, 41)
+    assert 0.4 < float(seen.float().mean()) < 0.6
+    corner = seen[:, :28, :40].reshape(3, 7, 4, 10, 4).float().mean((2, 4))
+    assert set(corner.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.fixture(scope="module")
+def checked():
+    return reconstruct(movie(), steps=120, restart=False, unexplained="off", bleaching="off")
+
+
+def test_the_error_of_the_motion_is_an_image_in_pixels(checked):
+    assert checked.roles[-1] == "motion-error"
+    error, confidence = (
+        np.asarray(checked.image(role).array()) for role in ("motion-error", "confidence")
+    )
+    assert error.shape == checked.image("speed").shape
+    assert error.min() >= 0
+    np.testing.assert_allclose(confidence, 0.25 / (0.25 + error**2), rtol=1e-4)
+    assert checked.report["motion_error"] > 0
+    assert checked.report["moves"]
+
+
+def test_a_saved_fit_renders_the_error_again(checked, rendered_as_told):
+    kept = stored(header_of(checked), {k: v.numpy() for k, v in checked.state.items()})
+    images = rendered_as_told(kept, Query())
+    for one, other in zip(images, checked.images, strict=True):
+        np.testing.assert_allclose(one.array(), other.array(), atol=1e-4)
+
+
+def test_noise_without_structure_gets_no_motion():
+    image = movie(0.0, noise=1.0)
+    noise = np.random.default_rng(1).standard_normal(image.shape).astype(np.float32)
+    found = reconstruct(image.like(noise), steps=60, restart=False, unexplained="off")
+    assert not found.report["moves"]
+    assert "No motion was found" in " ".join(found.report["warnings"])
+
+
+def test_a_stop_during_the_check_leaves_the_result_and_says_so(monkeypatch):
+    monkeypatch.setattr("napari_cellinr.fitting.optimise.REPORT_SECONDS", 0)
+    job, message = iter_reconstruct(movie(), NSTMConfig(steps=12, restart=False)), None
+    stages = []
+    try:
+        while True:
+            progress = job.send(message)
+            stages.append(progress.stage)
+            message = "stop" if "half 1" in progress.stage else None
+    except StopIteration as finished:
+        fitted = finished.value
+    assert any("checking the motion: half of the pixels at rest" in stage for stage in stages)
+    assert "motion-error" not in fitted.roles
+    assert "was not checked" in " ".join(fitted.report["warnings"])
+    assert not fitted.config.check_motion  # so that the settings repeat this result
+
+
+def test_a_check_costs_what_is_estimated():
+    image = movie()
+    alone, both = (cost(image, NSTMConfig(check_motion=check)).seconds for check in (False, True))
+    assert both == pytest.approx(2.5 * alone)
+
+
+def test_a_preview_is_not_checked():
+    config = NSTMConfig(preset="preview", steps=3)
+    assert not config.check_motion
+    assert finish(iter_reconstruct(movie(), config)).roles[-1] == "confidence"
