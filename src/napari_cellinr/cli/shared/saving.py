@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from napari_cellinr.cli.shared.overwrite import check_overwrite
-from napari_cellinr.errors import CellINRError, FileError, FitError
 from napari_cellinr.cli.shared.progress import say_warning
+from napari_cellinr.errors import CellINRError, FileError, FitError
 from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
