@@ -24,6 +24,7 @@ from outcome import Outcome
 
 from napari_cellinr import read
 from napari_cellinr.cli.shared import saving
+from napari_cellinr.fitting.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,15 +87,22 @@ def outcome(
         name, place = names[number % len(names)], bench.place()
         done = bench.folder / f"{place.name}.done"
         words = bench.words(name, place)
-        process = bench.run(words, place, partial(harmed, done, harm(draw, place, calls[name])))
+        begun = partial(harmed, done, harm(draw, place, calls[name]))
+        process = bench.run(words, place, begun)
         found.append(after(bench, name, place, end_of(process), rule))
     wrong = sorted({text for text in found if text})
     return Outcome(fault, tries, sum(map(bool, found)), rule, "; ".join(wrong[:4]))
 
 
 def harmed(done: Path, harm: Callable[[], None]) -> None:
-    """Harm the process, and let it note when a fit is done."""
-    writers = saving._writers
+    """Harm the process, and let it note when a fit is done, and when all is written."""
+    writers, delete = saving._writers, Checkpoint.delete
+
+    def all_is_written(checkpoint: Checkpoint) -> None:
+        done.with_suffix(".written").touch()
+        delete(checkpoint)
+
+    Checkpoint.delete = all_is_written  # type: ignore[method-assign]
 
     def noted(*arguments: Any) -> Any:
         done.touch()
@@ -137,10 +145,10 @@ def removed(draw: random.Random, place: Path, calls: int) -> Callable[[], None]:
 
 def gone(first: int, found: Callable[[], list[Path]], place: Path) -> Callable[[], None]:
     """Return what removes folders once, at a call or later."""
-    is_done = [False]
+    is_done, written = [False], place.with_name(f"{place.name}.written")
 
     def remove(n: int) -> None:
-        if n < first or is_done[0]:
+        if n < first or is_done[0] or written.exists():
             return
         is_done[0] = True  # what follows are calls, too
         for folder in found():

@@ -1,6 +1,7 @@
 """What a killed writer leaves is removed by the next one; what others write is left alone."""
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -202,3 +203,14 @@ def test_threads_that_still_write_leave_nothing(tmp_path, monkeypatch):
     job.close()
     assert list(tmp_path.iterdir()) == []
     assert late == []
+
+
+def test_a_zarr_whose_folder_is_removed_meanwhile_is_not_half_there(tmp_path):
+    (tmp_path / "results").mkdir()
+    image = Image(np.zeros((40, 8, 8), np.float32), "ZYX")
+    job = write_in_steps(tmp_path / "results" / "image.zarr", image)
+    next(job)
+    shutil.rmtree(tmp_path / "results")
+    with pytest.raises(FileError, match="was removed while"):
+        list(job)
+    assert not (tmp_path / "results" / "image.zarr").exists()

@@ -147,13 +147,16 @@ def save_all(
                 yield from pieces(fitted, monitor)
             except _FAILURES as error:
                 errors[options.output] = error
-        given = {**_writers(options, {} if pieces is not None else outputs), **others}
-        for name, write in given.items():
+        files = _writers(options, {} if pieces is not None else outputs)
+        for name, write in {**files, **others}.items():
             yield from monitor.report(f"writing {name}")
             try:
                 write(fitted)
             except _FAILURES as error:
                 errors[name] = error
+        for name in files.keys() - errors.keys():
+            if not place_of(name).exists():
+                errors[name] = FileError(f"{name} was removed as soon as it was written.")
         if errors:
             monitor.checkpoint.keep()
             raise _unsaved(errors, options, monitor.checkpoint, fitted)

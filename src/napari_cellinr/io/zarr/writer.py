@@ -17,6 +17,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.colours import COLOURS
 from napari_cellinr.io.record import note, printable
+from napari_cellinr.io.zarr.parts import ZARR_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +86,24 @@ def steps_of(path: Path, image: Image, version: str = "0.5") -> Iterator[tuple[i
     for done, where in enumerate(pieces, 1):
         _write_piece(levels, ordered, where)
         yield done, len(pieces)
+    _check_there(path, len(levels))
     facts: dict[str, Any] = {"multiscales": [_multiscales(ordered, len(levels), version)]}
     if "C" in ordered.axes:
         facts["omero"] = _omero(ordered, levels[-1])
     if version == "0.5":
         facts = {"ome": {"version": version, **facts}}
     group.attrs.update(facts | json.loads(note(image)))
+    _check_there(path, len(levels))
+
+
+def _check_there(path: Path, n_levels: int) -> None:
+    """Raise `FileError` if parts were removed meanwhile, which zarr would not notice."""
+    for folder in (path, *(path / str(level) for level in range(n_levels))):
+        if not any((folder / name).is_file() for name in ZARR_FILES):
+            raise FileError(
+                f"the folder {path.parent} was removed while an OME-Zarr was written into it. "
+                "Make it again, or choose another."
+            )
 
 
 def _n_levels(image: Image) -> int:
