@@ -83,9 +83,9 @@ class ResidualField(nn.Module):
         )
         self.last = nn.Conv2d(n_planes * width, 1, 3)
         self.log_error = nn.Conv2d(n_planes * width, 1, 3)
-        for layer in (self.last, self.log_error):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            for parameter in (*self.last.parameters(), *self.log_error.parameters()):
+                parameter.zero_()
         self.register_buffer("means", torch.zeros(n_views))
         self.register_buffer("divisors", torch.ones(n_views))
         self.register_buffer("levels", torch.arange(N_LEVELS).float())
