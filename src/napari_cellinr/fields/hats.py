@@ -60,7 +60,8 @@ class Hats:
             The axis to interpolate; it has n elements in the result.
         """
         if len(self.places) * self.nodes <= LARGEST_MATRIX:
-            return torch.tensordot(values, self.dense(), dims=([axis], [1])).movedim(-1, axis)
+            mixed: torch.Tensor = torch.tensordot(values, self.dense(), dims=([axis], [1]))
+            return mixed.movedim(-1, axis)
         shape = [1] * values.ndim
         shape[axis] = -1
         (left, right), (first, second) = self.two()

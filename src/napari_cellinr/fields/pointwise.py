@@ -54,7 +54,7 @@ class PointwiseNet(nn.Module):
         """
         if features.shape[1] <= MANY_POINTS:
             return self._outputs(features)
-        parts = features.split(AT_ONCE, dim=1)
+        parts = torch.split(features, AT_ONCE, dim=1)
         return torch.cat(
             [checkpoint(self._outputs, part, use_reentrant=False) for part in parts], 1
         )
