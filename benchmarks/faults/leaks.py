@@ -70,7 +70,7 @@ def in_the_viewer(method: str) -> Callable[[int], None]:
     def fit(seed: int) -> None:
         shown.layer.data = small_image(seed, shape)
         shown.begin()
-        if not shown.ends() or len(shown.names) < 2:
+        if not shown.ends(by_stop=False) or len(shown.names) < 2:
             raise SystemExit(f"the fit has no result: {shown.said[-1:]}")
         for layer in list(shown.viewer.layers):
             if layer is not shown.layer:

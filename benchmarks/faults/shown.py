@@ -99,8 +99,10 @@ class Shown:
         """Return whether the fit makes so many steps."""
         return wait_until(lambda: self.steps >= steps or self.controller.state == "idle")
 
-    def ends(self) -> bool:
-        """Return whether the fit ends."""
+    def ends(self, *, by_stop: bool = True) -> bool:
+        """Return whether the fit ends, by default because it is stopped and keeps its result."""
+        if by_stop and self.controller.state == "running":
+            self.controller.stop()
         return wait_until(lambda: self.controller.state == "idle")
 
     @property

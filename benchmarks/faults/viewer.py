@@ -19,8 +19,13 @@ from shown import Shown, run_shown, small_image, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRIES = 3
-STEPS = 40
+TRIES = 10
+STEPS = 5000
+"""More than a fit makes before its fault; afterwards it is stopped."""
+
+LATEST = 20
+"""Largest number of steps before a fault."""
+
 SHAPE = (4, 24, 24)
 RESULT = "image reconstructed"
 
@@ -87,7 +92,8 @@ def two_viewers(step: int, seed: int) -> bool:
     both = [ready(seed), ready(seed)]
     for one in both:
         one.begin()
-    good = all(one.ends() for one in both) and all(RESULT in one.names for one in both)
+    good = all(one.reaches(step) for one in both)
+    good = good and all(one.ends() for one in both) and all(RESULT in one.names for one in both)
     for one in both:
         one.close()
     return good
@@ -108,11 +114,11 @@ def device_lost(step: int, seed: int) -> bool:
     shown = ready(seed)
     with patch.object(NSTMProblem, "loss", failing):
         shown.begin()
-        good = shown.ends()
+        good = shown.ends(by_stop=False)
     errors = [text for kind, text in shown.said if kind == "error"]
     good = good and len(errors) == 1 and shown.names == ["image"]
     shown.begin()
-    good = good and shown.ends() and RESULT in shown.names
+    good = good and shown.reaches(step) and shown.ends() and RESULT in shown.names
     shown.close()
     return good
 
@@ -160,7 +166,7 @@ def main(tries: int, seed: int) -> None:
     draw = random.Random(seed)
     for number in range(tries):
         for fault, (_, attempt) in FAULTS.items():
-            good = attempt(draw.randrange(1, STEPS // 2), seed + number)
+            good = attempt(draw.randrange(1, LATEST), seed + number)
             print(json.dumps({"fault": fault, "good": good}), flush=True)
 
 
