@@ -88,7 +88,20 @@ def geometry_nstm(stored: Stored, query: Query) -> Image:
 
 
 def check_scene(settings: Mapping[str, Any], source: Mapping[str, Any]) -> None:
-    """Refuse a model that is far larger than the recording, before memory is requested for it."""
+    """Refuse a model that is far larger than the recording, before memory is requested for it.
+
+    Parameters
+    ----------
+    settings
+        As `model_settings` gives them.
+    source
+        Geometry of the recording, of which the shape counts.
+
+    Raises
+    ------
+    FileError
+        If a grid of the model is too large.
+    """
     shape, recorded = settings["shape"], math.prod(source["shape"])
     grids = [shape[name] for name in ("scene", "canonical", "motion_lattice")]
     grids += [cells for name in ("scene_cells", "motion_cells") for cells in shape[name]]
