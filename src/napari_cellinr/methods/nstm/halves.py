@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Halves", "fit_halves", "needs_motion"]
 
 CLOSE = 0.5
-"""Median difference of the motions in pixels above which the halves are fitted with all steps."""
+"""Median difference of the motions in pixels above which the halves are fitted with all steps, and
+motion up to which none is shown if it is smaller than its error."""
 
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of unseen blocks."""
@@ -52,7 +53,8 @@ class Halves:
     models
         The moving models of both halves, whose motion is compared with that of the whole fit.
     moves
-        Whether motion predicts the pixels of the other half better than a specimen at rest.
+        Whether motion predicts the pixels of the other half better than a specimen at rest, and is
+        not both small and smaller than its error.
     moving, resting
         Root mean square error of both on these pixels, in standard deviations of the noise.
     """
@@ -100,6 +102,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     first = _half_of(whole)
     rest = yield from _fit(whole, first, SHORTER, 1, monitor, moving=False)
     found: list[NSTMProblem] = []
+    error = moved = 0.0
     for part in (SHORTER, 1.0):
         found = []
         for number, seen in enumerate((first, ~first), start=1):
@@ -107,13 +110,13 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
             if half is None:
                 return None
             found.append(half)
-        if _agree(whole, found):
+        error, moved = _compared(whole, found)
+        if error < CLOSE:
             break
     assert rest is not None
     one, other = found
-    return Halves(
-        (one.model, other.model), needs_motion(one, rest), one.held_out(), rest.held_out()
-    )
+    moves = needs_motion(one, rest) and not moved < min(error, CLOSE)
+    return Halves((one.model, other.model), moves, one.held_out(), rest.held_out())
 
 
 def _fit(
@@ -154,19 +157,25 @@ def _fit(
     return problem if outcome.stopped == "steps" else None
 
 
-def _agree(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> bool:
-    """Return whether the halves find the motion of the whole fit to half a pixel.
+def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> tuple[float, float]:
+    """Return the error of the motion and the motion itself, in pixels of the frames.
 
-    Half of the steps are enough then. The median over the texture, as the warning uses it.
+    Of the first, the middle and the last frame, the largest; then the median over the texture.
+    Motion that is smaller than its error may stand for detail that the scene cannot represent.
     """
     rendering = Rendering(
         whole.model, whole.model_settings(), whole.device, [half.model for half in halves]
     )
     frames = rendering.settings["frames"]
-    reference = frames[whole.config.reference]
-    error = rendering.errors([frames[0], frames[len(frames) // 2], frames[-1]], reference).max(0)
-    there = textured(Image(rendering.scene([reference])[:, -1], "T" + "ZYX"[-error.ndim :]), 0)
-    return float(np.median(error[there] if there.any() else error)) < CLOSE
+    times, reference = [frames[0], frames[len(frames) // 2], frames[-1]], whole.config.reference
+    error = rendering.errors(times, frames[reference]).max(0)
+    zoom = np.reshape(rendering.settings["zoom"], (1, -1, *[1] * error.ndim))
+    moved = rendering.displacement(times, frames[reference]) / zoom
+    far = np.linalg.norm(moved, axis=1).max(0)
+    scene = rendering.scene([frames[reference]])[:, -1]
+    there = textured(Image(scene, "T" + "ZYX"[-error.ndim :]), 0)
+    chosen = there if there.any() else ...
+    return float(np.median(error[chosen])), float(np.median(far[chosen]))
 
 
 def _half_of(whole: NSTMProblem) -> torch.Tensor:

@@ -47,7 +47,7 @@ class Objective:
         count more, and the roughness flattens bright structures.
     """
 
-    roughness: float = 20.0
+    roughness: float = 10.0
     bending: float = 0.15
     moving: float = 0.01
     is_even: bool = True
@@ -80,7 +80,9 @@ def objective_for(model: ForwardModel, frames: torch.Tensor, noise: float) -> Ob
     if model.nonnegative:
         return Objective()
     contrast = math.sqrt(max((float(frames.double().std()) / noise) ** 2 - 1, 0.0))
-    return Objective(roughness=200.0) if contrast >= LOW else Objective(bending=0.75, moving=0.0)
+    if contrast >= LOW:
+        return Objective(roughness=200.0)
+    return Objective(roughness=20.0, bending=0.75, moving=0.0)
 
 
 def scene_penalty(
