@@ -93,24 +93,14 @@ def check_scene(settings: Mapping[str, Any], source: Mapping[str, Any]) -> None:
     Parameters
     ----------
     settings
-<<<<<<< HEAD
         Settings of the model, as a saved fit holds them.
     source
         Facts of the recording; `shape` is used.
-=======
-        As `model_settings` gives them.
-    source
-        Geometry of the recording, of which the shape counts.
->>>>>>> nstm
 
     Raises
     ------
     FileError
-<<<<<<< HEAD
         If the model is too large.
-=======
-        If a grid of the model is too large.
->>>>>>> nstm
     """
     shape, recorded = settings["shape"], math.prod(source["shape"])
     grids = [shape[name] for name in ("scene", "canonical", "motion_lattice")]
