@@ -48,11 +48,12 @@ class Phantom:
     truth: NDArray[Any]
 
     def errors(self, motion: Image) -> NDArray[Any]:
-        """Return the error of the displacement from the first to the last frame, per point."""
+        """Return the error of the displacement from the first to the last frame, camera pixels."""
         steps = np.reshape(motion.scale[2:], (2, 1, 1))
         moved = np.asarray(motion.array()[-1], float) / steps
         found = np.stack([self.at_points(part) for part in moved], axis=1)
-        return np.linalg.norm(found - (self.ends - self.starts), axis=1)
+        zoom = self.truth.shape[-1] / self.image.shape[-1]
+        return np.linalg.norm(found - (self.ends - self.starts), axis=1) / zoom
 
     def at_points(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values, axes Y X, at the points in the first frame."""
