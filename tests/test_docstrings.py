@@ -45,7 +45,8 @@ def undocumented(module, documented_in_bases=frozenset()):
     for bases, prefix, function in methods_of(ast.parse(module)):
         names = parameters(function)
         inherited = any(f"{base}.{function.name}" in documented_in_bases for base in bases)
-        if function.name.startswith("_") or len(names) < 2 or inherited:
+        is_overload = any(ast.unparse(one) == "overload" for one in function.decorator_list)
+        if function.name.startswith("_") or len(names) < 2 or inherited or is_overload:
             continue
         missing = [name for name in names if name not in documented(function)]
         if missing:

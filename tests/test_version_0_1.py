@@ -84,7 +84,7 @@ def check_saved(place):
         path = place / name
         if path.suffix == ".csv":
             assert table(path).shape[1] == EXPECTED[name]["shape"][1]
-        elif name != "difference.tif":  # two results that differ from those of version 0.1
+        elif name not in {"difference.tif", "speed.tif"}:  # small against what they depend on
             check(name, read(path).array(), COMPUTED)
 
 

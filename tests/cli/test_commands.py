@@ -109,7 +109,8 @@ def test_help_is_made_from_the_settings(run):
     assert status == 0
     words = " ".join(out.split())
     for name in CellINRConfig.model_fields:
-        option = name if CellINRConfig.is_advanced(name) else f"--{name.replace('_', '-')}"
+        has_option = not CellINRConfig.is_advanced(name) or name in CellINRConfig.FILES
+        option = f"--{name.replace('_', '-')}" if has_option else name
         assert option in words
         assert CellINRConfig.help(name).rstrip(".") in words
     assert max(map(len, out.splitlines())) <= 80

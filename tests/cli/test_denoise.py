@@ -98,7 +98,7 @@ def test_other_outputs(run, jobs, raw_file, tmp_path):
     [
         (["--steps", "many"], "steps = 'many'"),
         (["--steps", "0"], "greater than or equal to 1"),
-        (["--preset", "best"], "invalid choice"),
+        (["--preset", "finest"], "invalid choice"),
         (["--set", "hold_out=1"], "no setting 'hold_out'; the settings are preset, device"),
         (["--set", "seed"], "NAME=VALUE"),
         (["--set", "seed=1", "--seed", "2"], "'seed' was given twice"),

@@ -61,7 +61,7 @@ CASES = [
 def test_every_method(method, preset, axes, name, pretended):
     device, settings = pretended(name), SETTINGS.get(method.name, {})
     config = method.config(preset=preset, steps=2, device=name, **settings)
-    fit = finish(api.iter_fit(method, movie(axes), config))
+    fit = finish(api._fit(method, movie(axes), config, None))
     assert name in fit.report["device"]
     assert device.sent > 0
     assert all(np.isfinite(image.array()).all() for image in fit.images)
@@ -73,7 +73,7 @@ def test_values_are_those_of_the_cpu(pretended):
     method, image = METHODS["cellinr"], movie("ZYX")
     pretended("mps")
     results = [
-        finish(api.iter_fit(method, image, method.config(steps=2, device=name))).images[0].array()
+        finish(api._fit(method, image, method.config(steps=2, device=name), None)).images[0].array()
         for name in ("mps", "cpu")
     ]
     np.testing.assert_allclose(*results, atol=1e-3)
@@ -108,7 +108,7 @@ def test_motion_is_compared_with_a_static_scene(pretended, monkeypatch):
     monkeypatch.setattr("napari_cellinr.methods.nstm.job.AT_THE_FLOOR", 0)
     pretended("mps")
     method = METHODS["nstm"]
-    fit = finish(api.iter_fit(method, movie(), method.config(steps=3, device="mps")))
+    fit = finish(api._fit(method, movie(), method.config(steps=3, device="mps"), None))
     assert np.isfinite(fit.images[0].array()).all()
 
 

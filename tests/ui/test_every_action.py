@@ -22,7 +22,7 @@ from napari_cellinr.ui.session.console import console_of
 pytestmark = pytest.mark.gui
 
 TOY = {"steps": 1, "estimate": "gaussian"}
-MOVING = {"steps": 40, "restart": False}
+MOVING = {"steps": 40, "restart": False, "check_motion": False}
 
 
 @pytest.fixture

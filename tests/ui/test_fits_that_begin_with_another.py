@@ -110,7 +110,7 @@ def test_a_fit_that_began_with_another_is_offered_and_goes_on(dock, qtbot, monke
     dock._console.wait()
     whole, again = results
     np.testing.assert_array_equal(again.layers[0].data, whole.layers[0].data)
-    assert (again.begun, again.config) == (whole.begun, whole.config)
+    assert (again.initial, again.config) == (whole.initial, whole.config)
     assert replace(dock.dispatcher.recorder.last, results=step.results) == step
     assert resume.unfinished() == []
 

@@ -32,6 +32,7 @@ def field_gain(report: Mapping[str, Any]) -> str:
     """
     fields = report.get("field", [])
     fields = [fields] if isinstance(fields, dict) else fields
+    fields = [field for field in fields if "expected_gain_db" in field]  # other methods have none
     if not fields:
         return ""
     start, end, gain = (

@@ -11,6 +11,7 @@ import torch
 
 from napari_cellinr.classic.smoothing import as_array, as_tensor
 from napari_cellinr.fields.nodes import block_lengths, blocks
+from napari_cellinr.fitting.draws import random_block, random_of_step
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.cellinr.model import LAYERS
 
@@ -91,6 +92,8 @@ class FieldProblem(Problem):
         The image that is denoised.
     device
         Where to compute.
+    seed
+        Of the random patches.
     is_stored
         Whether checkpoints hold the steps, and another fit may give the first parameters.
     """
@@ -102,8 +105,10 @@ class FieldProblem(Problem):
         real: RealImage,
         device: torch.device,
         *,
+        seed: int,
         is_stored: bool,
     ) -> None:
+        self._seed = seed
         self.field, self.real, self._device, self._is_stored = field, real, device, is_stored
         self.pairs = pairs
         self.real_input = network_input(real.views, device)
@@ -127,9 +132,9 @@ class FieldProblem(Problem):
         Parameters
         ----------
         step
-            Not used.
+            Chooses pair and patch, with the seed.
         generator
-            Random numbers that choose pair and patch, on the device.
+            Not used.
 
         Returns
         -------
@@ -137,12 +142,13 @@ class FieldProblem(Problem):
             `correction`, the mean squared error in variances of the noise, and `error`, the
             negative logarithm of the likelihood of the predicted standard errors; scalars.
         """
-        pair = self.pairs[self._random(len(self.pairs), generator)]
-        patch = self._patch(pair.target.shape, generator)
+        random = random_of_step(self._seed, step)
+        pair = self.pairs[random.integers(len(self.pairs))]
+        patch = self._patch(pair.target.shape, random)
         views, target = pair.inputs[(slice(None), *patch)], pair.target[patch]
-        turned = [axis for axis in (-1, -2, -3) if self._random(2, generator)]
+        turned = [axis for axis in (-1, -2, -3) if random.integers(2)]
         views, target = views.flip(turned), target.flip(turned)
-        if self._random(2, generator):
+        if random.integers(2):
             views, target = views.transpose(-1, -2), target.transpose(-1, -2)
         correction, log_error = self.field(views)
         squared = (correction - target) ** 2
@@ -166,20 +172,12 @@ class FieldProblem(Problem):
         """Return a preview of the image with the present correction."""
         return self.real.preview(self.correction(), request)
 
-    def _random(self, n: int, generator: torch.Generator) -> int:
-        """Return a random number below `n`."""
-        return int(torch.randint(n, (1,), generator=generator, device=self._device))
-
-    def _patch(self, shape: Sequence[int], generator: torch.Generator) -> tuple[slice, ...]:
+    def _patch(self, shape: Sequence[int], random: np.random.Generator) -> tuple[slice, ...]:
         """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
         lengths = tuple(shape)
         if math.prod(shape) > PATCH_VOXELS * 2:
             lengths = tuple(block_lengths(shape, PATCH_VOXELS))
-        corner = [
-            self._random(size - length + 1, generator)
-            for size, length in zip(shape, lengths, strict=True)
-        ]
-        return tuple(slice(a, a + n) for a, n in zip(corner, lengths, strict=True))
+        return random_block(shape, lengths, random)
 
 
 def network_input(views: NDArray[np.float32], device: torch.device) -> torch.Tensor:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from napari_cellinr.classic.pixels import saturated_part
 from napari_cellinr.fitting.background import in_background
@@ -23,11 +25,13 @@ from napari_cellinr.methods.cellinr.camera_maps import calibrated
 from napari_cellinr.methods.cellinr.defects import find_defects
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame
+from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
-from napari_cellinr.methods.cellinr.initial.prepare import prepare_sample
+from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
 from napari_cellinr.methods.cellinr.published.problem import prepare_published
+from napari_cellinr.methods.cellinr.rounds import fit_rounds, without_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -44,6 +48,9 @@ __all__ = ["denoise_job"]
 
 SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
+
+ESTIMATE_SHARE = 0.5
+"""Largest part of the time limit for the initial estimate."""
 
 DARK = 0.02
 """Mean signal relative to the first frame below which a frame counts as empty."""
@@ -183,7 +190,25 @@ def fit_part(
     if config.is_published:
         problem = yield from prepare_published(image, config, noise, device, monitor)
     else:
-        prepared, chosen = yield from prepare_sample(image, config, noise, monitor)
+        end = monitor.deadline
+        left = None if end is None else ESTIMATE_SHARE * (end - time.monotonic())
+        budget = EstimateBudget(noise.grain, torch.get_num_threads(), left, device)
+        odd, stabilised = without_odd_pixels(image, noise)
+        part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
+        part = replace(part, n_odd=odd)
+        if part.views is not None and part.found.complete:
+            part = replace(part, fitted=(yield from fit_rounds(part, budget, monitor)))
+        elif config.has_field:
+            part = replace(part, fitted=without_rounds(part))
+        prepared = None
+        if part.found.complete:
+            work = partial(part.build, kernels=part.views is None)
+            prepared = yield from in_background("preparing the fit", work, monitor)
+        if prepared is None:
+            prepared = part.build(kernels=False, by_structure=False)
+        chosen = config.replace(estimate=part.found.name)
+        if part.fitted is not None:
+            chosen = chosen.replace(rounds=part.fitted.rounds)
         problem = CellINRProblem(prepared, chosen, device)
     if isinstance(problem, CellINRProblem) and problem.prepared.fitted is not None:
         outcome = problem.prepared.fitted.outcome

@@ -248,7 +248,8 @@ class _Run:
         """Return the problem of a round; in the first one, views are standardised."""
         real = RealImage(self.views, self.values, self.held, self.boxes, self._preview)
         device = self.budget.device
-        problem = FieldProblem(self.field, pairs, real, device, is_stored=number == 0)
+        seed = self.part.config.seed + number
+        problem = FieldProblem(self.field, pairs, real, device, seed=seed, is_stored=number == 0)
         if number == 0:
             found = pairs[0].inputs.flatten(1)
             self.field.divisors.copy_(found.std(1).clamp(min=1e-4))

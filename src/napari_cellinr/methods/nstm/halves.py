@@ -234,7 +234,7 @@ def needs_motion(moving: NSTMProblem, resting: NSTMProblem) -> bool:
 def _of_blocks(values: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
     """Return the mean of values over the held-out pixels of each block that has any, (blocks,)."""
     planes, weights = (
-        part.double().flatten(0, -3)[:, None] for part in (values * held, held.float())
+        part.cpu().double().flatten(0, -3)[:, None] for part in (values * held, held.float())
     )
     means, parts = (
         functional.avg_pool2d(part, BLOCK, ceil_mode=True, divisor_override=1)

@@ -41,6 +41,8 @@ __all__ = ["reconstruct_job"]
 RESERVE = 0.85
 """Fraction of the time limit for optimisation; the rest is for rendering and writing."""
 
+UNCHECKED = "The motion was not checked by fits to halves of the pixels, since {}."
+
 FASTER = 3.0
 """Factor for the learning rate of the motion in a restart."""
 
@@ -152,7 +154,15 @@ def reconstruct_job(
     assert best is not None
     unchecked: list[str] = []
     if _can_be_checked(best, config) and not ended_early(tried):
-        unchecked = yield from _check(best[0], monitor)
+        why = ""
+        try:
+            best[0].halves = yield from fit_halves(best[0], monitor)
+        except FAILURES as error:
+            free_after(error)
+            why = "there was not enough memory"
+        if best[0].halves is None:
+            why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
+            unchecked = [UNCHECKED.format(why)]
     if _may_rest(best, config) and not ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         static = yield from attempt("static", config.replace(moving=False), extras)
@@ -211,19 +221,6 @@ def _fit(
 def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
     """Return whether the motion of the result is to be compared with that of halves."""
     return config.moving and config.check_motion and best[1].stopped == "steps"
-
-
-def _check(problem: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, list[str]]:
-    """Fit halves of the pixels, which the problem keeps; return a warning if they are missing."""
-    try:
-        problem.halves = yield from fit_halves(problem, monitor)
-        why = "this was stopped" if monitor.stopped else "the time limit was reached"
-    except FAILURES as error:
-        free_after(error)
-        why = "there was not enough memory"
-    if problem.halves is not None:
-        return []
-    return [f"The motion was not checked by fits to halves of the pixels, since {why}."]
 
 
 def _compared(

@@ -79,7 +79,7 @@ def objective_for(model: ForwardModel, frames: torch.Tensor, noise: float) -> Ob
     """
     if model.nonnegative:
         return Objective()
-    contrast = math.sqrt(max((float(frames.double().std()) / noise) ** 2 - 1, 0.0))
+    contrast = math.sqrt(max((float(frames.cpu().double().std()) / noise) ** 2 - 1, 0.0))
     if contrast >= LOW:
         return Objective(roughness=200.0)
     return Objective(roughness=20.0, bending=0.75, moving=0.0)
