@@ -26,7 +26,7 @@ TOY = {"steps": 1, **ESTIMATE}
 @pytest.fixture
 def dock(viewer, tmp_path, monkeypatch, qtbot):
     monkeypatch.chdir(tmp_path)
-    stack = np.random.default_rng(0).poisson(30, (2, 4, 16, 16)).astype(np.float32)
+    stack = np.random.default_rng(3).poisson(30, (2, 4, 16, 16)).astype(np.float32)
     for name, one in zip(("embryo", "next"), stack, strict=True):
         write(f"{name}.tif", Image(one, "ZYX", (0.4, 0.2, 0.2), ("micrometer",) * 3))
     dock = DenoiseDock(viewer)
