@@ -143,7 +143,7 @@ class FieldProblem(Problem):
             negative logarithm of the likelihood of the predicted standard errors; scalars.
         """
         random = random_of_step(self._seed, step)
-        pair = self.pairs[random.integers(len(self.pairs))]
+        pair = self.pairs[int(random.integers(len(self.pairs)))]
         patch = self._patch(pair.target.shape, random)
         views, target = pair.inputs[(slice(None), *patch)], pair.target[patch]
         turned = [axis for axis in (-1, -2, -3) if random.integers(2)]
