@@ -53,7 +53,9 @@ def pretended(monkeypatch):
 
         def give(name):
             there = dict.fromkeys(("cpu", name), "")
-            monkeypatch.setattr("napari_cellinr.fitting.devices.available_devices", lambda: there)
+            monkeypatch.setattr(
+                "napari_cellinr.fitting.resources.devices.available_devices", lambda: there
+            )
             device, step = Device(name), _Loop.advance
             stack.enter_context(entered(device, monkeypatch))
 
@@ -71,7 +73,7 @@ def pretended(monkeypatch):
 def rendered_as_told():
     """Return a function that renders, and checks that its geometry was told before."""
     from napari_cellinr.api import render
-    from napari_cellinr.fitting.stored import geometry
+    from napari_cellinr.fitting.saved.stored import geometry
     from napari_cellinr.methods import geometry as told
 
     def check(fit, query):

@@ -16,7 +16,7 @@ from napari_cellinr import CellINRConfig, Image, denoise, reconstruct
 from napari_cellinr.cli import main
 from napari_cellinr.config.optics import optics_from_json
 from napari_cellinr.errors import CellINRError, ConfigError, DataError, FileError
-from napari_cellinr.fitting.stored import load_fit
+from napari_cellinr.fitting.saved.stored import load_fit
 from napari_cellinr.io import load_fitted, read, save_fitted
 from napari_cellinr.macro import Macro
 

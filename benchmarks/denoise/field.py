@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_cellinr import Image, denoise
-from napari_cellinr.classic.anscombe import Noise, unstabilise
+from napari_cellinr.classic.camera.anscombe import Noise, unstabilise
 
 VOLUME, PLANE, CROP = (16, 64, 64), (160, 160), 192
 DEFAULT = [

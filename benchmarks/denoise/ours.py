@@ -10,7 +10,7 @@ from napari_cellinr import Image, denoise
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 
 def fast(raw: np.ndarray, noise: Noise, scale: list[float], mode: str = "both") -> dict:

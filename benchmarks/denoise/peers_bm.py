@@ -8,10 +8,10 @@ import numpy as np
 from bm3d import bm3d
 from bm4d import bm4d
 
-from napari_cellinr.classic.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
 
 if TYPE_CHECKING:
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 
 def stabilised(raw: np.ndarray, noise: Noise) -> dict[str, np.ndarray]:

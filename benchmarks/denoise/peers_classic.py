@@ -13,11 +13,11 @@ from skimage.restoration import (
     denoise_wavelet,
 )
 
-from napari_cellinr.classic.anscombe import stabilise, unstabilise
 from napari_cellinr.classic.background import wbns
+from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
 
 if TYPE_CHECKING:
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 Results = dict[str, np.ndarray]
 

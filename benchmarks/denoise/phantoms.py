@@ -24,7 +24,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import denoise
-from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
+from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.image import Image
 
 ROOT = Path(__file__).parents[2]

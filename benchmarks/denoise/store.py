@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from common.runs import Run, code_files, digest, digest_of, stored_run
 from data import ROOT, Case
 
-from napari_cellinr.classic.noise import estimate_noise
+from napari_cellinr.classic.camera.noise import estimate_noise
 
 if TYPE_CHECKING:
     from catalogue import Method
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 BUILD = ROOT / "build" / "denoise"
 HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 _OURS = tuple(f"{name}/**/*.py" for name in ("classic", "config", "fields", "fitting", "methods"))
-_PEERS = ("classic/anscombe.py", "classic/background.py")
+_PEERS = ("classic/camera/anscombe.py", "classic/background.py")
 
 
 @cache

@@ -54,7 +54,7 @@ def work(job: dict[str, Any]) -> None:
 def _noise(facts: dict[str, float]) -> Any:
     """Return the noise, as a plain namespace where the plugin cannot be imported."""
     try:
-        from napari_cellinr.classic.anscombe import Noise
+        from napari_cellinr.classic.camera.anscombe import Noise
     except ImportError:
         return SimpleNamespace(**facts)
     return Noise(**facts)

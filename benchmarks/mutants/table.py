@@ -188,7 +188,7 @@ FITTING = (
     ),
     *_of(
         "fitting/test_stored.py",
-        ("fitting/stored.py", "{image.shape} {image.dtype}", "{image.shape}", "digest"),
+        ("fitting/saved/stored.py", "{image.shape} {image.dtype}", "{image.shape}", "digest"),
     ),
     *_of(
         "fitting/test_tiles.py",
@@ -244,8 +244,8 @@ OPTICS = (
 CLASSIC = (
     *_of(
         "classic/test_anscombe.py",
-        ("classic/anscombe.py", "0.375 * noise.gain**2", "0.25 * noise.gain**2"),
-        ("classic/anscombe.py", "inverse * (-11 / 8 +", "inverse * (11 / 8 +"),
+        ("classic/camera/anscombe.py", "0.375 * noise.gain**2", "0.25 * noise.gain**2"),
+        ("classic/camera/anscombe.py", "inverse * (-11 / 8 +", "inverse * (11 / 8 +"),
     ),
     *_of(
         "classic/test_background.py",
@@ -271,7 +271,7 @@ CLASSIC = (
     ),
     *_of(
         "classic/test_pixels.py",
-        ("classic/pixels.py", "_JUMP = 6.0", "_JUMP = 7.0"),
+        ("classic/camera/pixels.py", "_JUMP = 6.0", "_JUMP = 7.0"),
     ),
     *_of(
         "classic/test_structure.py",

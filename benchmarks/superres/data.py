@@ -10,9 +10,9 @@ import numpy as np
 from common.runs import digest
 from skimage.registration import optical_flow_ilk
 
-from napari_cellinr.classic.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.classic.estimate import nlm
-from napari_cellinr.classic.noise import estimate_noise
 from napari_cellinr.image import Image
 from napari_cellinr.io import read
 from napari_cellinr.simulate.cells import cells, thinned

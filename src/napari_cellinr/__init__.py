@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         FileError,
         FitError,
     )
-    from napari_cellinr.fitting.stored import load_fit, save_fit
+    from napari_cellinr.fitting.saved.stored import load_fit, save_fit
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
     from napari_cellinr.macro.compare import compare

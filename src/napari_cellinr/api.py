@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
-from napari_cellinr.fitting.guard import explained_failures
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.image import Image
 from napari_cellinr.methods import METHODS
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.cellinr import Preset
     from napari_cellinr.config.spatime import SpatimePreset
     from napari_cellinr.fitting.problem import Fitted, Job
-    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import ArrayLike
     from napari_cellinr.methods import Method
 
@@ -214,7 +214,7 @@ def render(
     Parameters
     ----------
     fit
-        What a job returned, or a saved fit as `fitting.stored.load_fit` returns it.
+        What a job returned, or a saved fit as `fitting.saved.stored.load_fit` returns it.
     query
         What to render; the result as it was if not given.
     device
@@ -229,9 +229,9 @@ def render(
         If the fit cannot be rendered like this.
     """
     from napari_cellinr import methods
-    from napari_cellinr.fitting.devices import choose_device
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.stored import query_of, stored_of
+    from napari_cellinr.fitting.resources.devices import choose_device
+    from napari_cellinr.fitting.saved.stored import query_of, stored_of
 
     saved = stored_of(fit) if isinstance(fit, Fitted) else fit
     return methods.render(saved, query or query_of(selection), choose_device(device))

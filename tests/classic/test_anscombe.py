@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
+from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.simulate.embryo import add_noise
 
 CAMERAS = [(2, 8, 0), (2, 8, 100), (1, 1, 0), (2, 0, 0), (10, 3, 0), (2, 20, 0), (1e-6, 5, 0)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.camera_pattern import find_pattern
+from napari_cellinr.classic.camera.camera_pattern import find_pattern
 
 SHAPE = (16, 64, 64)
 

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.anscombe import Noise
-from napari_cellinr.classic.defects import blank_frames, empty_part, filled, impossible_voxels
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.classic.camera.defects import (
+    blank_frames,
+    empty_part,
+    filled,
+    impossible_voxels,
+)
 
 
 def recorded(shape=(8, 48, 48), floor=30.0, seed=0):

@@ -8,8 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic import estimate
+from napari_cellinr.classic.camera.noise import Noise, stabilise, unstabilise
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm, nlm_seconds
-from napari_cellinr.classic.noise import Noise, stabilise, unstabilise
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.metrics import psnr
 from napari_cellinr.simulate.embryo import embryo

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.noise import Known, Noise, estimate_noise
+from napari_cellinr.classic.camera.noise import Known, Noise, estimate_noise
 from napari_cellinr.simulate.embryo import add_noise, embryo
 
 BRIGHTNESS = np.array([10, 20, 40, 80])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_cellinr.classic.pixels import odd_pixels, saturated_part
+from napari_cellinr.classic.camera.pixels import odd_pixels, saturated_part
 
 
 @pytest.mark.parametrize("sign", [1, -1])

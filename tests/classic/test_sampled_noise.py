@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_cellinr.classic.anscombe import Noise
-from napari_cellinr.classic.noise import estimate_noise
-from napari_cellinr.classic.sampled_noise import sample_noise
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.classic.camera.noise import estimate_noise
+from napari_cellinr.classic.camera.sampled_noise import sample_noise
 
 LEVELS = (90.0, 100.0, 100.6, 160.0, 5000.0, 1e7)
 

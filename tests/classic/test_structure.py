@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic import structure as module
+from napari_cellinr.classic.camera.noise import Noise, stabilise
 from napari_cellinr.classic.estimate import nlm
-from napari_cellinr.classic.noise import Noise, stabilise
 from napari_cellinr.classic.structure import find_kind, hessian_eigenvalues, structure
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.simulate.embryo import VOXEL_SIZE, embryo

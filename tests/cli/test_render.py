@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr import denoise, read
-from napari_cellinr.fitting.stored import header_of
+from napari_cellinr.fitting.saved.stored import header_of
 from napari_cellinr.io import save_fitted
 
 

@@ -12,7 +12,7 @@ from napari_cellinr import Image, SpatimeConfig, read, superresolve, write
 from napari_cellinr.cli.superresolve import _write_pieces
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.stored import save_fit
+from napari_cellinr.fitting.saved.stored import save_fit
 from napari_cellinr.methods import METHODS
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 

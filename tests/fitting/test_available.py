@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from napari_cellinr.fitting.available import group_memory
+from napari_cellinr.fitting.resources.available import group_memory
 
 CHILD = """
 import resource
-from napari_cellinr.fitting.available import available_memory
+from napari_cellinr.fitting.resources.available import available_memory
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
 print(available_memory())
 """

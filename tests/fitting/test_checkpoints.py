@@ -18,7 +18,7 @@ from napari_cellinr.fitting.checkpoint import Checkpoint
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.fitting.stored import header_of, stored
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.methods import method_of_action, method_of_fit
 from napari_cellinr.methods.nstm import job as nstm_job

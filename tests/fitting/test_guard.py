@@ -3,7 +3,7 @@
 import pytest
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fitting.guard import explained_failures
+from napari_cellinr.fitting.resources.guard import explained_failures
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from napari_cellinr import Image, denoise
 from napari_cellinr.api import render
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.stored import Stored, digest, geometry, header_of, plain, stored
+from napari_cellinr.fitting.saved.stored import Stored, digest, geometry, header_of, plain, stored
 from napari_cellinr.io import load_fitted, save_fitted
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
-from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.image import Image
 from napari_cellinr.runs import resume
 from napari_cellinr.ui.session import devices, worker

@@ -9,7 +9,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from napari_cellinr import CellINRConfig, api, read
 from napari_cellinr.errors import AxesError
 from napari_cellinr.fitting.problem import Fitted
-from napari_cellinr.fitting.stored import save_fit
+from napari_cellinr.fitting.saved.stored import save_fit
 from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.panels.run import duration

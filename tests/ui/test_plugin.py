@@ -15,7 +15,7 @@ from napari_cellinr import api
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.problem import Fitted
-from napari_cellinr.fitting.stored import save_fit
+from napari_cellinr.fitting.saved.stored import save_fit
 from napari_cellinr.image import Image
 from napari_cellinr.ui import plugin
 from napari_cellinr.ui.session import devices

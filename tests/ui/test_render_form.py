@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
 from napari_cellinr import CellINRConfig, Image, SpatimeConfig, reconstruct, write
-from napari_cellinr.fitting.stored import Stored, geometry, stored_of
+from napari_cellinr.fitting.saved.stored import Stored, geometry, stored_of
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.panels.render_entries import Entries, RenderableFit

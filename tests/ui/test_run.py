@@ -12,7 +12,7 @@ from napari.utils.notifications import notification_manager
 from napari_cellinr import api
 from napari_cellinr.errors import AxesError
 from napari_cellinr.fitting.problem import PreviewRequest, Progress
-from napari_cellinr.fitting.stored import digest
+from napari_cellinr.fitting.saved.stored import digest
 from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import named

@@ -29,7 +29,7 @@ class Tensor:
 @pytest.fixture
 def torch(monkeypatch):
     """Return a torch with a GPU that notes which tensors are left when it empties its cache."""
-    importlib.import_module("napari_cellinr.fitting.memory")  # needs the real torch
+    importlib.import_module("napari_cellinr.fitting.resources.memory")  # needs the real torch
     fake = SimpleNamespace(threads=[], tensors=[], left=[])
     fake.set_num_threads = lambda n: fake.threads.append((n, threading.get_ident()))
     fake.cuda = SimpleNamespace(

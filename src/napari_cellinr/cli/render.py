@@ -16,7 +16,7 @@ from napari_cellinr.cli.shared.options import (
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.stored import times_of
+from napari_cellinr.fitting.saved.stored import times_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -77,7 +77,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write the images and return 0."""
-    from napari_cellinr.fitting.stored import Query, stored
+    from napari_cellinr.fitting.saved.stored import Query, stored
     from napari_cellinr.io import check_writable, load_fitted, write
 
     names = (options.output, options.second_output, options.third_output)

@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Write the table and return 0."""
-    from napari_cellinr.fitting.stored import load_fit
+    from napari_cellinr.fitting.saved.stored import load_fit
     from napari_cellinr.macro.motion import write_motion
 
     if Path(options.output).suffix != ".csv":

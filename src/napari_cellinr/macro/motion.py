@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.damage import explained_damage
 from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_fit, roles_of
 from napari_cellinr.motion import seconds, tracks, visible_arrows
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
     from napari_cellinr.motion import Arrows
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.damage import explained_damage
+from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.methods.method import Cost, Lazy, Method, Renderable
 from napari_cellinr.text import shortened
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import Image
 
 __all__ = [

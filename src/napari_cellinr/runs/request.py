@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
-from napari_cellinr.fitting.damage import explained_damage
-from napari_cellinr.fitting.guard import explained_failures
 from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.stored import digest, geometry, plain, stored_of
+from napari_cellinr.fitting.resources.guard import explained_failures
+from napari_cellinr.fitting.saved.damage import explained_damage
+from napari_cellinr.fitting.saved.stored import digest, geometry, plain, stored_of
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted, Job, Message, Progress
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
     from napari_cellinr.methods import Method
 

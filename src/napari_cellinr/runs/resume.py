@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
-from napari_cellinr.fitting.damage import explained_damage
-from napari_cellinr.fitting.saved_header import check_job
-from napari_cellinr.fitting.stored import blank, digest, stored
+from napari_cellinr.fitting.saved.damage import explained_damage
+from napari_cellinr.fitting.saved.header import check_job
+from napari_cellinr.fitting.saved.stored import blank, digest, stored
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free, is_held

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import REACHED
-from napari_cellinr.fitting.stored import stored_of
+from napari_cellinr.fitting.saved.stored import stored_of
 from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
 
 __all__ = [
     "Beginning",

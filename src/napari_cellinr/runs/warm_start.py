@@ -12,7 +12,7 @@ from napari_cellinr.runs.starts import Beginning, Continued, WarmStart, saved_st
 
 if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = ["Beginning", "continue_fit", "warm_start", "why_not"]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from napari_cellinr.methods.cellinr.boxes import choose_boxes
+from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
 
 
 def test_a_small_image_is_taken_as_a_whole():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_cellinr import CellINRConfig, Image
-from napari_cellinr.methods.cellinr.camera import without_pattern
-from napari_cellinr.methods.cellinr.defects import find_defects
+from napari_cellinr.methods.cellinr.recording.camera import without_pattern
+from napari_cellinr.methods.cellinr.recording.defects import find_defects
 
 LINES = np.random.default_rng(1).normal(0, 8, (48, 1))
 

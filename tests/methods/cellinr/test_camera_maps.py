@@ -7,7 +7,7 @@ from scipy.io import savemat
 
 from napari_cellinr import CellINRConfig, Image, denoise
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.methods.cellinr.camera_maps import calibrated
+from napari_cellinr.methods.cellinr.recording.camera_maps import calibrated
 
 SHAPE = (40, 48)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_cellinr import CellINRConfig, Image
-from napari_cellinr.classic.anscombe import Noise
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.methods.cellinr.initial.background import Separated
 from napari_cellinr.methods.cellinr.initial.estimate import InitialEstimate
 from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve

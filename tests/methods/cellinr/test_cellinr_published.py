@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_cellinr.api import denoise, iter_denoise
-from napari_cellinr.classic.anscombe import Noise
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.penalties import absolute_variation

@@ -7,9 +7,9 @@ import torch
 from napari_cellinr import CellINRConfig, Image, denoise, load_fit, render
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.fitting.problem import PreviewRequest
-from napari_cellinr.methods.cellinr import field_problem
-from napari_cellinr.methods.cellinr.field_problem import evaluate, network_input
-from napari_cellinr.methods.cellinr.gate import blend
+from napari_cellinr.methods.cellinr.field import problem as field_problem
+from napari_cellinr.methods.cellinr.field.gate import blend
+from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.model import ResidualField
 
 TOY = {"preset": "best", "steps": 8, "rounds": 2, "repeats": 1, "background": "keep"}

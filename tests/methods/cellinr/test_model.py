@@ -9,9 +9,9 @@ import torch
 
 from napari_cellinr import FileError, Image, denoise
 from napari_cellinr.api import render
-from napari_cellinr.classic.anscombe import Noise, unstabilise
+from napari_cellinr.classic.camera.anscombe import Noise, unstabilise
 from napari_cellinr.fitting.problem import Outcome
-from napari_cellinr.fitting.stored import header_of, stored, stored_of
+from napari_cellinr.fitting.saved.stored import header_of, stored, stored_of
 from napari_cellinr.methods.cellinr.frames import Frame, load_frame, save_frame
 from napari_cellinr.methods.cellinr.local_kernels import LocalKernels
 from napari_cellinr.methods.cellinr.model import CellINRModel

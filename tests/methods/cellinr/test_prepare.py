@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from napari_cellinr.classic.camera.pixels import hold_out
 from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
-from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.methods.cellinr.initial.estimate import (
     PROBE,

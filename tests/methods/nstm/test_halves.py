@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, shift
 from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.fitting.problem import Progress, finish
-from napari_cellinr.fitting.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.stored import Query, header_of, stored
 from napari_cellinr.methods.nstm.costs import cost
 from napari_cellinr.methods.nstm.halves import _half_of, _lasting, _of_blocks, needs_motion
 

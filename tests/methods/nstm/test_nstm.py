@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.config.optics import TimeLapse
 from napari_cellinr.errors import ConfigError, DataError
-from napari_cellinr.fitting.devices import choose_device
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.fitting.stored import Query, header_of, stored
+from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.fitting.saved.stored import Query, header_of, stored
 from napari_cellinr.io import write
 from napari_cellinr.methods import render
 from napari_cellinr.methods.nstm.conventional import conventional

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter, shift
 from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.config.nstm import EXTRAS
-from napari_cellinr.fitting.stored import header_of, stored
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 

@@ -10,7 +10,7 @@ from napari_cellinr.fields.trajectory import positions
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.fitting.stored import header_of, stored
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.spatime.motion import MotionSettings, motion_problems
 from napari_cellinr.methods.spatime.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.sections import Samples

@@ -262,7 +262,7 @@ def _write_conventional(options: Namespace, image: Image, fitted: Fitted) -> Non
 
 def _shortage(options: Namespace, config: Config, image: Image) -> str:
     """Return a warning if the run needs more memory than is free; otherwise an empty text."""
-    from napari_cellinr.fitting.available import available_memory
+    from napari_cellinr.fitting.resources.available import available_memory
     from napari_cellinr.methods import method_of_action
     from napari_cellinr.runs.estimates import advice
 

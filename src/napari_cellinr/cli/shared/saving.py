@@ -166,7 +166,7 @@ def save_all(
 
 def _writers(options: Namespace, outputs: Mapping[str, str]) -> dict[str, Callable[[Fitted], None]]:
     """Return what writes each file that was requested, by its name."""
-    from napari_cellinr.fitting.stored import save_fit
+    from napari_cellinr.fitting.saved.stored import save_fit
     from napari_cellinr.io import write
 
     def write_image(path: str, role: str, fitted: Fitted) -> None:
@@ -202,7 +202,7 @@ def write_report(options: Namespace, fitted: Fitted) -> None:
     FileError
         If the file cannot be written.
     """
-    from napari_cellinr.fitting.stored import plain
+    from napari_cellinr.fitting.saved.stored import plain
     from napari_cellinr.io.safety.atomic import replacing
 
     seconds = round(time.monotonic() - options.started, 3)
@@ -242,7 +242,7 @@ def _saved(errors: Mapping[str, _Failure], options: Namespace, fitted: Fitted) -
     """
     from secrets import token_hex
 
-    from napari_cellinr.fitting.stored import save_fit
+    from napari_cellinr.fitting.saved.stored import save_fit
     from napari_cellinr.runs.resume import jobs_folder
 
     if options.save_fit is not None and options.save_fit not in errors:

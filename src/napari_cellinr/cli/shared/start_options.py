@@ -124,7 +124,7 @@ def _start(options: Namespace, config: Config) -> Start:
     ConfigError, FileError
         If the fit is of another method or cannot be read, or a setting is not allowed.
     """
-    from napari_cellinr.fitting.stored import load_fit
+    from napari_cellinr.fitting.saved.stored import load_fit
     from napari_cellinr.methods import method_of_fit
     from napari_cellinr.runs.starts import New, start_from
 

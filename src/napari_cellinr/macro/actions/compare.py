@@ -80,7 +80,7 @@ def _python_call(step: Step, script: PythonScript) -> Code | None:
 
 
 def _compared(step: Step, replay: Replay) -> tuple[Image, ...]:
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.macro.compare import channel_for, compare
 
     layer = step.source.layer

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from napari_cellinr.fitting.problem import Fitted, Job, Message, Progress
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
     from napari_cellinr.macro.command_line import ShellScript
     from napari_cellinr.macro.lines import Code, Line, Words

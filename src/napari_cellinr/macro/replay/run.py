@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
     from napari_cellinr.io import StackAxis
     from napari_cellinr.macro.source import Source
@@ -241,7 +241,7 @@ class Replay:
         image
             The data.
         """
-        from napari_cellinr.fitting.stored import digest
+        from napari_cellinr.fitting.saved.stored import digest
 
         recorded = step.source.digest
         if recorded and self._source is None and digest(image.canonical()) != recorded:
@@ -290,7 +290,7 @@ class Replay:
         path, layer
             The file, as the macro names it, and the name of the layer.
         """
-        from napari_cellinr.fitting.stored import save_fit
+        from napari_cellinr.fitting.saved.stored import save_fit
 
         fit = self.fit_of(layer)
         save_fit(self._place(path), fit)
@@ -323,7 +323,7 @@ class Replay:
     def _read_fit(self, layer: str, path: Path) -> None:
         """Read a saved fit, and render the image of its layer."""
         from napari_cellinr.api import render
-        from napari_cellinr.fitting.stored import load_fit
+        from napari_cellinr.fitting.saved.stored import load_fit
 
         fit = load_fit(path)
         self.fits[layer] = fit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_cellinr.fitting.problem import Outcome
-from napari_cellinr.fitting.stored import geometry, plain
+from napari_cellinr.fitting.saved.stored import geometry, plain
 from napari_cellinr.methods.cellinr.saved import settings_of_version_0_1
 
 if TYPE_CHECKING:

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.pixels import saturated_part
+from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_span, check_values
-from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.memory import FAILURES, free_after
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted, Outcome
 from napari_cellinr.fitting.report import environment, held_out_warning, unconverged_warning
-from napari_cellinr.fitting.stored import digest, geometry
-from napari_cellinr.methods.cellinr.camera import without_pattern
-from napari_cellinr.methods.cellinr.camera_maps import calibrated
-from napari_cellinr.methods.cellinr.defects import find_defects
+from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.fitting.resources.memory import FAILURES, free_after
+from napari_cellinr.fitting.saved.stored import digest, geometry
+from napari_cellinr.methods.cellinr.field.rounds import fit_rounds, without_rounds
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
@@ -31,18 +29,20 @@ from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_o
 from napari_cellinr.methods.cellinr.initial.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
 from napari_cellinr.methods.cellinr.published.problem import prepare_published
-from napari_cellinr.methods.cellinr.rounds import fit_rounds, without_rounds
+from napari_cellinr.methods.cellinr.recording.camera import without_pattern
+from napari_cellinr.methods.cellinr.recording.camera_maps import calibrated
+from napari_cellinr.methods.cellinr.recording.defects import find_defects
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Problem, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.defects import Defects
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
+    from napari_cellinr.methods.cellinr.recording.defects import Defects
 
 __all__ = ["denoise_job"]
 

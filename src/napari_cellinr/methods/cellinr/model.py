@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_cellinr.classic.anscombe import Noise, unstabilise
+from napari_cellinr.classic.camera.anscombe import Noise, unstabilise
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.smoothing import as_tensor
 from napari_cellinr.fields.kernel import GridField
@@ -153,7 +153,8 @@ class CellINRModel(nn.Module):
     n_convolutions, centre
         As for `LocalKernels`.
     noise
-        `gain`, `read_noise`, `offset` and `grain` of the noise, as in `classic.anscombe.Noise`.
+        `gain`, `read_noise`, `offset` and `grain` of the noise, as in
+        `classic.camera.anscombe.Noise`.
     background
         `keep` if the result holds the background, `subtract` if not.
     dark

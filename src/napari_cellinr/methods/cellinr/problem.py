@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.anscombe import unstabilise
+from napari_cellinr.classic.camera.anscombe import unstabilise
 from napari_cellinr.fields.nodes import block_lengths, blocks
 from napari_cellinr.fields.positions import coordinates
 from napari_cellinr.fitting.previews import requested_part, with_place
@@ -19,13 +19,13 @@ from napari_cellinr.methods.cellinr.model import CellINRModel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.field.rounds import FittedField
     from napari_cellinr.methods.cellinr.initial.background import Separated
     from napari_cellinr.methods.cellinr.initial.kernels import Kernels
-    from napari_cellinr.methods.cellinr.rounds import FittedField
 
 __all__ = ["CellINRProblem", "Prepared"]
 

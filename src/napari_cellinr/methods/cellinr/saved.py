@@ -15,7 +15,7 @@ from napari_cellinr.methods.cellinr.tiled import TILES, Tiled, tensors_of_tile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.methods.cellinr.tiled import Evaluate
 
 __all__ = ["MODELS", "frame_model", "settings_of_version_0_1"]

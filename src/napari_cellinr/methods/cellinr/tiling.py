@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.fitting.available import available_memory
-from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.memory import SMALLEST_BATCH
 from napari_cellinr.fitting.problem import REACHED, Outcome
+from napari_cellinr.fitting.resources.available import available_memory
+from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.fitting.resources.memory import SMALLEST_BATCH
 from napari_cellinr.fitting.tiles import Blend, cut, halved
 from napari_cellinr.methods.cellinr.costs import OVERLAP, SMALLEST_TILE, first_lengths
 from napari_cellinr.methods.cellinr.frames import Frame

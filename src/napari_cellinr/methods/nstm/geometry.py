@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.fitting.stored import blank
+from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.image import Image
 from napari_cellinr.io.units import convert
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.fitting.saved.stored import Query, Stored
 
 __all__ = [
     "check_query",

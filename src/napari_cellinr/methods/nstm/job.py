@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.acquisition import prepare
-from napari_cellinr.classic.defects import blank_frames
+from napari_cellinr.classic.camera.defects import blank_frames
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.memory import FAILURES, free_after
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted
-from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.fitting.resources.memory import FAILURES, free_after
+from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.halves import fit_halves
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem

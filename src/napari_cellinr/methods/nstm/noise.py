@@ -52,7 +52,7 @@ def noise_map(frames: NDArray[np.float32], *, counts: bool) -> NDArray[np.float3
         return np.full(frames.shape, noise_sd(frames), np.float32)
     from scipy.ndimage import gaussian_filter
 
-    from napari_cellinr.classic.noise import estimate_noise
+    from napari_cellinr.classic.camera.noise import estimate_noise
 
     planes = frames.reshape(-1, 1, *frames.shape[-2:])
     camera = estimate_noise(planes)

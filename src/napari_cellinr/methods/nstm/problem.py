@@ -228,7 +228,7 @@ class NSTMProblem(Problem):
 
     def held_out(self) -> float:
         """Return the root mean square error on held-out pixels in standard deviations of noise."""
-        return float(self._errors(self.held))
+        return float(self.held_errors().mean().sqrt())
 
     def held_errors(self) -> torch.Tensor:
         """Return the squared error of every held-out pixel in noise variances, (pixels,)."""
@@ -240,12 +240,11 @@ class NSTMProblem(Problem):
             canonical = self.model.canonical(self._alpha)
             displacement = self.model.motion(self.times, self._alpha)
             residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
-        squares: torch.Tensor = (residual / self.sigmas) ** 2
-        return squares
+        return (residual / self.sigmas) ** 2
 
     def misfit(self) -> float:
         """Return the root mean square error on the pixels that were fitted, in the same unit."""
-        return float(self._errors(self.seen > 0))
+        return float(self.squared_errors()[self.seen > 0].mean().sqrt())
 
     @property
     def levels(self) -> float:
@@ -278,10 +277,7 @@ class NSTMProblem(Problem):
         return float(spans.norm(dim=0).median())
 
     def transmitted(self) -> float:
-        """Return the contrast of a frame relative to that of the last channel of the scene.
-
-        Measured by slopes, since mean values say nothing of motion.
-        """
+        """Return the contrast (slopes) of a frame relative to the last channel of the scene."""
         with torch.no_grad():
             canonical = self.model.canonical(ALL_LEVELS)
             samples = self.optics.samples
@@ -295,12 +291,10 @@ class NSTMProblem(Problem):
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the parameters of the model and of what else is fitted, on the CPU."""
         tensors = self.model.tensors()
-        if self.brightness:
-            tensors["brightness"] = self.gains.detach().cpu().clone()
-        if self.bleaching:
-            tensors["bleaching"] = self.fading.detach().cpu().clone()
-        if self.unexplained:
-            tensors["unexplained"] = self.extra.detach().cpu().clone()
+        extras = {"brightness": self.gains, "bleaching": self.fading, "unexplained": self.extra}
+        for name, values in extras.items():
+            if getattr(self, name):
+                tensors[name] = values.detach().cpu().clone()
         if self.halves is not None:
             tensors |= self.halves.tensors()
         return tensors
@@ -393,16 +387,13 @@ class NSTMProblem(Problem):
             scene = scene + nn.functional.interpolate(
                 self.extra[first:last], size=scene.shape[2:], mode=mode, align_corners=True
             )
-        predicted: torch.Tensor = self.optics(scene, shots.to(self._device))
+        here = shots.to(self._device)
+        predicted: torch.Tensor = self.optics(scene, here)
+        ones = [1] * (predicted.ndim - 1)
         if self.brightness:
-            gain, offset = self.gains[:, shots.to(self._device)].reshape(
-                2, -1, *[1] * (predicted.ndim - 1)
-            )
+            gain, offset = self.gains[:, here].reshape(2, -1, *ones)
             predicted = predicted * torch.exp(gain) + offset
         if self.bleaching:
-            left = torch.exp(-self.fading * self.moments[shots.to(self._device)])
-            predicted = predicted * left.reshape(-1, *[1] * (predicted.ndim - 1))
-        return predicted - self.frames[shots.to(self._device)]
-
-    def _errors(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.squared_errors()[pixels].mean().sqrt()
+            left = torch.exp(-self.fading * self.moments[here])
+            predicted = predicted * left.reshape(-1, *ones)
+        return predicted - self.frames[here]

@@ -14,7 +14,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.fields.material import follow
 from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.fitting.previews import requested_part, with_place
-from napari_cellinr.fitting.stored import blank
+from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.methods.nstm.geometry import (
     check_query,
     check_scene,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.problem import PreviewRequest
-    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import Image
 
 __all__ = ["Rendering", "preview_image", "render_nstm"]

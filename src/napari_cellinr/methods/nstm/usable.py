@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.classic.defects import blank_frames, empty_part, impossible_voxels
+from napari_cellinr.classic.camera.defects import blank_frames, empty_part, impossible_voxels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

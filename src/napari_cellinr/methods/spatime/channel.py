@@ -11,8 +11,8 @@ import torch
 
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.memory import free_after
 from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.resources.memory import free_after
 from napari_cellinr.methods.spatime.blending import (
     CANDIDATES,
     EQUAL,

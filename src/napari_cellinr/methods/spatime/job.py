@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.classic.defects import blank_frames
+from napari_cellinr.classic.camera.defects import blank_frames
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
-from napari_cellinr.fitting.devices import choose_device
-from napari_cellinr.fitting.memory import FAILURES
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
-from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.fitting.resources.memory import FAILURES
+from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.spatime.channel import ChannelFit, planned_steps
 from napari_cellinr.methods.spatime.output_grid import output_grid
 from napari_cellinr.methods.spatime.published.job import published_job

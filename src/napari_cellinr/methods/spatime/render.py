@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.sampling import Sampling
-    from napari_cellinr.fitting.stored import Query, Stored
+    from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import Image
 
 __all__ = ["channel_of", "render_spatime", "rendered_part"]

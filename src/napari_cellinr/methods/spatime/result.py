@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.available import available_memory
+from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.methods.spatime.output_grid import memory_needed, planes_at_once
 from napari_cellinr.methods.spatime.render import rendered_part
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
     from napari_cellinr.macro import InitialFit
     from napari_cellinr.ui.session.controller import Controller
@@ -114,7 +114,7 @@ class Origin:
         """
         if self.fitted is not None:
             return self.fitted
-        from napari_cellinr.fitting.stored import load_fit
+        from napari_cellinr.fitting.saved.stored import load_fit
 
         return load_fit(self._file())
 
@@ -126,7 +126,7 @@ class Origin:
         FileError
             If the file is gone or damaged.
         """
-        from napari_cellinr.fitting.stored import header_of, load_fit, stored
+        from napari_cellinr.fitting.saved.stored import header_of, load_fit, stored
 
         if self.fitted is not None:
             return stored(header_of(self.fitted), {})

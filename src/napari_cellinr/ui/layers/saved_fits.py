@@ -26,7 +26,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
         If the file is not a saved fit, damaged, or of a newer version.
     """
     from napari_cellinr import api
-    from napari_cellinr.fitting.stored import load_fit
+    from napari_cellinr.fitting.saved.stored import load_fit
 
     fit = load_fit(path)
     noted = {

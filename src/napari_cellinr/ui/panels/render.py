@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.fitting.available import available_memory
+from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.methods import Cost
 from napari_cellinr.runs.estimates import shortage
 from napari_cellinr.ui.layers.convert import find

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.errors import CellINRError, ConfigError
-from napari_cellinr.fitting.stored import Query, blank, query_of, times_of
+from napari_cellinr.fitting.saved.stored import Query, blank, query_of, times_of
 from napari_cellinr.io.units import in_units_of
 from napari_cellinr.methods import geometry, method_of_fit, roles_of
 from napari_cellinr.ui.panels.scale import number_of
@@ -17,7 +17,7 @@ from napari_cellinr.ui.panels.source import SIGNS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_cellinr.fitting.stored import Stored
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = ["Entries", "RenderRequest", "RenderableFit"]

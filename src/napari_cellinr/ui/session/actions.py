@@ -145,7 +145,7 @@ def _opened(layer: Layer) -> Source:
 def image_of(job: Unfinished) -> Image:
     """Return the image that a checkpoint holds."""
     from napari_cellinr.fitting.checkpoint import JOB_FILE
-    from napari_cellinr.fitting.stored import blank
+    from napari_cellinr.fitting.saved.stored import blank
     from napari_cellinr.io import load_fitted
 
     _, arrays = load_fitted(job.path / JOB_FILE)

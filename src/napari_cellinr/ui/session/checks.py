@@ -7,7 +7,7 @@ from weakref import ref
 
 import numpy as np
 
-from napari_cellinr.fitting.available import available_memory
+from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.runs.estimates import advice
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ def write_report() -> None:
 
     An empty reason stands for a device that is available. Run in the child process.
     """
-    from napari_cellinr.fitting.devices import available_devices
+    from napari_cellinr.fitting.resources.devices import available_devices
 
     sys.stdout.write(json.dumps(available_devices()))
 

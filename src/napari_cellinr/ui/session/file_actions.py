@@ -139,7 +139,7 @@ def save_layer(
     FileError
         If the file cannot be written, or a layer was opened from it.
     """
-    from napari_cellinr.fitting.stored import save_fit
+    from napari_cellinr.fitting.saved.stored import save_fit
     from napari_cellinr.io import write
     from napari_cellinr.macro.motion import write_motion
 

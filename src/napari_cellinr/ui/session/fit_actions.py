@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.fitting.stored import stored_of
+from napari_cellinr.fitting.saved.stored import stored_of
 from napari_cellinr.macro import FITS, InitialFit, Source
 from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
@@ -287,7 +287,7 @@ def render_work(
     ConfigError
         If the query has an unknown or invalid entry.
     """
-    from napari_cellinr.fitting.stored import Query, Stored, query_of, stored_of
+    from napari_cellinr.fitting.saved.stored import Query, Stored, query_of, stored_of
 
     selection = query_of(query)
 

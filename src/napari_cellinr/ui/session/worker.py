@@ -22,7 +22,7 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.fitting.guard import fit_error
+from napari_cellinr.fitting.resources.guard import fit_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

@@ -17,7 +17,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import THIN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
 
 __all__ = [

@@ -12,6 +12,7 @@ from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
 from napari_cellinr.classic.groups import iter_groups
 from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
+from napari_cellinr.methods.cellinr.initial.half import Half
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,12 +40,6 @@ PROBE = 0.5
 Smaller changes would miss that the choice of similar patches follows the noise, in jumps.
 """
 
-TRUSTED_PART = 0.1
-"""Part of a job after which its speed says when it will end."""
-
-GRACE = 0.1
-"""Part of the time by which an estimate may be late before a cheaper one takes its place."""
-
 THIN = 4
 """Voxels along an axis up to which a volume counts as a plane."""
 
@@ -56,7 +51,6 @@ OVERLAP = 2
 """Frames that a part of a series shares with the next one."""
 
 _CHOICES = ("groups", "nlm-3", "nlm-2", "gaussian")
-_STAGE = "initial estimate"
 _GROUPS = "initial estimate, patch matching"
 
 
@@ -195,7 +189,7 @@ def initial_estimate(
             "device": budget.device,
         }
         half = None if end is None else (time.monotonic() + end) / 2
-        first = _Half(iter_nlm(values, **settings), monitor, limit=half)
+        first = Half(iter_nlm(values, **settings), monitor, limit=half)
         while first.advance():
             yield from first.report()
         if first.stopped:
@@ -212,7 +206,7 @@ def initial_estimate(
         )
     if not probed:
         return InitialEstimate(first.values, first.values, probe, name)
-    second = _Half(iter_nlm(changed, **settings), monitor, 0.5)
+    second = Half(iter_nlm(changed, **settings), monitor, 0.5)
     while second.advance():
         yield from second.report()
     if second.stopped:
@@ -261,7 +255,7 @@ def group(
     limit = None if budget.seconds is None else monitor.started + budget.seconds
     half = None if limit is None else (time.monotonic() + limit) / 2
     job = iter_estimate(values, guides.first, **settings)
-    first = _Half(job, monitor, stage=_GROUPS, limit=half)
+    first = Half(job, monitor, stage=_GROUPS, limit=half)
     while first.advance():
         yield from first.report()
     if first.late:
@@ -272,7 +266,7 @@ def group(
         return replace(found, estimate=first.values, shifted=first.values)
     changed = values + np.float32(PROBE) * found.probe
     job = iter_estimate(changed, guides.second, **settings)
-    second = _Half(job, monitor, 0.5, stage=_GROUPS)
+    second = Half(job, monitor, 0.5, stage=_GROUPS)
     while second.advance():
         yield from second.report()
     if second.stopped:
@@ -318,7 +312,7 @@ def group_series(
             running=monitor.running,
             device=budget.device,
         )
-        done = _Half(job, monitor, number / len(firsts), stage=_GROUPS)
+        done = Half(job, monitor, number / len(firsts), stage=_GROUPS)
         while done.advance():
             yield from done.report()
         inner = slice(first - wide.start, first - wide.start + length)
@@ -361,59 +355,3 @@ def _probe(
         probe = as_array(gaussian_filter(as_tensor(probe, CPU), sigmas))
         probe /= probe.std()
     return probe
-
-
-class _Half:
-    """An estimate while it is computed: the second half of a stage if `before` is 0.5.
-
-    It is abandoned if it would end after `limit`.
-    """
-
-    values: NDArray[np.float32]
-
-    def __init__(
-        self,
-        job: Generator[float, str | None, NDArray[np.float32]],
-        monitor: Monitor,
-        before: float = 0.0,
-        *,
-        stage: str = _STAGE,
-        limit: float | None = None,
-    ) -> None:
-        self.job, self.monitor, self.before = job, monitor, before
-        self.stage, self.limit = stage, limit
-        self.started = time.monotonic()
-        self.done: float | None = None
-        self.stopped = False
-        self.late = False
-
-    def advance(self) -> bool:
-        """Compute for a while; return whether more is to be done."""
-        self.stopped = self.done is not None and self.monitor.stopped
-        try:
-            self.done = self.job.send("stop" if self.stopped else None)
-        except StopIteration as finished:
-            self.values = finished.value
-            return False
-        self.late = self.limit is not None and _is_late(self.started, self.done, self.limit)
-        if self.late:
-            self.job.close()
-        return not self.late
-
-    def report(self) -> Generator[Progress, Message, None]:
-        """Return the report of the present progress."""
-        done = self.done or 0.0
-        spent = time.monotonic() - self.started
-        eta = spent * (1 - done) / done if done > 0.05 else None
-        part = self.before + done / 2
-        if eta is not None and part < 0.5:
-            eta += spent / done
-        return self.monitor.report(self.stage, round(100 * part), 100, eta=eta)
-
-
-def _is_late(started: float, done: float, limit: float) -> bool:
-    """Return whether a job that is `done` to this part will not end before `limit`."""
-    now = time.monotonic()
-    if done < TRUSTED_PART:
-        return now > limit
-    return started + (now - started) / done > limit + GRACE * (limit - started)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.classic.noise import Known, estimate_noise
+from napari_cellinr.classic.camera.noise import Known, estimate_noise
 
 if TYPE_CHECKING:
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.image import Image
 

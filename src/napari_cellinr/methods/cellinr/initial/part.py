@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
-from napari_cellinr.classic.noise import uneven_variance
-from napari_cellinr.classic.pixels import hold_out, odd_pixels
+from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
+from napari_cellinr.classic.camera.noise import uneven_variance
+from napari_cellinr.classic.camera.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.devices import choose_device
+from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.background import (
     USUAL_WIDTH,
     Denoised,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.rounds import FittedField
+    from napari_cellinr.methods.cellinr.field.rounds import FittedField
 
 __all__ = ["Part", "estimate_part", "without_odd_pixels"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.pixels import hold_out
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
-from napari_cellinr.classic.pixels import hold_out
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.devices import choose_device
+from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.estimate import (
     EstimateBudget,
     InitialEstimate,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.checkpoint import CheckpointEntry
     from napari_cellinr.fitting.monitor import Monitor

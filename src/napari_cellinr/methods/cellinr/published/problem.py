@@ -20,7 +20,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch.nn.functional import mse_loss
 
-from napari_cellinr.classic.anscombe import stabilise
+from napari_cellinr.classic.camera.anscombe import stabilise
 from napari_cellinr.classic.structure import structure
 from napari_cellinr.fields.cell import (
     points_per_axis,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress

@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.background import in_background
-from napari_cellinr.fitting.memory import FAILURES, SMALLEST_BATCH, free_after
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
-from napari_cellinr.fitting.stored import digest, geometry
+from napari_cellinr.fitting.resources.memory import FAILURES, SMALLEST_BATCH, free_after
+from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.spatime.published.problem import PublishedSpatimeProblem
 from napari_cellinr.methods.spatime.result import OutputArray, lazy_result, times_of
 

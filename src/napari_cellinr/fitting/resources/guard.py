@@ -34,7 +34,7 @@ def explained_failures() -> Iterator[None]:
             "limit of the memory."
         ) from None
     except (MemoryError, RuntimeError, TypeError) as error:
-        from napari_cellinr.fitting.memory import free, is_shortage
+        from napari_cellinr.fitting.resources.memory import free, is_shortage
 
         explained = fit_error(error, "Try a crop or the device cpu.")
         if not is_shortage(error):
@@ -54,7 +54,7 @@ def fit_error(error: Exception, advice: str) -> FitError:
     advice
         A sentence that says what to do, unless memory is exhausted.
     """
-    from napari_cellinr.fitting.memory import is_shortage
+    from napari_cellinr.fitting.resources.memory import is_shortage
 
     lines = str(error).strip().splitlines() or [type(error).__name__]
     message = lines[0].rstrip(".")

@@ -14,14 +14,14 @@ from scipy.ndimage import (
     median_filter,
 )
 
-from napari_cellinr.classic.sampled_noise import sample_noise
+from napari_cellinr.classic.camera.sampled_noise import sample_noise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 __all__ = ["blank_frames", "empty_part", "filled", "impossible_voxels"]
 

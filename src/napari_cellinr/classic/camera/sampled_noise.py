@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 __all__ = ["sample_noise"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import median_filter
 
-from napari_cellinr.classic.anscombe import Noise, stabilise, unstabilise
-from napari_cellinr.classic.noise_classes import Classes, is_whole, noise_classes
-from napari_cellinr.classic.photon_counting import counted_photons
+from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
+from napari_cellinr.classic.camera.noise_classes import Classes, is_whole, noise_classes
+from napari_cellinr.classic.camera.photon_counting import counted_photons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.camera.sampled_noise import sample_noise
 from napari_cellinr.classic.collaborative import estimate_seconds
 from napari_cellinr.classic.estimate import nlm_seconds
-from napari_cellinr.classic.sampled_noise import sample_noise
 from napari_cellinr.classic.smoothing import as_array, as_tensor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
-from napari_cellinr.methods.cellinr.boxes import choose_boxes
-from napari_cellinr.methods.cellinr.field_problem import (
+from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
+from napari_cellinr.methods.cellinr.field.gate import blend
+from napari_cellinr.methods.cellinr.field.problem import (
     FieldProblem,
     Pair,
     RealImage,
     evaluate,
     network_input,
 )
-from napari_cellinr.methods.cellinr.gate import blend
 from napari_cellinr.methods.cellinr.initial.estimate import search_distance
 from napari_cellinr.methods.cellinr.initial.part import estimate_part
 from napari_cellinr.methods.cellinr.model import ResidualField
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress, Stopped
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.gate import Blend
+    from napari_cellinr.methods.cellinr.field.gate import Blend
     from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
     from napari_cellinr.methods.cellinr.initial.part import Part
     from napari_cellinr.methods.cellinr.model import CellINRModel

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.classic.defects import blank_frames, empty_part, filled, impossible_voxels
+from napari_cellinr.classic.camera.defects import (
+    blank_frames,
+    empty_part,
+    filled,
+    impossible_voxels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.anscombe import Noise
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
 

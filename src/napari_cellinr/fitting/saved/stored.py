@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.damage import explained_damage
-from napari_cellinr.fitting.saved_header import check_arrays, check_header
+from napari_cellinr.fitting.saved.damage import explained_damage
+from napari_cellinr.fitting.saved.header import check_arrays, check_header
 from napari_cellinr.image import Image
 from napari_cellinr.io.saved_fit import load_fitted, save_fitted
 

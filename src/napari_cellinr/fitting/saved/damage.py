@@ -35,7 +35,7 @@ def explained_damage(failure: str, remedy: str) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise _damaged(failure, remedy, error) from error
     except RuntimeError as error:
-        from napari_cellinr.fitting.memory import is_shortage
+        from napari_cellinr.fitting.resources.memory import is_shortage
 
         if is_shortage(error):
             raise

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.classic.camera_pattern import find_pattern
+from napari_cellinr.classic.camera.camera_pattern import find_pattern
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.camera_pattern import CameraPattern
+    from napari_cellinr.classic.camera.camera_pattern import CameraPattern
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.defects import Defects
+    from napari_cellinr.methods.cellinr.recording.defects import Defects
 
 __all__ = ["without_pattern"]
 

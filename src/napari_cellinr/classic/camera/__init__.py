@@ -1,0 +1,1 @@
+"""Noise, patterns and faults of cameras: estimated, stabilised, drawn and repaired."""

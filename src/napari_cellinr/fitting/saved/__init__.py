@@ -1,0 +1,1 @@
+"""Saved fits: their form, and checks of files that are damaged."""
