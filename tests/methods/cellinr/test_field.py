@@ -123,8 +123,9 @@ def test_a_series_frame_by_frame_has_an_error_for_each_frame():
 
 
 def test_an_untrained_network_changes_nothing():
-    views = torch.randn(4, 3, 9, 8)
+    views = torch.randn(4, 3, 17, 16)
     correction, _ = ResidualField(4, 8, 3)(views)
+    assert correction.shape == (3, 9, 8)
     assert not correction.any()
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.interpolate import Interpolation
     from napari_cellinr.fields.positions import Positions
 
-__all__ = ["CellINRModel", "ResidualField"]
+__all__ = ["LAYERS", "LOG_ERRORS", "N_LEVELS", "CellINRModel", "ResidualField"]
 
 HALF = np.float32(0.5)
 """Half of the step over which the slope of the grey levels is taken, in standard deviations."""
@@ -40,8 +40,11 @@ HALF = np.float32(0.5)
 LAYERS = 4
 """Convolutions of the network, which reach as many voxels far."""
 
-N_LEVELS = 3
+N_LEVELS = 6
 """Levels of brightness at which standard errors are calibrated."""
+
+LOG_ERRORS = (-12.0, 4.0)
+"""Smallest and largest logarithm of a squared error, in variances of the noise."""
 
 MARGIN = 8
 """Voxels around the requested ones: what is farther away does not change a cubic spline."""
@@ -66,7 +69,7 @@ class ResidualField(nn.Module):
         What is subtracted from each view and by what it is then divided, shape (view,).
     calibration : torch.Tensor
         By what the predicted standard errors are multiplied, at the levels `levels` of the
-        estimate; shape (level,).
+        result; shape (level,).
     """
 
     means: torch.Tensor
@@ -101,8 +104,8 @@ class ResidualField(nn.Module):
         Parameters
         ----------
         views
-            Shape (view, Z, Y, X), in standard deviations of the noise: images minus the estimate,
-            and at the end the estimate.
+            Shape (view, Z, Y + 2 LAYERS, X + 2 LAYERS), in standard deviations of the noise: images
+            minus the estimate, and at the end the estimate, with a margin along Y and X.
 
         Returns
         -------
@@ -111,34 +114,35 @@ class ResidualField(nn.Module):
         """
         shape = (-1, 1, 1, 1)
         values = ((views - self.means.view(shape)) / self.divisors.view(shape)).transpose(0, 1)
+        values = values.contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
-            values = layer(self._surroundings(values)).relu()
-        values = self._surroundings(values)
+            values = layer(self._neighbours(values)).relu()
+        values = self._neighbours(values)
         # the error must not decide on the features that the correction needs
         return self.last(values)[:, 0], self.log_error(values.detach())[:, 0]
 
-    def _surroundings(self, values: torch.Tensor) -> torch.Tensor:
-        """Return planes with their neighbours as further channels and a margin; (Z, channel, …)."""
-        if self.n_planes > 1:
-            wide = torch.cat([values[:1], values, values[-1:]])
-            values = torch.cat([wide[:-2], wide[1:-1], wide[2:]], dim=1)
-        return nn.functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    def _neighbours(self, values: torch.Tensor) -> torch.Tensor:
+        """Return planes with the neighbouring ones as further channels, shape (Z, channel, …)."""
+        if self.n_planes == 1:
+            return values
+        wide = torch.cat([values[:1], values, values[-1:]])
+        return torch.cat([wide[:-2], wide[1:-1], wide[2:]], dim=1)
 
-    def standard_error(self, estimate: torch.Tensor, log_error: torch.Tensor) -> torch.Tensor:
+    def standard_error(self, result: torch.Tensor, log_error: torch.Tensor) -> torch.Tensor:
         """Return calibrated standard errors, in standard deviations of the noise.
 
         Parameters
         ----------
-        estimate
-            The estimate before its correction.
+        result
+            The estimate with its correction.
         log_error
             The second image of `forward`.
         """
-        place = torch.bucketize(estimate.contiguous(), self.levels).clamp(1, N_LEVELS - 1)
+        place = torch.bucketize(result.contiguous(), self.levels).clamp(1, N_LEVELS - 1)
         low, high = self.levels[place - 1], self.levels[place]
-        part = ((estimate - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        part = ((result - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
         factor = torch.lerp(self.calibration[place - 1], self.calibration[place], part)
-        return torch.exp(log_error.clamp(-12, 4) / 2) * factor
+        return torch.exp(log_error.clamp(*LOG_ERRORS) / 2) * factor
 
 
 class CellINRModel(nn.Module):

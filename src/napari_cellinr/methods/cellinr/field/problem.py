@@ -45,13 +45,18 @@ class Pair:
     Parameters
     ----------
     inputs
-        What `network_input` returned, shape (view, Z, Y, X).
+        What `network_input` returned, with its margin.
     target
         Truth minus estimate, shape (Z, Y, X), in standard deviations of the noise.
     """
 
     inputs: torch.Tensor
     target: torch.Tensor
+
+    @property
+    def inner(self) -> torch.Tensor:
+        """The views without their margin, shape (view, Z, Y, X)."""
+        return self.inputs[..., LAYERS:-LAYERS, LAYERS:-LAYERS]
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class FieldProblem(Problem):
         random = random_of_step(self._seed, step)
         pair = self.pairs[int(random.integers(len(self.pairs)))]
         patch = self._patch(pair.target.shape, random)
-        views, target = pair.inputs[(slice(None), *patch)], pair.target[patch]
+        views, target = pair.inputs[with_margin(patch)], pair.target[patch]
         turned = [axis for axis in (-1, -2, -3) if random.integers(2)]
         views, target = views.flip(turned), target.flip(turned)
         if random.integers(2):
@@ -159,7 +164,7 @@ class FieldProblem(Problem):
         """Return the error on the held-out voxels, in standard deviations of the noise."""
         errors = []
         for box in self.real.boxes:
-            added = evaluate(self.field, self.real_input[(slice(None), *box)])[0]
+            added = evaluate(self.field, self.real_input[with_margin(box)])[0]
             left = self.real.views[-1][box] + added - self.real.values[box]
             errors.append(left[self.real.held[box]].astype(np.float64))
         return math.sqrt(float((np.concatenate(errors) ** 2).mean()))
@@ -189,13 +194,26 @@ def network_input(views: NDArray[np.float32], device: torch.device) -> torch.Ten
         Axes (view, Z, Y, X), float32; the last one is the estimate.
     device
         Where the tensor is to be.
+
+    Returns
+    -------
+    torch.Tensor
+        With a margin of `LAYERS` pixels on both sides of Y and X, which repeats the outermost ones.
     """
-    return as_tensor(np.concatenate([views[:-1] - views[-1:], views[-1:]]), device)
+    values = as_tensor(np.concatenate([views[:-1] - views[-1:], views[-1:]]), device)
+    return torch.nn.functional.pad(values, (LAYERS,) * 4, mode="replicate")
+
+
+def with_margin(box: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return the part of a network input that is needed for a part of the image, of axes ZYX."""
+    planes, *others = box
+    wide = (slice(part.start, part.stop + 2 * LAYERS) for part in others)
+    return (slice(None), planes, *wide)
 
 
 @torch.no_grad()
 def evaluate(
-    field: ResidualField, views: torch.Tensor
+    field: ResidualField, inputs: torch.Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return correction and logarithm of the squared error of an image, axes ZYX, block by block.
 
@@ -203,17 +221,17 @@ def evaluate(
     ----------
     field
         The network.
-    views
+    inputs
         What `network_input` returned.
     """
-    shape = tuple(views.shape[1:])
+    n_planes, *wide = inputs.shape[1:]
+    shape = (n_planes, *(size - 2 * LAYERS for size in wide))
     images = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for block in blocks(shape, BLOCK_VOXELS):
-        outer = tuple(slice(max(0, part.start - LAYERS), part.stop + LAYERS) for part in block)
-        inner = tuple(
-            slice(part.start - wide.start, part.stop - wide.start)
-            for part, wide in zip(block, outer, strict=True)
-        )
-        for image, values in zip(images, field(views[(slice(None), *outer)]), strict=True):
+        planes, *others = block
+        first = max(0, planes.start - LAYERS)
+        outer = (slice(first, planes.stop + LAYERS), *others)
+        inner = slice(planes.start - first, planes.stop - first)
+        for image, values in zip(images, field(inputs[with_margin(outer)]), strict=True):
             image[block] = as_array(values[inner])
     return images

@@ -19,6 +19,7 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
+from napari_cellinr.methods.cellinr.field.calibrate import calibrate
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.problem import (
     FieldProblem,
@@ -29,7 +30,7 @@ from napari_cellinr.methods.cellinr.field.problem import (
 )
 from napari_cellinr.methods.cellinr.initial.estimate import search_distance
 from napari_cellinr.methods.cellinr.initial.part import estimate_part
-from napari_cellinr.methods.cellinr.model import ResidualField
+from napari_cellinr.methods.cellinr.model import LOG_ERRORS, ResidualField
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -55,10 +56,7 @@ LOW_LIGHT = 8.0
 BRIGHTEST = 0.999
 """Fraction of the voxels that are darker than the brightest places."""
 
-COVERAGE, INTERVAL = 0.9, 1.6449
-"""Fraction of the voxels whose error is at most so many standard errors."""
-
-STEP_SECONDS = 0.2
+STEP_SECONDS = 0.08
 """CPU seconds of a step."""
 
 
@@ -251,7 +249,7 @@ class _Run:
         seed = self.part.config.seed + number
         problem = FieldProblem(self.field, pairs, real, device, seed=seed, is_stored=number == 0)
         if number == 0:
-            found = pairs[0].inputs.flatten(1)
+            found = pairs[0].inner.flatten(1)
             self.field.divisors.copy_(found.std(1).clamp(min=1e-4))
             self.field.means[-1] = found[-1].mean()
         return problem
@@ -266,32 +264,28 @@ class _Run:
         self.fractions = tuple(amount.fractions.tolist())
         self._calibrate(pairs, amount)
         log_error = as_tensor(evaluate(self.field, problem.real_input)[1], self.budget.device)
-        level = as_tensor(estimate, self.budget.device)
+        level = as_tensor(estimate + blended, self.budget.device)
         self.error = self.field.standard_error(level, log_error).cpu().numpy()
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
 
     def _calibrate(self, pairs: list[Pair], amount: Blend) -> None:
         """Scale the standard errors so that 90 % of the synthetic errors lie inside 1.645 of them.
 
-        That is done for each third of brightness.
+        That is done at several levels of brightness of the result.
         """
         before, after, ratios, levels = 0.0, 0.0, [], []
         for pair in pairs:
-            found = evaluate(self.field, pair.inputs)
-            estimate, target = as_array(pair.inputs[-1]), as_array(pair.target)
-            left = target - amount.at(estimate) * found[0]
+            correction, log_error = evaluate(self.field, pair.inputs)
+            estimate, target = as_array(pair.inner[-1]), as_array(pair.target)
+            added = amount.at(estimate) * correction
             before += float((target**2).mean())
-            after += float((left**2).mean())
-            ratios.append((np.abs(left) * np.exp(-found[1].clip(-12, 4) / 2)).ravel())
-            levels.append(estimate.ravel())
-        ratio, level = np.concatenate(ratios), np.concatenate(levels)
-        third = np.digitize(level, np.quantile(level, (1 / 3, 2 / 3)))
-        factors = [
-            float(np.quantile(ratio[third == n], COVERAGE)) / INTERVAL if (third == n).any() else 1
-            for n in range(3)
-        ]
-        self.field.levels.copy_(torch.from_numpy(np.quantile(level, (1 / 6, 1 / 2, 5 / 6))))
-        self.field.calibration.copy_(torch.tensor(factors))
+            after += float(((target - added) ** 2).mean())
+            sd = np.exp(log_error.clip(*LOG_ERRORS) / 2)
+            ratios.append((np.abs(target - added) / sd).ravel())
+            levels.append((estimate + added).ravel())
+        places, factors = calibrate(np.concatenate(ratios), np.concatenate(levels))
+        self.field.levels.copy_(torch.from_numpy(places))
+        self.field.calibration.copy_(torch.from_numpy(factors))
         self.gain = 10 * float(np.log10(max(before, 1e-12) / max(after, 1e-12)))
 
     def _held_out(self, correction: NDArray[np.float32]) -> float:
