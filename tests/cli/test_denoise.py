@@ -22,7 +22,7 @@ def test_result_keeps_axes_voxel_size_and_units(run, jobs, raw_file, tmp_path, s
     status, out, error = run("denoise", raw_file, tmp_path / "out.tif")
     result = read(tmp_path / "out.tif")
     assert (status, error) == (0, "")
-    assert out.startswith(f"wrote {tmp_path / 'out.tif'}: 8×16×20 voxels of 0.5×0.25×0.25 µm, 120")
+    assert out.startswith(f"wrote {tmp_path / 'out.tif'}: 8×16×20 voxels of 0.5×0.25×0.25 µm, 100")
     assert (result.axes, result.dtype) == ("ZYX", np.float32)
     assert result.scale == pytest.approx(sample.raw.scale)
     assert result.units == ("micrometer",) * 3

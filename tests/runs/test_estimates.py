@@ -30,11 +30,11 @@ def test_larger_images_need_more_and_a_limit_holds():
 @pytest.mark.parametrize(
     ("shape", "axes", "measured"),
     [
-        ((20, 128, 178), "ZYX", 14),
-        ((512, 512), "YX", 10),
-        ((24, 96, 96), "ZYX", 7),
-        ((48, 96, 96), "ZYX", 12),
-        ((70, 256, 356), "ZYX", 140),
+        ((20, 128, 178), "ZYX", 17),
+        ((512, 512), "YX", 20),
+        ((24, 96, 96), "ZYX", 14),
+        ((48, 96, 96), "ZYX", 18),
+        ((70, 256, 356), "ZYX", 139),
     ],
 )
 def test_denoising_is_estimated_as_it_was_measured(shape, axes, measured):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -155,6 +156,7 @@ class Config(Settings):
     """Settings of one fit, with presets.
 
     A preset is a set of defaults; a value that is given takes precedence over the preset's.
+    `NEWER` are the values that settings had, in effect, before there were such settings.
 
     Raises
     ------
@@ -164,6 +166,7 @@ class Config(Settings):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     FILES: ClassVar[tuple[str, ...]] = ()
+    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     preset: str = setting("", "A set of default values.")
     device: Device = setting("auto", "Where to compute; auto uses a GPU if there is one.")
@@ -185,6 +188,21 @@ class Config(Settings):
             allowed = ", ".join(cls.PRESETS)
             raise ConfigError(f"preset {name!r} was given; allowed are {allowed}.")
         return {**cls.PRESETS[name], **values, "preset": name}
+
+    @classmethod
+    def of_stored(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the settings that a saved fit or checkpoint holds, also one of an older version.
+
+        Parameters
+        ----------
+        settings
+            All settings by name, as `as_dict` returned them.
+        """
+        return cls(**{**cls.NEWER, **settings})
+
+    def can_start_from(self, other: Config) -> bool:
+        """Return whether a fit with these settings can start from one with others."""
+        return isinstance(other, type(self))
 
     @property
     def is_published(self) -> bool:

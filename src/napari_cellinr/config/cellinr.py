@@ -35,7 +35,7 @@ class CellINRConfig(Config):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
-            "fast": {},
+            "fast": {"rounds": 1, "repeats": 1, "steps": 100},
             "best": {"rounds": 3, "repeats": 3},
             "preview": {"steps": 30, "estimate": "nlm-3"},
             "paper": {"steps": 50_000, "total_variation": 0.15, "learning_rate": 2e-3},
@@ -43,6 +43,7 @@ class CellINRConfig(Config):
     )
 
     FILES: ClassVar[tuple[str, ...]] = ("camera_offset", "camera_gain", "camera_variance")
+    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType({"rounds": 0, "repeats": 2})
 
     preset: Preset = setting(
         "fast",
@@ -209,6 +210,10 @@ class CellINRConfig(Config):
     def has_field(self) -> bool:
         """Whether a network corrects the initial estimate."""
         return self.rounds > 0 and not self.is_published and self.estimate in {"auto", "groups"}
+
+    def can_start_from(self, other: Config) -> bool:
+        """Return whether both fits have a network that corrects the estimate, or neither has."""
+        return isinstance(other, CellINRConfig) and self.has_field == other.has_field
 
     @property
     def fits_in_batches(self) -> bool:

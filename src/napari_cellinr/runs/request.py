@@ -122,7 +122,8 @@ def start(request: RunRequest) -> Job:
         config = _continued(how, request.source)
     elif isinstance(how, WarmStart):
         _check_method(how.fit, config)
-        checkpoint.initial = saved_steps(how.fit)
+        if config.can_start_from(_stored_config(stored_of(how.fit))):
+            checkpoint.initial = saved_steps(how.fit)
     job = _run(replace(request, start=how, config=config), checkpoint)
     return job if isinstance(request.start, New) else _checked(job)
 
@@ -182,7 +183,12 @@ def _continued(how: Continued, image: Image) -> Config:
             f"the fit is that of another image ({saved.source['name']}); only the same one can be "
             "continued. A fit of the next image can start from it (warm start)."
         )
-    return method_of_fit(saved).config(**saved.config).continued(how.steps)
+    return _stored_config(saved).continued(how.steps)
+
+
+def _stored_config(saved: Stored) -> Config:
+    """Return the settings of a saved fit, also of one of an older version."""
+    return method_of_fit(saved).config.of_stored(saved.config)
 
 
 def _check_method(fit: Stored | Fitted, config: Config) -> None:
@@ -205,8 +211,9 @@ def _check_continued(fitted: Fitted, before: Stored | Fitted) -> None:
 
 
 _NOT_USED = (
-    "the warm start was not used: frames that are denoised together, and super-resolution "
-    "with the presets fast and preview, cannot start from another fit."
+    "the warm start was not used: frames that are denoised together, fits with a network "
+    "(rounds) from one without, and super-resolution with the presets fast and preview cannot "
+    "start from another fit."
 )
 
 

@@ -176,7 +176,7 @@ def resume(
     return RunRequest(
         method,
         image or source,
-        method.config(**about.settings),
+        method.config.of_stored(about.settings),
         Resumed(about.start),
         CheckpointPlace(folder, every, about.origin),
         started=started,

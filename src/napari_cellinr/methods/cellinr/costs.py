@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_cellinr.fitting.tiles import cut, halved
+from napari_cellinr.methods.cellinr.field.boxes import learned_voxels
 from napari_cellinr.methods.method import Cost
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ SECONDS = (1.5, 2.2e-5)
 COARSE_SECONDS = (0.5, 6e-6)
 """The same if the initial estimate is faster than patch matching."""
 
-LEARNING = (0.65, 0.16)
-"""CPU seconds of the network: for each synthetic image, relative to an image; for each step."""
+ESTIMATE_SECONDS = {"volume": 1.8e-5, "plane": 3.7e-5}
+"""CPU seconds per voxel of an initial estimate that a network corrects, also of synthetic noise."""
 
-LEARNING_BYTES = (2e8, 24.0)
-"""Memory of the network in bytes, and per voxel of the image and of each synthetic one."""
+STEP_SECONDS = {"volume": 0.066, "plane": 0.035}
+"""CPU seconds of a step of the network."""
+
+LEARNING_BYTES = (5e7, 40.0)
+"""Memory of the network in bytes, and per voxel of the image and of the synthetic ones."""
 
 IMAGE_BYTES = 24.0
 """Bytes per voxel of the whole input, for the input, two results and the fitted fields."""
@@ -102,13 +106,21 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
     memory = _line(DENOISING_BYTES, frame) + IMAGE_BYTES * n_voxels
     if config.is_published:
         return Cost(n_frames * config.cpu_seconds(), memory)
-    usual = config.estimate in {"auto", "groups"}
-    seconds = _line(SECONDS if usual else COARSE_SECONDS, frame)
     if config.has_field:
-        each, step = LEARNING
-        seconds += config.rounds * (config.repeats * each * seconds + config.steps * step)
-        memory += LEARNING_BYTES[0] + LEARNING_BYTES[1] * frame * (config.repeats + 1)
-    return Cost(n_frames * seconds, memory)
+        shape = [image.sizes.get(axis, 1) for axis in "ZYX"]
+        seconds, more = _with_network(shape, config)
+        return Cost(n_frames * seconds, memory + more)
+    usual = config.estimate in {"auto", "groups"}
+    return Cost(n_frames * _line(SECONDS if usual else COARSE_SECONDS, frame), memory)
+
+
+def _with_network(shape: Sequence[int], config: CellINRConfig) -> tuple[float, float]:
+    """Return the seconds of a frame whose estimate a network corrects, and its additional memory."""
+    kind = "plane" if shape[0] == 1 else "volume"
+    each, step = ESTIMATE_SECONDS[kind], STEP_SECONDS[kind]
+    frame, learned = math.prod(shape), config.repeats * learned_voxels(shape)
+    seconds = config.rounds * (each * learned + config.steps * step)
+    return SECONDS[0] + each * frame + seconds, _line(LEARNING_BYTES, frame + learned)
 
 
 def _line(numbers: tuple[float, float], size: float) -> float:

@@ -265,7 +265,7 @@ def _together(
     outcomes = [frame.outcome for frame in frames]
     stopped = outcomes[-1].stopped
     config = first.config
-    if "field" not in first.facts:  # its steps are those of each round
+    if not first.facts.get("field", {}).get("rounds"):  # else steps are those of each round
         config = config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
     saturated = saturated_part(source.array())
     if saturated > SATURATED:

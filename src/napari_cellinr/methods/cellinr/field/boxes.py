@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["choose_boxes"]
+__all__ = ["choose_boxes", "learned_voxels"]
 
 VOLUME, PLANE = (16, 64, 64), (1, 256, 256)
 """Voxels of a part along each axis, of a volume and of a plane."""
@@ -27,17 +30,35 @@ def choose_boxes(estimate: NDArray[np.float32]) -> list[tuple[slice, ...]]:
     estimate
         Axes ZYX, float32; one plane is axes 1YX.
     """
-    most = PLANE if estimate.shape[0] == 1 else VOLUME
-    if all(size <= WHOLE * length for size, length in zip(estimate.shape, most, strict=True)):
-        return [tuple(slice(0, size) for size in estimate.shape)]
-    axes = []
-    for size, length in zip(estimate.shape, most, strict=True):
-        if size <= WHOLE * length:
-            axes.append([slice(0, size)])
-            continue
-        starts = np.linspace(0, size - length, size // length).round().astype(int)
-        axes.append([slice(int(start), int(start) + length) for start in starts])
+    axes = [
+        [
+            slice(int(start), int(start) + length)
+            for start in np.linspace(0, size - length, size // length).round()
+        ]
+        for size, length in zip(estimate.shape, _lengths(estimate.shape), strict=True)
+    ]
     boxes = list(itertools.product(*axes))
     order = np.argsort([float(estimate[box].std()) for box in boxes], kind="stable")
     chosen = dict.fromkeys((int(order[-1]), int(order[len(order) // 2])))
     return [boxes[number] for number in chosen]
+
+
+def learned_voxels(shape: Sequence[int]) -> int:
+    """Return the voxels of all parts from which the network learns.
+
+    Parameters
+    ----------
+    shape
+        Voxels of the image along each axis, ZYX.
+    """
+    lengths = _lengths(shape)
+    is_whole = all(size // length == 1 for size, length in zip(shape, lengths, strict=True))
+    return math.prod(lengths) * (1 if is_whole else 2)
+
+
+def _lengths(shape: Sequence[int]) -> list[int]:
+    """Return the voxels of a part along each axis, ZYX."""
+    most = PLANE if shape[0] == 1 else VOLUME
+    return [
+        size if size <= WHOLE * length else length for size, length in zip(shape, most, strict=True)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,15 +10,91 @@ import numpy as np
 from napari_cellinr.methods.cellinr.model import N_LEVELS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["COVERAGE", "INTERVAL", "calibrate"]
+__all__ = ["COVERAGE", "INTERVAL", "HeldOut", "calibrate"]
 
 COVERAGE, INTERVAL = 0.9, 1.6449
 """Fraction of the voxels whose error is at most so many standard errors."""
 
 PASSES = 6
 """Improvements of the factors, each of which also serves the voxels between two levels."""
+
+EXPECTED, SPREAD = 1.2, 0.5
+"""Mean and standard deviation, over images, of the squared error relative to synthetic images."""
+
+NOISE_SPREAD = 0.05
+"""Standard deviation of the variance of the noise, which is estimated."""
+
+RANGE = (0.3, 9.0)
+"""Smallest and largest squared error relative to synthetic images."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Results at held-out voxels, and how far the recorded values are from them; shape (n,).
+
+    Parameters
+    ----------
+    results
+        Brightness of the result, float32.
+    left
+        Recorded value minus result, in standard deviations of the noise, float32.
+    """
+
+    results: NDArray[np.float32]
+    left: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, parts: Sequence[HeldOut]) -> HeldOut:
+        """Return the held-out voxels of several images as those of one."""
+        return cls(
+            np.concatenate([part.results for part in parts]),
+            np.concatenate([part.left for part in parts]),
+        )
+
+    def error_relative_to(
+        self, synthetic: HeldOut, levels: NDArray[np.float64], *, correlated: bool
+    ) -> NDArray[np.float64]:
+        """Return the error of an image relative to that of synthetic ones, at levels of brightness.
+
+        Synthetic images are as smooth as the estimate that they were made from, and so easier. By
+        how much is told by held-out voxels, whose squared distance from the result is the variance
+        of the noise, 1, plus the squared error. This is weighted against what is known of other
+        images.
+
+        Parameters
+        ----------
+        synthetic
+            The held-out voxels of the synthetic images.
+        levels
+            Brightness, rising, shape (level,).
+        correlated
+            Whether the noise of neighbouring voxels is correlated; then held-out voxels say nothing.
+
+        Returns
+        -------
+        numpy.ndarray
+            Ratio of root mean square errors, shape (level,).
+        """
+        edges = np.quantile(self.results, (1 / 3, 2 / 3))
+        middles = np.quantile(self.results, (1 / 6, 1 / 2, 5 / 6))
+        squared = []
+        for number in range(3):
+            own, known = (
+                one.left[np.digitize(one.results, edges) == number].astype(np.float64)
+                for one in (self, synthetic)
+            )
+            here, there = (float((one**2).mean()) - 1 if one.size else 0.0 for one in (own, known))
+            there = max(there, 0.0)
+            spread = 2 * (1 + max(here, 0.0)) ** 2 / max(own.size, 1) + NOISE_SPREAD**2
+            weight = 0.0 if correlated else there**2 / spread
+            squared.append(
+                (EXPECTED / SPREAD**2 + weight * here / max(there, 1e-6)) / (1 / SPREAD**2 + weight)
+            )
+        return np.sqrt(np.interp(levels, middles, np.clip(squared, *RANGE)))
 
 
 def calibrate(

@@ -48,10 +48,16 @@ class Pair:
         What `network_input` returned, with its margin.
     target
         Truth minus estimate, shape (Z, Y, X), in standard deviations of the noise.
+    left
+        Noisy values minus estimate, axes ZYX, float32, in standard deviations of the noise.
+    held
+        Which voxels the estimate was made without, axes ZYX, bool.
     """
 
     inputs: torch.Tensor
     target: torch.Tensor
+    left: NDArray[np.float32]
+    held: NDArray[np.bool_]
 
     @property
     def inner(self) -> torch.Tensor:

@@ -19,7 +19,7 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
-from napari_cellinr.methods.cellinr.field.calibrate import calibrate
+from napari_cellinr.methods.cellinr.field.calibrate import HeldOut, calibrate
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.problem import (
     FieldProblem,
@@ -240,7 +240,9 @@ class _Run:
             return None
         views = made.views.reshape(-1, *truth.shape)
         target = as_tensor(truth - views[-1], self.budget.device)
-        return Pair(network_input(views, self.budget.device), target)
+        left = values.reshape(truth.shape) - views[-1]
+        held = made.held.reshape(truth.shape)
+        return Pair(network_input(views, self.budget.device), target, left, held)
 
     def problem(self, pairs: list[Pair], number: int) -> FieldProblem:
         """Return the problem of a round; in the first one, views are standardised."""
@@ -273,7 +275,7 @@ class _Run:
 
         That is done at several levels of brightness of the result.
         """
-        before, after, ratios, levels = 0.0, 0.0, [], []
+        before, after, ratios, levels, held = 0.0, 0.0, [], [], []
         for pair in pairs:
             correction, log_error = evaluate(self.field, pair.inputs)
             estimate, target = as_array(pair.inner[-1]), as_array(pair.target)
@@ -283,7 +285,12 @@ class _Run:
             sd = np.exp(log_error.clip(*LOG_ERRORS) / 2)
             ratios.append((np.abs(target - added) / sd).ravel())
             levels.append((estimate + added).ravel())
+            held.append(HeldOut((estimate + added)[pair.held], (pair.left - added)[pair.held]))
         places, factors = calibrate(np.concatenate(ratios), np.concatenate(levels))
+        result = self.views[-1] + self.correction
+        real = HeldOut(result[self.held], (self.values - result)[self.held])
+        correlated = self.part.noise.grain > 0
+        factors *= real.error_relative_to(HeldOut.of(held), places, correlated=correlated)
         self.field.levels.copy_(torch.from_numpy(places))
         self.field.calibration.copy_(torch.from_numpy(factors))
         self.gain = 10 * float(np.log10(max(before, 1e-12) / max(after, 1e-12)))
