@@ -115,7 +115,7 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
 
 
 def _with_network(shape: Sequence[int], config: CellINRConfig) -> tuple[float, float]:
-    """Return the seconds of a frame whose estimate a network corrects, and its additional memory."""
+    """Return seconds and additional memory of a frame whose estimate a network corrects."""
     kind = "plane" if shape[0] == 1 else "volume"
     each, step = ESTIMATE_SECONDS[kind], STEP_SECONDS[kind]
     frame, learned = math.prod(shape), config.repeats * learned_voxels(shape)

@@ -9,6 +9,7 @@ import torch
 
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.fitting.saved.stored import geometry, plain
+from napari_cellinr.methods.cellinr.problem import CellINRProblem
 from napari_cellinr.methods.cellinr.saved import settings_of_version_0_1
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.checkpoint import CheckpointEntry
+    from napari_cellinr.fitting.problem import Problem
     from napari_cellinr.image import Image
 
-__all__ = ["Frame", "load_frame", "save_frame"]
+__all__ = ["Frame", "frame_of", "load_frame", "save_frame"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,25 @@ class Frame:
     model: Mapping[str, Any]
     facts: Mapping[str, Any]
     device: str
+
+
+def frame_of(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:
+    """Return the fit of a frame, rendered.
+
+    Parameters
+    ----------
+    problem
+        With the fitted model.
+    config
+        The settings, including those that were chosen automatically.
+    outcome
+        How the optimisation ended.
+    """
+    if isinstance(problem, CellINRProblem):
+        problem.put_held_out_back()
+    images = problem.render()
+    state, model = {**problem.state_dict(), **outcome.saved_state()}, problem.model_settings()
+    return Frame(images, config, outcome, state, model, problem.facts(), str(problem.device))
 
 
 def save_frame(entry: CheckpointEntry, frame: Frame) -> None:

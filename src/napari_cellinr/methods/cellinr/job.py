@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.fitting.background import in_background
@@ -20,9 +18,9 @@ from napari_cellinr.fitting.report import environment, held_out_warning, unconve
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.cellinr.field.rounds import fit_rounds, without_rounds
+from napari_cellinr.methods.cellinr.field.fit import fit_with_network
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
-from napari_cellinr.methods.cellinr.frames import Frame
+from napari_cellinr.methods.cellinr.frames import Frame, frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
 from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
-    from napari_cellinr.fitting.problem import Message, Problem, Progress
+    from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
     from napari_cellinr.methods.cellinr.recording.defects import Defects
@@ -48,9 +46,6 @@ __all__ = ["denoise_job"]
 
 SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
-
-ESTIMATE_SHARE = 0.5
-"""Largest part of the time limit for the initial estimate."""
 
 DARK = 0.02
 """Mean signal relative to the first frame below which a frame counts as empty."""
@@ -105,11 +100,12 @@ def denoise_job(
             free_after(error)
             split = True
     fits = FrameByFrame(source, indices, config, monitor)
+    fit = fit_with_network if config.has_field else fit_part
     while not fits.is_done:
         noise, tiling = noises[fits.index.get("C", 0)], fits.tiling
         try:
             with fits.part():
-                fits.add((yield from fit_part(tiling.tile, tiling.config, noise, monitor)))
+                fits.add((yield from fit(tiling.tile, tiling.config, noise, monitor)))
         except FAILURES as error:
             free_after(error)
             tiling.make_smaller()
@@ -165,14 +161,14 @@ def fit_series(
             error = problem.held_out()
             history = ({"step": 0, "held_out": error},)
             outcome = Outcome("converged" if part.complete else "user", 0, error, history)
-            fitted[number] = _frame(problem, chosen, outcome)
+            fitted[number] = frame_of(problem, chosen, outcome)
     return [fitted[number] for number in range(len(indices))]
 
 
 def fit_part(
     image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor
 ) -> Generator[Progress, Message, Frame]:
-    """Denoise one frame, or a tile of it: yield `Progress`, return the fit.
+    """Denoise one frame, or a tile of it, without a network: yield `Progress`, return the fit.
 
     Parameters
     ----------
@@ -190,41 +186,19 @@ def fit_part(
     if config.is_published:
         problem = yield from prepare_published(image, config, noise, device, monitor)
     else:
-        end = monitor.deadline
-        left = None if end is None else ESTIMATE_SHARE * (end - time.monotonic())
-        budget = EstimateBudget(noise.grain, torch.get_num_threads(), left, device)
+        budget = EstimateBudget.until(monitor.deadline, noise, device)
         odd, stabilised = without_odd_pixels(image, noise)
         part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-        part = replace(part, n_odd=odd)
-        if part.views is not None and part.found.complete:
-            part = replace(part, fitted=(yield from fit_rounds(part, budget, monitor)))
-        elif config.has_field:
-            part = replace(part, fitted=without_rounds(part))
-        prepared = None
+        part, prepared = replace(part, n_odd=odd), None
         if part.found.complete:
-            work = partial(part.build, kernels=part.views is None)
-            prepared = yield from in_background("preparing the fit", work, monitor)
+            prepared = yield from in_background("preparing the fit", part.build, monitor)
         if prepared is None:
             prepared = part.build(kernels=False, by_structure=False)
         chosen = config.replace(estimate=part.found.name)
-        if part.fitted is not None:
-            chosen = chosen.replace(rounds=part.fitted.rounds)
         problem = CellINRProblem(prepared, chosen, device)
-    if isinstance(problem, CellINRProblem) and problem.prepared.fitted is not None:
-        outcome = problem.prepared.fitted.outcome
-    else:
-        outcome = yield from optimise(problem, chosen, monitor)
+    outcome = yield from optimise(problem, chosen, monitor)
     yield from monitor.report("writing the result")
-    return _frame(problem, chosen, outcome)
-
-
-def _frame(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:
-    """Return the fit of a frame, rendered."""
-    if isinstance(problem, CellINRProblem):
-        problem.put_held_out_back()
-    images = problem.render()
-    state, model = {**problem.state_dict(), **outcome.saved_state()}, problem.model_settings()
-    return Frame(images, config, outcome, state, model, problem.facts(), str(problem.device))
+    return frame_of(problem, chosen, outcome)
 
 
 def _together(

@@ -22,7 +22,7 @@ COVERAGE, INTERVAL = 0.9, 1.6449
 PASSES = 6
 """Improvements of the factors, each of which also serves the voxels between two levels."""
 
-EXPECTED, SPREAD = 1.2, 0.5
+EXPECTED, SPREAD = 1.2, 1.0
 """Mean and standard deviation, over images, of the squared error relative to synthetic images."""
 
 NOISE_SPREAD = 0.05
@@ -72,7 +72,7 @@ class HeldOut:
         levels
             Brightness, rising, shape (level,).
         correlated
-            Whether the noise of neighbouring voxels is correlated; then held-out voxels say nothing.
+            Whether the noise of neighbours is correlated; then held-out voxels say nothing.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class HeldOut:
             squared.append(
                 (EXPECTED / SPREAD**2 + weight * here / max(there, 1e-6)) / (1 / SPREAD**2 + weight)
             )
-        return np.sqrt(np.interp(levels, middles, np.clip(squared, *RANGE)))
+        return np.asarray(np.sqrt(np.interp(levels, middles, np.clip(squared, *RANGE))))
 
 
 def calibrate(

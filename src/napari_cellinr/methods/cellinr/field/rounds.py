@@ -15,7 +15,6 @@ from napari_cellinr.classic.camera.sampled_noise import sample_noise
 from napari_cellinr.classic.collaborative import estimate_seconds
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.smoothing import as_array, as_tensor
-from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
@@ -29,23 +28,23 @@ from napari_cellinr.methods.cellinr.field.problem import (
     network_input,
 )
 from napari_cellinr.methods.cellinr.initial.estimate import search_distance
-from napari_cellinr.methods.cellinr.initial.part import estimate_part
 from napari_cellinr.methods.cellinr.model import LOG_ERRORS, ResidualField
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
-    from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress, Stopped
+    from napari_cellinr.fitting.problem import PreviewRequest, Stopped
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.field.gate import Blend
     from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
     from napari_cellinr.methods.cellinr.initial.part import Part
     from napari_cellinr.methods.cellinr.model import CellINRModel
 
-__all__ = ["FittedField", "fit_rounds", "round_seconds", "without_rounds"]
+__all__ = ["FittedField", "Rounds", "round_seconds", "without_rounds"]
 
 WIDTHS = {1: 24, 3: 16}
 """Channels of the hidden layers, by the planes that a convolution covers."""
@@ -110,47 +109,6 @@ class FittedField:
         model.correction, model.error = self.correction, self.error
 
 
-def fit_rounds(
-    part: Part, budget: EstimateBudget, monitor: Monitor
-) -> Generator[Progress, Message, FittedField]:
-    """Fit a network to the errors of an estimate: yield `Progress`, return the network.
-
-    In each round the result so far is taken for the truth: noise is drawn onto it, the same
-    estimate is made of that, and the network learns to turn it into the truth. Applied to the
-    estimate of the image itself, it gives the truth of the next round. What held-out voxels do
-    not support is not applied. A round that the time limit would interrupt is left out; if the
-    user stops, what the present one has learnt is used.
-
-    Parameters
-    ----------
-    part
-        The image with its estimate; `views` is needed.
-    budget
-        Threads and device.
-    monitor
-        Of the job.
-    """
-    run = _Run(part, budget)
-    outcomes: list[Outcome] = []
-    for number in range(run.n_rounds):
-        started = time.monotonic()
-        if monitor.deadline is not None and started + run.seconds > monitor.deadline:
-            break
-        pairs = yield from run.pairs(number, monitor)
-        if len(pairs) < part.config.repeats * len(run.boxes):
-            break
-        problem = run.problem(pairs, number)
-        outcome = yield from optimise(problem, part.config, monitor)
-        if outcome.stopped == "time":
-            break
-        outcomes.append(outcome)
-        run.finish(problem, pairs)
-        run.seconds = time.monotonic() - started
-        if monitor.stopped:
-            break
-    return run.result(outcomes, stopped=monitor.stopped)
-
-
 def without_rounds(part: Part) -> FittedField:
     """Return a network that adds nothing, where no estimate by groups was finished.
 
@@ -173,8 +131,55 @@ def without_rounds(part: Part) -> FittedField:
     )
 
 
-class _Run:
-    """The rounds of one image: the network, and what it adds to the estimate so far."""
+@dataclass(frozen=True)
+class SyntheticImage:
+    """Synthetic noise on the result of the last round, of which the same estimate is to be made.
+
+    Parameters
+    ----------
+    caption
+        Which image it is, for the report of progress.
+    image
+        The part of the recording whose place it has; its values do not count.
+    values
+        Stabilised noisy values, axes ZYX or YX, float32.
+    truth
+        What the noise was drawn onto, axes ZYX, float32, in standard deviations of the noise.
+    config
+        The settings of the estimate.
+    """
+
+    caption: str
+    image: Image
+    values: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    config: CellINRConfig
+
+    def pair(self, made: Part, device: torch.device) -> Pair:
+        """Return what a network learns from the estimate that was made."""
+        assert made.views is not None
+        shape = self.truth.shape
+        views = made.views.reshape(-1, *shape)
+        target = as_tensor(self.truth - views[-1], device)
+        left = self.values.reshape(shape) - views[-1]
+        return Pair(network_input(views, device), target, left, made.held.reshape(shape))
+
+
+class Rounds:
+    """The rounds of one image: the network, and what it adds to the estimate so far.
+
+    In each round the result so far is taken for the truth: noise is drawn onto it, the same
+    estimate is made of that, and the network learns to turn it into the truth. Applied to the
+    estimate of the image itself, it gives the truth of the next round. What held-out voxels do
+    not support is not applied.
+
+    Parameters
+    ----------
+    part
+        The image with its estimate; `views` is needed.
+    budget
+        Threads and device.
+    """
 
     def __init__(self, part: Part, budget: EstimateBudget) -> None:
         assert part.views is not None
@@ -195,8 +200,14 @@ class _Run:
         self.before = self.after = self._held_out(self.correction)
         self.gain, self.fractions = 0.0, ()
         sizes = tuple(piece.stop - piece.start for piece in self.boxes[0])
-        n_images, steps = part.config.repeats * len(self.boxes), part.config.steps
-        self.seconds = round_seconds(sizes, n_images, steps, budget.n_workers)
+        steps = part.config.steps
+        self.seconds = round_seconds(sizes, self.n_images, steps, budget.n_workers)
+        self.started, self.outcomes = 0.0, list[Outcome]()
+
+    @property
+    def n_images(self) -> int:
+        """Synthetic images of a round."""
+        return self.part.config.repeats * len(self.boxes)
 
     @property
     def n_rounds(self) -> int:
@@ -206,46 +217,39 @@ class _Run:
         is_dim = noise.gain > 0 and brightest < LOW_LIGHT * noise.gain
         return min(config.rounds, 1) if is_dim else config.rounds
 
-    def pairs(self, number: int, monitor: Monitor) -> Generator[Progress, Message, list[Pair]]:
-        """Yield `Progress`, return the pairs of a round; fewer if the user stopped."""
-        config, pairs = self.part.config, []
+    def goes_on(self, monitor: Monitor) -> bool:
+        """Return whether there is another round; not if the time limit would interrupt it."""
+        self.started = time.monotonic()
+        if monitor.stopped or len(self.outcomes) == self.n_rounds:
+            return False
+        return monitor.deadline is None or self.started + self.seconds <= monitor.deadline
+
+    def synthetic_images(self) -> Iterator[SyntheticImage]:
+        """Return the synthetic images of the present round."""
+        config, number = self.part.config, len(self.outcomes)
         truth = self.views[-1] + self.correction
         for repeat, (place, box) in itertools.product(range(config.repeats), enumerate(self.boxes)):
             caption = f"synthetic image {repeat + 1} of {config.repeats}, round {number + 1}"
             seed = [config.seed, 1 + number, repeat, place][: 4 if place else 3]
-            with monitor.part(caption, previews=False):
-                pair = yield from self._pair(truth[box], box, seed, monitor)
-            if pair is None:
-                break
-            pairs.append(pair)
-        return pairs
+            yield self._synthetic(caption, truth[box], box, seed)
 
-    def _pair(
-        self,
-        truth: NDArray[np.float32],
-        box: tuple[slice, ...],
-        seed: list[int],
-        monitor: Monitor,
-    ) -> Generator[Progress, Message, Pair | None]:
-        """Yield `Progress`, return one synthetic image of a part; None if the user stopped."""
+    def _synthetic(
+        self, caption: str, truth: NDArray[np.float32], box: tuple[slice, ...], seed: list[int]
+    ) -> SyntheticImage:
+        """Return a part of the truth with noise."""
         noise, image = self.part.noise, self.part.image
         clean = unstabilise(truth, noise).reshape(truth.shape[-len(self.shape) :])
         noisy = sample_noise(clean, noise, np.random.default_rng(seed))
         one = int(np.random.default_rng(seed).integers(2**31))
         settings = self.part.config.replace(seed=one, estimate="groups")
         place = dict(zip(image.axes, box[-len(self.shape) :], strict=True))
-        cropped, values = image.crop(**place), stabilise(noisy, noise)
-        made = yield from estimate_part(cropped, values, settings, noise, self.budget, monitor)
-        if made.views is None or not made.found.complete:
-            return None
-        views = made.views.reshape(-1, *truth.shape)
-        target = as_tensor(truth - views[-1], self.budget.device)
-        left = values.reshape(truth.shape) - views[-1]
-        held = made.held.reshape(truth.shape)
-        return Pair(network_input(views, self.budget.device), target, left, held)
+        return SyntheticImage(
+            caption, image.crop(**place), stabilise(noisy, noise), truth, settings
+        )
 
-    def problem(self, pairs: list[Pair], number: int) -> FieldProblem:
-        """Return the problem of a round; in the first one, views are standardised."""
+    def problem(self, pairs: list[Pair]) -> FieldProblem:
+        """Return the problem of the present round; in the first one, views are standardised."""
+        number = len(self.outcomes)
         real = RealImage(self.views, self.values, self.held, self.boxes, self._preview)
         device = self.budget.device
         seed = self.part.config.seed + number
@@ -256,8 +260,10 @@ class _Run:
             self.field.means[-1] = found[-1].mean()
         return problem
 
-    def finish(self, problem: FieldProblem, pairs: list[Pair]) -> None:
+    def finish(self, problem: FieldProblem, outcome: Outcome) -> None:
         """Take over what the network adds after a round."""
+        pairs = problem.pairs
+        self.outcomes.append(outcome)
         estimate, correction = self.views[-1], problem.correction()
         correlated = self.part.noise.grain > 0
         amount = blend(estimate, correction, self.values, self.held, correlated=correlated)
@@ -269,8 +275,9 @@ class _Run:
         level = as_tensor(estimate + blended, self.budget.device)
         self.error = self.field.standard_error(level, log_error).cpu().numpy()
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
+        self.seconds = time.monotonic() - self.started
 
-    def _calibrate(self, pairs: list[Pair], amount: Blend) -> None:
+    def _calibrate(self, pairs: Sequence[Pair], amount: Blend) -> None:
         """Scale the standard errors so that 90 % of the synthetic errors lie inside 1.645 of them.
 
         That is done at several levels of brightness of the result.
@@ -306,8 +313,9 @@ class _Run:
         shown = requested_part(self.part.image, request)
         return with_place(self.part.image, shown, unstabilise(best[shown], self.part.noise))
 
-    def result(self, outcomes: list[Outcome], *, stopped: bool) -> FittedField:
+    def result(self, *, stopped: bool) -> FittedField:
         """Return the network after its last complete round."""
+        outcomes = self.outcomes
         self.field.load_state_dict(self.kept)
         history: list[Mapping[str, float]] = [{"step": 0, "held_out": self.before}]
         steps = 0

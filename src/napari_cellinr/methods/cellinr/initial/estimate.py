@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import torch
 
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
@@ -17,9 +18,9 @@ from napari_cellinr.methods.cellinr.initial.half import Half
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import torch
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
 
@@ -33,6 +34,9 @@ __all__ = [
     "initial_estimate",
     "search_distance",
 ]
+
+ESTIMATE_SHARE = 0.5
+"""Largest part of the time limit for the initial estimate."""
 
 PROBE = 0.5
 """Size of the change by which the sensitivity is measured, in standard deviations.
@@ -100,6 +104,12 @@ class EstimateBudget:
     n_workers: int = 1
     seconds: float | None = None
     device: torch.device = CPU
+
+    @classmethod
+    def until(cls, deadline: float | None, noise: Noise, device: torch.device) -> Self:
+        """Return the budget of a frame that is to be finished at a time of `time.monotonic`."""
+        left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
+        return cls(noise.grain, torch.get_num_threads(), left, device)
 
 
 @dataclass(frozen=True)
