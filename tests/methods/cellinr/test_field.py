@@ -148,7 +148,9 @@ def test_held_out_voxels_decide_how_much_of_a_correction_is_applied():
     values = truth + generator.normal(size=shape).astype(np.float32)
     held = generator.random(shape) < 0.1
     estimate = truth + 0.5 * error
-    right = blend(estimate, -0.5 * error, values, held, correlated=False)
-    wrong = blend(estimate, 0.5 * error, values, held, correlated=False)
+    right = blend(estimate, -0.5 * error, values, held, 1.0, correlated=False)
+    wrong = blend(estimate, 0.5 * error, values, held, 1.0, correlated=False)
+    doubtful = blend(estimate, -0.5 * error, values, held, 0.1, correlated=True)
     assert (right.fractions > 0.8).all()
+    assert (doubtful.fractions == 0).all()
     assert (wrong.fractions == 0).all()

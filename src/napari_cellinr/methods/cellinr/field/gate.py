@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 __all__ = ["Blend", "blend"]
 
 EXPECTED, SPREAD = 0.9, 0.3
-"""Mean and standard deviation of the fraction of a correction that helps most, over images."""
+"""Mean and standard deviation, over images, of the fraction of a correction that helps most."""
+
+USUAL_GAIN = 0.5
+"""Decibels gained on synthetic images, below which a correction is less certain to help.
+
+The gain on synthetic images predicts that on the image itself, but is too hopeful.
+"""
 
 LEAST = 0.25
 """Fraction below which nothing of a correction is applied."""
@@ -44,6 +50,7 @@ def blend(
     correction: NDArray[np.float32],
     values: NDArray[np.float32],
     held: NDArray[np.bool_],
+    gain: float,
     *,
     correlated: bool,
 ) -> Blend:
@@ -60,6 +67,8 @@ def blend(
         was computed from the values that are held out.
     held
         Which voxels are held out.
+    gain
+        Decibels by which the correction reduces the error of synthetic images.
     correlated
         Whether the noise of neighbouring voxels is correlated; then held-out voxels say nothing.
     """
@@ -67,11 +76,12 @@ def blend(
     third = np.digitize(estimate[held], np.quantile(estimate, edges))
     c = correction[held].astype(np.float64)
     d = (values - estimate)[held].astype(np.float64)
+    expected = EXPECTED * min(1.0, max(0.0, gain) / USUAL_GAIN)
     fractions = []
     for number in range(3):
         own = third == number
         precision = 0.0 if correlated else float((c[own] ** 2).sum())
         product = 0.0 if correlated else float((c[own] * d[own]).sum())
-        fraction = (product + EXPECTED / SPREAD**2) / (precision + 1 / SPREAD**2)
+        fraction = (product + expected / SPREAD**2) / (precision + 1 / SPREAD**2)
         fractions.append(0.0 if fraction < LEAST else min(1.0, fraction))
     return Blend(levels.astype(np.float64), np.asarray(fractions, np.float64))

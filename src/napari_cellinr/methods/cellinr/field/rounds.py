@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.initial.part import Part
     from napari_cellinr.methods.cellinr.model import CellINRModel
 
+    Learnt = tuple[Pair, NDArray[np.float32], NDArray[np.float32]]
+    """A synthetic image, and correction and logarithm of the squared error that are predicted."""
+
 __all__ = ["FittedField", "Rounds", "round_seconds", "without_rounds"]
 
 WIDTHS = {1: 24, 3: 16}
@@ -262,33 +265,35 @@ class Rounds:
 
     def finish(self, problem: FieldProblem, outcome: Outcome) -> None:
         """Take over what the network adds after a round."""
-        pairs = problem.pairs
         self.outcomes.append(outcome)
-        estimate, correction = self.views[-1], problem.correction()
-        correlated = self.part.noise.grain > 0
-        amount = blend(estimate, correction, self.values, self.held, correlated=correlated)
+        estimate, correlated = self.views[-1], self.part.noise.grain > 0
+        correction, log_error = evaluate(self.field, problem.real_input)
+        learnt = [(pair, *evaluate(self.field, pair.inputs)) for pair in problem.pairs]
+        self.gain = _gain(learnt)
+        amount = blend(
+            estimate, correction, self.values, self.held, self.gain, correlated=correlated
+        )
         blended = amount.at(estimate) * correction
         self.correction, self.after = blended, self._held_out(blended)
         self.fractions = tuple(amount.fractions.tolist())
-        self._calibrate(pairs, amount)
-        log_error = as_tensor(evaluate(self.field, problem.real_input)[1], self.budget.device)
-        level = as_tensor(estimate + blended, self.budget.device)
+        self._calibrate(learnt, amount)
+        level, log_error = (
+            as_tensor(values, self.budget.device) for values in (estimate + blended, log_error)
+        )
         self.error = self.field.standard_error(level, log_error).cpu().numpy()
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
         self.seconds = time.monotonic() - self.started
 
-    def _calibrate(self, pairs: Sequence[Pair], amount: Blend) -> None:
+    def _calibrate(self, learnt: Sequence[Learnt], amount: Blend) -> None:
         """Scale the standard errors so that 90 % of the synthetic errors lie inside 1.645 of them.
 
-        That is done at several levels of brightness of the result.
+        That is done at several levels of brightness of the result. What held-out voxels say of the
+        error, relative to that of synthetic images, is taken into account.
         """
-        before, after, ratios, levels, held = 0.0, 0.0, [], [], []
-        for pair in pairs:
-            correction, log_error = evaluate(self.field, pair.inputs)
+        ratios, levels, held = [], [], []
+        for pair, correction, log_error in learnt:
             estimate, target = as_array(pair.inner[-1]), as_array(pair.target)
             added = amount.at(estimate) * correction
-            before += float((target**2).mean())
-            after += float(((target - added) ** 2).mean())
             sd = np.exp(log_error.clip(*LOG_ERRORS) / 2)
             ratios.append((np.abs(target - added) / sd).ravel())
             levels.append((estimate + added).ravel())
@@ -300,7 +305,6 @@ class Rounds:
         factors *= real.error_relative_to(HeldOut.of(held), places, correlated=correlated)
         self.field.levels.copy_(torch.from_numpy(places))
         self.field.calibration.copy_(torch.from_numpy(factors))
-        self.gain = 10 * float(np.log10(max(before, 1e-12) / max(after, 1e-12)))
 
     def _held_out(self, correction: NDArray[np.float32]) -> float:
         """Return the error on the held-out voxels with a correction."""
@@ -337,6 +341,15 @@ class Rounds:
             self.gain,
             self.fractions,
         )
+
+
+def _gain(learnt: Sequence[Learnt]) -> float:
+    """Return the decibels by which the network reduces the error of the synthetic images."""
+    before = sum(float((pair.target**2).mean()) for pair, *_ in learnt)
+    after = sum(
+        float(((as_array(pair.target) - correction) ** 2).mean()) for pair, correction, _ in learnt
+    )
+    return 10 * float(np.log10(max(before, 1e-12) / max(after, 1e-12)))
 
 
 def round_seconds(shape: tuple[int, ...], repeats: int, steps: int, n_workers: int) -> float:
