@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_cellinr.classic.camera.anscombe import Noise, stabilise
 from napari_cellinr.classic.camera.pixels import odd_pixels, saturated_part
 
 
@@ -25,6 +26,16 @@ def test_where_neighbours_differ_it_takes_more():
         values[4, 3], values[4, 5] = 1, -2  # three times their range of 3 above the highest
         values[4, 4] = height - 2
         assert odd_pixels(values)[0][4, 4] == expected
+
+
+def test_read_noise_without_light_is_not_taken_for_dead_pixels():
+    generator = np.random.default_rng(0)
+    noise = Noise(1.6, 0.0, 94.0)  # as estimated from a background that hardly varies
+    array = (103 + 3.5 * generator.standard_normal((200, 200))).astype(np.float32)
+    array[50, 50] = 70
+    stabilised = stabilise(array, noise)
+    assert odd_pixels(stabilised)[0].sum() > 1
+    assert np.argwhere(odd_pixels(stabilised, array, noise)[0]).tolist() == [[50, 50]]
 
 
 def test_one_pixel_has_no_neighbours():

@@ -11,6 +11,8 @@ from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.anscombe import Noise
+
 __all__ = ["hold_out", "odd_pixels", "saturated_part"]
 
 _JUMP = 6.0  # smallest distance from all neighbours, in standard deviations of the noise
@@ -19,6 +21,8 @@ _SPREAD = 3.0  # and in units of the range of the neighbours
 
 def odd_pixels(
     stabilised: NDArray[np.float32],
+    array: NDArray[Any] | None = None,
+    noise: Noise | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return which pixels are hot or dead, and the values with those replaced by a median.
 
@@ -29,6 +33,9 @@ def odd_pixels(
     ----------
     stabilised
         Values with noise of standard deviation 1, axes ZYX or YX, float32.
+    array, noise
+        The same in grey levels, and their noise: a dead pixel must be that far below its neighbours
+        in grey levels, too. Without light, stabilisation stretches the differences between them.
     """
     around = np.ones(tuple(min(3, size) for size in stabilised.shape), bool)
     around[tuple(size // 2 for size in around.shape)] = False
@@ -37,7 +44,11 @@ def odd_pixels(
     highest = maximum_filter(stabilised, footprint=around, mode="mirror")
     lowest = minimum_filter(stabilised, footprint=around, mode="mirror")
     least = np.maximum(_JUMP, _SPREAD * (highest - lowest))
-    odd = (stabilised - highest > least) | (lowest - stabilised > least)
+    dead = lowest - stabilised > least
+    if array is not None and noise is not None and dead.any():
+        below = minimum_filter(array, footprint=around, mode="mirror")[dead]
+        dead[dead] = below - array[dead] > _JUMP * noise.sd(below)
+    odd = (stabilised - highest > least) | dead
     if not odd.any():
         return odd, stabilised
     replaced = stabilised.copy()

@@ -279,7 +279,8 @@ class CellINRProblem(Problem):
     def facts(self) -> dict[str, Any]:
         """Return the noise that was found, in grey levels, and what users should know."""
         odd = self.prepared.n_odd
-        replaced = [f"{odd} hot or dead pixels were replaced."] if odd else []
+        pixels = "pixel was" if odd == 1 else "pixels were"
+        replaced = [f"{odd} hot or dead {pixels} replaced."] if odd else []
         facts = {
             "warnings": [*replaced, *self.prepared.warnings],
             "noise": asdict(self.prepared.noise),

@@ -126,7 +126,7 @@ def without_odd_pixels(image: Image, noise: Noise) -> tuple[int, NDArray[np.floa
     stabilised = stabilise(image.array(), noise)
     if noise.grain > 0:
         return 0, stabilised
-    odd, replaced = odd_pixels(stabilised)
+    odd, replaced = odd_pixels(stabilised, image.array(), noise)
     return int(odd.sum()), replaced
 
 
