@@ -16,7 +16,7 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
-from napari_cellinr.fitting.resources.memory import FAILURES, free_after
+from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.halves import fit_halves
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
@@ -205,6 +205,7 @@ def _fit(
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome."""
+    give_back()
     problem = NSTMProblem(
         measurement,
         planned,
@@ -215,6 +216,7 @@ def _fit(
         recompute=resources.recompute,
     )
     outcome = yield from optimise(problem, config, monitor)
+    give_back()
     return problem, outcome
 
 
