@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 WHOLE = "inputs as they were; each file is old, new or absent; "
-TRIES = {"denoise": 15, "frames": 15, "tiles": 15, "superresolve": 4, "reconstruct": 15}
+TRIES = {"denoise": 15, "frames": 15, "tiles": 15, "superresolve": 10, "reconstruct": 15}
 TILED = 1.3e7
 """Bytes that are enough for a part of the image, but not for all of it."""
 

@@ -121,9 +121,7 @@ def run(tries: int | None, seed: int) -> list[Outcome]:
     for method in METHODS:
         kept, alone = (grown(place, method, n_fits, seed) for place in ("viewer", "napari"))
         measured = f"{kept / 1e6:+.1f} MB, napari alone {alone / 1e6:+.1f} MB"
-        outcomes.append(
-            outcome(f"{method} in the viewer", n_fits, kept - max(0, alone), measured)
-        )
+        outcomes.append(outcome(f"{method} in the viewer", n_fits, kept - max(0, alone), measured))
     return outcomes
 
 

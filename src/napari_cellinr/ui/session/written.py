@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
@@ -13,6 +12,7 @@ from napari_cellinr.ui.session.actions import source_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from os import PathLike
+    from pathlib import Path
 
     import napari
 
