@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import shutil
 import sys
@@ -178,7 +177,7 @@ def changed_manifests(folder: Path) -> Callable[[np.random.Generator], Attempt]:
         text = b"\n".join(changed) + b"\n"
         (place / MANIFEST_FILE).write_bytes(mutation(text, rng) if rng.integers(4) == 0 else text)
         if rng.integers(10) == 0:
-            os.unlink(place / MANIFEST_FILE)
+            (place / MANIFEST_FILE).unlink()
             (place / MANIFEST_FILE).symlink_to(sound / MANIFEST_FILE)
         return partial(use, place)
 

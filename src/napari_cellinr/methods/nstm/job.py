@@ -170,6 +170,7 @@ def reconstruct_job(
             best = _compared(best, static)
     yield from monitor.report("following the motion")
     problem, outcome = best
+    give_back()
     images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
