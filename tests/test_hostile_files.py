@@ -41,6 +41,19 @@ def test_changed_files_of_each_kind(kind, tmp_path, monkeypatch):
     assert not found.measured.startswith("0 refused")
 
 
+@on_linux
+@pytest.mark.skipif(not FAULTS.is_dir(), reason="the benchmarks are not part of this copy")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", range(3))
+def test_changed_marks_locks_and_lists(kind, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FAULTS))
+    import marks
+
+    name, changed = list(marks.KINDS_OF_FILES.items())[kind]
+    found = marks.outcome(name, changed, 60, 1, tmp_path / "files", marks.RULE)
+    assert found.lost == 0, found
+
+
 @pytest.mark.parametrize("read_text", [Macro.from_json, optics_from_json, CellINRConfig.from_json])
 def test_deeply_nested_json(read_text):
     with pytest.raises((ConfigError, FileError), match="nested too deeply"):

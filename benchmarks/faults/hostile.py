@@ -292,6 +292,7 @@ def outcome(
     tries: int,
     seed: int,
     folder: Path,
+    rule: str = RULE,
 ) -> Outcome:
     """Return what was found in changed files of one kind; faults are printed."""
     folder.mkdir(parents=True)
@@ -313,4 +314,4 @@ def outcome(
         f"{counts['refused']} refused, {counts['other']} used; at most {seconds:.2f} s and "
         f"{megabytes:.0f} MB"
     )
-    return Outcome(f"changed {kind}", tries, lost, RULE, measured)
+    return Outcome(f"changed {kind}", tries, lost, rule, measured)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 WHOLE = "inputs as they were; each file is old, new or absent; "
-TRIES = {"denoise": 15, "frames": 15, "tiles": 15, "superresolve": 4, "reconstruct": 15}
-TILED = 1.3e7
+TRIES = {"denoise": 15, "frames": 15, "tiles": 15, "superresolve": 10, "reconstruct": 15}
+TILED = 2.6e7
 """Bytes that are enough for a part of the image, but not for all of it."""
 
 RULE = WHOLE + "the resumed or repeated command gives the same to the bit, and nothing else is left"

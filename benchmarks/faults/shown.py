@@ -110,6 +110,19 @@ class Shown:
         """Names of the layers."""
         return [one.name for one in self.viewer.layers]
 
+    def clear(self) -> None:
+        """Remove all layers but the image, and let Qt delete what belonged to them.
+
+        An event loop deletes it by itself; `processEvents` does not.
+        """
+        from qtpy.QtCore import QCoreApplication, QEvent
+
+        for layer in list(self.viewer.layers):
+            if layer is not self.layer:
+                self.viewer.layers.remove(layer)
+        QCoreApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
     def close(self) -> None:
         """Close the viewer, and let Qt delete it."""
         from qtpy.QtWidgets import QApplication

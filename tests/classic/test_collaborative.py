@@ -50,6 +50,31 @@ def test_bands_leave_no_trace(plane, monkeypatch):
     np.testing.assert_allclose(finished(iter_collaborative(values, guide))[0], whole, atol=1e-4)
 
 
+def test_columns_of_tiles_leave_no_trace(plane, monkeypatch):
+    _, values, guide = plane
+    whole = finished(iter_collaborative(values, guide))[0]
+    monkeypatch.setattr(collaborative, "_COLUMNS", 7)
+    np.testing.assert_allclose(finished(iter_collaborative(values, guide))[0], whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(16, 6000), (6000, 16)])
+def test_memory_and_time_of_long_planes_grow_linearly(shape, monkeypatch):
+    """Patches are compared by matrices of the width of a tile, and these are bounded."""
+    sizes = []
+
+    def compared(image, *others):
+        sizes.append(image.numel() * max(map(len, others[-1])))
+        return distances(image, *others)
+
+    distances = collaborative.distances
+    monkeypatch.setattr(collaborative, "distances", compared)
+    monkeypatch.setattr(collaborative, "_REACH", 1)
+    flat = np.zeros(shape, np.float32)
+    finished(iter_collaborative(flat, flat))
+    assert max(sizes) < 2**23
+    assert sum(sizes) < 2**26
+
+
 def test_a_clean_plane_with_itself_as_guide_stays_in_the_mean(plane):
     truth = 100 * plane[0]
     result, _ = finished(iter_collaborative(truth, truth))

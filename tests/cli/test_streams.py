@@ -1,10 +1,12 @@
 """Standard output that is closed, full or not read, and signals: exit status, sentence, files."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,23 @@ def test_a_signal_outside_of_a_fit_is_one_sentence(run, raw_file, tmp_path, monk
     status, out, error = run("convert", raw_file, tmp_path / "out.tif")
     said = "error: stopped by SIGTERM before the end; unfinished files were not written.\n"
     assert (status, out, error) == (143, "", said)
+
+
+def test_a_library_that_a_signal_interrupts_does_not_warn():
+    """As Zarr does, whose calls wait for coroutines that have not begun."""
+
+    async def work():
+        raise AssertionError
+
+    def interrupted(coroutine):
+        signal.raise_signal(signal.SIGTERM)
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        with stopped_by_signals(), contextlib.suppress(KeyboardInterrupt):
+            interrupted(work())
+        warnings.warn("coroutine 'work' was never awaited", RuntimeWarning, stacklevel=1)
+    assert len(found) == 1
 
 
 def test_only_a_second_ctrl_c_is_impatience():

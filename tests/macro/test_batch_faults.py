@@ -1,5 +1,6 @@
 """Inputs that change, damaged marks, files of others, and a parent that is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -108,6 +109,18 @@ def test_a_damaged_mark_is_done_again_under_the_same_name(files, calls, tmp_path
     assert states(macro, files, out) == ["skipped", "done", "skipped"]
     assert states(macro, files, out) == ["skipped"] * 3
     assert results(out) == before
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "..", ".", "", "{tmp_path}/elsewhere", "a\0b"])
+def test_a_planted_mark_does_not_lead_out_of_the_folder(files, calls, tmp_path, name):
+    out = tmp_path / "results" / "out"
+    assert states(SAVING, files[:1], out) == ["done"]
+    (mark,) = (out / ".done").glob("*.json")
+    values = {**json.loads(mark.read_text()), "key": "", "name": name.format(tmp_path=tmp_path)}
+    mark.write_text(json.dumps(values))
+    assert states(SAVING, files[:1], out) == ["done"]
+    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("clean.tif")}
+    assert made == {"results/out/0/clean.tif"}
 
 
 def test_a_change_inside_of_a_zarr_or_a_series_is_noticed(calls, tmp_path):

@@ -44,6 +44,33 @@ def test_denoising_is_estimated_as_it_was_measured(shape, axes, measured):
 
 
 @pytest.mark.parametrize(
+    ("shape", "axes", "measured"),
+    [
+        ((2, 30_000), "YX", 0.35),
+        ((6, 200, 200), "TYX", 0.34),
+        ((400, 500), "YX", 0.42),
+        ((16, 20_000), "YX", 0.47),
+        ((48, 96, 96), "ZYX", 0.56),
+        ((1000, 1000), "YX", 0.68),
+    ],
+)
+def test_memory_of_denoising_is_estimated_as_it_was_measured(shape, axes, measured, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    estimated = cost(METHODS["cellinr"], image(shape, axes), CellINRConfig()).memory / 1e9
+    assert estimated == pytest.approx(measured, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "measured"), [((300, 300), "YX", 0.46), ((24, 96, 96), "ZYX", 0.58)]
+)
+def test_memory_of_denoising_grows_with_the_threads(shape, axes, measured, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    estimated = cost(METHODS["cellinr"], image(shape, axes), CellINRConfig()).memory / 1e9
+    assert estimated == pytest.approx(measured, rel=0.3)
+
+
+@pytest.mark.parametrize(
     ("shape", "measured"),
     [((3, 2, 25_000), 0.61), ((3, 500, 640), 0.93), ((3, 16, 20_000), 0.85)],
 )

@@ -303,3 +303,41 @@ def test_the_console_of_napari_has_the_object(viewer, monkeypatch):
     assert given == [{"cellinr": cellinr}]
     assert console_of(viewer) is cellinr
     assert len(given) == 1
+
+
+def test_console_replaces_only_files_that_it_has_written(viewer, dock, tmp_path):
+    cellinr, other, own = console_of(viewer), tmp_path / "other.tif", tmp_path / "own.tif"
+    other.write_bytes(b"somebody else's")
+    with pytest.raises(FileError, match="overwrite=True"):
+        cellinr.save("membrane", other)
+    assert other.read_bytes() == b"somebody else's"
+    cellinr.save("membrane", own)
+    cellinr.save("membrane", own)
+    cellinr.replay()
+    cellinr.save("membrane", other, overwrite=True)
+    assert other.read_bytes() == own.read_bytes()
+    for style, name in (("console", "macro.py"), ("cli", "macro.sh")):
+        script = tmp_path / name
+        script.write_text("somebody else's")
+        with pytest.raises(FileError, match="overwrite=True"):
+            cellinr.save_macro(script, style)
+        assert script.read_text() == "somebody else's"
+        cellinr.save_macro(script, style, overwrite=True)
+        cellinr.save_macro(script, style)
+        assert "Recorded by napari-cellinr" in script.read_text()
+
+
+def test_replayed_script_replaces_files_only_if_that_is_allowed(viewer, dock, answers, tmp_path):
+    cellinr, macro, made = console_of(viewer), tmp_path / "macro.py", tmp_path / "made.tif"
+    macro.write_text(f"cellinr.save('membrane', {str(made)!r}, overwrite=True)\n")
+    made.write_bytes(b"somebody else's")
+    with pytest.raises(FileError, match="overwrite=True"):
+        cellinr.replay(macro, ask=False)
+    assert made.read_bytes() == b"somebody else's"
+    cellinr.replay(macro, ask=False, overwrite=True)
+    assert made.stat().st_size > 100
+    made.write_bytes(b"somebody else's")
+    asked = answers("Run")
+    cellinr.replay(macro)
+    assert "(replaces the existing file)" in asked[0]
+    assert made.stat().st_size > 100

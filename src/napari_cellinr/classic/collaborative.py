@@ -26,6 +26,7 @@ _SIDE, _REACH, _SPACING = 8, 12, 3  # patch width, search distance, patch spacin
 _MEMBERS = 16  # patches in a group
 _FALL = 2.0  # shape parameter of the Kaiser window that weights the pixels of a patch
 _GROUPS = 1024  # groups in memory at a time on the CPU
+_COLUMNS = 256  # most of them side by side: comparing patches takes the square of this
 _ON_GPU = 16  # times as many on a GPU
 _SECONDS = 6e-5  # per group on a core of 2023
 
@@ -79,11 +80,10 @@ def iter_collaborative(
             "given; both must be planes of the same shape."
         )
     job = _Job(values, guide, variance, grain, device, threshold)
-    n_rows = max(1, _GROUPS * (1 if device.type == "cpu" else _ON_GPU) // len(job.columns))
-    bands = [job.rows[first : first + n_rows] for first in range(0, len(job.rows), n_rows)]
-    for number, rows in enumerate(bands):
-        job.filter(rows)
-        if (yield (number + 1) / len(bands)) == "stop":
+    tiles = job.tiles(_GROUPS * (1 if device.type == "cpu" else _ON_GPU))
+    for number, (rows, columns) in enumerate(tiles):
+        job.filter(rows, columns)
+        if (yield (number + 1) / len(tiles)) == "stop":
             break
     return job.result()
 
@@ -209,14 +209,26 @@ class _Job:
             sides.append((wave @ blurred @ wave.T).diagonal().clamp(min=1e-4))
         return torch.kron(sides[0], sides[1])
 
-    def filter(self, rows: Sequence[int]) -> None:
-        """Filter the groups of all reference patches in some rows, and add them to the sums."""
+    def tiles(self, most: int) -> list[tuple[Sequence[int], Sequence[int]]]:
+        """Return rows and columns of reference patches, in tiles of at most so many patches."""
+        n_columns = min(len(self.columns), _COLUMNS)
+        parts = [
+            [corners[first : first + count] for first in range(0, len(corners), count)]
+            for corners, count in (
+                (self.rows, max(1, most // n_columns)),
+                (self.columns, n_columns),
+            )
+        ]
+        return list(itertools.product(*parts))
+
+    def filter(self, rows: Sequence[int], columns: Sequence[int]) -> None:
+        """Filter the groups of the reference patches of a tile, and add them to the sums."""
         places = [
             [first + far for first in corners]
-            for corners, far in zip((rows, self.columns), self.reach, strict=True)
+            for corners, far in zip((rows, columns), self.reach, strict=True)
         ]
         first = flat_places(places, self.guide.shape).to(self.device)
-        corners = first[:, None] + self.moves[self._most_similar(rows)]
+        corners = first[:, None] + self.moves[self._most_similar(rows, columns)]
         index = corners[..., None] + self.inside
         guide, noisy = (
             self.along @ (values_at(array.reshape(-1), index) @ self.plane.T)
@@ -236,13 +248,16 @@ class _Job:
         self.total.index_add_(0, index.reshape(-1), (better * weight).reshape(-1))
         self.weight.index_add_(0, index.reshape(-1), weight.reshape(-1))
 
-    def _most_similar(self, rows: Sequence[int]) -> torch.Tensor:
+    def _most_similar(self, rows: Sequence[int], columns: Sequence[int]) -> torch.Tensor:
         """Return the indices of the moves to the patches that are most similar in the guide."""
-        first, last = rows[0], rows[-1] + self.sides[0] + 2 * self.reach[0]
-        band = self.guide[first:last]
-        corners = [row - first for row in rows], self.columns
-        within = windows(band.shape, corners, self.sides, self.device)
-        found = torch.stack(list(distances(band, self.reach, self.shifts, within)), dim=1)
+        place = tuple(
+            slice(corners[0], corners[-1] + side + 2 * far)
+            for corners, side, far in zip((rows, columns), self.sides, self.reach, strict=True)
+        )
+        tile = self.guide[place].contiguous()
+        corners = [[first - part[0] for first in part] for part in (rows, columns)]
+        within = windows(tile.shape, corners, self.sides, self.device)
+        found = torch.stack(list(distances(tile, self.reach, self.shifts, within)), dim=1)
         return torch.topk(found, self.members, dim=1, largest=False).indices
 
     def result(self) -> NDArray[np.float32]:

@@ -11,10 +11,11 @@ from torch.utils.checkpoint import checkpoint
 
 __all__ = ["MANY_POINTS", "PointwiseNet"]
 
-MANY_POINTS = 2**19
+MANY_POINTS = 450_000
 """Points above which the hidden values are computed again for the gradients, instead of kept.
 
-Kept values take about 500 bytes per point; computing them again takes a third more time.
+Kept values take about 500 bytes per point; computing them again takes a third more time. Frames of
+512 × 512 pixels have fewer, with their margins.
 """
 
 AT_ONCE = 2**17

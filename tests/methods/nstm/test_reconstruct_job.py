@@ -8,6 +8,7 @@ from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.saved.stored import header_of, stored
+from napari_cellinr.methods.nstm import halves, job
 from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 
@@ -111,3 +112,23 @@ def test_the_attempt_with_the_lower_held_out_error_is_kept(slow_first, monkeypat
     assert len(errors) == 2
     assert fitted.report["held_out"] == min(errors)
     assert fitted.config.learning_rate == config.learning_rate
+
+
+def test_every_fit_begins_without_the_memory_of_the_one_before(monkeypatch):
+    """Else a recording of 3 × 2 × 100000 pixels takes 1.14 GB instead of 0.9."""
+    calls = []
+
+    def trimmed(optimise):
+        def fit(problem, config, monitor):
+            assert calls[-1] == "given back"
+            calls.append("fitted")
+            return (yield from optimise(problem, config, monitor))
+
+        return fit
+
+    for module in (job, halves):
+        monkeypatch.setattr(module, "give_back", lambda: calls.append("given back"))
+        monkeypatch.setattr(module, "optimise", trimmed(module.optimise))
+    reconstruct(movie(), steps=2)
+    assert calls[-1] == "given back"
+    assert calls.count("fitted") >= 4

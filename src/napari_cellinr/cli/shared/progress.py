@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 import threading
+import warnings
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
@@ -44,6 +45,9 @@ _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Signals that stop a command: Ctrl-C, the end of a job or of the computer, a closed terminal."""
+
+_UNAWAITED: Final = "coroutine .* was never awaited"
+"""How the warning begins that Python gives of a library that was interrupted."""
 
 BAR_WIDTH = 24  # characters
 
@@ -203,16 +207,18 @@ def stopped_by_signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         came.append(number)
         sys.unraisablehook = lambda _: None
+        warnings.filterwarnings("ignore", _UNAWAITED, RuntimeWarning)
         if len(came) == 1 or number == signal.SIGINT:  # others let unfinished files be removed
             raise StoppedError(number)
 
-    try:
-        with _handled(stop, _SIGNALS):
-            yield
-    finally:
-        if came:
-            gc.collect()
-        sys.unraisablehook = hook
+    with warnings.catch_warnings():
+        try:
+            with _handled(stop, _SIGNALS):
+                yield
+        finally:
+            if came:
+                gc.collect()
+            sys.unraisablehook = hook
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 
 import torch
 
-__all__ = ["FAILURES", "SMALLEST_BATCH", "free", "free_after", "is_shortage"]
+__all__ = ["FAILURES", "SMALLEST_BATCH", "free", "free_after", "give_back", "is_shortage"]
 
 SMALLEST_BATCH = 64
 """Smallest batch in voxels, which is not halved any more."""
@@ -29,8 +31,22 @@ def is_shortage(error: BaseException) -> bool:
 def free() -> None:
     """Free unused memory, also that of the GPU."""
     gc.collect()
+    give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def give_back() -> None:
+    """Let the system have the memory of arrays that no longer exist.
+
+    The GNU C library keeps it, in pieces that the arrays of the next fit may not fit into. Does
+    nothing where there is another library.
+    """
+    if sys.platform != "linux":
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def free_after(error: BaseException) -> None:

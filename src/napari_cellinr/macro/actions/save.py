@@ -58,10 +58,10 @@ class Save(Action):
         return [lines.command("convert", *words, *script.voxel_option(layer))]
 
     def parse(self, method: str, positional: list[Any], keywords: dict[str, Any]) -> Parsed:
-        """Return what a call of `cellinr.save` says."""
+        """Return what a call of `cellinr.save` says; who replays it says what may be replaced."""
+        if not isinstance(keywords.pop("overwrite", False), bool) or set(keywords) - {"path"}:
+            raise FileError("cellinr.save takes the name of a layer, a path, and overwrite.")
         (path,) = [*positional[1:], *keywords.values()]
-        if set(keywords) - {"path"}:
-            raise FileError("cellinr.save takes the name of a layer, and a path.")
         return Parsed((Source(positional[0]),), {"path": path})
 
     def run_at_once(self, step: Step, replay: Replay) -> None:

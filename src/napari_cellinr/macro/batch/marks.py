@@ -220,7 +220,7 @@ def _mark_at(path: Path) -> Mark | None:
         written = _texts(values["written"])
         return Mark(
             key=_texts([values["key"]])[0],
-            name=_texts([values.get("name", path.stem)])[0],
+            name=_plain_name(values.get("name", path.stem)),
             source=str(Path(*_texts([values["source"]])).absolute()),
             series=_index(values.get("series")),
             time=_index(values.get("time")),
@@ -235,6 +235,14 @@ def _texts(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(one, str) for one in values):
         raise TypeError("texts are needed")
     return tuple(values)
+
+
+def _plain_name(value: Any) -> str:
+    """Return a name that does not lead out of the folder of the results."""
+    (name,) = _texts([value])
+    if name in {"", ".", ".."} or "\0" in name or os.path.basename(name) != name:  # noqa: PTH119
+        raise ValueError("a plain name is needed")
+    return name
 
 
 def _index(value: Any) -> int | None:

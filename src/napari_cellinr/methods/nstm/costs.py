@@ -38,7 +38,7 @@ It counts with few frames, and for narrow images, whose margins are as large as 
 0.61, 0.93, 0.85 GB for 3 × 2 × 25000, 3 × 500 × 640 and 3 × 16 × 20000 pixels.
 """
 
-MANY_POINTS = 2**19
+MANY_POINTS = 450_000
 """As in `fields.pointwise`, which loads torch."""
 
 

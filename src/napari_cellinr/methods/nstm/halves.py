@@ -19,6 +19,7 @@ from torch.nn import functional
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
+from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.image import Image
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
@@ -148,12 +149,14 @@ def _fit(
     steps = max(1, round(part * whole.config.steps))
     seed = whole.config.seed + number
     config = whole.config.replace(steps=steps, seed=seed, moving=moving)
+    give_back()
     problem = _problem(whole, seen, config)
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
     later = 2 - number if moving else 2
     named = partial(_lasting, later=later * steps)
     with monitor.part(f"checking the motion: {what}", previews=False, named=named):
         outcome = yield from optimise(problem, config, monitor)
+    give_back()
     return problem if outcome.stopped == "steps" else None
 
 

@@ -16,7 +16,7 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
-from napari_cellinr.fitting.resources.memory import FAILURES, free_after
+from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.halves import fit_halves
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
@@ -170,6 +170,7 @@ def reconstruct_job(
             best = _compared(best, static)
     yield from monitor.report("following the motion")
     problem, outcome = best
+    give_back()
     images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
@@ -205,6 +206,7 @@ def _fit(
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome."""
+    give_back()
     problem = NSTMProblem(
         measurement,
         planned,
@@ -215,6 +217,7 @@ def _fit(
         recompute=resources.recompute,
     )
     outcome = yield from optimise(problem, config, monitor)
+    give_back()
     return problem, outcome
 
 

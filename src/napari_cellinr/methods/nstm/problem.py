@@ -16,8 +16,10 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from napari_cellinr.fields.pointwise import MANY_POINTS
 from napari_cellinr.fields.warp import grid_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import (
     OBJECTIVE_0_1,
@@ -102,15 +104,12 @@ class NSTMProblem(Problem):
         self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
         self._device = device
         self.optics = measurement.model.to(device)
-        model = SpaceTimeModel(plan.shape, width=config.neurons, seed=config.seed)
-        self.model = model.to(device)
+        self.model = SpaceTimeModel(plan.shape, width=config.neurons, seed=config.seed).to(device)
         self.frames = torch.from_numpy(measurement.frames).to(device)
         self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
         counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
-        inside = tuple(
-            slice(m, n - m)
-            for m, n in zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
-        )
+        margins = zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
+        inside = tuple(slice(m, n - m) for m, n in margins)
         counted[(slice(None), *inside)] = True
         bad = torch.from_numpy(plan.bad).to(device)
         counted &= ~bad
@@ -204,6 +203,8 @@ class NSTMProblem(Problem):
             `data`, `scene`, and what else is fitted, by name; scalars.
         """
         self._alpha = ALL_LEVELS
+        if math.prod(self.plan.shape.canonical) > MANY_POINTS:
+            give_back()  # or the pieces that the step before has left add up
         if self.config.coarse_to_fine:
             self._alpha = step / (ANNEALED * self.config.steps)
         stride = coarse_stride(self.plan.shape, self._alpha)

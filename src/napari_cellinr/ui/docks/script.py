@@ -135,9 +135,13 @@ class ScriptDock(TabbedDock):
             self.save_as(name)
 
     def save_as(self, name: str) -> None:
-        """Save the displayed script; `.json` is a recipe, `.ipynb` a notebook."""
+        """Save the displayed script; `.json` is a recipe, `.ipynb` a notebook.
+
+        An existing file is replaced: the dialog has asked.
+        """
         try:
-            self.console.save_macro(Path(name), style=self.style_box.currentData())
+            style = self.style_box.currentData()
+            self.console.save_macro(Path(name), style=style, overwrite=True)
         except CellINRError as error:
             self.dispatcher.controller.say("error", str(error))
 

@@ -183,7 +183,7 @@ class FitButtons(QWidget):
                 self._dispatcher.controller.say("error", text)
                 return
         try:
-            self._dispatcher.save(layer, path)
+            self._dispatcher.save(layer, path, overwrite=True)  # the dialog has asked
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))
 

@@ -241,7 +241,13 @@ class Console:
         last = self._dispatcher.recorder.last
         return Text("" if last is None else to_console(last).text)
 
-    def replay(self, macro: Macro | str | PathLike[str] | None = None, *, ask: bool = True) -> None:
+    def replay(
+        self,
+        macro: Macro | str | PathLike[str] | None = None,
+        *,
+        ask: bool = True,
+        overwrite: bool = False,
+    ) -> None:
         """Repeat the recorded steps, or those of another macro; they are not recorded again.
 
         The file of a macro is read, never executed. A dialog first shows its steps and the files
@@ -253,11 +259,15 @@ class Console:
             A macro or its file; if not given, the steps recorded in this viewer.
         ask
             Whether to ask before `macro` is run. It never writes its inputs in any case.
+        overwrite
+            Whether it may replace existing files that were not written in this viewer; this
+            is part of the question if there is one.
 
         Raises
         ------
         CellINRError
-            If the file is not a macro, it would write its inputs, or its first step fails.
+            If the file is not a macro, it would write its inputs, it must not replace a file, or
+            its first step fails.
         """
         if macro is None:
             steps = self._dispatcher.recorder.macro.repeatable
@@ -267,12 +277,15 @@ class Console:
             writes = checked_writes(self._viewer, given)
             if ask and not confirm(name, given, writes):
                 return
+            self._dispatcher.written.allow(writes, overwrite=overwrite or ask)
             steps = given.repeatable
         with self._dispatcher.unrecorded():
             for step in steps:
                 action_of(step).run_in_viewer(step, self)
 
-    def save_macro(self, path: str | PathLike[str], style: Style = "console") -> None:
+    def save_macro(
+        self, path: str | PathLike[str], style: Style = "console", *, overwrite: bool = False
+    ) -> None:
         """Save the recorded steps as a script, a recipe or a notebook.
 
         Parameters
@@ -282,16 +295,19 @@ class Console:
             a script.
         style
             Kind of script: `console` for napari, `headless` for Python, `cli` for a shell.
+        overwrite
+            Whether an existing file may be replaced, also if it was not written in this viewer.
 
         Raises
         ------
         FileError
-            If the file cannot be written.
+            If the file cannot be written, or must not be replaced.
         """
         from napari_cellinr.io.safety.atomic import replacing
 
         macro = self._dispatcher.recorder.macro
         place = place_of(path)
+        self._dispatcher.written.check(path, overwrite=overwrite)
         if place.suffix == NOTEBOOK_SUFFIX:
             text = notebook(macro)
         else:
@@ -299,6 +315,7 @@ class Console:
         with replacing(place, place.suffix) as temporary:
             # Bytes of a file name that are not valid UTF-8 are written unchanged.
             temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+        self._dispatcher.written.add([place])
 
     def start(self) -> None:
         """Record from now on; recording is on at first."""

@@ -115,7 +115,9 @@ class Dispatcher(Requests):
 
         self._submit("voxel size", layer, carry_out)
 
-    def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
+    def save(
+        self, layer: ImageLayer | str, path: str | PathLike[str], *, overwrite: bool = False
+    ) -> None:
         """Save a layer.
 
         Parameters
@@ -125,21 +127,25 @@ class Dispatcher(Requests):
         path
             The file. With the suffix `.cellinr` the fit of the layer is saved, with `.csv` the
             motion that it shows, otherwise the image with its calibration.
+        overwrite
+            Whether an existing file may be replaced, also if it was not written in this viewer.
 
         Raises
         ------
         AxesError
             If there is no such layer, or no fit of it.
         FileError
-            If the file cannot be written.
+            If the file cannot be written, or must not be replaced.
         """
         file = Path(path)
 
         def carry_out() -> None:
             found = self._find(layer)
+            self.written.check(file, overwrite=overwrite)
             save_layer(self.controller, found, file, self.results)
             for step in steps_to_save(self.viewer, found, file):
                 self._record(step)
+            self.written.add([file])
             self.controller.said.emit("info", f"{file.name} is written.")
 
         self._submit("saving", layer, carry_out)

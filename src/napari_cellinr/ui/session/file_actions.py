@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
-from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.naming import SAMPLE
-from napari_cellinr.macro.plan import files_of_source, input_at
 from napari_cellinr.simulate.samples import check_sample
 from napari_cellinr.ui.layers.convert import add_images, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
 from napari_cellinr.ui.layers.provenance import origin_of
-from napari_cellinr.ui.session.actions import image_of, source_of
+from napari_cellinr.ui.session.actions import image_of
 from napari_cellinr.ui.session.motion_actions import motion_of
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.layers.provenance import Result
     from napari_cellinr.ui.session.controller import Controller
 
-__all__ = ["layer_of_job", "open_files", "open_source", "opened_files", "save_layer"]
+__all__ = ["layer_of_job", "open_files", "open_source", "save_layer"]
 
 
 def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) -> list[Layer]:
@@ -137,16 +135,12 @@ def save_layer(
     AxesError
         If the layer has no fit, or shows no motion.
     FileError
-        If the file cannot be written, or a layer was opened from it.
+        If the file cannot be written.
     """
     from napari_cellinr.fitting.saved.stored import save_fit
     from napari_cellinr.io import write
     from napari_cellinr.macro.motion import write_motion
 
-    if (found := input_at(place_of(path), opened_files(controller.viewer))) is not None:
-        raise FileError(
-            f"{path} would overwrite {found}, from which a layer was opened; choose another name."
-        )
     if path.suffix == FITTED_SUFFIX:
         save_fit(path, origin_of(controller, layer, results).load())
     elif path.suffix == ".csv":
@@ -154,11 +148,6 @@ def save_layer(
         write_motion(path, origin_of(controller, scene, results).load(), **options)
     else:
         write(path, controller.image_of(layer))
-
-
-def opened_files(viewer: napari.Viewer) -> list[Path]:
-    """Return the files and Zarr folders that the layers of a viewer were opened from."""
-    return [place_of(one) for layer in viewer.layers for one in files_of_source(source_of(layer))]
 
 
 def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:

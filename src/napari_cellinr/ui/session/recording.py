@@ -15,6 +15,7 @@ from napari_cellinr.ui.layers.provenance import origin_of
 from napari_cellinr.ui.session.actions import Request, name_of, opened_steps, source_of
 from napari_cellinr.ui.session.motion_actions import note_motion
 from napari_cellinr.ui.session.queue import Queue
+from napari_cellinr.ui.session.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -152,6 +153,7 @@ class Requests(QObject):
         self.controller = controller
         self.queue = Queue(controller)
         self.results: dict[Hashable, Result] = {}
+        self.written = Written(controller.viewer)
         self._recording = Recording(controller.viewer, self.recorded.emit)
         self.recorder = self._recording.recorder
         self._records = True
