@@ -8,8 +8,10 @@ import numpy as np
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.report import with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.image import Image
+from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
@@ -243,4 +245,5 @@ def _fit(
     """Return the job of a method; its failures are errors that say what to do."""
     source = image if isinstance(image, Image) else Image(np.asarray(image))
     with explained_failures():
-        return (yield from method.job(source.canonical(), config, Monitor(started), **options))
+        fitted = yield from method.job(source.canonical(), config, Monitor(started), **options)
+    return with_warnings(fitted, warnings_of(source))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from napari_cellinr.fitting.problem import Outcome
+    from napari_cellinr.fitting.problem import Fitted, Outcome
 
-__all__ = ["DOUBTFUL", "environment", "field_gain", "held_out_warning", "unconverged_warning"]
+__all__ = [
+    "DOUBTFUL",
+    "environment",
+    "field_gain",
+    "held_out_warning",
+    "unconverged_warning",
+    "with_warnings",
+]
 
 DOUBTFUL = 1.5
 """Held-out error, in standard deviations of the noise, above which a result is doubtful."""
@@ -20,6 +28,22 @@ DOUBTFUL = 1.5
 def environment() -> dict[str, Any]:
     """Return the peak memory of this process and the versions, ready for JSON."""
     return {"peak_memory_mb": _peak_memory_mb(), "versions": _versions()}
+
+
+def with_warnings(fitted: Fitted, texts: Sequence[str]) -> Fitted:
+    """Return a fit whose report begins with more warnings, such as those about its file.
+
+    Parameters
+    ----------
+    fitted
+        The fit.
+    texts
+        The warnings; those that the report has already are not repeated.
+    """
+    if not texts:
+        return fitted
+    warnings = list(dict.fromkeys([*texts, *fitted.report.get("warnings", ())]))
+    return replace(fitted, report={**fitted.report, "warnings": warnings})
 
 
 def field_gain(report: Mapping[str, Any]) -> str:

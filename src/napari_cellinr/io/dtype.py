@@ -1,20 +1,17 @@
-"""Conversion of images to another data type; losses are logged."""
+"""Conversion of images to another data type; losses are told."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import FileError, FileWarning, warn
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["DTYPES", "with_dtype"]
-
-_logger = logging.getLogger(__name__)
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
@@ -22,7 +19,7 @@ DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "flo
 def with_dtype(image: Image, dtype: str) -> Image:
     """Return the image in another data type; for integers, values are rounded and clipped.
 
-    The number of rounded and clipped values is logged as a warning.
+    A `FileWarning` says how many values were rounded and clipped.
 
     Parameters
     ----------
@@ -59,10 +56,11 @@ def _integers(array: Any, target: np.dtype[Any], name: str) -> Any:
     n_rounded = int((whole != array).sum())
     n_clipped = int(((whole < limits.min) | (whole > limits.max)).sum())
     if n_rounded or n_clipped:
-        _logger.warning(
-            "%s is written as %s: %d of %d values were rounded, %d clipped to %d … %d.",
-            name, target, n_rounded, array.size, n_clipped, limits.min, limits.max,
-        )  # fmt: skip
+        warn(
+            f"{name} is written as {target}: {n_rounded} of {array.size} values were rounded, "
+            f"{n_clipped} clipped to {limits.min} … {limits.max}.",
+            FileWarning,
+        )
     if whole.dtype.kind == "f" and target.itemsize >= 4:
         whole = whole.astype(np.float64)  # float32 cannot represent the limits of 32-bit integers
     return np.clip(whole, limits.min, limits.max).astype(target)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import sequences
+from napari_cellinr.io.findings import told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed, place_of, stem_of, suffix_of
 from napari_cellinr.io.safety.leftovers import recover
@@ -113,14 +114,15 @@ def _read(
         from napari_cellinr.io.nifti import reader as nifti
 
         _only_level(place, level)
-        return [nifti.read(place, stem_of(place), axes, limit=limit)]
+        return [told(nifti.read(place, stem_of(place), axes, limit=limit))]
     if suffix.endswith(".zarr"):
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it if it is an archive.")
     from napari_cellinr.io.tiff import reader as tiff
 
-    return tiff.read(
+    images = tiff.read(
         place, stem_of(place), axes, first=first, level=level, limit=limit, colours=colours
     )
+    return list(map(told, images))
 
 
 def _read_folder(
@@ -135,7 +137,7 @@ def _read_folder(
     from napari_cellinr.io.zarr import reader as zarr
 
     if zarr.is_zarr(place):
-        return zarr.read(place, axes, level=level, first=first)
+        return list(map(told, zarr.read(place, axes, level=level, first=first)))
     if stack_axis is None:
         raise FileError(
             f"{place} is a folder; give one file in it ({listed(SUFFIXES)}). If it holds numbered "

@@ -9,9 +9,11 @@ from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.report import with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.fitting.saved.stored import digest, geometry, plain, stored_of
+from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free
@@ -161,6 +163,7 @@ def _complete(request: RunRequest, fitted: Fitted, checkpoint: Checkpoint) -> Fi
         If it was to be continued, and was stopped before.
     """
     fitted = _with_warning(fitted, checkpoint.warning)
+    fitted = with_warnings(fitted, warnings_of(request.source))
     if isinstance(request.start, Continued):
         _check_continued(fitted, request.start.fit)
     if isinstance(request.start, WarmStart) and not checkpoint.initial_requested:

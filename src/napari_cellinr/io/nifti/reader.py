@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import TYPE_CHECKING, Any
 
 import nibabel
 import numpy as np
 
-from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.nifti.file import Head, read_head, read_values
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["read", "write"]
-
-_logger = logging.getLogger(__name__)
 
 _ORDER = "XYZTC"
 """The dimensions of NIfTI, fastest first; the fifth holds the values of one voxel."""
@@ -192,7 +189,7 @@ def _world(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
     matrix = np.array(image.meta.get("affine", np.eye(4)), dtype=np.float64)
     if "affine" not in image.meta or image.meta.get("affine_unit") != unit:
         if "affine" in image.meta:
-            _logger.warning("The affine is not written: its unit differs from the voxel size's.")
+            warn("The affine is not written: its unit differs from the voxel size's.", FileWarning)
         matrix = np.diag([*steps, 1.0])
         matrix[:3, 3] = moved * steps
         return matrix, 2 if moved.any() else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,14 @@ import tifffile
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
 from napari_cellinr.io.colours import COLOURS
+from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.record import restore
 from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
+from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
 from napari_cellinr.io.tiff.tags import Facts, facts_about
+from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["read"]
-
-_logger = logging.getLogger(__name__)
 
 _SPARE_LETTERS = "QIRSUVWPONMLKJHGFEDBA"
 
@@ -102,33 +102,53 @@ def _read_checked(path: Path, request: _Request) -> list[Image]:
     opened = OpenTiff(path)
     file = opened.file
     check_ome(file.ome_metadata, opened.n_directories)
-    chosen = file.series[:1] if request.first else file.series
-    images = [_read_series(opened, series, request) for series in chosen]
+    every, warnings = series_of(opened)
+    names = _names(request.name, every)
+    chosen = every[:1] if request.first else every
+    images = [
+        with_warnings(_read_series(opened, series, request, name), warnings)
+        for series, name in zip(chosen, names, strict=False)
+    ]
     if all(isinstance(image.data, np.ndarray) for image in images):
         file.close()  # also closes the other files of a multi-file series
         opened.close()
     return images
 
 
-def _read_series(opened: OpenTiff, series: tifffile.TiffPageSeries, request: _Request) -> Image:
+def _names(stem: str, every: list[tifffile.TiffPageSeries]) -> list[str]:
+    """Return a name for each image: that of the file, and of the image or its number from 0."""
+    if len(every) == 1:
+        return [stem]
+    stated = [clean_name(series.name or "").strip() for series in every]
+    repeated = {name for name in stated if stated.count(name) > 1}
+    numbered = [
+        f"{name} {place}" if name in repeated else name or str(place)
+        for place, name in enumerate(stated)
+    ]
+    return [f"{stem} {name}".replace("  ", " ") for name in numbered]
+
+
+def _read_series(
+    opened: OpenTiff, series: tifffile.TiffPageSeries, request: _Request, name: str
+) -> Image:
     facts = facts_about(opened.file, series)
     chosen = _level(opened.path, series, request.level)
     _check_content(opened.path, chosen, request)
     values = _values(opened, chosen, request.limit)
     letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
-    _warn(opened.path, chosen)
+    present = present_planes(opened.path, chosen, _distinct(chosen.axes))
     n_channels = _size(letters, data, "C")
-    several = len(opened.file.series) > 1
     colours = {COLOURS: list(facts.colours)} if len(facts.colours) == n_channels else {}
     image = Image(
         data,
         axes=letters,
         **_calibration(letters, facts),
-        name=f"{request.name} {series.name or series.index}" if several else request.name,
+        name=name,
         channels=facts.channels if len(facts.channels) == n_channels else (),
         meta={"source": str(opened.path), **colours},
     )
-    image = _coarser(restore(image, facts.note), series, chosen)
+    image = with_present(_coarser(restore(image, facts.note), series, chosen), present)
+    image = with_warnings(image, _warnings(opened.path, chosen, present.warning))
     return image if request.axes is None else _relabelled(image, request.axes, facts)
 
 
@@ -189,17 +209,11 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Reques
         )
 
 
-def _warn(path: Path, series: tifffile.TiffPageSeries) -> None:
-    """Log warnings about a readable file: inverted display, missing planes."""
-    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        _logger.warning("%s is marked as inverted (0 is white); its values are kept.", path)
-    may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
-    n_missing = sum(page is None for page in series.pages) if may_lack else 0
-    if n_missing:
-        _logger.warning(
-            "%s lacks %d of its %d planes; they are read as 0. Are files missing in its folder?",
-            path, n_missing, len(series.pages),
-        )  # fmt: skip
+def _warnings(path: Path, series: tifffile.TiffPageSeries, missing: str) -> tuple[str, ...]:
+    """Return sentences about a readable file: inverted display, missing planes."""
+    is_inverted = series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    inverted = f"{path} is marked as inverted (0 is white); its values are kept."
+    return tuple(filter(None, (inverted if is_inverted else "", missing)))
 
 
 def _distinct(axes: str) -> str:
