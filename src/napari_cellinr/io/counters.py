@@ -6,7 +6,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
@@ -233,7 +233,7 @@ def _grow_together(counter: Counter, other: Counter) -> bool:
     if counter.axis and other.axis and counter.axis != other.axis:
         return False
     pairs = sorted(set(zip(counter.numbers, other.numbers, strict=True)))
-    rising = all(a[0] < b[0] and a[1] < b[1] for a, b in zip(pairs, pairs[1:], strict=False))
+    rising = all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(pairs))
     return rising and len(pairs) == len(counter.levels)
 
 
@@ -275,10 +275,11 @@ def _over_axes(
 def _ambiguous(paths: Sequence[Path], counters: Sequence[Counter], stack_axis: str) -> str:
     titles = " and ".join(counter.title for counter in counters)
     along = next((c for c in counters if c.axis == stack_axis), counters[0])
+    pattern = with_stars(paths[0].name, (along.place,))
     return (
         f"the names of the {len(paths)} files count {len(counters)} things: {titles}; along one "
         f"axis {stack_axis} they would be mixed. Give a pattern that leaves only one of them open, "
-        f"such as {with_stars(paths[0].name, (along.place,))}. Names with t, z and c before the numbers, such as "
+        f"such as {pattern}. Names with t, z and c before the numbers, such as "
         "img_t001_z02_c1.tif, are read as one image with these axes."
     )
 
@@ -306,7 +307,7 @@ def _check_distinct(paths: Sequence[Path], counter: Counter) -> None:
 def _gaps(counter: Counter, axis: str) -> tuple[str, ...]:
     """Return a warning about numbers that are missing between others; empty if none are."""
     levels = counter.levels
-    steps = [b - a for a, b in zip(levels, levels[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(levels)]
     usual = min(steps)
     gaps = [i for i, step in enumerate(steps) if step >= _UNEVEN * usual]
     if not gaps:

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io.counters import Grid, grid_of, with_stars
-from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.findings import WARNINGS, told, warnings_of
+from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.names import stem_of
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -226,7 +227,7 @@ def _listed(indices: tuple[int, ...]) -> str:
 
 def _step(indices: tuple[int, ...]) -> int:
     """Return the constant difference between indices, 1 for a single one, 0 if it varies."""
-    steps = {b - a for a, b in zip(indices, indices[1:], strict=False)} or {1}
+    steps = {b - a for a, b in itertools.pairwise(indices)} or {1}
     return steps.pop() if len(steps) == 1 else 0
 
 

@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
+from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-__all__ = ["SUMMARY", "Item", "Row", "State", "check_summary", "items_of", "write_summary"]
+__all__ = [
+    "SUMMARY",
+    "Item",
+    "Row",
+    "State",
+    "check_summary",
+    "items_of",
+    "with_folders",
+    "write_summary",
+]
 
 State: TypeAlias = Literal["waiting", "running", "done", "skipped", "failed", "stopped"]
 
@@ -91,6 +101,42 @@ class Row:
     def title(self) -> str:
         """What a table calls it."""
         return Item(Path(self.source), self.series, self.time).title
+
+
+def with_folders(
+    inputs: Sequence[str | PathLike[str] | Item], output: Path, *, as_series: bool
+) -> list[str | PathLike[str] | Item]:
+    """Return the inputs with the images in folders instead of the folders.
+
+    Parameters
+    ----------
+    inputs
+        Files, OME-Zarr folders, and folders of images.
+    output
+        Folder of the results, which must not be one of these folders.
+    as_series
+        Whether a folder is one image, of numbered files.
+
+    Raises
+    ------
+    FileError
+        If a folder contains no images, or is the folder of the results.
+    """
+    from napari_cellinr.io.folders import images_in
+
+    found: list[str | PathLike[str] | Item] = []
+    for source in inputs:
+        place = source.path if isinstance(source, Item) else place_of(source)
+        if isinstance(source, Item) or as_series or not place.is_dir() or is_zarr(place):
+            found.append(source)
+        elif place.resolve() == output.resolve():
+            raise FileError(
+                f"the results would be written between the images of {place}, and would be taken "
+                "for images the next time; give another folder with --output."
+            )
+        else:
+            found += images_in(place)
+    return found
 
 
 def items_of(
