@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
+from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.report import with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
@@ -244,6 +245,9 @@ def _fit(
 ) -> Job:
     """Return the job of a method; its failures are errors that say what to do."""
     source = image if isinstance(image, Image) else Image(np.asarray(image))
+    monitor = Monitor(started)
     with explained_failures():
-        fitted = yield from method.job(source.canonical(), config, Monitor(started), **options)
+        fitted = yield from with_comparable_steps(
+            source.canonical(), lambda one: method.job(one, config, monitor, **options)
+        )
     return with_warnings(fitted, warnings_of(source))

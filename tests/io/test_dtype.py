@@ -1,5 +1,7 @@
 """Integers are the nearest ones within the limits; what is lost is counted in a warning."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -34,3 +36,12 @@ def test_what_has_no_integer_is_refused():
         converted([1, np.nan], "uint8")
     with pytest.raises(FileError, match="allowed are uint8"):
         converted([1], "complex64")
+
+
+@pytest.mark.parametrize(("offset", "told"), [(0.0, False), (1e3, False), (1e8, True)])
+def test_an_offset_that_float32_cannot_hold_is_told(offset, told):
+    image = Image(offset + np.arange(100.0).reshape(10, 10))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        with_dtype(image, "float32")
+    assert ["offset is too large" in str(one.message) for one in found] == [True] * told

@@ -1,5 +1,7 @@
 """NIfTI files as other programs write them."""
 
+import struct
+
 import nibabel
 import numpy as np
 import pytest
@@ -191,3 +193,18 @@ def test_truncated(tmp_path, suffix, part):
     path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(FileError, match="damaged"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "dtype"),
+    [(2.0, 3.0, "float32"), (0.001, 0.0, "float32"), (0.001, 1e6, "float64")],
+)
+def test_scaled_integers_stay_apart_whatever_their_offset(tmp_path, slope, intercept, dtype):
+    stored = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    path = save(tmp_path, stored, np.eye(4))
+    raw = bytearray(path.read_bytes())
+    raw[112:120] = struct.pack("<ff", slope, intercept)
+    path.write_bytes(raw)
+    values = read(path).array()
+    assert values.dtype == dtype
+    assert np.allclose(np.diff(np.unique(values)), slope, rtol=0.02)

@@ -31,6 +31,13 @@ def add(commands: Commands) -> None:
         choices=DTYPES,
         help="data type of the output; values are rounded and clipped for integer types",
     )
+    parser.add_argument(
+        "--rotation",
+        choices=("keep", "bake"),
+        default="warn",
+        help="what to do with a rotation that the format cannot hold: keep it in the metadata of "
+        "this program, or resample the image (default: keep it, and warn)",
+    )
     add_overwrite(parser)
 
 
@@ -41,6 +48,6 @@ def run(options: Namespace) -> int:
     check_overwrite(options, [options.output], [options.input])
     check_writable(options.output)
     image = read_input(options)
-    write(options.output, image, dtype=options.dtype)
+    write(options.output, image, dtype=options.dtype, rotation=options.rotation)
     say(f"wrote {options.output}: {describe_image(image)}")
     return 0

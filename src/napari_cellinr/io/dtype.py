@@ -9,9 +9,14 @@ import numpy as np
 from napari_cellinr.errors import FileError, FileWarning, warn
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_cellinr.image import Image
 
 __all__ = ["DTYPES", "with_dtype"]
+
+_TOLERATED = 1e-4
+"""Largest error of a value, relative to the range of all values, that is not told."""
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
@@ -40,7 +45,7 @@ def with_dtype(image: Image, dtype: str) -> Image:
         return image
     array = image.array()
     if target.kind == "f":
-        return image.like(array.astype(target))
+        return image.like(_floats(array, target, image.name))
     n_bad = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
     if n_bad:
         raise FileError(
@@ -48,6 +53,26 @@ def with_dtype(image: Image, dtype: str) -> Image:
             f"write float32, or replace them first."
         )
     return image.like(_integers(array, target, image.name))
+
+
+def _floats(array: NDArray[Any], target: np.dtype[Any], name: str) -> NDArray[Any]:
+    """Return floating-point values, with a warning if grey levels become the same or infinite."""
+    with np.errstate(over="ignore"):
+        values: NDArray[Any] = array.astype(target)
+    if array.dtype.itemsize < target.itemsize or array.size == 0:
+        return values
+    finite = np.isfinite(array) if array.dtype.kind == "f" else np.ones(array.shape, bool)
+    known, stored = array[finite].astype(np.float64), values[finite].astype(np.float64)
+    span = float(np.ptp(known)) if known.size else 0.0
+    error = float(np.abs(known - stored).max()) if known.size else 0.0
+    if error > _TOLERATED * span:
+        warn(
+            f"{name} is written as {target}, which changes values by up to {error:.3g}, and their "
+            f"range is only {span:.3g}: their offset is too large for this type. Subtract it, or "
+            "write float64.",
+            FileWarning,
+        )
+    return values
 
 
 def _integers(array: Any, target: np.dtype[Any], name: str) -> Any:

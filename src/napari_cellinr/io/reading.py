@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
 from napari_cellinr.io import sequences
 from napari_cellinr.io.findings import told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["StackAxis", "read", "read_all"]
+__all__ = ["StackAxis", "read", "read_all", "read_parts"]
 
 StackAxis = Literal["T", "Z"]
 """Axis along which numbered files are stacked: time points or z planes."""
@@ -62,7 +62,8 @@ def read(
     AxesError
         If `axes` do not fit the array.
     """
-    return _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)[0]
+    parts = _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)
+    return _good(parts)[0]
 
 
 def read_all(
@@ -76,6 +77,9 @@ def read_all(
 ) -> list[Image]:
     """Return every image in a file, as `read` does for the first; TIFF and Zarr may hold several.
 
+    If some of several images cannot be read, such as a field of a plate, a `FileWarning` names
+    them, and the others are returned.
+
     Parameters
     ----------
     path, axes, level, lazy_above, stack_axis
@@ -84,7 +88,37 @@ def read_all(
         Whether RGB images are returned with an axis `S` (samples), which must be renamed before
         use. Otherwise they raise an error that says what to do.
     """
-    return _read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours)
+    return _good(_read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours))
+
+
+def read_parts(
+    path: Files, *, lazy_above: int | None = None, stack_axis: StackAxis | None = None
+) -> list[Image | CellINRError]:
+    """Return every image in a file, and the error in the place of one that cannot be read.
+
+    Parameters
+    ----------
+    path, lazy_above, stack_axis
+        As for `read`.
+    """
+    return _read(path, None, 0, lazy_above, stack_axis, first=False, colours=False)
+
+
+def _good(parts: Sequence[Image | CellINRError]) -> list[Image]:
+    """Return the images, with a warning for each that cannot be read.
+
+    Raises
+    ------
+    CellINRError
+        If none can be read.
+    """
+    errors = [part for part in parts if isinstance(part, CellINRError)]
+    images = [part for part in parts if not isinstance(part, CellINRError)]
+    if not images:
+        raise errors[0]
+    for error in errors:
+        warn(f"one of {len(parts)} images is left out: {error}", FileWarning)
+    return images
 
 
 def _read(
@@ -96,7 +130,7 @@ def _read(
     *,
     first: bool,
     colours: bool,
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     limit = usual_limit() if lazy_above is None else lazy_above
     if not isinstance(path, str | PathLike):
         return _read_series([place_of(file) for file in path], axes, level, limit, stack_axis)
@@ -122,7 +156,7 @@ def _read(
     images = tiff.read(
         place, stem_of(place), axes, first=first, level=level, limit=limit, colours=colours
     )
-    return list(map(told, images))
+    return list(map(_told, images))
 
 
 def _read_folder(
@@ -133,11 +167,11 @@ def _read_folder(
     stack_axis: StackAxis | None,
     *,
     first: bool,
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     from napari_cellinr.io.zarr import reader as zarr
 
     if zarr.is_zarr(place):
-        return list(map(told, zarr.read(place, axes, level=level, first=first)))
+        return list(map(_told, zarr.read(place, axes, level=level, first=first)))
     if stack_axis is None:
         raise FileError(
             f"{place} is a folder; give one file in it ({listed(SUFFIXES)}). If it holds numbered "
@@ -150,7 +184,7 @@ def _read_folder(
 
 def _read_series(
     paths: Sequence[Path], axes: str | None, level: int, limit: int, stack_axis: StackAxis | None
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     if not paths:
         raise FileError("an empty list of files was given; give at least one file.")
     if stack_axis is None:
@@ -160,6 +194,10 @@ def _read_series(
         )
     _only_level(paths[0], level)
     return [sequences.read_files(paths, stack_axis, axes, limit)]
+
+
+def _told(part: Image | CellINRError) -> Image | CellINRError:
+    return part if isinstance(part, CellINRError) else told(part)
 
 
 def _only_level(place: Path, level: int) -> None:

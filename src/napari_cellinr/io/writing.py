@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.dtype import with_dtype
 from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
+from napari_cellinr.io.rotation import without_rotation
 from napari_cellinr.io.safety.atomic import check_place, replacing
 
 if TYPE_CHECKING:
@@ -15,11 +16,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_cellinr.image import Image
+    from napari_cellinr.io.rotation import Rotation
 
 __all__ = ["check_writable", "write", "write_in_steps"]
 
 
-def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) -> Path:
+def write(
+    path: str | PathLike[str],
+    image: Image,
+    *,
+    dtype: str | None = None,
+    rotation: Rotation = "warn",
+) -> Path:
     """Write an image and return its path; the extension chooses the format.
 
     `.ome.tif` is OME-TIFF; `.tif` is an ImageJ hyperstack, or OME-TIFF if ImageJ cannot store
@@ -34,7 +42,11 @@ def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) 
         At least axes Y and X, and no unknown axis.
     dtype
         Data type to convert to, such as `uint16`. For integers, values are rounded and clipped,
-        and the log says how many.
+        and a `FileWarning` says how many.
+    rotation
+        For a rotated image (its affine is in `meta["affine"]`) and formats other than NIfTI,
+        which cannot hold a rotation: `warn` keeps it in the metadata of this package and says
+        so, `keep` does not say so, and `bake` resamples the image.
 
     Raises
     ------
@@ -50,6 +62,8 @@ def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) 
             f"an empty image of shape {image.shape} was given; at least one voxel is needed."
         )
     check_writable(place)
+    if not suffix.startswith(".nii"):
+        image = without_rotation(image, rotation, place)
     if dtype is not None:
         image = with_dtype(image, dtype)
     with replacing(place, suffix) as temporary:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
+from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.report import with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
@@ -145,7 +146,9 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
     with checkpoint.held():
         with explained_failures():
             image = request.source.canonical()
-            fitted = yield from request.method.job(image, request.config, monitor, **options)
+            fitted = yield from with_comparable_steps(
+                image, lambda one: request.method.job(one, request.config, monitor, **options)
+            )
             fitted = _complete(request, fitted, checkpoint)
             if request.finish is not None:
                 yield from request.finish(fitted, monitor)

@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.times import TIMES, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,10 +250,13 @@ def with_present(image: Image, present: Present) -> Image:
         translate[place] += indices[0] * scale[place]
         scale[place] *= _step(indices) or 1
         names = image.channels
+        times = times_of(image) if axis == "T" else ()
+        meta = {**image.meta, TIMES: [times[i] for i in indices]} if times else image.meta
         image = image.like(
             image.data[(slice(None),) * place + (list(indices),)],
             scale=scale,
             translate=translate,
             channels=tuple(names[i] for i in indices) if axis == "C" and names else names,
+            meta=meta,
         )
     return image

@@ -18,6 +18,7 @@ from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
 from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
 from napari_cellinr.io.tiff.tags import Facts, facts_about
+from napari_cellinr.io.times import with_times
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["read"]
+
+_ORIENTATIONS = {
+    2: "mirrored left to right",
+    3: "turned by 180°",
+    4: "mirrored top to bottom",
+    5: "with rows and columns exchanged",
+    6: "turned by 90° to the left",
+    7: "with rows and columns exchanged and mirrored",
+    8: "turned by 90° to the right",
+}
+"""What the tag Orientation says about the stored rows and columns (TIFF 6.0, page 36)."""
 
 _SPARE_LETTERS = "QIRSUVWPONMLKJHGFEDBA"
 
@@ -39,8 +51,10 @@ def read(
     level: int = 0,
     limit: int | None = None,
     colours: bool = False,
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     """Return the images in a TIFF file, one per series, axes in the order of the file.
+
+    In the place of one of several that cannot be read, there is the error.
 
     Parameters
     ----------
@@ -98,7 +112,7 @@ class _Request:
     colours: bool
 
 
-def _read_checked(path: Path, request: _Request) -> list[Image]:
+def _read_checked(path: Path, request: _Request) -> list[Image | CellINRError]:
     opened = OpenTiff(path)
     file = opened.file
     check_ome(file.ome_metadata, opened.n_directories)
@@ -106,13 +120,46 @@ def _read_checked(path: Path, request: _Request) -> list[Image]:
     names = _names(request.name, every)
     chosen = every[:1] if request.first else every
     images = [
-        with_warnings(_read_series(opened, series, request, name), warnings)
+        _read_one(opened, series, request, name, warnings)
         for series, name in zip(chosen, names, strict=False)
     ]
-    if all(isinstance(image.data, np.ndarray) for image in images):
+    if len(images) == 1 and isinstance(images[0], CellINRError):
+        raise images[0]
+    arrays = [image.data for image in images if isinstance(image, Image)]
+    if all(isinstance(array, np.ndarray) for array in arrays):
         file.close()  # also closes the other files of a multi-file series
         opened.close()
     return images
+
+
+def _read_one(
+    opened: OpenTiff,
+    series: tifffile.TiffPageSeries,
+    request: _Request,
+    name: str,
+    warnings: tuple[str, ...],
+) -> Image | CellINRError:
+    """Return one image, or why it cannot be read.
+
+    Parameters
+    ----------
+    opened, series
+        The file, and one of its series.
+    request
+        What was requested.
+    name
+        Name of the image.
+    warnings
+        Sentences about the whole file.
+    """
+    try:
+        return with_warnings(_read_series(opened, series, request, name), warnings)
+    except CellINRError as error:
+        return error
+    except MemoryError:
+        raise
+    except Exception as error:  # codecs raise errors of many kinds
+        return FileError(explain(opened.path, error))
 
 
 def _names(stem: str, every: list[tifffile.TiffPageSeries]) -> list[str]:
@@ -147,7 +194,8 @@ def _read_series(
         channels=facts.channels if len(facts.channels) == n_channels else (),
         meta={"source": str(opened.path), **colours},
     )
-    image = with_present(_coarser(restore(image, facts.note), series, chosen), present)
+    image = with_times(restore(image, facts.note), facts.times, opened.path)
+    image = with_present(_coarser(image, series, chosen), present)
     image = with_warnings(image, _warnings(opened.path, chosen, present.warning))
     return image if request.axes is None else _relabelled(image, request.axes, facts)
 
@@ -210,10 +258,21 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Reques
 
 
 def _warnings(path: Path, series: tifffile.TiffPageSeries, missing: str) -> tuple[str, ...]:
-    """Return sentences about a readable file: inverted display, missing planes."""
+    """Return sentences about a readable file: inverted display, orientation, missing planes."""
     is_inverted = series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE
     inverted = f"{path} is marked as inverted (0 is white); its values are kept."
-    return tuple(filter(None, (inverted if is_inverted else "", missing)))
+    orientation = int(series.keyframe.tags.valueof("Orientation", 1))
+    turned = (
+        f"{path} is marked as stored {_ORIENTATIONS.get(orientation)} (TIFF orientation "
+        f"{orientation}); its pixels are read in the order in which they are stored, as in ImageJ "
+        "and napari. Programs that heed the mark show it differently."
+    )
+    texts = (
+        inverted if is_inverted else "",
+        turned if orientation in _ORIENTATIONS else "",
+        missing,
+    )
+    return tuple(filter(None, texts))
 
 
 def _distinct(axes: str) -> str:

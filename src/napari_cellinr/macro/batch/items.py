@@ -170,17 +170,19 @@ def items_of(
 
 
 def _parts(path: Path, *, every_series: bool, every_time: bool) -> list[Item]:
-    """Return the parts of a file; a file that cannot be read is one item, whose row says why."""
-    from napari_cellinr.io import read_all
+    """Return the parts of a file; one that cannot be read is an item, whose row says why."""
+    from napari_cellinr.errors import CellINRError
+    from napari_cellinr.io.reading import read_parts
 
     try:
-        images = read_all(path, lazy_above=0)
+        images = read_parts(path, lazy_above=0)
     except Exception:  # a damaged file may raise anything; its row will say what
         return [Item(path)]
     several = every_series and len(images) > 1
     found = []
     for number, image in enumerate(images if every_series else images[:1]):
-        count = image.sizes.get("T", 1) if every_time else 1
+        sizes = {} if isinstance(image, CellINRError) else image.sizes
+        count = sizes.get("T", 1) if every_time else 1
         times = range(count) if count > 1 else [None]
         found += [Item(path, number if several else None, time) for time in times]
     return found

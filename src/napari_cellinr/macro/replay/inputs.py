@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.channels import separated
 from napari_cellinr.macro.naming import SAMPLE, layer_stem, unreadable
 
@@ -61,18 +61,7 @@ class Input:
         FileError
             If the file has several images, none of which belongs to the layer.
         """
-        from napari_cellinr.io import read_all
-
-        if self.series is None and self.time is None:
-            images = read_all(self.path, stack_axis=self.stack_axis)
-        else:
-            images = read_all(self.path, lazy_above=0, stack_axis=self.stack_axis)
-        if self.series is not None and not 0 <= self.series < len(images):
-            raise FileError(
-                f"image {self.series} of {self.path} was given; it has {len(images)} images, "
-                "counted from 0."
-            )
-        images = images if self.series is None else images[self.series : self.series + 1]
+        images = self._images()
         stem = layer_stem(source.path) if source.path else layer
         suffix = layer[len(stem) :] if layer.startswith(f"{stem} ") else ""
         image = self._chosen(images, layer, suffix)
@@ -80,6 +69,25 @@ class Input:
         if self.series is not None or self.time is not None:
             part = part.like(part.array())
         return part, f"{self.name}{suffix}" if self.name else image.name
+
+    def _images(self) -> list[Image]:
+        """Return the images of the file, or only the one of `series`."""
+        from napari_cellinr.io import read_all
+        from napari_cellinr.io.reading import read_parts
+
+        if self.series is None:
+            limit = None if self.time is None else 0
+            return read_all(self.path, lazy_above=limit, stack_axis=self.stack_axis)
+        parts = read_parts(self.path, lazy_above=0, stack_axis=self.stack_axis)
+        if not 0 <= self.series < len(parts):
+            raise FileError(
+                f"image {self.series} of {self.path} was given; it has {len(parts)} images, "
+                "counted from 0."
+            )
+        part = parts[self.series]
+        if isinstance(part, CellINRError):
+            raise part
+        return [part]
 
     def _chosen(self, images: Sequence[Image], layer: str, suffix: str) -> Image:
         """Return the image or channel that corresponds to a layer of the file of the macro.
