@@ -120,6 +120,20 @@ def _damaged(path: Path, place: str, error: Exception) -> str:
     return f"{what} ({what_went_wrong(error)}); copy or convert it again from its source."
 
 
+def _check_metadata(path: Path) -> None:
+    for name in (*ZARR_FILES, ".zattrs", ".zmetadata"):
+        file = path / name
+        if file.is_file() and file.stat().st_size > _LONGEST_METADATA:
+            raise ValueError(f"{name} has {file.stat().st_size} bytes")
+
+
+def _name(path: Path) -> str:
+    try:
+        return path.name[: -len(suffix_of(path, SUFFIXES))]
+    except FileError:
+        return path.name or "image"
+
+
 def _places(node: Any, name: str) -> Iterator[tuple[Any, str, str]]:
     """Yield the node, the place below it, and the name of every image."""
     if isinstance(node, zarr.Array):
