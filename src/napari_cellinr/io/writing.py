@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.image.exchange import image_of
 from napari_cellinr.io.dtype import with_dtype
 from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
 from napari_cellinr.io.rotation import without_rotation
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    from napari_cellinr.image import Image
+    from napari_cellinr.image import ArrayLike, Image
+    from napari_cellinr.image.exchange import Steps, Units
     from napari_cellinr.io.rotation import Rotation
 
 __all__ = ["check_writable", "write", "write_in_steps"]
@@ -23,12 +25,15 @@ __all__ = ["check_writable", "write", "write_in_steps"]
 
 def write(
     path: str | PathLike[str],
-    image: Image,
+    image: Image | ArrayLike,
     *,
+    axes: str = "",
+    scale: Steps | None = None,
+    units: Units | None = None,
     dtype: str | None = None,
     rotation: Rotation = "warn",
 ) -> Path:
-    """Write an image and return its path; the extension chooses the format.
+    """Write an image or an array and return its path; the extension chooses the format.
 
     `.ome.tif` is OME-TIFF; `.tif` is an ImageJ hyperstack, or OME-TIFF if ImageJ cannot store
     the data; `.nii` and `.nii.gz` are NIfTI; `.zarr` is OME-Zarr, a folder. The file appears
@@ -40,6 +45,8 @@ def write(
         File name with one of the extensions in `SUFFIXES`.
     image
         At least axes Y and X, and no unknown axis.
+    axes, scale, units
+        Axes and voxel size of a plain array, as for `denoise`.
     dtype
         Data type to convert to, such as `uint16`. For integers, values are rounded and clipped,
         and a `FileWarning` says how many.
@@ -53,10 +60,18 @@ def write(
     FileError
         If the file cannot be written.
     AxesError
-        If the meaning of an axis is not known.
+        If the meaning of an axis is not known, or an array of 3 or 4 dimensions has no axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> path = write("movie.tif", np.zeros((3, 4, 5), "uint8"), axes="TYX", scale=0.1)
+    >>> path.name
+    'movie.tif'
     """
     place = place_of(path)
     suffix = suffix_of(place)
+    image = image_of(image, axes, scale, units)
     if 0 in image.shape:
         raise FileError(
             f"an empty image of shape {image.shape} was given; at least one voxel is needed."
