@@ -45,3 +45,11 @@ def test_an_offset_that_float32_cannot_hold_is_told(offset, told):
         warnings.simplefilter("always")
         with_dtype(image, "float32")
     assert ["offset is too large" in str(one.message) for one in found] == [True] * told
+
+
+def test_values_are_rescaled_to_the_whole_range():
+    image = Image(np.array([[-1.0, 0.0, 3.0]]))
+    with pytest.warns(FileWarning, match=r"original = -1 \+ \(stored - 0\) / 63\.75"):
+        assert with_dtype(image, "uint8", rescale=True).array().tolist() == [[0, 64, 255]]
+    with pytest.warns(FileWarning, match="rescaled"):
+        assert with_dtype(image, "int16", rescale=True).array().max() == 32767

@@ -208,3 +208,15 @@ def test_scaled_integers_stay_apart_whatever_their_offset(tmp_path, slope, inter
     values = read(path).array()
     assert values.dtype == dtype
     assert np.allclose(np.diff(np.unique(values)), slope, rtol=0.02)
+
+
+def test_names_and_colours_of_channels_come_back(tmp_path):
+    image = Image(
+        np.zeros((2, 3, 4, 5), np.uint8),
+        "CZYX",
+        channels=("DAPI", "GFP"),
+        meta={"channel_colours": ["#0000ff", "#00ff00"]},
+    )
+    again = read(write(tmp_path / "a.nii.gz", image))
+    assert again.channels == image.channels
+    assert again.meta["channel_colours"] == ["#0000ff", "#00ff00"]

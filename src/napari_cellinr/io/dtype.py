@@ -21,10 +21,10 @@ _TOLERATED = 1e-4
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
 
-def with_dtype(image: Image, dtype: str) -> Image:
+def with_dtype(image: Image, dtype: str, *, rescale: bool = False) -> Image:
     """Return the image in another data type; for integers, values are rounded and clipped.
 
-    A `FileWarning` says how many values were rounded and clipped.
+    A `FileWarning` says how many values were rounded and clipped, or how they were rescaled.
 
     Parameters
     ----------
@@ -32,6 +32,9 @@ def with_dtype(image: Image, dtype: str) -> Image:
         Any axes, real; read into memory.
     dtype
         One of `DTYPES`.
+    rescale
+        Whether the range of the values is stretched to that of an integer type first; a warning
+        says by which factor and offset, with which the values are found again.
 
     Raises
     ------
@@ -52,7 +55,25 @@ def with_dtype(image: Image, dtype: str) -> Image:
             f"{n_bad} values of {image.name} are not numbers (NaN), which {dtype} cannot store; "
             f"write float32, or replace them first."
         )
-    return image.like(_integers(array, target, image.name))
+    if rescale:
+        array = _stretched(array, target, image.name)
+    return image.like(_integers(array, target, image.name, rounding=not rescale))
+
+
+def _stretched(array: NDArray[Any], target: np.dtype[Any], name: str) -> NDArray[np.float64]:
+    """Return values whose smallest and largest are those of an integer type."""
+    limits = np.iinfo(target)
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        raise FileError(f"{name} holds infinite values, which cannot be rescaled; replace them.")
+    factor = (float(limits.max) - float(limits.min)) / (high - low) if high > low else 1.0
+    warn(
+        f"{name} is rescaled to {target}: a grey level of {low:.6g} became {limits.min}, {high:.6g} "
+        f"became {limits.max} (original = {low:.10g} + (stored - {limits.min}) / {factor:.10g}).",
+        FileWarning,
+    )
+    stretched: NDArray[np.float64] = (array.astype(np.float64) - low) * factor + limits.min
+    return stretched
 
 
 def _floats(array: NDArray[Any], target: np.dtype[Any], name: str) -> NDArray[Any]:
@@ -75,10 +96,23 @@ def _floats(array: NDArray[Any], target: np.dtype[Any], name: str) -> NDArray[An
     return values
 
 
-def _integers(array: Any, target: np.dtype[Any], name: str) -> Any:
+def _integers(array: Any, target: np.dtype[Any], name: str, *, rounding: bool) -> Any:
+    """Return the nearest integers within the limits of a type.
+
+    Parameters
+    ----------
+    array
+        Values, none of them NaN.
+    target
+        The type.
+    name
+        Name of the image, for the warning.
+    rounding
+        Whether a warning counts the rounded values, too.
+    """
     limits = np.iinfo(target)
     whole = np.rint(array) if array.dtype.kind == "f" else array
-    n_rounded = int((whole != array).sum())
+    n_rounded = int((whole != array).sum()) if rounding else 0
     n_clipped = int(((whole < limits.min) | (whole > limits.max)).sum())
     if n_rounded or n_clipped:
         warn(

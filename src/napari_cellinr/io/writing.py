@@ -31,6 +31,7 @@ def write(
     scale: Steps | None = None,
     units: Units | None = None,
     dtype: str | None = None,
+    rescale: bool = False,
     rotation: Rotation = "warn",
 ) -> Path:
     """Write an image or an array and return its path; the extension chooses the format.
@@ -50,6 +51,8 @@ def write(
     dtype
         Data type to convert to, such as `uint16`. For integers, values are rounded and clipped,
         and a `FileWarning` says how many.
+    rescale
+        Whether the range of the values is stretched to that of an integer `dtype`.
     rotation
         For a rotated image (its affine is in `meta["affine"]`) and formats other than NIfTI,
         which cannot hold a rotation: `warn` keeps it in the metadata of this package and says
@@ -80,7 +83,7 @@ def write(
     if not suffix.startswith(".nii"):
         image = without_rotation(image, rotation, place)
     if dtype is not None:
-        image = with_dtype(image, dtype)
+        image = with_dtype(image, dtype, rescale=rescale)
     with replacing(place, suffix) as temporary:
         _write(temporary, image, suffix)
     return place
