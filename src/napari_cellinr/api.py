@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.report import with_warnings
+from napari_cellinr.fitting.report import standard, with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.image.exchange import image_of
 from napari_cellinr.io.findings import warnings_of
@@ -380,4 +380,4 @@ def _fit(
         fitted = yield from with_comparable_steps(
             source.canonical(), lambda one: method.job(one, config, monitor, **options)
         )
-    return with_warnings(fitted, warnings_of(source))
+    return standard(with_warnings(fitted, warnings_of(source)))

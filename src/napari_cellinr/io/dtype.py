@@ -68,7 +68,7 @@ def _stretched(array: NDArray[Any], target: np.dtype[Any], name: str) -> NDArray
         raise FileError(f"{name} holds infinite values, which cannot be rescaled; replace them.")
     factor = (float(limits.max) - float(limits.min)) / (high - low) if high > low else 1.0
     warn(
-        f"{name} is rescaled to {target}: a grey level of {low:.6g} became {limits.min}, {high:.6g} "
+        f"{name} is rescaled to {target}: grey level {low:.6g} became {limits.min}, {high:.6g} "
         f"became {limits.max} (original = {low:.10g} + (stored - {limits.min}) / {factor:.10g}).",
         FileWarning,
     )

@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
 from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.report import with_warnings
+from napari_cellinr.fitting.report import standard, with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.fitting.saved.stored import digest, geometry, plain, stored_of
@@ -166,7 +166,7 @@ def _complete(request: RunRequest, fitted: Fitted, checkpoint: Checkpoint) -> Fi
         If it was to be continued, and was stopped before.
     """
     fitted = _with_warning(fitted, checkpoint.warning)
-    fitted = with_warnings(fitted, warnings_of(request.source))
+    fitted = standard(with_warnings(fitted, warnings_of(request.source)))
     if isinstance(request.start, Continued):
         _check_continued(fitted, request.start.fit)
     if isinstance(request.start, WarmStart) and not checkpoint.initial_requested:
