@@ -38,10 +38,6 @@ _FIRST = (
 """Keys that every report has, in this order; other keys depend on the method."""
 
 
-_AS_GIVEN = ("config", "versions")
-"""Tables whose keys are names of settings and packages."""
-
-
 def standard(fitted: Fitted) -> Fitted:
     """Return a fit whose report has the keys that all methods have; what is unknown is None.
 
@@ -50,10 +46,7 @@ def standard(fitted: Fitted) -> Fitted:
     known = {"method": fitted.method, "stopped": fitted.stopped, "warnings": []}
     given = {**known, **fitted.report}
     ordered = {key: given.pop(key, None) for key in _FIRST}
-    plain = {
-        key: value if key in _AS_GIVEN else _with_plain_keys(value) for key, value in given.items()
-    }
-    return replace(fitted, report={**ordered, **plain})
+    return replace(fitted, report={**ordered, **_with_plain_keys(given)})
 
 
 def _with_plain_keys(value: Any) -> Any:
@@ -138,7 +131,10 @@ def _prospect(outcome: Outcome) -> str:
     gain = 1 - min(recent[1:]) / recent[0]
     if gain < _HARDLY:
         return "More steps promise little: the held-out error no longer fell at the end."
-    return f"More steps may improve it: the held-out error still fell by {100 * gain:.2g} % at the end."
+    return (
+        "More steps may improve it: the held-out error still fell by "
+        f"{100 * gain:.2g} % at the end."
+    )
 
 
 def held_out_warning(held_out: float) -> str:
