@@ -9,7 +9,15 @@ from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
 from napari_cellinr.io import sequences
 from napari_cellinr.io.findings import told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
-from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed, place_of, stem_of, suffix_of
+from napari_cellinr.io.names import (
+    MICROSCOPES,
+    READ_ONLY,
+    SUFFIXES,
+    listed,
+    place_of,
+    stem_of,
+    suffix_of,
+)
 from napari_cellinr.io.safety.leftovers import recover
 
 if TYPE_CHECKING:
@@ -151,6 +159,12 @@ def _read(
         return [told(nifti.read(place, stem_of(place), axes, limit=limit))]
     if suffix.endswith(".zarr"):
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it if it is an archive.")
+    if suffix in MICROSCOPES:
+        from napari_cellinr.io import formats
+
+        _only_level(place, level)
+        read = formats.read(place, suffix, stem_of(place), limit)
+        return [told(one.with_axes(axes) if axes else one) for one in read]
     from napari_cellinr.io.tiff import reader as tiff
 
     images = tiff.read(
