@@ -10,20 +10,37 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellinr.api import denoise, reconstruct, render, superresolve
+    from napari_cellinr.acquisition import Measurement, register_forward_model
+    from napari_cellinr.api import (
+        denoise,
+        iter_denoise,
+        iter_reconstruct,
+        iter_superresolve,
+        reconstruct,
+        render,
+        superresolve,
+    )
     from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
+    from napari_cellinr.config.base import setting
+    from napari_cellinr.config.optics import Optics
     from napari_cellinr.errors import (
         AxesError,
         CellINRError,
+        CellINRWarning,
         ConfigError,
+        DataError,
         FileError,
+        FileWarning,
         FitError,
+        FitWarning,
     )
-    from napari_cellinr.fitting.saved.stored import load_fit, save_fit
+    from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
+    from napari_cellinr.fitting.saved.stored import Query, load_fit, save_fit
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
     from napari_cellinr.macro.compare import compare
     from napari_cellinr.macro.motion import write_motion
+    from napari_cellinr.optics.base import ForwardModel
     from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 try:
@@ -35,21 +52,37 @@ _HOMES = {
     "AxesError": "errors",
     "CellINRConfig": "config",
     "CellINRError": "errors",
+    "CellINRWarning": "errors",
     "ConfigError": "errors",
+    "DataError": "errors",
     "FileError": "errors",
+    "FileWarning": "errors",
     "FitError": "errors",
+    "FitWarning": "errors",
+    "Fitted": "fitting.problem",
+    "ForwardModel": "optics.base",
     "Image": "image",
+    "Measurement": "acquisition",
     "NSTMConfig": "config",
+    "Optics": "config.optics",
+    "PreviewRequest": "fitting.problem",
+    "Progress": "fitting.problem",
+    "Query": "fitting.saved.stored",
     "SpatimeConfig": "config",
     "compare": "macro.compare",
     "continue_fit": "runs.warm_start",
     "denoise": "api",
+    "iter_denoise": "api",
+    "iter_reconstruct": "api",
+    "iter_superresolve": "api",
     "load_fit": "fitting.saved.stored",
     "read": "io",
     "read_all": "io",
     "reconstruct": "api",
+    "register_forward_model": "acquisition",
     "render": "api",
     "save_fit": "fitting.saved.stored",
+    "setting": "config.base",
     "superresolve": "api",
     "warm_start": "runs.warm_start",
     "write": "io",
@@ -60,22 +93,38 @@ __all__ = [
     "AxesError",
     "CellINRConfig",
     "CellINRError",
+    "CellINRWarning",
     "ConfigError",
+    "DataError",
     "FileError",
+    "FileWarning",
     "FitError",
+    "FitWarning",
+    "Fitted",
+    "ForwardModel",
     "Image",
+    "Measurement",
     "NSTMConfig",
+    "Optics",
+    "PreviewRequest",
+    "Progress",
+    "Query",
     "SpatimeConfig",
     "__version__",
     "compare",
     "continue_fit",
     "denoise",
+    "iter_denoise",
+    "iter_reconstruct",
+    "iter_superresolve",
     "load_fit",
     "read",
     "read_all",
     "reconstruct",
+    "register_forward_model",
     "render",
     "save_fit",
+    "setting",
     "superresolve",
     "warm_start",
     "write",

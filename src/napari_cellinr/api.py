@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Unpack
 
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
+from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.report import standard, with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
-from napari_cellinr.image import Image
+from napari_cellinr.image.exchange import image_of
+from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
+    import torch
+
     from napari_cellinr.config import Config
     from napari_cellinr.config.cellinr import Preset
+    from napari_cellinr.config.keywords import (
+        DenoiseSettings,
+        ReconstructSettings,
+        SuperresolveSettings,
+    )
     from napari_cellinr.config.spatime import SpatimePreset
+    from napari_cellinr.fitting.completion import Reporting
     from napari_cellinr.fitting.problem import Fitted, Job
     from napari_cellinr.fitting.saved.stored import Query, Stored
-    from napari_cellinr.image import ArrayLike
+    from napari_cellinr.image import ArrayLike, Image
+    from napari_cellinr.image.exchange import Steps, Units
     from napari_cellinr.methods import Method
 
 __all__ = [
@@ -32,7 +43,16 @@ __all__ = [
 ]
 
 
-def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) -> Fitted:
+def denoise(
+    image: Image | ArrayLike,
+    preset: Preset = "fast",
+    *,
+    axes: str = "",
+    scale: Steps | None = None,
+    units: Units | None = None,
+    progress: Reporting = None,
+    **settings: Unpack[DenoiseSettings],
+) -> Fitted:
     """Return the denoised image as the first of `Fitted.images`, in the input's units, float32.
 
     The second of `Fitted.images` is the background, the third what the setting `background` has
@@ -41,9 +61,22 @@ def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) 
     Parameters
     ----------
     image
-        As for `iter_denoise`.
+        2 or 3 spatial axes, at most one time and one channel axis; any real dtype. Every channel
+        is fitted for itself.
     preset
-        `fast` for results, `preview` for a quick look, `paper` for the published method.
+        `fast` for results, `preview` for a quick look, `best` for the best quality, `paper` for
+        the published method (Zhao et al., CellINR).
+    axes
+        One letter of `TCZYX` for each dimension of a plain array, such as `"TYX"`; needed for 3
+        and 4 dimensions.
+    scale
+        Voxel size of a plain array: one number for all spatial axes, one for each axis, or a
+        table such as `{"Z": 0.4, "Y": 0.1, "X": 0.1, "T": 2}`.
+    units
+        Unit of the scale, as pint names; default µm and s.
+    progress
+        True for a bar, in a terminal or a notebook; a function that is called with each
+        `Progress`, and stops the fit by returning `"stop"`; None for nothing.
     settings
         Any setting of `CellINRConfig` by name, for example `background="keep"`.
 
@@ -53,10 +86,25 @@ def denoise(image: Image | ArrayLike, preset: Preset = "fast", **settings: Any) 
         If the input cannot be denoised as given.
     FitError
         If the fit fails.
-    """
-    from napari_cellinr.fitting.problem import finish
 
-    return finish(iter_denoise(image, CellINRConfig(preset=preset, **settings)))
+    Warns
+    -----
+    FitWarning
+        If the result may be worse than expected; `report["warnings"]` has the same text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import denoise
+    >>> noisy = np.random.default_rng(0).poisson(50, (3, 32, 32))
+    >>> fitted = denoise(noisy, "preview", axes="TYX", scale=0.1, steps=2)
+    >>> fitted.images[0].axes, fitted.images[0].shape
+    ('TYX', (3, 32, 32))
+    """
+    from napari_cellinr.fitting.completion import complete
+
+    config = CellINRConfig(preset=preset, **settings)
+    return complete(iter_denoise(image_of(image, axes, scale, units), config), progress)
 
 
 def iter_denoise(
@@ -70,7 +118,7 @@ def iter_denoise(
     Parameters
     ----------
     image
-        2 or 3 spatial axes, at most one time and one channel axis; any real dtype.
+        As for `denoise`; a plain array of 3 or 4 dimensions as `Image(array, axes="TYX")`.
     config
         Settings; the defaults of the preset `fast` if not given.
     started
@@ -83,6 +131,27 @@ def iter_denoise(
         If the input cannot be denoised as given.
     FitError
         If the fit fails, with the remedy; never a `RuntimeError`.
+
+    Examples
+    --------
+    The image so far, every time the fit has one:
+
+    >>> import numpy as np
+    >>> from napari_cellinr import CellINRConfig, Image, PreviewRequest, iter_denoise
+    >>> noisy = Image(np.random.default_rng(0).poisson(50, (32, 32)), axes="YX")
+    >>> job = iter_denoise(noisy, CellINRConfig(preset="preview", steps=5))
+    >>> shown, message = [], None
+    >>> while True:
+    ...     try:
+    ...         progress = job.send(message)
+    ...     except StopIteration as end:
+    ...         fitted = end.value
+    ...         break
+    ...     message = PreviewRequest()
+    ...     if progress.preview is not None:
+    ...         shown.append(progress.preview)
+    >>> fitted.images[0].shape
+    (32, 32)
     """
     return _fit(METHODS["cellinr"], image, config or CellINRConfig(), started)
 
@@ -91,22 +160,34 @@ def superresolve(
     image: Image | ArrayLike,
     preset: SpatimePreset = "fast",
     *,
+    axes: str = "",
+    scale: float | Mapping[str, float] | Steps | None = None,
+    units: Units | None = None,
+    progress: Reporting = None,
     lazily: bool = False,
-    **settings: Any,
+    **settings: Unpack[SuperresolveSettings],
 ) -> Fitted:
     """Return an image with more frames and finer voxels as the first of `Fitted.images`, float32.
 
     Parameters
     ----------
     image
-        As for `iter_superresolve`.
+        2 or 3 spatial axes, at most one time and one channel axis; any real dtype. Every channel
+        is fitted for itself.
     preset
         `fast` for results, `preview` for a quick look, `paper` for the published method.
+    axes, units, progress
+        As for `denoise`.
+    scale
+        How many times finer the result is: a number for all spatial axes, such as `2` for twice
+        as many voxels along each of Z, Y and X, or a table such as `{"t": 2, "z": 2.5}`. A
+        sequence with one number for each axis is the voxel size of a plain array instead, as for
+        `denoise`; then the factors follow from `target_voxel`, `isotropic` or `times`.
     lazily
         Whether values are rendered only when parts of the result are read. It then need not fit
         into memory: `write("out.ome.zarr", result)` renders and writes it piece by piece.
     settings
-        Any setting of `SpatimeConfig` by name, for example `scale={"t": 2, "z": 2.5}`.
+        Any other setting of `SpatimeConfig` by name, for example `isotropic=True`.
 
     Raises
     ------
@@ -114,11 +195,32 @@ def superresolve(
         If the input cannot be super-resolved as given.
     FitError
         If the fit fails.
-    """
-    from napari_cellinr.fitting.problem import finish
 
-    config = SpatimeConfig(preset=preset, **settings)
-    return finish(iter_superresolve(image, config, lazily=lazily))
+    Warns
+    -----
+    FitWarning
+        As for `denoise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import superresolve
+    >>> movie = np.random.default_rng(0).poisson(50, (4, 16, 16))
+    >>> fitted = superresolve(movie, "preview", axes="TYX", scale={"t": 2})
+    >>> fitted.images[0].shape
+    (7, 16, 16)
+    """
+    from napari_cellinr.fitting.completion import complete
+
+    is_factor = scale is None or isinstance(scale, int | float | Mapping)
+    source = image_of(image, axes, None if is_factor else scale, units)
+    given: dict[str, Any] = dict(settings)
+    if isinstance(scale, int | float):
+        given["scale"] = {axis.lower(): scale for axis in source.axes if axis in "ZYX"}
+    elif isinstance(scale, Mapping):
+        given["scale"] = scale
+    config = SpatimeConfig(preset=preset, **given)
+    return complete(iter_superresolve(source, config, lazily=lazily), progress)
 
 
 def iter_superresolve(
@@ -155,7 +257,16 @@ def iter_superresolve(
     return _fit(METHODS["spatime"], image, settings, started, lazily=lazily)
 
 
-def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings: Any) -> Fitted:
+def reconstruct(
+    image: Image | ArrayLike,
+    optics: Any = "time-lapse",
+    *,
+    axes: str = "",
+    scale: Steps | None = None,
+    units: Units | None = None,
+    progress: Reporting = None,
+    **settings: Unpack[ReconstructSettings],
+) -> Fitted:
     """Return scene, motion, speed and confidence as `Fitted.images`, float32.
 
     The scene is in the units of the input, or with `dpc` absorption and phase in radians; the
@@ -164,9 +275,12 @@ def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings
     Parameters
     ----------
     image
-        As for `iter_reconstruct`.
+        Raw frames with the axes that the kind of microscope has; one channel.
     optics
-        Kind of microscope, its settings as a mapping, or an object of `config.optics`.
+        Kind of microscope, its settings as a mapping, or an object of `config.optics`, also of a
+        forward model of your own, see `register_forward_model`.
+    axes, scale, units, progress
+        As for `denoise`.
     settings
         Any setting of `NSTMConfig` by name, for example `fastest_movement=0.5`.
 
@@ -176,10 +290,25 @@ def reconstruct(image: Image | ArrayLike, optics: Any = "time-lapse", **settings
         If the input does not fit the optics, or a setting is not allowed.
     FitError
         If the fit fails.
-    """
-    from napari_cellinr.fitting.problem import finish
 
-    return finish(iter_reconstruct(image, NSTMConfig(optics=optics, **settings)))
+    Warns
+    -----
+    FitWarning
+        As for `denoise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import reconstruct
+    >>> movie = np.random.default_rng(0).poisson(50, (4, 24, 24))
+    >>> fitted = reconstruct(movie, axes="TYX", preset="preview", steps=3)
+    >>> fitted.roles[:2]
+    ('result', 'motion')
+    """
+    from napari_cellinr.fitting.completion import complete
+
+    config = NSTMConfig(optics=optics, **settings)
+    return complete(iter_reconstruct(image_of(image, axes, scale, units), config), progress)
 
 
 def iter_reconstruct(
@@ -207,7 +336,11 @@ def iter_reconstruct(
 
 
 def render(
-    fit: Stored | Fitted, query: Query | None = None, *, device: str = "auto", **selection: Any
+    fit: Stored | Fitted,
+    query: Query | None = None,
+    *,
+    device: str | torch.device = "auto",
+    **selection: Any,
 ) -> tuple[Image, ...]:
     """Return images from a fit, at another scale, time, crop or channel, float32.
 
@@ -241,6 +374,10 @@ def _fit(
     method: Method, image: Image | ArrayLike, config: Config, started: float | None, **options: Any
 ) -> Job:
     """Return the job of a method; its failures are errors that say what to do."""
-    source = image if isinstance(image, Image) else Image(np.asarray(image))
+    source = image_of(image)
+    monitor = Monitor(started)
     with explained_failures():
-        return (yield from method.job(source.canonical(), config, Monitor(started), **options))
+        fitted = yield from with_comparable_steps(
+            source.canonical(), lambda one: method.job(one, config, monitor, **options)
+        )
+    return standard(with_warnings(fitted, warnings_of(source)))

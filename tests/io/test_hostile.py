@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "files"
 pytestmark = [
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the benchmarks are not part of this copy"),
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux"),
+    pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning"),
     # Children of fork read one file and end; the threads of the parent are of no use to them.
     pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning"),
 ]

@@ -9,6 +9,8 @@ import tifffile
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all
 
+pytestmark = pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+
 READ = {
     "nibabel__anatomical.nii": ("ZYX", (25, 41, 33), "int16"),
     "nibabel__example4d.nii.gz": ("TZYX", (2, 24, 96, 128), "int16"),

@@ -6,6 +6,8 @@ import pytest
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all, write
 
+pytestmark = pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+
 MICRO, UNKNOWN = "micrometer", "pixel"
 
 EXPECTED = {

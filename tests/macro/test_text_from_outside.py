@@ -205,7 +205,6 @@ def test_the_script_of_an_older_version_is_still_read():
     "call",
     [
         "denoise()",
-        'denoise("a", "b")',
         "render()",
         'calibrate("a", "b", Z=1.0)',
         "compare()",

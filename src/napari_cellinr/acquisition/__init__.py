@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.acquisition.measurement import Measurement
+from napari_cellinr.config.optics import add_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_cellinr.config.optics import Optics
     from napari_cellinr.image import Image
 
-__all__ = ["Measurement", "prepare"]
+__all__ = ["Measurement", "prepare", "register_forward_model"]
+
+_registered: dict[str, Callable[[Image, Any], Measurement]] = {}
+"""Functions of users by kind of microscope."""
+
+
+def register_forward_model(
+    settings: type[Optics], measure: Callable[[Image, Any], Measurement]
+) -> None:
+    """Make a microscope of your own available to `reconstruct`, under the name of its kind.
+
+    It lasts as long as the process. Registering a kind again replaces it.
+
+    Parameters
+    ----------
+    settings
+        Subclass of `Optics` with a default for `kind`, such as
+        `kind: Literal["my-microscope"] = setting("my-microscope", "Kind of microscope.")`.
+    measure
+        Takes the image, with its axes in the order T, C, Z, Y, X, and the settings; returns the
+        `Measurement`: a `ForwardModel`, and the raw frames.
+
+    Raises
+    ------
+    ConfigError
+        If the kind has no proper name, or is one of this package.
+
+    Examples
+    --------
+    `examples/own_microscope.py` is a whole one.
+    """
+    _registered[add_kind(settings)] = measure
 
 
 def prepare(image: Image, optics: Optics) -> Measurement:
@@ -38,6 +72,8 @@ def prepare(image: Image, optics: Optics) -> Measurement:
         If the image does not fit the settings, or either cannot be right, or a file that the
         settings name cannot be read.
     """
+    if optics.kind in _registered:
+        return _registered[optics.kind](image.canonical(), optics)
     file = type(optics).__module__.rpartition(".")[2]
     module = import_module(f"{__name__}.{file}")
     measured: Measurement = getattr(module, optics.kind.replace("-", "_"))(

@@ -37,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cannot be read or written, 128 + its number after a signal.
     """
     started = time.monotonic()  # --max-seconds counts the imports below, too
-    from napari_cellinr.cli.shared.progress import stopped_by_signals
+    from napari_cellinr.cli.shared.progress import stopped_by_signals, warnings_printed
     from napari_cellinr.cli.shared.streams import prepare_streams, settle_streams
 
     prepare_streams()
     try:
-        with stopped_by_signals():
+        with stopped_by_signals(), warnings_printed():
             return _run(arguments, started)
     finally:
         settle_streams()

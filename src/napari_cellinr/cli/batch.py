@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
     help_text = "apply the same steps to many files; a file that fails does not stop the others"
     parser = add_command(commands, "batch", help_text, run)
     parser.add_argument("recipe", metavar="RECIPE", help="macro (.py) or recipe (.json)")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="image files")
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="image files, or folders of image files"
+    )
     parser.add_argument(
         "--output",
         metavar="FOLDER",

@@ -31,16 +31,37 @@ def add(commands: Commands) -> None:
         choices=DTYPES,
         help="data type of the output; values are rounded and clipped for integer types",
     )
+    parser.add_argument(
+        "--rescale",
+        action="store_true",
+        help="stretch the range of the values to that of the integer type of --dtype",
+    )
+    parser.add_argument(
+        "--rotation",
+        choices=("keep", "bake"),
+        default="warn",
+        help="what to do with a rotation that the format cannot hold: keep it in the metadata of "
+        "this program, or resample the image (default: keep it, and warn)",
+    )
     add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
     """Write the file and return 0."""
+    from napari_cellinr.errors import ConfigError
     from napari_cellinr.io import check_writable, write
 
+    if options.rescale and (options.dtype is None or options.dtype.startswith("float")):
+        raise ConfigError("--rescale was given without an integer type; add --dtype uint8 or so.")
     check_overwrite(options, [options.output], [options.input])
     check_writable(options.output)
     image = read_input(options)
-    write(options.output, image, dtype=options.dtype)
+    write(
+        options.output,
+        image,
+        dtype=options.dtype,
+        rescale=options.rescale,
+        rotation=options.rotation,
+    )
     say(f"wrote {options.output}: {describe_image(image)}")
     return 0

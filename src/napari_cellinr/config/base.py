@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.text import parsed_json, shortened
@@ -27,6 +34,13 @@ __all__ = [
 ]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+DeviceName = Annotated[
+    Device | Annotated[str, Field(pattern=r"^cuda:\d{1,3}$")],
+    # torch is not imported here: a device of torch is known by its name.
+    BeforeValidator(lambda given: str(given) if type(given).__name__ == "device" else given),
+]
+"""A kind of device, or one of several GPUs such as `cuda:1`; a `torch.device` is accepted."""
 
 CHECKPOINT_SECONDS = 60.0
 """Default time between two checkpoints in seconds."""
@@ -169,7 +183,10 @@ class Config(Settings):
     NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     preset: str = setting("", "A set of default values.")
-    device: Device = setting("auto", "Where to compute; auto uses a GPU if there is one.")
+    device: DeviceName = setting(
+        "auto",
+        "Where to compute; auto uses a GPU if there is one, cuda:1 is the second of several.",
+    )
     seed: int = setting(0, "Random seed; the same seed reproduces a fit.", ge=0)
     steps: int = setting(100, "Maximum number of optimisation steps.", ge=1, le=1_000_000)
     max_seconds: float | None = setting(
@@ -241,7 +258,7 @@ def gpu_warning(config: Config, batch: int, seconds: float) -> str:
     seconds
         Estimated duration on one core of a CPU.
     """
-    if not config.is_published or config.device in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
+    if not config.is_published or config.device[:4] in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
         return ""
     return (
         f"preset paper with {config.steps} steps of {batch} voxels needs a GPU: on one core of a "

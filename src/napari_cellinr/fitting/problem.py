@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import torch
 
     from napari_cellinr.config import Config
@@ -104,7 +107,7 @@ Job: TypeAlias = Generator[Progress, Message, "Fitted"]
 """A running job: yields `Progress`, takes `Message` by `send`, returns `Fitted`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fitted:
     """Result of a fit, on the CPU; it can be saved and rendered again.
 
@@ -158,6 +161,38 @@ class Fitted:
         if role not in self.roles:
             raise KeyError(f"there is no image {role!r}; this result has {', '.join(self.roles)}.")
         return self.images[self.roles.index(role)]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what may be wrong with the result."""
+        return tuple(map(str, self.report.get("warnings", ())))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save the fit, to be rendered or continued later, as `save_fit` does.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        from napari_cellinr.fitting.saved.stored import save_fit
+
+        save_fit(path, self)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(
+            f"{role}: {image.axes} {image.shape}"
+            for role, image in zip(self.roles, self.images, strict=False)
+        )
+        n = len(self.warnings)
+        told = f", {n} warning{'s' * (n != 1)}" if n else ""
+        return f"<Fitted {self.method}, {parts}, {self.stopped}{told}>"
+
+    def _repr_html_(self) -> str:
+        """Return how notebooks show the result: its first image, and its warnings."""
+        first = self.images[0]._repr_html_() if self.images else ""
+        told = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
+        return f"{first}<div>{escape(repr(self))}</div>{f'<ul>{told}</ul>' if told else ''}"
 
 
 @dataclass(frozen=True)

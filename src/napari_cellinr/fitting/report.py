@@ -4,22 +4,84 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from napari_cellinr.fitting.problem import Outcome
+    from napari_cellinr.fitting.problem import Fitted, Outcome
 
-__all__ = ["DOUBTFUL", "environment", "field_gain", "held_out_warning", "unconverged_warning"]
+__all__ = [
+    "DOUBTFUL",
+    "environment",
+    "field_gain",
+    "held_out_warning",
+    "standard",
+    "unconverged_warning",
+    "with_warnings",
+]
 
 DOUBTFUL = 1.5
 """Held-out error, in standard deviations of the noise, above which a result is doubtful."""
 
 
+_HARDLY = 2e-3
+"""Relative fall of the held-out error at the end of a fit below which more steps hardly help."""
+
+_FIRST = (
+    "method", "warnings", "converged", "stopped", "seconds", "steps", "device", "held_out", "noise",
+    "peak_memory_mb", "versions", "config",
+)  # fmt: skip
+"""Keys that every report has, in this order; other keys depend on the method."""
+
+
+def standard(fitted: Fitted) -> Fitted:
+    """Return a fit whose report has the keys that all methods have; what is unknown is None.
+
+    Keys are words in lower case joined by `_`, in nested tables, too.
+    """
+    known = {"method": fitted.method, "stopped": fitted.stopped, "warnings": []}
+    given = {**known, **fitted.report}
+    ordered = {key: given.pop(key, None) for key in _FIRST}
+    return replace(fitted, report={**ordered, **_with_plain_keys(given)})
+
+
+def _with_plain_keys(value: Any) -> Any:
+    """Return tables with keys such as `channel_0` in place of prose such as `channel 0: motion`."""
+    if not isinstance(value, Mapping):
+        return value
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        *outer, last = [re.sub(r"\W+", "_", part.strip().lower()) for part in str(key).split(":")]
+        place = found
+        for word in outer:
+            place = place.setdefault(word, {})
+        place[last] = _with_plain_keys(inner)
+    return found
+
+
 def environment() -> dict[str, Any]:
     """Return the peak memory of this process and the versions, ready for JSON."""
     return {"peak_memory_mb": _peak_memory_mb(), "versions": _versions()}
+
+
+def with_warnings(fitted: Fitted, texts: Sequence[str]) -> Fitted:
+    """Return a fit whose report begins with more warnings, such as those about its file.
+
+    Parameters
+    ----------
+    fitted
+        The fit.
+    texts
+        The warnings; those that the report has already are not repeated.
+    """
+    if not texts:
+        return fitted
+    warnings = list(dict.fromkeys([*texts, *fitted.report.get("warnings", ())]))
+    return replace(fitted, report={**fitted.report, "warnings": warnings})
 
 
 def field_gain(report: Mapping[str, Any]) -> str:
@@ -46,12 +108,32 @@ def field_gain(report: Mapping[str, Any]) -> str:
 
 
 def unconverged_warning(outcome: Outcome) -> str:
-    """Return the warning for a fit that ended before it had converged."""
+    """Return the warning for a fit that ended before it had converged; it names the remedy.
+
+    Whether more steps help is read from the held-out error over the last third of the steps.
+    """
     why = {"time": "its time limit was reached", "user": "it was stopped"}
     reason = why.get(outcome.stopped, "its last step was done")
+    remedy = "max_seconds" if outcome.stopped == "time" else "steps"
     return (
-        f"the fit had not converged when {reason}, after {outcome.steps} steps; "
-        "the result is usable, but more steps may improve it."
+        f"the fit had not converged when {reason}, after {outcome.steps} steps; the result is "
+        f"usable. {_prospect(outcome)} To run more, set {remedy} higher (--set {remedy}=…), or "
+        "continue the saved fit (--continue-from, continue_fit)."
+    )
+
+
+def _prospect(outcome: Outcome) -> str:
+    """Return whether more steps promise an improvement, by the course of the held-out error."""
+    errors = [row["held_out"] for row in outcome.history if "held_out" in row]
+    recent = errors[-max(2, len(errors) // 3) :]
+    if len(recent) < 2 or not recent[0] > 0:
+        return "Whether more steps improve it was not measured."
+    gain = 1 - min(recent[1:]) / recent[0]
+    if gain < _HARDLY:
+        return "More steps promise little: the held-out error no longer fell at the end."
+    return (
+        "More steps may improve it: the held-out error still fell by "
+        f"{100 * gain:.2g} % at the end."
     )
 
 

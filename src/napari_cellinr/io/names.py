@@ -10,15 +10,20 @@ from napari_cellinr.errors import FileError
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["SUFFIXES", "listed", "place_of", "stem_of", "suffix_of"]
+__all__ = ["MICROSCOPES", "READ_ONLY", "SUFFIXES", "listed", "place_of", "stem_of", "suffix_of"]
 
 SUFFIXES = (
     ".ome.tif", ".ome.tiff", ".tif", ".tiff", ".nii.gz", ".nii", ".ome.zarr", ".zarr",
 )  # fmt: skip
 """Extensions of the files and folders that can be read and written, longer ones first."""
 
-READ_ONLY = (".ome.btf", ".ome.tf2", ".ome.tf8", ".btf", ".tf2", ".tf8", ".stk")
-"""Extensions of the files that can only be read: BigTIFF and MetaMorph stacks."""
+MICROSCOPES = (".czi", ".nd2", ".ims", ".mrc", ".map", ".rec", ".dv", ".r3d")
+"""Extensions of the files of microscopes that can only be read; `io.formats` says by what."""
+
+READ_ONLY = (
+    ".ome.btf", ".ome.tf2", ".ome.tf8", ".btf", ".tf2", ".tf8", ".stk", ".lsm", *MICROSCOPES,
+)  # fmt: skip
+"""Extensions of the files that can only be read, the first ones kinds of TIFF."""
 
 
 def place_of(path: str | PathLike[str]) -> Path:

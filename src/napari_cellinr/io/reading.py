@@ -5,10 +5,19 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
 from napari_cellinr.io import sequences
+from napari_cellinr.io.findings import told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
-from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed, place_of, stem_of, suffix_of
+from napari_cellinr.io.names import (
+    MICROSCOPES,
+    READ_ONLY,
+    SUFFIXES,
+    listed,
+    place_of,
+    stem_of,
+    suffix_of,
+)
 from napari_cellinr.io.safety.leftovers import recover
 
 if TYPE_CHECKING:
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["StackAxis", "read", "read_all"]
+__all__ = ["StackAxis", "read", "read_all", "read_parts"]
 
 StackAxis = Literal["T", "Z"]
 """Axis along which numbered files are stacked: time points or z planes."""
@@ -61,7 +70,8 @@ def read(
     AxesError
         If `axes` do not fit the array.
     """
-    return _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)[0]
+    parts = _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)
+    return _good(parts)[0]
 
 
 def read_all(
@@ -75,6 +85,9 @@ def read_all(
 ) -> list[Image]:
     """Return every image in a file, as `read` does for the first; TIFF and Zarr may hold several.
 
+    If some of several images cannot be read, such as a field of a plate, a `FileWarning` names
+    them, and the others are returned.
+
     Parameters
     ----------
     path, axes, level, lazy_above, stack_axis
@@ -83,7 +96,37 @@ def read_all(
         Whether RGB images are returned with an axis `S` (samples), which must be renamed before
         use. Otherwise they raise an error that says what to do.
     """
-    return _read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours)
+    return _good(_read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours))
+
+
+def read_parts(
+    path: Files, *, lazy_above: int | None = None, stack_axis: StackAxis | None = None
+) -> list[Image | CellINRError]:
+    """Return every image in a file, and the error in the place of one that cannot be read.
+
+    Parameters
+    ----------
+    path, lazy_above, stack_axis
+        As for `read`.
+    """
+    return _read(path, None, 0, lazy_above, stack_axis, first=False, colours=False)
+
+
+def _good(parts: Sequence[Image | CellINRError]) -> list[Image]:
+    """Return the images, with a warning for each that cannot be read.
+
+    Raises
+    ------
+    CellINRError
+        If none can be read.
+    """
+    errors = [part for part in parts if isinstance(part, CellINRError)]
+    images = [part for part in parts if not isinstance(part, CellINRError)]
+    if not images:
+        raise errors[0]
+    for error in errors:
+        warn(f"one of {len(parts)} images is left out: {error}", FileWarning)
+    return images
 
 
 def _read(
@@ -95,7 +138,7 @@ def _read(
     *,
     first: bool,
     colours: bool,
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     limit = usual_limit() if lazy_above is None else lazy_above
     if not isinstance(path, str | PathLike):
         return _read_series([place_of(file) for file in path], axes, level, limit, stack_axis)
@@ -113,14 +156,21 @@ def _read(
         from napari_cellinr.io.nifti import reader as nifti
 
         _only_level(place, level)
-        return [nifti.read(place, stem_of(place), axes, limit=limit)]
+        return [told(nifti.read(place, stem_of(place), axes, limit=limit))]
     if suffix.endswith(".zarr"):
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it if it is an archive.")
+    if suffix in MICROSCOPES:
+        from napari_cellinr.io import formats
+
+        _only_level(place, level)
+        read = formats.read(place, suffix, stem_of(place), limit)
+        return [told(one.with_axes(axes) if axes else one) for one in read]
     from napari_cellinr.io.tiff import reader as tiff
 
-    return tiff.read(
+    images = tiff.read(
         place, stem_of(place), axes, first=first, level=level, limit=limit, colours=colours
     )
+    return list(map(_told, images))
 
 
 def _read_folder(
@@ -131,11 +181,11 @@ def _read_folder(
     stack_axis: StackAxis | None,
     *,
     first: bool,
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     from napari_cellinr.io.zarr import reader as zarr
 
     if zarr.is_zarr(place):
-        return zarr.read(place, axes, level=level, first=first)
+        return list(map(_told, zarr.read(place, axes, level=level, first=first)))
     if stack_axis is None:
         raise FileError(
             f"{place} is a folder; give one file in it ({listed(SUFFIXES)}). If it holds numbered "
@@ -148,7 +198,7 @@ def _read_folder(
 
 def _read_series(
     paths: Sequence[Path], axes: str | None, level: int, limit: int, stack_axis: StackAxis | None
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     if not paths:
         raise FileError("an empty list of files was given; give at least one file.")
     if stack_axis is None:
@@ -158,6 +208,10 @@ def _read_series(
         )
     _only_level(paths[0], level)
     return [sequences.read_files(paths, stack_axis, axes, limit)]
+
+
+def _told(part: Image | CellINRError) -> Image | CellINRError:
+    return part if isinstance(part, CellINRError) else told(part)
 
 
 def _only_level(place: Path, level: int) -> None:

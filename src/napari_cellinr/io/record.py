@@ -13,6 +13,8 @@ import math
 from typing import Any
 
 from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.colours import COLOURS, hex_colour
+from napari_cellinr.io.rotation import AFFINE_KEYS, is_rotated
 from napari_cellinr.io.units import Step, convert
 
 __all__ = ["KEY", "note", "printable", "restore"]
@@ -41,6 +43,10 @@ def note(image: Image) -> str:
     }
     if "displacement_unit" in image.meta:  # unit of the values of a motion field, not of its axes
         facts["displacement_unit"] = str(image.meta["displacement_unit"])
+    if image.meta.get(COLOURS):
+        facts["colours"] = [str(colour) for colour in image.meta[COLOURS]]
+    if is_rotated(image):  # other affines follow from steps and position
+        facts |= {key: image.meta[key] for key in AFFINE_KEYS if key in image.meta}
     return json.dumps({KEY: facts})
 
 
@@ -72,6 +78,11 @@ def restore(image: Image, text: str | None) -> Image:
     data: Any = image.data
     data = data.transpose([image.axes.index(axis) for axis in order])
     steps = [_agreed(image, noted, axis) for axis in noted.axes]
+    found = {} if "affine" in image.meta else {k: facts[k] for k in AFFINE_KEYS if k in facts}
+    colours = facts.get("colours", ())
+    if COLOURS not in image.meta and len(colours) == noted.sizes.get("C", 0) > 0:
+        known = [hex_colour(str(colour)) for colour in colours]
+        found |= {COLOURS: known} if all(known) else {}
     same_names = not image.channels or image.channels == tuple(map(printable, noted.channels))
     return image.like(
         _with_singletons(data, "".join(order), noted.axes),
@@ -80,6 +91,7 @@ def restore(image: Image, text: str | None) -> Image:
         units=[unit for _, unit in steps],
         translate=noted.translate,
         channels=noted.channels if same_names else image.channels,
+        meta={**image.meta, **found},
     )
 
 

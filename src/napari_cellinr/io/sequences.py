@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.io.counters import Grid, grid_of, with_stars
+from napari_cellinr.io.findings import WARNINGS, told, warnings_of
 from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.names import stem_of
 
@@ -137,30 +139,31 @@ def read_files(
 
     if stack_axis not in {"T", "Z"}:
         raise AxesError(f"stack axis {stack_axis!r} was given; T and Z are allowed.")
-    ordered = in_order(paths)
-    first = _read_file(tiff, ordered[0], stack_axis, axes, limit)
+    grid = grid_of(in_order(paths), stack_axis)
+    ordered = grid.paths
+    images = [_read_file(tiff, ordered[0], grid.axes, axes, limit)]
+    first = images[0]
     n_bytes = len(ordered) * first.dtype.itemsize * int(np.prod(first.shape))
     if is_lazy_size(n_bytes, sum(path.stat().st_size for path in ordered), limit):
-        data = _lazy(tiff, ordered, first, stack_axis, axes)
+        data = _lazy(tiff, ordered, first, grid.axes, axes)
     else:
-        others = (_read_file(tiff, path, stack_axis, axes, limit) for path in ordered[1:])
-        arrays = [first.array(), *(_checked(first, image).array() for image in others)]
-        data = np.stack(arrays)
-    stacked = _stacked(first, data, stack_axis, name or _common_name(ordered[0]))
-    return stacked.like(
-        data, meta={**first.meta, SERIES: _how_to_read_again(ordered, stack_axis, name)}
-    )
+        others = (_read_file(tiff, path, grid.axes, axes, limit) for path in ordered[1:])
+        images += [_checked(first, image) for image in others]
+        data = np.stack([image.array() for image in images])
+    again = _how_to_read_again(grid, stack_axis, name)
+    return told(_stacked(images, data, grid, name or _common_name(grid), again))
 
 
-def _read_file(tiff: Any, path: Path, stack_axis: str, axes: str | None, limit: int) -> Image:
+def _read_file(tiff: Any, path: Path, stack_axes: str, axes: str | None, limit: int) -> Image:
     image: Image = tiff.read(path, stem_of(path), axes, first=True, limit=limit)[0]
-    if image.sizes.get(stack_axis) == 1:
-        return image.take(stack_axis, 0)
-    if stack_axis in image.axes:
-        raise AxesError(
-            f"{path} already has an axis {stack_axis} (axes {image.axes}, shape {image.shape}); "
-            f"stack the files along the other axis, or correct the axes with --axes."
-        )
+    for axis in stack_axes:
+        if image.sizes.get(axis) == 1:
+            image = image.take(axis, 0)
+        if axis in image.axes:
+            raise AxesError(
+                f"{path} already has an axis {axis} (axes {image.axes}, shape {image.shape}); "
+                f"stack the files along the other axis, or correct the axes with --axes."
+            )
     return image
 
 
@@ -174,12 +177,12 @@ def _checked(first: Image, image: Image) -> Image:
     return image
 
 
-def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stack_axis: str, axes: str | None) -> Any:
+def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stacked: str, axes: str | None) -> Any:
     import dask.array
     from dask.delayed import delayed
 
     def load(path: Path) -> Any:
-        return _checked(first, _read_file(tiff, path, stack_axis, axes, 2**62)).array()
+        return _checked(first, _read_file(tiff, path, stacked, axes, 2**62)).array()
 
     loaded: Any = delayed(load)
     from_delayed: Any = dask.array.from_delayed
@@ -187,29 +190,64 @@ def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stack_axis: str, axes:
     return stack([from_delayed(loaded(path), first.shape, first.dtype) for path in paths])
 
 
-def _stacked(first: Image, data: Any, stack_axis: str, name: str) -> Image:
-    """Return the stack; the step along the new axis is unknown, since single files lack it."""
+def _stacked(images: Sequence[Image], data: Any, grid: Grid, name: str, again: Any) -> Image:
+    """Return the stack; the steps along the new axes are unknown, since single files lack them.
+
+    Parameters
+    ----------
+    images
+        The files that were read; all of them, or the first.
+    data
+        Their arrays, along one new axis.
+    grid
+        The axes along which the files are stacked.
+    name
+        Name of the stack.
+    again
+        How to read it again.
+    """
+    first, n_new = images[0], len(grid.axes)
+    found = [text for image in images for text in warnings_of(image)]
+    meta = {key: value for key, value in first.meta.items() if key != WARNINGS}
+    texts = (*grid.warnings, *_summary(found, len(grid.paths)))
     return first.like(
-        data,
-        axes=stack_axis + first.axes,
-        scale=(1.0, *first.scale),
-        units=("pixel", *first.units),
-        translate=(0.0, *first.translate),
+        data.reshape(*grid.shape, *first.shape),
+        axes=grid.axes + first.axes,
+        scale=(*(1.0,) * n_new, *first.scale),
+        units=(*("pixel",) * n_new, *first.units),
+        translate=(*(0.0,) * n_new, *first.translate),
+        channels=grid.channels or first.channels,
         name=name,
+        meta={**meta, SERIES: again, **({WARNINGS: texts} if texts else {})},
     )
 
 
-def _common_name(path: Path) -> str:
+def _summary(found: Sequence[str], n_files: int) -> list[str]:
+    """Return the first warning about a file, with the number of others that also have one."""
+    if len(found) < 2:
+        return list(found)
+    return [f"{found[0]} (There are {len(found)} such warnings about the {n_files} files.)"]
+
+
+def _common_name(grid: Grid) -> str:
+    """Return the name of the first file without the numbers that differ between the files."""
+    path = grid.paths[0]
     return _DIGITS.sub("", stem_of(path)).strip(" -_.") or stem_of(path)
 
 
-def _how_to_read_again(paths: Sequence[Path], stack_axis: str, name: str | None) -> dict[str, Any]:
+def _how_to_read_again(grid: Grid, stack_axis: str, name: str | None) -> dict[str, Any]:
     """Return what is needed to read a series again: a folder, a pattern, or a list of files."""
+    paths = in_order(grid.paths)
     folder = paths[0].parent
-    pattern = folder / _DIGITS.sub("*", paths[0].name)
+    patterns = [folder / with_stars(paths[0].name, grid.varying), folder / _starred(paths[0])]
     if name == folder.name and list(paths) == numbered_files(folder):
         return {"path": str(folder), "along": stack_axis}
-    if is_pattern(pattern) and list(paths) == matching_files(pattern):
-        return {"path": str(pattern), "along": stack_axis}
+    for pattern in patterns:
+        if is_pattern(pattern) and list(paths) == matching_files(pattern):
+            return {"path": str(pattern), "along": stack_axis}
     names = [path.name if path.parent == folder else str(path) for path in paths]
     return {"path": str(folder), "along": stack_axis, "files": names}
+
+
+def _starred(path: Path) -> str:
+    return _DIGITS.sub("*", path.name)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.image.exchange import image_of
 from napari_cellinr.io.dtype import with_dtype
 from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
+from napari_cellinr.io.rotation import without_rotation
 from napari_cellinr.io.safety.atomic import check_place, replacing
 
 if TYPE_CHECKING:
@@ -14,13 +16,25 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    from napari_cellinr.image import Image
+    from napari_cellinr.image import ArrayLike, Image
+    from napari_cellinr.image.exchange import Steps, Units
+    from napari_cellinr.io.rotation import Rotation
 
 __all__ = ["check_writable", "write", "write_in_steps"]
 
 
-def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) -> Path:
-    """Write an image and return its path; the extension chooses the format.
+def write(
+    path: str | PathLike[str],
+    image: Image | ArrayLike,
+    *,
+    axes: str = "",
+    scale: Steps | None = None,
+    units: Units | None = None,
+    dtype: str | None = None,
+    rescale: bool = False,
+    rotation: Rotation = "warn",
+) -> Path:
+    """Write an image or an array and return its path; the extension chooses the format.
 
     `.ome.tif` is OME-TIFF; `.tif` is an ImageJ hyperstack, or OME-TIFF if ImageJ cannot store
     the data; `.nii` and `.nii.gz` are NIfTI; `.zarr` is OME-Zarr, a folder. The file appears
@@ -32,26 +46,44 @@ def write(path: str | PathLike[str], image: Image, *, dtype: str | None = None) 
         File name with one of the extensions in `SUFFIXES`.
     image
         At least axes Y and X, and no unknown axis.
+    axes, scale, units
+        Axes and voxel size of a plain array, as for `denoise`.
     dtype
         Data type to convert to, such as `uint16`. For integers, values are rounded and clipped,
-        and the log says how many.
+        and a `FileWarning` says how many.
+    rescale
+        Whether the range of the values is stretched to that of an integer `dtype`.
+    rotation
+        For a rotated image (its affine is in `meta["affine"]`) and formats other than NIfTI,
+        which cannot hold a rotation: `warn` keeps it in the metadata of this package and says
+        so, `keep` does not say so, and `bake` resamples the image.
 
     Raises
     ------
     FileError
         If the file cannot be written.
     AxesError
-        If the meaning of an axis is not known.
+        If the meaning of an axis is not known, or an array of 3 or 4 dimensions has no axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> path = write("movie.tif", np.zeros((3, 4, 5), "uint8"), axes="TYX", scale=0.1)
+    >>> path.name
+    'movie.tif'
     """
     place = place_of(path)
     suffix = suffix_of(place)
+    image = image_of(image, axes, scale, units)
     if 0 in image.shape:
         raise FileError(
             f"an empty image of shape {image.shape} was given; at least one voxel is needed."
         )
     check_writable(place)
+    if not suffix.startswith(".nii"):
+        image = without_rotation(image, rotation, place)
     if dtype is not None:
-        image = with_dtype(image, dtype)
+        image = with_dtype(image, dtype, rescale=rescale)
     with replacing(place, suffix) as temporary:
         _write(temporary, image, suffix)
     return place

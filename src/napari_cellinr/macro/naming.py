@@ -7,8 +7,9 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.macro import lines
-from napari_cellinr.text import one_line
+from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
     from napari_cellinr.macro.lines import Code
@@ -21,6 +22,7 @@ __all__ = [
     "file_name",
     "first",
     "is_fit",
+    "layer_stem",
     "unreadable",
     "variable",
 ]
@@ -62,6 +64,26 @@ def file_name(layer: str) -> str:
     """Return a file name for a layer that every operating system allows."""
     name = PurePath(re.sub(r'[\\/:*?"<>|]+', "-", one_line(layer))).name
     return re.sub(r"^~+", "-", name) or "image"  # a path that starts with ~ is in a home folder
+
+
+def layer_stem(path: str) -> str:
+    """Return the beginning of the names of the layers of a file: its name without extension.
+
+    Numbered files are called after their folder, or after what their names have in common.
+
+    Parameters
+    ----------
+    path
+        A file, a folder, or a pattern such as `movie/t*.tif`.
+    """
+    name = PurePath(path).name
+    for suffix in (*SUFFIXES, *READ_ONLY, FITTED_SUFFIX):
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            name = name[: -len(suffix)]
+            break
+    if "*" in name:
+        name = re.sub(r"\*|\d+", "", name).strip(" -_.") or name
+    return clean_name(name)
 
 
 def variable(name: str, taken: set[str]) -> Code:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.names import place_of
-from napari_cellinr.macro.actions import ACTIONS, action_of
+from napari_cellinr.macro.actions import ACTIONS
+from napari_cellinr.macro.bindings import continued, with_results
 from napari_cellinr.macro.steps import Macro, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from napari_cellinr.macro.actions import Action
 
 __all__ = ["load_macro", "parse_script"]
 
-_METHODS: Final = frozenset({"wait"})
+_METHODS: Final = frozenset({"wait", "start", "stop", "clear"})
 """Methods of `cellinr` that a script may call and that are not steps."""
+
+_ONLY_IN_CONSOLE: Final = frozenset({"replay", "save_macro"})
+"""Methods that act on the recorded macro."""
 
 
 def load_macro(path: str | PathLike[str]) -> Macro:
@@ -40,7 +44,7 @@ def load_macro(path: str | PathLike[str]) -> Macro:
             f"{place} is not a text file; give a macro (.py) or a recipe (.json)."
         ) from None
     if place.suffix.lower() == ".json":
-        return Macro.from_json(text)
+        return Macro(tuple(with_results(Macro.from_json(text).steps)))
     return parse_script(text, str(place))
 
 
@@ -68,20 +72,33 @@ def parse_script(text: str, name: str = "macro") -> Macro:
         raise FileError(f"{name}, line {error.lineno}, is not Python: {error.msg}.") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise FileError(f"{name} is not Python: {error or 'it is nested too deeply'}.") from None
-    steps = [_step(node, name) for node in tree.body if not _is_preamble(node)]
-    return Macro(tuple(_with_results([step for step in steps if step is not None])))
+    steps: list[Step] = []
+    for node in tree.body:
+        if not _is_preamble(node) and (step := _step(node, name, steps)) is not None:
+            steps.append(step)
+    return Macro(tuple(with_results(steps)))
 
 
 def _is_preamble(node: ast.stmt) -> bool:
-    """Return whether a statement only imports, or assigns `viewer` or `cellinr`, or is text."""
+    """Return whether a statement does nothing in a replay.
+
+    It imports, assigns `viewer` or `cellinr`, is text, or shows a property such as `cellinr.last`.
+    """
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     if isinstance(node, ast.Assign):
         return all(isinstance(t, ast.Name) and t.id in {"viewer", "cellinr"} for t in node.targets)
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    if not isinstance(node, ast.Expr):
+        return False
+    return isinstance(node.value, ast.Constant) or _is_shown(node.value)
 
 
-def _step(node: ast.stmt, name: str) -> Step | None:
+def _is_shown(value: ast.expr) -> bool:
+    is_of_cellinr = isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name)
+    return is_of_cellinr and value.value.id == "cellinr" and value.attr in {"macro", "last"}
+
+
+def _step(node: ast.stmt, name: str, before: Sequence[Step]) -> Step | None:
     value = node.value if isinstance(node, ast.Expr) else None
     function = value.func if isinstance(value, ast.Call) else None
     if (
@@ -98,17 +115,38 @@ def _step(node: ast.stmt, name: str) -> Step | None:
     try:
         positional = [ast.literal_eval(argument) for argument in value.args]
         keywords = {str(word.arg): ast.literal_eval(word.value) for word in value.keywords}
-        return _parsed(function.attr, positional, keywords)
+        for first in ("layer", "path"):  # the names of the first parameter in the console
+            if not positional and first in keywords and function.attr != "use":
+                positional = [keywords.pop(first)]
+        return _parsed(function.attr, positional, keywords, before)
     except CellINRError as error:
         raise FileError(f"{name}, line {node.lineno}: {error}") from None
     except (ValueError, IndexError, KeyError, TypeError, RecursionError, MemoryError):
         raise _not_a_step(node, name) from None
 
 
-def _parsed(method: str, positional: list[Any], keywords: dict[str, Any]) -> Step | None:
-    """Return the step of a call of a method of `cellinr`; None for a method that is not a step."""
+def _parsed(
+    method: str, positional: list[Any], keywords: dict[str, Any], before: Sequence[Step]
+) -> Step | None:
+    """Return the step of a call of a method of `cellinr`; None for a method that is not a step.
+
+    Parameters
+    ----------
+    method
+        Name of the method.
+    positional, keywords
+        Its arguments, plain values.
+    before
+        The steps so far.
+    """
     if method in _METHODS:
         return None
+    if method in _ONLY_IN_CONSOLE:
+        raise FileError(
+            f"cellinr.{method} belongs into the console, not into a macro; remove the line."
+        )
+    if method == "continue_fit":
+        return continued(with_results(before), **_continuation(positional, keywords))
     actions = {name: action for action in ACTIONS.values() for name in _methods_of(action)}
     if method not in actions:
         raise FileError(f"cellinr.{method} is not known; allowed are {', '.join(actions)}.")
@@ -125,31 +163,15 @@ def _parsed(method: str, positional: list[Any], keywords: dict[str, Any]) -> Ste
     )
 
 
+def _continuation(positional: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+    given = {**dict(zip(("layer", "steps"), positional, strict=False)), **keywords}
+    if set(given) != {"layer", "steps"} or len(positional) > 2:
+        raise FileError("cellinr.continue_fit takes a layer and a number of steps.")
+    return {"layer": str(given["layer"]), "more": given["steps"]}
+
+
 def _methods_of(action: Action) -> tuple[str, ...]:
     return action.methods or (action.name,)
-
-
-def _with_results(steps: list[Step]) -> list[Step]:
-    """Return the steps with the results that later steps use, which a script does not name.
-
-    A layer that no step names is a result of the last step whose source its name starts with,
-    otherwise of the last step that makes layers.
-    """
-    known: set[str] = set()
-    makers: list[int] = []
-    found = list(steps)
-    for index, step in enumerate(steps):
-        for source in step.sources:
-            if source.layer and source.layer not in known and makers:
-                named = [i for i in makers if source.layer.startswith(found[i].source.layer)]
-                maker = (named or makers)[-1]
-                results = (*found[maker].results, source.layer)
-                found[maker] = replace(found[maker], results=results)
-            known.add(source.layer)
-        known.update(step.results)
-        if action_of(step).makes_layers:
-            makers.append(index)
-    return found
 
 
 def _not_a_step(node: ast.stmt, name: str) -> FileError:

@@ -145,6 +145,11 @@ class Macro:
         return tuple(found.values())
 
     @property
+    def is_of_series(self) -> bool:
+        """Whether an input is a series of numbered files."""
+        return any(source.along for source in self.inputs)
+
+    @property
     def saved(self) -> tuple[tuple[str, str], ...]:
         """The layers that are saved, each with its file as the macro names it."""
         files = ((step.source.layer, ACTIONS[step.action].writes(step)) for step in self.repeatable)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.checkpoint import JOB_FILE, Checkpoint
+from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.report import standard, with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.fitting.saved.stored import digest, geometry, plain, stored_of
+from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free
@@ -144,7 +147,9 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
     with checkpoint.held():
         with explained_failures():
             image = request.source.canonical()
-            fitted = yield from request.method.job(image, request.config, monitor, **options)
+            fitted = yield from with_comparable_steps(
+                image, lambda one: request.method.job(one, request.config, monitor, **options)
+            )
             fitted = _complete(request, fitted, checkpoint)
             if request.finish is not None:
                 yield from request.finish(fitted, monitor)
@@ -162,6 +167,7 @@ def _complete(request: RunRequest, fitted: Fitted, checkpoint: Checkpoint) -> Fi
         If it was to be continued, and was stopped before.
     """
     fitted = _with_warning(fitted, checkpoint.warning)
+    fitted = standard(with_warnings(fitted, warnings_of(request.source)))
     if isinstance(request.start, Continued):
         _check_continued(fitted, request.start.fit)
     if isinstance(request.start, WarmStart) and not checkpoint.initial_requested:

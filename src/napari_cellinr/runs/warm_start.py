@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.problem import finish
+from napari_cellinr.fitting.completion import complete
 from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.request import RunRequest, start
 from napari_cellinr.runs.starts import Beginning, Continued, WarmStart, saved_steps
 
 if TYPE_CHECKING:
+    from napari_cellinr.fitting.completion import Reporting
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Beginning", "continue_fit", "warm_start", "why_not"]
 
 
-def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
+def continue_fit(
+    fit: Stored | Fitted, image: Image, steps: int, *, progress: Reporting = None
+) -> Fitted:
     """Return a fit of the same image with more steps, as `Continued` describes it.
 
     Parameters
@@ -29,6 +32,8 @@ def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
         The image that was fitted.
     steps
         Number of additional steps.
+    progress
+        As for `denoise`.
 
     Raises
     ------
@@ -36,10 +41,13 @@ def continue_fit(fit: Stored | Fitted, image: Image, steps: int) -> Fitted:
         If the fit is that of another image, or its steps were not saved.
     """
     method = method_of_fit(fit)
-    return finish(start(RunRequest(method, image, method.config(), Continued(fit, steps))))
+    job = start(RunRequest(method, image, method.config(), Continued(fit, steps)))
+    return complete(job, progress)
 
 
-def warm_start(fit: Stored | Fitted, image: Image, **settings: Any) -> Fitted:
+def warm_start(
+    fit: Stored | Fitted, image: Image, *, progress: Reporting = None, **settings: Any
+) -> Fitted:
     """Return a fit of another image of the same size, as `WarmStart` describes it.
 
     Parameters
@@ -48,6 +56,8 @@ def warm_start(fit: Stored | Fitted, image: Image, **settings: Any) -> Fitted:
         What a job returned, or a saved fit.
     image
         The image.
+    progress
+        As for `denoise`.
     settings
         Settings of the method by name.
 
@@ -57,7 +67,8 @@ def warm_start(fit: Stored | Fitted, image: Image, **settings: Any) -> Fitted:
         If the steps of the fit were not saved, or a setting is not allowed.
     """
     method = method_of_fit(fit)
-    return finish(start(RunRequest(method, image, method.config(**settings), WarmStart(fit))))
+    job = start(RunRequest(method, image, method.config(**settings), WarmStart(fit)))
+    return complete(job, progress)
 
 
 def why_not(fit: Stored | Fitted) -> str:

@@ -25,6 +25,7 @@ from napari_cellinr.cli.shared.progress import (
 )
 from napari_cellinr.cli.shared.saving import check_space, save_all
 from napari_cellinr.cli.shared.start_options import add_start_options, checkpoint_of, request_of
+from napari_cellinr.io.findings import warnings_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -216,7 +217,7 @@ def run_fit(
 
     if write is None and (advice := _shortage(options, config, image)):
         say_warning(advice)
-    interruption, warned = Interruption(), set[str]()
+    interruption, warned = Interruption(), set(warnings_of(image))  # printed when it was read
     with interruption.caught():
         request = request_of(options, image, config)
         check_space(options, image, request.config, outputs)

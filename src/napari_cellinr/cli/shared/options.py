@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 
+_DEVICES: Final = "{auto,cpu,cuda,cuda:N,mps}"
+
 RENAMED: Final = {
     "--again": "--redo",
     "--kept-output": "--with-background-output",
@@ -118,9 +120,9 @@ def add_device(parser: Parser) -> None:
     """Add the option `--device`, for commands without settings."""
     parser.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
+        metavar=_DEVICES,
         default="auto",
-        help="where to compute; auto uses a GPU if there is one",
+        help="where to compute; auto uses a GPU if there is one, cuda:1 is the second of several",
     )
 
 
@@ -150,8 +152,8 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
             settings.add_argument(
                 f"--{name.replace('_', '-')}",
                 dest=f"setting_{name}",
-                choices=choices or None,
-                metavar=None if choices else _metavar(config, name),
+                choices=(choices or None) if name != "device" else None,
+                metavar=None if choices and name != "device" else _metavar(config, name),
                 help=_help(config, name).replace("%", "%%"),
             )
     settings.add_argument(
@@ -172,6 +174,8 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
 
 def _metavar(config: type[Config], name: str) -> str:
     """Return what stands for the value of a setting in the help."""
+    if name == "device":
+        return _DEVICES
     if name in config.FILES:
         return "FILE"
     return "S" if config.unit(name) == "s" else "N"

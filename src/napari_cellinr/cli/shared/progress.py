@@ -16,6 +16,7 @@ from napari_cellinr.cli.shared.streams import (
     print_message,
     write_part,
 )
+from napari_cellinr.errors import CellINRWarning
 from napari_cellinr.text import one_line, shortened_text
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "say_warning",
     "seconds_in_words",
     "stopped_by_signals",
+    "warnings_printed",
 ]
 
 Result = TypeVar("Result")
@@ -81,6 +83,23 @@ def say_error(error: object) -> None:
 def say_warning(text: str) -> None:
     """Print a warning on standard error, as one line."""
     print_error(f"warning: {_sentence(text)}")
+
+
+@contextmanager
+def warnings_printed() -> Iterator[None]:
+    """Print warnings of this package as `say_warning` does, within this context."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CellINRWarning)
+        show = warnings.showwarning
+
+        def printed(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, CellINRWarning):
+                say_warning(str(message))
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = printed
+        yield
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ function `some_kind` of the module `acquisition.FILE`, from the forward model in
 from __future__ import annotations
 
 import json
+import re
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
@@ -24,6 +25,7 @@ __all__ = [
     "KINDS",
     "AnyOptics",
     "Optics",
+    "add_kind",
     "optics_from_dict",
     "optics_from_json",
     "table",
@@ -51,10 +53,35 @@ def _settings(place: str) -> type[Optics]:
     return found
 
 
-KINDS: Mapping[str, type[Optics]] = MappingProxyType(
-    {kind: _settings(place) for kind, place in _REGISTRY.items()}
-)
+_kinds: Final = {kind: _settings(place) for kind, place in _REGISTRY.items()}
+
+KINDS: Mapping[str, type[Optics]] = MappingProxyType(_kinds)
 """The class of the settings by kind of microscope."""
+
+
+def add_kind(settings: type[Optics]) -> str:
+    """Add a kind of microscope, and return its name; a kind of this package is not replaced.
+
+    Parameters
+    ----------
+    settings
+        Its settings, with a default for `kind`.
+
+    Raises
+    ------
+    ConfigError
+        If the name is not lower-case words joined by `-`, or is that of a kind of this package.
+    """
+    kind = str(settings.model_fields["kind"].default)
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", kind):
+        raise ConfigError(
+            f"kind {kind!r} was given; a name of lower-case letters, digits and - is needed, such "
+            "as my-microscope."
+        )
+    if kind in _REGISTRY:
+        raise ConfigError(f"kind {kind!r} exists in this package; choose another name.")
+    _kinds[kind] = settings
+    return kind
 
 
 def __getattr__(name: str) -> Any:

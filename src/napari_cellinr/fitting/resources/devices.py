@@ -16,7 +16,7 @@ def available_devices() -> dict[str, str]:
     return {"cpu": "", "cuda": cuda, "mps": mps}
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str | torch.device) -> torch.device:
     """Return the device called `name`; `auto` takes the GPU if there is one.
 
     Raises
@@ -24,16 +24,28 @@ def choose_device(name: str) -> torch.device:
     ConfigError
         If this machine cannot use it; names those that it can use.
     """
+    name = str(name)
     reasons = available_devices()
     usable = [kind for kind, reason in reasons.items() if not reason]
     if name == "auto":
         return torch.device("cuda" if "cuda" in usable else usable[-1])
-    if reasons[name]:
+    kind, _, number = name.partition(":")
+    reason = reasons.get(kind, "there is no such kind of device")
+    if not reason and number:
+        reason = _why_not_number(kind, number)
+    if reason:
         raise ConfigError(
-            f"device {name!r} was given, but {reasons[name]}; usable here: "
-            f"{', '.join(usable)}, or auto."
+            f"device {name!r} was given, but {reason}; usable here: {', '.join(usable)}, or auto."
         )
     return torch.device(name)
+
+
+def _why_not_number(kind: str, number: str) -> str:
+    """Return why one of several devices of a kind cannot be used; empty if it can."""
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if number.isdecimal() and int(number) < count:
+        return ""
+    return f"there are {count} devices of this kind, counted from 0"
 
 
 def _why_no_cuda() -> str:

@@ -80,12 +80,21 @@ class Head:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Data type of the values; float32 is exact enough for scaled 8- and 16-bit integers."""
+        """Data type of the values: float32 where it tells scaled 8- and 16-bit integers apart."""
         if self.scaling is None:
             native = self.stored.newbyteorder("=")
             return np.dtype(np.float64) if native.itemsize > 8 else native
         small = self.stored.kind != "f" and self.stored.itemsize <= 2
-        return np.dtype(np.float32 if small else np.float64)
+        return np.dtype(np.float32 if small and self._is_told_apart else np.float64)
+
+    @property
+    def _is_told_apart(self) -> bool:
+        """Whether float32 has several values between any two neighbouring stored integers."""
+        slope, intercept = self.scaling or (1.0, 0.0)
+        ends = np.array([np.iinfo(self.stored).min, np.iinfo(self.stored).max])
+        largest = np.abs(ends * np.float64(slope) + intercept).max()
+        most = float(np.finfo(np.float32).max)
+        return bool(largest < most and np.spacing(np.float32(largest)) < abs(slope) / 8)
 
 
 def read_head(path: Path) -> Head:

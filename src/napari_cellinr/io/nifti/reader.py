@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import TYPE_CHECKING, Any
 
 import nibabel
 import numpy as np
 
-from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.nifti.file import Head, read_head, read_values
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read", "write"]
-
-_logger = logging.getLogger(__name__)
+__all__ = ["read", "world_of", "write"]
 
 _ORDER = "XYZTC"
 """The dimensions of NIfTI, fastest first; the fifth holds the values of one voxel."""
@@ -138,7 +135,7 @@ def write(path: Path, image: Image) -> None:
     kind: Any = nibabel.Nifti2Image if large else nibabel.Nifti1Image
     header = kind.header_class()
     header.set_data_dtype(array.dtype)
-    matrix, code = _world(ordered, space)
+    matrix, code = world_of(ordered, space)
     file = kind(array, matrix, header)
     file.set_sform(matrix, code)
     file.header["pixdim"][4] = _converted(ordered, "T", time)
@@ -179,8 +176,16 @@ def _converted(image: Image, axis: str, unit: str) -> float:
     return convert(image.steps[axis], image.units[image.axes.index(axis)], unit) or 1.0
 
 
-def _world(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
-    """Return the affine from voxel indices x, y, z to world coordinates, and its header code."""
+def world_of(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
+    """Return the affine from voxel indices x, y, z to world coordinates, and its header code.
+
+    Parameters
+    ----------
+    image
+        The image; the affine of its source is in its metadata.
+    unit
+        Unit of the world coordinates.
+    """
     steps = np.array([_converted(image, axis, unit) for axis in "XYZ"])
     # Number of voxels that crops have removed at the start of each axis.
     moved = np.array(
@@ -192,7 +197,7 @@ def _world(image: Image, unit: str) -> tuple[NDArray[np.float64], int]:
     matrix = np.array(image.meta.get("affine", np.eye(4)), dtype=np.float64)
     if "affine" not in image.meta or image.meta.get("affine_unit") != unit:
         if "affine" in image.meta:
-            _logger.warning("The affine is not written: its unit differs from the voxel size's.")
+            warn("The affine is not written: its unit differs from the voxel size's.", FileWarning)
         matrix = np.diag([*steps, 1.0])
         matrix[:3, 3] = moved * steps
         return matrix, 2 if moved.any() else 1

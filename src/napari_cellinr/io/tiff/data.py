@@ -38,6 +38,9 @@ _SIGNS_OF_DAMAGE = (
 )
 """Log messages of tifffile about damage that it otherwise ignores, reading the rest."""
 
+_CHECKED_ELSEWHERE = "ImageJ series metadata invalid or corrupted file"
+"""Log message of tifffile about a number of planes that `planes.series_of` checks."""
+
 _LARGEST_PLANE = 64 * 2**20
 """Bytes up to which a plane is decoded as a whole even if only a part of it is needed."""
 
@@ -79,6 +82,8 @@ def damage_refused(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(listener)
     for message in messages:
+        if _CHECKED_ELSEWHERE in message:
+            continue
         if any(sign in message for sign in _SIGNS_OF_DAMAGE):
             raise FileError(explain(path, ValueError(message)))
 
@@ -128,6 +133,20 @@ def lazy_series(opened: OpenTiff, series: tifffile.TiffPageSeries) -> Any:
         return lazy_array(source, chunks_of(shape, dtype.itemsize, _row(shape)))
     source = _Pages(opened, series)
     return lazy_array(source, chunks_of(shape, dtype.itemsize, source.grain))
+
+
+@contextmanager
+def _open_file(page: Any) -> Iterator[None]:
+    """Open the file of a page in this context if it is another file of a series, and closed."""
+    file = page.parent.filehandle
+    if not file.closed:
+        yield
+        return
+    file.open()
+    try:
+        yield
+    finally:
+        file.close()
 
 
 def _row(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -207,11 +226,12 @@ class _Pages:
     def _part(self, page: Any, inside: tuple[slice, ...]) -> Any:
         if page is None:
             return 0  # a missing plane; the reader has logged a warning
-        check_page(page)
-        if not self._in_parts:
+        with _open_file(page):
+            check_page(page)
+            if self._in_parts:
+                return self._from_parts(page, inside)
             plane: NDArray[Any] = page.asarray(maxworkers=1).reshape(self.shape[self._n_leading :])
             return plane[inside]
-        return self._from_parts(page, inside)
 
     def _from_parts(self, page: Any, inside: tuple[slice, ...]) -> NDArray[Any]:
         """Return rows and columns of one page, assembled from the strips or tiles they overlap."""

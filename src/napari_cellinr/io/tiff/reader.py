@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,15 @@ import tifffile
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
 from napari_cellinr.io.colours import COLOURS
+from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.record import restore
 from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
+from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
 from napari_cellinr.io.tiff.tags import Facts, facts_about
+from napari_cellinr.io.times import with_times
+from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["read"]
 
-_logger = logging.getLogger(__name__)
+_ORIENTATIONS = {
+    2: "mirrored left to right",
+    3: "turned by 180°",
+    4: "mirrored top to bottom",
+    5: "with rows and columns exchanged",
+    6: "turned by 90° to the left",
+    7: "with rows and columns exchanged and mirrored",
+    8: "turned by 90° to the right",
+}
+"""What the tag Orientation says about the stored rows and columns (TIFF 6.0, page 36)."""
 
 _SPARE_LETTERS = "QIRSUVWPONMLKJHGFEDBA"
 
@@ -39,8 +51,10 @@ def read(
     level: int = 0,
     limit: int | None = None,
     colours: bool = False,
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     """Return the images in a TIFF file, one per series, axes in the order of the file.
+
+    In the place of one of several that cannot be read, there is the error.
 
     Parameters
     ----------
@@ -98,37 +112,91 @@ class _Request:
     colours: bool
 
 
-def _read_checked(path: Path, request: _Request) -> list[Image]:
+def _read_checked(path: Path, request: _Request) -> list[Image | CellINRError]:
     opened = OpenTiff(path)
     file = opened.file
     check_ome(file.ome_metadata, opened.n_directories)
-    chosen = file.series[:1] if request.first else file.series
-    images = [_read_series(opened, series, request) for series in chosen]
-    if all(isinstance(image.data, np.ndarray) for image in images):
+    every, warnings = series_of(opened)
+    names = _names(request.name, every)
+    chosen = every[:1] if request.first else every
+    images = [
+        _read_one(opened, series, request, name, warnings)
+        for series, name in zip(chosen, names, strict=False)
+    ]
+    if len(images) == 1 and isinstance(images[0], CellINRError):
+        raise images[0]
+    arrays = [image.data for image in images if isinstance(image, Image)]
+    if all(isinstance(array, np.ndarray) for array in arrays):
         file.close()  # also closes the other files of a multi-file series
         opened.close()
     return images
 
 
-def _read_series(opened: OpenTiff, series: tifffile.TiffPageSeries, request: _Request) -> Image:
+def _read_one(
+    opened: OpenTiff,
+    series: tifffile.TiffPageSeries,
+    request: _Request,
+    name: str,
+    warnings: tuple[str, ...],
+) -> Image | CellINRError:
+    """Return one image, or why it cannot be read.
+
+    Parameters
+    ----------
+    opened, series
+        The file, and one of its series.
+    request
+        What was requested.
+    name
+        Name of the image.
+    warnings
+        Sentences about the whole file.
+    """
+    try:
+        return with_warnings(_read_series(opened, series, request, name), warnings)
+    except CellINRError as error:
+        return error
+    except MemoryError:
+        raise
+    except Exception as error:  # codecs raise errors of many kinds
+        return FileError(explain(opened.path, error))
+
+
+def _names(stem: str, every: list[tifffile.TiffPageSeries]) -> list[str]:
+    """Return a name for each image: that of the file, and of the image or its number from 0."""
+    if len(every) == 1:
+        return [stem]
+    stated = [clean_name(series.name or "").strip() for series in every]
+    repeated = {name for name in stated if stated.count(name) > 1}
+    numbered = [
+        f"{name} {place}" if name in repeated else name or str(place)
+        for place, name in enumerate(stated)
+    ]
+    return [f"{stem} {name}".replace("  ", " ") for name in numbered]
+
+
+def _read_series(
+    opened: OpenTiff, series: tifffile.TiffPageSeries, request: _Request, name: str
+) -> Image:
     facts = facts_about(opened.file, series)
     chosen = _level(opened.path, series, request.level)
     _check_content(opened.path, chosen, request)
     values = _values(opened, chosen, request.limit)
     letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
-    _warn(opened.path, chosen)
+    present = present_planes(opened.path, chosen, _distinct(chosen.axes))
     n_channels = _size(letters, data, "C")
-    several = len(opened.file.series) > 1
     colours = {COLOURS: list(facts.colours)} if len(facts.colours) == n_channels else {}
     image = Image(
         data,
         axes=letters,
         **_calibration(letters, facts),
-        name=f"{request.name} {series.name or series.index}" if several else request.name,
+        name=name,
         channels=facts.channels if len(facts.channels) == n_channels else (),
         meta={"source": str(opened.path), **colours},
     )
-    image = _coarser(restore(image, facts.note), series, chosen)
+    image = with_times(restore(image, facts.note), facts.times, opened.path)
+    image = with_present(_coarser(image, series, chosen), present)
+    image = with_warnings(image, _warnings(opened.path, chosen, present.warning))
     return image if request.axes is None else _relabelled(image, request.axes, facts)
 
 
@@ -189,17 +257,22 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Reques
         )
 
 
-def _warn(path: Path, series: tifffile.TiffPageSeries) -> None:
-    """Log warnings about a readable file: inverted display, missing planes."""
-    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        _logger.warning("%s is marked as inverted (0 is white); its values are kept.", path)
-    may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
-    n_missing = sum(page is None for page in series.pages) if may_lack else 0
-    if n_missing:
-        _logger.warning(
-            "%s lacks %d of its %d planes; they are read as 0. Are files missing in its folder?",
-            path, n_missing, len(series.pages),
-        )  # fmt: skip
+def _warnings(path: Path, series: tifffile.TiffPageSeries, missing: str) -> tuple[str, ...]:
+    """Return sentences about a readable file: inverted display, orientation, missing planes."""
+    is_inverted = series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    inverted = f"{path} is marked as inverted (0 is white); its values are kept."
+    orientation = int(series.keyframe.tags.valueof("Orientation", 1))
+    turned = (
+        f"{path} is marked as stored {_ORIENTATIONS.get(orientation)} (TIFF orientation "
+        f"{orientation}); its pixels are read in the order in which they are stored, as in ImageJ "
+        "and napari. Programs that heed the mark show it differently."
+    )
+    texts = (
+        inverted if is_inverted else "",
+        turned if orientation in _ORIENTATIONS else "",
+        missing,
+    )
+    return tuple(filter(None, texts))
 
 
 def _distinct(axes: str) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.colours import of_signed
 from napari_cellinr.io.record import KEY
+from napari_cellinr.io.tiff.times import frame_times, ome_times
+from napari_cellinr.io.tiff.vendors import vendor_facts
 from napari_cellinr.io.units import Step, known_step, pint_name, print_step
 
 if TYPE_CHECKING:
@@ -41,12 +43,15 @@ class Facts:
         Display colours of the channels, as `#rrggbb`; empty if not stated.
     note
         Text in the place where our own writer puts its note, see `record`.
+    times
+        Time of each frame in s; empty if not stated.
     """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     note: str | None = None
+    times: tuple[float, ...] = ()
 
 
 def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
@@ -66,10 +71,17 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
     if series.kind == "mmstack":
         return _from_micro_manager(file, series)
     if series.kind == "stk":
-        return Facts(steps=_from_metamorph(file.stk_metadata or {}))
+        steps = _from_metamorph(file.stk_metadata or {})
+        return Facts(steps=steps, times=frame_times(file, series))
     if series.kind == "shaped" and file.shaped_metadata:
         return _from_imagej(file.shaped_metadata[0], series)
-    return Facts(steps=_print_steps(series.keyframe))
+    vendor = vendor_facts(file)
+    return Facts(
+        steps={**_print_steps(series.keyframe), **vendor.steps},
+        channels=vendor.channels,
+        colours=vendor.colours,
+        times=frame_times(file, series),
+    )
 
 
 def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
@@ -84,7 +96,10 @@ def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
             for axis, name in (("Y", "YResolution"), ("X", "XResolution"))
             if (step := known_step(_inverse(series.keyframe, name), spatial))
         }
-        depth = known_step(stated.get("spacing"), spatial)
+        units = {axis: _unit_along(stated, axis, spatial) for axis in "YZ"}
+        if "Y" in steps:
+            steps["Y"] = (steps["Y"][0], units["Y"])
+        depth = known_step(stated.get("spacing"), units["Z"])
     time_unit = pint_name(str(stated.get("tunit", "sec")))
     time = known_step(stated.get("finterval"), time_unit)
     found = {"T": time, "Z": depth, **steps}
@@ -94,6 +109,12 @@ def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
         colours=_table_colours(stated.get("LUTs")),
         note=stated.get(KEY),
     )
+
+
+def _unit_along(stated: Mapping[str, Any], axis: str, spatial: str) -> str:
+    """Return the unit along an axis: ImageJ writes `yunit` and `zunit` where they differ from x."""
+    text = str(stated.get(f"{axis.lower()}unit", ""))
+    return pint_name(text) if text else spatial
 
 
 def _label_channels(labels: Any, series: TiffPageSeries) -> tuple[str, ...]:
@@ -134,6 +155,7 @@ def _from_micro_manager(file: TiffFile, series: TiffPageSeries) -> Facts:
         channels=tuple(map(str, names)) if isinstance(names, list) else other.channels,
         colours=_integer_colours(colours) or other.colours,
         note=other.note,
+        times=frame_times(file, series),
     )
 
 
@@ -205,6 +227,7 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
         channels=tuple(names) if all(names) else (),
         colours=tuple(colours) if all(colours) else (),
         note=None if description is None else description.text,
+        times=ome_times(pixels),
     )
 
 

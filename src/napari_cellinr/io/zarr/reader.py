@@ -11,6 +11,7 @@ import zarr
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.colours import COLOURS, hex_colour
+from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import chunks_of, lazy_array
 from napari_cellinr.io.names import SUFFIXES, suffix_of
 from napari_cellinr.io.record import KEY, restore
@@ -35,10 +36,11 @@ _SPARE_LETTERS = "QRSUVWPONM"
 
 def read(
     path: Path, axes: str | None = None, *, level: int = 0, first: bool = False
-) -> list[Image]:
+) -> list[Image | CellINRError]:
     """Return the images in a Zarr folder, lazy, axes in the order of the folder.
 
-    There are several in a plate, and in the output of bioformats2raw for multi-series files.
+    There are several in a plate, and in the output of bioformats2raw for multi-series files. In
+    the place of one that cannot be read, there is the error.
 
     Parameters
     ----------
@@ -61,10 +63,9 @@ def read(
     try:
         _check_metadata(path)
         store = CheckedStore(path)
-        name = _name(path)
-        images = []
-        for group, label in _groups(zarr.open(store, mode="r"), name):
-            images.append(_image(path, store, group, label, level))
+        images: list[Image | CellINRError] = []
+        for node, place, label in _places(zarr.open(store, mode="r"), _name(path)):
+            images.append(_read_one(path, store, node, place, label, axes, level))
             if first:
                 break
     except CellINRError:
@@ -72,16 +73,51 @@ def read(
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # damaged metadata raise errors of many kinds
-        raise FileError(
-            f"{path} is not a readable Zarr folder, or it is damaged "
-            f"({what_went_wrong(error)}); copy or convert "
-            f"it again from its source."
-        ) from error
+        raise FileError(_damaged(path, "", error)) from error
     if not images:
         raise FileError(
             f"{path} holds no image with OME metadata; give the folder of a single array in it."
         )
-    return images if axes is None else [image.with_axes(axes) for image in images]
+    if len(images) == 1 and isinstance(images[0], CellINRError):
+        raise images[0]
+    return images
+
+
+def _read_one(
+    path: Path, store: CheckedStore, node: Any, place: str, name: str, axes: str | None, level: int
+) -> Image | CellINRError:
+    """Return one image, or why it cannot be read.
+
+    Parameters
+    ----------
+    path, store
+        The folder.
+    node, place
+        A group or array in it, and the place of the image below that; empty for itself.
+    name
+        Name of the image.
+    axes, level
+        As for `read`.
+    """
+    try:
+        image = _image(path, store, node[place] if place else node, name, level)
+        return image if axes is None else image.with_axes(axes)
+    except CellINRError as error:
+        return error
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged metadata raise errors of many kinds
+        return FileError(_damaged(path, place, error))
+
+
+def _damaged(path: Path, place: str, error: Exception) -> str:
+    """Return what is wrong with a folder, or with one of several images in it."""
+    what = (
+        f"{path / place} is missing or damaged"
+        if place
+        else f"{path} is not a readable Zarr folder, or it is damaged"
+    )
+    return f"{what} ({what_went_wrong(error)}); copy or convert it again from its source."
 
 
 def _check_metadata(path: Path) -> None:
@@ -98,24 +134,31 @@ def _name(path: Path) -> str:
         return path.name or "image"
 
 
-def _groups(node: Any, name: str) -> Iterator[tuple[Any, str]]:
-    """Yield every image, a group or an array, and its name."""
+def _places(node: Any, name: str) -> Iterator[tuple[Any, str, str]]:
+    """Yield the node, the place below it, and the name of every image."""
     if isinstance(node, zarr.Array):
-        yield node, name
+        yield node, "", name
         return
     facts = _facts(node)
     if "multiscales" in facts:
-        yield node, name
+        yield node, "", name
     elif "plate" in facts:
         for well in facts["plate"].get("wells", ()):
-            field = _facts(node[well["path"]]).get("well", {}).get("images", ())
-            for image in field:
-                place = f"{well['path']}/{image['path']}"
-                yield node[place], f"{name} {place}"
+            for place in _fields(node, str(well["path"])):
+                yield node, place, f"{name} {place}"
     else:
         for key in sorted((k for k in node if k.isdecimal()), key=int):
             if "multiscales" in _facts(node[key]):
-                yield node[key], f"{name} {key}"
+                yield node, key, f"{name} {key}"
+
+
+def _fields(plate: Any, well: str) -> list[str]:
+    """Return the places of the fields of a well; that of the well itself if it is damaged."""
+    try:
+        images = _facts(plate[well]).get("well", {}).get("images", ())
+        return [f"{well}/{image['path']}" for image in images] or [well]
+    except Exception:  # damaged metadata raise errors of many kinds
+        return [well]
 
 
 def _facts(group: Any) -> Mapping[str, Any]:
@@ -156,6 +199,7 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
         channels=channels,
         meta=meta | ({COLOURS: colours} if colours else {}),
     )
+    image = with_warnings(image, _ignored(path, scales, datasets[level]))
     note = group.attrs.get(KEY)
     return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
 
@@ -186,6 +230,18 @@ def _transformed(
             elif change.get("type") == "translation":
                 place = place + np.asarray(change["translation"], float)
     return tuple(scale.tolist()), tuple(place.tolist())
+
+
+def _ignored(path: Path, scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence about transforms that an `Image` cannot have; empty if there are none."""
+    changes = [c for part in (dataset, scales) for c in part.get("coordinateTransformations", ())]
+    others = {str(change.get("type")) for change in changes} - {"scale", "translation", "identity"}
+    if not others:
+        return ()
+    return (
+        f"{path} states a transformation of type {', '.join(sorted(others))}, which is not "
+        "applied: the axes of the image may be turned against the stage.",
+    )
 
 
 def _channels(facts: Mapping[str, Any], n: int) -> tuple[tuple[str, ...], list[str]]:

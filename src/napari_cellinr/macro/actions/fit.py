@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.actions.fitted_layers import images_by_layer
@@ -35,6 +35,9 @@ _STARTING_FUNCTIONS: Final[Mapping[Beginning, str]] = {
     "warm_start": "warm_start",
 }
 """Function for a fit that starts from another fit."""
+
+_POSITIONAL: Final[Mapping[str, tuple[str, ...]]] = {"denoise": ("preset",)}
+"""Settings that may follow the layer without their name, as in the console."""
 
 _OUTPUTS: Final[Mapping[str, str]] = {
     "background": "--background-output",
@@ -180,6 +183,7 @@ class Fit(Action):
 
     def parse(self, method: str, positional: list[Any], keywords: dict[str, Any]) -> Parsed:
         """Return what a call says; the fit to start from is an argument by name."""
+        positional = _without_preset(self.name, positional, keywords)
         seed = keywords.pop("seed", None)
         beginning = ""
         for way in get_args(Beginning):
@@ -227,6 +231,40 @@ class Fit(Action):
                 words.append(lines.option(_OUTPUTS[role], script.saved[result], is_path=True))
                 script.files[result] = script.saved[result]
         return words
+
+
+def _without_preset(name: str, positional: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    """Return the positional arguments without the preset, which becomes one by name.
+
+    Parameters
+    ----------
+    name
+        The method that is called.
+    positional, keywords
+        Its arguments; `preset` is added to the latter.
+
+    Raises
+    ------
+    FileError
+        If there are more positional arguments than in the console, or two presets.
+    """
+    known = ("layer", *_POSITIONAL.get(name, ()))
+    if len(positional) > len(known):
+        raise FileError(
+            f"cellinr.{name} was given {len(positional)} arguments without a name; "
+            f"{' and '.join(known)} may be given like that, others as name=value."
+        )
+    for argument, value in zip(known[1:], positional[1:], strict=False):
+        if argument in keywords:
+            raise FileError(f"cellinr.{name} was given {argument} twice; give it once.")
+        presets = method_of_action(name).config.PRESETS
+        if value not in presets:
+            raise FileError(
+                f"cellinr.{name} was given the {argument} {value!r:.60}; allowed are "
+                f"{', '.join(presets)}."
+            )
+        keywords[argument] = value
+    return positional[:1]
 
 
 def _image_of(fit: Code, index: int, step: Step) -> Code:

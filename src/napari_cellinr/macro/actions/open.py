@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
-from napari_cellinr.macro.naming import CELLINR, first
+from napari_cellinr.macro.naming import CELLINR, first, layer_stem
 from napari_cellinr.macro.source import Source
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class Open(Action):
 
     def run_at_once(self, step: Step, replay: Replay) -> None:
         """Read the layers that are not known yet."""
-        for name in step.results or (Path(step.source.path).stem,):
+        for name in step.results or (layer_stem(step.source.path),):
             if name not in replay.images:
                 replay.read(name, step.source)
 

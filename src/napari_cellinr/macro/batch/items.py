@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
+from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-__all__ = ["SUMMARY", "Item", "Row", "State", "check_summary", "items_of", "write_summary"]
+__all__ = [
+    "SUMMARY",
+    "Item",
+    "Row",
+    "State",
+    "check_summary",
+    "items_of",
+    "with_folders",
+    "write_summary",
+]
 
 State: TypeAlias = Literal["waiting", "running", "done", "skipped", "failed", "stopped"]
 
@@ -93,6 +103,42 @@ class Row:
         return Item(Path(self.source), self.series, self.time).title
 
 
+def with_folders(
+    inputs: Sequence[str | PathLike[str] | Item], output: Path, *, as_series: bool
+) -> list[str | PathLike[str] | Item]:
+    """Return the inputs with the images in folders instead of the folders.
+
+    Parameters
+    ----------
+    inputs
+        Files, OME-Zarr folders, and folders of images.
+    output
+        Folder of the results, which must not be one of these folders.
+    as_series
+        Whether a folder is one image, of numbered files.
+
+    Raises
+    ------
+    FileError
+        If a folder contains no images, or is the folder of the results.
+    """
+    from napari_cellinr.io.folders import images_in
+
+    found: list[str | PathLike[str] | Item] = []
+    for source in inputs:
+        place = source.path if isinstance(source, Item) else place_of(source)
+        if isinstance(source, Item) or as_series or not place.is_dir() or is_zarr(place):
+            found.append(source)
+        elif place.resolve() == output.resolve():
+            raise FileError(
+                f"the results would be written between the images of {place}, and would be taken "
+                "for images the next time; give another folder with --output."
+            )
+        else:
+            found += images_in(place)
+    return found
+
+
 def items_of(
     inputs: Sequence[str | PathLike[str] | Item],
     *,
@@ -124,17 +170,19 @@ def items_of(
 
 
 def _parts(path: Path, *, every_series: bool, every_time: bool) -> list[Item]:
-    """Return the parts of a file; a file that cannot be read is one item, whose row says why."""
-    from napari_cellinr.io import read_all
+    """Return the parts of a file; one that cannot be read is an item, whose row says why."""
+    from napari_cellinr.errors import CellINRError
+    from napari_cellinr.io.reading import read_parts
 
     try:
-        images = read_all(path, lazy_above=0)
+        images = read_parts(path, lazy_above=0)
     except Exception:  # a damaged file may raise anything; its row will say what
         return [Item(path)]
     several = every_series and len(images) > 1
     found = []
     for number, image in enumerate(images if every_series else images[:1]):
-        count = image.sizes.get("T", 1) if every_time else 1
+        sizes = {} if isinstance(image, CellINRError) else image.sizes
+        count = sizes.get("T", 1) if every_time else 1
         times = range(count) if count > 1 else [None]
         found += [Item(path, number if several else None, time) for time in times]
     return found

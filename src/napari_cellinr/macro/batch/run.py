@@ -23,6 +23,7 @@ from napari_cellinr.macro.batch.items import (
     State,
     check_summary,
     items_of,
+    with_folders,
     write_summary,
 )
 from napari_cellinr.macro.batch.marks import is_current, stamp_of
@@ -66,7 +67,8 @@ def iter_batch(
     macro
         The recipe, which works on one image.
     inputs
-        The files.
+        The files; a folder stands for the images in it, or is one image if the recipe works on
+        numbered files.
     output
         Folder for the results; each image has a folder in it if the recipe names its files.
     workers
@@ -94,6 +96,7 @@ def iter_batch(
             f"{len(inputs)} files, {len(macro.repeatable)} steps and {workers} workers were given; "
             "at least one of each is needed."
         )
+    inputs = with_folders(inputs, place_of(output), as_series=macro.is_of_series)
     check_summary(place_of(output) / SUMMARY)
     saved_files(macro, output)
     message: Message = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.channels import separated
-from napari_cellinr.macro.naming import SAMPLE, unreadable
+from napari_cellinr.macro.naming import SAMPLE, layer_stem, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from napari_cellinr.image import Image
@@ -45,22 +46,71 @@ class Input:
     name: str
     stack_axis: StackAxis | None
 
-    def read(self, layer: str) -> tuple[Image, str]:
-        """Return the image for a layer, and its name in the names of results."""
-        from napari_cellinr.io import read_all
+    def read(self, layer: str, source: Source) -> tuple[Image, str]:
+        """Return the image for a layer, and its name in the names of results.
 
-        if self.series is None and self.time is None:
-            image = _named(read_all(self.path, stack_axis=self.stack_axis), layer)
-            return image, self.name or image.name
-        images = read_all(self.path, lazy_above=0, stack_axis=self.stack_axis)
-        if self.series is not None and not 0 <= self.series < len(images):
+        Parameters
+        ----------
+        layer
+            Name of the layer.
+        source
+            What it was read from in the macro.
+
+        Raises
+        ------
+        FileError
+            If the file has several images, none of which belongs to the layer.
+        """
+        images = self._images()
+        stem = layer_stem(source.path) if source.path else layer
+        suffix = layer[len(stem) :] if layer.startswith(f"{stem} ") else ""
+        image = self._chosen(images, layer, suffix)
+        part = image if self.time is None else image.take("T", self.time)
+        if self.series is not None or self.time is not None:
+            part = part.like(part.array())
+        return part, f"{self.name}{suffix}" if self.name else image.name
+
+    def _images(self) -> list[Image]:
+        """Return the images of the file, or only the one of `series`."""
+        from napari_cellinr.io import read_all
+        from napari_cellinr.io.reading import read_parts
+
+        if self.series is None:
+            limit = None if self.time is None else 0
+            return read_all(self.path, lazy_above=limit, stack_axis=self.stack_axis)
+        parts = read_parts(self.path, lazy_above=0, stack_axis=self.stack_axis)
+        if not 0 <= self.series < len(parts):
             raise FileError(
-                f"image {self.series} of {self.path} was given; it has {len(images)} images, "
+                f"image {self.series} of {self.path} was given; it has {len(parts)} images, "
                 "counted from 0."
             )
-        image = _named(images, layer) if self.series is None else images[self.series]
-        part = image if self.time is None else image.take("T", self.time)
-        return part.like(part.array()), self.name or image.name
+        part = parts[self.series]
+        if isinstance(part, CellINRError):
+            raise part
+        return [part]
+
+    def _chosen(self, images: Sequence[Image], layer: str, suffix: str) -> Image:
+        """Return the image or channel that corresponds to a layer of the file of the macro.
+
+        Parameters
+        ----------
+        images
+            The images of this file.
+        layer
+            Name of the layer.
+        suffix
+            What follows the name of the file in it, such as ` GFP`; empty if nothing does.
+        """
+        found = _layers(images)
+        for name in (layer, f"{layer_stem(str(self.path))}{suffix}"):
+            if name in found:
+                return found[name]
+        ends = [image for name, image in found.items() if suffix and name.endswith(suffix)]
+        if len(ends) == 1:
+            return ends[0]
+        if suffix and len(found) > 1:
+            raise FileError(_no_layer(self.path, layer, found))
+        return images[0]
 
 
 def recorded_image(layer: str, source: Source) -> Image:
@@ -83,16 +133,55 @@ def recorded_image(layer: str, source: Source) -> Image:
 
     if source.path.startswith(SAMPLE):
         # A layer with another name is the raw image, the topmost one, that was renamed.
-        return _named(sample_images(source.path.removeprefix(SAMPLE))[::-1], layer)
+        samples = sample_images(source.path.removeprefix(SAMPLE))[::-1]
+        return _layers(samples).get(layer, samples[0])
     if not source.path:
         raise FileError(f"layer {layer!r} was not read from a file; give one with --input.")
     if reason := unreadable(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {reason} (--input).")
     axis: Any = source.along or None
-    return _named(read_all(source.place, stack_axis=axis), layer)
+    return _recorded(read_all(source.place, stack_axis=axis), layer, source)
 
 
-def _named(images: Sequence[Image], name: str) -> Image:
-    """Return the image or the channel that has a name, otherwise the first image."""
+def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
+    """Return the image that a layer was: by its place in the file, or by its name.
+
+    Parameters
+    ----------
+    images
+        The images of the file.
+    layer
+        Name of the layer.
+    source
+        Where it was in the file, if the file has several images or channels.
+
+    Raises
+    ------
+    FileError
+        If the file has several images or channels, none of which has this name.
+    """
+    found = _layers(images)
+    if source.series is not None and source.series < len(images):
+        images = images[source.series : source.series + 1]
+    channel = source.channel
+    if channel is not None and channel < images[0].sizes.get("C", 0):
+        return images[0].take("C", channel)
+    if source.series is not None:
+        return images[0]
+    name = layer if layer in found else re.sub(r" \[\d+\]$", "", layer)
+    if name not in found and len(separated(images[0])) + len(images) > 2:
+        raise FileError(_no_layer(source.path, layer, found))
+    return found.get(name, images[0])
+
+
+def _layers(images: Sequence[Image]) -> dict[str, Image]:
+    """Return the images, and the channels that the viewer shows as layers, by their names."""
     channels = {part.name: part for image in reversed(images) for part in separated(image)}
-    return {**channels, **{image.name: image for image in images}}.get(name, images[0])
+    return {**channels, **{image.name: image for image in reversed(images)}}
+
+
+def _no_layer(path: object, layer: str, found: Iterable[str]) -> str:
+    return (
+        f"{path} has no layer {layer!r}; in the viewer its layers are called "
+        f"{', '.join(map(repr, found))}. Use one of these names in the macro."
+    )

@@ -158,7 +158,7 @@ class Replay:
         self._keeps_fits = keeps_fits
         self._tell = tell or (lambda text: None)
         self._note = note or (lambda path: None)
-        self._replaced_name = ("", "")
+        self._replaced_names: dict[str, str] = {}
         self.images: dict[str, Image] = {}
         self.fits: dict[str, Fitted | Stored] = {}
         self.fitted: dict[str, Image] = {}
@@ -184,8 +184,8 @@ class Replay:
         if other is None:
             image = recorded_image(layer, source)
         else:
-            image, name = other.read(layer)
-            self._replaced_name = (layer, name)
+            image, name = other.read(layer, source)
+            self._replaced_names[layer] = name
         self.images[layer] = image.like(image.data, name=layer)
 
     def image(self, layer: str) -> Image:
@@ -254,14 +254,20 @@ class Replay:
         """Write the first image of every step that makes images, and the motion as tables."""
         for name in self.results:
             image = self.images[name]
-            path = Path(f"{file_name(image.name.replace(*self._replaced_name, 1))}.tif")
-            self.write_image(self._unused(path), image)
-        recorded, replaced = self._replaced_name
-        for name in self.tables:
-            table = (
-                name.replace(recorded, replaced, 1) if recorded in name else f"{replaced} {name}"
+            self.write_image(
+                self._unused(Path(f"{file_name(self._renamed(image.name))}.tif")), image
             )
+        others = list(self._replaced_names.values())
+        for name in self.tables:
+            table = self._renamed(name)
+            table = f"{others[0]} {name}" if table == name and others else table
             self.write_table(self._unused(Path(f"{file_name(table)}.csv")), name)
+
+    def _renamed(self, name: str) -> str:
+        """Return the name of a result with that of the given file for that of the macro's."""
+        known = [layer for layer in self._replaced_names if layer in name]
+        layer = max(known, key=len, default="")
+        return name.replace(layer, self._replaced_names[layer], 1) if layer else name
 
     def write_image(self, path: Path, image: Image) -> None:
         """Write an image.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image as ImageLayer
+from napari.utils.transforms import Affine
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
 from napari_cellinr.io.channels import separated
 from napari_cellinr.io.colours import COLOURS
+from napari_cellinr.io.rotation import is_rotated
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
@@ -223,7 +226,43 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
     keys = ("name", "scale", "translate", "units", "axis_labels", "rgb", "metadata")
     given = {key: attributes[key] for key in keys if attributes.get(key) is not None}
     layer = ImageLayer(data, **given)
-    return to_image(layer, axes_of(layer)[0])
+    image = to_image(layer, axes_of(layer)[0])
+    return image.like(image.data, meta={**image.meta, **_turned(image, attributes)})
+
+
+def _turned(image: Image, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the affine of a rotated layer, as the metadata of an image hold it; empty without.
+
+    Parameters
+    ----------
+    image
+        The image of the layer.
+    attributes
+        Its attributes as napari passes them to a writer.
+    """
+    n = len(image.axes)
+    own = Affine(
+        scale=image.scale,
+        translate=image.translate,
+        rotate=attributes.get("rotate"),
+        shear=attributes.get("shear"),
+        ndim=n,
+    ).affine_matrix
+    matrix = np.asarray(attributes.get("affine", np.eye(n + 1)), float) @ own
+    places = {axis: image.axes.index(axis) for axis in "XYZ" if axis in image.axes}
+    affine = np.eye(4)
+    for row, first in places.items():
+        for column, second in places.items():
+            affine["XYZ".index(row), "XYZ".index(column)] = matrix[first, second]
+    moved = [
+        image.translate[places[axis]] / image.steps[axis] if axis in places else 0.0
+        for axis in "XYZ"
+    ]
+    ends = np.array([matrix[places[axis], n] if axis in places else 0.0 for axis in "XYZ"])
+    affine[:3, 3] = ends - affine[:3, :3] @ moved
+    unit = image.units[places["X"]] if "X" in places else "pixel"
+    found = {"affine": affine.tolist(), "affine_unit": unit, "affine_code": 2}
+    return found if is_rotated(image.like(image.data, meta=found)) else {}
 
 
 def _unit_of(axis: str) -> str:

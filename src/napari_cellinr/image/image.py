@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.image.indexing import part_of, refused
+from napari_cellinr.image.rules import AXES, check, measure_the_same, suggestion, wrong_number
+from napari_cellinr.image.shown import as_html, as_text
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
 __all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image", "default_axes", "default_units"]
-
-AXES = "TCZYX"
-"""The axes that the methods know, in canonical order."""
 
 UNCALIBRATED = "pixel"
 """The unit of an axis whose step is unknown."""
@@ -62,7 +61,7 @@ def default_units(axes: str) -> tuple[str, ...]:
     return (UNCALIBRATED,) * len(axes)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Image:
     """An array with one letter per axis, the physical step along each, and its unit.
 
@@ -109,7 +108,7 @@ class Image:
         _set(self, "translate", tuple(float(p) for p in self.translate) or (0.0,) * n_dimensions)
         _set(self, "channels", tuple(map(clean_name, self.channels)))
         _set(self, "meta", _clean_meta(self.meta))
-        _check(self)
+        check(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -143,6 +142,64 @@ class Image:
         """The letters of the axes of unknown meaning."""
         return "".join(axis for axis in self.axes if axis not in AXES)
 
+    __array_ufunc__ = None
+    """Arrays of NumPy do not compute with images, which would lose axes and voxel size."""
+
+    __add__ = __radd__ = refused("+")
+    __sub__ = __rsub__ = refused("-")
+    __mul__ = __rmul__ = refused("*")
+    __truediv__ = __rtruediv__ = refused("/")
+    __pow__ = refused("**")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all elements as a NumPy array: `np.asarray(image)`."""
+        array = np.asarray(self.data, dtype)
+        return array.copy() if copy else array
+
+    def __getitem__(self, key: Any) -> Self:
+        """Return a part, with its position: `image[0]`, `image[{"T": 0, "Z": slice(5, 9)}]`.
+
+        An integer removes its axis, a slice keeps it.
+        """
+        part: Any = part_of(self, key)
+        return part  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Self]:
+        """Yield the images along the first axis."""
+        return (self[index] for index in range(self.shape[0]))
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return how notebooks show the image."""
+        return as_html(self)
+
+    def to_xarray(self) -> Any:
+        """Return the image as an xarray `DataArray` with dimensions t, c, z, y, x."""
+        from napari_cellinr.image.exchange import to_xarray
+
+        return to_xarray(self)
+
+    @classmethod
+    def from_xarray(cls, array: Any) -> Image:
+        """Return the image in an xarray `DataArray`, with units in the `attrs` of coordinates.
+
+        Raises
+        ------
+        AxesError
+            If a dimension is unknown, or coordinates are not equally spaced.
+        """
+        from napari_cellinr.image.exchange import from_xarray
+
+        return from_xarray(array)
+
+    def to_dask(self) -> Any:
+        """Return the elements as a dask array."""
+        from napari_cellinr.image.exchange import to_dask
+
+        return to_dask(self)
+
     def array(self) -> NDArray[Any]:
         """Return all elements as a NumPy array; lazy ones are read now."""
         return np.asarray(self.data)
@@ -173,8 +230,8 @@ class Image:
         if any(axis not in AXES for axis in axes):
             raise AxesError(f"axes {axes!r} were given; only the letters of {AXES!r} are allowed.")
         if len(axes) != len(self.axes):
-            raise AxesError(_wrong_number(axes, self.shape))
-        kept = [_measure_the_same(a, b) for a, b in zip(self.axes, axes, strict=True)]
+            raise AxesError(wrong_number(axes, self.shape))
+        kept = [measure_the_same(a, b) for a, b in zip(self.axes, axes, strict=True)]
         n_channels = dict(zip(axes, self.shape, strict=True)).get("C", 1)
         return replace(
             self,
@@ -230,7 +287,7 @@ class Image:
             If the meaning of an axis is unknown, or `Y` or `X` is missing.
         """
         if self.unknown_axes:
-            guess = _suggestion(self.axes)
+            guess = suggestion(self.axes)
             raise AxesError(
                 f"the meaning of axis {self.unknown_axes!r} in axes {self.axes!r}, shape "
                 f"{self.shape}, is not known; name all axes, for example: --axes {guess} on the "
@@ -342,57 +399,3 @@ def _clean_meta(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     if "channel" not in meta:
         return meta
     return {**meta, "channel": clean_name(meta["channel"])}
-
-
-def _wrong_number(axes: str, shape: tuple[int, ...]) -> str:
-    return (
-        f"axes {axes!r} were given for an array of shape {shape}; one letter for each of its "
-        f"{len(shape)} dimensions is needed."
-    )
-
-
-def _suggestion(axes: str) -> str:
-    """Return the axes with likely letters for the unknown ones; `S` (RGB samples) become `C`."""
-    free = [axis for axis in "ZTC" if axis not in axes]
-    for axis in axes:
-        if axis not in AXES and free:
-            likely = "C" if axis == "S" and "C" in free else free[0]
-            free.remove(likely)
-            axes = axes.replace(axis, likely)
-    return axes
-
-
-def _measure_the_same(axis: str, other: str) -> bool:
-    """Return whether steps along two axes are of the same kind, such as both lengths."""
-    unknown = axis not in AXES or other not in AXES
-    return unknown or axis == other or {axis, other} <= set("ZYX")
-
-
-def _check(image: Image) -> None:
-    n_dimensions = len(image.shape)
-    if len(image.axes) != n_dimensions:
-        raise AxesError(_wrong_number(image.axes, image.shape))
-    if len(set(image.axes)) != n_dimensions:
-        raise AxesError(f"axes {image.axes!r} name an axis twice; each letter may occur once.")
-    for key in ("scale", "units", "translate"):
-        value = getattr(image, key)
-        if len(value) != n_dimensions:
-            raise AxesError(
-                f"{key} {value} was given for axes {image.axes!r}; one value per axis is needed."
-            )
-    for axis, step in zip(image.axes, image.scale, strict=True):
-        if not (math.isfinite(step) and step > 0):
-            raise AxesError(
-                f"a step of {step} along {axis} was given; it must be a positive number."
-            )
-    n_channels = image.sizes.get("C", 1)
-    if image.channels and len(image.channels) != n_channels:
-        raise AxesError(
-            f"{len(image.channels)} channel names were given for {n_channels} channels; one for "
-            f"each, or none, is needed."
-        )
-    if image.dtype.kind not in "buif":
-        raise AxesError(
-            f"an array of {image.dtype} was given; real numbers are needed. Take the magnitude, "
-            f"or convert it to float32, first."
-        )

@@ -1,0 +1,12 @@
+"""Images: arrays that know their axes, voxel size and units."""
+
+from napari_cellinr.image.image import (
+    AXES,
+    UNCALIBRATED,
+    ArrayLike,
+    Image,
+    default_axes,
+    default_units,
+)
+
+__all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image", "default_axes", "default_units"]

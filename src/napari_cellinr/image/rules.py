@@ -1,0 +1,84 @@
+"""What the axes and values of an image have to be, and the messages about them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from napari_cellinr.errors import AxesError
+
+if TYPE_CHECKING:
+    from napari_cellinr.image.image import Image
+
+__all__ = ["AXES", "check", "measure_the_same", "suggestion", "wrong_number"]
+
+AXES: Final = "TCZYX"
+"""The axes that the methods know, in canonical order."""
+
+
+def wrong_number(axes: str, shape: tuple[int, ...]) -> str:
+    """Return the message about axes that are not one letter per dimension.
+
+    Parameters
+    ----------
+    axes, shape
+        What was given.
+    """
+    return (
+        f"axes {axes!r} were given for an array of shape {shape}; one letter for each of its "
+        f"{len(shape)} dimensions is needed."
+    )
+
+
+def suggestion(axes: str) -> str:
+    """Return the axes with likely letters for the unknown ones; `S` (RGB samples) become `C`."""
+    free = [axis for axis in "ZTC" if axis not in axes]
+    for axis in axes:
+        if axis not in AXES and free:
+            likely = "C" if axis == "S" and "C" in free else free[0]
+            free.remove(likely)
+            axes = axes.replace(axis, likely)
+    return axes
+
+
+def measure_the_same(axis: str, other: str) -> bool:
+    """Return whether steps along two axes are of the same kind, such as both lengths.
+
+    Parameters
+    ----------
+    axis, other
+        Letters of the axes.
+    """
+    unknown = axis not in AXES or other not in AXES
+    return unknown or axis == other or {axis, other} <= set("ZYX")
+
+
+def check(image: Image) -> None:
+    """Raise `AxesError` if axes, steps, names or values of an image do not fit together."""
+    n_dimensions = len(image.shape)
+    if len(image.axes) != n_dimensions:
+        raise AxesError(wrong_number(image.axes, image.shape))
+    if len(set(image.axes)) != n_dimensions:
+        raise AxesError(f"axes {image.axes!r} name an axis twice; each letter may occur once.")
+    for key in ("scale", "units", "translate"):
+        value = getattr(image, key)
+        if len(value) != n_dimensions:
+            raise AxesError(
+                f"{key} {value} was given for axes {image.axes!r}; one value per axis is needed."
+            )
+    for axis, step in zip(image.axes, image.scale, strict=True):
+        if not (math.isfinite(step) and step > 0):
+            raise AxesError(
+                f"a step of {step} along {axis} was given; it must be a positive number."
+            )
+    n_channels = image.sizes.get("C", 1)
+    if image.channels and len(image.channels) != n_channels:
+        raise AxesError(
+            f"{len(image.channels)} channel names were given for {n_channels} channels; one for "
+            f"each, or none, is needed."
+        )
+    if image.dtype.kind not in "buif":
+        raise AxesError(
+            f"an array of {image.dtype} was given; real numbers are needed. Take the magnitude, "
+            f"or convert it to float32, first."
+        )

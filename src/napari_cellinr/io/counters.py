@@ -1,0 +1,339 @@
+"""What the numbers in the names of files count: time points, planes, channels."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Final
+
+from napari_cellinr.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Counter", "Grid", "grid_of", "with_stars"]
+
+_UNITS = "um|µm|nm|mm|ms|s|min|h"
+_NUMBER: Final = re.compile(rf"(\d+\.\d+(?=[ _]?(?:{_UNITS})(?![a-z]))|\d+)")
+"""A whole number; a decimal one only before a unit, because a point also separates counters."""
+
+_LETTERS: Final = re.compile(r"([a-z]+)[ _.=-]*$", re.IGNORECASE)
+_LAST_WORD: Final = re.compile(r"[A-Z]?[a-z]*$")
+
+_LABELS: Final = {
+    **dict.fromkeys(("t", "tp", "time", "timepoint", "frame"), "T"),
+    **dict.fromkeys(("c", "ch", "chan", "channel", "w", "wave", "wavelength"), "C"),
+    **dict.fromkeys(("z", "slice", "plane"), "Z"),
+}
+"""Axis by what is written before a number."""
+
+_ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+_MOST_NAMED: Final = 8
+_UNEVEN: Final = 1.5
+"""Ratio of two differences between successive numbers above which one of them is a gap."""
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A number that differs between the names of files.
+
+    Parameters
+    ----------
+    place
+        Which of the numbers in a name it is, from 0.
+    label
+        Letters before it, in lower case; empty if there are none.
+    texts
+        The number in each name, as it is written.
+    """
+
+    place: int
+    label: str
+    texts: tuple[str, ...]
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The number in each name."""
+        return tuple(float(text) for text in self.texts)
+
+    @property
+    def levels(self) -> list[float]:
+        """The numbers in ascending order, each once."""
+        return sorted(set(self.numbers))
+
+    @property
+    def axis(self) -> str:
+        """The axis that the letters before the number mean; empty if unknown."""
+        return _LABELS.get(self.label, "")
+
+    @property
+    def title(self) -> str:
+        """What a message calls it, with its range."""
+        place = _ORDINALS[self.place] if self.place < len(_ORDINALS) else f"{self.place + 1}th"
+        name = f"{self.label!r}" if self.label else f"the {place} number"
+        return f"{name} ({_shown(self.levels[0])} to {_shown(self.levels[-1])})"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Files in the order in which they fill one or more axes.
+
+    Parameters
+    ----------
+    paths
+        The files; the last axis varies fastest.
+    axes
+        The axes along which they are stacked, in the order T, C, Z.
+    shape
+        Number of files along each.
+    channels
+        Names of the channels if they are stacked along C.
+    varying
+        Which numbers in a name differ between the files, from 0.
+    warnings
+        Sentences about numbers that are missing.
+    """
+
+    paths: tuple[Path, ...]
+    axes: str
+    shape: tuple[int, ...]
+    channels: tuple[str, ...] = ()
+    varying: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
+    """Return how files are stacked: along one axis, or along all that their names count.
+
+    Names that count two or more things, such as `img_t001_z002.tif`, are stacked along all of
+    them if the letters before the numbers say which axes they are and no file is missing.
+
+    Parameters
+    ----------
+    paths
+        Files in the order of the numbers in their names.
+    stack_axis
+        `T` or `Z`, the axis that the user gave.
+
+    Raises
+    ------
+    FileError
+        If the names count several things that cannot be told apart, or two files have the same
+        number.
+    """
+    names = _relative(paths)
+    parts = [_NUMBER.split(name) for name in names]
+    if len({tuple(part[::2]) for part in parts}) > 1:
+        _check_unlike(paths, parts)
+        return Grid(tuple(paths), stack_axis, (len(paths),))
+    varying = _varying(parts)
+    counters = _needed(varying)
+    if len(counters) > 1:
+        return _over_axes(paths, counters, stack_axis, tuple(c.place for c in varying))
+    counter = counters[0] if counters else Counter(0, "", ("0",) * len(paths))
+    order = sorted(range(len(paths)), key=lambda i: counter.numbers[i])
+    _check_distinct(paths, counter)
+    ordered = tuple(paths[i] for i in order)
+    places = tuple(found.place for found in varying)
+    warnings = _gaps(counter, stack_axis) if len(paths) > 1 else ()
+    return Grid(ordered, stack_axis, (len(paths),), varying=places, warnings=warnings)
+
+
+def with_stars(name: str, places: Sequence[int]) -> str:
+    """Return a file name as a pattern, with `*` for some of the numbers in it.
+
+    Parameters
+    ----------
+    name
+        Name of a file.
+    places
+        Which of its numbers are replaced, from 0.
+    """
+    parts = _NUMBER.split(name)
+    odd = {2 * place + 1 for place in places}
+    return "".join("*" if i in odd else part for i, part in enumerate(parts))
+
+
+def _relative(paths: Sequence[Path]) -> list[str]:
+    """Return the names below the folder that all files have in common."""
+    folders = {str(path.parent) for path in paths}
+    if len(folders) == 1:
+        return [path.name for path in paths]
+    try:
+        common = os.path.commonpath([str(path.parent.absolute()) for path in paths])
+    except ValueError:  # on different drives
+        return [str(path) for path in paths]
+    return [path.absolute().relative_to(common).as_posix() for path in paths]
+
+
+def _check_unlike(paths: Sequence[Path], parts: Sequence[Sequence[str]]) -> None:
+    """Raise `FileError` if names differ in text, and the numbers in them repeat."""
+    seen: dict[tuple[str, ...], int] = {}
+    for index, part in enumerate(parts):
+        numbers = tuple(part[1::2])
+        if numbers and numbers in seen:
+            raise FileError(
+                f"{paths[seen[numbers]].name} and {paths[index].name} have the same number; these "
+                "files are more than one series. Give the files of one series only, for example "
+                "by a pattern."
+            )
+        seen[numbers] = index
+
+
+def _varying(parts: Sequence[Sequence[str]]) -> list[Counter]:
+    found = []
+    for place in range(len(parts[0]) // 2):
+        texts = tuple(part[2 * place + 1] for part in parts)
+        counter = Counter(place, _label(parts[0][2 * place]), texts)
+        if len(counter.levels) > 1:
+            found.append(counter)
+    return found
+
+
+def _label(before: str) -> str:
+    """Return the word before a number; of several in camel case, the last if it is an axis."""
+    found = _LETTERS.search(before)
+    if found is None:
+        return ""
+    word = found.group(1)
+    last = _LAST_WORD.search(word)
+    tail = last.group(0).lower() if last else ""
+    return tail if word.lower() not in _LABELS and tail in _LABELS else word.lower()
+
+
+def _needed(varying: Sequence[Counter]) -> list[Counter]:
+    """Return the counters without those that say nothing more than the others.
+
+    These are counters that grow together, and a running number of files that others identify.
+    """
+    kept: list[Counter] = []
+    for counter in varying:
+        same = next((i for i, other in enumerate(kept) if _grow_together(counter, other)), None)
+        if same is None:
+            kept.append(counter)
+        elif not kept[same].axis:
+            kept[same] = counter
+    if len(kept) < 2:
+        return kept
+    for counter in kept:
+        others = [other for other in kept if other is not counter]
+        is_running = len(counter.levels) == len(counter.texts) and not counter.axis
+        if is_running and len(others) > 1 and _identify(others) and all(o.axis for o in others):
+            return others
+    return kept
+
+
+def _grow_together(counter: Counter, other: Counter) -> bool:
+    """Return whether two counters are in the same order, one to one."""
+    if counter.axis and other.axis and counter.axis != other.axis:
+        return False
+    pairs = sorted(set(zip(counter.numbers, other.numbers, strict=True)))
+    rising = all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(pairs))
+    return rising and len(pairs) == len(counter.levels)
+
+
+def _identify(counters: Sequence[Counter]) -> bool:
+    places = list(zip(*(counter.numbers for counter in counters), strict=True))
+    return len(set(places)) == len(places)
+
+
+def _over_axes(
+    paths: Sequence[Path], counters: Sequence[Counter], stack_axis: str, varying: tuple[int, ...]
+) -> Grid:
+    """Return the files along several axes.
+
+    Raises
+    ------
+    FileError
+        If the axes are not known, or files are missing.
+    """
+    axes = [counter.axis for counter in counters]
+    if not all(axes) or len(set(axes)) < len(axes) or stack_axis not in axes:
+        raise FileError(_ambiguous(paths, counters, stack_axis))
+    ordered = sorted(counters, key=lambda counter: "TCZ".index(counter.axis))
+    places = list(zip(*(counter.numbers for counter in ordered), strict=True))
+    shape = tuple(len(counter.levels) for counter in ordered)
+    if len(set(places)) != len(places) or len(places) != math.prod(shape):
+        raise FileError(_incomplete(paths, ordered, shape))
+    order = sorted(range(len(paths)), key=lambda i: places[i])
+    channels = next((c for c in ordered if c.axis == "C"), None)
+    return Grid(
+        tuple(paths[i] for i in order),
+        "".join(counter.axis for counter in ordered),
+        shape,
+        tuple(f"{channels.label}{_shown(n)}" for n in channels.levels) if channels else (),
+        varying,
+        tuple(text for c in ordered if c.axis != "C" for text in _gaps(c, c.axis)),
+    )
+
+
+def _ambiguous(paths: Sequence[Path], counters: Sequence[Counter], stack_axis: str) -> str:
+    titles = " and ".join(counter.title for counter in counters)
+    along = next((c for c in counters if c.axis == stack_axis), counters[0])
+    pattern = with_stars(paths[0].name, (along.place,))
+    return (
+        f"the names of the {len(paths)} files count {len(counters)} things: {titles}; along one "
+        f"axis {stack_axis} they would be mixed. Give a pattern that leaves only one of them open, "
+        f"such as {pattern}. Names with t, z and c before the numbers, such as "
+        "img_t001_z02_c1.tif, are read as one image with these axes."
+    )
+
+
+def _incomplete(paths: Sequence[Path], counters: Sequence[Counter], shape: Sequence[int]) -> str:
+    titles = " and ".join(counter.title for counter in counters)
+    return (
+        f"the names of the files count {titles}, but there are {len(paths)} files instead of "
+        f"{' x '.join(map(str, shape))} = {math.prod(shape)}. Add the missing files, remove those "
+        f"of incomplete time points, or give a pattern that leaves only one number open, such as "
+        f"{with_stars(paths[0].name, (counters[0].place,))}."
+    )
+
+
+def _check_distinct(paths: Sequence[Path], counter: Counter) -> None:
+    seen: dict[float, Path] = {}
+    for path, number in zip(paths, counter.numbers, strict=True):
+        if number in seen:
+            raise FileError(
+                f"{seen[number].name} and {path.name} have the same number; give only one of them."
+            )
+        seen[number] = path
+
+
+def _gaps(counter: Counter, axis: str) -> tuple[str, ...]:
+    """Return a warning about numbers that are missing between others; empty if none are."""
+    levels = counter.levels
+    steps = [b - a for a, b in pairwise(levels)]
+    usual = min(steps)
+    gaps = [i for i, step in enumerate(steps) if step >= _UNEVEN * usual]
+    if not gaps:
+        return ()
+    regular = all(math.isclose(step, usual * round(step / usual)) for step in steps)
+    missing = f" ({_missing(levels, gaps, usual)})" if regular else ""
+    before, after = _shown(levels[gaps[0]]), _shown(levels[gaps[0] + 1])
+    what = {"T": "time points", "Z": "planes"}[axis]
+    return (
+        f"numbers are missing in the names of the files{missing}: {before} is followed by {after}. "
+        f"The {what} are therefore not equally spaced; a constant step along {axis}, and what is "
+        "computed between them, are wrong there. Add the missing files, or use the files on one "
+        "side of the gap.",
+    )
+
+
+def _missing(levels: Sequence[float], gaps: Sequence[int], step: float) -> str:
+    """Return the first missing numbers, separated by commas."""
+    found = (
+        _shown(levels[i] + step * n)
+        for i in gaps
+        for n in range(1, round((levels[i + 1] - levels[i]) / step))
+    )
+    shown = list(islice(found, _MOST_NAMED + 1))
+    return ", ".join(shown if len(shown) <= _MOST_NAMED else [*shown[:-1], "…"])
+
+
+def _shown(number: float) -> str:
+    return str(int(number)) if number.is_integer() else f"{number:g}"

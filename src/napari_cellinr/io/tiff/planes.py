@@ -1,0 +1,262 @@
+"""The planes that a TIFF really has, where its description announces others."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.times import TIMES, times_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+    from napari_cellinr.io.tiff.data import OpenTiff
+
+__all__ = ["Present", "present_planes", "series_of", "with_present"]
+
+_MOST_MISSING = 8
+"""Indices that a warning lists."""
+
+
+def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[str, ...]]:
+    """Return the images in a file, and sentences about planes that its description denies.
+
+    An ImageJ description that announces another number of planes than the file has is corrected,
+    as ImageJ does.
+
+    Parameters
+    ----------
+    opened
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the file is too short for the planes that it announces.
+    """
+    file = opened.file
+    series = list(file.series)
+    plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
+    if plain and series:
+        return _of_imagej(opened, series)
+    n_read = sum(len(one.pages) for one in series)
+    if file.is_ome and n_read < opened.n_directories and all(len(s.levels) == 1 for s in series):
+        n_left = opened.n_directories - n_read
+        return series, (
+            f"{opened.path} has {n_left} planes that its OME description does not mention; they "
+            "are not read.",
+        )
+    return series, ()
+
+
+def _of_imagej(
+    opened: OpenTiff, series: list[tifffile.TiffPageSeries]
+) -> tuple[list[tifffile.TiffPageSeries], tuple[str, ...]]:
+    file, n_pages = opened.file, opened.n_directories
+    stated = file.imagej_metadata or {}
+    sizes = {axis: _count(stated, key) for axis, key in _KEYS.items()}
+    announced = math.prod(sizes.values())
+    first: Any = file.pages.first
+    if n_pages == 1:
+        if first.is_final and first.dataoffsets[0] + announced * first.nbytes > opened.file_bytes:
+            raise ValueError(f"corrupted: its ImageJ description announces {announced} planes")
+        return series, ()
+    if announced in {1, n_pages} or first.shaped[0] > 1 or first.samplesperpixel > 1:
+        return series, ()
+    pages = list(file.pages)
+    if any(page.hash != first.hash for page in pages):
+        return series, ()
+    order = str(stated.get("order", "czt")).upper()[::-1]
+    axes = order if set(order) == set("TZC") and len(order) == 3 else "TZC"
+    found = _fitted(axes, tuple(sizes[axis] for axis in axes), n_pages)
+    n_used = math.prod(found.values())
+    shape = (*found.values(), *first.shape)
+    letters = "".join(found) + first.axes
+    repaired = tifffile.TiffPageSeries(
+        pages[:n_used], shape, first.dtype, letters, kind="imagej", truncated=False
+    )
+    stated_sizes = " x ".join(f"{key} {_count(stated, key)}" for key in _KEYS.values())
+    left = "" if n_used == n_pages else f" The last {n_pages - n_used}, not complete, are left out."
+    return [repaired], (
+        f"{opened.path} has {n_pages} planes, but its ImageJ description announces "
+        f"{announced} ({stated_sizes}); they are read as "
+        f"{' x '.join(f'{axis} {size}' for axis, size in found.items() if size > 1)}.{left}",
+    )
+
+
+_KEYS = {"T": "frames", "Z": "slices", "C": "channels"}
+
+
+def _count(stated: Mapping[str, Any], key: str) -> int:
+    number = stated.get(key, 1)
+    return max(1, number) if isinstance(number, int) else 1
+
+
+def _fitted(axes: str, sizes: tuple[int, ...], n_pages: int) -> dict[str, int]:
+    """Return sizes by axis that pages can fill, the fastest axis last.
+
+    The slowest axis is shortened or made longer, because a recording that was stopped, or went
+    on, differs in it. What does not fit at all is an axis `I` of unknown meaning.
+
+    Parameters
+    ----------
+    axes
+        The axes, the slowest first.
+    sizes
+        Their announced sizes.
+    n_pages
+        Number of planes.
+    """
+    stated = dict(zip(axes, sizes, strict=True))
+    long = [axis for axis in axes if stated[axis] > 1]
+    slowest = long[0] if len(long) == 1 or math.prod(sizes) > n_pages else axes[0]
+    block = math.prod(size for axis, size in stated.items() if axis != slowest)
+    count = n_pages // block
+    if count and (slowest in long or n_pages % block == 0):
+        return {**stated, slowest: count}
+    return {"I": n_pages}
+
+
+@dataclass(frozen=True)
+class Present:
+    """Which planes of a series the files have.
+
+    Parameters
+    ----------
+    indices
+        The indices along each axis whose planes are there, for axes along which some are missing.
+    warning
+        What is missing, as a sentence; empty if nothing is.
+    """
+
+    indices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    warning: str = ""
+
+
+def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Present:
+    """Return which planes of a series are there; the others would be read as 0.
+
+    If what is there is no full array, only complete time points are kept, or channels or planes
+    if that keeps more.
+
+    Parameters
+    ----------
+    path
+        The file.
+    series
+        One of its series.
+    axes
+        One distinct letter for each of its dimensions.
+
+    Raises
+    ------
+    FileError
+        If no plane is there, or no complete time point, channel or z plane.
+    """
+    may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
+    if not may_lack or all(page is not None for page in series.pages):
+        return Present()
+    there = np.array([page is not None for page in series.pages])
+    n_leading = next(n for n in range(series.ndim + 1) if _size(series, n) == len(there))
+    there = there.reshape(series.shape[:n_leading])
+    kept = _complete(there, axes)
+    n_kept = math.prod(map(len, kept))
+    if not n_kept:
+        raise FileError(
+            f"{path} has {there.sum()} of the {there.size} planes that it announces, and no time "
+            "point, channel or z plane is complete. Give all files of the recording, in one "
+            "folder and under their original names."
+        )
+    found = {
+        axis: tuple(map(int, chosen))
+        for axis, chosen, size in zip(axes, kept, there.shape, strict=False)
+        if len(chosen) < size
+    }
+    return Present(found, _what_is_missing(path, there, n_kept, found))
+
+
+def _size(series: tifffile.TiffPageSeries, n: int) -> int:
+    return math.prod(series.shape[:n])
+
+
+def _complete(there: NDArray[np.bool_], axes: str) -> list[NDArray[Any]]:
+    """Return the indices along each axis of the largest full array of present planes."""
+    used = [np.unique(places) for places in np.nonzero(there)]
+    part = there[np.ix_(*used)]
+    if part.all():
+        return used
+    choices = []
+    for axis in sorted(range(there.ndim), key=lambda i: "TCZ".find(axes[i]) % 4):
+        others = tuple(i for i in range(there.ndim) if i != axis)
+        whole = used[axis][part.all(axis=others)]
+        choices.append([*used[:axis], whole, *used[axis + 1 :]])
+    return max(choices, key=lambda kept: math.prod(map(len, kept)))
+
+
+def _what_is_missing(
+    path: Path, there: NDArray[np.bool_], n_kept: int, found: Mapping[str, tuple[int, ...]]
+) -> str:
+    parts = ", ".join(f"{axis} {_listed(indices)}" for axis, indices in found.items())
+    n_there = int(there.sum())
+    n_left = n_there - n_kept
+    left = f" {n_left} planes of incomplete parts are left out." if n_left else ""
+    uneven = [axis for axis, indices in found.items() if axis in "TZ" and not _step(indices)]
+    gaps = f" The planes along {uneven[0]} are not equally spaced." if uneven else ""
+    return (
+        f"{path} lacks {there.size - n_there} of its {there.size} planes; read are only {parts}, "
+        f"counted from 0.{left}{gaps} If the other files of the recording exist, give them in the "
+        "same folder and under their original names."
+    )
+
+
+def _listed(indices: tuple[int, ...]) -> str:
+    if len(indices) > 2 and _step(indices) == 1:
+        return f"{indices[0]} to {indices[-1]}"
+    shown = [str(index) for index in indices[:_MOST_MISSING]]
+    return ", ".join([*shown, "…"] if len(indices) > _MOST_MISSING else shown)
+
+
+def _step(indices: tuple[int, ...]) -> int:
+    """Return the constant difference between indices, 1 for a single one, 0 if it varies."""
+    steps = {b - a for a, b in itertools.pairwise(indices)} or {1}
+    return steps.pop() if len(steps) == 1 else 0
+
+
+def with_present(image: Image, present: Present) -> Image:
+    """Return the image without missing planes, at the position of those that are there.
+
+    Parameters
+    ----------
+    image
+        The image with all planes that the file announces.
+    present
+        Which of them are there.
+    """
+    for axis, indices in present.indices.items():
+        if axis not in image.axes:
+            continue
+        place = image.axes.index(axis)
+        scale, translate = list(image.scale), list(image.translate)
+        translate[place] += indices[0] * scale[place]
+        scale[place] *= _step(indices) or 1
+        names = image.channels
+        times = times_of(image) if axis == "T" else ()
+        meta = {**image.meta, TIMES: [times[i] for i in indices]} if times else image.meta
+        image = image.like(
+            image.data[(slice(None),) * place + (list(indices),)],
+            scale=scale,
+            translate=translate,
+            channels=tuple(names[i] for i in indices) if axis == "C" and names else names,
+            meta=meta,
+        )
+    return image

@@ -1,0 +1,95 @@
+"""Times of the frames in TIFF metadata: those that were measured for each plane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.io.units import convert, pint_name
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
+    from tifffile import TiffFile, TiffPageSeries
+
+__all__ = ["frame_times", "ome_times"]
+
+_MOST_PAGES = 20_000
+"""Pages whose tags are read to learn the times of their frames."""
+
+
+def frame_times(file: TiffFile, series: TiffPageSeries) -> tuple[float, ...]:
+    """Return the time of each frame in seconds; empty if it is not stated.
+
+    Parameters
+    ----------
+    file
+        An open TIFF that is not OME-TIFF.
+    series
+        One of its series.
+    """
+    n_frames = dict(zip(series.axes, series.shape, strict=True)).get("T", 1)
+    if n_frames < 2:
+        return ()
+    try:
+        if series.kind == "lsm":
+            return tuple(map(float, (file.lsm_metadata or {}).get("TimeStamps", ())))
+        if series.kind == "stk":
+            return _of_dates((file.stk_metadata or {}).get("DatetimeCreated"))
+        if series.kind == "mmstack" or file.is_micromanager:
+            return _of_micro_manager(series, n_frames)
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+        return ()  # metadata that are not as their program writes them
+    return ()
+
+
+def _of_dates(dates: Any) -> tuple[float, ...]:
+    if dates is None:
+        return ()
+    seconds = np.asarray(dates, "datetime64[ms]").astype(np.int64) / 1000
+    return tuple(seconds.tolist())
+
+
+def _of_micro_manager(series: TiffPageSeries, n_frames: int) -> tuple[float, ...]:
+    """Return the elapsed time of the first plane of each frame."""
+    leading = series.shape[: len(series.shape) - 2]
+    if np.prod(leading) != len(series.pages) or n_frames > _MOST_PAGES:
+        return ()
+    place = series.axes.index("T")
+    numbers = [
+        int(np.ravel_multi_index([t if i == place else 0 for i in range(len(leading))], leading))
+        for t in range(n_frames)
+    ]
+    times = []
+    for number in numbers:
+        page: Any = series.pages[number]
+        stated = page.aspage().tags.valueof("MicroManagerMetadata") or {}
+        times.append(float(stated["ElapsedTime-ms"]) / 1000)
+    return tuple(times)
+
+
+def ome_times(pixels: ElementTree.Element) -> tuple[float, ...]:
+    """Return the time of the earliest plane of each frame in seconds; empty if one lacks it.
+
+    Parameters
+    ----------
+    pixels
+        The element `Pixels` of OME-XML, with a `Plane` for each plane.
+    """
+    earliest: dict[int, float] = {}
+    for plane in pixels:
+        if plane.tag.rpartition("}")[2] != "Plane" or plane.get("DeltaT") is None:
+            continue
+        try:
+            frame, time = int(plane.get("TheT", "")), float(plane.get("DeltaT", ""))
+        except ValueError:
+            return ()
+        seconds = convert(time, pint_name(plane.get("DeltaTUnit", "s")), "second")
+        if seconds is None:
+            return ()
+        earliest[frame] = min(seconds, earliest.get(frame, seconds))
+    n_frames = int(pixels.get("SizeT", "1"))
+    if n_frames < 2 or sorted(earliest) != list(range(n_frames)):
+        return ()
+    return tuple(earliest[frame] for frame in range(n_frames))

@@ -1,0 +1,236 @@
+"""Macros as people write them, by the guide or from memory, do what they do in the console."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.cli import main
+from napari_cellinr.errors import FileError
+from napari_cellinr.fitting.problem import Fitted, Progress, finish
+from napari_cellinr.macro import iter_replay, parse_script
+
+
+def fake_job(image, config, monitor):
+    """Add 1 with the preset fast, 2 with any other."""
+    yield Progress("fitting", 1, 2)
+    data = np.asarray(image.data, np.float32) + (1 if config.preset == "fast" else 2)
+    result = image.like(data, name=f"{image.name} denoised")
+    background = image.like(data * 0, name=f"{image.name} background")
+    return Fitted((result, background), config, {}, (), "steps", {"steps": 7})
+
+
+@pytest.fixture(autouse=True)
+def job(put_job, tmp_path, monkeypatch):
+    put_job("denoise", fake_job)
+    monkeypatch.chdir(tmp_path)
+
+
+def plane(value, name="embryo.tif"):
+    tifffile.imwrite(name, np.full((8, 9), value, np.uint16), metadata=None)
+
+
+def two_channels(name, values=(10, 20), channels=("DAPI", "GFP")):
+    data = np.stack([np.full((8, 9), value, np.uint16) for value in values])
+    write(name, Image(data, "CYX", channels=channels))
+
+
+def replayed(text, **options):
+    return finish(iter_replay(parse_script(text), **options))
+
+
+GUIDE = """
+cellinr.open("embryo.tif")
+cellinr.denoise("embryo", background="keep")
+cellinr.save("embryo denoised", "clean.tif")
+"""
+
+
+def test_the_lines_of_the_guide(tmp_path):
+    plane(5)
+    assert replayed(GUIDE) == [Path("clean.tif")]
+    assert read("clean.tif").array()[0, 0] == 6
+
+
+def test_the_same_lines_on_another_file_and_in_a_batch(tmp_path):
+    plane(5)
+    plane(7, "other.tif")
+    Path("m.py").write_text(GUIDE)
+    assert main(["replay", "m.py", "--input", "other.tif", "--output", "r"]) == 0
+    assert read("r/clean.tif").array()[0, 0] == 8
+    assert main(["batch", "m.py", "embryo.tif", "other.tif", "--output", "b"]) == 0
+    values = [read(f"b/{name}/clean.tif").array()[0, 0] for name in ("embryo", "other")]
+    assert values == [6, 8]
+
+
+@pytest.mark.parametrize(
+    ("call", "added"),
+    [
+        ('denoise("embryo")', 1),
+        ('denoise("embryo", "preview")', 2),
+        ('denoise("embryo", preset="preview")', 2),
+        ('denoise(layer="embryo", preset="preview")', 2),
+    ],
+)
+def test_presets_mean_what_they_mean_in_the_console(call, added):
+    plane(5)
+    replayed(
+        f'cellinr.open("embryo.tif")\ncellinr.{call}\ncellinr.save("embryo denoised", "c.tif")'
+    )
+    assert read("c.tif").array()[0, 0] == 5 + added
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ('denoise("embryo", "sharp")', "preset 'sharp'; allowed are"),
+        ('denoise("embryo", "fast", preset="fast")', "given preset twice"),
+        ('denoise("embryo", "fast", 3)', "3 arguments without a name; layer and preset"),
+        ('superresolve("embryo", "fast")', "2 arguments without a name; layer may"),
+        ('save_macro("m.py")', "belongs into the console"),
+        ('continue_fit("embryo denoised", 50)', "no step before has fitted"),
+    ],
+)
+def test_calls_that_cannot_be_meant(call, said):
+    with pytest.raises(FileError, match=said):
+        parse_script(f"cellinr.{call}")
+
+
+def test_a_fit_is_continued():
+    macro = parse_script(
+        'cellinr.open("embryo.tif")\ncellinr.denoise("embryo")\n'
+        'cellinr.continue_fit("embryo denoised", steps=50)'
+    )
+    step = macro.steps[-1]
+    assert (step.action, step.beginning, step.arguments) == (
+        "denoise", "continue_from", {"steps": 50},
+    )  # fmt: skip
+    assert [source.layer for source in step.sources] == ["embryo", "embryo denoised"]
+
+
+def test_what_only_shows_something_is_left_out():
+    text = GUIDE + "cellinr.wait()\ncellinr.macro\ncellinr.last\ncellinr.stop()\n"
+    assert parse_script(text) == parse_script(GUIDE)
+
+
+@pytest.mark.parametrize(("layer", "value"), [("cells DAPI", 11), ("cells GFP", 21)])
+def test_a_channel_has_the_name_that_napari_gives_it(layer, value):
+    two_channels("cells.tif")
+    two_channels("more.tif", (50, 60))
+    lines = (
+        f'cellinr.open("cells.tif")\ncellinr.denoise("{layer}")\n'
+        f'cellinr.save("{layer} denoised", "c.tif")'
+    )
+    replayed(lines)
+    assert np.unique(read("c.tif").array()) == value
+    replayed(lines, source="more.tif", output="more")
+    assert np.unique(read("more/c.tif").array()) == value + 40
+
+
+def test_both_channels_of_another_file_keep_their_names():
+    two_channels("cells.tif")
+    two_channels("more.tif", (50, 60))
+    written = replayed(
+        'cellinr.open("cells.tif")\ncellinr.denoise("cells DAPI")\ncellinr.denoise("cells GFP")',
+        source="more.tif",
+        output="out",
+    )
+    assert [path.name for path in written] == ["more DAPI denoised.tif", "more GFP denoised.tif"]
+    assert [read(path).array()[0, 0] for path in written] == [51, 61]
+
+
+def test_unnamed_channels_are_numbered_from_1():
+    two_channels("cells.tif", channels=())
+    replayed(
+        'cellinr.open("cells.tif")\ncellinr.denoise("cells channel 2")\n'
+        'cellinr.save("cells channel 2 denoised", "c.tif")'
+    )
+    assert np.unique(read("c.tif").array()) == 21
+
+
+def test_two_files_of_the_same_name():
+    for folder, value in (("a", 5), ("b", 9)):
+        Path(folder).mkdir()
+        plane(value, f"{folder}/cells.tif")
+    replayed(
+        'cellinr.open("a/cells.tif")\ncellinr.open("b/cells.tif")\n'
+        'cellinr.denoise("cells [1]")\ncellinr.save("cells [1] denoised", "c.tif")\n'
+        'cellinr.denoise("cells")\ncellinr.save("cells denoised", "d.tif")'
+    )
+    assert [read(name).array()[0, 0] for name in ("c.tif", "d.tif")] == [10, 6]
+
+
+def test_a_layer_that_the_file_does_not_have():
+    two_channels("cells.tif")
+    with pytest.raises(FileError, match=r"no layer 'cells RFP'.*'cells DAPI', 'cells GFP'"):
+        replayed('cellinr.open("cells.tif")\ncellinr.denoise("cells RFP")')
+
+
+def test_a_series_of_numbered_files():
+    Path("movie").mkdir()
+    for number in range(3):
+        plane(number, f"movie/t{number}.tif")
+    for place, layer in (("movie", "movie"), ("movie/t*.tif", "t")):
+        replayed(
+            f'cellinr.open("{place}", along="T")\ncellinr.denoise("{layer}")\n'
+            f'cellinr.save("{layer} denoised", "{layer}.tif")'
+        )
+        assert read(f"{layer}.tif").array()[:, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_a_folder_stands_for_the_images_in_it():
+    Path("plates").mkdir()
+    for number in (1, 2):
+        plane(number, f"plates/well {number}.tif")
+    Path("plates/notes.txt").write_text("no image")
+    plane(5)
+    Path("m.py").write_text(GUIDE)
+    assert main(["batch", "m.py", "plates", "--output", "b"]) == 0
+    values = [read(f"b/well {number}/clean.tif").array()[0, 0] for number in (1, 2)]
+    assert values == [2, 3]
+
+
+def test_a_folder_without_images_is_an_error(capsys):
+    Path("empty").mkdir()
+    Path("m.py").write_text(GUIDE)
+    assert main(["batch", "m.py", "empty", "--output", "b"]) == 2
+    assert "contains no readable image" in capsys.readouterr().err
+
+
+def test_results_do_not_become_inputs(capsys):
+    plane(5)
+    Path("m.py").write_text(GUIDE)
+    assert main(["batch", "m.py", ".", "--output", "."]) == 2
+    assert "another folder" in capsys.readouterr().err
+
+
+def test_a_folder_is_one_series_if_the_macro_works_on_a_series():
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        for number in range(2):
+            plane(number, f"{folder}/t{number}.tif")
+    Path("m.py").write_text('cellinr.open("a", along="T")\ncellinr.denoise("a")\n')
+    assert main(["batch", "m.py", "a", "b", "--output", "out"]) == 0
+    assert sorted(path.name for path in Path("out").glob("*.tif")) == [
+        "a denoised.tif", "b denoised.tif",
+    ]  # fmt: skip
+
+
+def test_a_recipe_written_by_hand():
+    plane(5)
+    steps = [
+        {"action": "open", "sources": [{"path": "embryo.tif"}], "results": ["embryo"]},
+        {"action": "denoise", "sources": [{"layer": "embryo"}], "arguments": {"preset": "preview"}},
+        {
+            "action": "save",
+            "sources": [{"layer": "embryo denoised"}],
+            "arguments": {"path": "clean.tif"},
+        },
+    ]
+    recipe = {"format": "napari-cellinr recipe", "version": 1, "steps": steps}
+    Path("recipe.json").write_text(json.dumps(recipe))
+    assert main(["replay", "recipe.json"]) == 0
+    assert read("clean.tif").array()[0, 0] == 7
