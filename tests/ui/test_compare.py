@@ -8,7 +8,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
 from napari_cellinr.macro.compare import on_grid_of
 from napari_cellinr.ui.docks.compare import LINE, CompareDock
-from napari_cellinr.ui.session.compare_actions import profile
+from napari_cellinr.ui.session.work.compare import profile
 
 pytestmark = pytest.mark.gui
 

@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.layers.convert import find, image_layers
-from napari_cellinr.ui.session.compare_actions import profile
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.session.work.compare import profile
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import CURVES, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import scroll_area
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.ui.layers.provenance import Result
-    from napari_cellinr.ui.session.compare_actions import Score
+    from napari_cellinr.ui.session.work.compare import Score
     from napari_cellinr.ui.widgets.plots import ProfilePlot
 
 __all__ = ["CompareDock"]

@@ -15,7 +15,7 @@ from napari_cellinr.macro.plan import (
     saved_files,
 )
 from napari_cellinr.text import one_line
-from napari_cellinr.ui.session.file_actions import opened_files
+from napari_cellinr.ui.session.work.files import opened_files
 from napari_cellinr.ui.widgets.prompt import can_ask
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
     QLabel,
+    QPushButton,
     QWidget,
 )
 
@@ -18,6 +19,7 @@ from napari_cellinr.ui.layers.watch import LayerWatch
 from napari_cellinr.ui.panels.voxel_steps import (
     SIGNS,
     guess_text,
+    known_text,
     knows_time,
     parse_steps,
     steps_text,
@@ -65,6 +67,8 @@ class SourcePanel(QWidget):
             "Voxel size in µm and frame interval t in seconds, for example: "
             "z=0.43, y=0.18, x=0.18, t=2",
         )
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip("Undo the last change of axes or voxel size of this image.")
         self._faults: dict[str, QLabel] = {}
         self._shown_id: Hashable | None = None
         self._watch = LayerWatch(self)
@@ -73,6 +77,10 @@ class SourcePanel(QWidget):
         self.axes.entered.connect(self._on_axes)
         self.axes.edited.connect(self._on_axes_edited)
         self.voxel.entered.connect(self._on_voxel_size)
+        self.axes.left.connect(self._on_chosen)
+        self.voxel.left.connect(self._on_chosen)
+        self.undo_button.clicked.connect(self._on_undo)
+        dispatcher.recorded.connect(self._show_undo)
         controller.layers_changed.connect(self.refresh)
         self._watch.changed.connect(self._on_chosen)
         self._watch.relabelled.connect(self._on_relabelled)
@@ -141,6 +149,7 @@ class SourcePanel(QWidget):
                 grid.addWidget(QLabel(title), 2 * row, 0, Qt.AlignmentFlag.AlignTop)
                 grid.addWidget(widget, 2 * row, 1)
             grid.addWidget(fault, 2 * row + 1, 0, 1, 2)
+        grid.addWidget(self.undo_button, 2 * len(rows), 1, Qt.AlignmentFlag.AlignRight)
 
     @Slot()
     def _on_chosen(self) -> None:
@@ -154,6 +163,7 @@ class SourcePanel(QWidget):
         self.combo.setToolTip(f"Image to process: {name}" if name else "Image to process.")
         self.axes.setEnabled(layer is not None)
         self.voxel.setEnabled(layer is not None)
+        self._show_undo()
         if layer is None:
             self.axes.say("open or drop an image")
             self.voxel.say("–")
@@ -171,7 +181,7 @@ class SourcePanel(QWidget):
             return
         if image is not None:
             shape = "×".join(str(size) for size in image.shape)
-            self.axes.say(f"{image.axes}   {shape}")
+            self.axes.say(f"{image.axes}   {shape}", image.axes)
         else:
             shape = "×".join(str(size) for size in layer.data.shape)
             self.axes.ask(guess, f"{shape}; please check the axes")
@@ -181,7 +191,7 @@ class SourcePanel(QWidget):
         if image is None:
             self.voxel.say("confirm the axes first")
         elif image.is_calibrated and knows_time(image):
-            self.voxel.say(steps_text(image))
+            self.voxel.say(steps_text(image), known_text(image))
         elif image.is_calibrated:
             request = "; frame interval unknown: enter t in seconds if known"
             self.voxel.ask(guess_text(image), steps_text(image) + request)
@@ -208,6 +218,7 @@ class SourcePanel(QWidget):
         if fault := _axes_fault(layer, _letters(text)):
             self.axes.fail(fault, wait=True)
         else:
+            self.axes.approve("")
             self._show_axes(layer)
 
     @Slot(str)
@@ -219,9 +230,9 @@ class SourcePanel(QWidget):
         if fault := _axes_fault(layer, axes):
             self.axes.fail(fault)
             return
-        self._controller.confirm_axes(layer, axes)
+        self.axes.forget()
+        self._dispatcher.name_axes(layer, axes)
         self._on_chosen()
-        self._controller.layers_changed.emit()
 
     @Slot(str)
     def _on_voxel_size(self, text: str) -> None:
@@ -235,6 +246,17 @@ class SourcePanel(QWidget):
             return
         self.voxel.forget()
         self._on_chosen()
+
+    @Slot()
+    def _show_undo(self) -> None:
+        self.undo_button.setVisible(self._dispatcher.calibrations.can_undo(self.layer()))
+
+    @Slot()
+    def _on_undo(self) -> None:
+        layer = self.layer()
+        if layer is not None:
+            self._dispatcher.undo_calibration(layer)
+            self._on_chosen()
 
 
 def _index_of(combo: QComboBox, layer_id: Hashable | None) -> int:

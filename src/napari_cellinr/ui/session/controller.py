@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_cellinr.errors import FitError
+from napari_cellinr.ui.session.placements import set_axes
 from napari_cellinr.ui.layers.convert import find, to_image
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.activity import ActivityBar
@@ -180,8 +181,7 @@ class Controller(QObject):
         AxesError
             If an image cannot have these axes, or their number differs from that of the dimensions.
         """
-        to_image(layer, axes)
-        layer.axis_labels = tuple(axes.lower())
+        set_axes(layer, axes)
         # Last: docks discard the confirmed axes whenever the axis labels change.
         self.confirmed_axes[layer.unique_id] = axes
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_cellinr.macro import FITS, Source, Step
-from napari_cellinr.ui.layers.camera import kept_view
-from napari_cellinr.ui.layers.convert import set_voxel_size
 from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, source_of
-from napari_cellinr.ui.session.compare_actions import compare_work, scores_work
 from napari_cellinr.ui.session.controller import controller_of
-from napari_cellinr.ui.session.file_actions import layer_of_job, open_files, open_source, save_layer
-from napari_cellinr.ui.session.fit_actions import (
+from napari_cellinr.ui.session.recording import Requests
+from napari_cellinr.ui.session.work.compare import compare_work, scores_work
+from napari_cellinr.ui.session.work.files import layer_of_job, open_files, open_source, save_layer
+from napari_cellinr.ui.session.work.fits import (
     continued_work,
     fit_work,
     quick_work,
@@ -25,8 +24,7 @@ from napari_cellinr.ui.session.fit_actions import (
     resume_work,
     work_from_fit,
 )
-from napari_cellinr.ui.session.motion_actions import motion_work, steps_to_save
-from napari_cellinr.ui.session.recording import Requests
+from napari_cellinr.ui.session.work.motion import motion_work, steps_to_save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +36,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.runs.resume import Unfinished
-    from napari_cellinr.ui.session.compare_actions import Comparison, Score
     from napari_cellinr.ui.session.controller import Work
+    from napari_cellinr.ui.session.work.compare import Comparison, Score
     from napari_cellinr.ui.task import Task
 
 __all__ = ["Dispatcher", "dispatcher_of"]
@@ -87,8 +85,10 @@ class Dispatcher(Requests):
         """
         return self._opened(open_source(self.viewer, source))
 
-    def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
-        """Set the voxel size and the time step of a layer.
+    def calibrate(
+        self, layer: ImageLayer | str, steps: Mapping[str, float], axes: str = ""
+    ) -> None:
+        """Set the voxel size and the time step of a layer and of the other channels of its file.
 
         Parameters
         ----------
@@ -96,6 +96,8 @@ class Dispatcher(Requests):
             A layer or its name.
         steps
             Voxel size in µm along Z, Y and X, and time step in s along T, by axis.
+        axes
+            One letter for each dimension, to correct those of the layer first.
 
         Raises
         ------
@@ -105,15 +107,39 @@ class Dispatcher(Requests):
 
         def carry_out() -> None:
             found = self._find(layer)
-            image = self.controller.image_of(found)
-            given = {axis.upper(): float(step) for axis, step in steps.items()}
-            image.with_voxel_size("micrometer", **given)
-            with kept_view(self.viewer, found):
-                set_voxel_size(found, given, image.axes)
-            self._record(Step("calibrate", (source_of(found),), given))
+            done = self.calibrations.set_steps(found, steps, axes)
+            for step in done:
+                self._record(step)
+            if len(done) > 1:
+                self.controller.said.emit("info", f"Set for all {len(done)} channels of the file.")
             self.controller.layers_changed.emit()
 
         self._submit("voxel size", layer, carry_out)
+
+    def name_axes(self, layer: ImageLayer, axes: str) -> None:
+        """Name the axes of a layer and of the other channels of its file.
+
+        Parameters
+        ----------
+        layer
+            A layer.
+        axes
+            One letter for each dimension.
+
+        Raises
+        ------
+        AxesError
+            If an image cannot have these axes.
+        """
+        if (count := self.calibrations.name_axes(layer, axes)) > 1:
+            self.controller.said.emit("info", f"Set for all {count} channels of the file.")
+        self.controller.layers_changed.emit()
+
+    def undo_calibration(self, layer: ImageLayer) -> None:
+        """Undo the last change of axes or voxel size of a layer, unless a fit has used it."""
+        self.calibrations.undo(layer)
+        self.controller.said.emit("info", "Undone.")
+        self.controller.layers_changed.emit()
 
     def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
         """Save a layer.

@@ -22,7 +22,7 @@ from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
-from napari_cellinr.ui.session.fit_results import recorded, show_fit
+from napari_cellinr.ui.session.work.fit_results import recorded, show_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
