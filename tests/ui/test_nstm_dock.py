@@ -284,3 +284,34 @@ def test_a_quick_look_keeps_what_is_said_of_the_light():
     quick = TASK.quick(asked)
     assert (quick.preset, quick.bleaching, quick.brightness) == ("preview", "on", "off")
     assert quick.steps == NSTMConfig(preset="preview").steps
+
+
+def test_optics_of_a_sample_do_not_stay_for_the_next_image(section):
+    own = KINDS["time-lapse"](frame_time=5.0)
+    section.set_optics(own)
+    values = np.zeros((4, 9, 9), np.float32)
+    sample = Image(values, "TYX", meta={"optics": KINDS["dpc"](pixel_size=0.1).as_dict()})
+    section.show_image(sample)
+    assert section.kind.value() == "dpc"
+    section.grid.fields["pixel_size"].set_value(0.3)
+    section.show_image(Image(values, "TYX"))
+    assert optics_from_dict(section.values()["optics"]) == own
+    section.show_image(sample)  # what was changed for the sample belongs to it
+    assert section.grid.fields["pixel_size"].value() in {0.3, "0.3"}
+    section.show_image(None)
+    assert optics_from_dict(section.values()["optics"]) == own
+
+
+def test_values_that_differ_from_the_image_are_marked_and_reset(section):
+    units = ("second", "micrometer", "micrometer")
+    image = Image(np.zeros((4, 9, 9), np.float32), "TYX", scale=(2, 0.2, 0.2), units=units)
+    section.show_image(image)
+    assert section.differs.isHidden()
+    section.set_optics(KINDS["dpc"](pixel_size=0.1, frame_time=2.0))
+    assert "pixel size 0.1 µm instead of 0.2 µm" in section.differs.text()
+    assert "frame time" not in section.differs.text()
+    section.reset_button.click()
+    assert section.differs.isHidden()
+    assert section.reset_button.isHidden()
+    assert section.values()["optics"]["pixel_size"] is None
+    assert section.values()["optics"]["frame_time"] is not None
