@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
+from napari_cellinr.ui.layers.convert import why_no_image
 from napari_cellinr.ui.layers.opening import can_open, is_series
 from napari_cellinr.ui.panels.fit_buttons import FitButtons
 from napari_cellinr.ui.panels.resume import ResumeOffer
@@ -68,7 +69,7 @@ class FitDock(TabbedDock):
         self.controller = self.dispatcher.controller
         self.welcome = Welcome(task)
         self.offer = ResumeOffer(task)
-        self.source = SourcePanel(self.dispatcher)
+        self.source = SourcePanel(self.dispatcher, task.method.name)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.start_choice = StartChoice(self.dispatcher, task)
@@ -201,6 +202,7 @@ class FitDock(TabbedDock):
 
     @Slot()
     def _on_source(self) -> None:
+        self.welcome.explain(why_no_image(self.controller.viewer))
         self.welcome.setVisible(self.source.layer_id is None)
         self.source.setVisible(self.source.layer_id is not None)
         if self.form.section is not None:

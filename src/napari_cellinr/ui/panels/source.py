@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import Qt, Signal, Slot
+from qtpy.QtCore import Qt, QTimer, Signal, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.ui.layers.convert import axes_of, find, image_layers, to_image
+from napari_cellinr.ui.layers.results import root_of
 from napari_cellinr.ui.layers.watch import LayerWatch
 from napari_cellinr.ui.panels.voxel_steps import (
     SIGNS,
@@ -43,6 +45,15 @@ _LABELS: Final = 74  # width in pixels: voxel sizes are long
 class SourcePanel(QWidget):
     """Selects a layer; shows its axes and voxel size, and asks for them if they are missing.
 
+    It follows the active layer of the viewer until the user selects another one here.
+
+    Parameters
+    ----------
+    dispatcher
+        The actions of the viewer.
+    method
+        Name of the method of the dock, whose own results it does not follow.
+
     Signals
     -------
     changed
@@ -51,9 +62,17 @@ class SourcePanel(QWidget):
 
     changed = Signal()
 
-    def __init__(self, dispatcher: Dispatcher, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, method: str = "", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._dispatcher = dispatcher
+        self._dispatcher, self._method = dispatcher, method
+        self._by_hand = False
+        # Adding a result makes it active for a moment: look at what is active afterwards.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self.follow)
         self._controller = controller = dispatcher.controller
         self.combo = QComboBox()
         self.combo.setSizeAdjustPolicy(
@@ -73,7 +92,8 @@ class SourcePanel(QWidget):
         self._shown_id: Hashable | None = None
         self._watch = LayerWatch(self)
         self._lay_out()
-        self.combo.activated.connect(self._on_chosen)
+        self.combo.activated.connect(self._on_combo)
+        controller.viewer.layers.selection.events.active.connect(self._on_active)
         self.axes.entered.connect(self._on_axes)
         self.axes.edited.connect(self._on_axes_edited)
         self.voxel.entered.connect(self._on_voxel_size)
@@ -109,8 +129,38 @@ class SourcePanel(QWidget):
         row = _index_of(self.combo, layer_id)
         if row >= 0:
             self.combo.setCurrentIndex(row)
+            active = self._controller.viewer.layers.selection.active
+            self._by_hand = getattr(active, "unique_id", None) != layer_id
             self._on_chosen()
         return row >= 0
+
+    @Slot()
+    def follow(self) -> None:
+        """Select the active layer, unless the user has selected another one here."""
+        active = self._controller.viewer.layers.selection.active
+        row = _index_of(self.combo, getattr(active, "unique_id", None))
+        if self._by_hand or row < 0 or row == self.combo.currentIndex():
+            return
+        if self._is_raw(active):
+            self.combo.setCurrentIndex(row)
+            self._on_chosen()
+
+    def _is_raw(self, layer: ImageLayer) -> bool:
+        """Return whether a layer is an image to process: opened, or a result of another method."""
+        if root_of(layer) == layer.unique_id:
+            return True
+        made = self._dispatcher.results.get(layer.unique_id)
+        is_result = made is not None and layer.unique_id == made.layers[0].unique_id
+        return is_result and made is not None and made.fitted.method != self._method
+
+    def _on_active(self, event: Any = None) -> None:
+        with suppress(RuntimeError):  # the Qt dock is deleted, its Python object is not
+            self._later.start()
+
+    @Slot()
+    def _on_combo(self) -> None:
+        self._by_hand = True
+        self._on_chosen()
 
     def explain(self, faults: Mapping[str, str]) -> None:
         """Show error messages, by `image`, `axes` and `voxel_size`."""
@@ -128,6 +178,7 @@ class SourcePanel(QWidget):
             self.combo.addItem(str(layer.name), layer.unique_id)
         active = self._controller.viewer.layers.selection.active
         if _index_of(self.combo, chosen) < 0:
+            self._by_hand = False
             chosen = getattr(active, "unique_id", None)
         self.combo.setCurrentIndex(max(0, _index_of(self.combo, chosen)) if layers else -1)
         self._on_chosen()
