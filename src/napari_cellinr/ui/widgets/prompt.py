@@ -5,20 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QThread, Signal, Slot
-from qtpy.QtWidgets import QApplication, QGridLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QGridLayout,
+    QLineEdit,
+    QMainWindow,
+    QPushButton,
+    QWidget,
+)
 
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
 
-__all__ = ["PromptLine", "can_ask"]
+__all__ = ["PromptLine", "can_ask", "parent_window"]
 
 
 def can_ask() -> bool:
     """Return whether a dialog can be shown: there is a Qt application, and this is its thread."""
     application = QApplication.instance()
     return application is not None and QThread.currentThread() == application.thread()
+
+
+def parent_window() -> QWidget | None:
+    """Return the window that a dialog belongs to, whose theme it takes; None without a window."""
+    active = QApplication.activeWindow()
+    windows = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow)]
+    return active or next((one for one in windows if one.isVisible()), None)
 
 
 class PromptLine(QWidget):
