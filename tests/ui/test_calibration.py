@@ -76,7 +76,7 @@ def test_known_axes_are_corrected_for_all_channels_of_a_file_and_undone(channels
 
 
 def test_a_correction_is_replayed_with_its_axes(channels, viewer, tmp_path):
-    dock, first, second = channels
+    dock, first, _ = channels
     dock._console.calibrate(first, axes="TYX", T=3)
     path = tmp_path / "macro.py"
     dock._console.save_macro(path)

@@ -1,12 +1,16 @@
 """What a run shows: numbers, curves, napari's own bar, sliders that reach all values."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.fitting.report import unconverged_warning
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import activity, controller
+from napari_cellinr.ui.session.pace import Pace
 
 pytestmark = pytest.mark.gui
 
@@ -25,7 +29,7 @@ def test_the_panel_tells_step_speed_time_left_and_error(dock, use_job, idle, qtb
     assert step.startswith("step ")
     assert step.endswith(" of 400")
     assert (speed, left, error) == ("1 steps/s", "3 s left", "held‑out error 1.5 σ")
-    assert dock.panel.bar.maximum() == 400
+    assert dock.panel.bar.maximum() == 1000
     assert dock.panel.bar.value() > 0
     dock.panel.stop_button.click()
     idle(dock)
@@ -81,6 +85,60 @@ def test_the_activity_dock_has_a_bar_per_stage(dock, use_job, idle, monkeypatch,
     assert 1 < fitting.n <= 8
     assert [one.closed for one in Spy.made] == [1, 1]
     assert starting.threads | fitting.threads == {threading.get_ident()}
+
+
+def test_a_bar_that_is_made_while_the_job_ends_is_closed(monkeypatch):
+    """Making a bar runs the event loop, in which the job may end."""
+    monkeypatch.setattr(Spy, "made", ())
+
+    def made(total, desc):
+        bar = Spy(total, desc)
+        if len(Spy.made) == 2:
+            shown.close()
+        return bar
+
+    monkeypatch.setattr(activity, "progress", made)
+    shown = activity.ActivityBar()
+    shown.show(Progress("fitting", 1, 9))
+    assert len(Spy.made) == 2
+    assert all(bar.closed for bar in Spy.made)
+    shown.show(Progress("rendering", 1, 9))
+    assert len(Spy.made) == 2
+
+
+def test_the_bar_of_a_job_never_goes_back():
+    pace = Pace(estimate=20.0)
+    rows = [
+        Progress("estimate", 50, 100, seconds=2.0, eta=2.0),
+        Progress("fitting", 1, 100, seconds=4.0, eta=6.0),
+        Progress("fitting", 100, 100, seconds=10.0, eta=0.0),
+        Progress("fitting", 1, 100, seconds=11.0, eta=30.0),  # another attempt
+        Progress("fitting", 99, 100, seconds=40.0, eta=1.0),
+    ]
+    parts = [pace.part(row) for row in rows]
+    assert parts == sorted(parts)
+    assert parts[0] == pytest.approx(0.1)  # of all, not of the stage
+    assert parts[2] == pytest.approx(0.5)
+    assert parts[-1] == pytest.approx(40 / 41)
+
+
+def test_a_pause_neither_adds_to_the_time_left_nor_slows():
+    pace = Pace(estimate=20.0)
+    pace.facts(Progress("fitting", 1, 10, seconds=1.0))
+    before = pace.part(Progress("fitting", 5, 10, seconds=5.0, eta=5.0))
+    for seconds in (5.0, 50.0, 100.0):
+        row = Progress("paused", 5, 10, seconds=seconds, eta=5.0 + seconds)
+        assert pace.part(row) == before
+        assert not [fact for fact in pace.facts(row) if "left" in fact or "/s" in fact]
+    facts = pace.facts(Progress("fitting", 6, 10, seconds=101.0, eta=4.0))
+    assert "14 s left" in facts
+    assert "1 steps/s" in facts
+
+
+def test_a_fit_that_was_stopped_before_it_began_says_so():
+    stopped = SimpleNamespace(stopped="user", steps=0)
+    assert "only its initial estimate" in unconverged_warning(stopped)
+    assert "0 steps" not in unconverged_warning(stopped)
 
 
 @pytest.mark.parametrize("live", [True, False])

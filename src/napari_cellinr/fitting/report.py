@@ -46,9 +46,11 @@ def field_gain(report: Mapping[str, Any]) -> str:
 
 
 def unconverged_warning(outcome: Outcome) -> str:
-    """Return the warning for a fit that ended before it had converged."""
+    """Return the warning for a fit that ended before it had converged, or before it began."""
     why = {"time": "its time limit was reached", "user": "it was stopped"}
     reason = why.get(outcome.stopped, "its last step was done")
+    if not outcome.steps:
+        return f"the fit had not begun when {reason}: the result is only its initial estimate."
     return (
         f"the fit had not converged when {reason}, after {outcome.steps} steps; "
         "the result is usable, but more steps may improve it."

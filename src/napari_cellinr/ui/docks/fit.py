@@ -16,7 +16,7 @@ from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.layers.convert import why_no_image
-from napari_cellinr.ui.layers.numbered import NothingOpened
+from napari_cellinr.ui.layers.numbered import OpeningCancelledError
 from napari_cellinr.ui.layers.opening import can_open, is_series
 from napari_cellinr.ui.panels.fit_buttons import FitButtons
 from napari_cellinr.ui.panels.resume import ResumeOffer
@@ -133,7 +133,7 @@ class FitDock(TabbedDock):
         try:
             for group in [paths] if is_series(paths) else [[path] for path in paths]:
                 layers += self.dispatcher.open(group, together=True)
-        except NothingOpened as error:
+        except OpeningCancelledError as error:
             self.controller.said.emit("info", str(error))
         except CellINRError as error:
             self.controller.say("error", str(error))

@@ -169,7 +169,7 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
     )
 
 
-def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str) -> None:
+def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:
     """Set the voxel size and frame interval of a layer.
 
     The translation in voxels stays the same, so that it changes in world units; mirrored axes stay

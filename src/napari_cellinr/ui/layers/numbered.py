@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["NothingOpened", "ask", "choice"]
+__all__ = ["OpeningCancelledError", "ask", "choice"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _remembered: Final[dict[Path, str]] = {}
 """Answers by folder; they last until napari is closed."""
 
 
-class NothingOpened(FileError):
+class OpeningCancelledError(FileError):
     """The user has cancelled the question, so that no file is opened."""
 
 
@@ -41,7 +41,7 @@ def choice(paths: Sequence[Path]) -> str:
 
     Raises
     ------
-    NothingOpened
+    OpeningCancelledError
         If the user has cancelled.
     FileError
         If there is no window to ask in.
@@ -75,7 +75,7 @@ def ask(paths: Sequence[Path]) -> tuple[str, bool]:
 
     Raises
     ------
-    NothingOpened
+    OpeningCancelledError
         If the user has cancelled.
     FileError
         If there is no window to ask in.
@@ -102,7 +102,7 @@ def ask(paths: Sequence[Path]) -> tuple[str, bool]:
     is_kept = kept.isChecked()
     box.deleteLater()
     if not answer:
-        raise NothingOpened(f"Cancelled: none of the {len(paths)} files was opened.")
+        raise OpeningCancelledError(f"Cancelled: none of the {len(paths)} files was opened.")
     return answer, is_kept
 
 

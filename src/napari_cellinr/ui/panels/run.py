@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QTimer, Slot
@@ -16,7 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellinr.ui.session.devices import gpu_memory
+from napari_cellinr.ui.session.devices import device_list
+from napari_cellinr.ui.session.pace import Pace, duration
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.task import Task
     from napari_cellinr.ui.widgets.plots import LossPlot
 
-__all__ = ["RunPanel", "duration"]
+__all__ = ["RunPanel"]
 
-SHORTEST = 0.1
-"""Shortest time over which a speed is computed, in seconds."""
+BAR: Final = 1000
+"""Length of the progress bar, for the whole job."""
 
 
 class RunPanel(QWidget):
@@ -42,7 +42,9 @@ class RunPanel(QWidget):
         self._dispatcher = dispatcher
         self._controller = controller = dispatcher.controller
         self._plot: LossPlot | None = None
-        self._speed = _Speed()
+        self._task = task
+        self._pace = Pace()
+        self._estimate: float | None = None
         self._may_run = False
         self._last: Progress | None = None
         self._begun = time.monotonic()
@@ -91,7 +93,7 @@ class RunPanel(QWidget):
         if state == "stopping":
             self.bar.setFormat("stopping …")
         if state == "running" and not self._clock.isActive():
-            self._speed, self._last, self._begun = _Speed(), None, time.monotonic()
+            self._pace, self._last, self._begun = Pace(self._expected()), None, time.monotonic()
             self._clock.start()
             self.bar.setRange(0, 0)
             self.bar.setFormat("")
@@ -109,13 +111,14 @@ class RunPanel(QWidget):
     @Slot(object)
     def show_progress(self, progress: Progress) -> None:
         """Show the progress of the job."""
-        self.bar.setRange(0, progress.steps)
-        self.bar.setValue(progress.step)
+        part = round(BAR * self._pace.part(progress))
+        self.bar.setRange(0, BAR if part else 0)
+        self.bar.setValue(part)
         if self._controller.state != "stopping":
-            self.bar.setFormat(f"{progress.stage} %p %" if progress.steps else progress.stage)
+            self.bar.setFormat(f"{progress.stage} %p %" if part else progress.stage)
         self._last = progress
         if progress.steps:
-            self._show_facts(self._speed.facts(progress))
+            self._show_facts(self._pace.facts(progress))
         else:
             self._show_time()
         if progress.losses:
@@ -140,8 +143,15 @@ class RunPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
+    def _expected(self) -> float | None:
+        """Return the time in seconds that the job which starts now may take, if it is known."""
+        work = self._controller.work
+        is_own = work is not None and work.task == self._task.name and not work.quick
+        return self._estimate if is_own and not device_list().has_gpu else None
+
     def estimate(self, estimate: Cost | None) -> None:
         """Show the memory and time that a run needs; None hides it."""
+        self._estimate = None if estimate is None else estimate.seconds
         self.cost.setVisible(estimate is not None)
         if estimate is None:
             return
@@ -219,40 +229,3 @@ class RunPanel(QWidget):
     def _text_colour(self) -> str:
         """Return the text colour of the viewer's theme; style sheets do not set palettes."""
         return str(get_theme(self._controller.viewer.theme).text.as_hex())
-
-
-class _Speed:
-    """Steps per second over the last few reports of a stage."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._points: deque[tuple[float, int]] = deque(maxlen=15)
-
-    def facts(self, progress: Progress) -> list[str]:
-        """Return the numbers of a stage with steps, each with its unit."""
-        if progress.stage != self._stage and progress.stage != "paused":
-            self._stage = progress.stage
-            self._points.clear()
-        self._points.append((progress.seconds, progress.step))
-        facts = [f"step {progress.step} of {progress.steps}"]
-        seconds, steps = (b - a for a, b in zip(self._points[0], self._points[-1], strict=True))
-        if seconds > SHORTEST and steps > 0:
-            speed = steps / seconds
-            facts.append(f"{speed:.0f} steps/s" if speed >= 100 else f"{speed:.3g} steps/s")
-        if progress.eta is not None:
-            facts.append(f"{duration(progress.eta)} left")
-        if memory := gpu_memory():
-            facts.append(f"{memory / 1e9:.2g} GB on the GPU")
-        if progress.held_out is not None:
-            facts.append(f"held\u2011out error {progress.held_out:.4g} σ")
-        return facts
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as text, such as `2 min 05 s`."""
-    if seconds < 60:
-        return f"{max(0, round(seconds))} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return (
-        f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-    )

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.macro import Step
+from napari_cellinr.ui.layers.camera import kept_view
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.placements import (
     Placement,
     channels_of,
@@ -14,9 +17,6 @@ from napari_cellinr.ui.session.placements import (
     set_axes,
     set_steps,
 )
-from napari_cellinr.ui.layers.camera import kept_view
-from napari_cellinr.ui.layers.convert import find
-from napari_cellinr.ui.session.actions import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -89,7 +89,9 @@ class Calibrations:
         self._keep(change)
         return len(channels)
 
-    def set_steps(self, layer: ImageLayer, steps: Mapping[str, float], axes: str = "") -> list[Step]:
+    def set_steps(
+        self, layer: ImageLayer, steps: Mapping[str, float], axes: str = ""
+    ) -> list[Step]:
         """Set the voxel size of a layer and of the other channels of its file.
 
         Parameters

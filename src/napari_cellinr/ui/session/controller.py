@@ -11,10 +11,10 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_cellinr.errors import FitError
-from napari_cellinr.ui.session.placements import set_axes
 from napari_cellinr.ui.layers.convert import find, to_image
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.activity import ActivityBar
+from napari_cellinr.ui.session.placements import set_axes
 from napari_cellinr.ui.session.worker import Ending, Run
 from napari_cellinr.ui.widgets.labels import sentence
 
@@ -70,6 +70,8 @@ class Work:
         The layer that shows previews while the job runs.
     quick
         Whether the job is too short for previews and notifications.
+    task
+        Name of the task of a fit; empty for other work.
     dropped
         Called if the user has cancelled the job, to delete its checkpoint; not if its layer was
         removed or the viewer closed.
@@ -82,6 +84,7 @@ class Work:
     live: LiveLayer | None = None
     quick: bool = False
     dropped: Callable[[], None] | None = None
+    task: str = ""
 
 
 def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:

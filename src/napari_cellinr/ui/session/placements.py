@@ -106,18 +106,19 @@ def set_steps(viewer: napari.Viewer, layer: ImageLayer, steps: dict[str, float],
     steps, axes
         As for `set_voxel_size`.
     """
-    before = dict(zip(axes, zip(map(str, layer.units), np.abs(layer.scale), strict=True)))
+    units_before = dict(zip(axes, map(str, layer.units), strict=True))
+    before = dict(zip(axes, np.abs(layer.scale), strict=True))
     set_voxel_size(layer, steps, axes)
     for result in results_of(viewer, layer):
         labels = "".join(map(str, result.axis_labels)).upper()
         units = dict(zip(labels, map(str, result.units), strict=False))
         own = dict(zip(labels, np.abs(result.scale), strict=False))
         following = {
-            axis: own[axis] * step / before[axis][1]
+            axis: float(own[axis] * step / before[axis])
             for axis, step in steps.items()
-            if axis in units and axis in before and units[axis] == before[axis][0]
+            if axis in units and units[axis] == units_before.get(axis)
         }
-        set_voxel_size(result, following, labels)  # type: ignore[arg-type]
+        set_voxel_size(result, following, labels)
 
 
 def set_axes(layer: ImageLayer, axes: str) -> None:

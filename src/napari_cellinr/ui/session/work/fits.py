@@ -88,6 +88,7 @@ def fit_work(
         layer.unique_id,
         live,
         dropped=None if path is None else partial(discard, path),
+        task=task.name,
     )
 
 
@@ -257,7 +258,7 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
     done = partial(show_fit, controller, task, config, given, live, quick=True)
     title = f"preview of {layer.name}"
     job = partial(start, _request(task, part, config))
-    return Work(title, job, done, layer.unique_id, live, quick=True)
+    return Work(title, job, done, layer.unique_id, live, quick=True, task=task.name)
 
 
 def render_work(
