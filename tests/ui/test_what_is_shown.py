@@ -8,6 +8,8 @@ import pytest
 
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.fitting.report import unconverged_warning
+from napari_cellinr.ui.docks.compare import CompareDock
+from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import activity, controller
 from napari_cellinr.ui.session.pace import Pace
@@ -162,3 +164,43 @@ def test_sliders_reach_all_values_of_a_result(
     low, high = result.contrast_limits_range
     assert low <= result.data.min() < 0.1
     assert high >= result.data.max() > 0.3
+
+
+def test_what_was_said_goes_with_its_layer_and_stays_out_of_other_docks(
+    viewer, dock, use_job, idle, stack, qtbot
+):
+    compare, finer = CompareDock(viewer), SuperresolveDock(viewer)
+    for name, other in (("Compare", compare), ("Super-resolve", finer)):
+        viewer.window.add_dock_widget(other, name=name)
+    use_job()
+    dock.run()
+    assert "denoising" in finer.panel.status.text().lower()  # it shows the running job
+    idle(dock)
+    assert "finished" in dock.panel.status.text()
+    assert not dock.panel.curve.isHidden()
+    assert not dock.panel.curve.isExpanded()  # the settings have the room
+    assert finer.panel.status.text() == ""
+    assert finer.panel.curve.isHidden()
+    assert "finished" not in compare.status.text()
+    viewer.add_image(stack, name="other", axis_labels=("z", "y", "x"))
+    dock.source.choose(viewer.layers["other"].unique_id)
+    assert dock.panel.status.text() == ""
+    assert dock.panel.curve.isHidden()
+    dock.run()
+    idle(dock)
+    assert "finished" in dock.panel.status.text()
+    viewer.layers.remove("other")
+    assert dock.panel.status.text() == ""
+
+
+@pytest.mark.parametrize("name", ["Denoise", "Super-resolve", "Reconstruct motion"])
+def test_settings_begin_with_what_decides_the_result(viewer, layer, name):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+    form = dock.form
+    shown = [form.layout().itemAt(place).widget() for place in range(form.layout().count())]
+    first = list(form._first.fields)
+    assert first == ["preset", "device"]
+    if form.section is not None:
+        assert shown.index(form.section) == 1
+    assert list(form._rest.fields)[:3] == ["steps", "seed", "max_seconds"]
+    assert shown.index(form.advanced) == len(shown) - 2  # Reset is the last

@@ -212,7 +212,13 @@ class CompareDock(TabbedDock):
 
     @Slot(str, str)
     def _say(self, kind: str, text: str) -> None:
-        self.status.setText(text)
+        if not self._is_of_a_fit(kind):
+            self.status.setText(text)
+
+    def _is_of_a_fit(self, kind: str) -> bool:
+        """Return whether a message is that of a fit, which the dock of its method shows."""
+        latest = self.dispatcher.controller.latest
+        return kind != "error" and latest is not None and bool(latest.task)
 
     def _show_scores(self, scores: list[Score]) -> None:
         self.table.setRowCount(len(scores))

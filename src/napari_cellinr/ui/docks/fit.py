@@ -211,6 +211,7 @@ class FitDock(TabbedDock):
         if self.form.section is not None:
             self.form.section.show_image(self.source.image())
         self.fit_actions.refresh()
+        self.panel.show_source(self.source.layer_id)
         self._allow()
 
     @Slot()

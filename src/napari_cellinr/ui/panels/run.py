@@ -14,7 +14,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
+from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.session.devices import device_list
 from napari_cellinr.ui.session.pace import Pace, duration
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
@@ -22,6 +24,8 @@ from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from napari_cellinr.fitting.problem import Progress
     from napari_cellinr.methods import Cost
     from napari_cellinr.ui.session.dispatcher import Dispatcher
@@ -42,6 +46,7 @@ class RunPanel(QWidget):
         self._dispatcher = dispatcher
         self._controller = controller = dispatcher.controller
         self._plot: LossPlot | None = None
+        self.curve: QCollapsible | None = None
         self._task = task
         self._pace = Pace()
         self._estimate: float | None = None
@@ -62,6 +67,8 @@ class RunPanel(QWidget):
         self.queue = wrapping_label()
         self.status = wrapping_label()
         self._lay_out()
+        self._about: Hashable | None = None
+        controller.layers_changed.connect(self._forget_gone)
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
         controller.said.connect(self.say)
@@ -90,6 +97,10 @@ class RunPanel(QWidget):
         self.numbers.setVisible(not idle)
         if idle:
             self._clock.stop()
+            if self.curve is not None:
+                self.curve.collapse(animate=False)
+            if self._is_foreign():
+                self.forget()
         if state == "stopping":
             self.bar.setFormat("stopping …")
         if state == "running" and not self._clock.isActive():
@@ -98,7 +109,35 @@ class RunPanel(QWidget):
             self.bar.setRange(0, 0)
             self.bar.setFormat("")
             self._show_time()
+            self._about = self._controller.work.source_id if self._controller.work else None
             self._loss_plot().show_history([])
+            if self.curve is not None:
+                self.curve.show()
+                self.curve.expand(animate=False)
+
+    def forget(self) -> None:
+        """Remove message and loss curve of an earlier job."""
+        self._about = None
+        self.status.setText("")
+        if self.curve is not None:
+            self.curve.hide()
+
+    def show_source(self, layer_id: Hashable | None) -> None:
+        """Remove what was said of another layer than the selected one."""
+        if self._controller.state == "idle" and self._about not in {None, layer_id}:
+            self.forget()
+
+    @Slot()
+    def _forget_gone(self) -> None:
+        """Remove what was said of a layer that is not in the viewer any more."""
+        is_gone = self._about is not None and find(self._controller.viewer, self._about) is None
+        if is_gone and self._controller.state == "idle":
+            self.forget()
+
+    def _is_foreign(self) -> bool:
+        """Return whether the last job was the fit of another dock."""
+        latest = self._controller.latest
+        return latest is not None and latest.task not in {"", self._task.name}
 
     @Slot()
     def show_queue(self) -> None:
@@ -223,7 +262,12 @@ class RunPanel(QWidget):
 
             self._plot = LossPlot(self)
             self._plot.set_colour(self._text_colour())
-            self._messages.insertWidget(0, self._plot)
+            self.curve = QCollapsible("Loss curve", expandedIcon="▾", collapsedIcon="▸")
+            self.curve.setDuration(0)
+            for layout in (self.curve.layout(), self.curve.content().layout()):
+                layout.setContentsMargins(0, 0, 0, 0)
+            self.curve.addWidget(self._plot)
+            self._messages.insertWidget(0, self.curve)
         return self._plot
 
     def _text_colour(self) -> str:

@@ -143,6 +143,7 @@ class Controller(QObject):
         self.viewer = viewer
         self.state: State = "idle"
         self.work: Work | None = None
+        self.latest: Work | None = None  # the one that runs, or that ran last
         self.history: list[Progress] = []
         self.confirmed_axes: dict[Hashable, str] = {}
         self.quick_looks: dict[Hashable, LiveLayer] = {}
@@ -204,7 +205,8 @@ class Controller(QObject):
         """
         if self._run is not None:
             raise FitError("a job is running in this viewer; stop it, or wait until it ends.")
-        self.work, self._last_request = work, None
+        self.work = self.latest = work
+        self._last_request = None
         self._cancelled = self._drops = self._stopped = self._has_warned = False
         self.history = []
         page = preferences()
