@@ -16,6 +16,8 @@ from napari_cellinr.simulate.recordings import moving
 from napari_cellinr.ui.docks.reconstruct import TASK, ReconstructDock
 from napari_cellinr.ui.layers.convert import layer_tuples
 from napari_cellinr.ui.layers.live import LiveLayer
+from napari_cellinr.ui.layers.motion import layers_of
+from napari_cellinr.ui.layers.results import add_shown
 from napari_cellinr.ui.panels.optics import OpticsSection
 
 pytestmark = pytest.mark.gui
@@ -315,3 +317,21 @@ def test_values_that_differ_from_the_image_are_marked_and_reset(section):
     assert section.reset_button.isHidden()
     assert section.values()["optics"]["pixel_size"] is None
     assert section.values()["optics"]["frame_time"] is not None
+
+
+def test_every_plane_of_a_volume_shows_arrows(viewer):
+    values = np.zeros((2, 3, 7, 24, 24), np.float32)
+    values[1, 2] = 2.0
+    motion = Image(values, "TCZYX")
+    pattern = np.broadcast_to(np.indices((7, 24, 24)).sum(0) % 8 < 4, (2, 7, 24, 24))
+    scene = Image(pattern.astype(np.float32), "TZYX", name="scene")
+    speed, confidence = scene.like(pattern * 2.0), scene.like(np.ones(pattern.shape, np.float32))
+    images = (scene, motion, speed.like(speed.data, name="speed"), confidence)
+    roles = ("result", "motion", "speed", "confidence")
+    report = {"field": {"frames": [0, 1]}}
+    fitted = Fitted(images, NSTMConfig(), {}, (), "steps", report, method="nstm", roles=roles)
+    (arrows,) = [one for one in layers_of(fitted) if one.kind == "vectors"]
+    source = viewer.add_image(scene.data, axis_labels=("t", "z", "y", "x"))
+    shown = add_shown(viewer, source, scene, arrows, "motion")
+    for plane in range(7):
+        assert np.sum(np.round(shown.data[:, 0, 1]) == plane) > 8
