@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from npe2 import PluginManifest
 
+from napari_cellinr import NSTMConfig
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.fitting.report import unconverged_warning
 from napari_cellinr.ui.docks.compare import CompareDock
@@ -13,6 +15,9 @@ from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import activity, controller
 from napari_cellinr.ui.session.pace import Pace
+from napari_cellinr.ui.session.work.fits import covered
+from napari_cellinr.ui.widgets.forms import with_titles
+from napari_cellinr.ui.widgets.guide import GuideWindow
 
 pytestmark = pytest.mark.gui
 
@@ -117,6 +122,7 @@ def test_the_bar_of_a_job_never_goes_back():
         Progress("fitting", 1, 100, seconds=11.0, eta=30.0),  # another attempt
         Progress("fitting", 99, 100, seconds=40.0, eta=1.0),
     ]
+    assert pace.part(Progress("starting", seconds=1.0)) == 0  # only an estimate is known
     parts = [pace.part(row) for row in rows]
     assert parts == sorted(parts)
     assert parts[0] == pytest.approx(0.1)  # of all, not of the stage
@@ -204,3 +210,44 @@ def test_settings_begin_with_what_decides_the_result(viewer, layer, name):
         assert shown.index(form.section) == 1
     assert list(form._rest.fields)[:3] == ["steps", "seed", "max_seconds"]
     assert shown.index(form.advanced) == len(shown) - 2  # Reset is the last
+
+
+def test_a_preview_says_what_it_covers_and_that_it_is_approximate(viewer, dock, use_job, idle):
+    use_job()
+    viewer.dims.set_current_step(0, 2)
+    dock.preview()
+    idle(dock)
+    text = dock.panel.status.text()
+    assert "approximate" in text
+    assert "has not converged" not in text
+    image = dock.source.image()
+    assert covered(image, {"Z": slice(1, 4), "Y": slice(0, 40), "X": slice(5, 6)}) == (
+        "the part z 1–3, x 5"
+    )
+    assert covered(image, {"Y": slice(0, 40)}) == "the whole image"
+    assert covered(image, dock.task.part(viewer, dock.source.layer(), image)) in text
+
+
+def test_messages_call_settings_as_the_form_does():
+    text = (
+        "Set fastest_movement and smallest_structure closer, or max_seconds=20; a held-out voxel."
+    )
+    assert with_titles(text, NSTMConfig) == (
+        "Set “Fastest movement” and “Smallest structure” closer, or max_seconds=20; a held-out "
+        "voxel."
+    )
+
+
+def test_docks_are_listed_in_the_order_in_which_they_are_used():
+    manifest = PluginManifest.from_distribution("napari-cellinr")
+    names = [widget.display_name for widget in manifest.contributions.widgets]
+    wanted = ["Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script"]
+    assert names == wanted
+
+
+def test_the_question_mark_of_a_dock_opens_the_page_for_the_viewer(dock):
+    dock.panel.guide_button.click()
+    window = dock.findChild(GuideWindow)
+    text = window.browser.toPlainText()
+    assert text.index("The docks") < 5
+    window.close()

@@ -222,7 +222,7 @@ class RunPanel(QWidget):
         self.pause_button = push_button("Pause", "Pause after this step; previews still work.")
         self.stop_button = push_button("Stop", "Stop after this step and keep the result so far.")
         self.cancel_button = push_button("Cancel", "Stop after this step and discard the result.")
-        self.guide_button = guide_button(task.guide)
+        self.guide_button = guide_button("docks")
         tip = "Remove queued jobs; the running job continues."
         self.clear_button = push_button("Clear queue", tip, self._dispatcher.queue.clear)
         self.pause_button.clicked.connect(self._controller.toggle_pause)

@@ -46,7 +46,8 @@ class Pace:
         """Return the part of the whole job that is done, from 0 to 1."""
         self._note_pause(progress)
         elapsed, left = progress.seconds - self._paused, self._left(progress)
-        if left is not None and elapsed + left > 0:
+        # Without a measured time left, an estimate for another computer could run far ahead.
+        if progress.eta is not None and left is not None and elapsed + left > 0:
             self._part = max(self._part, min(LARGEST, elapsed / (elapsed + left)))
         return self._part
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from qtpy.QtCore import Qt, Signal, Slot
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.base import Settings
     from napari_cellinr.ui.task import Section
 
-__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
+__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid", "with_titles"]
 
 LABEL_WIDTH: Final = 122
 """Width of the label column in pixels, so that the panels of a dock are aligned."""
@@ -99,11 +100,11 @@ class FieldGrid(QWidget):
 
     def _add_row(self, grid: QGridLayout, row: int, name: str) -> None:
         field = self.fields[name] = self.make(self._type, name)
-        label = title_label(_title(name))
+        label = title_label(title_of(name))
         tip = _tip(self._type, name)
         for widget in (label, field):
             widget.setToolTip(tip)
-        field.setAccessibleName(_title(name))
+        field.setAccessibleName(title_of(name))
         field.setAccessibleDescription(self._type.help(name))
         error = self._errors[name] = wrapping_label(kind="error")
         error.hide()
@@ -252,7 +253,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         return ""
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
     """Return the name of a setting as a label."""
     if name in _TITLES:
         return _TITLES[name]
@@ -267,3 +268,20 @@ def _tip(config_type: type[Settings], name: str) -> str:
     tip = config_type.help(name)
     tip += f" Unit: {unit}." if unit else ""
     return tip + (f" Range: {bounds}." if bounds else "")
+
+
+def with_titles(text: str, config_type: type[Settings]) -> str:
+    """Return a text in which settings are called as in the form, instead of by their names in code.
+
+    Parameters
+    ----------
+    text
+        A text such as a warning of a fit.
+    config_type
+        The class of the settings.
+    """
+    for name in config_type.model_fields:
+        if "_" in name:  # other names are words of the language
+            title = title_of(name)
+            text = re.sub(rf"(?<![\w/-]){name}(?![\w=])", f"“{title}”", text)
+    return text

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "continued_work",
+    "covered",
     "fit_work",
     "quick_work",
     "render_work",
@@ -247,7 +248,8 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         As for `fit_work`.
     """
     given = controller.image_of(layer)
-    part = given.crop(**task.part(controller.viewer, layer, given))
+    ranges = task.part(controller.viewer, layer, given)
+    part, covers = given.crop(**ranges), covered(given, ranges)
     from_data = task.own_contrast(config)
     key = (layer.unique_id, task.name, from_data)
     live = controller.quick_looks.get(key)
@@ -255,10 +257,28 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         name = f"{layer.name} preview"
         live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
         controller.quick_looks[key] = live
-    done = partial(show_fit, controller, task, config, given, live, quick=True)
+    done = partial(show_fit, controller, task, config, given, live, quick=True, covers=covers)
     title = f"preview of {layer.name}"
     job = partial(start, _request(task, part, config))
     return Work(title, job, done, layer.unique_id, live, quick=True, task=task.name)
+
+
+def covered(given: Image, ranges: Mapping[str, slice]) -> str:
+    """Return in words which part of an image ranges of it are, such as `the part z 3–11, y 0–99`.
+
+    Parameters
+    ----------
+    given
+        The image.
+    ranges
+        Index ranges by axis letter.
+    """
+    parts = [
+        f"{axis.lower()} {part.start}" + (f"–{part.stop - 1}" if part.stop - part.start > 1 else "")
+        for axis, part in ranges.items()
+        if part.stop - part.start < given.sizes[axis]
+    ]
+    return f"the part {', '.join(parts)}" if parts else "the whole image"
 
 
 def render_work(
