@@ -17,8 +17,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import AxesError
 from napari_cellinr.ui.layers.convert import axes_of, find, image_layers, to_image
 from napari_cellinr.ui.layers.results import root_of
-from napari_cellinr.ui.layers.watch import LayerWatch
-from napari_cellinr.ui.panels.voxel_steps import (
+from napari_cellinr.ui.layers.voxel_steps import (
     SIGNS,
     guess_text,
     known_text,
@@ -26,6 +25,7 @@ from napari_cellinr.ui.panels.voxel_steps import (
     parse_steps,
     steps_text,
 )
+from napari_cellinr.ui.layers.watch import LayerWatch
 from napari_cellinr.ui.widgets.labels import sentence, wrapping_label
 from napari_cellinr.ui.widgets.prompt import PromptLine
 

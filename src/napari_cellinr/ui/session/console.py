@@ -146,6 +146,23 @@ class Console:
         """
         self._dispatcher.calibrate(layer, steps, axes)
 
+    def crop(self, layer: ImageLayer | str, **ranges: Sequence[int]) -> None:
+        """Add a region of a layer as a layer of its own, to process it alone.
+
+        Parameters
+        ----------
+        layer
+            A layer or its name.
+        **ranges
+            First voxel and end by axis, counted from 0, such as `Y=[0, 50], X=[20, 90]`.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer or axis, or nothing would be left.
+        """
+        self._dispatcher.crop(layer, ranges)
+
     def denoise(
         self, layer: ImageLayer | str, preset: Any = "fast", *, axes: str = "", **settings: Any
     ) -> None:

@@ -12,8 +12,8 @@ from weakref import WeakValueDictionary
 
 from napari_cellinr.macro import FITS, Source, Step
 from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, source_of
+from napari_cellinr.ui.session.changes import Changes
 from napari_cellinr.ui.session.controller import controller_of
-from napari_cellinr.ui.session.recording import Requests
 from napari_cellinr.ui.session.work.compare import compare_work, scores_work
 from napari_cellinr.ui.session.work.files import layer_of_job, open_files, open_source, save_layer
 from napari_cellinr.ui.session.work.fits import (
@@ -55,7 +55,7 @@ def dispatcher_of(viewer: napari.Viewer) -> Dispatcher:
     return dispatcher
 
 
-class Dispatcher(Requests):
+class Dispatcher(Changes):
     """The actions of one viewer, one after the other."""
 
     def open(self, paths: Sequence[Path], *, together: bool = False) -> list[Layer]:
@@ -84,62 +84,6 @@ class Dispatcher(Requests):
             If the file is missing, or the plugin that read it.
         """
         return self._opened(open_source(self.viewer, source))
-
-    def calibrate(
-        self, layer: ImageLayer | str, steps: Mapping[str, float], axes: str = ""
-    ) -> None:
-        """Set the voxel size and the time step of a layer and of the other channels of its file.
-
-        Parameters
-        ----------
-        layer
-            A layer or its name.
-        steps
-            Voxel size in µm along Z, Y and X, and time step in s along T, by axis.
-        axes
-            One letter for each dimension, to correct those of the layer first.
-
-        Raises
-        ------
-        AxesError
-            If there is no such layer or axis, or a step is not positive.
-        """
-
-        def carry_out() -> None:
-            found = self._find(layer)
-            done = self.calibrations.set_steps(found, steps, axes)
-            for step in done:
-                self._record(step)
-            if len(done) > 1:
-                self.controller.said.emit("info", f"Set for all {len(done)} channels of the file.")
-            self.controller.layers_changed.emit()
-
-        self._submit("voxel size", layer, carry_out)
-
-    def name_axes(self, layer: ImageLayer, axes: str) -> None:
-        """Name the axes of a layer and of the other channels of its file.
-
-        Parameters
-        ----------
-        layer
-            A layer.
-        axes
-            One letter for each dimension.
-
-        Raises
-        ------
-        AxesError
-            If an image cannot have these axes.
-        """
-        if (count := self.calibrations.name_axes(layer, axes)) > 1:
-            self.controller.said.emit("info", f"Set for all {count} channels of the file.")
-        self.controller.layers_changed.emit()
-
-    def undo_calibration(self, layer: ImageLayer) -> None:
-        """Undo the last change of axes or voxel size of a layer, unless a fit has used it."""
-        self.calibrations.undo(layer)
-        self.controller.said.emit("info", "Undone.")
-        self.controller.layers_changed.emit()
 
     def save(self, layer: ImageLayer | str, path: str | PathLike[str]) -> None:
         """Save a layer.
@@ -259,8 +203,14 @@ class Dispatcher(Requests):
 
         self._submit(task.noun, str(job.source["name"]), carry_out)
 
-    def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
-        """Fit the region of a layer that the canvas shows; not recorded and not queued.
+    def quick_look(
+        self,
+        task: Task,
+        layer: ImageLayer,
+        config: Config,
+        region: Mapping[str, slice] | None = None,
+    ) -> None:
+        """Fit a region of a layer, or the part that the canvas shows; not recorded, not queued.
 
         Parameters
         ----------
@@ -270,13 +220,15 @@ class Dispatcher(Requests):
             The layer.
         config
             The settings.
+        region
+            Index ranges by axis letter, which take precedence over the part in view.
 
         Raises
         ------
         AxesError, FitError
             If its axes are not known, or a job is running.
         """
-        self.controller.begin(quick_work(self.controller, task, layer, config))
+        self.controller.begin(quick_work(self.controller, task, layer, config, region))
 
     def render(self, layer: ImageLayer | str, query: Mapping[str, Any]) -> None:
         """Render a fit at another scale, time, crop or channel, as a new layer.

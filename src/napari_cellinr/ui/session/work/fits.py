@@ -232,8 +232,14 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
     return replace(work, make_job=make, dropped=partial(discard, job.path))
 
 
-def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
-    """Return the work of fitting the part of a layer that the canvas shows.
+def quick_work(
+    controller: Controller,
+    task: Task,
+    layer: ImageLayer,
+    config: Config,
+    region: Mapping[str, slice] | None = None,
+) -> Work:
+    """Return the work of fitting a region of a layer, or the part that the canvas shows.
 
     The result appears in a preview layer, which the next preview replaces.
 
@@ -241,6 +247,8 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
     ----------
     controller, task, layer, config
         As for `fit_work`.
+    region
+        Index ranges by axis letter, which take precedence.
 
     Raises
     ------
@@ -248,7 +256,7 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         As for `fit_work`.
     """
     given = controller.image_of(layer)
-    ranges = task.part(controller.viewer, layer, given)
+    ranges = {**task.part(controller.viewer, layer, given), **(region or {})}
     part, covers = given.crop(**ranges), covered(given, ranges)
     from_data = task.own_contrast(config)
     key = (layer.unique_id, task.name, from_data)
