@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.errors import AxesError, CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.layers.convert import why_no_image
