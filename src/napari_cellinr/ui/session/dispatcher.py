@@ -15,6 +15,7 @@ from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, so
 from napari_cellinr.ui.session.changes import Changes
 from napari_cellinr.ui.session.controller import controller_of
 from napari_cellinr.ui.session.work.compare import compare_work, scores_work
+from napari_cellinr.ui.session.work.doubt import doubt_work, overlay_of
 from napari_cellinr.ui.session.work.files import layer_of_job, open_files, open_source, save_layer
 from napari_cellinr.ui.session.work.fits import (
     continued_work,
@@ -321,6 +322,26 @@ class Dispatcher(Changes):
         names = [layer] if against is None else [layer, against]
         attempt = Step("compare", tuple(Source(name_of(name)) for name in names))
         self._submit("comparison", layer, carry_out, attempt)
+
+    def show_doubt(self, layer: ImageLayer) -> None:
+        """Show or hide the overlay of where a result is not to be trusted; not recorded.
+
+        Parameters
+        ----------
+        layer
+            A result of this session.
+
+        Raises
+        ------
+        AxesError
+            If there is no estimate of its error.
+        """
+        overlay = overlay_of(self.viewer, layer)
+        if overlay is not None:
+            overlay.visible = not overlay.visible
+            return
+        made = self.results.get(layer.unique_id)
+        self._submit("doubt", layer, lambda: doubt_work(self.controller, layer, made))
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]
