@@ -193,3 +193,18 @@ def test_times_begin_where_the_recording_does():
     image = drifting(3)
     shifted = image.like(image.data, translate=(10.0, 0, 0, 0))
     assert seconds(shifted) == (10, 12, 14)
+
+
+def test_arrows_of_a_volume_are_in_every_plane():
+    """The viewer shows one plane at a time."""
+    values = np.zeros((2, 3, 9, 40, 40), np.float32)
+    values[1, 2] = 2.0
+    motion = Image(values, "TCZYX", (1.0, 1.0, 1.0, 1.0, 1.0))
+    pattern = np.broadcast_to(np.indices((9, 40, 40)).sum(0) % 8 < 4, (2, 9, 40, 40))
+    scene = Image(pattern.astype(np.float32), "TZYX")
+    for every in (None, 5):
+        found = visible_arrows(motion, scene, every=every)
+        planes, counts = np.unique(found.data[:, 0, 1], return_counts=True)
+        assert planes.tolist() == list(range(9))
+        assert counts.min() >= 36
+        assert len(found.data) <= 5000

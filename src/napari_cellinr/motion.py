@@ -212,8 +212,8 @@ def visible_arrows(
     reference
         Index of the reference frame, in which the arrows start.
     every
-        Spacing of the arrows in voxels; if not given, the smallest at which arrows do not cover
-        each other or the scene.
+        Spacing of the arrows along Y and X in voxels; if not given, the smallest at which arrows do
+        not cover each other or the scene. There are arrows in every plane.
     shortest
         Arrows shorter than this are omitted, in the unit of the motion field; 0.3 voxels if not
         given.
@@ -225,7 +225,8 @@ def visible_arrows(
     """
     sure = known(scene, confidence, min(reference, scene.shape[0] - 1))
     least = SHORTEST * min(motion.steps[axis] for axis in "YX") if shortest is None else shortest
-    step = _room(motion, sure) if every is None else every
+    planes = (1,) * (sure.ndim - 2)  # arrows in every plane: the viewer shows one at a time
+    step = _room(motion, sure) if every is None else (*planes, every, every)
     found = arrows(motion, step=step, threshold=least)
     places = np.round(found.data[:, 0, 1:]).astype(int)
     kept = sure[tuple(places.T)] if len(places) else np.zeros(0, bool)
@@ -316,16 +317,19 @@ def _step(size: Sequence[int], most: int) -> tuple[int, ...]:
 
 
 def _room(motion: Image, sure: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Return steps at which arrows do not overlap where motion is well determined."""
-    step = _step(sure.shape, round(VISIBLE_ARROWS / max(0.05, float(sure.mean()))))
+    """Return steps at which arrows do not overlap where motion is well determined; 1 along Z."""
+    plane, n_planes = sure.shape[-2:], math.prod(sure.shape[:-2])
+    most = min(VISIBLE_ARROWS, MOST_ARROWS // n_planes) / max(0.05, float(sure.mean()))
+    planes, step = (1,) * (sure.ndim - 2), _step(plane, max(1, round(most)))
     if not sure.any():
-        return step
+        return (*planes, *step)
     lengths = np.linalg.norm(_voxels(motion)[:, :, sure], axis=1).max(axis=0)
     apart = round(APART * float(np.quantile(lengths, 0.9)))
-    return tuple(
+    spaced = (
         min(max(few, apart), max(few, size // FEWEST))
-        for few, size in zip(step, sure.shape, strict=True)
+        for few, size in zip(step, plane, strict=True)
     )
+    return (*planes, *spaced)
 
 
 def _speed(lengths: NDArray[np.float32], times: Sequence[float]) -> NDArray[np.float64]:

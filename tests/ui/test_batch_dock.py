@@ -7,6 +7,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_cellinr import Image, write
+from napari_cellinr.macro.batch.items import Row
 from napari_cellinr.ui.docks import batch as batch_dock
 from napari_cellinr.ui.docks.batch import BatchDock
 
@@ -27,7 +28,7 @@ def test_a_recorded_recipe_runs_on_many_files(viewer, dock, use_job, idle, qtbot
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
     states = [batch.table.item(row, 1).text() for row in range(batch.table.rowCount())]
     assert states == ["failed", "done"]
-    assert "none.tif" in batch.table.item(0, 3).text()
+    assert "none.tif" in batch.failures.text()
     assert (tmp_path / "out" / "summary.csv").is_file()
     assert "1 done, 1 failed" in batch.status.text()
     assert len(viewer.layers) == 2
@@ -36,6 +37,36 @@ def test_a_recorded_recipe_runs_on_many_files(viewer, dock, use_job, idle, qtbot
         qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
         assert batch.table.item(1, 1).text() == wanted
         batch.again_box.click()
+
+
+def test_results_go_beside_the_first_file_and_the_dock_says_so(viewer, tmp_path, monkeypatch):
+    batch = BatchDock(viewer)
+    viewer.window.add_dock_widget(batch, name="Batch")
+    elsewhere, data = tmp_path / "elsewhere", tmp_path / "data"
+    elsewhere.mkdir()
+    data.mkdir()
+    monkeypatch.chdir(elsewhere)  # where napari was started
+    image = write(data / "a.tif", Image(np.ones((2, 8, 9), np.float32), "ZYX"))
+    batch.add_files([image])
+    assert str(data / "results") in batch.place.text()
+    assert batch.output() == data / "results"
+    batch.output_edit.setText("out")
+    assert str(data / "out") in batch.place.text()
+    batch.output_edit.setText(str(elsewhere))
+    assert batch.output() == elsewhere
+
+
+def test_a_failed_image_is_told_by_its_reason_not_its_path(viewer, tmp_path):
+    batch = BatchDock(viewer)
+    viewer.window.add_dock_widget(batch, name="Batch")
+    source = tmp_path / "a" / "none.tif"
+    row = Row(str(source), "failed", error=f"{source} does not exist; check the name.")
+    batch.show_rows((row,))
+    assert batch.table.item(0, 3).text() == "does not exist; check the name."
+    assert str(source) in batch.table.item(0, 3).toolTip()
+    assert batch.failures.text() == "none.tif: does not exist; check the name."
+    batch.show_rows((Row(str(source), "done"),))
+    assert batch.failures.isHidden()
 
 
 def test_positions_and_workers_are_chosen_in_the_dock(

@@ -8,7 +8,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
 from napari_cellinr.macro.compare import on_grid_of
 from napari_cellinr.ui.docks.compare import LINE, CompareDock
-from napari_cellinr.ui.session.compare_actions import profile
+from napari_cellinr.ui.session.work.compare import profile
 
 pytestmark = pytest.mark.gui
 
@@ -49,6 +49,10 @@ def test_compare_adds_the_conventional_answer_and_the_difference(
     np.testing.assert_allclose(difference.data, result.data - conventional.data, atol=1e-6)
     low, high = difference.contrast_limits
     assert low == -high < 0
+    assert "transparent equal" in compare.status.text()
+    middle, end = difference.colormap.map(np.array([0.5, 1.0]))
+    assert middle[3] < 0.02  # what is compared is seen where it does not differ
+    assert end[3] == 1
     for layer in (conventional, difference):
         np.testing.assert_allclose(layer.translate, result.translate)
         assert layer.units == result.units
@@ -111,6 +115,40 @@ def test_a_truth_fills_the_table(viewer, layer, dock, compare, stack, done):
     row = [compare.table.item(0, column).text() for column in range(4)]
     assert row[0] == "membrane"
     assert float(row[2]) <= 1
+
+
+def test_a_plane_without_a_difference_is_told_and_hides_nothing(viewer, dock, compare, stack, done):
+    same = stack.copy()
+    same[3:] += 1
+    viewer.add_image(same, name="other", axis_labels=("z", "y", "x"))
+    viewer.add_image(stack, name="given", axis_labels=("z", "y", "x"))
+    viewer.dims.set_point(0, 1)
+    dock.dispatcher.compare("other", "given")
+    done()
+    assert "Nothing differs in the plane that is shown" in compare.status.text()
+    viewer.dims.set_point(0, 4)
+    dock.dispatcher.compare("other", "given")
+    done()
+    assert "Nothing differs" not in compare.status.text()
+
+
+def test_differences_and_previews_are_not_measured(viewer, dock, compare, use_job, stack, done):
+    viewer.add_image(stack, name="truth", axis_labels=("z", "y", "x"))
+    dock.dispatcher.compare("membrane", "truth")
+    done()
+    use_job()
+    dock.source.choose(viewer.layers["membrane"].unique_id)
+    dock.preview()
+    done()
+    names = [layer.name for layer in viewer.layers]
+    assert {"membrane − truth", "membrane preview"} <= set(names)
+    viewer.layers["membrane preview"].visible = True
+    compare.truth.setCurrentIndex(compare.truth.findText("truth"))
+    compare.measure()
+    done()
+    assert [compare.table.item(row, 0).text() for row in range(compare.table.rowCount())] == [
+        "membrane"
+    ]
 
 
 @pytest.mark.parametrize(

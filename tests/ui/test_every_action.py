@@ -52,6 +52,13 @@ STORIES = {
         ("calibrate", ("embryo",), {"Z": 0.5, "Y": 0.25, "X": 0.25}),
         ("save", ("embryo", "known.tif"), {}),
     ],
+    "crop": [
+        ("open", ("embryo.tif",), {}),
+        ("crop", ("embryo",), {"Y": [2, 14], "X": [0, 12]}),
+        ("save", ("embryo region", "part.tif"), {}),
+        ("denoise", ("embryo region",), TOY),
+        ("save", ("embryo region denoised", "clean.tif"), {}),
+    ],
     "denoise": [
         ("open", ("embryo.tif",), {}),
         ("denoise", ("embryo",), TOY),

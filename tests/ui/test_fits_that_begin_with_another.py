@@ -15,7 +15,7 @@ from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.panels import fit_buttons as fit_actions
 from napari_cellinr.ui.panels.start import SCRATCH
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import fit_actions as fits
+from napari_cellinr.ui.session.work import fits
 
 pytestmark = pytest.mark.gui
 

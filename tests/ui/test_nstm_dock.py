@@ -16,6 +16,8 @@ from napari_cellinr.simulate.recordings import moving
 from napari_cellinr.ui.docks.reconstruct import TASK, ReconstructDock
 from napari_cellinr.ui.layers.convert import layer_tuples
 from napari_cellinr.ui.layers.live import LiveLayer
+from napari_cellinr.ui.layers.motion import layers_of
+from napari_cellinr.ui.layers.results import add_shown
 from napari_cellinr.ui.panels.optics import OpticsSection
 
 pytestmark = pytest.mark.gui
@@ -284,3 +286,52 @@ def test_a_quick_look_keeps_what_is_said_of_the_light():
     quick = TASK.quick(asked)
     assert (quick.preset, quick.bleaching, quick.brightness) == ("preview", "on", "off")
     assert quick.steps == NSTMConfig(preset="preview").steps
+
+
+def test_optics_of_a_sample_do_not_stay_for_the_next_image(section):
+    own = KINDS["time-lapse"](frame_time=5.0)
+    section.set_optics(own)
+    values = np.zeros((4, 9, 9), np.float32)
+    sample = Image(values, "TYX", meta={"optics": KINDS["dpc"](pixel_size=0.1).as_dict()})
+    section.show_image(sample)
+    assert section.kind.value() == "dpc"
+    section.grid.fields["pixel_size"].set_value(0.3)
+    section.show_image(Image(values, "TYX"))
+    assert optics_from_dict(section.values()["optics"]) == own
+    section.show_image(sample)  # what was changed for the sample belongs to it
+    assert section.grid.fields["pixel_size"].value() in {0.3, "0.3"}
+    section.show_image(None)
+    assert optics_from_dict(section.values()["optics"]) == own
+
+
+def test_values_that_differ_from_the_image_are_marked_and_reset(section):
+    units = ("second", "micrometer", "micrometer")
+    image = Image(np.zeros((4, 9, 9), np.float32), "TYX", scale=(2, 0.2, 0.2), units=units)
+    section.show_image(image)
+    assert section.differs.isHidden()
+    section.set_optics(KINDS["dpc"](pixel_size=0.1, frame_time=2.0))
+    assert "pixel size 0.1 µm instead of 0.2 µm" in section.differs.text()
+    assert "frame time" not in section.differs.text()
+    section.reset_button.click()
+    assert section.differs.isHidden()
+    assert section.reset_button.isHidden()
+    assert section.values()["optics"]["pixel_size"] is None
+    assert section.values()["optics"]["frame_time"] is not None
+
+
+def test_every_plane_of_a_volume_shows_arrows(viewer):
+    values = np.zeros((2, 3, 7, 24, 24), np.float32)
+    values[1, 2] = 2.0
+    motion = Image(values, "TCZYX")
+    pattern = np.broadcast_to(np.indices((7, 24, 24)).sum(0) % 8 < 4, (2, 7, 24, 24))
+    scene = Image(pattern.astype(np.float32), "TZYX", name="scene")
+    speed, confidence = scene.like(pattern * 2.0), scene.like(np.ones(pattern.shape, np.float32))
+    images = (scene, motion, speed.like(speed.data, name="speed"), confidence)
+    roles = ("result", "motion", "speed", "confidence")
+    report = {"field": {"frames": [0, 1]}}
+    fitted = Fitted(images, NSTMConfig(), {}, (), "steps", report, method="nstm", roles=roles)
+    (arrows,) = [one for one in layers_of(fitted) if one.kind == "vectors"]
+    source = viewer.add_image(scene.data, axis_labels=("t", "z", "y", "x"))
+    shown = add_shown(viewer, source, scene, arrows, "motion")
+    for plane in range(7):
+        assert np.sum(np.round(shown.data[:, 0, 1]) == plane) > 8

@@ -36,7 +36,7 @@ def answers(monkeypatch):
     from napari import settings
 
     settings.get_plugin_settings("napari-cellinr").files.numbered_files = "ask"
-    monkeypatch.setattr(opening, "_choice", lambda paths: "time")
+    monkeypatch.setattr(opening, "choice", lambda paths: "time")
 
 
 def by_canvas(viewer, dock, folder):
@@ -105,7 +105,7 @@ def test_a_series(viewer, dock, use_job, folder, tmp_path, monkeypatch, way, nam
     text = str(cellinr.macro)
     macro = dock.dispatcher.recorder.macro
     assert Macro.from_json(macro.as_json()) == macro
-    monkeypatch.setattr(opening, "_choice", lambda paths: pytest.fail("asked again"))
+    monkeypatch.setattr(opening, "choice", lambda paths: pytest.fail("asked again"))
     viewer.layers.clear()
     cellinr.clear()
     exec(compile(text, "macro", "exec"), {})

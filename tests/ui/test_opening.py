@@ -12,7 +12,7 @@ from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
 from napari_cellinr.ui import plugin
 from napari_cellinr.ui.docks.denoise import DenoiseDock
-from napari_cellinr.ui.layers import opening
+from napari_cellinr.ui.layers import numbered
 
 pytestmark = pytest.mark.gui
 
@@ -33,9 +33,10 @@ def answers(monkeypatch):
 
     def ask(paths):
         asked.append(paths)
-        return "time"
+        return "time", True
 
-    monkeypatch.setattr(opening, "ask", ask)
+    monkeypatch.setattr(numbered, "ask", ask)
+    numbered._remembered.clear()
     return asked
 
 
@@ -61,24 +62,69 @@ def test_numbered_files_are_asked_about_once(viewer, folder, answers):
 
 
 def test_without_a_window_there_is_no_one_to_ask(folder, monkeypatch):
-    monkeypatch.setattr(opening, "can_ask", lambda: False)
+    monkeypatch.setattr(numbered, "can_ask", lambda: False)
     with pytest.raises(FileError, match="stack_axis"):
-        opening.ask(sorted(folder.iterdir()))
+        numbered.ask(sorted(folder.iterdir()))
 
 
 @pytest.mark.parametrize(
     ("button", "answer"),
-    [("Time points", "time"), ("Z planes", "z"), ("Separate images", "separate")],
+    [("3 time points", "time"), ("3 z planes", "z"), ("3 separate images", "separate")],
 )
-def test_the_question(qtbot, folder, monkeypatch, button, answer):
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_the_question(viewer, folder, monkeypatch, button, answer, is_kept):
     def click(box):
         (wanted,) = (one for one in box.buttons() if one.text() == button)
         monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: wanted)
         assert "these 3 files" in box.text()
+        assert "movie" in box.checkBox().text()
+        assert box.parentWidget() is not None  # otherwise it has no theme: a white box
+        box.checkBox().setChecked(is_kept)
         return 0
 
+    monkeypatch.setattr(numbered, "parent_window", lambda: viewer_window(viewer))
     monkeypatch.setattr(QMessageBox, "exec", click)
-    assert opening.ask(sorted(folder.iterdir())) == answer
+    assert numbered.ask(sorted(folder.iterdir())) == (answer, is_kept)
+
+
+def viewer_window(viewer):
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    return dock.window()
+
+
+def test_a_cancelled_question_opens_nothing_and_is_asked_again(viewer, folder, monkeypatch):
+    files_page().numbered_files = "ask"
+    asked = []
+
+    def escape(box):
+        asked.append(box.escapeButton().text())
+        monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: box.escapeButton())
+
+    monkeypatch.setattr(QMessageBox, "exec", escape)
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.open([folder])
+    assert "none of the 3 files was opened" in dock.panel.status.text()
+    viewer.open(str(folder), plugin="napari-cellinr")
+    assert len(viewer.layers) == 0
+    assert len(asked) == 2
+    assert files_page().numbered_files == "ask"
+
+
+def test_an_answer_is_kept_for_its_folder_only(folder, tmp_path, monkeypatch):
+    files_page().numbered_files = "ask"
+    other = tmp_path / "stack"
+    other.mkdir()
+    for number in (1, 2):
+        tifffile.imwrite(other / f"z{number}.tif", np.zeros((4, 5), np.uint8))
+    answers = iter([("time", True), ("z", False), ("separate", False)])
+    monkeypatch.setattr(numbered, "ask", lambda paths: next(answers))
+    numbered._remembered.clear()
+    for place, axes in ((folder, "t"), (folder, "t"), (other, "z")):
+        ((_, attributes, _),) = plugin.read_layers(str(place))
+        assert attributes["axis_labels"][0] == axes
+    assert len(plugin.read_layers(str(other))) == 2
 
 
 def test_folders_that_are_no_series(tmp_path):

@@ -17,7 +17,7 @@ from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.runs import resume
 from napari_cellinr.ui.preferences import Preferences, preferences
 from napari_cellinr.ui.session import controller
-from napari_cellinr.ui.session import fit_actions as fits
+from napari_cellinr.ui.session.work import fits
 
 pytestmark = pytest.mark.gui
 

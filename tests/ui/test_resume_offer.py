@@ -18,7 +18,7 @@ from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import to_image
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import fit_actions as fits
+from napari_cellinr.ui.session.work import fits
 
 pytestmark = pytest.mark.gui
 

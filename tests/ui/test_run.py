@@ -16,9 +16,8 @@ from napari_cellinr.fitting.saved.stored import digest
 from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import named
-from napari_cellinr.ui.panels import run as run_panel
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import controller, devices, worker
+from napari_cellinr.ui.session import controller, devices, pace, worker
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.widgets.plots import LossPlot
 
@@ -394,7 +393,7 @@ def test_memory_of_a_gpu_is_told_and_asks_for_no_torch(monkeypatch):
     assert devices.gpu_memory() == 0
     cuda = SimpleNamespace(is_initialized=lambda: True, memory_allocated=lambda: 3 * 10**9)
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
-    facts = run_panel._Speed().facts(Progress("fitting", 3, 10))
+    facts = pace.Pace().facts(Progress("fitting", 3, 10))
     assert "3 GB on the GPU" in facts
 
 
@@ -419,7 +418,7 @@ def test_a_result_that_cannot_be_shown_does_not_block_the_next_run(
 
 
 def test_speed_is_told_in_plain_numbers_once_it_is_known():
-    speed = run_panel._Speed()
+    speed = pace.Pace()
     facts = [
         speed.facts(Progress("fitting", step, 9000, seconds=seconds))
         for step, seconds in ((1, 0.0), (2, 0.0001), (2001, 1.0), (8001, 1.2))
@@ -427,7 +426,7 @@ def test_speed_is_told_in_plain_numbers_once_it_is_known():
     assert [len(one) for one in facts] == [1, 1, 2, 2]
     assert facts[2][1] == "2000 steps/s"
     assert facts[3][1] == "6667 steps/s"
-    slow = run_panel._Speed()
+    slow = pace.Pace()
     slow.facts(Progress("fitting", 1, 9, seconds=0.0))
     assert slow.facts(Progress("fitting", 4, 9, seconds=2.0))[1] == "1.5 steps/s"
 

@@ -1,12 +1,23 @@
 """What a run shows: numbers, curves, napari's own bar, sliders that reach all values."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from npe2 import PluginManifest
 
+from napari_cellinr import NSTMConfig
+from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.fitting.report import unconverged_warning
+from napari_cellinr.ui.docks.compare import CompareDock
+from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import activity, controller
+from napari_cellinr.ui.session.pace import Pace
+from napari_cellinr.ui.session.work.fits import covered
+from napari_cellinr.ui.widgets.forms import with_titles
+from napari_cellinr.ui.widgets.guide import GuideWindow
 
 pytestmark = pytest.mark.gui
 
@@ -25,7 +36,7 @@ def test_the_panel_tells_step_speed_time_left_and_error(dock, use_job, idle, qtb
     assert step.startswith("step ")
     assert step.endswith(" of 400")
     assert (speed, left, error) == ("1 steps/s", "3 s left", "held‑out error 1.5 σ")
-    assert dock.panel.bar.maximum() == 400
+    assert dock.panel.bar.maximum() == 1000
     assert dock.panel.bar.value() > 0
     dock.panel.stop_button.click()
     idle(dock)
@@ -83,6 +94,61 @@ def test_the_activity_dock_has_a_bar_per_stage(dock, use_job, idle, monkeypatch,
     assert starting.threads | fitting.threads == {threading.get_ident()}
 
 
+def test_a_bar_that_is_made_while_the_job_ends_is_closed(monkeypatch):
+    """Making a bar runs the event loop, in which the job may end."""
+    monkeypatch.setattr(Spy, "made", ())
+
+    def made(total, desc):
+        bar = Spy(total, desc)
+        if len(Spy.made) == 2:
+            shown.close()
+        return bar
+
+    monkeypatch.setattr(activity, "progress", made)
+    shown = activity.ActivityBar()
+    shown.show(Progress("fitting", 1, 9))
+    assert len(Spy.made) == 2
+    assert all(bar.closed for bar in Spy.made)
+    shown.show(Progress("rendering", 1, 9))
+    assert len(Spy.made) == 2
+
+
+def test_the_bar_of_a_job_never_goes_back():
+    pace = Pace(estimate=20.0)
+    rows = [
+        Progress("estimate", 50, 100, seconds=2.0, eta=2.0),
+        Progress("fitting", 1, 100, seconds=4.0, eta=6.0),
+        Progress("fitting", 100, 100, seconds=10.0, eta=0.0),
+        Progress("fitting", 1, 100, seconds=11.0, eta=30.0),  # another attempt
+        Progress("fitting", 99, 100, seconds=40.0, eta=1.0),
+    ]
+    assert pace.part(Progress("starting", seconds=1.0)) == 0  # only an estimate is known
+    parts = [pace.part(row) for row in rows]
+    assert parts == sorted(parts)
+    assert parts[0] == pytest.approx(0.1)  # of all, not of the stage
+    assert parts[2] == pytest.approx(0.5)
+    assert parts[-1] == pytest.approx(40 / 41)
+
+
+def test_a_pause_neither_adds_to_the_time_left_nor_slows():
+    pace = Pace(estimate=20.0)
+    pace.facts(Progress("fitting", 1, 10, seconds=1.0))
+    before = pace.part(Progress("fitting", 5, 10, seconds=5.0, eta=5.0))
+    for seconds in (5.0, 50.0, 100.0):
+        row = Progress("paused", 5, 10, seconds=seconds, eta=5.0 + seconds)
+        assert pace.part(row) == before
+        assert not [fact for fact in pace.facts(row) if "left" in fact or "/s" in fact]
+    facts = pace.facts(Progress("fitting", 6, 10, seconds=101.0, eta=4.0))
+    assert "14 s left" in facts
+    assert "1 steps/s" in facts
+
+
+def test_a_fit_that_was_stopped_before_it_began_says_so():
+    stopped = SimpleNamespace(stopped="user", steps=0)
+    assert "only its initial estimate" in unconverged_warning(stopped)
+    assert "0 steps" not in unconverged_warning(stopped)
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_sliders_reach_all_values_of_a_result(
     viewer, layer, dock, use_job, idle, qtbot, monkeypatch, live
@@ -104,3 +170,84 @@ def test_sliders_reach_all_values_of_a_result(
     low, high = result.contrast_limits_range
     assert low <= result.data.min() < 0.1
     assert high >= result.data.max() > 0.3
+
+
+def test_what_was_said_goes_with_its_layer_and_stays_out_of_other_docks(
+    viewer, dock, use_job, idle, stack, qtbot
+):
+    compare, finer = CompareDock(viewer), SuperresolveDock(viewer)
+    for name, other in (("Compare", compare), ("Super-resolve", finer)):
+        viewer.window.add_dock_widget(other, name=name)
+    use_job()
+    dock.run()
+    assert "denoising" in finer.panel.status.text().lower()  # it shows the running job
+    idle(dock)
+    assert "finished" in dock.panel.status.text()
+    assert not dock.panel.curve.isHidden()
+    assert not dock.panel.curve.isExpanded()  # the settings have the room
+    assert finer.panel.status.text() == ""
+    assert finer.panel.curve.isHidden()
+    assert "finished" not in compare.status.text()
+    viewer.add_image(stack, name="other", axis_labels=("z", "y", "x"))
+    dock.source.choose(viewer.layers["other"].unique_id)
+    assert dock.panel.status.text() == ""
+    assert dock.panel.curve.isHidden()
+    dock.run()
+    idle(dock)
+    assert "finished" in dock.panel.status.text()
+    viewer.layers.remove("other")
+    assert dock.panel.status.text() == ""
+
+
+@pytest.mark.parametrize("name", ["Denoise", "Super-resolve", "Reconstruct motion"])
+def test_settings_begin_with_what_decides_the_result(viewer, layer, name):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
+    form = dock.form
+    shown = [form.layout().itemAt(place).widget() for place in range(form.layout().count())]
+    first = list(form._first.fields)
+    assert first == ["preset", "device"]
+    if form.section is not None:
+        assert shown.index(form.section) == 1
+    assert list(form._rest.fields)[:3] == ["steps", "seed", "max_seconds"]
+    assert shown.index(form.advanced) == len(shown) - 2  # Reset is the last
+
+
+def test_a_preview_says_what_it_covers_and_that_it_is_approximate(viewer, dock, use_job, idle):
+    use_job()
+    viewer.dims.set_current_step(0, 2)
+    dock.preview()
+    idle(dock)
+    text = dock.panel.status.text()
+    assert "approximate" in text
+    assert "has not converged" not in text
+    image = dock.source.image()
+    assert covered(image, {"Z": slice(1, 4), "Y": slice(0, 40), "X": slice(5, 6)}) == (
+        "the part z 1–3, x 5"
+    )
+    assert covered(image, {"Y": slice(0, 40)}) == "the whole image"
+    assert covered(image, dock.task.part(viewer, dock.source.layer(), image)) in text
+
+
+def test_messages_call_settings_as_the_form_does():
+    text = (
+        "Set fastest_movement and smallest_structure closer, or max_seconds=20; a held-out voxel."
+    )
+    assert with_titles(text, NSTMConfig) == (
+        "Set “Fastest movement” and “Smallest structure” closer, or max_seconds=20; a held-out "
+        "voxel."
+    )
+
+
+def test_docks_are_listed_in_the_order_in_which_they_are_used():
+    manifest = PluginManifest.from_distribution("napari-cellinr")
+    names = [widget.display_name for widget in manifest.contributions.widgets]
+    wanted = ["Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script"]
+    assert names == wanted
+
+
+def test_the_question_mark_of_a_dock_opens_the_page_for_the_viewer(dock):
+    dock.panel.guide_button.click()
+    window = dock.findChild(GuideWindow)
+    text = window.browser.toPlainText()
+    assert text.index("The docks") < 5
+    window.close()

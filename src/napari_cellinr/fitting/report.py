@@ -108,12 +108,14 @@ def field_gain(report: Mapping[str, Any]) -> str:
 
 
 def unconverged_warning(outcome: Outcome) -> str:
-    """Return the warning for a fit that ended before it had converged; it names the remedy.
+    """Return the warning for a fit that ended before it had converged, or before it began.
 
     Whether more steps help is read from the held-out error over the last third of the steps.
     """
     why = {"time": "its time limit was reached", "user": "it was stopped"}
     reason = why.get(outcome.stopped, "its last step was done")
+    if not outcome.steps:
+        return f"the fit had not begun when {reason}: the result is only its initial estimate."
     remedy = "max_seconds" if outcome.stopped == "time" else "steps"
     return (
         f"the fit had not converged when {reason}, after {outcome.steps} steps; the result is "

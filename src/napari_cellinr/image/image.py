@@ -14,7 +14,7 @@ from napari_cellinr.image.shown import as_html, as_text
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -308,15 +308,23 @@ class Image:
             translate=tuple(self.translate[i] for i in order),
         )
 
-    def crop(self, **ranges: slice) -> Self:
-        """Return the part inside `ranges`, for example `Z=slice(0, 20)`, at the same position.
+    def crop(self, **ranges: slice | Sequence[int]) -> Self:
+        """Return the part inside `ranges`, for example `Z=[0, 20]`, at the same position.
+
+        Parameters
+        ----------
+        **ranges
+            First index and end by axis, or a slice.
 
         Raises
         ------
         AxesError
             If the image lacks a named axis, or nothing would be left.
         """
-        by_axis = {axis.upper(): part for axis, part in ranges.items()}
+        by_axis = {
+            axis.upper(): part if isinstance(part, slice) else slice(*part)
+            for axis, part in ranges.items()
+        }
         missing = [axis for axis in by_axis if axis not in self.axes]
         if missing:
             raise AxesError(

@@ -9,7 +9,7 @@ from napari_cellinr.macro.steps import Macro, Step
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_cellinr.macro.source import Source
 
@@ -80,6 +80,16 @@ class Recorder:
                 self._original[new] = recorded
             return
         self._steps = [_with_layer(step, recorded, new) for step in self._steps]
+        self._changed()
+
+    def withdraw(self, steps: Sequence[Step]) -> None:
+        """Forget steps whose action was undone."""
+        kept = [(step.action, step.arguments, step.source.layer) for step in steps]
+        for place in range(len(self._steps) - 1, -1, -1):
+            step = self._steps[place]
+            if step.sources and (step.action, step.arguments, step.source.layer) in kept:
+                kept.remove((step.action, step.arguments, step.source.layer))
+                del self._steps[place]
         self._changed()
 
     def clear(self) -> None:

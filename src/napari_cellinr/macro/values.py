@@ -19,6 +19,7 @@ __all__ = [
     "NUMBER",
     "NUMBERS_OR_NONE",
     "NUMBER_PER_AXIS",
+    "RANGE",
     "TEXT",
     "TEXTS",
     "TEXT_TABLE",
@@ -134,6 +135,10 @@ FILE_NAME: Final = Kind("the name of a file", lambda value: _is_text(value) and 
 NUMBER_PER_AXIS: Final = Kind(
     "a number for each axis",
     lambda value: _is_by_axis(value) and all(map(_is_number, value.values())),
+)
+RANGE: Final = Kind(
+    "a start and a stop",
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(is_count, value)),
 )
 AXIS_RANGES: Final = Kind(
     "a start and a stop for each axis",

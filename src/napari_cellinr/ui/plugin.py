@@ -50,11 +50,15 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
         If a file is missing or cannot be read.
     """
     from napari_cellinr.ui.layers.convert import layer_tuples
+    from napari_cellinr.ui.layers.numbered import OpeningCancelledError
     from napari_cellinr.ui.layers.opening import images_of
 
     paths = [path] if isinstance(path, str) else list(path)
     together = not isinstance(path, str)
-    images = images_of([Path(one) for one in paths], together=together)
+    try:
+        images = images_of([Path(one) for one in paths], together=together)
+    except OpeningCancelledError:
+        return [(None,)]  # which means to napari that there is no layer, and no error
     return [layer for image in images for layer in layer_tuples(image)]
 
 

@@ -142,6 +142,8 @@ class Task:
         `voxel_size` or the name of a setting. Errors disable Run.
     advise
         A warning that does not disable Run, or an empty text.
+    regions
+        Whether a region of an image can be processed alone.
     section
         Creates the settings below the form, if there are any.
     panel
@@ -163,6 +165,7 @@ class Task:
     part: Callable[[napari.Viewer, ImageLayer, Image], Mapping[str, slice]] = visible_part
     check: Callable[[Any, Image], Mapping[str, str]] = _no_fault
     advise: Callable[[Any, Image], str] = _no_advice
+    regions: bool = True
     section: Callable[[Controller], Section] | None = None
     panel: Callable[[Controller], ResultPanel] | None = None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
-from napari_cellinr.macro.values import NUMBER, is_axis
+from napari_cellinr.macro.values import AXES, NUMBER, is_axis
 
 if TYPE_CHECKING:
     from napari_cellinr.macro.command_line import ShellScript
@@ -27,11 +27,13 @@ class Calibrate(Action):
 
     @property
     def known_arguments(self) -> str:
-        """That letters of axes are known, as the end of a sentence."""
-        return "the letters of axes are known"
+        """That axes and their letters are known, as the end of a sentence."""
+        return "axes and the letters of axes are known"
 
     def kind_of(self, argument: str) -> Kind | None:
-        """Return a number for the letter of an axis."""
+        """Return letters for `axes`, a number for the letter of an axis."""
+        if argument == "axes":
+            return AXES
         return NUMBER if is_axis(argument) else None
 
     def to_python(self, step: Step, script: PythonScript) -> None:
@@ -40,19 +42,30 @@ class Calibrate(Action):
         if image is None or not image.text.isidentifier():
             script.add(self.only_in_viewer(step))
             return
-        calibrated = lines.call("with_voxel_size", of=image, keywords=step.arguments)
+        axes, steps = _parts(step)
+        named = lines.call("with_axes", lines.value(axes), of=image) if axes else image
+        calibrated = lines.call("with_voxel_size", of=named, keywords=steps)
         script.add(lines.assignment(image, calibrated))
 
     def to_command(self, step: Step, script: ShellScript) -> list[Line]:
         """Return no line; later commands get the option `--voxel`."""
-        sizes = ",".join(f"{axis}={size}" for axis, size in step.arguments.items())
+        sizes = ",".join(f"{axis}={size}" for axis, size in _parts(step)[1].items())
         script.voxel[step.source.layer] = sizes
         return []
 
     def run_at_once(self, step: Step, replay: Replay) -> None:
         """Replace the image by one with this voxel size."""
         layer = step.source.layer
-        replay.images[layer] = replay.image(layer).with_voxel_size(**step.arguments)
+        axes, steps = _parts(step)
+        image = replay.image(layer)
+        named = image.with_axes(axes) if axes else image
+        replay.images[layer] = named.with_voxel_size(**steps)
+
+
+def _parts(step: Step) -> tuple[str, dict[str, float]]:
+    """Return the axes of a step, empty if it names none, and the sizes by axis."""
+    sizes = dict(step.arguments)
+    return str(sizes.pop("axes", "")), sizes
 
 
 ACTIONS = (Calibrate(),)

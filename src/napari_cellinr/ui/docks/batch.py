@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Signal, Slot
 from qtpy.QtWidgets import (
@@ -32,6 +32,7 @@ from napari_cellinr.ui.session.controller import Work
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
+from napari_cellinr.ui.widgets.scrolled import Scrolled
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
     from napari_cellinr.macro.batch.run import Row
 
 __all__ = ["BatchDock"]
+
+RESULTS: Final = "results"
+"""Folder of the results beside the first file."""
+
+MOST_REASONS: Final = 3
+"""Failed images whose reasons are shown below the table."""
 
 
 class BatchDock(TabbedDock):
@@ -100,6 +107,15 @@ class BatchDock(TabbedDock):
         text = self.recipe_edit.text().strip()
         return load_macro(text) if text else self.dispatcher.recorder.macro
 
+    def output(self) -> Path:
+        """Return the folder of the results; `results` beside the first file if none is given.
+
+        A relative path counts from the folder of the first file, not from the one in which napari
+        was started.
+        """
+        place = place_of(self.output_edit.text().strip() or RESULTS)
+        return (self.paths[0].absolute().parent if self.paths else Path.cwd()) / place
+
     def _recipe_fault(self) -> str:
         """Return why the recipe cannot be run; an empty text if it can."""
         try:
@@ -115,7 +131,7 @@ class BatchDock(TabbedDock):
         """Run or queue the batch; the steps of a recipe file are to be confirmed first."""
         try:
             macro = self.recipe()
-            output = place_of(self.output_edit.text().strip() or "results")
+            output = self.output()
             name = self.recipe_edit.text().strip()
             if name and macro != self._confirmed:
                 if not confirm(Path(name).name, macro, (), output):
@@ -134,10 +150,14 @@ class BatchDock(TabbedDock):
             self.table.setRowCount(len(rows))
         for place, row in enumerate(rows):
             seconds = f"{row.seconds:.0f} s" if row.seconds else ""
-            for column, text in enumerate((row.title, row.state, seconds, row.error)):
+            for column, text in enumerate((row.title, row.state, seconds, _reason(row))):
                 item = QTableWidgetItem(text)
                 item.setToolTip(row.source if column == 0 else row.error or text)
                 self.table.setItem(place, column, item)
+        failed = [f"{row.title}: {_reason(row)}" for row in rows if row.error]
+        more = f"\n… and {len(failed) - MOST_REASONS} more" if len(failed) > MOST_REASONS else ""
+        self.failures.setText("\n".join(failed[:MOST_REASONS]) + more)
+        self.failures.setVisible(bool(failed))
 
     @Slot()
     def refresh(self) -> None:
@@ -147,6 +167,8 @@ class BatchDock(TabbedDock):
         self.recipe_fault.setText(fault)
         self.recipe_fault.setVisible(bool(fault))
         self.run_button.setEnabled(bool(self.paths) and not fault)
+        self.place.setText(f"Results go to {self.output()}" if self.paths else "")
+        self.place.setVisible(bool(self.paths))
         self.run_button.setText("Run" if idle else "Queue")
         self.stop_button.setEnabled(not idle)
         self.clear_button.setEnabled(bool(self.paths) and idle)
@@ -227,7 +249,15 @@ class BatchDock(TabbedDock):
         self.recipe_edit, self.output_edit = QLineEdit(), QLineEdit()
         self.recipe_edit.setPlaceholderText("recorded steps")
         self.recipe_fault = wrapping_label(kind="warning")
-        self.output_edit.setPlaceholderText("results")
+        self.output_edit.setPlaceholderText("results, beside the first file")
+        self.output_edit.setToolTip(
+            "Folder of the results and of summary.csv; a relative path counts from the folder of "
+            "the first file."
+        )
+        self.output_edit.textChanged.connect(self.refresh)
+        self.place = wrapping_label()
+        self.failures = wrapping_label(kind="error")
+        self.failures.hide()
         self.recipe_button = push_button("Recipe …", "Choose a macro (.py) or recipe (.json).")
         self.output_button = push_button(
             "Results …", "Choose the folder for the results and summary.csv."
@@ -281,8 +311,9 @@ class BatchDock(TabbedDock):
         grid.addWidget(self.recipe_fault, 1, 0, 1, 2)
         grid.addWidget(self.output_edit, 2, 0)
         grid.addWidget(self.output_button, 2, 1)
-        grid.addWidget(self.add_button, 3, 0)
-        grid.addWidget(self.clear_button, 3, 1)
+        grid.addWidget(self.place, 3, 0, 1, 2)
+        grid.addWidget(self.add_button, 4, 0)
+        grid.addWidget(self.clear_button, 4, 1)
         parts = QGridLayout()
         parts.setSpacing(6)
         parts.addWidget(self.series_box, 0, 0)
@@ -301,9 +332,19 @@ class BatchDock(TabbedDock):
         layout.addLayout(grid)
         layout.addLayout(parts)
         layout.addWidget(self.table, 1)
+        reasons = QWidget()
+        QVBoxLayout(reasons).addWidget(self.failures)
+        reasons.layout().setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(Scrolled(reasons))
         layout.addLayout(buttons)
         layout.addWidget(self.status)
         self.setMinimumWidth(MINIMUM_WIDTH)
+
+
+def _reason(row: Row) -> str:
+    """Return why an image failed, without the folders of its path, which would fill the column."""
+    path = Path(row.source)
+    return row.error.replace(str(path), path.name).replace(f"{path.name} ", "", 1)
 
 
 _ENDS = ("done", "skipped", "failed", "stopped")

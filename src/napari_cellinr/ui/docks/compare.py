@@ -24,8 +24,9 @@ from qtpy.QtWidgets import (
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.layers.convert import find, image_layers
-from napari_cellinr.ui.session.compare_actions import profile
+from napari_cellinr.ui.layers.provenance import HELPER
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.session.work.compare import profile
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import CURVES, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import scroll_area
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.ui.layers.provenance import Result
-    from napari_cellinr.ui.session.compare_actions import Score
+    from napari_cellinr.ui.session.work.compare import Score
     from napari_cellinr.ui.widgets.plots import ProfilePlot
 
 __all__ = ["CompareDock"]
@@ -92,11 +93,15 @@ class CompareDock(TabbedDock):
         There is no conventional result for a preview, which shows a part of an image.
         """
         newest = [made.layers[0].unique_id for made in self.dispatcher.results.values()][-1:]
-        previews = [one.layer for one in self.dispatcher.controller.quick_looks.values()]
-        skipped = [layer.unique_id for layer in previews if layer is not None]
+        skipped = self._previews()
         results = [row for row, layer in enumerate(layers) if layer.unique_id in newest]
         others = [row for row, layer in enumerate(layers) if layer.unique_id not in skipped]
         return next(iter([*results, *others]), 0)
+
+    def _previews(self) -> list[Hashable]:
+        """Return the ids of the previews, which show a part of an image."""
+        previews = [one.layer for one in self.dispatcher.controller.quick_looks.values()]
+        return [layer.unique_id for layer in previews if layer is not None]
 
     @Slot()
     def compare(self) -> None:
@@ -127,7 +132,12 @@ class CompareDock(TabbedDock):
         if truth is None:
             return
         layers = [layer for layer in image_layers(self.viewer) if layer.visible]
-        others = [layer for layer in layers if layer.unique_id != truth.unique_id]
+        left_out = [truth.unique_id, *self._previews()]
+        others = [
+            layer
+            for layer in layers
+            if layer.unique_id not in left_out and HELPER not in layer.metadata
+        ]
         try:
             self.dispatcher.measure(others, truth, self._show_scores)
         except CellINRError as error:
@@ -202,7 +212,13 @@ class CompareDock(TabbedDock):
 
     @Slot(str, str)
     def _say(self, kind: str, text: str) -> None:
-        self.status.setText(text)
+        if not self._is_of_a_fit(kind):
+            self.status.setText(text)
+
+    def _is_of_a_fit(self, kind: str) -> bool:
+        """Return whether a message is that of a fit, which the dock of its method shows."""
+        latest = self.dispatcher.controller.latest
+        return kind != "error" and latest is not None and bool(latest.task)
 
     def _show_scores(self, scores: list[Score]) -> None:
         self.table.setRowCount(len(scores))
@@ -215,7 +231,10 @@ class CompareDock(TabbedDock):
                 item.setToolTip(text)
                 self.table.setItem(row, column, item)
         self.table.setVisible(True)
-        self.status.setText(f"Scores of {len(scores)} visible layers against the ground truth.")
+        self.status.setText(
+            f"Scores of {len(scores)} visible layers against the ground truth; previews and "
+            "differences are left out."
+        )
 
     def _profile_plot(self) -> ProfilePlot:
         if self._plot is None:

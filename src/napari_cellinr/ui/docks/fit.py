@@ -12,11 +12,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellinr.errors import CellINRError, ConfigError
+from napari_cellinr.errors import AxesError, CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
+from napari_cellinr.ui.layers.convert import why_no_image
+from napari_cellinr.ui.layers.numbered import OpeningCancelledError
 from napari_cellinr.ui.layers.opening import can_open, is_series
 from napari_cellinr.ui.panels.fit_buttons import FitButtons
+from napari_cellinr.ui.panels.region import RegionChoice
 from napari_cellinr.ui.panels.resume import ResumeOffer
 from napari_cellinr.ui.panels.run import RunPanel
 from napari_cellinr.ui.panels.source import SourcePanel
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
     from napari_cellinr.runs.resume import Unfinished
     from napari_cellinr.ui.layers.provenance import Result
     from napari_cellinr.ui.task import Task
@@ -68,7 +72,8 @@ class FitDock(TabbedDock):
         self.controller = self.dispatcher.controller
         self.welcome = Welcome(task)
         self.offer = ResumeOffer(task)
-        self.source = SourcePanel(self.dispatcher)
+        self.source = SourcePanel(self.dispatcher, task.method.name)
+        self.region = RegionChoice(self.dispatcher)
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.start_choice = StartChoice(self.dispatcher, task)
@@ -85,6 +90,7 @@ class FitDock(TabbedDock):
         self.controller.finished.connect(self.offer.look_again)
         self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
+        self.region.changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
         self.controller.finished.connect(self._on_finished)
@@ -131,6 +137,8 @@ class FitDock(TabbedDock):
         try:
             for group in [paths] if is_series(paths) else [[path] for path in paths]:
                 layers += self.dispatcher.open(group, together=True)
+        except OpeningCancelledError as error:
+            self.controller.said.emit("info", str(error))
         except CellINRError as error:
             self.controller.say("error", str(error))
         finally:
@@ -165,6 +173,7 @@ class FitDock(TabbedDock):
         inner.addWidget(self.offer)
         inner.addWidget(self.welcome)
         inner.addWidget(self.source)
+        inner.addWidget(self.region)
         inner.addWidget(self.form)
         inner.addWidget(self.start_choice)
         inner.addStretch(1)
@@ -192,20 +201,28 @@ class FitDock(TabbedDock):
             return
         try:
             config = self.form.config()
+            region = self.region.ranges() if self.task.regions else None
             if quick_look:
-                self.dispatcher.quick_look(self.task, layer, self.task.quick(config))
-            else:
-                self.dispatcher.fit(self.task, layer, config, start=self.start_choice.start())
+                self.dispatcher.quick_look(self.task, layer, self.task.quick(config), region)
+                return
+            if region is not None:
+                ends = {axis: (part.start, part.stop) for axis, part in region.items()}
+                layer = self.dispatcher.region(layer, ends)
+            self.dispatcher.fit(self.task, layer, config, start=self.start_choice.start())
         except CellINRError as error:
             self.controller.say("error", str(error))
 
     @Slot()
     def _on_source(self) -> None:
+        self.welcome.explain(why_no_image(self.controller.viewer))
         self.welcome.setVisible(self.source.layer_id is None)
         self.source.setVisible(self.source.layer_id is not None)
+        self.region.setVisible(self.task.regions and self.source.layer_id is not None)
+        self.region.show_image(self.source.layer(), self.source.image())
         if self.form.section is not None:
             self.form.section.show_image(self.source.image())
         self.fit_actions.refresh()
+        self.panel.show_source(self.source.layer_id)
         self._allow()
 
     @Slot()
@@ -222,14 +239,23 @@ class FitDock(TabbedDock):
             faults, advice, estimate = {}, "", None
         else:
             faults = self.task.check(config, image)
-            estimate = cost(self.task.method, image, config)
-            memory = memory_warning(self.task.method, image, config)
+            part = self._part(image)
+            estimate = cost(self.task.method, part, config)
+            memory = memory_warning(self.task.method, part, config)
             advice = " ".join(filter(None, [self.task.advise(config, image), memory]))
         self.form.explain(faults)
         self.source.explain(faults)
         self.panel.allow(image is not None and not faults)
         self.panel.advise(advice)
         self.panel.estimate(estimate)
+
+    def _part(self, image: Image) -> Image:
+        """Return the part of an image that a run would process."""
+        try:
+            region = self.region.ranges() if self.task.regions else None
+        except AxesError:  # said when it is used: the user may still be drawing
+            region = None
+        return image if region is None else image.crop(**region)
 
     @Slot(object)
     def _on_finished(self, result: Result) -> None:

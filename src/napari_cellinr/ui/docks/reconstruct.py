@@ -89,6 +89,7 @@ TASK = Task(
     own_contrast=lambda config: True,
     quick=_quick,
     part=_whole,
+    regions=False,
     check=_check,
     section=_section,
     panel=MotionPanel,

@@ -32,6 +32,7 @@ __all__ = [
     "named",
     "set_voxel_size",
     "to_image",
+    "why_no_image",
 ]
 
 _COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue", "gray")
@@ -49,6 +50,20 @@ def image_layers(viewer: napari.Viewer) -> list[ImageLayer]:
     """Return the layers that can be processed, topmost first, as in the layer list."""
     layers = [layer for layer in viewer.layers if isinstance(layer, ImageLayer)]
     return [layer for layer in reversed(layers) if not layer.rgb and layer.ndim >= 2]
+
+
+def why_no_image(viewer: napari.Viewer) -> str:
+    """Return why none of the layers can be processed; an empty text if one can, or without any."""
+    if not viewer.layers or image_layers(viewer):
+        return ""
+    coloured = [layer for layer in viewer.layers if getattr(layer, "rgb", False)]
+    if coloured:
+        return (
+            f"“{coloured[0].name}” is a colour image; a greyscale image is needed. Split its "
+            "channels (right click on the layer, Split RGB)."
+        )
+    names = ", ".join(f"“{layer.name}” ({type(layer).__name__})" for layer in viewer.layers[:3])
+    return f"No layer is an image that can be processed: {names}."
 
 
 def find(viewer: napari.Viewer, layer_id: Hashable | None) -> ImageLayer | None:
@@ -157,7 +172,7 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
     )
 
 
-def set_voxel_size(layer: ImageLayer, steps: dict[str, float], axes: str) -> None:
+def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:
     """Set the voxel size and frame interval of a layer.
 
     The translation in voxels stays the same, so that it changes in world units; mirrored axes stay

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from napari import settings
-from qtpy.QtWidgets import QMessageBox
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all, sequences
@@ -15,7 +14,7 @@ from napari_cellinr.io.channels import PART
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.ui.widgets.prompt import can_ask
+from napari_cellinr.ui.layers.numbered import choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +23,9 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.macro import Source
 
-__all__ = ["ask", "can_open", "files_of", "images_again", "images_of", "is_series"]
+__all__ = ["can_open", "files_of", "images_again", "images_of", "is_series"]
 
 logger = logging.getLogger(__name__)
-
-_ANSWERS = {"Time points": "time", "Z planes": "z", "Separate images": "separate"}
-"""Values of the preference `numbered_files` by the buttons of the question."""
 
 _AXES = {"time": "T", "z": "Z"}
 """Axis for each value of the preference `numbered_files`; `separate` is one image per file."""
@@ -89,13 +85,12 @@ def images_of(paths: Sequence[Path], *, together: bool) -> list[Image]:
     paths
         Files and folders.
     together
-        Whether numbered files become one series: time points or z planes. The user
-        chooses the first time.
+        Whether numbered files become one series: time points or z planes, as the user chooses.
 
     Raises
     ------
     FileError
-        If a file cannot be read, or there is no window to ask in.
+        If a file cannot be read, the user cancels, or there is no window to ask in.
     """
     limit = _limit()
     if together and is_series(paths) and not any(path.is_dir() for path in paths):
@@ -124,9 +119,9 @@ def images_again(source: Source) -> list[Image]:
 
 
 def _series(paths: Sequence[Path], limit: int, name: str | None = None) -> list[Image]:
-    choice = _choice(paths)
-    if choice in _AXES:
-        return [sequences.read_files(paths, _AXES[choice], None, limit, name)]
+    answer = choice(paths)
+    if answer in _AXES:
+        return [sequences.read_files(paths, _AXES[answer], None, limit, name)]
     ordered = sequences.in_order(paths)
     return [one for path in ordered for one in _images(path, limit)]
 
@@ -154,48 +149,3 @@ def _limit() -> int:
     except Exception as error:  # whatever the settings of another program raise
         logger.info("no preferences: %s", error)
         return lazy_above()
-
-
-def _choice(paths: Sequence[Path]) -> str:
-    """Return `time`, `z` or `separate`: the preference, or the saved choice of the user."""
-    try:
-        page = settings.get_plugin_settings("napari-cellinr").files
-        remembered = str(page.numbered_files)
-    except Exception as error:  # whatever the settings of another program raise
-        logger.info("no preferences: %s", error)
-        page, remembered = None, "ask"
-    if remembered != "ask":
-        return remembered
-    answer = ask(paths)
-    if page is not None:
-        page.numbered_files = answer
-    return answer
-
-
-def ask(paths: Sequence[Path]) -> str:
-    """Ask whether numbered files are time points or z planes; return `time`, `z` or `separate`.
-
-    Raises
-    ------
-    FileError
-        If there is no window to ask in.
-    """
-    if not can_ask():
-        raise FileError(
-            f"{len(paths)} numbered files were given, time points or z planes; choose one: "
-            f'napari_cellinr.read(folder, stack_axis="T"), or "Z".'
-        )
-    box = QMessageBox()
-    box.setWindowTitle("Numbered files")
-    box.setText(
-        f"Are these {len(paths)} files time points or z planes?\n{paths[0].name} … {paths[-1].name}"
-    )
-    box.setInformativeText(
-        "Your choice is saved. To change it: Preferences › CellINR restoration › Files."
-    )
-    buttons = {
-        box.addButton(text, QMessageBox.ButtonRole.AcceptRole): answer
-        for text, answer in _ANSWERS.items()
-    }
-    box.exec()
-    return buttons.get(box.clickedButton(), "separate")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FITTED_IMAGE",
+    "HELPER",
     "KEPT_FIT",
     "RECORD",
     "Origin",
@@ -38,6 +39,9 @@ __all__ = [
 
 RECORD = "napari-cellinr"
 """Key in the metadata of a layer for the record of its fit."""
+
+HELPER = "napari-cellinr helper"
+"""Key in the metadata of a layer that is no image of the sample, such as a difference."""
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Key in the metadata of a layer for the path of the saved fit that it was rendered from."""

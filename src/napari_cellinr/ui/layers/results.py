@@ -28,6 +28,7 @@ __all__ = [
     "contrast_of",
     "place",
     "raise_above",
+    "root_of",
     "update",
     "visible_contrast_of",
     "widen_range",
@@ -321,7 +322,7 @@ def _insert_quietly(
     """
     selected = list(viewer.layers.selection)
     active = viewer.layers.selection.active
-    _roots[layer] = _root(source)
+    _roots[layer] = root_of(source)
     if on_top:
         place = len(viewer.layers)
     elif below:
@@ -357,16 +358,16 @@ def _top_of_family(viewer: napari.Viewer, source: ImageLayer) -> int:
 
     A result is opaque and would hide newer ones below it; arrows and tracks stay above both.
     """
-    root = _root(source)
+    root = root_of(source)
     places = [
         place
         for place, other in enumerate(viewer.layers)
-        if isinstance(other, (ImageLayer, Labels)) and _root(other) == root
+        if isinstance(other, (ImageLayer, Labels)) and root_of(other) == root
     ]
     return max(places)
 
 
-def _root(layer: Layer) -> Hashable:
+def root_of(layer: Layer) -> Hashable:
     """Return the `unique_id` of the opened image that a layer came from; its own if opened."""
     root: Hashable = _roots.get(getattr(layer, "__wrapped__", layer), layer.unique_id)
     return root

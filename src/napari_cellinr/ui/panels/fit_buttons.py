@@ -18,6 +18,7 @@ from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of
 from napari_cellinr.ui.panels.render import RenderForm
 from napari_cellinr.ui.session.actions import StartLayer
+from napari_cellinr.ui.session.work.doubt import why_no_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,12 @@ class FitButtons(QWidget):
         self.settings_button = self.add(
             "Use these settings", "Copy the settings of “{}” into the form.", self.use_settings
         )
+        self.doubt_button = self.add(
+            "Where not to trust",
+            "Show in red where “{}” is not to be trusted, by its own estimate of its error; click "
+            "again to hide it.",
+            self.show_doubt,
+        )
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
         dispatcher.viewer.layers.selection.events.active.connect(self._on_selected)
@@ -147,12 +154,28 @@ class FitButtons(QWidget):
             button.setToolTip("" if layer is None else tip.format(layer.name))
         self.settings_button.setVisible(found is not None)
         if found is not None:
-            self.settings_button.setToolTip(self._buttons[-1][1].format(found[0].name))
+            tip = dict(self._buttons)[self.settings_button]
+            self.settings_button.setToolTip(tip.format(found[0].name))
         if layer is not None:
             why = self._why_not_more(layer)
             self.more_button.setEnabled(not why)
             if why:
                 self.more_button.setToolTip(why)
+            doubt = why_no_doubt(self._dispatcher.results.get(layer.unique_id))
+            self.doubt_button.setEnabled(not doubt)
+            if doubt:
+                self.doubt_button.setToolTip(doubt)
+
+    @Slot()
+    def show_doubt(self) -> None:
+        """Show or hide where the result is not to be trusted."""
+        layer = self.target()
+        if layer is None:
+            return
+        try:
+            self._dispatcher.show_doubt(layer)
+        except CellINRError as error:
+            self._dispatcher.controller.say("error", str(error))
 
     @Slot()
     def use_settings(self) -> None:

@@ -16,7 +16,7 @@ from napari_cellinr.macro.plan import (
 )
 from napari_cellinr.text import one_line
 from napari_cellinr.ui.session.written import opened_files
-from napari_cellinr.ui.widgets.prompt import can_ask
+from napari_cellinr.ui.widgets.prompt import can_ask, parent_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def confirm(
             "in; call cellinr.replay(macro, ask=False) if you trust it."
         )
     lines = plan_lines(macro, [place.absolute() for place in writes], folder)
-    box = QMessageBox()
+    box = QMessageBox(parent_window())
     box.setTextFormat(Qt.TextFormat.PlainText)  # names are not HTML
     box.setWindowTitle("Run macro")
     more = ["…"] if len(lines) > _MOST_LINES else []

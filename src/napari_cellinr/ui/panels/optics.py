@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_args
 
-from qtpy.QtCore import Slot
+import numpy as np
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout
 from superqt import QCollapsible
 
@@ -33,7 +35,8 @@ __all__ = ["OpticsSection"]
 class OpticsSection(Section):
     """A list of kinds of microscopes, and a field for every setting of the selected kind.
 
-    Layers with optics in their metadata, such as the samples, fill in the fields.
+    Layers with optics in their metadata, such as the samples, fill in the fields. These values
+    belong to the layer: for other layers, the fields show again what the user had entered.
     """
 
     names = ("optics",)
@@ -50,9 +53,18 @@ class OpticsSection(Section):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
-        for widget in (QLabel("<b>Microscope</b>"), self.kind, self.taken, self.error):
+        self.differs = wrapping_label(kind="warning")
+        self.reset_button = QPushButton("Use the values of the image")
+        self.reset_button.setToolTip("Take pixel size and frame interval from the image.")
+        self.reset_button.clicked.connect(self.use_those_of_image)
+        for widget in (QLabel("<b>Microscope</b>"), self.kind, self.differs):
             self._layout.addWidget(widget)
+        self._layout.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
+        for widget in (self.taken, self.error):
+            self._layout.addWidget(widget)
+        self._image: Image | None = None
         self._layer_optics: Any = None
+        self._entered: dict[str, Any] = {}
         self.kind.changed.connect(self._on_kind)
         self.set_optics(KINDS["time-lapse"]())
 
@@ -63,7 +75,7 @@ class OpticsSection(Section):
         if kind not in self.grids:
             grid = self.grids[kind] = OpticsGrid(kind)
             grid.edited.connect(self._on_edited)
-            self._layout.insertWidget(2, grid)
+            self._layout.insertWidget(4, grid)
         return self.grids[kind]
 
     def values(self) -> dict[str, Any]:
@@ -83,15 +95,43 @@ class OpticsSection(Section):
 
     def show_image(self, image: Image | None) -> None:
         """Show what is read from the layer, and fill in the optics of its metadata."""
+        self._image = image
         self.taken.setText(_known(image))
-        optics = None if image is None else image.meta.get("optics")
-        if optics is not None and optics != self._layer_optics:
-            try:
-                self.set_optics(optics_from_dict(dict(optics)))
-            except (ConfigError, TypeError, ValueError):
-                optics = None
-        self._layer_optics = optics
+        optics = None if image is None else _stated(image)
+        if optics != self._layer_optics:
+            self._entered[_key(self._layer_optics)] = self.values()["optics"]
+            self._layer_optics = optics
+            self._restore(self._entered.get(_key(optics), optics))
         self._show()
+
+    @Slot()
+    def use_those_of_image(self) -> None:
+        """Leave pixel size and frame interval empty where they differ from those of the image."""
+        for name in self._differing():
+            self.grid.fields[name].set_value(None)
+        self._on_edited()
+
+    def _restore(self, values: Any) -> None:
+        """Show values that were entered before, unless they are not allowed."""
+        with suppress(ConfigError, TypeError, ValueError):
+            self.set_optics(optics_from_dict(dict(values)))
+
+    def _differing(self) -> dict[str, str]:
+        """Return the entered values that differ from those of the image, as text by setting."""
+        try:
+            optics = optics_from_dict(self.values()["optics"]).as_dict()
+        except ConfigError:
+            return {}
+        stated = dict(self._layer_optics or {})
+        known = {} if self._image is None else _measured(self._image)
+        texts = {}
+        for name, (value, unit) in known.items():
+            given = optics.get(name)
+            if given is None or given == stated.get(name) or _are_close(given, value):
+                continue
+            pair = " instead of ".join(f"{_text(one)} {unit}" for one in (given, value))
+            texts[name] = f"{name.replace('_', ' ')} {pair}"
+        return texts
 
     def _show(self) -> None:
         """Show the fields of the selected kind only, and their errors."""
@@ -105,6 +145,10 @@ class OpticsSection(Section):
         else:
             self.error.setText("")
         self.error.setVisible(bool(self.error.text()))
+        differing = ", ".join(self._differing().values())
+        self.differs.setText(f"Differs from the image: {differing}." if differing else "")
+        for widget in (self.differs, self.reset_button):
+            widget.setVisible(bool(differing))
 
     @Slot()
     def _on_kind(self) -> None:
@@ -219,6 +263,42 @@ class FileField(TextField):
 def _depth(value: Any) -> int:
     """Return how deeply lists are nested."""
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def _stated(image: Image) -> dict[str, Any] | None:
+    """Return the optics in the metadata of an image; None without valid ones."""
+    try:
+        return optics_from_dict(dict(image.meta["optics"])).as_dict()
+    except (KeyError, ConfigError, TypeError, ValueError):
+        return None
+
+
+def _key(optics: Any) -> str:
+    """Return what tells the optics of one layer from those of another; empty for no optics."""
+    return "" if optics is None else json.dumps(optics, default=str, sort_keys=True)
+
+
+def _measured(image: Image) -> dict[str, tuple[Any, str]]:
+    """Return pixel size, voxel size (µm) and frame time (s) of an image, where they are known."""
+    found: dict[str, tuple[Any, str]] = {}
+    units = dict(zip(image.axes, image.units, strict=True))
+    space = [axis for axis in "ZYX" if axis in units and units[axis] in LENGTHS]
+    steps = [image.steps[axis] * LENGTHS[units[axis]] / LENGTHS["micrometer"] for axis in space]
+    if "X" in space:
+        found = {"pixel_size": (steps[-1], "µm"), "voxel_size": (steps, "µm")}
+    if units.get("T") in TIMES:
+        found["frame_time"] = (image.steps["T"] * TIMES[units["T"]] / TIMES["second"], "s")
+    return found
+
+
+def _are_close(given: Any, value: Any) -> bool:
+    """Return whether two numbers, or lists of them, differ by rounding only."""
+    one, other = np.ravel(given), np.ravel(value)
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-3))
+
+
+def _text(value: Any) -> str:
+    return "×".join(f"{number:.4g}" for number in np.ravel(value))
 
 
 def _known(image: Image | None) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QTimer, Slot
@@ -15,23 +14,28 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
-from napari_cellinr.ui.session.devices import gpu_memory
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.session.devices import device_list
+from napari_cellinr.ui.session.pace import Pace, duration
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from napari_cellinr.fitting.problem import Progress
     from napari_cellinr.methods import Cost
     from napari_cellinr.ui.session.dispatcher import Dispatcher
     from napari_cellinr.ui.task import Task
     from napari_cellinr.ui.widgets.plots import LossPlot
 
-__all__ = ["RunPanel", "duration"]
+__all__ = ["RunPanel"]
 
-SHORTEST = 0.1
-"""Shortest time over which a speed is computed, in seconds."""
+BAR: Final = 1000
+"""Length of the progress bar, for the whole job."""
 
 
 class RunPanel(QWidget):
@@ -42,7 +46,10 @@ class RunPanel(QWidget):
         self._dispatcher = dispatcher
         self._controller = controller = dispatcher.controller
         self._plot: LossPlot | None = None
-        self._speed = _Speed()
+        self.curve: QCollapsible | None = None
+        self._task = task
+        self._pace = Pace()
+        self._estimate: float | None = None
         self._may_run = False
         self._last: Progress | None = None
         self._begun = time.monotonic()
@@ -60,6 +67,8 @@ class RunPanel(QWidget):
         self.queue = wrapping_label()
         self.status = wrapping_label()
         self._lay_out()
+        self._about: Hashable | None = None
+        controller.layers_changed.connect(self._forget_gone)
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
         controller.said.connect(self.say)
@@ -88,15 +97,47 @@ class RunPanel(QWidget):
         self.numbers.setVisible(not idle)
         if idle:
             self._clock.stop()
+            if self.curve is not None:
+                self.curve.collapse(animate=False)
+            if self._is_foreign():
+                self.forget()
         if state == "stopping":
             self.bar.setFormat("stopping …")
         if state == "running" and not self._clock.isActive():
-            self._speed, self._last, self._begun = _Speed(), None, time.monotonic()
+            self._pace, self._last, self._begun = Pace(self._expected()), None, time.monotonic()
             self._clock.start()
             self.bar.setRange(0, 0)
             self.bar.setFormat("")
             self._show_time()
+            self._about = self._controller.work.source_id if self._controller.work else None
             self._loss_plot().show_history([])
+            if self.curve is not None:
+                self.curve.show()
+                self.curve.expand(animate=False)
+
+    def forget(self) -> None:
+        """Remove message and loss curve of an earlier job."""
+        self._about = None
+        self.status.setText("")
+        if self.curve is not None:
+            self.curve.hide()
+
+    def show_source(self, layer_id: Hashable | None) -> None:
+        """Remove what was said of another layer than the selected one."""
+        if self._controller.state == "idle" and self._about not in {None, layer_id}:
+            self.forget()
+
+    @Slot()
+    def _forget_gone(self) -> None:
+        """Remove what was said of a layer that is not in the viewer any more."""
+        is_gone = self._about is not None and find(self._controller.viewer, self._about) is None
+        if is_gone and self._controller.state == "idle":
+            self.forget()
+
+    def _is_foreign(self) -> bool:
+        """Return whether the last job was the fit of another dock."""
+        latest = self._controller.latest
+        return latest is not None and latest.task not in {"", self._task.name}
 
     @Slot()
     def show_queue(self) -> None:
@@ -109,13 +150,14 @@ class RunPanel(QWidget):
     @Slot(object)
     def show_progress(self, progress: Progress) -> None:
         """Show the progress of the job."""
-        self.bar.setRange(0, progress.steps)
-        self.bar.setValue(progress.step)
+        part = round(BAR * self._pace.part(progress))
+        self.bar.setRange(0, BAR if part else 0)
+        self.bar.setValue(part)
         if self._controller.state != "stopping":
-            self.bar.setFormat(f"{progress.stage} %p %" if progress.steps else progress.stage)
+            self.bar.setFormat(f"{progress.stage} %p %" if part else progress.stage)
         self._last = progress
         if progress.steps:
-            self._show_facts(self._speed.facts(progress))
+            self._show_facts(self._pace.facts(progress))
         else:
             self._show_time()
         if progress.losses:
@@ -140,8 +182,15 @@ class RunPanel(QWidget):
         self.advice.setText(text)
         self.advice.setVisible(bool(text))
 
+    def _expected(self) -> float | None:
+        """Return the time in seconds that the job which starts now may take, if it is known."""
+        work = self._controller.work
+        is_own = work is not None and work.task == self._task.name and not work.quick
+        return self._estimate if is_own and not device_list().has_gpu else None
+
     def estimate(self, estimate: Cost | None) -> None:
         """Show the memory and time that a run needs; None hides it."""
+        self._estimate = None if estimate is None else estimate.seconds
         self.cost.setVisible(estimate is not None)
         if estimate is None:
             return
@@ -173,7 +222,7 @@ class RunPanel(QWidget):
         self.pause_button = push_button("Pause", "Pause after this step; previews still work.")
         self.stop_button = push_button("Stop", "Stop after this step and keep the result so far.")
         self.cancel_button = push_button("Cancel", "Stop after this step and discard the result.")
-        self.guide_button = guide_button(task.guide)
+        self.guide_button = guide_button("docks")
         tip = "Remove queued jobs; the running job continues."
         self.clear_button = push_button("Clear queue", tip, self._dispatcher.queue.clear)
         self.pause_button.clicked.connect(self._controller.toggle_pause)
@@ -213,46 +262,14 @@ class RunPanel(QWidget):
 
             self._plot = LossPlot(self)
             self._plot.set_colour(self._text_colour())
-            self._messages.insertWidget(0, self._plot)
+            self.curve = QCollapsible("Loss curve", expandedIcon="▾", collapsedIcon="▸")
+            self.curve.setDuration(0)
+            for layout in (self.curve.layout(), self.curve.content().layout()):
+                layout.setContentsMargins(0, 0, 0, 0)
+            self.curve.addWidget(self._plot)
+            self._messages.insertWidget(0, self.curve)
         return self._plot
 
     def _text_colour(self) -> str:
         """Return the text colour of the viewer's theme; style sheets do not set palettes."""
         return str(get_theme(self._controller.viewer.theme).text.as_hex())
-
-
-class _Speed:
-    """Steps per second over the last few reports of a stage."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._points: deque[tuple[float, int]] = deque(maxlen=15)
-
-    def facts(self, progress: Progress) -> list[str]:
-        """Return the numbers of a stage with steps, each with its unit."""
-        if progress.stage != self._stage and progress.stage != "paused":
-            self._stage = progress.stage
-            self._points.clear()
-        self._points.append((progress.seconds, progress.step))
-        facts = [f"step {progress.step} of {progress.steps}"]
-        seconds, steps = (b - a for a, b in zip(self._points[0], self._points[-1], strict=True))
-        if seconds > SHORTEST and steps > 0:
-            speed = steps / seconds
-            facts.append(f"{speed:.0f} steps/s" if speed >= 100 else f"{speed:.3g} steps/s")
-        if progress.eta is not None:
-            facts.append(f"{duration(progress.eta)} left")
-        if memory := gpu_memory():
-            facts.append(f"{memory / 1e9:.2g} GB on the GPU")
-        if progress.held_out is not None:
-            facts.append(f"held\u2011out error {progress.held_out:.4g} σ")
-        return facts
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as text, such as `2 min 05 s`."""
-    if seconds < 60:
-        return f"{max(0, round(seconds))} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return (
-        f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-    )

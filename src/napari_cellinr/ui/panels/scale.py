@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton
 
 from napari_cellinr.classic.sampling import MAX_FACTOR, placed, samplings
 from napari_cellinr.errors import CellINRError
-from napari_cellinr.ui.panels.voxel_steps import SIGNS
+from napari_cellinr.ui.layers.voxel_steps import SIGNS
 from napari_cellinr.ui.task import Section
 from napari_cellinr.ui.widgets.forms import LABEL_WIDTH
 from napari_cellinr.ui.widgets.labels import wrapping_label

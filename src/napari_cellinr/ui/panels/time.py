@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QSlider, QVBoxLayout
 
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_index
+from napari_cellinr.ui.layers.provenance import HELPER
 from napari_cellinr.ui.layers.results import add_result, update
 from napari_cellinr.ui.session.controller import Work
 from napari_cellinr.ui.task import ResultPanel
@@ -144,6 +145,7 @@ class TimePanel(ResultPanel):
         if layer is None:
             name = f"{source.name} at time"
             layer = add_result(viewer, source, given, plane, name=name)
+            layer.metadata = {**layer.metadata, HELPER: "preview of a time"}
             self._layer_id = layer.unique_id
         else:
             update(layer, source, given, plane)

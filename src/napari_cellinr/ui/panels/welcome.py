@@ -32,6 +32,7 @@ class Welcome(QFrame):
         self.setStyleSheet(
             "QFrame#cellinr_welcome { border: 1px dashed #808080; border-radius: 6px; }"
         )
+        self._text = task.empty_text
         self.label = wrapping_label(task.empty_text)
         self.button = QPushButton("Try it")
         self.button.setToolTip("Open a simulated image and preview the result.")
@@ -41,3 +42,7 @@ class Welcome(QFrame):
         layout.setSpacing(8)
         layout.addWidget(self.label)
         layout.addWidget(self.button)
+
+    def explain(self, why: str) -> None:
+        """Show why no layer can be processed, before the text; an empty reason removes it."""
+        self.label.setText(f"{why} {self._text}".lstrip())

@@ -9,7 +9,7 @@ from napari_cellinr.io.channels import PART
 from napari_cellinr.io.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.naming import SAMPLE
-from napari_cellinr.ui.layers.provenance import KEPT_FIT, RECORD
+from napari_cellinr.ui.layers.provenance import HELPER, KEPT_FIT, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,7 +127,7 @@ def _opened(layer: Layer) -> Source:
     """Return what a layer was read from: files, a saved fit, a sample of this plugin, nothing."""
     if KEPT_FIT in layer.metadata:
         return Source(path=str(layer.metadata[KEPT_FIT]))
-    if RECORD in layer.metadata:  # a result has the metadata of its source
+    if RECORD in layer.metadata or HELPER in layer.metadata:  # with the metadata of its source
         return Source()
     path, reader = layer.source.path, layer.source.reader_plugin
     if path is not None and reader not in {None, "napari-cellinr"}:

@@ -45,6 +45,10 @@ class ActivityBar:
         if state.stage != self._stage and self._bar is not None:
             self._bar.close()
             self._stage = state.stage
-            self._bar = progress(total=state.steps, desc=f"CellINR: {state.stage}")
+            bar = progress(total=state.steps, desc=f"CellINR: {state.stage}")
+            if self._bar is None:  # the event loop has run, and the job has ended in it
+                bar.close()
+                return
+            self._bar = bar
         if self._bar is not None and state.steps:
             self._bar.update(state.step - self._bar.n)

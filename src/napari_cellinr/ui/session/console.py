@@ -127,13 +127,15 @@ class Console:
             source = Source(layer, path, along=along, files=tuple(files), reader=reader)
             self._dispatcher.open_again(source)
 
-    def calibrate(self, layer: ImageLayer | str, **steps: float) -> None:
-        """Set the voxel size and the time step of a layer.
+    def calibrate(self, layer: ImageLayer | str, *, axes: str = "", **steps: float) -> None:
+        """Set the voxel size and the time step of a layer and of the other channels of its file.
 
         Parameters
         ----------
         layer
             A layer or its name.
+        axes
+            One letter for each dimension, to correct those of the layer first.
         **steps
             Voxel size in µm and time step in s by axis, such as `T=2, Y=0.1, X=0.1`.
 
@@ -142,7 +144,24 @@ class Console:
         AxesError
             If there is no such layer or axis, or a step is not positive.
         """
-        self._dispatcher.calibrate(layer, steps)
+        self._dispatcher.calibrate(layer, steps, axes)
+
+    def crop(self, layer: ImageLayer | str, **ranges: Sequence[int]) -> None:
+        """Add a region of a layer as a layer of its own, to process it alone.
+
+        Parameters
+        ----------
+        layer
+            A layer or its name.
+        **ranges
+            First voxel and end by axis, counted from 0, such as `Y=[0, 50], X=[20, 90]`.
+
+        Raises
+        ------
+        AxesError
+            If there is no such layer or axis, or nothing would be left.
+        """
+        self._dispatcher.crop(layer, ranges)
 
     def denoise(
         self, layer: ImageLayer | str, preset: Any = "fast", *, axes: str = "", **settings: Any

@@ -14,6 +14,7 @@ from napari_cellinr.errors import FitError
 from napari_cellinr.ui.layers.convert import find, to_image
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.activity import ActivityBar
+from napari_cellinr.ui.session.placements import set_axes
 from napari_cellinr.ui.session.worker import Ending, Run
 from napari_cellinr.ui.widgets.labels import sentence
 
@@ -69,6 +70,8 @@ class Work:
         The layer that shows previews while the job runs.
     quick
         Whether the job is too short for previews and notifications.
+    task
+        Name of the task of a fit; empty for other work.
     dropped
         Called if the user has cancelled the job, to delete its checkpoint; not if its layer was
         removed or the viewer closed.
@@ -81,6 +84,7 @@ class Work:
     live: LiveLayer | None = None
     quick: bool = False
     dropped: Callable[[], None] | None = None
+    task: str = ""
 
 
 def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
@@ -139,6 +143,7 @@ class Controller(QObject):
         self.viewer = viewer
         self.state: State = "idle"
         self.work: Work | None = None
+        self.latest: Work | None = None  # the one that runs, or that ran last
         self.history: list[Progress] = []
         self.confirmed_axes: dict[Hashable, str] = {}
         self.quick_looks: dict[Hashable, LiveLayer] = {}
@@ -180,8 +185,7 @@ class Controller(QObject):
         AxesError
             If an image cannot have these axes, or their number differs from that of the dimensions.
         """
-        to_image(layer, axes)
-        layer.axis_labels = tuple(axes.lower())
+        set_axes(layer, axes)
         # Last: docks discard the confirmed axes whenever the axis labels change.
         self.confirmed_axes[layer.unique_id] = axes
 
@@ -201,7 +205,8 @@ class Controller(QObject):
         """
         if self._run is not None:
             raise FitError("a job is running in this viewer; stop it, or wait until it ends.")
-        self.work, self._last_request = work, None
+        self.work = self.latest = work
+        self._last_request = None
         self._cancelled = self._drops = self._stopped = self._has_warned = False
         self.history = []
         page = preferences()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_cellinr.macro import FITS, Source, Step
-from napari_cellinr.ui.layers.camera import kept_view
-from napari_cellinr.ui.layers.convert import set_voxel_size
 from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, source_of
-from napari_cellinr.ui.session.compare_actions import compare_work, scores_work
+from napari_cellinr.ui.session.changes import Changes
 from napari_cellinr.ui.session.controller import controller_of
-from napari_cellinr.ui.session.file_actions import layer_of_job, open_files, open_source, save_layer
-from napari_cellinr.ui.session.fit_actions import (
+from napari_cellinr.ui.session.work.compare import compare_work, scores_work
+from napari_cellinr.ui.session.work.doubt import doubt_work, overlay_of
+from napari_cellinr.ui.session.work.files import layer_of_job, open_files, open_source, save_layer
+from napari_cellinr.ui.session.work.fits import (
     continued_work,
     fit_work,
     quick_work,
@@ -25,8 +25,7 @@ from napari_cellinr.ui.session.fit_actions import (
     resume_work,
     work_from_fit,
 )
-from napari_cellinr.ui.session.motion_actions import motion_work, steps_to_save
-from napari_cellinr.ui.session.recording import Requests
+from napari_cellinr.ui.session.work.motion import motion_work, steps_to_save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.runs.resume import Unfinished
-    from napari_cellinr.ui.session.compare_actions import Comparison, Score
     from napari_cellinr.ui.session.controller import Work
+    from napari_cellinr.ui.session.work.compare import Comparison, Score
     from napari_cellinr.ui.task import Task
 
 __all__ = ["Dispatcher", "dispatcher_of"]
@@ -57,7 +56,7 @@ def dispatcher_of(viewer: napari.Viewer) -> Dispatcher:
     return dispatcher
 
 
-class Dispatcher(Requests):
+class Dispatcher(Changes):
     """The actions of one viewer, one after the other."""
 
     def open(self, paths: Sequence[Path], *, together: bool = False) -> list[Layer]:
@@ -86,34 +85,6 @@ class Dispatcher(Requests):
             If the file is missing, or the plugin that read it.
         """
         return self._opened(open_source(self.viewer, source))
-
-    def calibrate(self, layer: ImageLayer | str, steps: Mapping[str, float]) -> None:
-        """Set the voxel size and the time step of a layer.
-
-        Parameters
-        ----------
-        layer
-            A layer or its name.
-        steps
-            Voxel size in µm along Z, Y and X, and time step in s along T, by axis.
-
-        Raises
-        ------
-        AxesError
-            If there is no such layer or axis, or a step is not positive.
-        """
-
-        def carry_out() -> None:
-            found = self._find(layer)
-            image = self.controller.image_of(found)
-            given = {axis.upper(): float(step) for axis, step in steps.items()}
-            image.with_voxel_size("micrometer", **given)
-            with kept_view(self.viewer, found):
-                set_voxel_size(found, given, image.axes)
-            self._record(Step("calibrate", (source_of(found),), given))
-            self.controller.layers_changed.emit()
-
-        self._submit("voxel size", layer, carry_out)
 
     def save(
         self, layer: ImageLayer | str, path: str | PathLike[str], *, overwrite: bool = False
@@ -239,8 +210,14 @@ class Dispatcher(Requests):
 
         self._submit(task.noun, str(job.source["name"]), carry_out)
 
-    def quick_look(self, task: Task, layer: ImageLayer, config: Config) -> None:
-        """Fit the region of a layer that the canvas shows; not recorded and not queued.
+    def quick_look(
+        self,
+        task: Task,
+        layer: ImageLayer,
+        config: Config,
+        region: Mapping[str, slice] | None = None,
+    ) -> None:
+        """Fit a region of a layer, or the part that the canvas shows; not recorded, not queued.
 
         Parameters
         ----------
@@ -250,13 +227,15 @@ class Dispatcher(Requests):
             The layer.
         config
             The settings.
+        region
+            Index ranges by axis letter, which take precedence over the part in view.
 
         Raises
         ------
         AxesError, FitError
             If its axes are not known, or a job is running.
         """
-        self.controller.begin(quick_work(self.controller, task, layer, config))
+        self.controller.begin(quick_work(self.controller, task, layer, config, region))
 
     def render(self, layer: ImageLayer | str, query: Mapping[str, Any]) -> None:
         """Render a fit at another scale, time, crop or channel, as a new layer.
@@ -349,6 +328,26 @@ class Dispatcher(Requests):
         names = [layer] if against is None else [layer, against]
         attempt = Step("compare", tuple(Source(name_of(name)) for name in names))
         self._submit("comparison", layer, carry_out, attempt)
+
+    def show_doubt(self, layer: ImageLayer) -> None:
+        """Show or hide the overlay of where a result is not to be trusted; not recorded.
+
+        Parameters
+        ----------
+        layer
+            A result of this session.
+
+        Raises
+        ------
+        AxesError
+            If there is no estimate of its error.
+        """
+        overlay = overlay_of(self.viewer, layer)
+        if overlay is not None:
+            overlay.visible = not overlay.visible
+            return
+        made = self.results.get(layer.unique_id)
+        self._submit("doubt", layer, lambda: doubt_work(self.controller, layer, made))
 
     def measure(
         self, layers: Sequence[ImageLayer], truth: ImageLayer, done: Callable[[list[Score]], None]

@@ -13,8 +13,9 @@ from napari_cellinr.macro import FITS, Recorder, Step, fit_step
 from napari_cellinr.ui.layers.convert import named
 from napari_cellinr.ui.layers.provenance import origin_of
 from napari_cellinr.ui.session.actions import Request, name_of, opened_steps, source_of
-from napari_cellinr.ui.session.motion_actions import note_motion
+from napari_cellinr.ui.session.calibrations import Calibrations
 from napari_cellinr.ui.session.queue import Queue
+from napari_cellinr.ui.session.work.motion import note_motion
 from napari_cellinr.ui.session.written import Written
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class Requests(QObject):
         self.written = Written(controller.viewer)
         self._recording = Recording(controller.viewer, self.recorded.emit)
         self.recorder = self._recording.recorder
+        self.calibrations = Calibrations(controller, self.recorder)
         self._records = True
         self._references: list[object] = []
         controller.finished.connect(self._on_finished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from qtpy.QtCore import Qt, Signal, Slot
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.base import Settings
     from napari_cellinr.ui.task import Section
 
-__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid"]
+__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid", "with_titles"]
 
 LABEL_WIDTH: Final = 122
 """Width of the label column in pixels, so that the panels of a dock are aligned."""
@@ -33,6 +34,12 @@ _TITLES: Final = {
     "seed": "Random seed",
 }
 """Labels of settings whose names alone are not clear."""
+
+_FIRST: Final = ("preset", "device")
+"""Settings above all others."""
+
+_LAST: Final = ("steps", "seed", "max_seconds")
+"""Settings of every method that the preset makes unimportant; the first ones under *Advanced*."""
 
 _ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
 
@@ -93,11 +100,11 @@ class FieldGrid(QWidget):
 
     def _add_row(self, grid: QGridLayout, row: int, name: str) -> None:
         field = self.fields[name] = self.make(self._type, name)
-        label = title_label(_title(name))
+        label = title_label(title_of(name))
         tip = _tip(self._type, name)
         for widget in (label, field):
             widget.setToolTip(tip)
-        field.setAccessibleName(_title(name))
+        field.setAccessibleName(title_of(name))
         field.setAccessibleDescription(self._type.help(name))
         error = self._errors[name] = wrapping_label(kind="error")
         error.hide()
@@ -110,7 +117,8 @@ class FieldGrid(QWidget):
 class ConfigForm(QWidget, Generic[_Config]):
     """A form generated from the fields of a configuration, with help, unit and range.
 
-    Advanced settings are collapsed. Errors are shown below their fields.
+    Preset and device come first, then the section, then the settings that decide the result; the
+    others are collapsed. Errors are shown below their fields.
 
     Signals
     -------
@@ -122,7 +130,7 @@ class ConfigForm(QWidget, Generic[_Config]):
     config_type
         The class of the settings, whose defaults are shown at first.
     section
-        Edits settings that need more than plain fields; shown above the advanced settings.
+        Edits settings that need more than plain fields, such as the microscope.
     """
 
     changed = Signal()
@@ -140,11 +148,15 @@ class ConfigForm(QWidget, Generic[_Config]):
         own = [
             name for name in config_type.model_fields if not section or name not in section.names
         ]
-        self._plain = FieldGrid(config_type, [n for n in own if not config_type.is_advanced(n)])
-        self._rest = FieldGrid(config_type, [n for n in own if config_type.is_advanced(n)])
+        rest = [name for name in own if config_type.is_advanced(name)]
+        plain = [name for name in own if name not in {*rest, *_FIRST, *_LAST}]
+        self._first = FieldGrid(config_type, [name for name in _FIRST if name in own])
+        self._plain = FieldGrid(config_type, plain)
+        self._rest = FieldGrid(config_type, [*(name for name in _LAST if name in own), *rest])
+        self._grids = (self._first, self._plain, self._rest)
         self._faults: Mapping[str, str] = {}
         self._lay_out()
-        for grid in (self._plain, self._rest):
+        for grid in self._grids:
             grid.changed.connect(self._on_changed)
         if section is not None:
             section.changed.connect(self._on_section)
@@ -152,12 +164,15 @@ class ConfigForm(QWidget, Generic[_Config]):
 
     def field(self, name: str) -> Field:
         """Return the editor of a setting."""
-        return self._grid_of(name).fields[name]
+        return self._fields[name]
+
+    @property
+    def _fields(self) -> dict[str, Field]:
+        return {name: field for grid in self._grids for name, field in grid.fields.items()}
 
     def values(self) -> dict[str, Any]:
         """Return the entered values by name, not validated yet."""
-        fields = {**self._plain.fields, **self._rest.fields}
-        entered = {name: field.value() for name, field in fields.items()}
+        entered = {name: field.value() for name, field in self._fields.items()}
         return {**entered, **(self.section.values() if self.section else {})}
 
     def config(self) -> _Config:
@@ -173,7 +188,7 @@ class ConfigForm(QWidget, Generic[_Config]):
 
     def set_config(self, config: _Config) -> None:
         """Show the values of `config`."""
-        for name, field in {**self._plain.fields, **self._rest.fields}.items():
+        for name, field in self._fields.items():
             field.set_value(getattr(config, name))
         if self.section is not None:
             self.section.set_config(config)
@@ -196,9 +211,10 @@ class ConfigForm(QWidget, Generic[_Config]):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(self._plain)
+        layout.addWidget(self._first)
         if self.section is not None:
             layout.addWidget(self.section)
+        layout.addWidget(self._plain)
         self.advanced = QCollapsible("Advanced settings", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
         self.advanced.layout().setContentsMargins(0, 0, 0, 0)
@@ -209,9 +225,6 @@ class ConfigForm(QWidget, Generic[_Config]):
         self.reset_button.setToolTip("Restore the defaults of the selected preset.")
         self.reset_button.clicked.connect(self.reset)
         layout.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
-
-    def _grid_of(self, name: str) -> FieldGrid:
-        return self._plain if name in self._plain.fields else self._rest
 
     @Slot(str)
     def _on_changed(self, name: str) -> None:
@@ -227,7 +240,7 @@ class ConfigForm(QWidget, Generic[_Config]):
 
     def _check(self) -> None:
         """Show the errors of all values."""
-        for grid in (self._plain, self._rest):
+        for grid in self._grids:
             for name, field in grid.fields.items():
                 fault = self._fault(name, field.value()) or self._faults.get(name, "")
                 grid.explain(name, fault)
@@ -240,7 +253,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         return ""
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
     """Return the name of a setting as a label."""
     if name in _TITLES:
         return _TITLES[name]
@@ -255,3 +268,20 @@ def _tip(config_type: type[Settings], name: str) -> str:
     tip = config_type.help(name)
     tip += f" Unit: {unit}." if unit else ""
     return tip + (f" Range: {bounds}." if bounds else "")
+
+
+def with_titles(text: str, config_type: type[Settings]) -> str:
+    """Return a text in which settings are called as in the form, instead of by their names in code.
+
+    Parameters
+    ----------
+    text
+        A text such as a warning of a fit.
+    config_type
+        The class of the settings.
+    """
+    for name in config_type.model_fields:
+        if "_" in name:  # other names are words of the language
+            title = title_of(name)
+            text = re.sub(rf"(?<![\w/-]){name}(?![\w=])", f"“{title}”", text)
+    return text

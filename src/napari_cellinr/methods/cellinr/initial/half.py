@@ -45,6 +45,7 @@ class Half:
         self.job, self.monitor, self.before = job, monitor, before
         self.stage, self.limit = stage, limit
         self.started = time.monotonic()
+        self.paused = monitor.paused_seconds
         self.done: float | None = None
         self.stopped = False
         self.late = False
@@ -65,7 +66,8 @@ class Half:
     def report(self) -> Generator[Progress, Message, None]:
         """Return the report of the present progress."""
         done = self.done or 0.0
-        spent = time.monotonic() - self.started
+        paused = self.monitor.paused_seconds - self.paused
+        spent = time.monotonic() - self.started - paused
         eta = spent * (1 - done) / done if done > 0.05 else None
         part = self.before + done / 2
         if eta is not None and part < 0.5:

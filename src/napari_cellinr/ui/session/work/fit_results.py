@@ -9,6 +9,7 @@ from napari_cellinr.fitting.report import field_gain
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
 from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ def show_fit(
     fitted: Fitted,
     *,
     quick: bool = False,
+    covers: str = "",
     initial: InitialFit | None = None,
 ) -> None:
     """Show the result of a fit as layers beside its source, and report how the fit ended.
@@ -54,6 +56,8 @@ def show_fit(
         The result.
     quick
         Whether it is a preview.
+    covers
+        Which part of the image a preview covers.
     initial
         The fit that this one started from, if from one.
     """
@@ -78,7 +82,10 @@ def show_fit(
         for one in others:
             name = one.name or one.image.name
             layers.append(add_shown(controller.viewer, source, given, one, name))
-    _report(controller, fitted, layers[0].name, quick=quick)
+    if quick:
+        controller.said.emit("info", _preview_text(fitted, layers[0].name, covers))
+    else:
+        _report(controller, task, fitted, layers[0].name)
     made = tuple(layers)
     shown_roles = roles[:1] if quick or has_changed else roles
     result = Result(task, config, fitted, given, source, made, quick, tuple(shown_roles), initial)
@@ -93,12 +100,22 @@ def _role(shown: Shown, fitted: Fitted) -> str:
     return next((role for role, image in pairs if image is shown.image), "")
 
 
-def _report(controller: Controller, fitted: Fitted, name: str, *, quick: bool) -> None:
+def _report(controller: Controller, task: Task, fitted: Fitted, name: str) -> None:
     warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
-    sentences = [_summary(fitted, name), *warnings]
+    sentences = [_summary(fitted, name), *(with_titles(one, task.config_type) for one in warnings)]
     text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
-    show: Any = controller.said.emit if quick else controller.say
-    show("warning" if warnings else "info", text)
+    controller.say("warning" if warnings else "info", text)
+
+
+def _preview_text(fitted: Fitted, name: str, covers: str) -> str:
+    """Return what a preview is: its warnings would be those of any fit with few steps."""
+    seconds = fitted.report.get("seconds")
+    took = "" if seconds is None else f", {seconds:.0f} s"
+    part = f" of {covers}" if covers else ""
+    return (
+        f"Layer “{name}”: preview{part}{took}. With few steps it is only approximate; measure in "
+        "the result of a run."
+    )
 
 
 def recorded(image: Image, record: Mapping[str, Any]) -> Image:

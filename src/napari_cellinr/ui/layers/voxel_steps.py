@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
-from napari_cellinr.io.units import TIMES
+from napari_cellinr.io.units import LENGTHS, TIMES
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
-__all__ = ["SIGNS", "guess_text", "knows_time", "parse_steps", "steps_text"]
+__all__ = ["SIGNS", "guess_text", "known_text", "knows_time", "parse_steps", "steps_text"]
 
 SIGNS: Final = {
     "micrometer": "µm",
@@ -40,6 +40,18 @@ def steps_text(image: Image) -> str:
     if "T" in units and units["T"] != "pixel":
         text += f", every {image.steps['T']:.4g} {SIGNS.get(units['T'], units['T'])}"
     return text
+
+
+def known_text(image: Image) -> str:
+    """Return the known steps as a text to correct, such as `z=0.4, y=0.2, x=0.2, t=2`."""
+    steps = {}
+    for axis, step, unit in zip(image.axes, image.scale, image.units, strict=True):
+        if axis in "ZYX" and unit in LENGTHS:
+            steps[axis] = step * LENGTHS[unit] / LENGTHS["micrometer"]
+        elif axis == "T" and unit in TIMES:
+            steps[axis] = step * TIMES[unit] / TIMES["second"]
+    order = [axis for axis in "ZYXT" if axis in steps]
+    return ", ".join(f"{axis.lower()}={steps[axis]:.6g}" for axis in order)
 
 
 def guess_text(image: Image) -> str:

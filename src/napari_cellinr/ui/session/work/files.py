@@ -13,7 +13,7 @@ from napari_cellinr.ui.layers.convert import add_images, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
 from napari_cellinr.ui.layers.provenance import origin_of
 from napari_cellinr.ui.session.actions import image_of
-from napari_cellinr.ui.session.motion_actions import motion_of
+from napari_cellinr.ui.session.work.motion import motion_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,7 +22,7 @@ from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
-from napari_cellinr.ui.session.fit_results import recorded, show_fit
+from napari_cellinr.ui.session.work.fit_results import recorded, show_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "continued_work",
+    "covered",
     "fit_work",
     "quick_work",
     "render_work",
@@ -88,6 +89,7 @@ def fit_work(
         layer.unique_id,
         live,
         dropped=None if path is None else partial(discard, path),
+        task=task.name,
     )
 
 
@@ -230,8 +232,14 @@ def resume_work(controller: Controller, task: Task, layer: ImageLayer, job: Unfi
     return replace(work, make_job=make, dropped=partial(discard, job.path))
 
 
-def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Config) -> Work:
-    """Return the work of fitting the part of a layer that the canvas shows.
+def quick_work(
+    controller: Controller,
+    task: Task,
+    layer: ImageLayer,
+    config: Config,
+    region: Mapping[str, slice] | None = None,
+) -> Work:
+    """Return the work of fitting a region of a layer, or the part that the canvas shows.
 
     The result appears in a preview layer, which the next preview replaces.
 
@@ -239,6 +247,8 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
     ----------
     controller, task, layer, config
         As for `fit_work`.
+    region
+        Index ranges by axis letter, which take precedence.
 
     Raises
     ------
@@ -246,7 +256,8 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         As for `fit_work`.
     """
     given = controller.image_of(layer)
-    part = given.crop(**task.part(controller.viewer, layer, given))
+    ranges = {**task.part(controller.viewer, layer, given), **(region or {})}
+    part, covers = given.crop(**ranges), covered(given, ranges)
     from_data = task.own_contrast(config)
     key = (layer.unique_id, task.name, from_data)
     live = controller.quick_looks.get(key)
@@ -254,10 +265,28 @@ def quick_work(controller: Controller, task: Task, layer: ImageLayer, config: Co
         name = f"{layer.name} preview"
         live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
         controller.quick_looks[key] = live
-    done = partial(show_fit, controller, task, config, given, live, quick=True)
+    done = partial(show_fit, controller, task, config, given, live, quick=True, covers=covers)
     title = f"preview of {layer.name}"
     job = partial(start, _request(task, part, config))
-    return Work(title, job, done, layer.unique_id, live, quick=True)
+    return Work(title, job, done, layer.unique_id, live, quick=True, task=task.name)
+
+
+def covered(given: Image, ranges: Mapping[str, slice]) -> str:
+    """Return in words which part of an image ranges of it are, such as `the part z 3–11, y 0–99`.
+
+    Parameters
+    ----------
+    given
+        The image.
+    ranges
+        Index ranges by axis letter.
+    """
+    parts = [
+        f"{axis.lower()} {part.start}" + (f"–{part.stop - 1}" if part.stop - part.start > 1 else "")
+        for axis, part in ranges.items()
+        if part.stop - part.start < given.sizes[axis]
+    ]
+    return f"the part {', '.join(parts)}" if parts else "the whole image"
 
 
 def render_work(

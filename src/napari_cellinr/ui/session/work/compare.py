@@ -7,17 +7,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.colormaps import Colormap
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.macro.compare import channel_for, check_axes, difference, on_grid_of
 from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.live import shown_index
+from napari_cellinr.ui.layers.provenance import HELPER
 from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.session.controller import Work, background_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import napari
     from napari.layers import Image as ImageLayer
     from numpy.typing import NDArray
 
@@ -193,12 +197,40 @@ def _show(
             viewer, layer, image, conventional, name=conventional.name, limits=limits, below=True
         )
     limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0
+    noted = {**distance.meta, HELPER: "difference"}
     shown = add_result(
         viewer, layer, image, distance, name=distance.name, limits=(-limit, limit),
-        settings={"colormap": "PiYG", "blending": "translucent_no_depth"},
+        settings={"colormap": _see_through(), "blending": "translucent", "metadata": noted},
     )  # fmt: skip
-    controller.said.emit("info", f"Layers “{against.name}” and “{shown.name}” are ready.")
+    text = f"Layer “{shown.name}”: green is higher, magenta lower, transparent equal."
+    controller.said.emit("info", text + _where_equal(viewer, layer, image, distance))
     done(Comparison(layer, against, shown))
+
+
+def _see_through() -> Colormap:
+    """Return a colormap from magenta to green that is transparent in the middle, at 0.
+
+    What is compared stays visible where it does not differ.
+    """
+    position = np.linspace(-1, 1, 255)
+    strength = np.clip(1.2 * np.abs(position), 0, 1)
+    lower, higher = np.array([1.0, 0.2, 0.9]), np.array([0.2, 0.9, 0.2])
+    colours = np.where(position[:, None] < 0, lower, higher)
+    return Colormap(np.column_stack([colours, strength]), name="magenta to green")
+
+
+def _where_equal(viewer: napari.Viewer, layer: ImageLayer, image: Image, distance: Image) -> str:
+    """Return a sentence if nothing differs in the displayed plane, as in frames that were given."""
+    index = shown_index(viewer, layer, image)
+    if index is None:
+        return ""
+    plane = distance
+    for axis, place in index.items():
+        if axis in plane.axes:
+            plane = plane.take(axis, min(place, plane.sizes[axis] - 1))
+    if np.any(np.asarray(plane.data)):
+        return ""
+    return " Nothing differs in the plane that is shown; move the slider to another one."
 
 
 def _score(name: str, image: Image, truth: Image) -> Score:

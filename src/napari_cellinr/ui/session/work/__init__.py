@@ -1,0 +1,1 @@
+"""What the actions of a viewer do: each makes the work that the controller carries out."""
