@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from napari_cellinr.acquisition.measurement import Measurement
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.io.units import calibrated
 
 if TYPE_CHECKING:
     from napari_cellinr.config.optics import Optics
@@ -35,9 +37,12 @@ def prepare(image: Image, optics: Optics) -> Measurement:
     Raises
     ------
     AxesError, ConfigError, DataError, FileError
-        If the image does not fit the settings, or either cannot be right, or a file that the
-        settings name cannot be read.
+        If a constant of the microscope is not known, the image does not fit the settings, or
+        either cannot be right, or a file that the settings name cannot be read.
     """
+    missing = optics.explain_missing(calibrated(image))
+    if missing:
+        raise ConfigError(missing)
     file = type(optics).__module__.rpartition(".")[2]
     module = import_module(f"{__name__}.{file}")
     measured: Measurement = getattr(module, optics.kind.replace("-", "_"))(

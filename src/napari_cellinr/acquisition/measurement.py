@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -33,9 +33,12 @@ __all__ = [
     "read_array",
     "repeats",
     "single_channel",
+    "stated",
     "to_unit",
     "voxel_of",
 ]
+
+Value = TypeVar("Value")
 
 _BRIGHT = 99.9
 """Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
@@ -68,6 +71,12 @@ class Measurement:
     voxel: tuple[float, ...] | None = None
     timed: bool = True
     warnings: tuple[str, ...] = ()
+
+
+def stated(value: Value | None) -> Value:
+    """Return a constant of the microscope; `prepare` has checked that it is known."""
+    assert value is not None
+    return value
 
 
 def single_channel(image: Image, kind: str) -> NDArray[Any]:

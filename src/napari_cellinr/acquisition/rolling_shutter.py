@@ -11,6 +11,7 @@ from napari_cellinr.acquisition.measurement import (
     exact,
     read_array,
     single_channel,
+    stated,
     to_unit,
     voxel_of,
 )
@@ -64,8 +65,8 @@ def rolling_shutter(image: Image, optics: RollingShutter) -> Measurement:
         size,
         exact(psf),
         rows,
-        optics.row_time,
-        optics.exposure,
+        stated(optics.row_time),
+        stated(optics.exposure),
         scene,
         dual=dual,
         samples=optics.samples,
@@ -99,7 +100,7 @@ def _names(image: Image, count: int) -> tuple[str, ...]:
 
 def _psf(optics: RollingShutter) -> NDArray[Any]:
     """Return the image of the point source above its background, ([C,] Y, X) float64."""
-    psf = read_array(optics.psf, "psf").astype(np.float64)
+    psf = read_array(stated(optics.psf), "psf").astype(np.float64)
     if psf.ndim not in {2, 3} or not np.isfinite(psf).all():
         return psf
     dark: Any = optics.psf_background

@@ -25,6 +25,8 @@ from napari_cellinr.ui.widgets.forms import FieldGrid
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_cellinr.image import Image
 
 __all__ = ["OpticsSection"]
@@ -53,6 +55,7 @@ class OpticsSection(Section):
         for widget in (QLabel("<b>Microscope</b>"), self.kind, self.taken, self.error):
             self._layout.addWidget(widget)
         self._layer_optics: Any = None
+        self._fault = ""
         self.kind.changed.connect(self._on_kind)
         self.set_optics(KINDS["time-lapse"]())
 
@@ -81,6 +84,11 @@ class OpticsSection(Section):
         self.grid.set_optics(optics)
         self._show()
 
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Show which constants neither the form nor the layer has."""
+        self._fault = faults.get("optics", "")
+        self._show()
+
     def show_image(self, image: Image | None) -> None:
         """Show what is read from the layer, and fill in the optics of its metadata."""
         self.taken.setText(_known(image))
@@ -103,7 +111,7 @@ class OpticsSection(Section):
         except ConfigError as error:
             self.error.setText(str(error))
         else:
-            self.error.setText("")
+            self.error.setText(self._fault)
         self.error.setVisible(bool(self.error.text()))
 
     @Slot()
@@ -140,7 +148,7 @@ class OpticsGrid(Section):
         self.edited = self.changed
         for part in self._parts:
             part.changed.connect(lambda _: self.edited.emit())
-        self.set_optics(self._type.example())
+        self.set_optics(self._type())
 
     @property
     def fields(self) -> dict[str, Field]:
@@ -148,13 +156,17 @@ class OpticsGrid(Section):
         return {name: field for part in self._parts for name, field in part.fields.items()}
 
     def values(self) -> dict[str, Any]:
-        """Return the entered values by name."""
-        return {name: field.value() for name, field in self.fields.items()}
+        """Return the entered values by name; None for a needed one that is empty."""
+        values = {name: field.value() for name, field in self.fields.items()}
+        empty = [name for name in self._type.TYPICAL if values[name] in ("", [])]
+        return {**values, **dict.fromkeys(empty)}
 
     def set_optics(self, optics: Optics) -> None:
         """Show the values of optics of this kind."""
         for name, field in self.fields.items():
-            field.set_value(getattr(optics, name))
+            value = getattr(optics, name)
+            is_text = isinstance(field, TextField)
+            field.set_value("" if value is None and is_text else value)
 
 
 class _Grid(FieldGrid):
@@ -164,13 +176,19 @@ class _Grid(FieldGrid):
         """Return the editor of a setting."""
         info = config_type.model_fields[name]
         optional = type(None) in get_args(info.annotation)
+        needed = name in config_type.TYPICAL
         inner: Field
         if name in config_type.FILES:
             inner = FileField()
         elif "tuple" in str(info.annotation):
             inner = ListField(config_type.unit(name), str(info.annotation).count("tuple["))
         else:
-            return make_field(config_type, name)
+            inner = make_field(config_type, name, optional=optional and not needed)
+            optional = False
+        if needed:
+            if isinstance(inner, TextField):
+                inner.prompt("needed")
+            return inner
         empty = "none" if name in config_type.FILES else "automatic"
         return OptionalField(inner, empty) if optional else inner
 
@@ -193,7 +211,7 @@ class ListField(TextField):
 
     def set_value(self, value: Any) -> None:
         """Show lists without the outer brackets."""
-        text = json.dumps(value)
+        text = json.dumps(value or [])
         super().set_value(text[1:-1] if isinstance(value, list | tuple) else text)
 
 
