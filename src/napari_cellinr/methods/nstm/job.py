@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.acquisition import prepare
-from napari_cellinr.classic.camera.defects import blank_frames
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
@@ -24,7 +23,7 @@ from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -145,7 +144,7 @@ def reconstruct_job(
         )
         return found
 
-    for name, settings, extras in _attempts(measurement, config):
+    for name, settings, extras in _attempts(measurement, config, plan(measurement, config).without):
         if best is not None and (ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
             break
         found = yield from attempt(name, settings, extras)
@@ -234,7 +233,7 @@ def _compared(
 
 
 def _attempts(
-    measurement: Measurement, config: NSTMConfig
+    measurement: Measurement, config: NSTMConfig, without: Mapping[int, str]
 ) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
     """Return the fits to try in turn, until one explains the frames."""
     given = {name: getattr(config, name) == "on" for name in EXTRAS}
@@ -243,7 +242,7 @@ def _attempts(
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
     frames = measurement.frames
-    good = np.delete(frames, blank_frames(list(frames)), axis=0)
+    good = np.delete(frames, list(without), axis=0)
     means = good.mean(axis=tuple(range(1, frames.ndim)))
     fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
     if fades and not given["bleaching"]:

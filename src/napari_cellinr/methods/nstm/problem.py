@@ -27,7 +27,7 @@ from napari_cellinr.methods.nstm.penalties import (
 )
 from napari_cellinr.methods.nstm.plan import fading, frame_times
 from napari_cellinr.methods.nstm.render import Rendering, preview_image
-from napari_cellinr.methods.nstm.usable import unusable_warnings
+from napari_cellinr.methods.nstm.usable import frame_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -307,7 +307,7 @@ class NSTMProblem(Problem):
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
-            "warnings": [*self.measurement.warnings, *unusable_warnings(self.plan.bad)],
+            "warnings": [*self.measurement.warnings, *frame_warnings(self.plan, self.config)],
         }
 
     def model_settings(self) -> dict[str, Any]:
