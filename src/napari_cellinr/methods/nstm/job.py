@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.nstm.halves import fit_halves
+from napari_cellinr.methods.nstm.aligned import aligned, can_align
+from napari_cellinr.methods.nstm.costs import FITS, SHORTER
+from napari_cellinr.methods.nstm.halves import fit_halves, lasting
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
@@ -90,6 +93,9 @@ class _Resources:
 ROLES = ("result", "motion", "speed", "confidence", "motion-error")
 """Role of each image; without a check of the motion, there is no last one."""
 
+ALIGNED = "aligned"
+"""Role of the raw frames, moved to where their material was in the reference frame."""
+
 
 def reconstruct_job(
     source: Image, config: NSTMConfig, monitor: Monitor
@@ -114,6 +120,8 @@ def reconstruct_job(
     check_times(config.chosen_times(), measurement.model.shot_times())
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
+    attempts = _attempts(measurement, config, plan(measurement, config).without)
+    most = len(attempts) + (config.moving and config.restart)
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
 
@@ -123,13 +131,15 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
+        named = partial(lasting, later=_steps_of_check(settings))
         while found is None:
             if resources.name:
                 monitor.checkpoint.enter(f"attempt-{len(tried)}.{resources.name}")
             try:
-                found = yield from _fit(
-                    measurement, planned, settings, source, resources, extras, monitor
-                )
+                with monitor.part(_caption(len(tried) + 1, most), named=named):
+                    found = yield from _fit(
+                        measurement, planned, settings, source, resources, extras, monitor
+                    )
             except FAILURES as error:
                 free_after(error)
                 resources = resources.with_less_memory()
@@ -144,7 +154,7 @@ def reconstruct_job(
         )
         return found
 
-    for name, settings, extras in _attempts(measurement, config, plan(measurement, config).without):
+    for name, settings, extras in attempts:
         if best is not None and (ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
             break
         found = yield from attempt(name, settings, extras)
@@ -171,9 +181,16 @@ def reconstruct_job(
     problem, outcome = best
     images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
+    roles = ROLES[: len(images)]
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    if can_align(problem, source):
+        moved = yield from in_background(
+            "aligning the frames", lambda: aligned(problem, source), monitor, needed=True
+        )
+        assert moved is not None
+        images, roles = (*images, moved), (*roles, ALIGNED)
     early = ended_early(tried)
     if early:
         chosen["restart"] = False  # so that the settings repeat the best attempt only
@@ -188,7 +205,7 @@ def reconstruct_job(
         early or outcome.stopped,
         report,
         method="nstm",
-        roles=ROLES[: len(images)],
+        roles=roles,
         source={**geometry(source), "digest": digest(source)},
         model=problem.model_settings(),
     )
@@ -215,6 +232,16 @@ def _fit(
     )
     outcome = yield from optimise(problem, config, monitor)
     return problem, outcome
+
+
+def _caption(number: int, most: int) -> str:
+    """Return what an attempt is called; nothing if there is only one."""
+    return f"attempt {number} of up to {most}" if most > 1 else ""
+
+
+def _steps_of_check(config: NSTMConfig) -> float:
+    """Return the number of steps of the fits that follow at least, to check the motion."""
+    return FITS * SHORTER * config.steps if config.moving and config.check_motion else 0
 
 
 def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:

@@ -262,8 +262,10 @@ class NSTMProblem(Problem):
 
     def render(self) -> tuple[Image, ...]:
         """Return scene, motion, speed, confidence and error; see `Rendering.images`."""
-        halves = () if self.halves is None else self.halves.models
-        rendering = Rendering(self.model, self.model_settings(), self._device, halves)
+        halves, shift = (
+            ((), None) if self.halves is None else (self.halves.models, self.halves.shift)
+        )
+        rendering = Rendering(self.model, self.model_settings(), self._device, halves, shift)
         return rendering.images(self.source, self.config)
 
     def largest_motion(self) -> float:
