@@ -99,7 +99,7 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
     if image.sizes.get("C", 1) > 1:
         raise AxesError(
             f"an image with {image.sizes['C']} channels was given; {kind} needs one: choose a "
-            "channel, or say with axes what the dimension is."
+            "channel (motion_channel of a reconstruction), or say with axes what the dimension is."
         )
     values = image.take("C", 0).array() if "C" in image.axes else image.array()
     bad = int(values.size - np.isfinite(values).sum())

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["rolling_shutter"]
 
+_ONE_PICTURE = (
+    "One picture cannot tell motion from errors of psf, row_time, exposure or shutter: each row is "
+    "recorded once. Do not measure displacements before a picture of a specimen at rest, with the "
+    "same settings, shows none."
+)
+
 _CORNER = 10
 """Side in pixels of the corner of the image of a point source that is taken as background."""
 
@@ -76,7 +82,7 @@ def rolling_shutter(image: Image, optics: RollingShutter) -> Measurement:
     pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2
     voxel = voxel_of(image, pixel, "YX")
     bands = np.moveaxis(frames[:, rows.numpy()], 0, 1)  # bands, colours, rows, X
-    return Measurement(model, bands.reshape(model.data_shape), unit, voxel, True)
+    return Measurement(model, bands.reshape(model.data_shape), unit, voxel, True, (_ONE_PICTURE,))
 
 
 def _picture(image: Image, kind: str) -> NDArray[Any]:

@@ -78,6 +78,13 @@ class NSTMConfig(Config):
     reference: int = setting(
         0, "Reference frame from which displacements are measured; the first is 0.", ge=0
     )
+    motion_channel: int | None = setting(
+        None,
+        "Channel of an image with several from which scene and motion are found; the first is 0. "
+        "The aligned recording has all channels. Leave empty for an image with one channel.",
+        ge=0,
+        le=255,
+    )
     moving: bool = setting(
         True,
         "Estimate motion; no gives a static reconstruction for comparison.",

@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, reconstruct
+from napari_cellinr.errors import ConfigError
 
 STEP = 1.5  # pixels along x per frame
 
@@ -58,3 +59,19 @@ def test_bands_of_one_picture_are_not_aligned(tmp_path):
     picture = Image(np.random.default_rng(0).random((30, 30)), "YX")
     found = reconstruct(picture, optics, steps=1, restart=False, check_motion=False)
     assert "aligned" not in found.roles
+
+
+def test_motion_of_one_channel_is_that_of_all(recording):
+    """The second channel is aligned by the motion of the first, and need not show any itself."""
+    other = np.zeros_like(recording.array())
+    other[:, ::4] = 50 + np.arange(5)[:, None, None]
+    both = np.stack([recording.array(), other], axis=1)
+    units = ("second", "pixel", "micrometer", "micrometer")
+    image = Image(both, "TCYX", (2.0, 1.0, 0.5, 0.5), units)
+    settings = {"check_motion": False, "restart": False, "reference": 1, "motion_channel": 0}
+    found = reconstruct(image, "time-lapse", steps=3, **settings).image("aligned")
+    assert (found.axes, found.shape) == ("TCYX", both.shape)
+    np.testing.assert_allclose(found.array()[1], both[1], atol=1e-2)
+    settings["motion_channel"] = 2
+    with pytest.raises(ConfigError, match="motion_channel 2 was given; the image has 2 channels"):
+        reconstruct(image, "time-lapse", steps=1, **settings)

@@ -19,6 +19,7 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.aligned import aligned, can_align
+from napari_cellinr.methods.nstm.channels import motion_source
 from napari_cellinr.methods.nstm.costs import FITS, SHORTER
 from napari_cellinr.methods.nstm.halves import fit_halves, lasting
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
@@ -105,13 +106,14 @@ def reconstruct_job(
     Parameters
     ----------
     source
-        Axes in canonical order.
+        Axes in canonical order; one channel, or several of which `motion_channel` names one.
     config
         The settings.
     monitor
         Of the job.
     """
     resources = _Resources(choose_device(config.device))
+    recording, source = source, motion_source(source, config)
     measurement = yield from in_background(
         "preparing the frames", lambda: prepare(source, config.optics), monitor, needed=True
     )
@@ -185,9 +187,9 @@ def reconstruct_job(
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
-    if can_align(problem, source):
+    if can_align(problem, recording):
         moved = yield from in_background(
-            "aligning the frames", lambda: aligned(problem, source), monitor, needed=True
+            "aligning the frames", lambda: aligned(problem, recording), monitor, needed=True
         )
         assert moved is not None
         images, roles = (*images, moved), (*roles, ALIGNED)
@@ -206,7 +208,7 @@ def reconstruct_job(
         report,
         method="nstm",
         roles=roles,
-        source={**geometry(source), "digest": digest(source)},
+        source={**geometry(recording), "digest": digest(recording)},
         model=problem.model_settings(),
     )
 
