@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+from napari_cellinr.config.optics import DPC, SIM2D, SIM3D
+
 from inputs import blobs, moving, write_tiff  # isort: skip
 
 if TYPE_CHECKING:
@@ -63,22 +65,22 @@ def z_scan(folder: Folder) -> None:
 def dpc(folder: Folder) -> None:
     """Differential phase contrast, one pattern of light after the other."""
     write_tiff(folder / "in.tif", moving(8, (24, 24), 26, photons=400), "TYX", finterval=0.1)
-    _reconstruct(folder, {"kind": "dpc", "na": 0.25, "pixel_size": 0.45})
+    _reconstruct(folder, {**DPC.TYPICAL, "kind": "dpc", "pixel_size": 0.45})
 
 
 def sim_2d(folder: Folder) -> None:
     """Structured illumination of one plane, nine patterns."""
     _write_striped(folder, [(0.3, angle, 120.0 * phase) for angle in (0, 60, 120)
                             for phase in range(3)])  # fmt: skip
-    _reconstruct(folder, {"kind": "sim2d", "background": 100, "frame_time": 0.1})
+    _reconstruct(folder, {**SIM2D.TYPICAL, "kind": "sim2d", "background": 100, "frame_time": 0.1})
 
 
 def sim_3d(folder: Folder) -> None:
     """Three-beam structured illumination of one plane, fifteen patterns."""
     _write_striped(folder, [(0.42, angle, 72.0 * phase) for angle in (5, 65, 125)
                             for phase in range(5)])  # fmt: skip
-    optics = {"kind": "sim3d", "angles": [5.0, 65.0, 125.0], "background": 100, "frame_time": 0.1}
-    _reconstruct(folder, optics)
+    optics = {**SIM3D.TYPICAL, "kind": "sim3d", "angles": [5.0, 65.0, 125.0]}
+    _reconstruct(folder, {**optics, "background": 100, "frame_time": 0.1})
 
 
 def rolling_shutter(folder: Folder) -> None:
@@ -93,6 +95,7 @@ def rolling_shutter(folder: Folder) -> None:
         "psf_background": 0,
         "row_time": 1e-4,
         "exposure": 4e-4,
+        "shutter": "dual",
         "rows_per_shot": 4,
         "background": 100,
     }

@@ -23,12 +23,14 @@ from outcome import Outcome
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
+from napari_cellinr.config.optics import KINDS
 from napari_cellinr.macro import Macro, Source, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIT = ("--steps", "3")
+DPC = KINDS["dpc"].example().as_json()
 COMMANDS = {
     "info": ("info", "raw.tif"),
     "optics": ("optics", "dpc"),
@@ -40,7 +42,7 @@ COMMANDS = {
     "sample": ("sample", "embryo-nuclei", "made", "--size", "8,16,16"),
     "denoise": ("denoise", "raw.tif", "made.tif", *FIT, "--set", "estimate=gaussian"),
     "superresolve": ("superresolve", "movie.tif", "made.tif", *FIT, "--scale", "t=2"),
-    "reconstruct": ("reconstruct", "movie.tif", "made.tif", *FIT, "--optics", "dpc"),
+    "reconstruct": ("reconstruct", "movie.tif", "made.tif", *FIT, "--optics", DPC),
     "render": ("render", "fit.cellinr", "made.tif"),
     "show-motion": ("show-motion", "scene.cellinr", "made.csv", "--points", "2"),
     "replay": ("replay", "recipe.json", "--input", "raw.tif", "--output", "made"),

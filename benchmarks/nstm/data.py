@@ -25,6 +25,13 @@ SIZE, BORDER, FINE = 64, 32, 4  # pixels, pixels around the frame, samples per p
 SLANT = (1.5, 1.0)  # pixels along y and x from plane to plane of the specimen of the z-scan
 CENTRE, RADIUS = (SIZE - 1) / 2, SIZE / 4  # of the disc that holds the specimen
 STEP, WAVELENGTH, APERTURE = 0.454, 0.525, 0.25  # µm, µm
+DPC_CONSTANTS = {
+    "kind": "dpc",
+    "wavelength": WAVELENGTH,
+    "na": APERTURE,
+    "na_illumination": APERTURE,
+    "rotations": (0, 180, 90, 270),
+}
 Array = NDArray[Any]
 
 
@@ -102,7 +109,7 @@ def phase_contrast(
     random = np.random.default_rng(1000 + seed)
     raw = np.array(clean) + noise * random.standard_normal((frames, SIZE, SIZE))
     truth = np.array([part[inside] for part in phase])
-    optics = {"kind": "dpc", "normalise": False}
+    optics = {**DPC_CONSTANTS, "normalise": False}
     return Recording(_movie(raw), optics, truth, motion, times, noise)
 
 

@@ -53,7 +53,7 @@ def memory() -> float:
 def main() -> None:
     image = recording()
     small = Image(image.array()[:4, :32, :32], "TYX", scale=image.scale, units=image.units)
-    optics = {"kind": "dpc", "normalise": False}
+    optics = {**data.DPC_CONSTANTS, "normalise": False}
     reconstruct(small, optics, device="cpu", steps=2)  # loads what is loaded once
     before, wall, cpu = memory(), time.monotonic(), time.process_time()
     fitted = reconstruct(image, optics, device="cpu")

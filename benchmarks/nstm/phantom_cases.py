@@ -87,7 +87,7 @@ def phantom(kind: str, motion: str, noise: float, seed: int) -> Phantom:
     elif kind == "dpc":
         raw, truth, specimen = moving.dpc(motion, seed, noise)
         step = 0.454
-        optics |= {"wavelength": 0.525, "na": 0.25, "pixel_size": step}
+        optics |= {"wavelength": 0.525, "na": 0.25, "na_illumination": 0.25, "pixel_size": step}
         optics["rotations"] = [0, 180, 90, 270]
     elif kind == "sim2d":
         raw, truth, specimen, phases = moving.sim2d(motion, seed, noise)

@@ -28,7 +28,8 @@ def sim3d_simulated() -> Recording:
     angles = np.degrees([0.8043, 1.8555, -0.2388]).tolist()
     optics = {
         "kind": "sim3d", "na": 1.42, "refractive_index": 1.515, "voxel_size": [0.125, 0.08, 0.08],
-        "periods": [0.407] * 3, "angles": angles,
+        "periods": [0.407] * 3, "angles": angles, "frame_order": "direction-z-phase",
+        "wavelength": 0.525,
         "otf": str(REAL / "sim3d_simulated" / "otf.tif"),
     }  # fmt: skip
     return Recording(Image(raw, "ZYX"), optics)
@@ -57,6 +58,7 @@ def diffusercam() -> Recording:
     optics: dict[str, Any] = {
         "kind": "rolling-shutter", "psf": str(write(SCRATCH / "psf.tif", Image(psf, axes="YX"))),
         "field": 1.0, "rows_per_shot": 6, "samples": 1, "shutter": "single",
+        "row_time": 27.52e-6, "exposure": 1.32e-3,
         "background": float(psf[:10, :10].mean()),
     }  # fmt: skip
     return Recording(Image(raw, axes="YX"), optics)

@@ -28,6 +28,11 @@ class Case:
         return prepare(self.image, self.optics)
 
 
+def microscope(values):
+    """Return settings from plain values; constants that are not among them have example values."""
+    return optics_from_dict({**KINDS[values["kind"]].TYPICAL, **values})
+
+
 def recordings(optics, axes=None, sizes=None):
     """Yield random grey levels with the axes of a kind, of two sets or one, of finer pixels."""
     axes = axes or (optics.AXES[0] if optics.AXES else "TYX")

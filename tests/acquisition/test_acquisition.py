@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from kinds import microscope
 
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.acquisition.otf_file import read_otf
@@ -12,7 +13,7 @@ from napari_cellinr.image import Image
 from napari_cellinr.io import write
 from napari_cellinr.simulate.recordings import moving
 
-PLAIN = optics_from_dict({"kind": "time-lapse"})
+PLAIN = microscope({"kind": "time-lapse"})
 
 
 def image(shape, axes, *, pixel=0.2, interval=None, seed=0):
@@ -27,9 +28,7 @@ def image(shape, axes, *, pixel=0.2, interval=None, seed=0):
 
 
 def test_time_lapse_takes_all_from_the_image():
-    measured = prepare(
-        image((4, 8, 9), "TYX", interval=2.0), optics_from_dict({"kind": "time-lapse"})
-    )
+    measured = prepare(image((4, 8, 9), "TYX", interval=2.0), microscope({"kind": "time-lapse"}))
     assert measured.frames.shape == measured.model.data_shape == (4, 8, 9)
     assert measured.model.shot_times().tolist() == [0, 2, 4, 6]
     assert measured.voxel == (0.2, 0.2)
@@ -39,9 +38,7 @@ def test_time_lapse_takes_all_from_the_image():
 
 
 def test_time_lapse_without_calibration_counts_frames():
-    measured = prepare(
-        image((4, 8, 9), "TYX", pixel=None), optics_from_dict({"kind": "time-lapse"})
-    )
+    measured = prepare(image((4, 8, 9), "TYX", pixel=None), microscope({"kind": "time-lapse"}))
     assert measured.model.shot_times().tolist() == [0, 1, 2, 3]
     assert measured.voxel is None
     assert not measured.timed
@@ -49,7 +46,7 @@ def test_time_lapse_without_calibration_counts_frames():
 
 def test_unit_and_background():
     source = image((3, 8, 8), "TYX")
-    measured = prepare(source, optics_from_dict({"kind": "time-lapse", "background": 90}))
+    measured = prepare(source, microscope({"kind": "time-lapse", "background": 90}))
     back = measured.frames * measured.unit + 90
     np.testing.assert_allclose(back, source.array(), rtol=1e-5)
 
@@ -57,13 +54,13 @@ def test_unit_and_background():
 def test_blur_from_widths_and_from_a_file(tmp_path):
     source = image((3, 7, 20, 22), "TZYX")
     wide = {"kind": "time-lapse", "psf_fwhm": [0.4, 0.4, 0.4]}
-    model = prepare(source, optics_from_dict(wide)).model
+    model = prepare(source, microscope(wide)).model
     assert model.padding == (3, 3, 3)
     psf = np.zeros((4, 6, 7), np.float32)
     psf[1, 2, 3], psf[2, 2, 3] = 2, 1
     path = tmp_path / "psf.tif"
     write(path, Image(psf, axes="ZYX"))
-    model = prepare(source, optics_from_dict({"kind": "time-lapse", "psf": str(path)})).model
+    model = prepare(source, microscope({"kind": "time-lapse", "psf": str(path)})).model
     assert model.padding == (1, 2, 3)
     scene = torch.rand(1, 1, *model.scene_shape)
     frame = model(scene, torch.tensor([0]))[0]
@@ -81,23 +78,23 @@ def test_blur_from_widths_and_from_a_file(tmp_path):
     ],
 )
 def test_scans_have_times_for_every_place(optics, shape, axes, times):
-    measured = prepare(image(shape, axes, interval=1.0), optics_from_dict(optics))
+    measured = prepare(image(shape, axes, interval=1.0), microscope(optics))
     assert measured.model.shot_times().shape == times
     assert measured.warnings == ()
 
 
 def test_dpc_becomes_contrast():
     source = image((8, 30, 32), "TYX", pixel=0.454)
-    measured = prepare(source, optics_from_dict({"kind": "dpc"}))
+    measured = prepare(source, microscope({"kind": "dpc"}))
     assert abs(float(measured.frames.mean())) < 1e-6
     assert measured.model.channel_names == ("absorption", "phase")
-    already = optics_from_dict({"kind": "dpc", "normalise": False})
+    already = microscope({"kind": "dpc", "normalise": False})
     np.testing.assert_allclose(prepare(source, already).frames, source.array(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("axes", ["TYX", "ZYX"])
 def test_raw_frames_may_be_called_anything(axes):
-    optics = optics_from_dict({"kind": "dpc", "pixel_size": 0.454})
+    optics = microscope({"kind": "dpc", "pixel_size": 0.454})
     assert prepare(image((4, 20, 20), axes), optics).model.n_shots == 4
 
 
@@ -114,7 +111,7 @@ REFUSED = [
     ({"kind": "point-scan", "frame_time": 1}, ((20, 20), "YX"), "shape and motion"),
     ({"kind": "z-scan", "stack_time": 9}, ((5, 20, 20), "ZYX"), "at least 2 repeats"),
     ({"kind": "z-scan", "stack_time": 9}, PLANES, "needs TZYX"),
-    ({"kind": "line-scan"}, PLANES, "frame_time was not given"),
+    ({"kind": "line-scan"}, PLANES, r"line-scan needs constants .* frame_time \(s\)"),
     ({"kind": "line-scan", "frame_time": 0.1}, PLANES, "cannot overlap"),
     ({"kind": "z-scan", "stack_time": 0.1}, ((4, 5, 20, 20), "TZYX"), "repeats cannot overlap"),
     ({"kind": "point-scan", "row_time": 1e-6, "frame_time": 1}, PLANES, "rows cannot overlap"),
@@ -131,21 +128,36 @@ REFUSED = [
 @pytest.mark.parametrize(("optics", "source", "message"), REFUSED)
 def test_refusals(optics, source, message):
     with pytest.raises(CellINRError, match=message) as caught:
-        prepare(image(*source), optics_from_dict(optics))
+        prepare(image(*source), microscope(optics))
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("optics", [{"kind": "dpc"}, {"kind": "time-lapse", "psf_fwhm": [1, 1]}])
-def test_missing_calibration(optics):
-    with pytest.raises(CellINRError, match="pixel size is not known"):
-        prepare(image(*PLANES, pixel=None), optics_from_dict(optics))
+@pytest.mark.parametrize(
+    ("optics", "message"),
+    [
+        ({"kind": "dpc"}, r"dpc needs constants .*: pixel_size \(µm\)"),
+        ({"kind": "time-lapse", "psf_fwhm": [1, 1]}, "pixel size is not known"),
+    ],
+)
+def test_missing_calibration(optics, message):
+    with pytest.raises(CellINRError, match=message):
+        prepare(image(*PLANES, pixel=None), microscope(optics))
+
+
+def test_phase_contrast_does_not_run_on_any_movie():
+    """Calibrated frames of fluorescence have neither wavelength nor aperture: none is invented."""
+    movie = image((8, 20, 20), "TYX", interval=1.0)
+    with pytest.raises(
+        CellINRError, match=r"wavelength \(µm\), na, .* --optics '{\"kind\": \"dpc\""
+    ):
+        prepare(movie, optics_from_dict({"kind": "dpc"}))
 
 
 def test_missing_values_are_refused():
     source = image(*PLANES)
     source.array()[1, 2, 3] = np.nan
     with pytest.raises(CellINRError, match="1 of 1600 values are not finite"):
-        prepare(source, optics_from_dict({"kind": "time-lapse"}))
+        prepare(source, microscope({"kind": "time-lapse"}))
 
 
 TIMES = [0.0, 1.0, 3.5, 4.5]
@@ -161,10 +173,10 @@ TIMES = [0.0, 1.0, 3.5, 4.5]
 )
 def test_repeats_begin_when_they_began(optics, shape, axes):
     """Given times are taken as they are; scans that would overlap are refused."""
-    given = optics_from_dict({**optics, "frame_times": TIMES})
+    given = microscope({**optics, "frame_times": TIMES})
     times = prepare(image(shape, axes), given).model.shot_times()
     np.testing.assert_allclose(times.flatten(1)[:, 0], TIMES)
-    soon = optics_from_dict({**optics, "frame_times": [0.0, 0.001, 1.0, 2.0]})
+    soon = microscope({**optics, "frame_times": [0.0, 0.001, 1.0, 2.0]})
     with pytest.raises(CellINRError, match="repeats cannot overlap"):
         prepare(image(shape, axes), soon)
 
@@ -175,15 +187,15 @@ def test_single_lights_stand_for_half_discs():
     grid = np.arange(-0.24, 0.25, 0.02)
     leds = [(y, x) for y in grid for x in grid if np.hypot(y, x) <= 0.25]
     patterns = [[led for led in leds if sign * led[0] >= -1e-9] for sign in (1, -1)]
-    by_place = prepare(source, optics_from_dict({"kind": "dpc", "led_positions": patterns}))
-    by_angle = prepare(source, optics_from_dict({"kind": "dpc", "rotations": [0, 180]}))
+    by_place = prepare(source, microscope({"kind": "dpc", "led_positions": patterns}))
+    by_angle = prepare(source, microscope({"kind": "dpc", "rotations": [0, 180]}))
     one, two = (m.model.phase.numpy().imag.ravel() for m in (by_place, by_angle))
     assert np.corrcoef(one, two)[0, 1] > 0.98
     assert np.linalg.norm(one - two) < 0.2 * np.linalg.norm(two)
 
 
 def test_two_repeats_are_warned_about():
-    optics = optics_from_dict({"kind": "line-scan", "frame_time": 1})
+    optics = microscope({"kind": "line-scan", "frame_time": 1})
     assert "two repeats" in prepare(image((2, 20, 20), "TYX"), optics).warnings[0]
 
 
@@ -199,7 +211,7 @@ def test_planes_of_structured_light_come_in_any_order():
         ("direction-z-phase", lambda z, j: 5 * z + j),
         ("direction-phase-z", lambda z, j: 4 * j + z),
     ):
-        measured = prepare(source, optics_from_dict({**optics, "frame_order": order}))
+        measured = prepare(source, microscope({**optics, "frame_order": order}))
         assert measured.model.data_shape == (5, 4, 16, 16)
         assert measured.voxel == pytest.approx((0.1, 0.03, 0.03))
         times = measured.model.shot_times()[:, 2:-2, 0, 0]
@@ -214,7 +226,7 @@ def test_planes_of_structured_light_come_in_any_order():
 
 def test_time_lapse_of_stacks_of_structured_light():
     source = image((3, 10, 16, 16), "TZYX", pixel=0.06)
-    measured = prepare(source, optics_from_dict({**KNOWN, "voxel_size": [0.1, 0.06, 0.06]}))
+    measured = prepare(source, microscope({**KNOWN, "voxel_size": [0.1, 0.06, 0.06]}))
     assert measured.model.data_shape == (15, 2, 16, 16)
 
 
@@ -222,12 +234,12 @@ def test_times_of_every_plane_may_be_given():
     source = image((10, 16, 16), "ZYX", pixel=0.06)
     given = [0.5 * i + 0.01 * i**2 for i in range(10)]
     optics = {**KNOWN, "voxel_size": [0.1, 0.06, 0.06], "frame_times": given}
-    measured = prepare(source, optics_from_dict(optics))
+    measured = prepare(source, microscope(optics))
     assert measured.timed
     times = measured.model.shot_times()[:, 2:-2, 0, 0]
     np.testing.assert_allclose(times, np.reshape(given, (2, 5)).T, rtol=1e-6)
     with pytest.raises(CellINRError, match="10 planes"):
-        prepare(source, optics_from_dict({**optics, "frame_times": given[:-1]}))
+        prepare(source, microscope({**optics, "frame_times": given[:-1]}))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -239,7 +251,7 @@ def test_light_found_on_a_specimen_that_moves_is_doubted(seed):
         "refine": True, "modulations": None, "start_phases": None,
         "periods": (0.424, 0.417, 0.421), "angles": (5.5, 64.5, 125.4),
     }  # fmt: skip
-    measured = prepare(sample.raw, optics_from_dict({**sample.optics.as_dict(), **rough}))
+    measured = prepare(sample.raw, microscope({**sample.optics.as_dict(), **rough}))
     found = measured.model.carriers
     signs = torch.sign((found * true).sum(1, keepdim=True))
     assert float((64 * (signs * found - true)).norm(dim=1).max()) < 2.1
@@ -266,7 +278,7 @@ def test_transfer_functions_are_read_from_a_file(tmp_path):
 
 def test_start_phases():
     source = image((5, 16, 16), "TYX", pixel=0.06)
-    measured = prepare(source, optics_from_dict({**KNOWN, "start_phases": [[10, 20]]}))
+    measured = prepare(source, microscope({**KNOWN, "start_phases": [[10, 20]]}))
     found = np.degrees(measured.model.phases.numpy())
     np.testing.assert_allclose(found[1], [10 + 72, 20 + 144], rtol=1e-5)
 
@@ -297,7 +309,7 @@ def test_start_phases():
 def test_refusals_of_coded_light(optics, source, message):
     shape, axes, *pixel = source
     with pytest.raises(CellINRError, match=message) as caught:
-        prepare(image(shape, axes, pixel=pixel[0] if pixel else 0.2), optics_from_dict(optics))
+        prepare(image(shape, axes, pixel=pixel[0] if pixel else 0.2), microscope(optics))
     assert "\n" not in str(caught.value)
 
 
@@ -307,7 +319,7 @@ def test_a_coloured_picture_of_a_lensless_camera(tmp_path):
     path = write(tmp_path / "psf.tif", Image(psf, axes="CYX"))
     optics = {"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5}
     source = image((3, 30, 30), "CYX", pixel=None)
-    measured = prepare(source, optics_from_dict(optics))
+    measured = prepare(source, microscope(optics))
     assert measured.model.channel_names == ("colour 1", "colour 2", "colour 3")
     assert measured.frames.shape == measured.model.data_shape == (9, 10, 30)
     np.testing.assert_allclose(
@@ -320,7 +332,7 @@ def test_psf_of_a_lensless_camera(tmp_path):
     psf = np.full((30, 30), 7.0, np.float32)
     psf[15, 15] = 50
     path = write(tmp_path / "psf.tif", Image(psf, axes="YX"))
-    optics = optics_from_dict({"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5})
+    optics = microscope({"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5})
     measured = prepare(image((30, 30), "YX", pixel=None), optics)
     assert measured.model.data_shape == (3, 10, 30)
     scene = torch.zeros(2, 1, *measured.model.scene_shape)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from kinds import microscope
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_cellinr import Image, reconstruct
 from napari_cellinr.acquisition import prepare
-from napari_cellinr.config.optics import optics_from_dict
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.exposure import ExposureModel
 
@@ -21,7 +21,7 @@ def recording(n_frames=3, interval=2.0, unit="second"):
 
 
 def prepared(image=None, **settings):
-    return prepare(image or recording(), optics_from_dict({"kind": "exposure", **settings}))
+    return prepare(image or recording(), microscope({"kind": "exposure", **settings}))
 
 
 def test_a_point_that_moves_evenly_leaves_an_even_trace():
@@ -117,7 +117,7 @@ def test_motion_during_exposures_is_recovered(swinging):
     """A time-lapse takes frames for instants: motion is late by half a frame, the scene smeared."""
     image, truth = swinging
     quick = {"steps": 200, "restart": False, "unexplained": "off", "bleaching": "off"}
-    exposed = reconstruct(image, {"kind": "exposure", "samples": 4}, **quick)
+    exposed = reconstruct(image, microscope({"kind": "exposure", "samples": 4}), **quick)
     instants = reconstruct(image, "time-lapse", **quick)
     motion, scene = errors(exposed, truth)
     other_motion, other_scene = errors(instants, truth)

@@ -123,6 +123,9 @@ def test_carriers_of_a_simulation_of_others(data_folder):
     settings = {
         "kind": "sim3d",
         "na": 1.42,
+        "wavelength": 0.525,
+        "wavelength_excitation": 0.488,
+        "frame_order": "direction-z-phase",
         "refractive_index": 1.515,
         "voxel_size": [0.125, 0.08, 0.08],
         "periods": [0.41, 0.40, 0.41],
@@ -171,6 +174,8 @@ def test_a_hand_before_a_real_lensless_camera(data_folder, tmp_path):
         "rows_per_shot": 30,
         "samples": 1,
         "shutter": "single",
+        "row_time": 27.52e-6,
+        "exposure": 1.32e-3,
         "background": float(psf[:10, :10].mean()),
     }
     measured = prepare(Image(raw, axes="YX"), optics_from_dict(settings))

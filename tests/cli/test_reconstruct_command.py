@@ -117,6 +117,7 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
     ("words", "what"),
     [
         (("--optics", "telescope"), "time-lapse"),
+        (("--optics", "dpc"), "dpc needs constants that neither the optics nor the image state"),
         (("--optics", "missing.json"), "cannot be read"),
         (("--times", "3,1"), "increasing times"),
         (("--times", "0,99"), "lasts from 0 to 4"),

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from napari_cellinr import Image, read, write
+from napari_cellinr.config.optics import template
 from napari_cellinr.fitting import optimise as optimise_module
 
 WORDS = ["--set", "estimate=nlm-2"]
@@ -214,7 +215,8 @@ def test_what_a_fit_that_goes_on_is_compared_with(run, tmp_path, monkeypatch):
     frames = 100 + np.random.default_rng(0).random((8, 16, 16), np.float32)
     units = ("second", "micrometer", "micrometer")
     write("raw.tif", Image(frames, "TYX", (1.0, 0.5, 0.5), units))
-    words = ["--steps", 2, "--optics", "dpc", "--set", "restart=no", "--save-fit", "m.cellinr"]
+    (tmp_path / "dpc.json").write_text(template("dpc"), encoding="utf-8")
+    words = ["--steps", 2, "--optics", "dpc.json", "--set", "restart=no", "--save-fit", "m.cellinr"]
     assert run("reconstruct", "raw.tif", "a.tif", *words)[0] == 0
     words = ["--continue-from", "m.cellinr", "--steps", 1, "--compare", "others"]
     assert run("reconstruct", "raw.tif", "b.tif", *words)[0] == 0

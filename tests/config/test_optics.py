@@ -73,9 +73,52 @@ def test_the_example_of_the_guide():
     ],
 )
 def test_refusals(values, message):
+    cls = KINDS.get(values.get("kind"))
     with pytest.raises(ConfigError, match=message) as caught:
-        optics_from_dict(values)
+        optics_from_dict({**(cls.TYPICAL if cls else {}), **values})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"),
+    [
+        ("time-lapse", ""),
+        ("line-scan", "row_time"),
+        ("point-scan", "pixel_time, row_time"),
+        ("z-scan", "plane_time"),
+        ("exposure", "exposure_fraction or exposure_time"),
+        ("dpc", "wavelength, na, na_illumination or led_positions, rotations or led_positions"),
+        ("sim2d", "wavelength, na, orders, phases"),
+        (
+            "sim3d",
+            "wavelength, na, refractive_index or otf, wavelength_excitation or otf, periods, "
+            "angles, frame_order",
+        ),
+        ("rolling-shutter", "psf, row_time, exposure, shutter"),
+    ],
+)
+def test_no_constant_of_a_microscope_has_a_default(kind, needed):
+    """A calibrated image with a frame interval tells the steps, and nothing else is guessed."""
+    assert ", ".join(KINDS[kind]().missing("TZYX")) == needed
+    assert KINDS[kind].example().missing("TZYX") == ()
+    for entry in KINDS[kind]().missing(""):
+        assert all(getattr(KINDS[kind](), name) is None for name in entry.split(" or "))
+
+
+def test_what_is_missing_is_named_at_once_with_json_to_copy():
+    message = KINDS["dpc"](na=0.4).explain_missing("T")
+    assert "wavelength (µm), na_illumination or led_positions, pixel_size (µm), rot" in message
+    text = message.partition("--optics '")[2].partition("'")[0]
+    copied = optics_from_json(text)
+    assert copied.na == 0.4
+    assert copied.explain_missing("T") == ""
+    assert KINDS["dpc"].example().explain_missing("YX") == ""
+
+
+def test_files_of_transfer_functions_replace_what_they_hold():
+    given = {**KINDS["sim3d"].TYPICAL, "refractive_index": None, "wavelength_excitation": None}
+    assert len(KINDS["sim3d"](**given).missing("TZYX")) == 2
+    assert KINDS["sim3d"](**given, otf="otf.tif").missing("TZYX") == ()
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[]", "not an object")])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, NSTMConfig, SpatimeConfig, reconstruct
+from napari_cellinr.config.optics import DPC
 from napari_cellinr.macro.compare import channel_for, compare, difference
 from napari_cellinr.methods import METHODS
 from napari_cellinr.methods.spatime.output_grid import output_grid
@@ -71,7 +72,7 @@ def raw_frames(n_frames, start=0.0):
 
 
 def test_a_conventional_scene_lies_in_the_middle_of_its_frames():
-    sets = METHODS["nstm"].conventional(raw_frames(8, 2.0), NSTMConfig(optics="dpc"))
+    sets = METHODS["nstm"].conventional(raw_frames(8, 2.0), NSTMConfig(optics=DPC.example()))
     assert (sets.translate[0], sets.scale[0]) == (2 + 1.5, 4.0)
     one = METHODS["nstm"].conventional(raw_frames(5), NSTMConfig())
     assert (one.translate[0], one.shape[0]) == (2.0, 1)
@@ -87,7 +88,7 @@ def test_times_of_frames_count_from_the_first_of_them():
 
 
 def test_one_channel_is_compared_with_the_same_channel():
-    fitted = reconstruct(raw_frames(4), steps=2, restart=False, optics="dpc")
+    fitted = reconstruct(raw_frames(4), steps=2, restart=False, optics=DPC.example())
     scene = fitted.image("result")
     answer = compare(fitted, source=raw_frames(4))[1]
     for place, name in enumerate(scene.channels):

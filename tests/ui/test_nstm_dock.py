@@ -59,8 +59,30 @@ def test_optics_read_back_as_they_were_shown(section, kind):
     assert section.error.text() == ""
 
 
-def test_lists_and_faults(section):
+def test_constants_that_nobody_states_are_asked_for():
+    """The fields of a kind begin empty, and Run waits until they are filled."""
+    noise = np.random.default_rng(0).random((4, 24, 24))
+    image = Image(noise, "TYX", (1.0, 0.4, 0.4), ("second", "micrometer", "micrometer"))
+    faults = TASK.check(NSTMConfig(optics={"kind": "dpc"}), image)
+    assert "wavelength (µm), na, na_illumination or led_positions" in faults["optics"]
+    assert TASK.check(NSTMConfig(optics=KINDS["dpc"].example()), image) == {}
+
+
+def test_needed_fields_begin_empty_and_show_the_fault(section):
     section.set_optics(KINDS["dpc"]())
+    shown = section.values()["optics"]
+    assert all(shown[name] is None for name in KINDS["dpc"].TYPICAL)
+    assert optics_from_dict(shown) == KINDS["dpc"]()
+    section.explain({"optics": "Enter na."})
+    assert section.error.text() == "Enter na."
+    section.explain({})
+    assert section.error.text() == ""
+    section.kind.set_value("rolling-shutter")
+    assert section.values()["optics"]["shutter"] is None
+
+
+def test_lists_and_faults(section):
+    section.set_optics(KINDS["dpc"].example())
     field = section.grid.fields["rotations"]
     for text, value in (("0, 90", [0, 90]), ("[0, 90]", [0, 90]), ("north", "north")):
         field._edit.setText(text)
@@ -207,7 +229,9 @@ def test_wrong_number_of_frames_is_said_before_a_run(dock):
 )
 def test_axes_that_the_microscope_does_not_have_are_said_before_a_run(kind, axes, said):
     noise = np.random.default_rng(0).random((4,) * (len(axes) - 2) + (8, 8)).astype(np.float32)
-    faults = TASK.check(NSTMConfig(optics={"kind": kind}), Image(noise, axes))
+    steps = {"dpc": {"pixel_size": 0.4}, "z-scan": {"stack_time": 9}}.get(kind, {})
+    optics = {"kind": kind, **KINDS[kind].TYPICAL, **steps}
+    faults = TASK.check(NSTMConfig(optics=optics), Image(noise, axes))
     assert set(faults) == ({"axes"} if said else set())
     assert said in faults.get("axes", "")
 

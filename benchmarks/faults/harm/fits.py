@@ -17,6 +17,7 @@ from forked import begin, end_of
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
+from napari_cellinr.config.optics import KINDS
 from napari_cellinr.io import load_fitted
 from napari_cellinr.simulate.embryo import embryo
 
@@ -27,6 +28,7 @@ ESTIMATE = ("--set", "estimate=gaussian")
 STORED = ("--checkpoint-seconds", "0.001")
 ALSO = ("--background-output", "made-background.nii.gz", "--save-fit", "made.cellinr")
 MOVED = ("--motion", "made-motion.tif", "--save-fit", "made.cellinr")
+DPC = KINDS["dpc"].example().as_json()
 COMMANDS = {
     "denoise": ("denoise", "stack.tif", "made.tif", "--steps", "6", *ESTIMATE, *STORED, *ALSO),
     "frames": ("denoise", "pair.tif", "made.zarr", "--steps", "4", *ESTIMATE, *STORED),
@@ -40,7 +42,7 @@ COMMANDS = {
         "--set", "latent=4", "--set", "neurons=8", "--set", "batch=64", "--scale", "t=2", *STORED,
     ),
     "reconstruct": (
-        "reconstruct", "movie.tif", "made.tif", "--steps", "4", "--optics", "dpc", *STORED, *MOVED,
+        "reconstruct", "movie.tif", "made.tif", "--steps", "4", "--optics", DPC, *STORED, *MOVED,
     ),
     "render": ("render", "fit.cellinr", "made.zarr", "--scale", "2"),
     "convert": ("convert", "stack.tif", "made.zarr"),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.acquisition.measurement import Measurement
 from napari_cellinr.config.optics import add_kind
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.io.units import calibrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +71,14 @@ def prepare(image: Image, optics: Optics) -> Measurement:
     Raises
     ------
     AxesError, ConfigError, DataError, FileError
-        If the image does not fit the settings, or either cannot be right, or a file that the
-        settings name cannot be read.
+        If a constant of the microscope is not known, the image does not fit the settings, or
+        either cannot be right, or a file that the settings name cannot be read.
     """
     if optics.kind in _registered:
         return _registered[optics.kind](image.canonical(), optics)
+    missing = optics.explain_missing(calibrated(image))
+    if missing:
+        raise ConfigError(missing)
     file = type(optics).__module__.rpartition(".")[2]
     module = import_module(f"{__name__}.{file}")
     measured: Measurement = getattr(module, optics.kind.replace("-", "_"))(

@@ -12,6 +12,7 @@ from napari_cellinr.acquisition.measurement import (
     exact,
     frame_starts,
     single_channel,
+    stated,
     voxel_of,
 )
 from napari_cellinr.errors import ConfigError, DataError
@@ -85,17 +86,11 @@ def _functions(
     optics: DPC, grid: tuple[int, ...], pixel: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the transfer functions of absorption and phase, (patterns, Y, X // 2 + 1) complex."""
+    wavelength, na = stated(optics.wavelength), stated(optics.na)
     if optics.led_positions is None:
-        lit = optics.na_illumination
-        check_sampling(pixel, optics.wavelength, optics.na, min(lit, optics.na))
-        sources = half_discs(
-            grid,
-            pixel,
-            optics.wavelength,
-            optics.rotations,
-            optics.na_illumination,
-            optics.na_inner,
-        )
+        lit, rotations = stated(optics.na_illumination), stated(optics.rotations)
+        check_sampling(pixel, wavelength, na, min(lit, na))
+        sources = half_discs(grid, pixel, wavelength, rotations, lit, optics.na_inner)
     else:
-        sources = led_sources(grid, pixel, optics.wavelength, optics.led_positions)
-    return transfer_functions(sources, pixel, optics.wavelength, optics.na)
+        sources = led_sources(grid, pixel, wavelength, optics.led_positions)
+    return transfer_functions(sources, pixel, wavelength, na)

@@ -12,6 +12,7 @@ from napari_cellinr.acquisition.measurement import (
     frame_starts,
     gaussian_blur,
     repeats,
+    stated,
     to_unit,
     voxel_of,
 )
@@ -61,7 +62,7 @@ def exposure(image: Image, optics: Exposure) -> Measurement:
 def _lasting(optics: Exposure, interval: float, *, timed: bool) -> float:
     """Return the exposure time in the unit of the frame times."""
     if optics.exposure_time is None:
-        return optics.exposure_fraction * interval
+        return stated(optics.exposure_fraction) * interval
     if not timed:
         raise ConfigError(
             f"exposure_time {optics.exposure_time:g} s was given, but the frame interval is not "

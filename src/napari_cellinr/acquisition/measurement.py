@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -33,9 +33,12 @@ __all__ = [
     "read_array",
     "repeats",
     "single_channel",
+    "stated",
     "to_unit",
     "voxel_of",
 ]
+
+Value = TypeVar("Value")
 
 _BRIGHT = 99.9
 """Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
@@ -70,6 +73,12 @@ class Measurement:
     warnings: tuple[str, ...] = ()
 
 
+def stated(value: Value | None) -> Value:
+    """Return a constant of the microscope; `prepare` has checked that it is known."""
+    assert value is not None
+    return value
+
+
 def single_channel(image: Image, kind: str) -> NDArray[Any]:
     """Return the grey levels (frames …, [Z,] Y, X) of an image with one channel, all finite.
 
@@ -90,7 +99,7 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
     if image.sizes.get("C", 1) > 1:
         raise AxesError(
             f"an image with {image.sizes['C']} channels was given; {kind} needs one: choose a "
-            "channel, or say with axes what the dimension is."
+            "channel (motion_channel of a reconstruction), or say with axes what the dimension is."
         )
     values = image.take("C", 0).array() if "C" in image.axes else image.array()
     bad = int(values.size - np.isfinite(values).sum())

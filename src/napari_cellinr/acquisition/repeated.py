@@ -15,6 +15,7 @@ from napari_cellinr.acquisition.measurement import (
     gaussian_blur,
     read_array,
     repeats,
+    stated,
     to_unit,
     voxel_of,
 )
@@ -76,15 +77,15 @@ def line_scan(image: Image, optics: LineScan) -> Measurement:
         If the image has other axes, or times or point spread function do not fit it.
     """
     values = repeats(image, optics)
-    n_rows = values.shape[1]
+    n_rows, row_time = values.shape[1], stated(optics.row_time)
     starts, timed = frame_starts(
         len(values),
         image,
         optics.frame_time,
         optics.frame_times,
-        lasting=n_rows * optics.row_time,
+        lasting=n_rows * row_time,
     )
-    times = line_times(starts, n_rows, optics.row_time, bidirectional=optics.bidirectional)
+    times = line_times(starts, n_rows, row_time, bidirectional=optics.bidirectional)
     return _measurement(image, optics, values, times, timed)
 
 
@@ -105,23 +106,24 @@ def point_scan(image: Image, optics: PointScan) -> Measurement:
     """
     values = repeats(image, optics)
     _, n_rows, n_columns = values.shape
-    if optics.row_time < n_columns * optics.pixel_time * (1 - 1e-6):
+    row_time, pixel_time = stated(optics.row_time), stated(optics.pixel_time)
+    if row_time < n_columns * pixel_time * (1 - 1e-6):
         raise ConfigError(
-            f"row_time {optics.row_time:g} s was given, but {n_columns} pixels take "
-            f"{n_columns * optics.pixel_time:g} s; rows cannot overlap: correct one of the times."
+            f"row_time {row_time:g} s was given, but {n_columns} pixels take "
+            f"{n_columns * pixel_time:g} s; rows cannot overlap: correct one of the times."
         )
     starts, timed = frame_starts(
         len(values),
         image,
         optics.frame_time,
         optics.frame_times,
-        lasting=n_rows * optics.row_time,
+        lasting=n_rows * row_time,
     )
     times = point_times(
         starts,
         (n_rows, n_columns),
-        optics.row_time,
-        optics.pixel_time,
+        row_time,
+        pixel_time,
         bidirectional=optics.bidirectional,
     )
     return _measurement(image, optics, values, times, timed)
@@ -144,9 +146,10 @@ def z_scan(image: Image, optics: ZScan) -> Measurement:
     """
     values = repeats(image, optics)
     _, n_planes, n_rows, _ = values.shape
-    if optics.plane_time < n_rows * optics.row_time * (1 - 1e-6):
+    plane_time = stated(optics.plane_time)
+    if plane_time < n_rows * optics.row_time * (1 - 1e-6):
         raise ConfigError(
-            f"plane_time {optics.plane_time:g} s was given, but {n_rows} rows take "
+            f"plane_time {plane_time:g} s was given, but {n_rows} rows take "
             f"{n_rows * optics.row_time:g} s; planes cannot overlap: correct one of the times."
         )
     starts, timed = frame_starts(
@@ -154,13 +157,13 @@ def z_scan(image: Image, optics: ZScan) -> Measurement:
         image,
         optics.stack_time,
         optics.frame_times,
-        lasting=n_planes * optics.plane_time,
+        lasting=n_planes * plane_time,
         name="stack_time",
     )
     times = plane_times(
         starts,
         n_planes,
-        optics.plane_time,
+        plane_time,
         order=optics.plane_order,
         n_rows=n_rows,
         row_time=optics.row_time,

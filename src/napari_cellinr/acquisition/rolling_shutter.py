@@ -11,6 +11,7 @@ from napari_cellinr.acquisition.measurement import (
     exact,
     read_array,
     single_channel,
+    stated,
     to_unit,
     voxel_of,
 )
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["rolling_shutter"]
+
+_ONE_PICTURE = (
+    "One picture cannot tell motion from errors of psf, row_time, exposure or shutter: each row is "
+    "recorded once. Do not measure displacements before a picture of a specimen at rest, with the "
+    "same settings, shows none."
+)
 
 _CORNER = 10
 """Side in pixels of the corner of the image of a point source that is taken as background."""
@@ -64,8 +71,8 @@ def rolling_shutter(image: Image, optics: RollingShutter) -> Measurement:
         size,
         exact(psf),
         rows,
-        optics.row_time,
-        optics.exposure,
+        stated(optics.row_time),
+        stated(optics.exposure),
         scene,
         dual=dual,
         samples=optics.samples,
@@ -75,7 +82,7 @@ def rolling_shutter(image: Image, optics: RollingShutter) -> Measurement:
     pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2
     voxel = voxel_of(image, pixel, "YX")
     bands = np.moveaxis(frames[:, rows.numpy()], 0, 1)  # bands, colours, rows, X
-    return Measurement(model, bands.reshape(model.data_shape), unit, voxel, True)
+    return Measurement(model, bands.reshape(model.data_shape), unit, voxel, True, (_ONE_PICTURE,))
 
 
 def _picture(image: Image, kind: str) -> NDArray[Any]:
@@ -99,7 +106,7 @@ def _names(image: Image, count: int) -> tuple[str, ...]:
 
 def _psf(optics: RollingShutter) -> NDArray[Any]:
     """Return the image of the point source above its background, ([C,] Y, X) float64."""
-    psf = read_array(optics.psf, "psf").astype(np.float64)
+    psf = read_array(stated(optics.psf), "psf").astype(np.float64)
     if psf.ndim not in {2, 3} or not np.isfinite(psf).all():
         return psf
     dark: Any = optics.psf_background

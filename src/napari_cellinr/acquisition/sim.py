@@ -13,6 +13,7 @@ from napari_cellinr.acquisition.measurement import (
     exact,
     frame_starts,
     single_channel,
+    stated,
     to_unit,
     voxel_of,
 )
@@ -48,22 +49,24 @@ def sim2d(image: Image, optics: SIM2D) -> Measurement:
     """
     values = single_channel(image, optics.kind)
     values = values.reshape(-1, *values.shape[-2:])
-    n_patterns = len(optics.phases)
+    phases = stated(optics.phases)
+    n_patterns = len(phases)
     _check_count(len(values), n_patterns, f"{n_patterns} rows of phases")
     pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2
     voxel = _square(voxel_of(image, pixel, "YX", needed_for="sim2d"))
-    check_pixel(voxel[1], optics.na, optics.wavelength)
+    na, wavelength = stated(optics.na), stated(optics.wavelength)
+    check_pixel(voxel[1], na, wavelength)
     times, timed = frame_starts(len(values), image, optics.frame_time, optics.frame_times)
     grid = SIMModel.grid(values.shape[1:])
     if optics.otf is None:
-        transfers = ideal_plane(grid, voxel[1], optics.na, optics.wavelength)[None]
+        transfers = ideal_plane(grid, voxel[1], na, wavelength)[None]
     else:
         table, steps = read_otf(optics.otf, None, (1.0, voxel[1]))
-        cutoff = 2 * optics.na / optics.wavelength
+        cutoff = 2 * na / wavelength
         transfers = from_table(table[:1], steps, (1, *grid), (1.0, *voxel), cutoff)[:, 0]
-    given = [[0.0 if phase is None else math.radians(phase) for phase in r] for r in optics.phases]
-    active = torch.tensor([[phase is not None for phase in row] for row in optics.phases])
-    carriers = [_vector(period, angle, voxel) for period, angle in optics.orders]
+    given = [[0.0 if phase is None else math.radians(phase) for phase in r] for r in phases]
+    active = torch.tensor([[phase is not None for phase in row] for row in phases])
+    carriers = [_vector(period, angle, voxel) for period, angle in stated(optics.orders)]
     contrasts = torch.tensor(optics.modulations or [1.0] * len(carriers)) * active
     groups = torch.zeros(len(carriers), dtype=torch.int64)
     light = Light(torch.tensor(carriers), torch.tensor(given), contrasts.double(), groups)
@@ -87,14 +90,14 @@ def sim3d(image: Image, optics: SIM3D) -> Measurement:
     """
     values = single_channel(image, optics.kind)
     planes = values.reshape(-1, *values.shape[-2:])
-    counts = {"direction": len(optics.periods), "phase": optics.n_phases}
+    counts = {"direction": len(stated(optics.periods)), "phase": optics.n_phases}
     per_plane = counts["direction"] * counts["phase"]
     what = f"{counts['direction']} directions times {counts['phase']} phases"
     _check_count(len(planes), per_plane, what)
     counts["z"] = _n_planes(image, len(planes), per_plane)
     frames, times = _arrange(planes, counts, optics)
     voxel = _voxel(image, optics, counts["z"])
-    check_pixel(voxel[-1], optics.na, optics.wavelength)
+    check_pixel(voxel[-1], stated(optics.na), stated(optics.wavelength))
     padding = optics.padding if counts["z"] > 1 else 0
     grid = SIMModel.grid(frames.shape[1:], padding)
     transfers = _bands(optics, grid, voxel)
@@ -176,7 +179,7 @@ def _arrange(
     planes: NDArray[Any], counts: dict[str, int], optics: SIM3D
 ) -> tuple[NDArray[Any], torch.Tensor]:
     """Return the frames (shots, Z, Y, X) and the seconds of their planes (shots, Z, 1, 1)."""
-    loops = optics.frame_order.split("-")
+    loops = stated(optics.frame_order).split("-")
     sizes = [counts[loop] for loop in loops]
     grid = planes.reshape(-1, *sizes, *planes.shape[-2:])
     steps: dict[str, float] = {}
@@ -209,27 +212,27 @@ def _arrange(
 
 def _bands(optics: SIM3D, grid: tuple[int, ...], voxel: tuple[float, ...]) -> torch.Tensor:
     """Return the transfer functions of the three orders, from a file or ideal."""
+    na, wavelength = stated(optics.na), stated(optics.wavelength)
     if optics.otf is not None:
         table, steps = read_otf(optics.otf, optics.otf_steps, (voxel[0], voxel[-1]))
-        cutoff = 2 * optics.na / optics.wavelength
-        return from_table(table, steps, grid, voxel, cutoff)
-    period = sum(optics.periods) / len(optics.periods)
-    largest = optics.refractive_index / optics.wavelength_excitation
+        return from_table(table, steps, grid, voxel, 2 * na / wavelength)
+    period, index = float(np.mean(stated(optics.periods))), stated(optics.refractive_index)
+    largest = index / stated(optics.wavelength_excitation)
     sine = min(1 / (period * largest), 1.0)
     axial = largest * (1 - math.sqrt(1 - sine**2))
-    aperture = optics.na, optics.wavelength, optics.refractive_index
-    return ideal_bands(grid, voxel, aperture, axial)
+    return ideal_bands(grid, voxel, (na, wavelength, index), axial)
 
 
 def _three_beams(optics: SIM3D, voxel: tuple[float, ...]) -> Light:
     """Return the light of two orders per direction; each is on in its own patterns."""
-    n_directions, n_phases = len(optics.periods), optics.n_phases
+    periods, angles = stated(optics.periods), stated(optics.angles)
+    n_directions, n_phases = len(periods), optics.n_phases
     n_patterns, n_orders = n_directions * n_phases, 2 * n_directions
     phases = torch.zeros((n_patterns, n_orders), dtype=torch.float64)
     contrasts = torch.zeros((n_patterns, n_orders), dtype=torch.float64)
     step = math.radians(optics.phase_step or 360 / n_phases)
     carriers = []
-    for direction, (period, angle) in enumerate(zip(optics.periods, optics.angles, strict=True)):
+    for direction, (period, angle) in enumerate(zip(periods, angles, strict=True)):
         rows = slice(direction * n_phases, (direction + 1) * n_phases)
         for order in (1, 2):
             carriers.append(_vector(period / order, angle, voxel))

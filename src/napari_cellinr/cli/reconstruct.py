@@ -31,6 +31,7 @@ _OUTPUTS = {
     "speed_output": "speed",
     "confidence_output": "confidence",
     "motion_error_output": "motion-error",
+    "aligned_output": "aligned",
 }
 
 _COMPARED = ("conventional.tif", "static.tif")
@@ -54,6 +55,8 @@ def add(commands: Commands) -> None:
         "speed": "also save the speed, in µm/s",
         "confidence": "also save the confidence of the motion, 0 to 1",
         "motion-error": "also save the error of the motion, in pixels of the frames",
+        "aligned": "also save the raw frames, each moved to where its material was in the "
+        "reference frame",
     }.items():
         name = f"{flag.replace('-', '_')}_output"
         saving.add_argument(f"--{flag}", dest=name, metavar="FILE", help=what)

@@ -53,7 +53,7 @@ class NSTMConfig(Config):
     preset: Preset = setting(
         "fast", "preview: a quick look within seconds; fast: for final results."
     )
-    steps: int = setting(600, "Number of optimisation steps.", ge=1, le=1_000_000)
+    steps: int = setting(400, "Number of optimisation steps.", ge=1, le=1_000_000)
     optics: AnyOptics = setting(
         TimeLapse(), "The microscope: its kind and the parameters of that kind."
     )
@@ -77,6 +77,13 @@ class NSTMConfig(Config):
     )
     reference: int = setting(
         0, "Reference frame from which displacements are measured; the first is 0.", ge=0
+    )
+    motion_channel: int | None = setting(
+        None,
+        "Channel of an image with several from which scene and motion are found; the first is 0. "
+        "The aligned recording has all channels. Leave empty for an image with one channel.",
+        ge=0,
+        le=255,
     )
     moving: bool = setting(
         True,

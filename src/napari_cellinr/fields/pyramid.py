@@ -8,20 +8,24 @@ small dense grids: there are no hash collisions, and it costs fifty times less.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from napari_cellinr.fields.hats import Hats
+from napari_cellinr.fields.hats import LARGEST_MATRIX, Hats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["GridPyramid", "level_cells", "window"]
+__all__ = ["GridPyramid", "Lattice", "level_cells", "window"]
 
 FIRST_VALUES = 1e-4
 """Grids are initialised with uniform random numbers up to this size: almost flat."""
+
+MANY_POINTS = 256
+"""Points along an axis up to which a product of matrices is faster than interpolation."""
 
 
 def level_cells(
@@ -106,16 +110,12 @@ class GridPyramid(nn.Module):
         weights
             Weight of each level; levels of weight 0 are not evaluated.
         """
-        mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
         layers = []
         for grid, weight in zip(self.grids, weights, strict=True):
             if weight == 0:
                 layers.append(grid.new_zeros(self.features, *shape))
-                continue
-            fine = nn.functional.interpolate(
-                grid[None], size=tuple(shape), mode=mode, align_corners=True
-            )
-            layers.append(fine[0] * weight)
+            else:
+                layers.append(_spread(grid * weight, shape))
         return torch.cat(layers)
 
     def on_product(
@@ -135,21 +135,116 @@ class GridPyramid(nn.Module):
         weights
             Weight of each level; levels of weight 0 are not evaluated.
         """
-        shape = tuple(len(places) for places in axes)
+        return self.on_lattice(Lattice(self.cells, axes, times), weights)
+
+    def on_lattice(self, lattice: Lattice, weights: Sequence[float]) -> torch.Tensor:
+        """Return the features on a lattice in space and time, (n_features, times, *positions).
+
+        Parameters
+        ----------
+        lattice
+            Of these levels; made once, it serves all steps of a fit.
+        weights
+            Weight of each level; levels of weight 0 are not evaluated.
+        """
         layers = []
-        for grid, cells, weight in zip(self.grids, self.cells, weights, strict=True):
+        for level, (grid, weight) in enumerate(zip(self.grids, weights, strict=True)):
             if weight == 0:
-                layers.append(grid.new_zeros(self.features, len(times), *shape))
-                continue
-            values = grid
-            for axis, places in enumerate(axes, start=2):
-                count = cells[axis - 1]
-                values = Hats(places.clamp(0, 1) * count, count + 1).along(values, axis)
-            layers.append(_at_times(values, times) * weight)
+                layers.append(grid.new_zeros(self.features, *lattice.shape))
+            else:
+                layers.append(lattice.values(level, grid * weight))
         return torch.cat(layers)
 
 
-def _at_times(values: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+class Lattice:
+    """Positions in space and time, with the weights of the vertices of each level for them.
+
+    Parameters
+    ----------
+    cells
+        Number of cells along time and each spatial axis, for each level.
+    axes
+        Positions along each spatial axis, each of shape (n,), 0 to 1 within the box.
+    times
+        Times of each shot, 0 to 1, shape (times, …), as for `GridPyramid.on_product`.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Sequence[int]],
+        axes: Sequence[torch.Tensor],
+        times: torch.Tensor,
+    ) -> None:
+        self.times = times
+        self.shape = (len(times), *(len(places) for places in axes))
+        self._space = [
+            [_Along(places, n) for places, n in zip(axes, level[1:], strict=True)]
+            for level in cells
+        ]
+        is_instant = times[0].numel() == 1
+        self._instants = [_Along(times.flatten(), n[0]) for n in cells] if is_instant else []
+        self._nodes = [n[0] + 1 for n in cells]
+
+    def values(self, level: int, grid: torch.Tensor) -> torch.Tensor:
+        """Return the values of the grid of a level, (features, times, *positions)."""
+        for axis, along in reversed(list(enumerate(self._space[level], start=2))):
+            grid = along(grid, axis)
+        if self._instants:
+            return self._instants[level](grid, 1)
+        return _at_times(grid, self.times, self._nodes[level])
+
+
+class _Along:
+    """Interpolation along one axis, with weights that are computed once.
+
+    Parameters
+    ----------
+    places
+        Positions, 0 to 1, shape (n,).
+    cells
+        Number of cells.
+    """
+
+    def __init__(self, places: torch.Tensor, cells: int) -> None:
+        self._hats = Hats(places.clamp(0, 1) * cells, cells + 1)
+        is_small = len(places) * (cells + 1) <= LARGEST_MATRIX
+        self._weights = self._hats.dense() if is_small else None
+
+    def __call__(self, values: torch.Tensor, axis: int) -> torch.Tensor:
+        """Return values at the vertices interpolated to the positions, along an axis."""
+        if self._weights is None:
+            return self._hats.along(values, axis)
+        return _times_matrix(values, self._weights, axis)
+
+
+def _times_matrix(values: torch.Tensor, weights: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the product with a matrix (n, vertices) along an axis, which then has n elements."""
+    if axis == values.ndim - 1:
+        return values @ weights.T
+    behind = values.shape[axis + 1 :]
+    product = weights @ values.flatten(axis + 1)
+    return product.unflatten(-1, behind)
+
+
+def _spread(grid: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Return a grid on a finer one with the same outermost points, (features, *shape)."""
+    if max(shape) > MANY_POINTS:
+        mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
+        return nn.functional.interpolate(grid[None], tuple(shape), mode=mode, align_corners=True)[0]
+    for axis in range(len(shape), 0, -1):
+        matrix = _between(shape[axis - 1], grid.shape[axis], grid.device)
+        grid = _times_matrix(grid, matrix, axis)
+    return grid
+
+
+@lru_cache(maxsize=256)
+def _between(count: int, vertices: int, device: torch.device) -> torch.Tensor:
+    """Return the weight of each vertex at equally spaced points, (points, vertices)."""
+    places = torch.linspace(0, vertices - 1, count, device=device)
+    return Hats(places.clamp(max=vertices - 1), vertices).dense()
+
+
+def _at_times(values: torch.Tensor, times: torch.Tensor, n_vertices: int) -> torch.Tensor:
     """Return values interpolated in time, shape (features, times, *positions).
 
     Parameters
@@ -158,11 +253,10 @@ def _at_times(values: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         Values at the vertices of time, shape (features, vertices, *positions).
     times
         0 to 1, shape (times, …); in between, one element or all positions per axis.
+    n_vertices
+        Number of vertices of time.
     """
-    n_vertices = values.shape[1]
     places = times.clamp(0, 1) * (n_vertices - 1)
-    if times[0].numel() == 1:
-        return Hats(places.flatten(), n_vertices).along(values, 1)
     (left, right), (first, second) = Hats(places, n_vertices).two()
     shape = (len(values), len(times), *values.shape[2:])
     low = values.gather(1, left.expand(shape)) * first

@@ -73,24 +73,50 @@ class Adam:
     @torch.no_grad()
     def step(self, factor: float = 1.0) -> None:
         """Change all parameters by one step, with `factor` times their learning rates."""
+        alike: dict[tuple[_Settings, int], list[int]] = {}
         for number, (parameter, own) in enumerate(
             zip(self.parameters, self._settings, strict=True)
         ):
-            gradient = parameter.grad
-            if gradient is None:
+            if parameter.grad is None:
                 continue
-            if own.weight_decay:
-                gradient = gradient.add(parameter, alpha=own.weight_decay)
             done, mean, square = self._moments.get(
                 number, (0, torch.zeros_like(parameter), torch.zeros_like(parameter))
             )
-            done += 1
-            first, second = own.betas
-            mean.lerp_(gradient, 1 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-            root = square.sqrt().div_(math.sqrt(1 - second**done)).add_(own.eps)
-            parameter.addcdiv_(mean, root, value=-factor * own.lr / (1 - first**done))
-            self._moments[number] = done, mean, square
+            self._moments[number] = done + 1, mean, square
+            alike.setdefault((own, done + 1), []).append(number)
+        for (own, done), numbers in alike.items():
+            self._change(numbers, own, done, factor)
+
+    def _change(self, numbers: list[int], own: _Settings, done: int, factor: float) -> None:
+        """Change parameters of the same settings and number of steps: few operations for all.
+
+        Parameters
+        ----------
+        numbers
+            Which parameters.
+        own
+            Their settings.
+        done
+            Number of steps with this one.
+        factor
+            Of the learning rate.
+        """
+        parameters: list[torch.Tensor] = [self.parameters[number] for number in numbers]
+        means = [self._moments[number][1] for number in numbers]
+        squares = [self._moments[number][2] for number in numbers]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if own.weight_decay:
+            gradients = torch._foreach_add(gradients, parameters, alpha=own.weight_decay)
+        first, second = own.betas
+        torch._foreach_lerp_(means, gradients, 1 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - second)
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_div_(roots, math.sqrt(1 - second**done))
+        torch._foreach_add_(roots, own.eps)
+        torch._foreach_addcdiv_(
+            parameters, means, roots, value=-factor * own.lr / (1 - first**done)
+        )
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the number of steps and the moments of each parameter by name."""

@@ -153,8 +153,8 @@ class _Loop:
         weight = 1.0
         if self.schedule.averages:
             weight = (AVERAGE_POWER + 1) / (AVERAGE_POWER + self.step)
-        for mean, parameter in zip(self.mean, self.parameters, strict=True):
-            mean.lerp_(parameter.detach(), min(1.0, weight))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.mean, self.parameters, min(1.0, weight))
         return losses
 
     def evaluate(self, losses: Mapping[str, torch.Tensor]) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "LENGTHS",
     "TIMES",
     "Step",
+    "calibrated",
     "convert",
     "in_units_of",
     "known_step",
@@ -107,6 +108,12 @@ def convert(value: float, unit: str, to: str) -> float | None:
         if unit in table and to in table:
             return value * table[unit] / table[to]
     return None
+
+
+def calibrated(image: Image) -> str:
+    """Return the axes of an image along which the step is a length or a time, such as "TYX"."""
+    steps = zip(image.axes, image.units, strict=True)
+    return "".join(axis for axis, unit in steps if unit in LENGTHS or unit in TIMES)
 
 
 def in_units_of(image: Image, other: Image) -> Image:

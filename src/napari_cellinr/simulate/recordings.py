@@ -107,7 +107,15 @@ def _worm(generator: np.random.Generator, noise: float) -> MotionSample:
     worm = Worm(size, generator)
     frames, truth = _record(model, worm)
     raw = 1000 * (1 + frames + noise * generator.standard_normal(frames.shape))
-    settings = {"kind": "dpc", "pixel_size": pixel, "frame_time": 0.1}
+    settings = {
+        "kind": "dpc",
+        "wavelength": wavelength,
+        "na": na,
+        "na_illumination": na,
+        "rotations": rotations,
+        "pixel_size": pixel,
+        "frame_time": 0.1,
+    }
     step = (0.1, pixel, pixel)
     return _sample("worm", raw, truth, worm, times / times[-1], settings, step, "TCYX")
 
@@ -140,6 +148,8 @@ def _beads(generator: np.random.Generator, noise: float) -> MotionSample:
         "na": na,
         "wavelength": wavelength,
         "refractive_index": index,
+        "wavelength_excitation": 0.488,
+        "frame_order": "direction-z-phase",
         "voxel_size": (pixel, pixel),
         "periods": (period,) * 3,
         "angles": angles,
@@ -203,6 +213,7 @@ def _ball(generator: np.random.Generator, noise: float) -> MotionSample:
         "kind": "rolling-shutter",
         "row_time": 1e-4,
         "exposure": 4e-4,
+        "shutter": "dual",
         "rows_per_shot": 4,
         "background": 100.0,
         "psf_background": 0.0,

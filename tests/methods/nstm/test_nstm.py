@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_cellinr import Image, NSTMConfig, reconstruct
-from napari_cellinr.config.optics import TimeLapse
+from napari_cellinr.config.optics import KINDS, TimeLapse
 from napari_cellinr.errors import ConfigError, DataError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.resources.devices import choose_device
@@ -116,7 +116,8 @@ def test_colours_of_one_band_are_one_frame_to_count_from(tmp_path):
     psf = np.zeros((15, 15), np.float32)
     psf[7, 7] = 1
     path = write(tmp_path / "psf.tif", Image(psf))
-    optics = {"kind": "rolling-shutter", "psf": str(path), "rows_per_shot": 5}
+    optics = {**KINDS["rolling-shutter"].TYPICAL, "kind": "rolling-shutter"}
+    optics.update(psf=str(path), rows_per_shot=5)
     picture = Image(np.random.default_rng(0).random((3, 30, 30)), "CYX")
     found = reconstruct(picture, optics, steps=1, restart=False, check_motion=False, reference=2)
     assert found.images[0].sizes["T"] == 3

@@ -9,7 +9,12 @@ from napari_cellinr import Image, reconstruct, superresolve
 torch = pytest.importorskip("torch")
 
 from napari_cellinr.methods.nstm.plan import fading  # noqa: E402
-from napari_cellinr.methods.nstm.usable import unusable_pixels, unusable_warnings  # noqa: E402
+from napari_cellinr.methods.nstm.usable import (  # noqa: E402
+    gap_warnings,
+    left_out,
+    unusable_pixels,
+    unusable_warnings,
+)
 
 
 def movie(n_frames=6, shape=(32, 32)):
@@ -21,15 +26,43 @@ def movie(n_frames=6, shape=(32, 32)):
 
 def test_what_is_no_data():
     frames = movie()
-    assert not unusable_pixels(frames).any()
-    assert unusable_warnings(unusable_pixels(frames)) == []
+    assert left_out(frames, 1) == {}
+    assert not unusable_pixels(frames, {}).any()
+    assert unusable_warnings(unusable_pixels(frames, {}), {}) == []
     frames[2], frames[4, 10, 10] = 0, 1e9
-    bad = unusable_pixels(frames)
+    without = left_out(frames, 1)
+    bad = unusable_pixels(frames, without)
     assert bad[2].all()
     assert np.argwhere(bad[[0, 1, 3, 4, 5]]).tolist() == [[3, 10, 10]]
-    first, second = unusable_warnings(bad)
+    first, second = unusable_warnings(bad, without)
     assert "Frame 3 of 6 is blank" in first
     assert "1 of 6 frames" in second
+
+
+def test_frames_of_each_pattern_are_compared_with_each_other():
+    """Two patterns of very different contrast in turn are no fault; one dark frame of them is."""
+    frames = movie(16)
+    frames[1::2] *= 0.1
+    assert left_out(frames, 2) == {}
+    frames[5] = np.random.default_rng(1).poisson(3, frames[5].shape)
+    assert left_out(frames, 2) == {5: "dark"}
+    assert left_out(frames, 0) == {}
+
+
+def test_gaps_between_frames_are_named():
+    assert gap_warnings(np.arange(6)) == []
+    (text,) = gap_warnings(np.array([0, 1, 2, 7, 8, 9]))
+    assert text.startswith("There is a gap before frame 4, 5 times as long as usual")
+
+
+def test_a_dark_frame_is_left_out_and_rendered():
+    frames = movie()
+    frames[3] = np.random.default_rng(1).poisson(3, frames[3].shape)
+    found = reconstruct(Image(frames, "TYX"), "time-lapse", preset="preview", steps=20)
+    assert any("Frame 4 of 6 is dark" in text for text in found.report["warnings"])
+    scene = found.images[0].array()
+    assert len(scene) == 6
+    assert scene[3].mean() == pytest.approx(scene[2].mean(), rel=0.05)
 
 
 def test_a_blank_frame_is_no_bleaching():

@@ -157,6 +157,8 @@ def template(kind: str) -> str:
     cls = type(optics_from_dict({"kind": kind}))
     values: dict[str, Any] = cls.example().as_dict()
     values["_help"] = {name: _help(cls, name) for name in cls.model_fields}
+    for name in cls.TYPICAL:
+        values["_help"][name] += " An example: give the value of your microscope."
     return json.dumps(values, indent=2, ensure_ascii=False)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Self
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from pydantic import model_validator
 
 from napari_cellinr.config.base import Settings, setting
 from napari_cellinr.config.optics.checks import check_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "BACKGROUND",
@@ -47,6 +53,16 @@ FRAME_TIME: Final[Any] = setting(
 )
 """The setting `frame_time`, float or None."""
 
+_AXES: Final = MappingProxyType(
+    {"pixel_size": "YX", "voxel_size": "YX", "frame_time": "T", "stack_time": "T"}
+)
+"""Axes of an image whose steps tell a setting that is left empty."""
+
+_TYPICAL_STEPS: Final = MappingProxyType(
+    {"pixel_size": 0.1, "voxel_size": [0.2, 0.1, 0.1], "frame_time": 1.0, "stack_time": 5.0}
+)
+"""Typical steps, for messages."""
+
 
 class Optics(Settings):
     """What every kind of microscope has: a name, and what its recordings look like.
@@ -57,13 +73,18 @@ class Optics(Settings):
         Axes of the images that this kind records, such as ("TYX",). Empty: any axes; all but Y
         and X count the raw frames.
     ESSENTIAL
-        Settings that most recordings have to give; the table of the guide names them.
+        Constants that have to be known, each as a name, or as names joined by " or " of which one
+        is enough. None of them has a default: a result with a wrong one is wrong, and nothing
+        shows it.
+    TYPICAL
+        Typical values of settings without a default, for templates and messages.
     FILES
         Settings that name a file.
     """
 
     AXES: ClassVar[tuple[str, ...]] = ()
     ESSENTIAL: ClassVar[tuple[str, ...]] = ()
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     FILES: ClassVar[tuple[str, ...]] = ()
 
     kind: str = setting("", KIND)
@@ -81,10 +102,56 @@ class Optics(Settings):
 
     @classmethod
     def example(cls) -> Self:
-        """Return valid settings with all defaults; a file that is required has an example name."""
-        return cls()
+        """Return complete settings: defaults, and examples for what has none."""
+        return cls(**cls.TYPICAL)
 
     @classmethod
     def summary(cls) -> str:
         """Return one sentence that says what this kind of microscope records."""
         return (cls.__doc__ or "").partition("\n")[0]
+
+    def missing(self, calibrated: str) -> tuple[str, ...]:
+        """Return the entries of `ESSENTIAL` that neither these settings nor an image state.
+
+        Parameters
+        ----------
+        calibrated
+            Axes of the image whose step has a physical unit, such as "TYX".
+        """
+        stated = {name for name, axes in _AXES.items() if set(axes) <= set(calibrated)}
+        stated |= {name for name in type(self).model_fields if getattr(self, name) is not None}
+        return tuple(entry for entry in self.ESSENTIAL if stated.isdisjoint(entry.split(" or ")))
+
+    def explain_missing(self, calibrated: str) -> str:
+        """Return a sentence that names the missing constants with JSON to copy; empty if none is.
+
+        Parameters
+        ----------
+        calibrated
+            As for `missing`.
+        """
+        missing = self.missing(calibrated)
+        if not missing:
+            return ""
+        examples = {**type(self).TYPICAL, **_TYPICAL_STEPS}
+        wanted = {name: examples[name] for name in (words.split(" or ")[0] for words in missing)}
+        given = self.model_dump(mode="json", exclude_defaults=True)
+        text = json.dumps({"kind": self.kind, **given, **wanted}, ensure_ascii=False)
+        return (
+            f"{self.kind} needs constants that neither the optics nor the image state: "
+            f"{self.named(missing)}. "
+            f"Give those of your microscope instead of these examples: --optics '{text}'. "
+            f"`napari-cellinr optics {self.kind}` explains them."
+        )
+
+    @classmethod
+    def named(cls, entries: Sequence[str]) -> str:
+        """Return entries of `ESSENTIAL` as text, with the unit of each setting."""
+        names = [entry.split(" or ") for entry in entries]
+        return ", ".join(" or ".join(map(cls._with_unit, entry)) for entry in names)
+
+    @classmethod
+    def _with_unit(cls, name: str) -> str:
+        """Return the name of a setting with its unit."""
+        unit = cls.unit(name)
+        return f"{name} ({unit})" if unit else name

@@ -70,18 +70,18 @@ def check_list(
         raise ConfigError(f"{name} {tuple(values)} was given; positive numbers are needed.")
 
 
-def check_apertures(apertures: Mapping[str, float], refractive_index: float) -> None:
+def check_apertures(apertures: Mapping[str, float | None], refractive_index: float | None) -> None:
     """Refuse numerical apertures above the refractive index.
 
     Parameters
     ----------
     apertures
-        Numerical aperture by name of the setting.
+        Numerical aperture by name of the setting; None is allowed.
     refractive_index
-        That of the immersion medium.
+        That of the immersion medium, or None, which allows any.
     """
     for name, aperture in apertures.items():
-        if aperture > refractive_index:
+        if aperture is not None and refractive_index is not None and aperture > refractive_index:
             raise ConfigError(
                 f"{name} {aperture:g} was given with refractive_index {refractive_index:g}; a "
                 "numerical aperture cannot exceed the index of the medium: correct one of them."
@@ -107,8 +107,8 @@ def check_led_positions(
 
 
 def check_carriers(
-    orders: Sequence[tuple[float, float]],
-    phases: Sequence[Sequence[float | None]],
+    orders: Sequence[tuple[float, float]] | None,
+    phases: Sequence[Sequence[float | None]] | None,
     modulations: Sequence[float] | None,
 ) -> None:
     """Refuse carriers, phases and contrasts whose numbers do not match.
@@ -116,12 +116,15 @@ def check_carriers(
     Parameters
     ----------
     orders
-        Carriers, each by its period in micrometres and its angle in degrees.
+        Carriers, each by its period in micrometres and its angle in degrees; None is allowed.
     phases
-        For each frame, the phase in degrees of every carrier, or None where it is off.
+        For each frame, the phase in degrees of every carrier, or None where it is off; None for
+        all is allowed.
     modulations
         Contrast of every carrier, or None.
     """
+    if orders is None or phases is None:
+        return
     if not orders or min(period for period, _ in orders) <= 0:
         raise ConfigError(f"orders {orders} were given; at least one with a positive period.")
     for index, row in enumerate(phases):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -34,16 +36,24 @@ class DPC(Optics):
     ESSENTIAL: ClassVar[tuple[str, ...]] = (
         "wavelength",
         "na",
-        "na_illumination",
+        "na_illumination or led_positions",
         "pixel_size",
-        "rotations",
+        "rotations or led_positions",
+    )
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "wavelength": 0.525,
+            "na": 0.25,
+            "na_illumination": 0.25,
+            "rotations": (0.0, 180.0, 90.0, 270.0),
+        }
     )
 
     kind: Literal["dpc"] = setting("dpc", KIND)
-    wavelength: float = setting(0.525, WAVELENGTH, unit="µm", gt=0)
-    na: float = setting(0.25, NA, gt=0)
-    na_illumination: float = setting(
-        0.25, "Largest numerical aperture of the illumination (condenser or LEDs).", gt=0
+    wavelength: float | None = setting(None, WAVELENGTH, unit="µm", gt=0)
+    na: float | None = setting(None, NA, gt=0)
+    na_illumination: float | None = setting(
+        None, "Largest numerical aperture of the illumination (condenser or LEDs).", gt=0
     )
     na_inner: float = setting(
         0.0,
@@ -54,8 +64,8 @@ class DPC(Optics):
     )
     refractive_index: float = setting(1.0, INDEX, ge=1, le=2)
     pixel_size: float | None = setting(None, PIXEL_SIZE, unit="µm", gt=0)
-    rotations: tuple[float, ...] = setting(
-        (0.0, 180.0, 90.0, 270.0),
+    rotations: tuple[float, ...] | None = setting(
+        None,
         "Angle of the illuminated half disc in each pattern: 0 is the half with larger y, 90 the "
         "half with smaller x.",
         unit="°",
@@ -84,14 +94,14 @@ class DPC(Optics):
 
     @property
     def frames_per_set(self) -> int:
-        """The number of illumination patterns."""
-        return len(self.led_positions or self.rotations)
+        """The number of illumination patterns; 1 while they are not known."""
+        return len(self.led_positions or self.rotations or (0.0,))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         apertures = {"na": self.na, "na_illumination": self.na_illumination}
         check_apertures(apertures, self.refractive_index)
-        if self.na_inner >= self.na_illumination:
+        if self.na_illumination is not None and self.na_inner >= self.na_illumination:
             raise ConfigError(
                 f"na_inner {self.na_inner:g} was given; it must be less than na_illumination "
                 f"{self.na_illumination:g}, or no light is left."

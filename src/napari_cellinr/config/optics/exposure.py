@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -25,10 +27,11 @@ class Exposure(Optics):
 
     AXES: ClassVar[tuple[str, ...]] = ("TYX", "TZYX")
     ESSENTIAL: ClassVar[tuple[str, ...]] = ("exposure_fraction or exposure_time",)
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType({"exposure_fraction": 1.0})
 
     kind: Literal["exposure"] = setting("exposure", KIND)
-    exposure_fraction: float = setting(
-        1.0,
+    exposure_fraction: float | None = setting(
+        None,
         "Exposure time as a fraction of the shortest frame interval; not used if exposure_time is "
         "given.",
         gt=0,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -64,10 +66,11 @@ class LineScan(Repeated):
     """Planes recorded row by row."""
 
     AXES: ClassVar[tuple[str, ...]] = ("TYX",)
-    ESSENTIAL: ClassVar[tuple[str, ...]] = ("row_time", "frame_time")
+    ESSENTIAL: ClassVar[tuple[str, ...]] = ("row_time", "frame_time or frame_times")
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType({"row_time": 0.01})
 
     kind: Literal["line-scan"] = setting("line-scan", KIND)
-    row_time: float = setting(0.01, "Time from one row to the next.", unit="s", gt=0)
+    row_time: float | None = setting(None, "Time from one row to the next.", unit="s", gt=0)
     frame_time: float | None = FRAME_TIME
     bidirectional: bool = setting(
         False, "Whether every other frame is scanned from the last row to the first."
@@ -80,11 +83,12 @@ class PointScan(Repeated):
     """Planes recorded pixel by pixel."""
 
     AXES: ClassVar[tuple[str, ...]] = ("TYX",)
-    ESSENTIAL: ClassVar[tuple[str, ...]] = ("pixel_time", "row_time", "frame_time")
+    ESSENTIAL: ClassVar[tuple[str, ...]] = ("pixel_time", "row_time", "frame_time or frame_times")
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType({"pixel_time": 2e-6, "row_time": 0.002})
 
     kind: Literal["point-scan"] = setting("point-scan", KIND)
-    pixel_time: float = setting(2e-6, "Time from one pixel to the next.", unit="s", gt=0)
-    row_time: float = setting(0.002, "Time from one row to the next.", unit="s", gt=0)
+    pixel_time: float | None = setting(None, "Time from one pixel to the next.", unit="s", gt=0)
+    row_time: float | None = setting(None, "Time from one row to the next.", unit="s", gt=0)
     frame_time: float | None = FRAME_TIME
     bidirectional: bool = setting(
         False, "Whether every other row is scanned from the last pixel to the first."
@@ -97,10 +101,11 @@ class ZScan(Repeated):
     """Stacks recorded plane by plane while the specimen moves."""
 
     AXES: ClassVar[tuple[str, ...]] = ("TZYX",)
-    ESSENTIAL: ClassVar[tuple[str, ...]] = ("plane_time", "stack_time")
+    ESSENTIAL: ClassVar[tuple[str, ...]] = ("plane_time", "stack_time or frame_times")
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType({"plane_time": 0.05})
 
     kind: Literal["z-scan"] = setting("z-scan", KIND)
-    plane_time: float = setting(0.05, "Time from one plane to the next.", unit="s", gt=0)
+    plane_time: float | None = setting(None, "Time from one plane to the next.", unit="s", gt=0)
     stack_time: float | None = setting(
         None,
         "Time from one stack to the next. Leave empty to take it from the image.",

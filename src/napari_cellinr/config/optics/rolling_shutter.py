@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 from napari_cellinr.config.base import setting
 from napari_cellinr.config.optics.base import BACKGROUND, KIND, PIXEL_SIZE, Optics
@@ -14,12 +16,15 @@ class RollingShutter(Optics):
     """One picture of a lensless camera whose rows are exposed one after the other."""
 
     AXES: ClassVar[tuple[str, ...]] = ("YX", "CYX")
-    ESSENTIAL: ClassVar[tuple[str, ...]] = ("psf", "row_time", "exposure")
+    ESSENTIAL: ClassVar[tuple[str, ...]] = ("psf", "row_time", "exposure", "shutter")
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"psf": "psf.tif", "row_time": 27.52e-6, "exposure": 1.32e-3, "shutter": "dual"}
+    )
     FILES: ClassVar[tuple[str, ...]] = ("psf",)
 
     kind: Literal["rolling-shutter"] = setting("rolling-shutter", KIND)
-    psf: str = setting(
-        "psf.tif", "TIFF file of the image of a point source, with the pixels of the picture."
+    psf: str | None = setting(
+        None, "TIFF file of the image of a point source, with the pixels of the picture."
     )
     psf_background: float | None = setting(
         None,
@@ -28,12 +33,12 @@ class RollingShutter(Optics):
         unit="grey levels",
         advanced=True,
     )
-    row_time: float = setting(
-        27.52e-6, "Time from the start of one row to that of the next.", unit="s", gt=0
+    row_time: float | None = setting(
+        None, "Time from the start of one row to that of the next.", unit="s", gt=0
     )
-    exposure: float = setting(1.32e-3, "Exposure time of each row.", unit="s", gt=0)
-    shutter: Literal["single", "dual"] = setting(
-        "dual",
+    exposure: float | None = setting(None, "Exposure time of each row.", unit="s", gt=0)
+    shutter: Literal["single", "dual"] | None = setting(
+        None,
         "single: rows are read from top to bottom; dual: from top and bottom to the middle.",
     )
     rows_per_shot: int = setting(

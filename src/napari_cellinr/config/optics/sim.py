@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -34,15 +36,17 @@ _OTF = (
     "empty to compute those of an ideal lens."
 )
 
+_INDEX = f"{INDEX} Leave empty if it is not known; sim3d without a file of otf needs it."
+
 
 class Structured(Optics):
     """What both kinds of structured illumination share."""
 
     FILES: ClassVar[tuple[str, ...]] = ("otf",)
 
-    wavelength: float = setting(0.525, WAVELENGTH, unit="µm", gt=0)
-    na: float = setting(1.2, NA, gt=0)
-    refractive_index: float = setting(1.518, INDEX, ge=1, le=2)
+    wavelength: float | None = setting(None, WAVELENGTH, unit="µm", gt=0)
+    na: float | None = setting(None, NA, gt=0)
+    refractive_index: float | None = setting(None, _INDEX, ge=1, le=2)
     zoom: float = setting(
         2.0, "Pixels of the result per camera pixel, along y and x.", ge=1, le=4, advanced=True
     )
@@ -59,20 +63,28 @@ class SIM2D(Structured):
     """Structured illumination of planes with any carriers, such as lines or a lattice."""
 
     ESSENTIAL: ClassVar[tuple[str, ...]] = ("wavelength", "na", "pixel_size", "orders", "phases")
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "wavelength": 0.525,
+            "na": 1.2,
+            "orders": ((0.3, 0.0), (0.3, 60.0), (0.3, 120.0)),
+            "phases": (
+                *((phase, None, None) for phase in (0.0, 120.0, 240.0)),
+                *((None, phase, None) for phase in (0.0, 120.0, 240.0)),
+                *((None, None, phase) for phase in (0.0, 120.0, 240.0)),
+            ),
+        }
+    )
 
     kind: Literal["sim2d"] = setting("sim2d", KIND)
     pixel_size: float | None = setting(None, PIXEL_SIZE, unit="µm", gt=0)
-    orders: tuple[tuple[float, float], ...] = setting(
-        ((0.3, 0.0), (0.3, 60.0), (0.3, 120.0)),
+    orders: tuple[tuple[float, float], ...] | None = setting(
+        None,
         "Carriers of the illumination: period, and angle of the wave vector from x towards y.",
         unit="µm, °",
     )
-    phases: tuple[tuple[float | None, ...], ...] = setting(
-        (
-            *((phase, None, None) for phase in (0.0, 120.0, 240.0)),
-            *((None, phase, None) for phase in (0.0, 120.0, 240.0)),
-            *((None, None, phase) for phase in (0.0, 120.0, 240.0)),
-        ),
+    phases: tuple[tuple[float | None, ...], ...] | None = setting(
+        None,
         "For each frame of a set, the phase of every carrier; null where the carrier is off.",
         unit="°",
     )
@@ -87,8 +99,8 @@ class SIM2D(Structured):
 
     @property
     def frames_per_set(self) -> int:
-        """The number of illumination patterns."""
-        return len(self.phases)
+        """The number of illumination patterns; 1 while they are not known."""
+        return len(self.phases or (None,))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -103,24 +115,37 @@ class SIM3D(Structured):
     ESSENTIAL: ClassVar[tuple[str, ...]] = (
         "wavelength",
         "na",
+        "refractive_index or otf",
+        "wavelength_excitation or otf",
         "voxel_size",
         "periods",
         "angles",
         "frame_order",
     )
+    TYPICAL: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "wavelength": 0.525,
+            "na": 1.2,
+            "refractive_index": 1.518,
+            "wavelength_excitation": 0.488,
+            "periods": (0.42, 0.42, 0.42),
+            "angles": (0.0, 60.0, 120.0),
+            "frame_order": "direction-z-phase",
+        }
+    )
 
     kind: Literal["sim3d"] = setting("sim3d", KIND)
-    wavelength_excitation: float = setting(
-        0.488, "Wavelength of the excitation light in vacuum.", unit="µm", gt=0
+    wavelength_excitation: float | None = setting(
+        None, "Wavelength of the excitation light in vacuum.", unit="µm", gt=0
     )
     voxel_size: tuple[float, ...] | None = setting(None, VOXEL_SIZE, unit="µm")
-    periods: tuple[float, ...] = setting(
-        (0.42, 0.42, 0.42),
+    periods: tuple[float, ...] | None = setting(
+        None,
         "Period of the first order for each direction: twice the finest line spacing.",
         unit="µm",
     )
-    angles: tuple[float, ...] = setting(
-        (0.0, 60.0, 120.0),
+    angles: tuple[float, ...] | None = setting(
+        None,
         "Angle of the wave vector for each direction, from x towards y.",
         unit="°",
     )
@@ -149,8 +174,8 @@ class SIM3D(Structured):
         "Whether to estimate periods, angles and start phases from the image. Switch off once "
         "they are known.",
     )
-    frame_order: Literal["direction-z-phase", "z-direction-phase", "direction-phase-z"] = setting(
-        "direction-z-phase", "Order of the raw frames; what is named last changes fastest."
+    frame_order: Literal["direction-z-phase", "z-direction-phase", "direction-phase-z"] | None = (
+        setting(None, "Order of the raw frames; what is named last changes fastest.")
     )
     otf_steps: tuple[float, float] | None = setting(
         None,
@@ -207,11 +232,13 @@ class SIM3D(Structured):
     @property
     def frames_per_set(self) -> int:
         """The number of directions times phases, the raw frames of one plane."""
-        return len(self.periods) * self.n_phases
+        return len(self.periods or (0.0,)) * self.n_phases
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_list("periods", self.periods, None, positive=True)
+        if self.periods is None:
+            return self
         check_list("angles", self.angles, (len(self.periods),))
         for name in ("modulations", "start_phases"):
             pairs = getattr(self, name)

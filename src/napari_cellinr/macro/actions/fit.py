@@ -48,6 +48,7 @@ _OUTPUTS: Final[Mapping[str, str]] = {
     "speed": "--speed",
     "confidence": "--confidence",
     "motion-error": "--motion-error",
+    "aligned": "--aligned",
 }
 """Option that writes the image of a role, besides the result."""
 

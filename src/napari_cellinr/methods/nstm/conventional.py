@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.channels import motion_source
 from napari_cellinr.methods.nstm.geometry import first_time, starts_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def conventional(image: Image, config: NSTMConfig) -> Image:
     """
     from napari_cellinr.acquisition import prepare
 
+    image = motion_source(image, config)
     measurement = prepare(image, config.optics)
     model = measurement.model
     found, sets = _scenes(measurement)

@@ -24,18 +24,21 @@ from napari_cellinr.image import Image
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
 from napari_cellinr.methods.nstm.problem import NSTMProblem
-from napari_cellinr.methods.nstm.render import Rendering
+from napari_cellinr.methods.nstm.render import SHIFT, Rendering
+from napari_cellinr.methods.nstm.residual import contradiction
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.methods.nstm.model import SpaceTimeModel
 
-__all__ = ["Halves", "fit_halves", "needs_motion"]
+__all__ = ["Halves", "fit_halves", "lasting", "needs_motion"]
 
 CLOSE = 0.5
 """Median difference of the motions in pixels above which the halves are fitted with all steps, and
@@ -58,16 +61,20 @@ class Halves:
         not both small and smaller than its error.
     moving, resting
         Root mean square error of both on these pixels, in standard deviations of the noise.
+    shift
+        What `contradiction` says of both, (shots, [Z,] Y, X) in pixels, if anything.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]
     moves: bool
     moving: float
     resting: float
+    shift: NDArray[np.float32] | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return the parameters of both motions by the names under which a fit saves them."""
-        return {
+        """Return both motions and the contradiction by the names under which a fit saves them."""
+        shift = {} if self.shift is None else {SHIFT: torch.from_numpy(self.shift)}
+        return shift | {
             f"half.{number}.{name}": value
             for number, model in enumerate(self.models)
             for name, value in model.tensors().items()
@@ -117,7 +124,8 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     assert rest is not None
     one, other = found
     moves = needs_motion(one, rest) and not moved < min(error, CLOSE)
-    return Halves((one.model, other.model), moves, one.held_out(), rest.held_out())
+    errors = one.held_out(), rest.held_out()
+    return Halves((one.model, other.model), moves, *errors, contradiction(found))
 
 
 def _fit(
@@ -153,7 +161,7 @@ def _fit(
     problem = _problem(whole, seen, config)
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
     later = 2 - number if moving else 2
-    named = partial(_lasting, later=later * steps)
+    named = partial(lasting, later=later * steps)
     with monitor.part(f"checking the motion: {what}", previews=False, named=named):
         outcome = yield from optimise(problem, config, monitor)
     give_back()
@@ -209,8 +217,16 @@ def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTM
     return made
 
 
-def _lasting(progress: Progress, later: int) -> Progress:
-    """Return progress whose remaining time includes as many steps of later fits."""
+def lasting(progress: Progress, later: float) -> Progress:
+    """Return progress whose remaining time includes that of later fits.
+
+    Parameters
+    ----------
+    progress
+        Of a fit.
+    later
+        Number of steps of the later ones.
+    """
     left = progress.steps - progress.step
     if progress.eta is None or left <= 0:
         return progress

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.acquisition import prepare
-from napari_cellinr.classic.camera.defects import blank_frames
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
@@ -18,13 +18,16 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.nstm.halves import fit_halves
+from napari_cellinr.methods.nstm.aligned import aligned, can_align
+from napari_cellinr.methods.nstm.channels import motion_source
+from napari_cellinr.methods.nstm.costs import FITS, SHORTER
+from napari_cellinr.methods.nstm.halves import fit_halves, lasting
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -91,6 +94,9 @@ class _Resources:
 ROLES = ("result", "motion", "speed", "confidence", "motion-error")
 """Role of each image; without a check of the motion, there is no last one."""
 
+ALIGNED = "aligned"
+"""Role of the raw frames, moved to where their material was in the reference frame."""
+
 
 def reconstruct_job(
     source: Image, config: NSTMConfig, monitor: Monitor
@@ -100,13 +106,14 @@ def reconstruct_job(
     Parameters
     ----------
     source
-        Axes in canonical order.
+        Axes in canonical order; one channel, or several of which `motion_channel` names one.
     config
         The settings.
     monitor
         Of the job.
     """
     resources = _Resources(choose_device(config.device))
+    recording, source = source, motion_source(source, config)
     measurement = yield from in_background(
         "preparing the frames", lambda: prepare(source, config.optics), monitor, needed=True
     )
@@ -115,6 +122,8 @@ def reconstruct_job(
     check_times(config.chosen_times(), measurement.model.shot_times())
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
+    attempts = _attempts(measurement, config, plan(measurement, config).without)
+    most = len(attempts) + (config.moving and config.restart)
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
 
@@ -124,13 +133,15 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
+        named = partial(lasting, later=_steps_of_check(settings))
         while found is None:
             if resources.name:
                 monitor.checkpoint.enter(f"attempt-{len(tried)}.{resources.name}")
             try:
-                found = yield from _fit(
-                    measurement, planned, settings, source, resources, extras, monitor
-                )
+                with monitor.part(_caption(len(tried) + 1, most), named=named):
+                    found = yield from _fit(
+                        measurement, planned, settings, source, resources, extras, monitor
+                    )
             except FAILURES as error:
                 free_after(error)
                 resources = resources.with_less_memory()
@@ -145,7 +156,7 @@ def reconstruct_job(
         )
         return found
 
-    for name, settings, extras in _attempts(measurement, config):
+    for name, settings, extras in attempts:
         if best is not None and (ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
             break
         found = yield from attempt(name, settings, extras)
@@ -173,9 +184,16 @@ def reconstruct_job(
     give_back()
     images = yield from in_background("following the motion", problem.render, monitor, needed=True)
     assert images is not None
+    roles = ROLES[: len(images)]
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    if can_align(problem, recording):
+        moved = yield from in_background(
+            "aligning the frames", lambda: aligned(problem, recording), monitor, needed=True
+        )
+        assert moved is not None
+        images, roles = (*images, moved), (*roles, ALIGNED)
     early = ended_early(tried)
     if early:
         chosen["restart"] = False  # so that the settings repeat the best attempt only
@@ -190,8 +208,8 @@ def reconstruct_job(
         early or outcome.stopped,
         report,
         method="nstm",
-        roles=ROLES[: len(images)],
-        source={**geometry(source), "digest": digest(source)},
+        roles=roles,
+        source={**geometry(recording), "digest": digest(recording)},
         model=problem.model_settings(),
     )
 
@@ -221,6 +239,16 @@ def _fit(
     return problem, outcome
 
 
+def _caption(number: int, most: int) -> str:
+    """Return what an attempt is called; nothing if there is only one."""
+    return f"attempt {number} of up to {most}" if most > 1 else ""
+
+
+def _steps_of_check(config: NSTMConfig) -> float:
+    """Return the number of steps of the fits that follow at least, to check the motion."""
+    return FITS * SHORTER * config.steps if config.moving and config.check_motion else 0
+
+
 def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
     """Return whether the motion of the result is to be compared with that of halves."""
     return config.moving and config.check_motion and best[1].stopped == "steps"
@@ -237,7 +265,7 @@ def _compared(
 
 
 def _attempts(
-    measurement: Measurement, config: NSTMConfig
+    measurement: Measurement, config: NSTMConfig, without: Mapping[int, str]
 ) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
     """Return the fits to try in turn, until one explains the frames."""
     given = {name: getattr(config, name) == "on" for name in EXTRAS}
@@ -246,7 +274,7 @@ def _attempts(
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
     frames = measurement.frames
-    good = np.delete(frames, blank_frames(list(frames)), axis=0)
+    good = np.delete(frames, list(without), axis=0)
     means = good.mean(axis=tuple(range(1, frames.ndim)))
     fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
     if fades and not given["bleaching"]:

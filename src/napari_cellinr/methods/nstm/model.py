@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from napari_cellinr.fields.pointwise import PointwiseNet
-from napari_cellinr.fields.pyramid import GridPyramid, window
+from napari_cellinr.fields.pyramid import GridPyramid, Lattice, window
 from napari_cellinr.fields.warp import grid_points, upsample, warp
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class SpaceTimeModel(nn.Module):
         )
         scale = torch.tensor(shape.displacement, dtype=torch.float32)
         self.register_buffer("displacement", scale, persistent=False)
+        self._kept: Lattice | None = None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> SpaceTimeModel:
@@ -186,12 +187,19 @@ class SpaceTimeModel(nn.Module):
             the rendered scene.
         """
         count = tuple(points or self.shape.motion_lattice)
-        axes = [grid_points(0, 1, n, times.device) for n in count]
         weights = window(alpha, len(self.motion_grids.cells))
-        features = self.motion_grids.on_product(axes, times, weights)
+        features = self.motion_grids.on_lattice(self._lattice(times, count), weights)
         moved = self.motion_net(features.flatten(1)).view(-1, len(times), *count).movedim(0, 1)
         displacement: torch.Tensor = moved * self.displacement.view(1, -1, *[1] * len(count))
         return displacement
+
+    def _lattice(self, times: torch.Tensor, count: tuple[int, ...]) -> Lattice:
+        """Return the lattice on which the motion is decoded; the same times get the same one."""
+        kept = self._kept
+        if kept is None or kept.times is not times or kept.shape[1:] != count:
+            axes = [grid_points(0, 1, n, times.device) for n in count]
+            kept = self._kept = Lattice(self.motion_grids.cells, axes, times)
+        return kept
 
     def scene(
         self,

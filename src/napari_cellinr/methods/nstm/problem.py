@@ -29,7 +29,7 @@ from napari_cellinr.methods.nstm.penalties import (
 )
 from napari_cellinr.methods.nstm.plan import fading, frame_times
 from napari_cellinr.methods.nstm.render import Rendering, preview_image
-from napari_cellinr.methods.nstm.usable import unusable_warnings
+from napari_cellinr.methods.nstm.usable import frame_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -263,8 +263,10 @@ class NSTMProblem(Problem):
 
     def render(self) -> tuple[Image, ...]:
         """Return scene, motion, speed, confidence and error; see `Rendering.images`."""
-        halves = () if self.halves is None else self.halves.models
-        rendering = Rendering(self.model, self.model_settings(), self._device, halves)
+        halves, shift = (
+            ((), None) if self.halves is None else (self.halves.models, self.halves.shift)
+        )
+        rendering = Rendering(self.model, self.model_settings(), self._device, halves, shift)
         return rendering.images(self.source, self.config)
 
     def largest_motion(self) -> float:
@@ -308,7 +310,7 @@ class NSTMProblem(Problem):
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
-            "warnings": [*self.measurement.warnings, *unusable_warnings(self.plan.bad)],
+            "warnings": [*self.measurement.warnings, *frame_warnings(self.plan, self.config)],
         }
 
     def model_settings(self) -> dict[str, Any]:

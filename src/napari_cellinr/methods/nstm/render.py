@@ -24,6 +24,7 @@ from napari_cellinr.methods.nstm.geometry import (
     times_of,
 )
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
+from napari_cellinr.methods.nstm.residual import at_material
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ LEAST_SURE = 1e-4
 """Confidence below which an error is not computed from it: it would be over 50 pixels."""
 
 
+SHIFT = "half.shift"
+"""Name under which a fit saves by which displacement its frames contradict the motion."""
+
+
 class Rendering:
     """A space-time model with the calibration of its scene.
 
@@ -68,6 +73,8 @@ class Rendering:
         Where to compute.
     halves
         Models of the motion that were fitted to two halves of the pixels, if there are any.
+    shift
+        What `residual.contradiction` returned, if anything.
     """
 
     def __init__(
@@ -76,9 +83,10 @@ class Rendering:
         settings: Mapping[str, Any],
         device: torch.device,
         halves: Sequence[SpaceTimeModel] = (),
+        shift: NDArray[np.float32] | None = None,
     ) -> None:
         self.model, self.settings, self.device = model, settings, device
-        self.halves = halves
+        self.halves, self.shift = halves, shift
         self.inner = inside(settings["padding"], model.shape.scene)
 
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
@@ -143,13 +151,34 @@ class Rendering:
         return largest
 
     def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
-        """Return `errors`, but larger ones where there is hardly any contrast.
+        """Return `errors`, but larger ones where fits may agree on a motion that is not right.
 
-        There, all fits agree on no motion, which need not be right.
+        That is where there is hardly any contrast, and where the frames contradict the motion.
         """
         sure = self._confidence(self.scene([reference]))
         least = ALONE * HALF_SURE * np.sqrt(1 / np.maximum(sure, LEAST_SURE) - 1)
-        return np.maximum(self.errors(times, reference), least).astype(np.float32)
+        found = np.maximum(self.errors(times, reference), least).astype(np.float32)
+        return found if self.shift is None else np.maximum(found, self._met(times, reference))
+
+    def _met(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
+        """Return which contradiction the material has met since the reference time, in pixels.
+
+        Parameters
+        ----------
+        times, reference
+            In the unit of the recording.
+        """
+        assert self.shift is not None
+        frames = np.asarray(self.settings["frames"])
+        near = [int(np.abs(frames - time).argmin()) for time in times]
+        start = int(np.abs(np.asarray(times) - reference).argmin())
+        zoom = np.reshape(self.settings["zoom"], (-1, *[1] * len(self.inner)))
+        sizes = [part.stop - part.start for part in self.inner]
+        places = (self.displacement(times, reference) + np.indices(sizes)) / zoom
+        found = at_material(self.shift, places, near)
+        later = np.maximum.accumulate(found[start:])
+        before = np.maximum.accumulate(found[: start + 1][::-1])[::-1]
+        return np.concatenate([before[:-1], later])
 
     def _moved(
         self, model: SpaceTimeModel, times: Sequence[float], reference: float
@@ -332,7 +361,9 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     settings, source = model_settings(stored), blank(stored.source)
     check_scene(settings, stored.source)
     halves = [model.to(device) for model in _halves(settings, stored)]
-    rendering = Rendering(_model(settings, stored).to(device), settings, device, halves)
+    shift = stored.tensors.get(SHIFT)
+    shift = None if shift is None else np.asarray(shift, np.float32)
+    rendering = Rendering(_model(settings, stored).to(device), settings, device, halves, shift)
     if query.times is not None:
         times = times_of(settings, query.times)
         scene = _squeezed(rendering.scene(times))

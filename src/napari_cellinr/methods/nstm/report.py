@@ -12,11 +12,21 @@ from napari_cellinr.motion import textured
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from napari_cellinr.fitting.problem import Outcome, Stopped
     from napari_cellinr.image import Image
     from napari_cellinr.methods.nstm.problem import NSTMProblem
 
-__all__ = ["AT_THE_FLOOR", "UNSEEN", "ended_early", "explained_part", "motion_error", "report_of"]
+__all__ = [
+    "AT_THE_FLOOR",
+    "UNSEEN",
+    "ended_early",
+    "explained_part",
+    "lost_part",
+    "motion_error",
+    "report_of",
+]
 
 AT_THE_FLOOR = 1.25
 """Misfit in standard deviations of the noise (σ) up to which the motion explains the frames."""
@@ -31,6 +41,13 @@ differ by more than noise: fine detail that the scene cannot represent does not 
 UNDETERMINED = 0.8
 """Median error of the motion in pixels above which it is not determined: half a pixel is then the
 usual error."""
+
+
+LOST = 1.0
+"""Error of the motion in pixels above which material is lost."""
+
+PARTLY = 0.05
+"""Part of the texture whose material may be lost without a warning."""
 
 
 def ended_early(tried: list[dict[str, Any]]) -> Stopped | None:
@@ -68,6 +85,7 @@ def report_of(
     early = ended_early(tried) if ended else None
     error = motion_error(images, problem.config.reference) if problem.halves else None
     determined = error is None or error <= UNDETERMINED
+    lost, place = lost_part(images, problem.config.reference) if problem.halves else (0.0, ())
     warnings = [*facts.pop("warnings"), *more]
     if early:
         warnings.append(
@@ -83,6 +101,8 @@ def report_of(
         warnings.append(_no_motion(outcome.held_out, problem.other_error, explained=explained))
     elif error is not None and not determined:
         warnings.append(_undetermined(error))
+    elif moves and lost > PARTLY:
+        warnings.append(_partly(lost, place))
     elif not explained:
         warnings.append(_unexplained(worst, part if followed else None, moves=moves))
     return {
@@ -94,6 +114,7 @@ def report_of(
         "moves": moves,
         "explained_by_motion": part,
         "motion_error": error,
+        "lost_part": lost,
         "attempts": tried,
         "config": problem.config.as_dict(),
         **facts,
@@ -111,12 +132,46 @@ def motion_error(images: Sequence[Image], reference: int) -> float:
     reference
         Number of the time at which the texture counts; the last time if there are fewer.
     """
+    largest, there = _largest_error(images, reference)
+    return float(np.median(largest[there]))
+
+
+def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int, ...]]:
+    """Return which part of the texture has an error above `LOST`, and where most of it is.
+
+    Parameters
+    ----------
+    images, reference
+        As for `motion_error`.
+
+    Returns
+    -------
+    float
+        Part of the positions with texture, 0 to 1.
+    tuple of int
+        Middle of the largest region, in voxels of the result; empty if there is none.
+    """
+    from scipy.ndimage import center_of_mass, label
+
+    largest, there = _largest_error(images, reference)
+    lost = there & (largest > LOST)
+    if not lost.any():
+        return 0.0, ()
+    regions, _ = label(lost)
+    widest = int(np.bincount(regions[lost]).argmax())
+    middle = center_of_mass(regions == widest)
+    return float(lost.sum() / there.sum()), tuple(round(place) for place in middle)
+
+
+def _largest_error(
+    images: Sequence[Image], reference: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the largest error in time, and where there is texture: everywhere if nowhere."""
     scene, error = images[0], np.asarray(images[4].array())
     if "C" in scene.axes:
         scene = scene.take("C", scene.sizes["C"] - 1)
     there = textured(scene, min(reference, len(error) - 1))
-    largest = error.max(0)
-    return float(np.median(largest[there] if there.any() else largest))
+    return error.max(0), there if there.any() else np.ones_like(there)
 
 
 def _part(problem: NSTMProblem, outcome: Outcome) -> float | None:
@@ -152,6 +207,26 @@ def _undetermined(error: float) -> str:
         f"motions that differ by {error:.1f} pixels (median where there is texture). Do not "
         "measure displacements on this result. Set fastest_movement and smallest_structure closer "
         "to what moves, or record more light or more frames."
+    )
+
+
+def _partly(part: float, place: tuple[int, ...]) -> str:
+    """Return the warning that the motion is not known in a part of the specimen.
+
+    Parameters
+    ----------
+    part
+        Of the positions with texture.
+    place
+        Where most of it is, in voxels.
+    """
+    where = ", ".join(f"{axis} {n}" for axis, n in zip("zyx"[-len(place) :], place, strict=True))
+    return (
+        f"In {part:.0%} of the texture, most of it around {where} (in the reference frame), the "
+        "motion is wrong or unknown by more than a pixel: the frames contradict it, or fits to two "
+        "halves of the pixels differ. Things that cross, or move against each other, cannot be "
+        "followed by one motion. Do not measure displacements there; tracks end, and arrows are "
+        "left out."
     )
 
 

@@ -1,29 +1,60 @@
-"""Which pixels of raw frames are data: not those of blank frames, and no impossible values."""
+"""Which pixels of raw frames are data: not those of bad frames, and no impossible values."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import blank_frames, empty_part, impossible_voxels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-__all__ = ["unusable_pixels", "unusable_warnings"]
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.methods.nstm.plan import Plan
+
+__all__ = ["frame_warnings", "gap_warnings", "left_out", "unusable_pixels", "unusable_warnings"]
+
+BLANK = "blank (all its pixels have one value)"
+
+LONG = 2.5
+"""Time between two frames relative to the median, above which there is a gap."""
 
 
-def unusable_pixels(frames: NDArray[np.float32]) -> NDArray[np.bool_]:
+def left_out(frames: NDArray[np.float32], patterns: int) -> dict[int, str]:
+    """Return what is wrong with the frames that are not to be explained, by their position.
+
+    Parameters
+    ----------
+    frames
+        Raw frames, (shots, [Z,] Y, X).
+    patterns
+        Number of frames of one set; those of the same pattern are compared. 0 if all differ.
+    """
+    found = dict.fromkeys(blank_frames(list(frames)), BLANK)
+    for pattern in range(patterns):
+        places = [n for n in range(pattern, len(frames), patterns) if n not in found]
+        bad = bad_frames(frames[places])
+        found |= {places[place]: what for place, what in bad.items()}
+    return dict(sorted(found.items()))
+
+
+def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> NDArray[np.bool_]:
     """Return which pixels are not to be explained; shape of the frames.
 
     Parameters
     ----------
     frames
         Raw frames, (shots, [Z,] Y, X).
+    without
+        The frames that are left out, from `left_out`.
     """
     bad = np.zeros(frames.shape, bool)
-    bad[blank_frames(list(frames))] = True
+    bad[list(without)] = True
     for frame, pixels in zip(frames, bad, strict=True):
         if pixels.all():
             continue
@@ -33,19 +64,21 @@ def unusable_pixels(frames: NDArray[np.float32]) -> NDArray[np.bool_]:
     return bad
 
 
-def unusable_warnings(bad: NDArray[np.bool_]) -> list[str]:
+def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> list[str]:
     """Return sentences that name the frames with pixels that are not to be explained.
 
     Parameters
     ----------
     bad
         What `unusable_pixels` returned.
+    without
+        What `left_out` returned.
     """
     parts = bad.reshape(len(bad), -1).mean(1)
     texts = [
-        f"Frame {number + 1} of {len(bad)} is blank (all its pixels have one value); it was left "
-        "out, and the motion at its time is that of the frames around it."
-        for number in np.flatnonzero(parts == 1)
+        f"Frame {number + 1} of {len(bad)} is {what}; it was left out, and the motion at its time "
+        "is that of the frames around it."
+        for number, what in without.items()
     ]
     some = (parts > 0) & (parts < 1)
     if some.any():
@@ -54,3 +87,37 @@ def unusable_warnings(bad: NDArray[np.bool_]) -> list[str]:
             f"values ({100 * float(parts[some].mean()):.2g} % of them); these were left out."
         )
     return texts
+
+
+def frame_warnings(plan: Plan, config: NSTMConfig) -> list[str]:
+    """Return sentences about frames that were left out, and about gaps between sets of frames.
+
+    Parameters
+    ----------
+    plan
+        Which pixels are no data, and the times.
+    config
+        The settings.
+    """
+    begins = np.unique(plan.moments.numpy()[:: config.optics.frames_per_set])
+    gaps = gap_warnings(begins * (plan.last - plan.first))
+    return [*unusable_warnings(plan.bad, plan.without), *gaps]
+
+
+def gap_warnings(times: NDArray[Any]) -> list[str]:
+    """Return sentences about gaps between the times of frames, or of sets of frames.
+
+    Parameters
+    ----------
+    times
+        When they begin, increasing.
+    """
+    steps = np.diff(times)
+    if len(steps) < 3:
+        return []
+    usual = float(np.median(steps))
+    return [
+        f"There is a gap before frame {number + 2}, {steps[number] / usual:.2g} times as long as "
+        "usual; the motion within it is interpolated, and a large one may be wrong."
+        for number in np.flatnonzero(steps > LONG * usual)
+    ]

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
+from napari_cellinr.io.units import calibrated
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.layers.motion import layers_of
 from napari_cellinr.ui.panels.motion import MotionPanel
@@ -31,10 +32,12 @@ def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
     optics = config.optics
     n_frames = math.prod(size for axis, size in image.sizes.items() if axis not in "YX")
     fault = image_fault(image)
-    if not fault and image.sizes.get("C", 1) > 1:
-        fault = "The image has several channels; split it (layer menu, Split Stack) and choose one."
+    if not fault and image.sizes.get("C", 1) > 1 and config.motion_channel is None:
+        fault = "The image has several channels; choose the channel of the motion (motion channel)."
     if not fault and (wrong := _axes_fault(optics, image)):
         return {"axes": wrong}
+    if not fault and (missing := optics.missing(calibrated(image))):
+        return {"optics": f"Enter what the layer does not state: {optics.named(missing)}."}
     per_set = optics.frames_per_set
     if not fault and n_frames % per_set:
         fault = f"The image has {n_frames} frames; a multiple of {per_set} (one set) is needed."

@@ -31,7 +31,7 @@ _TRACKS: Final = 60
 
 
 def layers_of(fitted: Fitted) -> Sequence[Shown]:
-    """Return the layers of a reconstruction; speed, confidence and error are hidden at first."""
+    """Return the layers of a reconstruction; all but the scene is hidden at first."""
     named = dict(zip(fitted.roles, fitted.images, strict=True))
     channels = _channels(named["result"])
     scene = channels[0]
@@ -48,6 +48,9 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
     if error is not None:
         look = {"colormap": "magma", "gamma": 1.0}
         shown.append(Shown(error, visible=False, limits=(0.0, 1.0), settings=look))
+    if "aligned" in named:
+        frames = named["aligned"]
+        shown.append(Shown(frames, visible=False, limits=contrast_of(frames)))
     reference = reference_of(fitted, named["motion"])
     found = visible_arrows(named["motion"], scene, reference, confidence=confidence, error=error)
     moves = arrow_layer(named["motion"], speed, found)

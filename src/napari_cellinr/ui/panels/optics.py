@@ -27,6 +27,8 @@ from napari_cellinr.ui.widgets.forms import FieldGrid
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_cellinr.image import Image
 
 __all__ = ["OpticsSection"]
@@ -65,6 +67,7 @@ class OpticsSection(Section):
         self._image: Image | None = None
         self._layer_optics: Any = None
         self._entered: dict[str, Any] = {}
+        self._fault = ""
         self.kind.changed.connect(self._on_kind)
         self.set_optics(KINDS["time-lapse"]())
 
@@ -91,6 +94,11 @@ class OpticsSection(Section):
         """Show these optics."""
         self.kind.set_value(optics.kind)
         self.grid.set_optics(optics)
+        self._show()
+
+    def explain(self, faults: Mapping[str, str]) -> None:
+        """Show which constants neither the form nor the layer has."""
+        self._fault = faults.get("optics", "")
         self._show()
 
     def show_image(self, image: Image | None) -> None:
@@ -143,7 +151,7 @@ class OpticsSection(Section):
         except ConfigError as error:
             self.error.setText(str(error))
         else:
-            self.error.setText("")
+            self.error.setText(self._fault)
         self.error.setVisible(bool(self.error.text()))
         differing = ", ".join(self._differing().values())
         self.differs.setText(f"Differs from the image: {differing}." if differing else "")
@@ -184,7 +192,7 @@ class OpticsGrid(Section):
         self.edited = self.changed
         for part in self._parts:
             part.changed.connect(lambda _: self.edited.emit())
-        self.set_optics(self._type.example())
+        self.set_optics(self._type())
 
     @property
     def fields(self) -> dict[str, Field]:
@@ -192,13 +200,17 @@ class OpticsGrid(Section):
         return {name: field for part in self._parts for name, field in part.fields.items()}
 
     def values(self) -> dict[str, Any]:
-        """Return the entered values by name."""
-        return {name: field.value() for name, field in self.fields.items()}
+        """Return the entered values by name; None for a needed one that is empty."""
+        values = {name: field.value() for name, field in self.fields.items()}
+        empty = [name for name in self._type.TYPICAL if values[name] in ("", [])]
+        return {**values, **dict.fromkeys(empty)}
 
     def set_optics(self, optics: Optics) -> None:
         """Show the values of optics of this kind."""
         for name, field in self.fields.items():
-            field.set_value(getattr(optics, name))
+            value = getattr(optics, name)
+            is_text = isinstance(field, TextField)
+            field.set_value("" if value is None and is_text else value)
 
 
 class _Grid(FieldGrid):
@@ -208,13 +220,19 @@ class _Grid(FieldGrid):
         """Return the editor of a setting."""
         info = config_type.model_fields[name]
         optional = type(None) in get_args(info.annotation)
+        needed = name in config_type.TYPICAL
         inner: Field
         if name in config_type.FILES:
             inner = FileField()
         elif "tuple" in str(info.annotation):
             inner = ListField(config_type.unit(name), str(info.annotation).count("tuple["))
         else:
-            return make_field(config_type, name)
+            inner = make_field(config_type, name, optional=optional and not needed)
+            optional = False
+        if needed:
+            if isinstance(inner, TextField):
+                inner.prompt("needed")
+            return inner
         empty = "none" if name in config_type.FILES else "automatic"
         return OptionalField(inner, empty) if optional else inner
 
@@ -237,7 +255,7 @@ class ListField(TextField):
 
     def set_value(self, value: Any) -> None:
         """Show lists without the outer brackets."""
-        text = json.dumps(value)
+        text = json.dumps(value or [])
         super().set_value(text[1:-1] if isinstance(value, list | tuple) else text)
 
 

@@ -124,6 +124,10 @@ class TextField(Field):
         is_plain = isinstance(self._value, str | int | float)
         return text if is_plain or text != self._shown else self._value
 
+    def prompt(self, text: str) -> None:
+        """Show a grey text while the field is empty."""
+        self._edit.setPlaceholderText(text)
+
     def set_value(self, value: Any) -> None:
         """Show a value; the text of a number gives exactly that number."""
         self._value = value
@@ -189,7 +193,7 @@ class OptionalField(Field):
         self._blank.setVisible(not self._box.isChecked())
 
 
-def make_field(config_type: type[Settings], name: str) -> Field:
+def make_field(config_type: type[Settings], name: str, *, optional: bool | None = None) -> Field:
     """Return the editor of a setting.
 
     Parameters
@@ -198,14 +202,15 @@ def make_field(config_type: type[Settings], name: str) -> Field:
         The class of the settings.
     name
         Name of the setting.
+    optional
+        Whether it has a check box, with which it can be left empty; that of its type if not given.
     """
     info = config_type.model_fields[name]
     kinds = get_args(info.annotation) or (info.annotation,)
     field = _plain_field(config_type, name, info, kinds)
-    optional = type(None) in kinds
-    return (
-        OptionalField(field, "none" if name.startswith("max_") else "auto") if optional else field
-    )
+    if not (type(None) in kinds if optional is None else optional):
+        return field
+    return OptionalField(field, "none" if name.startswith("max_") else "auto")
 
 
 def _plain_field(

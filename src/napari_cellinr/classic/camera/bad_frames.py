@@ -1,0 +1,137 @@
+"""Frames of a recording that are unlike those around them: dark, saturated, blurred, repeated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["bad_frames"]
+
+_FEWEST = 4
+"""Number of frames from which one can be told from the others."""
+
+_MOST = 0.25
+"""Largest part of the frames that can be bad; if there are more, the recording is like that."""
+
+_NEAR = 3
+"""Number of frames before and after a frame with which it is compared."""
+
+_DARK = 0.3
+"""Contrast relative to that of the frames around it, below which a frame is dark."""
+
+_CLIPPED = 0.05
+"""Part of the pixels with the highest value of the recording, above which a frame is saturated,
+unless the frames around it have at least half as many."""
+
+_BLURRED = 0.6
+"""Sharpness relative to that of the frames around it, below which a frame is blurred."""
+
+_RARE = 4.0
+"""The same in standard deviations of the logarithm of the sharpness from frame to frame."""
+
+_FINE, _COARSE = 1.0, 2.0
+"""Standard deviations in pixels of the Gaussian means between which structures are fine."""
+
+
+def bad_frames(frames: NDArray[Any]) -> dict[int, str]:
+    """Return what is wrong with frames that are unlike the others, by their position.
+
+    Each frame is compared with the median of three frames before and after it, so that bleaching
+    and slow changes of the focus are not taken for faults.
+
+    Parameters
+    ----------
+    frames
+        Frames of the same kind that follow each other, axes (T, [Z,] Y, X), real. Two frames that
+        are exactly the same are a repetition, since each has noise of its own.
+
+    Returns
+    -------
+    dict
+        Position, and a word: `dark`, `saturated`, `blurred` or `repeated`. Empty if there are fewer
+        than four frames, or if it would be more than a quarter of them.
+    """
+    if len(frames) < _FEWEST:
+        return {}
+    found: dict[int, str] = {}
+    contrast, sharpness = _structure(frames)
+    clipped = _highest(frames)
+    for number in range(len(frames)):
+        if number and np.array_equal(frames[number], frames[number - 1]):
+            found[number] = "repeated"
+        elif contrast[number] < _DARK * _around(contrast, number):
+            found[number] = "dark"
+        elif clipped[number] > max(_CLIPPED, 2 * _around(clipped, number)):
+            found[number] = "saturated"
+    return _few(found | _blurred(sharpness, found), len(frames))
+
+
+def _few(found: dict[int, str], n_frames: int) -> dict[int, str]:
+    """Return what was found, unless it is more than can be exceptions."""
+    return dict(sorted(found.items())) if len(found) <= max(1, _MOST * n_frames) else {}
+
+
+def _around(values: NDArray[Any], number: int) -> float:
+    """Return the median of the values before and after one of them."""
+    first = max(0, number - _NEAR)
+    near = np.r_[values[first:number], values[number + 1 : number + 1 + _NEAR]]
+    return float(np.median(near))
+
+
+def _blurred(sharpness: NDArray[Any], others: dict[int, str]) -> dict[int, str]:
+    """Return the frames that are less sharp than usual changes of the sharpness explain."""
+    good = [number for number in range(len(sharpness)) if number not in others]
+    levels = np.log(np.maximum(sharpness[good], 1e-6))
+    if len(levels) < _FEWEST:
+        return {}
+    usual = float(np.median(np.abs(np.diff(levels)))) / 0.6745
+    limit = max(-np.log(_BLURRED), _RARE * usual)
+    below = [_around(levels, place) - levels[place] for place in range(len(levels))]
+    return {good[place]: "blurred" for place in np.flatnonzero(np.array(below) > limit)}
+
+
+def _structure(frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return contrast and sharpness of every frame: the energy of coarse, and of fine structures.
+
+    The fine structures are those between two Gaussian means, without what white noise adds; the
+    sharpness is relative to the contrast.
+    """
+    contrast, sharpness = np.zeros(len(frames)), np.zeros(len(frames))
+    gain = _gain_of_noise()
+    for number, frame in enumerate(frames):
+        values = frame.astype(np.float64)
+        fine, coarse = (gaussian_filter(values, _sigmas(values, s)) for s in (_FINE, _COARSE))
+        contrast[number] = coarse.std()
+        noise = gain * _noise_of(values) ** 2
+        energy = max(float(np.var(fine - coarse)) - noise, 0.0)
+        sharpness[number] = np.sqrt(energy) / max(contrast[number], 1e-12)
+    return contrast, sharpness
+
+
+def _sigmas(values: NDArray[Any], sigma: float) -> tuple[float, ...]:
+    """Return a standard deviation for the axes of the plane only."""
+    return (*(0.0,) * (values.ndim - 2), sigma, sigma)
+
+
+def _gain_of_noise() -> float:
+    """Return the variance that white noise of variance 1 has between both Gaussian means."""
+    point = np.zeros((33, 33))
+    point[16, 16] = 1
+    fine, coarse = (gaussian_filter(point, sigma) for sigma in (_FINE, _COARSE))
+    return float(((fine - coarse) ** 2).sum())
+
+
+def _noise_of(values: NDArray[Any]) -> float:
+    """Return the standard deviation of white noise, from second differences along both axes."""
+    second = np.diff(np.diff(values, 2, axis=-2), 2, axis=-1)
+    return float(np.median(np.abs(second))) / 0.6745 / 6 if second.size else 0.0
+
+
+def _highest(frames: NDArray[Any]) -> NDArray[Any]:
+    """Return which part of each frame has the highest value of the recording, (frames,)."""
+    return (frames == frames.max()).reshape(len(frames), -1).mean(1)

@@ -1,0 +1,76 @@
+"""Errors of unseen pixels tell where, and by how much, the motion is wrong."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, shift
+
+from napari_cellinr import Image, reconstruct
+from napari_cellinr.methods.nstm.residual import at_material, displacements
+
+NOISE = 0.05
+
+
+def scene(size=64, seed=0):
+    spots = np.random.default_rng(seed).random((size, size)) < 0.02
+    blurred = gaussian_filter(spots.astype(float), 2)
+    return blurred / blurred.max()
+
+
+def squared_errors(wrong, seed=1):
+    """Return frames, and the squared errors of a prediction that is `wrong` pixels off in one half.
+
+    Of three frames, the second has the fault.
+    """
+    still = scene()
+    moved = np.where(np.arange(64) < 32, shift(still, (0, wrong), order=3), still)
+    frames = np.stack([still, moved, still])
+    frames = frames + np.random.default_rng(seed).normal(0, NOISE, frames.shape)
+    return frames.astype(np.float32), ((frames - still) / NOISE) ** 2
+
+
+def textured_half():
+    slopes = sum(slope**2 for slope in np.gradient(scene()))
+    there = gaussian_filter(slopes, 3) > np.quantile(gaussian_filter(slopes, 3), 0.6)
+    return there[:, :28], there[:, 36:]
+
+
+@pytest.mark.parametrize("wrong", [1.0, 2.0])
+def test_the_displacement_is_found_where_it_is_wrong(wrong):
+    frames, squares = squared_errors(wrong)
+    found = displacements(squares, np.ones_like(squares), frames, np.full(frames.shape, NOISE))
+    left, right = textured_half()
+    assert np.median(found[1][:, :28][left]) == pytest.approx(wrong, rel=0.5)
+    assert np.median(found[1][:, 36:][right]) == 0
+    assert np.median(found[0]) == np.median(found[2]) == 0
+
+
+def test_noise_alone_contradicts_nothing():
+    frames, squares = squared_errors(0.0)
+    found = displacements(squares, np.ones_like(squares), frames, np.full(frames.shape, NOISE))
+    assert np.quantile(found, 0.99) < 0.3
+
+
+def test_material_meets_what_is_where_it_goes():
+    places = np.indices((8, 8), np.float32)
+    moved = np.stack([places, places + 2])
+    met = np.zeros((2, 4, 4), np.float32)
+    met[1, 2, 2] = 3.0  # at pixel (4, 4) of the second frame
+    found = at_material(met, moved, [0, 1])
+    assert found[0].max() == 0
+    assert found[1, 2, 2] == 3.0  # the material of pixel (2, 2) is there then
+    assert found[1, 4, 4] == 0
+
+
+def test_what_moves_against_its_neighbours_is_not_called_right():
+    """Two rows of spots that pass each other: an error, a warning that says where, lost tracks."""
+    y, x = np.indices((40, 40))
+    frames = []
+    for n in range(6):
+        spots = [(20, 6 + 5 * n, 1.0), (20, 34 - 5 * n, 1.0), (8, 12, 0.8), (32, 28, 0.8)]
+        frames.append(sum(h * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 10) for a, b, h in spots))
+    raw = np.array(frames) + np.random.default_rng(0).normal(0, 0.02, (6, 40, 40))
+    image = Image(raw.astype(np.float32), "TYX")
+    found = reconstruct(image, "time-lapse", steps=60, restart=False)
+    assert not found.report["converged"]
+    told = " ".join(found.report["warnings"])
+    assert "Do not" in told or "does not explain the frames" in told
