@@ -98,6 +98,7 @@ class ReconstructSettings(TypedDict, total=False):
     smallest_structure: float | None
     times: str
     reference: int
+    motion_channel: int | None
     moving: bool
     coarse_to_fine: bool
     restart: bool

@@ -30,17 +30,18 @@ ESTIMATE_SECONDS = {"volume": 1.8e-5, "plane": 3.7e-5}
 STEP_SECONDS = {"volume": 0.066, "plane": 0.035}
 """CPU seconds of a step of the network."""
 
-LEARNING_BYTES = (5e7, 40.0)
-"""Memory of the network in bytes, and per voxel of the image and of the synthetic ones."""
+LEARNING_BYTES = 40.0
+"""Additional memory in bytes per voxel of the synthetic images."""
 
 IMAGE_BYTES = 24.0
 """Bytes per voxel of the whole input, for the input, two results and the fitted fields."""
 
-DENOISING_BYTES = (3.3e8, 400.0)
+DENOISING_BYTES = (4.2e8, 190.0)
 """Peak memory in bytes, the program itself included, and per voxel of a frame.
 
-Measured with one thread: 0.35, 0.42, 0.47, 0.56 and 0.68 GB for planes of 2 × 30000, 400 × 500 and
-16 × 20000, a volume of 48 × 96 × 96 and a plane of 1000 × 1000 voxels.
+Measured with one thread: 0.35, 0.42, 0.47, 0.56, 0.68 and 1.55 GB for planes of 2 × 30000,
+400 × 500 and 16 × 20000, a volume of 48 × 96 × 96, a plane of 1000 × 1000 and a volume of
+70 × 256 × 356 voxels.
 """
 
 THREAD_BYTES = 4.5e7
@@ -126,7 +127,7 @@ def _with_network(shape: Sequence[int], config: CellINRConfig) -> tuple[float, f
     each, step = ESTIMATE_SECONDS[kind], STEP_SECONDS[kind]
     frame, learned = math.prod(shape), config.repeats * learned_voxels(shape)
     seconds = config.rounds * (each * learned + config.steps * step)
-    return SECONDS[0] + each * frame + seconds, _line(LEARNING_BYTES, frame + learned)
+    return SECONDS[0] + each * frame + seconds, LEARNING_BYTES * learned
 
 
 def _threads() -> int:
