@@ -44,6 +44,7 @@ noise = np.random.default_rng(seed).normal(0, 11, (frames, *shape))
 image = (100 + 50 * np.sin(x / 5) * np.cos(y / 7) + noise).astype(np.float32)
 if frames == 1:
     image = image[0]
+image = napari_cellinr.Image(image, "TYX"[-image.ndim :])
 try:
     getattr(napari_cellinr, method)(image, seed=seed, **settings)
 except CellINRError as error:
