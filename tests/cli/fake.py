@@ -10,7 +10,7 @@ from napari_cellinr.fitting.problem import Fitted, Progress
 
 REPORT_KEYS = {
     "seconds", "steps", "device", "peak_memory_mb", "held_out", "noise", "converged", "versions",
-    "config", "warnings", "stopped",
+    "config", "warnings", "stopped", "method",
 }  # fmt: skip
 
 
