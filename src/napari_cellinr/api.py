@@ -103,7 +103,8 @@ def denoise(
     """
     from napari_cellinr.fitting.completion import complete
 
-    config = CellINRConfig(preset=preset, **settings)
+    given: dict[str, Any] = dict(settings)
+    config = CellINRConfig(preset=preset, **given)
     return complete(iter_denoise(image_of(image, axes, scale, units), config), progress)
 
 
@@ -307,7 +308,8 @@ def reconstruct(
     """
     from napari_cellinr.fitting.completion import complete
 
-    config = NSTMConfig(optics=optics, **settings)
+    given: dict[str, Any] = dict(settings)
+    config = NSTMConfig(optics=optics, **given)
     return complete(iter_reconstruct(image_of(image, axes, scale, units), config), progress)
 
 

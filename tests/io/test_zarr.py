@@ -8,7 +8,7 @@ import zarr
 from ome_zarr_models.v04.image import ImageAttrs as ImageAttrs04
 from ome_zarr_models.v05.image import ImageAttrs as ImageAttrs05
 
-from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.errors import AxesError, FileError, FileWarning
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, read_all, write
 from napari_cellinr.io.zarr import writer as zarr_writer
@@ -218,3 +218,27 @@ def test_a_failure_leaves_the_old_folder(tmp_path, stack, monkeypatch):
         write(path, stack.like(stack.data + 1))
     assert np.array_equal(read(path).array(), stack.data)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("step", "scale", "unit", "said"),
+    [
+        (0.0, 1.0, "pixel", "a step of 0 along Z; it is read as unknown"),
+        (float("nan"), 1.0, "pixel", "read as unknown"),
+        (-0.4, 0.4, "micrometer", "a step of -0.4 along Z.*read as 0.4"),
+    ],
+)
+def test_steps_that_no_image_has(tmp_path, step, scale, unit, said):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("0", shape=(4, 6, 7), dtype="u2")[...] = 1
+    changes = [{"type": "scale", "scale": [step, 0.1, 0.1]}]
+    group.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": [{"name": c, "type": "space", "unit": "micrometer"} for c in "zyx"],
+            "datasets": [{"path": "0", "coordinateTransformations": changes}],
+        }
+    ]
+    with pytest.warns(FileWarning, match=said):
+        image = read(tmp_path / "a.zarr")
+    assert (image.scale, image.units) == ((scale, 0.1, 0.1), (unit, *("micrometer",) * 2))

@@ -107,7 +107,7 @@ def baked(image: Image) -> Image:
             f"without its rotation, {image.name} would have {' x '.join(map(str, shape))} voxels; "
             "crop it first, or keep the rotation in the metadata."
         )
-    inverse = np.linalg.inv(linear)
+    inverse: NDArray[np.float64] = np.linalg.inv(linear).astype(np.float64)
     data = _resampled(ordered.array(), inverse * step, inverse @ (low - start), shape)
     leading = ordered.axes[: -len(places)]
     n = len(leading)

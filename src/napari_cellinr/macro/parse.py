@@ -94,8 +94,10 @@ def _is_preamble(node: ast.stmt) -> bool:
 
 
 def _is_shown(value: ast.expr) -> bool:
-    is_of_cellinr = isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name)
-    return is_of_cellinr and value.value.id == "cellinr" and value.attr in {"macro", "last"}
+    """Return whether an expression is a property of `cellinr` that the console shows."""
+    if not isinstance(value, ast.Attribute) or not isinstance(value.value, ast.Name):
+        return False
+    return value.value.id == "cellinr" and value.attr in {"macro", "last"}
 
 
 def _step(node: ast.stmt, name: str, before: Sequence[Step]) -> Step | None:

@@ -26,7 +26,10 @@ from napari_cellinr.macro.values import (
 from napari_cellinr.methods import method_of_action
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_cellinr.macro.actions import Action
+    from napari_cellinr.macro.values import Kind
 
 __all__ = ["PLACE", "recipe_schema"]
 
@@ -38,7 +41,7 @@ _COUNT: Final = {"type": "integer", "minimum": 0}
 _NUMBER: Final = {"type": "number"}
 _AXIS: Final = "^[A-Za-z]$"
 
-_KINDS: Final = {
+_KINDS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     ANY: {},
     AXES: {"type": "string", "pattern": "^[A-Za-z]*$"},
     AXIS_RANGES: {
@@ -144,7 +147,7 @@ def _arguments(action: Action) -> dict[str, Any]:
     if action.name in FITS:
         return _settings(action.name)
     if action.name == "calibrate":
-        return _KINDS[NUMBER_PER_AXIS]
+        return dict(_KINDS[NUMBER_PER_AXIS])
     return {
         "type": "object",
         "required": list(action.required),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class _Header:
         Bytes between the header and the first plane.
     """
 
-    order: str
+    order: Literal["<", ">"]
     counts: tuple[int, int, int]
     mode: int
     extended: int
@@ -104,7 +104,8 @@ def _header(path: Path, raw: bytes) -> _Header:
     """
     if len(raw) < _HEADER:
         raise FileError(f"{path} has {len(raw)} bytes; a header has {_HEADER}. Copy it again.")
-    for order in "<>":
+    orders: tuple[Literal["<", ">"], ...] = ("<", ">")
+    for order in orders:
         columns, rows, planes, mode = struct.unpack_from(f"{order}4i", raw)
         (extended,) = struct.unpack_from(f"{order}i", raw, 92)
         plausible = min(columns, rows, planes) > 0 and max(columns, rows, planes) < 2**24

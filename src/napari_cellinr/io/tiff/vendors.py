@@ -142,7 +142,7 @@ def _scanimage(file: TiffFile) -> VendorFacts:
 def _gatan(file: TiffFile) -> VendorFacts:
     """Gatan DigitalMicrograph: unit in tags 65003 and 65004, step in tags 65009 and 65010."""
     tags = file.pages.first.tags
-    found = {}
+    found: dict[str, Step] = {}
     for axis, unit_tag, step_tag in (("X", 65003, 65009), ("Y", 65004, 65010)):
         unit = tags.valueof(unit_tag)
         text = unit.decode("utf-16-le", "ignore") if isinstance(unit, bytes) else str(unit or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,6 +189,8 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
     letters = _letters(names, len(array.shape))
     scale, translate = _transformed(scales, datasets[level], len(letters))
     units = [pint_name(str(a.get("unit", ""))) for a in described] or [UNCALIBRATED] * len(letters)
+    scale, units, odd = _usable(path, letters, scale, units)
+    translate = tuple(place if math.isfinite(place) else 0.0 for place in translate)
     channels, colours = _channels(facts, dict(zip(letters, array.shape, strict=True)).get("C", 0))
     image = Image(
         _lazy(path, store, array),
@@ -199,7 +202,7 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
         channels=channels,
         meta=meta | ({COLOURS: colours} if colours else {}),
     )
-    image = with_warnings(image, _ignored(path, scales, datasets[level]))
+    image = with_warnings(image, (*odd, *_ignored(path, scales, datasets[level])))
     note = group.attrs.get(KEY)
     return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
 
@@ -230,6 +233,43 @@ def _transformed(
             elif change.get("type") == "translation":
                 place = place + np.asarray(change["translation"], float)
     return tuple(scale.tolist()), tuple(place.tolist())
+
+
+def _usable(
+    path: Path, axes: str, scale: tuple[float, ...], units: list[str]
+) -> tuple[tuple[float, ...], list[str], tuple[str, ...]]:
+    """Return steps and units with unknown ones for steps of 0, positive ones for negative steps.
+
+    Parameters
+    ----------
+    path
+        The folder, for the warnings.
+    axes
+        One letter per dimension.
+    scale, units
+        Steps and units as the metadata state them.
+
+    Returns
+    -------
+    scale, units
+        Those that an image can have.
+    warnings
+        Sentences about the others.
+    """
+    steps, names, texts = list(scale), list(units), []
+    for place, (axis, step) in enumerate(zip(axes, scale, strict=True)):
+        if math.isfinite(step) and step > 0:
+            continue
+        if math.isfinite(step) and step < 0:
+            steps[place] = -step
+            texts.append(
+                f"{path} states a step of {step:g} along {axis}, which counts against the "
+                f"direction of the axis; it is read as {-step:g}, and the values as they are."
+            )
+            continue
+        steps[place], names[place] = 1.0, UNCALIBRATED
+        texts.append(f"{path} states a step of {step:g} along {axis}; it is read as unknown.")
+    return tuple(steps), names, tuple(texts)
 
 
 def _ignored(path: Path, scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
