@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
@@ -62,7 +62,7 @@ class Calibrate(Action):
         replay.images[layer] = named.with_voxel_size(**steps)
 
 
-def _parts(step: Step) -> tuple[str, dict[str, float]]:
+def _parts(step: Step) -> tuple[str, dict[str, Any]]:
     """Return the axes of a step, empty if it names none, and the sizes by axis."""
     sizes = dict(step.arguments)
     return str(sizes.pop("axes", "")), sizes

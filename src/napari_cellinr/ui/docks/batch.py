@@ -157,7 +157,8 @@ class BatchDock(TabbedDock):
         failed = [f"{row.title}: {_reason(row)}" for row in rows if row.error]
         more = f"\n… and {len(failed) - MOST_REASONS} more" if len(failed) > MOST_REASONS else ""
         self.failures.setText("\n".join(failed[:MOST_REASONS]) + more)
-        self.failures.setVisible(bool(failed))
+        for widget in (self.failures, self._reasons):
+            widget.setVisible(bool(failed))
 
     @Slot()
     def refresh(self) -> None:
@@ -335,7 +336,9 @@ class BatchDock(TabbedDock):
         reasons = QWidget()
         QVBoxLayout(reasons).addWidget(self.failures)
         reasons.layout().setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(Scrolled(reasons))
+        self._reasons = Scrolled(reasons)
+        self._reasons.hide()  # its spacing, too
+        layout.addWidget(self._reasons)
         layout.addLayout(buttons)
         layout.addWidget(self.status)
         self.setMinimumWidth(MINIMUM_WIDTH)

@@ -94,6 +94,7 @@ class FitButtons(QWidget):
             "again to hide it.",
             self.show_doubt,
         )
+        self._grid.addWidget(self.doubt_button, len(self._buttons) // COLUMNS, 0, 1, COLUMNS)
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
         dispatcher.viewer.layers.selection.events.active.connect(self._on_selected)

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButto
 
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.session.work.regions import drawn_ranges, parse_planes
-from napari_cellinr.ui.widgets.forms import LABEL_WIDTH
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
 __all__ = ["WHOLE", "RegionChoice"]
+
+LABELS = 74
+"""Width of the labels in pixels, as in the panel of the image."""
 
 WHOLE = "whole image"
 """Entry of the list without a region."""
@@ -58,7 +60,13 @@ class RegionChoice(QWidget):
         self.refresh()
 
     def show_image(self, layer: ImageLayer | None, image: Image | None) -> None:
-        """Adapt to another image, or to none."""
+        """Adapt to another image, or to none.
+
+        Parameters
+        ----------
+        layer, image
+            The selected layer, and its Image once its axes are known.
+        """
         self._layer, self._image = layer, image
         self._show()
 
@@ -153,7 +161,7 @@ class RegionChoice(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(4)
         grid.setVerticalSpacing(4)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        grid.setColumnMinimumWidth(0, LABELS)
         grid.setColumnStretch(1, 1)
         self._planes_label = QLabel("Planes")
         grid.addWidget(QLabel("Region"), 0, 0)

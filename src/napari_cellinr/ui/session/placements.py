@@ -86,7 +86,15 @@ def _is_channel(layer: ImageLayer) -> bool:
 
 
 def results_of(viewer: napari.Viewer, layer: ImageLayer) -> list[Layer]:
-    """Return the layers that were computed from a layer, of any kind."""
+    """Return the layers that were computed from a layer, of any kind.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        The layer.
+    """
     return [
         other
         for other in viewer.layers

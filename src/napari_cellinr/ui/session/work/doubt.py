@@ -48,7 +48,15 @@ def why_no_doubt(made: Result | None) -> str:
 
 
 def overlay_of(viewer: napari.Viewer, layer: ImageLayer) -> ImageLayer | None:
-    """Return the overlay of a layer that is in the viewer, or None."""
+    """Return the overlay of a layer that is in the viewer, or None.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layer
+        The result that it is about.
+    """
     for other in viewer.layers:
         if other.metadata.get(_DOUBT_OF) == layer.unique_id:
             return find(viewer, other.unique_id)

@@ -75,6 +75,13 @@ def drawn_ranges(shapes: Layer, layer: ImageLayer, image: Image) -> dict[str, sl
 def parse_planes(text: str, size: int) -> slice:
     """Return the planes of a text such as `3-11`; all planes if it is empty.
 
+    Parameters
+    ----------
+    text
+        First and last plane, counted from 0.
+    size
+        Number of planes of the image.
+
     Raises
     ------
     AxesError
