@@ -120,6 +120,8 @@ def _config(options: Namespace) -> NSTMConfig:
     given, options.setting_optics = options.setting_optics, None
     config = read_config(options, NSTMConfig)
     options.setting_optics = given  # refused together with --resume and --continue-from
+    if options.aligned_output is not None:
+        config = config.replace(align=True)
     return config if optics is None else config.replace(optics=optics)
 
 

@@ -85,6 +85,12 @@ class NSTMConfig(Config):
         ge=0,
         le=255,
     )
+    align: bool = setting(
+        False,
+        "Return the recording itself as well, each frame moved to where its material was in the "
+        "reference frame.",
+        advanced=True,
+    )
     moving: bool = setting(
         True,
         "Estimate motion; no gives a static reconstruction for comparison.",

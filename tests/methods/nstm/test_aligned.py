@@ -22,7 +22,7 @@ def recording():
 
 @pytest.fixture(scope="module")
 def fitted(recording):
-    settings = {"check_motion": False, "restart": False, "reference": 1}
+    settings = {"check_motion": False, "restart": False, "reference": 1, "align": True}
     return reconstruct(recording, "time-lapse", steps=120, **settings)
 
 
@@ -57,7 +57,7 @@ def test_bands_of_one_picture_are_not_aligned(tmp_path):
     optics = {**KINDS["rolling-shutter"].TYPICAL, "kind": "rolling-shutter", "rows_per_shot": 5}
     optics["psf"] = str(write(tmp_path / "psf.tif", Image(psf)))
     picture = Image(np.random.default_rng(0).random((30, 30)), "YX")
-    found = reconstruct(picture, optics, steps=1, restart=False, check_motion=False)
+    found = reconstruct(picture, optics, steps=1, restart=False, check_motion=False, align=True)
     assert "aligned" not in found.roles
 
 
@@ -69,6 +69,7 @@ def test_motion_of_one_channel_is_that_of_all(recording):
     units = ("second", "pixel", "micrometer", "micrometer")
     image = Image(both, "TCYX", (2.0, 1.0, 0.5, 0.5), units)
     settings = {"check_motion": False, "restart": False, "reference": 1, "motion_channel": 0}
+    settings["align"] = True
     found = reconstruct(image, "time-lapse", steps=3, **settings).image("aligned")
     assert (found.axes, found.shape) == ("TCYX", both.shape)
     np.testing.assert_allclose(found.array()[1], both[1], atol=1e-2)

@@ -10,7 +10,7 @@ from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.fitting.problem import Progress, finish
 from napari_cellinr.fitting.saved.stored import Query, header_of, stored
 from napari_cellinr.methods.nstm.costs import cost
-from napari_cellinr.methods.nstm.halves import _half_of, _lasting, _of_blocks, needs_motion
+from napari_cellinr.methods.nstm.halves import _half_of, _of_blocks, lasting, needs_motion
 
 
 class Errors:
@@ -54,9 +54,9 @@ def test_pixels_of_one_block_are_one_witness():
 
 def test_the_remaining_time_includes_later_fits():
     half_done = Progress("fitting", 50, 100, eta=10.0)
-    assert _lasting(half_done, 200).eta == pytest.approx(50)
-    assert _lasting(half_done, 0).eta == 10
-    assert _lasting(Progress("fitting", 100, 100, eta=0.0), 200).eta == 0
+    assert lasting(half_done, 200).eta == pytest.approx(50)
+    assert lasting(half_done, 0).eta == 10
+    assert lasting(Progress("fitting", 100, 100, eta=0.0), 200).eta == 0
 
 
 def test_halves_are_blocks_and_share_no_pixel():

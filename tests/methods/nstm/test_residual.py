@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, reconstruct
+from napari_cellinr.methods.nstm.report import lost_part
 from napari_cellinr.methods.nstm.residual import at_material, displacements
 
 NOISE = 0.05
@@ -74,3 +75,30 @@ def test_what_moves_against_its_neighbours_is_not_called_right():
     assert not found.report["converged"]
     told = " ".join(found.report["warnings"])
     assert "Do not" in told or "does not explain the frames" in told
+
+
+def results(error, moved):
+    """Return the images of a reconstruction with texture everywhere, 3 times, 20 × 20 pixels."""
+    scene = np.broadcast_to(np.random.default_rng(0).random((20, 20)), (3, 20, 20))
+    motion = np.broadcast_to(np.reshape(moved, (3, 2, 1, 1)), (3, 2, 20, 20))
+    blank = np.zeros((3, 20, 20), np.float32)
+    arrays = [(scene, "TYX"), (motion, "TCYX"), (blank, "TYX"), (blank, "TYX"), (error, "TYX")]
+    return [Image(np.array(values, np.float32), axes) for values, axes in arrays]
+
+
+def test_the_lost_part_and_its_place():
+    error = np.zeros((3, 20, 20))
+    assert lost_part(results(error, [(0, 0)] * 3), 0) == (0.0, ())
+    error[2, 4:9, 10:15] = 1.5
+    error[1, 17, 3] = 1.5
+    part, place = lost_part(results(error, [(0, 0)] * 3), 0)
+    assert part == pytest.approx(26 / 400)
+    assert place == (6, 12)
+
+
+def test_material_that_leaves_the_image_is_not_lost():
+    """It moves to the left by 10 pixels: what began left of them is outside at the last time."""
+    error = np.zeros((3, 20, 20))
+    error[2, :, :10] = 5
+    assert lost_part(results(error, [(0, 0), (0, -5), (0, -10)]), 0) == (0.0, ())
+    assert lost_part(results(error, [(0, 0), (0, -5), (0, -9)]), 0)[0] == pytest.approx(1 / 20)

@@ -28,7 +28,8 @@ from napari_cellinr.methods.nstm.penalties import (
     scene_penalty,
 )
 from napari_cellinr.methods.nstm.plan import fading, frame_times
-from napari_cellinr.methods.nstm.render import Rendering, preview_image
+from napari_cellinr.methods.nstm.preview import preview_image
+from napari_cellinr.methods.nstm.render import Rendering
 from napari_cellinr.methods.nstm.usable import frame_warnings
 
 if TYPE_CHECKING:
@@ -314,10 +315,7 @@ class NSTMProblem(Problem):
         }
 
     def model_settings(self) -> dict[str, Any]:
-        """Return shape and settings of the model, and the calibration of its scene.
-
-        See `methods.nstm.geometry.model_settings` for the keys.
-        """
+        """Return the model's shape and settings; `nstm.geometry.model_settings` has the keys."""
         return self._settings(self.transmitted())
 
     def _settings(self, transmitted: float = 1.0) -> dict[str, Any]:

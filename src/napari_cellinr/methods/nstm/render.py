@@ -13,7 +13,6 @@ import torch
 from napari_cellinr.errors import FileError
 from napari_cellinr.fields.material import follow
 from napari_cellinr.fields.warp import grid_points
-from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.methods.nstm.geometry import (
     check_query,
@@ -25,7 +24,6 @@ from napari_cellinr.methods.nstm.geometry import (
 )
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
 from napari_cellinr.methods.nstm.residual import at_material
-from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,11 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
-    from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["Rendering", "preview_image", "render_nstm"]
+__all__ = ["SHIFT", "Rendering", "render_nstm"]
 
 SMOOTHING = 2.0
 """Standard deviation in pixels of the neighbourhood whose contrast gives the confidence."""
@@ -289,50 +286,6 @@ class Rendering:
             known = pixels * slopes / noise**2
             confidences.append(known / (known + 1 / HALF_SURE**2))
         return np.stack(confidences).astype(np.float32)
-
-
-def preview_image(
-    rendering: Rendering,
-    source: Image,
-    request: PreviewRequest,
-    alpha: float,
-    reference: int = 0,
-) -> Image:
-    """Return the last channel of the scene at the frame and plane of `request`, float32.
-
-    `meta["arrows"]` of a plane says how far its material has moved since the reference frame:
-    where arrows begin, and how long they are, (arrows, 2, axes of space), float32, in voxels.
-
-    Parameters
-    ----------
-    rendering
-        The model as it is.
-    source
-        The raw frames, for calibration and name.
-    request
-        Frame and plane.
-    alpha
-        Progress of the coarse-to-fine.
-    reference
-        Frame from which motion is counted.
-    """
-    frames = rendering.settings["frames"]
-    index = dict(request.index)
-    time = frames[min(int(index.get("T", 0)), len(frames) - 1)]
-    scene = rendering.scene([time], alpha)[0, -1]
-    whole = scene_image(rendering.settings, source, scene[None], [time], source.name)
-    image = whole.take("T", 0)
-    part = requested_part(image, request)
-    shown = with_place(image, part, np.ascontiguousarray(scene[part]))
-    if not request.index or not rendering.settings["moves"]:
-        return shown
-    since = frames[min(reference, len(frames) - 1)]
-    arrows = rendering.arrows(since, time, index.get("Z"), alpha)
-    heads = np.round(arrows.sum(1)).astype(int)
-    inside = ((heads >= 0) & (heads < scene.shape)).all(1)
-    arrows, heads = arrows[inside], heads[inside]
-    seen = textured(whole, 0)[tuple(heads.T)] if len(heads) else np.zeros(0, bool)
-    return replace(shown, meta={**shown.meta, "arrows": arrows[seen]})
 
 
 def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:

@@ -46,7 +46,7 @@ usual error."""
 LOST = 1.0
 """Error of the motion in pixels above which material is lost."""
 
-PARTLY = 0.05
+PARTLY = 0.1
 """Part of the texture whose material may be lost without a warning."""
 
 
@@ -86,6 +86,7 @@ def report_of(
     error = motion_error(images, problem.config.reference) if problem.halves else None
     determined = error is None or error <= UNDETERMINED
     lost, place = lost_part(images, problem.config.reference) if problem.halves else (0.0, ())
+    known = determined and not (moves and lost > PARTLY)
     warnings = [*facts.pop("warnings"), *more]
     if early:
         warnings.append(
@@ -110,7 +111,7 @@ def report_of(
         "device": str(problem.device),
         **environment(),
         "held_out": outcome.held_out,
-        "converged": ended and not early and (explained or followed) and determined,
+        "converged": ended and not early and (explained or followed) and known,
         "moves": moves,
         "explained_by_motion": part,
         "motion_error": error,
@@ -139,6 +140,8 @@ def motion_error(images: Sequence[Image], reference: int) -> float:
 def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int, ...]]:
     """Return which part of the texture has an error above `LOST`, and where most of it is.
 
+    Material that leaves the image is not counted from then on: nothing tells its motion.
+
     Parameters
     ----------
     images, reference
@@ -153,14 +156,25 @@ def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int
     """
     from scipy.ndimage import center_of_mass, label
 
-    largest, there = _largest_error(images, reference)
-    lost = there & (largest > LOST)
+    _, there = _largest_error(images, reference)
+    lost = there & ((np.asarray(images[4].array()) > LOST) & _inside(images[1])).any(0)
     if not lost.any():
         return 0.0, ()
     regions, _ = label(lost)
     widest = int(np.bincount(regions[lost]).argmax())
     middle = center_of_mass(regions == widest)
     return float(lost.sum() / there.sum()), tuple(round(place) for place in middle)
+
+
+def _inside(motion: Image) -> NDArray[np.bool_]:
+    """Return whether the material of each position is in the image at each time, (T, [Z,] Y, X)."""
+    sizes = motion.shape[2:]
+    step, last = (
+        np.reshape(values, (-1, *[1] * len(sizes))) for values in (motion.scale[2:], sizes)
+    )
+    places = np.asarray(motion.array()) / step + np.indices(sizes)
+    inside: NDArray[np.bool_] = ((places >= 0) & (places <= last - 1)).all(1)
+    return inside
 
 
 def _largest_error(
