@@ -1,10 +1,12 @@
 """What the network of CellINR adds to the initial estimate, on data made by others.
 
     python benchmarks/denoise/field.py [--fmd] [--seeds 3] [--preset best] [CASE …]
+        [--picture docs/benchmarks/denoise-network.png]
 
 A case is `SPECIMEN-CAMERA`, such as `puncta-middle` or `membranes-low`, or `fmd-NAME`. Prints the
 decibels of the estimate and with the network, the gain expected without the truth, how many voxels
-lie inside 90 % intervals in each third of brightness, and CPU seconds. The data are in the folder
+lie inside 90 % intervals in each third of brightness, and CPU seconds. The picture has a row for
+each case: raw, the estimate, with the network, truth, standard error. The data are in the folder
 `shared` beside the project.
 """
 
@@ -16,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from pictures import Panel, save_panels
 
 from napari_cellinr import Image, denoise
 from napari_cellinr.classic.camera.anscombe import Noise, unstabilise
@@ -79,8 +82,8 @@ def coverage(result: np.ndarray, error: np.ndarray, truth: np.ndarray) -> list[i
     return [round(100 * inside[third == n].mean()) for n in range(3)]
 
 
-def run(case: str, seed: int, preset: str) -> None:
-    """Denoise a case and print a row of the table."""
+def run(case: str, seed: int, preset: str) -> list[Panel]:
+    """Denoise a case, print a row of the table, and return its planes."""
     is_fmd = case.startswith("fmd-")
     if is_fmd:
         raw, truth, axes = fmd(case)
@@ -101,6 +104,22 @@ def run(case: str, seed: int, preset: str) -> None:
         f"{seconds:.1f} |",
         flush=True,
     )
+    low, high = np.percentile(truth, [0.5, 99.8])
+    images = {
+        "raw": raw,
+        f"start {before:.1f} dB": start,
+        f"with the network {after:.1f} dB": result,
+    }
+    panels = [(name, _plane(one), (low, high)) for name, one in {**images, "truth": truth}.items()]
+    if "error" in fit.roles:
+        error = fit.image("error").array()
+        panels.append(("standard error", _plane(error), (0, float(np.percentile(error, 99.8)))))
+    return panels
+
+
+def _plane(image: np.ndarray) -> np.ndarray:
+    """Return the middle plane of an image."""
+    return image if image.ndim == 2 else image[len(image) // 2]
 
 
 def main() -> None:
@@ -110,6 +129,7 @@ def main() -> None:
     parser.add_argument("--fmd", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[3])
     parser.add_argument("--preset", default="best")
+    parser.add_argument("--picture", type=Path, help="PNG file")
     arguments = parser.parse_args()
     cases = arguments.cases or DEFAULT
     if arguments.fmd and not arguments.cases:
@@ -120,9 +140,9 @@ def main() -> None:
         cases = [*cases, *(f"fmd-{name}" for name in names)]
     print("| case | seed | start dB | with | adds | expected | inside 90 % | applied | CPU-s |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for case in cases:
-        for seed in arguments.seeds:
-            run(case, seed, arguments.preset)
+    rows = [run(case, seed, arguments.preset) for case in cases for seed in arguments.seeds]
+    if arguments.picture:
+        save_panels(arguments.picture, rows, zoom=2)
 
 
 if __name__ == "__main__":
