@@ -55,8 +55,11 @@ def opens_to_write(call):
 
 def overwrites(call):
     """Return whether a call lets a library overwrite; a macro's permission is checked by us."""
-    if name_of(call) in {"iter_batch", "iter_replay", "Rules"}:
+    if name_of(call) in {"iter_batch", "iter_replay", "Rules", "save_macro"}:
         return False
+    owner = getattr(call.func, "value", None)
+    if getattr(owner, "attr", getattr(owner, "id", "")) in {"written", "_dispatcher", "self"}:
+        return False  # what may be replaced is asked in `ui/session/written.py`
     return any(
         word.arg == "overwrite" and getattr(word.value, "value", True) for word in call.keywords
     )

@@ -186,7 +186,15 @@ class Lattice:
         self._nodes = [n[0] + 1 for n in cells]
 
     def values(self, level: int, grid: torch.Tensor) -> torch.Tensor:
-        """Return the values of the grid of a level, (features, times, *positions)."""
+        """Return the values of the grid of a level, (features, times, *positions).
+
+        Parameters
+        ----------
+        level
+            Number of the level.
+        grid
+            Its nodes, (features, times, *nodes).
+        """
         for axis, along in reversed(list(enumerate(self._space[level], start=2))):
             grid = along(grid, axis)
         if self._instants:

@@ -1,12 +1,14 @@
 """The format of recipes as JSON Schema, for editors and for programs that write recipes.
 
 The package ships it as `recipe.schema.json` beside this file; `python -m
-napari_cellinr.macro.schema` writes it again after a change of an action or a setting.
+napari_cellinr.macro.schema` prints it, to be stored again after a change of an action or a
+setting.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -170,4 +172,4 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    PLACE.write_text(json.dumps(recipe_schema(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    sys.stdout.write(json.dumps(recipe_schema(), indent=1, ensure_ascii=False) + "\n")

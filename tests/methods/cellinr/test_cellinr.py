@@ -213,5 +213,5 @@ def test_frames_and_channels_are_each_denoised():
     assert result.shape == image.shape
     assert result.scale == image.scale
     assert len(fitted.report["noise"]) == 4
-    single = denoise(frames[1], background="keep", **TOY).images[0].array()
+    single = denoise(Image(frames[1], "ZYX"), background="keep", **TOY).images[0].array()
     assert psnr(result.array()[0, 1], single, 255) > 45

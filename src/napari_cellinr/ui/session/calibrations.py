@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.macro import Step
+from napari_cellinr.macro import ACTIONS, Step
 from napari_cellinr.ui.layers.camera import kept_view
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.session.actions import source_of
@@ -170,7 +170,7 @@ class Calibrations:
             if layer_id in change.axes:
                 names = {str(placement.layer.name) for placement in change.before}
                 later = self._recorder.macro.steps[change.n_recorded :]
-                fits = [step for step in later if step.action not in {"calibrate", "open"}]
+                fits = [step for step in later if ACTIONS[step.action].makes_layers]
                 used = any(source.layer in names for step in fits for source in step.sources)
                 return None if used else change
         return None

@@ -159,7 +159,15 @@ class SyntheticImage:
     config: CellINRConfig
 
     def pair(self, made: Part, device: torch.device) -> Pair:
-        """Return what a network learns from the estimate that was made."""
+        """Return what a network learns from the estimate that was made.
+
+        Parameters
+        ----------
+        made
+            The estimate of this image.
+        device
+            Where the network is.
+        """
         assert made.views is not None
         shape = self.truth.shape
         views = made.views.reshape(-1, *shape)
@@ -264,7 +272,15 @@ class Rounds:
         return problem
 
     def finish(self, problem: FieldProblem, outcome: Outcome) -> None:
-        """Take over what the network adds after a round."""
+        """Take over what the network adds after a round.
+
+        Parameters
+        ----------
+        problem
+            Of this round, with the network.
+        outcome
+            How its steps ended.
+        """
         self.outcomes.append(outcome)
         estimate, correlated = self.views[-1], self.part.noise.grain > 0
         correction, log_error = evaluate(self.field, problem.real_input)

@@ -107,7 +107,17 @@ class EstimateBudget:
 
     @classmethod
     def until(cls, deadline: float | None, noise: Noise, device: torch.device) -> Self:
-        """Return the budget of a frame that is to be finished at a time of `time.monotonic`."""
+        """Return the budget of a frame that is to be finished at some time.
+
+        Parameters
+        ----------
+        deadline
+            A time of `time.monotonic`; no limit if None.
+        noise
+            The noise of the frame.
+        device
+            Where to compute.
+        """
         left = None if deadline is None else ESTIMATE_SHARE * (deadline - time.monotonic())
         return cls(noise.grain, torch.get_num_threads(), left, device)
 
