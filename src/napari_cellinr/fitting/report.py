@@ -43,7 +43,7 @@ def standard(fitted: Fitted) -> Fitted:
 
     Keys are words in lower case joined by `_`, in nested tables, too.
     """
-    known = {"method": fitted.method, "stopped": fitted.stopped, "warnings": []}
+    known: dict[str, Any] = {"method": fitted.method, "stopped": fitted.stopped, "warnings": []}
     known |= {"versions": {}, "config": {}}
     given = {**known, **fitted.report}
     ordered = {key: given.pop(key, None) for key in _FIRST}

@@ -24,6 +24,7 @@ class Crop(Action):
     """Take a region of a layer: for each axis the first voxel and the end, counted from 0."""
 
     name = "crop"
+    makes_layers: ClassVar = True
     example: ClassVar = {"Y": [2, 10]}
 
     @property

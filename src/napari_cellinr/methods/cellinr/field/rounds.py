@@ -293,10 +293,8 @@ class Rounds:
         self.correction, self.after = blended, self._held_out(blended)
         self.fractions = tuple(amount.fractions.tolist())
         self._calibrate(learnt, amount)
-        level, log_error = (
-            as_tensor(values, self.budget.device) for values in (estimate + blended, log_error)
-        )
-        self.error = self.field.standard_error(level, log_error).cpu().numpy()
+        on_device = (as_tensor(a, self.budget.device) for a in (estimate + blended, log_error))
+        self.error = self.field.standard_error(*on_device).cpu().numpy()
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
         self.seconds = time.monotonic() - self.started
 
