@@ -162,7 +162,7 @@ def superresolve(
     preset: SpatimePreset = "fast",
     *,
     axes: str = "",
-    scale: float | Mapping[str, float] | Steps | None = None,
+    scale: float | str | Mapping[str, float] | Steps | None = None,
     units: Units | None = None,
     progress: Reporting = None,
     lazily: bool = False,
@@ -213,12 +213,12 @@ def superresolve(
     """
     from napari_cellinr.fitting.completion import complete
 
-    is_factor = scale is None or isinstance(scale, int | float | Mapping)
+    is_factor = scale is None or isinstance(scale, int | float | str | Mapping)
     source = image_of(image, axes, None if is_factor else scale, units)
     given: dict[str, Any] = dict(settings)
     if isinstance(scale, int | float):
         given["scale"] = {axis.lower(): scale for axis in source.axes if axis in "ZYX"}
-    elif isinstance(scale, Mapping):
+    elif isinstance(scale, str | Mapping):
         given["scale"] = scale
     config = SpatimeConfig(preset=preset, **given)
     return complete(iter_superresolve(source, config, lazily=lazily), progress)

@@ -55,7 +55,8 @@ def test_the_optics_are_those_that_recorded_it(sample, tmp_path):
     if sample.psf is not None:
         values["psf"] = str(write(tmp_path / "psf.tif", sample.psf))
     measured = prepare(sample.raw, optics_from_dict(values))
-    assert measured.warnings == ()
+    is_one_picture = values["kind"] == "rolling-shutter" and "T" not in sample.raw.axes
+    assert len(measured.warnings) == is_one_picture
     model = measured.model
     kind = values["kind"]
     if kind == "z-scan":
