@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QUrl
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 
 from napari_cellinr.ui import preferences
@@ -77,6 +77,8 @@ def test_memory_and_time_are_told_before_a_run(dock, monkeypatch):
 def test_the_question_mark_opens_the_page_of_the_guide(dock, qtbot):
     qtbot.mouseClick(dock.panel.guide_button, Qt.MouseButton.LeftButton)
     window = dock.findChild(guide.GuideWindow)
+    assert window.browser.toPlainText().startswith("The docks")
+    window.browser.setSource(window.browser.source().resolved(QUrl("denoise.md")))
     assert "Denoise a stack" in window.browser.toPlainText()
     window.close()
 
