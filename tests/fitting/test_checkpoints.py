@@ -588,7 +588,7 @@ def test_each_attempt_of_a_reconstruction_finds_its_own_state(series, tmp_path, 
     job = resumed(tmp_path / "job", every=0)
     before = 0
     for progress in job:
-        if progress.stage == "fitting":
+        if progress.stage.startswith("fitting (attempt"):
             if progress.step < before or not starts:
                 starts.append(progress.step)
             before = progress.step

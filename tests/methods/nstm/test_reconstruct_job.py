@@ -30,16 +30,12 @@ def movie(seed=0, pixels=4.0, size=24):
 def stopped_in(attempt, image, **settings):
     """Return the result of a job that is stopped in the middle of an attempt, counted from 1."""
     job = iter_reconstruct(image, NSTMConfig(**settings))
-    message, number, last = None, 0, 0
+    message = None
     try:
         while True:
             progress = job.send(message)
-            message = None
-            if progress.stage == "fitting":
-                number += number == 0 or progress.step < last
-                last = progress.step
-                if number == attempt and last >= 3:
-                    message = "stop"
+            is_there = progress.stage.startswith(f"fitting (attempt {attempt} of up to ")
+            message = "stop" if is_there and progress.step >= 3 else None
     except StopIteration as finished:
         return finished.value
 
@@ -60,7 +56,7 @@ def test_a_stop_while_another_way_is_tried():
 def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
     none = dict.fromkeys(EXTRAS, False)
     only = "napari_cellinr.methods.nstm.job._attempts"
-    monkeypatch.setattr(only, lambda _, config: [("as given", config, none)])
+    monkeypatch.setattr(only, lambda _, config, without: [("as given", config, none)])
     fitted = stopped_in(2, movie(), steps=12, check_motion=False)
     assert fitted.report["attempts"][1]["attempt"] == "static"
     assert fitted.report["explained_by_motion"] is None
