@@ -214,7 +214,8 @@ def superresolve(
     from napari_cellinr.fitting.completion import complete
 
     is_factor = scale is None or isinstance(scale, int | float | str | Mapping)
-    source = image_of(image, axes, None if is_factor else scale, units)
+    voxel: Any = None if is_factor else scale
+    source = image_of(image, axes, voxel, units)
     given: dict[str, Any] = dict(settings)
     if isinstance(scale, int | float):
         given["scale"] = {axis.lower(): scale for axis in source.axes if axis in "ZYX"}

@@ -230,8 +230,8 @@ def _times_matrix(values: torch.Tensor, weights: torch.Tensor, axis: int) -> tor
     if axis == values.ndim - 1:
         return values @ weights.T
     behind = values.shape[axis + 1 :]
-    product = weights @ values.flatten(axis + 1)
-    return product.unflatten(-1, behind)
+    product: torch.Tensor = weights @ values.flatten(axis + 1)
+    return product.reshape(*product.shape[:-1], *behind)
 
 
 def _spread(grid: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:

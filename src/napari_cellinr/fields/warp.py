@@ -162,7 +162,8 @@ def _determinant(matrix: torch.Tensor) -> torch.Tensor:
         first, second = matrix.unbind(-2)
         return first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
     first, second, third = matrix.unbind(-2)
-    return (first * torch.linalg.cross(second, third)).sum(-1)
+    determinant: torch.Tensor = (first * torch.linalg.cross(second, third)).sum(-1)
+    return determinant
 
 
 def _last(values: torch.Tensor, axis: int) -> torch.Tensor:

@@ -106,7 +106,8 @@ class Adam:
         squares = [self._moments[number][2] for number in numbers]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if own.weight_decay:
-            gradients = torch._foreach_add(gradients, parameters, alpha=own.weight_decay)
+            decayed = torch._foreach_add(gradients, parameters, alpha=own.weight_decay)
+            gradients = list(decayed)
         first, second = own.betas
         torch._foreach_lerp_(means, gradients, 1 - first)
         torch._foreach_mul_(squares, second)

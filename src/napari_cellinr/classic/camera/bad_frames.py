@@ -134,4 +134,4 @@ def _noise_of(values: NDArray[Any]) -> float:
 
 def _highest(frames: NDArray[Any]) -> NDArray[Any]:
     """Return which part of each frame has the highest value of the recording, (frames,)."""
-    return (frames == frames.max()).reshape(len(frames), -1).mean(1)
+    return np.asarray((frames == frames.max()).reshape(len(frames), -1).mean(1))

@@ -172,7 +172,7 @@ class Rendering:
         zoom = np.reshape(self.settings["zoom"], (-1, *[1] * len(self.inner)))
         sizes = [part.stop - part.start for part in self.inner]
         places = (self.displacement(times, reference) + np.indices(sizes)) / zoom
-        found = at_material(self.shift, places, near)
+        found = at_material(self.shift, places.astype(np.float32), near)
         later = np.maximum.accumulate(found[start:])
         before = np.maximum.accumulate(found[: start + 1][::-1])[::-1]
         return np.concatenate([before[:-1], later])
