@@ -52,7 +52,9 @@ def test_files_that_are_made_to_do_harm(places):
     for path in paths:
         for limit in (None, 0):
             result = trial.attempt(path, limit=limit)
-            assert result.kind == "refused", (path.name, result)
+            # planes that ImageJ announces and a file lacks are left out, with a warning
+            expected = "other" if path.name == "planes.tif" else "refused"
+            assert result.kind == expected, (path.name, result)
             assert not result.is_fault, (path.name, result)
 
 
