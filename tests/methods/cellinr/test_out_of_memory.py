@@ -137,7 +137,7 @@ def test_tiles_are_taken_in_advance_if_less_memory_is_free_than_needed(sample, m
     """A system kills a program that takes too much before it is told: there is no second try."""
 
     class Poor:
-        available = 2.4e7
+        available = 1.2e7
 
     monkeypatch.setattr("psutil.virtual_memory", Poor)
     tiled = denoise(sample.raw, **TOY)
