@@ -99,6 +99,7 @@ class ReconstructSettings(TypedDict, total=False):
     times: str
     reference: int
     motion_channel: int | None
+    align: bool
     moving: bool
     coarse_to_fine: bool
     restart: bool
