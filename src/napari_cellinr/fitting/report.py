@@ -44,7 +44,7 @@ def standard(fitted: Fitted) -> Fitted:
     Keys are words in lower case joined by `_`, in nested tables, too.
     """
     known: dict[str, Any] = {"method": fitted.method, "stopped": fitted.stopped, "warnings": []}
-    known |= {"versions": {}, "config": {}}
+    known |= {"versions": {}, "config": fitted.config.as_dict()}
     given = {**known, **fitted.report}
     ordered = {key: given.pop(key, None) for key in _FIRST}
     return replace(fitted, report={**ordered, **_with_plain_keys(given)})
