@@ -8,7 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from napari_cellinr import Image, denoise, reconstruct, superresolve
+from napari_cellinr import CellINRConfig, Image, denoise, reconstruct, superresolve
 from napari_cellinr.fitting.problem import Fitted, Outcome
 from napari_cellinr.fitting.report import standard, unconverged_warning
 
@@ -29,7 +29,7 @@ def test_reports_of_all_methods_fit_the_schema(function, settings):
 
 def fitted(**report):
     image = Image(np.zeros((2, 3)))
-    return Fitted((image,), None, {}, (), "steps", report, roles=("result",))
+    return Fitted((image,), CellINRConfig(), {}, (), "steps", report, roles=("result",))
 
 
 def test_what_is_unknown_is_null_and_other_keys_stay():
