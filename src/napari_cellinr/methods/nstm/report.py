@@ -46,6 +46,9 @@ usual error."""
 LOST = 1.0
 """Error of the motion in pixels above which material is lost."""
 
+CLEARLY = 1.05
+"""Held-out error of a static scene over that of a moving one above which something moves."""
+
 PARTLY = 0.1
 """Part of the texture whose material may be lost without a warning."""
 
@@ -277,7 +280,15 @@ def _unexplained(worst: float, part: float | None, *, moves: bool) -> str:
 
 
 def _no_motion(static: float, moved: float, *, explained: bool) -> str:
-    """Return the warning that a static scene predicts held-out pixels as well as a moving one."""
+    """Return the warning that the result is static although motion was looked for."""
+    if static > CLEARLY * moved:
+        return (
+            "The motion could not be determined. A moving image fits the held-out pixels better "
+            f"than a static one ({moved:.2f} against {static:.2f} σ), but the same motion is not "
+            "found in two halves of the pixels, or the difference may be chance, so the result is "
+            "static. Do not measure displacements on it: record more light or more frames, or set "
+            "fastest_movement and smallest_structure closer to what moves."
+        )
     sentence = (
         "No motion was found. A static image fits the held-out pixels as well as a moving one "
         f"({static:.2f} against {moved:.2f} σ), so the result is static."
