@@ -32,7 +32,7 @@ def _layers(fitted: Fitted) -> Sequence[Shown]:
         Shown(
             image,
             visible=role == "result",
-            limits=contrast_of(image) if role == "signal" else None,
+            limits=contrast_of(image) if role in {"signal", "error"} else None,
         )
         for image, role in zip(fitted.images, fitted.roles, strict=False)
     ]

@@ -222,6 +222,7 @@ def _is_flat(low: float, high: float) -> bool:
 
 def _percentiles(image: Image) -> tuple[float, float]:
     values = _sample(image)
+    values = values[np.isfinite(values)]
     if values.size == 0:
         return 0.0, 0.0
     low, high = np.percentile(values, (1, 99.9))
