@@ -10,6 +10,7 @@ from napari_cellinr.cli.shared.options import Commands, add_command, add_device
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
+from napari_cellinr.motion import ARROWS
 from napari_cellinr.text import parsed_json
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def add(commands: Commands) -> None:
         type=_parse_points,
         help="tracks instead of arrows: of N×N points, or of points at [y,x] in voxels",
     )
+    parser.add_argument(
+        "--arrows",
+        choices=tuple(ARROWS),
+        default="reference",
+        help="; ".join(f"{kind}: {text}" for kind, text in ARROWS.items())
+        + " (default: reference)",
+    )
     add_overwrite(parser)
     add_device(parser)
 
@@ -60,6 +68,7 @@ def run(options: Namespace) -> int:
         every=options.every,
         shortest=options.shortest,
         points=options.points,
+        arrows=options.arrows,
         device=options.device,
     )
     say(f"wrote {options.output}")
