@@ -10,6 +10,7 @@ from napari.layers import Tracks, Vectors
 from napari_cellinr.config import NSTMConfig
 from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.reconstruct import TASK
+from napari_cellinr.ui.layers.live_arrows import LiveArrows
 from napari_cellinr.ui.motion.track_table import TrackTable, summary_of
 from napari_cellinr.ui.panels.motion import MotionPanel
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
@@ -119,3 +120,15 @@ def test_arrows_colours_and_tracks_say_what_they_are(
     older = [arrows.visible, tracks.visible]
     assert older == [False, False]
     assert [one.visible for one in of_kind(viewer, Vectors)] == [False, True]
+
+
+def test_the_arrows_of_a_running_fit_are_grey(viewer, stack):
+    given = Image(stack[:4], "TYX", name="worm")
+    source = viewer.add_image(stack[:4], name="worm", axis_labels=("t", "y", "x"))
+    preview = given.take("T", 1)
+    shown = preview.like(preview.data, meta={"arrows": [[[4.0, 5.0], [0.0, 3.0]]]})
+    live = LiveArrows(viewer, given, "worm motion (running)")
+    live.show(source, given, shown, {"T": 1})
+    (arrows,) = of_kind(viewer, Vectors)
+    red, green, blue, _ = arrows.edge_color[0]
+    assert red == green == blue
