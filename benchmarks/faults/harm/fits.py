@@ -21,6 +21,8 @@ from napari_cellinr.config.optics import KINDS
 from napari_cellinr.io import load_fitted
 from napari_cellinr.simulate.embryo import embryo
 
+from .commands import placed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -94,11 +96,7 @@ class Bench:
 
     def words(self, name: str, place: Path) -> list[str]:
         """Return the command that writes into a folder."""
-        return [
-            str(place / word) if word.startswith("made")
-            else str(self.folder / word) if (self.folder / word).is_file() else word
-            for word in COMMANDS[name]
-        ]  # fmt: skip
+        return placed(COMMANDS[name], self.folder, place)
 
     def run(self, words: list[str], place: Path, harm: Callable[[], None] | None = None) -> int:
         """Begin a command in a copy of this process, after it has been harmed; return its id."""
