@@ -1,1 +1,1 @@
-"""What the fault runs share: commands and their files, damaged files, and processes that read them."""
+"""What fault runs share: commands and their files, damaged files, processes that read them."""

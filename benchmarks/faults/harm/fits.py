@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from forked import begin, end_of
+from harm.commands import placed
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.config.optics import KINDS
 from napari_cellinr.io import load_fitted
 from napari_cellinr.simulate.embryo import embryo
-
-from .commands import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
