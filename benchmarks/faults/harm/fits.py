@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from forked import begin, end_of
-from harm.commands import placed
 
+from harm.commands import placed
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.config.optics import KINDS
