@@ -231,7 +231,7 @@ def test_previews_bring_arrows_of_the_motion_so_far():
 
 def test_what_is_still_is_shown_at_rest():
     """Motion that predicts no better than none is not shown: held-out data decide."""
-    found = reconstruct(movie(shift=0), unexplained="off", steps=300)
+    found = reconstruct(movie(shift=0), unexplained="off")
     assert not found.report["moves"], found.report["attempts"]
     assert "No motion was found" in found.report["warnings"][0]
     assert float(np.abs(found.image("motion").array()).max()) == 0
