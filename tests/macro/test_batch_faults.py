@@ -126,7 +126,9 @@ def test_a_mark_that_a_killed_batch_has_not_put_in_place_is_none(files, calls, t
     assert sorted(path.name for path in mark.parent.iterdir()) == ["0.json", "1.json", "2.json"]
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "..", ".", "", "{tmp_path}/elsewhere", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../elsewhere", "..", ".", "", "{tmp_path}/elsewhere", "a\0b", "\ud800"]
+)
 def test_a_planted_mark_does_not_lead_out_of_the_folder(files, calls, tmp_path, name):
     out = tmp_path / "results" / "out"
     assert states(SAVING, files[:1], out) == ["done"]

@@ -245,6 +245,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 def _plain_name(value: Any) -> str:
     """Return a name that does not lead out of the folder of the results."""
     (name,) = _texts([value])
+    os.fsencode(name)  # raises ValueError for half of a surrogate pair, which no file name has
     if name in {"", ".", ".."} or "\0" in name or os.path.basename(name) != name:  # noqa: PTH119
         raise ValueError("a plain name is needed")
     return name
