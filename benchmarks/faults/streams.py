@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from forked import begin, end_of
+from harm.commands import placed
 from outcome import Outcome
 
 from napari_cellinr import Image, read, write
@@ -120,12 +121,7 @@ class Bench:
             self.count += 1
             place = self.folder / f"try-{self.count}"
             place.mkdir()
-            moved = [
-                str(place / word) if word.startswith("made")
-                else str(self.folder / word) if (self.folder / word).exists() else word
-                for word in words
-            ]  # fmt: skip
-            text = fault(self, name, moved, place)
+            text = fault(self, name, placed(words, self.folder, place), place)
             found.append(f"{name}: {text}" if text else "")
         return found
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.cli.shared.options import add_stack
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer
-from napari_cellinr.io.colours import COLOURS
 from napari_cellinr.io.findings import warnings_of
-from napari_cellinr.io.times import times_of
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.times import times_of
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io import sequences
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.series import sequences
 from napari_cellinr.macro.actions import to_console
 from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.text import one_line

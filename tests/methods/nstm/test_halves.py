@@ -9,8 +9,8 @@ from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.fitting.problem import Progress, finish
 from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.methods.nstm.checks.halves import _half_of, _of_blocks, lasting, needs_motion
 from napari_cellinr.methods.nstm.costs import cost
-from napari_cellinr.methods.nstm.halves import _half_of, _of_blocks, lasting, needs_motion
 
 
 class Errors:

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, reconstruct
-from napari_cellinr.methods.nstm.report import lost_part
-from napari_cellinr.methods.nstm.residual import at_material, displacements
+from napari_cellinr.methods.nstm.checks.report import lost_part
+from napari_cellinr.methods.nstm.checks.residual import at_material, displacements
 
 NOISE = 0.05
 

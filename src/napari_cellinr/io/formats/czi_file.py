@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS, hex_colour
+from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 
 if TYPE_CHECKING:
     from pathlib import Path

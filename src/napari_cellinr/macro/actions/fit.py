@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.actions.fitted_layers import images_by_layer
 from napari_cellinr.macro.naming import CELLINR, FITTED_SUFFIX, file_name, first
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import ANY, AXES, is_count
 from napari_cellinr.methods import METHODS, method_of_action
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted, Job, Message, Progress
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Code, Line, Words
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Code, Line, Words
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
     from napari_cellinr.macro.values import Kind
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
 from napari_cellinr.macro.naming import file_name, first
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.values import ANY, TEXT
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "ShowMotion"]

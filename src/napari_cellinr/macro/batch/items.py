@@ -122,7 +122,7 @@ def with_folders(
     FileError
         If a folder contains no images, or is the folder of the results.
     """
-    from napari_cellinr.io.folders import images_in
+    from napari_cellinr.io.series.folders import images_in
 
     found: list[str | PathLike[str] | Item] = []
     for source in inputs:

@@ -21,11 +21,11 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
 from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.render import SHIFT, Rendering
-from napari_cellinr.methods.nstm.residual import contradiction
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
