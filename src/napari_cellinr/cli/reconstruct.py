@@ -156,7 +156,7 @@ def _times(options: Namespace) -> tuple[float, ...]:
 
 def _in_seconds(times: tuple[float, ...], image: Image) -> tuple[float, ...]:
     """Return times in seconds, in which a reconstruction counts, from the unit of the image."""
-    from napari_cellinr.io.units import TIMES
+    from napari_cellinr.io.metadata.units import TIMES
 
     unit = image.units[image.axes.index("T")] if "T" in image.axes else "second"
     if unit == "second" or unit not in TIMES:

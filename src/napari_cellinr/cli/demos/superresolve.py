@@ -48,8 +48,12 @@ def _panels(sample: CellsSample, fitted: Fitted) -> Panels:
     """Return the middle plane between two frames."""
     frame = 1 + 2 * (sample.truth.sizes["T"] // 4)
     before, result = _conventional(sample, fitted), fitted.images[0]
-    planes = [image.take("T", frame) for image in (before, result, sample.truth)]
-    return Panels(*planes, title="linear interpolation")
+    return Panels(
+        before.take("T", frame),
+        result.take("T", frame),
+        sample.truth.take("T", frame),
+        title="linear interpolation",
+    )
 
 
 def _table(sample: CellsSample, fitted: Fitted) -> list[str]:
