@@ -186,7 +186,7 @@ def test_every_option_has_help():
 def test_a_macro_is_replayed_on_another_file(run, raw_file, jobs, tmp_path):
     macro = tmp_path / "macro.py"
     macro.write_text("cellinr.denoise('embryo', background='keep', seed=4)\n")
-    status, out, _ = run("replay", macro, "--input", raw_file, "--output", tmp_path / "results")
+    status, out, _ = run("replay", macro, "--input", raw_file, "--folder", tmp_path / "results")
     assert status == 0
     assert jobs.calls[0][1].background == "keep"
     assert jobs.calls[0][1].seed == 4
@@ -223,7 +223,7 @@ def test_a_replay_shows_its_plan_and_keeps_to_it(run, raw_file, jobs, tmp_path, 
     assert run("replay", macro, "--allow-outside", "--overwrite")[0] == 0
     before = Path(raw_file).read_bytes()
     status, _, error = run(
-        "replay", macro, "--output", tmp_path, "--overwrite", "--input", raw_file
+        "replay", macro, "--folder", tmp_path, "--overwrite", "--input", raw_file
     )
     assert status == 0  # the name of the file, in the chosen folder
     macro.write_text(macro.read_text().replace(str(outside), str(raw_file)))
@@ -242,8 +242,8 @@ def test_no_name_controls_the_terminal(run, tmp_path, monkeypatch, jobs):
     texts = [
         *run("info", path)[1:],
         *run("info", tmp_path / f"none{name}.tif")[1:],
-        *run("replay", macro, "--input", path, "--output", tmp_path / f"out{name}")[1:],
-        *run("batch", macro, path, "--output", tmp_path / f"batch{name}")[1:],
+        *run("replay", macro, "--input", path, "--folder", tmp_path / f"out{name}")[1:],
+        *run("batch", macro, path, "--folder", tmp_path / f"batch{name}")[1:],
         *run("denoise", path, tmp_path / "x.tif", "--set", f"{name}=1")[1:],
         *run("dance\x1b[2J")[1:],
         *run("optics", "dance\x1b[2J")[1:],
@@ -321,7 +321,7 @@ def test_a_batch_tells_which_files_failed(run, raw_file, jobs, tmp_path):
     recipe = tmp_path / "recipe.py"
     recipe.write_text("cellinr.denoise('embryo', background='keep', seed=4)\n")
     out_folder = tmp_path / "results"
-    words = ("batch", recipe, raw_file, tmp_path / "none.tif", "--output", out_folder)
+    words = ("batch", recipe, raw_file, tmp_path / "none.tif", "--folder", out_folder)
     status, out, error = run(*words)
     assert status == 1
     assert "1 of 2 images are done" in out

@@ -147,7 +147,7 @@ def test_scores_of_superresolution_know_the_right_answer():
     assert all(line.endswith("1.000") for line in rows)
     assert len(rows) == 2
     shown = DEMO.panels(sample, fitted)
-    np.testing.assert_array_equal(shown.result.array(), sample.truth.array()[1])
+    np.testing.assert_array_equal(shown.result.array(), sample.truth.array()[3])
     assert shown.before.shape == shown.truth.shape == (8, 12, 12)
     assert list(DEMO.images(sample, fitted)) == list(DEMO.names)
 

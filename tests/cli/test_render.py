@@ -38,7 +38,8 @@ def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
         (["--times", "0:1"], "first:last:step"),
         (["--times", "0,1"], "no time axis"),
         (["--channel", "0"], "axis 'C'"),
-        (["--second-output", "out.tif"], "given twice"),
+        (["--output", "background=out.tif"], "given twice"),
+        (["--output", "motion=m.tif"], "has background, with-background"),
     ],
 )
 def test_wrong_options_are_one_line(run, model, tmp_path, monkeypatch, words, part):
