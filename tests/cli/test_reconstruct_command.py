@@ -38,7 +38,8 @@ def test_everything_is_written(run, movie_file, tmp_path):
     status, _, error = run(
         "reconstruct", movie_file, out["result"], "--optics", "time-lapse", "--frames", "5",
         "--output", *(f"{name}={out[name]}" for name in ("motion", "speed", "confidence")),
-        "--output", f"tracks={tmp_path / 'tracks.csv'}", "--seeds", seeds, "--report", tmp_path / "r.json",
+        "--output", f"tracks={tmp_path / 'tracks.csv'}", "--seeds", seeds,
+        "--report", tmp_path / "r.json",
         "--save-fit", tmp_path / "fit.cellinr", "--compare", tmp_path / "compare", *QUICK,
     )  # fmt: skip
     assert status == 0, error
@@ -64,7 +65,8 @@ def test_optics_come_from_a_file_and_tracks_from_a_grid(run, movie_file, tmp_pat
     optics.write_text(json.dumps(scan))
     status, _, error = run(
         "reconstruct", movie_file, tmp_path / "out.tif", "--optics", optics,
-        "--output", f"tracks={tmp_path / 'tracks.csv'}", "--seeds", "grid:3", "--times", "0,1.5", *QUICK,
+        "--output", f"tracks={tmp_path / 'tracks.csv'}", "--seeds", "grid:3",
+        "--times", "0,1.5", *QUICK,
     )  # fmt: skip
     assert status == 0, error
     rows = list(csv.DictReader((tmp_path / "tracks.csv").read_text().splitlines()))
