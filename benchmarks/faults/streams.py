@@ -36,7 +36,7 @@ COMMANDS = {
     "info": ("info", "raw.tif"),
     "optics": ("optics", "dpc"),
     "compare": ("compare", "raw.tif", "other.tif"),
-    "plan": ("replay", "recipe.json", "--plan", "--output", "planned"),
+    "plan": ("replay", "recipe.json", "--plan", "--folder", "planned"),
     "help": ("denoise", "--help"),
     "convert": ("convert", "raw.tif", "made.zarr"),
     "difference": ("compare", "raw.tif", "other.tif", "--difference", "made.tif"),
@@ -45,9 +45,9 @@ COMMANDS = {
     "superresolve": ("superresolve", "movie.tif", "made.tif", *FIT, "--scale", "t=2"),
     "reconstruct": ("reconstruct", "movie.tif", "made.tif", *FIT, "--optics", DPC),
     "render": ("render", "fit.cellinr", "made.tif"),
-    "show-motion": ("show-motion", "scene.cellinr", "made.csv", "--points", "2"),
-    "replay": ("replay", "recipe.json", "--input", "raw.tif", "--output", "made"),
-    "batch": ("batch", "recipe.json", "raw.tif", "other.tif", "--output", "made"),
+    "show-motion": ("show-motion", "scene.cellinr", "made.csv", "--seeds", "2"),
+    "replay": ("replay", "recipe.json", "--input", "raw.tif", "--folder", "made"),
+    "batch": ("batch", "recipe.json", "raw.tif", "other.tif", "--folder", "made"),
 }
 ANSWERS = ("info", "optics", "compare", "plan", "help")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

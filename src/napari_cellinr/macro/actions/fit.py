@@ -40,17 +40,16 @@ _POSITIONAL: Final[Mapping[str, tuple[str, ...]]] = {"denoise": ("preset",)}
 """Settings that may follow the layer without their name, as in the console."""
 
 _OUTPUTS: Final[Mapping[str, str]] = {
-    "background": "--background-output",
-    "signal": "--signal-output",
-    "kept": "--with-background-output",
-    "error": "--error-output",
-    "motion": "--motion",
-    "speed": "--speed",
-    "confidence": "--confidence",
-    "motion-error": "--motion-error",
-    "aligned": "--aligned",
-}
-"""Option that writes the image of a role, besides the result."""
+    "kept": "with-background",
+    **{
+        role: role
+        for role in (
+            "background", "signal", "error", "motion", "speed", "confidence", "motion-error",
+            "aligned",
+        )
+    },
+}  # fmt: skip
+"""Role of the option `--output` by the role of an image, besides the result."""
 
 
 def fitted_by(step: Step, image: Image, start: Fitted | Stored | None = None) -> Job:
@@ -229,7 +228,7 @@ class Fit(Action):
         words = []
         for result, role in list(zip(step.results, roles, strict=False))[1:]:
             if result in script.saved and role in _OUTPUTS:
-                words.append(lines.option(_OUTPUTS[role], script.saved[result], is_path=True))
+                words.append(lines.option("--output", f"{_OUTPUTS[role]}={script.saved[result]}"))
                 script.files[result] = script.saved[result]
         return words
 
@@ -321,7 +320,7 @@ def _later_needs(step: Step, script: ShellScript) -> list[Words]:
         words.append(lines.option("--save-fit", path, is_path=True))
     baselines = [path for layer, path in script.baselines.items() if layer in step.results]
     if baselines:
-        words.append(lines.option("--conventional", baselines[0], is_path=True))
+        words.append(lines.option("--output", f"conventional={baselines[0]}"))
     return words
 
 

@@ -85,7 +85,8 @@ def _options(step: Step) -> list[Words]:
         found["times"] = ",".join(map(str, query["times"]))
     if query.get("channel") is not None:
         found["channel"] = str(query["channel"])
-    return [lines.option(f"--{name}", text) for name, text in found.items()]
+    flags = {"voxel": "target-voxel"}
+    return [lines.option(f"--{flags.get(name, name)}", text) for name, text in found.items()]
 
 
 ACTIONS = (Render(),)

@@ -51,7 +51,8 @@ class ShowMotion(Action):
             return [self.only_in_viewer(step)]
         path = script.saved.get(result, f"{file_name(result or f'{layer} motion')}.csv")
         options = _options(step).items()
-        words = [lines.option(f"--{name}", json.dumps(value)) for name, value in options]
+        flags = {"points": "seeds"}
+        words = [lines.option(f"--{flags.get(name, name)}", json.dumps(to)) for name, to in options]
         fit = lines.place(script.fits[layer])
         return [lines.command("show-motion", fit, lines.place(path), *words)]
 

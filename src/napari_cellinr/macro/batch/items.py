@@ -132,7 +132,7 @@ def with_folders(
         elif place.resolve() == output.resolve():
             raise FileError(
                 f"the results would be written between the images of {place}, and would be taken "
-                "for images the next time; give another folder with --output."
+                "for images the next time; give another folder with --folder."
             )
         else:
             found += images_in(place)
