@@ -8,11 +8,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
-from napari_cellinr.macro import lines
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.lines import Code
+    from napari_cellinr.macro.scripts.lines import Code
     from napari_cellinr.macro.source import Source
 
 __all__ = [

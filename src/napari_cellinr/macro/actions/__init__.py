@@ -10,12 +10,12 @@ import pkgutil
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.lines import Code, Line
+    from napari_cellinr.macro.scripts.lines import Code, Line
     from napari_cellinr.macro.steps import Step
 
 __all__ = [

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import (
     ANY,
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "Figure", "Movie", "draw"]

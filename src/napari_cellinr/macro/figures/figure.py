@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.io.metadata.units import convert
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
-from napari_cellinr.io.units import convert
 from napari_cellinr.macro.figures.planes import DIFFERENCE, layout_of, planes_at, time_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.io.units import convert, in_units_of
+from napari_cellinr.io.metadata.units import convert, in_units_of
 from napari_cellinr.macro.compare import difference
 from napari_cellinr.motion import seconds
 

@@ -11,9 +11,9 @@ from napari.utils.transforms import Affine
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
-from napari_cellinr.io.channels import separated
-from napari_cellinr.io.colours import COLOURS
-from napari_cellinr.io.rotation import is_rotated
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.rotation import is_rotated
+from napari_cellinr.io.series.channels import separated
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.layers.provenance import HELPER, SWIPE
 

@@ -10,7 +10,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Tracks, Vectors
 from napari.utils.transforms import Affine
 
-from napari_cellinr.io.units import in_units_of
+from napari_cellinr.io.metadata.units import in_units_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -13,7 +13,7 @@ from superqt import QCollapsible
 
 from napari_cellinr.config.optics import KINDS, Optics, optics_from_dict
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.text import parsed_json
 from napari_cellinr.ui.guided.microscope import MicroscopeChoice
 from napari_cellinr.ui.task import Section

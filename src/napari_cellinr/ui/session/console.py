@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.actions import action_of, to_console
-from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
+from napari_cellinr.macro.scripts.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.runs.starts import Beginning
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_cellinr.macro.python import Style
+    from napari_cellinr.macro.scripts.python import Style
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
 __all__ = ["Console", "console_of"]

@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.findings import with_warnings
-from napari_cellinr.io.units import TIMES as UNITS
-from napari_cellinr.io.units import convert
+from napari_cellinr.io.metadata.units import TIMES as UNITS
+from napari_cellinr.io.metadata.units import convert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

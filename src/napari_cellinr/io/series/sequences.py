@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
-from napari_cellinr.io.counters import Grid, grid_of, with_stars
 from napari_cellinr.io.findings import WARNINGS, told, warnings_of
 from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.names import stem_of
+from napari_cellinr.io.series.counters import Grid, grid_of, with_stars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions import ACTIONS, action_of, skipped
 from napari_cellinr.macro.actions.open import use_call
-from napari_cellinr.macro.command_line import commands
 from napari_cellinr.macro.naming import is_fit, unreadable, variable
+from napari_cellinr.macro.scripts import lines
+from napari_cellinr.macro.scripts.command_line import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from napari_cellinr.macro.lines import Code, Line
+    from napari_cellinr.macro.scripts.lines import Code, Line
     from napari_cellinr.macro.source import Source
     from napari_cellinr.macro.steps import Macro, Step
 

@@ -13,9 +13,9 @@ import math
 from typing import Any
 
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS, hex_colour
-from napari_cellinr.io.rotation import AFFINE_KEYS, is_rotated
-from napari_cellinr.io.units import Step, convert
+from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
+from napari_cellinr.io.metadata.rotation import AFFINE_KEYS, is_rotated
+from napari_cellinr.io.metadata.units import Step, convert
 
 __all__ = ["KEY", "note", "printable", "restore"]
 

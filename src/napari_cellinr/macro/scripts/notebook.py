@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.macro.python import script_lines
+from napari_cellinr.macro.scripts.python import script_lines
 
 if TYPE_CHECKING:
     from napari_cellinr.macro.steps import Macro

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions import action_of, skipped
 from napari_cellinr.macro.naming import file_name, is_figure, is_fit, unreadable
+from napari_cellinr.macro.scripts import lines
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.lines import Line, Words
+    from napari_cellinr.macro.scripts.lines import Line, Words
     from napari_cellinr.macro.source import Source
     from napari_cellinr.macro.steps import Macro, Step
 

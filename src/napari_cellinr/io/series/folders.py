@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES, listed
 from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.io.sequences import in_order
+from napari_cellinr.io.series.sequences import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path

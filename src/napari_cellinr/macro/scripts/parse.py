@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import ACTIONS
-from napari_cellinr.macro.bindings import continued, with_results
+from napari_cellinr.macro.scripts.bindings import continued, with_results
 from napari_cellinr.macro.steps import Macro, Step
 
 if TYPE_CHECKING:
