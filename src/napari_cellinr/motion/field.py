@@ -55,7 +55,7 @@ def voxels(motion: Image) -> NDArray[np.float32]:
     return values / size.reshape(1, -1, *[1] * len(space))
 
 
-def speed_of(lengths: NDArray[np.float32], times: Sequence[float]) -> NDArray[np.float64]:
+def speed_of(lengths: NDArray[np.floating], times: Sequence[float]) -> NDArray[np.float64]:
     """Return the speed of each point at each time, axes (T, *points).
 
     Parameters

@@ -88,11 +88,13 @@ class Tracks:
             The motion field that the tracks follow; the length is in its unit.
         """
         steps = np.linalg.norm(np.diff(self._metric(motion), axis=0), axis=-1)
-        return np.concatenate([np.zeros((1, steps.shape[1])), np.cumsum(steps, axis=0)])
+        start = np.zeros((1, steps.shape[1]))
+        return np.concatenate([start, np.cumsum(steps, axis=0)]).astype(np.float64)
 
     def _metric(self, motion: Image) -> NDArray[np.float64]:
         """Return the positions in the unit of the motion, (times, points, axes)."""
-        return self.places.astype(np.float64) * np.array(motion.scale[2:])
+        found: NDArray[np.float64] = self.places.astype(np.float64) * np.array(motion.scale[2:])
+        return found
 
 
 def tracks(motion: Image, seeds: NDArray[np.floating], error: Image | None = None) -> Tracks:

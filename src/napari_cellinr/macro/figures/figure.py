@@ -104,7 +104,7 @@ class Drawing:
         height = PANEL * rows * step["Y"] / (columns * step["X"])
         size = (PANEL * len(planes) + 0.2, min(height, 12.0) + 0.7)
         self.figure = Figure(figsize=size, dpi=dpi, layout="constrained", facecolor="white")
-        self._canvas = FigureCanvasAgg(self.figure)
+        self._canvas: Any = FigureCanvasAgg(self.figure)
         self._axes = list(np.atleast_1d(self.figure.subplots(1, len(planes))))
         self._shown = [
             self._add_panel(axes, number, plane)

@@ -102,7 +102,7 @@ class Swipe:
 
     def _column(self) -> int:
         """Return the first column on the right of the line."""
-        return max(1, round(self.fraction * self._array().shape[self._axis()]))
+        return max(1, round(self.fraction * int(self._array().shape[self._axis()])))
 
     def _left(self) -> Any:
         index: list[slice] = [slice(None)] * self._before.ndim

@@ -54,11 +54,12 @@ def summary_of(layer: Any) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
         for start in ("speed", "time", "distance")
     )
     unit, seconds = distance[len("distance ") :], time[len("time ") :]
-    columns = (
+    columns: tuple[str, ...] = (
         "track", f"from {seconds}", f"to {seconds}", distance, f"displacement {unit}",
         f"mean {speed}", f"largest {speed}",
     )  # fmt: skip
-    step, rows = np.asarray(layer.scale, float)[1:], []
+    rows: list[tuple[float, ...]] = []
+    step = np.asarray(layer.scale, float)[1:]
     data = np.asarray(layer.data, float)
     values = {name: np.asarray(layer.properties[name], float) for name in (speed, time, distance)}
     for track in np.unique(data[:, 0]):
@@ -67,7 +68,7 @@ def summary_of(layer: Any) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
         paths, times, speeds = (values[name][own] for name in (distance, time, speed))
         rows.append(
             (
-                float(track), times[0], times[-1], float(paths[-1] - paths[0]),
+                float(track), float(times[0]), float(times[-1]), float(paths[-1] - paths[0]),
                 float(np.linalg.norm(places[-1] - places[0])), float(speeds.mean()),
                 float(speeds.max()),
             )
