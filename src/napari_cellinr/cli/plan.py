@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.shared.options import Commands, add_command
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer, say, say_warning, seconds_in_words
 
 if TYPE_CHECKING:

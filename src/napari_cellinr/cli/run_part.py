@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_warning
 
 if TYPE_CHECKING:
