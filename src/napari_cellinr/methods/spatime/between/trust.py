@@ -191,4 +191,5 @@ def _step(values: Floats) -> Floats:
 def _local(values: Floats, aspect: Sequence[float]) -> Floats:
     """Return local means on the nodes."""
     smooth = gaussian_filter(values, [_WINDOW * a for a in aspect], mode="nearest")
-    return resized(smooth[None], control_size(values.shape, SPACING))[0]
+    found: Floats = resized(smooth[None], control_size(values.shape, SPACING))[0]
+    return found
