@@ -118,7 +118,7 @@ class NewFrames(QObject):
     @property
     def is_active(self) -> bool:
         """Whether the layer is followed."""
-        return self._timer.isActive()
+        return bool(self._timer.isActive())
 
     @Slot()
     def look(self) -> None:
