@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 PAGE = ROOT / "ARCHITECTURE.md"
 ORDER = (
-    "", "image", "config", "io", "fields", "optics", "classic", "acquisition", "simulate",
+    "", "image", "config", "io", "motion", "fields", "optics", "classic", "acquisition", "simulate",
     "fitting", "methods", "runs", "macro", "cli", "ui",
 )  # fmt: skip
 

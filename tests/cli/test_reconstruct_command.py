@@ -109,7 +109,9 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
         note = json.loads(file.imagej_metadata["napari_cellinr"])["napari_cellinr"]
     assert note["displacement_unit"] == unit
     rows = list(csv.reader((tmp_path / "t.csv").read_text().splitlines()))
-    assert rows[0] == ["track_id", "t", "z", "y", "x", "time_s", "inside"]
+    assert rows[0] == [
+        "track_id", "t", "z", "y", "x", "time_s", "inside", "speed", "distance",
+    ]  # fmt: skip
     last = [row for row in rows[1:] if row[1] == "2"]
     seeds = grid_seeds((20, 24), 8)
     np.testing.assert_allclose([[float(v) for v in row[3:5]] for row in last], seeds, atol=0.01)

@@ -181,16 +181,16 @@ def _seeds(options: Namespace, image: Image) -> NDArray[Any] | int:
 
 
 def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | int) -> None:
-    from napari_cellinr.io.tracks import grid_seeds, write_tracks
-    from napari_cellinr.motion import seconds, tracks
+    from napari_cellinr.io.tracks import grid_seeds
+    from napari_cellinr.macro.motion import write_tracks_of
+    from napari_cellinr.motion import tracks
 
     motion = fitted.image("motion")
     points = seeds
     if isinstance(points, int):
         points = grid_seeds(motion.shape[2:], points)
     error = fitted.image("motion-error") if "motion-error" in fitted.roles else None
-    found = tracks(motion, points, error)
-    write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
+    write_tracks_of(path, motion, tracks(motion, points, error))
 
 
 def _check_compared(options: Namespace) -> None:

@@ -10,6 +10,7 @@ from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
+from napari_cellinr.motion import ARROWS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -40,6 +41,13 @@ def add(commands: Commands) -> None:
         help="length of the shortest arrow, in the unit of the motion (default: 0.3 voxels)",
     )
     add_seeds(parser)
+    parser.add_argument(
+        "--arrows",
+        choices=tuple(ARROWS),
+        default="reference",
+        help="; ".join(f"{kind}: {text}" for kind, text in ARROWS.items())
+        + " (default: reference)",
+    )
     add_overwrite(parser)
     add_device(parser)
 
@@ -60,6 +68,7 @@ def run(options: Namespace) -> int:
         every=options.every,
         shortest=options.shortest,
         points=_points(options.seeds, fit),
+        arrows=options.arrows,
         device=options.device,
     )
     say(f"wrote {options.output}")

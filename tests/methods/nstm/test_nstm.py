@@ -213,7 +213,11 @@ def test_previews_bring_arrows_of_the_motion_so_far():
     from napari_cellinr.api import iter_reconstruct
     from napari_cellinr.fitting.problem import PreviewRequest
 
-    job, seen, message = iter_reconstruct(movie(), NSTMConfig(steps=250)), [], None
+    job, seen, message = (
+        iter_reconstruct(movie(), NSTMConfig(steps=150, restart=False, check_motion=False)),
+        [],
+        None,
+    )
     try:
         while True:
             progress = job.send(message)

@@ -21,6 +21,7 @@ from napari_cellinr.io.names import SUFFIXES, suffix_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.zarr.parts import ZARR_FILES
+from napari_cellinr.io.zarr.regions import UNFINISHED
 from napari_cellinr.io.zarr.store import CheckedStore, check_chunks
 from napari_cellinr.text import what_went_wrong
 
@@ -34,6 +35,7 @@ __all__ = ["is_zarr", "read"]
 
 _LONGEST_METADATA = 100 * 2**20
 _TYPES = {"time": "T", "channel": "C"}
+_PARTS = "{} is not finished: parts of it are still 0. Resume the command that writes it."
 _SPARE_LETTERS = "QRSUVWPONM"
 
 
@@ -198,7 +200,8 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
         channels=channels,
         meta=meta | ({COLOURS: colours} if colours else {}),
     )
-    image = with_warnings(image, (*odd, *_ignored(path, scales, datasets[level])))
+    parts = (_PARTS.format(path),) if group.attrs.get(UNFINISHED) else ()
+    image = with_warnings(image, (*odd, *_ignored(path, scales, datasets[level]), *parts))
     note = group.attrs.get(KEY)
     return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
 

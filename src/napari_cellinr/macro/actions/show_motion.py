@@ -27,7 +27,9 @@ class ShowMotion(Action):
     functions = ("write_motion",)
     commands = ("show-motion",)
     makes_layers: ClassVar = True
-    arguments: ClassVar = {"every": ANY, "shortest": ANY, "points": ANY, "name": TEXT}
+    arguments: ClassVar = {
+        "every": ANY, "shortest": ANY, "points": ANY, "name": TEXT, "arrows": TEXT,
+    }  # fmt: skip
     example: ClassVar = {"every": 2, "shortest": 0.0}
 
     def to_python(self, step: Step, script: PythonScript) -> None:
@@ -52,7 +54,7 @@ class ShowMotion(Action):
         path = script.saved.get(result, f"{file_name(result or f'{layer} motion')}.csv")
         options = _options(step).items()
         flags = {"points": "seeds"}
-        words = [lines.option(f"--{flags.get(name, name)}", json.dumps(to)) for name, to in options]
+        words = [lines.option(f"--{flags.get(name, name)}", _text(to)) for name, to in options]
         fit = lines.place(script.fits[layer])
         return [lines.command("show-motion", fit, lines.place(path), *words)]
 
@@ -64,6 +66,10 @@ class ShowMotion(Action):
         check_options(**options)
         images_by_role(fit)  # raises an error if the fit has no motion
         replay.tables[first(step.results) or f"{step.source.layer} motion"] = fit, options
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _options(step: Step) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.actions import FITS, action_of
-from napari_cellinr.macro.naming import is_fit, layer_stem
+from napari_cellinr.macro.naming import is_fit, is_made_of, layer_stem
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
 
@@ -25,8 +25,8 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
     """Return the steps with results that later steps use, where a script or recipe has no names.
 
     A layer that no step names is, in this order: a result of the last computation whose source
-    its name starts with; a layer of the opened file whose name it starts with; a result of the
-    last computation; a layer of the only opened file.
+    its name starts or ends with; a layer of the opened file whose name it starts with; a result of
+    the last computation; a layer of the only opened file.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
 def _maker(layer: str, steps: Sequence[Step]) -> int | None:
     """Return which of the steps made a layer; None for one that was there before."""
     made = [i for i, step in enumerate(steps) if action_of(step).makes_layers]
-    named = [i for i in made if layer.startswith(steps[i].source.layer)]
+    named = [i for i in made if is_made_of(layer, steps[i].source.layer)]
     if named:
         return named[-1]
     opened = [i for i, step in enumerate(steps) if _is_open(step)]
@@ -107,7 +107,7 @@ def continued(steps: Sequence[Step], layer: str, more: int) -> Step:
     """
     fits = [step for step in steps if step.action in FITS]
     made = [step for step in fits if layer in step.results]
-    made = made or [step for step in fits if layer.startswith(step.source.layer)]
+    made = made or [step for step in fits if is_made_of(layer, step.source.layer)]
     if not made:
         raise FileError(
             f"cellinr.continue_fit was given {layer!r}, which no step before has fitted; give the "

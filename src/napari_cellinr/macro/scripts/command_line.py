@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro.actions import action_of, to_console
-from napari_cellinr.macro.naming import file_name, is_fit, unreadable
+from napari_cellinr.macro.actions import action_of, skipped
+from napari_cellinr.macro.naming import file_name, is_figure, is_fit, unreadable
 from napari_cellinr.macro.scripts import lines
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ShellScript:
         self.saved_fits = {layer: path for layer, path in macro.saved if is_fit(path)}
         self.saved: dict[str, str] = {}
         for layer, path in macro.saved:
-            if not is_fit(path):
+            if not is_fit(path) and not is_figure(path):
                 self.saved.setdefault(layer, path)
         for source in macro.inputs:
             if source.layer:
@@ -125,8 +125,8 @@ class ShellScript:
         return [lines.command("convert", *words)]
 
     def _lines_of_step(self, step: Step) -> list[Line]:
-        if step.status == "failed":
-            return [lines.failure(to_console(step), step.note)]
+        if (comment := skipped(step)) is not None:
+            return [comment]
         for source in step.sources:
             if source.layer and source.path and self.files.get(source.layer) == source.path:
                 self.note_source(source.layer, source)

@@ -30,6 +30,7 @@ __all__ = [
     "call",
     "command",
     "comment",
+    "disabled",
     "failure",
     "imports",
     "item",
@@ -240,6 +241,12 @@ def failure(code: Code, note: str) -> Line:
     """
     text = f"failed: {code.text}: {' '.join(one_line(note).split())}"
     room = _LONGEST_COMMENT - 2
+    return comment(text if len(text) <= room else f"{text[: room - 1]}…")
+
+
+def disabled(code: Code) -> Line:
+    """Return a comment on a step that the user has disabled, which a replay skips."""
+    text, room = f"disabled: {code.text}", _LONGEST_COMMENT - 2
     return comment(text if len(text) <= room else f"{text[: room - 1]}…")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from napari_cellinr.macro.actions import ACTIONS, action_of, to_console
+from napari_cellinr.macro.actions import ACTIONS, action_of, skipped
 from napari_cellinr.macro.actions.open import use_call
 from napari_cellinr.macro.naming import is_fit, unreadable, variable
 from napari_cellinr.macro.scripts import lines
@@ -56,7 +56,8 @@ def script_lines(macro: Macro, style: Style) -> list[Line]:
         "headless": lambda macro: PythonScript().lines_of(macro),
         "cli": commands,
     }
-    return [*_header(macro), *styles[style](macro)]
+    needed = macro.needed
+    return [*_header(needed), *styles[style](needed)]
 
 
 def _header(macro: Macro) -> list[Line]:
@@ -88,8 +89,8 @@ def _console(macro: Macro) -> list[Line]:
             found.append(lines.statement(use_call(source.layer, source)))
     used = {source.layer for step in steps for source in step.sources}
     for step in macro.steps:
-        if step.status == "failed":
-            found.append(lines.failure(to_console(step), step.note))
+        if (comment := skipped(step)) is not None:
+            found.append(comment)
         else:
             found += map(lines.statement, action_of(step).console_calls(step, used))
     return found
@@ -222,8 +223,8 @@ class PythonScript:
         return self.call("read", lines.value(place), keywords=axis)
 
     def _add_step(self, step: Step) -> None:
-        if step.status == "failed":
-            self.add(lines.failure(to_console(step), step.note))
+        if (comment := skipped(step)) is not None:
+            self.add(comment)
             return
         for source in step.sources:  # of a file with several layers, only those that are used
             if source.layer and source.path and source.layer not in self.images:

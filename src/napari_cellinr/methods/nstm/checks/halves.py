@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.methods.nstm.model import SpaceTimeModel
 
-__all__ = ["Halves", "fit_halves", "lasting", "needs_motion"]
+__all__ = ["Halves", "fit_halves", "lasting", "predicts_better"]
 
 CLOSE = 0.5
 """Median difference of the motions in pixels above which the halves are fitted with all steps, and
@@ -93,7 +93,10 @@ class _HalfProblem(NSTMProblem):
 def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, Halves | None]:
     """Fit two halves of the pixels, and the first one at rest, with the settings of a whole fit.
 
-    Half of its steps are enough if the motions then agree; if not, both are fitted with all.
+    Half of its steps are enough if the motions then agree. If not, each half is fitted again from
+    the motion of the whole, and keeps that fit if it predicts the unseen pixels significantly
+    better: then the first one had only missed the motion that its pixels support. Where both
+    predict them equally well, the pixels do not tell the motion, and the difference stays.
 
     Parameters
     ----------
@@ -108,22 +111,25 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
         None if the user or the time limit ended the fits.
     """
     first = _half_of(whole)
-    rest = yield from _fit(whole, first, SHORTER, 1, monitor, moving=False)
+    rest = yield from _fit(whole, first, 1, monitor, moving=False)
     found: list[NSTMProblem] = []
-    error = moved = 0.0
-    for part in (SHORTER, 1.0):
-        found = []
+    for number, seen in enumerate((first, ~first), start=1):
+        half = rest and (yield from _fit(whole, seen, number, monitor))
+        if half is None:
+            return None
+        found.append(half)
+    error, moved = _compared(whole, found)
+    if error >= CLOSE:
         for number, seen in enumerate((first, ~first), start=1):
-            half = rest and (yield from _fit(whole, seen, part, number, monitor))
-            if half is None:
+            again = yield from _fit(whole, seen, number, monitor, start=whole.model)
+            if again is None:
                 return None
-            found.append(half)
+            if predicts_better(again, found[number - 1]):
+                found[number - 1] = again
         error, moved = _compared(whole, found)
-        if error < CLOSE:
-            break
     assert rest is not None
     one, other = found
-    moves = needs_motion(one, rest) and not moved < min(error, CLOSE)
+    moves = predicts_better(one, rest) and not moved < min(error, CLOSE)
     errors = one.held_out(), rest.held_out()
     return Halves((one.model, other.model), moves, *errors, contradiction(found))
 
@@ -131,13 +137,13 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
 def _fit(
     whole: NSTMProblem,
     seen: torch.Tensor,
-    part: float,
     number: int,
     monitor: Monitor,
     *,
     moving: bool = True,
+    start: SpaceTimeModel | None = None,
 ) -> Generator[Progress, Message, NSTMProblem | None]:
-    """Fit the pixels that are `seen` in a part of the usual steps; None if it was stopped.
+    """Fit the pixels that are `seen`, in half of the usual steps; None if it was stopped.
 
     Parameters
     ----------
@@ -145,20 +151,23 @@ def _fit(
         What was fitted to all pixels.
     seen
         The pixels, shape of the frames, bool.
-    part
-        Steps relative to those of the whole fit.
     number
         Of the half, from 1.
     monitor
         Of the job.
     moving
         Whether there is motion; if not, both halves with motion follow.
+    start
+        What the motion begins with, if not with rest. The scene is fitted anew: it would know the
+        pixels of the other half.
     """
-    steps = max(1, round(part * whole.config.steps))
+    steps = max(1, round(SHORTER * whole.config.steps))
     seed = whole.config.seed + number
     config = whole.config.replace(steps=steps, seed=seed, moving=moving)
     give_back()
     problem = _problem(whole, seen, config)
+    if start is not None:
+        problem.model.take_motion(start)
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
     later = 2 - number if moving else 2
     named = partial(lasting, later=later * steps)
@@ -233,18 +242,18 @@ def lasting(progress: Progress, later: float) -> Progress:
     return replace(progress, eta=progress.eta * (1 + later / left))
 
 
-def needs_motion(moving: NSTMProblem, resting: NSTMProblem) -> bool:
-    """Return whether motion predicts held-out blocks significantly better than rest.
+def predicts_better(one: NSTMProblem, other: NSTMProblem) -> bool:
+    """Return whether one fit predicts held-out blocks significantly better than another.
 
     A paired test of the mean squared error of each block, since the errors of neighbouring pixels
     depend on each other.
 
     Parameters
     ----------
-    moving, resting
+    one, other
         Fits with the same held-out pixels.
     """
-    gains = _of_blocks(resting.squared_errors() - moving.squared_errors(), moving.held)
+    gains = _of_blocks(other.squared_errors() - one.squared_errors(), one.held)
     if len(gains) < 2:
         return bool(gains.mean() > 0)
     return float(gains.mean()) > CHANCE * float(gains.std()) / math.sqrt(len(gains))

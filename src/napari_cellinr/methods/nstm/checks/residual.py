@@ -7,6 +7,7 @@ both, and by more than around.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.problem import NSTMProblem
     from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["at_material", "contradiction", "displacements", "is_local"]
+__all__ = ["at_material", "clear_edges", "contradiction", "displacements", "is_local"]
 
 AROUND = 3.0
 """Standard deviation in pixels of the neighbourhood in which errors are averaged."""
@@ -63,6 +64,8 @@ def contradiction(halves: Sequence[NSTMProblem]) -> NDArray[np.float32] | None:
     squares = errors.cpu().numpy().astype(np.float64) * counted
     frames, sigmas = first.frames.cpu().numpy(), first.sigmas.cpu().numpy()
     shift = displacements(squares, counted, frames, sigmas)
+    moved = max(half.largest_motion() for half in halves) / min(first.optics.zoom[-2:])
+    clear_edges(shift, 2 * AROUND + moved)
     far = float(max(first.plan.shape.displacement))
     return np.minimum(shift, far)[..., ::STEP, ::STEP].astype(np.float32)
 
@@ -97,6 +100,24 @@ def displacements(
         np.maximum(level - CHANCE * usual, 0) / np.maximum(slope / 2, 1e-6)
     )
     return found
+
+
+def clear_edges(shift: NDArray[np.float64], width: float) -> None:
+    """Set a margin to 0: material that enters or leaves there is predicted badly whatever moves.
+
+    Parameters
+    ----------
+    shift
+        Axes (shots, [Z,] Y, X).
+    width
+        Of the margin in pixels; a quarter of the frame at most.
+    """
+    for axis in (-2, -1):
+        n = shift.shape[axis]
+        margin = min(math.ceil(width), n // 4)
+        places = np.arange(n)
+        near = (places < margin) | (places >= n - margin)
+        np.moveaxis(shift, axis, 0)[near] = 0
 
 
 def is_local(optics: ForwardModel) -> bool:
