@@ -60,7 +60,9 @@ def optical_flow(first: Floats, second: Floats) -> Floats:
         flow = _rescaled(flow, shape)
         places = np.indices(shape, np.float32) + flow
         moved = map_coordinates(images[1], places, order=1, mode="nearest")
-        rest = optical_flow_ilk(images[0], moved, radius=_RADIUS, num_warp=_WARPS, dtype=np.float32)
+        rest = optical_flow_ilk(  # type: ignore[no-untyped-call]
+            images[0], moved, radius=_RADIUS, num_warp=_WARPS, dtype=np.float32
+        )
         flow = flow + np.nan_to_num(np.asarray(rest, np.float32))
     return _rescaled(flow, first.shape)
 
