@@ -136,11 +136,15 @@ class Macro:
 
     @property
     def needed(self) -> Macro:
-        """The macro without files that were opened and never used; all of it if none was used."""
+        """The macro without files that were opened and never used; all of it if none was used.
+
+        Files that could not be opened stay, as comments.
+        """
         used = {source.layer for step in self.repeatable for source in step.sources}
 
         def is_used(step: Step) -> bool:
-            return not ACTIONS[step.action].opens or bool(used & set(step.results))
+            opens = ACTIONS[step.action].opens and step.status != "failed"
+            return not opens or bool(used & set(step.results))
 
         kept = tuple(step for step in self.steps if is_used(step))
         return Macro(kept) if kept else self

@@ -93,7 +93,8 @@ class Tracks:
 
     def _metric(self, motion: Image) -> NDArray[np.float64]:
         """Return the positions in the unit of the motion, (times, points, axes)."""
-        return self.places.astype(np.float64) * np.array(motion.scale[2:])
+        found: NDArray[np.float64] = self.places.astype(np.float64) * np.array(motion.scale[2:])
+        return found
 
 
 def tracks(motion: Image, seeds: NDArray[np.floating], error: Image | None = None) -> Tracks:

@@ -9,11 +9,16 @@ import numpy as np
 from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.camera.anscombe import Noise
 
-__all__ = ["hold_out", "odd_pixels", "saturated_part"]
+__all__ = ["held_places", "hold_out", "odd_pixels", "saturated_part", "without_held"]
+
+HELD_BLOCK = 32
+"""Voxels along each axis of a block with random numbers of its own."""
 
 _JUMP = 6.0  # smallest distance from all neighbours, in standard deviations of the noise
 _SPREAD = 3.0  # and in units of the range of the neighbours
@@ -93,6 +98,58 @@ def hold_out(
     held = generator.random(values.shape) < part
     if not held.any():
         held.flat[generator.integers(held.size)] = True
+    return held, without_held(values, held)
+
+
+def held_places(
+    shape: Sequence[int], part: float, seed: Sequence[int], corner: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Return which voxels of a part of an image are held out, whatever part it is; bool.
+
+    The image is divided into blocks of `HELD_BLOCK` voxels along each axis, each with random
+    numbers of its own, so that a voxel is held out in all parts that contain it or in none.
+
+    Parameters
+    ----------
+    shape
+        Voxels of the part along each axis.
+    part
+        Fraction of the voxels to hold out.
+    seed
+        Whole numbers from 0 that determine the choice.
+    corner
+        First voxel of the part along each axis of the image.
+    """
+    held = np.zeros(tuple(shape), bool)
+    blocks = [
+        range(first // HELD_BLOCK, -(-(first + size) // HELD_BLOCK))
+        for first, size in zip(corner, shape, strict=True)
+    ]
+    for block in itertools.product(*blocks):
+        generator = np.random.default_rng((*seed, *block))
+        found = generator.random((HELD_BLOCK,) * held.ndim) < part
+        there, here = [], []
+        for number, first, size in zip(block, corner, shape, strict=True):
+            start = max(first, number * HELD_BLOCK)
+            stop = min(first + size, (number + 1) * HELD_BLOCK)
+            there.append(slice(start - number * HELD_BLOCK, stop - number * HELD_BLOCK))
+            here.append(slice(start - first, stop - first))
+        held[tuple(here)] = found[tuple(there)]
+    if not held.any():
+        held.flat[0] = True
+    return held
+
+
+def without_held(values: NDArray[np.float32], held: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return values with the held-out ones replaced as in `hold_out`, float32.
+
+    Parameters
+    ----------
+    values
+        Axes ZYX or YX, float32.
+    held
+        Held-out voxels, bool, same shape.
+    """
     seen = np.pad((~held).astype(np.float32), 1)
     padded = np.pad(values, 1)
     places = np.nonzero(held)
@@ -104,4 +161,4 @@ def hold_out(
         count += seen[neighbour]
     replaced = values.copy()
     replaced[places] = total / np.maximum(count, 1)
-    return held, replaced
+    return replaced

@@ -25,6 +25,7 @@ from napari_cellinr.cli.shared.progress import (
     seconds_in_words,
 )
 from napari_cellinr.cli.shared.saving import check_space, save_all
+from napari_cellinr.cli.shared.scale import add_scale_options, in_parts, whole_or_resumed
 from napari_cellinr.cli.shared.start_options import add_start_options, checkpoint_of, request_of
 from napari_cellinr.io.findings import warnings_of
 
@@ -75,7 +76,8 @@ def add_fit_command(
     leave_out
         Settings that the command declares itself.
     """
-    parser = add_command(commands, method.action, text, run)
+    parser = add_command(commands, method.action, text, whole_or_resumed)
+    parser.set_defaults(run_whole=run)
     parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_reading_options(parser)
@@ -90,6 +92,7 @@ def add_fit_command(
         saving.add_argument(flag, metavar="FILE", help=help_text)
     add_overwrite(saving)
     add_start_options(parser)
+    add_scale_options(parser)
     return parser, saving
 
 
@@ -207,6 +210,10 @@ def run_fit(
     """
     from napari_cellinr.runs.request import start
 
+    if options.resume is None:
+        status = in_parts(options, image, config, outputs)
+        if status is not None:
+            return status
     if write is None and (advice := _shortage(options, config, image)):
         say_warning(advice)
     interruption, warned = Interruption(), set(warnings_of(image))  # printed when it was read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from napari_cellinr.io.metadata.record import KEY, restore
 from napari_cellinr.io.metadata.units import pint_name
 from napari_cellinr.io.names import SUFFIXES, suffix_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.zarr.parts import ZARR_FILES
+from napari_cellinr.io.zarr.regions import UNFINISHED
 from napari_cellinr.io.zarr.store import CheckedStore, check_chunks
 from napari_cellinr.text import what_went_wrong
 
@@ -32,6 +35,7 @@ __all__ = ["is_zarr", "read"]
 
 _LONGEST_METADATA = 100 * 2**20
 _TYPES = {"time": "T", "channel": "C"}
+_PARTS = "{} is not finished: parts of it are still 0. Resume the command that writes it."
 _SPARE_LETTERS = "QRSUVWPONM"
 
 
@@ -61,20 +65,14 @@ def read(
     AxesError
         If `axes` do not fit.
     """
-    try:
+    images: list[Image | CellINRError] = []
+    with explained_reading(path, partial(_damaged, path, "")):
         _check_metadata(path)
         store = CheckedStore(path)
-        images: list[Image | CellINRError] = []
         for node, place, label in _places(zarr.open(store, mode="r"), _name(path)):
             images.append(_read_one(path, store, node, place, label, axes, level))
             if first:
                 break
-    except CellINRError:
-        raise
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # damaged metadata raise errors of many kinds
-        raise FileError(_damaged(path, "", error)) from error
     if not images:
         raise FileError(
             f"{path} holds no image with OME metadata; give the folder of a single array in it."
@@ -202,7 +200,8 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
         channels=channels,
         meta=meta | ({COLOURS: colours} if colours else {}),
     )
-    image = with_warnings(image, (*odd, *_ignored(path, scales, datasets[level])))
+    parts = (_PARTS.format(path),) if group.attrs.get(UNFINISHED) else ()
+    image = with_warnings(image, (*odd, *_ignored(path, scales, datasets[level]), *parts))
     note = group.attrs.get(KEY)
     return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
 

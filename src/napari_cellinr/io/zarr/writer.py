@@ -20,16 +20,28 @@ from napari_cellinr.io.metadata.record import note, printable
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["VERSIONS", "steps_of", "write"]
+__all__ = [
+    "CHUNK",
+    "VERSIONS",
+    "create_level",
+    "halved",
+    "level_count",
+    "multiscales",
+    "omero",
+    "steps_of",
+    "write",
+]
 
 VERSIONS = ("0.4", "0.5")
 
-_CHUNK = {"Z": 16, "Y": 256, "X": 256}
+CHUNK = {"Z": 16, "Y": 256, "X": 256}
+"""Elements of a chunk along each axis; 1 along the others."""
+
 _SMALLEST = 256
 """Rows and columns down to which coarser pyramid levels are made."""
 
@@ -81,15 +93,15 @@ def steps_of(path: Path, image: Image, version: str = "0.5") -> Iterator[tuple[i
     store = LocalStore(path)
     zarr_format: Any = 2 if version == "0.4" else 3
     group = zarr.create_group(store, zarr_format=zarr_format)
-    levels = [_create(group, ordered, i, zarr_format) for i in range(_n_levels(ordered))]
+    levels = [create_level(group, ordered, i, zarr_format) for i in range(level_count(ordered))]
     pieces = list(_pieces(ordered))
     for done, where in enumerate(pieces, 1):
         _write_piece(levels, ordered, where)
         yield done, len(pieces)
     _check_there(path, len(levels))
-    facts: dict[str, Any] = {"multiscales": [_multiscales(ordered, len(levels), version)]}
+    facts: dict[str, Any] = {"multiscales": [multiscales(ordered, len(levels), version)]}
     if "C" in ordered.axes:
-        facts["omero"] = _omero(ordered, levels[-1])
+        facts["omero"] = omero(ordered, _windows(ordered, levels[-1]))
     if version == "0.5":
         facts = {"ome": {"version": version, **facts}}
     group.attrs.update(facts | json.loads(note(image)))
@@ -106,15 +118,16 @@ def _check_there(path: Path, n_levels: int) -> None:
             )
 
 
-def _n_levels(image: Image) -> int:
+def level_count(image: Image) -> int:
+    """Return the number of levels of the pyramid of an image, the full resolution included."""
     longest = max(image.sizes["Y"], image.sizes["X"])
     return 1 + max(0, math.ceil(math.log2(longest / _SMALLEST))) if longest > _SMALLEST else 1
 
 
-def _create(group: Any, image: Image, level: int, zarr_format: int) -> Any:
+def create_level(group: Any, image: Image, level: int, zarr_format: int) -> Any:
     """Return the empty array of a level; each of its chunks has a checksum."""
     shape = _level_shape(image, level)
-    chunks = tuple(min(n, _CHUNK.get(axis, 1)) for axis, n in zip(image.axes, shape, strict=True))
+    chunks = tuple(min(n, CHUNK.get(axis, 1)) for axis, n in zip(image.axes, shape, strict=True))
     options: dict[str, Any] = {"compressors": ZstdCodec(level=3, checksum=True)}
     if zarr_format == 2:
         options = {
@@ -140,7 +153,7 @@ def _pieces(image: Image) -> Iterator[tuple[slice, ...]]:
     """Yield the parts that are written at once: whole rows and columns, a few planes."""
     ranges = []
     for axis, size in image.sizes.items():
-        step = size if axis in "YX" else min(size, _CHUNK.get(axis, 1))
+        step = size if axis in "YX" else min(size, CHUNK.get(axis, 1))
         ranges.append([slice(start, min(size, start + step)) for start in range(0, size, step)])
     yield from itertools.product(*ranges)
 
@@ -151,10 +164,10 @@ def _write_piece(levels: list[Any], image: Image, where: tuple[slice, ...]) -> N
         level[
             tuple(w if a in "ZTC" else slice(None) for a, w in zip(image.axes, where, strict=True))
         ] = piece
-        piece = _halved(piece, image.axes)
+        piece = halved(piece, image.axes)
 
 
-def _halved(array: NDArray[Any], axes: str) -> NDArray[Any]:
+def halved(array: NDArray[Any], axes: str) -> NDArray[Any]:
     """Return means of 2 × 2 pixels along y and x; the last row or column of an odd size stays."""
     for axis in "YX":
         place = axes.index(axis)
@@ -168,7 +181,8 @@ def _halved(array: NDArray[Any], axes: str) -> NDArray[Any]:
     return array
 
 
-def _multiscales(image: Image, n_levels: int, version: str) -> dict[str, Any]:
+def multiscales(image: Image, n_levels: int, version: str) -> dict[str, Any]:
+    """Return axes, steps and levels of an image in the metadata of a version of OME-Zarr."""
     axes = []
     for axis, unit in zip(image.axes, image.units, strict=True):
         described = {"name": axis.lower(), "type": _TYPES.get(axis, "space")}
@@ -193,16 +207,31 @@ def _multiscales(image: Image, n_levels: int, version: str) -> dict[str, Any]:
     return found
 
 
-def _omero(image: Image, coarsest: Any) -> dict[str, Any]:
-    """Return names, colours and contrast limits of the channels, for viewers."""
+def _windows(image: Image, coarsest: Any) -> list[tuple[float, float]]:
+    """Return the lowest and the highest value of each channel, at the coarsest level."""
     place = image.axes.index("C")
     values = np.asarray(coarsest[...])
-    colours = image.meta.get(COLOURS) or ()
-    channels = []
+    found = []
     for index in range(image.sizes["C"]):
         part = values.take(index, place).astype(np.float64)
         part = part[np.isfinite(part)]
-        low, high = (float(part.min()), float(part.max())) if part.size else (0.0, 1.0)
+        found.append((float(part.min()), float(part.max())) if part.size else (0.0, 1.0))
+    return found
+
+
+def omero(image: Image, windows: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Return names, colours and contrast limits of the channels, for viewers.
+
+    Parameters
+    ----------
+    image
+        Axes with C.
+    windows
+        Lowest and highest value of each channel.
+    """
+    colours = image.meta.get(COLOURS) or ()
+    channels = []
+    for index, (low, high) in enumerate(windows):
         colour = colours[index][1:] if index < len(colours) else _COLOURS[index % len(_COLOURS)]
         name = {"label": printable(image.channels[index])} if image.channels else {}
         window = {"min": low, "max": high, "start": low, "end": high}

@@ -39,10 +39,11 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.initial.series import Within
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
     from napari_cellinr.methods.cellinr.recording.defects import Defects
 
-__all__ = ["denoise_job"]
+__all__ = ["denoise_job", "fit_part", "fit_series", "together"]
 
 SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
@@ -94,8 +95,8 @@ def denoise_job(
     shape, n_frames, split = source.shape[len(leading) :], source.sizes.get("T", 1), False
     if is_coupled(config, n_frames, shape, _seconds_per_channel(config, monitor, noises)):
         try:
-            together = yield from fit_series(source, indices, config, noises, monitor)
-            return _together(recorded, defects, places, together, warnings, monitor.started)
+            series = yield from fit_series(source, indices, config, noises, monitor)
+            return together(recorded, defects, places, series, warnings, monitor.started)
         except FAILURES as error:
             free_after(error)
             split = True
@@ -112,7 +113,7 @@ def denoise_job(
     frames = fits.frames
     if split:
         warnings = [*warnings, FRAME_BY_FRAME]
-    return _together(recorded, defects, places, frames, warnings, monitor.started)
+    return together(recorded, defects, places, frames, warnings, monitor.started)
 
 
 def _seconds_per_channel(
@@ -130,6 +131,7 @@ def fit_series(
     config: CellINRConfig,
     noises: list[Noise],
     monitor: Monitor,
+    within: Within | None = None,
 ) -> Generator[Progress, Message, list[Frame]]:
     """Denoise the frames of each channel together: yield `Progress`, return the fits of all frames.
 
@@ -145,6 +147,8 @@ def fit_series(
         The noise of each channel in grey levels.
     monitor
         Of the job.
+    within
+        The recording of which the frames are a part, of one channel; its own frames are returned.
     """
     device = choose_device(config.device)
     fitted: dict[int, Frame] = {}
@@ -154,7 +158,9 @@ def fit_series(
             continue
         own = [frame_at(source, indices[number]) for number in numbers]
         monitor.checkpoint.enter(f"channel-{channel}")
-        prepared, chosen = yield from prepare_series(own, config, noise, monitor)
+        prepared, chosen = yield from prepare_series(own, config, noise, monitor, within)
+        if within is not None:
+            numbers = [n for n in numbers if within.frames[n] in within.own]
         for count, (number, part) in enumerate(zip(numbers, prepared, strict=True)):
             yield from monitor.report("writing the result", count, len(prepared))
             problem = CellINRProblem(part, chosen, device)
@@ -162,7 +168,7 @@ def fit_series(
             history = ({"step": 0, "held_out": error},)
             outcome = Outcome("converged" if part.complete else "user", 0, error, history)
             fitted[number] = frame_of(problem, chosen, outcome)
-    return [fitted[number] for number in range(len(indices))]
+    return [fitted[number] for number in sorted(fitted)]
 
 
 def fit_part(
@@ -201,7 +207,7 @@ def fit_part(
     return frame_of(problem, chosen, outcome)
 
 
-def _together(
+def together(
     source: Image,
     defects: Defects,
     indices: list[tuple[int, ...]],

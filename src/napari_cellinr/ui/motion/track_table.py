@@ -58,7 +58,8 @@ def summary_of(layer: Any) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
         "track", f"from {seconds}", f"to {seconds}", distance, f"displacement {unit}",
         f"mean {speed}", f"largest {speed}",
     )  # fmt: skip
-    step, rows = np.asarray(layer.scale, float)[1:], []
+    rows: list[tuple[float, ...]] = []
+    step = np.asarray(layer.scale, float)[1:]
     data = np.asarray(layer.data, float)
     values = {name: np.asarray(layer.properties[name], float) for name in (speed, time, distance)}
     for track in np.unique(data[:, 0]):

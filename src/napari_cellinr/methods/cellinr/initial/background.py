@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "USUAL_WIDTH",
     "Denoised",
+    "Levels",
     "Separated",
     "choose_width",
     "find_structure",
@@ -84,6 +85,26 @@ MOST_SAMPLES = 200_000
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What is measured in a whole image to separate it, so that its parts are separated alike.
+
+    Parameters
+    ----------
+    dim
+        Whether the contrast is so low that structures are rather to be kept than noise removed.
+    rounds
+        Middle and spread of what is above the background away from structures, in each round, in
+        standard deviations of the noise.
+    left
+        Standard deviation of the noise that denoising has left, in the same unit.
+    """
+
+    dim: bool
+    rounds: tuple[tuple[float, float], ...]
+    left: float
+
+
+@dataclass(frozen=True)
 class Denoised:
     """A denoised image that is to be separated; arrays of axes ZYX or YX.
 
@@ -101,6 +122,8 @@ class Denoised:
         −1 if structures are darker than what is around them, else 1.
     dim
         Whether the contrast is so low that structures are rather to be kept than noise removed.
+    levels
+        Of the whole image, if this is a part of one.
     """
 
     values: NDArray[np.float32]
@@ -109,6 +132,7 @@ class Denoised:
     scale: tuple[float, ...]
     sign: int = 1
     dim: bool = False
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True)
@@ -123,11 +147,14 @@ class Separated:
         Voxels per node of that grid.
     amplification
         What the signal is multiplied by at each voxel, 255 for 1, uint8.
+    levels
+        What was measured; None if only an opening was made.
     """
 
     background: NDArray[np.float32]
     stride: tuple[int, ...]
     amplification: NDArray[np.uint8]
+    levels: Levels | None = None
 
 
 def find_structure(
@@ -250,10 +277,13 @@ def separate(image: Denoised, width: float) -> Separated:
     deviation = image.noise.sd(image.sign * at_voxels(nodes)).astype(np.float32)
     clear, most = _clear_of_structures(image), _most_left(image)
     sigma = [SMOOTHNESS * wide / step for wide, step in zip(widths, stride, strict=True)]
-    for _ in range(ROUNDS if clear.any() else 0):
+    rounds: list[tuple[float, float]] = []
+    for number in range(ROUNDS if clear.any() else 0):
         excess = values - at_voxels(nodes)
         ratio = excess / deviation
-        centre, spread = _middle(ratio[clear])
+        given = image.levels.rounds if image.levels else ()
+        centre, spread = given[number] if given else _middle(ratio[clear])
+        rounds.append((centre, spread))
         centre -= LOWER_IF_DIM * spread * image.dim
         centre, spread = float(np.clip(centre, -most / 2, most / 2)), min(spread, most)
         near = (clear & (np.abs(ratio - centre) < SPREADS * spread)).astype(np.float32)
@@ -261,7 +291,9 @@ def separate(image: Denoised, width: float) -> Separated:
         total, weight = (gaussian_filter(part, sigma) for part in sums)
         nodes = nodes + total / (weight + np.float32(WEIGHT_OF_BEFORE))
     excess = values - at_voxels(nodes)
-    return Separated(image.sign * nodes, stride, _amplification(image, excess, deviation))
+    left = image.levels.left if image.levels else _noise_left(image, excess / deviation)
+    factor = _amplification(image, excess, left * deviation)
+    return Separated(image.sign * nodes, stride, factor, Levels(image.dim, tuple(rounds), left))
 
 
 def _opened(
@@ -290,16 +322,20 @@ def _most_left(image: Denoised) -> float:
     return MOST_LEFT[2 if min(image.values.shape) <= THIN else image.values.ndim]
 
 
+def _noise_left(image: Denoised, ratio: NDArray[np.float32]) -> float:
+    """Return the noise that is left off structures, in standard deviations of that before."""
+    left = ratio[image.confidence < OFF]
+    return min(_middle(left[np.abs(left) > NEXT_TO_NOTHING])[1], _most_left(image))
+
+
 def _amplification(
-    image: Denoised, excess: NDArray[np.float32], deviation: NDArray[np.float32]
+    image: Denoised, excess: NDArray[np.float32], left: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """Return what the signal is to be multiplied by, 255 for 1."""
     confidence = image.confidence
-    left = (excess / deviation)[confidence < OFF]
-    spread = min(_middle(left[np.abs(left) > NEXT_TO_NOTHING])[1], _most_left(image))
     sigma = [image.scale[-1] / step for step in image.scale]
     energy = gaussian_filter(excess**2, sigma)
-    noise = (SURE_IF_DIM if image.dim else SURE) * (spread * deviation) ** 2
+    noise = (SURE_IF_DIM if image.dim else SURE) * left**2
     signal = np.maximum(energy - noise, 0) / np.maximum(energy, np.float32(1e-12))
     factor: NDArray[np.float32] = confidence + (1 - confidence) * signal
     return np.asarray(np.rint(255 * factor), np.uint8)

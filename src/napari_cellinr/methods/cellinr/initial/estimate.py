@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Progress
 
 __all__ = [
+    "SHARED",
     "EstimateBudget",
     "Guides",
     "InitialEstimate",
     "choose_estimate",
+    "frames_at_once",
     "group",
     "group_series",
     "initial_estimate",
@@ -51,7 +53,7 @@ _DISTANCES = {"nlm-5": 5, "nlm-4": 4, "nlm-3": 3, "nlm-2": 2}
 SERIES_VOXELS = 40_000_000
 """Voxels of a series that are held at a time."""
 
-OVERLAP = 2
+SHARED = 2
 """Frames that a part of a series shares with the next one."""
 
 _CHOICES = ("groups", "nlm-3", "nlm-2", "gaussian")
@@ -299,6 +301,7 @@ def group_series(
     guides: NDArray[np.float32],
     budget: EstimateBudget,
     monitor: Monitor,
+    own: range | None = None,
 ) -> Generator[Progress, Message, tuple[NDArray[np.float32], bool]]:
     """Estimate all frames of a series by groups that hold patches of neighbouring frames, too.
 
@@ -311,18 +314,20 @@ def group_series(
         Threads; the time is not limited.
     monitor
         Of the job.
+    own
+        The frames to estimate, at most as many as are estimated at a time; all if not given.
 
     Returns
     -------
     tuple
         The estimates, axes of `values`, float32, and whether all are done. If the user stopped
-        before, the rest are `guides`.
+        before, the rest are `guides`, as are frames that were not to be estimated.
     """
-    result = np.empty_like(values)
-    length = max(4, SERIES_VOXELS // values[0].size)
-    firsts = range(0, len(values), length)
+    result = guides.copy() if own else np.empty_like(values)
+    length = len(own) if own else frames_at_once(values[0].size)
+    firsts = range(own.start, own.stop, length) if own else range(0, len(values), length)
     for number, first in enumerate(firsts):
-        wide = slice(max(0, first - OVERLAP), first + length + OVERLAP)
+        wide = slice(max(0, first - SHARED), first + length + SHARED)
         job = iter_groups(
             values[wide],
             guides[wide],
@@ -341,6 +346,17 @@ def group_series(
             result[first + length :] = guides[first + length :]
             return result, False
     return result, True
+
+
+def frames_at_once(n_voxels: int) -> int:
+    """Return how many frames of a series are estimated at a time.
+
+    Parameters
+    ----------
+    n_voxels
+        Voxels of a frame.
+    """
+    return max(4, SERIES_VOXELS // n_voxels)
 
 
 def search_distance(name: str, shape: tuple[int, ...]) -> int:

@@ -15,6 +15,7 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.background import (
     USUAL_WIDTH,
     Denoised,
+    Levels,
     Separated,
     choose_width,
     find_structure,
@@ -167,6 +168,8 @@ class Part:
         out, non-local means, the guide of the groups, and the estimate; axes (view, …), float32.
     fitted
         The network, and what it adds to the estimate.
+    levels
+        Of the whole image, if this is a part of one.
     """
 
     image: Image
@@ -179,6 +182,7 @@ class Part:
     n_odd: int = 0
     views: NDArray[np.float32] | None = None
     fitted: FittedField | None = None
+    levels: Levels | None = None
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return what took long to compute, for a checkpoint."""
@@ -252,16 +256,22 @@ class Part:
     def _warnings(self, *, by_structure: bool) -> tuple[str, ...]:
         """Return what users should know of the background."""
         subtracts = self.config.background == "subtract" and by_structure
-        dim = subtracts and is_dim(self.found.estimate, dark=self.config.dark)
+        dim = subtracts and self._is_dim()
         return (DIM_WARNING,) if dim else ()
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
         scale = self.image.scale
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        dim = is_dim(self.found.estimate, dark=self.config.dark)
+        dim = self._is_dim()
         width = self.config.background_width or choose_width(confidence, kind, scale, dim=dim)
         return self.config.replace(structure=kind, background_width=width)
+
+    def _is_dim(self) -> bool:
+        """Return whether the contrast is low: of the whole image, if this is a part of one."""
+        if self.levels is not None:
+            return self.levels.dim
+        return is_dim(self.found.estimate, dark=self.config.dark)
 
     def _separated(
         self, values: NDArray[np.float32], by_structure: bool
@@ -274,7 +284,7 @@ class Part:
             image = Denoised(values, nothing, self.noise, scale, sign)
             return nothing, separate_by_opening(image, width or USUAL_WIDTH)
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        dim = is_dim(self.found.estimate, dark=self.config.dark)
+        dim = self._is_dim()
         width = width or choose_width(confidence, kind, scale, dim=dim)
-        image = Denoised(values, confidence, self.noise, scale, sign, dim)
+        image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels)
         return confidence, (separate_by_opening if kind == "none" else separate)(image, width)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.camera.pixels import hold_out
+from napari_cellinr.classic.camera.pixels import held_places, without_held
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.estimate import (
+    SHARED,
     EstimateBudget,
     InitialEstimate,
     group_series,
@@ -35,12 +36,35 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.initial.background import Levels
     from napari_cellinr.methods.cellinr.problem import Prepared
 
-__all__ = ["is_coupled", "prepare_series"]
+__all__ = ["Within", "is_coupled", "prepare_series"]
 
 SHARE = 0.6
 """Largest part of the time limit that the estimates of a series denoised together may need."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """Where the frames of a series lie in a longer recording of which they are a part.
+
+    Parameters
+    ----------
+    frames
+        Number of each frame in the recording, from 0; the first one gives the kernels.
+    own
+        Numbers of the frames that are returned; those around them only lend their patches.
+    corner
+        First voxel of the part along each spatial axis of the recording.
+    levels
+        What the background of all parts is measured by; found in each frame if not given.
+    """
+
+    frames: tuple[int, ...]
+    own: range
+    corner: tuple[int, ...]
+    levels: Levels | None = None
 
 
 def is_coupled(
@@ -67,7 +91,11 @@ def is_coupled(
 
 
 def prepare_series(
-    images: Sequence[Image], config: CellINRConfig, noise: Noise, monitor: Monitor
+    images: Sequence[Image],
+    config: CellINRConfig,
+    noise: Noise,
+    monitor: Monitor,
+    within: Within | None = None,
 ) -> Generator[Progress, Message, tuple[list[Prepared], CellINRConfig]]:
     """Yield `Progress`, return what is prepared of all frames, which need no optimisation.
 
@@ -84,27 +112,31 @@ def prepare_series(
         The noise in grey levels, the same for all frames.
     monitor
         Of the job.
+    within
+        The recording of which the frames are a part; they are all of it if not given.
 
     Returns
     -------
     tuple
-        `Prepared` of each frame, and the settings with all choices made.
+        `Prepared` of each frame that is to be returned, and the settings with all choices made.
     """
-    generator = np.random.default_rng(config.seed)
+    within = within or whole(images)
     device = choose_device(config.device)
     budget = EstimateBudget(noise.grain, torch.get_num_threads(), device=device)
     parts: list[_Guided] = []
     kernels: Kernels | None = None
     for number, image in enumerate(images):
         n_odd, stabilised = without_odd_pixels(image, noise)
-        held, values = hold_out(stabilised, config.held_out, generator)
+        seed = (config.seed, within.frames[number])
+        held = held_places(stabilised.shape, config.held_out, seed, within.corner)
+        values = without_held(stabilised, held)
         entry = monitor.checkpoint.entry("guide")
         if (saved := entry.load()) is not None:
-            guide, kernels = _restored(saved, generator, kernels)
+            guide, kernels = _restored(saved, kernels)
             parts.append(_Guided(image, stabilised, held, values, guide, True, n_odd))
             continue
         found = yield from initial_estimate(
-            values, "groups", generator, budget, monitor, probed=number == 0
+            values, "groups", np.random.default_rng(seed), budget, monitor, probed=number == 0
         )
         if number == 0 and found.complete:
             kernels = yield from in_background(
@@ -117,23 +149,28 @@ def prepare_series(
             guide = kernels.applied(guide, device)
         parts.append(_Guided(image, stabilised, held, values, guide, found.complete, n_odd))
         if found.complete and kernels is not None and entry.should_save:
-            _keep(entry, guide, generator, kernels)
+            _keep(entry, guide, kernels)
     complete = all(part.complete for part in parts) and kernels is not None
+    parts, own = _around(parts, within)
     guides = np.stack([part.guide for part in parts])
     entry = monitor.checkpoint.entry("groups")
     if (saved := entry.load()) is not None:
         guides = saved[1]["guides"]
     elif complete:
         values = np.stack([part.values for part in parts])
-        guides, complete = yield from group_series(values, guides, budget, monitor)
+        guides, complete = yield from group_series(values, guides, budget, monitor, own)
         if complete and entry.should_save:
             entry.save({}, {"guides": guides})
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
-    for number, part in enumerate(parts):
+    for number in own or range(len(parts)):
+        part = parts[number]
         probe = np.zeros((1,) * guides[number].ndim, np.float32)
         found = InitialEstimate(guides[number], guides[number], probe, "groups", complete=complete)
-        frame = Part(part.image, config, noise, part.stabilised, part.held, found, n_odd=part.n_odd)
+        frame = Part(
+            part.image, config, noise, part.stabilised, part.held, found,
+            n_odd=part.n_odd, levels=within.levels,
+        )  # fmt: skip
         done = None
         if complete:
             done = yield from in_background(
@@ -146,6 +183,26 @@ def prepare_series(
         chosen = done[0]
         prepared.append(done[1])
     return prepared, config.replace(estimate="groups")
+
+
+def whole(images: Sequence[Image]) -> Within:
+    """Return where frames lie that are a whole recording."""
+    n_frames = len(images)
+    return Within(tuple(range(n_frames)), range(n_frames), (0,) * len(images[0].shape))
+
+
+def _around(parts: list[_Guided], within: Within) -> tuple[list[_Guided], range | None]:
+    """Return the frames that are to be returned with their neighbours, and which of them they are.
+
+    All are to be returned if that is None.
+    """
+    frames, own = within.frames, within.own
+    if list(own) == list(frames):
+        return parts, None
+    first, last = own.start - SHARED, own.stop + SHARED
+    near = [number for number, frame in enumerate(frames) if first <= frame < last]
+    chosen = [n for n, number in enumerate(near) if frames[number] in own]
+    return [parts[number] for number in near], range(chosen[0], chosen[-1] + 1)
 
 
 def _finished(part: Part, chosen: CellINRConfig | None) -> tuple[CellINRConfig, Prepared]:
@@ -167,15 +224,9 @@ class _Guided:
     n_odd: int
 
 
-def _keep(
-    entry: CheckpointEntry,
-    guide: NDArray[np.float32],
-    generator: np.random.Generator,
-    kernels: Kernels,
-) -> None:
+def _keep(entry: CheckpointEntry, guide: NDArray[np.float32], kernels: Kernels) -> None:
     """Store the guide of a frame, and what the next frames need."""
     header = {
-        "generator": generator.bit_generator.state,
         "centre": kernels.centre,
         "stride": list(kernels.stride),
     }
@@ -184,13 +235,10 @@ def _keep(
 
 
 def _restored(
-    saved: tuple[dict[str, Any], dict[str, Any]],
-    generator: np.random.Generator,
-    known: Kernels | None,
+    saved: tuple[dict[str, Any], dict[str, Any]], known: Kernels | None
 ) -> tuple[NDArray[np.float32], Kernels]:
-    """Return a stored guide and the kernels; restores the state of the random generator."""
+    """Return a stored guide and the kernels."""
     header, arrays = saved
-    generator.bit_generator.state = header["generator"]
     nothing = np.zeros(0, np.float32)  # not needed where kernels are only applied
     kernels = known or Kernels(
         nothing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.recording.defects import Defects
 
-__all__ = ["without_pattern"]
+__all__ = ["find_offsets", "text_of", "without_pattern"]
 
 GLANCE, MOST = 1_000_000, 8_000_000
 """Voxels in which a pattern is searched for, and from which it is computed."""
@@ -49,13 +49,13 @@ def without_pattern(
     for channel in range(n_channels):
         part = source.take("C", channel) if "C" in source.axes else source
         planes = part.array().reshape(-1, *source.shape[-2:])
-        if (found := _pattern(planes)) is None:
+        if (found := find_offsets(planes)) is None:
             continue
         if data is None:
             data = np.array(source.array(), np.float32)
         where = (slice(None),) * source.axes.index("C") + (channel,) if "C" in source.axes else ()
         data[where] -= found.offsets
-        texts.append(_text(found, channel if n_channels > 1 else None))
+        texts.append(text_of(found, channel if n_channels > 1 else None))
     if data is None:
         return source, []
     for place in defects.blank:
@@ -63,8 +63,14 @@ def without_pattern(
     return source.like(data, name=source.name), texts
 
 
-def _pattern(planes: NDArray[np.generic]) -> CameraPattern | None:
-    """Return the pattern of planes of axes (plane, Y, X), or None."""
+def find_offsets(planes: Any) -> CameraPattern | None:
+    """Return the pattern of planes, or None.
+
+    Parameters
+    ----------
+    planes
+        Axes (plane, Y, X); an array, or what reads planes when it is sliced.
+    """
     for most in (GLANCE, MOST):
         count = max(FEWEST, most // planes[0].size)
         found = find_pattern(_plausible(planes[:: -(-len(planes) // count)]))
@@ -73,7 +79,7 @@ def _pattern(planes: NDArray[np.generic]) -> CameraPattern | None:
     return found
 
 
-def _plausible(planes: NDArray[np.generic]) -> NDArray[np.float32]:
+def _plausible(planes: Any) -> NDArray[np.float32]:
     """Return planes that are not blank, with values limited to ten times the usual range."""
     values = np.asarray(planes, np.float32)
     flat = values.reshape(len(values), -1)
@@ -84,8 +90,16 @@ def _plausible(planes: NDArray[np.generic]) -> NDArray[np.float32]:
     return np.asarray(np.clip(values, low - reach, high + reach), np.float32)
 
 
-def _text(pattern: CameraPattern, channel: int | None) -> str:
-    """Return what was subtracted, as a sentence."""
+def text_of(pattern: CameraPattern, channel: int | None) -> str:
+    """Return what was subtracted, as a sentence.
+
+    Parameters
+    ----------
+    pattern
+        The offsets.
+    channel
+        Number of the channel from 0, if there are several.
+    """
     of_channel = "" if channel is None else f" in channel {channel + 1}"
     return (
         f"The {' and '.join(pattern.kinds)} of the camera have different offsets{of_channel} "

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
-from skimage.registration import optical_flow_ilk
 from torch.nn import functional
 
+from napari_cellinr.classic import warping
 from napari_cellinr.fields.trajectory import control_size
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ def optical_flow(first: Floats, second: Floats) -> Floats:
         flow = _rescaled(flow, shape)
         places = np.indices(shape, np.float32) + flow
         moved = map_coordinates(images[1], places, order=1, mode="nearest")
-        rest = optical_flow_ilk(  # type: ignore[no-untyped-call]
-            images[0], moved, radius=_RADIUS, num_warp=_WARPS, dtype=np.float32
-        )
-        flow = flow + np.nan_to_num(np.asarray(rest, np.float32))
+        flow = flow + warping.optical_flow(images[0], moved, "ilk", radius=_RADIUS, num_warp=_WARPS)
     return _rescaled(flow, first.shape)
 
 

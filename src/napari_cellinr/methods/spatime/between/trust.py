@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.methods.spatime.between.blending import Predictions
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating]
 
 __all__ = ["Evidence", "Trust", "evidence_of", "trust_of", "trust_of_frame"]
 

@@ -1,0 +1,239 @@
+"""Runs in parts: recordings that are larger than memory, on this computer or on a cluster."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.cli.shared.progress import (
+    Interruption,
+    follow,
+    say,
+    say_error,
+    say_warning,
+    seconds_in_words,
+)
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.io.names import place_of
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping, Sequence
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Plan
+    from napari_cellinr.runs.scale.source import Source
+
+__all__ = ["add_scale_options", "in_parts", "run_parts", "source_of", "whole_or_resumed"]
+
+_NEEDS_WHOLE = ("save_fit", "report", "conventional", "continue_from", "warm_start", "tracks")
+"""Options for which the whole result has to be in memory."""
+
+
+def add_scale_options(parser: Any) -> None:
+    """Declare the options of a command that can compute in parts."""
+    group = parser.add_argument_group("larger than memory")
+    group.add_argument(
+        "--parts",
+        action="store_true",
+        help="compute in parts even if the memory is enough; OUTPUT has to be OUT.zarr",
+    )
+    add_worker_options(group)
+
+
+def add_worker_options(group: Any) -> None:
+    """Declare the options that say where parts are computed."""
+    group.add_argument(
+        "--workers", metavar="N", type=int, default=1,
+        help="number of parts that are computed at the same time (default: 1)",
+    )  # fmt: skip
+    group.add_argument(
+        "--scheduler",
+        metavar="local|ADDRESS|slurm",
+        help="compute parts by workers of Dask: started here, those of a scheduler at an address, "
+        "or jobs of SLURM (needs the extra cluster)",
+    )
+
+
+def whole_or_resumed(options: Namespace) -> int:
+    """Run a command; with `--resume OUT.zarr.parts`, compute the parts that are not finished.
+
+    Parameters
+    ----------
+    options
+        The parsed options, with the function of the command as `run_whole`.
+    """
+    from napari_cellinr.runs.scale.state import PLAN_FILE
+
+    options.devices = _devices(options)
+    folder = None if options.resume is None else place_of(options.resume)
+    if folder is None or not (folder / PLAN_FILE).is_file():
+        status: int = options.run_whole(options)
+        return status
+    from napari_cellinr.runs.scale.plan import load_plan
+
+    plan = load_plan(folder / PLAN_FILE)
+    if plan.action != options.command or plan.places[0] != place_of(options.output).resolve():
+        raise ConfigError(
+            f"{folder} is that of napari-cellinr {plan.action} … {plan.places[0]}; repeat that "
+            "command with --resume."
+        )
+    return run_parts(options, plan)
+
+
+def _devices(options: Namespace) -> list[str]:
+    """Return the devices of several workers; the setting becomes their common kind."""
+    given = options.setting_device or ""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if len(names) < 2:
+        return []
+    options.setting_device = names[0].partition(":")[0]
+    options.parts, options.workers = True, max(options.workers, len(names))
+    return names
+
+
+def in_parts(
+    options: Namespace, image: Image, config: Config, outputs: Mapping[str, str]
+) -> int | None:
+    """Compute in parts if that is requested or necessary; return the status, or None if not.
+
+    Parameters
+    ----------
+    options
+        The parsed options, checked by `check_outputs`.
+    image
+        The input.
+    config
+        The settings.
+    outputs
+        Role of each image that may be saved, by the name of its option.
+
+    Raises
+    ------
+    ConfigError
+        If parts are requested and not possible.
+    """
+    from napari_cellinr.fitting.resources.available import available_memory
+    from napari_cellinr.methods import method_of_action
+    from napari_cellinr.runs.estimates import cost
+
+    free = available_memory()
+    needed = cost(method_of_action(options.command), image.canonical(), config)
+    is_forced = options.parts or options.scheduler is not None or options.workers > 1
+    if not is_forced and (needed is None or needed.memory <= free):
+        return None
+    paths = {
+        role: getattr(options, flag)
+        for flag, role in outputs.items()
+        if getattr(options, flag) is not None
+    }
+    reason = _why_not(options, image, config, list(paths.values()))
+    if reason and is_forced:
+        raise ConfigError(reason)
+    if reason:
+        return None
+    from napari_cellinr.runs.scale.make import make_plan
+
+    _check_workers(options)
+    plan = make_plan(options.command, source_of(options), config, paths, free, options.workers)
+    if not is_forced:
+        assert needed is not None
+        say(
+            f"about {needed.memory / 1e9:.2g} GB of memory are needed, {free / 1e9:.2g} GB are "
+            f"free: the recording is computed in {len(plan.parts)} parts."
+        )
+    return run_parts(options, plan)
+
+
+def _check_workers(options: Namespace) -> None:
+    if options.workers < 1:
+        raise ConfigError(f"--workers {options.workers} was given; 1 or more are needed.")
+
+
+def _why_not(options: Namespace, image: Image, config: Config, paths: Sequence[str]) -> str:
+    """Return why a run cannot be done in parts; an empty text if it can."""
+    from napari_cellinr.runs.scale.make import why_not
+
+    other = [path for path in paths if not path.lower().rstrip("/").endswith(".zarr")]
+    if other:
+        return f"{other[0]} was given; in parts, results are written as OME-Zarr (OUT.zarr)."
+    given = [name for name in _NEEDS_WHOLE if getattr(options, name, None) is not None]
+    if given:
+        return (
+            f"--{given[0].replace('_', '-')} was given, which needs the whole result in memory; "
+            "leave it out to compute in parts."
+        )
+    return why_not(options.command, image, config)
+
+
+def source_of(options: Namespace) -> Source:
+    """Return the recording that the options describe."""
+    from napari_cellinr.runs.scale.source import Source
+
+    given = str(options.input)
+    return Source(
+        path=given if "://" in given else str(place_of(given).absolute()),
+        axes=options.axes,
+        level=options.level,
+        series=options.series,
+        stack=options.stack,
+        channel=options.channel,
+        voxel=dict(options.voxel),
+        crop={axis: (part.start, part.stop) for axis, part in options.crop.items()},
+    )
+
+
+def run_parts(options: Namespace, plan: Plan) -> int:
+    """Compute the parts of a plan that are not finished; return the exit status.
+
+    Parameters
+    ----------
+    options
+        The parsed options.
+    plan
+        The plan.
+    """
+    from napari_cellinr.runs.scale.executors import open_workers
+    from napari_cellinr.runs.scale.make import check_space
+    from napari_cellinr.runs.scale.run import run_plan
+
+    if advice := check_space(plan):
+        say_warning(advice)
+    several = options.workers > 1 or options.scheduler is not None
+    workers = (
+        open_workers(options.scheduler, options.workers, devices=options.devices)
+        if several
+        else None
+    )
+    if workers is not None and workers.link:
+        say(f"progress of the workers: {workers.link}")
+    interruption, ended = Interruption(), False
+    try:
+        with interruption.caught():
+            found = follow(run_plan(plan, workers, overwrite=options.overwrite), interruption)
+        ended = not found.stopped
+    finally:
+        if workers is not None:
+            workers.close(stop=not ended)
+    for text in found.warnings:
+        say_warning(text)
+    on = f"finished parts are kept; go on with --resume {plan.folder}"
+    if interruption.happened:
+        say_warning(
+            f"stopped by {interruption.name} after {found.done} of {found.total} parts; {on}"
+        )
+        return interruption.status
+    for number, text in found.failed.items():
+        say_error(text if text.startswith("part ") else f"part {number}: {text}")
+    if not found.is_complete:
+        say_error(f"{found.done} of {found.total} parts are finished; {on}")
+        return 1
+    from napari_cellinr.cli.shared.fitting import describe_image
+
+    seconds = seconds_in_words(time.monotonic() - options.started)
+    say(
+        f"wrote {', '.join(plan.outputs.values())}: {describe_image(plan.image)}, "
+        f"{len(plan.parts)} parts in {seconds}"
+    )
+    return 0

@@ -1,0 +1,47 @@
+"""Chunks of a Zarr array that were never written, or were lost: they are read as 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zarr
+
+from napari_cellinr.io.names import place_of
+from napari_cellinr.io.safety.atomic import is_zarr
+
+__all__ = ["missing_chunks"]
+
+
+def missing_chunks(path: str, level: int = 0) -> list[str]:
+    """Return a sentence about the chunks that a recording lacks; nothing if it has all of them.
+
+    Parameters
+    ----------
+    path
+        The recording; files other than a Zarr folder are not looked at.
+    level
+        Level of its pyramid.
+    """
+    place = place_of(path)
+    if not is_zarr(place):
+        return []
+    try:
+        array = _array(zarr.open(place, mode="r"), level)
+        there, total = int(array.nchunks_initialized), int(array.nchunks)
+    except Exception:  # what cannot be read is reported where it is read
+        return []
+    if there >= total:
+        return []
+    return [
+        f"{total - there} of {total} chunks of {path} are missing and count as 0: either nothing "
+        "was recorded there, or they were lost when it was copied. Compare with its source."
+    ]
+
+
+def _array(node: Any, level: int) -> Any:
+    """Return the array of a level of an image."""
+    if isinstance(node, zarr.Array):
+        return node
+    facts = dict(node.attrs)
+    facts = facts.get("ome", facts)
+    return node[facts["multiscales"][0]["datasets"][level]["path"]]

@@ -1,0 +1,329 @@
+"""Denoising in parts: what all parts share, and how a part is computed."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_cellinr.classic.background import physical_widths
+from napari_cellinr.classic.camera.noise import Known, estimate_noise
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.comparable import comparable
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.methods.cellinr.initial.background import NODES_PER_WIDTH, Levels
+from napari_cellinr.methods.cellinr.initial.estimate import SHARED, EstimateBudget, frames_at_once
+from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
+from napari_cellinr.methods.cellinr.part_job import denoise_part
+from napari_cellinr.methods.cellinr.recording.camera import find_offsets, text_of
+from napari_cellinr.runs.scale.layout import Needs, boxes
+from napari_cellinr.runs.scale.source import frame_shape, sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.camera.anscombe import Noise
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Part, Plan
+
+__all__ = ["job", "layout", "measured", "result"]
+
+NOISE_VOXELS: Final = {"Z": 24, "Y": 128, "X": 128}
+NOISE_PIXELS: Final = {"Y": 512, "X": 512}
+"""Voxels of each block of a volume, or of a plane, in which the noise is measured."""
+
+WHOLE: Final = 8_000_000
+"""Voxels of a channel up to which all of it is measured."""
+
+STRUCTURE_VOXELS: Final = {3: (32, 128, 128), 2: (768, 768)}
+"""Voxels in which structures and background are measured, unless a frame has less."""
+
+SERIES_BYTES: Final = 60.0
+"""Memory in bytes per voxel of every frame that is read, where frames are denoised together."""
+
+FRAME_BYTES: Final = (4.2e8, 190.0)
+"""Memory in bytes of the program, and per voxel of a frame that is being denoised."""
+
+REACH: Final = (16, 2.5)
+"""Voxels around a tile that its result depends on, and how many more per width of the background.
+"""
+
+
+def result(image: Image, config: CellINRConfig) -> Image:
+    """Return an image of zeros with the geometry of the result.
+
+    Parameters
+    ----------
+    image
+        The recording.
+    config
+        The settings.
+
+    Raises
+    ------
+    ConfigError
+        If a setting needs the whole recording at once.
+    """
+    if config.bleaching == "correct":
+        raise ConfigError(
+            "bleaching=correct was given, which needs the whole recording at once; in parts, "
+            "only bleaching=keep is possible. Correct the brightness of the result afterwards."
+        )
+    data = np.broadcast_to(np.float32(0), image.shape)
+    return image.like(data, name=f"{image.name} denoised")
+
+
+def measured(image: Image, config: CellINRConfig) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what is measured in each channel, and sentences about it.
+
+    Parameters
+    ----------
+    image
+        The recording, lazy, with axis T.
+    config
+        The settings.
+    """
+    channels, texts = [], []
+    several = "C" in image.axes
+    for number in range(image.sizes.get("C", 1)):
+        channel = image.take("C", number) if several else image
+        found, text = _of_channel(channel, config, number if several else None)
+        channels.append(found)
+        texts += text
+    return channels, texts
+
+
+def _of_channel(
+    image: Image, config: CellINRConfig, number: int | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
+    n_axes, texts, offsets = len(image.axes) - 1, [], None
+    if config.pattern != "none" and (pattern := find_offsets(_Planes(image))) is not None:
+        offsets = pattern.offsets
+        texts.append(text_of(pattern, number))
+    most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
+    known = Known(config.gain, config.read_noise, config.offset, config.grain)
+    noise = estimate_noise(sample(image, most, WHOLE), n_axes=n_axes, known=known)
+    first = _first_frame(image)
+    settings: dict[str, Any] = {
+        "gain": noise.gain,
+        "read_noise": noise.read_noise,
+        "offset": noise.offset,
+        "grain": noise.grain,
+        "pattern": "none",
+    }
+    found: dict[str, Any] = {"settings": settings, "first": first, "offsets": _packed(offsets)}
+    if not config.is_published:
+        frame = _without(_typical(image.take("T", first)), offsets)
+        chosen, levels = _background(frame, config, noise)
+        settings |= {
+            "structure": chosen.structure,
+            "background_width": chosen.background_width,
+        }
+        found["levels"] = None if levels is None else asdict(levels)
+    return found, texts
+
+
+class _Planes:
+    """The planes of a channel, of which only those are read that are looked at."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._depth = image.sizes.get("Z", 1)
+
+    def __len__(self) -> int:
+        return self._image.sizes["T"] * self._depth
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return np.stack([self[number] for number in range(*key.indices(len(self)))])
+        frame = self._image.take("T", key // self._depth)
+        plane = frame.take("Z", key % self._depth) if "Z" in frame.axes else frame
+        return plane.array()
+
+
+def _first_frame(image: Image) -> int:
+    """Return the number of the first frame that is not blank; 0 if the first ones all are."""
+    for number in range(min(image.sizes["T"], 16)):
+        frame = _typical(image.take("T", number)).array()
+        if frame.min() < frame.max():
+            return number
+    return 0
+
+
+def _typical(frame: Image) -> Image:
+    """Return the part of a frame with the most contrast of nine, small enough to be measured."""
+    lengths = STRUCTURE_VOXELS[len(frame.axes)]
+    if math.prod(frame.shape) <= math.prod(lengths):
+        return frame
+    best, contrast = frame, -1.0
+    for row in (0.5, 0.25, 0.75):
+        for column in (0.5, 0.25, 0.75):
+            centres = (0.5, row, column)[-len(lengths) :]
+            ranges = {}
+            for axis, length, centre in zip(frame.axes, lengths, centres, strict=True):
+                size = frame.sizes[axis]
+                start = int(np.clip(centre * size - length / 2, 0, max(0, size - length)))
+                ranges[axis] = slice(start, min(size, start + length))
+            part = frame.crop(**ranges)
+            part = part.like(part.array())
+            if (found := float(np.std(part.array()))) > contrast:
+                best, contrast = part, found
+    return best
+
+
+def _without(image: Image, offsets: NDArray[np.float32] | None) -> Image:
+    """Return a frame or a series without the offsets of the camera, float32."""
+    values = np.asarray(image.array(), np.float32)
+    return image.like(values if offsets is None else values - _cut(image, offsets))
+
+
+def _cut(image: Image, offsets: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the part of the offsets that belongs to a part of the image."""
+    if offsets.shape == image.shape[-2:]:
+        return offsets
+    corner = [round(place / step) for place, step in zip(image.translate, image.scale, strict=True)]
+    rows, columns = (
+        slice(first, first + size)
+        for first, size in zip(corner[-2:], image.shape[-2:], strict=True)
+    )
+    return offsets[rows, columns]
+
+
+def _background(
+    frame: Image, config: CellINRConfig, noise: Noise
+) -> tuple[CellINRConfig, Levels | None]:
+    """Return the settings with structure and width chosen, and the levels of the background."""
+    usual = config.replace(
+        rounds=0, estimate="groups" if config.estimate == "auto" else config.estimate
+    )
+    monitor = Monitor()
+    budget = EstimateBudget.until(None, noise, choose_device(config.device))
+    image = comparable(frame)[0]
+    _, stabilised = without_odd_pixels(image, noise)
+    part = finish(estimate_part(image, stabilised, usual, noise, budget, monitor))
+    chosen = part.chosen()
+    return chosen, replace(part, config=chosen).without_kernels().separated.levels
+
+
+def layout(
+    image: Image, config: CellINRConfig, channels: list[dict[str, Any]], memory: float
+) -> tuple[list[Part], float]:
+    """Return the parts, and the memory that one of them needs in bytes.
+
+    Parameters
+    ----------
+    image
+        The recording, with axis T.
+    config
+        The settings.
+    channels
+        From `measured`.
+    memory
+        Bytes for one part.
+    """
+    shape = frame_shape(image)
+    together = is_coupled(config, image.sizes["T"], shape, None)
+    base, each = FRAME_BYTES
+    width = max((one["settings"].get("background_width") or 0) for one in channels)
+    margins, steps = _margins(comparable(image)[0], width)
+    needs = Needs(
+        base=base,
+        per_frame=SERIES_BYTES,
+        per_voxel=each,
+        most_frames=frames_at_once(math.prod(shape)) if together else 1,
+        shared=SHARED if together else 0,
+        others=1 if together else 0,
+        margins=margins,
+        steps=steps,
+    )
+    return boxes(image, needs, memory)
+
+
+def _margins(image: Image, width: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the voxels around a tile along each axis, and of what its corner is a multiple."""
+    scale = [image.steps[axis] for axis in image.axes if axis in "ZYX"]
+    least, factor = REACH
+    widths = physical_widths(width, scale) if width else (1,) * len(scale)
+    margins = tuple(
+        math.ceil(max(least, least + factor * width * scale[-1] / step)) for step in scale
+    )
+    return margins, tuple(math.lcm(16, max(1, wide // NODES_PER_WIDTH)) for wide in widths)
+
+
+def job(
+    image: Image, plan: Plan, part: Part, monitor: Monitor
+) -> Generator[Progress, Message, Fitted]:
+    """Denoise a part: yield `Progress`, return the result of its own frames and all its voxels.
+
+    Parameters
+    ----------
+    image
+        The recording, lazy, with axis T.
+    plan
+        The plan.
+    part
+        The part.
+    monitor
+        Of the run.
+    """
+    facts: Mapping[str, Any] = plan.channels[part.channel]
+    config: Any = plan.config.replace(**facts["settings"])
+    channel = image.take("C", part.channel) if "C" in image.axes else image
+    space = "ZYX"[-len(part.wide) :]
+    wide = channel.crop(**{axis: slice(*one) for axis, one in zip(space, part.wide, strict=True)})
+    numbers = list(range(*part.near))
+    if is_coupled(config, channel.sizes["T"], frame_shape(wide), None):
+        first = facts["first"]
+        numbers = [first, *(number for number in numbers if number > first)]
+        if part.frames[0] < first:  # blank frames before the first one that shows something
+            numbers = list(range(part.frames[0], max(part.near[1], first + 1)))
+    values = yield from in_background(
+        "reading", lambda: np.stack([wide.take("T", n).array() for n in numbers]), monitor,
+        needed=True,
+    )  # fmt: skip
+    assert values is not None
+    series = comparable(wide.like(values))[0]
+    if facts["offsets"] is not None:
+        rows, columns = (slice(*one) for one in part.wide[-2:])
+        series = series.like(
+            np.asarray(series.array(), np.float32) - _unpacked(facts["offsets"])[rows, columns]
+        )
+    levels = _levels(facts) if part.is_tile else None
+    within = Within(tuple(numbers), range(*part.frames), tuple(one[0] for one in part.wide), levels)
+    return (yield from denoise_part(series, config, monitor, within))
+
+
+def _levels(facts: Mapping[str, Any]) -> Levels | None:
+    """Return the levels of the background that a plan holds."""
+    found = facts.get("levels")
+    if found is None:
+        return None
+    rounds = tuple((float(a), float(b)) for a, b in found["rounds"])
+    return Levels(bool(found["dim"]), rounds, float(found["left"]))
+
+
+def _packed(offsets: NDArray[np.float32] | None) -> dict[str, Any] | None:
+    """Return the offsets of the camera, ready for JSON."""
+    if offsets is None:
+        return None
+    data = zlib.compress(np.ascontiguousarray(offsets, "<f4").tobytes())
+    return {"shape": list(offsets.shape), "values": base64.b64encode(data).decode("ascii")}
+
+
+def _unpacked(packed: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return the offsets of the camera that a plan holds."""
+    data = zlib.decompress(base64.b64decode(packed["values"]))
+    return np.frombuffer(data, "<f4").reshape(packed["shape"]).astype(np.float32)

@@ -1,0 +1,132 @@
+"""Makes the plan of a run: measures a sample, and divides the recording into parts."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.saved.stored import geometry
+from napari_cellinr.io.names import place_of
+from napari_cellinr.io.zarr.missing import missing_chunks
+from napari_cellinr.methods import method_of_action
+from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.plan import Plan
+from napari_cellinr.runs.scale.source import digest, with_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_cellinr.config import Config
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Part
+    from napari_cellinr.runs.scale.source import Source
+
+__all__ = ["check_space", "make_plan", "why_not"]
+
+SHARE: Final = 0.7
+"""Part of the free memory that is used by the parts that are computed at the same time."""
+
+PYRAMID: Final = 4 / 3
+"""Size of all levels relative to that of the first one."""
+
+
+def why_not(action: str, image: Image, config: Config) -> str:
+    """Return why a run cannot be done in parts; an empty text if it can.
+
+    Parameters
+    ----------
+    action
+        Such as `denoise`.
+    image
+        The recording.
+    config
+        The settings.
+    """
+    try:
+        module_of(action).result(image.canonical(), config)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def make_plan(
+    action: str,
+    source: Source,
+    config: Config,
+    outputs: Mapping[str, str],
+    memory: float,
+    workers: int = 1,
+) -> Plan:
+    """Return the plan of a run in parts.
+
+    Noise, grain, pattern of the camera, structure, width and levels of the background are measured
+    once, on a sample that is read lazily; all parts use the same values.
+
+    Parameters
+    ----------
+    action
+        Such as `denoise`.
+    source
+        The recording.
+    config
+        The settings.
+    outputs
+        Path of the OME-Zarr for each role.
+    memory
+        Free memory in bytes of the computer that computes the parts.
+    workers
+        Number of parts that are computed there at the same time.
+
+    Raises
+    ------
+    CellINRError
+        If the run cannot be done in parts, or the recording cannot be read.
+    """
+    module, found = module_of(action), source.image()
+    result, image = module.result(found, config), with_time(found)
+    channels, texts = module.measured(image, config)
+    parts, needed = module.layout(image, config, channels, SHARE * memory / workers)
+    texts += missing_chunks(source.path, source.level)
+    return Plan(
+        action=action,
+        source=source,
+        digest=digest(found),
+        settings=config.changes(),
+        channels=tuple(channels),
+        outputs={role: str(place_of(path).resolve()) for role, path in outputs.items()},
+        result=geometry(result),
+        parts=tuple(parts),
+        seconds=_seconds(action, image, config, parts),
+        memory=needed,
+        warnings=tuple(texts),
+    )
+
+
+def check_space(plan: Plan) -> str:
+    """Return a warning if the results may not fit on the disk; otherwise an empty text."""
+    size = 4 * PYRAMID * math.prod(plan.result["shape"]) * len(plan.outputs)
+    folder = plan.places[0].parent
+    free = shutil.disk_usage(folder).free
+    if size <= free:
+        return ""
+    return (
+        f"the result may need up to {size / 1e9:.3g} GB in {folder}, before compression; "
+        f"{free / 1e9:.3g} GB are free. Make room there, or choose another place."
+    )
+
+
+def _seconds(action: str, image: Image, config: Any, parts: list[Part]) -> float:
+    """Return the estimated seconds of the largest part on one core."""
+    method = method_of_action(action)
+    largest = max(parts, key=_voxels)
+    ranges = dict(zip("ZYX"[-len(largest.wide) :], largest.wide, strict=True))
+    block = image.crop(T=largest.near, **ranges)
+    cost = method.cost(block.take("C", 0) if "C" in block.axes else block, config)
+    return 0.0 if cost is None else cost.seconds
+
+
+def _voxels(part: Part) -> int:
+    size = math.prod(end - first for first, end in part.wide)
+    return size * (part.near[1] - part.near[0])

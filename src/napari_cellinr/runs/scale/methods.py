@@ -1,0 +1,49 @@
+"""What each method measures once and computes in parts."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Part, Plan
+
+__all__ = ["MethodInParts", "module_of"]
+
+MODULES: Final = {
+    "denoise": "denoising",
+    "superresolve": "superresolving",
+    "reconstruct": "reconstructing",
+}
+"""The module of each action."""
+
+
+class MethodInParts(Protocol):
+    """A module with the functions that a plan and its parts need of a method."""
+
+    def result(self, image: Image, config: Any) -> Image:
+        """Return an image of zeros with the geometry of the result."""
+
+    def measured(self, image: Image, config: Any) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return what the parts share, for each channel, and sentences about it."""
+
+    def layout(
+        self, image: Image, config: Any, channels: list[dict[str, Any]], memory: float
+    ) -> tuple[list[Part], float]:
+        """Return the parts, and the memory of one of them in bytes."""
+
+    def job(
+        self, image: Image, plan: Plan, part: Part, monitor: Monitor
+    ) -> Generator[Progress, Message, Fitted]:
+        """Yield progress, return the result of a part."""
+
+
+def module_of(action: str) -> MethodInParts:
+    """Return the functions of the method of an action; imports torch."""
+    module = import_module(f"napari_cellinr.runs.scale.{MODULES[action]}")
+    return cast("MethodInParts", module)

@@ -1,0 +1,209 @@
+"""One part of a plan: computed from what it reads, and written into its own chunks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_cellinr import __version__
+from napari_cellinr.errors import CellINRError, ConfigError, FileError, FitError
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.resources.guard import explained_failures
+from napari_cellinr.io.zarr.regions import coarsen, complete, write_region
+from napari_cellinr.runs.scale.executors import DEVICE
+from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.source import digest, with_time
+from napari_cellinr.runs.scale.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.problem import Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Part, Plan
+
+__all__ = ["check_worker", "compute", "finish_plan", "part_job"]
+
+POLL: Final = 1.0
+"""Seconds between two looks whether the run was stopped."""
+
+_checked: dict[str, str] = {}
+"""Digest of each recording that this process has checked, by plan."""
+
+
+def compute(plan: Plan, number: int) -> None:
+    """Compute and write one part, unless it is finished; it ends early if the run is stopped.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    number
+        Number of the part, from 0; those that make coarser levels follow the others.
+
+    Raises
+    ------
+    CellINRError
+        If the part cannot be computed or written.
+    """
+    state, looked = State(plan), time.monotonic()
+    with closing(part_job(plan, number, Monitor())) as job:
+        for _ in job:
+            if time.monotonic() - looked > POLL:
+                looked = time.monotonic()
+                if state.is_stopped:
+                    raise FitError(f"part {number} was stopped before its end.")
+
+
+def part_job(plan: Plan, number: int, monitor: Monitor) -> Generator[Progress, Message, None]:
+    """Compute and write one part, unless it is finished: yield `Progress`.
+
+    Parameters
+    ----------
+    plan, number
+        As for `compute`.
+    monitor
+        Of the part.
+
+    Raises
+    ------
+    ConfigError
+        If the plan has no part of this number, or a part that this one needs is missing.
+    FileError
+        If the recording is not that of the plan, or the result cannot be written.
+    """
+    if not 0 <= number < plan.n_parts:
+        raise ConfigError(
+            f"part {number} was given; the plan has {plan.n_parts} parts, counted from 0."
+        )
+    state = State(plan)
+    state.begin()
+    if state.is_done(number):
+        return
+    if number >= len(plan.parts):
+        yield from _make_coarser(plan, number, state, monitor)
+    else:
+        try:
+            yield from _fit(plan, plan.parts[number], number, state, monitor)
+        except CellINRError as error:
+            raise type(error)(f"part {number}: {error}") from error
+
+
+def check_worker(plan: Plan) -> str:
+    """Return why this process cannot compute parts of a plan; an empty text if it can."""
+    where = f"the worker on {platform.node()}"
+    if plan.version != __version__:
+        return (
+            f"{where} has napari-cellinr {__version__}, the plan was made with {plan.version}; "
+            "install the same version on all workers."
+        )
+    try:
+        found = digest(plan.source.image())
+    except (CellINRError, OSError) as error:
+        return f"{where} cannot read the recording ({str(error).rstrip('.')})."
+    if found != plan.digest:
+        return f"{where} reads another recording as {plan.source.path} than that of the plan."
+    return ""
+
+
+def _fit(
+    plan: Plan, part: Part, number: int, state: State, monitor: Monitor
+) -> Generator[Progress, Message, None]:
+    """Compute a part, and write it."""
+    identity = plan.identity()
+    if _checked.get(identity) != plan.digest:
+        if wrong := check_worker(plan):
+            raise FileError(wrong)
+        _checked[identity] = plan.digest
+    image = with_time(plan.source.image())
+    device = os.environ.get(DEVICE, "")
+    here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
+    with explained_failures():
+        fitted = yield from module_of(plan.action).job(image, here, part, monitor)
+    if monitor.stopped or fitted.stopped == "user":
+        raise FitError("it was stopped before its end.")
+    result = plan.image
+    for role, place in zip(plan.outputs, plan.places, strict=True):
+        if role not in fitted.roles:
+            raise ConfigError(f"this result has no {role}; leave the option for it out.")
+        write_region(place, _where(result, part), _own(result, part, fitted.image(role)))
+    facts = {
+        "seconds": monitor.seconds,
+        "held_out": fitted.report.get("held_out"),
+        "warnings": list(fitted.report.get("warnings", ())),
+        "computer": platform.node(),
+    }
+    state.note(number, facts)
+
+
+def _where(result: Image, part: Part) -> list[slice]:
+    """Return where a part lies in the result."""
+    space = dict(zip("ZYX"[-len(part.own) :], part.own, strict=True))
+    ranges = {"T": part.frames, "C": (part.channel, part.channel + 1), **space}
+    return [slice(*ranges[axis]) for axis in result.axes]
+
+
+def _own(result: Image, part: Part, found: Image) -> NDArray[np.float32]:
+    """Return what a part writes of what it has computed, with the axes of the result."""
+    values = np.asarray(found.array(), np.float32)
+    first = part.frames[0] - part.near[0]
+    n_frames = part.frames[1] - part.frames[0]
+    if len(values) > n_frames:  # frames around the block were computed, too
+        values = values[first : first + n_frames]
+    inner = tuple(
+        slice(own[0] - wide[0], own[1] - wide[0])
+        for own, wide in zip(part.own, part.wide, strict=True)
+    )
+    values = values[(slice(None), *inner)]
+    shape = [one.stop - one.start for one in _where(result, part)]
+    return np.ascontiguousarray(values.reshape(shape))
+
+
+def _make_coarser(
+    plan: Plan, number: int, state: State, monitor: Monitor
+) -> Generator[Progress, Message, None]:
+    """Make the coarser levels of some frames, whose parts must be finished."""
+    frames, result = plan.coarse_frames(number), plan.image
+    leading = [axis for axis in result.axes if axis in "TC"]
+    missing = state.missing_for([dict(zip(leading, one, strict=True)) for one in frames])
+    if missing:
+        raise ConfigError(
+            f"part {number} makes coarser levels of what part {missing[0]} computes, which is not "
+            "finished; run that first."
+        )
+    windows: dict[str, dict[int, tuple[float, float]]] = {}
+    for role, place in zip(plan.outputs, plan.places, strict=True):
+        found: dict[int, tuple[float, float]] = {}
+        for done, index in enumerate(frames):
+            yield from monitor.report("making coarser levels", done, len(frames))
+            low, high = coarsen(place, result.axes, index)
+            channel = dict(zip(leading, index, strict=True)).get("C", 0)
+            before = found.get(channel, (low, high))
+            found[channel] = min(low, before[0]), max(high, before[1])
+        windows[role] = found
+    state.note(number, {"seconds": monitor.seconds, "windows": windows, "warnings": []})
+
+
+def finish_plan(plan: Plan) -> None:
+    """Write the metadata of the results, whose parts are all finished, and delete the notes."""
+    state = State(plan)
+    notes = state.notes()
+    for role, place in zip(plan.outputs, plan.places, strict=True):
+        windows = []
+        for channel in range(plan.image.sizes.get("C", 1)):
+            own = [
+                note["windows"][role][str(channel)]
+                for note in notes.values()
+                if str(channel) in note.get("windows", {}).get(role, {})
+            ]
+            windows.append((min(one[0] for one in own), max(one[1] for one in own)))
+        complete(place, plan.image, windows)
+    state.forget()

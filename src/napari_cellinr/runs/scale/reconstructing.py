@@ -1,0 +1,129 @@
+"""Reconstruction of a time-lapse in parts: blocks of frames, each with a scene and its motion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_cellinr.config.optics.repeated import TimeLapse
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.comparable import comparable
+from napari_cellinr.methods.nstm.costs import BYTES
+from napari_cellinr.methods.nstm.job import reconstruct_job
+from napari_cellinr.runs.scale.layout import Needs, boxes
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_cellinr.config import NSTMConfig
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Part, Plan
+
+__all__ = ["job", "layout", "measured", "result"]
+
+SHARED: Final = 2
+"""Frames that a block shares with the one before and the one after it."""
+
+MOST_FRAMES: Final = 16
+"""Frames of a block whose scene moves as one."""
+
+MARGIN: Final = 32
+"""Pixels around a tile, from which material may move into it."""
+
+
+def result(image: Image, config: NSTMConfig) -> Image:
+    """Return an image of zeros with the geometry of the result.
+
+    Parameters
+    ----------
+    image
+        The recording.
+    config
+        The settings.
+
+    Raises
+    ------
+    ConfigError
+        If the frames are no plain time-lapse, or one scene is needed for all of them.
+    """
+    if not isinstance(config.optics, TimeLapse) or "T" not in image.axes:
+        raise ConfigError(
+            f"optics of the kind {config.optics.kind} were given; in parts, only a time-lapse with "
+            "axis T can be reconstructed. Reconstruct a crop of the recording."
+        )
+    if image.sizes.get("C", 1) > 1 or config.times or config.align:
+        raise ConfigError(
+            "several channels, times or align were given; in parts, one channel is reconstructed "
+            "at the times of its frames. Choose one with --channel, and leave the others out."
+        )
+    data = np.broadcast_to(np.float32(0), image.shape)
+    return image.like(data, name=f"{image.name} reconstructed")
+
+
+def measured(image: Image, config: NSTMConfig) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what the parts share: the times of the frames, as far as the optics state them."""
+    optics: Any = config.optics
+    times = None if optics.frame_times is None else list(optics.frame_times)
+    if times is not None and len(times) != image.sizes["T"]:
+        raise ConfigError(
+            f"{len(times)} frame_times were given for {image.sizes['T']} frames; one for each is "
+            "needed."
+        )
+    return [{"settings": {}, "frame_times": times}], []
+
+
+def layout(
+    image: Image, config: NSTMConfig, channels: list[dict[str, Any]], memory: float
+) -> tuple[list[Part], float]:
+    """Return the parts, and the memory that one of them needs in bytes.
+
+    Parameters
+    ----------
+    image
+        The recording, with axis T.
+    config
+        The settings.
+    channels
+        From `measured`.
+    memory
+        Bytes for one part.
+    """
+    base, per_pixel = BYTES
+    n_axes = len([axis for axis in image.axes if axis in "ZYX"])
+    margins, steps = (MARGIN,) * n_axes, (1,) * n_axes
+    needs = Needs(base, per_pixel, 0.0, MOST_FRAMES, SHARED, margins=margins, steps=steps)
+    return boxes(image, needs, memory)
+
+
+def job(
+    image: Image, plan: Plan, part: Part, monitor: Monitor
+) -> Generator[Progress, Message, Fitted]:
+    """Reconstruct a part: yield `Progress`, return the result of all frames that it reads.
+
+    Parameters
+    ----------
+    image
+        The recording, lazy, with axis T.
+    plan
+        The plan.
+    part
+        The part.
+    monitor
+        Of the run.
+    """
+    config: Any = plan.config
+    channel = image.take("C", part.channel) if "C" in image.axes else image
+    space = "ZYX"[-len(part.wide) :]
+    ranges = {axis: slice(*one) for axis, one in zip(space, part.wide, strict=True)}
+    block = comparable(channel.crop(T=slice(*part.near), **ranges))[0]
+    times, optics = plan.channels[0]["frame_times"], config.optics
+    if times is not None:
+        some = times[slice(*part.near)]
+        optics = optics.model_copy(update={"frame_times": tuple(t - some[0] for t in some)})
+    middle = sum(part.frames) // 2 - part.near[0]
+    own = config.replace(optics=optics, reference=middle)
+    fitted: Fitted = yield from reconstruct_job(block, own, monitor)
+    return fitted

@@ -1,0 +1,257 @@
+"""All parts of a plan, computed one after the other here or at the same time by workers."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_cellinr.errors import CellINRError, FitError
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.runs.scale.parts import check_worker, compute, finish_plan, part_job
+from napari_cellinr.runs.scale.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from concurrent.futures import Future
+
+    from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.runs.scale.executors import Workers
+    from napari_cellinr.runs.scale.plan import Plan
+
+__all__ = ["Finished", "run_plan"]
+
+RESTARTS: Final = 20
+"""Times that lost workers or a lost scheduler are replaced without a part finishing in between."""
+
+POLL: Final = 0.2
+"""Seconds between two looks at the workers."""
+
+
+@dataclass
+class Finished:
+    """How the parts of a plan ended.
+
+    Parameters
+    ----------
+    done, total
+        Number of finished parts, and of all.
+    failed
+        What went wrong, by the number of the part.
+    warnings
+        Of all parts, each once.
+    stopped
+        Whether the user stopped the run.
+    """
+
+    done: int = 0
+    total: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all parts are finished."""
+        return self.done == self.total
+
+
+def run_plan(
+    plan: Plan, workers: Workers | None = None, *, overwrite: bool = False
+) -> Generator[Progress, Message, Finished]:
+    """Compute all parts that are not finished: yield `Progress`, return how they ended.
+
+    A part that fails does not prevent the others; finished parts are kept, and are not computed
+    again by another run of the same plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    workers
+        Compute parts at the same time; one part after the other in this process if not given.
+    overwrite
+        Whether another result in the same place is replaced.
+
+    Raises
+    ------
+    FileError
+        If the results cannot be created.
+    FitError
+        If no worker can compute the plan.
+    """
+    state = State(plan)
+    state.begin(overwrite=overwrite)
+    state.go()
+    run = _Run(plan, state)
+    if workers is not None:
+        run.found.warnings += workers.check(check_worker, plan)
+    n_main = len(plan.parts)
+    for numbers in (range(n_main), range(n_main, plan.n_parts)):
+        left = [number for number in numbers if not state.is_done(number)]
+        if workers is None:
+            yield from run.one_by_one(left)
+        else:
+            yield from run.together(left, workers)
+        if run.found.stopped or run.found.failed:
+            break
+    return run.finished()
+
+
+class _Run:
+    """A running plan."""
+
+    def __init__(self, plan: Plan, state: State) -> None:
+        self._plan, self._state = plan, state
+        self._started, self._paused = time.monotonic(), 0.0
+        self.found = Finished(total=plan.n_parts)
+        self._before = self._done = len(state.done)
+
+    def one_by_one(self, numbers: list[int]) -> Generator[Progress, Message, None]:
+        """Compute parts in this process."""
+        for number in numbers:
+            monitor, message = Monitor(), None
+            job = part_job(self._plan, number, monitor)
+            try:
+                while True:
+                    progress = job.send(message)
+                    message = yield self._of_part(progress, number)
+                    if message == "stop":
+                        self.found.stopped = True
+            except StopIteration:
+                self._done += 1
+            except CellINRError as error:
+                if not self.found.stopped:
+                    self.found.failed[number] = str(error)
+            finally:
+                job.close()
+            self._paused += monitor.paused_seconds
+            if self.found.stopped:
+                return
+
+    def together(self, numbers: list[int], workers: Workers) -> Generator[Progress, Message, None]:
+        """Compute parts at the same time."""
+        left, restarts = list(numbers), 0
+        pending: dict[Future[Any], int] = {}
+        paused = False
+        try:
+            while left or pending:
+                if not paused:
+                    restarts += self._fill(left, pending, workers)
+                lost = False
+                for future in [one for one in pending if one.done()]:
+                    number = pending.pop(future)
+                    outcome = self._outcome(future)
+                    if outcome == "done":
+                        self._done, restarts = self._done + 1, 0
+                    elif outcome == "lost":
+                        lost = True
+                        self._again(number, left)
+                    else:
+                        self.found.failed[number] = outcome
+                if lost:
+                    left += pending.values()
+                    pending.clear()
+                    restarts += 1
+                    yield from self._restart(workers, restarts)
+                message = yield self._progress(f"{workers.n_workers} workers")
+                if message == "stop":
+                    self._state.stop()
+                    self.found.stopped = True
+                    return
+                if message in {"pause", "resume"}:
+                    paused = message == "pause"
+                begun = time.monotonic()
+                time.sleep(POLL)
+                self._paused += time.monotonic() - begun if paused else 0
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def _fill(self, left: list[int], pending: dict[Future[Any], int], workers: Workers) -> int:
+        """Submit parts; return 1 if the workers were lost meanwhile, so that they are restarted."""
+        while left and len(pending) < 2 * workers.n_workers:
+            number = left.pop(0)
+            try:
+                pending[workers.submit(compute, self._plan, number)] = number
+            except CellINRError:
+                raise
+            except Exception:  # a pool or a connection that is gone raises errors of many kinds
+                left.insert(0, number)
+                left.extend(pending.values())
+                pending.clear()
+                self._reopen(workers)
+                return 1
+        return 0
+
+    def _again(self, number: int, left: list[int]) -> None:
+        """Compute a part again whose worker was lost."""
+        if self._state.is_done(number):  # it was written before the worker was lost
+            self._done += 1
+            return
+        left.append(number)
+
+    def _outcome(self, future: Future[Any]) -> str:
+        """Return `done`, `lost` if the worker was lost, or what went wrong."""
+        try:
+            future.result()
+        except CellINRError as error:
+            return str(error)
+        except (BrokenProcessPool, CancelledError, OSError, TimeoutError):
+            return "lost"
+        except Exception as error:  # Dask raises errors of its own
+            lost = {"KilledWorker", "FutureCancelledError", "CommClosedError", "FuturesCancelled"}
+            if type(error).__name__ in lost:
+                return "lost"
+            return f"{type(error).__name__}: {error}"
+        return "done"
+
+    def _restart(self, workers: Workers, restarts: int) -> Generator[Progress, Message, None]:
+        """Replace lost workers; wait longer each time."""
+        if restarts > RESTARTS:
+            raise FitError(
+                "the workers were lost again and again, perhaps for want of memory; finished parts "
+                "are kept. Use fewer workers, and go on with --resume."
+            )
+        yield self._progress("workers were lost; starting them again")
+        self._reopen(workers)
+
+    def _reopen(self, workers: Workers) -> None:
+        """Start or connect again, for up to a minute."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                workers.restart()
+            except FitError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(1)
+            else:
+                return
+
+    def _of_part(self, progress: Progress, number: int) -> Progress:
+        """Return the progress of the run for that of a part."""
+        stage = f"{progress.stage} (part {number + 1} of {self.found.total})"
+        return replace(self._progress(stage), warning=progress.warning)
+
+    def _progress(self, stage: str) -> Progress:
+        seconds = time.monotonic() - self._started
+        new = self._done - self._before
+        eta = None
+        if new:
+            eta = (seconds - self._paused) / new * (self.found.total - self._done)
+        return Progress(stage, self._done, self.found.total, seconds=seconds, eta=eta)
+
+    def finished(self) -> Finished:
+        """Return how the parts ended; completes the results if all are finished."""
+        notes = self._state.notes()
+        self.found.done = len(notes)
+        texts: Iterable[str] = (text for note in notes.values() for text in note["warnings"])
+        known = [*self._plan.warnings, *self.found.warnings]
+        self.found.warnings = list(dict.fromkeys([*known, *texts]))
+        if self.found.is_complete:
+            finish_plan(self._plan)
+        return self.found

@@ -1,0 +1,156 @@
+"""The recording of a plan: read lazily, recognised by its digest, and sampled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.io import read, read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.image import Image
+
+__all__ = ["Source", "digest", "frame_shape", "sample", "with_time"]
+
+DIGEST_VOXELS = {"Z": 4, "Y": 64, "X": 64}
+"""Voxels of each of the blocks by which a recording is recognised."""
+
+BLOCKS = 8
+"""Number of blocks of a sample, each at another time, depth and place."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, and which part of it is the recording.
+
+    Parameters
+    ----------
+    path
+        The file, folder or address.
+    axes, level, series, stack, channel
+        As the options of the command line.
+    voxel
+        Voxel size by axis letter in µm, and the time step in seconds.
+    crop
+        First element and end by axis letter.
+    """
+
+    path: str
+    axes: str | None = None
+    level: int = 0
+    series: int = 0
+    stack: str | None = None
+    channel: int | None = None
+    voxel: Mapping[str, float] = field(default_factory=dict)
+    crop: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+
+    def image(self) -> Image:
+        """Return the recording, lazy, axes in canonical order.
+
+        Raises
+        ------
+        FileError
+            If it cannot be read here.
+        """
+        choice: dict[str, Any] = {
+            "axes": self.axes,
+            "level": self.level,
+            "stack_axis": self.stack,
+            "lazy_above": 0,
+        }
+        found = read(self.path, **choice) if self.series == 0 else self._of_series(choice)
+        if self.channel is not None:
+            found = found.take("C", self.channel)
+        if self.voxel:
+            found = found.with_voxel_size("micrometer", **self.voxel)
+        if self.crop:
+            found = found.crop(**{axis: slice(*part) for axis, part in self.crop.items()})
+        return found.canonical()
+
+    def _of_series(self, choice: dict[str, Any]) -> Image:
+        images = read_all(self.path, **choice)
+        if not 0 <= self.series < len(images):
+            raise FileError(
+                f"series {self.series} was given; {self.path} has {len(images)} images, counted "
+                "from 0."
+            )
+        return images[self.series]
+
+
+def digest(image: Image) -> str:
+    """Return a short text that differs for recordings of which a few small blocks differ.
+
+    Parameters
+    ----------
+    image
+        The recording, lazy; only the blocks are read.
+    """
+    found = hashlib.blake2b(f"{image.axes} {image.shape} {image.dtype}".encode(), digest_size=16)
+    for block in _blocks(image, DIGEST_VOXELS):
+        found.update(np.ascontiguousarray(block.array()).tobytes())
+    return found.hexdigest()
+
+
+def sample(image: Image, most: Mapping[str, int], whole: int) -> NDArray[Any]:
+    """Return some blocks of a channel, at different times, depths and places.
+
+    Parameters
+    ----------
+    image
+        Axes T, [Z,] Y, X; lazy.
+    most
+        Elements of a block along each spatial axis.
+    whole
+        Voxels up to which all of the channel is returned.
+
+    Returns
+    -------
+    numpy.ndarray
+        Axes (block, [Z,] Y, X), with the data type of the image.
+    """
+    if np.prod(image.shape, dtype=float) <= whole:
+        return image.array()
+    return np.concatenate([block.array() for block in _blocks(image, most)])
+
+
+def _blocks(image: Image, most: Mapping[str, int]) -> list[Image]:
+    """Return blocks that lie apart along every axis: the points of a lattice of rank 1."""
+    found = []
+    steps = {"T": 1, "C": 3, "Z": 3, "Y": 5, "X": 7}
+    for number in range(BLOCKS):
+        ranges = {}
+        for axis, size in image.sizes.items():
+            length = min(size, most.get(axis, 1))
+            place = (number * steps[axis] % BLOCKS) / (BLOCKS - 1)
+            start = round(place * (size - length))
+            ranges[axis] = slice(start, start + length)
+        found.append(image.crop(**ranges))
+    return found
+
+
+def with_time(image: Image) -> Image:
+    """Return an image with an axis T, of length 1 if it had none."""
+    if "T" in image.axes:
+        return image
+    data: Any = image.data
+    return replace(
+        image,
+        data=data[None],
+        axes=f"T{image.axes}",
+        scale=(1.0, *image.scale),
+        units=("pixel", *image.units),
+        translate=(0.0, *image.translate),
+    )
+
+
+def frame_shape(image: Image) -> tuple[int, ...]:
+    """Return the voxels of a frame along its spatial axes."""
+    return tuple(size for axis, size in image.sizes.items() if axis in "ZYX")

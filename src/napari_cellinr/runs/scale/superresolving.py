@@ -1,0 +1,140 @@
+"""Super-resolution in time in parts: blocks of frames with those that their motion is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.comparable import comparable
+from napari_cellinr.methods.spatime.job import superresolve_job
+from napari_cellinr.methods.spatime.output_grid import (
+    MOST_PLACES,
+    MOTION_BYTES,
+    PROGRAM_BYTES,
+    output_grid,
+)
+from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Fitted, Message, Progress
+    from napari_cellinr.image import Image
+    from napari_cellinr.methods.spatime.output_grid import OutputGrid
+    from napari_cellinr.runs.scale.plan import Part, Plan
+
+__all__ = ["job", "layout", "measured", "result"]
+
+NEAR: Final = 2
+"""Frames before and after a block that the motion of its outer intervals is fitted to."""
+
+MOST_FRAMES: Final = 32
+"""Frames of a block: enough to test motion on held-out frames."""
+
+BYTES: Final = (48.0, 60.0)
+"""Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
+
+
+def result(image: Image, config: SpatimeConfig) -> Image:
+    """Return an image of zeros with the geometry of the result.
+
+    Parameters
+    ----------
+    image
+        The recording.
+    config
+        The settings.
+
+    Raises
+    ------
+    ConfigError
+        If it has other voxels than the recording, or no time series is given.
+    """
+    grid = output_grid(image, config)
+    finer = [axis for axis, one in grid.maps.items() if one.n_out != one.n_in]
+    if finer or grid.times is None or config.is_published:
+        what = f"finer voxels along {', '.join(finer).lower()}" if finer else "these settings"
+        raise ConfigError(
+            f"superresolve was given {what}; in parts, only more frames are possible "
+            "(--scale t=2). Write the result to OUT.zarr without --parts, or super-resolve a crop."
+        )
+    data = np.broadcast_to(np.float32(0), grid.shape(image))
+    return grid.placed(image, data, f"{image.name} super-resolved")
+
+
+def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what the parts share: nothing but the times, which follow from the settings."""
+    return [{"settings": {}} for _ in range(image.sizes.get("C", 1))], []
+
+
+def layout(
+    image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float
+) -> tuple[list[Part], float]:
+    """Return the parts, and the memory that one of them needs in bytes.
+
+    Parameters
+    ----------
+    image
+        The recording, with axis T.
+    config
+        The settings.
+    channels
+        From `measured`.
+    memory
+        Bytes for one part.
+    """
+    per_frame, per_voxel = BYTES
+    new = max(1.0, len(_times(image, config)) / image.sizes["T"])
+    base = PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES
+    needs = Needs(base, per_frame * (1 + new) / 2, per_voxel, MOST_FRAMES, NEAR)
+    parts, largest = boxes(image, needs, memory)
+    times, n_frames = _times(image, config), image.sizes["T"]
+    length = parts[0].frames[1] - parts[0].frames[0]
+    found = []
+    for channel in range(image.sizes.get("C", 1)):
+        for first, end in blocks(n_frames, length):
+            last = end < n_frames
+            inside = [n for n, t in enumerate(times) if first <= t and (t < end or not last)]
+            if not inside:
+                continue
+            near = max(0, first - NEAR), min(n_frames, end + 1 + NEAR)
+            frames = inside[0], inside[-1] + 1
+            found.append(replace(parts[0], channel=channel, frames=frames, near=near))
+    return found, largest
+
+
+def job(
+    image: Image, plan: Plan, part: Part, monitor: Monitor
+) -> Generator[Progress, Message, Fitted]:
+    """Super-resolve a part: yield `Progress`, return the result of its own frames.
+
+    Parameters
+    ----------
+    image
+        The recording, lazy, with axis T.
+    plan
+        The plan.
+    part
+        The part.
+    monitor
+        Of the run.
+    """
+    config: Any = plan.config
+    places = _times(image, config)[slice(*part.frames)] - part.near[0]
+    channel = image.take("C", part.channel) if "C" in image.axes else image
+    block = comparable(channel.crop(T=slice(*part.near)))[0]
+    times = tuple(float(place * block.steps["T"]) for place in places)
+    own = config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
+    return (yield from superresolve_job(block, own, monitor))
+
+
+def _times(image: Image, config: SpatimeConfig) -> Any:
+    """Return the position of each frame of the result in frames of the recording."""
+    grid: OutputGrid = output_grid(image, config)
+    assert grid.times is not None
+    return grid.times
