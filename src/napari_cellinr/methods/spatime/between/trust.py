@@ -38,7 +38,7 @@ _LITTLE: Final = 0.1  # of the mean of a frame: differences below it say nothing
 _CALM: Final = 0.02  # the same of the change between two frames
 _TINY: Final = 1e-12
 _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the distance in time
-_JUMP: Final = (0.6, 0.9)  # likeness of a standing object from which, and at which, it jumps
+_JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
 @dataclass(frozen=True)
