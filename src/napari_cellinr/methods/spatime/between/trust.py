@@ -191,4 +191,5 @@ def _step(values: NDArray[Any]) -> Floats:
 def _local(values: NDArray[Any], aspect: Sequence[float]) -> Floats:
     """Return local means on the nodes."""
     smooth = gaussian_filter(values, [_WINDOW * a for a in aspect], mode="nearest")
-    return np.asarray(resized(smooth[None], control_size(values.shape, SPACING))[0], np.float32)
+    found: Floats = resized(smooth[None], control_size(values.shape, SPACING))[0]
+    return found
