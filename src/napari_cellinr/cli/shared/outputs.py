@@ -21,7 +21,7 @@ ROLES: dict[str, str] = {
     "error": "the standard error of each voxel (presets fast and best)",
     "motion": "the displacement from the reference frame, in µm, axes T C Z Y X",
     "speed": "the speed, in µm/s",
-    "confidence": "the confidence of the motion, 0 to 1",
+    "confidence": "the confidence of the motion, or of frames between frames, 0 to 1",
     "motion-error": "the error of the motion, in pixels of the frames",
     "aligned": "the raw frames, each moved to where its material was in the reference frame",
     "tracks": "a table (.csv) of the tracks of the --seeds",
