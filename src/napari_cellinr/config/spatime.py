@@ -28,6 +28,12 @@ class SpatimeConfig(Config):
 
     Preset `fast` follows motion and learns corrections from the image itself, `preview` follows
     motion roughly, `paper` is the published coordinate network with hypercube rendering.
+
+    Examples
+    --------
+    >>> from napari_cellinr import SpatimeConfig
+    >>> dict(SpatimeConfig(scale={"t": 2, "z": 2.5}).scale)
+    {'t': 2.0, 'z': 2.5}
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
