@@ -6,6 +6,7 @@ xvfb-run -a -s "-screen 0 1280x800x24" python benchmarks/docks_states.py docs/be
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class States:
         if picture.width > WIDTH:
             height = round(picture.height * WIDTH / picture.width)
             picture = picture.resize((WIDTH, height), Picture.Resampling.LANCZOS)
-        few = picture.quantize(96, dither=Picture.Dither.NONE)
+        few = picture.quantize(256, dither=Picture.Dither.NONE)
         few.save(self.folder / f"docks-{name}.png", optimize=True)
         print(f"docks-{name}.png")
 
@@ -92,7 +93,7 @@ def denoised(states: States) -> None:
     compare.before_after.side_button.click()
     compare.figures.save_figure_as(states.folder / "docks-figure.png")
     gui_common.wait_for(lambda: not dock.dispatcher.is_busy, 120)
-    few = Picture.open(states.folder / "docks-figure.png").convert("RGB").quantize(96)
+    few = Picture.open(states.folder / "docks-figure.png").convert("RGB").quantize(256)
     few.save(states.folder / "docks-figure.png", optimize=True)
     dock.form.field("background").set_value("keep")
     states.run(dock, 300)
@@ -151,7 +152,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("denoised", "moving"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    resume.jobs_folder = lambda: given.folder / "no jobs"
+    resume.jobs_folder = lambda: Path(tempfile.gettempdir()) / "no jobs"  # of others
     controller.preferences = lambda: Preferences(notifications=False)
     states = States(given.folder, tuple(given.size))
     for part in (denoised, moving):
