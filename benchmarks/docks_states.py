@@ -14,6 +14,9 @@ import gui_common
 import numpy as np
 from PIL import Image as Picture
 
+from napari_cellinr.runs import resume
+from napari_cellinr.simulate.embryo import embryo
+from napari_cellinr.ui.layers.convert import add_images
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import controller
 
@@ -74,10 +77,10 @@ class States:
 def denoised(states: States) -> None:
     """Photograph a denoised embryo: swipe line, side by side, comparison, figure, history."""
     viewer = states.viewer
-    viewer.open_sample("napari-cellinr", "embryo-membranes")
+    add_images(viewer, embryo("membranes", (12, 64, 64)).raw)
     dock = states.open("Denoise")
     viewer.reset_view()
-    states.run(dock, 20)
+    states.run(dock, 300)
     viewer.theme = "light"
     states.shoot("finished-light")
     viewer.theme = "dark"
@@ -92,7 +95,7 @@ def denoised(states: States) -> None:
     few = Picture.open(states.folder / "docks-figure.png").convert("RGB").quantize(96)
     few.save(states.folder / "docks-figure.png", optimize=True)
     dock.form.field("background").set_value("keep")
-    states.run(dock, 10)
+    states.run(dock, 300)
     script = states.open("Script")
     script.pages.setCurrentWidget(script.steps)
     states.shoot("steps")
@@ -148,6 +151,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("denoised", "moving"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
+    resume.jobs_folder = lambda: given.folder / "no jobs"
     controller.preferences = lambda: Preferences(notifications=False)
     states = States(given.folder, tuple(given.size))
     for part in (denoised, moving):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,7 +70,9 @@ def add_outputs(parser: Parser, group: Any, roles: Mapping[str, str] | None) -> 
 def _is_output(word: str, known: Mapping[str, str]) -> bool:
     """Return whether a word is one more value of `--output`, which takes several."""
     role = word.removeprefix("--output=").partition("=")[0]
-    return "=" in word and (role in {*known, *SYNONYMS} if known else role.islower())
+    if "=" not in word or Path(word).exists():
+        return False
+    return role in {*known, *SYNONYMS} if known else re.fullmatch("[a-z-]+", role) is not None
 
 
 class _Output(argparse.Action):

@@ -55,6 +55,7 @@ class BeforeAfter(QObject):
     def __init__(self, requests: Requests) -> None:
         super().__init__()
         self.mode: Mode = ""
+        self.caption = ""
         self._requests, self._viewer = requests, requests.viewer
         self._view: Swipe | SideBySide | None = None
         self._ids: tuple[Hashable, Hashable] | None = None
@@ -86,7 +87,8 @@ class BeforeAfter(QObject):
         if chosen is not None:
             result_id, other_id = chosen
         elif active is not None and active.unique_id in results:
-            result_id = active.unique_id
+            shows_image = type(active).__name__ == "Image"  # not arrows or tracks of a result
+            result_id = (active if shows_image else results[active.unique_id].layers[0]).unique_id
         elif results:
             result_id = next(reversed(list(results.values()))).layers[0].unique_id
         after = find(self._viewer, result_id)
@@ -121,13 +123,13 @@ class BeforeAfter(QObject):
             before, after = pair
             self._ids = before.unique_id, after.unique_id
             self.mode = mode
+            self.caption = f"Left: “{before.name}”; right: “{after.name}”."
             if mode == "swipe":
                 self._view = Swipe(self._viewer, before, after, self.changed.emit)
-                text = f"Left of the line: “{before.name}”; right: “{after.name}”. Drag the line."
+                self.caption += " Drag the line."
             else:
                 self._view = SideBySide(self._viewer, before, after)
-                text = f"Left: “{before.name}”; right: “{after.name}”."
-            self._requests.controller.said.emit("info", text)
+            self._requests.controller.said.emit("info", self.caption)
         self.changed.emit()
 
     def toggle(self, mode: Mode, chosen: Chosen | None = None) -> None:
@@ -141,7 +143,9 @@ class BeforeAfter(QObject):
             As for `pair`.
         """
         try:
-            self.show("" if self.mode == mode else mode, chosen)
+            before, after = self.pair(chosen)
+            is_shown = self.mode == mode and self._ids == (before.unique_id, after.unique_id)
+            self.show("" if is_shown else mode, chosen)
         except AxesError as error:
             self._requests.controller.say("info", str(error))
 
@@ -163,6 +167,7 @@ class BeforeAfter(QObject):
 
     def _end(self) -> None:
         view, self._view, self._ids, self.mode = self._view, None, None, ""
+        self.caption = ""
         if view is not None:
             view.end()
 

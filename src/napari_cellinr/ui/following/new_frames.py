@@ -12,7 +12,9 @@ from napari_cellinr.errors import AxesError, CellINRError
 from napari_cellinr.runs.request import RunRequest, start
 from napari_cellinr.ui.following.growing import grown_to
 from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.session.actions import Request
 from napari_cellinr.ui.session.controller import Work
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +100,7 @@ class NewFrames(QObject):
                 "needed to follow it."
             )
         self._controller, self._task = controller, task
+        self._queue = dispatcher_of(controller.viewer).queue
         self._config = _with(fitted.config, noise_of(fitted))
         self._result_id, self._source_id = layer.unique_id, source.unique_id
         self._axis = axes.index("T")
@@ -125,7 +128,7 @@ class NewFrames(QObject):
         if source is None or result is None:
             self.stop()
             return
-        if self._controller.state != "idle":
+        if self._queue.is_busy:
             return
         try:
             count = grown_to(source, self._axis, self.frames)
@@ -137,11 +140,12 @@ class NewFrames(QObject):
 
     def _begin(self, source: ImageLayer, count: int) -> None:
         part = self._controller.image_of(source).crop(T=(self.frames, count))
-        request = RunRequest(self._task.method, part.canonical(), self._config)
+        run = RunRequest(self._task.method, part.canonical(), self._config)
         title = f"{self._task.noun} of frames {self.frames} to {count - 1} of {source.name}"
         done = partial(self._append, part.axes)
-        work = Work(title, partial(start, request), done, self._source_id, quick=True)
-        self._controller.begin(work)
+        work = Work(title, partial(start, run), done, self._source_id, quick=True)
+        # The queue: a job that is about to begin lets the timer call `look` once more.
+        self._queue.submit(Request(title, lambda: work, recorded=False, layer=source))
 
     def _append(self, axes: str, fitted: Fitted) -> None:
         """Append denoised frames to the result."""
