@@ -152,12 +152,39 @@ def test_a_number_as_scale_is_finer_along_all_spatial_axes():
     assert same.images[0].shape == (6, 16, 18)
 
 
-def test_a_sequence_as_scale_is_the_voxel_size_in_all_functions():
+@pytest.mark.parametrize("voxel", [(0.4, 0.1, 0.1), {"Z": 0.4, "Y": 0.1, "X": 0.1}])
+def test_the_voxel_size_is_not_a_factor(voxel):
     values = noisy((3, 8, 9)).data
-    steps = {"axes": "ZYX", "scale": (0.4, 0.1, 0.1), "preset": "preview"}
-    image = superresolve(values, isotropic=True, **steps).images[0]
+    settings = {"axes": "ZYX", "preset": "preview"}
+    image = superresolve(values, voxel=voxel, isotropic=True, **settings).images[0]
     assert image.shape == (12, 8, 9)
     assert image.scale == pytest.approx((0.1, 0.1, 0.1))
+    finer = superresolve(values, voxel=voxel, scale={"z": 2}, **settings).images[0]
+    assert finer.shape == (6, 8, 9)
+    assert finer.scale == pytest.approx((0.2, 0.1, 0.1))
+
+
+def test_a_sequence_as_scale_is_still_the_voxel_size_with_a_warning():
+    values = noisy((3, 8, 9)).data
+    steps = {"axes": "ZYX", "scale": (0.4, 0.1, 0.1), "preset": "preview"}
+    with pytest.warns(FutureWarning, match=r"write voxel=\(0.4, 0.1, 0.1\)"):
+        image = superresolve(values, isotropic=True, **steps).images[0]
+    assert image.scale == pytest.approx((0.1, 0.1, 0.1))
+
+
+@pytest.mark.parametrize("scale", [(2, 2, 2), np.array([1, 2, 2]), [0.4, 0.1, 0.1]])
+def test_a_sequence_that_may_mean_factors_is_refused(scale):
+    with pytest.raises(ConfigError, match="write factors by axis"):
+        superresolve(noisy((3, 8, 9)).data, axes="ZYX", scale=scale)
+    with pytest.raises(ConfigError, match="write factors by axis"):
+        superresolve(noisy((3, 8, 9)).data, axes="ZYX", scale=scale, voxel=1, isotropic=True)
+
+
+def test_the_voxel_size_has_two_names_in_denoise_of_which_one_is_given():
+    values = noisy((8, 9)).data
+    assert denoise(values, voxel=0.1, **FAST).images[0].scale == (0.1, 0.1)
+    with pytest.raises(ConfigError, match="the same here"):
+        denoise(values, voxel=0.1, scale=0.1)
 
 
 def fake(image, config, monitor):

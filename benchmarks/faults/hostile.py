@@ -38,8 +38,8 @@ from napari_cellinr.fitting.problem import finish  # noqa: E402
 from napari_cellinr.fitting.saved.stored import Query, load_fit, save_fit  # noqa: E402
 from napari_cellinr.io import read_all, write  # noqa: E402
 from napari_cellinr.macro import load_macro, script  # noqa: E402
-from napari_cellinr.macro.notebook import notebook  # noqa: E402
 from napari_cellinr.macro.plan import plan_lines, saved_files  # noqa: E402
+from napari_cellinr.macro.scripts.notebook import notebook  # noqa: E402
 from napari_cellinr.methods import (  # noqa: E402
     METHODS,
     geometry,

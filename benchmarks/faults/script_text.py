@@ -25,7 +25,7 @@ from outcome import Outcome
 from napari_cellinr.cli import make_parser
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import Macro, Source, Step, script
-from napari_cellinr.macro.notebook import notebook
+from napari_cellinr.macro.scripts.notebook import notebook
 from napari_cellinr.text import clean_name
 
 FIELDS = (

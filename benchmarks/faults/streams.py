@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from forked import begin, end_of
+from harm.commands import placed
 from outcome import Outcome
 
 from napari_cellinr import Image, read, write
@@ -35,7 +36,7 @@ COMMANDS = {
     "info": ("info", "raw.tif"),
     "optics": ("optics", "dpc"),
     "compare": ("compare", "raw.tif", "other.tif"),
-    "plan": ("replay", "recipe.json", "--plan", "--output", "planned"),
+    "plan": ("replay", "recipe.json", "--plan", "--folder", "planned"),
     "help": ("denoise", "--help"),
     "convert": ("convert", "raw.tif", "made.zarr"),
     "difference": ("compare", "raw.tif", "other.tif", "--difference", "made.tif"),
@@ -44,9 +45,9 @@ COMMANDS = {
     "superresolve": ("superresolve", "movie.tif", "made.tif", *FIT, "--scale", "t=2"),
     "reconstruct": ("reconstruct", "movie.tif", "made.tif", *FIT, "--optics", DPC),
     "render": ("render", "fit.cellinr", "made.tif"),
-    "show-motion": ("show-motion", "scene.cellinr", "made.csv", "--points", "2"),
-    "replay": ("replay", "recipe.json", "--input", "raw.tif", "--output", "made"),
-    "batch": ("batch", "recipe.json", "raw.tif", "other.tif", "--output", "made"),
+    "show-motion": ("show-motion", "scene.cellinr", "made.csv", "--seeds", "2"),
+    "replay": ("replay", "recipe.json", "--input", "raw.tif", "--folder", "made"),
+    "batch": ("batch", "recipe.json", "raw.tif", "other.tif", "--folder", "made"),
 }
 ANSWERS = ("info", "optics", "compare", "plan", "help")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -120,12 +121,7 @@ class Bench:
             self.count += 1
             place = self.folder / f"try-{self.count}"
             place.mkdir()
-            moved = [
-                str(place / word) if word.startswith("made")
-                else str(self.folder / word) if (self.folder / word).exists() else word
-                for word in words
-            ]  # fmt: skip
-            text = fault(self, name, moved, place)
+            text = fault(self, name, placed(words, self.folder, place), place)
             found.append(f"{name}: {text}" if text else "")
         return found
 

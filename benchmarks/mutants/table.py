@@ -283,7 +283,7 @@ CLASSIC = (
 IO = (
     *_of(
         "io/test_channels.py",
-        ("io/channels.py", 'axis = 1 if "T" in first.axes else 0', "axis = 0"),
+        ("io/series/channels.py", 'axis = 1 if "T" in first.axes else 0', "axis = 0"),
     ),
     *_of(
         "io/test_dtype.py",
@@ -304,16 +304,17 @@ IO = (
     ),
     *_of(
         "io/test_record.py",
-        ("io/record.py", "_TOLERANCE = 1e-5", "_TOLERANCE = 1e-1"),
+        ("io/metadata/record.py", "_TOLERANCE = 1e-5", "_TOLERANCE = 1e-1"),
     ),
     *_of(
         "io/test_sequences.py",
-        ("io/sequences.py", "return sorted(paths, key=lambda path: (_sort_key(path), path.name))",
+        ("io/series/sequences.py",
+         "return sorted(paths, key=lambda path: (_sort_key(path), path.name))",
          "return sorted(paths)"),
     ),
     *_of(
         "io/test_units.py",
-        ("io/units.py", '"inch": 25_400_000_000', '"inch": 25_000_000_000'),
+        ("io/metadata/units.py", '"inch": 25_400_000_000', '"inch": 25_000_000_000'),
     ),
     *_of(
         "io/test_zarr.py",
@@ -334,17 +335,20 @@ METRICS = _of(
 MACRO = (
     *_of(
         "macro/test_text_from_outside.py",
-        ("macro/lines.py", 'f"./{path}" if path.startswith("-")', 'path if path.startswith("-")',
+        ("macro/scripts/lines.py",
+         'f"./{path}" if path.startswith("-")', 'path if path.startswith("-")',
          "identifiers"),
-        ("macro/lines.py", 'if given.startswith("-") else (flag, given)',
+        ("macro/scripts/lines.py", 'if given.startswith("-") else (flag, given)',
          "if False else (flag, given)", "identifiers"),
-        ("macro/lines.py", 'Line(f"# {one_line(text)}", "comment")', 'Line(f"# {text}", "comment")',
+        ("macro/scripts/lines.py",
+         'Line(f"# {one_line(text)}", "comment")', 'Line(f"# {text}", "comment")',
          "identifiers"),
-        ("macro/lines.py", "or keyword.iskeyword(word):\n        raise", "or False:\n        raise",
+        ("macro/scripts/lines.py",
+         "or keyword.iskeyword(word):\n        raise", "or False:\n        raise",
          "identifiers"),
-        ("macro/lines.py", "    _check_plain(plain)\n    return Code", "    return Code",
+        ("macro/scripts/lines.py", "    _check_plain(plain)\n    return Code", "    return Code",
          "identifiers"),
-        ("macro/lines.py", "shlex.join([", '" ".join([', "shell"),
+        ("macro/scripts/lines.py", "shlex.join([", '" ".join([', "shell"),
         ("text.py", r'_CONTROL.sub(" ",', r'_CONTROL.sub("",', "control_characters"),
     ),
     *_of(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
     from napari_cellinr.macro.compare import compare
+    from napari_cellinr.macro.figures import write_figure, write_movie
     from napari_cellinr.macro.motion import write_motion
     from napari_cellinr.optics.base import ForwardModel
     from napari_cellinr.runs.warm_start import continue_fit, warm_start
@@ -86,7 +87,9 @@ _HOMES = {
     "superresolve": "api",
     "warm_start": "runs.warm_start",
     "write": "io",
+    "write_figure": "macro.figures",
     "write_motion": "macro.motion",
+    "write_movie": "macro.figures",
 }
 
 __all__ = [
@@ -128,7 +131,9 @@ __all__ = [
     "superresolve",
     "warm_start",
     "write",
+    "write_figure",
     "write_motion",
+    "write_movie",
 ]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
+
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.fitting.comparable import with_comparable_steps
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.report import standard, with_warnings
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.image.exchange import image_of
+from napari_cellinr.image.voxel_size import voxel_in_scale, voxel_of
 from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.methods import METHODS
 
@@ -48,6 +51,7 @@ def denoise(
     preset: Preset = "fast",
     *,
     axes: str = "",
+    voxel: Steps | None = None,
     scale: Steps | None = None,
     units: Units | None = None,
     progress: Reporting = None,
@@ -69,11 +73,13 @@ def denoise(
     axes
         One letter of `TCZYX` for each dimension of a plain array, such as `"TYX"`; needed for 3
         and 4 dimensions.
-    scale
+    voxel
         Voxel size of a plain array: one number for all spatial axes, one for each axis, or a
-        table such as `{"Z": 0.4, "Y": 0.1, "X": 0.1, "T": 2}`.
+        table such as `{"Z": 0.4, "Y": 0.1, "X": 0.1, "T": 2}`, with the time step in it.
+    scale
+        The same, by the name that it has in `Image`; give one of them.
     units
-        Unit of the scale, as pint names; default µm and s.
+        Units of the voxel size, as pint names; default µm and s.
     progress
         True for a bar, in a terminal or a notebook; a function that is called with each
         `Progress`, and stops the fit by returning `"stop"`; None for nothing.
@@ -97,7 +103,7 @@ def denoise(
     >>> import numpy as np
     >>> from napari_cellinr import denoise
     >>> noisy = np.random.default_rng(0).poisson(50, (3, 32, 32))
-    >>> fitted = denoise(noisy, "preview", axes="TYX", scale=0.1, steps=2)
+    >>> fitted = denoise(noisy, "preview", axes="TYX", voxel=0.1, steps=2)
     >>> fitted.images[0].axes, fitted.images[0].shape
     ('TYX', (3, 32, 32))
     """
@@ -105,7 +111,8 @@ def denoise(
 
     given: dict[str, Any] = dict(settings)
     config = CellINRConfig(preset=preset, **given)
-    return complete(iter_denoise(image_of(image, axes, scale, units), config), progress)
+    source = image_of(image, axes, voxel_of(voxel, scale), units)
+    return complete(iter_denoise(source, config), progress)
 
 
 def iter_denoise(
@@ -162,7 +169,8 @@ def superresolve(
     preset: SpatimePreset = "fast",
     *,
     axes: str = "",
-    scale: float | str | Mapping[str, float] | Steps | None = None,
+    voxel: Steps | None = None,
+    scale: float | str | Mapping[str, float] | None = None,
     units: Units | None = None,
     progress: Reporting = None,
     lazily: bool = False,
@@ -177,13 +185,12 @@ def superresolve(
         is fitted for itself.
     preset
         `fast` for results, `preview` for a quick look, `paper` for the published method.
-    axes, units, progress
+    axes, voxel, units, progress
         As for `denoise`.
     scale
         How many times finer the result is: a number for all spatial axes, such as `2` for twice
-        as many voxels along each of Z, Y and X, or a table such as `{"t": 2, "z": 2.5}`. A
-        sequence with one number for each axis is the voxel size of a plain array instead, as for
-        `denoise`; then the factors follow from `target_voxel`, `isotropic` or `times`.
+        as many voxels along each of Z, Y and X, or a table such as `{"t": 2, "z": 2.5}`. The
+        settings `target_voxel`, `isotropic` and `times` choose frames and voxels otherwise.
     lazily
         Whether values are rendered only when parts of the result are read. It then need not fit
         into memory: `write("out.ome.zarr", result)` renders and writes it piece by piece.
@@ -213,14 +220,15 @@ def superresolve(
     """
     from napari_cellinr.fitting.completion import complete
 
-    is_factor = scale is None or isinstance(scale, int | float | str | Mapping)
-    voxel: Any = None if is_factor else scale
-    source = image_of(image, axes, voxel, units)
     given: dict[str, Any] = dict(settings)
-    if isinstance(scale, int | float):
-        given["scale"] = {axis.lower(): scale for axis in source.axes if axis in "ZYX"}
-    elif isinstance(scale, str | Mapping):
-        given["scale"] = scale
+    factors: Any = scale
+    if not (scale is None or isinstance(scale, str | Mapping) or np.ndim(scale) == 0):
+        voxel, factors = voxel_in_scale(scale, voxel, units, given), None
+    source = image_of(image, axes, voxel, units)
+    if isinstance(factors, str | Mapping):
+        given["scale"] = factors
+    elif factors is not None:
+        given["scale"] = {axis.lower(): factors for axis in source.axes if axis in "ZYX"}
     config = SpatimeConfig(preset=preset, **given)
     return complete(iter_superresolve(source, config, lazily=lazily), progress)
 
@@ -264,6 +272,7 @@ def reconstruct(
     optics: Any = "time-lapse",
     *,
     axes: str = "",
+    voxel: Steps | None = None,
     scale: Steps | None = None,
     units: Units | None = None,
     progress: Reporting = None,
@@ -281,7 +290,7 @@ def reconstruct(
     optics
         Kind of microscope, its settings as a mapping, or an object of `config.optics`, also of a
         forward model of your own, see `register_forward_model`.
-    axes, scale, units, progress
+    axes, voxel, scale, units, progress
         As for `denoise`.
     settings
         Any setting of `NSTMConfig` by name, for example `fastest_movement=0.5`.
@@ -311,7 +320,8 @@ def reconstruct(
 
     given: dict[str, Any] = dict(settings)
     config = NSTMConfig(optics=optics, **given)
-    return complete(iter_reconstruct(image_of(image, axes, scale, units), config), progress)
+    source = image_of(image, axes, voxel_of(voxel, scale), units)
+    return complete(iter_reconstruct(source, config), progress)
 
 
 def iter_reconstruct(

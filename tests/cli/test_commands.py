@@ -11,10 +11,13 @@ import tifffile
 
 from napari_cellinr import Image, __version__, read, write
 from napari_cellinr.cli import make_parser
+from napari_cellinr.cli.optics import read_optics
 from napari_cellinr.cli.shared import progress
-from napari_cellinr.cli.shared.options import RENAMED
 from napari_cellinr.config import CellINRConfig
+from napari_cellinr.config.optics import optics_from_dict
 from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.simulate.recordings import MotionSample
+from napari_cellinr.simulate.samples import SAMPLES
 
 
 def test_info_as_json(run, raw_file, sample):
@@ -66,6 +69,43 @@ def test_sample(run, tmp_path, kind):
     assert images[2].array().mean() > images[1].array().mean()
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("embryo-series", {"raw": "TZYX", "truth": "TZYX", "truth_with_background": "TZYX"}),
+        ("moving-cells", {"raw": "TZYX", "truth": "TZYX"}),
+    ],
+)
+def test_samples_in_time(run, tmp_path, kind, names):
+    assert run("sample", kind, tmp_path, "--seed", 1, "--size", "4,8,8")[0] == 0
+    images = {name: read(tmp_path / f"{name}.tif") for name in names}
+    assert sorted(tmp_path.iterdir()) == sorted(tmp_path / f"{name}.tif" for name in names)
+    assert {name: image.axes for name, image in images.items()} == names
+    assert images["raw"].shape[1:] == (4, 8, 8)
+
+
+def test_recordings_of_motion_have_motion_and_optics(run, tmp_path, monkeypatch):
+    raw = Image(np.ones((3, 4, 5), np.float32), "TYX")
+    optics = optics_from_dict({"kind": "rolling-shutter", "row_time": 0.1, "psf": "psf.tif"})
+    made = MotionSample(raw, raw, raw, optics, raw.take("T", 0))
+    monkeypatch.setattr("napari_cellinr.simulate.recordings.moving", lambda kind, seed: made)
+    assert run("sample", "motion-ball", tmp_path)[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "raw.tif", "truth.tif", "motion.tif", "psf.tif", "optics.json"
+    }  # fmt: skip
+    assert read_optics(str(tmp_path / "optics.json")).psf == str(tmp_path / "psf.tif")
+    assert run("sample", "motion-ball", tmp_path)[0] == 2
+    status, _, error = run("sample", "motion-ball", tmp_path, "--size", "4,8,8", "--overwrite")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "has only one" in error
+
+
+def test_every_sample_of_the_viewer_can_be_written():
+    assert len(SAMPLES) == 8
+    for kind in SAMPLES:
+        assert make_parser().parse_args(["sample", kind, "f"]).kind == kind
+
+
 @pytest.mark.parametrize("size", ["6,16", "6,16,x", "0,1,2", "2,16,16"])
 def test_sample_of_impossible_size(run, tmp_path, size):
     status, _, error = run("sample", "embryo-nuclei", tmp_path, "--size", size)
@@ -105,14 +145,15 @@ def test_compare_of_different_sizes(run, tmp_path, raw_file, sample):
 
 
 def test_help_is_made_from_the_settings(run):
-    status, out, _ = run("denoise", "--help")
+    status, out, _ = run("denoise", "--help-all")
     assert status == 0
     words = " ".join(out.split())
     for name in CellINRConfig.model_fields:
         has_option = not CellINRConfig.is_advanced(name) or name in CellINRConfig.FILES
         option = f"--{name.replace('_', '-')}" if has_option else name
         assert option in words
-        assert CellINRConfig.help(name).rstrip(".") in words
+        text = CellINRConfig.help(name).partition(" Leave empty")[0].rstrip(".")
+        assert text[1:] in words
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -145,7 +186,7 @@ def test_every_option_has_help():
 def test_a_macro_is_replayed_on_another_file(run, raw_file, jobs, tmp_path):
     macro = tmp_path / "macro.py"
     macro.write_text("cellinr.denoise('embryo', background='keep', seed=4)\n")
-    status, out, _ = run("replay", macro, "--input", raw_file, "--output", tmp_path / "results")
+    status, out, _ = run("replay", macro, "--input", raw_file, "--folder", tmp_path / "results")
     assert status == 0
     assert jobs.calls[0][1].background == "keep"
     assert jobs.calls[0][1].seed == 4
@@ -182,7 +223,7 @@ def test_a_replay_shows_its_plan_and_keeps_to_it(run, raw_file, jobs, tmp_path, 
     assert run("replay", macro, "--allow-outside", "--overwrite")[0] == 0
     before = Path(raw_file).read_bytes()
     status, _, error = run(
-        "replay", macro, "--output", tmp_path, "--overwrite", "--input", raw_file
+        "replay", macro, "--folder", tmp_path, "--overwrite", "--input", raw_file
     )
     assert status == 0  # the name of the file, in the chosen folder
     macro.write_text(macro.read_text().replace(str(outside), str(raw_file)))
@@ -201,8 +242,8 @@ def test_no_name_controls_the_terminal(run, tmp_path, monkeypatch, jobs):
     texts = [
         *run("info", path)[1:],
         *run("info", tmp_path / f"none{name}.tif")[1:],
-        *run("replay", macro, "--input", path, "--output", tmp_path / f"out{name}")[1:],
-        *run("batch", macro, path, "--output", tmp_path / f"batch{name}")[1:],
+        *run("replay", macro, "--input", path, "--folder", tmp_path / f"out{name}")[1:],
+        *run("batch", macro, path, "--folder", tmp_path / f"batch{name}")[1:],
         *run("denoise", path, tmp_path / "x.tif", "--set", f"{name}=1")[1:],
         *run("dance\x1b[2J")[1:],
         *run("optics", "dance\x1b[2J")[1:],
@@ -280,7 +321,7 @@ def test_a_batch_tells_which_files_failed(run, raw_file, jobs, tmp_path):
     recipe = tmp_path / "recipe.py"
     recipe.write_text("cellinr.denoise('embryo', background='keep', seed=4)\n")
     out_folder = tmp_path / "results"
-    words = ("batch", recipe, raw_file, tmp_path / "none.tif", "--output", out_folder)
+    words = ("batch", recipe, raw_file, tmp_path / "none.tif", "--folder", out_folder)
     status, out, error = run(*words)
     assert status == 1
     assert "1 of 2 images are done" in out
@@ -289,32 +330,3 @@ def test_a_batch_tells_which_files_failed(run, raw_file, jobs, tmp_path):
     status, out, _ = run(*words)
     assert "skipped" in out
     assert len(jobs.calls) == 1
-
-
-OLD_OPTIONS = {
-    "--again": ("batch", "r.py", "i.tif", "--output", "o", "--again"),
-    "--kept-output": ("denoise", "i.tif", "o.tif", "--kept-output", "b.tif"),
-    "--save-model": ("denoise", "i.tif", "o.tif", "--save-model=fit.cellinr"),
-}
-
-
-def test_every_renamed_option_is_tested():
-    assert OLD_OPTIONS.keys() == RENAMED.keys()
-
-
-@pytest.mark.parametrize("old", OLD_OPTIONS)
-def test_old_names_of_options_still_work(old, capsys):
-    new = RENAMED[old]
-    current = [word.replace(old, new) for word in OLD_OPTIONS[old]]
-    expected = vars(make_parser().parse_args(current))
-    assert capsys.readouterr().err == ""
-    assert vars(make_parser().parse_args(OLD_OPTIONS[old])) == expected
-    warning = f"warning: {old} is now called {new}; the old name still works.\n"
-    assert capsys.readouterr().err == warning
-
-
-@pytest.mark.parametrize(("old", "words"), OLD_OPTIONS.items())
-def test_old_names_of_options_are_not_in_the_help(run, old, words):
-    text = run(words[0], "--help")[1]
-    assert RENAMED[old] in text
-    assert f"[{old}" not in text  # its usage

@@ -3,14 +3,17 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 from fake import FakeJobs
 from PIL import Image as Picture
 
-from napari_cellinr import read
+from napari_cellinr import Fitted, Image, NSTMConfig, read
 from napari_cellinr.cli import demo
+from napari_cellinr.config.optics.repeated import TimeLapse
+from napari_cellinr.simulate.recordings import MotionSample
 
 FILES = ["background", "raw", "result", "truth", "truth_with_background"]
 
@@ -101,3 +104,69 @@ def test_what_gui_starts_exists_in_the_manifest():
     keys = [sample.key for sample in manifest.contributions.sample_data]
     assert "embryo-membranes" in keys
     assert "Denoise" in [widget.display_name for widget in manifest.contributions.widgets]
+
+
+@pytest.mark.parametrize("job", demo.JOBS)
+def test_every_demonstration_is_there(job, run, tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(demo, "_run_headless", lambda options: ran.append(demo._chosen(options)))
+    for words in (["demo", job], ["demo", job, "place"]):
+        run(*words)
+    assert ran == [(job, "demo-output"), (job, "place")]
+    names = import_module(f"napari_cellinr.cli.demos.{job}").DEMO.names
+    assert {"raw", "truth", "result"} <= set(names)
+
+
+def test_a_single_word_is_the_folder_as_before(run, monkeypatch):
+    ran = []
+    monkeypatch.setattr(demo, "_run_headless", lambda options: ran.append(demo._chosen(options)))
+    run("demo", "pictures")
+    run("demo")
+    assert ran == [("denoise", "pictures"), ("denoise", "demo-output")]
+
+
+def test_an_unknown_job_is_explained(run):
+    status, _, error = run("demo", "blur", "folder")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "denoise, superresolve, reconstruct" in error
+
+
+def made(images, roles, **report):
+    return Fitted(tuple(images), NSTMConfig(), {}, (), "steps", report, roles=roles)
+
+
+def test_scores_of_superresolution_know_the_right_answer():
+    from napari_cellinr.cli.demos.superresolve import DEMO
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.simulate.cells import cells
+
+    sample = cells((3, 4, 12, 12), 1, refine=(2, 2), n_cells=1)
+    config = SpatimeConfig(scale={"t": 2, "z": 2})
+    fitted = Fitted((sample.truth,), config, {}, (), "steps", {}, roles=("result",))
+    rows = [line for line in DEMO.table(sample, fitted) if "SpatimeINR" in line]
+    assert all(line.endswith("1.000") for line in rows)
+    assert len(rows) == 2
+    shown = DEMO.panels(sample, fitted)
+    np.testing.assert_array_equal(shown.result.array(), sample.truth.array()[3])
+    assert shown.before.shape == shown.truth.shape == (8, 12, 12)
+    assert list(DEMO.images(sample, fitted)) == list(DEMO.names)
+
+
+def test_scores_of_a_reconstruction_know_the_right_answer(monkeypatch):
+    from napari_cellinr.cli.demos import reconstruct
+
+    generator = np.random.default_rng(0)
+    truth = Image(generator.random((12, 2, 16, 16)).astype(np.float32), "TCYX")
+    sample = MotionSample(truth.take("C", 0), truth, truth, TimeLapse())
+    shifted = truth.like(truth.array() + 3)  # the mean of a phase is not determined
+    motion = truth.like(truth.array() + np.array([3, 4], np.float32)[:, None, None])
+    fitted = made((shifted, motion), ("result", "motion"))
+    static = truth.crop(T=slice(0, 3))
+    monkeypatch.setattr(reconstruct, "_conventional", lambda *_: static)
+    lines = reconstruct.DEMO.table(sample, fitted)
+    assert next(line for line in lines if "NSTM" in line).endswith("1.000")
+    assert not next(line for line in lines if "conventional" in line).endswith("1.000")
+    assert lines[-1].endswith("error 5.0")
+    assert list(reconstruct.DEMO.images(sample, fitted)) == list(reconstruct.DEMO.names)
+    shown = reconstruct.DEMO.panels(sample, fitted)
+    np.testing.assert_allclose(shown.result.array(), shown.truth.array(), atol=1e-5)

@@ -71,14 +71,15 @@ def test_missing_voxel_size_is_a_warning(run, jobs, plain_file, tmp_path):
 def test_other_outputs(run, jobs, raw_file, tmp_path):
     jobs.warnings = ["the image is\nvery dark."]
     names = {
-        "--background-output": tmp_path / "haze.ome.tif",
         "--save-fit": tmp_path / "model.cellinr",
         "--report": tmp_path / "report.json",
     }
     words = [word for pair in names.items() for word in pair]
+    haze = tmp_path / "haze.ome.tif"
+    words += ["--output", f"background={haze}"]
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif", "--steps", 3, *words)
     assert (status, error) == (0, "warning: the image is very dark.\n")
-    assert np.all(read(names["--background-output"]).array() == 5)
+    assert np.all(read(haze).array() == 5)
     header, tensors = load_fitted(names["--save-fit"])
     assert header["config"]["steps"] == 3
     assert header["image"]["axes"] == "ZYX"
@@ -116,7 +117,7 @@ def test_other_outputs(run, jobs, raw_file, tmp_path):
         (["--crop", "z=0:2,z=3:4"], "names an axis twice"),
         (["--report", "no/such/folder.json"], "does not exist"),
         (["--save-fit", "out.tif"], "was given twice"),
-        (["--background-output", "haze.png"], ".png"),
+        (["--output", "background=haze.png"], ".png"),
         (["--nonsense"], "unrecognized arguments"),
     ],
 )
@@ -225,14 +226,8 @@ def test_signal_background_and_both_are_saved_from_one_fit(
     run, jobs, raw_file, tmp_path, sample, background
 ):
     paths = [tmp_path / f"{name}.tif" for name in ("out", "haze", "signal", "kept")]
-    words = [
-        "--background-output",
-        paths[1],
-        "--signal-output",
-        paths[2],
-        "--with-background-output",
-        paths[3],
-    ]
+    words = ["--output", f"background={paths[1]}", f"signal={paths[2]}"]
+    words += ["--output", f"with-background={paths[3]}"]
     assert run("denoise", raw_file, paths[0], "--background", background, *words)[0] == 0
     out, haze, signal, kept = (read(path).array() for path in paths)
     np.testing.assert_allclose(signal + haze, kept, atol=1e-5)
@@ -240,10 +235,10 @@ def test_signal_background_and_both_are_saved_from_one_fit(
 
 
 def test_the_paper_makes_only_what_was_asked_for(run, jobs, raw_file, tmp_path):
-    words = ["--preset", "paper", "--with-background-output", tmp_path / "kept.tif"]
+    words = ["--preset", "paper", "--output", f"with-background={tmp_path / 'kept.tif'}"]
     status, _, error = run("denoise", raw_file, tmp_path / "out.tif", *words)
     assert (status, error.count("\n")) == (2, 1)
-    assert "--with-background-output" in error
+    assert "--output with-background" in error
 
 
 def test_memory_error_is_a_failed_fit(run, put_job, raw_file, tmp_path):

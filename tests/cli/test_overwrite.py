@@ -73,11 +73,11 @@ def test_an_existing_file_is_replaced_only_if_told(run, raw_file, tmp_path, name
 
 
 def test_every_file_of_a_fit_is_looked_at_before_it(run, jobs, raw_file, tmp_path):
-    options = ("--background-output", "--conventional", "--save-fit", "--report")
-    for option in options:
-        other = tmp_path / f"precious{option}.tif"
+    options = ("--output=background=", "--output=conventional=", "--save-fit=", "--report=")
+    for number, option in enumerate(options):
+        other = tmp_path / f"precious{number}.tif"
         other.write_bytes(b"precious")
-        status, _, error = run("denoise", raw_file, tmp_path / "out.tif", option, other)
+        status, _, error = run("denoise", raw_file, tmp_path / "out.tif", f"{option}{other}")
         assert (status, other.read_bytes()) == (2, b"precious")
         assert "--overwrite" in error
         assert not (tmp_path / "out.tif").exists()
@@ -87,7 +87,7 @@ def test_every_file_of_a_fit_is_looked_at_before_it(run, jobs, raw_file, tmp_pat
 def test_the_same_file_twice_is_refused(run, jobs, raw_file, tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").symlink_to(tmp_path / "one")
-    words = [tmp_path / "one" / "o.tif", "--background-output", tmp_path / "two" / "o.tif"]
+    words = [tmp_path / "one" / "o.tif", "--output", f"background={tmp_path / 'two' / 'o.tif'}"]
     status, _, error = run("denoise", raw_file, *words)
     assert (status, error.count("\n")) == (2, 1)
     assert "given twice" in error

@@ -21,7 +21,8 @@ def test_denoise_and_compare(run, embryo_folder):
             "raw.tif", "truth.tif", "out.nii.gz", "haze.tif", "report.json", "model.cellinr",
         )
     )  # fmt: skip
-    words = ["--steps", 20, "--device", "cpu", "--background-output", haze, "--save-fit", model]
+    words = ["--steps", 20, "--device", "cpu", "--output", f"background={haze}"]
+    words += ["--save-fit", model]
     status, text, error = run("denoise", raw, out, "--report", report, *words)
     assert (status, error) == (0, "")
     assert text.startswith(f"wrote {out}: 12×40×40 voxels of 0.5×0.25×0.25 µm")

@@ -36,9 +36,10 @@ def test_everything_is_written(run, movie_file, tmp_path):
     seeds.write_text("y,x\n9,10\n5,6\n")
     out = {name: tmp_path / f"{name}.tif" for name in ("result", "motion", "speed", "confidence")}
     status, _, error = run(
-        "reconstruct", movie_file, out["result"], "--optics", "time-lapse", "--times", "5",
-        "--motion", out["motion"], "--speed", out["speed"], "--confidence", out["confidence"],
-        "--tracks", tmp_path / "tracks.csv", "--seeds", seeds, "--report", tmp_path / "r.json",
+        "reconstruct", movie_file, out["result"], "--optics", "time-lapse", "--frames", "5",
+        "--output", *(f"{name}={out[name]}" for name in ("motion", "speed", "confidence")),
+        "--output", f"tracks={tmp_path / 'tracks.csv'}", "--seeds", seeds,
+        "--report", tmp_path / "r.json",
         "--save-fit", tmp_path / "fit.cellinr", "--compare", tmp_path / "compare", *QUICK,
     )  # fmt: skip
     assert status == 0, error
@@ -64,7 +65,8 @@ def test_optics_come_from_a_file_and_tracks_from_a_grid(run, movie_file, tmp_pat
     optics.write_text(json.dumps(scan))
     status, _, error = run(
         "reconstruct", movie_file, tmp_path / "out.tif", "--optics", optics,
-        "--tracks", tmp_path / "tracks.csv", "--seeds", "grid:3", "--times", "0,1.5", *QUICK,
+        "--output", f"tracks={tmp_path / 'tracks.csv'}", "--seeds", "grid:3",
+        "--times", "0,1.5", *QUICK,
     )  # fmt: skip
     assert status == 0, error
     rows = list(csv.DictReader((tmp_path / "tracks.csv").read_text().splitlines()))
@@ -94,7 +96,7 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
     place = tmp_path / "motion.tif"
     status, _, error = run(
         "reconstruct", movie_file, tmp_path / "out.tif", "--optics", "time-lapse",
-        "--reference", "2", "--motion", place, "--tracks", tmp_path / "t.csv", *QUICK,
+        "--reference", "2", "--output", f"motion={place}", f"tracks={tmp_path / 't.csv'}", *QUICK,
     )  # fmt: skip
     assert status == 0, error
     motion = read(place)
@@ -107,7 +109,9 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
         note = json.loads(file.imagej_metadata["napari_cellinr"])["napari_cellinr"]
     assert note["displacement_unit"] == unit
     rows = list(csv.reader((tmp_path / "t.csv").read_text().splitlines()))
-    assert rows[0] == ["track_id", "t", "z", "y", "x", "time_s", "inside"]
+    assert rows[0] == [
+        "track_id", "t", "z", "y", "x", "time_s", "inside", "speed", "distance",
+    ]  # fmt: skip
     last = [row for row in rows[1:] if row[1] == "2"]
     seeds = grid_seeds((20, 24), 8)
     np.testing.assert_allclose([[float(v) for v in row[3:5]] for row in last], seeds, atol=0.01)
@@ -122,8 +126,8 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
         (("--times", "3,1"), "increasing times"),
         (("--times", "0,99"), "lasts from 0 to 4"),
         (("--reference", "7"), "3 frames"),
-        (("--tracks", "t.csv", "--seeds", "grid:no"), "grid:8"),
-        (("--tracks", "t.csv", "--seeds", "missing.csv"), "cannot be read"),
+        (("--output", "tracks=t.csv", "--seeds", "grid:no"), "grid:8"),
+        (("--output", "tracks=t.csv", "--seeds", "missing.csv"), "cannot be read"),
     ],
 )
 def test_mistakes_are_told_in_one_line(run, movie_file, tmp_path, monkeypatch, words, what):

@@ -17,8 +17,8 @@ def model(tmp_path, sample):
 
 def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
     out, haze, both = (tmp_path / f"{name}.tif" for name in ("out", "haze", "both"))
-    words = ["--voxel", "z=0.25", "--crop", "y=4:12", "--second-output", haze]
-    words += ["--third-output", both]
+    words = ["--target-voxel", "z=0.25", "--crop", "y=4:12", "--output", f"background={haze}"]
+    words += ["--output", f"with-background={both}"]
     status, said, error = run("render", model, out, *words)
     assert (status, error) == (0, "")
     assert said.splitlines()[0] == f"wrote {out}: 16×8×20 voxels of 0.25×0.25×0.25 µm"
@@ -38,7 +38,8 @@ def test_a_kept_fit_is_rendered_at_another_scale(run, model, tmp_path):
         (["--times", "0:1"], "first:last:step"),
         (["--times", "0,1"], "no time axis"),
         (["--channel", "0"], "axis 'C'"),
-        (["--second-output", "out.tif"], "given twice"),
+        (["--output", "background=out.tif"], "given twice"),
+        (["--output", "motion=m.tif"], "has background, with-background"),
     ],
 )
 def test_wrong_options_are_one_line(run, model, tmp_path, monkeypatch, words, part):

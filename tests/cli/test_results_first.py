@@ -50,12 +50,12 @@ def test_one_file_that_fails_leaves_the_others_and_the_fit(
     whole, out = tmp_path / "whole.tif", tmp_path / "out.tif"
     assert run("denoise", raw_file, whole, *WORDS)[0] == 0
     also = {
-        "--background-output": tmp_path / "background.tif",
-        "--conventional": tmp_path / "conventional.tif",
-        "--save-fit": tmp_path / "fit.cellinr",
-        "--report": tmp_path / "report.json",
+        "--output=background=": tmp_path / "background.tif",
+        "--output=conventional=": tmp_path / "conventional.tif",
+        "--save-fit=": tmp_path / "fit.cellinr",
+        "--report=": tmp_path / "report.json",
     }
-    options = [word for pair in also.items() for word in pair]
+    options = [f"{option}{path}" for option, path in also.items()]
     refuse("out.tif", "conventional.tif")
     options += ["--checkpoint-seconds", every]
     status, _, error = run("denoise", raw_file, out, *WORDS, *options)
@@ -63,7 +63,7 @@ def test_one_file_that_fails_leaves_the_others_and_the_fit(
     assert (status, error.count("\n")) == (2, 1)
     assert error.count("No space left") == 2
     written = {path for path in also.values() if path.exists()}
-    assert written == {also[name] for name in ("--background-output", "--save-fit", "--report")}
+    assert written == {also[name] for name in ("--output=background=", "--save-fit=", "--report=")}
     assert not out.exists()
     again = tmp_path / "again.tif"
     assert run(*words_of(error, again))[0] == 0
@@ -133,7 +133,7 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.mark.parametrize(
     ("options", "needed"),
-    [([], 1), (["--background-output", "b.nii"], 2), (["--background-output", "b.nii.gz"], 1)],
+    [([], 1), (["--output", "background=b.nii"], 2), (["--output", "background=b.nii.gz"], 1)],
 )
 def test_room_is_checked_before_the_fit(
     run, jobs, raw_file, tmp_path, sample, monkeypatch, options, needed

@@ -129,7 +129,7 @@ def test_write_pieces_that_is_stopped_leaves_nothing(tmp_path):
     [
         (["--scale", "t=0"], "more than 0 and at most 16"),
         (["--scale", "z=17"], "more than 0 and at most 16"),
-        (["--scale", "2"], "pairs such as t=2,z=2.5 are needed"),
+        (["--scale", "two"], "write a factor such as 2"),
         (["--scale", "t=2", "--times", "0,30"], "give only one of them"),
         (["--times", "0,600"], "must lie between 0 and 60"),
         (["--crop", "t=0:1", "--scale", "t=2"], "only one frame"),
@@ -144,6 +144,12 @@ def test_what_is_refused_is_one_sentence(run, movie_file, tmp_path, words, said)
     assert said in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_single_factor_is_for_the_spatial_axes_that_the_image_has(run, jobs, tmp_path):
+    path = write(tmp_path / "movie.tif", Image(np.ones((3, 8, 9), np.float32), "TYX"))
+    assert run("superresolve", path, tmp_path / "out.tif", "--scale", "2")[0] == 0
+    assert jobs.calls[0][1].scale == {"y": 2, "x": 2}
 
 
 def test_isotropic_needs_a_voxel_size(run, tmp_path):

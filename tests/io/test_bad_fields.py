@@ -76,7 +76,7 @@ def test_a_batch_lists_the_bad_field_as_failed(plate, put_job, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     damage(plate, "A/1/1")
     Path("m.py").write_text('cellinr.open("plate.zarr")\ncellinr.denoise("plate A/1/0")\n')
-    assert main(["batch", "m.py", str(plate), "--every-series", "--output", "out"]) == 1
+    assert main(["batch", "m.py", str(plate), "--every-series", "--folder", "out"]) == 1
     rows = Path("out/summary.csv").read_text().splitlines()[1:]
     assert [row.split(",")[3] for row in rows] == ["done", "failed", "done"]
     values = sorted(read(path).array()[0, 0] for path in Path("out").glob("*.tif"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr.image import Image
-from napari_cellinr.io.channels import MOST_CHANNELS, joined, separated
+from napari_cellinr.io.series.channels import MOST_CHANNELS, joined, separated
 
 
 @pytest.mark.parametrize(

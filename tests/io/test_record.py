@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr.image import Image
-from napari_cellinr.io.record import note, restore
+from napari_cellinr.io.metadata.record import note, restore
 
 WRITTEN = Image(
     np.zeros((1, 3, 4)), "ZYX", (0.4, 0.1, 0.1), ("micrometer",) * 3, translate=(1.0, 2.0, 3.0)

@@ -7,7 +7,7 @@ import pytest
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import AxesError, FileWarning
-from napari_cellinr.io.rotation import baked, is_rotated
+from napari_cellinr.io.metadata.rotation import baked, is_rotated
 
 
 def turned(degrees, steps=(0.5, 0.5, 2.0)):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_cellinr.image import AXES, Image
 from napari_cellinr.io import read, read_all, write
-from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 
 TYPES = (
     "bool", "uint8", "uint16", "uint32", "int8", "int16", "int32",

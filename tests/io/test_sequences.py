@@ -7,7 +7,7 @@ import tifffile
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
-from napari_cellinr.io.sequences import in_order, is_numbered, read_files
+from napari_cellinr.io.series.sequences import in_order, is_numbered, read_files
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import tifffile
 
 from napari_cellinr import Image, read
 from napari_cellinr.errors import FileWarning
+from napari_cellinr.io.metadata.times import with_times
 from napari_cellinr.io.tiff.times import frame_times
-from napari_cellinr.io.times import with_times
 
 
 def movie(n=4, **changes):

@@ -5,7 +5,7 @@ import pint
 import pytest
 
 from napari_cellinr.image import Image
-from napari_cellinr.io.units import (
+from napari_cellinr.io.metadata.units import (
     LENGTHS,
     TIMES,
     convert,

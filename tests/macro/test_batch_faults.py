@@ -15,6 +15,7 @@ import pytest
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
+from napari_cellinr.io.safety import process
 from napari_cellinr.macro import Macro, Source, Step
 from napari_cellinr.macro.batch import run as batch_run
 from napari_cellinr.macro.batch.run import iter_batch
@@ -111,7 +112,23 @@ def test_a_damaged_mark_is_done_again_under_the_same_name(files, calls, tmp_path
     assert results(out) == before
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "..", ".", "", "{tmp_path}/elsewhere", "a\0b"])
+def test_a_mark_that_a_killed_batch_has_not_put_in_place_is_none(files, calls, tmp_path):
+    """Its temporary file is removed later, and a mark written under its name would go with it."""
+    out = tmp_path / "out"
+    assert states(ONE, files, out) == ["done"] * 3
+    mark = out / ".done" / "1.json"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    writer = process.Writer(ended.pid, 1, process.this_process().host)
+    ended.wait()
+    mark.rename(mark.with_name(f".cellinr-{writer.mark}-0123456789ab.json"))
+    assert states(ONE, files, out) == ["skipped", "done", "skipped"]
+    assert states(ONE, files, out) == ["skipped"] * 3
+    assert sorted(path.name for path in mark.parent.iterdir()) == ["0.json", "1.json", "2.json"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../elsewhere", "..", ".", "", "{tmp_path}/elsewhere", "a\0b", "\ud800"]
+)
 def test_a_planted_mark_does_not_lead_out_of_the_folder(files, calls, tmp_path, name):
     out = tmp_path / "results" / "out"
     assert states(SAVING, files[:1], out) == ["done"]

@@ -78,7 +78,7 @@ def test_macros_of_the_guide_run(text, tmp_path, monkeypatch):
     for number in range(3):
         write(f"movie/t{number}.tif", values[0, number])
     Path("macro.py").write_text(text)
-    assert main(["replay", "macro.py", "--output", "out"]) == 0
+    assert main(["replay", "macro.py", "--folder", "out"]) == 0
     assert list(Path("out").iterdir())
 
 

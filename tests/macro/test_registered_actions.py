@@ -17,11 +17,12 @@ from napari_cellinr import Image, reconstruct, write
 from napari_cellinr.cli import make_parser
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.macro import Macro, Source, Step, actions, lines, parse_script, script
+from napari_cellinr.macro import Macro, Source, Step, actions, parse_script, script
 from napari_cellinr.macro.actions import ACTIONS, FITS, action_of, to_console
-from napari_cellinr.macro.notebook import notebook
 from napari_cellinr.macro.plan import Rules, saved_files
 from napari_cellinr.macro.replay.run import Replay
+from napari_cellinr.macro.scripts import lines
+from napari_cellinr.macro.scripts.notebook import notebook
 
 PACKAGE = Path(napari_cellinr.__file__).parent
 

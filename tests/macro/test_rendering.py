@@ -11,7 +11,7 @@ from napari_cellinr import FileError, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.macro import Macro, Source, Step, iter_replay, parse_script, script
-from napari_cellinr.macro.notebook import notebook
+from napari_cellinr.macro.scripts.notebook import notebook
 from napari_cellinr.simulate.embryo import embryo
 
 FINE = "embryo denoised rendered"

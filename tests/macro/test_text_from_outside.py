@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 
 from napari_cellinr import Image
 from napari_cellinr.errors import CellINRError, ConfigError, FileError
-from napari_cellinr.macro import Macro, Source, Step, lines, parse_script, script
+from napari_cellinr.macro import Macro, Source, Step, parse_script, script
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.text import clean_name, one_line
 
 ROOT = Path(__file__).parents[2]

@@ -59,9 +59,9 @@ def test_the_same_lines_on_another_file_and_in_a_batch(tmp_path):
     plane(5)
     plane(7, "other.tif")
     Path("m.py").write_text(GUIDE)
-    assert main(["replay", "m.py", "--input", "other.tif", "--output", "r"]) == 0
+    assert main(["replay", "m.py", "--input", "other.tif", "--folder", "r"]) == 0
     assert read("r/clean.tif").array()[0, 0] == 8
-    assert main(["batch", "m.py", "embryo.tif", "other.tif", "--output", "b"]) == 0
+    assert main(["batch", "m.py", "embryo.tif", "other.tif", "--folder", "b"]) == 0
     values = [read(f"b/{name}/clean.tif").array()[0, 0] for name in ("embryo", "other")]
     assert values == [6, 8]
 
@@ -188,7 +188,7 @@ def test_a_folder_stands_for_the_images_in_it():
     Path("plates/notes.txt").write_text("no image")
     plane(5)
     Path("m.py").write_text(GUIDE)
-    assert main(["batch", "m.py", "plates", "--output", "b"]) == 0
+    assert main(["batch", "m.py", "plates", "--folder", "b"]) == 0
     values = [read(f"b/well {number}/clean.tif").array()[0, 0] for number in (1, 2)]
     assert values == [2, 3]
 
@@ -196,14 +196,14 @@ def test_a_folder_stands_for_the_images_in_it():
 def test_a_folder_without_images_is_an_error(capsys):
     Path("empty").mkdir()
     Path("m.py").write_text(GUIDE)
-    assert main(["batch", "m.py", "empty", "--output", "b"]) == 2
+    assert main(["batch", "m.py", "empty", "--folder", "b"]) == 2
     assert "contains no readable image" in capsys.readouterr().err
 
 
 def test_results_do_not_become_inputs(capsys):
     plane(5)
     Path("m.py").write_text(GUIDE)
-    assert main(["batch", "m.py", ".", "--output", "."]) == 2
+    assert main(["batch", "m.py", ".", "--folder", "."]) == 2
     assert "another folder" in capsys.readouterr().err
 
 
@@ -213,7 +213,7 @@ def test_a_folder_is_one_series_if_the_macro_works_on_a_series():
         for number in range(2):
             plane(number, f"{folder}/t{number}.tif")
     Path("m.py").write_text('cellinr.open("a", along="T")\ncellinr.denoise("a")\n')
-    assert main(["batch", "m.py", "a", "b", "--output", "out"]) == 0
+    assert main(["batch", "m.py", "a", "b", "--folder", "out"]) == 0
     assert sorted(path.name for path in Path("out").glob("*.tif")) == [
         "a denoised.tif", "b denoised.tif",
     ]  # fmt: skip

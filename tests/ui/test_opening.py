@@ -213,7 +213,7 @@ def test_channels_keep_names_and_colours(viewer, tmp_path):
 
 
 def test_layers_that_differ_are_not_joined():
-    from napari_cellinr.io.channels import joined
+    from napari_cellinr.io.series.channels import joined
 
     one = Image(np.zeros((3, 4)))
     with pytest.raises(AxesError, match="all channels of one file need the same"):

@@ -68,7 +68,7 @@ def test_every_layer_of_a_result_has_the_record_of_its_fit(
     dock.run()
     idle(dock)
     data = digest(Image(stack, "ZYX"))
-    for name in ("membrane denoised", "haze"):
+    for name in ("membrane denoised", "haze · membrane"):
         record = by_name(viewer, name).metadata["napari-cellinr"]
         assert (record["digest"], record["config"]["seed"]) == (data, 4)
         assert record["versions"] == {"torch": "2"}

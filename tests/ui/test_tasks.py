@@ -158,15 +158,17 @@ def test_layers_of_other_kinds_and_axes_lie_on_their_source(viewer, stack, toy, 
     viewer.window.add_dock_widget(dock, name="Toy")
     dock.run()
     idle(dock)
-    static = viewer.layers["static"]  # without T: shown at all times, by repeating a view of it
+    static = viewer.layers[
+        "static · movie"
+    ]  # without T: shown at all times, by repeating a view of it
     assert static.data.shape == (6, 80, 96)
     assert static.data.strides[0] == 0
-    for name in ("static", "motion", "paths"):
+    for name in ("static · movie", "motion · movie", "paths · movie"):
         assert tuple(viewer.layers[name].units) == tuple(source.units)
         assert tuple(viewer.layers[name].axis_labels) == ("t", "y", "x")
-    motion = viewer.layers["motion"]
+    motion = viewer.layers["motion · movie"]
     np.testing.assert_allclose(motion.data_to_world((2, 10, 20)), (4, 0.95, 1.95))
-    np.testing.assert_allclose(viewer.layers["paths"].scale, (2, 0.1, 0.1))
+    np.testing.assert_allclose(viewer.layers["paths · movie"].scale, (2, 0.1, 0.1))
 
 
 @pytest.mark.parametrize("other", ["signal", "kept"])

@@ -1,1 +1,1 @@
-"""What the fault run `hostile` is made of: damaged files of ours, and processes that read them."""
+"""What fault runs share: commands and their files, damaged files, processes that read them."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from forked import begin, end_of
 
+from harm.commands import placed
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.config.optics import KINDS
@@ -94,11 +95,7 @@ class Bench:
 
     def words(self, name: str, place: Path) -> list[str]:
         """Return the command that writes into a folder."""
-        return [
-            str(place / word) if word.startswith("made")
-            else str(self.folder / word) if (self.folder / word).is_file() else word
-            for word in COMMANDS[name]
-        ]  # fmt: skip
+        return placed(COMMANDS[name], self.folder, place)
 
     def run(self, words: list[str], place: Path, harm: Callable[[], None] | None = None) -> int:
         """Begin a command in a copy of this process, after it has been harmed; return its id."""

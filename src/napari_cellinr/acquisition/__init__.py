@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.acquisition.measurement import Measurement
 from napari_cellinr.config.optics import add_kind
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.io.units import calibrated
+from napari_cellinr.io.metadata.units import calibrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

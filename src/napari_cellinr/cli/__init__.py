@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_cellinr.cli.shared.options import Parser
+    from napari_cellinr.cli.shared.parser import Parser
 
 __all__ = ["main", "make_parser"]
 
@@ -87,20 +87,21 @@ def make_parser() -> Parser:
         demo,
         info,
         optics,
-        plan,
         render,
         replay,
-        run_part,
         sample,
         show_motion,
     )
-    from napari_cellinr.cli.shared.options import Parser
+    from napari_cellinr.cli.parts import plan, run_part
+    from napari_cellinr.cli.shared.parser import Parser
     from napari_cellinr.methods import METHODS
 
     parser = Parser(
         prog="napari-cellinr",
         description="Restore microscopy images without training data: remove noise and "
         "out-of-focus background, super-resolve in time and space, reconstruct moving samples.",
+        epilog="`napari-cellinr COMMAND --help` explains a command and its usual options, "
+        "`--help-all` all of its options.",
     )
     parser.add_argument("--version", action="version", version=f"napari-cellinr {__version__}")
     commands = parser.add_subparsers(

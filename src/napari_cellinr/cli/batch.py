@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.options import add_folder
+from napari_cellinr.cli.shared.overwrite import add_overwrite
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_error, say_warning
 
 if TYPE_CHECKING:
@@ -23,13 +25,11 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="image files, or folders of image files"
     )
-    parser.add_argument(
-        "--output",
-        metavar="FOLDER",
-        required=True,
-        help="folder for the results and summary.csv; nothing is written elsewhere. Images whose "
-        "results are there already are skipped",
+    text = (
+        "and for summary.csv; nothing is written elsewhere. Images whose results are there "
+        "already are skipped"
     )
+    add_folder(parser, text, required=True)
     parser.add_argument(
         "--workers",
         metavar="N",
@@ -53,11 +53,7 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="process images again whose results exist already",
     )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace existing files, too, that no batch has written; never the inputs",
-    )
+    add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
@@ -67,7 +63,7 @@ def run(options: Namespace) -> int:
     from napari_cellinr.macro.plan import plan_lines
 
     macro = load_macro(options.recipe)
-    for line in plan_lines(macro, (), options.output):
+    for line in plan_lines(macro, (), options.folder):
         say(line)
     interruption = Interruption()
     printed: dict[str, str] = {}
@@ -82,7 +78,7 @@ def run(options: Namespace) -> int:
         job = iter_batch(
             macro,
             options.inputs,
-            options.output,
+            options.folder,
             workers=options.workers,
             every_series=options.every_series,
             every_time=options.every_time,
@@ -95,7 +91,7 @@ def run(options: Namespace) -> int:
     for row in failed:
         say_error(f"{row.title}: {row.error}")
     done = sum(row.state in {"done", "skipped"} for row in rows)
-    say(f"{done} of {len(rows)} images are done; see {options.output}/summary.csv")
+    say(f"{done} of {len(rows)} images are done; see {options.folder}/summary.csv")
     if interruption.happened:
         again = "run the same command again for the images that are not done."
         say_warning(f"stopped by {interruption.name}; {again}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import add_reading_options, describe_image, read_input
-from napari_cellinr.cli.shared.options import Commands, add_command
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 
 if TYPE_CHECKING:

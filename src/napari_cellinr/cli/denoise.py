@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
-from napari_cellinr.cli.shared.options import Commands, read_config
+from napari_cellinr.cli.shared.options import read_config
+from napari_cellinr.cli.shared.outputs import dest_of
 from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from napari_cellinr.cli.shared.parser import Commands
     from napari_cellinr.config import CellINRConfig
 
 __all__ = ["add", "run"]
@@ -29,17 +31,24 @@ def add(commands: Commands) -> None:
     """Declare the command and its options."""
     from napari_cellinr.methods import METHODS
 
-    add_fit_command(
+    parser, _ = add_fit_command(
         commands,
         METHODS["cellinr"],
         "remove noise and background (out-of-focus light) from an image",
         run,
-        {
-            "--background-output": "also save the background",
-            "--signal-output": "also save the denoised image without background",
-            "--with-background-output": "also save the denoised image with background",
-            "--error-output": "also save the standard error of each voxel (preset best)",
-        },
+        ("background", "signal", "with-background", "error"),
+    )
+    parser.usual = (
+        "--output",
+        "--preset",
+        "--background",
+        "--structure",
+        "--voxel",
+        "--axes",
+        "--channel",
+        "--crop",
+        "--max-seconds",
+        "--overwrite",
     )
 
 
@@ -76,13 +85,13 @@ def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
     }
     if options.error_output is not None and not config.has_field:
         raise ConfigError(
-            "--error-output was given, but standard errors come from the network, which these "
+            "--output error=… was given, but standard errors come from the network, which these "
             "settings leave out. Leave the option out, or choose the preset best."
         )
-    other = "signal_output" if keeps else "with_background_output"
-    if config.is_published and getattr(options, other) is not None:
+    other = "signal" if keeps else "with-background"
+    if config.is_published and getattr(options, dest_of(other)) is not None:
         raise ConfigError(
-            f"--{other.replace('_', '-')} was given; the preset paper makes only the image that "
+            f"--output {other}=… was given; the preset paper makes only the image that "
             "--background selects. Leave the option out, or choose the preset fast."
         )
     return roles

@@ -7,11 +7,12 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.options import add_stack
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer
-from napari_cellinr.io.colours import COLOURS
 from napari_cellinr.io.findings import warnings_of
-from napari_cellinr.io.times import times_of
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.times import times_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,11 +30,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "info", help_text, run)
     parser.add_argument("file", metavar="FILE", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    parser.add_argument(
-        "--stack",
-        choices=("T", "Z"),
-        help="whether the numbered files of a folder are time points (T) or z planes (Z)",
-    )
+    add_stack(parser)
 
 
 def run(options: Namespace) -> int:

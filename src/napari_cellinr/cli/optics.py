@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of

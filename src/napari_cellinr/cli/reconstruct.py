@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from napari_cellinr.cli.optics import read_optics
 from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
-from napari_cellinr.cli.shared.options import Commands, read_config
+from napari_cellinr.cli.shared.options import add_seeds, add_times, parse_times, read_config
 from napari_cellinr.cli.shared.overwrite import check_overwrite
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.cli.shared.parser import Commands
     from napari_cellinr.config import NSTMConfig
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
@@ -36,7 +39,8 @@ _OUTPUTS = {
 
 _COMPARED = ("conventional.tif", "static.tif")
 
-_GRID = "grid:"
+_N_SEEDS = 8
+"""Number of points along y and x that are tracked if none are given."""
 
 
 def add(commands: Commands) -> None:
@@ -48,30 +52,17 @@ def add(commands: Commands) -> None:
         METHODS["nstm"],
         "reconstruct a moving sample and its motion from the raw frames of a microscope",
         run,
-        {},
+        ("motion", "speed", "confidence", "motion-error", "aligned", "tracks"),
+        ("times",),
     )
-    for flag, what in {
-        "motion": "also save the displacement from the reference frame, in µm, axes T C Z Y X",
-        "speed": "also save the speed, in µm/s",
-        "confidence": "also save the confidence of the motion, 0 to 1",
-        "motion-error": "also save the error of the motion, in pixels of the frames",
-        "aligned": "also save the raw frames, each moved to where its material was in the "
-        "reference frame",
-    }.items():
-        name = f"{flag.replace('-', '_')}_output"
-        saving.add_argument(f"--{flag}", dest=name, metavar="FILE", help=what)
-    saving.add_argument(
-        "--tracks",
-        metavar="FILE.csv",
-        help="also save the tracks of the seeds: track_id,t,z,y,x,time_s,inside, and "
-        "error_px,state if the motion was checked",
-    )
-    saving.add_argument(
-        "--seeds",
-        metavar="FILE.csv|grid:N",
-        default=f"{_GRID}8",
-        help="points in the reference frame to track: a table with columns y, x (and z) in "
-        "voxels, or a grid of N×N points (default: grid:8)",
+    add_seeds(saving)
+    grid = parser.add_argument_group("frames of the result")
+    add_times(grid, "setting_times")
+    grid.add_argument(
+        "--frames",
+        metavar="N",
+        type=int,
+        help="number of frames of the result, equally spaced in time (default: the recorded ones)",
     )
     saving.add_argument(
         "--compare",
@@ -80,6 +71,18 @@ def add(commands: Commands) -> None:
         "reconstruction) and static.tif (reconstruction without motion)",
     )
     _explain_optics(parser)
+    parser.usual = (
+        "--optics",
+        "--fastest-movement",
+        "--smallest-structure",
+        "--output",
+        "--seeds",
+        "--times",
+        "--preset",
+        "--voxel",
+        "--save-fit",
+        "--overwrite",
+    )
 
 
 def _explain_optics(parser: Any) -> None:
@@ -94,10 +97,13 @@ def _explain_optics(parser: Any) -> None:
 
 def run(options: Namespace) -> int:
     """Write the result and return 0; 128 + its number if a signal stopped the fit."""
+    times = _times(options)
     config = _config(options)
     check_outputs(options, tuple(_OUTPUTS), ("tracks",))
     _check_compared(options)
     image = read_input(options)
+    if times:
+        config = config.replace(times=",".join(map(str, _in_seconds(times, image))))
     seeds = _seeds(options, image) if options.tracks else None
     used: list[NSTMConfig] = []
 
@@ -125,32 +131,66 @@ def _config(options: Namespace) -> NSTMConfig:
     return config if optics is None else config.replace(optics=optics)
 
 
-def _seeds(options: Namespace, image: Image) -> NDArray[Any] | str:
-    """Return the points to track, (points, axes) in voxels, or the text `grid:N`, checked."""
-    if options.seeds.startswith(_GRID):
-        count = options.seeds[len(_GRID) :]
-        if not count.isdecimal() or int(count) < 1:
-            raise ConfigError(
-                f"--seeds {options.seeds} was given; write a number after grid:, such as grid:8."
-            )
-        return str(options.seeds)
-    from napari_cellinr.io.tracks import read_seeds
+def _times(options: Namespace) -> tuple[float, ...]:
+    """Return the times that were given; a number of frames is put into the settings.
 
+    Raises
+    ------
+    ConfigError
+        If times and a number of frames are given, or neither is valid.
+    """
+    text, frames = options.setting_times, options.frames
+    if text is not None and frames is not None:
+        raise ConfigError("--times and --frames were given; give only one of them.")
+    if text is not None and text.isdecimal():
+        say_warning(f"--times {text} is now --frames {text}; it still works in this version.")
+        frames = int(text)
+    if frames is not None:
+        options.setting_times = str(frames)
+    if text is None or frames is not None:
+        return ()
+    times = parse_times(text)
+    options.setting_times = ",".join(map(str, times))
+    return times
+
+
+def _in_seconds(times: tuple[float, ...], image: Image) -> tuple[float, ...]:
+    """Return times in seconds, in which a reconstruction counts, from the unit of the image."""
+    from napari_cellinr.io.metadata.units import TIMES
+
+    unit = image.units[image.axes.index("T")] if "T" in image.axes else "second"
+    if unit == "second" or unit not in TIMES:
+        return times
+    say_warning(f"--times are taken in the unit of the file, which is {unit}.")
+    return tuple(time * TIMES[unit] / TIMES["second"] for time in times)
+
+
+def _seeds(options: Namespace, image: Image) -> NDArray[Any] | int:
+    """Return the points to track, (points, axes) in voxels, or their number along y and x."""
+    from napari_cellinr.io.tracks import fault_of, read_seeds
+
+    given = _N_SEEDS if options.seeds is None else options.seeds
+    if isinstance(given, int):
+        return given
     space = [size for axis, size in image.sizes.items() if axis in "ZYX"]
-    return read_seeds(options.seeds, space[-2:] if "Z" not in image.axes else space)
+    if isinstance(given, str):
+        return read_seeds(given, space)
+    if fault := fault_of(np.array(given, np.float64), tuple(space)):
+        raise ConfigError(fault)
+    return np.array(given, np.float64)
 
 
-def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | str) -> None:
-    from napari_cellinr.io.tracks import grid_seeds, write_tracks
-    from napari_cellinr.motion import seconds, tracks
+def _write_tracks(path: str, fitted: Fitted, seeds: NDArray[Any] | int) -> None:
+    from napari_cellinr.io.tracks import grid_seeds
+    from napari_cellinr.macro.motion import write_tracks_of
+    from napari_cellinr.motion import tracks
 
     motion = fitted.image("motion")
     points = seeds
-    if isinstance(points, str):
-        points = grid_seeds(motion.shape[2:], int(points[len(_GRID) :]))
+    if isinstance(points, int):
+        points = grid_seeds(motion.shape[2:], points)
     error = fitted.image("motion-error") if "motion-error" in fitted.roles else None
-    found = tracks(motion, points, error)
-    write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
+    write_tracks_of(path, motion, tracks(motion, points, error))
 
 
 def _check_compared(options: Namespace) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.shared.options import Commands, add_command
+from napari_cellinr.cli.shared.options import add_folder, add_stack
+from napari_cellinr.cli.shared.overwrite import add_overwrite
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import (
     Interruption,
     answer,
@@ -26,26 +28,17 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "replay", help_text, run)
     parser.add_argument("macro", metavar="MACRO", help="macro (.py) or recipe (.json)")
     parser.add_argument("--input", metavar="FILE", help="image to use instead of the recorded one")
-    parser.add_argument(
-        "--stack",
-        choices=("T", "Z"),
-        help="whether the numbered files of a folder are time points (T) or z planes (Z), if the "
-        "macro does not say",
+    add_stack(parser)
+    text = (
+        "under the names that the macro gives them, if it gives any (default: the current folder)"
     )
-    parser.add_argument(
-        "--output",
-        metavar="FOLDER",
-        help="folder for the files that the macro saves, or for its results if it saves none "
-        "(default: the current folder)",
-    )
+    add_folder(parser, text)
     parser.add_argument(
         "--allow-outside",
         action="store_true",
         help="allow the macro to write outside that folder, for macros with absolute paths",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace existing files; never the inputs"
-    )
+    add_overwrite(parser)
     parser.add_argument(
         "--plan", action="store_true", help="only list the steps and the files that they write"
     )
@@ -57,8 +50,8 @@ def run(options: Namespace) -> int:
     from napari_cellinr.macro.plan import plan_lines, saved_files
 
     macro = load_macro(options.macro)
-    writes = saved_files(macro, options.output)
-    for line in plan_lines(macro, writes, options.output or "."):
+    writes = saved_files(macro, options.folder)
+    for line in plan_lines(macro, writes, options.folder or "."):
         (answer if options.plan else say)(line)
     if options.plan:
         return 0
@@ -67,7 +60,7 @@ def run(options: Namespace) -> int:
         job = iter_replay(
             macro,
             source=options.input,
-            output=options.output,
+            output=options.folder,
             stack_axis=options.stack,
             allow_outside=options.allow_outside,
             overwrite=options.overwrite,

@@ -1,60 +1,64 @@
-"""`napari-cellinr sample KIND FOLDER`: write a simulated embryo and its ground truth."""
+"""`napari-cellinr sample KIND FOLDER`: write simulated data and their ground truth."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_cellinr.cli.shared.options import Commands, add_command, parse_size
+from napari_cellinr.cli.shared.options import parse_size
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.safety.atomic import replacing
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from napari_cellinr.image import Image
 
 __all__ = ["add", "files_of", "make_folder", "run", "write_all"]
 
-_NAMES = ("raw", "truth", "truth_with_background")
-
-KINDS: dict[str, Any] = {"embryo-membranes": "membranes", "embryo-nuclei": "nuclei"}
-
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "write a simulated embryo: raw image and ground truth"
+    from napari_cellinr.simulate.samples import SAMPLES
+
+    help_text = "write simulated data: raw image, ground truth, and the settings of the microscope"
     parser = add_command(commands, "sample", help_text, run)
-    parser.add_argument("kind", choices=list(KINDS), help="labelled structure")
+    parser.add_argument("kind", metavar="KIND", choices=list(SAMPLES), help=", ".join(SAMPLES))
     parser.add_argument("folder", metavar="FOLDER", help="output folder; created if missing")
     parser.add_argument(
         "--seed",
         metavar="N",
         type=int,
         default=0,
-        help="random seed; each seed gives another embryo (default: 0)",
+        help="random seed; the same seed gives the same result (default: 0)",
     )
     parser.add_argument(
         "--size",
         metavar="Z,Y,X",
         type=parse_size,
-        default=(48, 96, 96),
-        help="size in voxels (default: 48,96,96)",
+        help="size in voxels, of embryos and cells (default: that of the sample in napari)",
     )
     add_overwrite(parser)
 
 
 def run(options: Namespace) -> int:
-    """Write `raw.tif`, `truth.tif` and `truth_with_background.tif`, and return 0."""
-    from napari_cellinr.simulate.embryo import embryo
+    """Write `raw.tif`, `truth.tif` and what else is known, and return 0."""
+    from napari_cellinr.simulate.samples import sample_files
 
     folder = make_folder(options.folder)
-    check_overwrite(options, files_of(folder, _NAMES))
-    sample = embryo(KINDS[options.kind], options.size, options.seed)
-    images = {name: getattr(sample, name) for name in _NAMES}
-    for path in write_all(folder, images):
+    sample = sample_files(options.kind, options.size, options.seed)
+    settings = folder / "optics.json"
+    texts = [] if sample.optics is None else [settings]
+    check_overwrite(options, [*files_of(folder, sample.images), *texts])
+    paths = write_all(folder, sample.images)
+    if sample.optics is not None:
+        with replacing(settings, ".json") as temporary:
+            temporary.write_text(sample.optics.as_json() + "\n", encoding="utf-8")
+    for path in (*paths, *texts):
         say(f"wrote {path}")
     return 0
 
@@ -90,7 +94,7 @@ def files_of(folder: Path, names: Iterable[str]) -> list[Path]:
     return [folder / f"{name}.tif" for name in names]
 
 
-def write_all(folder: Path, images: dict[str, Image]) -> list[Path]:
+def write_all(folder: Path, images: Mapping[str, Image]) -> list[Path]:
     """Write images as TIFF files.
 
     Parameters

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.cli.shared.options import Commands, add_command, add_device
+from napari_cellinr.cli.shared.options import add_device, add_seeds
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
+from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
-from napari_cellinr.text import parsed_json
+from napari_cellinr.motion import ARROWS
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from napari_cellinr.fitting.saved.stored import Stored
 
 __all__ = ["add", "run"]
 
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
-    help_text = "write the motion in a saved reconstruction as a table of arrows or tracks"
+    help_text = (
+        "write the motion in a saved reconstruction as a table of arrows, or of tracks of --seeds"
+    )
     parser = add_command(commands, "show-motion", help_text, run)
     parser.add_argument("fit", metavar="FIT", help="saved fit, such as worm.cellinr")
     parser.add_argument("output", metavar="OUTPUT", help="table, such as motion.csv")
@@ -36,11 +40,13 @@ def add(commands: Commands) -> None:
         type=float,
         help="length of the shortest arrow, in the unit of the motion (default: 0.3 voxels)",
     )
+    add_seeds(parser)
     parser.add_argument(
-        "--points",
-        metavar="N|[[y,x],…]",
-        type=_parse_points,
-        help="tracks instead of arrows: of N×N points, or of points at [y,x] in voxels",
+        "--arrows",
+        choices=tuple(ARROWS),
+        default="reference",
+        help="; ".join(f"{kind}: {text}" for kind, text in ARROWS.items())
+        + " (default: reference)",
     )
     add_overwrite(parser)
     add_device(parser)
@@ -53,27 +59,27 @@ def run(options: Namespace) -> int:
 
     if Path(options.output).suffix != ".csv":
         raise FileError(f"{options.output} was given; the name of the table must end with .csv.")
-    check_overwrite(options, [options.output], [options.fit])
+    table = options.seeds if isinstance(options.seeds, str) else None
+    check_overwrite(options, [options.output], [options.fit, table])
+    fit = load_fit(options.fit)
     write_motion(
         options.output,
-        load_fit(options.fit),
+        fit,
         every=options.every,
         shortest=options.shortest,
-        points=options.points,
+        points=_points(options.seeds, fit),
+        arrows=options.arrows,
         device=options.device,
     )
     say(f"wrote {options.output}")
     return 0
 
 
-def _parse_points(text: str) -> Any:
-    """Return a number, or positions as lists, from text such as `8` or `[[40,60]]`."""
-    try:
-        found = parsed_json(text)
-        if isinstance(found, int) or all(isinstance(point, list) for point in found):
-            return found
-    except (ValueError, TypeError):
-        pass
-    raise argparse.ArgumentTypeError(
-        f"{text!r} was given; write a number such as 8, or positions such as [[40,60]]"
-    )
+def _points(seeds: int | list[Any] | str | None, fit: Stored) -> Any:
+    """Return the number or the positions of points, which may be in a table."""
+    if not isinstance(seeds, str):
+        return seeds
+    from napari_cellinr.io.tracks import read_seeds
+
+    sizes = dict(zip(fit.source["axes"], fit.source["shape"], strict=True))
+    return read_seeds(seeds, [sizes[axis] for axis in "ZYX" if axis in sizes]).tolist()

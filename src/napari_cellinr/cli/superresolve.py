@@ -9,7 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
-from napari_cellinr.cli.shared.options import Commands, read_config
+from napari_cellinr.cli.shared.options import (
+    add_scale,
+    add_target,
+    add_times,
+    factors_along,
+    parse_times,
+    read_config,
+)
 from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator
 
+    from napari_cellinr.cli.shared.parser import Commands
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
 
@@ -34,20 +42,24 @@ def add(commands: Commands) -> None:
         METHODS["spatime"],
         "increase the resolution of a time series or stack: more frames, finer voxels",
         run,
-        {},
+        (),
+        ("scale",),
     )
-    grid = parser.add_argument_group("instead of --scale")
-    grid.add_argument(
-        "--times",
-        dest="setting_times",
-        metavar="0,2.5,5",
-        help="times of the frames of the result, from the first frame, in the unit of the file",
-    )
-    grid.add_argument(
+    grid = parser.add_argument_group("frames and voxels of the result")
+    add_scale(grid, "setting_scale")
+    add_times(grid, "setting_times", type=parse_times)
+    add_target(grid, "setting_target_voxel")
+    parser.usual = (
+        "--scale",
+        "--isotropic",
         "--target-voxel",
-        dest="setting_target_voxel",
-        metavar="z=0.18,y=0.18,x=0.18",
-        help="voxel size of the result in the unit of the file (--voxel is that of the input)",
+        "--times",
+        "--preset",
+        "--motion",
+        "--voxel",
+        "--axes",
+        "--save-fit",
+        "--overwrite",
     )
 
 
@@ -55,9 +67,17 @@ def run(options: Namespace) -> int:
     """Write the result and return 0; 128 + its number if a signal stopped the fit."""
     from napari_cellinr.config import SpatimeConfig
 
+    given = options.setting_scale or {}
+    if given:
+        factors = factors_along(given, "ZYX")
+        options.setting_scale = ",".join(f"{axis}={number}" for axis, number in factors.items())
+    if options.setting_times is not None:
+        options.setting_times = ",".join(map(str, options.setting_times))
     config = read_config(options, SpatimeConfig)
     check_outputs(options, tuple(_OUTPUTS))
     image = read_input(options)
+    if "*" in given:
+        config = config.replace(scale=factors_along(given, image.axes))
     earlier = options.resume or options.continue_from or options.warm_start
     if not (earlier or config.scale or config.target_voxel or config.isotropic or config.times):
         say_warning(

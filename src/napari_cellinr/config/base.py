@@ -187,7 +187,7 @@ class Config(Settings):
         "auto",
         "Where to compute; auto uses a GPU if there is one, cuda:1 is the second of several.",
     )
-    seed: int = setting(0, "Random seed; the same seed reproduces a fit.", ge=0)
+    seed: int = setting(0, "Random seed; the same seed gives the same result.", ge=0)
     steps: int = setting(100, "Maximum number of optimisation steps.", ge=1, le=1_000_000)
     max_seconds: float | None = setting(
         None,

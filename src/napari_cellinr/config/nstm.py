@@ -53,7 +53,7 @@ class NSTMConfig(Config):
     preset: Preset = setting(
         "fast", "preview: a quick look within seconds; fast: for final results."
     )
-    steps: int = setting(400, "Number of optimisation steps.", ge=1, le=1_000_000)
+    steps: int = setting(540, "Number of optimisation steps.", ge=1, le=1_000_000)
     optics: AnyOptics = setting(
         TimeLapse(), "The microscope: its kind and the parameters of that kind."
     )

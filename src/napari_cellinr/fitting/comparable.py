@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.fitting.report import with_warnings
 from napari_cellinr.image import UNCALIBRATED
-from napari_cellinr.io.units import LENGTHS, convert
+from napari_cellinr.io.metadata.units import LENGTHS, convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

@@ -9,7 +9,14 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image.indexing import part_of, refused
-from napari_cellinr.image.rules import AXES, check, measure_the_same, suggestion, wrong_number
+from napari_cellinr.image.rules import (
+    AXES,
+    check,
+    default_axes,
+    measure_the_same,
+    suggestion,
+    wrong_number,
+)
 from napari_cellinr.image.shown import as_html, as_text
 from napari_cellinr.text import clean_name, one_line
 
@@ -37,23 +44,6 @@ class ArrayLike(Protocol):
 
     def __getitem__(self, key: Any) -> Any:
         """Return a part of the array."""
-
-
-def default_axes(n_dimensions: int) -> str:
-    """Return the default axes of an array: `YX`, `ZYX`, `TZYX` or `TCZYX` for 2 to 5 dimensions.
-
-    Raises
-    ------
-    AxesError
-        If there are fewer or more dimensions.
-    """
-    guesses = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
-    if n_dimensions not in guesses:
-        raise AxesError(
-            f"an array with {n_dimensions} dimensions was given; 2 to 5 are allowed "
-            f"({AXES}). Select a part of the array first."
-        )
-    return guesses[n_dimensions]
 
 
 def default_units(axes: str) -> tuple[str, ...]:

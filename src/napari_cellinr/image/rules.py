@@ -10,10 +10,27 @@ from napari_cellinr.errors import AxesError
 if TYPE_CHECKING:
     from napari_cellinr.image.image import Image
 
-__all__ = ["AXES", "check", "measure_the_same", "suggestion", "wrong_number"]
+__all__ = ["AXES", "check", "default_axes", "measure_the_same", "suggestion", "wrong_number"]
 
 AXES: Final = "TCZYX"
 """The axes that the methods know, in canonical order."""
+
+
+def default_axes(n_dimensions: int) -> str:
+    """Return the default axes of an array: `YX`, `ZYX`, `TZYX` or `TCZYX` for 2 to 5 dimensions.
+
+    Raises
+    ------
+    AxesError
+        If there are fewer or more dimensions.
+    """
+    guesses = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
+    if n_dimensions not in guesses:
+        raise AxesError(
+            f"an array with {n_dimensions} dimensions was given; 2 to 5 are allowed "
+            f"({AXES}). Select a part of the array first."
+        )
+    return guesses[n_dimensions]
 
 
 def wrong_number(axes: str, shape: tuple[int, ...]) -> str:

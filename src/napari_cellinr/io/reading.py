@@ -6,7 +6,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
-from napari_cellinr.io import sequences
 from napari_cellinr.io.findings import told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
 from napari_cellinr.io.names import (
@@ -19,6 +18,7 @@ from napari_cellinr.io.names import (
     suffix_of,
 )
 from napari_cellinr.io.safety.leftovers import recover
+from napari_cellinr.io.series import sequences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -139,13 +139,15 @@ def write_tracks(
     times: Sequence[float],
     error: NDArray[np.float32] | None = None,
     lost: NDArray[np.bool_] | None = None,
+    speed: NDArray[np.floating] | None = None,
+    distance: NDArray[np.floating] | None = None,
 ) -> None:
     """Write a CSV line for every point and time: `track_id,t,z,y,x,time_s,inside`.
 
     `t` is the index of the time point, z, y, x are voxels of the result, `inside` is 1 or 0. If the
     error is known, two columns follow: `error_px`, and `state`, which is `tracked`, `outside` for a
     point that is out of view, or `uncertain` where its track has ended because its position is
-    not determined.
+    not determined. The last columns are `speed` and `distance`, if they are given.
 
     Parameters
     ----------
@@ -161,8 +163,15 @@ def write_tracks(
         Error of each position in pixels of the frames, shape (times, points).
     lost
         Where the position has become too uncertain, shape (times, points).
+    speed, distance
+        Speed, and length of the path since the first time, shape (times, points), in the unit of
+        the motion field and per second.
     """
-    lines: list[tuple[str, ...]] = [COLUMNS if error is None else (*COLUMNS, "error_px", "state")]
+    more = {"speed": speed, "distance": distance}
+    added = [values for values in more.values() if values is not None]
+    heads = [name for name, values in more.items() if values is not None]
+    known = () if error is None else ("error_px", "state")
+    lines: list[tuple[str, ...]] = [(*COLUMNS, *known, *heads)]
     for track in range(places.shape[1]):
         for t, seconds in enumerate(times):
             place = [0.0] * (3 - places.shape[2]) + [float(p) for p in places[t, track]]
@@ -171,7 +180,7 @@ def write_tracks(
             if error is not None:
                 is_lost = lost is not None and bool(lost[t, track])
                 row = (*row, f"{error[t, track]:.3f}", _state(bool(inside[t, track]), is_lost))
-            lines.append(row)
+            lines.append((*row, *(f"{values[t, track]:.6g}" for values in added)))
     _write_csv(path, lines)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.image.exchange import image_of
 from napari_cellinr.io.dtype import with_dtype
+from napari_cellinr.io.metadata.rotation import without_rotation
 from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
-from napari_cellinr.io.rotation import without_rotation
 from napari_cellinr.io.safety.atomic import check_place, replacing
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import ArrayLike, Image
     from napari_cellinr.image.exchange import Steps, Units
-    from napari_cellinr.io.rotation import Rotation
+    from napari_cellinr.io.metadata.rotation import Rotation
 
 __all__ = ["check_writable", "write", "write_in_steps"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from napari_cellinr.macro.actions import ACTIONS, FITS
 from napari_cellinr.macro.fit_step import InitialFit, fit_step
-from napari_cellinr.macro.parse import load_macro, parse_script
-from napari_cellinr.macro.python import STYLES, script
 from napari_cellinr.macro.recorder import Recorder
 from napari_cellinr.macro.replay.run import iter_replay
+from napari_cellinr.macro.scripts.parse import load_macro, parse_script
+from napari_cellinr.macro.scripts.python import STYLES, script
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Macro, Step
 

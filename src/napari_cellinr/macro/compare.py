@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.problem import Fitted
-from napari_cellinr.io.units import in_units_of
+from napari_cellinr.io.metadata.units import in_units_of
 from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_fit, roles_of
-from napari_cellinr.motion import seconds, tracks, visible_arrows
+from napari_cellinr.motion import ARROWS, seconds, tracks, visible_arrows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.motion import Arrows
+    from napari_cellinr.motion import ArrowKind, Arrows, Tracks
 
 __all__ = [
     "arrows_of",
@@ -30,15 +30,18 @@ __all__ = [
     "reference_of",
     "seeds_of",
     "write_motion",
+    "write_tracks_of",
 ]
 
 
-def check_options(every: Any = None, shortest: Any = None, points: Any = None) -> None:
+def check_options(
+    every: Any = None, shortest: Any = None, points: Any = None, arrows: Any = "reference"
+) -> None:
     """Check the options with which motion is shown.
 
     Parameters
     ----------
-    every, shortest, points
+    every, shortest, points, arrows
         As for `write_motion`.
 
     Raises
@@ -50,6 +53,8 @@ def check_options(every: Any = None, shortest: Any = None, points: Any = None) -
         raise ConfigError(f"every={every!r} was given; a whole number of voxels from 1 is needed.")
     if shortest is not None and not (isinstance(shortest, int | float) and shortest >= 0):
         raise ConfigError(f"shortest={shortest!r} was given; a length of 0 or more is needed.")
+    if arrows not in ARROWS:
+        raise ConfigError(f"arrows={arrows!r} was given; allowed are {', '.join(ARROWS)}.")
     if points is not None and (every is not None or shortest is not None):
         raise ConfigError(
             "points were given with every or shortest, which are for arrows; show arrows and "
@@ -94,6 +99,7 @@ def arrows_of(
     images: dict[str, Image],
     every: int | None = None,
     shortest: float | None = None,
+    kind: ArrowKind = "reference",
 ) -> Arrows:
     """Return the arrows of a fit, as `visible_arrows` finds them.
 
@@ -105,6 +111,8 @@ def arrows_of(
         Its images, from `images_by_role`.
     every, shortest
         As for `write_motion`.
+    kind
+        What the arrows show, one of `ARROWS`.
     """
     scene = images["result"]
     if "C" in scene.axes:
@@ -117,6 +125,7 @@ def arrows_of(
         shortest=shortest,
         confidence=images.get("confidence"),
         error=images.get("motion-error"),
+        kind=kind,
     )
 
 
@@ -189,6 +198,7 @@ def write_motion(
     every: int | None = None,
     shortest: float | None = None,
     points: int | Sequence[Sequence[float]] | None = None,
+    arrows: ArrowKind = "reference",
     device: str = "auto",
 ) -> None:
     """Write the motion of a reconstruction into a CSV file: arrows, or the paths of points.
@@ -203,10 +213,15 @@ def write_motion(
         Spacing of the arrows in voxels; if not given, the smallest at which arrows do not cover
         each other or the scene.
     shortest
-        Length below which arrows are left out, in the unit of the motion; 0.3 voxels if not given.
+        Length below which arrows are left out, in the unit of the motion; 0.3 voxels if not given,
+        0.1 voxels for arrows to the next time.
     points
         Paths of points instead of arrows: number of points along y and along x, or their
-        positions in the reference frame, in voxels of the result.
+        positions in the reference frame, in voxels of the result. The table has their speed and
+        the length of their path.
+    arrows
+        `reference`: from the place in the reference frame to the place now; `next`: from the
+        place now to the place at the next time.
     device
         Where to render a saved fit.
 
@@ -218,16 +233,41 @@ def write_motion(
         If the file cannot be written.
     """
     from napari_cellinr.io.safety.atomic import check_place
-    from napari_cellinr.io.tracks import write_arrows, write_tracks
+    from napari_cellinr.io.tracks import write_arrows
 
-    check_options(every, shortest, points)
+    check_options(every, shortest, points, arrows)
     check_place(place_of(path))
     images = images_by_role(fit, device)
     motion = images["motion"]
     if points is not None:
         found = tracks(motion, seeds_of(motion, points), images.get("motion-error"))
-        write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
+        write_tracks_of(path, motion, found)
         return
-    moved = arrows_of(fit, images, every, shortest)
+    moved = arrows_of(fit, images, every, shortest, arrows)
     lengths = moved.data[:, 1, 1:] * np.array(motion.scale[2:], np.float32)
     write_arrows(path, moved.data[:, 0], lengths, moved.speed, seconds(motion))
+
+
+def write_tracks_of(path: str | PathLike[str], motion: Image, found: Tracks) -> None:
+    """Write tracks into a CSV file, with speed and length of the path.
+
+    Parameters
+    ----------
+    path
+        The file, with the suffix `.csv`.
+    motion
+        The motion field that the tracks follow.
+    found
+        The tracks.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    from napari_cellinr.io.tracks import write_tracks
+
+    write_tracks(
+        path, found.places, found.inside, seconds(motion), found.error, found.lost,
+        found.speed(motion), found.distance(motion),
+    )  # fmt: skip

@@ -8,20 +8,23 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
-from napari_cellinr.macro import lines
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.lines import Code
+    from napari_cellinr.macro.scripts.lines import Code
     from napari_cellinr.macro.source import Source
 
 __all__ = [
     "CELLINR",
+    "DOT",
     "FITTED_SUFFIX",
     "SAMPLE",
     "file_name",
     "first",
+    "is_figure",
     "is_fit",
+    "is_made_of",
     "layer_stem",
     "unreadable",
     "variable",
@@ -37,9 +40,31 @@ CELLINR: Final = lines.name("cellinr")
 """The object whose methods a script for napari calls."""
 
 
+DOT: Final = "·"
+"""Between what a layer is and the name of its source, as in `denoised · embryo`."""
+
+
+def is_made_of(layer: str, source: str) -> bool:
+    """Return whether the name of a layer is that of a result of a source.
+
+    Parameters
+    ----------
+    layer
+        Name of the layer, such as `denoised · embryo` (`embryo denoised` until version 0.1).
+    source
+        Name of the source.
+    """
+    return layer.startswith(source) or layer.endswith(f" {DOT} {source}")
+
+
 def is_fit(path: str) -> bool:
     """Return whether a file is a saved fit, by its suffix."""
     return path.endswith(FITTED_SUFFIX)
+
+
+def is_figure(path: str) -> bool:
+    """Return whether a file is a figure or a movie, by its suffix."""
+    return path.lower().endswith((".png", ".svg", ".pdf", ".mp4", ".gif"))
 
 
 def unreadable(layer: str, source: Source) -> str:
@@ -62,7 +87,8 @@ def unreadable(layer: str, source: Source) -> str:
 
 def file_name(layer: str) -> str:
     """Return a file name for a layer that every operating system allows."""
-    name = PurePath(re.sub(r'[\\/:*?"<>|]+', "-", one_line(layer))).name
+    plain = one_line(layer).replace(f" {DOT} ", " ")
+    name = PurePath(re.sub(r'[\\/:*?"<>|]+', "-", plain)).name
     return re.sub(r"^~+", "-", name) or "image"  # a path that starts with ~ is in a home folder
 
 

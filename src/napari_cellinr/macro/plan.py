@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io import sequences
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.series import sequences
 from napari_cellinr.macro.actions import to_console
 from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.text import one_line
@@ -69,18 +69,18 @@ class Rules:
         if (found := input_at(place, self.inputs)) is not None:
             raise FileError(
                 f"the macro would write {place}, which is its input {found}; a macro never "
-                "writes its inputs. Choose another folder (--output)."
+                "writes its inputs. Choose another folder (--folder)."
             )
         if not self.allow_outside and not target.is_relative_to(folder):
             raise FileError(
                 f"the macro would write {place}, outside of the folder {folder}. Choose the "
-                "folder with --output, where its files get the names that the macro gives them, "
+                "folder with --folder, where its files get the names that the macro gives them, "
                 "or allow this with --allow-outside if you trust the macro."
             )
         if not self._may_replace(target) and target.exists():
             raise FileError(
                 f"the macro would replace {place}, which exists. Move it, choose another folder "
-                "(--output), or allow this with --overwrite."
+                "(--folder), or allow this with --overwrite."
             )
 
     def is_taken(self, place: Path) -> bool:

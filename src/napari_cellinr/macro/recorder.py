@@ -92,6 +92,50 @@ class Recorder:
                 del self._steps[place]
         self._changed()
 
+    def remove(self, place: int) -> tuple[Step, ...]:
+        """Forget a step and the steps that work on its results; return them.
+
+        Parameters
+        ----------
+        place
+            Place of the step, from 0.
+        """
+        gone = {place, *self.macro.needing(place)}
+        removed = tuple(step for at, step in enumerate(self._steps) if at in gone)
+        self._steps = [step for at, step in enumerate(self._steps) if at not in gone]
+        self._changed()
+        return removed
+
+    def disable(self, place: int, *, disabled: bool = True) -> tuple[Step, ...]:
+        """Disable a step and the steps that work on its results, or enable it again.
+
+        A step that is enabled needs the steps that made what it works on: they are enabled, too.
+
+        Parameters
+        ----------
+        place
+            Place of the step, from 0.
+        disabled
+            Whether it is disabled.
+
+        Returns
+        -------
+        tuple of Step
+            The steps that have changed.
+        """
+        macro = self.macro
+        if disabled:
+            places = {place, *macro.needing(place)}
+        else:
+            places = {place, *(at for at in range(place) if place in macro.needing(at))}
+        changed = []
+        for at in sorted(places):
+            if self._steps[at].disabled != disabled:
+                self._steps[at] = replace(self._steps[at], disabled=disabled)
+                changed.append(self._steps[at])
+        self._changed()
+        return tuple(changed)
+
     def clear(self) -> None:
         """Forget every step."""
         self._steps.clear()

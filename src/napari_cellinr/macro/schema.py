@@ -24,6 +24,7 @@ from napari_cellinr.macro.values import (
     NUMBER_PER_AXIS,
     NUMBERS_OR_NONE,
     TEXT,
+    TEXTS,
 )
 from napari_cellinr.methods import method_of_action
 
@@ -61,6 +62,7 @@ _KINDS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     },
     NUMBERS_OR_NONE: {"anyOf": [{"type": "array", "items": _NUMBER}, {"type": "null"}]},
     TEXT: _TEXT,
+    TEXTS: {"type": "array", "items": _TEXT},
 }
 """JSON Schema of each kind of argument."""
 
@@ -98,6 +100,7 @@ _COMMON: Final = {
     },
     "versions": {"type": "object", "additionalProperties": _TEXT},
     "status": {"enum": ["done", "stopped", "failed"], "description": "A failed step is skipped."},
+    "disabled": {"type": "boolean", "description": "Whether the step is skipped."},
     "note": {**_TEXT, "description": "Why it failed."},
 }
 

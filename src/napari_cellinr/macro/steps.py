@@ -69,6 +69,8 @@ class Step:
     beginning
         How a fit starts from its second source: `continue_from` runs more steps of that fit,
         `warm_start` takes its parameters; empty if it starts from scratch.
+    disabled
+        Whether scripts and replays skip it.
     """
 
     action: str
@@ -81,6 +83,7 @@ class Step:
     status: Status = "done"
     note: str = ""
     beginning: Beginning | Literal[""] = ""
+    disabled: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self, _KINDS)
@@ -128,8 +131,38 @@ class Macro:
 
     @property
     def repeatable(self) -> tuple[Step, ...]:
-        """The steps that did not fail."""
-        return tuple(step for step in self.steps if step.status != "failed")
+        """The steps that did not fail and are not disabled."""
+        return tuple(s for s in self.steps if s.status != "failed" and not s.disabled)
+
+    @property
+    def needed(self) -> Macro:
+        """The macro without files that were opened and never used; all of it if none was used.
+
+        Files that could not be opened stay, as comments.
+        """
+        used = {source.layer for step in self.repeatable for source in step.sources}
+
+        def is_used(step: Step) -> bool:
+            opens = ACTIONS[step.action].opens and step.status != "failed"
+            return not opens or bool(used & set(step.results))
+
+        kept = tuple(step for step in self.steps if is_used(step))
+        return Macro(kept) if kept else self
+
+    def needing(self, place: int) -> tuple[int, ...]:
+        """Return the places of the steps that work on results of a step, directly or not.
+
+        A file that an `open` step has opened is opened again where it is needed.
+        """
+        if ACTIONS[self.steps[place].action].opens:
+            return ()
+        made, found = set(self.steps[place].results), []
+        for later in range(place + 1, len(self.steps)):
+            step = self.steps[later]
+            if made & {source.layer for source in step.sources}:
+                found.append(later)
+                made |= set(step.results)
+        return tuple(found)
 
     @property
     def inputs(self) -> tuple[Source, ...]:
@@ -235,16 +268,19 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "roles": Kind("a list of roles such as result or result:1", _are_roles),
     "seed": COUNT_OR_NONE,
     "versions": TEXT_TABLE,
+    "disabled": Kind("true or false", lambda value: isinstance(value, bool)),
     "status": Kind("done, stopped or failed", lambda value: value in get_args(Status)),
 }
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values without empty ones, and without the status `done`."""
+    """Return the values without empty ones, without the status `done` and `disabled` false."""
     kept: dict[str, Any] = {}
     for key, value in values.items():
         if key == "sources":
             kept[key] = [_without_empty(source) for source in value]
+        elif key == "disabled":
+            kept |= {key: True} if value else {}
         elif value not in ("", None, (), {}) and (key, value) != ("status", "done"):
             kept[key] = list(value) if isinstance(value, tuple) else value
     return kept

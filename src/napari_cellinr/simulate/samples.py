@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from napari_cellinr.config.optics import Optics
     from napari_cellinr.image import Image
+    from napari_cellinr.simulate.cells import CellsSample
+    from napari_cellinr.simulate.embryo import EmbryoSample
 
-__all__ = ["SAMPLES", "check_sample", "sample_images"]
+__all__ = ["SAMPLES", "SampleFiles", "check_sample", "sample_files", "sample_images"]
 
 
 def sample_images(key: str) -> tuple[Image, Image]:
@@ -33,24 +37,97 @@ def check_sample(key: str) -> None:
         raise FileError(f"there is no sample {key!r}; the samples are {', '.join(SAMPLES)}.")
 
 
-def _embryo(kind: Any) -> tuple[Image, Image]:
+@dataclass(frozen=True)
+class SampleFiles:
+    """A sample with everything that is known about it.
+
+    Parameters
+    ----------
+    images
+        The raw image and its ground truth, by names for files: `raw`, `truth`, and for some
+        `truth_with_background`, `motion` (of the points of the first frame, in µm) and `psf`.
+    optics
+        Settings of the microscope, for `reconstruct`; None for other samples.
+    """
+
+    images: Mapping[str, Image]
+    optics: Optics | None = None
+
+
+def sample_files(key: str, size: tuple[int, int, int] | None = None, seed: int = 0) -> SampleFiles:
+    """Return a sample with everything that is known about it.
+
+    Parameters
+    ----------
+    key
+        One of `SAMPLES`.
+    size
+        Number of voxels Z, Y, X; that of the sample in the viewer if None.
+    seed
+        Random seed; 0 is the sample in the viewer.
+
+    Raises
+    ------
+    ConfigError
+        If the size is not possible, or the sample has only one.
+    FileError
+        If there is no such sample.
+    """
+    check_sample(key)
+    kind = key.partition("-")[2]
+    if key.startswith("motion-"):
+        if size is not None:
+            raise ConfigError(
+                f"a size was given for the sample {key}, which has only one; leave it out."
+            )
+        return _moving_files(kind, seed)
+    if key == "moving-cells":
+        recorded = _simulated_cells(size, seed)
+        return SampleFiles({"raw": recorded.raw, "truth": recorded.truth})
+    embryo = _simulated_series(size, seed) if kind == "series" else _simulated(kind, size, seed)
+    names = ("raw", "truth", "truth_with_background")
+    return SampleFiles({name: getattr(embryo, name) for name in names})
+
+
+def _simulated(kind: Any, size: tuple[int, int, int] | None, seed: int) -> EmbryoSample:
     from napari_cellinr.simulate.embryo import embryo
 
-    sample = embryo(kind)
+    return embryo(kind, size or (48, 96, 96), seed)
+
+
+def _simulated_series(size: tuple[int, int, int] | None, seed: int) -> EmbryoSample:
+    from napari_cellinr.simulate.embryo import embryo_series
+
+    return embryo_series(size=(6, *(size or (24, 64, 64))), seed=seed, bleaching=0.05)
+
+
+def _simulated_cells(size: tuple[int, int, int] | None, seed: int) -> CellsSample:
+    from napari_cellinr.simulate.cells import cells
+
+    return cells((5, *(size or (12, 64, 64))), seed, gain=1.0, read_noise=2.0)
+
+
+def _moving_files(kind: Any, seed: int) -> SampleFiles:
+    from napari_cellinr.simulate.recordings import moving
+
+    sample = moving(kind, seed)
+    images = {"raw": sample.raw, "truth": sample.truth, "motion": sample.motion}
+    point = {} if sample.psf is None else {"psf": sample.psf}
+    return SampleFiles({**images, **point}, sample.optics)
+
+
+def _embryo(kind: Any) -> tuple[Image, Image]:
+    sample = _simulated(kind, None, 0)
     return sample.truth, sample.raw
 
 
 def _series() -> tuple[Image, Image]:
-    from napari_cellinr.simulate.embryo import embryo_series
-
-    sample = embryo_series(size=(6, 24, 64, 64), bleaching=0.05)
+    sample = _simulated_series(None, 0)
     return sample.truth, sample.raw
 
 
 def _cells() -> tuple[Image, Image]:
-    from napari_cellinr.simulate.cells import cells
-
-    sample = cells((5, 12, 64, 64), gain=1.0, read_noise=2.0)
+    sample = _simulated_cells(None, 0)
     return sample.truth, sample.raw
 
 

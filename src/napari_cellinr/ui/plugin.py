@@ -130,7 +130,7 @@ def write_channels(path: str, layers: Sequence[Any]) -> list[str]:
         If the layers differ in shape, type or voxel size, or the file cannot be written.
     """
     from napari_cellinr.io import write
-    from napari_cellinr.io.channels import joined
+    from napari_cellinr.io.series.channels import joined
     from napari_cellinr.ui.layers.convert import image_from_tuple
 
     with _errors_shown_by_napari():

@@ -1,5 +1,7 @@
 """The check of a motion by fits to two halves of the pixels: laws, and what a fit does with it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,9 @@ from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.fitting.problem import Progress, finish
 from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.methods.nstm.checks import halves
+from napari_cellinr.methods.nstm.checks.halves import _half_of, _of_blocks, lasting, predicts_better
 from napari_cellinr.methods.nstm.costs import cost
-from napari_cellinr.methods.nstm.halves import _half_of, _of_blocks, lasting, needs_motion
 
 
 class Errors:
@@ -40,7 +43,36 @@ def movie(pixels=3.0, noise=0.05, size=24):
 def test_motion_is_needed_if_unseen_blocks_say_so(gain, moves):
     noise = torch.randn(4, 32, 32, generator=torch.Generator().manual_seed(0))
     resting = Errors(2 + gain + 0.5 * noise)
-    assert needs_motion(Errors(torch.full((4, 32, 32), 2.0)), resting) == moves
+    assert predicts_better(Errors(torch.full((4, 32, 32), 2.0)), resting) == moves
+
+
+class Half(Errors):
+    """A fit to half of the pixels; `name` says whether it began with the motion of the whole."""
+
+    def __init__(self, name, squares):
+        super().__init__(squares)
+        self.model = name
+
+    def held_out(self):
+        return float(self.squares.mean().sqrt())
+
+
+@pytest.mark.parametrize(("again", "kept"), [(1.0, "whole"), (2.0, "own")])
+def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept):
+    """It keeps the motion of the whole only if that predicts its unseen pixels better."""
+    squares = {"own": 2.0, "whole": again, "rest": 3.0}
+
+    def fit(whole, seen, number, monitor, *, moving=True, start=None):
+        name = "rest" if not moving else "own" if start is None else "whole"
+        yield from ()
+        return Half(name, torch.full((4, 32, 32), squares[name]))
+
+    monkeypatch.setattr(halves, "_fit", fit)
+    monkeypatch.setattr(halves, "_half_of", lambda whole: torch.ones(1, dtype=torch.bool))
+    monkeypatch.setattr(halves, "_compared", lambda whole, found: (5.0, 9.0))
+    monkeypatch.setattr(halves, "contradiction", lambda found: None)
+    whole = SimpleNamespace(model="model of the whole")
+    assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
 
 
 def test_pixels_of_one_block_are_one_witness():

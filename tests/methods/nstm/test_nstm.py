@@ -15,12 +15,12 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.saved.stored import Query, header_of, stored
 from napari_cellinr.io import write
 from napari_cellinr.methods import render
+from napari_cellinr.methods.nstm.checks.report import explained_part
 from napari_cellinr.methods.nstm.conventional import conventional
 from napari_cellinr.methods.nstm.job import _fades
 from napari_cellinr.methods.nstm.noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm.plan import held_blocks, held_frames
 from napari_cellinr.methods.nstm.render import _weakest_contrast
-from napari_cellinr.methods.nstm.report import explained_part
 from napari_cellinr.simulate.recordings import moving
 
 NOISE = 0.05
@@ -213,7 +213,11 @@ def test_previews_bring_arrows_of_the_motion_so_far():
     from napari_cellinr.api import iter_reconstruct
     from napari_cellinr.fitting.problem import PreviewRequest
 
-    job, seen, message = iter_reconstruct(movie(), NSTMConfig(steps=250)), [], None
+    job, seen, message = (
+        iter_reconstruct(movie(), NSTMConfig(steps=150, restart=False, check_motion=False)),
+        [],
+        None,
+    )
     try:
         while True:
             progress = job.send(message)

@@ -117,3 +117,12 @@ def test_missing_parameters_are_said(fitted):
     tensors = {name: one for name, one in fit.tensors.items() if name != "scene_net.weights.0"}
     with pytest.raises(FileError, match="scene_net"):
         render(replace(fit, tensors=tensors))
+
+
+def test_a_model_takes_the_motion_of_another_and_keeps_its_scene():
+    moving, other = lively(), SpaceTimeModel(SHAPE, seed=5)
+    scene = other.canonical(1e5)
+    other.take_motion(moving)
+    with torch.no_grad():
+        assert torch.equal(other.motion(TIMES, 1e5), moving.motion(TIMES, 1e5))
+        assert torch.equal(other.canonical(1e5), scene)

@@ -51,7 +51,7 @@ def test_a_large_translation_is_found(benchmark):
 
 
 def test_without_coarse_to_fine_it_is_missed_and_said(benchmark):
-    settings = {"coarse_to_fine": False, "steps": 400, "unexplained": "off"}
+    settings = {"coarse_to_fine": False, "steps": 200, "unexplained": "off"}
     fitted, residual, correlation = fit(benchmark, "translation", 16, **settings)
     assert residual > 2
     assert correlation < 0.9
@@ -59,7 +59,7 @@ def test_without_coarse_to_fine_it_is_missed_and_said(benchmark):
 
 
 def test_motion_too_fine_to_follow_is_said(benchmark):
-    fitted, residual, _ = fit(benchmark, "local", 3, steps=400, unexplained="off")
+    fitted, residual, _ = fit(benchmark, "local", 3, steps=200, unexplained="off")
     assert residual > 0.5
     assert "not converged" in " ".join(fitted.report["warnings"])
 

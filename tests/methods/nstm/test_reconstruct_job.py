@@ -8,7 +8,8 @@ from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.saved.stored import header_of, stored
-from napari_cellinr.methods.nstm import halves, job
+from napari_cellinr.methods.nstm import job
+from napari_cellinr.methods.nstm.checks import halves
 from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, reconstruct
-from napari_cellinr.methods.nstm.report import lost_part
-from napari_cellinr.methods.nstm.residual import at_material, displacements
+from napari_cellinr.methods.nstm.checks.report import lost_part
+from napari_cellinr.methods.nstm.checks.residual import at_material, clear_edges, displacements
 
 NOISE = 0.05
 
@@ -49,6 +49,13 @@ def test_noise_alone_contradicts_nothing():
     frames, squares = squared_errors(0.0)
     found = displacements(squares, np.ones_like(squares), frames, np.full(frames.shape, NOISE))
     assert np.quantile(found, 0.99) < 0.3
+
+
+def test_what_enters_and_leaves_at_the_edges_contradicts_nothing():
+    shift = np.ones((2, 12, 40))
+    clear_edges(shift, 3.2)
+    assert shift[:, 3:9, 4:36].all()  # at most a quarter of the 12 rows
+    assert shift.sum() == 2 * 6 * 32
 
 
 def test_material_meets_what_is_where_it_goes():

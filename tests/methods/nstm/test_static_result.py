@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_cellinr.methods.nstm import report
+from napari_cellinr.methods.nstm.checks import report
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import (
-    Commands,
-    Parser,
-    add_command,
+    add_channel,
+    add_crop,
     add_settings,
-    parse_crop,
+    add_stack,
     parse_voxel,
 )
+from napari_cellinr.cli.shared.outputs import ROLES, add_outputs
 from napari_cellinr.cli.shared.overwrite import add_overwrite
+from napari_cellinr.cli.shared.parser import Commands, Parser, add_command
 from napari_cellinr.cli.shared.progress import (
     Interruption,
     follow,
@@ -30,7 +31,7 @@ from napari_cellinr.io.findings import warnings_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
@@ -54,7 +55,8 @@ def add_fit_command(
     method: Method,
     text: str,
     run: Callable[[Namespace], int],
-    outputs: Mapping[str, str],
+    roles: Sequence[str],
+    leave_out: Container[str] = (),
 ) -> tuple[Parser, Any]:
     """Return the parser of a new command that fits, and its group of options for other outputs.
 
@@ -69,22 +71,24 @@ def add_fit_command(
         What the command does, for `--help`.
     run
         Runs the command and returns its exit status.
-    outputs
-        Help text by option of each further image, such as `--background-output`.
+    roles
+        Roles of the further outputs, of `ROLES`, besides the conventional result.
+    leave_out
+        Settings that the command declares itself.
     """
     parser = add_command(commands, method.action, text, whole_or_resumed)
     parser.set_defaults(run_whole=run)
     parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_reading_options(parser)
-    add_settings(parser, method.config)
+    add_settings(parser, method.config, leave_out)
     saving = parser.add_argument_group("what else to save")
     also = {
         "--save-fit": "also save the fit (.cellinr), to render it again without fitting",
-        "--conventional": "also save the result of a conventional method, to compare with",
         "--report": "also save a JSON report: time, steps, noise, versions and all settings",
     }
-    for flag, help_text in {**outputs, **also}.items():
+    add_outputs(parser, saving, {role: ROLES[role] for role in (*roles, "conventional")})
+    for flag, help_text in also.items():
         saving.add_argument(flag, metavar="FILE", help=help_text)
     add_overwrite(saving)
     add_start_options(parser)
@@ -101,9 +105,7 @@ def add_reading_options(parser: Parser) -> None:
         help="the dimensions in the order of the file, with the letters T (time), C (channel), "
         "Z, Y, X; needed if the file does not name them",
     )
-    reading.add_argument(
-        "--channel", metavar="N", type=int, help="take this channel only; the first is 0"
-    )
+    add_channel(reading)
     reading.add_argument(
         "--voxel",
         metavar="z=0.4,y=0.1,x=0.1",
@@ -111,13 +113,7 @@ def add_reading_options(parser: Parser) -> None:
         default={},
         help="voxel size in µm, if the file has none or a wrong one; t is in seconds",
     )
-    reading.add_argument(
-        "--crop",
-        metavar="z=0:20,y=50:150",
-        type=parse_crop,
-        default={},
-        help="take this part only: first voxel and end along each axis, counted from 0",
-    )
+    add_crop(reading)
     add_choice_options(reading)
 
 
@@ -131,11 +127,7 @@ def add_choice_options(reading: Any) -> None:
         "--level", metavar="N", type=int, default=0,
         help="take this level of a pyramid; 0 is the full resolution",
     )  # fmt: skip
-    reading.add_argument(
-        "--stack",
-        choices=("T", "Z"),
-        help="whether the numbered files of a folder are time points or z planes",
-    )
+    add_stack(reading)
 
 
 def read_chosen(options: Namespace) -> Image:

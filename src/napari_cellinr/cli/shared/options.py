@@ -1,132 +1,56 @@
-"""The parser of the command line, and options and values that several commands share."""
+"""Options that several commands share, with their values: each is declared here once."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
-from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_cellinr.cli.shared.progress import say_error, say_warning
-from napari_cellinr.cli.shared.streams import print_answer
+from napari_cellinr.cli.shared.setting_help import DEVICES, help_of, type_of
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import parsed_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
+    from napari_cellinr.cli.shared.parser import Parser
     from napari_cellinr.config import Config
 
 AnyConfig = TypeVar("AnyConfig", bound="Config")
 
 __all__ = [
-    "Commands",
-    "Parser",
-    "add_command",
+    "add_channel",
+    "add_crop",
     "add_device",
+    "add_folder",
+    "add_scale",
+    "add_seeds",
     "add_settings",
-    "parse_crop",
+    "add_stack",
+    "add_target",
+    "add_times",
+    "factors_along",
+    "parse_factors",
     "parse_size",
+    "parse_times",
     "parse_voxel",
     "read_config",
 ]
 
 
-_DEVICES: Final = "{auto,cpu,cuda,cuda:N,mps}"
-
-RENAMED: Final = {
-    "--again": "--redo",
-    "--kept-output": "--with-background-output",
-    "--save-model": "--save-fit",
-}
-"""New names of options by their old ones, which still work but are not in the help."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that prints errors as one line and accepts old names of options."""
-
-    def error(self, message: str) -> Never:
-        """End the program with exit status 2."""
-        say_error(f"{message} (see {self.prog} --help)")
-        raise SystemExit(2)
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        """Print help and version, which argparse would lose without a word on a full disk."""
-        print_answer(message.rstrip("\n"))
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return the parsed options and the arguments that are left, as argparse does.
-
-        Parameters
-        ----------
-        args
-            Command line without the name of the program; `sys.argv[1:]` by default.
-        namespace
-            Where the options are put; a new namespace by default.
-        """
-        given = sys.argv[1:] if args is None else args
-        return super().parse_known_args([_renamed(word) for word in given], namespace)
-
-
-def _renamed(word: str) -> str:
-    """Return an argument with the new name of its option, and warn if it had the old one."""
-    name, sign, value = word.partition("=")
-    if name not in RENAMED:
-        return word
-    say_warning(f"{name} is now called {RENAMED[name]}; the old name still works.")
-    return f"{RENAMED[name]}{sign}{value}"
-
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[Parser]
-else:
-    Commands = Any
-
-
-def add_command(
-    commands: Commands, name: str, help_text: str, run: Callable[[Any], int], epilog: str = ""
-) -> Parser:
-    """Add a command.
-
-    Parameters
-    ----------
-    commands
-        The commands of the main parser.
-    name
-        Name of the command.
-    help_text
-        What it does, without a capital letter and a full stop.
-    run
-        Executes it: takes the parsed options, returns the exit status.
-    epilog
-        Text below the options in its help.
-
-    Returns
-    -------
-    Parser
-        The parser of the command.
-    """
-    parser = commands.add_parser(
-        name,
-        help=help_text,
-        description=f"{help_text[0].upper()}{help_text[1:]}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
 def add_device(parser: Parser) -> None:
     """Add the option `--device`, for commands without settings."""
+    from napari_cellinr.config.base import Config
+
     parser.add_argument(
         "--device",
-        metavar=_DEVICES,
+        metavar=DEVICES,
         default="auto",
-        help="where to compute; auto uses a GPU if there is one, cuda:1 is the second of several",
+        help=help_of(Config, "device"),
     )
 
 
-def add_settings(parser: Parser, config: type[Config]) -> None:
+def add_settings(parser: Parser, config: type[Config], leave_out: Container[str] = ()) -> None:
     """Add one option for each basic setting and each file, and `--set` for all of them.
 
     Parameters
@@ -135,27 +59,27 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
         The parser of the command.
     config
         The settings; those marked as advanced are listed below the options.
+    leave_out
+        Settings that the command declares itself.
     """
     settings = parser.add_argument_group("settings of the method")
     for name in config.model_fields:
-        if name in config.FILES or not config.is_advanced(name):
-            choices = config.choices(name)
-            if config.model_fields[name].default is False:  # a flag without a value
-                settings.add_argument(
-                    f"--{name.replace('_', '-')}",
-                    dest=f"setting_{name}",
-                    action="store_const",
-                    const="true",
-                    help=_help(config, name).replace("%", "%%"),
-                )
-                continue
-            settings.add_argument(
-                f"--{name.replace('_', '-')}",
-                dest=f"setting_{name}",
-                choices=(choices or None) if name != "device" else None,
-                metavar=None if choices and name != "device" else _metavar(config, name),
-                help=_help(config, name).replace("%", "%%"),
-            )
+        if name in leave_out or (config.is_advanced(name) and name not in config.FILES):
+            continue
+        flag: dict[str, Any] = {}
+        choices = config.choices(name)
+        if config.model_fields[name].default is False:  # a flag without a value
+            flag = {"action": "store_const", "const": "true"}
+        elif choices and name != "device":
+            flag = {"choices": choices}
+        else:
+            flag = {"metavar": type_of(config, name)}
+        settings.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"setting_{name}",
+            help=help_of(config, name).replace("%", "%%"),
+            **flag,
+        )
     settings.add_argument(
         "--set",
         dest="assignments",
@@ -172,30 +96,15 @@ def add_settings(parser: Parser, config: type[Config]) -> None:
     parser.epilog = "\n".join(["more settings, for --set NAME=VALUE:", *more])
 
 
-def _metavar(config: type[Config], name: str) -> str:
-    """Return what stands for the value of a setting in the help."""
-    if name == "device":
-        return _DEVICES
-    if name in config.FILES:
-        return "FILE"
-    return "S" if config.unit(name) == "s" else "N"
-
-
 def _advanced(config: type[Config], name: str) -> str:
     """Return the help of an advanced setting, in the layout of argparse."""
     indent = " " * 24
-    return textwrap.fill(f"  {name:<20}  {_help(config, name)}", width=80, subsequent_indent=indent)
-
-
-def _help(config: type[Config], name: str) -> str:
-    """Return the help of a setting with its unit and its defaults."""
-    default = config.model_fields[name].default
-    unit = "" if default is None else config.unit(name)
-    usual = [f"default {'none' if default is None else default} {unit}".strip()]
-    for preset, values in config.PRESETS.items():
-        if values.get(name, default) != default:
-            usual.append(f"{preset}: {values[name]}")
-    return f"{config.help(name).rstrip('.')} ({'; '.join(usual)})"
+    text = f"  {name}={'|'.join(config.choices(name)) or type_of(config, name)}"
+    first = f"{text:<22}" if len(text) <= 22 else f"{text}\n{indent[2:]}"
+    filled = textwrap.fill(
+        help_of(config, name), width=80, initial_indent=indent, subsequent_indent=indent
+    )
+    return f"{first}  {filled.lstrip()}"
 
 
 def read_config(options: argparse.Namespace, config: type[AnyConfig]) -> AnyConfig:
@@ -233,6 +142,187 @@ def _assignments(texts: Sequence[str]) -> list[tuple[str, str]]:
             raise ConfigError(f"--set {text} was given; write NAME=VALUE, such as gain=2.")
         pairs.append((name, value))
     return pairs
+
+
+def add_crop(group: Any) -> None:
+    """Add the option `--crop` to a group of options."""
+    group.add_argument(
+        "--crop",
+        metavar="z=0:20,y=50:150",
+        type=parse_crop,
+        default={},
+        help="take this part only: first voxel and end along each axis, counted from 0",
+    )
+
+
+def add_channel(group: Any) -> None:
+    """Add the option `--channel` to a group of options."""
+    group.add_argument(
+        "--channel", metavar="N", type=int, help="take this channel only; the first is 0"
+    )
+
+
+def add_stack(group: Any) -> None:
+    """Add the option `--stack` to a group of options."""
+    group.add_argument(
+        "--stack",
+        choices=("T", "Z"),
+        help="whether the numbered files of a folder are time points (T) or z planes (Z)",
+    )
+
+
+def add_folder(parser: Parser, text: str, *, required: bool = False) -> None:
+    """Add the option `--folder` to a command.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command.
+    text
+        What else there is to know about the folder.
+    required
+        Whether it must be given.
+    """
+    parser.add_argument(
+        "--folder", metavar="FOLDER", required=required, help=f"folder for the results; {text}"
+    )
+
+
+def add_target(group: Any, dest: str, **keywords: Any) -> None:
+    """Add the option `--target-voxel` to a group of options.
+
+    Parameters
+    ----------
+    group
+        The group.
+    dest
+        Name of the parsed option.
+    **keywords
+        `type` and `default` of the option.
+    """
+    group.add_argument(
+        "--target-voxel",
+        dest=dest,
+        metavar="z=0.18,y=0.18,x=0.18",
+        help="voxel size of the result in the unit of the file (--voxel is that of the input)",
+        **keywords,
+    )
+
+
+def add_scale(group: Any, dest: str) -> None:
+    """Add the option `--scale` to a group of options.
+
+    Parameters
+    ----------
+    group
+        The group.
+    dest
+        Name of the parsed option, a table as `factors_along` takes it.
+    """
+    group.add_argument(
+        "--scale",
+        dest=dest,
+        metavar="2|t=2,z=2.5",
+        type=parse_factors,
+        help="how many times finer the result is along each axis, up to 16; a single number is "
+        "for z, y and x",
+    )
+
+
+def add_times(group: Any, dest: str, **keywords: Any) -> None:
+    """Add the option `--times` to a group of options.
+
+    Parameters
+    ----------
+    group
+        The group.
+    dest
+        Name of the parsed option.
+    **keywords
+        `type` and `default` of the option.
+    """
+    group.add_argument(
+        "--times",
+        dest=dest,
+        metavar="0,2.5,5",
+        help="times of the frames of the result, from the first frame, in the unit of the file: "
+        "a list, or first:last:step",
+        **keywords,
+    )
+
+
+def add_seeds(group: Any) -> None:
+    """Add the option `--seeds` to a group of options."""
+    group.add_argument(
+        "--seeds",
+        metavar="FILE.csv|grid:N|[[y,x],…]",
+        type=parse_seeds,
+        help="points in the reference frame to track: a table with columns y, x (and z) in "
+        "voxels, a grid of N×N points, or positions [y,x] in voxels (reconstruct: grid:8 if not "
+        "given)",
+    )
+
+
+def parse_times(text: str) -> tuple[float, ...]:
+    """Return times from text such as `0,2.5,5` or `0:10:0.5` (both ends included)."""
+    from napari_cellinr.fitting.saved.stored import times_of
+
+    try:
+        return times_of(text)
+    except ConfigError as error:
+        raise _wrong(str(error)) from None
+
+
+def parse_seeds(text: str) -> int | list[Any] | str:
+    """Return the number of points along y and x, their positions in voxels, or a file of them."""
+    number = text.removeprefix("grid:")
+    if number.isdecimal() and int(number) > 0:
+        return int(number)
+    if text.startswith("["):
+        try:
+            found = parsed_json(text)
+            if all(isinstance(point, list) for point in found):
+                return list(found)
+        except (ValueError, TypeError):
+            pass
+    elif not text.startswith("grid:") and not _is_number(text):
+        return text
+    raise _wrong(
+        f"{text!r} was given; write the name of a table, grid:8 for 8×8 points, or positions such "
+        "as [[40,60]]"
+    )
+
+
+def parse_factors(text: str) -> dict[str, float]:
+    """Return the factor by axis letter from text such as `z=2.5,t=4`; by `*` from one number."""
+    if "=" in text:
+        return parse_voxel(text)
+    if not _is_number(text):
+        raise _wrong(f"{text!r} was given; write a factor such as 2, or factors such as z=2,y=1")
+    return {"*": float(text)}
+
+
+def factors_along(factors: Mapping[str, float], axes: str) -> dict[str, float]:
+    """Return the factor by axis letter, where `*` stands for all spatial axes.
+
+    Parameters
+    ----------
+    factors
+        As `parse_factors` returns them.
+    axes
+        Axes of the image.
+    """
+    if "*" not in factors:
+        return dict(factors)
+    return dict.fromkeys([axis for axis in axes if axis in "ZYX"], factors["*"])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_voxel(text: str) -> dict[str, float]:

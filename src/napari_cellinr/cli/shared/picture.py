@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.cli.demos.base import Panels
     from napari_cellinr.image import Image
 
 __all__ = ["save_picture"]
@@ -21,8 +22,8 @@ TITLE = 42  # screen pixels above the panels, for two lines of text
 BAR = 5.0  # length of the scale bar in micrometres
 
 
-def save_picture(path: Path, raw: Image, result: Image, truth: Image) -> None:
-    """Write the middle z planes of three images and of a difference as one PNG file.
+def save_picture(path: Path, shown: Panels) -> None:
+    """Write planes of three images and of a difference as one PNG file.
 
     All images are shown with the same contrast limits; the difference is red where the result is
     too bright, blue where it is too dark.
@@ -31,26 +32,26 @@ def save_picture(path: Path, raw: Image, result: Image, truth: Image) -> None:
     ----------
     path
         The PNG file.
-    raw, result, truth
-        Images of the same shape, axes Z Y X, voxel size in µm.
+    shown
+        The images; voxel size in µm.
     """
     from PIL import Image as Picture
     from PIL import ImageDraw, ImageFont
 
-    planes = [_middle(image) for image in (raw, result, truth)]
+    planes = [_middle(image) for image in (shown.before, shown.result, shown.truth)]
     low, high = (float(level) for level in np.percentile(planes[2], [0.1, 99.9]))
     reach = (high - low) / 4
     difference = _diverging(planes[1] - planes[2], reach)
-    grey = f"grey levels {low:.0f} to {high:.0f}"
+    levels = f"{low:.4g} to {high:.4g}"
     columns = [
         (
-            "raw",
-            f"{grey}, bar {BAR:g} micrometres",
-            _with_bar(_grey(planes[0], low, high), truth.scale[-1]),
+            shown.title,
+            f"{levels}, bar {BAR:g} micrometres",
+            _with_bar(_grey(planes[0], low, high), shown.truth.scale[-1]),
         ),
-        ("result", grey, _grey(planes[1], low, high)),
-        ("truth", grey, _grey(planes[2], low, high)),
-        ("difference", f"result - truth: blue -{reach:.0f}, red +{reach:.0f}", difference),
+        ("result", levels, _grey(planes[1], low, high)),
+        ("truth", levels, _grey(planes[2], low, high)),
+        ("difference", f"result - truth: blue -{reach:.3g}, red +{reach:.3g}", difference),
     ]
     height, width = (ZOOM * size for size in planes[0].shape)
     size = (len(columns) * (width + GAP) + GAP, TITLE + height + GAP)
@@ -66,8 +67,9 @@ def save_picture(path: Path, raw: Image, result: Image, truth: Image) -> None:
 
 
 def _middle(image: Image) -> NDArray[np.float32]:
-    """Return the middle plane, axes YX."""
-    return np.asarray(image.array()[image.shape[0] // 2], np.float32)
+    """Return the middle plane of axes ZYX, or the only one, axes YX."""
+    values = image.array()
+    return np.asarray(values[len(values) // 2] if values.ndim == 3 else values, np.float32)
 
 
 def _grey(plane: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:

@@ -60,7 +60,9 @@ def check_outputs(
     from napari_cellinr.io import SUFFIXES, check_writable
 
     names = {flag: getattr(options, flag) for flag in (*images, *_IMAGES, *others, *_OTHERS)}
-    check_overwrite(options, names.values(), (options.input, getattr(options, "seeds", None)))
+    seeds = getattr(options, "seeds", None)  # a table is an input, too
+    table = seeds if isinstance(seeds, str) else None
+    check_overwrite(options, names.values(), (options.input, table))
     for flag, name in names.items():
         if name is not None:
             check_writable(name, SUFFIXES if flag in {*images, *_IMAGES} else ())

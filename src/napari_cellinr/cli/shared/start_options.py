@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from napari_cellinr.cli.shared.options import Parser
+    from napari_cellinr.cli.shared.parser import Parser
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
     from napari_cellinr.runs.request import RunRequest

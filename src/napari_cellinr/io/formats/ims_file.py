@@ -14,9 +14,9 @@ import numpy as np
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS
-from napari_cellinr.io.times import with_times
-from napari_cellinr.io.units import pint_name
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.times import with_times
+from napari_cellinr.io.metadata.units import pint_name
 
 if TYPE_CHECKING:
     from pathlib import Path

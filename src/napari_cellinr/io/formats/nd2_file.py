@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS
-from napari_cellinr.io.times import with_times
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.times import with_times
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import numpy as np
 from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.lazy import lazy_above
+from napari_cellinr.io.metadata.record import note, restore
+from napari_cellinr.io.metadata.units import Step, convert, known_step
 from napari_cellinr.io.nifti.file import Head, read_head, read_values
-from napari_cellinr.io.record import note, restore
-from napari_cellinr.io.units import Step, convert, known_step
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.times import TIMES, times_of
+from napari_cellinr.io.metadata.times import TIMES, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,15 +10,15 @@ import tifffile
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
-from napari_cellinr.io.record import restore
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.record import restore
+from napari_cellinr.io.metadata.times import with_times
 from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
 from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
 from napari_cellinr.io.tiff.tags import Facts, facts_about
-from napari_cellinr.io.times import with_times
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED
-from napari_cellinr.io.colours import of_signed
-from napari_cellinr.io.record import KEY
+from napari_cellinr.io.metadata.colours import of_signed
+from napari_cellinr.io.metadata.record import KEY
+from napari_cellinr.io.metadata.units import Step, known_step, pint_name, print_step
 from napari_cellinr.io.tiff.times import frame_times, ome_times
 from napari_cellinr.io.tiff.vendors import vendor_facts
-from napari_cellinr.io.units import Step, known_step, pint_name, print_step
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries

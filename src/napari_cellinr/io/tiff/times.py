@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.io.units import convert, pint_name
+from napari_cellinr.io.metadata.units import convert, pint_name
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.io.units import Step, known_step, pint_name
+from napari_cellinr.io.metadata.units import Step, known_step, pint_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,9 +12,9 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS, packed
-from napari_cellinr.io.record import KEY, note, printable
-from napari_cellinr.io.units import convert
+from napari_cellinr.io.metadata.colours import COLOURS, packed
+from napari_cellinr.io.metadata.record import KEY, note, printable
+from napari_cellinr.io.metadata.units import convert
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ import zarr
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS, hex_colour
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import chunks_of, lazy_array
+from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
+from napari_cellinr.io.metadata.record import KEY, restore
+from napari_cellinr.io.metadata.units import pint_name
 from napari_cellinr.io.names import SUFFIXES, suffix_of
-from napari_cellinr.io.record import KEY, restore
 from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.io.units import pint_name
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 from napari_cellinr.io.zarr.regions import UNFINISHED
 from napari_cellinr.io.zarr.store import CheckedStore, check_chunks

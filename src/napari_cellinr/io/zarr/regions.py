@@ -11,7 +11,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.record import note
+from napari_cellinr.io.metadata.record import note
 from napari_cellinr.io.safety.atomic import replacing
 from napari_cellinr.io.zarr.writer import (
     CHUNK,

@@ -15,8 +15,8 @@ from zarr.storage import LocalStore
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.colours import COLOURS
-from napari_cellinr.io.record import note, printable
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.record import note, printable
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 
 if TYPE_CHECKING:

@@ -10,15 +10,24 @@ import pkgutil
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.lines import Code
+    from napari_cellinr.macro.scripts.lines import Code, Line
     from napari_cellinr.macro.steps import Step
 
-__all__ = ["ACTIONS", "FITS", "Action", "Parsed", "action_of", "find_actions", "to_console"]
+__all__ = [
+    "ACTIONS",
+    "FITS",
+    "Action",
+    "Parsed",
+    "action_of",
+    "find_actions",
+    "skipped",
+    "to_console",
+]
 
 FITS: Final[tuple[str, ...]] = tuple(method.action for method in METHODS.values())
 """The actions that fit, one for each method."""
@@ -42,6 +51,15 @@ ACTIONS: Final = find_actions()
 def action_of(step: Step) -> Action:
     """Return the action of a step."""
     return ACTIONS[step.action]
+
+
+def skipped(step: Step) -> Line | None:
+    """Return the comment in place of a step that failed or is disabled; None for other steps."""
+    if step.status == "failed":
+        return lines.failure(to_console(step), step.note)
+    if step.disabled:
+        return lines.disabled(to_console(step))
+    return None
 
 
 def to_console(step: Step) -> Code:

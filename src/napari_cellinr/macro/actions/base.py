@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.naming import CELLINR
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import check_text
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping, Sequence
 
     from napari_cellinr.fitting.problem import Message, Progress
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Code, Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Code, Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
     from napari_cellinr.macro.values import Kind
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.values import AXES, NUMBER, is_axis
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
     from napari_cellinr.macro.values import Kind
 

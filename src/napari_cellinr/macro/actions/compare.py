@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
 from napari_cellinr.macro.naming import first
+from napari_cellinr.macro.scripts import lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Code, Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Code, Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "Compare"]

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.actions.fitted_layers import images_by_layer
 from napari_cellinr.macro.naming import CELLINR, FITTED_SUFFIX, file_name, first
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import ANY, AXES, is_count
 from napari_cellinr.methods import METHODS, method_of_action
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted, Job, Message, Progress
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Code, Line, Words
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Code, Line, Words
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
     from napari_cellinr.macro.values import Kind
 
@@ -40,17 +40,16 @@ _POSITIONAL: Final[Mapping[str, tuple[str, ...]]] = {"denoise": ("preset",)}
 """Settings that may follow the layer without their name, as in the console."""
 
 _OUTPUTS: Final[Mapping[str, str]] = {
-    "background": "--background-output",
-    "signal": "--signal-output",
-    "kept": "--with-background-output",
-    "error": "--error-output",
-    "motion": "--motion",
-    "speed": "--speed",
-    "confidence": "--confidence",
-    "motion-error": "--motion-error",
-    "aligned": "--aligned",
-}
-"""Option that writes the image of a role, besides the result."""
+    "kept": "with-background",
+    **{
+        role: role
+        for role in (
+            "background", "signal", "error", "motion", "speed", "confidence", "motion-error",
+            "aligned",
+        )
+    },
+}  # fmt: skip
+"""Role of the option `--output` by the role of an image, besides the result."""
 
 
 def fitted_by(step: Step, image: Image, start: Fitted | Stored | None = None) -> Job:
@@ -229,7 +228,7 @@ class Fit(Action):
         words = []
         for result, role in list(zip(step.results, roles, strict=False))[1:]:
             if result in script.saved and role in _OUTPUTS:
-                words.append(lines.option(_OUTPUTS[role], script.saved[result], is_path=True))
+                words.append(lines.option("--output", f"{_OUTPUTS[role]}={script.saved[result]}"))
                 script.files[result] = script.saved[result]
         return words
 
@@ -321,7 +320,7 @@ def _later_needs(step: Step, script: ShellScript) -> list[Words]:
         words.append(lines.option("--save-fit", path, is_path=True))
     baselines = [path for layer, path in script.baselines.items() if layer in step.results]
     if baselines:
-        words.append(lines.option("--conventional", baselines[0], is_path=True))
+        words.append(lines.option("--output", f"conventional={baselines[0]}"))
     return words
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_cellinr.macro.naming import DOT
 from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:
@@ -61,11 +62,15 @@ def _images_by_order(step: Step, fitted: Fitted) -> dict[str, Image]:
             for index, channel in enumerate(scene.channels)
         }
         last = scene.take("C", scene.sizes["C"] - 1)
-        return {**channels, f"{step.source.layer} reconstructed": last}
+        layer = step.source.layer
+        return {**channels, f"{layer} reconstructed": last, f"reconstructed {DOT} {layer}": last}
     # A recorded name wins where the fit names its image differently.
-    own_names = {image.name for image in fitted.images}
-    pairs = zip(step.results, fitted.images, strict=False)
-    return {name: image for name, image in pairs if name not in own_names}
+    own = {image.name: image for image in fitted.images}
+    found = {}
+    for name, image in zip(step.results, fitted.images, strict=False):
+        what = name.partition(f" {DOT} ")[0]  # such as background, in any place
+        found[name] = own.get(what, image)
+    return {name: image for name, image in found.items() if name not in own}
 
 
 def _unused(name: str, existing: Mapping[str, Image]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
 from napari_cellinr.macro.naming import first
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.values import (
     AXIS_RANGES,
     COUNT_OR_NONE,
@@ -15,10 +15,10 @@ from napari_cellinr.macro.values import (
 )
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Line, Words
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Line, Words
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "Render"]
@@ -85,7 +85,8 @@ def _options(step: Step) -> list[Words]:
         found["times"] = ",".join(map(str, query["times"]))
     if query.get("channel") is not None:
         found["channel"] = str(query["channel"])
-    return [lines.option(f"--{name}", text) for name, text in found.items()]
+    flags = {"voxel": "target-voxel"}
+    return [lines.option(f"--{flags.get(name, name)}", text) for name, text in found.items()]
 
 
 ACTIONS = (Render(),)

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.naming import CELLINR, FITTED_SUFFIX, is_fit
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import FILE_NAME
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Code, Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Code, Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "Save"]

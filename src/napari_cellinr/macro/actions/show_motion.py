@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_cellinr.macro import lines
 from napari_cellinr.macro.actions.base import Action
 from napari_cellinr.macro.naming import file_name, first
+from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.values import ANY, TEXT
 
 if TYPE_CHECKING:
-    from napari_cellinr.macro.command_line import ShellScript
-    from napari_cellinr.macro.lines import Line
-    from napari_cellinr.macro.python import PythonScript
     from napari_cellinr.macro.replay.run import Replay
+    from napari_cellinr.macro.scripts.command_line import ShellScript
+    from napari_cellinr.macro.scripts.lines import Line
+    from napari_cellinr.macro.scripts.python import PythonScript
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "ShowMotion"]
@@ -27,7 +27,9 @@ class ShowMotion(Action):
     functions = ("write_motion",)
     commands = ("show-motion",)
     makes_layers: ClassVar = True
-    arguments: ClassVar = {"every": ANY, "shortest": ANY, "points": ANY, "name": TEXT}
+    arguments: ClassVar = {
+        "every": ANY, "shortest": ANY, "points": ANY, "name": TEXT, "arrows": TEXT,
+    }  # fmt: skip
     example: ClassVar = {"every": 2, "shortest": 0.0}
 
     def to_python(self, step: Step, script: PythonScript) -> None:
@@ -51,7 +53,8 @@ class ShowMotion(Action):
             return [self.only_in_viewer(step)]
         path = script.saved.get(result, f"{file_name(result or f'{layer} motion')}.csv")
         options = _options(step).items()
-        words = [lines.option(f"--{name}", json.dumps(value)) for name, value in options]
+        flags = {"points": "seeds"}
+        words = [lines.option(f"--{flags.get(name, name)}", _text(to)) for name, to in options]
         fit = lines.place(script.fits[layer])
         return [lines.command("show-motion", fit, lines.place(path), *words)]
 
@@ -63,6 +66,10 @@ class ShowMotion(Action):
         check_options(**options)
         images_by_role(fit)  # raises an error if the fit has no motion
         replay.tables[first(step.results) or f"{step.source.layer} motion"] = fit, options
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _options(step: Step) -> dict[str, Any]:

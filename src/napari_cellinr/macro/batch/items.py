@@ -122,7 +122,7 @@ def with_folders(
     FileError
         If a folder contains no images, or is the folder of the results.
     """
-    from napari_cellinr.io.folders import images_in
+    from napari_cellinr.io.series.folders import images_in
 
     found: list[str | PathLike[str] | Item] = []
     for source in inputs:
@@ -132,7 +132,7 @@ def with_folders(
         elif place.resolve() == output.resolve():
             raise FileError(
                 f"the results would be written between the images of {place}, and would be taken "
-                "for images the next time; give another folder with --output."
+                "for images the next time; give another folder with --folder."
             )
         else:
             found += images_in(place)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.safety.atomic import is_zarr, replacing
+from napari_cellinr.io.safety.owned import TEMPORARY
 from napari_cellinr.macro.plan import files_at
 
 if TYPE_CHECKING:
@@ -151,11 +152,15 @@ def _checksum(macro: Macro, item: Item, stamp: Stamp, path: str) -> str:
 
 
 def read_marks(output: Path) -> dict[Path, Mark]:
-    """Return the marks of the earlier batches in a folder, by their files."""
+    """Return the marks of the earlier batches in a folder, by their files.
+
+    Temporary files, which a batch that was killed may have left, are none: they will be removed.
+    """
     try:
-        paths = sorted((output / MARKS).glob("*.json"))
+        found_paths = sorted((output / MARKS).glob("*.json"))
     except OSError:
         return {}
+    paths = [path for path in found_paths if not path.name.startswith(TEMPORARY)]
     found = {path: _mark_at(path) for path in paths}
     return {path: mark for path, mark in found.items() if mark is not None}
 
@@ -240,6 +245,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 def _plain_name(value: Any) -> str:
     """Return a name that does not lead out of the folder of the results."""
     (name,) = _texts([value])
+    os.fsencode(name)  # raises ValueError for half of a surrogate pair, which no file name has
     if name in {"", ".", ".."} or "\0" in name or os.path.basename(name) != name:  # noqa: PTH119
         raise ValueError("a plain name is needed")
     return name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import CellINRError, FileError
-from napari_cellinr.io.channels import separated
+from napari_cellinr.io.series.channels import separated
 from napari_cellinr.macro.naming import SAMPLE, layer_stem, unreadable
 
 if TYPE_CHECKING:

@@ -286,7 +286,7 @@ class Replay:
         """
         from napari_cellinr.io import write
 
-        write(self._place(path), image)
+        write(self.place(path), image)
 
     def write_fit(self, path: Path, layer: str) -> None:
         """Write the fit of a layer; errors as for `write_image` and `fit_of`.
@@ -299,7 +299,7 @@ class Replay:
         from napari_cellinr.fitting.saved.stored import save_fit
 
         fit = self.fit_of(layer)
-        save_fit(self._place(path), fit)
+        save_fit(self.place(path), fit)
 
     def write_table(self, path: Path, layer: str) -> None:
         """Write the motion that a layer of arrows or tracks shows.
@@ -324,7 +324,7 @@ class Replay:
                 "a reconstruction are needed."
             )
         fit, options = self.tables[layer]
-        write_motion(self._place(path), fit, **options)
+        write_motion(self.place(path), fit, **options)
 
     def _read_fit(self, layer: str, path: Path) -> None:
         """Read a saved fit, and render the image of its layer."""
@@ -358,7 +358,7 @@ class Replay:
             self.images[f"{name} [{number}]"] = self.images[name]
             self.results[self.results.index(name)] = f"{name} [{number}]"
 
-    def _place(self, path: Path) -> Path:
+    def place(self, path: Path) -> Path:
         """Return where a file is to be written, checked and noted as written."""
         place = place_of_output(path, self._output)
         if place not in self.written:

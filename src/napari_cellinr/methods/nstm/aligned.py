@@ -9,9 +9,9 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr.fields.material import follow
+from napari_cellinr.methods.nstm.checks.residual import is_local
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
 from napari_cellinr.methods.nstm.plan import frame_times
-from napari_cellinr.methods.nstm.residual import is_local
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

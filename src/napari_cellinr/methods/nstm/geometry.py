@@ -11,7 +11,7 @@ from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.image import Image
-from napari_cellinr.io.units import convert
+from napari_cellinr.io.metadata.units import convert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

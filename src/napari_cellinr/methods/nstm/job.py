@@ -20,11 +20,11 @@ from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_b
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.aligned import aligned, can_align
 from napari_cellinr.methods.nstm.channels import motion_source
+from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting
+from napari_cellinr.methods.nstm.checks.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
 from napari_cellinr.methods.nstm.costs import FITS, SHORTER
-from napari_cellinr.methods.nstm.halves import fit_halves, lasting
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
-from napari_cellinr.methods.nstm.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

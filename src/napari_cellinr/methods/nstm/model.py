@@ -134,6 +134,11 @@ class SpaceTimeModel(nn.Module):
         for name, parameter in self.named_parameters():
             parameter.copy_(tensors[name])
 
+    def take_motion(self, other: SpaceTimeModel) -> None:
+        """Copy the motion of another model of the same shape; the scene stays as it is."""
+        self.motion_grids.load_state_dict(other.motion_grids.state_dict())
+        self.motion_net.load_state_dict(other.motion_net.state_dict())
+
     def forward(
         self, times: torch.Tensor, alpha: float = ALL_LEVELS, canonical: torch.Tensor | None = None
     ) -> torch.Tensor:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.nstm.halves import Halves
+    from napari_cellinr.methods.nstm.checks.halves import Halves
     from napari_cellinr.methods.nstm.plan import Plan
 
 __all__ = ["NSTMProblem"]

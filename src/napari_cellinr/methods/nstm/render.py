@@ -14,6 +14,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.fields.material import follow
 from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.fitting.saved.stored import blank
+from napari_cellinr.methods.nstm.checks.residual import at_material
 from napari_cellinr.methods.nstm.geometry import (
     check_query,
     check_scene,
@@ -23,7 +24,6 @@ from napari_cellinr.methods.nstm.geometry import (
     times_of,
 )
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
-from napari_cellinr.methods.nstm.residual import at_material
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

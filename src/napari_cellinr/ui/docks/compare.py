@@ -23,6 +23,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.ui.compare.controls import BeforeAfterControls
+from napari_cellinr.ui.figures.buttons import FigureButtons
 from napari_cellinr.ui.layers.convert import find, image_layers
 from napari_cellinr.ui.layers.provenance import HELPER
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image as ImageLayer
 
+    from napari_cellinr.ui.compare.before_after import Chosen
     from napari_cellinr.ui.layers.provenance import Result
     from napari_cellinr.ui.session.work.compare import Score
     from napari_cellinr.ui.widgets.plots import ProfilePlot
@@ -114,6 +117,11 @@ class CompareDock(TabbedDock):
             self.dispatcher.compare(result, against)
         except CellINRError as error:
             self.dispatcher.controller.say("error", str(error))
+
+    def _chosen(self) -> Chosen | None:
+        """Return the selected result and the selected other layer."""
+        result = self.result.currentData()
+        return None if result is None else (result, self.against.currentData())
 
     @Slot()
     def draw_line(self) -> None:
@@ -221,6 +229,8 @@ class CompareDock(TabbedDock):
         return kind != "error" and latest is not None and bool(latest.task)
 
     def _show_scores(self, scores: list[Score]) -> None:
+        names = {str(layer.name): layer.unique_id for layer in self.viewer.layers}
+        self.dispatcher.history.note_scores(scores, names)
         self.table.setRowCount(len(scores))
         for row, score in enumerate(scores):
             texts = (
@@ -272,6 +282,8 @@ class CompareDock(TabbedDock):
         )
         self.compare_button.clicked.connect(self.compare)
         self.line_button.clicked.connect(self.draw_line)
+        self.before_after = BeforeAfterControls(self.dispatcher.before_after, self._chosen)
+        self.figures = FigureButtons(self.dispatcher, self._chosen)
         self.measure_button.clicked.connect(self.measure)
         self.table = QTableWidget(0, 4)
         self.table.setHorizontalHeaderLabels(["Layer", "PSNR/dB", "SSIM", "Corr."])
@@ -299,10 +311,11 @@ class CompareDock(TabbedDock):
         row.addWidget(self.compare_button, 1)
         row.addWidget(guide_button("docks"))
         self._layout.addLayout(row)
+        self._layout.addWidget(self.before_after)
         self._layout.addWidget(self.line_button)
         self._layout.addWidget(self.legend)
         self._layout.addLayout(_form({"Ground truth": self.truth}))
-        for widget in (self.measure_button, self.table, self.status):
+        for widget in (self.measure_button, self.table, self.figures, self.status):
             self._layout.addWidget(widget)
         self._layout.addStretch(1)
         self.setMinimumWidth(MINIMUM_WIDTH)

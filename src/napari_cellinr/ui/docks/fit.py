@@ -96,6 +96,7 @@ class FitDock(TabbedDock):
         self.controller.finished.connect(self._on_finished)
         self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
+        self.dispatcher.add_form(self.show_settings)
         device_list().updated.connect(self._show_devices)
         self._show_devices()
         self._on_source()
@@ -122,6 +123,21 @@ class FitDock(TabbedDock):
         """Show settings in the form, such as those of a result."""
         self.form.set_config(config)
         self._allow()
+
+    def show_settings(self, task: Task, config: Config) -> bool:
+        """Show settings in the form if they are of this task; return whether they are.
+
+        Parameters
+        ----------
+        task
+            The task of the settings.
+        config
+            The settings.
+        """
+        if task is not self.task:
+            return False
+        self.use_settings(config)
+        return True
 
     @Slot(object)
     def _resume(self, job: Unfinished) -> None:

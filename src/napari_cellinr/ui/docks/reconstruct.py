@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
-from napari_cellinr.io.units import calibrated
+from napari_cellinr.io.metadata.units import calibrated
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.layers.motion import layers_of
 from napari_cellinr.ui.panels.motion import MotionPanel

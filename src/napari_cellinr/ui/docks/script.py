@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPlainTextEdit,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +26,8 @@ from superqt.utils import CodeSyntaxHighlight
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import STYLES, script
+from napari_cellinr.ui.history.run_table import RunTable
+from napari_cellinr.ui.history.step_list import StepList
 from napari_cellinr.ui.session.console import console_of
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
@@ -225,11 +228,20 @@ class ScriptDock(TabbedDock):
         for number, button in enumerate((*self._buttons, self.open_button)):
             button.setMinimumWidth(36)
             buttons.addWidget(button, *divmod(number, 3))
+        page = QWidget()
+        inner = QVBoxLayout(page)
+        inner.setContentsMargins(0, 4, 0, 0)
+        inner.addLayout(top)
+        inner.addWidget(self.text, 1)
+        inner.addLayout(buttons)
+        self.steps, self.runs = StepList(self.dispatcher), RunTable(self.dispatcher)
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
+        for widget, title in ((page, "Script"), (self.steps, "Steps"), (self.runs, "Runs")):
+            self.pages.addTab(widget, title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.addLayout(top)
-        layout.addWidget(self.text, 1)
-        layout.addLayout(buttons)
+        layout.addWidget(self.pages)
         self.setMinimumWidth(MINIMUM_WIDTH)
 
 

@@ -11,10 +11,11 @@ from napari.utils.transforms import Affine
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
-from napari_cellinr.io.channels import separated
-from napari_cellinr.io.colours import COLOURS
-from napari_cellinr.io.rotation import is_rotated
+from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.rotation import is_rotated
+from napari_cellinr.io.series.channels import separated
 from napari_cellinr.text import clean_name
+from napari_cellinr.ui.layers.provenance import HELPER, SWIPE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -48,7 +49,8 @@ _WORDS = {
 
 def image_layers(viewer: napari.Viewer) -> list[ImageLayer]:
     """Return the layers that can be processed, topmost first, as in the layer list."""
-    layers = [layer for layer in viewer.layers if isinstance(layer, ImageLayer)]
+    images = [layer for layer in viewer.layers if isinstance(layer, ImageLayer)]
+    layers = [layer for layer in images if layer.metadata.get(HELPER) != SWIPE]
     return [layer for layer in reversed(layers) if not layer.rgb and layer.ndim >= 2]
 
 
@@ -102,6 +104,7 @@ def named(viewer: napari.Viewer, layer: Layer | str) -> ImageLayer:
             found = next(
                 (other for other in viewer.layers if clean_name(other.name) == layer), None
             )
+        found = found or _by_old_name(viewer, layer)
     else:
         found = find(viewer, layer.unique_id)
     if found is None:
@@ -170,6 +173,19 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
         translate=tuple(float(place) for place in layer.translate),
         meta=dict(layer.metadata),
     )
+
+
+def _by_old_name(viewer: napari.Viewer, name: str) -> Layer | None:
+    """Return the newest result with a name of version 0.1, such as `embryo denoised`, or None.
+
+    It is now called `denoised · embryo`; other images of a fit, such as `background`, did not name
+    their source.
+    """
+    for layer in reversed(viewer.layers):
+        what, dot, source = str(layer.name).partition(" · ")
+        if dot and name in {f"{source} {what}", what}:
+            return layer
+    return None
 
 
 def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:

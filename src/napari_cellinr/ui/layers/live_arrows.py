@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveArrows"]
 
-_LOOK = {"edge_width": 0.35, "vector_style": "arrow", "edge_color": "orange"}
+_LOOK = {"edge_width": 0.35, "vector_style": "arrow", "edge_color": "#a6a6a6"}
+"""Grey, unlike the arrows of a result: the pixels that are held out have not confirmed them yet."""
+
 _SHORTEST = 0.3  # voxels
 
 

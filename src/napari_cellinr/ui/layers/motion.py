@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.macro.motion import reference_of
-from napari_cellinr.motion import known, tracks, visible_arrows
+from napari_cellinr.motion import ARROWS, known, seconds, tracks, visible_arrows
 from napari_cellinr.ui.layers.results import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.image import Image
-    from napari_cellinr.motion import Arrows
+    from napari_cellinr.motion import ArrowKind, Arrows
 
-__all__ = ["SEEDS", "arrow_layer", "layers_of", "track_layer"]
+__all__ = ["ARROW_NAMES", "SEEDS", "SHOWS", "arrow_layer", "layers_of", "track_layer"]
 
 SEEDS: Final = "napari-cellinr seeds"
 """Key in the metadata of tracks for their start points, (points, axes) in voxels."""
+
+SHOWS: Final = "napari-cellinr arrows show"
+"""Key in the metadata of arrows for a description of what they show."""
+
+ARROW_NAMES: Final[dict[ArrowKind, str]] = {"reference": "motion", "next": "motion to next"}
+"""Beginning of the name of a layer of arrows."""
 
 _TRACKS: Final = 60
 """Largest number of tracks that are shown at first."""
@@ -80,8 +86,16 @@ def track_layer(
     error
         Error of the motion in pixels, axes T [Z] Y X, if it is known.
     """
-    rows = tracks(motion, seeds, error).as_rows()
+    found = tracks(motion, seeds, error)
+    rows = found.as_rows()
     look: dict[str, Any] = {"tail_width": 3, "tail_length": 30, "colormap": "turbo"}
+    times = np.array(seconds(motion), float)
+    look["features"] = {
+        f"speed ({_speed_unit(motion)})": found.of_rows(found.speed(motion)),
+        f"time ({_time_unit(motion)})": times[rows[:, 1].astype(int)],
+        f"distance ({_length_unit(motion)})": found.of_rows(found.distance(motion)),
+    }
+    look["color_by"] = f"speed ({_speed_unit(motion)})"
     look |= {"blending": "translucent", "metadata": {**grid.meta, SEEDS: seeds.tolist()}}
     return Shown(grid, name=name, kind="tracks", data=rows, settings=look)
 
@@ -101,8 +115,10 @@ def _roles(channels: Sequence[Image]) -> list[str]:
     return ["result"] if count == 1 else [f"result:{count - 1 - i}" for i in range(count)]
 
 
-def arrow_layer(motion: Image, grid: Image, found: Arrows) -> Shown | None:
-    """Return arrows from the reference frame to each time, coloured by speed, as a layer.
+def arrow_layer(
+    motion: Image, grid: Image, found: Arrows, kind: ArrowKind = "reference"
+) -> Shown | None:
+    """Return arrows as a layer, coloured by speed.
 
     Parameters
     ----------
@@ -112,6 +128,8 @@ def arrow_layer(motion: Image, grid: Image, found: Arrows) -> Shown | None:
         An image of the same size without its axis C.
     found
         The arrows.
+    kind
+        What they show, one of `ARROWS`.
 
     Returns
     -------
@@ -121,17 +139,33 @@ def arrow_layer(motion: Image, grid: Image, found: Arrows) -> Shown | None:
     data, fast = found.data, found.speed
     if not len(data):
         return None
-    unit = "µm/s" if motion.is_calibrated and motion.units[0] == "second" else "per frame"
-    features = {f"speed ({unit})": fast}
+    name = f"speed ({_speed_unit(motion)})"
     look = {
-        "features": features,
-        "edge_color": f"speed ({unit})",
+        "features": {name: fast},
+        "edge_color": name,
         "edge_colormap": "turbo",
         "edge_width": 0.35,
         "vector_style": "arrow",
         "blending": "translucent",
+        "metadata": {**grid.meta, SHOWS: ARROWS[kind]},
     }
-    return Shown(grid, name="motion", kind="vectors", data=data, settings=look)
+    return Shown(grid, name=ARROW_NAMES[kind], kind="vectors", data=data, settings=look)
+
+
+def _is_timed(motion: Image) -> bool:
+    return bool(motion.is_calibrated and motion.units[0] == "second")
+
+
+def _length_unit(motion: Image) -> str:
+    return "µm" if motion.is_calibrated else "pixels"
+
+
+def _time_unit(motion: Image) -> str:
+    return "s" if _is_timed(motion) else "frames"
+
+
+def _speed_unit(motion: Image) -> str:
+    return "µm/s" if _is_timed(motion) else "per frame"
 
 
 def _grid(sure: NDArray[np.bool_]) -> NDArray[np.float64]:

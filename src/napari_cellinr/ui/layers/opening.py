@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from napari import settings
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all, sequences
-from napari_cellinr.io.channels import PART
+from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.series import sequences
+from napari_cellinr.io.series.channels import PART
 from napari_cellinr.ui.layers.numbered import choice
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ __all__ = [
     "HELPER",
     "KEPT_FIT",
     "RECORD",
+    "SWIPE",
     "Origin",
     "Result",
     "has_motion",
@@ -42,6 +43,9 @@ RECORD = "napari-cellinr"
 
 HELPER = "napari-cellinr helper"
 """Key in the metadata of a layer that is no image of the sample, such as a difference."""
+
+SWIPE = "swipe"
+"""Value of `HELPER` for the layers of a swipe line, which are copies for a while."""
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Key in the metadata of a layer for the path of the saved fit that it was rendered from."""

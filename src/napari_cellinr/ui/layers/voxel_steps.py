@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import AXES
-from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image

@@ -14,6 +14,7 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.naming import file_name
 from napari_cellinr.runs.warm_start import why_not
+from napari_cellinr.ui.compare.before_after import SWIPE_KEY
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of
 from napari_cellinr.ui.panels.render import RenderForm
@@ -94,7 +95,12 @@ class FitButtons(QWidget):
             "again to hide it.",
             self.show_doubt,
         )
-        self._grid.addWidget(self.doubt_button, len(self._buttons) // COLUMNS, 0, 1, COLUMNS)
+        self.swipe_button = self.add(
+            "Before / after",
+            f"Show the source of “{{}}” on the left of a line, the result on its right "
+            f"(key {SWIPE_KEY}); click again to end it.",
+            self.swipe,
+        )
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
         dispatcher.viewer.layers.selection.events.active.connect(self._on_selected)
@@ -177,6 +183,15 @@ class FitButtons(QWidget):
             self._dispatcher.show_doubt(layer)
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))
+
+    @Slot()
+    def swipe(self) -> None:
+        """Show the source beside the result with a swipe line, or end that."""
+        layer = self.target()
+        if layer is not None:
+            image = self._image_of(layer)
+            other = None if image is None else image.unique_id
+            self._dispatcher.before_after.toggle("swipe", (layer.unique_id, other))
 
     @Slot()
     def use_settings(self) -> None:

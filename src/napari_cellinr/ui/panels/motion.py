@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Slot
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QPushButton, QSpinBox
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.motion import ARROWS
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import has_motion
+from napari_cellinr.ui.motion.colour_bar import ColourBar
+from napari_cellinr.ui.motion.track_table import TrackTable
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.session.work.motion import MOTION_OF
 from napari_cellinr.ui.task import ResultPanel
+from napari_cellinr.ui.widgets.boxes import list_layers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -34,12 +39,16 @@ class MotionPanel(ResultPanel):
         self._scene_id: Hashable | None = None
         self.every, self.shortest = QSpinBox(), QDoubleSpinBox()
         self.arrows_button = QPushButton("Show arrows")
-        self.box = QComboBox()
+        self.kind, self.box, self.colour = QComboBox(), QComboBox(), QComboBox()
         self.button = QPushButton("Track points")
+        self.table_button = QPushButton("Table …")
+        self.colour_bar = ColourBar(controller)
         self._explain()
         self._lay_out()
         self.arrows_button.clicked.connect(self.show_arrows)
         self.button.clicked.connect(self.follow)
+        self.colour.activated.connect(self.recolour)
+        self.table_button.clicked.connect(self.show_table)
         controller.layers_changed.connect(self._list)
         self._list()
 
@@ -62,7 +71,38 @@ class MotionPanel(ResultPanel):
     def show_arrows(self) -> None:
         """Show arrows with the entered spacing and minimum length."""
         options = {"every": self.every.value() or None, "shortest": self.shortest.value() or None}
+        if self.kind.currentData() != "reference":
+            options["arrows"] = self.kind.currentData()
         self._show(options)
+
+    @Slot()
+    def recolour(self) -> None:
+        """Colour all tracks of the reconstruction by the selected quantity."""
+        for layer in self._tracks():
+            names = [
+                name for name in layer.properties if name.startswith(self.colour.currentData())
+            ]
+            if names:
+                layer.color_by = names[0]
+
+    @Slot()
+    def show_table(self) -> None:
+        """Open the table of the selected tracks, else of the newest ones."""
+        found = self._tracks()
+        active = self._controller.viewer.layers.selection.active
+        chosen = [one for one in found if active is not None and one.unique_id == active.unique_id]
+        if found:
+            layer = (chosen or found[-1:])[0]
+            TrackTable(dispatcher_of(self._controller.viewer), layer, self).show()
+
+    def _tracks(self) -> list[Any]:
+        """Return the Tracks layers of the reconstruction, the newest last."""
+        return [
+            layer
+            for layer in self._controller.viewer.layers
+            if type(layer).__name__ == "Tracks"
+            and layer.metadata.get(MOTION_OF, {}).get("layer") == self._scene_id
+        ]
 
     @Slot()
     def follow(self) -> None:
@@ -101,16 +141,29 @@ class MotionPanel(ResultPanel):
             self._scene_id = moving[-1].unique_id if moving else None
             if moving:
                 self.show()
-        chosen = self.box.currentData()
-        self.box.clear()
-        for layer in viewer.layers:
-            if type(layer).__name__ == "Points":
-                self.box.addItem(layer.name, layer.unique_id)
-        self.box.setCurrentIndex(max(self.box.findData(chosen), 0))
+        list_layers(self.box, viewer, "Points")
         self.arrows_button.setEnabled(self._scene_id is not None)
         self.button.setEnabled(self._scene_id is not None and self.box.count() > 0)
+        for widget in (self.colour, self.table_button):
+            widget.setEnabled(bool(self._tracks()))
 
     def _explain(self) -> None:
+        self.kind.addItem("arrows from reference", "reference")
+        self.kind.addItem("arrows to next time", "next")
+        for row, text in enumerate(ARROWS.values()):
+            self.kind.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
+        self.kind.setToolTip("What arrows show: " + "; or ".join(ARROWS.values()) + ".")
+        self.kind.setAccessibleName("Kind of arrows")
+        for quantity in ("speed", "time", "distance", "track_id"):
+            self.colour.addItem(f"tracks by {quantity.removesuffix('_id')}", quantity)
+        self.colour.setToolTip("What the colours of the tracks show.")
+        self.colour.setAccessibleName("Colours of tracks")
+        self.table_button.setToolTip("Show distance and speed of every track, and save them.")
+        for box in (self.kind, self.box, self.colour):
+            box.setMinimumContentsLength(8)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         self.every.setRange(0, 1000)
         self.every.setPrefix("spacing ")
         self.every.setSpecialValueText("spacing: auto")
@@ -138,8 +191,12 @@ class MotionPanel(ResultPanel):
         grid.setSpacing(4)
         grid.addWidget(self.every, 0, 0)
         grid.addWidget(self.shortest, 0, 1)
-        grid.addWidget(self.arrows_button, 1, 0)
-        grid.addWidget(self.button, 1, 1)
-        grid.addWidget(self.box, 2, 0, 1, 2)
+        grid.addWidget(self.kind, 1, 0)
+        grid.addWidget(self.arrows_button, 1, 1)
+        grid.addWidget(self.box, 2, 0)
+        grid.addWidget(self.button, 2, 1)
+        grid.addWidget(self.colour, 3, 0)
+        grid.addWidget(self.table_button, 3, 1)
+        grid.addWidget(self.colour_bar, 4, 0, 1, 2)
         for column in range(2):
             grid.setColumnStretch(column, 1)

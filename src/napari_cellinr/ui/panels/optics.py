@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from qtpy.QtCore import Qt, Slot
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 from superqt import QCollapsible
 
 from napari_cellinr.config.optics import KINDS, Optics, optics_from_dict
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.text import parsed_json
+from napari_cellinr.ui.guided.microscope import MicroscopeChoice
 from napari_cellinr.ui.task import Section
 from napari_cellinr.ui.widgets.fields import (
     ChoiceField,
@@ -59,7 +60,14 @@ class OpticsSection(Section):
         self.reset_button = QPushButton("Use the values of the image")
         self.reset_button.setToolTip("Take pixel size and frame interval from the image.")
         self.reset_button.clicked.connect(self.use_those_of_image)
-        for widget in (QLabel("<b>Microscope</b>"), self.kind, self.differs):
+        self.guide_button = QPushButton("Which one?")
+        self.guide_button.setToolTip("Find the kind by pictures of raw frames.")
+        self.guide_button.clicked.connect(self.show_choice)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("<b>Microscope</b>"), 1)
+        row.addWidget(self.guide_button)
+        self._layout.addLayout(row)
+        for widget in (self.kind, self.differs):
             self._layout.addWidget(widget)
         self._layout.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
         for widget in (self.taken, self.error):
@@ -117,6 +125,19 @@ class OpticsSection(Section):
         """Leave pixel size and frame interval empty where they differ from those of the image."""
         for name in self._differing():
             self.grid.fields[name].set_value(None)
+        self._on_edited()
+
+    @Slot()
+    def show_choice(self) -> None:
+        """Open the window with pictures of raw frames of every kind."""
+        window = MicroscopeChoice(self._image, str(self.kind.value()), self)
+        window.chosen.connect(self.choose_kind)
+        window.show()
+
+    @Slot(str)
+    def choose_kind(self, kind: str) -> None:
+        """Select a kind of microscope."""
+        self.kind.set_value(kind)
         self._on_edited()
 
     def _restore(self, values: Any) -> None:

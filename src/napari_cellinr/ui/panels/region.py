@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButto
 
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.session.work.regions import drawn_ranges, parse_planes
+from napari_cellinr.ui.widgets.boxes import list_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -109,13 +110,7 @@ class RegionChoice(QWidget):
     @Slot()
     def refresh(self) -> None:
         """List the Shapes layers; the selected one stays selected while it exists."""
-        chosen = self.box.currentData()
-        self.box.clear()
-        self.box.addItem(WHOLE, None)
-        for layer in self._viewer.layers:
-            if type(layer).__name__ == "Shapes":
-                self.box.addItem(str(layer.name), layer.unique_id)
-        self.box.setCurrentIndex(max(0, self._row(chosen)) if chosen is not None else 0)
+        list_layers(self.box, self._viewer, "Shapes", WHOLE)
         self._show()
 
     def _row(self, layer_id: object) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_cellinr.io.channels import PART
-from napari_cellinr.io.sequences import SERIES
+from napari_cellinr.io.series.channels import PART
+from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.naming import SAMPLE
 from napari_cellinr.ui.layers.provenance import HELPER, KEPT_FIT, RECORD

@@ -10,7 +10,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.actions import action_of, to_console
-from napari_cellinr.macro.notebook import NOTEBOOK_SUFFIX, notebook
+from napari_cellinr.macro.scripts.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.runs.starts import Beginning
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_cellinr.macro.python import Style
+    from napari_cellinr.macro.scripts.python import Style
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
 __all__ = ["Console", "console_of"]
@@ -74,6 +74,7 @@ class Console:
         self._dispatcher = dispatcher
         self.save = dispatcher.save
         self.compare = dispatcher.compare
+        self.figure, self.movie = dispatcher.figure, dispatcher.movie
         self.continue_fit = dispatcher.continue_fit
 
     def open(self, path: str | PathLike[str], *, along: str = "", reader: str = "") -> list[Layer]:
@@ -216,6 +217,7 @@ class Console:
         every: int | None = None,
         shortest: float | None = None,
         points: Any = None,
+        arrows: str = "reference",
         name: str = "",
     ) -> None:
         """Show the motion of a reconstruction: arrows, or the paths of points.
@@ -232,6 +234,9 @@ class Console:
         points
             Paths of points instead of arrows: number of points along y and along x, or their
             positions in voxels of the result, such as `[[40, 60]]`.
+        arrows
+            `reference`: from the place in the reference frame to the place now; `next`: from the
+            place now to the place at the next time.
         name
             Name of the layer of these paths.
 
@@ -243,6 +248,8 @@ class Console:
             If the fit has no motion, or the options are not allowed.
         """
         options = {"every": every, "shortest": shortest, "points": points}
+        if arrows != "reference":
+            options["arrows"] = arrows
         self._dispatcher.show_motion(layer, options, name)
 
     def wait(self) -> None:
@@ -324,7 +331,7 @@ class Console:
         """
         from napari_cellinr.io.safety.atomic import replacing
 
-        macro = self._dispatcher.recorder.macro
+        macro = self._dispatcher.recorder.macro.needed
         place = place_of(path)
         self._dispatcher.written.check(path, overwrite=overwrite)
         if place.suffix == NOTEBOOK_SUFFIX:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_cellinr.macro import FITS, Source, Step
+from napari_cellinr.ui.figures.drawing import Drawings
 from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, source_of
-from napari_cellinr.ui.session.changes import Changes
 from napari_cellinr.ui.session.controller import controller_of
 from napari_cellinr.ui.session.work.compare import compare_work, scores_work
 from napari_cellinr.ui.session.work.doubt import doubt_work, overlay_of
@@ -56,7 +56,7 @@ def dispatcher_of(viewer: napari.Viewer) -> Dispatcher:
     return dispatcher
 
 
-class Dispatcher(Changes):
+class Dispatcher(Drawings):
     """The actions of one viewer, one after the other."""
 
     def open(self, paths: Sequence[Path], *, together: bool = False) -> list[Layer]:

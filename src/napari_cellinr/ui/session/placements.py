@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.io.units import LENGTHS, TIMES
+from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.ui.layers.convert import image_layers, set_voxel_size, to_image
 from napari_cellinr.ui.layers.provenance import RECORD
 from napari_cellinr.ui.layers.results import root_of

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakMethod, WeakSet
 
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_cellinr.macro import FITS, Recorder, Step, fit_step
+from napari_cellinr.ui.compare.before_after import BeforeAfter
+from napari_cellinr.ui.history.runs import RunHistory
 from napari_cellinr.ui.layers.convert import named
 from napari_cellinr.ui.layers.provenance import origin_of
 from napari_cellinr.ui.session.actions import Request, name_of, opened_steps, source_of
 from napari_cellinr.ui.session.calibrations import Calibrations
 from napari_cellinr.ui.session.queue import Queue
-from napari_cellinr.ui.session.work.motion import note_motion
+from napari_cellinr.ui.session.work.motion import hide_older_motion, note_motion
 from napari_cellinr.ui.session.written import Written
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
+    from napari_cellinr.config import Config
     from napari_cellinr.ui.layers.provenance import Origin, Result
     from napari_cellinr.ui.session.controller import Controller, Work
+    from napari_cellinr.ui.task import Task
 
 __all__ = ["Recording", "Requests", "note_saved"]
 
@@ -163,6 +167,9 @@ class Requests(QObject):
         controller.finished.connect(self._on_finished)
         controller.failed.connect(self._on_failed)
         controller.layers_changed.connect(self._on_layers)
+        self.before_after = BeforeAfter(self)
+        self.history = RunHistory(controller)
+        self._forms: list[WeakMethod[Callable[[Task, Config], bool]]] = []
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -182,6 +189,29 @@ class Requests(QObject):
             yield
         finally:
             self._records = True
+
+    def add_form(self, show: Callable[[Task, Config], bool]) -> None:
+        """Note a method that shows settings in a form, and returns whether it is of their task."""
+        self._forms.append(WeakMethod(show))
+
+    def show_settings(self, task: Task, config: Config) -> None:
+        """Show settings in the dock of their task, which is opened if it is not there.
+
+        Parameters
+        ----------
+        task
+            The task.
+        config
+            The settings.
+        """
+        shown = False
+        for held in self._forms:
+            show = held()
+            with suppress(RuntimeError):  # a Qt dock that is deleted
+                shown = (show is not None and show(task, config)) or shown
+        if not shown:
+            self.viewer.window.add_plugin_dock_widget("napari-cellinr", task.title)
+            self.show_settings(task, config)
 
     def keep(self, thing: object) -> None:
         """Keep a reference to an object for as long as the viewer exists."""
@@ -212,6 +242,7 @@ class Requests(QObject):
             return
         self.results.update({layer.unique_id: result for layer in result.layers})
         note_motion(result)
+        hide_older_motion(self.viewer, result)
         if result.task.name not in FITS:
             return
         self._record(

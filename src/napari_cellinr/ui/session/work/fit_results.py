@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.fitting.report import field_gain
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
-from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.layers.results import add_shown, named_of
 from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def show_fit(
             live.show_above()
     if not quick and not has_changed:
         for one in others:
-            name = one.name or one.image.name
+            name = named_of(one.name or one.image.name, str(source.name))
             layers.append(add_shown(controller.viewer, source, given, one, name))
     if quick:
         controller.said.emit("info", _preview_text(fitted, layers[0].name, covers))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.motion import check_options
+from napari_cellinr.motion import SHORTEST
 from napari_cellinr.ui.layers.convert import find
-from napari_cellinr.ui.layers.motion import SEEDS, arrow_layer, track_layer
-from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.layers.motion import SEEDS, SHOWS, arrow_layer, track_layer
+from napari_cellinr.ui.layers.results import add_shown, named_of, root_of
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
 
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_cellinr.image import Image
+    from napari_cellinr.motion import ArrowKind
     from napari_cellinr.ui.layers.provenance import Origin, Result
     from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
 
-__all__ = ["MOTION_OF", "motion_of", "motion_work", "note_motion", "steps_to_save"]
+__all__ = [
+    "MOTION_OF",
+    "hide_older_motion",
+    "motion_of",
+    "motion_work",
+    "note_motion",
+    "steps_to_save",
+]
 
 MOTION_OF = "napari-cellinr motion of"
 """Key in the metadata of arrows and tracks for the scene and the options that they show."""
@@ -51,7 +60,7 @@ def motion_work(
     origin
         Its fit.
     options
-        `every` and `shortest` for arrows, or `points` for tracks, as for `write_motion`.
+        `every`, `shortest` and `arrows` for arrows, or `points` for tracks, as for `write_motion`.
     name
         Name of a layer of tracks.
     done
@@ -72,13 +81,14 @@ def motion_work(
         motion, grid = images["motion"], images["speed"]
         if options.get("points") is not None:
             seeds = seeds_of(motion, options["points"])
-            tracks = name or f"{layer.name} tracks"
+            tracks = name or named_of("tracks", str(layer.name))
             return grid, track_layer(motion, grid, seeds, tracks, images.get("motion-error"))
-        found = arrows_of(fit, images, options.get("every"), options.get("shortest"))
-        shown = arrow_layer(motion, grid, found)
+        kind: ArrowKind = options.get("arrows", "reference")
+        shortest = options.get("shortest")
+        found = arrows_of(fit, images, options.get("every"), shortest, kind)
+        shown = arrow_layer(motion, grid, found, kind)
         if shown is None:
-            shortest = options.get("shortest")
-            length = "0.3 voxels" if shortest is None else f"{shortest:g}"
+            length = f"{SHORTEST[kind]} voxels" if shortest is None else f"{shortest:g}"
             raise ConfigError(
                 f"no arrow is longer than {length} where the scene has texture; give a smaller "
                 "shortest length of arrows (in scripts: shortest)."
@@ -94,16 +104,43 @@ def motion_work(
         if added is not None:
             _replace(added, shown)
         else:
-            added = add_shown(controller.viewer, layer, grid, shown, shown.name)
+            own = shown.name if shown.kind == "tracks" else named_of(shown.name, str(layer.name))
+            added = add_shown(controller.viewer, layer, grid, shown, own)
         noted = {"layer": layer.unique_id, "options": dict(options)}
         added.metadata = {**added.metadata, MOTION_OF: noted}
-        controller.said.emit("info", f"Layer “{added.name}”: motion added.")
+        controller.said.emit("info", _added(added, shown))
         done(layer, (str(added.name),))
 
     return Work(
         f"motion of {layer.name}", background_job("following the motion", work), show,
         layer.unique_id, quick=True,
     )  # fmt: skip
+
+
+def _added(layer: Layer, shown: Shown) -> str:
+    """Return a sentence on arrows or tracks that were added."""
+    if shown.kind == "tracks":
+        return f"Layer “{layer.name}”: tracks, coloured by speed."
+    what = shown.settings["metadata"][SHOWS]
+    return f"Layer “{layer.name}”: arrows {what}, coloured by speed."
+
+
+def hide_older_motion(viewer: napari.Viewer, result: Result) -> None:
+    """Hide arrows and tracks of older reconstructions of the same source.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    result
+        The newest reconstruction.
+    """
+    new, root = {layer.unique_id for layer in result.layers}, root_of(result.source)
+    if all(type(layer).__name__ != "Vectors" for layer in result.layers):
+        return
+    for layer in viewer.layers:
+        if MOTION_OF in layer.metadata and layer.unique_id not in new and root_of(layer) == root:
+            layer.visible = False
 
 
 def note_motion(result: Result) -> None:
@@ -137,7 +174,7 @@ def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]
     arguments = {"path": str(path)}
     if path.suffix != ".csv" or scene is None or not noted.get("came") or not noted["options"]:
         return [Step("save", (source_of(layer),), arguments)]
-    name = f"{layer.name} of {scene.name}"
+    name = f"{str(layer.name).partition(' · ')[0]} of {scene.name}"
     options = {**noted["options"], "name": name}
     return [
         Step("show_motion", (source_of(scene),), options, results=(name,)),
@@ -176,4 +213,5 @@ def _replace(layer: Any, shown: Shown) -> None:
     layer.data = shown.data
     layer.features = shown.settings["features"]
     layer.edge_color = shown.settings["edge_color"]
+    layer.metadata = {**layer.metadata, **shown.settings["metadata"]}
     layer.refresh_colors()

@@ -1,0 +1,63 @@
+"""Write the list of files in ARCHITECTURE.md again, from the first lines of their docstrings.
+
+Descriptions that are there stay as they are, also those of files that were moved.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "napari_cellinr"
+PAGE = ROOT / "ARCHITECTURE.md"
+ORDER = (
+    "", "image", "config", "io", "motion", "fields", "optics", "classic", "acquisition", "simulate",
+    "fitting", "methods", "runs", "macro", "cli", "ui",
+)  # fmt: skip
+
+
+def summary(path: Path) -> str:
+    """Return the first line of a module's docstring, without its full stop."""
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return text.partition("\n")[0].rstrip(".")
+
+
+def lower(text: str) -> str:
+    """Return a sentence as it stands after a colon; acronyms and names of ours keep capitals."""
+    first = text.partition(" ")[0]
+    return text[:1].lower() + text[1:] if first[1:].islower() or first == "A" else text
+
+
+def place(folder: Path) -> tuple[int, Path]:
+    """Return where a folder comes in the list: by layer, then by name."""
+    parts = folder.relative_to(PACKAGE).parts
+    return ORDER.index(parts[0] if parts else ""), folder
+
+
+known: dict[str, str] = dict(re.findall(r"^- `(\w+\.py)`: (.*)$", PAGE.read_text("utf-8"), re.M))
+known_of: dict[Path, str] = {}
+current = PACKAGE
+titles: dict[Path, str] = {}
+for heading, title, file, text in re.findall(
+    r"^### `([\w/]+)/`\n\n(.*)|^- `(\w+\.py)`: (.*)$", PAGE.read_text("utf-8"), re.M
+):
+    if heading:
+        current = PACKAGE if heading == PACKAGE.name else PACKAGE / heading
+        titles[current] = title
+    else:
+        known_of[current / file] = text
+once = {name for name in known if sum(path.name == name for path in known_of) == 1}
+
+lines = []
+folders = {path.parent for path in PACKAGE.rglob("*.py")}
+for folder in sorted(folders, key=place):
+    name = PACKAGE.name if folder == PACKAGE else folder.relative_to(PACKAGE).as_posix()
+    title = titles.get(folder) or summary(folder / "__init__.py").partition(":")[0] + "."
+    lines += [f"### `{name}/`", "", title, ""]
+    for path in sorted(folder.glob("*.py")):
+        if path.name != "__init__.py":
+            moved = known[path.name] if path.name in once else lower(summary(path))
+            lines.append(f"- `{path.name}`: {known_of.get(path, moved)}")
+    lines.append("")
+head = PAGE.read_text("utf-8").partition("<!-- files -->")[0]
+PAGE.write_text(f"{head}<!-- files -->\n\n" + "\n".join(lines) + "\n<!-- /files -->\n", "utf-8")

@@ -1,0 +1,1 @@
+"""The demonstrations: simulated data, a fit, scores against the ground truth, and a picture."""

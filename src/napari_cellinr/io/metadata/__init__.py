@@ -1,0 +1,1 @@
+"""What files say of an image: units, times, colours, orientation, and our own record."""

@@ -1,0 +1,1 @@
+"""Macros as text: scripts, command lines and notebooks, written and parsed."""

@@ -1,0 +1,118 @@
+"""Which step of a script a layer comes from, where the script does not say it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.macro.actions import FITS, action_of
+from napari_cellinr.macro.naming import is_fit, is_made_of, layer_stem
+from napari_cellinr.macro.source import Source
+from napari_cellinr.macro.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["continued", "with_results"]
+
+_REPEATED = re.compile(r"(.+) \[(\d+)\]")
+"""How napari names a layer whose name is taken: `embryo [1]`."""
+
+
+def with_results(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with results that later steps use, where a script or recipe has no names.
+
+    A layer that no step names is, in this order: a result of the last computation whose source
+    its name starts or ends with; a layer of the opened file whose name it starts with; a result of
+    the last computation; a layer of the only opened file.
+
+    Parameters
+    ----------
+    steps
+        The steps of a script.
+    """
+    known: set[str] = set()
+    found = list(steps)
+    for index, step in enumerate(steps):
+        for source in step.sources:
+            if source.layer and not source.path and source.layer not in known:
+                maker = _maker(source.layer, found[:index])
+                if maker is not None:
+                    results = (*found[maker].results, source.layer)
+                    found[maker] = replace(found[maker], results=results)
+            known.add(source.layer)
+        known.update(step.results)
+    return found
+
+
+def _maker(layer: str, steps: Sequence[Step]) -> int | None:
+    """Return which of the steps made a layer; None for one that was there before."""
+    made = [i for i, step in enumerate(steps) if action_of(step).makes_layers]
+    named = [i for i in made if is_made_of(layer, steps[i].source.layer)]
+    if named:
+        return named[-1]
+    opened = [i for i, step in enumerate(steps) if _is_open(step)]
+    of_file = _opened_as(layer, [(i, layer_stem(steps[i].source.path)) for i in opened])
+    if of_file is not None:
+        return of_file
+    if made:
+        return made[-1]
+    free = [i for i in opened if is_fit(steps[i].source.path)] or opened
+    return free[0] if len(free) == 1 else None
+
+
+def _is_open(step: Step) -> bool:
+    return action_of(step).opens and not step.source.layer
+
+
+def _opened_as(layer: str, opened: Sequence[tuple[int, str]]) -> int | None:
+    """Return the step that opened the file of a layer, by the beginning of its name.
+
+    Parameters
+    ----------
+    layer
+        Name of the layer.
+    opened
+        Number and beginning of the names of each step that opens a file.
+    """
+    repeated = _REPEATED.fullmatch(layer)
+    choices = [(repeated[1], int(repeated[2]))] if repeated else []
+    for word, place in (*choices, (layer, 0)):
+        fitting = [stem for _, stem in opened if word == stem or word.startswith(f"{stem} ")]
+        longest = max(fitting, key=len, default=None)
+        same = [i for i, stem in opened if stem == longest]
+        if place < len(same):
+            return same[place]
+    return None
+
+
+def continued(steps: Sequence[Step], layer: str, more: int) -> Step:
+    """Return the step of `cellinr.continue_fit(layer, steps)`.
+
+    Parameters
+    ----------
+    steps
+        The steps before.
+    layer
+        A result of one of them.
+    more
+        Number of additional steps of the fit.
+
+    Raises
+    ------
+    FileError
+        If none of them has made this layer by a fit.
+    """
+    fits = [step for step in steps if step.action in FITS]
+    made = [step for step in fits if layer in step.results]
+    made = made or [step for step in fits if is_made_of(layer, step.source.layer)]
+    if not made:
+        raise FileError(
+            f"cellinr.continue_fit was given {layer!r}, which no step before has fitted; give the "
+            "result of a fit in this macro."
+        )
+    source = Source(made[-1].source.layer)
+    arguments = {"steps": more}
+    return Step(made[-1].action, (source, Source(layer)), arguments, beginning="continue_from")

@@ -1,0 +1,271 @@
+"""How wrong the motion may be: fits to two halves of the pixels, and one of a specimen at rest.
+
+Two fits that share no pixel agree on motion that the frames determine, and differ where it is
+decided by chance or by the penalties. The half that a fit has not seen tells whether motion is
+needed at all. How the error was calibrated is in docs/decisions/motion-reliability.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.fitting.problem import Schedule
+from napari_cellinr.fitting.resources.memory import give_back
+from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.checks.residual import contradiction
+from napari_cellinr.methods.nstm.costs import SHORTER
+from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
+from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.methods.nstm.render import SHIFT, Rendering
+from napari_cellinr.motion import textured
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Progress
+    from napari_cellinr.methods.nstm.model import SpaceTimeModel
+
+__all__ = ["Halves", "fit_halves", "lasting", "predicts_better"]
+
+CLOSE = 0.5
+"""Median difference of the motions in pixels above which the halves are fitted with all steps, and
+motion up to which none is shown if it is smaller than its error."""
+
+CHANCE = 3.0
+"""Number of standard errors by which motion has to lower the squared error of unseen blocks."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What the fits to halves of the pixels say about the motion.
+
+    Parameters
+    ----------
+    models
+        The moving models of both halves, whose motion is compared with that of the whole fit.
+    moves
+        Whether motion predicts the pixels of the other half better than a specimen at rest, and is
+        not both small and smaller than its error.
+    moving, resting
+        Root mean square error of both on these pixels, in standard deviations of the noise.
+    shift
+        What `contradiction` says of both, (shots, [Z,] Y, X) in pixels, if anything.
+    """
+
+    models: tuple[SpaceTimeModel, SpaceTimeModel]
+    moves: bool
+    moving: float
+    resting: float
+    shift: NDArray[np.float32] | None = None
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return both motions and the contradiction by the names under which a fit saves them."""
+        shift = {} if self.shift is None else {SHIFT: torch.from_numpy(self.shift)}
+        return shift | {
+            f"half.{number}.{name}": value
+            for number, model in enumerate(self.models)
+            for name, value in model.tensors().items()
+            if name.startswith("motion")
+        }
+
+
+class _HalfProblem(NSTMProblem):
+    """A part of the job that is neither stored nor evaluated while it runs."""
+
+    def schedule(self) -> Schedule:
+        """Return the usual falling rate."""
+        return Schedule(decay=0.1, every=0, is_stored=False)
+
+
+def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, Halves | None]:
+    """Fit two halves of the pixels, and the first one at rest, with the settings of a whole fit.
+
+    Half of its steps are enough if the motions then agree. If not, each half is fitted again from
+    the motion of the whole, and keeps that fit if it predicts the unseen pixels significantly
+    better: then the first one had only missed the motion that its pixels support. Where both
+    predict them equally well, the pixels do not tell the motion, and the difference stays.
+
+    Parameters
+    ----------
+    whole
+        What was fitted to all pixels.
+    monitor
+        Of the job.
+
+    Returns
+    -------
+    Halves or None
+        None if the user or the time limit ended the fits.
+    """
+    first = _half_of(whole)
+    rest = yield from _fit(whole, first, 1, monitor, moving=False)
+    found: list[NSTMProblem] = []
+    for number, seen in enumerate((first, ~first), start=1):
+        half = rest and (yield from _fit(whole, seen, number, monitor))
+        if half is None:
+            return None
+        found.append(half)
+    error, moved = _compared(whole, found)
+    if error >= CLOSE:
+        for number, seen in enumerate((first, ~first), start=1):
+            again = yield from _fit(whole, seen, number, monitor, start=whole.model)
+            if again is None:
+                return None
+            if predicts_better(again, found[number - 1]):
+                found[number - 1] = again
+        error, moved = _compared(whole, found)
+    assert rest is not None
+    one, other = found
+    moves = predicts_better(one, rest) and not moved < min(error, CLOSE)
+    errors = one.held_out(), rest.held_out()
+    return Halves((one.model, other.model), moves, *errors, contradiction(found))
+
+
+def _fit(
+    whole: NSTMProblem,
+    seen: torch.Tensor,
+    number: int,
+    monitor: Monitor,
+    *,
+    moving: bool = True,
+    start: SpaceTimeModel | None = None,
+) -> Generator[Progress, Message, NSTMProblem | None]:
+    """Fit the pixels that are `seen`, in half of the usual steps; None if it was stopped.
+
+    Parameters
+    ----------
+    whole
+        What was fitted to all pixels.
+    seen
+        The pixels, shape of the frames, bool.
+    number
+        Of the half, from 1.
+    monitor
+        Of the job.
+    moving
+        Whether there is motion; if not, both halves with motion follow.
+    start
+        What the motion begins with, if not with rest. The scene is fitted anew: it would know the
+        pixels of the other half.
+    """
+    steps = max(1, round(SHORTER * whole.config.steps))
+    seed = whole.config.seed + number
+    config = whole.config.replace(steps=steps, seed=seed, moving=moving)
+    give_back()
+    problem = _problem(whole, seen, config)
+    if start is not None:
+        problem.model.take_motion(start)
+    what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
+    later = 2 - number if moving else 2
+    named = partial(lasting, later=later * steps)
+    with monitor.part(f"checking the motion: {what}", previews=False, named=named):
+        outcome = yield from optimise(problem, config, monitor)
+    give_back()
+    return problem if outcome.stopped == "steps" else None
+
+
+def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> tuple[float, float]:
+    """Return the error of the motion and the motion itself, in pixels of the frames.
+
+    Of the first, the middle and the last frame, the largest; then the median over the texture.
+    Motion that is smaller than its error may stand for detail that the scene cannot represent.
+    """
+    rendering = Rendering(
+        whole.model, whole.model_settings(), whole.device, [half.model for half in halves]
+    )
+    frames = rendering.settings["frames"]
+    times, reference = [frames[0], frames[len(frames) // 2], frames[-1]], whole.config.reference
+    error = rendering.errors(times, frames[reference]).max(0)
+    zoom = np.reshape(rendering.settings["zoom"], (1, -1, *[1] * error.ndim))
+    moved = rendering.displacement(times, frames[reference]) / zoom
+    far = np.linalg.norm(moved, axis=1).max(0)
+    scene = rendering.scene([frames[reference]])[:, -1]
+    there = textured(Image(scene, "T" + "ZYX"[-error.ndim :]), 0)
+    chosen = there if there.any() else ...
+    return float(np.median(error[chosen])), float(np.median(far[chosen]))
+
+
+def _half_of(whole: NSTMProblem) -> torch.Tensor:
+    """Return a random half of the pixels in blocks, shape of the frames, bool."""
+    generator = np.random.default_rng(whole.config.seed + 1)
+    shape = tuple(whole.frames.shape)
+    blocks = held_blocks(shape, (0,) * (len(shape) - 1), 0.5, generator)
+    return torch.from_numpy(blocks).to(whole.device)
+
+
+def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTMProblem:
+    """Return the fit to the pixels that are `seen`; the others are held out."""
+    counted = ((whole.seen > 0) | whole.held).cpu().numpy()
+    held = ~seen.cpu().numpy() & counted
+    extras = {name: getattr(whole, name) for name in EXTRAS}
+    rate = whole.plan.motion_rate * whole.config.steps / config.steps if config.moving else 0.0
+    planned = replace(whole.plan, held=held, motion_rate=rate)
+    made = _HalfProblem(
+        whole.measurement,
+        planned,
+        config,
+        whole.source,
+        whole.device,
+        **extras,
+        recompute=whole.recompute,
+    )
+    made.objective = whole.objective
+    return made
+
+
+def lasting(progress: Progress, later: float) -> Progress:
+    """Return progress whose remaining time includes that of later fits.
+
+    Parameters
+    ----------
+    progress
+        Of a fit.
+    later
+        Number of steps of the later ones.
+    """
+    left = progress.steps - progress.step
+    if progress.eta is None or left <= 0:
+        return progress
+    return replace(progress, eta=progress.eta * (1 + later / left))
+
+
+def predicts_better(one: NSTMProblem, other: NSTMProblem) -> bool:
+    """Return whether one fit predicts held-out blocks significantly better than another.
+
+    A paired test of the mean squared error of each block, since the errors of neighbouring pixels
+    depend on each other.
+
+    Parameters
+    ----------
+    one, other
+        Fits with the same held-out pixels.
+    """
+    gains = _of_blocks(other.squared_errors() - one.squared_errors(), one.held)
+    if len(gains) < 2:
+        return bool(gains.mean() > 0)
+    return float(gains.mean()) > CHANCE * float(gains.std()) / math.sqrt(len(gains))
+
+
+def _of_blocks(values: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values over the held-out pixels of each block that has any, (blocks,)."""
+    planes, weights = (
+        part.cpu().double().flatten(0, -3)[:, None] for part in (values * held, held.float())
+    )
+    means, parts = (
+        functional.avg_pool2d(part, BLOCK, ceil_mode=True, divisor_override=1)
+        for part in (planes, weights)
+    )
+    return means[parts > 0] / parts[parts > 0]

@@ -1,0 +1,28 @@
+"""Tracks of points and displacement arrows from the motion field of a reconstruction."""
+
+from napari_cellinr.motion.arrows import (
+    ARROWS,
+    SHORTEST,
+    ArrowKind,
+    Arrows,
+    arrows,
+    known,
+    textured,
+    visible_arrows,
+)
+from napari_cellinr.motion.field import seconds
+from napari_cellinr.motion.tracks import Tracks, tracks
+
+__all__ = [
+    "ARROWS",
+    "SHORTEST",
+    "ArrowKind",
+    "Arrows",
+    "Tracks",
+    "arrows",
+    "known",
+    "seconds",
+    "textured",
+    "tracks",
+    "visible_arrows",
+]

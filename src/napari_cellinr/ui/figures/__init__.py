@@ -1,0 +1,1 @@
+"""Figures and movies of the layers of a viewer."""

@@ -1,0 +1,141 @@
+"""A table of the runs: use their settings again, or delete their layers."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Slot
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.widgets.buttons import push_button
+from napari_cellinr.ui.widgets.labels import wrapping_label
+
+if TYPE_CHECKING:
+    from napari_cellinr.ui.history.runs import RunRecord
+    from napari_cellinr.ui.session.dispatcher import Dispatcher
+
+__all__ = ["RunTable"]
+
+COLUMNS = ("Result", "Settings", "Held-out", "PSNR/dB", "SSIM", "Time", "Steps", "Ended")
+
+
+class RunTable(QWidget):
+    """The runs of a viewer, the newest at the bottom.
+
+    Parameters
+    ----------
+    dispatcher
+        The actions of the viewer.
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__()
+        self._dispatcher = dispatcher
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table.verticalHeader().hide()
+        self.table.setTabKeyNavigation(False)  # Tab leaves the table
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.settings_button = push_button(
+            "Use these settings", "Copy the settings of the run into the form of its dock.",
+            self.use_settings,
+        )  # fmt: skip
+        self.delete_button = push_button(
+            "Delete layers",
+            "Remove all layers of the run from the viewer; its settings stay in this table.",
+            self.delete_layers,
+        )
+        self.message = wrapping_label()
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.settings_button)
+        row.addWidget(self.delete_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(row)
+        layout.addWidget(self.message)
+        self.table.itemSelectionChanged.connect(self._allow)
+        dispatcher.history.changed.connect(self.refresh)
+        dispatcher.controller.layers_changed.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the runs; the selected one stays selected."""
+        with suppress(RuntimeError):  # the Qt dock is deleted, its Python object is not
+            row = self.table.currentRow()
+            runs = self._dispatcher.history.runs
+            self.table.setRowCount(len(runs))
+            for place, run in enumerate(runs):
+                for column, text in enumerate(_texts(run)):
+                    item = QTableWidgetItem(text)
+                    item.setToolTip(_tip(run))
+                    self.table.setItem(place, column, item)
+            if runs and row < 0:
+                self.table.selectRow(len(runs) - 1)
+            self._allow()
+
+    @Slot()
+    def use_settings(self) -> None:
+        """Show the settings of the selected run in the form of its dock."""
+        run = self._selected()
+        if run is not None:
+            self._dispatcher.show_settings(run.task, run.config)
+            self.message.setText(f"The dock {run.task.title} shows the settings of “{run.name}”.")
+
+    @Slot()
+    def delete_layers(self) -> None:
+        """Remove the layers of the selected run from the viewer."""
+        run = self._selected()
+        if run is not None:
+            count = self._dispatcher.history.delete_layers(self._dispatcher.viewer, run)
+            layers = "1 layer" if count == 1 else f"{count} layers"
+            self.message.setText(f"{layers} of “{run.name}” deleted.")
+
+    def _selected(self) -> RunRecord | None:
+        row, runs = self.table.currentRow(), self._dispatcher.history.runs
+        return runs[row] if 0 <= row < len(runs) else None
+
+    @Slot()
+    def _allow(self) -> None:
+        run, viewer = self._selected(), self._dispatcher.viewer
+        self.settings_button.setEnabled(run is not None)
+        there = run is not None and any(find(viewer, one) is not None for one in run.layer_ids)
+        self.delete_button.setEnabled(there)
+
+
+def _texts(run: RunRecord) -> tuple[str, ...]:
+    scores = [run.scores.get("PSNR"), run.scores.get("SSIM")]
+    seconds = run.report.get("seconds")
+    return (
+        run.name,
+        run.settings,
+        "" if run.held_out is None else f"{run.held_out:.3f}",
+        *("" if score is None else f"{score:.4g}" for score in scores),
+        "" if seconds is None else f"{seconds:.3g} s",
+        str(run.report.get("steps", "")),
+        run.clock,
+    )
+
+
+def _tip(run: RunRecord) -> str:
+    return (
+        f"{run.task.title} of “{run.source}”: {run.settings}. Held-out: error on data that the fit "
+        "has not seen, in standard deviations of the noise. PSNR and SSIM appear after Measure in "
+        "the dock Compare."
+    )
