@@ -9,18 +9,11 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d
 
-from napari_cellinr import (
-    ForwardModel,
-    Image,
-    Measurement,
-    Optics,
-    reconstruct,
-    register_forward_model,
-    setting,
-    write,
-)
+from napari_cellinr import ForwardModel, Image, Measurement, Optics, reconstruct, setting, write
+from napari_cellinr import register_forward_model as register
 
 
+# %% The settings, the forward model, and what joins them
 class Binned(Optics):
     """Time-lapse with a camera that sums 2 x 2 pixels."""
 
@@ -52,7 +45,8 @@ def measure(image, optics):
     return Measurement(BinnedModel(values), values / unit, unit, timed=False)
 
 
-register_forward_model(Binned, measure)
+# %% A movie of a moving spot, reconstructed on a grid twice as fine
+register(Binned, measure)
 y, x = np.mgrid[:24, :24]
 movie = [100 * np.exp(-((y - 12) ** 2 + (x - 8 - t) ** 2) / 20) + 10 for t in range(5)]
 movie = np.random.default_rng(0).poisson(movie)

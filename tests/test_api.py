@@ -181,7 +181,7 @@ def test_a_sequence_that_may_mean_factors_is_refused(scale):
 
 
 def test_the_voxel_size_has_two_names_in_denoise_of_which_one_is_given():
-    values = noisy((8, 9)).data
+    values = noisy((1, 8, 9)).data[0]
     assert denoise(values, voxel=0.1, **FAST).images[0].scale == (0.1, 0.1)
     with pytest.raises(ConfigError, match="the same here"):
         denoise(values, voxel=0.1, scale=0.1)

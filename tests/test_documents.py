@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from napari_cellinr.simulate.embryo import embryo
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-EXAMPLES = sorted(ROOT.glob("examples/*.py"))
 
 
 def blocks(path, language):
@@ -93,15 +91,6 @@ def test_the_guide_names_every_preference():
     ]
     assert len(titles) > 5
     assert [title for title in titles if f"| *{title}* |" not in page] == []
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_examples_run(path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write("embryo.tif", embryo("membranes", (8, 32, 32), seed=1).raw)
-    command = [sys.executable, path, "embryo.tif", "10"]
-    subprocess.run(command, check=True, timeout=120)
-    assert len(list(tmp_path.glob("*.tif"))) >= 2  # its own, and what it writes
 
 
 def test_python_of_the_guide_runs(tmp_path, monkeypatch):

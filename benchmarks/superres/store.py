@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 _OURS = (
-    *("methods/spatime/*.py", "config/spatime.py"),
+    *("methods/spatime/*.py", "methods/spatime/between/*.py", "config/spatime.py"),
     *("fields/plane.py", "fields/trajectory.py"),
     *("classic/cell_means.py", "classic/sampling.py"),
 )

@@ -142,24 +142,18 @@ def iter_denoise(
 
     Examples
     --------
-    The image so far, every time the fit has one:
+    The image so far, as often as the fit has one; the guide shows how to get the result, too:
 
+    >>> from contextlib import suppress
     >>> import numpy as np
     >>> from napari_cellinr import CellINRConfig, Image, PreviewRequest, iter_denoise
     >>> noisy = Image(np.random.default_rng(0).poisson(50, (32, 32)), axes="YX")
-    >>> job = iter_denoise(noisy, CellINRConfig(preset="preview", steps=5))
-    >>> shown, message = [], None
-    >>> while True:
-    ...     try:
-    ...         progress = job.send(message)
-    ...     except StopIteration as end:
-    ...         fitted = end.value
-    ...         break
-    ...     message = PreviewRequest()
-    ...     if progress.preview is not None:
-    ...         shown.append(progress.preview)
-    >>> fitted.images[0].shape
-    (32, 32)
+    >>> job, shown = iter_denoise(noisy, CellINRConfig(preset="preview", steps=5)), []
+    >>> print(next(job).step)
+    0
+    >>> with suppress(StopIteration):
+    ...     while True:
+    ...         shown.append(job.send(PreviewRequest()).preview)
     """
     return _fit(METHODS["cellinr"], image, config or CellINRConfig(), started)
 
@@ -202,12 +196,7 @@ def superresolve(
     AxesError, ConfigError, DataError
         If the input cannot be super-resolved as given.
     FitError
-        If the fit fails.
-
-    Warns
-    -----
-    FitWarning
-        As for `denoise`.
+        If the fit fails. `FitWarning` is shown as by `denoise`.
 
     Examples
     --------
@@ -245,23 +234,25 @@ def iter_superresolve(
     Parameters
     ----------
     image
-        2 or 3 spatial axes, at most one time and one channel axis; any real dtype. Every
-        channel is fitted for itself.
+        As for `superresolve`.
     config
         Settings; without a factor the result has the samples of the input, and can be rendered
         at any scale and time afterwards.
-    started
-        `time.monotonic()` when the whole job began, from which `max_seconds` counts;
-        now if not given.
-    lazily
-        As for `superresolve`.
+    started, lazily
+        As for `iter_denoise` and `superresolve`.
 
     Raises
     ------
-    AxesError, ConfigError, DataError
-        If the input cannot be super-resolved as given.
-    FitError
-        If the fit fails, with the remedy; never a `RuntimeError`.
+    AxesError, ConfigError, DataError, FitError
+        As for `iter_denoise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, SpatimeConfig, iter_superresolve
+    >>> movie = Image(np.random.default_rng(0).poisson(50, (3, 12, 12)), axes="TYX")
+    >>> job = iter_superresolve(movie, SpatimeConfig(preset="preview", scale={"t": 2}))
+    >>> stages = [progress.stage for progress in job]
     """
     settings = config or SpatimeConfig()
     return _fit(METHODS["spatime"], image, settings, started, lazily=lazily)
@@ -300,12 +291,7 @@ def reconstruct(
     AxesError, ConfigError, DataError
         If the input does not fit the optics, or a setting is not allowed.
     FitError
-        If the fit fails.
-
-    Warns
-    -----
-    FitWarning
-        As for `denoise`.
+        If the fit fails. `FitWarning` is shown as by `denoise`.
 
     Examples
     --------
@@ -336,14 +322,20 @@ def iter_reconstruct(
     config
         Settings, with the optics; a plain time-lapse if not given.
     started
-        `time.monotonic()` when the whole job began; now if not given.
+        As for `iter_denoise`.
 
     Raises
     ------
-    AxesError, ConfigError, DataError
-        If the input does not fit the optics.
-    FitError
-        If the fit fails, with the remedy; never a `RuntimeError`.
+    AxesError, ConfigError, DataError, FitError
+        As for `iter_denoise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, NSTMConfig, iter_reconstruct
+    >>> movie = Image(np.random.default_rng(0).poisson(50, (3, 16, 16)), axes="TYX")
+    >>> job = iter_reconstruct(movie, NSTMConfig(preset="preview", steps=2))
+    >>> stages = [progress.stage for progress in job]
     """
     return _fit(METHODS["nstm"], image, config or NSTMConfig(), started)
 
@@ -373,6 +365,15 @@ def render(
     ------
     ConfigError
         If the fit cannot be rendered like this.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import denoise, render
+    >>> image = np.random.default_rng(0).poisson(50, (24, 24))
+    >>> fitted = denoise(image, "preview", steps=2)
+    >>> render(fitted, scale={"Y": 2})[0].shape
+    (48, 24)
     """
     from napari_cellinr import methods
     from napari_cellinr.fitting.problem import Fitted

@@ -38,6 +38,15 @@ class CellINRError(Exception):
 
     A message is one line without control characters, and not endless, whatever names and values
     it quotes.
+
+    Examples
+    --------
+    >>> from napari_cellinr import CellINRError, read
+    >>> try:
+    ...     read("nowhere.tif")
+    ... except CellINRError as error:
+    ...     print(error)
+    there is no file nowhere.tif; check its name and folder.
     """
 
     def __str__(self) -> str:
@@ -46,15 +55,46 @@ class CellINRError(Exception):
 
 
 class ConfigError(CellINRError, ValueError):
-    """A setting is unknown, out of bounds, or contradicts another setting."""
+    """A setting is unknown, out of bounds, or contradicts another setting.
+
+    Examples
+    --------
+    >>> from napari_cellinr import CellINRConfig, ConfigError
+    >>> try:
+    ...     CellINRConfig(preset="slow")
+    ... except ConfigError as error:
+    ...     print(error)
+    preset 'slow' was given; allowed are fast, best, preview, paper.
+    """
 
 
 class AxesError(CellINRError, ValueError):
-    """The axes of an image are ambiguous, unknown or do not match its array."""
+    """The axes of an image are ambiguous, unknown or do not match its array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import AxesError, Image
+    >>> try:
+    ...     Image(np.zeros((3, 4)), axes="TYX")
+    ... except AxesError as error:
+    ...     print(str(error)[:51])
+    axes 'TYX' were given for an array of shape (3, 4);
+    """
 
 
 class FileError(CellINRError):
-    """A file is missing, cannot be read, or cannot be written."""
+    """A file is missing, cannot be read, or cannot be written.
+
+    Examples
+    --------
+    >>> from napari_cellinr import FileError, load_fit
+    >>> try:
+    ...     load_fit("nowhere.cellinr")
+    ... except FileError as error:
+    ...     print(type(error).__name__)
+    FileError
+    """
 
 
 class FitError(CellINRError):
@@ -62,23 +102,67 @@ class FitError(CellINRError):
 
     Deliberately not a `RuntimeError`: napari's generator workers ignore those, and a fit that
     ran out of memory would seem to run for ever.
+
+    Examples
+    --------
+    >>> from napari_cellinr import CellINRError, FitError
+    >>> issubclass(FitError, CellINRError), issubclass(FitError, RuntimeError)
+    (True, False)
     """
 
 
 class DataError(CellINRError, ValueError):
-    """The values of an image cannot be fitted: not finite, all equal, or too few."""
+    """The values of an image cannot be fitted: not finite, all equal, or too few.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import DataError, denoise
+    >>> try:
+    ...     denoise(np.full((16, 16), np.nan), "preview")
+    ... except DataError as error:
+    ...     print(type(error).__name__)
+    DataError
+    """
 
 
 class CellINRWarning(UserWarning):
-    """Base class of all warnings of this package."""
+    """Base class of all warnings of this package.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from napari_cellinr import CellINRWarning, FileWarning, FitWarning
+    >>> issubclass(FileWarning, CellINRWarning), issubclass(FitWarning, CellINRWarning)
+    (True, True)
+    >>> warnings.simplefilter("always", CellINRWarning)  # show each of them every time
+    """
 
 
 class FileWarning(CellINRWarning):
-    """Something in a file is missing or contradictory, or is lost when it is written."""
+    """Something in a file is missing or contradictory, or is lost when it is written.
+
+    Examples
+    --------
+    As errors, for programs that must not use a doubtful file:
+
+    >>> import warnings
+    >>> from napari_cellinr import FileWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", FileWarning)
+    """
 
 
 class FitWarning(CellINRWarning):
-    """A result may be worse than expected; `report["warnings"]` of the fit has the same text."""
+    """A result may be worse than expected; `report["warnings"]` of the fit has the same text.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from napari_cellinr import FitWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FitWarning)  # for programs that look at Fitted.warnings
+    """
 
 
 def warn(text: str, category: type[CellINRWarning]) -> None:

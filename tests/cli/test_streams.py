@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="streams and sig
 
 PROGRAM = f"{sys.executable} -c 'import sys; from napari_cellinr.cli import main; sys.exit(main())'"
 FAKE = Path(__file__).with_name("fake.py")
-LOST = "warning: standard output cannot be written ({}); the command goes on without messages.\n"
+LOST = "warning: standard output cannot be written ({}); the command continues without messages.\n"
 
 
 def shell(words, ending):

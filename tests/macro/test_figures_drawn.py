@@ -55,6 +55,57 @@ def test_the_time_is_that_of_the_frame():
     assert time_text(unknown, 2) == "frame 2"
 
 
+def test_times_that_a_file_states_are_in_seconds_and_only_for_its_frames():
+    """A series in minutes, cropped and refined: the stated times of its frames no longer fit."""
+    units = ("minute", "micrometer", "micrometer")
+    data = np.zeros((5, 4, 4), np.float32)
+    raw = Image(data, "TYX", (2, 1, 1), units, meta={"times": [0, 120, 240, 360, 600]})
+    assert time_text(raw, 4) == "10.0 min"
+    later = raw.crop(T=slice(2, 4))
+    assert [time_text(later, index) for index in (0, 1)] == ["4.0 min", "6.0 min"]
+    finer = Image(np.zeros((9, 4, 4), np.float32), "TYX", (1, 1, 1), units, meta=raw.meta)
+    assert time_text(finer, 8) == "8.0 min"
+
+
+def test_images_of_different_regions_show_what_they_share():
+    x = np.arange(100, dtype=np.float32) + np.zeros((6, 1), np.float32)
+    raw = Image(x, "YX", (0.5, 0.5), UNITS[2:])
+    part = raw.crop(X=slice(40, 80))
+    for crop, ends in ((None, (40, 79)), ({"X": (50, 70)}, (50, 69))):
+        planes = planes_at(layout_of((raw, part), None, None, True, crop), {})
+        for plane in planes[:2]:
+            assert (plane.data[0, 0], plane.data[0, -1]) == ends
+        assert not planes[2].data.any()
+    with pytest.raises(ConfigError, match="different regions along X"):
+        layout_of((part, raw.crop(X=slice(80, 100))), None, None, True, None)
+
+
+def test_a_missing_value_does_not_spoil_the_limits_of_a_difference():
+    raw = ramp(2, 2, 1.0, 1.0)
+    data = raw.data + 3
+    data[1, 1, 0, 0] = np.nan
+    assert layout_of((raw, raw.like(data)), None, None, True, None).limits[-1] == (-3, 3)
+
+
+def test_axes_are_named_in_any_case_and_order():
+    raw = ramp(3, 2, 1.0, 1.0)
+    layout = layout_of((raw,), None, None, False, None)
+    assert planes_at(layout, {"t": 2})[0].data[0, 0] == 2
+    with pytest.raises(ConfigError, match="at Q was given"):
+        planes_at(layout, {"Q": 1})
+    turned = Image(np.zeros((12, 8), np.float32), "XY")
+    assert planes_at(layout_of((turned,), None, None, False, None), {})[0].shape == (8, 12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dpi": 0}, {"limits": [[0]]}, {"limits": [5]}, {"crop": {"X": 5}}, {"crop": {"X": [0]}}],
+)
+def test_options_that_make_no_figure_are_named(tmp_path, options):
+    with pytest.raises(ConfigError, match=f"{next(iter(options))}"):
+        write_figure(tmp_path / "a.png", ramp(2, 2, 1.0, 1.0), **options)
+
+
 def test_the_scale_bar_has_the_length_that_it_says():
     wide = Image(np.zeros((40, 100), np.float32), "YX", (0.2, 0.2), UNITS[2:], name="a")
     drawing = Drawing(layout_of((wide,), None, None, True, None), {}, 50)

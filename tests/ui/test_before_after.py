@@ -95,7 +95,9 @@ def test_the_line_is_in_the_plane_that_is_shown(viewer, layer, dock, after):
 def test_side_by_side_shows_the_two_in_linked_views(viewer, layer, dock, after):
     viewer.add_points(np.zeros((1, 3)), name="points")
     grid = getattr(viewer, "canvas", viewer).grid
+    zoom = camera_of(viewer).zoom
     press(viewer, SIDE_KEY)
+    assert camera_of(viewer).zoom == pytest.approx(zoom / 2)  # what was in view stays in view
     assert visible(viewer) == {"membrane", after.name}
     assert grid.enabled
     layers = list(getattr(viewer, "__wrapped__", viewer).layers)
@@ -103,6 +105,7 @@ def test_side_by_side_shows_the_two_in_linked_views(viewer, layer, dock, after):
     assert place == {"membrane": (0, 0), after.name: (0, 1)}
     press(viewer, SIDE_KEY)
     assert not grid.enabled
+    assert camera_of(viewer).zoom == pytest.approx(zoom)
     assert {"points", after.name} <= visible(viewer)
 
 
@@ -134,6 +137,7 @@ def test_the_controls_of_the_compare_dock_follow_and_choose_the_layers(viewer, l
     controls.side_button.click()
     assert not controls.swipe_button.isChecked()
     assert controls.side_button.isChecked()
+    assert controls.hint.text() == "Left: “third”; right: “membrane denoised”."
     viewer.layers.remove("third")
     assert not controls.side_button.isChecked()
     assert dock.dispatcher.before_after.mode == ""

@@ -45,7 +45,17 @@ def register_forward_model(
 
     Examples
     --------
-    `examples/own_microscope.py` is a whole one.
+    The name of the kind is then known to `reconstruct`; `examples/own_microscope.py` is a whole
+    one, with its forward model.
+
+    >>> from typing import Literal
+    >>> from napari_cellinr import Measurement, Optics, register_forward_model, setting
+    >>> class Tilted(Optics):
+    ...     kind: Literal["tilted"] = setting("tilted", "Kind of microscope.")
+    ...     angle: float = setting(30.0, "Angle of the planes.", unit="degrees")
+    >>> def measure(image, optics):
+    ...     return Measurement(model=None, frames=image.array())  # a ForwardModel in practice
+    >>> register_forward_model(Tilted, measure)
     """
     _registered[add_kind(settings)] = measure
 

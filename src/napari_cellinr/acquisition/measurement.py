@@ -63,6 +63,14 @@ class Measurement:
         Whether times are seconds; otherwise they count frames.
     warnings
         Sentences for the user.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Measurement
+    >>> frames = np.ones((3, 8, 8), np.float32)
+    >>> Measurement(model=None, frames=frames, unit=100.0).unit  # with a ForwardModel in practice
+    100.0
     """
 
     model: ForwardModel

@@ -69,6 +69,15 @@ def setting(
         Whether the dock shows it under the advanced settings only.
     **bounds
         `ge`, `gt`, `le`, `lt`: the allowed range of a number, as in pydantic.
+
+    Examples
+    --------
+    >>> from napari_cellinr import Optics, setting
+    >>> class Slow(Optics):
+    ...     kind: str = setting("slow", "Kind of microscope.")
+    ...     delay: float = setting(0.5, "Time before each frame.", unit="s", gt=0)
+    >>> Slow().delay, Slow.unit("delay")
+    (0.5, 's')
     """
     extra: JsonDict = {"unit": unit, "advanced": advanced}
     return Field(default, description=text, json_schema_extra=extra, **bounds)

@@ -31,6 +31,13 @@ class CellINRConfig(Config):
 
     Preset `preview` takes seconds, `fast` is for results on a CPU, `best` for final results,
     `paper` is the published method (Zhao et al., "CellINR"), which needs a GPU.
+
+    Examples
+    --------
+    >>> from napari_cellinr import CellINRConfig
+    >>> config = CellINRConfig(preset="preview", background="keep")
+    >>> config.steps, config.changes()
+    (30, {'preset': 'preview', 'background': 'keep'})
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         Structure,
     )
     from napari_cellinr.config.nstm import Extra, Preset
-    from napari_cellinr.config.spatime import Motion, Planes
+    from napari_cellinr.config.spatime import Motion, NoiseOfFrames, Planes
 
 __all__ = ["DenoiseSettings", "ReconstructSettings", "SuperresolveSettings"]
 
@@ -77,6 +77,7 @@ class SuperresolveSettings(TypedDict, total=False):
     stamps: Sequence[float]
     motion: Motion
     planes: Planes
+    noise: NoiseOfFrames
     latent: int
     refinement: float
     rendering: bool

@@ -30,6 +30,13 @@ class NSTMConfig(Config):
     Preset `preview` takes seconds, `fast` is for final results. The two settings that matter most
     are physical: the fastest movement, and the size of the smallest structure that moves on its
     own; learning rates, grids and margins follow from them.
+
+    Examples
+    --------
+    >>> from napari_cellinr import NSTMConfig
+    >>> config = NSTMConfig(optics="time-lapse", fastest_movement=0.5)
+    >>> config.optics.kind, config.fastest_movement
+    ('time-lapse', 0.5)
     """
 
     # With so few steps, motion is found only at high learning rates and with all detail from the

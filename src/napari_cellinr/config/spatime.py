@@ -13,11 +13,12 @@ from pydantic import field_validator, model_validator
 from napari_cellinr.config.base import CPU_SPEED, Config, gpu_warning, setting
 from napari_cellinr.errors import ConfigError
 
-__all__ = ["Motion", "Planes", "SpatimeConfig", "SpatimePreset"]
+__all__ = ["Motion", "NoiseOfFrames", "Planes", "SpatimeConfig", "SpatimePreset"]
 
 SpatimePreset = Literal["fast", "preview", "paper"]
 Motion = Literal["auto", "always", "never"]
 Planes = Literal["thick", "thin"]
+NoiseOfFrames = Literal["keep", "match", "remove"]
 
 LARGEST = 16.0
 
@@ -27,6 +28,12 @@ class SpatimeConfig(Config):
 
     Preset `fast` follows motion and learns corrections from the image itself, `preview` follows
     motion roughly, `paper` is the published coordinate network with hypercube rendering.
+
+    Examples
+    --------
+    >>> from napari_cellinr import SpatimeConfig
+    >>> dict(SpatimeConfig(scale={"t": 2, "z": 2.5}).scale)
+    {'t': 2.0, 'z': 2.5}
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
@@ -80,6 +87,12 @@ class SpatimeConfig(Config):
         "thick",
         "thick: each plane integrates over the whole z step; thin: each plane is an optical "
         "section thinner than the step, or planes in between were not recorded.",
+    )
+    noise: NoiseOfFrames = setting(
+        "keep",
+        "keep: recorded frames are as they are, frames between them have less noise; match: noise "
+        "is added to frames between them, so that a movie does not flicker; remove: the series is "
+        "denoised first.",
     )
     latent: int = setting(
         16,
@@ -171,6 +184,11 @@ class SpatimeConfig(Config):
             raise ConfigError(
                 "planes=thin was given with preset paper, which needs planes=thick; choose the "
                 "preset fast or preview for thin planes."
+            )
+        if self.is_published and self.noise != "keep":
+            raise ConfigError(
+                f"noise={self.noise} was given with preset paper, which needs noise=keep; choose "
+                "the preset fast or preview, or denoise the series first."
             )
         both = sorted(set(self.scale) & set(self.target_voxel))
         if both:

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_cellinr.fitting.problem import PreviewRequest
+    from collections.abc import Mapping
+
     from napari_cellinr.image import ArrayLike, Image
 
-__all__ = ["requested_part", "with_place"]
+__all__ = ["PreviewRequest", "requested_part", "with_place"]
+
+
+@dataclass(frozen=True)
+class PreviewRequest:
+    """Request for a preview of the plane at `index`, or of the whole volume if `index` is empty.
+
+    Parameters
+    ----------
+    index
+        Position along every axis of the source but the last two, by axis letter.
+    max_voxels
+        Largest size of a preview of the whole volume; a larger one comes with a coarser step.
+
+    Examples
+    --------
+    >>> from napari_cellinr import PreviewRequest
+    >>> PreviewRequest(index={"Z": 4}).index  # sent into a job: job.send(PreviewRequest(…))
+    {'Z': 4}
+    """
+
+    index: Mapping[str, int] = field(default_factory=dict)
+    max_voxels: int = 500_000
 
 
 def requested_part(image: Image, request: PreviewRequest) -> tuple[slice, ...]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from napari_cellinr.fitting.previews import PreviewRequest
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -42,22 +44,6 @@ WARM_UP = 10
 """Steps over which the learning rate rises to its value."""
 
 
-@dataclass(frozen=True)
-class PreviewRequest:
-    """Request for a preview of the plane at `index`, or of the whole volume if `index` is empty.
-
-    Parameters
-    ----------
-    index
-        Position along every axis of the source but the last two, by axis letter.
-    max_voxels
-        Largest size of a preview of the whole volume; a larger one comes with a coarser step.
-    """
-
-    index: Mapping[str, int] = field(default_factory=dict)
-    max_voxels: int = 500_000
-
-
 Message: TypeAlias = Literal["pause", "resume", "stop"] | PreviewRequest | None
 """What can be sent into a running job between two `Progress`."""
 
@@ -89,6 +75,12 @@ class Progress:
         The `index` of that request.
     warning
         What has gone wrong without ending the job, such as a checkpoint that cannot be written.
+
+    Examples
+    --------
+    >>> from napari_cellinr import Progress
+    >>> Progress("fitting", step=5, steps=20).step / 20
+    0.25
     """
 
     stage: str
@@ -137,6 +129,14 @@ class Fitted:
     model
         Shape and settings of the fitted model, ready for JSON: with `state`, all that is needed
         to build it again. The model module of the method describes the keys.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import denoise
+    >>> fitted = denoise(np.random.default_rng(0).poisson(50, (24, 24)), "preview", steps=2)
+    >>> fitted.roles, fitted.image("background").shape
+    (('result', 'background', 'kept'), (24, 24))
     """
 
     images: tuple[Image, ...]

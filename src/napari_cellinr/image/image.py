@@ -77,6 +77,15 @@ class Image:
     meta
         Provenance: source file, affine, settings of the fit; never needed to interpret the
         array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image
+    >>> units = ("second", "micrometer", "micrometer")
+    >>> image = Image(np.zeros((3, 8, 9)), "TYX", scale=(2, 0.1, 0.1), units=units)
+    >>> image.sizes["T"], image.steps["Y"], image[{"X": slice(2, 5)}].shape
+    (3, 0.1, (3, 8, 3))
     """
 
     data: ArrayLike

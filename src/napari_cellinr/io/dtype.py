@@ -1,4 +1,4 @@
-"""Conversion of images to another data type; losses are told."""
+"""Conversion of images to another data type; losses give warnings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DTYPES", "with_dtype"]
 
 _TOLERATED = 1e-4
-"""Largest error of a value, relative to the range of all values, that is not told."""
+"""Largest error of a value, relative to the range of all values, of which no warning is given."""
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 

@@ -17,7 +17,7 @@ SUFFIXES = (
 )  # fmt: skip
 """Extensions of the files and folders that can be read and written, longer ones first."""
 
-MICROSCOPES = (".czi", ".nd2", ".ims", ".mrc", ".map", ".rec", ".dv", ".r3d")
+MICROSCOPES = (".czi", ".nd2", ".lif", ".ims", ".mrc", ".map", ".rec", ".dv", ".r3d")
 """Extensions of the files of microscopes that can only be read; `io.formats` says by what."""
 
 READ_ONLY = (

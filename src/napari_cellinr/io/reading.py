@@ -69,6 +69,15 @@ def read(
         array is reported when that part is read.
     AxesError
         If `axes` do not fit the array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import read, write
+    >>> path = write("movie.ome.tif", np.zeros((3, 8, 9)), axes="TYX", scale={"Y": 0.1, "X": 0.1})
+    >>> image = read(path)
+    >>> image.axes, image.steps["X"], read(path).crop(T=slice(0, 1)).shape
+    ('TYX', 0.1, (1, 8, 9))
     """
     parts = _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)
     return _good(parts)[0]
@@ -95,6 +104,14 @@ def read_all(
     colours
         Whether RGB images are returned with an axis `S` (samples), which must be renamed before
         use. Otherwise they raise an error that says what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import read_all, write
+    >>> path = write("cells.tif", np.zeros((8, 9), np.float32))
+    >>> [image.name for image in read_all(path)]
+    ['cells']
     """
     return _good(_read(path, axes, level, lazy_above, stack_axis, first=False, colours=colours))
 

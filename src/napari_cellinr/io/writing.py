@@ -68,6 +68,7 @@ def write(
     Examples
     --------
     >>> import numpy as np
+    >>> from napari_cellinr import write
     >>> path = write("movie.tif", np.zeros((3, 4, 5), "uint8"), axes="TYX", scale=0.1)
     >>> path.name
     'movie.tif'

@@ -44,6 +44,14 @@ def compare(
         If the images do not have the same axes.
     ConfigError
         If there is nothing to compare with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, compare
+    >>> difference = compare(Image(np.full((8, 9), 3.0)), Image(np.ones((8, 9))))[0]
+    >>> float(difference.array().mean())
+    2.0
     """
     image = result.images[0] if isinstance(result, Fitted) else result
     if against is not None:

@@ -231,6 +231,14 @@ def write_motion(
         If the fit has no motion, or the options are not allowed.
     FileError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import reconstruct, write_motion
+    >>> movie = np.random.default_rng(0).poisson(50, (3, 16, 16))
+    >>> fitted = reconstruct(movie, axes="TYX", preset="preview", steps=2)
+    >>> write_motion("tracks.csv", fitted, points=2)
     """
     from napari_cellinr.io.safety.atomic import check_place
     from napari_cellinr.io.tracks import write_arrows

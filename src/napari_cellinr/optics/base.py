@@ -40,6 +40,19 @@ class ForwardModel(nn.Module, ABC):
         Whether the scene cannot be below 0.
     samples
         Instants that stand for one exposure; see `shot_times`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from napari_cellinr import ForwardModel
+    >>> class Ideal(ForwardModel):
+    ...     def shot_times(self):
+    ...         return torch.arange(self.data_shape[0])
+    ...
+    ...     def forward(self, scene, shots):
+    ...         return scene[:, 0]
+    >>> issubclass(Ideal, torch.nn.Module)
+    True
     """
 
     channels: int = 1

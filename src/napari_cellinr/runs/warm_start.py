@@ -39,6 +39,15 @@ def continue_fit(
     ------
     ConfigError
         If the fit is that of another image, or its steps were not saved.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, denoise, continue_fit
+    >>> image = Image(np.random.default_rng(0).poisson(50, (24, 24)), axes="YX")
+    >>> fitted = denoise(image, "preview", steps=2)
+    >>> continue_fit(fitted, image, 3).images[0].shape
+    (24, 24)
     """
     method = method_of_fit(fit)
     job = start(RunRequest(method, image, method.config(), Continued(fit, steps)))
@@ -65,6 +74,16 @@ def warm_start(
     ------
     ConfigError
         If the steps of the fit were not saved, or a setting is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, denoise, warm_start
+    >>> image = Image(np.random.default_rng(0).poisson(50, (24, 24)), axes="YX")
+    >>> fitted = denoise(image, "preview", steps=2)
+    >>> later = Image(np.random.default_rng(1).poisson(50, (24, 24)), axes="YX")
+    >>> warm_start(fitted, later, preset="preview", steps=2).images[0].shape
+    (24, 24)
     """
     method = method_of_fit(fit)
     job = start(RunRequest(method, image, method.config(**settings), WarmStart(fit)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import map_coordinates, spline_filter
+from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.config import SpatimeConfig
@@ -11,33 +11,37 @@ from napari_cellinr.fields.trajectory import at_time, displacement, spline_value
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.methods.spatime.blending import (
+from napari_cellinr.methods.spatime.between.blending import (
     BlendWeights,
     Predictions,
     blended,
-    choose_weights,
+    choose_attenuation,
 )
-from napari_cellinr.methods.spatime.channel import ChannelFit
-from napari_cellinr.methods.spatime.motion import (
+from napari_cellinr.methods.spatime.between.flow import path_coefficients
+from napari_cellinr.methods.spatime.between.motion import (
     MotionSettings,
     lagrange,
     motion_problems,
     neighbours,
 )
+from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
 from napari_cellinr.methods.spatime.planes import PlanesProblem, training_planes
 from napari_cellinr.methods.spatime.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 
-QUICK = MotionSettings(steps=(30, 20, 15))
+QUICK = MotionSettings(steps=(15, 15))
 
 
 def follow(series, interval, settings=QUICK):
     """Fit the motion of one interval into a series, as a job does."""
     near = neighbours(interval, len(series.frames))
-    frames = torch.from_numpy(series.scaled(series.frames[near]))
-    for problem in motion_problems(frames, interval - near[0], settings, 0):
+    frames = series.scaled(series.frames[near])
+    here = near.index(interval)
+    start = path_coefficients(frames[here], frames[here + 1], settings.spacing)
+    given = torch.from_numpy(frames), near, interval, torch.from_numpy(start)
+    for problem in motion_problems(*given, settings):
         finish(optimise(problem, SpatimeConfig(), Monitor()))
         series.motion[interval] = problem.model
 
@@ -113,21 +117,36 @@ def test_a_restored_series_renders_the_same(series):
     np.testing.assert_array_equal(again.frame(1.4), series.frame(1.4))
 
 
-def weights_of(frames):
-    """Blend weights that held-out frames choose."""
+def fitted(frames):
+    """A series whose first interval was fitted as in a job."""
     series = Series(frames, "YX", (1.0, 1.0))
-    grid = OutputGrid({}, np.array([0, 0.5, 1]))
+    grid = OutputGrid({}, np.array([0, 1.5, 2]))
     config = SpatimeConfig(refinement=0.45)
     channel = ChannelFit(series, grid, config, SuperresolutionState(Monitor()), 0)
     for work in channel.work():
         finish(work)
-    return series.weights
+    return series
 
 
-def test_held_out_frames_choose_motion_where_it_helps_and_blending_where_not():
-    assert weights_of(blobs(range(5))).motion > 0
-    noise = np.random.default_rng(0).random((6, 24, 24)).astype(np.float32)
-    assert weights_of(noise).attenuation > 0
+def test_held_out_frames_choose_motion_where_it_helps_and_less_where_not():
+    steady = fitted(blobs(range(5)))
+    assert steady.trust[1].motion.mean() > 0.85
+    assert steady.weights.attenuation == 0
+    random = np.random.default_rng(0).standard_normal((6, 32, 32))
+    unrelated = fitted(gaussian_filter(random, (0, 2, 2)).astype(np.float32))
+    assert unrelated.trust[1].motion.mean() < 0.7
+    assert unrelated.trust[1].confidence.mean() < 0.4
+    assert unrelated.trust[1].confidence.mean() < 0.5 * steady.trust[1].confidence.mean()
+    assert unrelated.weights.attenuation > 0
+
+
+def test_an_object_that_stands_and_jumps_is_blended_in_place():
+    """Blobs stand in frames 0 and 1, and 2 to 3; when they jump is not known."""
+    frames = blobs([0, 0, 1, 1])
+    made = fitted(frames).frame(1.5)
+    blend = (frames[1] + frames[2]) / 2
+    best = min(np.mean((frame - blend) ** 2) for frame in frames[1:3])
+    assert np.mean((made - blend) ** 2) < 0.02 * best
 
 
 def test_detail_is_attenuated_only_where_neighbours_disagree():
@@ -185,29 +204,12 @@ def test_planes_are_learnt_within_planes(sections):
     assert errors[0] < 0.8 * errors[1]
 
 
-def errors_of(full=1.0, half=1.0, still=1.0, blurred=2.0):
-    """Mean squared errors of some weights; those with attenuation are the same for all."""
-    errors = {BlendWeights(1.0, True, 0.0): full, BlendWeights(1.0, False, 0.0): full}
-    errors |= {BlendWeights(0.5, False, 0.0): half, BlendWeights(0.0, False, 0.0): still}
-    return errors | {BlendWeights(part, False, 2.0): blurred for part in (1.0, 0.5, 0.0)}
-
-
-def test_with_few_held_out_frames_motion_and_blend_are_averaged():
-    half, full, still = (
-        BlendWeights(0.5, False, 0.0),
-        BlendWeights(1.0, True, 0.0),
-        BlendWeights(0.0, False, 0.0),
-    )
-    assert choose_weights(errors_of(full=0.85), 1) == half
-    assert choose_weights(errors_of(full=0.85), 4) == full
-    assert choose_weights(errors_of(full=0.75), 1) == full
-    assert choose_weights(errors_of(still=0.85), 1) == half
-    assert choose_weights(errors_of(still=0.85), 4) == still
-    assert choose_weights(errors_of(), 100) == half
-
-
-def test_attenuated_errors_choose_the_attenuation_not_whether_motion_counts():
-    assert choose_weights(errors_of(blurred=0.5), 4) == BlendWeights(0.5, False, 0.5)
+def test_the_attenuation_is_a_quarter_of_the_best_and_needs_most_frames_to_agree():
+    better = {0.0: [4.0] * 4, 1.0: [3.0, 3.0, 3.0, 4.5], 2.0: [3.9] * 4}
+    assert choose_attenuation(better) == 0.25
+    half = {0.0: [4.0] * 4, 1.0: [1.0, 1.0, 4.5, 4.5]}
+    assert choose_attenuation(half) == 0.0
+    assert choose_attenuation({0.0: [1.0], 4.0: [2.0]}) == 0.0
 
 
 def test_of_a_long_series_only_the_frames_near_an_interval_are_looked_at():
@@ -215,7 +217,7 @@ def test_of_a_long_series_only_the_frames_near_an_interval_are_looked_at():
     few = Series(made.frames[99:103], "YX", (1.0, 1.0))
     few.low, few.span = made.low, made.span
     for series, interval in ((made, 100), (few, 1)):
-        follow(series, interval, MotionSettings(steps=(4, 4, 4)))
+        follow(series, interval, MotionSettings(steps=(4, 4)))
     assert torch.equal(made.motion[100].control, few.motion[1].control)
     np.testing.assert_array_equal(made.frame(100.5), few.frame(1.5))
     assert len(made._splines) == 4

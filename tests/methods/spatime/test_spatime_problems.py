@@ -11,7 +11,7 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.saved.stored import header_of, stored
-from napari_cellinr.methods.spatime.motion import MotionSettings, motion_problems
+from napari_cellinr.methods.spatime.between.motion import MotionSettings, motion_problems
 from napari_cellinr.methods.spatime.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.sections import Samples
 
@@ -33,8 +33,13 @@ def shifted(n_frames=4):
     return torch.tensor(np.stack(frames), dtype=torch.float32)
 
 
+def problems(settings, seed=0):
+    """The motion between frames 1 and 2, from rest."""
+    return motion_problems(shifted(), range(4), 1, torch.zeros(2, 9, 10), settings, seed)
+
+
 def motion(settings, seed=0):
-    for problem in motion_problems(shifted(), 1, settings, seed):
+    for problem in problems(settings, seed):
         finish(optimise(problem, SpatimeConfig(), Monitor()))
     return problem.model
 
@@ -51,7 +56,7 @@ def test_a_constant_shift_is_recovered():
 
 
 def test_the_seed_decides_where_frames_are_compared():
-    few = MotionSettings(steps=(5, 5, 5), batch=200)
+    few = MotionSettings(steps=(5, 5), batch=200)
     first, same, other = (motion(few, seed).control for seed in (1, 1, 2))
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
@@ -70,7 +75,7 @@ def stopped(problem, step):
 
 
 def test_a_stop_keeps_the_last_motion():
-    problem = next(motion_problems(shifted(), 1, MotionSettings()))
+    problem = next(problems(MotionSettings()))
     (reached,), outcome = stopped(problem, 7)
     assert (outcome.stopped, outcome.steps, outcome.history) == ("user", 7, ())
     assert torch.equal(problem.model.control, reached)
@@ -176,7 +181,7 @@ def as_in_version_01(fitted):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"steps": 20, "refinement": 0.1},
+        {"steps": 20, "refinement": 0.1, "motion": "always"},
         {"steps": 20, "planes": "thin", "motion": "never"},
         {"preset": "paper", "steps": 3, "latent": 4, "neurons": 8, "batch": 64},
     ],

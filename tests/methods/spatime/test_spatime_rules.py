@@ -5,15 +5,26 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.fitting.problem import Outcome
-from napari_cellinr.methods.spatime.blending import BlendWeights, Predictions, blended
+from napari_cellinr.methods.spatime.between.blending import (
+    STATIC,
+    BlendWeights,
+    Predictions,
+    blended,
+)
+from napari_cellinr.methods.spatime.between.flow import path_coefficients
+from napari_cellinr.methods.spatime.between.motion import OUTER, MotionProblem, MotionSettings
+from napari_cellinr.methods.spatime.between.trust import Evidence, Trust, evidence_of, trust_of
 from napari_cellinr.methods.spatime.channel import ChannelFit, _has_gained
 from napari_cellinr.methods.spatime.model import MotionModel
-from napari_cellinr.methods.spatime.motion import OUTER, MotionProblem, MotionSettings
+from napari_cellinr.methods.spatime.output_grid import OutputGrid
 from napari_cellinr.methods.spatime.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.series import Series
+from napari_cellinr.methods.spatime.stages import held_out_frames
 
 
 def predictions(part):
@@ -80,23 +91,87 @@ def test_motion_that_changes_its_speed_is_rougher():
 
 
 def test_a_held_out_frame_is_the_one_between_its_two_neighbours(monkeypatch):
-    """Of every other frame, the one in the middle of an interval was left out."""
+    """Each frame is predicted from those before and after it, which motion does not see."""
     frames = np.arange(7, dtype=np.float32)[:, None, None] * np.ones((1, 8, 8), np.float32)
-
-    def predicted(series, interval, part, where):
-        return (1 - part) * series.frames[interval][where] + part * series.frames[interval + 1][
-            where
-        ]
-
-    monkeypatch.setattr(Series, "predictions", predicted)
     fit = object.__new__(ChannelFit)
     fit.series, fit.config = Series(frames, "YX", (1.0, 1.0)), SpatimeConfig()
     fit.state = SimpleNamespace(over=False, step=0)
-    found = []
-    fit._follow_motion = lambda *_: iter(())
-    fit._choose_weights = lambda tests, _: found.extend(tests)
+    fit.grid, fit._noise = OutputGrid({}, np.array([2.5])), Noise(0.0, 0.0)
+    fit.faulty = []
+    seen, found = [], []
+    fit._follow_motion = lambda series, *_: seen.append(series.frames[:, 0, 0]) or iter(())
+    fit._choose_attenuation = lambda tests, _: found.extend(tests)
     for _ in fit._tests():
         pass
-    assert len(found) == 4
-    for prediction, truth in found:
-        np.testing.assert_allclose(prediction, truth)
+    assert [list(pair) for pair in seen] == [[n - 1, n + 1] for n in (1, 2, 3, 4)]
+    for predicted, _, truth in found:
+        np.testing.assert_allclose(blended(predicted, STATIC, (1.0, 1.0)), truth)
+
+
+def test_only_frames_near_the_intervals_are_held_out_never_the_first_or_last():
+    assert held_out_frames(9, [3]) == [2, 3, 4, 5]
+    assert held_out_frames(4, [0, 2]) == [1, 2]
+    assert held_out_frames(2, [0]) == []
+
+
+def one(value):
+    return np.full((3, 3), value, np.float32)
+
+
+def evidence(before=0.0, after=0.0, error=0.0):
+    return Evidence(one(before), one(after), one(error), one(error))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (evidence(), evidence(), 1.0),  # motion predicts both ends
+        (evidence(error=1.0), evidence(), 0.5),  # not one of them: the mean with a blend
+        (evidence(before=1.0, error=1.0), evidence(after=1.0, error=1.0), 0.0),  # a jump
+        (evidence(before=1.0), evidence(), 1.0),  # it may begin to move: one side is no jump
+        (evidence(after=1.0), evidence(before=1.0), 1.0),  # the jumps are beside the interval
+    ],
+)
+def test_motion_is_trusted_as_far_as_both_ends_say(first, second, expected):
+    trust = trust_of(4, {4: first, 5: second})
+    assert trust.motion == pytest.approx(expected)
+    assert trust_of(7, {4: first, 5: second}) is None
+
+
+def test_frames_beyond_a_jump_are_not_used():
+    of = {3: evidence(after=1.0), 4: evidence(after=1.0), 5: evidence(before=1.0)}
+    assert trust_of(4, of).smooth == pytest.approx(0.0)
+    assert trust_of(4, {4: evidence(), 5: evidence()}).smooth == pytest.approx(1.0)
+
+
+def test_evidence_of_a_frame_like_the_first_of_its_neighbours():
+    """Truth equals the frame before it: blending misses by half of the difference."""
+    random = np.random.default_rng(0)
+    first, second = random.standard_normal((2, 40, 40)).astype(np.float32)
+    of = Predictions(first, second, first, (first, second), 0.5)
+    found = evidence_of(of, first, (1.0, 1.0))
+    assert found.before.min() > 0.85
+    assert found.after.max() == 0
+    assert found.error.min() > 0.8
+    mean = (first + second) / 2
+    assert evidence_of(of, mean, (1.0, 1.0)).error.max() < 1e-6
+    alike = Predictions(first, first, first, (first, first), 0.5)
+    assert evidence_of(alike, first, (1.0, 1.0)).before.max() == 0  # nothing moved
+
+
+def test_local_trust_replaces_the_weights_of_the_series():
+    of = predictions(0.5)
+    half = Trust(*(np.full((12, 12), v, np.float32) for v in (0.25, 1.0, 0.0, 1.0)))
+    found = blended(of, BlendWeights(1.0, False, 4.0), (1.0, 1.0), half)
+    expected = 0.25 * of.cubic + 0.75 * (of.static[0] + of.static[1]) / 2
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(40, 44), (8, 40, 44)])
+def test_optical_flow_finds_a_shift_of_several_voxels(shape):
+    random = np.random.default_rng(0)
+    wide = gaussian_filter(random.standard_normal((*shape[:-2], 80, 80)), 2.5)
+    wide = (wide / np.abs(wide).max()).astype(np.float32)
+    first, second = wide[..., 16:56, 16:60], wide[..., 13:53, 20:64]  # by 3 rows, -4 columns
+    inside = path_coefficients(first, second, 4.0)[-2:, ..., 3:-3, 3:-3]
+    np.testing.assert_allclose(np.median(inside.reshape(2, -1), 1), (3, -4), atol=0.1)

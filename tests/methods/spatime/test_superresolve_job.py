@@ -189,6 +189,10 @@ def test_images_that_cannot_become_finer_so(movie, monkeypatch):
     monkeypatch.setattr("napari_cellinr.methods.spatime.result.available_memory", lambda: 16e9)
     with pytest.raises(ConfigError, match="one frame"):
         superresolve(movie.crop(T=slice(0, 1)), scale={"t": 2})
+    with pytest.raises(ConfigError, match="only one plane"):
+        superresolve(movie.crop(Z=slice(0, 1)), scale={"z": 2})
+    with pytest.raises(ConfigError, match="no factor was given"):
+        superresolve(movie)
     with pytest.raises(AxesError, match="axis 'T'"):
         superresolve(movie.take("T", 0), scale={"t": 2})
     with pytest.raises(ConfigError, match="voxel size is not known"):
@@ -201,6 +205,29 @@ def test_images_that_cannot_become_finer_so(movie, monkeypatch):
     for factor in (4, 16):  # the finer, the more; in pieces, all can be done
         wanted = output_grid(large, SpatimeConfig(scale=dict.fromkeys("tzyx", factor)))
         check_memory(large, wanted, lazily=True)
+
+
+def test_a_black_or_repeated_frame_is_replaced_and_named():
+    """A blob that moves on: its place in the replaced frame is between those of its neighbours."""
+    random, (t, y, x) = np.random.default_rng(0), np.indices((9, 24, 40)).astype(float)
+    clean = 90 * np.exp(-((y - 12) ** 2 + (x - 6 - 3 * t) ** 2) / 20) + 20
+    frames = (clean + random.normal(0, 1, clean.shape)).astype(np.float32)
+    bad = frames.copy()
+    bad[3], bad[6] = 0, bad[5]
+    fitted = superresolve(Image(bad, "TYX"), scale={"t": 2}, **QUICK)
+    found, texts = fitted.images[0].array(), " ".join(fitted.report["warnings"])
+    assert "Frame 4 of 9 is blank: it was left out" in texts
+    assert "Frame 7 of 9 is the same as the frame before it: it was left out" in texts
+    for number in (3, 6):
+        blend = (frames[number - 1] + frames[number + 1]) / 2
+        errors = [np.mean((v - clean[number]) ** 2) for v in (found[2 * number], blend)]
+        assert errors[0] < 0.7 * errors[1]
+    assert found.min() > 10
+    assert bad[3].max() == 0  # the input is unchanged
+    kept = superresolve(
+        Image(clean.astype(np.float32)[[0, 0, 1, 2, 3]], "TYX"), scale={"t": 2}, **QUICK
+    )
+    assert "left out" not in " ".join(kept.report["warnings"])  # without noise, it may be real
 
 
 def test_settings_read_back_from_text():

@@ -65,7 +65,7 @@ def say(text: str) -> None:
 
 
 def answer(text: str) -> None:
-    """Print what a command was asked for on standard output, without control characters.
+    """Print the result of a command on standard output, without control characters.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Standard output and standard error, which may be closed, full, or a pipe without a reader.
 
-A command goes on without them: its files are worth more than its messages. Only a command whose
+A command continues without them: its files are worth more than its messages. Only a command whose
 result is the text itself fails with it.
 """
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class AnswerLostError(Exception):
-    """The text that a command was asked for could not be written.
+    """The text that a command prints as its result could not be written.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def print_message(text: str) -> None:
     """Print a line on standard output; if that fails, say so once on standard error."""
     if (fault := _fault_of(sys.stdout, f"{text}\n")) is not None:
         print_error(
-            f"warning: standard output cannot be written ({_reason(fault)}); the command goes on "
+            f"warning: standard output cannot be written ({_reason(fault)}); the command continues "
             "without messages."
         )
 
 
 def print_answer(text: str) -> None:
-    """Print the text that a command was asked for on standard output.
+    """Print the text that is the result of a command on standard output.
 
     Raises
     ------

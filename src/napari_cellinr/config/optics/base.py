@@ -80,6 +80,14 @@ class Optics(Settings):
         Typical values of settings without a default, for templates and messages.
     FILES
         Settings that name a file.
+
+    Examples
+    --------
+    >>> from napari_cellinr import Optics, setting
+    >>> class Slow(Optics):
+    ...     kind: str = setting("slow", "Kind of microscope.")
+    >>> Slow().as_dict()["kind"]
+    'slow'
     """
 
     AXES: ClassVar[tuple[str, ...]] = ()

@@ -64,6 +64,12 @@ class Query:
         Part by axis letter, in elements of the source.
     channel
         Index of a channel of the source; all channels if None.
+
+    Examples
+    --------
+    >>> from napari_cellinr import Query
+    >>> Query(scale={"Z": 2}, crop={"Y": slice(10, 20)}).scale
+    {'Z': 2}
     """
 
     scale: Mapping[str, float] = field(default_factory=dict)
@@ -185,6 +191,13 @@ def save_fit(path: str | PathLike[str], fit: Fitted | Stored) -> None:
     ------
     FileError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import denoise, save_fit
+    >>> fitted = denoise(np.random.default_rng(0).poisson(50, (24, 24)), "preview", steps=2)
+    >>> save_fit("image.cellinr", fitted)  # as fitted.save("image.cellinr") does
     """
     if isinstance(fit, Stored):
         save_fitted(path, header=fit.header, tensors=fit.tensors)
@@ -206,6 +219,15 @@ def load_fit(path: str | PathLike[str], *, tensors: bool = True) -> Stored:
     ------
     FileError
         If the file is missing, damaged, not of this kind, or of a newer version.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import denoise, load_fit
+    >>> fitted = denoise(np.random.default_rng(0).poisson(50, (24, 24)), "preview", steps=2)
+    >>> fitted.save("image.cellinr")
+    >>> load_fit("image.cellinr").method
+    'cellinr'
     """
     return stored(*load_fitted(path, only_header=not tensors))
 
@@ -263,13 +285,7 @@ def times_of(text: str) -> tuple[float, ...]:
 
 
 def blank(source: Mapping[str, Any]) -> Image:
-    """Return an image of zeros, which take no memory, with the geometry of a saved fit.
-
-    Parameters
-    ----------
-    source
-        As `geometry` returns it.
-    """
+    """Return an image of zeros, which take no memory, with the `geometry` of a saved fit."""
     facts = {key: source[key] for key in _GEOMETRY if key in source and key != "shape"}
     return Image(np.broadcast_to(np.float32(0), tuple(source["shape"])), **facts)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.safety.failures import explained_reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,7 @@ class Format:
 FORMATS: Final = {
     ".czi": Format("Zeiss CZI", "czi_file", "czifile"),
     ".nd2": Format("Nikon ND2", "nd2_file", "nd2"),
+    ".lif": Format("Leica LIF", "lif_file", "liffile"),
     ".ims": Format("Imaris", "ims_file", "h5py"),
     ".mrc": Format("MRC", "mrc_file"),
     ".map": Format("MRC", "mrc_file"),
@@ -78,19 +80,13 @@ def read(path: Path, suffix: str, name: str, limit: int) -> list[Image]:
             "this format works as well; its layers can be processed."
         ) from error
     module = import_module(f"{__name__}.{kind.module}")
-    try:
+    with explained_reading(path, lambda error: _damage(path, kind, error)):
         images: list[Image] = module.read(path, name, limit)
-    except CellINRError:
-        raise
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except MemoryError as error:
-        raise FileError(
-            f"{path} does not fit into memory; save a part of it, and give that."
-        ) from error
-    except Exception as error:  # libraries raise errors of many kinds for damaged files
-        raise FileError(
-            f"{path} is not a file of {kind.title}, or it is damaged ({error!r:.200}); copy it "
-            "again from its source, or save it as OME-TIFF with the program that made it."
-        ) from error
     return images
+
+
+def _damage(path: Path, kind: Format, error: Exception) -> str:
+    return (
+        f"{path} is not a file of {kind.title}, or it is damaged ({error!r:.200}); copy it again "
+        "from its source, or save it as OME-TIFF with the program that made it."
+    )

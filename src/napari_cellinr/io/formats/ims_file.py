@@ -44,7 +44,8 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
         channels = _numbered(file[f"DataSet/ResolutionLevel 0/{times[0]}"], "Channel")
         first = file[f"DataSet/ResolutionLevel 0/{times[0]}/{channels[0]}/Data"]
         info = file["DataSetInfo/Image"].attrs
-        sizes = [int(_text(info[axis])) for axis in "ZYX"]
+        stated = file[f"DataSet/ResolutionLevel 0/{times[0]}/{channels[0]}"].attrs
+        sizes = _sizes(info, stated, first.shape)
         shape, kind = (len(times), len(channels), *sizes), np.dtype(first.dtype)
         steps, unit = _steps(info, sizes)
         names, colours = _channels(file, channels)
@@ -80,6 +81,23 @@ def _text(value: Any) -> str:
     """Return an attribute, which Imaris stores as single characters."""
     array = np.asarray(value)
     return array.tobytes().decode("latin-1").strip("\0 ") if array.dtype.kind == "S" else str(value)
+
+
+def _sizes(info: Any, stated: Any, stored: tuple[int, ...]) -> list[int]:
+    """Return the sizes along Z, Y, X without padding.
+
+    Parameters
+    ----------
+    info, stated
+        What is stated of the whole image, and of its first channel.
+    stored
+        Sizes with padding, for files that state none.
+    """
+    sizes = []
+    for axis, n in zip("ZYX", stored, strict=True):
+        text = info.get(axis, stated.get(f"ImageSize{axis}"))
+        sizes.append(n if text is None else int(_text(text)))
+    return sizes
 
 
 def _steps(info: Any, sizes: list[int]) -> tuple[list[float], str]:

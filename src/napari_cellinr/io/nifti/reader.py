@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import nibabel
 import numpy as np
 
-from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
+from napari_cellinr.errors import FileWarning, warn
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.metadata.record import note, restore
 from napari_cellinr.io.metadata.units import Step, convert, known_step
 from napari_cellinr.io.nifti.file import Head, read_head, read_values
+from napari_cellinr.io.safety.failures import explained_reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,23 +58,15 @@ def read(path: Path, name: str, axes: str | None = None, *, limit: int | None = 
     AxesError
         If `axes` do not fit.
     """
-    try:
+    with explained_reading(path, partial(_damage, path)):
         head = read_head(path)
         data = read_values(path, head, lazy_above() if limit is None else limit)
         image = _to_image(head, data, path, name)
-    except CellINRError:
-        raise
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except MemoryError as error:
-        raise FileError(f"{path} does not fit into memory; save a part of it and give that.") from (
-            error
-        )
-    except Exception as error:  # nibabel and zlib raise errors of many kinds
-        raise FileError(
-            f"{path} is not a NIfTI file, or damaged ({error}); copy it again from its source."
-        ) from error
     return image if axes is None else image.with_axes(axes)
+
+
+def _damage(path: Path, error: Exception) -> str:
+    return f"{path} is not a NIfTI file, or damaged ({error}); copy it again from its source."
 
 
 def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:

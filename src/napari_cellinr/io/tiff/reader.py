@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.record import restore
 from napari_cellinr.io.metadata.times import with_times
+from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
 from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
@@ -80,21 +82,10 @@ def read(
     AxesError
         If `axes` do not fit.
     """
-    try:
-        with damage_refused(path):
-            limit = lazy_above() if limit is None else limit
-            request = _Request(name, axes, first, level, limit, colours)
-            images = _read_checked(path, request)
-    except CellINRError:
-        raise
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except MemoryError as error:
-        raise FileError(
-            f"{path} does not fit into memory; save a part of it as a separate file, and give that."
-        ) from error
-    except Exception as error:  # codecs raise errors of many kinds
-        raise FileError(explain(path, error)) from error
+    with explained_reading(path, partial(explain, path)), damage_refused(path):
+        limit = lazy_above() if limit is None else limit
+        request = _Request(name, axes, first, level, limit, colours)
+        images = _read_checked(path, request)
     if not images:
         raise FileError(f"{path} holds no image; give a TIFF file with at least one.")
     return images

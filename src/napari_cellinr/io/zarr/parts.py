@@ -60,7 +60,7 @@ def zarr_parts(folder: Path, *, unfinished: bool = False) -> ZarrParts:
         The folder.
     unfinished
         Whether it was being written by this package, so that folders may have no metadata yet,
-        and what has no metadata is told by its name alone.
+        and what has no metadata is recognised by its name alone.
 
     Raises
     ------

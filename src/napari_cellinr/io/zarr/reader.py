@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari_cellinr.io.metadata.record import KEY, restore
 from napari_cellinr.io.metadata.units import pint_name
 from napari_cellinr.io.names import SUFFIXES, suffix_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 from napari_cellinr.io.zarr.regions import UNFINISHED
 from napari_cellinr.io.zarr.store import CheckedStore, check_chunks
@@ -63,20 +65,14 @@ def read(
     AxesError
         If `axes` do not fit.
     """
-    try:
+    images: list[Image | CellINRError] = []
+    with explained_reading(path, partial(_damaged, path, "")):
         _check_metadata(path)
         store = CheckedStore(path)
-        images: list[Image | CellINRError] = []
         for node, place, label in _places(zarr.open(store, mode="r"), _name(path)):
             images.append(_read_one(path, store, node, place, label, axes, level))
             if first:
                 break
-    except CellINRError:
-        raise
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # damaged metadata raise errors of many kinds
-        raise FileError(_damaged(path, "", error)) from error
     if not images:
         raise FileError(
             f"{path} holds no image with OME metadata; give the folder of a single array in it."

@@ -98,6 +98,9 @@ class Drawing:
             from matplotlib.figure import Figure
 
         self._layout = layout
+        at = {axis.upper(): place for axis, place in at.items()}
+        if not 1 <= dpi <= 2400:
+            raise ConfigError(f"dpi={dpi!r} was given; 1 to 2400 pixels per inch are allowed.")
         planes = planes_at(layout, at)
         rows, columns = np.shape(planes[0].data)
         step = planes[0].steps

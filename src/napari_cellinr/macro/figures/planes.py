@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.io.metadata.times import times_of
 from napari_cellinr.io.metadata.units import convert, in_units_of
 from napari_cellinr.macro.compare import difference
-from napari_cellinr.motion import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,8 @@ class Layout:
     difference
         Whether the last image minus the first one is shown, too.
     crop
-        Index ranges of the first image along Y and X.
+        Index ranges of the first image along Y and X: what was chosen, or the field of view that
+        all images share.
     """
 
     images: tuple[Image, ...]
@@ -73,13 +74,15 @@ def layout_of(
     AxesError
         If an image has no axes Y and X.
     ConfigError
-        If there is no image, or the numbers of limits, colormaps and images differ.
+        If there is no image, the numbers of limits, colormaps and images differ, limits are not
+        two increasing numbers, or the crop is not within the first image or shared by all.
     """
     if not images:
         raise ConfigError("no image was given; a figure needs one or more.")
     for image in images:
         if not {"Y", "X"} <= set(image.axes):
             raise AxesError(f"axes {image.axes} were given; a figure needs Y and X.")
+    images = [image.canonical() for image in images]
     for name, given in (("limits", limits), ("colormaps", colormaps)):
         if given is not None and len(given) != len(images):
             raise ConfigError(
@@ -87,14 +90,18 @@ def layout_of(
             )
     both = difference and len(images) > 1
     pairs = [limits_of(one) for one in images] if limits is None else limits
-    ends = [(float(low), float(high)) for low, high in pairs]
+    ends = [_pair("limits", pair) for pair in pairs]
     maps = ["gray"] * len(images) if colormaps is None else list(colormaps)
     titles = [image.name for image in images]
     if both:
         ends.append(_difference_limits(images[0], images[-1]))
         maps.append(DIFFERENCE)
         titles.append("difference")
-    ranges = {axis.upper(): (int(a), int(b)) for axis, (a, b) in (crop or {}).items()}
+    if crop:
+        pairs_of = {axis.upper(): _pair(f"crop {axis}", pair) for axis, pair in crop.items()}
+        ranges = {axis: (round(start), round(stop)) for axis, (start, stop) in pairs_of.items()}
+    else:
+        ranges = _shared_field(images)
     for axis, (start, stop) in ranges.items():
         if axis not in {"Y", "X"} or not 0 <= start < stop <= images[0].sizes[axis]:
             raise ConfigError(
@@ -102,6 +109,46 @@ def layout_of(
                 "X are allowed."
             )
     return Layout(tuple(images), tuple(ends), tuple(maps), tuple(titles), both, ranges)
+
+
+def _pair(name: str, values: Any) -> tuple[float, float]:
+    """Return two increasing numbers, checked."""
+    try:
+        low, high = map(float, values)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
+    if not low < high or not np.isfinite([low, high]).all():
+        raise ConfigError(f"{name}={values!r} was given; two increasing numbers are needed.")
+    return low, high
+
+
+def _shared_field(images: Sequence[Image]) -> dict[str, tuple[int, int]]:
+    """Return the index ranges of the first image along Y and X that all images show."""
+    first, ranges = images[0], {}
+    for axis in "YX":
+        ends = [(0, first.sizes[axis])] + [
+            (_edge(first, image, axis, 0), _edge(first, image, axis, image.sizes[axis]))
+            for image in images[1:]
+        ]
+        start, stop = max(one[0] for one in ends), min(one[1] for one in ends)
+        if start >= stop:
+            raise ConfigError(
+                f"{', '.join(image.name or 'an image' for image in images)} show different regions "
+                f"along {axis}; a figure needs images of the same region."
+            )
+        if (start, stop) != ends[0]:
+            ranges[axis] = start, stop
+    return ranges
+
+
+def _edge(image: Image, other: Image, axis: str, index: float) -> int:
+    """Return which index of an image is where another image has one, both as edges of voxels."""
+    same = in_units_of(other, image)
+    ours, theirs = image.axes.index(axis), same.axes.index(axis)
+    if image.units[ours] != same.units[theirs]:
+        return round(index * image.sizes[axis] / other.sizes[axis])
+    world = same.translate[theirs] + (index - 0.5) * same.scale[theirs]
+    return round((world - image.translate[ours]) / image.scale[ours] + 0.5)
 
 
 def limits_of(image: Image) -> tuple[float, float]:
@@ -126,7 +173,12 @@ def planes_at(layout: Layout, at: Mapping[str, int]) -> list[Image]:
         place and time.
     """
     first = layout.images[0]
-    index = {axis: int(at.get(axis, 0)) for axis in first.axes if axis not in "YX"}
+    given = {axis.upper(): place for axis, place in at.items()}
+    if unknown := set(given) - set(first.axes):
+        raise ConfigError(
+            f"at {', '.join(sorted(unknown))} was given; the first image has axes {first.axes}."
+        )
+    index = {axis: int(given.get(axis, 0)) for axis in first.axes if axis not in "YX"}
     for axis, place in index.items():
         if not 0 <= place < first.sizes[axis]:
             raise ConfigError(
@@ -150,11 +202,14 @@ def time_text(image: Image, index: int) -> str:
     """
     if image.sizes.get("T", 1) < 2:
         return ""
-    unit = image.units[image.axes.index("T")]
-    second = convert(1.0, unit, "second")
-    if second is None:
+    place = image.axes.index("T")
+    moment = convert(
+        image.translate[place] + index * image.scale[place], image.units[place], "second"
+    )
+    if times := times_of(image):
+        moment = times[index]
+    if moment is None:
         return f"frame {index}"
-    moment = seconds(image)[index] * second
     return f"{moment:.3g} s" if moment < 100 else f"{moment / 60:.1f} min"
 
 
@@ -178,10 +233,10 @@ def _plane(image: Image, first: Image, index: Mapping[str, int]) -> Image:
 def _cropped(plane: Image, first: Image, crop: Mapping[str, tuple[int, int]]) -> Image:
     """Return the part of a plane within a range of the first one."""
     ranges = {}
-    for axis, (start, stop) in crop.items():
-        ratio = plane.sizes[axis] / first.sizes[axis]
-        ends = round(start * ratio), round(stop * ratio)
-        ranges[axis] = slice(ends[0], max(ends[1], ends[0] + 1))
+    for axis, ends in crop.items():
+        start, stop = (_edge(plane, first, axis, end) for end in ends)
+        start = min(max(start, 0), plane.sizes[axis] - 1)
+        ranges[axis] = slice(start, max(stop, start + 1))
     return plane.crop(**ranges) if ranges else plane
 
 
@@ -190,5 +245,7 @@ def _difference_limits(first: Image, last: Image) -> tuple[float, float]:
     axes = [axis for axis in first.axes if axis not in "YX"]
     middle = {axis: first.sizes[axis] // 2 for axis in axes}
     distance = difference(_plane(last, first, middle), _plane(first, first, middle))
-    limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0
+    values = np.abs(np.asarray(distance.data))
+    values = values[np.isfinite(values)]
+    limit = (float(np.percentile(values, 99.8)) if values.size else 0.0) or 1.0
     return -limit, limit

@@ -238,7 +238,9 @@ class CellINRModel(nn.Module):
         held = {**grids, "background": self.background.grids[0], "divisors": self.kernels.divisors}
         if self.field is not None:
             held |= {f"field.{name}": value for name, value in self.field.state_dict().items()}
-        added = {"correction": self.correction, "error": self.error}
+        # An error that is not known is NaN, which no saved fit holds.
+        known = self.error is not None and bool(np.isfinite(self.error).all())
+        added = {"correction": self.correction, "error": self.error if known else None}
         return {
             **{name: value.detach().cpu().clone() for name, value in held.items()},
             **{n: torch.from_numpy(v.copy()) for n, v in added.items() if v is not None},
@@ -267,7 +269,9 @@ class CellINRModel(nn.Module):
             own = {n.removeprefix(starts): v for n, v in tensors.items() if n.startswith(starts)}
             self.field.load_state_dict(own)
             self.correction = tensors["correction"].cpu().numpy().reshape(self.shape)
-            self.error = tensors["error"].cpu().numpy().reshape(self.shape)
+            self.error = np.full(self.shape, np.nan, np.float32)
+            if "error" in tensors:
+                self.error = tensors["error"].cpu().numpy().reshape(self.shape)
 
     def hold_basis(self, basis: NDArray[np.float32]) -> None:
         """Keep the convolutions of the estimate at hand, which a fit needs in every step."""

@@ -3,67 +3,81 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.memory import free_after
-from napari_cellinr.methods.spatime.blending import (
-    CANDIDATES,
+from napari_cellinr.methods.spatime.between.blending import (
+    ATTENUATIONS,
     EQUAL,
+    FULL,
     STATIC,
-    choose_weights,
-    error_of,
+    blended,
+    choose_attenuation,
 )
-from napari_cellinr.methods.spatime.motion import (
+from napari_cellinr.methods.spatime.between.faults import good_neighbours
+from napari_cellinr.methods.spatime.between.flow import path_coefficients
+from napari_cellinr.methods.spatime.between.motion import (
     EVERY,
     motion_problems,
     motion_settings,
     neighbours,
-    progress_steps,
+    rough_settings,
 )
+from napari_cellinr.methods.spatime.between.noise import flicker_warning, measured
+from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, trust_of_frame
 from napari_cellinr.methods.spatime.planes import (
     FEWEST,
     PlanesProblem,
     best_interpolation,
-    training_planes,
+    examples_of,
 )
 from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.sections import Samples
 from napari_cellinr.methods.spatime.series import Series
+from napari_cellinr.methods.spatime.stages import (
+    held_out_frames,
+    intervals_of,
+    is_between,
+    needs_motion,
+    needs_planes,
+)
 from napari_cellinr.methods.spatime.state import PLANES, TRUST, FinishedStages, interval_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
-    from napari_cellinr.methods.spatime.blending import Predictions
+    from napari_cellinr.methods.spatime.between.blending import Predictions
+    from napari_cellinr.methods.spatime.between.motion import MotionSettings
+    from napari_cellinr.methods.spatime.between.trust import Evidence, Trust
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
-    from napari_cellinr.methods.spatime.planes import TrainingPlanes
     from napari_cellinr.methods.spatime.state import SuperresolutionState
 
     Work: TypeAlias = Generator[Progress, Message, None]
-    Tests: TypeAlias = list[tuple[Predictions, NDArray[np.float32]]]
+    Tests: TypeAlias = list[tuple[Predictions, Trust, NDArray[np.float32]]]
 
-__all__ = ["ChannelFit", "planned_steps", "test_intervals"]
+__all__ = ["ChannelFit"]
 
 TESTED = (16, 96, 96)
 """Largest part of a held-out frame that is compared, in voxels along Z, Y, X."""
 
-MOST_TESTS = 2
-"""Largest number of held-out frames of each half of a series, to choose the blend weights."""
+MOST_TESTS = 6
+"""Largest number of held-out frames on which the attenuation of detail is chosen."""
 
-MOST_EXAMPLES = 6
-"""Largest number of frames from which finer planes are learnt."""
+_TINY = 1e-12
 
 
 class ChannelFit:
@@ -81,6 +95,8 @@ class ChannelFit:
         State of the job.
     number
         Number of the channel, from 0.
+    faulty
+        Positions of frames that are replaced before anything else.
     """
 
     def __init__(
@@ -90,10 +106,12 @@ class ChannelFit:
         config: SpatimeConfig,
         state: SuperresolutionState,
         number: int,
+        faulty: Sequence[int] = (),
     ) -> None:
         self.series, self.grid, self.config, self.state = series, grid, config, state
         self.number = number
-        self.is_done = False
+        self.faulty = list(faulty)
+        self.is_done = self._is_compared = False
         self._motion = motion_settings(config, series.frames.ndim - 1)
         self._first_step = state.step
         self._finished = FinishedStages(series, state, number)
@@ -124,6 +142,8 @@ class ChannelFit:
     def work(self) -> Iterator[Work]:
         """Yield the stages that are not finished yet; each is run before the next."""
         state, finished = self.state, self._finished
+        for frame in self.faulty:
+            yield self._replace(frame)
         before = state.step
         if self.config.motion == "never":
             self.series.weights = STATIC
@@ -149,33 +169,79 @@ class ChannelFit:
         return isinstance(self.series.sections, Samples) or self.config.steps > 0
 
     def _tests(self) -> Iterator[Work]:
-        """Predict every other frame from the rest, and choose the blend weights by the errors.
+        """Predict given frames from those before and after them; that says where to trust motion.
 
         Motion over two intervals is larger than over one, so the choice is conservative.
         """
         series, stage = self.series, "testing motion on held-out frames"
-        halves = [Series(series.frames[h::2], series.axes, series.aspect) for h in (0, 1)]
         generator = np.random.default_rng(self.config.seed)
+        evidence: dict[int, Evidence] = {}
         tests: Tests = []
-        for half, interval in test_intervals(len(series.frames)):
-            thinned = halves[half]
-            thinned.device = series.device
-            yield self._follow_motion(thinned, interval, stage)
+        held_out = held_out_frames(len(series.frames), intervals_of(self.grid), self.faulty)
+        counted = _spread(held_out, MOST_TESTS)
+        for number in held_out:
+            pair = self._pair(number - 1, number + 1)
+            yield self._follow_motion(pair, 0, stage, rough_settings(self.config))
             if self.state.over:
                 return
-            part = _random_part(series.frames.shape[1:], generator)
-            truth = series.frames[half + 2 * interval + 1][part]
-            tests.append((thinned.predictions(interval, 0.5, part), truth))
+            whole = tuple(slice(0, n) for n in series.frames.shape[1:])
+            found, truth = pair.predictions(0, 0.5, whole), series.frames[number]
+            variance = float(np.mean(self._noise.sd(truth) ** 2))
+            evidence[number] = evidence_of(found, truth, series.aspect, variance)
+            if number in counted:
+                part = _random_part(truth.shape, generator)
+                local = trust_of_frame(evidence[number]).on_voxels(truth.shape, part)
+                tests.append((found.part_of(part), local, truth[part]))
             self.state.step += 1
-        yield self._choose_weights(tests, stage)
+        for interval in intervals_of(self.grid):
+            if (trust := trust_of(interval, evidence)) is not None:
+                series.trust[interval] = trust
+        yield self._choose_attenuation(tests, stage)
 
-    def _follow_motion(self, series: Series, interval: int, stage: str) -> Work:
-        """Fit the motion of one interval of a series, coarse to fine."""
+    def _replace(self, frame: int) -> Work:
+        """Put the mean of blend and motion between its good neighbours in place of a frame."""
+        series, state, stage = self.series, self.state, "replacing faulty frames"
+        first, last = good_neighbours(frame, self.faulty, len(series.frames))
+        pair = self._pair(first, last)
+        pair.weights = EQUAL
+        if first != last and not state.over and self.config.motion != "never":
+            yield from self._follow_motion(pair, 0, stage, rough_settings(self.config))
+        part = (frame - first) / max(last - first, 1)
+        series.frames[frame] = pair.frame(part) if first != last else series.frames[first]
+        yield from state.report(stage)
+
+    def _pair(self, first: int, last: int) -> Series:
+        """Return two frames as a series in the grey levels of the whole one."""
+        series = self.series
+        pair = Series(series.frames[[first, last]], series.axes, series.aspect)
+        pair.low, pair.span, pair.device = series.low, series.span, series.device
+        return pair
+
+    @cached_property
+    def _noise(self) -> Noise:
+        """The noise of the frames, in grey levels."""
+        return estimate_noise(self.series.frames[len(self.series.frames) // 2])
+
+    def _follow_motion(
+        self, series: Series, interval: int, stage: str, settings: MotionSettings
+    ) -> Work:
+        """Fit the motion of one interval of a series, from optical flow, coarse to fine."""
         state = self.state
         near = neighbours(interval, len(series.frames))
-        frames = torch.from_numpy(series.scaled(series.frames[near])).to(series.device)
-        seed = self.config.seed
-        for problem in motion_problems(frames, interval - near[0], self._motion, seed):
+        scaled = series.scaled(series.frames[near])
+        here = near.index(interval)
+        with state.part(stage):
+            flow = partial(path_coefficients, scaled[here], scaled[here + 1], settings.spacing)
+            start = yield from in_background(stage, flow, state.monitor)
+        if start is None or state.over:
+            return
+        trust = series.trust.get(interval)
+        smooth = None if trust is None else torch.from_numpy(trust.smooth).to(series.device)
+        problems = motion_problems(
+            torch.from_numpy(scaled).to(series.device), near, interval,
+            torch.from_numpy(start).to(series.device), settings, self.config.seed, smooth,
+        )  # fmt: skip
+        for problem in problems:
             series.motion[interval] = problem.model
             with state.part(stage, EVERY):
                 outcome = yield from optimise(problem, self.config, state.monitor)
@@ -184,17 +250,11 @@ class ChannelFit:
                 return
         state.step += 1
 
-    def _choose_weights(self, tests: Tests, stage: str) -> Work:
-        """Choose the blend weights that predict the held-out frames best."""
+    def _choose_attenuation(self, tests: Tests, stage: str) -> Work:
+        """Choose the attenuation of detail that predicts the held-out frames best."""
         series, state = self.series, self.state
-        errors = {}
-        for weights in CANDIDATES if tests else ():
-            errors[weights] = error_of(weights, tests, series.aspect) / series.span**2
-            state.step += 1
-            yield from state.report(stage)
-            if state.over:
-                return
         state.step += 1
+        yield from state.report(stage)
         if not tests:
             series.weights = EQUAL
             state.warnings.append(
@@ -202,13 +262,20 @@ class ChannelFit:
                 "motion has half of the weight. Use five frames or more for a good result."
             )
             return
-        errors = dict(sorted(errors.items(), key=lambda pair: pair[1]))
-        series.weights = choose_weights(errors, len(tests))
-        gain = errors[STATIC] / max(min(errors.values()), 1e-12)
+        errors = {
+            a: [mean_square(blended(p, replace(FULL, attenuation=a), series.aspect, t) - truth)
+                for p, t, truth in tests]
+            for a in ATTENUATIONS
+        }  # fmt: skip
+        series.weights = replace(FULL, attenuation=choose_attenuation(errors))
+        static = sum(mean_square(blended(p, STATIC, series.aspect) - v) for p, _, v in tests)
+        gain = (static + _TINY) / (min(map(sum, errors.values())) + _TINY)
+        maps = list(series.trust.values())
         self._report_facts(
             {
-                "motion": series.weights.motion,
+                "motion": round(float(np.mean([t.motion for t in maps])), 2),
                 "attenuation of detail": series.weights.attenuation,
+                "confidence": round(float(np.mean([t.confidence for t in maps])), 2),
                 "held-out frames": len(tests),
                 "held-out gain over blending, dB": round(10 * float(np.log10(gain)), 2),
             }
@@ -248,15 +315,33 @@ class ChannelFit:
         intervals = intervals_of(self.grid) if needs_motion(self.grid, self.config) else []
         for place, when in enumerate(times_of(self.grid)):
             interval = int(np.floor(when))
-            needed = _is_between(when) and interval in intervals
+            needed = is_between(when) and interval in intervals
             if needed and interval_stage(interval) not in finished and not state.over:
                 which = f"interval {intervals.index(interval) + 1} of {len(intervals)}"
                 before = state.step
-                yield self._follow_motion(self.series, interval, f"following motion, {which}")
+                stage = f"following motion, {which}"
+                yield self._follow_motion(self.series, interval, stage, self._motion)
                 if not state.over:
                     finished.note(interval_stage(interval), state.step - before)
+            if is_between(when) and not (self._is_compared or state.over):
+                yield self._compare_noise(interval)
             if state.output is not None:
                 yield self._render(place, when)
+
+    def _compare_noise(self, interval: int) -> Work:
+        """Measure how much noise the first made frame lacks; warn if that can be seen."""
+        series, state = self.series, self.state
+        self._is_compared = True
+        given, seed = series.frames[interval], self.config.seed
+        made = series.frame(interval + 0.5)
+        added = self.config.noise == "match"
+        series.noise = measured(given, made, self._noise, series.span, seed, is_added=added)
+        if series.noise is not None:
+            self._report_facts({"noise left between frames": round(series.noise.kept, 2)})
+            text = flicker_warning(series.noise, given)
+            if text and text not in state.warnings:  # a restored one
+                state.warnings.append(text)
+        yield from state.report("comparing the noise")
 
     def _render(self, place: int, when: float) -> Work:
         """Render one frame; after a stop, from its neighbours in place."""
@@ -280,100 +365,20 @@ class ChannelFit:
         self.state.facts |= {f"channel {self.number}: {k}": v for k, v in facts.items()}
 
 
-def planned_steps(
-    n_frames: int, n_axes: int, grid: OutputGrid, config: SpatimeConfig, *, lazily: bool
-) -> int:
-    """Return the number of steps of a channel for motion, finer planes and rendering.
-
-    Parameters
-    ----------
-    n_frames
-        Number of frames of the source.
-    n_axes
-        Number of its spatial axes: 2 or 3.
-    grid
-        Where the samples of the result lie.
-    config
-        The settings.
-    lazily
-        Whether frames are rendered only when they are read.
-    """
-    steps = 0 if lazily else len(times_of(grid))
-    if needs_motion(grid, config):
-        each = progress_steps(motion_settings(config, n_axes))
-        steps += each * len(intervals_of(grid))
-        if config.motion == "auto":
-            tests = len(test_intervals(n_frames))
-            steps += (each + 1) * tests + (len(CANDIDATES) if tests else 0) + 1
-    if needs_planes(grid) and config.steps:
-        steps += 2 * config.steps + 1
-    return steps
+def mean_square(values: NDArray[np.float32]) -> float:
+    """Return the mean of squares."""
+    return float(np.mean(values**2))
 
 
-def intervals_of(grid: OutputGrid) -> list[int]:
-    """Return the intervals in which frames of the result lie."""
-    return sorted({int(np.floor(t)) for t in times_of(grid) if _is_between(t)})
-
-
-def needs_motion(grid: OutputGrid, config: SpatimeConfig) -> bool:
-    """Return whether motion has to be fitted.
-
-    Parameters
-    ----------
-    grid
-        Where the samples of the result lie.
-    config
-        The settings.
-    """
-    return bool(intervals_of(grid)) and config.motion != "never"
-
-
-def needs_planes(grid: OutputGrid) -> bool:
-    """Return whether the result has finer planes than the source."""
-    return "Z" in grid.maps and grid.maps["Z"].step < 0.999
-
-
-def test_intervals(n_frames: int) -> list[tuple[int, int]]:
-    """Return half (0: even frames, 1: odd) and interval whose middle frame is held out."""
-    found = []
-    for half in (0, 1):
-        n_intervals = len(range(half, n_frames, 2)) - 1
-        if n_intervals > 0:
-            count = min(n_intervals, MOST_TESTS)
-            places = np.linspace(0, n_intervals - 1, count).round().astype(int)
-            found += [(half, int(i)) for i in sorted(set(places))]
-    return found
-
-
-def examples_of(series: Series, factor: float) -> TrainingPlanes | None:
-    """Return planes of a series to learn finer ones from; None if they are too small.
-
-    Parameters
-    ----------
-    series
-        The channel.
-    factor
-        Number of planes of the result per plane of the source.
-    """
-    ratio = series.aspect[-1] / series.aspect[series.axes.index("Z")]
-    if ratio < 1.05:  # planes are as close as pixels: no finer detail within them
-        ratio = factor
-    count = min(len(series.frames), MOST_EXAMPLES)
-    chosen = np.linspace(0, len(series.frames) - 1, count).round().astype(int)
-    volumes = [series.scaled(series.frames[i]) for i in sorted(set(chosen))]
-    if min(volumes[0].shape[1:]) < 6 * ratio:
-        return None
-    return training_planes(volumes, ratio, series.sections)
+def _spread(numbers: Sequence[int], most: int) -> set[int]:
+    """Return at most so many of some numbers, spread evenly."""
+    places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
+    return {numbers[i] for i in places}
 
 
 def _has_gained(outcome: Outcome) -> bool:
     """Return whether the network is better than the interpolation that it corrects."""
     return outcome.held_out < outcome.history[0]["held_out"]
-
-
-def _is_between(time: float) -> bool:
-    """Return whether a time lies between two frames."""
-    return abs(time - round(time)) > 1e-6
 
 
 def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:

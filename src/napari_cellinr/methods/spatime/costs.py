@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.methods.cellinr.costs import cost as cost_of_denoising
 from napari_cellinr.methods.method import Cost
 from napari_cellinr.methods.spatime.output_grid import cpu_seconds, memory_needed, output_grid
 
@@ -30,4 +32,10 @@ def cost(image: Image, config: SpatimeConfig) -> Cost | None:
         grid = output_grid(source, config)
     except CellINRError:
         return None
-    return Cost(cpu_seconds(source, grid, config), memory_needed(source, grid))
+    found = Cost(cpu_seconds(source, grid, config), memory_needed(source, grid))
+    if config.noise != "remove":
+        return found
+    first = cost_of_denoising(source, CellINRConfig(background="keep"))
+    if first is None:
+        return found
+    return Cost(found.seconds + first.seconds, max(found.memory, first.memory))

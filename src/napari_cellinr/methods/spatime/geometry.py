@@ -11,7 +11,7 @@ from napari_cellinr.classic.sampling import Sampling, sampling, samplings
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.saved.stored import blank, factors_of
-from napari_cellinr.methods.spatime.output_grid import output_factors
+from napari_cellinr.methods.spatime.output_grid import check_several, output_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,6 +85,7 @@ def plan_of(stored: Stored, query: Query) -> RenderPlan:
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
     factors = _factors(stored, query, source)
     samplings(source, factors)  # raises an error that names the fault
+    check_several(source, factors)
     channels = list(range(source.sizes.get("C", 1)))
     crop = {a.upper(): ends for a, ends in query.crop.items()}
     source.crop(**crop)  # raises an error that names the fault

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellinr.classic.camera.defects import blank_frames
+from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
+from napari_cellinr.fitting.checkpoint import Checkpoint
 from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.spatime.channel import ChannelFit, planned_steps
+from napari_cellinr.methods.cellinr.job import denoise_job
+from napari_cellinr.methods.spatime.between.faults import fault_warnings, faulty_frames
+from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.output_grid import output_grid
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.series import Series
+from napari_cellinr.methods.spatime.stages import planned_steps
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 
 if TYPE_CHECKING:
@@ -37,6 +41,9 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
 
 __all__ = ["superresolve_job"]
+
+DENOISING = 0.4
+"""Fraction of the time limit for removing noise first."""
 
 RESERVE = 0.8
 """Fraction of the time limit for fitting; the rest is for rendering."""
@@ -72,14 +79,37 @@ def superresolve_job(
     grid = output_grid(source, config)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
-    data = np.asarray(source.array(), np.float32)
+    shown = source
+    if config.noise == "remove":
+        shown = yield from _denoised(source, config, monitor)
+    data = np.asarray(shown.array(), np.float32)
     if "C" not in source.axes:
         data = np.expand_dims(data, 1 if "T" in source.axes else 0)
     if "T" not in source.axes:
         data = data[None]
     channels = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
     job = published_job if config.is_published else _stage_by_stage
-    return job(source, channels, config, grid, device, monitor, lazily)
+    return (yield from job(source, channels, config, grid, device, monitor, lazily))
+
+
+def _denoised(
+    source: Image, config: SpatimeConfig, monitor: Monitor
+) -> Generator[Progress, Message, Image]:
+    """Return the series without noise, its background kept, on the grey levels of the source.
+
+    It is not in the checkpoint of the job, but computed again.
+    """
+    settings = CellINRConfig(
+        background="keep", device=config.device, seed=config.seed,
+        max_seconds=None if config.max_seconds is None else DENOISING * config.max_seconds,
+    )  # fmt: skip
+    checkpoint, monitor.checkpoint = monitor.checkpoint, Checkpoint(None)
+    try:
+        with monitor.part("removing noise", previews=False):
+            fitted = yield from denoise_job(source, settings, monitor)
+    finally:
+        monitor.checkpoint, monitor.deadline = checkpoint, None
+    return fitted.images[0]
 
 
 def _stage_by_stage(
@@ -92,14 +122,26 @@ def _stage_by_stage(
     lazily: bool,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
-    fitted = [_series(frames, source, config, device) for frames in channels]
-    warnings = [text for frames in channels for text in _blank_warnings(frames)]
+    faults = [faulty_frames(frames) for frames in channels]
+    fitted = [
+        _series(frames.copy() if bad else frames, source, config, device)
+        for frames, bad in zip(channels, faults, strict=True)
+    ]
     limit = config.max_seconds
     monitor.deadline = None if limit is None else monitor.end_after(RESERVE * limit)
     state = SuperresolutionState(monitor)
-    state.warnings.extend(dict.fromkeys(warnings))
+    state.warnings.extend(
+        dict.fromkeys(
+            text
+            for frames, bad in zip(channels, faults, strict=True)
+            for text in fault_warnings(bad, len(frames))
+        )
+    )
     n_frames, *shape = channels[0].shape
-    state.steps = len(fitted) * planned_steps(n_frames, len(shape), grid, config, lazily=lazily)
+    state.steps = sum(
+        planned_steps(n_frames, len(shape), grid, config, lazily=lazily, faulty=list(bad))
+        for bad in faults
+    )
     if not lazily:
         state.output = OutputArray.empty(source, grid)
         for number, series in enumerate(fitted):
@@ -107,7 +149,8 @@ def _stage_by_stage(
             with state.part(stage):
                 yield from in_background(stage, fill, monitor, needed=True)
     for number, series in enumerate(fitted):
-        with closing(ChannelFit(series, grid, config, state, number)) as channel:
+        fit = ChannelFit(series, grid, config, state, number, list(faults[number]))
+        with closing(fit) as channel:
             while not channel.is_done:
                 try:
                     for work in channel.work():
@@ -116,16 +159,6 @@ def _stage_by_stage(
                     channel.continue_on_cpu(error)
     image = state.output.image() if state.output else lazy_result(source, grid, fitted)
     return _fitted(source, image, config, fitted, state, str(device))
-
-
-def _blank_warnings(frames: NDArray[np.float32]) -> list[str]:
-    """Return sentences that name the blank frames of one channel."""
-    return [
-        f"Frame {number + 1} of {len(frames)} is blank (all its voxels have one value): frames "
-        "between it and its neighbours show nothing real. Remove it, or replace it by the frame "
-        "before it."
-        for number in blank_frames(list(frames))
-    ]
 
 
 def _series(

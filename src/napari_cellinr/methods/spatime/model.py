@@ -7,7 +7,9 @@ beside the parameters as `Fitted.model["channels"]`, one mapping per channel:
 - `blending`: the fields of `BlendWeights`;
 - `sections`: `means`, or how thin planes are interpolated, one of `sections.KINDS`;
 - `motion`: the arguments of `MotionModel` by interval;
+- `trust`: the intervals that are blended place by place, with a tensor `trust.<interval>` each;
 - `planes`: the arguments of `PlaneModel`, or null;
+- `noise`: the arguments of `AddedNoise`, or null;
 
 or, with the preset `paper`:
 

@@ -112,6 +112,12 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
         If a factor is out of bounds, times lie outside the series, the voxel size is missing
         where it is needed, or a single frame is to become more.
     """
+    given = config.scale, config.target_voxel, config.isotropic, config.times, config.stamps
+    if not any(given):
+        raise ConfigError(
+            "no factor was given, so that the result would be a copy; give one, such as "
+            "scale=t=2,z=2.5, or isotropic, target_voxel or times."
+        )
     factors = output_factors(image, config)
     maps = samplings(image, factors)
     spatial = {axis: m for axis, m in maps.items() if axis != "T"}
@@ -176,7 +182,31 @@ def output_factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
                 f"the result would be {factor:.3g} times finer along {axis}; at most "
                 f"{MAX_FACTOR:g} times is allowed."
             )
+    check_several(image, factors)
     return factors
+
+
+def check_several(image: Image, factors: Mapping[str, float]) -> None:
+    """Raise an error if a single frame, or a single plane, is to become more.
+
+    Parameters
+    ----------
+    image
+        The source.
+    factors
+        Upsampling factor by axis letter.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing between which more could be computed.
+    """
+    for axis, name, where in (("T", "frame", "in time"), ("Z", "plane", "along z")):
+        if image.sizes.get(axis) == 1 and factors.get(axis, 1) > 1:
+            raise ConfigError(
+                f"a factor {where} was given, but the image has only one {name}; at least two "
+                f"{name}s are needed. Leave {axis.lower()} out."
+            )
 
 
 def memory_needed(image: Image, grid: OutputGrid, *, lazily: bool = False) -> float:

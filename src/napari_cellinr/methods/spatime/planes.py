@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.ndimage import correlate1d, gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d
 
 from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.spatime.between.noise import white_noise
 from napari_cellinr.methods.spatime.model import PlaneModel
 from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.methods.spatime.sections import Sections
+    from napari_cellinr.methods.spatime.series import Series
 
     Floats = NDArray[np.float32]
 
@@ -32,6 +34,7 @@ __all__ = [
     "PlanesProblem",
     "TrainingPlanes",
     "best_interpolation",
+    "examples_of",
     "training_planes",
 ]
 
@@ -44,11 +47,12 @@ EVERY = 40
 FINAL_RATE = 0.03
 """Learning rate at the end as a part of the first."""
 
+MOST_EXAMPLES = 6
+"""Largest number of frames from which finer planes are learnt."""
+
 _BATCH = 12
 _ROWS, _COLUMNS = 14, 48  # of a patch: coarse rows, columns
 _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # candidates for the extra blur along Z, pixels
-_SECOND = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
-_NORMAL = 1.4826  # standard deviation of normal values of which the median size is 1
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def training_planes(
     planes = stacked[np.sort(active)]
     both = np.concatenate([planes, planes.transpose(0, 2, 1)]) if _square(planes) else planes
     along = np.mean([_steepness(v, 0) for v in volumes])
-    noise = _noise_of(planes) if isinstance(sections, Samples) else 0.0
+    noise = white_noise(planes) if isinstance(sections, Samples) else 0.0
     found = {}
     for blur in _BLURS:
         trial, random = (
@@ -149,6 +153,27 @@ def training_planes(
         sample = [trial.pair(p, 1.0, random)[0] for p in planes[:: max(1, len(planes) // 12)]]
         found[blur] = abs(np.log(np.mean([_steepness(s, 0) for s in sample]) / along))
     return TrainingPlanes(both, ratio, min(found, key=lambda b: found[b]), sections, noise)
+
+
+def examples_of(series: Series, factor: float) -> TrainingPlanes | None:
+    """Return planes of a series to learn finer ones from; None if they are too small.
+
+    Parameters
+    ----------
+    series
+        The channel.
+    factor
+        Number of planes of the result per plane of the source.
+    """
+    ratio = series.aspect[-1] / series.aspect[series.axes.index("Z")]
+    if ratio < 1.05:  # planes are as close as pixels: no finer detail within them
+        ratio = factor
+    count = min(len(series.frames), MOST_EXAMPLES)
+    chosen = np.linspace(0, len(series.frames) - 1, count).round().astype(int)
+    volumes = [series.scaled(series.frames[i]) for i in sorted(set(chosen))]
+    if min(volumes[0].shape[1:]) < 6 * ratio:
+        return None
+    return training_planes(volumes, ratio, series.sections)
 
 
 def best_interpolation(examples: TrainingPlanes, factor: float) -> Samples:
@@ -291,12 +316,6 @@ def _error(
                 base = model(*tensors, rows, cell)[0].cpu().numpy()
         found.append(float(np.mean((base - truth) ** 2)))
     return float(np.mean(found))
-
-
-def _noise_of(planes: Floats) -> float:
-    """Return the standard deviation of white noise, from second differences in the plane."""
-    rough = correlate1d(correlate1d(planes, _SECOND, 1), _SECOND, 2)
-    return float(_NORMAL * np.median(np.abs(rough)))
 
 
 def _steepness(values: Floats, axis: int) -> float:

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 
 from napari_cellinr.fields.trajectory import positions
-from napari_cellinr.methods.spatime.blending import (
-    CANDIDATES,
+from napari_cellinr.methods.spatime.between.blending import (
+    FULL,
     BlendWeights,
     Predictions,
     blended,
 )
+from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
+from napari_cellinr.methods.spatime.between.noise import AddedNoise
+from napari_cellinr.methods.spatime.between.trust import Trust
 from napari_cellinr.methods.spatime.model import MotionModel, PlaneModel
-from napari_cellinr.methods.spatime.motion import coefficients, lagrange, neighbours, warped
 from napari_cellinr.methods.spatime.sections import MEANS, Samples
 
 if TYPE_CHECKING:
@@ -54,22 +56,28 @@ class Series:
         Motion of each interval by its number; other intervals are blended in place.
     weights
         How a frame between frames is blended.
+    trust
+        The same place by place, for intervals beside which frames were held out.
     planes
         The network that corrects interpolated planes, if there is one.
     device
         Where to compute.
     sections
         What a plane along Z is; rows and columns are means over their pixels.
+    noise
+        The noise that frames between frames lack, if it can be seen.
     """
 
     frames: Floats
     axes: str
     aspect: tuple[float, ...]
     motion: dict[int, MotionModel] = field(default_factory=dict)
-    weights: BlendWeights = CANDIDATES[0]
+    weights: BlendWeights = FULL
+    trust: dict[int, Trust] = field(default_factory=dict)
     planes: PlaneModel | None = None
     device: torch.device = _CPU
     sections: Sections = MEANS
+    noise: AddedNoise | None = None
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -110,8 +118,13 @@ class Series:
         if rest > 1 - 1e-6:
             return self._given(interval + 1, part)
         wider = tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
-        made = blended(self.predictions(interval, rest, wider), self.weights, self.aspect)
-        return made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+        trust = self.trust.get(interval) if interval in self.motion else None
+        local = None if trust is None else trust.on_voxels(shape, wider)
+        made = blended(self.predictions(interval, rest, wider), self.weights, self.aspect, local)
+        made = made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+        if self.noise is None or not self.noise.is_added:
+            return made
+        return self.noise.added(made, float(time), shape, part)
 
     def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
         """Return a part of a frame of the input."""
@@ -209,13 +222,16 @@ class Series:
             "blending": asdict(self.weights),
             "sections": self.sections.kind if isinstance(self.sections, Samples) else "means",
             "motion": {str(i): model.settings for i, model in self.motion.items()},
+            "trust": sorted(self.trust),
             "planes": None if self.planes is None else self.planes.settings,
+            "noise": None if self.noise is None else self.noise.settings,
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
         """Return frames and parameters on the CPU, by name after a prefix."""
         found = {"frames": torch.from_numpy(np.ascontiguousarray(self.frames))}
         found |= {f"paths.{i}": model.control for i, model in self.motion.items()}
+        found |= {f"trust.{i}": torch.from_numpy(t.maps) for i, t in self.trust.items()}
         if self.planes is not None:
             found |= {f"planes.{k}": v for k, v in self.planes.state_dict().items()}
         return {f"{prefix}{k}": v.detach().cpu().contiguous() for k, v in found.items()}
@@ -241,7 +257,7 @@ class Series:
         device
             Where to compute.
         """
-        sections = settings["sections"]
+        sections, noise = settings["sections"], settings.get("noise")
         planes = settings["planes"]
         return cls(
             np.asarray(tensors["frames"], np.float32),
@@ -252,9 +268,14 @@ class Series:
                 for i, shape in settings["motion"].items()
             },
             BlendWeights(**settings["blending"]),
+            {
+                i: Trust(*np.array(tensors[f"trust.{i}"], np.float32))
+                for i in settings.get("trust", ())
+            },
             None if planes is None else _loaded(PlaneModel(**planes), _planes(tensors), device),
             device,
             MEANS if sections == "means" else Samples(sections),
+            None if noise is None else AddedNoise.restored(noise),
         )
 
 

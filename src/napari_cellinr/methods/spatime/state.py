@@ -197,7 +197,12 @@ class FinishedStages:
         """Return shape and settings of the models of the finished stages."""
         found = self._series.settings()
         motion = {i: m for i, m in found["motion"].items() if interval_stage(int(i)) in self}
-        return {**found, "motion": motion, "planes": found["planes"] if PLANES in self else None}
+        return {
+            **found,
+            "motion": motion,
+            "trust": found["trust"] if TRUST in self else [],
+            "planes": found["planes"] if PLANES in self else None,
+        }
 
     def _arrays(self) -> dict[str, Any]:
         """Return the frames, and the parameters of the finished stages."""
@@ -206,7 +211,7 @@ class FinishedStages:
             kind, _, which = name.partition(".")
             if kind == "paths":
                 return interval_stage(int(which)) in self
-            return kind != "planes" or PLANES in self
+            return {"planes": PLANES in self, "trust": TRUST in self}.get(kind, True)
 
         return {k: v.numpy() for k, v in self._series.tensors("").items() if is_finished(k)}
 
@@ -225,7 +230,7 @@ class FinishedStages:
         if PLANES in self:
             series.sections = stored.sections
         if TRUST in self:
-            series.weights = stored.weights
+            series.weights, series.trust = stored.weights, stored.trust
         state.step += self.steps
         state.restored += self.steps
         state.facts |= header["facts"]

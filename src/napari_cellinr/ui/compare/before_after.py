@@ -55,6 +55,7 @@ class BeforeAfter(QObject):
     def __init__(self, requests: Requests) -> None:
         super().__init__()
         self.mode: Mode = ""
+        self.caption = ""
         self._requests, self._viewer = requests, requests.viewer
         self._view: Swipe | SideBySide | None = None
         self._ids: tuple[Hashable, Hashable] | None = None
@@ -121,13 +122,13 @@ class BeforeAfter(QObject):
             before, after = pair
             self._ids = before.unique_id, after.unique_id
             self.mode = mode
+            self.caption = f"Left: “{before.name}”; right: “{after.name}”."
             if mode == "swipe":
                 self._view = Swipe(self._viewer, before, after, self.changed.emit)
-                text = f"Left of the line: “{before.name}”; right: “{after.name}”. Drag the line."
+                self.caption += " Drag the line."
             else:
                 self._view = SideBySide(self._viewer, before, after)
-                text = f"Left: “{before.name}”; right: “{after.name}”."
-            self._requests.controller.said.emit("info", text)
+            self._requests.controller.said.emit("info", self.caption)
         self.changed.emit()
 
     def toggle(self, mode: Mode, chosen: Chosen | None = None) -> None:
@@ -163,6 +164,7 @@ class BeforeAfter(QObject):
 
     def _end(self) -> None:
         view, self._view, self._ids, self.mode = self._view, None, None, ""
+        self.caption = ""
         if view is not None:
             view.end()
 

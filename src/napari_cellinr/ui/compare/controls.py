@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Slot
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSlider, QWidget
 
 from napari_cellinr.ui.compare.before_after import HOLD_KEY, SIDE_KEY, SWIPE_KEY
+from napari_cellinr.ui.widgets.labels import wrapping_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,8 @@ class BeforeAfterControls(QWidget):
         grid.addWidget(self.swipe_button, 0, 0)
         grid.addWidget(self.side_button, 0, 1)
         grid.addWidget(self.slider, 1, 0, 1, 2)
-        hint = QLabel(f"Hold {HOLD_KEY} in the canvas to see the source.")
-        hint.setWordWrap(True)
-        grid.addWidget(hint, 2, 0, 1, 2)
+        self.hint = wrapping_label()
+        grid.addWidget(self.hint, 2, 0, 1, 2)
         self.swipe_button.clicked.connect(self._on_swipe)
         self.side_button.clicked.connect(self._on_side)
         self.slider.valueChanged.connect(self._on_slider)
@@ -74,6 +74,8 @@ class BeforeAfterControls(QWidget):
             self.slider.blockSignals(True)
             self.slider.setValue(round(STEPS * self._view.fraction))
             self.slider.blockSignals(False)
+            hint = f"Hold {HOLD_KEY} in the canvas to see the source."
+            self.hint.setText(self._view.caption or hint)
 
     @Slot()
     def _on_swipe(self) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.ui.compare.shown import Alone
+from napari_cellinr.ui.layers.camera import camera_of
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image as ImageLayer
 
 __all__ = ["SideBySide"]
+
+GAP: Final = 6
+"""Space between the two views in screen pixels."""
 
 
 class SideBySide:
@@ -29,7 +33,12 @@ class SideBySide:
         self._alone = Alone(viewer, [before, after], all_kinds=True)
         order = [layer.unique_id for layer in viewer.layers]
         below = order.index(before.unique_id) < order.index(after.unique_id)
+        self._camera = camera_of(viewer)
         self._had = (self._grid.enabled, self._grid.shape, self._grid.stride)
+        self._spacing = self._grid.spacing
+        # Each view has half of the width: what was in view stays in view.
+        self._camera.zoom = self._camera.zoom / 2
+        self._grid.spacing = GAP
         # With a positive stride, napari fills the cells from the lowest layer on.
         self._grid.stride = 1 if below else -1
         self._grid.shape = (1, -1)
@@ -38,6 +47,8 @@ class SideBySide:
     def end(self) -> None:
         """Show what was visible before."""
         self._grid.enabled, self._grid.shape, self._grid.stride = self._had
+        self._grid.spacing = self._spacing
+        self._camera.zoom = 2 * self._camera.zoom
         self._alone.restore()
 
 

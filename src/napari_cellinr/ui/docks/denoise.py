@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.ui.docks.fit import FitDock
+from napari_cellinr.ui.following.panel import NewFramesPanel
 from napari_cellinr.ui.layers.results import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 from napari_cellinr.ui.session.checks import image_fault
@@ -70,6 +71,7 @@ TASK = Task(
     own_contrast=_needs_own_contrast,
     check=_check,
     advise=_advise,
+    panel=NewFramesPanel,
 )
 
 

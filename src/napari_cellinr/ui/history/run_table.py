@@ -28,6 +28,9 @@ __all__ = ["RunTable"]
 
 COLUMNS = ("Result", "Settings", "Held-out", "PSNR/dB", "SSIM", "Time", "Steps", "Ended")
 
+WIDTHS = (84, 100)
+"""Widths of the first columns in pixels; the user can change them."""
+
 
 class RunTable(QWidget):
     """The runs of a viewer, the newest at the bottom.
@@ -50,6 +53,9 @@ class RunTable(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        for column, width in enumerate(WIDTHS):  # long texts; the tooltip has all of them
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+            header.resizeSection(column, width)
         self.settings_button = push_button(
             "Use these settings", "Copy the settings of the run into the form of its dock.",
             self.use_settings,
@@ -135,7 +141,7 @@ def _texts(run: RunRecord) -> tuple[str, ...]:
 
 def _tip(run: RunRecord) -> str:
     return (
-        f"{run.task.title} of “{run.source}”: {run.settings}. Held-out: error on data that the fit "
-        "has not seen, in standard deviations of the noise. PSNR and SSIM appear after Measure in "
-        "the dock Compare."
+        f"“{run.name}”: {run.task.title} of “{run.source}”: {run.settings}. Held-out: error on "
+        "data that the fit has not seen, in standard deviations of the noise. PSNR and SSIM appear "
+        "after Measure in the dock Compare."
     )

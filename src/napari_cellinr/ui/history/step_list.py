@@ -35,6 +35,9 @@ class StepList(QWidget):
         self._recorder = dispatcher.recorder
         self.list = QListWidget()
         self.list.setAccessibleName("Steps of the script")
+        self.list.setWordWrap(True)
+        self.list.setSpacing(2)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.delete_button = push_button(
             "Delete step", "Delete the selected step, and the steps that use its results.",
             self.delete,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari import settings
 
-from napari_cellinr.errors import FileError
 from napari_cellinr.io import READ_ONLY, SUFFIXES, read_all
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.series import sequences
 from napari_cellinr.io.series.channels import PART
+from napari_cellinr.io.series.folders import images_in
 from napari_cellinr.ui.layers.numbered import choice
 
 if TYPE_CHECKING:
@@ -51,25 +51,8 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if not path.is_dir() or is_zarr(path):
-            found.append(path)
-            continue
-        try:
-            inside = [file for file in path.iterdir() if file.name[0] != "." and _is_file(file)]
-        except OSError as error:
-            raise FileError(f"folder {path} cannot be read: {error.strerror}.") from error
-        if not inside:
-            raise FileError(
-                f"folder {path.name} contains no readable image (its subfolders are not searched); "
-                f"give files, or a folder of files ({', '.join(SUFFIXES)})."
-            )
-        found += sequences.in_order(inside)
+        found += images_in(path) if path.is_dir() and not is_zarr(path) else [path]
     return found
-
-
-def _is_file(path: Path) -> bool:
-    """Return whether a path is probably one readable image, not a folder of files."""
-    return is_zarr(path) if path.is_dir() else can_open(path)
 
 
 def is_series(paths: Sequence[Path]) -> bool:

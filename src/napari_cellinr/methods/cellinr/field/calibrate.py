@@ -61,9 +61,9 @@ class HeldOut:
         """Return the error of an image relative to that of synthetic ones, at levels of brightness.
 
         Synthetic images are as smooth as the estimate that they were made from, and so easier. By
-        how much is told by held-out voxels, whose squared distance from the result is the variance
-        of the noise, 1, plus the squared error. This is weighted against what is known of other
-        images.
+        how much is measured on held-out voxels, whose squared distance from the result is the
+        variance of the noise, 1, plus the squared error. This is weighted against what is known
+        of other images.
 
         Parameters
         ----------

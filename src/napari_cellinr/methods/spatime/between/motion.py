@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, spline_filter
-from torch.nn import functional
+from scipy.ndimage import spline_filter
 
-from napari_cellinr.fields.trajectory import control_size, spline_values, values_at
+from napari_cellinr.fields.trajectory import control_size, linear, spline_values, values_at
 from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.methods.spatime.between.flow import coarser
 from napari_cellinr.methods.spatime.model import MotionModel
 
 if TYPE_CHECKING:
@@ -27,10 +27,12 @@ __all__ = [
     "MotionSettings",
     "coefficients",
     "lagrange",
+    "motion_from",
     "motion_problems",
     "motion_settings",
     "neighbours",
     "progress_steps",
+    "rough_settings",
     "warped",
 ]
 
@@ -45,6 +47,8 @@ FINAL_RATE = 0.1
 
 OUTER = 0.3
 """Weight of the pairs of frames beside the interval; that of the interval itself is 1."""
+
+_TEST_STEPS = (15, 15)  # at each level, to predict held-out frames
 
 SOFT = 0.01
 """Square of the difference, in standard deviations of the image, below which squares count."""
@@ -72,13 +76,13 @@ class MotionSettings:
         Places that are compared in one step.
     """
 
-    steps: tuple[int, ...] = (60, 50, 40)
-    levels: tuple[int, ...] = (4, 2, 1)
+    steps: tuple[int, ...] = (20, 30)
+    levels: tuple[int, ...] = (2, 1)
     spacing: float = 4.0
     smooth: float = 0.02
     rate: float = 0.15
     blur: float = 0.5
-    batch: int = 16_000
+    batch: int = 8_000
 
 
 def motion_settings(config: SpatimeConfig, n_axes: int) -> MotionSettings:
@@ -93,7 +97,19 @@ def motion_settings(config: SpatimeConfig, n_axes: int) -> MotionSettings:
     """
     usual = MotionSettings()
     steps = tuple(max(5, round(n * config.refinement)) for n in usual.steps)
-    return replace(usual, steps=steps, batch=16_000 if n_axes == 3 else 10_000)
+    return replace(usual, steps=steps, batch=8_000 if n_axes == 3 else 5_000)
+
+
+def rough_settings(config: SpatimeConfig) -> MotionSettings:
+    """Return how motion is fitted to predict held-out frames: without the finest level.
+
+    Parameters
+    ----------
+    config
+        `refinement` is used.
+    """
+    steps = tuple(max(5, round(n * config.refinement)) for n in _TEST_STEPS)
+    return MotionSettings(steps=steps, levels=(4, 2), batch=4_000)
 
 
 def progress_steps(settings: MotionSettings) -> int:
@@ -135,6 +151,9 @@ class MotionProblem(Problem):
         Number of the level in the settings.
     generator
         Draws the places; it continues from level to level.
+    smooth
+        Weight of the frames beyond the interval, on nodes, (*nodes), float32, 0 to 1; all have
+        the full one if not given.
     """
 
     def __init__(
@@ -145,6 +164,7 @@ class MotionProblem(Problem):
         settings: MotionSettings,
         level: int,
         generator: torch.Generator,
+        smooth: torch.Tensor | None = None,
     ) -> None:
         self.model = model
         self.settings = settings
@@ -154,7 +174,8 @@ class MotionProblem(Problem):
         device, size = images.device, tuple(images.shape[1:])
         self._times = torch.tensor(list(times), device=device)
         weights = [1.0 if time == -0.5 else OUTER for time in times[:-1]]
-        self._pair_weights = torch.tensor(weights, device=device)
+        self._pair_weights = torch.tensor(weights, device=device)[:, None]
+        self._smooth = smooth
         self._last = torch.tensor([n - 1 for n in size], device=device)
         spread = [(a - 1) / max(b - 1, 1) for a, b in zip(model.shape, size, strict=True)]
         self._spread = torch.tensor(spread, device=device).clamp(min=1e-6)
@@ -201,7 +222,7 @@ class MotionProblem(Problem):
         inside = ((moved >= 0) & (moved <= self._last)).all(-1).float()
         difference = (found[1:] - found[:-1]) / self._contrast
         robust = torch.sqrt(difference**2 + SOFT) * inside[1:] * inside[:-1]
-        data = (self._pair_weights[:, None] * robust).mean(1).sum()
+        data = (self._weights(places, size) * robust).mean(1).sum()
         rough = control.new_zeros(())
         for axis in range(2, control.ndim):
             if control.shape[axis] > 1:
@@ -210,9 +231,22 @@ class MotionProblem(Problem):
             rough = rough + 2 * (terms[1:] ** 2).mean()
         return {"difference": data, "roughness": self.settings.smooth * rough}
 
+    def _weights(self, places: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+        """Return the weight of each pair of frames at each place, (pairs, places or 1)."""
+        if self._smooth is None:
+            return self._pair_weights
+        local = linear(self._smooth[None, None], places, size)[0]
+        return torch.where(self._pair_weights < 1, self._pair_weights * local, self._pair_weights)
+
 
 def motion_problems(
-    frames: torch.Tensor, interval: int, settings: MotionSettings, seed: int = 0
+    frames: torch.Tensor,
+    chosen: Sequence[int],
+    interval: int,
+    start: torch.Tensor,
+    settings: MotionSettings,
+    seed: int = 0,
+    smooth: torch.Tensor | None = None,
 ) -> Iterator[MotionProblem]:
     """Yield the problems of an interval from coarse to fine; each begins where the last ended.
 
@@ -222,28 +256,51 @@ def motion_problems(
     Parameters
     ----------
     frames
-        (T, *shape), float32, about 0 to 1.
+        The frames that the motion is fitted to, (frames, *shape), float32, about 0 to 1.
+    chosen
+        Their numbers in the series.
     interval
         Number of the frame at which the interval begins.
+    start
+        Velocities from `path_coefficients`, (axes, *points), float32.
     settings
         How motion is fitted.
     seed
         Of the random places.
+    smooth
+        As for `MotionProblem`.
 
     Yields
     ------
     MotionProblem
         One for each level.
     """
-    chosen = neighbours(interval, len(frames))
     times = [j - interval - 0.5 for j in chosen]
     shape = tuple(frames.shape[1:])
     generator = torch.Generator(device=frames.device).manual_seed(seed)
-    model = MotionModel(shape, min(2, len(chosen) - 1), (2,) * len(shape)).to(frames.device)
+    model = motion_from(start, shape, min(2, len(chosen) - 1))
     for level, coarseness in enumerate(settings.levels):
-        images = _coarser(frames[chosen], coarseness, settings.blur)
+        images = coarser(frames, coarseness, settings.blur)
         model = model.with_points(control_size(images.shape[1:], settings.spacing))
-        yield MotionProblem(model, images, times, settings, level, generator)
+        yield MotionProblem(model, images, times, settings, level, generator, smooth)
+
+
+def motion_from(start: torch.Tensor, shape: Sequence[int], terms: int) -> MotionModel:
+    """Return the motion with constant velocities, without a fit.
+
+    Parameters
+    ----------
+    start
+        Velocities at the control points, (axes, *points), float32.
+    shape
+        Voxels of a frame along each axis.
+    terms
+        Degree of the polynomial: 1 or 2.
+    """
+    model = MotionModel(shape, terms, start.shape[1:]).to(start.device)
+    with torch.no_grad():
+        model.control[0] = start
+    return model
 
 
 def coefficients(frame: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -310,17 +367,3 @@ def lagrange(frames: Sequence[int], time: float) -> list[float]:
         others = [f for f in frames if f != one]
         weights.append(float(np.prod([(time - f) / (one - f) for f in others])))
     return weights
-
-
-def _coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
-    """Return smoothed frames on a coarser grid with the same outer voxels."""
-    shape = volume.shape[1:]
-    size = tuple(max(round(n / level), min(n, 6)) for n in shape)
-    widths = [
-        blur if n == m else float(np.hypot(blur, 0.4 * n / m))
-        for n, m in zip(shape, size, strict=True)
-    ]
-    smooth = gaussian_filter(volume.cpu().numpy(), (0, *widths))
-    given = torch.from_numpy(smooth.astype(np.float32)).to(volume.device)
-    mode = {2: "bilinear", 3: "trilinear"}[len(size)]
-    return functional.interpolate(given[:, None], size=size, mode=mode, align_corners=True)[:, 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,24 +13,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.methods.spatime.between.trust import Trust
+
     Floats = NDArray[np.float32]
 
 __all__ = [
-    "CANDIDATES",
+    "ATTENUATIONS",
     "EQUAL",
+    "FULL",
     "STATIC",
     "BlendWeights",
     "Predictions",
     "blended",
-    "choose_weights",
-    "error_of",
+    "choose_attenuation",
 ]
 
 _WIDTHS: Final = (0.7, 1.4, 2.8, 5.6)  # standard deviations between bands, voxels of the plane
 _WINDOWS: Final = (2.0, 2.0, 3.0, 5.0)  # of the local means of each band
 
-_CLEARLY: Final = 0.05  # half a dB: exponent of 10 of a ratio of squared errors
-_SLIGHTLY: Final = 0.02
+_MOST_AGREE: Final = 0.75  # part of the held-out frames
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,10 @@ EQUAL: Final = BlendWeights(0.5, False, 0.5)
 """For series of two frames, in which none can be held out: errors of motion and of a static blend
 differ, so that their mean is seldom worse than the better one."""
 
-_FULL: Final = tuple(BlendWeights(*r, 0.0) for r in ((1.0, True), (1.0, False), (0.5, False)))
+FULL: Final = BlendWeights(1.0, True, 0.0)
+"""Motion alone."""
 
-CANDIDATES: Final = (
-    _FULL[0],
-    *(
-        BlendWeights(motion, False, attenuation)
-        for motion in (1.0, 0.5, 0.0)
-        for attenuation in (0.0, 0.5, 1.0, 2.0, 4.0)
-    ),
-)
+ATTENUATIONS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
 """What held-out frames choose from."""
 
 
@@ -97,8 +92,20 @@ class Predictions:
     static: tuple[Floats, Floats]
     part: float
 
+    def part_of(self, region: tuple[slice, ...]) -> Predictions:
+        """Return the predictions for a part of the frame, a slice along each axis."""
+        before, after, cubic, *static = (
+            v[region] for v in (self.before, self.after, self.cubic, *self.static)
+        )
+        return Predictions(before, after, cubic, (static[0], static[1]), self.part)
 
-def blended(predictions: Predictions, weights: BlendWeights, aspect: Sequence[float]) -> Floats:
+
+def blended(
+    predictions: Predictions,
+    weights: BlendWeights,
+    aspect: Sequence[float],
+    trust: Trust | None = None,
+) -> Floats:
     """Return the frame.
 
     Each band of detail is multiplied as in a Wiener filter by 1 − a · error / power, with the
@@ -114,80 +121,54 @@ def blended(predictions: Predictions, weights: BlendWeights, aspect: Sequence[fl
         How much each counts.
     aspect
         Voxel size in the plane divided by that along each axis.
+    trust
+        What held-out frames say of each place, at every voxel; then they replace the weight of
+        the motion, and of the polynomial, and attenuation is local, too.
 
     Returns
     -------
     numpy.ndarray
         (*shape), float32, in the unit of the predictions.
     """
-    t, part = predictions.part, np.float32(weights.motion)
+    t = predictions.part
     line = (1 - t) * predictions.before + t * predictions.after
     first, second = predictions.static
     static, apart = (1 - t) * first + t * second, second - first
-    moved = predictions.cubic if weights.cubic else line
+    along = predictions.after - predictions.before
+    if trust is None:
+        part: Floats | np.float32 = np.float32(weights.motion)
+        moved = predictions.cubic if weights.cubic else line
+        strength: Floats | float = weights.attenuation * t * (1 - t)
+    else:
+        part = trust.motion
+        moved = line + trust.smooth * (predictions.cubic - line)
+        strength = np.float32(weights.attenuation * t * (1 - t)) * trust.unsure
     base = np.asarray(part * moved + (1 - part) * static, np.float32)
     if weights.attenuation == 0:
         return base
-    along = predictions.after - predictions.before
     difference = np.asarray(part * along + (1 - part) * apart, np.float32)
-    return _attenuated(base, difference, weights.attenuation * t * (1 - t), aspect)
+    return _attenuated(base, difference, strength, aspect)
 
 
-def choose_weights(errors: Mapping[BlendWeights, float], n_tests: int) -> BlendWeights:
-    """Return the weights for frames that are half as far apart as those that were tested.
+def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
+    """Return the attenuation for frames that are half as far apart as those that were tested.
 
-    Without attenuation, motion counts alone where its error is lower than that of a static blend
-    by half a dB, or by up to 1 dB if few frames were tested: what helps at twice the distance
-    helps more at the distance in question. A static blend is used where it is as clearly better
-    than the mean of both, which is used otherwise: errors of motion and of a blend differ.
-    A polynomial is used unless a line is better by 0.2 dB, since its error falls faster with the
-    distance. The attenuation is a quarter of the best one: the error of an interpolated frame
-    grows with the square of the distance, and the disagreement of its neighbours, with which it
-    is compared, with the distance.
+    It is a quarter of the best one: the error of an interpolated frame grows with the square of
+    the distance, and the disagreement of its neighbours, with which it is compared, with the
+    distance. Nothing is attenuated unless that is better on three of four held-out frames.
 
     Parameters
     ----------
     errors
-        Mean squared errors of all candidates, in one unit.
-    n_tests
-        Number of held-out frames behind them.
-
-    Returns
-    -------
-    BlendWeights
-        For the whole series.
+        Squared error on each held-out frame, by attenuation; 0 is one of them.
     """
-    clearly = 10 ** (_CLEARLY * (1 + 1 / n_tests))
-    cubic, line, half = _FULL
-    full = cubic if errors[cubic] < errors[line] * 10**_SLIGHTLY else line
-    if errors[full] * clearly < errors[STATIC]:
-        chosen = full
-    else:
-        chosen = STATIC if errors[STATIC] * clearly < errors[half] else half
-    alike = [w for w in errors if (w.motion, w.cubic) == (chosen.motion, chosen.cubic)]
-    best = min(alike, key=lambda weights: errors[weights])
-    return replace(best, attenuation=best.attenuation / 4)
-
-
-def error_of(
-    weights: BlendWeights, tests: Sequence[tuple[Predictions, Floats]], aspect: Sequence[float]
-) -> float:
-    """Return the mean squared error on held-out frames, in squares of their unit.
-
-    Parameters
-    ----------
-    weights
-        How much each prediction counts.
-    tests
-        Predictions of some frames, and the frames themselves.
-    aspect
-        Voxel size in the plane divided by that along each axis.
-    """
-    return float(np.mean([np.mean((blended(p, weights, aspect) - t) ** 2) for p, t in tests]))
+    best = min(errors, key=lambda a: float(np.sum(errors[a])))
+    better = np.mean(np.less(errors[best], errors[0.0]))
+    return best / 4 if better >= _MOST_AGREE else 0.0
 
 
 def _attenuated(
-    base: Floats, difference: Floats, strength: float, aspect: Sequence[float]
+    base: Floats, difference: Floats, strength: Floats | float, aspect: Sequence[float]
 ) -> Floats:
     """Return an image whose detail is attenuated as far as its two sources differ."""
     rest, apart = base, difference

@@ -1,0 +1,1 @@
+"""Frames between frames: motion, how far it is trusted, and blending."""

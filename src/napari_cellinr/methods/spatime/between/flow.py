@@ -1,0 +1,134 @@
+"""Optical flow between two frames, coarse to fine, from which the fit of a motion starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter, map_coordinates
+from torch.nn import functional
+
+from napari_cellinr.classic import warping
+from napari_cellinr.fields.trajectory import control_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["coarser", "optical_flow", "path_coefficients", "resized"]
+
+LEVELS = (4, 2, 1)
+"""How many times coarser the images of each level are."""
+
+LARGEST = 2**21
+"""Voxels above which a level is left out: bounds the memory of the flow."""
+
+_RADIUS, _WARPS = 5, 3  # of the windows, voxels; number of warps at each level
+_BLUR = 0.5  # standard deviation of the Gaussian filter before the flow, voxels
+_FINE, _WINDOW = 1.0, 2.0  # of the image whose slopes count, and of the means of the flow
+
+
+def optical_flow(first: Floats, second: Floats) -> Floats:
+    """Return the displacement from the first frame to the second, by iterative Lucas–Kanade.
+
+    The pyramid of scikit-image ends where the shortest axis has 32 voxels, which few stacks
+    have planes for; therefore every level is done here, and starts from the one before.
+
+    Parameters
+    ----------
+    first, second
+        Frames, (*shape), float32, about 0 to 1, two or three axes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (axes, *shape), float32, voxels: where each voxel of the first frame is in the second.
+    """
+    both = torch.from_numpy(np.stack([first, second]))
+    flow = np.zeros((first.ndim, *(2,) * first.ndim), np.float32)
+    for level in LEVELS:
+        if first.size / level**first.ndim > LARGEST and level > 1:
+            continue
+        if first.size > LARGEST and level == 1:
+            break
+        images = coarser(both, level, _BLUR).numpy()
+        shape = images.shape[1:]
+        flow = _rescaled(flow, shape)
+        places = np.indices(shape, np.float32) + flow
+        moved = map_coordinates(images[1], places, order=1, mode="nearest")
+        flow = flow + warping.optical_flow(images[0], moved, "ilk", radius=_RADIUS, num_warp=_WARPS)
+    return _rescaled(flow, first.shape)
+
+
+def path_coefficients(first: Floats, second: Floats, spacing: float) -> Floats:
+    """Return velocities at the control points of a path through two frames.
+
+    The flow is averaged with the squared slopes of the image as weights, since it is not
+    determined where there is nothing to see, and taken at the middle of the way.
+
+    Parameters
+    ----------
+    first, second
+        Frames, (*shape), float32, about 0 to 1.
+    spacing
+        Largest distance of control points, voxels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (axes, *points), float32, voxels per interval.
+    """
+    flow = optical_flow(first, second)
+    mean = gaussian_filter((first + second) / 2, _FINE)
+    slopes = [np.gradient(mean, axis=a) for a, n in enumerate(mean.shape) if n > 1]
+    weight = gaussian_filter(np.sum(np.square(slopes), 0), _WINDOW)
+    weight = weight + np.float32(max(1e-3 * float(weight.mean()), 1e-12))
+    total = gaussian_filter(weight, _WINDOW)
+    smooth = np.stack([gaussian_filter(weight * one, _WINDOW) / total for one in flow])
+    places, middle = np.indices(first.shape, np.float32), smooth
+    for _ in range(2):  # the velocity at x + v / 2 is that of x
+        at = places - middle / 2
+        middle = np.stack([map_coordinates(v, at, order=1, mode="nearest") for v in smooth])
+    return resized(middle.astype(np.float32), control_size(first.shape, spacing))
+
+
+def coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
+    """Return smoothed frames on a coarser grid with the same outer voxels.
+
+    Parameters
+    ----------
+    volume
+        (T, *shape), float32.
+    level
+        How many times coarser; short axes keep at least 6 voxels.
+    blur
+        Standard deviation of the Gaussian filter in voxels of the coarser grid.
+    """
+    shape = volume.shape[1:]
+    size = tuple(max(round(n / level), min(n, 6)) for n in shape)
+    widths = [
+        blur if n == m else float(np.hypot(blur, 0.4 * n / m))
+        for n, m in zip(shape, size, strict=True)
+    ]
+    smooth = gaussian_filter(volume.cpu().numpy(), (0, *widths)).astype(np.float32)
+    return torch.from_numpy(resized(smooth, size)).to(volume.device)
+
+
+def _rescaled(flow: Floats, shape: Sequence[int]) -> Floats:
+    """Return a flow on another grid with the same outer voxels, in its voxels."""
+    finer = resized(flow, shape)
+    for axis, (old, new) in enumerate(zip(flow.shape[1:], shape, strict=True)):
+        finer[axis] *= (new - 1) / max(old - 1, 1)
+    return finer
+
+
+def resized(values: Floats, shape: Sequence[int]) -> Floats:
+    """Return channels, (channels, *shape), linearly interpolated on another grid."""
+    mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
+    given = torch.from_numpy(np.ascontiguousarray(values))[None]
+    found = functional.interpolate(given, size=tuple(shape), mode=mode, align_corners=True)
+    return np.array(found[0].numpy())

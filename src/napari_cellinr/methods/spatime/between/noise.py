@@ -1,0 +1,150 @@
+"""Noise of frames between frames: how much of it is lost, and noise that makes them look alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy.ndimage import correlate1d, gaussian_filter
+
+from napari_cellinr.classic.camera.anscombe import Noise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["AddedNoise", "flicker_warning", "measured", "white_noise"]
+
+_SECOND: Final = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
+_NORMAL: Final = 1.4826  # standard deviation of normal values of which the median size is 1
+_VISIBLE: Final = 0.01  # standard deviation of the noise in the range of grey levels
+_DIFFERENT: Final = 0.75  # variance left in a made frame, below which the difference is visible
+
+
+@dataclass(frozen=True)
+class AddedNoise:
+    """Noise that replaces what a frame between two frames has lost.
+
+    Parameters
+    ----------
+    noise
+        Of the recorded frames, in grey levels.
+    kept
+        Part of its variance that is left in the middle of an interval, 0 to 1.
+    seed
+        Of the random numbers; they are the same for a time whatever part is rendered.
+    is_added
+        Whether it is added, or only known.
+    """
+
+    noise: Noise
+    kept: float
+    seed: int
+    is_added: bool
+
+    def added(
+        self, frame: Floats, time: float, shape: Sequence[int], region: Sequence[slice]
+    ) -> Floats:
+        """Return a part of a made frame with the noise that it has lost.
+
+        A mean of two frames keeps t² + (1 − t)² of the variance, so that the loss at any time is
+        4 t (1 − t) of that in the middle.
+
+        Parameters
+        ----------
+        frame
+            The part, (*region), float32, grey levels.
+        time
+            In frames.
+        shape
+            Voxels of a whole frame along each axis.
+        region
+            The part, a slice along each axis.
+        """
+        part = time - np.floor(time)
+        lost = 4 * part * (1 - part) * (1 - self.kept)
+        random = np.random.default_rng((self.seed, round(float(time) * 1e6)))
+        white = random.standard_normal(tuple(shape), dtype=np.float32)
+        if self.noise.grain > 0:
+            widths = [self.noise.grain if n > 1 else 0.0 for n in shape]
+            white = gaussian_filter(white, widths, mode="wrap")
+            white /= white.std()
+        sd = self.noise.sd(frame) * np.sqrt(lost)
+        return np.asarray(frame + sd * white[tuple(region)], np.float32)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The parameters, ready for JSON."""
+        return {
+            "noise": vars(self.noise), "kept": self.kept, "seed": self.seed,
+            "is_added": self.is_added,
+        }  # fmt: skip
+
+    @classmethod
+    def restored(cls, settings: Mapping[str, Any]) -> AddedNoise:
+        """Return the noise whose settings these are."""
+        return cls(**{**settings, "noise": Noise(**settings["noise"])})
+
+
+def measured(
+    given: Floats, made: Floats, noise: Noise, span: float, seed: int, *, is_added: bool
+) -> AddedNoise | None:
+    """Return the noise that made frames lack, or None if there is none that can be seen.
+
+    Parameters
+    ----------
+    given
+        A recorded frame, grey levels.
+    made
+        A frame in the middle of two recorded ones.
+    noise
+        Of recorded frames.
+    span
+        Range of the grey levels.
+    seed
+        Of the noise to be added.
+    is_added
+        Whether it is to be added.
+    """
+    usual = float(np.sqrt(np.mean(noise.sd(given) ** 2)))
+    if usual < _VISIBLE * span:
+        return None
+    before, left = white_noise(given), white_noise(made)
+    kept = float(np.clip((left / max(before, 1e-9)) ** 2, 0, 1))
+    return AddedNoise(noise, kept, seed, is_added)
+
+
+def flicker_warning(found: AddedNoise, frame: Floats) -> str:
+    """Return a sentence if recorded and made frames look different, else an empty text.
+
+    Parameters
+    ----------
+    found
+        The noise that made frames lack.
+    frame
+        A recorded frame, grey levels.
+    """
+    if found.is_added or found.kept > _DIFFERENT:
+        return ""
+    usual = float(np.sqrt(np.mean(found.noise.sd(frame) ** 2)))
+    return (
+        f"the recorded frames have noise of {usual:.3g} grey levels, and the frames made between "
+        f"them of {usual * np.sqrt(found.kept):.3g}, so that a movie flickers; noise=match gives "
+        "them the same look, and noise=remove denoises the series first."
+    )
+
+
+def white_noise(planes: Floats) -> float:
+    """Return the standard deviation of white noise, from second differences in the plane.
+
+    Parameters
+    ----------
+    planes
+        (..., rows, columns), in any unit.
+    """
+    rough = correlate1d(correlate1d(planes, _SECOND, -2), _SECOND, -1)
+    return float(_NORMAL * np.median(np.abs(rough)))

@@ -1,0 +1,195 @@
+"""How far motion is trusted, place by place: what held-out frames on both sides say of it.
+
+Each given frame is predicted from the frames before and after it. How well this works says how far
+motion is trusted in the two intervals beside the frame. An error at twice the distance in time
+takes at most half of the weight: errors of motion and of blending differ, and their mean is seldom
+worse than the better one. An object that stands and jumps is the exception, since its motion is
+found, but not when it happens: the frame before the jump is like the one before it, and the frame
+after the jump like the one after it. Where both are so, the interval is blended without motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from napari_cellinr.fields.trajectory import control_size
+from napari_cellinr.methods.spatime.between.flow import resized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.methods.spatime.between.blending import Predictions
+
+    Floats = NDArray[np.floating]
+
+__all__ = ["Evidence", "Trust", "evidence_of", "trust_of", "trust_of_frame"]
+
+SPACING: Final = 4.0
+"""Distance of the nodes on which maps are stored, voxels."""
+
+_WINDOW: Final = 5.0  # standard deviation of local means, voxels of the plane
+_LITTLE: Final = 0.1  # of the mean of a frame: differences below it say nothing of a place
+_CALM: Final = 0.02  # the same of the change between two frames
+_TINY: Final = 1e-12
+_DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the distance in time
+_JUMP: Final = (0.6, 0.9)  # likeness of a standing object from which, and at which, it jumps
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a held-out frame says of the motion beside it, on nodes, float32, 0 to 1.
+
+    Parameters
+    ----------
+    before, after
+        How much more the frame is like the one before it, or after it, than like their mean.
+    error
+        Squared error of the prediction, in that of the mean of two unrelated frames: a quarter of
+        the squared difference of the two.
+    doubt
+        The same where noise is more than what changes, 1 where nothing but noise is seen.
+    """
+
+    before: Floats
+    after: Floats
+    error: Floats
+    doubt: Floats
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How one interval is blended, on nodes, float32, 0 to 1.
+
+    Parameters
+    ----------
+    motion
+        Weight of the prediction along the motion.
+    smooth
+        Weight of the frames beyond the interval.
+    unsure
+        Part of the attenuation of detail.
+    confidence
+        In the middle of the interval: 1 where the frame in between is determined.
+    """
+
+    motion: Floats
+    smooth: Floats
+    unsure: Floats
+    confidence: Floats
+
+    @property
+    def maps(self) -> Floats:
+        """All maps, (4, *nodes), in the order of the parameters."""
+        return np.stack([self.motion, self.smooth, self.unsure, self.confidence])
+
+    def on_voxels(self, shape: Sequence[int], region: Sequence[slice]) -> Trust:
+        """Return the maps at the voxels of a part of a frame of a shape."""
+        cut = (slice(None), *region)
+        return Trust(*resized(self.maps, shape)[cut])
+
+
+def evidence_of(
+    predicted: Predictions, truth: Floats, aspect: Sequence[float], noise: float = 0.0
+) -> Evidence:
+    """Return what a held-out frame says.
+
+    Parameters
+    ----------
+    predicted
+        What its neighbours predict for it.
+    truth
+        The frame, (*shape), float32.
+    aspect
+        Voxel size in the plane divided by that along each axis.
+    noise
+        Variance of the noise of each frame.
+    """
+    first, second = predicted.static
+    static = (first + second) / 2
+    moved = (predicted.before + predicted.after) / 2 - static
+    wrong = truth - static
+
+    def mean(values: Floats) -> Floats:
+        return _local(values, aspect)
+
+    power, change = mean(moved**2), mean((second - first) ** 2)
+    little = _LITTLE * float(power.mean()) + _TINY
+    calm = _CALM * float(change.mean()) + _TINY
+    motion = np.clip(mean(wrong * moved) / (power + little), 0, 1)
+    blend = np.maximum(mean(wrong**2) - 1.5 * noise, 0) + calm
+    like = [np.maximum(mean((truth - v) ** 2) - 2 * noise, 0) + calm for v in (first, second)]
+    rest = wrong - resized(motion[None], truth.shape)[0] * moved
+    error = np.maximum(mean(rest**2) - 1.5 * noise, 0)
+    changed = np.maximum(change - 2 * noise, 0) + 4 * calm
+    return Evidence(
+        np.clip(1 - like[0] / blend, 0, 1),
+        np.clip(1 - like[1] / blend, 0, 1),
+        np.clip(4 * error / changed, 0, 1),
+        np.clip((4 * error + noise) / (changed + noise), 0, 1),
+    )
+
+
+def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
+    """Return how an interval is blended; None if no frame at its ends was held out.
+
+    Parameters
+    ----------
+    interval
+        Number of the frame at which it begins.
+    evidence
+        Of held-out frames by their number.
+    """
+    ends = [evidence[j] for j in (interval, interval + 1) if j in evidence]
+    if not ends:
+        return None
+    jump = _step((jump_of(interval, evidence) - _JUMP[0]) / (_JUMP[1] - _JUMP[0]))
+    beside = [jump_of(i, evidence) for i in (interval - 1, interval + 1)]
+    unsure = np.max([e.doubt for e in ends], 0) ** 2
+    confidence = 1 - np.max([e.error for e in ends], 0) ** 2
+    motion = 1 - _DOUBT * unsure
+    maps = motion * (1 - jump), 1 - np.max(beside, 0), unsure * (1 - jump), confidence
+    return Trust(*(np.asarray(values, np.float32) for values in maps))
+
+
+def trust_of_frame(evidence: Evidence) -> Trust:
+    """Return how a held-out frame itself is blended, to choose the attenuation of detail."""
+    unsure = evidence.doubt**2
+    jump = _step((np.maximum(evidence.before, evidence.after) - _JUMP[0]) / (_JUMP[1] - _JUMP[0]))
+    return Trust((1 - _DOUBT * unsure) * (1 - jump), 0 * unsure, unsure * (1 - jump), 1 - unsure)
+
+
+def jump_of(interval: int, evidence: Mapping[int, Evidence]) -> Floats:
+    """Return where objects jump in an interval, 0 to 1: they stand before and after it.
+
+    Parameters
+    ----------
+    interval, evidence
+        As for `trust_of`; one frame at its ends is enough, and without both nothing jumps.
+    """
+    sides = []
+    if interval in evidence:
+        sides.append(evidence[interval].before)
+    if interval + 1 in evidence:
+        sides.append(evidence[interval + 1].after)
+    if not sides:
+        return np.zeros_like(next(iter(evidence.values())).error)
+    return np.asarray(np.min(sides, 0), np.float32)
+
+
+def _step(values: Floats) -> Floats:
+    """Return a smooth step from 0 to 1."""
+    part = np.clip(values, 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def _local(values: Floats, aspect: Sequence[float]) -> Floats:
+    """Return local means on the nodes."""
+    smooth = gaussian_filter(values, [_WINDOW * a for a in aspect], mode="nearest")
+    found: Floats = resized(smooth[None], control_size(values.shape, SPACING))[0]
+    return found

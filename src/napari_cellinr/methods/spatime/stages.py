@@ -1,0 +1,118 @@
+"""Which stages a channel needs, and how many steps of the job they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.methods.spatime.between.faults import good_neighbours
+from napari_cellinr.methods.spatime.between.motion import (
+    motion_settings,
+    progress_steps,
+    rough_settings,
+)
+from napari_cellinr.methods.spatime.result import times_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.methods.spatime.output_grid import OutputGrid
+
+__all__ = [
+    "held_out_frames",
+    "intervals_of",
+    "is_between",
+    "needs_motion",
+    "needs_planes",
+    "planned_steps",
+]
+
+
+def planned_steps(
+    n_frames: int,
+    n_axes: int,
+    grid: OutputGrid,
+    config: SpatimeConfig,
+    *,
+    lazily: bool,
+    faulty: Sequence[int] = (),
+) -> int:
+    """Return the number of steps of a channel for motion, finer planes and rendering.
+
+    Parameters
+    ----------
+    n_frames
+        Number of frames of the source.
+    n_axes
+        Number of its spatial axes: 2 or 3.
+    grid
+        Where the samples of the result lie.
+    config
+        The settings.
+    lazily
+        Whether frames are rendered only when they are read.
+    faulty
+        Positions of frames that are replaced.
+    """
+    steps = 0 if lazily else len(times_of(grid))
+    rough = progress_steps(rough_settings(config))
+    if config.motion != "never":
+        ends = [good_neighbours(frame, faulty, n_frames) for frame in faulty]
+        steps += rough * sum(first != last for first, last in ends)
+    if needs_motion(grid, config):
+        each = progress_steps(motion_settings(config, n_axes))
+        steps += each * len(intervals_of(grid))
+        if config.motion == "auto":
+            tests = len(held_out_frames(n_frames, intervals_of(grid), faulty))
+            steps += (rough + 1) * tests + 1
+    if needs_planes(grid) and config.steps:
+        steps += 2 * config.steps + 1
+    return steps
+
+
+def intervals_of(grid: OutputGrid) -> list[int]:
+    """Return the intervals in which frames of the result lie."""
+    return sorted({int(np.floor(t)) for t in times_of(grid) if is_between(t)})
+
+
+def needs_motion(grid: OutputGrid, config: SpatimeConfig) -> bool:
+    """Return whether motion has to be fitted.
+
+    Parameters
+    ----------
+    grid
+        Where the samples of the result lie.
+    config
+        The settings.
+    """
+    return bool(intervals_of(grid)) and config.motion != "never"
+
+
+def needs_planes(grid: OutputGrid) -> bool:
+    """Return whether the result has finer planes than the source."""
+    return "Z" in grid.maps and grid.maps["Z"].step < 0.999
+
+
+def held_out_frames(
+    n_frames: int, intervals: Sequence[int], faulty: Sequence[int] = ()
+) -> list[int]:
+    """Return the frames that are held out: those at or beside the ends of some intervals.
+
+    Parameters
+    ----------
+    n_frames
+        Of the series.
+    intervals
+        Numbers of the frames at which they begin.
+    faulty
+        Frames that were replaced: they are never compared with.
+    """
+    near = {i + k for i in intervals for k in (-1, 0, 1, 2)}
+    return sorted((near & set(range(1, n_frames - 1))) - set(faulty))
+
+
+def is_between(time: float) -> bool:
+    """Return whether a time lies between two frames."""
+    return abs(time - round(time)) > 1e-6

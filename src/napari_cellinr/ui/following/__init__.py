@@ -1,0 +1,1 @@
+"""Live acquisition: a layer whose data grow is followed."""

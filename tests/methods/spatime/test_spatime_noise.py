@@ -1,0 +1,90 @@
+"""Noise of frames between frames: measured, named, matched or removed first."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, SpatimeConfig, superresolve
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.spatime.between.noise import AddedNoise, flicker_warning, measured
+
+QUICK = {"preset": "preview", "refinement": 0.15, "steps": 0, "motion": "never"}
+SD = 6.0
+
+
+def clean(n_frames=5):
+    y, x = np.indices((48, 48)).astype(float)
+    scene = 40 + 60 * np.exp(-((y - 24) ** 2 + (x - 24) ** 2) / 200)
+    return np.repeat(scene[None], n_frames, 0).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    truth = clean()
+    return (truth + np.random.default_rng(0).normal(0, SD, truth.shape)).astype(np.float32)
+
+
+def errors(found):
+    """Mean squared errors of recorded frames, and of those between them."""
+    wrong = ((found - clean(1)) ** 2).mean((1, 2))
+    return wrong[::2].mean(), wrong[1::2].mean()
+
+
+def test_the_mean_of_two_frames_keeps_half_of_the_variance(noisy):
+    made = (noisy[0] + noisy[1]) / 2
+    found = measured(noisy[0], made, Noise(0.0, SD), 60.0, 0, is_added=False)
+    assert found.kept == pytest.approx(0.5, abs=0.08)
+    assert measured(noisy[0], made, Noise(0.0, SD), 6000.0, 0, is_added=False) is None
+
+
+@pytest.mark.parametrize("part", [0.1, 0.25, 0.5, 0.9])
+def test_added_noise_is_what_a_mean_of_two_frames_has_lost(part):
+    of = AddedNoise(Noise(0.0, SD), 0.5, 3, True)
+    shape = (200, 200)
+    region = (slice(0, 200), slice(50, 200))
+    found = of.added(np.zeros((200, 150), np.float32), 2 + part, shape, region)
+    assert found.var() == pytest.approx(2 * part * (1 - part) * SD**2, rel=0.05)
+    whole = of.added(np.zeros(shape, np.float32), 2 + part, shape, (slice(None),) * 2)
+    np.testing.assert_array_equal(found, whole[:, 50:])
+    assert AddedNoise.restored(of.settings) == of
+
+
+def test_recorded_frames_are_kept_and_a_sentence_says_that_the_movie_flickers(noisy):
+    fitted = superresolve(Image(noisy, "TYX"), scale={"t": 2}, **QUICK)
+    found = fitted.images[0].array()
+    np.testing.assert_array_equal(found[::2], noisy)
+    texts = [text for text in fitted.report["warnings"] if "flickers" in text]
+    assert len(texts) == 1
+    assert "noise=match" in texts[0]
+    recorded, made = errors(found)
+    assert made < 0.65 * recorded
+
+
+def test_matched_frames_have_the_noise_of_recorded_ones(noisy):
+    fitted = superresolve(Image(noisy, "TYX"), scale={"t": 2}, noise="match", **QUICK)
+    found = fitted.images[0].array()
+    np.testing.assert_array_equal(found[::2], noisy)
+    recorded, made = errors(found)
+    assert abs(10 * np.log10(made / recorded)) < 0.5
+    assert "flickers" not in " ".join(fitted.report["warnings"])
+
+
+def test_noise_is_removed_from_the_series_first(noisy):
+    fitted = superresolve(Image(noisy, "TYX"), scale={"t": 2}, noise="remove", **QUICK)
+    recorded, made = errors(fitted.images[0].array())
+    assert recorded < 0.05 * SD**2
+    assert made < 0.05 * SD**2
+
+
+def test_without_visible_noise_nothing_is_said():
+    of = AddedNoise(Noise(0.0, SD), 0.9, 0, False)
+    assert flicker_warning(of, clean(1)[0]) == ""
+    assert "flickers" in flicker_warning(AddedNoise(Noise(0.0, SD), 0.5, 0, False), clean(1)[0])
+    still = Image(clean(), "TYX")
+    report = superresolve(still, scale={"t": 2}, **QUICK).report
+    assert "flickers" not in " ".join(report["warnings"])
+
+
+def test_the_published_preset_has_no_noise_setting():
+    with pytest.raises(ConfigError, match="noise=match was given with preset paper"):
+        SpatimeConfig(preset="paper", noise="match")

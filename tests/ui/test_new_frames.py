@@ -1,0 +1,102 @@
+"""A time series that grows is followed, with the noise model of its first frames."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_cellinr import Image, write
+from napari_cellinr.errors import AxesError
+from napari_cellinr.ui.docks.denoise import DenoiseDock
+from napari_cellinr.ui.following.growing import grown_to
+from napari_cellinr.ui.following.new_frames import noise_of
+
+pytestmark = pytest.mark.gui
+
+NOISE = {"gain": 2.0, "read_noise": 3.0, "offset": 100.0}
+SERIES = np.random.default_rng(3).random((9, 16, 20), dtype=np.float32)
+
+
+@pytest.fixture
+def followed(viewer, use_job, idle):
+    """A viewer with three denoised frames, the dock, and the fake job."""
+    job = use_job(steps=2)
+    plain = job.fitted
+
+    def fitted(image, config, stopped):
+        made = plain(image, config, stopped)
+        return replace(
+            made, report={**made.report, "noise": [NOISE, {**NOISE, "gain": 4.0}, NOISE]}
+        )
+
+    job.fitted = fitted
+    layer = viewer.add_image(SERIES[:3], name="live", axis_labels=("t", "y", "x"))
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    dock.form.field("steps").set_value(33)
+    dock.form.changed.emit()
+    dock.run()
+    idle(dock)
+    return layer, dock, job
+
+
+def test_new_frames_are_appended_with_the_noise_of_the_first_ones(viewer, followed, idle, qtbot):
+    layer, dock, job = followed
+    result = viewer.layers[-1]
+    panel = dock.below
+    assert panel.button.isVisibleTo(dock)
+    panel.button.click()
+    assert panel.following.is_active
+    panel.following.look()
+    assert result.data.shape[0] == 3  # nothing is new
+    for count in (5, 9):
+        layer.data = SERIES[:count]
+        panel.following.look()
+        qtbot.waitUntil(lambda n=count: result.data.shape[0] == n, timeout=20_000)
+        idle(dock)
+        assert result.data.shape == (count, 16, 20)
+        np.testing.assert_allclose(result.data, SERIES[:count] / 2)
+    assert [len(image.data) for image in job.images] == [3, 2, 4]
+    for config in job.configs[1:]:
+        assert (config.gain, config.read_noise, config.offset, config.steps) == (2, 3, 100, 33)
+    assert "4 new frames, 9 in all" in dock.panel.status.text()
+    panel.button.click()
+    assert panel.following is None
+    layer.data = np.concatenate([SERIES, SERIES])
+    qtbot.wait(50)
+    assert result.data.shape[0] == 9
+
+
+def test_it_ends_when_the_layer_is_removed(viewer, followed):
+    layer, dock, _ = followed
+    dock.below.button.click()
+    following = dock.below.following
+    viewer.layers.remove(layer)
+    following.look()
+    assert not following.is_active
+    assert not dock.below.button.isChecked()
+
+
+def test_arrays_and_files_of_zarr_that_grow_are_noticed(viewer, tmp_path):
+    array = zarr.create_array({}, shape=(2, 8, 8), dtype="float32", chunks=(1, 8, 8))
+    layer = viewer.add_image(array, axis_labels=("t", "y", "x"), contrast_limits=(0, 1))
+    assert grown_to(layer, 0, 2) == 2
+    array.append(np.ones((3, 8, 8), np.float32))
+    assert grown_to(layer, 0, 2) == 5
+    assert layer.extent.data[1, 0] == 4
+
+    path = tmp_path / "live.zarr"
+    write(path, Image(SERIES[:2], "TYX"))
+    (opened,) = viewer.open(str(path), plugin="napari-cellinr")
+    assert grown_to(opened, 0, 2) == 2
+    write(path, Image(SERIES[:6], "TYX"))
+    assert grown_to(opened, 0, 2) == 6
+    np.testing.assert_allclose(np.asarray(opened.data), SERIES[:6])
+
+
+def test_a_fit_without_a_noise_model_is_refused():
+    assert noise_of(SimpleNamespace(report={"noise": NOISE})) == NOISE
+    with pytest.raises(AxesError, match="no noise model"):
+        noise_of(SimpleNamespace(report={"noise": None}))
