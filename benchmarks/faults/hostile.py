@@ -75,7 +75,7 @@ def images() -> dict[str, Image]:
 
 CONFIGS = {
     "denoise": CellINRConfig(steps=2, estimate="gaussian", device="cpu"),
-    "superresolve": SpatimeConfig(steps=2, device="cpu"),
+    "superresolve": SpatimeConfig(scale={"t": 2}, steps=2, device="cpu"),
     "reconstruct": NSTMConfig(steps=2, device="cpu"),
 }
 

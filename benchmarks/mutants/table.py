@@ -140,11 +140,22 @@ SPATIME = (
     ),
     *_of(
         "methods/spatime/test_spatime_rules.py",
-        ("methods/spatime/channel.py", "[number - 1, number + 1]", "[number, number + 1]"),
+        ("methods/spatime/channel.py", "self._pair(number - 1, number + 1)",
+         "self._pair(number, number + 1)"),
         ("methods/spatime/between/trust.py", "np.min(sides, 0)", "np.max(sides, 0)"),
         ("methods/spatime/between/trust.py", "1 - np.max(beside, 0)", "np.max(beside, 0)"),
         ("methods/spatime/between/motion.py", "2 * (terms[1:] ** 2).mean()",
          "0 * (terms[1:] ** 2).mean()"),
+    ),
+    *_of(
+        "methods/spatime/test_spatime_noise.py",
+        ("methods/spatime/between/noise.py", "lost = 4 * part", "lost = 2 * part"),
+        ("methods/spatime/between/noise.py", "(left / max(before, 1e-9)) ** 2",
+         "left / max(before, 1e-9)"),
+    ),
+    *_of(
+        "methods/spatime/test_spatime_confidence.py",
+        ("methods/spatime/between/confidence.py", "1 - 4 * part", "1 - 2 * part"),
     ),
     *_of(
         "methods/spatime/test_superresolve_job.py",

@@ -113,7 +113,10 @@ def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, 
 
 def test_write_pieces_that_is_stopped_leaves_nothing(tmp_path):
     fitted = superresolve(
-        Image(np.random.default_rng(0).random((4, 9, 9)), "TYX"), motion="never", lazily=True
+        Image(np.random.default_rng(0).random((4, 9, 9)), "TYX"),
+        scale={"t": 1},
+        motion="never",
+        lazily=True,
     )
 
     out = tmp_path / "out.ome.zarr"
@@ -159,10 +162,28 @@ def test_isotropic_needs_a_voxel_size(run, tmp_path):
     assert "voxel size is not known" in error
 
 
-def test_no_factor_and_long_fits_are_warnings(run, jobs, movie_file, tmp_path):
-    words = ("--preset", "paper", "--steps", "30")
-    _, _, error = run("superresolve", movie_file, tmp_path / "out.tif", *words)
-    assert "no upsampling factor was given" in error
+def test_no_factor_is_an_error(run, movie_file, tmp_path):
+    status, _, error = run("superresolve", movie_file, tmp_path / "out.tif")
+    assert status == 2
+    assert "no factor was given" in error
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_the_confidence_of_frames_between_frames_is_saved(run, movie_file, tmp_path):
+    words = ("--scale", "t=2", "--preset", "preview", "--set", "refinement=0.1")
+    confidence = tmp_path / "confidence.tif"
+    out = tmp_path / "out.tif"
+    status, _, _ = run(
+        "superresolve", movie_file, out, *words, "--output", f"confidence={confidence}"
+    )
+    assert status == 0
+    assert read(confidence).shape == read(out).shape
+    values = read(confidence).array()
+    assert values.min() >= 0
+    assert values[::2].min() == 1
+
+
+def test_long_fits_are_warnings(run, jobs, movie_file, tmp_path):
     words = ("--preset", "paper", "--steps", "30", "--set", "batch=1000000", "--scale", "t=2")
     _, _, error = run("superresolve", movie_file, tmp_path / "two.tif", *words)
     assert "needs a GPU" in error

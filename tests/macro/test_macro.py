@@ -195,3 +195,12 @@ def test_the_recorder_follows_names_and_can_be_switched_off():
     recorder.clear()
     assert recorder.macro == Macro()
     assert len(heard) >= 4
+
+
+def test_a_figure_does_not_stand_for_the_results():
+    steps = (
+        Step("denoise", (Source("a"),), {}, ("b",)),
+        Step("figure", (Source("b"),), {"path": "f.png"}),
+    )
+    assert not Macro(steps).saves_results
+    assert Macro((*steps, Step("save", (Source("b"),), {"path": "b.tif"}))).saves_results

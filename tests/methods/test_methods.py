@@ -41,6 +41,8 @@ def movie():
 @pytest.fixture(scope="module")
 def fitted(method, movie):
     config = method.config(preset="preview", steps=1)
+    if "scale" in method.config.model_fields:
+        config = config.replace(scale={"t": 2})
     return finish(start(RunRequest(method, movie, config)))
 
 

@@ -87,13 +87,12 @@ def make_parser() -> Parser:
         demo,
         info,
         optics,
-        plan,
         render,
         replay,
-        run_part,
         sample,
         show_motion,
     )
+    from napari_cellinr.cli.parts import plan, run_part
     from napari_cellinr.cli.shared.parser import Parser
     from napari_cellinr.methods import METHODS
 

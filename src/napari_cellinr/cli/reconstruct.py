@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_cellinr.cli.optics import read_optics
 from napari_cellinr.cli.shared.fitting import add_fit_command, read_input, run_fit
-from napari_cellinr.cli.shared.options import add_seeds, add_times, parse_times, read_config
+from napari_cellinr.cli.shared.options import add_seeds, add_times, read_config
 from napari_cellinr.cli.shared.overwrite import check_overwrite
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
@@ -139,6 +139,8 @@ def _times(options: Namespace) -> tuple[float, ...]:
     ConfigError
         If times and a number of frames are given, or neither is valid.
     """
+    from napari_cellinr.fitting.saved.stored import times_of
+
     text, frames = options.setting_times, options.frames
     if text is not None and frames is not None:
         raise ConfigError("--times and --frames were given; give only one of them.")
@@ -149,7 +151,7 @@ def _times(options: Namespace) -> tuple[float, ...]:
         options.setting_times = str(frames)
     if text is None or frames is not None:
         return ()
-    times = parse_times(text)
+    times = times_of(text)
     options.setting_times = ",".join(map(str, times))
     return times
 

@@ -64,9 +64,11 @@ def run(options: Namespace) -> int:
     query = Query(scale, options.voxel, options.times, options.crop, options.channel)
     places = [_place_of(role, roles_of(fit), options.fit) for role, _ in options.outputs]
     images = render(fit, query, device=options.device)
-    for place, name in zip((0, *places), names, strict=True):
+    wanted = list(zip((0, *places), names, strict=True))
+    for place, name in wanted:
         if place >= len(images):  # a fit of version 0.1 does not say how many images it has
             raise ConfigError(f"{options.fit} has {len(images)} images only; leave {name} out.")
+    for place, name in wanted:
         write(name, images[place])
         say(f"wrote {name}: {describe_image(images[place])}")
     return 0

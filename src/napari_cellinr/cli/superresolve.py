@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-_OUTPUTS = {"output": "result"}
+_OUTPUTS = {"output": "result", "confidence_output": "confidence"}
 
 
 def add(commands: Commands) -> None:
@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
         METHODS["spatime"],
         "increase the resolution of a time series or stack: more frames, finer voxels",
         run,
-        (),
+        ("confidence",),
         ("scale",),
     )
     grid = parser.add_argument_group("frames and voxels of the result")
@@ -74,16 +74,12 @@ def run(options: Namespace) -> int:
     if options.setting_times is not None:
         options.setting_times = ",".join(map(str, options.setting_times))
     config = read_config(options, SpatimeConfig)
+    if options.confidence_output is not None:
+        config = config.replace(confidence=True)
     check_outputs(options, tuple(_OUTPUTS))
     image = read_input(options)
     if "*" in given:
         config = config.replace(scale=factors_along(given, image.axes))
-    earlier = options.resume or options.continue_from or options.warm_start
-    if not (earlier or config.scale or config.target_voxel or config.isotropic or config.times):
-        say_warning(
-            "no upsampling factor was given; the result has the same frames and voxels as the "
-            "input. Give factors with --scale, for example --scale t=2,z=2.5."
-        )
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
     is_zarr = options.output.lower().rstrip("/").endswith(".zarr")

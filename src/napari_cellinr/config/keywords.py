@@ -78,6 +78,7 @@ class SuperresolveSettings(TypedDict, total=False):
     motion: Motion
     planes: Planes
     noise: NoiseOfFrames
+    confidence: bool
     latent: int
     refinement: float
     rendering: bool

@@ -94,6 +94,10 @@ class SpatimeConfig(Config):
         "is added to frames between them, so that a movie does not flicker; remove: the series is "
         "denoised first.",
     )
+    confidence: bool = setting(
+        False,
+        "Also return how well each frame between frames is determined, 0 to 1, by held-out frames.",
+    )
     latent: int = setting(
         16,
         "Length of the latent code at each position; 0 for none.",
@@ -189,6 +193,11 @@ class SpatimeConfig(Config):
             raise ConfigError(
                 f"noise={self.noise} was given with preset paper, which needs noise=keep; choose "
                 "the preset fast or preview, or denoise the series first."
+            )
+        if self.confidence and (self.is_published or self.motion != "auto"):
+            raise ConfigError(
+                "confidence was requested, which comes from held-out frames; choose motion=auto, "
+                "and the preset fast or preview."
             )
         both = sorted(set(self.scale) & set(self.target_voxel))
         if both:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.macro.actions import ACTIONS
+from napari_cellinr.macro.naming import is_figure
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import (
     COUNT_OR_NONE,
@@ -187,6 +188,11 @@ class Macro:
         """The layers that are saved, each with its file as the macro names it."""
         files = ((step.source.layer, ACTIONS[step.action].writes(step)) for step in self.repeatable)
         return tuple((layer, path) for layer, path in files if path)
+
+    @property
+    def saves_results(self) -> bool:
+        """Whether an image, a fit or a table is saved; figures and movies are none."""
+        return any(not is_figure(path) for _, path in self.saved)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, without empty ones."""

@@ -91,6 +91,17 @@ class Tracks:
         start = np.zeros((1, steps.shape[1]))
         return np.concatenate([start, np.cumsum(steps, axis=0)]).astype(np.float64)
 
+    def displacement(self, motion: Image) -> NDArray[np.float64]:
+        """Return how far each point is from where it was first, (times, points), float64.
+
+        Parameters
+        ----------
+        motion
+            The motion field that the tracks follow; the length is in its unit.
+        """
+        places = self._metric(motion)
+        return np.asarray(np.linalg.norm(places - places[:1], axis=-1), np.float64)
+
     def _metric(self, motion: Image) -> NDArray[np.float64]:
         """Return the positions in the unit of the motion, (times, points, axes)."""
         found: NDArray[np.float64] = self.places.astype(np.float64) * np.array(motion.scale[2:])

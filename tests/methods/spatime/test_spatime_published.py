@@ -10,7 +10,11 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fitting.problem import PreviewRequest, finish
 from napari_cellinr.fitting.saved.stored import Query, header_of, stored
-from napari_cellinr.methods.spatime.published.problem import _averaged, _every_other
+from napari_cellinr.methods.spatime.published.problem import (
+    PublishedSpatimeProblem,
+    _averaged,
+    _thinned,
+)
 
 TINY = {
     "preset": "paper", "latent": 4, "neurons": 16, "batch": 128, "steps": 12, "device": "cpu",
@@ -64,9 +68,55 @@ def test_codes_are_interpolated_in_place():
 
 def test_frames_that_are_left_out_are_blended():
     frames = torch.arange(5.0)[:, None, None].expand(5, 4, 4).clone() ** 2
-    seen = _every_other(frames, 0)
-    assert seen[:, 0, 0].tolist() == [0, 2, 4, 10, 16]
-    assert _averaged(frames).shape == (5, 2, 2)
+    assert _thinned(frames, 2, 0)[:, 0, 0].tolist() == [0, 2, 4, 10, 16]
+    assert _thinned(frames, 2, 1)[:, 0, 0].tolist() == [0, 1, 5, 9, 16]
+    assert _thinned(frames, 4, 0)[:, 0, 0].tolist() == [0, 4, 8, 12, 16]
+
+
+@pytest.mark.parametrize("factor", [2.0, 2.4, 5.0])
+def test_coarser_copies_hold_means_at_their_places(factor):
+    """Of a ramp, the mean of a cell is the value at its centre, (i + ½) n / size − ½."""
+    frames = torch.arange(20.0).expand(2, 12, 20).clone()
+    seen, paces = _averaged(frames, factor)
+    rows, size = max(3, round(12 / factor)), round(20 / factor)
+    assert seen.shape == (2, rows, size)
+    assert paces == [12 / rows, 20 / size]
+    centres = (np.arange(size) + 0.5) * paces[1] - 0.5
+    np.testing.assert_allclose(seen[0, 0], centres, atol=0.5)
+
+
+def problem(movie, **settings):
+    config = SpatimeConfig(**{**TINY, **settings}, scale={"t": 2})
+    return PublishedSpatimeProblem(movie, movie.array(), config, torch.device("cpu"))
+
+
+def test_pairs_have_factors_of_two_and_from_two_to_five(movie):
+    of, random = problem(movie), np.random.default_rng(0)
+    frames = torch.rand(4, 20, 30)
+    paces = [of._coarser(frames, step, random)[1][1] for step in range(3, 400, 4)]
+    assert set(paces[::2]) == {2.0}
+    others = paces[1::2]
+    assert 2 <= min(others) < 2.3
+    assert 4.2 < max(others) <= 5.01
+    assert of._coarser(frames, 0, random)[1] == [1.0, 1.0]
+
+
+def test_the_cycle_is_over_both_halves_of_time_and_space(movie):
+    """The mean over the finer cells of a field that is linear is its value in the middle."""
+    of, seen = problem(movie), []
+
+    def linear(places, cell, *_):
+        seen.append((places, cell))
+        return places.sum(-1)
+
+    of.field = linear
+    centres = torch.rand(5, 4) * 3
+    means = of._means_of_finer(centres, None, torch.zeros(2, 3), torch.Generator())
+    torch.testing.assert_close(means, centres.sum(1))
+    ((places, cell),) = seen
+    assert cell.tolist() == [0.5] * 4
+    apart = places.reshape(5, 16, 4) - centres[:, None]
+    assert sorted(set(apart[..., 0].flatten().mul(4).round().tolist())) == [-1, 1]
 
 
 @pytest.mark.parametrize("off", [{}, {"latent": 0}, {"rendering": False, "cycle": 0}])

@@ -4,11 +4,24 @@ import numpy as np
 import pytest
 import torch
 
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.methods.spatime.model import PlaneModel
-from napari_cellinr.methods.spatime.planes import TrainingPlanes, best_interpolation
-from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
+from napari_cellinr.methods.spatime.planes import (
+    TrainingPlanes,
+    best_interpolation,
+    examples_of,
+    with_noise,
+)
+from napari_cellinr.methods.spatime.sections import (
+    KINDS,
+    MEANS,
+    NOISY_MEANS,
+    Samples,
+    name_of,
+    sections_of,
+)
 from napari_cellinr.methods.spatime.series import Series
 
 FACTORS = (1, 2, 2.5, 3, 7, 0.5, 1 / 3, 0.7)
@@ -89,3 +102,45 @@ def test_blurred_rows_are_as_noisy_as_planes_are():
     planes = TrainingPlanes(flat[None], 3.0, 2.0, Samples("cubic"), 1.0)
     rows = planes.pair(flat, 3.0, random)[0]
     assert rows.std() == pytest.approx(np.sqrt(1 - 1 / (4 * np.sqrt(np.pi))), rel=0.05)
+
+
+def test_noisy_means_are_interpolated_linearly_and_not_kept():
+    given = np.random.default_rng(0).random((6, 5)).astype(np.float32)
+    places = np.array([0.75, 1.0, 1.25])
+    found = NOISY_MEANS.finer(given, places, 0.5)
+    expected = [0.25 * given[0] + 0.75 * given[1], given[1], 0.75 * given[1] + 0.25 * given[2]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert NOISY_MEANS.consistent(found, given, places, 0.5) is found
+    for sections in (MEANS, NOISY_MEANS, Samples("cubic")):
+        assert sections_of(name_of(sections)) == sections
+
+
+def smooth_planes():
+    z, y, x = np.indices((6, 40, 40)).astype(float)
+    waves = np.sin(0.5 * y + z) * np.cos(0.3 * x - 0.4 * z)
+    return (0.5 + 0.3 * waves).astype(np.float32)
+
+
+@pytest.mark.parametrize(("added", "kind"), [(0.002, "means"), (0.3, "noisy means")])
+def test_noise_decides_whether_means_are_kept(added, kind):
+    """With little noise a smooth curve through the means is better, with much a line."""
+    examples = TrainingPlanes(smooth_planes(), 2.0, 0.0, added=added)
+    assert name_of(with_noise(examples, 2.0).sections) == kind
+
+
+def test_coarse_rows_of_denoised_planes_get_the_noise_of_the_recorded_ones():
+    examples = TrainingPlanes(np.zeros((1, 200, 200), np.float32), 2.0, 0.0, added=0.1)
+    coarse, _, truth, _, _ = examples.pair(examples.planes[0], 2.0, np.random.default_rng(0))
+    assert coarse.std() == pytest.approx(0.1, rel=0.03)
+    assert truth.std() == 0
+
+
+def test_planes_of_a_noisy_stack_are_denoised_to_learn_from():
+    random = np.random.default_rng(0)
+    noisy = (100 * smooth_planes() + random.normal(0, 8, (6, 40, 40))).astype(np.float32)
+    series = Series(noisy[None], "ZYX", (0.5, 1.0, 1.0))
+    found = examples_of(series, 2.0, Noise(0.0, 8.0))
+    assert found.added == pytest.approx(8 / series.span, rel=1e-5)
+    planes = found.planes[: len(found.planes) // 2] * series.span + series.low
+    assert np.min([np.std(planes[0] - 100 * clean) for clean in smooth_planes()]) < 6
+    assert examples_of(series, 2.0).added == 0

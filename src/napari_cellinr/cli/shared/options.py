@@ -281,8 +281,9 @@ def parse_seeds(text: str) -> int | list[Any] | str:
     if text.startswith("["):
         try:
             found = parsed_json(text)
-            if all(isinstance(point, list) for point in found):
-                return list(found)
+            points = [[float(part) for part in point] for point in found]
+            if points and len({len(point) for point in points}) == 1:
+                return points
         except (ValueError, TypeError):
             pass
     elif not text.startswith("grid:") and not _is_number(text):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ ROLES: dict[str, str] = {
     "error": "the standard error of each voxel (presets fast and best)",
     "motion": "the displacement from the reference frame, in µm, axes T C Z Y X",
     "speed": "the speed, in µm/s",
-    "confidence": "the confidence of the motion, 0 to 1",
+    "confidence": "the confidence of the motion, or of frames between frames, 0 to 1",
     "motion-error": "the error of the motion, in pixels of the frames",
     "aligned": "the raw frames, each moved to where its material was in the reference frame",
     "tracks": "a table (.csv) of the tracks of the --seeds",
@@ -68,7 +70,9 @@ def add_outputs(parser: Parser, group: Any, roles: Mapping[str, str] | None) -> 
 def _is_output(word: str, known: Mapping[str, str]) -> bool:
     """Return whether a word is one more value of `--output`, which takes several."""
     role = word.removeprefix("--output=").partition("=")[0]
-    return "=" in word and (role in {*known, *SYNONYMS} if known else role.islower())
+    if "=" not in word or Path(word).exists():
+        return False
+    return role in {*known, *SYNONYMS} if known else re.fullmatch("[a-z-]+", role) is not None
 
 
 class _Output(argparse.Action):

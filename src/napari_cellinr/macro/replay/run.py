@@ -106,7 +106,7 @@ def iter_replay(
             replay.read(found.layer, found)
     for step in macro.repeatable:
         yield from action_of(step).run(step, replay)
-    if not macro.saved:
+    if not macro.saves_results:
         replay.write_results()
     return replay.written
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.initial.background import Levels
     from napari_cellinr.methods.cellinr.initial.series import Within
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
     from napari_cellinr.methods.cellinr.recording.defects import Defects
@@ -172,7 +173,11 @@ def fit_series(
 
 
 def fit_part(
-    image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor
+    image: Image,
+    config: CellINRConfig,
+    noise: Noise,
+    monitor: Monitor,
+    levels: Levels | None = None,
 ) -> Generator[Progress, Message, Frame]:
     """Denoise one frame, or a tile of it, without a network: yield `Progress`, return the fit.
 
@@ -186,6 +191,8 @@ def fit_part(
         The noise in grey levels.
     monitor
         Of the job, with the time limit of this image.
+    levels
+        Of the background of the whole image, if this is a tile of one.
     """
     device, chosen = choose_device(config.device), config
     problem: CellINRProblem | PublishedCellINRProblem
@@ -195,7 +202,7 @@ def fit_part(
         budget = EstimateBudget.until(monitor.deadline, noise, device)
         odd, stabilised = without_odd_pixels(image, noise)
         part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-        part, prepared = replace(part, n_odd=odd), None
+        part, prepared = replace(part, n_odd=odd, levels=levels), None
         if part.found.complete:
             prepared = yield from in_background("preparing the fit", part.build, monitor)
         if prepared is None:

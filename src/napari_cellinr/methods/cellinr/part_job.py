@@ -19,6 +19,7 @@ from napari_cellinr.methods.cellinr.recording.defects import find_defects
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.recording.defects import Defects
 
 __all__ = ["denoise_part"]
+
+WITHOUT_NETWORK = (
+    "The frames were divided into tiles, in which no network was trained, so that neighbouring "
+    "tiles agree. Use a computer with more memory to denoise whole frames."
+)
 
 
 def denoise_part(
@@ -66,15 +72,28 @@ def denoise_part(
         near = replace(within, frames=numbers)
         frames = yield from fit_series(source, indices, config, noises, monitor, near)
     else:
-        fit = fit_with_network if config.has_field else fit_part
         frames = []
         for index in indices:
             if within.frames[index["T"]] in within.own:
-                image = frame_at(source, index)
-                frames.append((yield from fit(image, config, noises[0], monitor)))
+                fit = _fit_of(frame_at(source, index), config, noises[0], monitor, within)
+                frames.append((yield from fit))
     restricted = _of_own(defects, own)
+    warnings = list(restricted.warnings)
+    if config.has_field and within.levels is not None:
+        warnings.append(WITHOUT_NETWORK)
     shifted: list[tuple[int, ...]] = [(number,) for number in range(len(own))]
-    return together(recorded, restricted, shifted, frames, restricted.warnings, monitor.started)
+    return together(recorded, restricted, shifted, frames, warnings, monitor.started)
+
+
+def _fit_of(
+    image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor, within: Within
+) -> Generator[Progress, Message, Frame]:
+    """Return the fit of a frame or a tile; a network would differ from tile to tile."""
+    if config.has_field and within.levels is None:
+        return fit_with_network(image, config, noise, monitor)
+    if config.has_field:
+        config = config.replace(rounds=0)
+    return fit_part(image, config, noise, monitor, within.levels)
 
 
 def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:

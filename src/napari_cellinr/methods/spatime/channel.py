@@ -31,13 +31,19 @@ from napari_cellinr.methods.spatime.between.motion import (
     neighbours,
     rough_settings,
 )
-from napari_cellinr.methods.spatime.between.noise import flicker_warning, measured
+from napari_cellinr.methods.spatime.between.noise import (
+    flicker_warning,
+    is_visible,
+    measured,
+    white_noise,
+)
 from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, trust_of_frame
 from napari_cellinr.methods.spatime.planes import (
     FEWEST,
     PlanesProblem,
     best_interpolation,
     examples_of,
+    with_noise,
 )
 from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.sections import Samples
@@ -48,6 +54,7 @@ from napari_cellinr.methods.spatime.stages import (
     is_between,
     needs_motion,
     needs_planes,
+    spread,
 )
 from napari_cellinr.methods.spatime.state import PLANES, TRUST, FinishedStages, interval_stage
 
@@ -178,7 +185,7 @@ class ChannelFit:
         evidence: dict[int, Evidence] = {}
         tests: Tests = []
         held_out = held_out_frames(len(series.frames), intervals_of(self.grid), self.faulty)
-        counted = _spread(held_out, MOST_TESTS)
+        counted = spread(held_out, MOST_TESTS)
         for number in held_out:
             pair = self._pair(number - 1, number + 1)
             yield self._follow_motion(pair, 0, stage, rough_settings(self.config))
@@ -186,7 +193,7 @@ class ChannelFit:
                 return
             whole = tuple(slice(0, n) for n in series.frames.shape[1:])
             found, truth = pair.predictions(0, 0.5, whole), series.frames[number]
-            variance = float(np.mean(self._noise.sd(truth) ** 2))
+            variance = min(float(np.mean(self._noise.sd(truth) ** 2)), white_noise(truth) ** 2)
             evidence[number] = evidence_of(found, truth, series.aspect, variance)
             if number in counted:
                 part = _random_part(truth.shape, generator)
@@ -284,7 +291,14 @@ class ChannelFit:
     def _learn_planes(self, factor: float) -> Work:
         """Learn to correct interpolated planes; thin planes first choose their interpolation."""
         series, state, config = self.series, self.state, self.config
-        examples = examples_of(series, factor)
+        noise = self._noise if is_visible(self._noise, series.frames[0], series.span) else None
+        with state.part("looking at the planes"):
+            look = partial(examples_of, series, factor, noise)
+            examples = yield from in_background("looking at the planes", look, state.monitor)
+        if noise is not None and examples is not None and not isinstance(series.sections, Samples):
+            examples = with_noise(examples, factor)
+            series.sections = examples.sections
+            self._report_facts({"noise of planes": "known"})
         if examples is not None and isinstance(series.sections, Samples):
             series.sections = best_interpolation(examples, factor)
             examples = replace(examples, sections=series.sections)
@@ -368,12 +382,6 @@ class ChannelFit:
 def mean_square(values: NDArray[np.float32]) -> float:
     """Return the mean of squares."""
     return float(np.mean(values**2))
-
-
-def _spread(numbers: Sequence[int], most: int) -> set[int]:
-    """Return at most so many of some numbers, spread evenly."""
-    places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
-    return {numbers[i] for i in places}
 
 
 def _has_gained(outcome: Outcome) -> bool:

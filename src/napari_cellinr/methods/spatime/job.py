@@ -18,9 +18,10 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
+from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
 from napari_cellinr.methods.spatime.between.faults import fault_warnings, faulty_frames
 from napari_cellinr.methods.spatime.channel import ChannelFit
-from napari_cellinr.methods.spatime.output_grid import output_grid
+from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.sections import MEANS, Samples
@@ -76,6 +77,7 @@ def superresolve_job(
         If the settings do not suit the source, or the result does not fit into memory.
     """
     check_values(source)
+    check_changes(config)
     grid = output_grid(source, config)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
@@ -157,8 +159,17 @@ def _stage_by_stage(
                         yield from work
                 except FAILURES as error:
                     channel.continue_on_cpu(error)
-    image = state.output.image() if state.output else lazy_result(source, grid, fitted)
-    return _fitted(source, image, config, fitted, state, str(device))
+    images = [state.output.image() if state.output else lazy_result(source, grid, fitted)]
+    if config.confidence:
+        doubts = lazy_result(source, grid, [ConfidenceSeries(s) for s in fitted], "confidence")
+        stage, whole = "rendering the confidence", partial(np.asarray, doubts.data)
+        if not lazily:
+            with state.part(stage):
+                found = yield from in_background(stage, whole, monitor, needed=True)
+            assert found is not None
+            doubts = doubts.like(found)
+        images.append(doubts)
+    return _fitted(source, tuple(images), config, fitted, state, str(device))
 
 
 def _series(
@@ -173,7 +184,7 @@ def _series(
 
 def _fitted(
     source: Image,
-    image: Image,
+    images: tuple[Image, ...],
     config: SpatimeConfig,
     channels: list[Series],
     state: SuperresolutionState,
@@ -200,7 +211,8 @@ def _fitted(
         k: v for c, series in enumerate(channels) for k, v in series.tensors(f"{c}.").items()
     }
     return Fitted(
-        (image,), config, tensors, tuple(state.history), state.stopped, report,
-        method="spatime", roles=("result",), source={**geometry(source), "digest": digest(source)},
+        images, config, tensors, tuple(state.history), state.stopped, report,
+        method="spatime", roles=("result", "confidence")[: len(images)],
+        source={**geometry(source), "digest": digest(source)},
         model={"channels": [series.settings() for series in channels]},
     )  # fmt: skip

@@ -5,7 +5,7 @@ beside the parameters as `Fitted.model["channels"]`, one mapping per channel:
 
 - `aspect`: voxel size in the plane divided by that along each spatial axis;
 - `blending`: the fields of `BlendWeights`;
-- `sections`: `means`, or how thin planes are interpolated, one of `sections.KINDS`;
+- `sections`: `means`, `noisy means`, or how thin planes are interpolated, one of `sections.KINDS`;
 - `motion`: the arguments of `MotionModel` by interval;
 - `trust`: the intervals that are blended place by place, with a tensor `trust.<interval>` each;
 - `planes`: the arguments of `PlaneModel`, or null;

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OutputGrid",
+    "check_changes",
+    "check_several",
     "cpu_seconds",
     "memory_needed",
     "output_factors",
@@ -112,12 +114,6 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
         If a factor is out of bounds, times lie outside the series, the voxel size is missing
         where it is needed, or a single frame is to become more.
     """
-    given = config.scale, config.target_voxel, config.isotropic, config.times, config.stamps
-    if not any(given):
-        raise ConfigError(
-            "no factor was given, so that the result would be a copy; give one, such as "
-            "scale=t=2,z=2.5, or isotropic, target_voxel or times."
-        )
     factors = output_factors(image, config)
     maps = samplings(image, factors)
     spatial = {axis: m for axis, m in maps.items() if axis != "T"}
@@ -184,6 +180,27 @@ def output_factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
             )
     check_several(image, factors)
     return factors
+
+
+def check_changes(config: SpatimeConfig) -> None:
+    """Raise an error if the result would be a copy of the source.
+
+    Parameters
+    ----------
+    config
+        The settings.
+
+    Raises
+    ------
+    ConfigError
+        If no factor, voxel size or time is given.
+    """
+    given = config.scale, config.target_voxel, config.isotropic, config.times, config.stamps
+    if not any(given):
+        raise ConfigError(
+            "no factor was given, so that the result would be a copy; give one, such as "
+            "scale=t=2,z=2.5, or isotropic, target_voxel or times."
+        )
 
 
 def check_several(image: Image, factors: Mapping[str, float]) -> None:

@@ -14,16 +14,19 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
+from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
+from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.spatime.between.noise import white_noise
 from napari_cellinr.methods.spatime.model import PlaneModel
-from napari_cellinr.methods.spatime.sections import KINDS, MEANS, Samples
+from napari_cellinr.methods.spatime.sections import KINDS, MEANS, NOISY_MEANS, Samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.methods.spatime.sections import Sections
     from napari_cellinr.methods.spatime.series import Series
 
@@ -36,6 +39,7 @@ __all__ = [
     "best_interpolation",
     "examples_of",
     "training_planes",
+    "with_noise",
 ]
 
 FEWEST = 5
@@ -50,6 +54,7 @@ FINAL_RATE = 0.03
 MOST_EXAMPLES = 6
 """Largest number of frames from which finer planes are learnt."""
 
+_SEARCHED = (1, 5, 5)  # neighbourhood in which similar voxels are sought, in voxels
 _BATCH = 12
 _ROWS, _COLUMNS = 14, 48  # of a patch: coarse rows, columns
 _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # candidates for the extra blur along Z, pixels
@@ -71,6 +76,9 @@ class TrainingPlanes:
         What a plane along Z is, and so a coarse row.
     noise
         Standard deviation of the noise of a coarse row: that of planes is not blurred with them.
+    added
+        Standard deviation of the noise that coarse rows get, if the planes have none: of planes
+        that were denoised to be what is sought.
     """
 
     planes: Floats
@@ -78,6 +86,7 @@ class TrainingPlanes:
     blur: float
     sections: Sections = MEANS
     noise: float = 0.0
+    added: float = 0.0
 
     def pair(
         self, plane: Floats, factor: float, generator: np.random.Generator
@@ -114,7 +123,10 @@ class TrainingPlanes:
         return coarse, self.sections.whole(coarse, n_fine), truth, places, cell
 
     def _as_noisy(self, rows: Floats, generator: np.random.Generator) -> Floats:
-        """Return rows with as much noise as the blur took from them."""
+        """Return rows with as much noise as the blur, or denoising, took from them."""
+        if self.added:
+            sd = np.float32(self.added)
+            return rows + sd * generator.standard_normal(rows.shape, dtype=np.float32)
         if not (self.noise and self.blur):
             return rows
         left = min(1.0, 1 / (2 * np.sqrt(np.pi) * self.blur))  # of its variance, by a Gaussian
@@ -123,7 +135,7 @@ class TrainingPlanes:
 
 
 def training_planes(
-    volumes: Sequence[Floats], ratio: float, sections: Sections = MEANS
+    volumes: Sequence[Floats], ratio: float, sections: Sections = MEANS, added: float = 0.0
 ) -> TrainingPlanes:
     """Return planes of some volumes to learn from, with the blur along Z that is measured.
 
@@ -137,13 +149,15 @@ def training_planes(
         The step along Z divided by that in the plane, more than 1.
     sections
         What a plane along Z is.
+    added
+        As in `TrainingPlanes`: of volumes that were denoised.
     """
     stacked = np.concatenate([v.reshape(-1, *v.shape[-2:]) for v in volumes])
     active = np.argsort([-float(p.std()) for p in stacked])[: max(8, len(stacked) * 3 // 4)]
     planes = stacked[np.sort(active)]
     both = np.concatenate([planes, planes.transpose(0, 2, 1)]) if _square(planes) else planes
     along = np.mean([_steepness(v, 0) for v in volumes])
-    noise = white_noise(planes) if isinstance(sections, Samples) else 0.0
+    noise = white_noise(planes) if isinstance(sections, Samples) and not added else 0.0
     found = {}
     for blur in _BLURS:
         trial, random = (
@@ -152,10 +166,11 @@ def training_planes(
         )
         sample = [trial.pair(p, 1.0, random)[0] for p in planes[:: max(1, len(planes) // 12)]]
         found[blur] = abs(np.log(np.mean([_steepness(s, 0) for s in sample]) / along))
-    return TrainingPlanes(both, ratio, min(found, key=lambda b: found[b]), sections, noise)
+    best = min(found, key=lambda b: found[b])
+    return TrainingPlanes(both, ratio, best, sections, noise, added)
 
 
-def examples_of(series: Series, factor: float) -> TrainingPlanes | None:
+def examples_of(series: Series, factor: float, noise: Noise | None = None) -> TrainingPlanes | None:
     """Return planes of a series to learn finer ones from; None if they are too small.
 
     Parameters
@@ -164,16 +179,42 @@ def examples_of(series: Series, factor: float) -> TrainingPlanes | None:
         The channel.
     factor
         Number of planes of the result per plane of the source.
+    noise
+        Of the series, in grey levels, if it can be seen: then denoised planes are sought.
     """
     ratio = series.aspect[-1] / series.aspect[series.axes.index("Z")]
     if ratio < 1.05:  # planes are as close as pixels: no finer detail within them
         ratio = factor
     count = min(len(series.frames), MOST_EXAMPLES)
     chosen = np.linspace(0, len(series.frames) - 1, count).round().astype(int)
-    volumes = [series.scaled(series.frames[i]) for i in sorted(set(chosen))]
-    if min(volumes[0].shape[1:]) < 6 * ratio:
+    frames = [series.frames[i] for i in sorted(set(chosen))]
+    if min(frames[0].shape[1:]) < 6 * ratio:
         return None
-    return training_planes(volumes, ratio, series.sections)
+    if noise is None:
+        return training_planes([series.scaled(f) for f in frames], ratio, series.sections)
+    added = float(np.sqrt(np.mean(noise.sd(frames[0]) ** 2))) / series.span
+    volumes = [series.scaled(_denoised(frame, noise)) for frame in frames]
+    return training_planes(volumes, ratio, series.sections, added)
+
+
+def _denoised(frame: Floats, noise: Noise) -> Floats:
+    """Return a stack without noise, each plane with the help of its neighbours."""
+    return unstabilise(nlm(stabilise(frame, noise), distance=_SEARCHED, grain=noise.grain), noise)
+
+
+def with_noise(examples: TrainingPlanes, factor: float) -> TrainingPlanes:
+    """Return examples of noisy means as they are interpolated better: smoothly, or linearly.
+
+    Parameters
+    ----------
+    examples
+        Denoised planes, with the noise that is added to coarse rows.
+    factor
+        How many times finer the planes of the result are.
+    """
+    device, linear = torch.device("cpu"), replace(examples, sections=NOISY_MEANS)
+    errors = [_error(None, e, e.planes, factor, device) for e in (examples, linear)]
+    return linear if errors[1] < errors[0] else examples
 
 
 def best_interpolation(examples: TrainingPlanes, factor: float) -> Samples:

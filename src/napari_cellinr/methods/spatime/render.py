@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.methods.spatime.geometry import plan_of, within
+from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
+from napari_cellinr.methods.spatime.geometry import RenderPlan, plan_of, within
 from napari_cellinr.methods.spatime.model import settings_of_tensors
 from napari_cellinr.methods.spatime.published.problem import PublishedSeries
 from napari_cellinr.methods.spatime.series import MARGIN, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["channel_of", "render_spatime", "rendered_part"]
+__all__ = ["Renderable", "channel_of", "render_spatime", "rendered_part"]
+
+Renderable: TypeAlias = Series | PublishedSeries | ConfidenceSeries
+"""What is rendered at any time, on any grid."""
+
+SUFFIX = "super-resolved"
+"""What the name of a result ends with."""
 
 
 def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -40,7 +47,7 @@ def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[
     Returns
     -------
     tuple of Image
-        One image, float32, grey levels.
+        The result, float32, grey levels; then its confidence, 0 to 1, if the fit has one.
 
     Raises
     ------
@@ -48,12 +55,23 @@ def render_spatime(stored: Stored, query: Query, device: torch.device) -> tuple[
         If the fit cannot be rendered like this.
     """
     plan = plan_of(stored, query)
-    made = []
-    for channel in plan.channels:
-        series = channel_of(stored, channel, "".join(plan.maps), device)
-        frames = [_frame(series, t, plan.maps, plan.ranges, plan.places) for t in plan.times]
-        made.append(np.stack(frames))
-    return (plan.image.like(np.stack(made, 1).reshape(plan.image.shape)),)
+    axes = "".join(plan.maps)
+    channels: list[Renderable] = [
+        channel_of(stored, channel, axes, device) for channel in plan.channels
+    ]
+    made = [_rendered(channels, plan, plan.image.name)]
+    if "confidence" in stored.header.get("roles", ()):
+        doubts = [ConfidenceSeries(s) for s in channels if isinstance(s, Series)]
+        made.append(_rendered(doubts, plan, plan.image.name.replace(SUFFIX, "confidence")))
+    return tuple(made)
+
+
+def _rendered(channels: Sequence[Renderable], plan: RenderPlan, name: str) -> Image:
+    made = [
+        np.stack([_frame(one, t, plan.maps, plan.ranges, plan.places) for t in plan.times])
+        for one in channels
+    ]
+    return plan.image.like(np.stack(made, 1).reshape(plan.image.shape), name=name)
 
 
 def channel_of(
@@ -89,7 +107,7 @@ def channel_of(
 
 
 def rendered_part(
-    series: Series | PublishedSeries,
+    series: Renderable,
     time: float,
     maps: Mapping[str, Sampling],
     samples: Mapping[str, slice],
@@ -121,7 +139,7 @@ def rendered_part(
 
 
 def _frame(
-    series: Series | PublishedSeries,
+    series: Renderable,
     time: float,
     maps: dict[str, Sampling],
     ranges: dict[str, slice],

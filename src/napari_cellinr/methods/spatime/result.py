@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.sampling import Sampling
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
-    from napari_cellinr.methods.spatime.published.problem import PublishedSeries
+    from napari_cellinr.methods.spatime.render import Renderable
     from napari_cellinr.methods.spatime.series import Series
 
 __all__ = ["LazyOutput", "OutputArray", "check_memory", "lazy_result", "times_of"]
@@ -91,7 +91,10 @@ class OutputArray:
 
 
 def lazy_result(
-    source: Image, grid: OutputGrid, channels: Sequence[Series | PublishedSeries]
+    source: Image,
+    grid: OutputGrid,
+    channels: Sequence[Renderable],
+    name: str = "super-resolved",
 ) -> Image:
     """Return the result as an image whose values are rendered when they are read.
 
@@ -103,10 +106,12 @@ def lazy_result(
         Where the samples of the result lie.
     channels
         What was fitted.
+    name
+        What the name of the result ends with.
     """
     planes = planes_at_once([m.n_out for m in grid.maps.values()])
     data: Any = LazyOutput(channels, source.axes, grid.maps, times_of(grid), planes)
-    return grid.placed(source, data, f"{source.name} super-resolved")
+    return grid.placed(source, data, f"{source.name} {name}")
 
 
 def check_memory(source: Image, grid: OutputGrid, *, lazily: bool = False) -> None:
@@ -164,7 +169,7 @@ class LazyOutput:
 
     def __init__(
         self,
-        channels: Sequence[Series | PublishedSeries],
+        channels: Sequence[Renderable],
         axes: str,
         maps: Mapping[str, Sampling],
         times: Sequence[float],

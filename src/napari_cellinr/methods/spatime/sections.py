@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Places = NDArray[np.float64]
 
-__all__ = ["KINDS", "MEANS", "Means", "Samples", "Sections"]
+__all__ = [
+    "KINDS",
+    "MEANS",
+    "NOISY_MEANS",
+    "Means",
+    "NoisyMeans",
+    "Samples",
+    "Sections",
+    "name_of",
+    "sections_of",
+]
 
 KINDS: Final[tuple[Interpolation, ...]] = ("linear", "cubic", "spline")
 """How thin planes can be interpolated; files of version 0.1 hold the position in this tuple."""
@@ -146,6 +156,20 @@ class Means(Sections):
         return finer + self.finer(given - overlap_means(finer, edges), places, step)
 
 
+class NoisyMeans(Means):
+    """Noisy means: they are interpolated linearly, and the result need not have the same means."""
+
+    def finer(self, given: Floats, places: Places, step: float) -> Floats:
+        """Return linearly interpolated values; means of means if coarser."""
+        if step >= 1:
+            return super().finer(given, places, step)
+        return resample(given, places, 0, "linear")
+
+    def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
+        """Return the result as it is: the given means are not exact."""
+        return finer
+
+
 @dataclass(frozen=True)
 class Samples(Sections):
     """Samples that are values at their places, and so is the result, finer or coarser.
@@ -176,6 +200,23 @@ class Samples(Sections):
 
 
 MEANS: Final = Means()
+NOISY_MEANS: Final = NoisyMeans()
+
+
+def sections_of(name: str) -> Sections:
+    """Return what samples are, by their name: `means`, `noisy means`, or one of `KINDS`."""
+    return {"means": MEANS, "noisy means": NOISY_MEANS}.get(name) or _samples(name)
+
+
+def name_of(sections: Sections) -> str:
+    """Return the name of what samples are, as `sections_of` takes it."""
+    if isinstance(sections, Samples):
+        return sections.kind
+    return "noisy means" if isinstance(sections, NoisyMeans) else "means"
+
+
+def _samples(name: str) -> Samples:
+    return Samples(next(kind for kind in KINDS if kind == name))
 
 
 def _centres(count: int, size: float) -> Places:

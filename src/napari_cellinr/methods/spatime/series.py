@@ -20,7 +20,7 @@ from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange
 from napari_cellinr.methods.spatime.between.noise import AddedNoise
 from napari_cellinr.methods.spatime.between.trust import Trust
 from napari_cellinr.methods.spatime.model import MotionModel, PlaneModel
-from napari_cellinr.methods.spatime.sections import MEANS, Samples
+from napari_cellinr.methods.spatime.sections import MEANS, name_of, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -220,7 +220,7 @@ class Series:
         return {
             "aspect": list(self.aspect),
             "blending": asdict(self.weights),
-            "sections": self.sections.kind if isinstance(self.sections, Samples) else "means",
+            "sections": name_of(self.sections),
             "motion": {str(i): model.settings for i, model in self.motion.items()},
             "trust": sorted(self.trust),
             "planes": None if self.planes is None else self.planes.settings,
@@ -274,7 +274,7 @@ class Series:
             },
             None if planes is None else _loaded(PlaneModel(**planes), _planes(tensors), device),
             device,
-            MEANS if sections == "means" else Samples(sections),
+            sections_of(sections),
             None if noise is None else AddedNoise.restored(noise),
         )
 

@@ -27,6 +27,7 @@ __all__ = [
     "needs_motion",
     "needs_planes",
     "planned_steps",
+    "spread",
 ]
 
 
@@ -116,3 +117,9 @@ def held_out_frames(
 def is_between(time: float) -> bool:
     """Return whether a time lies between two frames."""
     return abs(time - round(time)) > 1e-6
+
+
+def spread(numbers: Sequence[int], most: int) -> set[int]:
+    """Return at most so many of some numbers, spread evenly."""
+    places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
+    return {numbers[i] for i in places}

@@ -126,7 +126,9 @@ def _of_channel(
     }
     found: dict[str, Any] = {"settings": settings, "first": first, "offsets": _packed(offsets)}
     if not config.is_published:
-        frame = _without(_typical(image.take("T", first)), offsets)
+        whole = image.take("T", first)
+        whole = whole.like(whole.data, translate=(0.0,) * len(whole.axes))
+        frame = _without(_typical(whole), offsets)
         chosen, levels = _background(frame, config, noise)
         settings |= {
             "structure": chosen.structure,

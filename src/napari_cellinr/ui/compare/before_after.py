@@ -87,7 +87,8 @@ class BeforeAfter(QObject):
         if chosen is not None:
             result_id, other_id = chosen
         elif active is not None and active.unique_id in results:
-            result_id = active.unique_id
+            shows_image = type(active).__name__ == "Image"  # not arrows or tracks of a result
+            result_id = (active if shows_image else results[active.unique_id].layers[0]).unique_id
         elif results:
             result_id = next(reversed(list(results.values()))).layers[0].unique_id
         after = find(self._viewer, result_id)
@@ -142,7 +143,9 @@ class BeforeAfter(QObject):
             As for `pair`.
         """
         try:
-            self.show("" if self.mode == mode else mode, chosen)
+            before, after = self.pair(chosen)
+            is_shown = self.mode == mode and self._ids == (before.unique_id, after.unique_id)
+            self.show("" if is_shown else mode, chosen)
         except AxesError as error:
             self._requests.controller.say("info", str(error))
 

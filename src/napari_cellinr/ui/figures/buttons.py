@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QWidget
 
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.macro.figures import FIGURE_SUFFIXES, MOVIE_SUFFIXES
 from napari_cellinr.macro.naming import file_name
 from napari_cellinr.ui.figures.drawing import place_of_view
 from napari_cellinr.ui.widgets.buttons import push_button
+from napari_cellinr.ui.widgets.chosen_file import chosen_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from napari.layers import Image as ImageLayer
 
@@ -63,24 +65,27 @@ class FigureButtons(QWidget):
     @Slot()
     def save_figure(self) -> None:
         """Ask for a file, and save a figure in it."""
-        self._ask("figure.png", "Figure (*.png *.svg *.pdf)", self.save_figure_as)
+        self._ask("figure", FIGURE_SUFFIXES, self.save_figure_as)
 
     @Slot()
     def save_movie(self) -> None:
         """Ask for a file, and save a movie in it."""
-        self._ask("movie.mp4", "Movie (*.mp4 *.gif)", self.save_movie_as)
+        self._ask("movie", MOVIE_SUFFIXES, self.save_movie_as)
 
-    def _ask(self, usual: str, filters: str, save: Callable[[Path], None]) -> None:
+    def _ask(self, what: str, suffixes: Sequence[str], save: Callable[[Path], None]) -> None:
         try:
             _, after = self._dispatcher.before_after.pair(self._choose())
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))
             return
-        offered = f"{file_name(str(after.name))} {usual}"
+        offered = f"{file_name(str(after.name))} {what}{suffixes[0]}"
+        filters = f"{what.capitalize()} ({' '.join(f'*{one}' for one in suffixes)})"
         name, _ = QFileDialog.getSaveFileName(self, "Save", offered, filters)
         if name:
-            path = Path(name)
-            save(path if path.suffix else path.with_suffix(Path(usual).suffix))
+            try:
+                save(chosen_file(name, suffixes))
+            except CellINRError as error:
+                self._dispatcher.controller.say("error", str(error))
 
     def save_figure_as(self, path: Path) -> None:
         """Save a figure; the dialog has asked before a file is replaced."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.actions.figure import draw
 from napari_cellinr.ui.layers.live import shown_index, shown_ranges
@@ -133,7 +134,14 @@ def place_of_view(
         Its Image.
     only_in_view
         Whether the figure shows only the part that the canvas shows.
+
+    Raises
+    ------
+    AxesError
+        If the view is 3-D, so that no single plane is shown.
     """
+    if viewer.dims.ndisplay == 3:
+        raise AxesError("the view is 3-D; switch to the 2-D view, whose plane the figure shows.")
     found: dict[str, Any] = {"at": shown_index(viewer, layer, image) or {}}
     if only_in_view:
         parts = shown_ranges(viewer, layer, image)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_cellinr.macro.actions import to_console
+from napari_cellinr.macro.actions import ACTIONS, to_console
 from napari_cellinr.ui.widgets.buttons import push_button
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
@@ -51,6 +51,7 @@ class StepList(QWidget):
         layout.addWidget(self.list, 1)
         layout.addLayout(row)
         layout.addWidget(self.message)
+        self.list.currentRowChanged.connect(self._on_row)
         self.list.itemChanged.connect(self._on_checked)
         dispatcher.recorded.connect(self.refresh)
         self.refresh()
@@ -68,12 +69,16 @@ class StepList(QWidget):
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 checked = Qt.CheckState.Unchecked if step.disabled else Qt.CheckState.Checked
                 item.setCheckState(checked)
-                if step.status == "failed":
+                if step.status == "failed" or ACTIONS[step.action].opens:
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsUserCheckable)
                 self.list.addItem(item)
             self.list.setCurrentRow(min(row, self.list.count() - 1))
             self.list.blockSignals(False)
-            self.delete_button.setEnabled(self.list.count() > 0)
+            self._on_row(self.list.currentRow())
+
+    @Slot(int)
+    def _on_row(self, row: int) -> None:
+        self.delete_button.setEnabled(row >= 0)
 
     @Slot()
     def delete(self) -> None:

@@ -94,6 +94,7 @@ def track_layer(
         f"speed ({_speed_unit(motion)})": found.of_rows(found.speed(motion)),
         f"time ({_time_unit(motion)})": times[rows[:, 1].astype(int)],
         f"distance ({_length_unit(motion)})": found.of_rows(found.distance(motion)),
+        f"displacement ({_length_unit(motion)})": found.of_rows(found.displacement(motion)),
     }
     look["color_by"] = f"speed ({_speed_unit(motion)})"
     look |= {"blending": "translucent", "metadata": {**grid.meta, SEEDS: seeds.tolist()}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +21,12 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro.naming import file_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.widgets.buttons import push_button
+from napari_cellinr.ui.widgets.chosen_file import chosen_file
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.layers import Layer
 
     from napari_cellinr.ui.session.dispatcher import Dispatcher
@@ -45,31 +47,33 @@ def summary_of(layer: Any) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
     columns
         Names of the columns with their units.
     rows
-        Track, first and last time, length of the path, displacement between these times, mean and
+        Track, first and last time, length of the path, displacement since the first frame, mean and
         largest speed.
     """
     names = list(layer.properties)
-    speed, time, distance = (
+    speed, time, distance, displacement = (
         next(name for name in names if name.startswith(start))
-        for start in ("speed", "time", "distance")
+        for start in ("speed", "time", "distance", "displacement")
     )
-    unit, seconds = distance[len("distance ") :], time[len("time ") :]
+    seconds = time[len("time ") :]
     columns: tuple[str, ...] = (
-        "track", f"from {seconds}", f"to {seconds}", distance, f"displacement {unit}",
+        "track", f"from {seconds}", f"to {seconds}", distance, displacement,
         f"mean {speed}", f"largest {speed}",
     )  # fmt: skip
     rows: list[tuple[float, ...]] = []
-    step = np.asarray(layer.scale, float)[1:]
     data = np.asarray(layer.data, float)
-    values = {name: np.asarray(layer.properties[name], float) for name in (speed, time, distance)}
+    values = {
+        name: np.asarray(layer.properties[name], float)
+        for name in (speed, time, distance, displacement)
+    }
     for track in np.unique(data[:, 0]):
         own = data[:, 0] == track
-        places = data[own, 2:] * step
-        paths, times, speeds = (values[name][own] for name in (distance, time, speed))
+        times, speeds = values[time][own], values[speed][own]
+        paths, apart = values[distance][own], values[displacement][own]
         rows.append(
             (
                 float(track), float(times[0]), float(times[-1]), float(paths[-1] - paths[0]),
-                float(np.linalg.norm(places[-1] - places[0])), float(speeds.mean()),
+                float(apart[-1]), float(speeds.mean()),
                 float(speeds.max()),
             )
         )  # fmt: skip
@@ -135,7 +139,10 @@ class TrackTable(QDialog):
         usual = f"{file_name(str(layer.name))}.csv"
         name, _ = QFileDialog.getSaveFileName(self, "Save tracks", usual, "Table (*.csv)")
         if name:
-            self.save_as(Path(name).with_suffix(".csv"))
+            try:
+                self.save_as(chosen_file(name, (".csv",)))
+            except CellINRError as error:
+                self._dispatcher.controller.say("error", str(error))
 
     def save_as(self, path: Path) -> None:
         """Save the tracks in a file; the dialog has asked before replacing it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image as ImageLayer
@@ -20,6 +19,7 @@ from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_
 from napari_cellinr.ui.panels.render import RenderForm
 from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.work.doubt import why_no_doubt
+from napari_cellinr.ui.widgets.chosen_file import chosen_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,14 +214,8 @@ class FitButtons(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save fit", usual, filters)
         if not name:
             return
-        path = Path(name)
-        if path.suffix != FITTED_SUFFIX:  # the dialog has asked about the name without the suffix
-            path = path.with_name(f"{path.name}{FITTED_SUFFIX}")
-            if path.exists():
-                text = f"{path} exists; choose it in the dialog to replace it, or another name."
-                self._dispatcher.controller.say("error", text)
-                return
         try:
+            path = chosen_file(name, (FITTED_SUFFIX,))
             self._dispatcher.save(layer, path, overwrite=True)  # the dialog has asked
         except CellINRError as error:
             self._dispatcher.controller.say("error", str(error))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["AddedNoise", "flicker_warning", "measured", "white_noise"]
+__all__ = ["AddedNoise", "flicker_warning", "is_visible", "measured", "white_noise"]
 
 _SECOND: Final = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
 _NORMAL: Final = 1.4826  # standard deviation of normal values of which the median size is 1
@@ -110,12 +110,26 @@ def measured(
     is_added
         Whether it is to be added.
     """
-    usual = float(np.sqrt(np.mean(noise.sd(given) ** 2)))
-    if usual < _VISIBLE * span:
+    if not is_visible(noise, given, span):
         return None
     before, left = white_noise(given), white_noise(made)
     kept = float(np.clip((left / max(before, 1e-9)) ** 2, 0, 1))
     return AddedNoise(noise, kept, seed, is_added)
+
+
+def is_visible(noise: Noise, frame: Floats, span: float) -> bool:
+    """Return whether noise can be seen in a frame: from 1 % of the range of grey levels.
+
+    Parameters
+    ----------
+    noise
+        Of the frame.
+    frame
+        Grey levels.
+    span
+        Range of the grey levels.
+    """
+    return float(np.sqrt(np.mean(noise.sd(frame) ** 2))) >= _VISIBLE * span
 
 
 def flicker_warning(found: AddedNoise, frame: Floats) -> str:

@@ -11,7 +11,7 @@ after the jump like the one after it. Where both are so, the interval is blended
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -38,7 +38,7 @@ _LITTLE: Final = 0.1  # of the mean of a frame: differences below it say nothing
 _CALM: Final = 0.02  # the same of the change between two frames
 _TINY: Final = 1e-12
 _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the distance in time
-_JUMP: Final = (0.6, 0.9)  # likeness of a standing object from which, and at which, it jumps
+_JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def evidence_of(
     moved = (predicted.before + predicted.after) / 2 - static
     wrong = truth - static
 
-    def mean(values: Floats) -> Floats:
+    def mean(values: NDArray[Any]) -> Floats:
         return _local(values, aspect)
 
     power, change = mean(moved**2), mean((second - first) ** 2)
@@ -182,13 +182,13 @@ def jump_of(interval: int, evidence: Mapping[int, Evidence]) -> Floats:
     return np.asarray(np.min(sides, 0), np.float32)
 
 
-def _step(values: Floats) -> Floats:
+def _step(values: NDArray[Any]) -> Floats:
     """Return a smooth step from 0 to 1."""
     part = np.clip(values, 0, 1)
     return np.asarray(part * part * (3 - 2 * part), np.float32)
 
 
-def _local(values: Floats, aspect: Sequence[float]) -> Floats:
+def _local(values: NDArray[Any], aspect: Sequence[float]) -> Floats:
     """Return local means on the nodes."""
     smooth = gaussian_filter(values, [_WINDOW * a for a in aspect], mode="nearest")
     found: Floats = resized(smooth[None], control_size(values.shape, SPACING))[0]

@@ -10,11 +10,13 @@ the nearest voxel, and the encoding has no octave that the samples cannot carry.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 from torch.nn.functional import mse_loss
 
 from napari_cellinr.fitting.draws import random_block, random_of_step
@@ -57,6 +59,9 @@ CROP = 32
 CYCLE_PART = 8
 """One of so many samples of a step is rendered finer and averaged again."""
 
+FACTORS = (2.0, 5.0)
+"""Factors by which copies of the series are coarser, besides 2 (section 4.1)."""
+
 CHUNK = 1 << 15
 """Places that are rendered at once."""
 
@@ -64,10 +69,10 @@ CHUNK = 1 << 15
 class PublishedSpatimeProblem(Problem):
     """A series, and the networks that learn it from coarser copies of itself.
 
-    In every other step the encoder sees the series with frames left out or voxels averaged, and
-    the target is the series as it is (section 4.1: pairs by down-sampling); a frame that is
-    left out is a blend of its neighbours for the encoder, so that the channels stay what they
-    are. In the other steps the encoder sees the series itself.
+    In every other step the encoder sees the series with frames left out or voxels averaged, by a
+    factor of 2 or one drawn from 2 to 5, and the target is the series as it is (section 4.1: pairs
+    by down-sampling); a frame that is left out is a blend of the others for the encoder, so that
+    the channels stay what they are. In the other steps the encoder sees the series itself.
 
     Parameters
     ----------
@@ -147,12 +152,14 @@ class PublishedSpatimeProblem(Problem):
         corner: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Return means over the cells of twice as fine a result in space (eq. 11 and 12)."""
+        """Return means over the cells of a result twice as fine in time and space (eq. 11, 12)."""
         n_axes = centres.shape[1]
-        halves = [torch.zeros(1), *[torch.tensor([-0.25, 0.25])] * (n_axes - 1)]
+        sizes = [len(self.frames), *[2] * (n_axes - 1)]
+        width = 0.5 if sizes[0] > 1 else 1.0
+        halves = [torch.tensor([-0.25, 0.25]) if n > 1 else torch.zeros(1) for n in sizes]
         inside = torch.cartesian_prod(*halves).to(centres)
         finer = (centres[:, None] + inside).reshape(-1, n_axes)
-        cell = self.cell * torch.tensor([1.0, *[0.5] * (n_axes - 1)], device=self._device)
+        cell = self.cell * torch.tensor([width, *[0.5] * (n_axes - 1)], device=self._device)
         found: torch.Tensor = self.field(finer, cell, codes, corner, generator)
         return found.reshape(len(centres), -1).mean(1)
 
@@ -161,8 +168,8 @@ class PublishedSpatimeProblem(Problem):
         with torch.no_grad():
             part = tuple(slice(0, min(n, 2 * CROP)) for n in self.frames.shape[1:])
             part = (slice(None), *part)
-            seen = _every_other(self.frames[part], 0)
-            codes, corner = self.field.codes(seen), self._corner(part, 1)
+            seen = _thinned(self.frames[part], 2, 0)
+            codes, corner = self.field.codes(seen), self._corner(part, [1.0] * (len(part) - 1))
             samples = torch.argwhere(self.held[part])
             if len(seen) > 2:
                 samples = samples[samples[:, 0] % 2 == 1]
@@ -209,19 +216,20 @@ class PublishedSpatimeProblem(Problem):
 
     def _coarser(
         self, frames: torch.Tensor, step: int, random: np.random.Generator
-    ) -> tuple[torch.Tensor, int]:
-        """Return what the encoder sees, and the voxels per code."""
+    ) -> tuple[torch.Tensor, list[float]]:
+        """Return what the encoder sees, and the voxels per code along each axis of space."""
         kind = step % 4
+        factor = 2.0 if step % 8 < 4 else float(random.uniform(*FACTORS))
         if kind == 1 and len(frames) > 2:
-            phase = int(random.integers(2))
-            return _every_other(frames, phase), 1
-        if kind == 3 and min(frames.shape[1:]) >= 8:
-            return _averaged(frames), 2
-        return frames, 1
+            step_kept = round(factor)
+            frames = _thinned(frames, step_kept, int(random.integers(step_kept)))
+        elif kind == 3 and min(frames.shape[1:]) >= 8:
+            return _averaged(frames, factor)
+        return frames, [1.0] * (frames.ndim - 1)
 
-    def _corner(self, part: tuple[slice, ...], pace: int) -> torch.Tensor:
+    def _corner(self, part: tuple[slice, ...], paces: list[float]) -> torch.Tensor:
         first = [float(piece.start or 0) for piece in part[1:]]
-        return torch.tensor([first, [float(pace)] * len(first)], device=self._device)
+        return torch.tensor([first, paces], device=self._device)
 
     def _samples(self, part: tuple[slice, ...], generator: torch.Generator) -> torch.Tensor:
         """Return frame and voxel of random samples that are not held out, shape (n, 1 + axes)."""
@@ -255,23 +263,23 @@ def sizes_of(config: SpatimeConfig) -> dict[str, int]:
     }
 
 
-def _every_other(frames: torch.Tensor, phase: int) -> torch.Tensor:
-    """Return frames of which every other one is the mean of its neighbours."""
-    if len(frames) < 3:
-        return frames
+def _thinned(frames: torch.Tensor, step: int, phase: int) -> torch.Tensor:
+    """Return frames of which all but every `step`-th, and both ends, are blends of those."""
+    last = len(frames) - 1
+    kept = sorted({0, last, *range(phase, last, step)})
     result = frames.clone()
-    for i in range(1 + phase, len(frames) - 1, 2):
-        result[i] = (frames[i - 1] + frames[i + 1]) / 2
+    for first, second in itertools.pairwise(kept):
+        for i in range(first + 1, second):
+            part = (i - first) / (second - first)
+            result[i] = (1 - part) * frames[first] + part * frames[second]
     return result
 
 
-def _averaged(frames: torch.Tensor) -> torch.Tensor:
-    """Return means over two voxels along each axis of space; an odd one at the end is dropped."""
-    for axis in range(1, frames.ndim):
-        pairs = frames.shape[axis] // 2
-        even = frames.narrow(axis, 0, 2 * pairs)
-        frames = even.reshape(*even.shape[:axis], pairs, 2, *even.shape[axis + 1 :]).mean(axis + 1)
-    return frames
+def _averaged(frames: torch.Tensor, factor: float) -> tuple[torch.Tensor, list[float]]:
+    """Return means over cells in space, and the voxels per cell along each axis."""
+    sizes = [max(3, round(n / factor)) for n in frames.shape[1:]]
+    means = functional.interpolate(frames[None], size=sizes, mode="area")[0]
+    return means, [n / size for n, size in zip(frames.shape[1:], sizes, strict=True)]
 
 
 class PublishedSeries:

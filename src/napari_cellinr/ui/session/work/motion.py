@@ -9,7 +9,7 @@ from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.motion import check_options
 from napari_cellinr.motion import SHORTEST
 from napari_cellinr.ui.layers.convert import find
-from napari_cellinr.ui.layers.motion import SEEDS, SHOWS, arrow_layer, track_layer
+from napari_cellinr.ui.layers.motion import ARROW_NAMES, SEEDS, SHOWS, arrow_layer, track_layer
 from napari_cellinr.ui.layers.results import add_shown, root_of
 from napari_cellinr.ui.layers.spec import named_of
 from napari_cellinr.ui.session.actions import source_of
@@ -104,6 +104,9 @@ def motion_work(
         added = _arrows_of(controller, layer) if shown.kind == "vectors" else None
         if added is not None:
             _replace(added, shown)
+            usual = {named_of(other, str(layer.name)) for other in ARROW_NAMES.values()}
+            if added.name in usual:  # else the user has given it a name
+                added.name = named_of(shown.name, str(layer.name))
         else:
             own = shown.name if shown.kind == "tracks" else named_of(shown.name, str(layer.name))
             added = add_shown(controller.viewer, layer, grid, shown, own)

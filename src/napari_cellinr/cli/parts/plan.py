@@ -54,6 +54,7 @@ def run(options: Namespace) -> int:
     from napari_cellinr.cli.shared.options import read_config
     from napari_cellinr.cli.shared.scale import source_of
     from napari_cellinr.fitting.resources.available import available_memory
+    from napari_cellinr.io import check_writable
     from napari_cellinr.io.names import place_of
     from napari_cellinr.methods import method_of_action
     from napari_cellinr.runs.scale.make import check_space, make_plan
@@ -63,6 +64,8 @@ def run(options: Namespace) -> int:
     place = place_of(options.plan)
     output = options.output or str(place.with_suffix(".zarr"))
     check_overwrite(options, [options.plan], [options.input])
+    check_writable(options.plan, (".json",))
+    check_writable(output, (".zarr",))
     config = read_config(options, method_of_action(options.method).config)
     memory = available_memory() if options.memory is None else options.memory * 1e9
     plan = make_plan(options.method, source_of(options), config, {"result": output}, memory)
