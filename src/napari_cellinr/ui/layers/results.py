@@ -26,7 +26,6 @@ __all__ = [
     "add_result",
     "add_shown",
     "contrast_of",
-    "named_of",
     "place",
     "raise_above",
     "root_of",
@@ -130,19 +129,6 @@ def add_shown(
     # Arrows and tracks lie above the image that they belong to.
     _insert_quietly(viewer, source, layer, on_top=shown.kind in {"vectors", "tracks"})
     return layer
-
-
-def named_of(what: str, source: str) -> str:
-    """Return the name of a layer: what it is, then its source, which may be too long to be shown.
-
-    Parameters
-    ----------
-    what
-        What it is, such as `denoised`; returned as it is if it starts with the source.
-    source
-        Name of the layer that it was made from.
-    """
-    return what if what.startswith(f"{source} ") else f"{what} · {source}"
 
 
 def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["Kind", "Shown"]
+__all__ = ["Kind", "Shown", "named_of"]
 
 Kind: TypeAlias = Literal["image", "labels", "vectors", "tracks"]
 
@@ -48,3 +48,16 @@ class Shown:
     limits: tuple[float, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
+
+
+def named_of(what: str, source: str) -> str:
+    """Return the name of a layer: what it is, then its source, which may be too long to be shown.
+
+    Parameters
+    ----------
+    what
+        What it is, such as `denoised`; returned as it is if it starts with the source.
+    source
+        Name of the layer that it was made from.
+    """
+    return what if what.startswith(f"{source} ") else f"{what} · {source}"

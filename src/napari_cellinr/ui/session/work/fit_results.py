@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.fitting.report import field_gain
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
-from napari_cellinr.ui.layers.results import add_shown, named_of
+from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.layers.spec import named_of
 from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from napari_cellinr.macro.motion import check_options
 from napari_cellinr.motion import SHORTEST
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.motion import ARROW_NAMES, SEEDS, SHOWS, arrow_layer, track_layer
-from napari_cellinr.ui.layers.results import add_shown, named_of, root_of
+from napari_cellinr.ui.layers.results import add_shown, root_of
+from napari_cellinr.ui.layers.spec import named_of
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
 
