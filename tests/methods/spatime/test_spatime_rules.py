@@ -23,7 +23,7 @@ from napari_cellinr.methods.spatime.channel import ChannelFit, _has_gained
 from napari_cellinr.methods.spatime.model import MotionModel
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
 from napari_cellinr.methods.spatime.planes import FEWEST, PlanesProblem, TrainingPlanes
-from napari_cellinr.methods.spatime.series import Series
+from napari_cellinr.methods.spatime.series import Series, _checked_aspect, _loaded
 from napari_cellinr.methods.spatime.stages import held_out_frames
 
 
@@ -175,3 +175,17 @@ def test_optical_flow_finds_a_shift_of_several_voxels(shape):
     first, second = wide[..., 16:56, 16:60], wide[..., 13:53, 20:64]  # by 3 rows, -4 columns
     inside = path_coefficients(first, second, 4.0)[-2:, ..., 3:-3, 3:-3]
     np.testing.assert_allclose(np.median(inside.reshape(2, -1), 1), (3, -4), atol=0.1)
+
+
+def test_sizes_of_a_file_that_do_not_fit_its_parameters_take_no_memory():
+    control = {"control": np.zeros((2, 2, 3, 3), np.float32)}
+    settings = {"shape": [8, 8], "terms": 2, "points": [3, 3]}
+    assert _loaded(MotionModel, settings, control, torch.device("cpu")).control.shape[2:] == (3, 3)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        _loaded(MotionModel, {**settings, "points": [10**6, 10**6]}, control, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("aspect", [(1.0,), (1.0, 1e9), (1.0, -1.0), (1.0, float("nan"))])
+def test_ratios_of_voxel_sizes_of_a_file_are_bounded(aspect):
+    with pytest.raises(ValueError, match="ratios"):
+        _checked_aspect(aspect, "YX")

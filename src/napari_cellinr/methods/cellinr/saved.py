@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.methods.cellinr.model import CellINRModel
 from napari_cellinr.methods.cellinr.published.model import PublishedModel
 from napari_cellinr.methods.cellinr.tiled import TILES, Tiled, tensors_of_tile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.methods.cellinr.tiled import Evaluate
@@ -74,7 +74,7 @@ def frame_model(
             "the fit was made in tiles by an older version, which did not keep them; it cannot be "
             "rendered again. Fit again."
         )
-    with _complete():
+    with complete():
         if stored.model:
             settings = stored.model["frames"][number]
         else:
@@ -88,7 +88,7 @@ def _built(
     settings: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], device: torch.device
 ) -> Evaluate:
     """Return a model on a device, with its arrays."""
-    with _complete():
+    with complete():
         if settings["kind"] == TILES:
             factor = {"factor": settings.get("factor", 1.0)}
 
@@ -101,18 +101,6 @@ def _built(
         model = MODELS[settings["kind"]](**values)
         model.load(tensors)
         return model.to(device)
-
-
-@contextmanager
-def _complete() -> Iterator[None]:
-    """Raise `FileError` where something is missing, or of the wrong shape."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
-        raise FileError(
-            f"the fit lacks what it is rendered from ({error}); it is damaged, or was saved by an "
-            "older version. Fit again."
-        ) from None
 
 
 def settings_of_version_0_1(

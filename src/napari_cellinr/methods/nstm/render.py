@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.errors import FileError
 from napari_cellinr.fields.material import follow
 from napari_cellinr.fields.warp import grid_points
+from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.methods.nstm.checks.residual import at_material
 from napari_cellinr.methods.nstm.geometry import (
@@ -332,14 +332,9 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
 def _model(settings: Mapping[str, Any], stored: Stored) -> SpaceTimeModel:
     """Return the model of a saved fit."""
     tensors = {name: torch.from_numpy(np.array(value)) for name, value in stored.tensors.items()}
-    try:
+    with complete():
         model = SpaceTimeModel.from_settings(settings)
         model.load(tensors)
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise FileError(
-            f"the fit lacks what it is rendered from ({error}); it is damaged, or was saved by "
-            "another version. Fit again."
-        ) from None
     return model
 
 

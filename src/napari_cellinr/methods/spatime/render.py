@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
 from napari_cellinr.methods.spatime.geometry import RenderPlan, plan_of, within
 from napari_cellinr.methods.spatime.model import settings_of_tensors
@@ -94,16 +95,19 @@ def channel_of(
     ------
     ConfigError
         If the fit does not have this channel.
+    FileError
+        If the file is damaged.
     """
     prefix = f"{channel}."
     tensors = {k.removeprefix(prefix): v for k, v in stored.tensors.items() if k.startswith(prefix)}
     if "frames" not in tensors:
         raise ConfigError(f"channel {channel} was requested; the fit does not have it.")
     channels = stored.model.get("channels")
-    settings = channels[channel] if channels else settings_of_tensors(tensors)
-    if "published" in settings:
-        return PublishedSeries.restored(tensors, settings, device)
-    return Series.restored(tensors, settings, axes, device)
+    with complete():
+        settings = channels[channel] if channels else settings_of_tensors(tensors)
+        if "published" in settings:
+            return PublishedSeries.restored(tensors, settings, device)
+        return Series.restored(tensors, settings, axes, device)
 
 
 def rendered_part(

@@ -37,6 +37,9 @@ __all__ = ["MARGIN", "Series"]
 MARGIN = 12
 """Voxels beyond a crop that its rendering looks at."""
 
+MOST_UNEVEN = 1000.0
+"""Largest ratio of voxel sizes that is believed of a file."""
+
 _CPU = torch.device("cpu")
 
 
@@ -262,9 +265,9 @@ class Series:
         return cls(
             np.asarray(tensors["frames"], np.float32),
             axes,
-            tuple(settings["aspect"]),
+            _checked_aspect(settings["aspect"], axes),
             {
-                int(i): _loaded(MotionModel(**shape), {"control": tensors[f"paths.{i}"]}, device)
+                int(i): _loaded(MotionModel, shape, {"control": tensors[f"paths.{i}"]}, device)
                 for i, shape in settings["motion"].items()
             },
             BlendWeights(**settings["blending"]),
@@ -272,7 +275,7 @@ class Series:
                 i: Trust(*np.array(tensors[f"trust.{i}"], np.float32))
                 for i in settings.get("trust", ())
             },
-            None if planes is None else _loaded(PlaneModel(**planes), _planes(tensors), device),
+            None if planes is None else _loaded(PlaneModel, planes, _planes(tensors), device),
             device,
             sections_of(sections),
             None if noise is None else AddedNoise.restored(noise),
@@ -282,10 +285,29 @@ class Series:
 _Model = TypeVar("_Model", bound=torch.nn.Module)
 
 
-def _loaded(model: _Model, arrays: Mapping[str, NDArray[Any]], device: torch.device) -> _Model:
-    """Return a model with the parameters that a file holds."""
-    model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+def _loaded(
+    kind: type[_Model],
+    settings: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    device: torch.device,
+) -> _Model:
+    """Return a model with the parameters that a file holds.
+
+    It is built without memory, so that sizes that do not fit the parameters take none.
+    """
+    with torch.device("meta"):
+        model = kind(**settings)
+    parameters = {k: torch.from_numpy(np.array(v)) for k, v in arrays.items()}
+    model.load_state_dict(parameters, assign=True)
     return model.to(device).eval()
+
+
+def _checked_aspect(values: Sequence[float], axes: str) -> tuple[float, ...]:
+    """Return the ratios of voxel sizes of a file, by which the widths of filters are chosen."""
+    aspect = tuple(map(float, values))
+    if len(aspect) != len(axes) or not all(0 < value <= MOST_UNEVEN for value in aspect):
+        raise ValueError(f"ratios of voxel sizes {aspect}")
+    return aspect
 
 
 def _planes(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AddedNoise", "flicker_warning", "is_visible", "measured", "white_noise"]
 
+MOST_GRAIN: Final = 20.0
+"""Largest grain in voxels that is believed of a file."""
+
 _SECOND: Final = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
 _NORMAL: Final = 1.4826  # standard deviation of normal values of which the median size is 1
 _VISIBLE: Final = 0.01  # standard deviation of the noise in the range of grey levels
@@ -87,7 +90,10 @@ class AddedNoise:
     @classmethod
     def restored(cls, settings: Mapping[str, Any]) -> AddedNoise:
         """Return the noise whose settings these are."""
-        return cls(**{**settings, "noise": Noise(**settings["noise"])})
+        noise = Noise(**settings["noise"])
+        if not 0 <= noise.grain <= MOST_GRAIN:
+            raise ValueError(f"a grain of {noise.grain} voxels")
+        return cls(**{**settings, "noise": noise})
 
 
 def measured(
