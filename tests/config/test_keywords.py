@@ -31,8 +31,8 @@ def test_every_public_name_is_there_and_explained(name):
 
 
 def test_the_three_functions_take_the_same_in_the_same_order():
-    common = ["axes", "scale", "units", "progress"]
+    common = ["axes", "voxel", "scale", "units", "progress"]
     for name in ("denoise", "superresolve", "reconstruct"):
         parameters = list(inspect.signature(getattr(napari_cellinr, name)).parameters)
         assert parameters[0] == "image"
-        assert parameters[2:6] == common
+        assert parameters[2:7] == common

@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
         metavar="N",
         type=int,
         default=1,
-        help="number of images processed in parallel (default: 1)",
+        help="number of images or parts that are computed at the same time (default: 1)",
     )
     parser.add_argument(
         "--every-series",

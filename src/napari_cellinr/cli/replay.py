@@ -30,7 +30,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--input", metavar="FILE", help="image to use instead of the recorded one")
     add_stack(parser)
     text = (
-        "under the names that the macro gives them, if it gives any (default: the current folder)"
+        "files have the names that the macro gives them, if it saves any "
+        "(default: the current folder)"
     )
     add_folder(parser, text)
     parser.add_argument(

@@ -38,7 +38,8 @@ def add(commands: Commands) -> None:
         "--shortest",
         metavar="D",
         type=float,
-        help="length of the shortest arrow, in the unit of the motion (default: 0.3 voxels)",
+        help="length of the shortest arrow, in the unit of the motion (default: 0.3 voxels; "
+        "0.1 voxels with --arrows next)",
     )
     add_seeds(parser)
     parser.add_argument(

@@ -88,7 +88,7 @@ class NSTMConfig(Config):
     motion_channel: int | None = setting(
         None,
         "Channel of an image with several from which scene and motion are found; the first is 0. "
-        "The aligned recording has all channels. Leave empty for an image with one channel.",
+        "The aligned recording has all channels. Only for images with several channels.",
         ge=0,
         le=255,
     )

@@ -19,6 +19,7 @@ __all__ = ["add", "run"]
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
     from napari_cellinr.cli.shared.fitting import add_reading_options
+    from napari_cellinr.cli.shared.options import add_assignments
     from napari_cellinr.methods import METHODS
 
     text = "measure a large recording once, and divide the work into parts for any scheduler"
@@ -32,13 +33,12 @@ def add(commands: Commands) -> None:
         help="what to do with the recording (default: denoise)",
     )
     parser.add_argument(
-        "--output", metavar="OUT.zarr", help="result (default: beside the plan, with its name)"
+        "--result",
+        metavar="OUT.zarr",
+        help="OME-Zarr for the result (default: beside the plan, with its name)",
     )
     add_reading_options(parser)
-    parser.add_argument(
-        "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[],
-        help="set any setting of the method by name; may be repeated",
-    )  # fmt: skip
+    add_assignments(parser)
     parser.add_argument(
         "--memory", metavar="GB", type=float,
         help="memory for one part (default: what is free on this computer)",
@@ -47,6 +47,10 @@ def add(commands: Commands) -> None:
         "--slurm", action="store_true", help="print a script that submits the parts to SLURM"
     )
     add_overwrite(parser)
+    parser.usual = (
+        "--method", "--result", "--set", "--memory", "--slurm", "--axes", "--voxel", "--channel",
+        "--overwrite", "--help-all",
+    )  # fmt: skip
 
 
 def run(options: Namespace) -> int:
@@ -62,7 +66,7 @@ def run(options: Namespace) -> int:
     from napari_cellinr.runs.scale.slurm import slurm_script
 
     place = place_of(options.plan)
-    output = options.output or str(place.with_suffix(".zarr"))
+    output = options.result or str(place.with_suffix(".zarr"))
     check_overwrite(options, [options.plan], [options.input])
     check_writable(options.plan, (".json",))
     check_writable(output, (".zarr",))

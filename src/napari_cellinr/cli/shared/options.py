@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AnyConfig = TypeVar("AnyConfig", bound="Config")
 
 __all__ = [
+    "add_assignments",
     "add_channel",
     "add_crop",
     "add_device",
@@ -80,14 +81,7 @@ def add_settings(parser: Parser, config: type[Config], leave_out: Container[str]
             help=help_of(config, name).replace("%", "%%"),
             **flag,
         )
-    settings.add_argument(
-        "--set",
-        dest="assignments",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="set any setting by name, including those listed below; may be repeated",
-    )
+    add_assignments(settings)
     more = [
         _advanced(config, name)
         for name in config.model_fields
@@ -171,6 +165,18 @@ def add_stack(group: Any) -> None:
     )
 
 
+def add_assignments(group: Any) -> None:
+    """Add the option `--set` to a parser, or to a group of options."""
+    group.add_argument(
+        "--set",
+        dest="assignments",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="set any setting of the method by name; may be repeated",
+    )
+
+
 def add_folder(parser: Parser, text: str, *, required: bool = False) -> None:
     """Add the option `--folder` to a command.
 
@@ -204,7 +210,7 @@ def add_target(group: Any, dest: str, **keywords: Any) -> None:
         "--target-voxel",
         dest=dest,
         metavar="z=0.18,y=0.18,x=0.18",
-        help="voxel size of the result in the unit of the file (--voxel is that of the input)",
+        help="voxel size of the result in the unit of the file",
         **keywords,
     )
 
@@ -258,8 +264,8 @@ def add_seeds(group: Any) -> None:
         metavar="FILE.csv|grid:N|[[y,x],…]",
         type=parse_seeds,
         help="points in the reference frame to track: a table with columns y, x (and z) in "
-        "voxels, a grid of N×N points, or positions [y,x] in voxels (reconstruct: grid:8 if not "
-        "given)",
+        "voxels, a grid of N×N points, or positions [y,x] in voxels (default: grid:8 in "
+        "reconstruct; arrows instead of tracks in show-motion)",
     )
 
 

@@ -46,7 +46,7 @@ def add_worker_options(group: Any) -> None:
     """Declare the options that say where parts are computed."""
     group.add_argument(
         "--workers", metavar="N", type=int, default=1,
-        help="number of parts that are computed at the same time (default: 1)",
+        help="number of images or parts that are computed at the same time (default: 1)",
     )  # fmt: skip
     group.add_argument(
         "--scheduler",

@@ -70,6 +70,9 @@ def help_of(config: type[Config], name: str) -> str:
         value = _default_of(config, name, preset)
         if value != usual:
             known.append(f"{preset}: {_in_words(value, '')}")
+    unit = config.unit(name)
+    if usual is None and known and unit not in {"", "s"}:
+        text = f"{text}, in {unit}"
     start = text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
     return f"{start} (default: {'; '.join(known)})" if known else start
 

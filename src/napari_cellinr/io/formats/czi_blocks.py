@@ -134,8 +134,9 @@ class Scene:
             raise FileError(f"{path} mixes blocks of different axes; save one scene of it.")
         self.path, self.blocks = path, blocks
         self.start = tuple(int(n) for n in np.min([one.start for one in blocks], axis=0))
-        ends = np.max([np.add(one.start, one.shape) for one in blocks], axis=0)
-        size = tuple(int(n) for n in ends - self.start)
+        self._starts = np.array([one.start for one in blocks]) - self.start
+        self._ends = self._starts + [one.shape for one in blocks]
+        size = tuple(int(n) for n in self._ends.max(axis=0))
         colours = (first.n_samples,) if first.n_samples > 1 else ()
         self.axes = first.axes + "S" * len(colours)
         self.shape = (*size, *colours)
@@ -156,10 +157,15 @@ class Scene:
         ranges = [_range(one, n) for one, n in zip(keys, self.shape, strict=True)]
         found = np.zeros([stop - start for start, stop in ranges], self.dtype)
         with self.path.open("rb") as file:
-            for block in self.blocks:
-                self._paste(file, block, ranges, found)
+            for number in self._blocks_in(ranges):
+                self._paste(file, self.blocks[number], ranges, found)
         numbers = tuple(0 if isinstance(one, int | np.integer) else slice(None) for one in keys)
         return np.asarray(found[numbers])
+
+    def _blocks_in(self, ranges: Sequence[tuple[int, int]]) -> NDArray[np.intp]:
+        """Return the numbers of the blocks that have something of a part, those on top last."""
+        firsts, ends = np.array(ranges[: self._starts.shape[1]]).T
+        return np.flatnonzero(((self._starts < ends) & (self._ends > firsts)).all(axis=1))
 
     def _paste(
         self, file: Any, block: Block, ranges: Sequence[tuple[int, int]], found: NDArray[Any]
