@@ -20,6 +20,7 @@ from napari_cellinr.cli.shared.progress import (
     seconds_in_words,
 )
 from napari_cellinr.errors import ConfigError, FileError, FitError
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,7 +31,7 @@ __all__ = ["add", "run"]
 
 SEED: Final = 100  # not among the seeds 0–9 that the defaults were chosen with
 
-JOBS: Final = ("denoise", "superresolve", "reconstruct")
+JOBS: Final = tuple(method.action for method in METHODS.values())
 """The demonstrations: modules of `cli.demos`."""
 
 START_NAPARI = """

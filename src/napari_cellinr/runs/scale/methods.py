@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from napari_cellinr.runs.scale.plan import Part, Plan
 
 __all__ = ["MethodInParts", "module_of"]
-
-MODULES: Final = {
-    "denoise": "denoising",
-    "superresolve": "superresolving",
-    "reconstruct": "reconstructing",
-}
-"""The module of each action."""
 
 
 class MethodInParts(Protocol):
@@ -44,6 +37,6 @@ class MethodInParts(Protocol):
 
 
 def module_of(action: str) -> MethodInParts:
-    """Return the functions of the method of an action; imports torch."""
-    module = import_module(f"napari_cellinr.runs.scale.{MODULES[action]}")
+    """Return the functions of the method of an action, whose name its module has; loads torch."""
+    module = import_module(f"napari_cellinr.runs.scale.{action}")
     return cast("MethodInParts", module)
