@@ -50,13 +50,18 @@ def opens_to_write(call):
         return False
     words = [*call.args, *(word.value for word in call.keywords if word.arg == "mode")]
     modes = [w.value for w in words if isinstance(w, ast.Constant) and isinstance(w.value, str)]
-    return any(set("wax") & set(mode) and len(mode) <= 3 for mode in modes)
+    # "x" alone creates a file that is new, or fails
+    return any((set("wa") & set(mode) and len(mode) <= 3) or "x" in mode[1:] for mode in modes)
 
 
 def overwrites(call):
     """Return whether a call lets a library overwrite; a macro's permission is checked by us."""
     if name_of(call) in {"iter_batch", "iter_replay", "Rules", "save_macro"}:
         return False
+    if name_of(call) in {"run_plan", "begin"}:
+        return False  # replace results of other plans as `io` allows: only Zarr, and own notes
+    if name_of(call) == "bind_key":
+        return False  # a key of the viewer
     owner = getattr(call.func, "value", None)
     if getattr(owner, "attr", getattr(owner, "id", "")) in {"written", "_dispatcher", "self"}:
         return False  # what may be replaced is asked in `ui/session/written.py`

@@ -41,8 +41,8 @@ def test_the_home_folder_of_a_user_who_is_not_there(monkeypatch, tmp_path):
         "render {}.cellinr out.tif",
         "show-motion {}.cellinr out.csv",
         "replay {}.py",
-        "replay {}.json --output {}",
-        "batch {}.json {}.tif --output out",
+        "replay {}.json --folder {}",
+        "batch {}.json {}.tif --folder out",
     ],
 )
 def test_a_command_says_that_such_a_file_is_missing(command, monkeypatch, tmp_path, capsys):

@@ -23,6 +23,7 @@ from napari_cellinr.macro.plan import Rules, saved_files
 from napari_cellinr.macro.replay.run import Replay
 from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.scripts.notebook import notebook
+from napari_cellinr.methods import method_of_action
 
 PACKAGE = Path(napari_cellinr.__file__).parent
 
@@ -46,7 +47,8 @@ def example(name):
     if action.opens:
         return Step(name, (Source(path="movie.tif"),), action.example, ("movie",))
     if name in FITS:
-        return Step(name, (Source("movie"),), action.example, (f"movie {name}",), seed=1)
+        settings = {**action.example, **method_of_action(name).needed}
+        return Step(name, (Source("movie"),), settings, (f"movie {name}",), seed=1)
     return Step(name, (Source(SCENE),), action.example, (f"{name} 1", f"{name} 2"))
 
 

@@ -58,6 +58,7 @@ SPATIME = Method(
     conventional=Lazy("spatime.conventional:conventional"),
     cost=Lazy("spatime.costs:cost"),
     renderable=Renderable(scaled="TZYX", any_time=True),
+    needed={"scale": {"T": 2}},
 )
 
 NSTM = Method(

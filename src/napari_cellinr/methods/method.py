@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -117,6 +117,8 @@ class Method:
         method does not fit in tiles. Torch is not loaded.
     renderable
         What can be rendered from a finished fit.
+    needed
+        Settings without which it does not run, for examples and tests.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Method:
     cost: Callable[[Image, Any], Cost | None]
     tiles: Callable[[Image, Any, float], int] | None = None
     renderable: Renderable = field(default_factory=Renderable)
+    needed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def has_motion(self) -> bool:

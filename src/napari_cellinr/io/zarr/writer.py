@@ -125,7 +125,19 @@ def level_count(image: Image) -> int:
 
 
 def create_level(group: Any, image: Image, level: int, zarr_format: int) -> Any:
-    """Return the empty array of a level; each of its chunks has a checksum."""
+    """Return the empty array of a level; each of its chunks has a checksum.
+
+    Parameters
+    ----------
+    group
+        Group of the image.
+    image
+        The image, whose axes, size and dtype decide.
+    level
+        Number of the level; 0 is the full resolution.
+    zarr_format
+        2 or 3.
+    """
     shape = _level_shape(image, level)
     chunks = tuple(min(n, CHUNK.get(axis, 1)) for axis, n in zip(image.axes, shape, strict=True))
     options: dict[str, Any] = {"compressors": ZstdCodec(level=3, checksum=True)}
@@ -168,7 +180,15 @@ def _write_piece(levels: list[Any], image: Image, where: tuple[slice, ...]) -> N
 
 
 def halved(array: NDArray[Any], axes: str) -> NDArray[Any]:
-    """Return means of 2 × 2 pixels along y and x; the last row or column of an odd size stays."""
+    """Return means of 2 × 2 pixels along y and x; the last row or column of an odd size stays.
+
+    Parameters
+    ----------
+    array
+        Any dtype; whole numbers stay whole.
+    axes
+        Letters of its axes, with Y and X.
+    """
     for axis in "YX":
         place = axes.index(axis)
         first = array.take(range(0, array.shape[place], 2), place).astype(np.float64)
@@ -182,7 +202,17 @@ def halved(array: NDArray[Any], axes: str) -> NDArray[Any]:
 
 
 def multiscales(image: Image, n_levels: int, version: str) -> dict[str, Any]:
-    """Return axes, steps and levels of an image in the metadata of a version of OME-Zarr."""
+    """Return axes, steps and levels of an image in the metadata of a version of OME-Zarr.
+
+    Parameters
+    ----------
+    image
+        The image at full resolution.
+    n_levels
+        Number of levels, each half as large along Y and X as the one before.
+    version
+        `0.4` or `0.5`.
+    """
     axes = []
     for axis, unit in zip(image.axes, image.units, strict=True):
         described = {"name": axis.lower(), "type": _TYPES.get(axis, "space")}

@@ -71,6 +71,13 @@ def write_figure(
         If images or options are not allowed.
     FileError
         If the file cannot be written, or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, write_figure
+    >>> raw = Image(np.random.default_rng(0).random((3, 8, 8)), axes="TYX", name="raw")
+    >>> write_figure("figure.png", raw, raw.like(raw.data / 2, name="half"), at={"T": 1})
     """
     place = checked_place(path, FIGURE_SUFFIXES)
     layout = layout_of(images, limits, colormaps, difference, crop)

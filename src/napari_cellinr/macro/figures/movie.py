@@ -56,6 +56,13 @@ def write_movie(
         If images or options are not allowed.
     FileError
         If the file cannot be written, or matplotlib, imageio or ffmpeg are not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_cellinr import Image, write_movie
+    >>> movie = Image(np.random.default_rng(0).random((3, 8, 8)), axes="TYX", name="cells")
+    >>> write_movie("cells.gif", movie, rate=5)
     """
     place = checked_place(path, MOVIE_SUFFIXES)
     layout = layout_of(images, limits, colormaps, difference, crop)

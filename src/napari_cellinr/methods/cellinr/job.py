@@ -222,7 +222,23 @@ def together(
     warnings: list[str],
     started: float,
 ) -> Fitted:
-    """Return the frames as one result; frames that were not fitted are copied from the input."""
+    """Return the frames as one result; frames that were not fitted are copied from the input.
+
+    Parameters
+    ----------
+    source
+        The whole recording.
+    defects
+        Its blank and faulty frames.
+    indices
+        Index of each frame along the axes before Y and X, or Z, Y and X.
+    frames
+        The fitted frames, in the order of `indices`; fewer if the job was stopped.
+    warnings
+        What to say of the recording, before the warnings of the frames.
+    started
+        When the job started, as `time.monotonic` counts, in seconds.
+    """
     first, leading = frames[0], list(defects.leading)
     n_missing = len(indices) - len(defects.blank) - len(frames)
     report = _report(frames, first.config, started, n_missing=n_missing)

@@ -160,13 +160,35 @@ class NoisyMeans(Means):
     """Noisy means: they are interpolated linearly, and the result need not have the same means."""
 
     def finer(self, given: Floats, places: Places, step: float) -> Floats:
-        """Return linearly interpolated values; means of means if coarser."""
+        """Return linearly interpolated values; means of means if coarser.
+
+        Parameters
+        ----------
+        given
+            The given samples, (given, ...), float32.
+        places
+            Positions of the samples of the result, in given samples, (result,), float64.
+        step
+            Their distance, in given samples; above 1 the result is coarser.
+        """
         if step >= 1:
             return super().finer(given, places, step)
         return resample(given, places, 0, "linear")
 
     def consistent(self, finer: Floats, given: Floats, places: Places, step: float) -> Floats:
-        """Return the result as it is: the given means are not exact."""
+        """Return the result as it is: the given means are not exact.
+
+        Parameters
+        ----------
+        finer
+            The result, (places, ...), float32.
+        given
+            The given samples, (given, ...), float32.
+        places
+            Positions of the samples of the result, in given samples, (result,), float64.
+        step
+            Their distance, in given samples; above 1 the result is coarser.
+        """
         return finer
 
 

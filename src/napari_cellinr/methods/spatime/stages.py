@@ -120,6 +120,14 @@ def is_between(time: float) -> bool:
 
 
 def spread(numbers: Sequence[int], most: int) -> set[int]:
-    """Return at most so many of some numbers, spread evenly."""
+    """Return at most so many of some numbers, spread evenly.
+
+    Parameters
+    ----------
+    numbers
+        The numbers, in any order.
+    most
+        How many to return at most.
+    """
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
     return {numbers[i] for i in places}

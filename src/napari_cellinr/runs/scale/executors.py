@@ -42,10 +42,26 @@ class Workers(Protocol):
         """Address of a page with their progress; empty if there is none."""
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Return the future of a task, whose arguments can be pickled."""
+        """Return the future of a task, whose arguments can be pickled.
+
+        Parameters
+        ----------
+        task
+            A function of a module.
+        *arguments
+            Its arguments.
+        """
 
     def check(self, task: Callable[..., str], *arguments: Any) -> list[str]:
-        """Return what a task says on each worker that is not empty; such workers are left out."""
+        """Return what a task says on each worker that is not empty; such workers are left out.
+
+        Parameters
+        ----------
+        task
+            A function that returns why a worker cannot be used, or an empty text.
+        *arguments
+            Its arguments.
+        """
 
     def restart(self) -> None:
         """Start or connect again, after the connection or a process was lost."""

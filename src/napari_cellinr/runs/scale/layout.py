@@ -114,7 +114,15 @@ def boxes(image: Image, needs: Needs, memory: float) -> tuple[list[Part], float]
 
 
 def blocks(n_frames: int, length: int) -> list[Range]:
-    """Return first frame and end of each block of so many frames."""
+    """Return first frame and end of each block of so many frames.
+
+    Parameters
+    ----------
+    n_frames
+        Number of frames of the recording.
+    length
+        Frames of a block; the last one may be shorter.
+    """
     return [(first, min(first + length, n_frames)) for first in range(0, n_frames, length)]
 
 

@@ -20,20 +20,60 @@ class MethodInParts(Protocol):
     """A module with the functions that a plan and its parts need of a method."""
 
     def result(self, image: Image, config: Any) -> Image:
-        """Return an image of zeros with the geometry of the result."""
+        """Return an image of zeros with the geometry of the result.
+
+        Parameters
+        ----------
+        image
+            The recording.
+        config
+            The settings of the method.
+        """
 
     def measured(self, image: Image, config: Any) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return what the parts share, for each channel, and sentences about it."""
+        """Return what the parts share, for each channel, and sentences about it.
+
+        Parameters
+        ----------
+        image
+            The recording.
+        config
+            The settings of the method.
+        """
 
     def layout(
         self, image: Image, config: Any, channels: list[dict[str, Any]], memory: float
     ) -> tuple[list[Part], float]:
-        """Return the parts, and the memory of one of them in bytes."""
+        """Return the parts, and the memory of one of them in bytes.
+
+        Parameters
+        ----------
+        image
+            The recording.
+        config
+            The settings of the method.
+        channels
+            What `measured` returned for each channel.
+        memory
+            Memory for one part, in bytes.
+        """
 
     def job(
         self, image: Image, plan: Plan, part: Part, monitor: Monitor
     ) -> Generator[Progress, Message, Fitted]:
-        """Yield progress, return the result of a part."""
+        """Yield progress, return the result of a part.
+
+        Parameters
+        ----------
+        image
+            The recording; only what the part needs is read.
+        plan
+            The plan.
+        part
+            The part to compute.
+        monitor
+            Of the job.
+        """
 
 
 def module_of(action: str) -> MethodInParts:

@@ -170,6 +170,13 @@ class Plan:
 def save_plan(plan: Plan, path: str | PathLike[str]) -> None:
     """Write a plan; the file appears complete or not at all.
 
+    Parameters
+    ----------
+    plan
+        The plan.
+    path
+        The file, with the extension `.json`.
+
     Raises
     ------
     FileError

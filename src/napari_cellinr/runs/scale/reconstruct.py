@@ -64,7 +64,15 @@ def result(image: Image, config: NSTMConfig) -> Image:
 
 
 def measured(image: Image, config: NSTMConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share: the times of the frames, as far as the optics state them."""
+    """Return what the parts share: the times of the frames, as far as the optics state them.
+
+    Parameters
+    ----------
+    image
+        The recording, with axis T.
+    config
+        The settings.
+    """
     optics: Any = config.optics
     times = None if optics.frame_times is None else list(optics.frame_times)
     if times is not None and len(times) != image.sizes["T"]:

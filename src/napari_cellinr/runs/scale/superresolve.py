@@ -68,7 +68,15 @@ def result(image: Image, config: SpatimeConfig) -> Image:
 
 
 def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share: nothing but the times, which follow from the settings."""
+    """Return what the parts share: nothing but the times, which follow from the settings.
+
+    Parameters
+    ----------
+    image
+        The recording, with axis T.
+    config
+        The settings.
+    """
     return [{"settings": {}} for _ in range(image.sizes.get("C", 1))], []
 
 

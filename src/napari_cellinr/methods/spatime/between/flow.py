@@ -127,7 +127,15 @@ def _rescaled(flow: Floats, shape: Sequence[int]) -> Floats:
 
 
 def resized(values: Floats, shape: Sequence[int]) -> Floats:
-    """Return channels, (channels, *shape), linearly interpolated on another grid."""
+    """Return channels, (channels, *shape), linearly interpolated on another grid.
+
+    Parameters
+    ----------
+    values
+        Channels on a grid, (channels, *grid), float32; corners stay corners.
+    shape
+        Numbers of points of the other grid, along two or three axes.
+    """
     mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
     given = torch.from_numpy(np.ascontiguousarray(values))[None]
     found = functional.interpolate(given, size=tuple(shape), mode=mode, align_corners=True)

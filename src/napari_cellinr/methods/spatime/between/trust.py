@@ -89,7 +89,15 @@ class Trust:
         return np.stack([self.motion, self.smooth, self.unsure, self.confidence])
 
     def on_voxels(self, shape: Sequence[int], region: Sequence[slice]) -> Trust:
-        """Return the maps at the voxels of a part of a frame of a shape."""
+        """Return the maps at the voxels of a part of a frame of a shape.
+
+        Parameters
+        ----------
+        shape
+            Voxels of a whole frame along each axis.
+        region
+            The part, a slice along each axis.
+        """
         cut = (slice(None), *region)
         return Trust(*resized(self.maps, shape)[cut])
 
