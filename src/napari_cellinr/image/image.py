@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.image import rules
 from napari_cellinr.image.indexing import part_of, refused
-from napari_cellinr.image.rules import (
-    AXES,
-    check,
-    default_axes,
-    measure_the_same,
-    suggestion,
-    wrong_number,
-)
+from napari_cellinr.image.rules import AXES, UNCALIBRATED, check, measure_the_same
 from napari_cellinr.image.shown import as_html, as_text
 from napari_cellinr.text import clean_name, one_line
 
@@ -25,10 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image", "default_axes", "default_units"]
-
-UNCALIBRATED = "pixel"
-"""The unit of an axis whose step is unknown."""
+__all__ = ["AXES", "UNCALIBRATED", "ArrayLike", "Image"]
 
 
 class ArrayLike(Protocol):
@@ -44,11 +35,6 @@ class ArrayLike(Protocol):
 
     def __getitem__(self, key: Any) -> Any:
         """Return a part of the array."""
-
-
-def default_units(axes: str) -> tuple[str, ...]:
-    """Return `pixel` for every axis, the units of an uncalibrated image."""
-    return (UNCALIBRATED,) * len(axes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,10 +85,10 @@ class Image:
 
     def __post_init__(self) -> None:
         n_dimensions = len(self.data.shape)
-        axes = self.axes.upper() or default_axes(n_dimensions)
+        axes = self.axes.upper() or rules.default_axes(n_dimensions)
         _set(self, "axes", axes)
         _set(self, "scale", tuple(float(step) for step in self.scale) or (1.0,) * n_dimensions)
-        _set(self, "units", tuple(map(_unit, self.units)) or default_units(axes))
+        _set(self, "units", tuple(map(_unit, self.units)) or rules.default_units(axes))
         _set(self, "name", clean_name(self.name))
         _set(self, "translate", tuple(float(p) for p in self.translate) or (0.0,) * n_dimensions)
         _set(self, "channels", tuple(map(clean_name, self.channels)))
@@ -229,7 +215,7 @@ class Image:
         if any(axis not in AXES for axis in axes):
             raise AxesError(f"axes {axes!r} were given; only the letters of {AXES!r} are allowed.")
         if len(axes) != len(self.axes):
-            raise AxesError(wrong_number(axes, self.shape))
+            raise AxesError(rules.wrong_number(axes, self.shape))
         kept = [measure_the_same(a, b) for a, b in zip(self.axes, axes, strict=True)]
         n_channels = dict(zip(axes, self.shape, strict=True)).get("C", 1)
         return replace(
@@ -286,7 +272,7 @@ class Image:
             If the meaning of an axis is unknown, or `Y` or `X` is missing.
         """
         if self.unknown_axes:
-            guess = suggestion(self.axes)
+            guess = rules.suggestion(self.axes)
             raise AxesError(
                 f"the meaning of axis {self.unknown_axes!r} in axes {self.axes!r}, shape "
                 f"{self.shape}, is not known; name all axes, for example: --axes {guess} on the "

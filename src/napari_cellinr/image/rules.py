@@ -10,10 +10,27 @@ from napari_cellinr.errors import AxesError
 if TYPE_CHECKING:
     from napari_cellinr.image.image import Image
 
-__all__ = ["AXES", "check", "default_axes", "measure_the_same", "suggestion", "wrong_number"]
+__all__ = [
+    "AXES",
+    "UNCALIBRATED",
+    "check",
+    "default_axes",
+    "default_units",
+    "measure_the_same",
+    "suggestion",
+    "wrong_number",
+]
 
 AXES: Final = "TCZYX"
 """The axes that the methods know, in canonical order."""
+
+UNCALIBRATED: Final = "pixel"
+"""The unit of an axis whose step is unknown."""
+
+
+def default_units(axes: str) -> tuple[str, ...]:
+    """Return `pixel` for every axis, the units of an uncalibrated image."""
+    return (UNCALIBRATED,) * len(axes)
 
 
 def default_axes(n_dimensions: int) -> str:
