@@ -32,7 +32,6 @@ _WIDTHS: Final = (0.7, 1.4, 2.8, 5.6)  # standard deviations between bands, voxe
 _WINDOWS: Final = (2.0, 2.0, 3.0, 5.0)  # of the local means of each band
 
 _MOST_AGREE: Final = 0.75  # part of the held-out frames
-_FEW: Final = 4  # held-out frames, of which a part says nothing
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,7 @@ def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
 
     It is a quarter of the best one: the error of an interpolated frame grows with the square of
     the distance, and the disagreement of its neighbours, with which it is compared, with the
-    distance. Nothing is attenuated unless that is better on three of four held-out frames; of
-    fewer than four, the sum of their errors decides.
+    distance. Nothing is attenuated unless that is better on three of four held-out frames.
 
     Parameters
     ----------
@@ -165,8 +163,8 @@ def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
         Squared error on each held-out frame, by attenuation; 0 is one of them.
     """
     best = min(errors, key=lambda a: float(np.sum(errors[a])))
-    better = np.less(errors[best], errors[0.0])
-    return best / 4 if len(better) < _FEW or better.mean() >= _MOST_AGREE else 0.0
+    better = np.mean(np.less(errors[best], errors[0.0]))
+    return best / 4 if better >= _MOST_AGREE else 0.0
 
 
 def _attenuated(
