@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scrolled", "scroll_area"]
 
-LEAST: Final = 64
-"""Smallest height in pixels, for content of at least that height: four lines."""
+LEAST: Final = 48
+"""Smallest height in pixels, for content of at least that height: three lines."""
 
 
 def scroll_area(content: QWidget) -> QScrollArea:
