@@ -140,7 +140,7 @@ def test_a_task_makes_a_dock(viewer, stack, toy, idle):
     panel.run_button.click()
     idle(dock)
     assert {one.name for one in viewer.layers} == {
-        "movie", "movie toyed", "static", "motion", "paths",
+        "movie", "movie toyed", "static · movie", "motion · movie", "paths · movie",
     }  # fmt: skip
     result = viewer.layers["movie toyed"]
     assert result.colormap.name == "viridis"
