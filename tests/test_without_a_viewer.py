@@ -44,7 +44,7 @@ NAMES = {"skimage": "scikit-image", "PIL": "pillow", "mpl_toolkits": "matplotlib
 
 
 def test_nothing_but_ui_needs_a_viewer(tmp_path):
-    tifffile.imwrite(tmp_path / "data.tif", np.zeros((4, 8, 8), np.uint8))
+    tifffile.imwrite(tmp_path / "data.tif", np.zeros((8, 8), np.uint8))
     (tmp_path / "steps.py").write_text('cellinr.open("data.tif")\n')
     subprocess.run([sys.executable, "-c", HEADLESS], cwd=tmp_path, check=True, timeout=300)
 
