@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.field.rounds import FittedField
+    from napari_cellinr.methods.cellinr.field.fitted import FittedField
 
 __all__ = ["Part", "estimate_part", "without_odd_pixels"]
 
