@@ -183,3 +183,12 @@ def test_rounds_that_the_time_limit_leaves_out_are_warned_of(monkeypatch):
     fit = denoise(recording()[0], **TOY, max_seconds=1000)
     assert fit.report["field"]["rounds"] == 1
     assert any("left out some of the rounds" in text for text in fit.report["warnings"])
+
+
+def test_the_standard_error_includes_the_unknown_mean_of_offsets_of_the_camera():
+    raw, _ = recording((64, 64), seed=2)
+    lines = np.random.default_rng(0).normal(0, 30, 64).astype(np.float32)
+    fit = denoise(raw.like(raw.array() + lines[:, None]), **TOY)
+    sd = fit.report["noise"]["offset_sd"]
+    assert sd == pytest.approx(lines.std() / 8, rel=0.1)
+    assert fit.image("error").array().min() > sd
