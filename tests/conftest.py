@@ -8,14 +8,12 @@ import pytest
 
 
 def pytest_collection_modifyitems(items):
-    """Keep each file, and all viewers, in one of the processes that run tests.
+    """Keep each file in one of the processes that run tests: its fixtures are made once then.
 
-    Fixtures of a file are made once then; of two windows, one only has the keyboard.
+    Each process has a virtual screen of its own: of two windows, one only has the keyboard.
     """
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = "ui" if file.startswith("tests/ui/") else file
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

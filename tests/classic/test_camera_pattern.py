@@ -28,7 +28,16 @@ def test_stripes(axis, shape):
     offsets = np.broadcast_to(lines[:, None] if axis == 0 else lines, shape[1:])
     found = find_pattern(recorded(shape=shape) + offsets)
     assert found.kinds == (("rows", "columns")[axis],)
-    assert left(found, offsets) < 0.3 * offsets.std()
+    assert left(found, offsets) < 0.07 * offsets.std()
+    assert found.uncertainty == pytest.approx(offsets.std() / np.sqrt(shape[-1]), rel=0.1)
+
+
+def test_a_slope_of_the_background_is_no_pattern():
+    """It is larger than random offsets would have it."""
+    lines = np.random.default_rng(5).normal(0, 4, SHAPE[1])
+    slope = np.linspace(-60, 60, SHAPE[1])
+    found = find_pattern(recorded() + (lines + slope)[:, None]).offsets[:, 0]
+    assert abs(np.polyfit(slope, found, 1)[0]) < 0.15
 
 
 def test_pixels_of_a_stack():

@@ -421,19 +421,27 @@ def finer(cells):
     return finish(api.iter_superresolve(cells, QUICK))
 
 
-@pytest.mark.parametrize("planes", ["thick", "thin"])
+@pytest.fixture(scope="module")
+def thinner(cells):
+    return finish(api.iter_superresolve(cells, QUICK.replace(planes="thin")))
+
+
 @pytest.mark.parametrize(
-    ("stage", "step"),
+    ("planes", "stage", "step"),
     [
-        ("learning finer planes", 0),
-        ("following motion, interval 2", 0),
-        ("rendering frame 6", 0),
-        ("testing motion on held-out frames", 49),
+        ("thick", "learning finer planes", 0),
+        ("thick", "following motion, interval 2", 0),
+        ("thick", "rendering frame 6", 0),
+        ("thick", "testing motion on held-out frames", 49),
+        ("thin", "learning finer planes", 0),
+        ("thin", "rendering frame 6", 0),
     ],
 )
-def test_super_resolution_goes_on_stage_by_stage(cells, finer, tmp_path, stage, step, planes):
+def test_super_resolution_goes_on_stage_by_stage(
+    cells, finer, thinner, tmp_path, stage, step, planes
+):
     config = QUICK.replace(planes=planes)
-    whole = finer if planes == "thick" else finish(api.iter_superresolve(cells, config))
+    whole = finer if planes == "thick" else thinner
     job = checkpointed("superresolve", cells, config, tmp_path / "job", every=0)
     advance(job, stage, step)
     job.close()
@@ -620,7 +628,7 @@ def test_a_fit_that_was_killed_after_its_last_step_ends_as_without(
         if progress.step == config.steps or left:  # from the last step of the first part on
             left.append(shutil.copytree(tmp_path / "job", tmp_path / f"left-{len(left)}"))
     assert left
-    for place in left:
+    for place in left[:: max(1, len(left) // 4)]:
         (place / "holder.json").unlink()
         fitted = finish(resumed(place, every=0))
         assert_same(fitted, whole)

@@ -10,6 +10,7 @@ import pytest
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io import SUFFIXES, check_writable, read, read_all, write
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety import atomic
 from napari_cellinr.io.tiff import writer as tiff_writer
 
@@ -165,3 +166,15 @@ def test_home_folder(tmp_path, monkeypatch, stack):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     write("~/image.tif", stack)
     assert read("~/image.tif").shape == stack.shape
+
+
+@pytest.mark.parametrize("name", ["a\0b.tif", "\ud800.tif", "~\ud800/a.tif"])
+def test_characters_that_no_file_name_may_have(name):
+    with pytest.raises(FileError, match="no file name may have"):
+        place_of(name)
+    with pytest.raises(FileError, match="no file name may have"):
+        read(name)
+
+
+def test_a_name_that_is_no_text_of_this_system_is_still_a_name():
+    assert place_of("\udcff.tif").name == "\udcff.tif"

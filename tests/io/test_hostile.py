@@ -67,8 +67,8 @@ def test_mutations(places):
     sound = seeds.make(places / "sound")
     digests = {path: fuzz.digest(path) for path in sound}
     assert all(digests.values())
-    cut = fuzz.per_file(sound, lambda c: list(mutate.truncations(c))[:: max(1, len(c) // 400)])
-    for name, cases in (("cut", cut), ("mutations", fuzz.mutations(sound, 30, seed=1))):
+    cut = fuzz.per_file(sound, lambda c: list(mutate.truncations(c))[:: max(1, len(c) // 250)])
+    for name, cases in (("cut", cut), ("mutations", fuzz.mutations(sound, 20, seed=1))):
         row = fuzz.row(name, cases, digests, places, None)
         assert row["faults"] == 0
         assert row["refused"] > 20

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from copy import deepcopy
 
 import numpy as np
 import pytest
+import yaml
 
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.fitting.saved.stored import digest, geometry
@@ -92,6 +94,23 @@ class FakeFit:
         images = (result, motion, still, still.like(still.data, name="confidence"))
         report["field"] = {"frames": list(range(len(still.data)))}
         return Fitted(images, config, {}, (), stopped, report, "nstm", roles, source)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _manifests_are_parsed_once():
+    """Each new viewer looks for plugins, and would parse the same manifests again."""
+    load, parsed = yaml.load, {}
+
+    def load_once(stream, **options):
+        text = stream if isinstance(stream, str | bytes) else stream.read()
+        key = (text, *options.items())
+        if key not in parsed:
+            parsed[key] = load(text, **options)
+        return deepcopy(parsed[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "load", load_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

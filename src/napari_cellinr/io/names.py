@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,20 @@ def place_of(path: str | PathLike[str]) -> Path:
     """Return the path with `~` replaced by the home folder.
 
     The path is returned as it is if there is no such user: a file name may start with `~`.
+
+    Raises
+    ------
+    FileError
+        If it has characters that no file name may have: NUL, or half of a surrogate pair.
     """
+    try:
+        allowed = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        allowed = False
+    if not allowed:
+        raise FileError(
+            f"{os.fspath(path)!a} has a character that no file name may have; correct the name."
+        )
     try:
         return Path(path).expanduser()
     except RuntimeError:

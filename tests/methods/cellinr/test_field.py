@@ -8,6 +8,7 @@ from napari_cellinr import CellINRConfig, Image, denoise, load_fit, render
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.methods.cellinr.field import problem as field_problem
+from napari_cellinr.methods.cellinr.field import rounds
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.model import ResidualField
@@ -154,3 +155,40 @@ def test_held_out_voxels_decide_how_much_of_a_correction_is_applied():
     assert (right.fractions > 0.8).all()
     assert (doubtful.fractions == 0).all()
     assert (wrong.fractions == 0).all()
+
+
+def test_a_network_that_the_time_limit_leaves_out_is_warned_of(monkeypatch):
+    monkeypatch.setattr(rounds, "round_seconds", lambda *_: 1e6)
+    fit = denoise(recording()[0], **TOY, max_seconds=1000)
+    assert fit.report["steps"] == 0
+    assert any("network was not trained" in text for text in fit.report["warnings"])
+    assert not any("network" in text for text in denoise(recording()[0], **TOY).report["warnings"])
+
+
+def test_an_estimate_for_which_there_was_no_time_is_warned_of():
+    raw, _ = recording((16, 64, 64))
+    fit = denoise(raw, **TOY, max_seconds=0.01)
+    assert fit.config.estimate != "groups"
+    assert any("network was not trained" in text for text in fit.report["warnings"])
+
+
+def test_rounds_that_the_time_limit_leaves_out_are_warned_of(monkeypatch):
+    finish = rounds.Rounds.finish
+
+    def slow(self, *given):
+        finish(self, *given)
+        self.seconds = 1e6
+
+    monkeypatch.setattr(rounds.Rounds, "finish", slow)
+    fit = denoise(recording()[0], **TOY, max_seconds=1000)
+    assert fit.report["field"]["rounds"] == 1
+    assert any("left out some of the rounds" in text for text in fit.report["warnings"])
+
+
+def test_the_standard_error_includes_the_unknown_mean_of_offsets_of_the_camera():
+    raw, _ = recording((64, 64), seed=2)
+    lines = np.random.default_rng(0).normal(0, 30, 64).astype(np.float32)
+    fit = denoise(raw.like(raw.array() + lines[:, None]), **TOY)
+    sd = fit.report["noise"]["offset_sd"]
+    assert sd == pytest.approx(lines.std() / 8, rel=0.1)
+    assert fit.image("error").array().min() > sd

@@ -31,12 +31,16 @@ class Noise:
     grain
         Spatial correlation of the noise, as after resizing or filtering: standard deviation in
         voxels of a Gaussian that blurs white noise; 0 for white noise.
+    offset_sd
+        Standard deviation of the error of all values together, in grey levels: where offsets of
+        the camera were subtracted, of which the mean is not known.
     """
 
     gain: float
     read_noise: float
     offset: float = 0.0
     grain: float = 0.0
+    offset_sd: float = 0.0
 
     def sd(self, mean: ArrayLike) -> NDArray[np.float64]:
         """Return the standard deviation in grey levels where the brightness is `mean`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.fft import dct, idct
 from scipy.ndimage import correlate1d, gaussian_filter, gaussian_filter1d
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ _FEWEST = 32  # smallest number of lines, and of pixels along a line
 _SMOOTH = (6.0, 3.0, 1.5)  # standard deviations in lines of the mean that counts as specimen
 _ROUNDS = 3  # times that this mean is corrected by the offsets found before
 _TRIM = 2.0  # standard deviations beyond which a value does not count for a mean
+_DARK = 0.1  # quantile of the pixels of a line that shows its offset and no specimen
+_DARK_WIDTH = 1.0  # standard deviation in pixels of the mean in which that is looked for
+_LARGEST = 3.0  # amplitude of a wave across the lines, in standard deviations of random offsets
 _FEWEST_IMAGES = 8  # images from which the offsets of single pixels can be told
 _NEAR = 1.0  # standard deviation in pixels of the mean that counts as specimen
 _WHITE = 1.6  # variance of offsets in a band with specimen, in that of one without
@@ -36,10 +40,14 @@ class CameraPattern:
         Of each pixel, axes YX, float32.
     kinds
         What was found: `rows`, `columns`, `pixels`.
+    uncertainty
+        Standard deviation of the true mean of all offsets, which cannot be told from the offset of
+        the whole camera, in grey levels.
     """
 
     offsets: NDArray[np.float32]
     kinds: tuple[str, ...]
+    uncertainty: float = 0.0
 
 
 def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
@@ -56,17 +64,21 @@ def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
         Grey levels of one camera, axes (image, Y, X), real and finite.
     """
     values = np.asarray(images, np.float32)
-    total, kinds = np.zeros(values.shape[1:], np.float32), []
+    total, kinds, variance = np.zeros(values.shape[1:], np.float32), [], 0.0
     for axis, kind in ((1, "rows"), (2, "columns")):
         found = _line_offsets(np.moveaxis(values - total, axis, 1))
         if found is not None:
             total += found[:, None] if axis == 1 else found
             kinds.append(kind)
+            variance += float(found.var()) / len(found)
     pixels = _pixel_offsets(values - total)
     if pixels is not None:
         total += pixels
         kinds.append("pixels")
-    return CameraPattern(total - total.mean(), tuple(kinds)) if kinds else None
+        variance += float(pixels.var()) / pixels.size
+    if not kinds:
+        return None
+    return CameraPattern(total - total.mean(), tuple(kinds), variance**0.5)
 
 
 def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
@@ -90,7 +102,32 @@ def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
         return None
     for _ in range(_ROUNDS):
         offsets = offsets + _means(_detail(values - offsets[:, None], width))
-    return np.asarray(offsets, np.float32)
+    return _with_slow_part(values, offsets, float(np.sqrt(variance)))
+
+
+def _with_slow_part(
+    values: NDArray[np.float32], offsets: NDArray[np.float32], sd: float
+) -> NDArray[np.float32]:
+    """Return the offsets of lines with that part that varies slowly across them.
+
+    It is taken from the darkest pixels of each line, which show no specimen. Offsets are random,
+    so that all waves across the lines have the same standard deviation, that of their finest
+    detail. What is larger is background that changes along the image, and stays.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (image, line, pixel).
+    offsets
+        Of each line, without the slow part.
+    sd
+        Standard deviation of the offsets in their finest detail.
+    """
+    smooth = gaussian_filter(values - offsets[:, None], (0, _DARK_WIDTH, _DARK_WIDTH))
+    lines = np.moveaxis(smooth, 1, 0).reshape(len(offsets), -1)
+    waves = dct(offsets + np.quantile(lines, _DARK, axis=1), norm="ortho")
+    waves[0] = 0  # the mean
+    return np.asarray(idct(waves.clip(-_LARGEST * sd, _LARGEST * sd), norm="ortho"), np.float32)
 
 
 def _detail(values: NDArray[np.float32], width: float) -> NDArray[np.float32]:

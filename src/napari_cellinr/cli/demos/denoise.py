@@ -26,7 +26,7 @@ def _job(sample: EmbryoSample, started: float) -> Job:
     from napari_cellinr.api import iter_denoise
     from napari_cellinr.config import CellINRConfig
 
-    return iter_denoise(sample.raw, CellINRConfig(max_seconds=120), started=started)
+    return iter_denoise(sample.raw, CellINRConfig(), started=started)
 
 
 def _images(sample: EmbryoSample, fitted: Fitted) -> Mapping[str, Image]:

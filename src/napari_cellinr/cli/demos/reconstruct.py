@@ -36,7 +36,7 @@ def _job(sample: MotionSample, started: float) -> Job:
     from napari_cellinr.api import iter_reconstruct
     from napari_cellinr.config import NSTMConfig
 
-    config = NSTMConfig(preset="preview", optics=sample.optics, max_seconds=120)
+    config = NSTMConfig(preset="preview", optics=sample.optics)
     return iter_reconstruct(sample.raw, config, started=started)
 
 

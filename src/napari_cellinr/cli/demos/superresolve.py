@@ -22,14 +22,14 @@ _FACTOR = 2
 def _simulate(seed: int) -> CellsSample:
     from napari_cellinr.simulate.cells import cells
 
-    return cells((5, 10, 48, 48), seed, refine=(_FACTOR, _FACTOR))
+    return cells((5, 8, 40, 40), seed, refine=(_FACTOR, _FACTOR))
 
 
 def _job(sample: CellsSample, started: float) -> Job:
     from napari_cellinr.api import iter_superresolve
     from napari_cellinr.config import SpatimeConfig
 
-    config = SpatimeConfig(scale={"t": _FACTOR, "z": _FACTOR}, max_seconds=120)
+    config = SpatimeConfig(scale={"t": _FACTOR, "z": _FACTOR})
     return iter_superresolve(sample.raw, config, started=started)
 
 
@@ -74,7 +74,7 @@ def _table(sample: CellsSample, fitted: Fitted) -> list[str]:
 
 DEMO = Demo(
     names=("raw", "truth", "result", "linear_interpolation"),
-    data="moving cells (5 frames of 10×48×48 voxels)",
+    data="moving cells (5 frames of 8×40×40 voxels)",
     action="computing the frames and planes in between (preset fast)",
     simulate=_simulate,
     job=_job,

@@ -84,7 +84,7 @@ def denoise_job(
         lambda: without_pattern(calibrated(recorded, config), defects, config),
         monitor,
     )
-    source, warnings = looked or (source, [])
+    source, warnings, uncertain = looked or (source, [], [0.0] * source.sizes.get("C", 1))
     warnings = [*defects.warnings, *warnings]
     masked = defects.masked(source)
     noises = yield from in_background(
@@ -92,6 +92,7 @@ def denoise_job(
     )
     if noises is None:  # stopped by the user, as the later stages see
         noises = noise_of_channels(middle(masked), config)
+    noises = [replace(one, offset_sd=sd) for one, sd in zip(noises, uncertain, strict=True)]
     source = defects.repaired(source, noises, config.seed)
     shape, n_frames, split = source.shape[len(leading) :], source.sizes.get("T", 1), False
     if is_coupled(config, n_frames, shape, _seconds_per_channel(config, monitor, noises)):

@@ -338,7 +338,7 @@ class CellINRModel(nn.Module):
             return images
         error = _between(self.error[parts], inside, "linear")
         slope = unstabilise(values + HALF, self.noise) - unstabilise(values - HALF, self.noise)
-        return *images, np.abs(error * slope) * factor
+        return *images, np.hypot(error * slope, np.float32(self.noise.offset_sd)) * factor
 
     def _basis(self, part: Sequence[slice]) -> torch.Tensor:
         """Return the convolutions of the estimate in a part, axes (convolution, …)."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.field.rounds import FittedField
+    from napari_cellinr.methods.cellinr.field.fitted import FittedField
     from napari_cellinr.methods.cellinr.initial.background import Separated
     from napari_cellinr.methods.cellinr.initial.kernels import Kernels
 
@@ -281,12 +281,13 @@ class CellINRProblem(Problem):
         odd = self.prepared.n_odd
         pixels = "pixel was" if odd == 1 else "pixels were"
         replaced = [f"{odd} hot or dead {pixels} replaced."] if odd else []
+        fitted = self.prepared.fitted
+        late = [] if fitted is None else fitted.warnings
         facts = {
-            "warnings": [*replaced, *self.prepared.warnings],
+            "warnings": [*replaced, *self.prepared.warnings, *late],
             "noise": asdict(self.prepared.noise),
             "residual": self._residual(),
         }
-        fitted = self.prepared.fitted
         return facts if fitted is None else {**facts, "field": fitted.facts()}
 
     @torch.no_grad()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.devices import choose_device
-from napari_cellinr.methods.cellinr.field.rounds import Rounds, without_rounds
+from napari_cellinr.methods.cellinr.field.fitted import without_rounds
+from napari_cellinr.methods.cellinr.field.rounds import Rounds
 from napari_cellinr.methods.cellinr.frames import frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
@@ -51,7 +52,9 @@ def fit_with_network(
     budget = EstimateBudget.until(monitor.deadline, noise, device)
     odd, stabilised = without_odd_pixels(image, noise)
     part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-    fitted, has_views = without_rounds(part), part.views is not None and part.found.complete
+    has_views = part.views is not None and part.found.complete
+    is_late = config.estimate == "auto" and part.found.name != "groups" and part.found.complete
+    fitted = without_rounds(part, is_late=is_late)
     if has_views:
         rounds = Rounds(part, budget)
         while rounds.goes_on(monitor):
@@ -69,6 +72,7 @@ def fit_with_network(
             problem = rounds.problem(pairs)
             outcome = yield from optimise(problem, config, monitor)
             if outcome.stopped == "time":
+                rounds.is_late = True
                 break
             rounds.finish(problem, outcome)
         fitted = rounds.result(stopped=monitor.stopped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
 from napari_cellinr.methods.cellinr.field.calibrate import HeldOut, calibrate
+from napari_cellinr.methods.cellinr.field.fitted import FittedField
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.problem import (
     FieldProblem,
@@ -42,12 +43,11 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.field.gate import Blend
     from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
     from napari_cellinr.methods.cellinr.initial.part import Part
-    from napari_cellinr.methods.cellinr.model import CellINRModel
 
     Learnt = tuple[Pair, NDArray[np.float32], NDArray[np.float32]]
     """A synthetic image, and correction and logarithm of the squared error that are predicted."""
 
-__all__ = ["FittedField", "Rounds", "round_seconds", "without_rounds"]
+__all__ = ["Rounds", "round_seconds"]
 
 WIDTHS = {1: 24, 3: 16}
 """Channels of the hidden layers, by the planes that a convolution covers."""
@@ -60,78 +60,6 @@ BRIGHTEST = 0.999
 
 STEP_SECONDS = 0.08
 """CPU seconds of a step."""
-
-
-@dataclass(frozen=True)
-class FittedField:
-    """A network after its last round, and what it adds to the estimate; arrays of its axes.
-
-    Parameters
-    ----------
-    field
-        The network.
-    correction
-        What is added to the estimate, float32, in standard deviations of the noise.
-    error
-        Standard error of the sum, float32, in standard deviations of the noise.
-    rounds
-        Rounds that were completed.
-    outcome
-        How the steps ended.
-    before
-        Error of the estimate alone on the held-out voxels, in standard deviations of the noise.
-    gain
-        Decibels by which the error falls on the synthetic images of the last round.
-    fractions
-        Fraction of the correction that was applied in each third of brightness.
-    """
-
-    field: ResidualField
-    correction: NDArray[np.float32]
-    error: NDArray[np.float32]
-    rounds: int
-    outcome: Outcome
-    before: float
-    gain: float = 0.0
-    fractions: tuple[float, ...] = ()
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the fit starts from and what the network adds, ready for JSON."""
-        return {
-            "rounds": self.rounds,
-            "held_out_start": self.before,
-            "held_out": self.outcome.held_out,
-            "expected_gain_db": round(self.gain, 3),
-            "fractions": [round(part, 3) for part in self.fractions],
-        }
-
-    def load_into(self, model: CellINRModel) -> None:
-        """Give a model this network, and what it has made."""
-        assert model.field is not None
-        model.field.load_state_dict(self.field.state_dict())
-        model.correction, model.error = self.correction, self.error
-
-
-def without_rounds(part: Part) -> FittedField:
-    """Return a network that adds nothing, where no estimate by groups was finished.
-
-    Parameters
-    ----------
-    part
-        The image with its estimate. The standard error is not known: NaN.
-    """
-    estimate, n_planes = part.found.estimate, 3 if part.stabilised.ndim == 3 else 1
-    left = (estimate - part.stabilised)[part.held].astype(np.float64)
-    error = float(np.sqrt((left**2).mean()))
-    how: Stopped = "converged" if part.found.complete else "user"
-    return FittedField(
-        ResidualField(2, 1, n_planes),
-        np.zeros_like(estimate),
-        np.full_like(estimate, np.nan),
-        0,
-        Outcome(how, 0, error, ({"step": 0, "held_out": error},)),
-        error,
-    )
 
 
 @dataclass(frozen=True)
@@ -213,7 +141,7 @@ class Rounds:
         sizes = tuple(piece.stop - piece.start for piece in self.boxes[0])
         steps = part.config.steps
         self.seconds = round_seconds(sizes, self.n_images, steps, budget.n_workers)
-        self.started, self.outcomes = 0.0, list[Outcome]()
+        self.started, self.outcomes, self.is_late = 0.0, list[Outcome](), False
 
     @property
     def n_images(self) -> int:
@@ -233,7 +161,9 @@ class Rounds:
         self.started = time.monotonic()
         if monitor.stopped or len(self.outcomes) == self.n_rounds:
             return False
-        return monitor.deadline is None or self.started + self.seconds <= monitor.deadline
+        deadline = monitor.deadline
+        self.is_late = deadline is not None and self.started + self.seconds > deadline
+        return not self.is_late
 
     def synthetic_images(self) -> Iterator[SyntheticImage]:
         """Return the synthetic images of the present round."""
@@ -354,6 +284,7 @@ class Rounds:
             self.before,
             self.gain,
             self.fractions,
+            self.is_late,
         )
 
 

@@ -27,8 +27,8 @@ FEWEST = 12
 
 def without_pattern(
     source: Image, defects: Defects, config: CellINRConfig
-) -> tuple[Image, list[str]]:
-    """Return the source without the offsets of its camera, and sentences about them.
+) -> tuple[Image, list[str], list[float]]:
+    """Return the source without the offsets of its camera, and what to say of them.
 
     Where parts have no data, images were moved after they were recorded, and have no common
     pattern.
@@ -41,11 +41,18 @@ def without_pattern(
         What is wrong with its frames.
     config
         The settings, of which `pattern` is used.
+
+    Returns
+    -------
+    tuple
+        The source; sentences about the offsets; for each channel, the standard deviation of the
+        error that all its values have in common, in grey levels.
     """
-    if config.pattern == "none" or defects.empty:
-        return source, []
     n_channels = source.sizes.get("C", 1)
-    data, texts = None, []
+    texts: list[str] = []
+    data, uncertainties = None, [0.0] * n_channels
+    if config.pattern == "none" or defects.empty:
+        return source, texts, uncertainties
     for channel in range(n_channels):
         part = source.take("C", channel) if "C" in source.axes else source
         planes = part.array().reshape(-1, *source.shape[-2:])
@@ -55,12 +62,13 @@ def without_pattern(
             data = np.array(source.array(), np.float32)
         where = (slice(None),) * source.axes.index("C") + (channel,) if "C" in source.axes else ()
         data[where] -= found.offsets
+        uncertainties[channel] = found.uncertainty
         texts.append(text_of(found, channel if n_channels > 1 else None))
     if data is None:
-        return source, []
+        return source, texts, uncertainties
     for place in defects.blank:
         data[place] = source.array()[place]
-    return source.like(data, name=source.name), texts
+    return source.like(data, name=source.name), texts, uncertainties
 
 
 def find_offsets(planes: Any) -> CameraPattern | None:
@@ -104,5 +112,6 @@ def text_of(pattern: CameraPattern, channel: int | None) -> str:
     return (
         f"The {' and '.join(pattern.kinds)} of the camera have different offsets{of_channel} "
         f"(standard deviation {float(pattern.offsets.std()):.3g} grey levels); they were "
-        "subtracted. Set pattern=none to keep them."
+        "subtracted. The brightness of the whole image is therefore uncertain by "
+        f"{pattern.uncertainty:.2g} grey levels. Set pattern=none to keep the offsets."
     )
