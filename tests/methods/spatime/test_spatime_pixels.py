@@ -1,4 +1,4 @@
-"""Finer pixels along Y and X: never below interpolation, means kept, texture and noise told apart."""
+"""Finer pixels: never below interpolation, means kept, texture and noise told apart."""
 
 import numpy as np
 import pytest
