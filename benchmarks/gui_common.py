@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
     from napari_cellinr.ui.docks.denoise import DenoiseDock
+    from napari_cellinr.ui.docks.fit import FitDock
 
 
 def stack(path: str | None) -> Image:
@@ -55,6 +56,20 @@ def open_dock(
     frame = viewer.window.add_dock_widget(dock, name="Denoise (CellINR restoration)", area="right")
     if width:
         frame.setFixedWidth(width)
+    return viewer, dock
+
+
+def open_sample(action: str) -> tuple[napari.Viewer, FitDock]:
+    """Return a viewer with the sample of an action, and the dock of the action in it."""
+    import napari
+
+    from napari_cellinr.ui.task import task_of
+
+    viewer = napari.Viewer(show=True)
+    task = task_of(action)
+    viewer.open_sample("napari-cellinr", task.sample)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", task.title)
+    spin(1)
     return viewer, dock
 
 

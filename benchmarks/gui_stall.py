@@ -1,6 +1,9 @@
 """How long the viewer stands still while a fit runs.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/gui_stall.py [--file STACK.tif]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/gui_stall.py --action reconstruct
+
+Without an action, a stack is denoised; with one, the sample of its dock is.
 
 A timer of the main loop fires every 5 ms; a stall is the time by which a tick comes late. The
 view is 2-D. Stalls within `AFTER_PREVIEW` seconds of a new preview are napari's own upload
@@ -90,14 +93,18 @@ def report(name: str, late: np.ndarray) -> dict[int, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", help="a stack; a simulated embryo of 70×256×356 if not given")
+    parser.add_argument("--action", help="open the dock and the sample of this method")
     parser.add_argument("--job", choices=("real", "fake"), default="real")
     parser.add_argument("--seconds", type=float, default=60, help="time for the fit")
     given = parser.parse_args()
     if given.job == "fake":
         gui_common.use_fake_job(given.seconds)
-    image = gui_common.stack(given.file)
-    viewer, dock = gui_common.open_dock(image)
-    viewer.dims.set_current_step(0, image.shape[0] // 2)
+    if given.action:
+        viewer, dock = gui_common.open_sample(given.action)
+    else:
+        viewer, dock = gui_common.open_dock(gui_common.stack(given.file))
+    shape = viewer.layers.selection.active.data.shape
+    viewer.dims.set_current_step(0, shape[0] // 2)
     dock.form.field("max_seconds").set_value(given.seconds)
     gui_common.spin(3)
 
@@ -118,7 +125,7 @@ def main() -> None:
     running.measure(lambda: dock.controller.state == "idle", given.seconds + 120)
     ended = time.perf_counter()
 
-    print(f"{image.shape}, {os.cpu_count()} cores; {dock.panel.status.text()}")
+    print(f"{shape}, {os.cpu_count()} cores; {dock.panel.status.text()}")
     report("idle viewer", idle.late(paints=False))
     first = stages[0][0] if stages else ended
     report("start, with the import of torch", running.late(begun, first, paints=False))

@@ -257,3 +257,15 @@ def test_an_imagej_stack_that_is_cut_off_is_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(FileError, match="damaged or not complete"):
         read(path)
+
+
+@pytest.mark.filterwarnings("ignore:.*lacks 3 of its 4 planes")
+@pytest.mark.parametrize("order", [(0, 1, 3), (0, 2, 1, 3)])
+def test_renamed_files_whose_names_have_another_order(tmp_path, order):
+    for number, t in enumerate(order):
+        ome_of(tmp_path, f"exp_{number}.ome.tif", [(t, 0, 0)], (4, 1, 1))
+    stated = ", ".join(map(str, order))
+    with pytest.warns(FileWarning, match=f"they are number {stated} along T of their recording"):
+        image = read(tmp_path, stack_axis="T")
+    assert first_values(image) == [1 + t for t in order]
+    assert (image.scale[0], image.units[0]) == (2.0, "second")

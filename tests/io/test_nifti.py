@@ -49,6 +49,7 @@ def test_order_steps_and_units(tmp_path, data, kind):
         (("meter", "unknown"), ("pixel", "meter")),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*states steps without a unit")
 def test_units(tmp_path, data, units, expected):
     image = read(save(tmp_path, data, units=units, zooms=(2, 2, 3, 4)))
     assert (image.units[0], image.units[1]) == expected
@@ -101,6 +102,7 @@ def test_big_endian(tmp_path, data):
     assert np.array_equal(image.data, data.transpose())
 
 
+@pytest.mark.filterwarnings("ignore:.*states steps without a unit")
 @pytest.mark.parametrize("units", [("mm", "sec"), ("unknown", "unknown")])
 def test_affine_is_written_back_unchanged(tmp_path, data, units):
     path = save(tmp_path, data, OBLIQUE, units=units)
@@ -114,6 +116,7 @@ def test_affine_is_written_back_unchanged(tmp_path, data, units):
     assert np.array_equal(np.asarray(new.dataobj), data)
 
 
+@pytest.mark.filterwarnings("ignore:.*states steps without a unit")
 @pytest.mark.parametrize("units", [("mm", "sec"), ("unknown", "unknown")])
 def test_affine_follows_a_crop(tmp_path, data, units):
     """What lay at voxel 2, 1, 1 is voxel 0, 0, 0 now, at the same place in the world."""

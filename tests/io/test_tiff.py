@@ -139,7 +139,7 @@ def test_ome_with_several_series(tmp_path, data):
     path = tmp_path / "image.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:
         for name, step in (("left", 0.1), ("right", 0.2)):
-            metadata = {"axes": "ZYX", "Name": name, "PhysicalSizeX": step}
+            metadata = {"axes": "ZYX", "Name": name, "PhysicalSizeX": step, "PhysicalSizeY": 1}
             file.write(data + (name == "right"), photometric="minisblack", metadata=metadata)
     images = read_all(path)
     assert [image.name for image in images] == ["image left", "image right"]

@@ -6,8 +6,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
-from napari_cellinr.io.findings import told
+from napari_cellinr.io.findings import told, with_warnings
 from napari_cellinr.io.lazy import lazy_above as usual_limit
+from napari_cellinr.io.metadata.units import partly_known
 from napari_cellinr.io.names import (
     MICROSCOPES,
     READ_ONLY,
@@ -173,7 +174,7 @@ def _read(
         from napari_cellinr.io.nifti import reader as nifti
 
         _only_level(place, level)
-        return [told(nifti.read(place, stem_of(place), axes, limit=limit))]
+        return [_told(nifti.read(place, stem_of(place), axes, limit=limit))]
     if suffix.endswith(".zarr"):
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it if it is an archive.")
     if suffix in MICROSCOPES:
@@ -181,7 +182,7 @@ def _read(
 
         _only_level(place, level)
         read = formats.read(place, suffix, stem_of(place), limit)
-        return [told(one.with_axes(axes) if axes else one) for one in read]
+        return [_told(one.with_axes(axes) if axes else one) for one in read]
     from napari_cellinr.io.tiff import reader as tiff
 
     images = tiff.read(
@@ -228,7 +229,9 @@ def _read_series(
 
 
 def _told(part: Image | CellINRError) -> Image | CellINRError:
-    return part if isinstance(part, CellINRError) else told(part)
+    if isinstance(part, CellINRError):
+        return part
+    return told(with_warnings(part, partly_known(part, part.meta.get("source", part.name))))
 
 
 def _only_level(place: Path, level: int) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from napari_cellinr.image import UNCALIBRATED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_cellinr.image import Image
 
 __all__ = [
@@ -18,9 +20,12 @@ __all__ = [
     "calibrated",
     "convert",
     "in_units_of",
+    "known_length",
     "known_step",
+    "partly_known",
     "pint_name",
     "print_step",
+    "shared_units",
 ]
 
 Step = tuple[float, str]
@@ -116,6 +121,66 @@ def calibrated(image: Image) -> str:
     return "".join(axis for axis, unit in steps if unit in LENGTHS or unit in TIMES)
 
 
+def partly_known(image: Image, path: object) -> tuple[str, ...]:
+    """Return a sentence if the size of a pixel is known along one of Y and X only.
+
+    Parameters
+    ----------
+    image
+        An image with axes Y and X.
+    path
+        Its file, for the sentence.
+    """
+    known = calibrated(image)
+    if len({"Y", "X"} & {*image.axes}) < 2 or ("Y" in known) == ("X" in known):
+        return ()
+    there, missing = ("Y", "X") if "Y" in known else ("X", "Y")
+    return (
+        f"{path} states the size of a pixel along {there}, but not along {missing}, where it stays "
+        f"unknown; give it, for example with --voxel {missing.lower()}=0.1 or "
+        f"with_voxel_size({missing}=0.1).",
+    )
+
+
+def shared_units(
+    axes: str, scale: Sequence[float], units: Sequence[str], path: object
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return units in which steps without a unit have that of the other axes of space.
+
+    A step of 1 without a unit stays unknown, because it is what programs write for no step.
+
+    Parameters
+    ----------
+    axes
+        One letter per dimension.
+    scale, units
+        The steps and their units as a file states them; `pixel` for no unit.
+    path
+        The file, for the sentences.
+
+    Returns
+    -------
+    units
+        A unit for each axis.
+    warnings
+        A sentence about units that were taken from another axis.
+    """
+    found = {u for axis, u in zip(axes, units, strict=True) if axis in "ZYX" and u in LENGTHS}
+    bare = [
+        axis
+        for axis, step, unit in zip(axes, scale, units, strict=True)
+        if axis in "ZYX" and unit == UNCALIBRATED and step != 1
+    ]
+    if len(found) != 1 or not bare:
+        return list(units), ()
+    unit = found.pop()
+    changed = [unit if axis in bare else old for axis, old in zip(axes, units, strict=True)]
+    return changed, (
+        f"{path} states a step along {' and '.join(bare)} without a unit; it is read in "
+        f"{unit}, as along the other axes.",
+    )
+
+
 def in_units_of(image: Image, other: Image) -> Image:
     """Return an image with its steps and position in the units of another image.
 
@@ -156,6 +221,28 @@ def known_step(value: object, unit: str) -> Step | None:
     if unit == UNCALIBRATED or not (math.isfinite(number) and number > 0):
         return None
     return number, unit
+
+
+def known_length(value: object, unit: str) -> Step | None:
+    """Return the step along an axis of space without its sign, or `None` as `known_step` does.
+
+    Programs write a negative step where planes were recorded downwards; ImageJ drops the sign, too.
+
+    Parameters
+    ----------
+    value
+        The step that the file states; may be `None` or text that is not a number.
+    unit
+        Pint name of its unit.
+    """
+    return known_step(value, unit) or known_step(_opposite(value), unit)
+
+
+def _opposite(value: object) -> float | None:
+    try:
+        return -float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
 
 
 def print_step(value: float, unit: str) -> Step | None:

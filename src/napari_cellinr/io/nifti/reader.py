@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_cellinr.errors import FileWarning, warn
 from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import lazy_above
 from napari_cellinr.io.metadata.record import note, restore
 from napari_cellinr.io.metadata.units import Step, convert, known_step
@@ -29,6 +30,9 @@ _ORDER = "XYZTC"
 
 _SPATIAL = {"meter": "meter", "mm": "millimeter", "micron": "micrometer"}
 _TEMPORAL = {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
+_TOLERANCE = 1e-3
+"""Relative difference between the steps of a header and of its affine; above is a fault."""
+
 _LARGEST_NIFTI_1 = 2**15 - 1
 """Largest number of elements along an axis in NIfTI-1."""
 
@@ -82,7 +86,42 @@ def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:
         name=name,
         meta={"source": str(path), **_affine(head.header)},
     )
-    return restore(image, head.comment)
+    return with_warnings(restore(image, head.comment), _doubts(head.header, image, path))
+
+
+def _doubts(header: Any, image: Image, path: Path) -> tuple[str, ...]:
+    """Return sentences about steps without a unit, or that contradict the affine.
+
+    Parameters
+    ----------
+    header
+        The header of the file.
+    image
+        The image that is read from it.
+    path
+        The file.
+    """
+    places = [i for i, axis in enumerate("XYZ") if axis in image.axes]
+    steps = np.abs(header["pixdim"][1:4].astype(float))[places]
+    letters = ["xyz"[i] for i in places]
+    names = ", ".join(f"{axis}={step:g}" for axis, step in zip(letters, steps, strict=True))
+    texts = []
+    if header.get_xyzt_units()[0] not in _SPATIAL and not np.isin(steps, (0.0, 1.0)).all():
+        texts.append(
+            f"{path} states steps without a unit ({names}); they are read as unknown, so that "
+            "voxels count as cubes. Give the voxel size, for example with --voxel "
+            "z=0.5,y=0.1,x=0.1 or with_voxel_size(Z=0.5, Y=0.1, X=0.1)."
+        )
+    if "affine" in image.meta:
+        columns = np.linalg.norm(np.array(image.meta["affine"])[:3, places], axis=0)
+        if (columns > 0).all() and not np.allclose(columns, steps, rtol=_TOLERANCE, atol=0):
+            shown = zip(letters, columns, strict=True)
+            others = ", ".join(f"{axis}={step:.6g}" for axis, step in shown)
+            texts.append(
+                f"{path} states steps ({names}) that contradict those of its affine ({others}); "
+                "the former are used. Give the right voxel size with --voxel or with_voxel_size()."
+            )
+    return tuple(texts)
 
 
 def _steps(header: Any) -> dict[str, Step | None]:

@@ -31,6 +31,8 @@ _LABELS: Final = {
 }
 """Axis by what is written before a number."""
 
+_THINGS: Final = {"T": "time points", "Z": "planes", "C": "channels"}
+
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 _MOST_NAMED: Final = 8
@@ -140,7 +142,9 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     _check_distinct(paths, counter)
     ordered = tuple(paths[i] for i in order)
     places = tuple(found.place for found in varying)
-    warnings = _gaps(counter, stack_axis) if len(paths) > 1 else ()
+    warnings = (
+        (*_other_axis(counter, stack_axis), *_gaps(counter, stack_axis)) if len(paths) > 1 else ()
+    )
     return Grid(ordered, stack_axis, (len(paths),), varying=places, warnings=warnings)
 
 
@@ -315,12 +319,22 @@ def _gaps(counter: Counter, axis: str) -> tuple[str, ...]:
     regular = all(math.isclose(step, usual * round(step / usual)) for step in steps)
     missing = f" ({_missing(levels, gaps, usual)})" if regular else ""
     before, after = _shown(levels[gaps[0]]), _shown(levels[gaps[0] + 1])
-    what = {"T": "time points", "Z": "planes"}[axis]
+    what = _THINGS[axis]
     return (
         f"numbers are missing in the names of the files{missing}: {before} is followed by {after}. "
         f"The {what} are therefore not equally spaced; a constant step along {axis}, and what is "
         "computed between them, are wrong there. Add the missing files, or use the files on one "
         "side of the gap.",
+    )
+
+
+def _other_axis(counter: Counter, axis: str) -> tuple[str, ...]:
+    """Return a warning if the letters before the number mean another axis; empty if not."""
+    if counter.axis in {"", axis}:
+        return ()
+    return (
+        f"the names of the files count {counter.title}, which usually means "
+        f"{_THINGS[counter.axis]}; they are read as {_THINGS[axis]}, as requested.",
     )
 
 

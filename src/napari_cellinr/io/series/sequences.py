@@ -10,7 +10,15 @@ import numpy as np
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io.findings import WARNINGS, told, warnings_of
 from napari_cellinr.io.lazy import is_lazy_size
+from napari_cellinr.io.metadata.times import with_times
 from napari_cellinr.io.names import stem_of
+from napari_cellinr.io.series.agreement import (
+    channel_names,
+    common_step,
+    frame_times,
+    unlike,
+    without_axes,
+)
 from napari_cellinr.io.series.counters import Grid, grid_of, with_stars
 
 if TYPE_CHECKING:
@@ -141,25 +149,27 @@ def read_files(
         raise AxesError(f"stack axis {stack_axis!r} was given; T and Z are allowed.")
     grid = grid_of(in_order(paths), stack_axis)
     ordered = grid.paths
-    images = [_read_file(tiff, ordered[0], grid.axes, axes, limit)]
-    first = images[0]
+    files = [_read_file(tiff, ordered[0], grid.axes, axes, limit)]
+    first = without_axes(files[0], grid.axes)
     n_bytes = len(ordered) * first.dtype.itemsize * int(np.prod(first.shape))
     if is_lazy_size(n_bytes, sum(path.stat().st_size for path in ordered), limit):
         data = _lazy(tiff, ordered, first, grid.axes, axes)
     else:
-        others = (_read_file(tiff, path, grid.axes, axes, limit) for path in ordered[1:])
-        images += [_checked(first, image) for image in others]
-        data = np.stack([image.array() for image in images])
+        arrays = [first.array()]
+        for path in ordered[1:]:
+            files.append(_read_file(tiff, path, grid.axes, axes, limit))
+            arrays.append(_checked(first, without_axes(files[-1], grid.axes)).array())
+        data = np.stack(arrays)
     again = _how_to_read_again(grid, stack_axis, name)
-    return told(_stacked(images, data, grid, name or _common_name(grid), again))
+    return told(_stacked(files, data, grid, name or _common_name(grid), again))
 
 
 def _read_file(tiff: Any, path: Path, stack_axes: str, axes: str | None, limit: int) -> Image:
-    image: Image = tiff.read(path, stem_of(path), axes, first=True, limit=limit)[0]
+    """Return the image in a file, with the axes along which files are stacked, of length 1."""
+    found = tiff.read(path, stem_of(path), axes, first=True, limit=limit, stacked=stack_axes)
+    image: Image = found[0]
     for axis in stack_axes:
-        if image.sizes.get(axis) == 1:
-            image = image.take(axis, 0)
-        if axis in image.axes:
+        if image.sizes[axis] != 1:
             raise AxesError(
                 f"{path} already has an axis {axis} (axes {image.axes}, shape {image.shape}); "
                 f"stack the files along the other axis, or correct the axes with --axes."
@@ -182,7 +192,8 @@ def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stacked: str, axes: st
     from dask.delayed import delayed
 
     def load(path: Path) -> Any:
-        return _checked(first, _read_file(tiff, path, stacked, axes, 2**62)).array()
+        file = _read_file(tiff, path, stacked, axes, 2**62)
+        return _checked(first, without_axes(file, stacked)).array()
 
     loaded: Any = delayed(load)
     from_delayed: Any = dask.array.from_delayed
@@ -190,13 +201,13 @@ def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stacked: str, axes: st
     return stack([from_delayed(loaded(path), first.shape, first.dtype) for path in paths])
 
 
-def _stacked(images: Sequence[Image], data: Any, grid: Grid, name: str, again: Any) -> Image:
-    """Return the stack; the steps along the new axes are unknown, since single files lack them.
+def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: Any) -> Image:
+    """Return the stack, with what all files state about the new axes.
 
     Parameters
     ----------
-    images
-        The files that were read; all of them, or the first.
+    files
+        The images that were read, with the new axes; all of them, or the first.
     data
         Their arrays, along one new axis.
     grid
@@ -206,20 +217,22 @@ def _stacked(images: Sequence[Image], data: Any, grid: Grid, name: str, again: A
     again
         How to read it again.
     """
-    first, n_new = images[0], len(grid.axes)
-    found = [text for image in images for text in warnings_of(image)]
+    first = without_axes(files[0], grid.axes)
+    steps = [common_step(files, axis) for axis in grid.axes]
+    found = [text for image in files for text in warnings_of(image)]
     meta = {key: value for key, value in first.meta.items() if key != WARNINGS}
-    texts = (*grid.warnings, *_summary(found, len(grid.paths)))
-    return first.like(
+    texts = (*grid.warnings, *_summary(found, len(grid.paths)), *unlike(files, grid.axes))
+    stack = first.like(
         data.reshape(*grid.shape, *first.shape),
         axes=grid.axes + first.axes,
-        scale=(*(1.0,) * n_new, *first.scale),
-        units=(*("pixel",) * n_new, *first.units),
-        translate=(*(0.0,) * n_new, *first.translate),
-        channels=grid.channels or first.channels,
+        scale=(*(step for step, _ in steps), *first.scale),
+        units=(*(unit for _, unit in steps), *first.units),
+        translate=(*(0.0,) * len(steps), *first.translate),
+        channels=channel_names(files, grid.axes, grid.shape) or grid.channels or first.channels,
         name=name,
         meta={**meta, SERIES: again, **({WARNINGS: texts} if texts else {})},
     )
+    return with_times(stack, frame_times(files, grid.axes, grid.shape), grid.paths[0].parent)
 
 
 def _summary(found: Sequence[str], n_files: int) -> list[str]:

@@ -68,9 +68,19 @@ def _of_imagej(
     announced = math.prod(sizes.values())
     first: Any = file.pages.first
     if n_pages == 1:
-        if first.is_final and first.dataoffsets[0] + announced * first.nbytes > opened.file_bytes:
+        end = first.dataoffsets[0] + first.nbytes
+        n_there = 1 + (opened.file_bytes - end) // first.nbytes
+        if announced == 1 or first.samplesperpixel > 1 or (first.is_final and n_there >= announced):
+            return series, ()
+        if first.is_final and end != opened.file_bytes and first.offset < end:
             raise ValueError(f"corrupted: its ImageJ description announces {announced} planes")
-        return series, ()
+        alone = tifffile.TiffPageSeries(
+            [first], first.shape, first.dtype, first.axes, kind="imagej", truncated=False
+        )
+        return [alone], (
+            f"{opened.path} has 1 plane, but its ImageJ description announces {announced} "
+            f"({_stated(stated)}); it is read as that plane.",
+        )
     if announced in {1, n_pages} or first.shaped[0] > 1 or first.samplesperpixel > 1:
         return series, ()
     pages = list(file.pages)
@@ -85,13 +95,16 @@ def _of_imagej(
     repaired = tifffile.TiffPageSeries(
         pages[:n_used], shape, first.dtype, letters, kind="imagej", truncated=False
     )
-    stated_sizes = " x ".join(f"{key} {_count(stated, key)}" for key in _KEYS.values())
     left = "" if n_used == n_pages else f" The last {n_pages - n_used}, not complete, are left out."
     return [repaired], (
         f"{opened.path} has {n_pages} planes, but its ImageJ description announces "
-        f"{announced} ({stated_sizes}); they are read as "
+        f"{announced} ({_stated(stated)}); they are read as "
         f"{' x '.join(f'{axis} {size}' for axis, size in found.items() if size > 1)}.{left}",
     )
+
+
+def _stated(stated: Mapping[str, Any]) -> str:
+    return " x ".join(f"{key} {_count(stated, key)}" for key in _KEYS.values())
 
 
 _KEYS = {"T": "frames", "Z": "slices", "C": "channels"}

@@ -15,7 +15,7 @@ from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.record import restore
-from napari_cellinr.io.metadata.times import with_times
+from napari_cellinr.io.metadata.times import TIMES, with_times
 from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
@@ -53,6 +53,7 @@ def read(
     level: int = 0,
     limit: int | None = None,
     colours: bool = False,
+    stacked: str = "",
 ) -> list[Image | CellINRError]:
     """Return the images in a TIFF file, one per series, axes in the order of the file.
 
@@ -74,6 +75,8 @@ def read(
         Bytes above which an array is lazy; `lazy_above()` if not given.
     colours
         Whether RGB images are returned, with an axis `S`, instead of refused.
+    stacked
+        Axes that an image gets with length 1 if it lacks them, with the step that the file states.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def read(
     """
     with explained_reading(path, partial(explain, path)), damage_refused(path):
         limit = lazy_above() if limit is None else limit
-        request = _Request(name, axes, first, level, limit, colours)
+        request = _Request(name, axes, first, level, limit, colours, stacked)
         images = _read_checked(path, request)
     if not images:
         raise FileError(f"{path} holds no image; give a TIFF file with at least one.")
@@ -101,6 +104,7 @@ class _Request:
     level: int
     limit: int
     colours: bool
+    stacked: str
 
 
 def _read_checked(path: Path, request: _Request) -> list[Image | CellINRError]:
@@ -188,7 +192,34 @@ def _read_series(
     image = with_times(restore(image, facts.note), facts.times, opened.path)
     image = with_present(_coarser(image, series, chosen), present)
     image = with_warnings(image, _warnings(opened.path, chosen, present.warning))
-    return image if request.axes is None else _relabelled(image, request.axes, facts)
+    image = image if request.axes is None else _relabelled(image, request.axes, facts)
+    return _with_axes(image, request.stacked, facts)
+
+
+def _with_axes(image: Image, axes: str, facts: Facts) -> Image:
+    """Return the image with these axes, those that it lacks first and with length 1.
+
+    Parameters
+    ----------
+    image
+        The image.
+    axes
+        Axis letters.
+    facts
+        The metadata of the file, which may state steps along axes that the image lacks.
+    """
+    for axis in reversed([axis for axis in axes if axis not in image.axes]):
+        step, unit = facts.steps.get(axis, (1.0, UNCALIBRATED))
+        times = {TIMES: list(facts.times)} if axis == "T" and len(facts.times) == 1 else {}
+        image = image.like(
+            image.data[None],
+            axes=axis + image.axes,
+            scale=(step, *image.scale),
+            units=(unit, *image.units),
+            translate=(0.0, *image.translate),
+            meta={**image.meta, **times},
+        )
+    return image
 
 
 def _coarser(

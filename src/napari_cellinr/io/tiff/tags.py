@@ -13,7 +13,13 @@ import numpy as np
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.metadata.colours import of_signed
 from napari_cellinr.io.metadata.record import KEY
-from napari_cellinr.io.metadata.units import Step, known_step, pint_name, print_step
+from napari_cellinr.io.metadata.units import (
+    Step,
+    known_length,
+    known_step,
+    pint_name,
+    print_step,
+)
 from napari_cellinr.io.tiff.times import frame_times, ome_times
 from napari_cellinr.io.tiff.vendors import vendor_facts
 
@@ -22,7 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts", "facts_about"]
 
-_RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
+_RESOLUTION_UNITS = {2: "inch", 3: "centimeter", 4: "millimeter", 5: "micrometer"}
+"""The tag ResolutionUnit: TIFF 6.0, page 38; millimetres and micrometres are a later extension."""
+
+_PRINT_UNITS = ("inch", "centimeter")
 
 _PLANE_NUMBER = re.compile(r"^(?:[cztCZT]:\d+/\d+\s*)+(?:-\s*)?")
 """The prefix that ImageJ adds to the label of a plane, such as `c:1/3 z:5/20 - `."""
@@ -87,9 +96,9 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
 def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
     """Return the metadata of an ImageJ description; tifffile's own uses the same keys."""
     spatial = pint_name(str(stated.get("unit", "")))
-    if spatial in {*_RESOLUTION_UNITS.values()}:
+    if spatial in _PRINT_UNITS:
         steps = _print_steps(series.keyframe)  # ImageJ copies the unit from a print resolution
-        depth = print_step(_number(stated.get("spacing")), spatial)
+        depth = print_step(abs(_number(stated.get("spacing"))), spatial)
     else:
         steps = {
             axis: step
@@ -99,7 +108,8 @@ def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
         units = {axis: _unit_along(stated, axis, spatial) for axis in "YZ"}
         if "Y" in steps:
             steps["Y"] = (steps["Y"][0], units["Y"])
-        depth = known_step(stated.get("spacing"), units["Z"])
+        steps = steps if steps or "unit" in stated else _print_steps(series.keyframe)
+        depth = known_length(stated.get("spacing"), units["Z"])
     time_unit = pint_name(str(stated.get("tunit", "sec")))
     time = known_step(stated.get("finterval"), time_unit)
     found = {"T": time, "Z": depth, **steps}
@@ -145,7 +155,7 @@ def _from_micro_manager(file: TiffFile, series: TiffPageSeries) -> Facts:
     pixel = stated.get("PixelSize_um") or page.get("PixelSizeUm")
     named = {
         "T": known_step(stated.get("Interval_ms"), "millisecond"),
-        "Z": known_step(stated.get("z-step_um"), "micrometer"),
+        "Z": known_length(stated.get("z-step_um"), "micrometer"),
         "Y": known_step(pixel, "micrometer"),
         "X": known_step(pixel, "micrometer"),
     }
@@ -210,14 +220,15 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
     pixels = None if image is None else _child(image, "Pixels")
     if image is None or pixels is None:
         return Facts()
-    named = {axis: f"PhysicalSize{axis}" for axis in "ZYX"} | {"T": "TimeIncrement"}
+    named = {axis: f"PhysicalSize{axis}" for axis in "ZYX"}
     found = {
-        axis: known_step(
-            pixels.get(name),
-            pint_name(pixels.get(f"{name}Unit", "s" if axis == "T" else "µm")),
-        )
+        axis: known_length(pixels.get(name), pint_name(pixels.get(f"{name}Unit", "µm")))
         for axis, name in named.items()
     }
+    time_unit = pint_name(pixels.get("TimeIncrementUnit", "s"))
+    found["T"] = known_step(pixels.get("TimeIncrement"), time_unit)
+    if not (found["Y"] or found["X"]):
+        found |= _print_steps(series.keyframe)
     channels = [element for element in pixels if _tag(element) == "Channel"]
     names = [channel.get("Name", "") for channel in channels]
     colours = [of_signed(channel.get("Color", "")) for channel in channels]

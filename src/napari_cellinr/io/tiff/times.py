@@ -90,6 +90,6 @@ def ome_times(pixels: ElementTree.Element) -> tuple[float, ...]:
             return ()
         earliest[frame] = min(seconds, earliest.get(frame, seconds))
     n_frames = int(pixels.get("SizeT", "1"))
-    if n_frames < 2 or sorted(earliest) != list(range(n_frames)):
+    if sorted(earliest) != list(range(n_frames)):
         return ()
     return tuple(earliest[frame] for frame in range(n_frames))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.io.metadata.units import Step, known_step, pint_name
+from napari_cellinr.io.metadata.units import Step, known_length, known_step, pint_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,11 @@ def vendor_facts(file: TiffFile) -> VendorFacts:
 
 
 def _steps(unit: str, **values: Any) -> dict[str, Step]:
-    return {axis: step for axis, value in values.items() if (step := known_step(value, unit))}
+    found = {
+        axis: (known_length if axis == "Z" else known_step)(value, unit)
+        for axis, value in values.items()
+    }
+    return {axis: step for axis, step in found.items() if step}
 
 
 def _in_micrometers(**metres: Any) -> dict[str, Step]:

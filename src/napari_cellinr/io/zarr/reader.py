@@ -16,7 +16,7 @@ from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import chunks_of, lazy_array
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 from napari_cellinr.io.metadata.record import KEY, restore
-from napari_cellinr.io.metadata.units import pint_name
+from napari_cellinr.io.metadata.units import pint_name, shared_units
 from napari_cellinr.io.names import SUFFIXES, suffix_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.safety.failures import explained_reading
@@ -36,6 +36,8 @@ __all__ = ["is_zarr", "read"]
 _LONGEST_METADATA = 100 * 2**20
 _TYPES = {"time": "T", "channel": "C"}
 _PARTS = "{} is not finished: parts of it are still 0. Resume the command that writes it."
+_FIXED_AXES = "tczyx"
+_FIXED_VERSIONS = ("0.1", "0.2")
 _SPARE_LETTERS = "QRSUVWPONM"
 
 
@@ -182,12 +184,13 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
             f"level {level} of {path} was requested; it has levels 0 to {len(datasets) - 1}."
         )
     array = group[datasets[level]["path"]]
-    described = [a if isinstance(a, dict) else {"name": a} for a in scales.get("axes", ())]
+    described = _described(scales, len(array.shape))
     names = [_TYPES.get(a.get("type", ""), a["name"]) for a in described]
     letters = _letters(names, len(array.shape))
     scale, translate = _transformed(scales, datasets[level], len(letters))
     units = [pint_name(str(a.get("unit", ""))) for a in described] or [UNCALIBRATED] * len(letters)
     scale, units, odd = _usable(path, letters, scale, units)
+    units, shared = shared_units(letters, scale, units, path)
     translate = tuple(place if math.isfinite(place) else 0.0 for place in translate)
     channels, colours = _channels(facts, dict(zip(letters, array.shape, strict=True)).get("C", 0))
     image = Image(
@@ -201,9 +204,17 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
         meta=meta | ({COLOURS: colours} if colours else {}),
     )
     parts = (_PARTS.format(path),) if group.attrs.get(UNFINISHED) else ()
-    image = with_warnings(image, (*odd, *_ignored(path, scales, datasets[level]), *parts))
+    image = with_warnings(image, (*odd, *shared, *_ignored(path, scales, datasets[level]), *parts))
     note = group.attrs.get(KEY)
     return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
+
+
+def _described(scales: Mapping[str, Any], n: int) -> list[Mapping[str, Any]]:
+    """Return what is stated about each axis; versions before 0.3 have five, in a fixed order."""
+    stated = scales.get("axes", ())
+    if not stated and n == len(_FIXED_AXES) and str(scales.get("version")) in _FIXED_VERSIONS:
+        stated = _FIXED_AXES
+    return [axis if isinstance(axis, dict) else {"name": axis} for axis in stated]
 
 
 def _letters(names: Any, n_dimensions: int) -> str:
