@@ -65,7 +65,7 @@ def indexes() -> dict[str, str]:
         say("no NVIDIA card: taking the CPU build of PyTorch")
         others = os.environ.get("PIP_EXTRA_INDEX_URL", "")
         return {"PIP_EXTRA_INDEX_URL": f"{others} {CPU_INDEX}".strip()}
-    say(f"no NVIDIA card, but {CPU_INDEX} does not answer: looking up what pip would take")
+    say(f"no NVIDIA card, but {CPU_INDEX} does not answer: pip takes the usual build of PyTorch")
     return {}
 
 
@@ -127,7 +127,8 @@ def set_up(name: str, extra: str) -> dict[str, str]:
     if not (ROOT / ".tox" / name).exists():
         found = indexes()
         environment.update(found)
-        if platform.system() == "Linux" and not has_nvidia() and not found:
+        # The lookup takes a minute, and is for somebody who can stop here.
+        if platform.system() == "Linux" and sys.stdin.isatty() and not has_nvidia() and not found:
             size = download_size(extra)
             told = f"{size / 1e9:.1f} GB" if size else "an unknown amount, up to 5 GB,"
             say(f"{told} will be downloaded; Ctrl-C stops here")

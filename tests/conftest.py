@@ -1,5 +1,9 @@
 """Fixtures for every test."""
 
+import atexit
+import importlib.util
+import os
+import shutil
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +11,31 @@ from pathlib import Path
 import pytest
 
 
+def has_virtual_screens():
+    """Return whether each process that runs tests can have a screen of its own."""
+    return shutil.which("Xvfb") and importlib.util.find_spec("pyvirtualdisplay")
+
+
+def pytest_configure(config):
+    """Give each process a virtual screen: of two windows on one, one only has the keyboard."""
+    parent = config.getoption("dist", "no") != "no" and "PYTEST_XDIST_WORKER" not in os.environ
+    if has_virtual_screens() and not parent:
+        from pyvirtualdisplay.display import Display
+
+        screen = Display(backend="xvfb", size=(1280, 1024), color_depth=24)
+        atexit.register(screen.start().stop)
+
+
 def pytest_collection_modifyitems(items):
     """Keep each file in one of the processes that run tests: its fixtures are made once then.
 
-    Each process has a virtual screen of its own: of two windows, one only has the keyboard.
+    All viewers are in one of them if they have one screen.
     """
+    together = not has_virtual_screens()
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        file = item.nodeid.partition("::")[0]
+        group = "ui" if together and file.startswith("tests/ui/") else file
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

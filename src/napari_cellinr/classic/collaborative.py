@@ -11,7 +11,7 @@ import torch
 
 from napari_cellinr.classic.groups import groups_seconds, iter_groups
 from napari_cellinr.classic.patches import distances, flat_places, values_at, windows
-from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, mirrored
+from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, cosines, mirrored
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ class _Job:
         self.moves = flat_places([down, right], wide).to(device)
         self.inside = flat_places([range(side) for side in self.sides], wide).to(device)
         self.members = min(_MEMBERS, len(self.shifts))
-        self.plane = torch.kron(_cosines(self.sides[0]), _cosines(self.sides[1])).to(device)
-        self.along = _cosines(self.members).to(device)
+        self.plane = torch.kron(cosines(self.sides[0]), cosines(self.sides[1])).to(device)
+        self.along = cosines(self.members).to(device)
         self.noise = self._noise(grain).to(device)
         window = [torch.from_numpy(np.kaiser(side, _FALL)).float() for side in self.sides]
         self.window = (window[0][:, None] * window[1][None]).reshape(-1).to(device)
@@ -204,7 +204,7 @@ class _Job:
             return torch.ones(len(self.inside))
         sides = []
         for side in self.sides:
-            at, wave = torch.arange(side, dtype=torch.float32), _cosines(side)
+            at, wave = torch.arange(side, dtype=torch.float32), cosines(side)
             blurred = torch.exp(-((at[:, None] - at[None]) ** 2) / (4 * grain**2))
             sides.append((wave @ blurred @ wave.T).diagonal().clamp(min=1e-4))
         return torch.kron(sides[0], sides[1])
@@ -271,11 +271,3 @@ class _Job:
             slice(far, far + size) for far, size in zip(self.reach, self.shape, strict=True)
         )
         return as_array(whole[inner])
-
-
-def _cosines(size: int) -> torch.Tensor:
-    """Return the orthonormal discrete cosine transform (DCT-II), (frequencies, pixels), float32."""
-    wave, place = torch.arange(size)[:, None].double(), torch.arange(size)[None].double()
-    cosines = torch.cos(math.pi * (2 * place + 1) * wave / (2 * size)) * math.sqrt(2 / size)
-    cosines[0] /= math.sqrt(2)
-    return cosines.float()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CPU", "as_array", "as_tensor", "gaussian_filter", "mirrored"]
+__all__ = ["CPU", "as_array", "as_tensor", "cosines", "gaussian_filter", "mirrored"]
 
 CPU = torch.device("cpu")
 
@@ -115,3 +115,11 @@ def _along(image: torch.Tensor, axis: int, weights: tuple[float, ...], order: in
         result.add_(wide.narrow(axis, reach + step, size), alpha=weights[step])
         result.add_(wide.narrow(axis, reach - step, size), alpha=sign * weights[step])
     return result
+
+
+def cosines(size: int) -> torch.Tensor:
+    """Return the orthonormal discrete cosine transform (DCT-II), (frequencies, pixels), float32."""
+    wave, place = torch.arange(size)[:, None].double(), torch.arange(size)[None].double()
+    waves = torch.cos(math.pi * (2 * place + 1) * wave / (2 * size)) * math.sqrt(2 / size)
+    waves[0] /= math.sqrt(2)
+    return waves.float()

@@ -79,6 +79,7 @@ class SuperresolveSettings(TypedDict, total=False):
     planes: Planes
     noise: NoiseOfFrames
     confidence: bool
+    psf: float
     latent: int
     refinement: float
     rendering: bool

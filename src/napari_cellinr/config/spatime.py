@@ -98,6 +98,14 @@ class SpatimeConfig(Config):
         False,
         "Also return how well each frame between frames is determined, 0 to 1, by held-out frames.",
     )
+    psf: float = setting(
+        0.0,
+        "Standard deviation of the microscope's blur in the plane, in the unit of Y and X, for "
+        "finer pixels; 0: it is measured in the image.",
+        ge=0,
+        le=1e6,
+        advanced=True,
+    )
     latent: int = setting(
         16,
         "Length of the latent code at each position; 0 for none.",

@@ -9,6 +9,7 @@ from napari_cellinr.api import iter_denoise
 from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.methods.cellinr.field import problem as field_problem
 from napari_cellinr.methods.cellinr.field import rounds
+from napari_cellinr.methods.cellinr.field.bright import sparse_part
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.model import ResidualField
@@ -192,3 +193,22 @@ def test_the_standard_error_includes_the_unknown_mean_of_offsets_of_the_camera()
     sd = fit.report["noise"]["offset_sd"]
     assert sd == pytest.approx(lines.std() / 8, rel=0.1)
     assert fit.image("error").array().min() > sd
+
+
+@pytest.mark.parametrize(("contrast", "part"), [(14, 0), (45, 0.2), (75, 0.4), (200, 0.5)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sparse_part_rises_with_the_contrast(contrast, part, sign):
+    values = np.zeros(10_000, np.float32)
+    values[:20] = sign * contrast
+    assert sparse_part(values) == pytest.approx(part)
+
+
+def test_with_much_light_a_sparse_estimate_makes_the_result_better(monkeypatch):
+    raw, truth = recording((64, 64), seed=3, photons=4000.0)
+    with_it = denoise(raw, **TOY)
+    assert with_it.report["field"]["sparse"] == 0.5
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.field.bright.LARGEST", 0.0)
+    without = denoise(raw, **TOY)
+    assert without.report["field"]["sparse"] == 0
+    errors = [np.square(f.images[0].array() - truth).mean() for f in (with_it, without)]
+    assert errors[0] < 0.97 * errors[1]

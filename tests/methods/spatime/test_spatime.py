@@ -25,9 +25,9 @@ from napari_cellinr.methods.spatime.between.motion import (
     neighbours,
 )
 from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.finer.planes import PlanesProblem, training_planes
+from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
-from napari_cellinr.methods.spatime.planes import PlanesProblem, training_planes
-from napari_cellinr.methods.spatime.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 

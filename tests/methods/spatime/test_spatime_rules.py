@@ -19,10 +19,11 @@ from napari_cellinr.methods.spatime.between.blending import (
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import OUTER, MotionProblem, MotionSettings
 from napari_cellinr.methods.spatime.between.trust import Evidence, Trust, evidence_of, trust_of
-from napari_cellinr.methods.spatime.channel import ChannelFit, _has_gained
+from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.finer.learning import has_gained
+from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.model import MotionModel
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
-from napari_cellinr.methods.spatime.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.series import Series, _checked_aspect, _loaded
 from napari_cellinr.methods.spatime.stages import held_out_frames
 
@@ -52,8 +53,8 @@ def test_a_blend_is_linear_in_time():
 
 def test_planes_are_kept_only_if_held_out_ones_are_better():
     row = {"step": 0, "held_out": 2.0}
-    assert _has_gained(Outcome("steps", 5, 1.9, (row,)))
-    assert not _has_gained(Outcome("steps", 5, 2.0, (row,)))
+    assert has_gained(Outcome("steps", 5, 1.9, (row,)))
+    assert not has_gained(Outcome("steps", 5, 2.0, (row,)))
 
 
 def test_every_fifth_plane_is_held_out_and_never_learnt_from():

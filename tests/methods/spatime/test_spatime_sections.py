@@ -7,14 +7,13 @@ import torch
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.sampling import sampling
-from napari_cellinr.methods.spatime.model import PlaneModel
-from napari_cellinr.methods.spatime.planes import (
+from napari_cellinr.methods.spatime.finer.planes import (
     TrainingPlanes,
     best_interpolation,
     examples_of,
     with_noise,
 )
-from napari_cellinr.methods.spatime.sections import (
+from napari_cellinr.methods.spatime.finer.sections import (
     KINDS,
     MEANS,
     NOISY_MEANS,
@@ -22,6 +21,7 @@ from napari_cellinr.methods.spatime.sections import (
     name_of,
     sections_of,
 )
+from napari_cellinr.methods.spatime.model import PlaneModel
 from napari_cellinr.methods.spatime.series import Series
 
 FACTORS = (1, 2, 2.5, 3, 7, 0.5, 1 / 3, 0.7)

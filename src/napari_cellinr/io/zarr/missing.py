@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import os
+from typing import TYPE_CHECKING, Any
 
 import zarr
 
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.zarr.parts import ZARR_FILES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["missing_chunks"]
 
@@ -27,7 +33,7 @@ def missing_chunks(path: str, level: int = 0) -> list[str]:
         return []
     try:
         array = _array(zarr.open(place, mode="r"), level)
-        there, total = int(array.nchunks_initialized), int(array.nchunks)
+        there, total = _n_files(place / array.path), _n_stored(array)
     except Exception:  # what cannot be read is reported where it is read
         return []
     if there >= total:
@@ -36,6 +42,22 @@ def missing_chunks(path: str, level: int = 0) -> list[str]:
         f"{total - there} of {total} chunks of {path} are missing and count as 0: either nothing "
         "was recorded there, or they were lost when it was copied. Compare with its source."
     ]
+
+
+def _n_stored(array: Any) -> int:
+    """Return the number of files that hold the values of an array: chunks, or shards of them."""
+    lengths = getattr(array, "shards", None) or array.chunks
+    return math.prod(-(-size // length) for size, length in zip(array.shape, lengths, strict=True))
+
+
+def _n_files(folder: Path) -> int:
+    """Return the number of chunks in the folder of an array; that of zarr takes hours for many."""
+    others = {*ZARR_FILES, ".zattrs", ".zmetadata"}
+    return sum(
+        name not in others and not name.endswith(".partial")
+        for _, _, names in os.walk(folder)
+        for name in names
+    )
 
 
 def _array(node: Any, level: int) -> Any:

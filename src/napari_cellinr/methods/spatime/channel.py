@@ -38,35 +38,36 @@ from napari_cellinr.methods.spatime.between.noise import (
     white_noise,
 )
 from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, trust_of_frame
-from napari_cellinr.methods.spatime.planes import (
-    FEWEST,
-    PlanesProblem,
-    best_interpolation,
-    examples_of,
-    with_noise,
-)
+from napari_cellinr.methods.spatime.finer.learning import Learner
+from napari_cellinr.methods.spatime.finer.sections import Samples
 from napari_cellinr.methods.spatime.result import times_of
-from napari_cellinr.methods.spatime.sections import Samples
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import (
     held_out_frames,
     intervals_of,
     is_between,
     needs_motion,
+    needs_pixels,
     needs_planes,
     spread,
 )
-from napari_cellinr.methods.spatime.state import PLANES, TRUST, FinishedStages, interval_stage
+from napari_cellinr.methods.spatime.state import (
+    PIXELS,
+    PLANES,
+    TRUST,
+    FinishedStages,
+    interval_stage,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.fitting.problem import Message, Outcome, Progress
+    from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.methods.spatime.between.blending import Predictions
     from napari_cellinr.methods.spatime.between.motion import MotionSettings
     from napari_cellinr.methods.spatime.between.trust import Evidence, Trust
@@ -158,11 +159,7 @@ class ChannelFit:
             yield from self._tests()
             if not state.over:
                 finished.note(TRUST, state.step - before)
-        if self._needs_planes():
-            before = state.step
-            yield self._learn_planes(1 / self.grid.maps["Z"].step)
-            if not state.over:
-                finished.note(PLANES, state.step - before)
+        yield from self._learn()
         yield from self._frames()
         self.is_done = True
 
@@ -171,9 +168,11 @@ class ChannelFit:
         return follows and TRUST not in self._finished
 
     def _needs_planes(self) -> bool:
-        if PLANES in self._finished or self.state.over or not needs_planes(self.grid):
-            return False
-        return isinstance(self.series.sections, Samples) or self.config.steps > 0
+        is_thin = isinstance(self.series.sections, Samples)
+        return needs_planes(self.grid) and (is_thin or self.config.steps > 0)
+
+    def _needs_pixels(self) -> bool:
+        return needs_pixels(self.grid) and self.config.steps > 0
 
     def _tests(self) -> Iterator[Work]:
         """Predict given frames from those before and after them; that says where to trust motion.
@@ -288,40 +287,22 @@ class ChannelFit:
             }
         )
 
-    def _learn_planes(self, factor: float) -> Work:
-        """Learn to correct interpolated planes; thin planes first choose their interpolation."""
-        series, state, config = self.series, self.state, self.config
-        noise = self._noise if is_visible(self._noise, series.frames[0], series.span) else None
-        with state.part("looking at the planes"):
-            look = partial(examples_of, series, factor, noise)
-            examples = yield from in_background("looking at the planes", look, state.monitor)
-        if noise is not None and examples is not None and not isinstance(series.sections, Samples):
-            examples = with_noise(examples, factor)
-            series.sections = examples.sections
-            self._report_facts({"noise of planes": "known"})
-        if examples is not None and isinstance(series.sections, Samples):
-            series.sections = best_interpolation(examples, factor)
-            examples = replace(examples, sections=series.sections)
-            self._report_facts({"interpolation of thin planes": series.sections.kind})
-        learns = examples is not None and len(examples.planes) >= FEWEST
-        if learns and config.steps:
-            assert examples is not None
-            problem = PlanesProblem(
-                examples, factor, latent=config.latent, steps=2 * config.steps,
-                rate=config.learning_rate, seed=config.seed, device=series.device,
-            )  # fmt: skip
-            with state.part("learning finer planes"):
-                outcome = yield from optimise(problem, config, state.monitor)
-            state.step += outcome.steps + 1
-            state.history += outcome.history
-            series.planes = problem.model.eval() if _has_gained(outcome) else None
-        learnt = series.planes is not None
-        self._report_facts({"planes": "learnt" if learnt else "interpolated"})
-        if not learnt and config.steps and not state.over:
-            why = "learnt planes were not better on held-out planes"
-            if not learns:
-                why = "the recorded planes are too few or too small to learn from"
-            state.warnings.append(f"planes between the recorded ones are interpolated: {why}.")
+    def _learn(self) -> Iterator[Work]:
+        """Learn finer planes, and then finer pixels."""
+        series, state, maps = self.series, self.state, self.grid.maps
+        learner = Learner(series, self.config, state, self._report_facts)
+        steps = [maps[axis].step for axis in "YX" if axis in maps]
+        stages: list[tuple[str, bool, Callable[[Noise | None], Work]]] = [
+            (PLANES, self._needs_planes(), lambda noise: learner.planes(1 / maps["Z"].step, noise)),
+            (PIXELS, self._needs_pixels(), lambda noise: learner.pixels(steps, noise)),
+        ]
+        for stage, is_needed, learn in stages:
+            if is_needed and stage not in self._finished and not state.over:
+                before = state.step
+                seen = is_visible(self._noise, series.frames[0], series.span)
+                yield learn(self._noise if seen else None)
+                if not state.over:
+                    self._finished.note(stage, state.step - before)
 
     def _frames(self) -> Iterator[Work]:
         """Fit the motion of one interval after the other, and render its frames at once."""
@@ -369,7 +350,7 @@ class ChannelFit:
                     stage, partial(_frame, series, when, self.grid), state.monitor
                 )
         if made is None:
-            quick = Series(series.frames, series.axes, series.aspect, sections=series.sections)
+            quick = series.interpolated()
             made = _frame(quick, when, self.grid)
         state.output.data[place, self.number] = made
         state.step += 1
@@ -382,11 +363,6 @@ class ChannelFit:
 def mean_square(values: NDArray[np.float32]) -> float:
     """Return the mean of squares."""
     return float(np.mean(values**2))
-
-
-def _has_gained(outcome: Outcome) -> bool:
-    """Return whether the network is better than the interpolation that it corrects."""
-    return outcome.held_out < outcome.history[0]["held_out"]
 
 
 def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:

@@ -21,10 +21,10 @@ from napari_cellinr.methods.cellinr.job import denoise_job
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
 from napari_cellinr.methods.spatime.between.faults import fault_warnings, faulty_frames
 from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
-from napari_cellinr.methods.spatime.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import planned_steps
 from napari_cellinr.methods.spatime.state import SuperresolutionState
@@ -179,7 +179,8 @@ def _series(
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
     aspect = tuple(steps["X"] / steps[axis] for axis in axes)
     sections = Samples("cubic") if config.planes == "thin" else MEANS
-    return Series(frames, axes, aspect, device=device, sections=sections)
+    blur = config.psf / steps["X"] if config.psf else None
+    return Series(frames, axes, aspect, device=device, sections=sections, blur=blur)
 
 
 def _fitted(

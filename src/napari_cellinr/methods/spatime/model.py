@@ -9,6 +9,8 @@ beside the parameters as `Fitted.model["channels"]`, one mapping per channel:
 - `motion`: the arguments of `MotionModel` by interval;
 - `trust`: the intervals that are blended place by place, with a tensor `trust.<interval>` each;
 - `planes`: the arguments of `PlaneModel`, or null;
+- `pixels`: the arguments of `PixelModel`, or null;
+- `pixel_sections`: how rows and columns are interpolated, `means` or `noisy means`;
 - `noise`: the arguments of `AddedNoise`, or null;
 
 or, with the preset `paper`:
@@ -26,10 +28,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.fields.hypercube import PaperField, Sizes
-from napari_cellinr.fields.plane import RowField
+from napari_cellinr.fields.plane import CONVOLUTIONS, PixelField, RowField, cell_weights
 from napari_cellinr.fields.trajectory import at_time, displacement
-from napari_cellinr.methods.spatime.sections import KINDS
+from napari_cellinr.methods.spatime.finer.sections import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MotionModel",
+    "PixelModel",
     "PlaneModel",
     "published_model",
     "published_settings",
@@ -48,6 +52,13 @@ __all__ = [
 
 ROWS_AT_ONCE = 16
 """Planes that are refined at once: bounds the memory."""
+
+
+PIXELS_AT_ONCE = 2**18
+"""Given pixels that are refined at once: bounds the memory."""
+
+MARGIN = CONVOLUTIONS + 1
+"""Rows beyond a block on which its finer rows depend."""
 
 
 class MotionModel(nn.Module):
@@ -199,6 +210,93 @@ class PlaneModel(RowField):
         return np.concatenate(found)
 
 
+class PixelModel(PixelField):
+    """A network that corrects interpolated pixels along Y and X.
+
+    Parameters
+    ----------
+    width, level, contrast, error
+        As for `PixelField`.
+    """
+
+    def __init__(
+        self, width: int = 24, level: float = 0.0, contrast: float = 1.0, error: float = 1.0
+    ) -> None:
+        super().__init__(width, level, contrast, error)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the model is built from, ready for JSON."""
+        names = ("width", "level", "contrast", "error")
+        return {name: getattr(self, name) for name in names}
+
+    def weights(self, given: Sequence[int], fine: Sequence[int]) -> list[torch.Tensor]:
+        """Return `cell_weights` of rows and of columns of a result over whole planes.
+
+        Parameters
+        ----------
+        given, fine
+            Rows and columns of the given planes and of the result.
+        """
+        device, made = next(self.parameters()).device, []
+        for n_given, n_fine in zip(given, fine, strict=True):
+            one = sampling(n_given, n_fine / n_given, "Y")
+            found = cell_weights(one.positions, one.step, n_given)
+            made.append(torch.from_numpy(found).to(device))
+        return made
+
+    @torch.no_grad()
+    def refined(
+        self,
+        planes: Floats,
+        base: Floats,
+        places: Sequence[NDArray[np.float64]] | None = None,
+        steps: Sequence[float] = (),
+    ) -> Floats:
+        """Return finer planes, computed in blocks of rows.
+
+        Parameters
+        ----------
+        planes
+            Given planes, (n, y, x), float32, about 0 to 1.
+        base
+            The same interpolated, (n, fine y, fine x), float32.
+        places
+            Where the rows and the columns of the result lie, in given pixels; over the whole
+            planes if not given.
+        steps
+            Their distances, in given pixels.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, fine y, fine x), float32, about 0 to 1.
+        """
+        device, n_rows = next(self.parameters()).device, planes.shape[1]
+        if places is None:
+            maps = [
+                sampling(n, m / n, "Y")
+                for n, m in zip(planes.shape[1:], base.shape[1:], strict=True)
+            ]
+            places, steps = [m.positions for m in maps], [m.step for m in maps]
+        columns = torch.from_numpy(cell_weights(places[1], steps[1], planes.shape[2])).to(device)
+        size = max(1, PIXELS_AT_ONCE // planes.shape[2])
+        found = np.empty_like(base)
+        for start in range(0, n_rows, size):
+            low, high = max(0, start - MARGIN), min(n_rows, start + size + MARGIN)
+            first, last = np.searchsorted(places[0], (start - 0.5, start + size - 0.5))
+            rows = torch.from_numpy(
+                cell_weights(places[0][first:last] - low, steps[0], high - low)
+            ).to(device)
+            for number, plane in enumerate(planes):
+                given, guess = (
+                    torch.from_numpy(np.ascontiguousarray(a))[None].to(device)
+                    for a in (plane[low:high], base[number, first:last])
+                )
+                found[number, first:last] = self(given, guess, rows, columns)[0].cpu().numpy()
+        return found
+
+
 def published_model(shape: Sequence[int], rendering: bool, **sizes: int) -> PaperField:
     """Return the networks of the preset `paper`, without a fit.
 
@@ -257,4 +355,5 @@ def settings_of_tensors(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
             for interval, c in controls.items()
         },
         "planes": planes,
+        "pixels": None,
     }

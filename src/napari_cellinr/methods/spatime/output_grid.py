@@ -251,7 +251,7 @@ def memory_needed(image: Image, grid: OutputGrid, *, lazily: bool = False) -> fl
 
 def _fitting(grid: OutputGrid) -> float:
     """Return about how many bytes the program and its fits take, whatever the result is."""
-    if "Z" in grid.maps and grid.maps["Z"].step < 1:
+    if any(one.step < 1 for one in grid.maps.values()):
         return NETWORK_BYTES
     if grid.times is None or np.allclose(grid.times, np.rint(grid.times)):
         return PROGRAM_BYTES
@@ -294,6 +294,8 @@ def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
         seconds += new * 1.2e-6 * voxels
     if "Z" in grid.maps and grid.maps["Z"].step < 1:
         seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
+    if min(grid.maps[axis].step for axis in "YX") < 1:
+        seconds += 0.08 * config.steps + 3e-6 * finer * (n_frames + new)
     seconds = n_channels * seconds + 1.0
     return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
 

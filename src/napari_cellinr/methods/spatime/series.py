@@ -19,8 +19,13 @@ from napari_cellinr.methods.spatime.between.blending import (
 from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
 from napari_cellinr.methods.spatime.between.noise import AddedNoise
 from napari_cellinr.methods.spatime.between.trust import Trust
-from napari_cellinr.methods.spatime.model import MotionModel, PlaneModel
-from napari_cellinr.methods.spatime.sections import MEANS, name_of, sections_of
+from napari_cellinr.methods.spatime.finer.sections import (
+    MEANS,
+    consistent_pixels,
+    name_of,
+    sections_of,
+)
+from napari_cellinr.methods.spatime.model import MotionModel, PixelModel, PlaneModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.sampling import Sampling
-    from napari_cellinr.methods.spatime.sections import Sections
+    from napari_cellinr.methods.spatime.finer.sections import Sections
 
     Floats = NDArray[np.float32]
 
@@ -63,12 +68,18 @@ class Series:
         The same place by place, for intervals beside which frames were held out.
     planes
         The network that corrects interpolated planes, if there is one.
+    pixels
+        The network that corrects interpolated rows and columns, if there is one.
     device
         Where to compute.
     sections
-        What a plane along Z is; rows and columns are means over their pixels.
+        What a plane along Z is.
+    pixel_sections
+        How rows and columns are interpolated: pixels are means over their area.
     noise
         The noise that frames between frames lack, if it can be seen.
+    blur
+        Standard deviation of the microscope's blur in recorded pixels, if it is known.
     """
 
     frames: Floats
@@ -78,9 +89,12 @@ class Series:
     weights: BlendWeights = FULL
     trust: dict[int, Trust] = field(default_factory=dict)
     planes: PlaneModel | None = None
+    pixels: PixelModel | None = None
     device: torch.device = _CPU
     sections: Sections = MEANS
+    pixel_sections: Sections = MEANS
     noise: AddedNoise | None = None
+    blur: float | None = None
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -92,6 +106,13 @@ class Series:
     def span(self) -> float:
         """The grey levels from 0 to 1 in fits."""
         return max(float(np.percentile(self.frames, 99.8)) - self.low, 1e-9)
+
+    def interpolated(self) -> Series:
+        """Return the same frames without anything that was fitted to them."""
+        return Series(
+            self.frames, self.axes, self.aspect, sections=self.sections,
+            pixel_sections=self.pixel_sections,
+        )  # fmt: skip
 
     def scaled(self, frames: Floats) -> Floats:
         """Return frames in parts of the range that fits use, about 0 to 1, float32."""
@@ -205,18 +226,34 @@ class Series:
             for axis, size in zip(self.axes, volume.shape, strict=True)
         }
         result = volume
-        for i, axis in enumerate(self.axes):  # Z first: its network works on the grid of the input
-            if not _changes(maps[axis]):
-                continue
-            step, places = maps[axis].step, parts[axis]
-            sections = self.sections if axis == "Z" else MEANS
-            finer = sections.between(result, places, step, i)
-            if axis == "Z" and self.planes is not None and step < 1:
-                given, base = ((v - self.low) / self.span for v in (result, finer))
-                found = self.low + self.span * self.planes.refined(given, base, places, step)
-                finer = sections.consistent(found, result, places, step)
-            result = finer
-        return result
+        if "Z" in parts and _changes(maps["Z"]):  # its network works on the grid of the input
+            result = self._finer_planes(result, parts["Z"], maps["Z"].step)
+        return self._finer_pixels(result, [parts[a] for a in "YX"], [maps[a] for a in "YX"])
+
+    def _finer_planes(self, volume: Floats, places: NDArray[np.float64], step: float) -> Floats:
+        """Return a volume with other planes along Z."""
+        base = self.sections.between(volume, places, step, 0)
+        if self.planes is None or step >= 1:
+            return base
+        given, guess = self.scaled(volume), self.scaled(base)
+        found = self.low + self.span * self.planes.refined(given, guess, places, step)
+        return self.sections.consistent(found, volume, places, step)
+
+    def _finer_pixels(
+        self, volume: Floats, places: Sequence[NDArray[np.float64]], maps: Sequence[Sampling]
+    ) -> Floats:
+        """Return a volume with other rows and columns."""
+        base = volume
+        for axis, (inside, one) in enumerate(zip(places, maps, strict=True), volume.ndim - 2):
+            if _changes(one):
+                base = self.pixel_sections.between(base, inside, one.step, axis)
+        steps = [one.step for one in maps]
+        if self.pixels is None or max(steps) > 1 or min(steps) == 1:
+            return base
+        given, guess = (self.scaled(v).reshape(-1, *v.shape[-2:]) for v in (volume, base))
+        found = self.pixels.refined(given, guess, places, steps).reshape(base.shape)
+        found = self.low + self.span * found
+        return consistent_pixels(self.pixel_sections, found, volume, places, steps)
 
     def settings(self) -> dict[str, Any]:
         """Return shape and settings of all models, as `methods.spatime.model` describes them."""
@@ -227,6 +264,8 @@ class Series:
             "motion": {str(i): model.settings for i, model in self.motion.items()},
             "trust": sorted(self.trust),
             "planes": None if self.planes is None else self.planes.settings,
+            "pixels": None if self.pixels is None else self.pixels.settings,
+            "pixel_sections": name_of(self.pixel_sections),
             "noise": None if self.noise is None else self.noise.settings,
         }
 
@@ -237,6 +276,8 @@ class Series:
         found |= {f"trust.{i}": torch.from_numpy(t.maps) for i, t in self.trust.items()}
         if self.planes is not None:
             found |= {f"planes.{k}": v for k, v in self.planes.state_dict().items()}
+        if self.pixels is not None:
+            found |= {f"pixels.{k}": v for k, v in self.pixels.state_dict().items()}
         return {f"{prefix}{k}": v.detach().cpu().contiguous() for k, v in found.items()}
 
     @classmethod
@@ -261,7 +302,7 @@ class Series:
             Where to compute.
         """
         sections, noise = settings["sections"], settings.get("noise")
-        planes = settings["planes"]
+        planes, pixels = settings["planes"], settings.get("pixels")
         return cls(
             np.asarray(tensors["frames"], np.float32),
             axes,
@@ -275,9 +316,15 @@ class Series:
                 i: Trust(*np.array(tensors[f"trust.{i}"], np.float32))
                 for i in settings.get("trust", ())
             },
-            None if planes is None else _loaded(PlaneModel, planes, _planes(tensors), device),
+            None
+            if planes is None
+            else _loaded(PlaneModel, planes, _named("planes", tensors), device),
+            None
+            if pixels is None
+            else _loaded(PixelModel, pixels, _named("pixels", tensors), device),
             device,
             sections_of(sections),
+            sections_of(settings.get("pixel_sections", "means")),
             None if noise is None else AddedNoise.restored(noise),
         )
 
@@ -310,9 +357,9 @@ def _checked_aspect(values: Sequence[float], axes: str) -> tuple[float, ...]:
     return aspect
 
 
-def _planes(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    names = [k for k in tensors if k.startswith("planes.") and k != "planes.latent"]
-    return {name.removeprefix("planes."): tensors[name] for name in names}
+def _named(model: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    names = [k for k in tensors if k.startswith(f"{model}.") and k != "planes.latent"]
+    return {name.removeprefix(f"{model}."): tensors[name] for name in names}
 
 
 def _inside(part: slice, wider: slice) -> slice:

@@ -25,6 +25,7 @@ __all__ = [
     "intervals_of",
     "is_between",
     "needs_motion",
+    "needs_pixels",
     "needs_planes",
     "planned_steps",
     "spread",
@@ -68,8 +69,8 @@ def planned_steps(
         if config.motion == "auto":
             tests = len(held_out_frames(n_frames, intervals_of(grid), faulty))
             steps += (rough + 1) * tests + 1
-    if needs_planes(grid) and config.steps:
-        steps += 2 * config.steps + 1
+    if config.steps:
+        steps += (needs_planes(grid) + needs_pixels(grid)) * (2 * config.steps + 1)
     return steps
 
 
@@ -94,6 +95,12 @@ def needs_motion(grid: OutputGrid, config: SpatimeConfig) -> bool:
 def needs_planes(grid: OutputGrid) -> bool:
     """Return whether the result has finer planes than the source."""
     return "Z" in grid.maps and grid.maps["Z"].step < 0.999
+
+
+def needs_pixels(grid: OutputGrid) -> bool:
+    """Return whether rows or columns of the result are finer than those of the source."""
+    steps = [grid.maps[axis].step for axis in "YX" if axis in grid.maps]
+    return bool(steps) and min(steps) < 0.999 and max(steps) <= 1
 
 
 def held_out_frames(

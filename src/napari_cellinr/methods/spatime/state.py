@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.result import OutputArray
 
-__all__ = ["PLANES", "TRUST", "FinishedStages", "SuperresolutionState", "interval_stage"]
+__all__ = ["PIXELS", "PLANES", "TRUST", "FinishedStages", "SuperresolutionState", "interval_stage"]
 
 TRUST: Final = "trust"
 """The stage in which held-out frames choose the blend weights."""
 
 PLANES: Final = "planes"
 """The stage in which finer planes are learnt."""
+
+PIXELS: Final = "pixels"
+"""The stage in which finer rows and columns are learnt."""
 
 
 def interval_stage(interval: int) -> str:
@@ -118,7 +121,8 @@ class SuperresolutionState:
 class FinishedStages:
     """The finished stages of one channel, in memory and in the checkpoint of the job.
 
-    The stages are the choice of blend weights, finer planes, and the motion of each interval.
+    The stages are the choice of blend weights, finer planes, finer pixels, and the motion of
+    each interval.
     Stages in the checkpoint are restored at once. Frames are not stored, but rendered again.
 
     Parameters
@@ -202,6 +206,7 @@ class FinishedStages:
             "motion": motion,
             "trust": found["trust"] if TRUST in self else [],
             "planes": found["planes"] if PLANES in self else None,
+            "pixels": found["pixels"] if PIXELS in self else None,
         }
 
     def _arrays(self) -> dict[str, Any]:
@@ -211,7 +216,8 @@ class FinishedStages:
             kind, _, which = name.partition(".")
             if kind == "paths":
                 return interval_stage(int(which)) in self
-            return {"planes": PLANES in self, "trust": TRUST in self}.get(kind, True)
+            stages = {"planes": PLANES, "pixels": PIXELS, "trust": TRUST}
+            return kind not in stages or stages[kind] in self
 
         return {k: v.numpy() for k, v in self._series.tensors("").items() if is_finished(k)}
 
@@ -219,7 +225,7 @@ class FinishedStages:
         """Put the stored models into the series; return them as a series of their own, too."""
         series = self._series
         stored = Series.restored(arrays, settings, series.axes, series.device)
-        series.motion, series.planes = stored.motion, stored.planes
+        series.motion, series.planes, series.pixels = stored.motion, stored.planes, stored.pixels
         return stored
 
     def _restore(self, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
@@ -229,6 +235,8 @@ class FinishedStages:
         self._steps = dict(header["steps"])
         if PLANES in self:
             series.sections = stored.sections
+        if PIXELS in self:
+            series.pixel_sections = stored.pixel_sections
         if TRUST in self:
             series.weights, series.trust = stored.weights, stored.trust
         state.step += self.steps

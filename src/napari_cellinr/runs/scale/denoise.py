@@ -47,7 +47,7 @@ NOISE_PIXELS: Final = {"Y": 512, "X": 512}
 WHOLE: Final = 8_000_000
 """Voxels of a channel up to which all of it is measured."""
 
-STRUCTURE_VOXELS: Final = {3: (32, 128, 128), 2: (768, 768)}
+STRUCTURE_VOXELS: Final = {3: (24, 112, 112), 2: (512, 512)}
 """Voxels in which structures and background are measured, unless a frame has less."""
 
 SERIES_BYTES: Final = 60.0
@@ -215,7 +215,7 @@ def _background(
     budget = EstimateBudget.until(None, noise, choose_device(config.device))
     image = comparable(frame)[0]
     _, stabilised = without_odd_pixels(image, noise)
-    part = finish(estimate_part(image, stabilised, usual, noise, budget, monitor))
+    part = finish(estimate_part(image, stabilised, usual, noise, budget, monitor, probed=False))
     chosen = part.chosen()
     return chosen, replace(part, config=chosen).without_kernels().separated.levels
 

@@ -18,7 +18,7 @@ from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.io.zarr.regions import coarsen, complete, write_region
 from napari_cellinr.runs.scale.executors import DEVICE
 from napari_cellinr.runs.scale.methods import module_of
-from napari_cellinr.runs.scale.source import digest, with_time
+from napari_cellinr.runs.scale.source import digest, is_same, with_time
 from napari_cellinr.runs.scale.state import State
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def check_worker(plan: Plan) -> str:
         found = digest(plan.source.image())
     except (CellINRError, OSError) as error:
         return f"{where} cannot read the recording ({str(error).rstrip('.')})."
-    if found != plan.digest:
+    if not is_same(found, plan.digest):
         return f"{where} reads another recording as {plan.source.path} than that of the plan."
     return ""
 

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["Source", "digest", "frame_shape", "sample", "with_time"]
+__all__ = ["Source", "digest", "frame_shape", "is_same", "sample", "with_time"]
 
 DIGEST_VOXELS = {"Z": 4, "Y": 64, "X": 64}
 """Voxels of each of the blocks by which a recording is recognised."""
 
 BLOCKS = 8
 """Number of blocks of a sample, each at another time, depth and place."""
+
+_DAMAGED = "?"
+"""Part of a digest for a block that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,46 @@ class Source:
 def digest(image: Image) -> str:
     """Return a short text that differs for recordings of which a few small blocks differ.
 
+    It has a part for geometry and data type, and one for each block: `?` if it cannot be read.
+
     Parameters
     ----------
     image
         The recording, lazy; only the blocks are read.
+
+    Raises
+    ------
+    FileError
+        If none of the blocks can be read.
     """
-    found = hashlib.blake2b(f"{image.axes} {image.shape} {image.dtype}".encode(), digest_size=16)
+    found, failure = [_hashed(f"{image.axes} {image.shape} {image.dtype}".encode())], None
     for block in _blocks(image, DIGEST_VOXELS):
-        found.update(np.ascontiguousarray(block.array()).tobytes())
-    return found.hexdigest()
+        try:
+            found.append(_hashed(np.ascontiguousarray(block.array()).tobytes()))
+        except FileError as error:  # the part that needs it will say so
+            found.append(_DAMAGED)
+            failure = error
+    if failure is not None and set(found[1:]) == {_DAMAGED}:
+        raise failure
+    return "-".join(found)
+
+
+def is_same(first: str, second: str) -> bool:
+    """Return whether two digests can be those of one recording, parts of which may be damaged.
+
+    Parameters
+    ----------
+    first, second
+        From `digest`.
+    """
+    pairs = list(zip(first.split("-"), second.split("-"), strict=False))
+    return first.count("-") == second.count("-") and all(
+        one == other or _DAMAGED in {one, other} for one, other in pairs
+    )
+
+
+def _hashed(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def sample(image: Image, most: Mapping[str, int], whole: int) -> NDArray[Any]:

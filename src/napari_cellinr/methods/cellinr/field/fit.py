@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.methods.cellinr.field.bright import with_sparse_estimate
 from napari_cellinr.methods.cellinr.field.fitted import without_rounds
 from napari_cellinr.methods.cellinr.field.rounds import Rounds
 from napari_cellinr.methods.cellinr.frames import frame_of
@@ -76,6 +77,10 @@ def fit_with_network(
                 break
             rounds.finish(problem, outcome)
         fitted = rounds.result(stopped=monitor.stopped)
+        mixing = partial(with_sparse_estimate, fitted, part, device)
+        fitted = (
+            yield from in_background("mixing in a sparse estimate", mixing, monitor)
+        ) or fitted
     part, prepared = replace(part, n_odd=odd, fitted=fitted), None
     if part.found.complete:
         work = partial(part.build, kernels=not has_views)

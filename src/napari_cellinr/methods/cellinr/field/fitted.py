@@ -53,6 +53,8 @@ class FittedField:
         Fraction of the correction that was applied in each third of brightness.
     is_late
         Whether the time limit left out rounds.
+    sparse
+        Part of the sum that a sparse estimate has.
     """
 
     field: ResidualField
@@ -64,6 +66,7 @@ class FittedField:
     gain: float = 0.0
     fractions: tuple[float, ...] = ()
     is_late: bool = False
+    sparse: float = 0.0
 
     @property
     def warnings(self) -> list[str]:
@@ -78,6 +81,7 @@ class FittedField:
             "held_out": self.outcome.held_out,
             "expected_gain_db": round(self.gain, 3),
             "fractions": [round(part, 3) for part in self.fractions],
+            "sparse": round(self.sparse, 3),
         }
 
     def load_into(self, model: CellINRModel) -> None:

@@ -64,6 +64,8 @@ def estimate_part(
     noise: Noise,
     budget: EstimateBudget,
     monitor: Monitor,
+    *,
+    probed: bool = True,
 ) -> Generator[Progress, Message, Part]:
     """Yield `Progress`, return an image with its initial estimate.
 
@@ -81,6 +83,8 @@ def estimate_part(
         Threads and time.
     monitor
         Of the job.
+    probed
+        Whether the error of the estimate is needed, for which it is made twice.
     """
     generator = np.random.default_rng(config.seed)
     held, values = hold_out(stabilised, config.held_out, generator)
@@ -94,12 +98,13 @@ def estimate_part(
         guides = yield from in_background("preparing the groups", part.guides, monitor)
         if guides is None:
             return replace(part, found=replace(found, complete=False))
-        probed = not config.has_field
-        if not probed:
+        has_field = config.has_field
+        if has_field:
             guides = with_pilot(values, guides, budget)
+        probed = probed and not has_field
         grouped = yield from group(values, found, guides, budget, monitor, probed=probed)
         part = replace(part, found=grouped, variance=guides.variance)
-        if not probed and grouped.complete and grouped.name == "groups":
+        if has_field and grouped.complete and grouped.name == "groups":
             views = np.stack([values, found.estimate, guides.first, grouped.estimate])
             part = replace(part, views=views)
     if part.found.complete and entry.should_save:

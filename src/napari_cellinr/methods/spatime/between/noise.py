@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["AddedNoise", "flicker_warning", "is_visible", "measured", "white_noise"]
+__all__ = ["AddedNoise", "flicker_warning", "is_plausible", "is_visible", "measured", "white_noise"]
 
 MOST_GRAIN: Final = 20.0
 """Largest grain in voxels that is believed of a file."""
@@ -25,6 +25,8 @@ MOST_GRAIN: Final = 20.0
 _SECOND: Final = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise
 _NORMAL: Final = 1.4826  # standard deviation of normal values of which the median size is 1
 _VISIBLE: Final = 0.01  # standard deviation of the noise in the range of grey levels
+_REMOVED: Final = 0.7  # least part of the estimated noise that denoising removes if it is noise
+_SEEN: Final = 4.0  # most noise in that seen by second differences: 3 with a grain of 0.6 pixels
 _DIFFERENT: Final = 0.75  # variance left in a made frame, below which the difference is visible
 
 
@@ -136,6 +138,24 @@ def is_visible(noise: Noise, frame: Floats, span: float) -> bool:
         Range of the grey levels.
     """
     return float(np.sqrt(np.mean(noise.sd(frame) ** 2))) >= _VISIBLE * span
+
+
+def is_plausible(noise: Noise, noisy: Floats, denoised: Floats) -> bool:
+    """Return whether noise that was estimated is noise, not fine texture.
+
+    Noise is everywhere: the median of second differences sees it, if it is nearly white. Texture is
+    in places, and denoising removes less of it than was estimated.
+
+    Parameters
+    ----------
+    noise
+        The estimate.
+    noisy, denoised
+        Grey levels before and after, of the same shape.
+    """
+    expected = float(np.sqrt(np.mean(noise.sd(denoised) ** 2)))
+    is_everywhere = expected <= _SEEN * white_noise(noisy)
+    return is_everywhere and float((noisy - denoised).std()) >= _REMOVED * expected
 
 
 def flicker_warning(found: AddedNoise, frame: Floats) -> str:

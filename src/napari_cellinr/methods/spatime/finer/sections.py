@@ -17,6 +17,8 @@ from napari_cellinr.classic.cell_means import overlap_means, spline_means
 from napari_cellinr.classic.interpolate import resample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.interpolate import Interpolation
@@ -32,6 +34,7 @@ __all__ = [
     "NoisyMeans",
     "Samples",
     "Sections",
+    "consistent_pixels",
     "name_of",
     "sections_of",
 ]
@@ -235,6 +238,42 @@ def name_of(sections: Sections) -> str:
     if isinstance(sections, Samples):
         return sections.kind
     return "noisy means" if isinstance(sections, NoisyMeans) else "means"
+
+
+def consistent_pixels(
+    sections: Sections,
+    finer: Floats,
+    given: Floats,
+    places: Sequence[Places],
+    steps: Sequence[float],
+) -> Floats:
+    """Return a result with means over the given pixels that are the given ones, if they count.
+
+    Parameters
+    ----------
+    sections
+        How rows and columns are interpolated; of noisy means, the result is returned as it is.
+    finer
+        The result, (..., fine rows, fine columns), float32.
+    given
+        The given pixels, (..., rows, columns), float32.
+    places
+        Positions of the rows and columns of the result, in given ones.
+    steps
+        Their distances, in given ones.
+    """
+    if isinstance(sections, NoisyMeans):
+        return finer
+    lacking = finer
+    axes = range(finer.ndim - 2, finer.ndim)
+    for axis, inside, step in zip(axes, places, steps, strict=True):
+        edges = (np.arange(given.shape[axis] + 1) - 0.5 - inside[0]) / step + 0.5
+        found = overlap_means(np.moveaxis(lacking, axis, 0), edges)
+        lacking = np.moveaxis(found, 0, axis)
+    lacking = given - lacking
+    for axis, inside, step in zip(axes, places, steps, strict=True):
+        lacking = sections.between(lacking, inside, step, axis)
+    return finer + lacking
 
 
 def _samples(name: str) -> Samples:

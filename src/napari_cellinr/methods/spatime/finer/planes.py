@@ -17,9 +17,9 @@ from scipy.ndimage import gaussian_filter1d
 from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
 from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.fitting.problem import Problem, Schedule
-from napari_cellinr.methods.spatime.between.noise import white_noise
+from napari_cellinr.methods.spatime.between.noise import is_plausible, white_noise
+from napari_cellinr.methods.spatime.finer.sections import KINDS, MEANS, NOISY_MEANS, Samples
 from napari_cellinr.methods.spatime.model import PlaneModel
-from napari_cellinr.methods.spatime.sections import KINDS, MEANS, NOISY_MEANS, Samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.camera.anscombe import Noise
-    from napari_cellinr.methods.spatime.sections import Sections
+    from napari_cellinr.methods.spatime.finer.sections import Sections
     from napari_cellinr.methods.spatime.series import Series
 
     Floats = NDArray[np.float32]
@@ -190,10 +190,12 @@ def examples_of(series: Series, factor: float, noise: Noise | None = None) -> Tr
     frames = [series.frames[i] for i in sorted(set(chosen))]
     if min(frames[0].shape[1:]) < 6 * ratio:
         return None
-    if noise is None:
+    if noise is not None:
+        denoised = [_denoised(frame, noise) for frame in frames]
+    if noise is None or not is_plausible(noise, np.stack(frames), np.stack(denoised)):
         return training_planes([series.scaled(f) for f in frames], ratio, series.sections)
     added = float(np.sqrt(np.mean(noise.sd(frames[0]) ** 2))) / series.span
-    volumes = [series.scaled(_denoised(frame, noise)) for frame in frames]
+    volumes = [series.scaled(frame) for frame in denoised]
     return training_planes(volumes, ratio, series.sections, added)
 
 

@@ -1,0 +1,1 @@
+"""Finer voxels: planes along Z, and pixels along Y and X."""

@@ -1,0 +1,128 @@
+"""Recordings, results and disks with faults: one sentence each, and finished parts are kept."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.config import CellINRConfig
+from napari_cellinr.errors import FileError
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.io.zarr.missing import missing_chunks
+from napari_cellinr.runs.scale import make
+from napari_cellinr.runs.scale.run import run_plan
+from napari_cellinr.runs.scale.source import Source, digest, is_same
+from napari_cellinr.runs.scale.state import State
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """Four frames, each a part that is read on its own."""
+    monkeypatch.setattr("napari_cellinr.io.lazy._CHUNK", 1)
+    generator = np.random.default_rng(0)
+    light = 50 + 40 * np.sin(np.arange(32) / 3)[:, None] * np.sin(np.arange(32) / 3)
+    frames = generator.poisson(np.stack([light] * 4)).astype(np.uint16)
+    write(tmp_path / "in.zarr", Image(frames, axes="TYX"))
+    return planned(tmp_path)
+
+
+def planned(folder, **settings):
+    config = CellINRConfig(preset="preview", steps=5, **settings)
+    outputs = {"result": str(folder / "out.zarr")}
+    return make.make_plan("denoise", Source(str(folder / "in.zarr")), config, outputs, 1e12)
+
+
+def chunk(tmp_path, frame):
+    """Return the file of the only chunk of a frame."""
+    return tmp_path / "in.zarr" / "0" / "c" / str(frame) / "0" / "0"
+
+
+def test_a_damaged_chunk_fails_its_part_only(plan, tmp_path):
+    place = chunk(tmp_path, 2)
+    good = place.read_bytes()
+    place.write_bytes(good[: len(good) // 2])
+    found = finish(run_plan(plan))
+    assert set(found.failed) == {2}
+    assert "is damaged: a chunk of 0 cannot be read" in found.failed[2]
+    assert State(plan).done == {0, 1, 3}
+    place.write_bytes(good)
+    assert finish(run_plan(plan)).is_complete
+
+
+def test_missing_chunks_are_counted(plan, tmp_path):
+    assert missing_chunks(str(tmp_path / "in.zarr")) == []
+    chunk(tmp_path, 1).unlink()
+    (text,) = missing_chunks(str(tmp_path / "in.zarr"))
+    assert text.startswith("1 of 4 chunks of ")
+    assert "1 of 4 chunks" in planned(tmp_path).warnings[-1]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_chunks_of_both_formats_are_counted(tmp_path, version):
+    from napari_cellinr.io.zarr.writer import write as write_zarr
+
+    image = Image(np.ones((3, 20, 300, 300), np.uint16), axes="TZYX")
+    write_zarr(tmp_path / "a.zarr", image, version)
+    assert missing_chunks(str(tmp_path / "a.zarr")) == []
+    files = sorted(path for path in (tmp_path / "a.zarr" / "0").rglob("[0-9]") if path.is_file())
+    assert len(files) == 3 * 2 * 2 * 2
+    files[5].unlink()
+    assert missing_chunks(str(tmp_path / "a.zarr"))[0].startswith("1 of 24 chunks")
+
+
+def test_a_disk_that_will_be_full_is_named_before(plan, monkeypatch):
+    needed = 4 * 4 / 3 * 4 * 32 * 32
+    monkeypatch.setattr(make.shutil, "disk_usage", lambda _: SimpleNamespace(free=needed - 1))
+    assert "Make room there" in make.check_space(plan)
+    monkeypatch.setattr(make.shutil, "disk_usage", lambda _: SimpleNamespace(free=needed + 1))
+    assert make.check_space(plan) == ""
+
+
+def test_a_full_disk_keeps_the_finished_parts(plan, monkeypatch):
+    from napari_cellinr.runs.scale import parts
+
+    write_region, written = parts.write_region, []
+
+    def until_full(place, where, values):
+        if len(written) == 2:
+            raise FileError(f"{place} cannot be written: No space left on device.")
+        written.append(where)
+        write_region(place, where, values)
+
+    monkeypatch.setattr(parts, "write_region", until_full)
+    found = finish(run_plan(plan))
+    assert set(found.failed) == {2, 3}
+    assert "No space left" in found.failed[2]
+    assert State(plan).done == {0, 1}
+    monkeypatch.setattr(parts, "write_region", write_region)
+    assert finish(run_plan(plan)).is_complete
+
+
+def test_another_file_in_the_place_of_the_result_is_kept(plan):
+    write(plan.places[0], np.ones((4, 8, 8), np.float32), axes="TYX")
+    with pytest.raises(FileError, match="exists; choose another name"):
+        finish(run_plan(plan))
+    assert read(plan.places[0]).shape == (4, 8, 8)
+
+
+def test_a_result_that_was_removed_meanwhile_is_named(plan):
+    State(plan).begin()
+    shutil.rmtree(plan.places[0])
+    with pytest.raises(FileError):
+        finish(run_plan(plan))
+
+
+def test_a_recording_is_recognised_by_the_blocks_that_can_be_read(plan, tmp_path):
+    image = plan.source.image()
+    assert is_same(digest(image), plan.digest)
+    chunk(tmp_path, 2).write_bytes(b"")
+    assert "?" in digest(image)
+    assert is_same(digest(image), plan.digest)
+    assert not is_same(digest(image.crop(Y=slice(0, 31))), plan.digest)
+    assert not is_same("0", plan.digest)
+    for frame in range(4):
+        chunk(tmp_path, frame).write_bytes(b"")
+    with pytest.raises(FileError, match="is damaged"):
+        digest(plan.source.image())
