@@ -14,6 +14,8 @@ TYPES = (
     "int64", "uint64", "float16", "float32", "float64",
 )  # fmt: skip
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*states the size of a pixel along")
+
 few_runs = settings(derandomize=True, deadline=None, database=None, max_examples=60)
 
 
