@@ -104,7 +104,8 @@ def boxes(image: Image, needs: Needs, memory: float) -> tuple[list[Part], float]
     """
     shape, n_frames = frame_shape(image), image.sizes["T"]
     least = min(needs.most_frames, n_frames, 2 if needs.shared else 1)
-    lengths, found = shape, []
+    lengths: tuple[int, ...] = shape
+    found: list[tuple[float, int, int, list[tuple[Range, ...]], list[tuple[Range, ...]]]] = []
     while True:
         own, wide = _tiles(shape, lengths, needs)
         n_voxels = _most(wide)
