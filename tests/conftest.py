@@ -2,8 +2,10 @@
 
 import atexit
 import importlib.util
+import ipaddress
 import os
 import shutil
+import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +38,23 @@ def pytest_collection_modifyitems(items):
         file = item.nodeid.partition("::")[0]
         group = "ui" if together and file.startswith("tests/ui/") else file
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """Block connections to other computers: the package needs none."""
+    connect = socket.socket.connect
+
+    def only_here(self, address):
+        if self.family in {socket.AF_INET, socket.AF_INET6} and self.type == socket.SOCK_STREAM:
+            host = address[0]
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                pytest.fail(f"a connection to {host} was attempted")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", only_here)
+        yield
 
 
 @pytest.fixture(scope="session")

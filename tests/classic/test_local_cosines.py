@@ -39,3 +39,8 @@ def test_block_by_block_is_the_same_as_at_once(shape, monkeypatch):
     whole = sparse_estimate(values)
     monkeypatch.setattr(local_cosines, "_VOXELS", 60)
     np.testing.assert_allclose(sparse_estimate(values), whole, atol=1e-4)
+
+
+def test_the_mean_is_never_removed():
+    dim = np.full((12, 12), 0.1, np.float32)
+    np.testing.assert_allclose(sparse_estimate(dim), dim, atol=1e-6)

@@ -5,7 +5,7 @@ import pytest
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.config import CellINRConfig
-from napari_cellinr.errors import ConfigError, FileError, FileWarning
+from napari_cellinr.errors import ConfigError, FileError, FileWarning, FitError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.runs.scale.layout import Needs, boxes
@@ -173,3 +173,24 @@ def test_tiles_are_whole_chunks_and_overlap_in_what_they_read():
             assert wide[0] <= max(0, own[0] - 20)
             assert wide[1] >= min(size, own[1] + 20)
     assert (covered == 1).all()
+
+
+def test_tiles_with_many_frames_are_chosen_before_few_whole_frames():
+    image = Image(np.broadcast_to(np.uint16(0), (64, 1024, 1024)), axes="TYX")
+    needs = Needs(0.0, 1.0, 0.0, 16, 2, margins=(32, 32), steps=(1, 1))
+    parts, memory = boxes(image, needs, 7 * 1024 * 1024)  # 3 whole frames, or 16 of a tile
+    assert parts[0].frames == (0, 16)
+    assert parts[0].own == ((0, 512), (0, 512))
+    assert memory == 20 * 544 * 544
+    whole, _ = boxes(image, needs, 20 * 1024 * 1024)
+    assert whole[0].frames == (0, 16)
+    assert not whole[0].is_tile
+
+
+def test_frames_that_share_nothing_are_not_divided_into_tiles():
+    image = Image(np.broadcast_to(np.uint16(0), (5, 1024, 1024)), axes="TYX")
+    needs = Needs(0.0, 0.0, 1.0, 1, 0, margins=(32, 32), steps=(1, 1))
+    parts, _ = boxes(image, needs, 1024 * 1024)
+    assert [part.frames for part in parts] == [(n, n + 1) for n in range(5)]
+    with pytest.raises(FitError, match="not enough memory for the smallest part"):
+        boxes(image, needs, 1000)

@@ -1,6 +1,7 @@
 """Recordings, results and disks with faults: one sentence each, and finished parts are kept."""
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io.zarr.missing import missing_chunks
-from napari_cellinr.runs.scale import make
+from napari_cellinr.runs.scale import denoise, make, state
 from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source, digest, is_same
 from napari_cellinr.runs.scale.state import State
@@ -126,3 +127,43 @@ def test_a_recording_is_recognised_by_the_blocks_that_can_be_read(plan, tmp_path
         chunk(tmp_path, frame).write_bytes(b"")
     with pytest.raises(FileError, match="is damaged"):
         digest(plan.source.image())
+
+
+def test_noise_that_does_not_grow_with_brightness_is_no_obstacle(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    light = 500 + 200 * np.sin(np.arange(64) / 5)[:, None] * np.sin(np.arange(64) / 5)
+    write(tmp_path / "in.zarr", Image(light + generator.normal(0, 5, (2, 64, 64)), axes="TYX"))
+    estimated = denoise.estimate_noise
+
+    def flat(*given, **more):
+        return replace(estimated(*given, **more), gain=0.0)
+
+    monkeypatch.setattr(denoise, "estimate_noise", flat)
+    assert finish(run_plan(planned(tmp_path))).failed == {}
+
+
+def test_a_process_that_was_killed_while_it_created_the_results_is_replaced(plan, monkeypatch):
+    monkeypatch.setattr(state, "_PATIENCE", 0.3)
+    plan.folder.mkdir()
+    (plan.folder / "created.lock").touch()
+    State(plan).begin()
+    assert (plan.folder / "created").is_file()
+    assert plan.places[0].exists()
+
+
+def test_a_run_that_was_killed_at_its_very_end_is_ended(plan, monkeypatch):
+    from napari_cellinr.runs.scale import parts
+
+    monkeypatch.setattr(parts.State, "forget", lambda _: None)
+    assert finish(run_plan(plan)).is_complete
+    monkeypatch.undo()
+    assert (plan.folder / "plan.json").is_file()
+    assert finish(run_plan(plan)).is_complete
+    assert not plan.folder.exists()
+
+
+def test_notes_that_were_left_by_a_kill_are_not_believed(plan):
+    plan.folder.mkdir()
+    (plan.folder / "part-000000.json").write_text("{}")
+    State(plan).begin()
+    assert State(plan).done == set()

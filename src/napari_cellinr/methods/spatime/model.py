@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 __all__ = [
+    "MARGIN",
     "MotionModel",
     "PixelModel",
     "PlaneModel",

@@ -44,6 +44,12 @@ NOISE_VOXELS: Final = {"Z": 24, "Y": 128, "X": 128}
 NOISE_PIXELS: Final = {"Y": 512, "X": 512}
 """Voxels of each block of a volume, or of a plane, in which the noise is measured."""
 
+NO_GAIN: Final = 1e-12
+"""Stands for a gain of 0, which is measured where noise does not grow with brightness.
+
+As a setting, a gain has to be positive.
+"""
+
 WHOLE: Final = 8_000_000
 """Voxels of a channel up to which all of it is measured."""
 
@@ -118,7 +124,7 @@ def _of_channel(
     noise = estimate_noise(sample(image, most, WHOLE), n_axes=n_axes, known=known)
     first = _first_frame(image)
     settings: dict[str, Any] = {
-        "gain": noise.gain,
+        "gain": noise.gain or NO_GAIN,
         "read_noise": noise.read_noise,
         "offset": noise.offset,
         "grain": noise.grain,

@@ -66,9 +66,27 @@ class Needs:
         read = n_frames + 2 * self.shared + self.others
         return self.base + (self.per_frame * read + self.per_voxel) * n_voxels
 
+    def frames(self, n_voxels: int, most: int, memory: float) -> int:
+        """Return how many frames of the result fit into memory, from 1 to `most`.
+
+        Parameters
+        ----------
+        n_voxels
+            Voxels of each that are read.
+        most
+            Their largest number.
+        memory
+            Bytes for them.
+        """
+        room = (memory - self.base - self.per_voxel * n_voxels) / n_voxels
+        left = math.inf if self.per_frame == 0 else room / self.per_frame
+        return int(max(1, min(most, left - 2 * self.shared - self.others)))
+
 
 def boxes(image: Image, needs: Needs, memory: float) -> tuple[list[Part], float]:
     """Return parts that fit into memory, and the memory that the largest needs in bytes.
+
+    Blocks of many frames of a tile, or of few whole frames: where the least is read twice.
 
     Parameters
     ----------
@@ -85,25 +103,26 @@ def boxes(image: Image, needs: Needs, memory: float) -> tuple[list[Part], float]
         If even the smallest part does not fit.
     """
     shape, n_frames = frame_shape(image), image.sizes["T"]
-    tiles = [tuple((0, size) for size in shape)]
-    wide = tiles
     least = min(needs.most_frames, n_frames, 2 if needs.shared else 1)
-    lengths = shape
-    while needs.memory(least, _most(wide)) > memory:
+    lengths, found = shape, []
+    while True:
+        own, wide = _tiles(shape, lengths, needs)
+        n_voxels = _most(wide)
+        if needs.memory(least, n_voxels) <= memory:
+            count = needs.frames(n_voxels, min(needs.most_frames, n_frames), memory)
+            read = min(n_frames, count + 2 * needs.shared) + needs.others
+            found.append((read / count * n_voxels / _most(own), len(found), count, own, wide))
         smaller = _smaller(shape, lengths) if needs.margins is not None else lengths
         if smaller == lengths:
-            raise FitError(
-                f"there is not enough memory for the smallest part: "
-                f"{needs.memory(least, _most(wide)) / 1e9:.2g} GB are needed, "
-                f"{memory / 1e9:.2g} GB are free for it. Use fewer workers, or a crop."
-            )
+            break
         lengths = smaller
-        tiles, wide = _tiles(shape, lengths, needs)
-    count = least
-    while (
-        count < min(needs.most_frames, n_frames) and needs.memory(count + 1, _most(wide)) <= memory
-    ):
-        count += 1
+    if not found:
+        raise FitError(
+            f"there is not enough memory for the smallest part: "
+            f"{needs.memory(least, n_voxels) / 1e9:.2g} GB are needed, "
+            f"{memory / 1e9:.2g} GB are free for it. Use fewer workers, or a crop."
+        )
+    _, _, count, tiles, wide = min(found)
     parts = [
         Part(channel, frames, _near(frames, needs, n_frames), own, around)
         for channel in range(image.sizes.get("C", 1))
@@ -163,9 +182,9 @@ def _tiles(
     shape: Sequence[int], lengths: Sequence[int], needs: Needs
 ) -> tuple[list[tuple[Range, ...]], list[tuple[Range, ...]]]:
     """Return what each tile writes, and what it reads."""
-    assert needs.margins is not None
+    margins, steps = needs.margins or (0,) * len(shape), needs.steps or (1,) * len(shape)
     axes = []
-    for size, length, margin, step in zip(shape, lengths, needs.margins, needs.steps, strict=True):
+    for size, length, margin, step in zip(shape, lengths, margins, steps, strict=True):
         ranges = []
         for own in blocks(size, length):
             first = max(0, (own[0] - margin) // step * step)

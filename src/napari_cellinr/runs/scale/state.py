@@ -24,7 +24,7 @@ PLAN_FILE: Final = "plan.json"
 _STOP: Final = "stop"
 _CREATED: Final = "created"
 _PATIENCE: Final = 60.0
-"""Seconds to wait for another process that creates the results."""
+"""Seconds after which a process that creates the results counts as killed."""
 
 
 class State:
@@ -76,9 +76,10 @@ class State:
                 f"{self._folder} cannot be created: {error.strerror or error}. Choose another "
                 "place for the result."
             ) from error
-        if not self._may_create():
-            self._wait()
-            return
+        while not self._may_create():
+            if self._was_created():
+                return
+        remove_files(self._notes())  # those of a run that was killed at its very end
         save_plan(self._plan, place)
         for path in self._plan.places:
             begin(path, self._plan.image, self._plan.identity())
@@ -164,22 +165,23 @@ class State:
 
     def forget(self) -> None:
         """Delete the folder, of which only files that were written here are deleted."""
-        names = [_name(number) for number in range(self._plan.n_parts)]
-        others = [one.name for one in self._folder.glob("part-*.json")]
-        remove_files(
-            self._folder / name
-            for name in (*names, *others, PLAN_FILE, _CREATED, f"{_CREATED}.lock", _STOP)
-        )
+        remove_files(self._folder / name for name in (_CREATED, PLAN_FILE, _STOP))
+        remove_files([self._lock, *self._notes()])
         remove_empty_folder(self._folder)
 
     @property
     def _is_created(self) -> bool:
         return (self._folder / _CREATED).is_file()
 
+    def _notes(self) -> list[Path]:
+        """Return the notes of finished parts."""
+        return list(self._folder.glob("part-*.json"))
+
     def _check_results(self) -> None:
         """Raise `FileError` if a result is no longer that of this plan."""
+        expected = {self._plan.identity(), *([""] if self.is_complete else [])}
         for path in self._plan.places:
-            if not self._is_ours(path):
+            if unfinished(path) not in expected:
                 raise FileError(
                     f"{path} is not the result of this plan any more; delete {self._folder}, and "
                     "begin again."
@@ -194,21 +196,33 @@ class State:
     def _may_create(self) -> bool:
         """Return whether this process, and no other, creates the results."""
         try:
-            with (self._folder / f"{_CREATED}.lock").open("x", encoding="utf-8"):
+            with self._lock.open("x", encoding="utf-8"):
                 return True
         except FileExistsError:
             return False
 
-    def _wait(self) -> None:
-        """Wait until another process has created the results."""
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
-            if self._is_created:
-                return
+    def _was_created(self) -> bool:
+        """Wait for the process that creates the results; False if it was killed meanwhile."""
+        lock, begun = self._changed(), time.monotonic()
+        while not self._is_created:
+            if self._changed() != lock:  # another process has taken its place
+                return False
+            if time.monotonic() > begun + _PATIENCE:
+                remove_files([self._lock])
+                return False
             time.sleep(0.2)
-        raise FileError(
-            f"{self._folder} was left by a process that was killed; delete it, and begin again."
-        )
+        return True
+
+    def _changed(self) -> int:
+        """Return when the lock was made; 0 if there is none."""
+        try:
+            return self._lock.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    @property
+    def _lock(self) -> Path:
+        return self._folder / f"{_CREATED}.lock"
 
     def _note(self, number: int) -> Path:
         return self._folder / _name(number)

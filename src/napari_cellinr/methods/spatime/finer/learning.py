@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
+    from napari_cellinr.methods.spatime.finer.pixels import PixelExamples
+    from napari_cellinr.methods.spatime.model import PixelModel
     from napari_cellinr.methods.spatime.series import Series
     from napari_cellinr.methods.spatime.state import SuperresolutionState
 
@@ -136,17 +138,27 @@ class Learner:
             state.history += outcome.history
             series.pixels = problem.model.eval() if has_gained(outcome) else None
             if series.pixels is not None and examples.recorded is not None:
-                weight = stein_weight(series.pixels, examples)
-                series.pixels.error *= weight
-                self._report_facts({"weight of learnt pixels": round(weight, 2)})
+                yield from self._weigh(series.pixels, examples)
             self._report_facts({"blur in the plane, pixels": round(examples.blur, 2)})
         learnt = series.pixels is not None
         self._report_facts({"pixels": "learnt" if learnt else "interpolated"})
         if not learnt and not state.over:
             why = "learnt pixels were not better on held-out parts"
             if examples is None:
-                why = "the planes are too small to learn from"
+                why = (
+                    "the planes are too small to learn from, or their noise has a grain, as in "
+                    "images that were resampled"
+                )
             state.warnings.append(f"pixels between the recorded ones are interpolated: {why}.")
+
+    def _weigh(self, model: PixelModel, examples: PixelExamples) -> Work:
+        """Weight the correction of a noisy image; after a stop, there is none."""
+        stage = "weighting finer pixels"
+        with self.state.part(stage):
+            weigh = partial(stein_weight, model, examples)
+            weight = yield from in_background(stage, weigh, self.state.monitor)
+        model.error *= weight or 0.0
+        self._report_facts({"weight of learnt pixels": round(weight or 0.0, 2)})
 
 
 def has_gained(outcome: Outcome) -> bool:

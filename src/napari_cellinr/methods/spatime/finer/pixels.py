@@ -21,7 +21,7 @@ from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.spatime.between.noise import is_plausible
 from napari_cellinr.methods.spatime.finer.sections import MEANS, NOISY_MEANS
-from napari_cellinr.methods.spatime.model import PixelModel
+from napari_cellinr.methods.spatime.model import MARGIN, PixelModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,8 @@ __all__ = [
     "training_factors",
 ]
 
-SMALLEST: Final = 40
-"""Pixels that a plane needs along Y and X."""
+SMALLEST: Final = 20
+"""Coarse pixels that a plane needs along Y and X."""
 
 LARGEST_FACTOR: Final = 4
 """Largest factor that is learnt; the polynomials are rendered at larger ones."""
@@ -67,6 +67,9 @@ FINAL_RATE: Final = 0.03
 
 BLURS: Final = (0.0, 0.15, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 1.0)
 """Standard deviations of the microscope's blur that are tried, in recorded pixels."""
+
+MOST_GRAIN: Final = 0.3
+"""Largest grain of noise, in pixels, with which finer pixels are learnt."""
 
 PERTURBATION: Final = 0.1
 """Size of the perturbation of Stein's estimate, in standard deviations of the noise."""
@@ -134,7 +137,9 @@ def pixel_examples(
     noise: Noise | None = None,
     blur: float | None = None,
 ) -> PixelExamples | None:
-    """Return examples from a series; None if its planes are too small.
+    """Return examples from a series; None if its planes are too small, or its noise has a grain.
+
+    Noise with a grain tells that the image was resampled or filtered; its blur cannot be measured.
 
     Parameters
     ----------
@@ -149,13 +154,15 @@ def pixel_examples(
     blur
         Standard deviation of the microscope's blur in recorded pixels, if it is known.
     """
-    if min(frames.shape[-2:]) < max(SMALLEST, 8 * max(factors)):
+    if min(frames.shape[-2:]) < SMALLEST * max(factors):
         return None
     tiles = _tiles(frames, factors)
     recorded = np.asarray((tiles - low) / span, np.float32)
     if noise is not None:
         denoised = _denoised(tiles, noise)
         if is_plausible(noise, tiles, denoised):
+            if noise.grain > MOST_GRAIN:
+                return None
             tiles = denoised
         else:  # it is texture
             noise = None
@@ -290,12 +297,12 @@ class PixelsProblem(Problem):
 
     def held_out(self) -> float:
         """Return the mean squared error on held-out strips, in squares of the range."""
-        examples, found = self._examples, []
-        rows = slice(*(examples.factors[0] * n for n in (self._held.start, self._held.stop)))
-        for coarse, base, truth in zip(examples.coarse, examples.base, examples.truth, strict=True):
-            made = self.model.refined(coarse[None], base[None])[0]
-            found.append(float(np.mean((made[rows] - truth[rows]) ** 2)))
-        return float(np.mean(found))
+        examples, down = self._examples, self._examples.factors[0]
+        first, last = self._held.start - MARGIN, self._held.stop + MARGIN  # rows it depends on
+        coarse, fine = np.s_[first:last], np.s_[first * down : last * down]
+        made = self.model.refined(examples.coarse[:, coarse], examples.base[:, fine])
+        held = np.s_[:, MARGIN * down : -MARGIN * down]
+        return float(np.mean((made - examples.truth[:, fine])[held] ** 2))
 
     def _batch(self) -> list[Floats]:
         """Return patches of coarse, interpolated and true planes, mirrored by chance."""

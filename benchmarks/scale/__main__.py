@@ -1,0 +1,193 @@
+"""Recordings larger than memory: what planning and the first parts take, and what kills do.
+
+    python benchmarks/scale [plan] [memory] [kills] [--folder FOLDER] [--kills N]
+        [--scheduler local]
+
+Runs these measurements (all without one), keeps them in `benchmarks/scale/results`, and writes
+`docs/benchmarks/scale.md`. The recordings, of any size, take a few MB of FOLDER, since the files of
+their chunks are links to those of a few frames. CPU seconds count, so that other work on the
+computer does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from common.page import table, write_page  # noqa: E402
+
+RESULTS = HERE / "results"
+PLANNED = ("planned", 6000, (32, 512, 512))
+"""Name, frames and shape of the recording of 100 GB that is planned."""
+
+SIZES = {"2 GB": 1024, "4 GB": 2048, "8 GB": 4096}
+PLANE = (1024, 1024)
+LIMIT = 4.0
+"""GiB of address space of each process."""
+
+MEMORY = {"denoise": 0.9e9, "superresolve": 1.5e9, "reconstruct": 1.3e9}
+"""Bytes that the plan of each method may use."""
+
+
+def measured(path: Path, action: str, n_parts: int, limit: float, memory: float) -> dict:
+    """Return what a plan and its first parts took in a process of its own.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    action
+        The method.
+    n_parts
+        Number of parts that are computed.
+    limit
+        GiB of address space; 0 for no limit.
+    memory
+        Bytes that the plan may use.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        words = [path, action, n_parts, limit, Path(folder) / "out.zarr", memory]
+        command = [sys.executable, str(HERE / "one.py"), *map(str, words)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    facts: dict = json.loads(done.stdout.splitlines()[-1])
+    return facts
+
+
+def plan(options: argparse.Namespace) -> dict:
+    """Plan 100 GB."""
+    from recordings import recording
+
+    name, n_frames, shape = PLANNED
+    path = recording(options.folder / f"{name}.zarr", n_frames, shape)
+    return measured(path, "denoise", 0, 0, 8e9)
+
+
+def memory(options: argparse.Namespace) -> dict:
+    """Compute the first part of recordings of several sizes with each method."""
+    from recordings import recording
+
+    found = {}
+    for size, n_frames in SIZES.items():
+        path = recording(options.folder / f"{size.replace(' ', '')}.zarr", n_frames, PLANE)
+        for action, room in MEMORY.items():
+            found[f"{action}, {size}"] = measured(path, action, 1, LIMIT, room)
+    return found
+
+
+def kills(options: argparse.Namespace) -> dict:
+    """Kill runs and workers."""
+    from kills import run
+
+    return run(options.kills, 0, options.scheduler)
+
+
+MEASUREMENTS = {"plan": plan, "memory": memory, "kills": kills}
+
+
+def kept(name: str) -> dict:
+    """Return what was measured last; nothing if it never was."""
+    place = RESULTS / f"{name}.json"
+    return json.loads(place.read_text("utf-8")) if place.is_file() else {}
+
+
+def plan_text(found: dict) -> str:
+    """Return the section about planning."""
+    if not found:
+        return ""
+    return (
+        "## Planning 100 GB\n\n6000 frames of 32×512×512 voxels, uint16, 48 000 chunks: "
+        f"{found['plan_seconds']:.0f} CPU seconds, {found['plan_memory'] / 1e9:.2g} GB at most, "
+        f"{found['n_parts']} parts."
+    )
+
+
+def memory_text(found: dict) -> str:
+    """Return the section about memory."""
+    if not found:
+        return ""
+    rows = [
+        [
+            name,
+            str(one["n_parts"]),
+            f"{one['memory'] / 1000000000.0:.2f} GB",
+            f"{one['parts'][0]['memory'] / 1000000000.0:.2f} GB",
+            f"{one['parts'][0]['seconds']:.0f} s",
+        ]
+        for name, one in found.items()
+    ]
+    head = ["recording", "parts", "estimated memory", "peak memory", "CPU time of the first part"]
+    return (
+        "## Memory\n\nPlan and first part of recordings of 1024×1024 pixels, uint16, in a process "
+        f"with {LIMIT:g} GiB of address space; reconstruction with 20 steps, of which memory does "
+        f"not depend.\n\n{table(head, rows)}"
+    )
+
+
+def terabyte_text(found: dict) -> str:
+    """Return the section about the cost of 1 TB, computed from that of the first parts."""
+    rows = []
+    for name, one in found.items():
+        if name.startswith("reconstruct") or "8 GB" not in name:
+            continue
+        part = one["parts"][0]
+        hours = 0.5e12 * part["seconds"] / part["voxels"] / 3600
+        hours *= 2 if name.startswith("superresolve") else 1
+        cells = [f"{1e6 * part['seconds'] / part['voxels']:.1f} µs"]
+        rows.append([name.partition(",")[0], *cells, *(f"{hours / n:.0f} h" for n in (1, 16, 256))])
+    if not rows:
+        return ""
+    head = ["method", "CPU time per voxel of the result", "1 worker", "16 workers", "256 workers"]
+    return (
+        "## What 1 TB costs\n\n5·10¹¹ voxels, uint16, on workers with one core each, computed from "
+        f"the cost per voxel of the first part above.\n\n{table(head, rows)}"
+    )
+
+
+def kills_text(found: dict) -> str:
+    """Return the section about kills."""
+    if not found:
+        return ""
+    return (
+        f"## Kills\n\n{found['kills']} kills at random moments, half of the process that runs the "
+        f"plan and half of a worker; {found['met']} met a running plan. Results that were "
+        f"incomplete or differed in any bit: {found['wrong']}."
+    )
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python benchmarks/scale", description=__doc__, formatter_class=raw
+    )
+    parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS], metavar="NAME")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "scale-data")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--scheduler")
+    options = parser.parse_args()
+    options.folder.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
+    for name in options.names or MEASUREMENTS:
+        found = MEASUREMENTS[name](options)
+        (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1), "utf-8")
+        print(name, found, flush=True)
+    write_page(
+        HERE / "scale.md",
+        plan=plan_text(kept("plan")),
+        memory=memory_text(kept("memory")),
+        terabyte=terabyte_text(kept("memory")),
+        kills=kills_text(kept("kills")),
+    )
+
+
+if __name__ == "__main__":
+    main()
