@@ -35,6 +35,16 @@ def test_a_border_of_zeros_has_no_data(shape):
     assert np.array_equal(empty_part(frame), empty)
 
 
+@pytest.mark.parametrize("border", [0, 8])
+def test_planes_without_data(border):
+    frame = recorded()
+    empty = np.zeros(frame.shape, bool)
+    empty[[3, 7]] = True
+    empty[:, :border] = True
+    frame[empty] = 0
+    assert np.array_equal(empty_part(frame), empty)
+
+
 @pytest.mark.parametrize("photons", [0.1, 1.0, 4.0, 30.0])
 def test_dark_parts_of_a_recording_have_data(photons):
     shape = (8, 64, 64)
@@ -43,6 +53,7 @@ def test_dark_parts_of_a_recording_have_data(photons):
     clipped = np.clip(np.random.default_rng(0).normal(light, 1), 0, None)
     assert empty_part(clipped) is None
     assert empty_part(recorded(shape)) is None
+    assert empty_part(clipped.transpose(2, 0, 1)) is None  # dark planes at the end
 
 
 def test_one_voxel_of_a_billion_is_impossible_and_a_bead_is_not():

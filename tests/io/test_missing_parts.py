@@ -144,6 +144,15 @@ def test_series_of_the_same_name(tmp_path):
     assert names == ["plate well 0", "plate well 1", "plate other"]
 
 
+def test_a_name_that_looks_like_a_numbered_one(tmp_path):
+    path = tmp_path / "plate.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for name in ("well", "well", "well 1"):
+            file.write(np.zeros((4, 5), np.uint8), metadata={"axes": "YX", "Name": name})
+    names = [image.name for image in read_all(path)]
+    assert names == ["plate well 0", "plate well 1", "plate well 1 2"]
+
+
 def ome_of(folder, name, present, sizes, order="XYZCT", file_of="{0}"):
     """Write an OME-TIFF with some of the planes that it announces, and return its path."""
     planes, parts = [], []

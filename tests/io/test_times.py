@@ -6,6 +6,7 @@ import tifffile
 
 from napari_cellinr import Image, read
 from napari_cellinr.errors import FileWarning
+from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.io.metadata.times import with_times
 from napari_cellinr.io.tiff.times import frame_times
 
@@ -61,6 +62,12 @@ def test_a_stated_step_that_the_planes_confirm(tmp_path):
 @pytest.mark.parametrize("times", [[], [0, 1, 2], [0, 1, 1, 2], [0, 2, 1, 3], [0, 1, 2, np.nan]])
 def test_times_that_say_nothing(times):
     assert with_times(movie(), times, "a.tif").units[0] == "pixel"
+
+
+def test_times_that_go_back_are_named():
+    (text,) = warnings_of(with_times(movie(), [0, 4, 1, 3], "a.tif"))
+    assert "do not increase (frame 1 at 4 s is followed by 1 s)" in text
+    assert not warnings_of(with_times(movie(), [0, 0, 0, 0], "a.tif"))  # not recorded
 
 
 class Page:

@@ -63,6 +63,15 @@ def test_beside_an_empty_border_the_signal_is_what_it_was(background):
     assert abs((result - usual)[13:, 9:].mean()) < 3
 
 
+def test_a_plane_without_data_is_named():
+    from napari_cellinr.methods.cellinr.recording.defects import find_defects
+
+    volume = movie()[1].astype(np.float32)
+    volume[2] = 0
+    (text,) = find_defects(Image(volume, axes="ZYX"), [()]).warnings
+    assert text.startswith("20.0 % of the voxels have no data (plane 3): they all have the lowest")
+
+
 def test_one_voxel_of_a_billion():
     _, raw = movie(1)
     bad = raw[0].astype(np.float32)

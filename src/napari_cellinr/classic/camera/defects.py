@@ -50,6 +50,7 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
 
     Such a part has the lowest value of the frame, fills squares of 3 × 3 voxels, and ends at
     once: next to it hardly any voxel has that value. Dark parts of a recording end gradually.
+    Whole planes of a volume count if the planes next to them have hardly any such voxel.
 
     Parameters
     ----------
@@ -59,14 +60,49 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     same = frame == frame.min()
     if not _FEWEST <= same.mean() < 1:
         return None
-    flat = [1] * (frame.ndim - 2)
-    solid = binary_opening(same, np.ones((*flat, 3, 3)))
+    part = _empty_inside(same)
+    empty = part | _empty_planes(same, part)
+    return np.asarray(empty) if empty.any() else None
+
+
+def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where planes that also have data have none.
+
+    Parameters
+    ----------
+    same
+        Where the lowest value is, axes ZYX or YX.
+    """
+    none = np.zeros_like(same)
+    in_part = same & ~same.all(axis=(-2, -1), keepdims=True)
+    flat = [1] * (same.ndim - 2)
+    solid = binary_opening(in_part, np.ones((*flat, 3, 3)))
     if solid.mean() < _FEWEST:
-        return None
+        return none
     beside = binary_dilation(solid, np.ones((*flat, 7, 7))) & ~solid
     if not beside.any() or same[beside].mean() > _AS_DARK:
-        return None
+        return none
     return np.asarray(solid)
+
+
+def _empty_planes(same: NDArray[np.bool_], part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where whole planes of a volume have no data.
+
+    Parameters
+    ----------
+    same
+        Where the lowest value is, axes ZYX or YX.
+    part
+        Where planes have no data beside what they have.
+    """
+    none = np.zeros_like(same)
+    if same.ndim < 3:
+        return none
+    empty = np.asarray(same.all(axis=(1, 2)))
+    beside = binary_dilation(empty) & ~empty
+    if not empty.any() or not beside.any() or (same & ~part)[beside].mean() > _AS_DARK:
+        return none
+    return none | empty[:, None, None]
 
 
 def impossible_voxels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:

@@ -46,8 +46,8 @@ def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:
     image
         The image, with or without a time step.
     seconds
-        Time of each frame in s, in their order; ignored if there is not one for each frame, or
-        they do not increase.
+        Time of each frame in s, in their order; ignored if there is not one for each frame, or,
+        with a warning, if they do not increase.
     path
         File that states them, for the warning.
     """
@@ -57,7 +57,12 @@ def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:
         return image
     intervals = np.diff(times)
     if intervals.min() <= 0:
-        return image
+        first = int(np.argmin(intervals))
+        text = (
+            f"{path}: the times of the frames do not increase (frame {first} at {times[first]:g} s "
+            f"is followed by {times[first + 1]:g} s); they are not used. Check the time step."
+        )
+        return with_warnings(image, (text,) if intervals.any() else ())
     is_uneven = intervals.max() >= _UNEVEN * intervals.min()
     measured = float(np.median(intervals) if is_uneven else intervals.mean())
     texts = []

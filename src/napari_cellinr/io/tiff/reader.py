@@ -167,6 +167,8 @@ def _names(stem: str, every: list[tifffile.TiffPageSeries]) -> list[str]:
         f"{name} {place}" if name in repeated else name or str(place)
         for place, name in enumerate(stated)
     ]
+    if len({*numbered}) < len(numbered):  # a name with a number of its own, such as "well 1"
+        numbered = [f"{name} {place}".strip() for place, name in enumerate(stated)]
     return [f"{stem} {name}".replace("  ", " ") for name in numbered]
 
 

@@ -15,7 +15,7 @@ from napari_cellinr.classic.camera.defects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,8 +61,9 @@ class Defects:
         if self.empty:
             part = float(np.mean([mask.mean() for mask in self.empty.values()]))
             texts.append(
-                f"{100 * part:.1f} % of the voxels {self._where(self.empty)}have no data: they all "
-                "have the lowest value. They were left out, and keep that value."
+                f"{100 * part:.1f} % of the voxels {self._where(self.empty)}have no data"
+                f"{_planes_text(self.empty.values())}: they all have the lowest value. They were "
+                "left out, and keep that value."
             )
         if self.impossible:
             n_voxels = sum(int(mask.sum()) for mask in self.impossible.values())
@@ -179,6 +180,14 @@ class Defects:
             return "of all frames "
         shown = ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
         return f"of frame {shown} " if len(numbers) == 1 else f"of frames {shown} "
+
+
+def _planes_text(masks: Iterable[NDArray[np.bool_]]) -> str:
+    """Return which planes of volumes have no data at all, to follow a number of voxels."""
+    volumes = [mask for mask in masks if mask.ndim == 3]
+    numbers = {int(z) + 1 for mask in volumes for z in np.flatnonzero(mask.all(axis=(1, 2)))}
+    shown = ", ".join(map(str, sorted(numbers)[:8])) + (" …" if len(numbers) > 8 else "")
+    return f" (plane {shown})" if numbers else ""
 
 
 def find_defects(source: Image, places: Sequence[Place]) -> Defects:
