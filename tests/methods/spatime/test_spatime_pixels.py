@@ -11,10 +11,9 @@ from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.fields.plane import PixelField, cell_weights
 from napari_cellinr.methods.spatime.between.noise import is_plausible
+from napari_cellinr.methods.spatime.finer.blur import coarser, measured_blur
 from napari_cellinr.methods.spatime.finer.pixels import (
     PixelsProblem,
-    coarser,
-    measured_blur,
     pixel_examples,
     stein_weight,
     training_factors,

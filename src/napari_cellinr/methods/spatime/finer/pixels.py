@@ -20,6 +20,7 @@ from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.spatime.between.noise import is_plausible
+from napari_cellinr.methods.spatime.finer.blur import coarser, measured_blur
 from napari_cellinr.methods.spatime.finer.sections import MEANS, NOISY_MEANS
 from napari_cellinr.methods.spatime.model import MARGIN, PixelModel
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = [
     "PixelExamples",
     "PixelsProblem",
-    "measured_blur",
     "pixel_examples",
     "stein_weight",
     "training_factors",
@@ -64,9 +64,6 @@ EVERY: Final = 40
 
 FINAL_RATE: Final = 0.03
 """Learning rate at the end as a part of the first."""
-
-BLURS: Final = (0.0, 0.15, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 1.0)
-"""Standard deviations of the microscope's blur that are tried, in recorded pixels."""
 
 MOST_GRAIN: Final = 0.3
 """Largest grain of noise, in pixels, with which finer pixels are learnt."""
@@ -185,47 +182,6 @@ def pixel_examples(
         for s in (MEANS, NOISY_MEANS)
     ]
     return min(made, key=lambda e: float(np.mean((e.base - e.truth) ** 2)))
-
-
-def measured_blur(planes: Floats, factors: Factors) -> float:
-    """Return the blur with which planes, made coarser, have the share of fine detail they have now.
-
-    Parameters
-    ----------
-    planes
-        (planes, rows, columns), float32, without noise.
-    factors
-        By which they are made coarser along Y and X.
-
-    Returns
-    -------
-    float
-        The standard deviation of the microscope's blur, in pixels of the planes. Detail is the mean
-        square of second differences in that of first ones.
-    """
-    found = {}
-    sought = _detail(planes, factors)
-    for blur in BLURS:
-        widths = [blur * np.sqrt(factor**2 - 1) for factor in factors]
-        trial = coarser(gaussian_filter(planes, (0, *widths), mode="nearest"), factors)
-        found[blur] = abs(np.log(_detail(trial, factors) / sought))
-    return min(found, key=lambda blur: found[blur])
-
-
-def coarser(planes: Floats, factors: Factors) -> Floats:
-    """Return means over blocks of pixels, float32.
-
-    Parameters
-    ----------
-    planes
-        (planes, rows, columns), whole multiples of the factors.
-    factors
-        Pixels of a block along Y and X.
-    """
-    count, rows, columns = planes.shape
-    down, right = factors
-    blocks = planes.reshape(count, rows // down, down, columns // right, right)
-    return np.asarray(blocks.mean((2, 4)), np.float32)
 
 
 class PixelsProblem(Problem):
@@ -402,12 +358,3 @@ def _base(coarse: Floats, factors: Factors, sections: Means) -> Floats:
             one = sampling(coarse.shape[axis], factor, "Y")
             result = sections.between(result, one.positions, one.step, axis)
     return result
-
-
-def _detail(planes: Floats, factors: Factors) -> float:
-    """Return the mean square of second differences in that of first ones, along refined axes."""
-    axes = [axis for axis, factor in enumerate(factors, 1) if factor > 1]
-    first, second = (
-        sum(float(np.mean(np.diff(planes, order, axis) ** 2)) for axis in axes) for order in (1, 2)
-    )
-    return (second + 1e-20) / (first + 1e-20)
