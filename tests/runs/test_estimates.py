@@ -83,6 +83,8 @@ def test_memory_of_narrow_recordings_is_estimated_as_it_was_measured(shape, meas
     ("shape", "axes", "scale", "measured"),
     [
         ((2, 100_000), "YX", {"Y": 2, "X": 2}, 0.34),
+        ((256, 256), "YX", {"Y": 2, "X": 2}, 0.37),
+        ((16, 256, 256), "ZYX", {"Y": 2, "X": 2}, 0.52),
         ((3, 2, 25_000), "TYX", {"T": 2}, 0.35),
         ((3, 2, 100_000), "TYX", {"T": 2}, 0.50),
         ((5, 12, 64, 64), "TZYX", {"T": 2, "Z": 2}, 0.60),

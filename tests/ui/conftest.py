@@ -101,11 +101,11 @@ def _manifests_are_parsed_once():
     """Each new viewer looks for plugins, and would parse the same manifests again."""
     load, parsed = yaml.load, {}
 
-    def load_once(stream, **options):
+    def load_once(stream, *loader, **options):
         text = stream if isinstance(stream, str | bytes) else stream.read()
-        key = (text, *options.items())
+        key = (text, *loader, *options.values())
         if key not in parsed:
-            parsed[key] = load(text, **options)
+            parsed[key] = load(text, *loader, **options)
         return deepcopy(parsed[key])
 
     with pytest.MonkeyPatch.context() as patch:
