@@ -115,16 +115,24 @@ def with_progress(command: list[str], environment: dict[str, str]) -> int:
         thread.join()
 
 
+def works(command: list[str]) -> bool:
+    """Return whether a program is there and runs; one of a moved folder does not."""
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
 def set_up(name: str, extra: str) -> dict[str, str]:
     """Make .venv with tox, and tox's environment of that name; return the variables for tox."""
-    if not (PROGRAMS / f"tox{'.exe' if os.name == 'nt' else ''}").exists():
+    if not works([str(PROGRAMS / "tox"), "--version"]):
         say("making the virtual environment .venv")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet"]
         silent = "--disable-pip-version-check"
         subprocess.run([*pip, silent, "-c", str(ROOT / "constraints.txt"), "tox"], check=True)
     environment = dict(os.environ)
-    if not (ROOT / ".tox" / name).exists():
+    if not any((ROOT / ".tox" / name).glob("**/site-packages/torch")):
         found = indexes()
         environment.update(found)
         # The lookup takes a minute, and is for somebody who can stop here.

@@ -5,7 +5,8 @@ import pytest
 import tifffile
 
 from napari_cellinr.errors import FileWarning
-from napari_cellinr.io import read
+from napari_cellinr.image import Image
+from napari_cellinr.io import read, write
 from napari_cellinr.io.metadata.times import times_of
 
 PLANE = np.zeros((4, 5), np.uint16)
@@ -34,6 +35,44 @@ def test_steps_along_the_new_axis(tmp_path, lazy_above):
 def test_steps_that_differ_are_unknown(tmp_path):
     files = ome_files(tmp_path / "z", ["z0.ome.tif", "z1.ome.tif"], PhysicalSizeZ=[0.5, 0.6])
     assert read(files, stack_axis="Z").units[0] == "pixel"
+
+
+def test_times_that_count_from_the_beginning_of_each_file_are_put_together(tmp_path):
+    began = ["2026-11-29T09:00:00", "2026-11-29T09:01:00", "2026-11-29T09:02:00"]
+    stated = [{"DeltaT": time} for time in (0.010, 0.012, 0.011)]
+    names = [f"t{i}.ome.tif" for i in range(3)]
+    files = ome_files(tmp_path / "t", names, Plane=stated, AcquisitionDate=began)
+    image = read(files, stack_axis="T")
+    assert (image.scale[0], image.units[0]) == (pytest.approx(60, abs=0.01), "second")
+
+
+def test_times_do_not_replace_a_step_that_they_contradict(tmp_path):
+    stated = [{"DeltaT": time} for time in (0.010, 0.012, 0.015)]
+    names = [f"t{i}.ome.tif" for i in range(3)]
+    files = ome_files(tmp_path / "t", names, Plane=stated, TimeIncrement=60)
+    assert read(files, stack_axis="T").scale[0] == 60
+
+
+def test_every_second_frame_of_a_recording_is_two_steps_apart(tmp_path):
+    data = np.zeros((6, 4, 5), np.uint16)
+    whole = Image(data, "TYX", (5.0, 1, 1), ("second", "micrometer", "micrometer"))
+    (tmp_path / "t").mkdir()
+    for t in (0, 2, 4):
+        write(tmp_path / "t" / f"t{t}.tif", whole.crop(T=slice(t, t + 1)))
+    assert read(tmp_path / "t", stack_axis="T").scale[0] == 10
+
+
+def test_a_step_is_not_that_between_files_that_are_counted_by_tens(tmp_path):
+    names = ["t000.ome.tif", "t010.ome.tif", "t020.ome.tif"]
+    files = ome_files(tmp_path / "t", names, TimeIncrement=5)
+    assert read(files, stack_axis="T").units[0] == "pixel"
+
+
+def test_pixels_of_a_series_known_along_one_axis_are_warned_of(tmp_path):
+    names = ["t0.ome.tif", "t1.ome.tif"]
+    files = ome_files(tmp_path / "t", names, PhysicalSizeY=None)
+    with pytest.warns(FileWarning, match="along X, but not along Y"):
+        read(files, stack_axis="T")
 
 
 def test_times_of_the_files(tmp_path):

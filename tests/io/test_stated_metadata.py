@@ -105,6 +105,11 @@ def test_different_units_are_not_shared(tmp_path):
     assert steps(read(path))["Z"] == (0.5, "pixel")
 
 
+def test_a_unit_that_is_not_known_is_none_of_the_others(tmp_path):
+    path = ome_zarr(tmp_path, [2, 0.1, 0.1], ["decimeter", "micrometer", "micrometer"])
+    assert steps(read(path))["Z"] == (2, "pixel")
+
+
 def test_zarr_before_axes_had_names(tmp_path):
     path = ome_zarr(tmp_path, [1] * 5, [], version="0.2", axes="", shape=(2, 1, 4, 5, 6))
     assert read(path).axes == "TCZYX"

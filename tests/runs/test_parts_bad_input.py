@@ -54,7 +54,9 @@ def test_a_damaged_chunk_fails_its_part_only(plan, tmp_path):
 
 def test_missing_chunks_are_counted(plan, tmp_path):
     assert missing_chunks(str(tmp_path / "in.zarr")) == []
-    chunk(tmp_path, 1).unlink()
+    lost = chunk(tmp_path, 1)
+    lost.unlink()
+    (lost.parent / ".DS_Store").write_bytes(b"of another program")
     (text,) = missing_chunks(str(tmp_path / "in.zarr"))
     assert text.startswith("1 of 4 chunks of ")
     assert "1 of 4 chunks" in planned(tmp_path).warnings[-1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.image import UNCALIBRATED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from napari_cellinr.image import Image
 
@@ -143,7 +143,7 @@ def partly_known(image: Image, path: object) -> tuple[str, ...]:
 
 
 def shared_units(
-    axes: str, scale: Sequence[float], units: Sequence[str], path: object
+    axes: str, scale: Sequence[float], units: Sequence[str], lacking: Collection[int], path: object
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return units in which steps without a unit have that of the other axes of space.
 
@@ -154,7 +154,9 @@ def shared_units(
     axes
         One letter per dimension.
     scale, units
-        The steps and their units as a file states them; `pixel` for no unit.
+        The steps and their units as a file states them; `pixel` for one that is not known.
+    lacking
+        Numbers of the axes for which the file states no unit.
     path
         The file, for the sentences.
 
@@ -168,8 +170,8 @@ def shared_units(
     found = {u for axis, u in zip(axes, units, strict=True) if axis in "ZYX" and u in LENGTHS}
     bare = [
         axis
-        for axis, step, unit in zip(axes, scale, units, strict=True)
-        if axis in "ZYX" and unit == UNCALIBRATED and step != 1
+        for number, (axis, step) in enumerate(zip(axes, scale, strict=True))
+        if axis in "ZYX" and number in lacking and step != 1
     ]
     if len(found) != 1 or not bare:
         return list(units), ()

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.metadata.times import times_of
+from napari_cellinr.io.metadata.units import convert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,9 @@ __all__ = ["channel_names", "common_step", "frame_times", "unlike", "without_axe
 
 _TOLERANCE = 1e-3
 """Relative difference between the steps of two files above which they are not the same."""
+
+_TOLERANCE_OF_TIMES = 0.1
+"""Relative difference from the stated time step above which times are not those of the series."""
 
 
 def without_axes(image: Image, axes: str) -> Image:
@@ -43,22 +47,51 @@ def without_axes(image: Image, axes: str) -> Image:
     )
 
 
-def common_step(files: Sequence[Image], axis: str) -> Step:
+def common_step(files: Sequence[Image], axis: str, numbers: Sequence[float] = ()) -> Step:
     """Return the step along an axis that all files state; that of an unknown step if they differ.
+
+    Files that are some of a recording, each the same number of places after the one before, are
+    as many steps apart.
 
     Parameters
     ----------
     files
-        The images, all with this axis.
+        The images in the order of the stack, all with this axis.
     axis
         Letter of the axis.
+    numbers
+        In the names of the files, in order; empty if they count more than one thing. If they count
+        by 2, 10, …, and the files do not state their places, the step between them is not known.
     """
     steps = [_step(file, axis) for file in files]
-    return steps[0] if all(_same(steps[0], step) for step in steps) else (1.0, UNCALIBRATED)
+    if not all(_same(steps[0], step) for step in steps):
+        return 1.0, UNCALIBRATED
+    step, unit = steps[0]
+    apart, counted = _distances(_stated_places(files, axis)), set(_distances(numbers))
+    if apart and min(apart) > 0 and math.isclose(min(apart), max(apart)):
+        return step * apart[0], unit
+    if not apart and len(counted) == 1 and counted != {1}:
+        return 1.0, UNCALIBRATED
+    return step, unit
 
 
-def frame_times(files: Sequence[Image], axes: str, shape: Sequence[int]) -> tuple[float, ...]:
+def _stated_places(files: Sequence[Image], axis: str) -> list[float]:
+    """Return the places in their recording that files state, in steps along an axis, each once."""
+    place = files[0].axes.index(axis)
+    return list(dict.fromkeys(file.translate[place] / file.scale[place] for file in files))
+
+
+def _distances(places: Sequence[float]) -> list[float]:
+    return [b - a for a, b in pairwise(places)]
+
+
+def frame_times(
+    files: Sequence[Image], axes: str, shape: Sequence[int], step: Step
+) -> tuple[float, ...]:
     """Return the time of the earliest file of each frame in seconds; empty if one lacks it.
+
+    They are also left out if they contradict the time step: times in a file may count from the
+    moment at which it was begun.
 
     Parameters
     ----------
@@ -66,13 +99,21 @@ def frame_times(files: Sequence[Image], axes: str, shape: Sequence[int]) -> tupl
         The images in the order of the stack; ignored if not all were read.
     axes, shape
         The axes along which they are stacked, and the number of files along each.
+    step
+        The time step that the files state.
     """
     times = [times_of(file) for file in files]
     if "T" not in axes or len(times) != math.prod(shape) or not all(times):
         return ()
     by_axis = np.reshape(times, tuple(shape))
     others = tuple(i for i, axis in enumerate(axes) if axis != "T")
-    return tuple(by_axis.min(axis=others).tolist())
+    found = by_axis.min(axis=others)
+    seconds = convert(*step, "second")
+    if seconds is not None and len(found) > 1:
+        measured = float(np.median(np.diff(found)))
+        if not math.isclose(measured, seconds, rel_tol=_TOLERANCE_OF_TIMES):
+            return ()
+    return tuple(found.tolist())
 
 
 def channel_names(files: Sequence[Image], axes: str, shape: Sequence[int]) -> tuple[str, ...]:
@@ -123,12 +164,11 @@ def unlike(files: Sequence[Image], axes: str) -> tuple[str, ...]:
 
 def _places(files: Sequence[Image], axis: str) -> tuple[str, ...]:
     """Return a sentence if files state a place in their recording that contradicts their order."""
-    place = files[0].axes.index(axis)
-    stated = [file.translate[place] / file.scale[place] for file in files]
-    steps = [b - a for a, b in pairwise(dict.fromkeys(stated))]
+    stated = _stated_places(files, axis)
+    steps = _distances(stated)
     if not any(stated) or not steps or (min(steps) > 0 and math.isclose(min(steps), max(steps))):
         return ()
-    shown = ", ".join(f"{number:g}" for number in list(dict.fromkeys(stated))[:8])
+    shown = ", ".join(f"{number:g}" for number in stated[:8])
     return (
         f"the files state that they are number {shown} along {axis} of their recording, counted "
         "from 0: some are missing between them, or their names are in another order. A constant "

@@ -108,6 +108,12 @@ class Grid:
     varying: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def numbers(self) -> tuple[float, ...]:
+        """Return the numbers in the names of the files; empty if they count more than one thing."""
+        if len(self.varying) != 1 or len(self.axes) != 1:
+            return ()
+        return tuple(float(_NUMBER.findall(path.name)[self.varying[0]]) for path in self.paths)
+
 
 def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     """Return how files are stacked: along one axis, or along all that their names count.

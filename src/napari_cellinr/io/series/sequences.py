@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
-from napari_cellinr.io.findings import WARNINGS, told, warnings_of
+from napari_cellinr.io.findings import WARNINGS, told, warnings_of, with_warnings
 from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.metadata.times import with_times
+from napari_cellinr.io.metadata.units import partly_known
 from napari_cellinr.io.names import stem_of
 from napari_cellinr.io.series.agreement import (
     channel_names,
@@ -218,7 +219,7 @@ def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: An
         How to read it again.
     """
     first = without_axes(files[0], grid.axes)
-    steps = [common_step(files, axis) for axis in grid.axes]
+    steps = [common_step(files, axis, grid.numbers()) for axis in grid.axes]
     found = [text for image in files for text in warnings_of(image)]
     meta = {key: value for key, value in first.meta.items() if key != WARNINGS}
     texts = (*grid.warnings, *_summary(found, len(grid.paths)), *unlike(files, grid.axes))
@@ -232,7 +233,10 @@ def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: An
         name=name,
         meta={**meta, SERIES: again, **({WARNINGS: texts} if texts else {})},
     )
-    return with_times(stack, frame_times(files, grid.axes, grid.shape), grid.paths[0].parent)
+    step = dict(zip(grid.axes, steps, strict=True)).get("T", steps[0])
+    times = frame_times(files, grid.axes, grid.shape, step)
+    stack = with_warnings(stack, partly_known(stack, grid.paths[0].parent))
+    return with_times(stack, times, grid.paths[0].parent)
 
 
 def _summary(found: Sequence[str], n_files: int) -> list[str]:

@@ -212,7 +212,8 @@ def _with_axes(image: Image, axes: str, facts: Facts) -> Image:
     """
     for axis in reversed([axis for axis in axes if axis not in image.axes]):
         step, unit = facts.steps.get(axis, (1.0, UNCALIBRATED))
-        times = {TIMES: list(facts.times)} if axis == "T" and len(facts.times) == 1 else {}
+        alone = axis == "T" and len(facts.times) == 1
+        times = {TIMES: [facts.began + facts.times[0]]} if alone else {}
         image = image.like(
             image.data[None],
             axes=axis + image.axes,

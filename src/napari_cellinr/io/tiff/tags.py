@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -54,6 +55,8 @@ class Facts:
         Text in the place where our own writer puts its note, see `record`.
     times
         Time of each frame in s; empty if not stated.
+    began
+        When the recording began, in s of any common clock; 0 if not stated.
     """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class Facts:
     colours: tuple[str, ...] = ()
     note: str | None = None
     times: tuple[float, ...] = ()
+    began: float = 0.0
 
 
 def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
@@ -232,14 +236,24 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
     channels = [element for element in pixels if _tag(element) == "Channel"]
     names = [channel.get("Name", "") for channel in channels]
     colours = [of_signed(channel.get("Color", "")) for channel in channels]
-    description = _child(image, "Description")
+    description, date = _child(image, "Description"), _child(image, "AcquisitionDate")
     return Facts(
         steps={axis: step for axis, step in found.items() if step},
         channels=tuple(names) if all(names) else (),
         colours=tuple(colours) if all(colours) else (),
         note=None if description is None else description.text,
         times=ome_times(pixels),
+        began=0.0 if date is None else _seconds(date.text or ""),
     )
+
+
+def _seconds(date: str) -> float:
+    """Return the seconds from 1970 to a date of ISO 8601; 0 if it is none."""
+    try:
+        found = datetime.fromisoformat(date.strip())
+    except ValueError:
+        return 0.0
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | None:

@@ -10,7 +10,7 @@ import zarr
 
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.io.zarr.parts import ZARR_FILES
+from napari_cellinr.io.zarr.parts import CHUNK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,12 +52,7 @@ def _n_stored(array: Any) -> int:
 
 def _n_files(folder: Path) -> int:
     """Return the number of chunks in the folder of an array; that of zarr takes hours for many."""
-    others = {*ZARR_FILES, ".zattrs", ".zmetadata"}
-    return sum(
-        name not in others and not name.endswith(".partial")
-        for _, _, names in os.walk(folder)
-        for name in names
-    )
+    return sum(bool(CHUNK.fullmatch(name)) for _, _, names in os.walk(folder) for name in names)
 
 
 def _array(node: Any, level: int) -> Any:

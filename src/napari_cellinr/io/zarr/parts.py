@@ -22,7 +22,7 @@ ZARR_FILES: Final = (".zgroup", ".zarray", "zarr.json")
 _METADATA: Final = (*ZARR_FILES, ".zattrs", ".zmetadata")
 _MOST_BYTES: Final = 2**26
 
-_CHUNK: Final = re.compile(r"(c\.)?[0-9]+(\.[0-9]+)*|c")
+CHUNK: Final = re.compile(r"(c\.)?[0-9]+(\.[0-9]+)*|c")
 """Names of chunks and of their folders: 0, 0.1, c/0/1, c.0.1 (Zarr 2, section "Chunks"; Zarr 3,
 section "Chunk key encoding")."""
 
@@ -116,14 +116,14 @@ def _is_part(name: str, kind: Kind) -> bool:
     """Return whether a file of this name belongs into a folder of this kind."""
     if _PARTIAL.fullmatch(name) or (kind != "chunks" and name in _METADATA):
         return True
-    return kind != "group" and bool(_CHUNK.fullmatch(name))
+    return kind != "group" and bool(CHUNK.fullmatch(name))
 
 
 def _kind_in(path: Path, parent: Kind, bare: Kind) -> Kind:
     """Return what a folder is that lies in one of another kind."""
     if parent == "group":
         return _kind(path, bare)
-    if not _CHUNK.fullmatch(path.name):
+    if not CHUNK.fullmatch(path.name):
         return "other"
     return "chunks" if bare == "other" else _kind(path, bare)
 

@@ -190,7 +190,8 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
     scale, translate = _transformed(scales, datasets[level], len(letters))
     units = [pint_name(str(a.get("unit", ""))) for a in described] or [UNCALIBRATED] * len(letters)
     scale, units, odd = _usable(path, letters, scale, units)
-    units, shared = shared_units(letters, scale, units, path)
+    lacking = [number for number, a in enumerate(described) if not a.get("unit")]
+    units, shared = shared_units(letters, scale, units, lacking, path)
     translate = tuple(place if math.isfinite(place) else 0.0 for place in translate)
     channels, colours = _channels(facts, dict(zip(letters, array.shape, strict=True)).get("C", 0))
     image = Image(

@@ -62,7 +62,8 @@ def denoise_part(
     defects = find_defects(source, places)
     if not set(own) - defects.blank:
         return _unchanged(recorded, config, monitor)
-    noises = noise_of_channels(source.crop(T=slice(0, 1)), config)
+    (noise,) = noise_of_channels(source.crop(T=slice(0, 1)), config)
+    noises = [replace(noise, offset_sd=within.offset_sd)]
     source = defects.repaired(source, noises, config.seed)
     good = [place[0] for place in places if place not in defects.blank]
     indices: list[Mapping[str, int]] = [{"T": number} for number in good]

@@ -115,9 +115,9 @@ def _of_channel(
     image: Image, config: CellINRConfig, number: int | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
-    n_axes, texts, offsets = len(image.axes) - 1, [], None
+    n_axes, texts, offsets, uncertainty = len(image.axes) - 1, [], None, 0.0
     if config.pattern != "none" and (pattern := find_offsets(_Planes(image))) is not None:
-        offsets = pattern.offsets
+        offsets, uncertainty = pattern.offsets, pattern.uncertainty
         texts.append(text_of(pattern, number))
     most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
     known = Known(config.gain, config.read_noise, config.offset, config.grain)
@@ -130,7 +130,12 @@ def _of_channel(
         "grain": noise.grain,
         "pattern": "none",
     }
-    found: dict[str, Any] = {"settings": settings, "first": first, "offsets": _packed(offsets)}
+    found: dict[str, Any] = {
+        "settings": settings,
+        "first": first,
+        "offsets": _packed(offsets),
+        "offset_sd": uncertainty,
+    }
     if not config.is_published:
         whole = image.take("T", first)
         whole = whole.like(whole.data, translate=(0.0,) * len(whole.axes))
@@ -310,7 +315,9 @@ def job(
             np.asarray(series.array(), np.float32) - _unpacked(facts["offsets"])[rows, columns]
         )
     levels = _levels(facts) if part.is_tile else None
-    within = Within(tuple(numbers), range(*part.frames), tuple(one[0] for one in part.wide), levels)
+    corner = tuple(one[0] for one in part.wide)
+    sd = float(facts["offset_sd"])
+    within = Within(tuple(numbers), range(*part.frames), corner, levels, sd)
     return (yield from denoise_part(series, config, monitor, within))
 
 

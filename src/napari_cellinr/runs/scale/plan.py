@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "Plan", "load_plan", "save_plan"]
 
-FORMAT: Final = "napari-cellinr plan 1"
+FORMAT: Final = "napari-cellinr plan 2"
 
 FRAMES_AT_ONCE: Final = 16
 """Frames of which one part makes the coarser levels."""

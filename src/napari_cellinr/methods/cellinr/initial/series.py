@@ -59,12 +59,15 @@ class Within:
         First voxel of the part along each spatial axis of the recording.
     levels
         What the background of all parts is measured by; found in each frame if not given.
+    offset_sd
+        As of `Noise`, in grey levels.
     """
 
     frames: tuple[int, ...]
     own: range
     corner: tuple[int, ...]
     levels: Levels | None = None
+    offset_sd: float = 0.0
 
 
 def is_coupled(
