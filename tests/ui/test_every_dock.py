@@ -45,8 +45,11 @@ def opened(make_napari_viewer, qtbot, stack):
         for name in names:
             frame, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
             qtbot.waitUntil(lambda d=dock: d.isVisible())
+            if docks:  # it becomes a tab and the window small again, later on a busy computer
+                qtbot.waitUntil(lambda f=frame: bool(window.tabifiedDockWidgets(f)))
+                qtbot.waitUntil(lambda: window.height() <= size[1] + 4)
             docks.append((frame, dock))
-            qtbot.wait(120)  # it becomes a tab
+            qtbot.wait(120)
         return viewer, window, docks
 
     return open_docks
