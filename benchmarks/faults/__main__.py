@@ -5,8 +5,8 @@
 Runs the fault runs of these names (all without one), keeps what they find in
 `benchmarks/faults/results`, and writes `docs/reliability.md`. Each has a process of its own, since
 some are divided into copies of it, which must not have threads of others. The exit code is 1 if
-anything was lost. Each other module of this folder has a docstring whose first line is the title of its section,
-and `run(tries, seed)`, which returns a list of outcomes; `tries` may be None for the
+anything was lost. Each other module of this folder has a docstring whose first line is the title of
+its section, and `run(tries, seed)`, which returns a list of outcomes; `tries` may be None for the
 number that the page is made with.
 """
 
