@@ -12,7 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = SETTINGS["project"]
 REPOSITORY = PROJECT["urls"]["Homepage"]
 
 sys.path.insert(0, str(DOCS / "site"))
@@ -90,7 +91,7 @@ def test_the_address_of_the_repository_is_the_same_everywhere():
     assert settings["site_url"].rstrip("/") == site
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert (citation["repository-code"], citation["url"]) == (REPOSITORY, site)
-    assert citation["version"] == PROJECT["version"]
+    assert citation["version"] == SETTINGS["tool"]["hatch"]["version"]["fallback-version"]
     for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob(".github/**/*.yml")]:
         for found in re.findall(r"github\.com/([\w-]+/napari-cellinr)\b", path.read_text("utf-8")):
             assert found == owner, path

@@ -57,3 +57,13 @@ def test_stacks_are_frames_too():
     assert bad_frames(frames) == {}
     frames[2] = np.random.default_rng(0).normal(30, 3, frames[2].shape)
     assert bad_frames(frames) == {2: "dark"}
+
+
+def test_a_closed_shutter_is_dark_and_an_object_that_leaves_is_not():
+    generator = np.random.default_rng(2)
+    frames = recording(n_frames=12)
+    frames[[4, 5]] = generator.normal(30, 3, frames[:2].shape)
+    assert bad_frames(frames) == {4: "dark", 5: "dark"}
+    frames = recording(n_frames=12)
+    frames[6:] = generator.normal(30, 3, frames[6:].shape)
+    assert bad_frames(frames) == {}

@@ -39,6 +39,20 @@ def test_a_blank_frame_is_left_out_and_named(preset, background, number):
         assert error(result[good], truth[good]) < 0.6 * error(raw[good], truth[good])
 
 
+@pytest.mark.parametrize("background", ["keep", "subtract"])
+def test_a_closed_shutter_is_left_as_it_is_and_named(background):
+    _, raw = movie(6)
+    bad, good = raw.astype(np.float32), [0, 1, 3, 4, 5]
+    bad[2] = np.random.default_rng(1).normal(27, 2, raw.shape[1:])
+    settings = {**SETTINGS, "background": background}
+    fit, without = (denoise(Image(v, axes="TYX"), **settings) for v in (bad, bad[good]))
+    assert any(text.startswith("Frame 3 is dark") for text in fit.report["warnings"])
+    assert np.allclose(fit.images[0].array()[good], without.images[0].array(), atol=3)
+    left = fit.images[0 if background == "keep" else 1].array()[2]
+    assert np.array_equal(left, bad[2])
+    assert fit.report["noise"][0]["gain"] == pytest.approx(without.report["noise"][0]["gain"])
+
+
 def test_a_blank_channel():
     _, raw = movie(2)
     both = np.stack([raw, np.zeros_like(raw)], axis=1)

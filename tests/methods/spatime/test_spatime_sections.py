@@ -113,6 +113,8 @@ def test_noisy_means_are_interpolated_linearly_and_not_kept():
     assert NOISY_MEANS.consistent(found, given, places, 0.5) is found
     for sections in (MEANS, NOISY_MEANS, Samples("cubic")):
         assert sections_of(name_of(sections)) == sections
+    with pytest.raises(ValueError, match="'thick'; known are means, noisy means"):
+        sections_of("thick")
 
 
 def smooth_planes():

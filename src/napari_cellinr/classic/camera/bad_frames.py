@@ -8,6 +8,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["bad_frames"]
@@ -22,7 +24,7 @@ _NEAR = 3
 """Number of frames before and after a frame with which it is compared."""
 
 _DARK = 0.3
-"""Contrast relative to that of the frames around it, below which a frame is dark."""
+"""Contrast relative to that of the frames before and after it, below which a frame is dark."""
 
 _CLIPPED = 0.05
 """Part of the pixels with the highest value of the recording, above which a frame is saturated,
@@ -34,20 +36,23 @@ _BLURRED = 0.6
 _RARE = 4.0
 """The same in standard deviations of the logarithm of the sharpness from frame to frame."""
 
+_SEEN = 2.0
+"""Contrast relative to that of white noise alone, above which a frame shows something."""
+
 _FINE, _COARSE = 1.0, 2.0
 """Standard deviations in pixels of the Gaussian means between which structures are fine."""
 
 
-def bad_frames(frames: NDArray[Any]) -> dict[int, str]:
+def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
     """Return what is wrong with frames that are unlike the others, by their position.
 
-    Each frame is compared with the median of three frames before and after it, so that bleaching
-    and slow changes of the focus are not taken for faults.
+    Each frame is compared with three frames before and after it, so that bleaching and slow
+    changes of the focus are not taken for faults.
 
     Parameters
     ----------
     frames
-        Frames of the same kind that follow each other, axes (T, [Z,] Y, X), real. Two frames that
+        Frames of the same kind that follow each other, axes [Z,] Y, X each, real. Two frames that
         are exactly the same are a repetition, since each has noise of its own.
 
     Returns
@@ -64,7 +69,7 @@ def bad_frames(frames: NDArray[Any]) -> dict[int, str]:
     for number in range(len(frames)):
         if number and np.array_equal(frames[number], frames[number - 1]):
             found[number] = "repeated"
-        elif contrast[number] < _DARK * _around(contrast, number):
+        elif contrast[number] < _DARK * _beside(contrast, number):
             found[number] = "dark"
         elif clipped[number] > max(_CLIPPED, 2 * _around(clipped, number)):
             found[number] = "saturated"
@@ -83,9 +88,22 @@ def _around(values: NDArray[Any], number: int) -> float:
     return float(np.median(near))
 
 
+def _beside(values: NDArray[Any], number: int) -> float:
+    """Return the lower one of the highest values before and after one of them.
+
+    So the first frames after an object has left the image are not dark beside those before.
+    """
+    before = values[max(0, number - _NEAR) : number]
+    after = values[number + 1 : number + 1 + _NEAR]
+    if not (len(before) and len(after)):
+        return _around(values, number)
+    return float(min(before.max(), after.max()))
+
+
 def _blurred(sharpness: NDArray[Any], others: dict[int, str]) -> dict[int, str]:
     """Return the frames that are less sharp than usual changes of the sharpness explain."""
-    good = [number for number in range(len(sharpness)) if number not in others]
+    usable = np.flatnonzero(np.isfinite(sharpness))
+    good = [int(number) for number in usable if number not in others]
     levels = np.log(np.maximum(sharpness[good], 1e-6))
     if len(levels) < _FEWEST:
         return {}
@@ -95,21 +113,22 @@ def _blurred(sharpness: NDArray[Any], others: dict[int, str]) -> dict[int, str]:
     return {good[place]: "blurred" for place in np.flatnonzero(np.array(below) > limit)}
 
 
-def _structure(frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _structure(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return contrast and sharpness of every frame: the energy of coarse, and of fine structures.
 
     The fine structures are those between two Gaussian means, without what white noise adds; the
-    sharpness is relative to the contrast.
+    sharpness is relative to the contrast, and NaN where noise alone explains the contrast.
     """
-    contrast, sharpness = np.zeros(len(frames)), np.zeros(len(frames))
-    gain = _gain_of_noise()
+    contrast, sharpness = np.zeros(len(frames)), np.full(len(frames), np.nan)
+    gain, rest = _gains_of_noise()
     for number, frame in enumerate(frames):
         values = frame.astype(np.float64)
         fine, coarse = (gaussian_filter(values, _sigmas(values, s)) for s in (_FINE, _COARSE))
         contrast[number] = coarse.std()
-        noise = gain * _noise_of(values) ** 2
-        energy = max(float(np.var(fine - coarse)) - noise, 0.0)
-        sharpness[number] = np.sqrt(energy) / max(contrast[number], 1e-12)
+        noise = _noise_of(values) ** 2
+        energy = max(float(np.var(fine - coarse)) - gain * noise, 0.0)
+        if contrast[number] > _SEEN * np.sqrt(rest * noise):
+            sharpness[number] = np.sqrt(energy) / contrast[number]
     return contrast, sharpness
 
 
@@ -118,12 +137,12 @@ def _sigmas(values: NDArray[Any], sigma: float) -> tuple[float, ...]:
     return (*(0.0,) * (values.ndim - 2), sigma, sigma)
 
 
-def _gain_of_noise() -> float:
-    """Return the variance that white noise of variance 1 has between both Gaussian means."""
+def _gains_of_noise() -> tuple[float, float]:
+    """Return the variance of white noise of variance 1 between both Gaussian means, and after."""
     point = np.zeros((33, 33))
     point[16, 16] = 1
     fine, coarse = (gaussian_filter(point, sigma) for sigma in (_FINE, _COARSE))
-    return float(((fine - coarse) ** 2).sum())
+    return float(((fine - coarse) ** 2).sum()), float((coarse**2).sum())
 
 
 def _noise_of(values: NDArray[Any]) -> float:
@@ -132,6 +151,7 @@ def _noise_of(values: NDArray[Any]) -> float:
     return float(np.median(np.abs(second))) / 0.6745 / 6 if second.size else 0.0
 
 
-def _highest(frames: NDArray[Any]) -> NDArray[Any]:
+def _highest(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any]:
     """Return which part of each frame has the highest value of the recording, (frames,)."""
-    return np.asarray((frames == frames.max()).reshape(len(frames), -1).mean(1))
+    highest = max(frame.max() for frame in frames)
+    return np.array([(frame == highest).mean() for frame in frames])

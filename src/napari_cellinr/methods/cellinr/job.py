@@ -241,10 +241,10 @@ def together(
         When the job started, as `time.monotonic` counts, in seconds.
     """
     first, leading = frames[0], list(defects.leading)
-    n_missing = len(indices) - len(defects.blank) - len(frames)
+    n_missing = len(indices) - len(defects.unused) - len(frames)
     report = _report(frames, first.config, started, n_missing=n_missing)
     report["warnings"] = [*warnings, *report["warnings"]]
-    frames = defects.with_blank_frames(frames, indices, source)
+    frames = defects.with_unused_frames(frames, indices, source)
     factors = _bleaching_factors(frames, indices, leading)
     if first.config.bleaching == "correct":
         frames = [

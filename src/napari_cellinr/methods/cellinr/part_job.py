@@ -59,13 +59,13 @@ def denoise_part(
     places: list[tuple[int, ...]] = [(number,) for number in range(source.sizes["T"])]
     own = [place for place in places if within.frames[place[0]] in within.own]
     recorded = source.crop(T=slice(own[0][0], own[-1][0] + 1))
-    defects = find_defects(source, places)
-    if not set(own) - defects.blank:
+    defects = find_defects(source, places, whole=within.levels is None)
+    if not set(own) - defects.unused:
         return _unchanged(recorded, config, monitor)
     (noise,) = noise_of_channels(source.crop(T=slice(0, 1)), config)
     noises = [replace(noise, offset_sd=within.offset_sd)]
     source = defects.repaired(source, noises, config.seed)
-    good = [place[0] for place in places if place not in defects.blank]
+    good = [place[0] for place in places if place not in defects.unused]
     indices: list[Mapping[str, int]] = [{"T": number} for number in good]
     frames: list[Frame]
     if is_coupled(config, len(places), source.shape[1:], None):
@@ -104,25 +104,28 @@ def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:
     def shifted(masks: Mapping[Any, Any]) -> dict[Any, Any]:
         return {(place[0] - first,): masks[place] for place in own if place in masks}
 
-    blank = frozenset((place[0] - first,) for place in own if place in defects.blank)
+    def places(unused: frozenset[tuple[int, ...]]) -> frozenset[tuple[int, ...]]:
+        return frozenset((place[0] - first,) for place in own if place in unused)
+
     return replace(
         defects,
         n_frames=len(own),
-        blank=blank,
+        blank=places(defects.blank),
+        dark=places(defects.dark),
         empty=shifted(defects.empty),
         impossible=shifted(defects.impossible),
     )
 
 
 def _unchanged(recorded: Image, config: CellINRConfig, monitor: Monitor) -> Fitted:
-    """Return a result for frames that are all blank: they stay, without any signal."""
+    """Return a result for frames that all show nothing: they stay, without any signal."""
     from napari_cellinr.fitting.problem import Fitted
 
     values = np.asarray(recorded.array(), np.float32)
     nothing = np.zeros_like(values)
     keeps = config.background == "keep"
     images = [values if keeps else nothing, values, nothing if keeps else values]
-    warning = "All frames of this part are blank (each has one value); they were left as they are."
+    warning = "All frames of this part are blank or dark; they were left as they are."
     report = {"seconds": monitor.seconds, "warnings": [warning], "held_out": 0.0}
     return Fitted(
         tuple(recorded.like(one) for one in images), config, {}, (), "converged", report,

@@ -66,7 +66,7 @@ def without_pattern(
         texts.append(text_of(found, channel if n_channels > 1 else None))
     if data is None:
         return source, texts, uncertainties
-    for place in defects.blank:
+    for place in defects.unused:
         data[place] = source.array()[place]
     return source.like(data, name=source.name), texts, uncertainties
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -34,7 +35,7 @@ Place = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Defects:
-    """Blank frames, and voxels without data or of an impossible value.
+    """Blank and dark frames, and voxels without data or of an impossible value.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ class Defects:
         Number of frames of the series.
     blank
         Places of frames of one value.
+    dark
+        Places of frames of noise alone, as behind a closed shutter.
     empty, impossible
         Which voxels of a frame these are, by place; axes ZYX or YX.
     """
@@ -51,13 +54,19 @@ class Defects:
     leading: tuple[str, ...]
     n_frames: int
     blank: frozenset[Place] = frozenset()
+    dark: frozenset[Place] = frozenset()
     empty: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     impossible: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
+    def unused(self) -> frozenset[Place]:
+        """Places of frames that show nothing, and are left as they are."""
+        return self.blank | self.dark
+
+    @property
     def warnings(self) -> list[str]:
         """What users should know, in sentences."""
-        texts = [self._blank_text(place) for place in sorted(self.blank)]
+        texts = [self._unused_text(place) for place in sorted(self.unused)]
         if self.empty:
             part = float(np.mean([mask.mean() for mask in self.empty.values()]))
             texts.append(
@@ -74,14 +83,19 @@ class Defects:
         return texts
 
     def good(self, indices: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
-        """Return the positions of the frames that are not blank."""
-        return [index for index in indices if self._place(index) not in self.blank]
+        """Return the positions of the frames that show something."""
+        return [index for index in indices if self._place(index) not in self.unused]
 
     def masked(self, source: Image) -> Image:
-        """Return the source with NaN in the place of what is no data, float32 if there is any."""
-        if not self.empty and not self.impossible:
+        """Return the source with NaN in the place of what shows nothing, float32 if there is any.
+
+        Blank frames keep their value.
+        """
+        if not (self.empty or self.impossible or self.dark):
             return source
         data = np.array(source.array(), np.float32)
+        for place in self.dark:
+            data[place] = np.nan
         for masks in (self.empty, self.impossible):
             for place, mask in masks.items():
                 data[place][mask] = np.nan
@@ -110,10 +124,10 @@ class Defects:
             data[place] = filled(data[place], missing, noises[channel], generator)
         return source.like(data, name=source.name)
 
-    def with_blank_frames(
+    def with_unused_frames(
         self, frames: Sequence[Frame], places: Sequence[Place], source: Image
     ) -> list[Frame]:
-        """Return the fits of the good frames, and the blank frames among them.
+        """Return the fits of the good frames, and the unused frames among them.
 
         Parameters
         ----------
@@ -122,15 +136,15 @@ class Defects:
         places
             Of all frames.
         source
-            The input, whose values blank frames keep.
+            The input, whose values unused frames keep.
         """
-        if not self.blank:
+        if not self.unused:
             return list(frames)
         good = iter(frames)
         found: list[Frame] = []
         for place in places:
-            if place in self.blank:
-                found.append(_blank(frames[0], float(source.array()[place].flat[0])))
+            if place in self.unused:
+                found.append(_unused(frames[0], source.array()[place]))
             elif (frame := next(good, None)) is not None:
                 found.append(frame)
             else:
@@ -161,13 +175,18 @@ class Defects:
     def _place(self, index: Mapping[str, int]) -> Place:
         return tuple(index[axis] for axis in self.leading)
 
-    def _blank_text(self, place: Place) -> str:
+    def _unused_text(self, place: Place) -> str:
         where = dict(zip(self.leading, place, strict=True))
         of_channel = f" of channel {where['C'] + 1}" if "C" in where else ""
         name = f"Frame {where['T'] + 1}" if "T" in where else "The image"
+        what = (
+            "blank (all its voxels have one value)"
+            if place in self.blank
+            else "dark (it shows noise alone, as behind a closed shutter)"
+        )
         return (
-            f"{name}{of_channel} is blank (all its voxels have one value); it was left as it is, "
-            "and the others were denoised without it."
+            f"{name}{of_channel} is {what}; it was left as it is, and the others were denoised "
+            "without it."
         )
 
     def _where(self, masks: Mapping[Place, NDArray[np.bool_]]) -> str:
@@ -190,7 +209,7 @@ def _planes_text(masks: Iterable[NDArray[np.bool_]]) -> str:
     return f" (plane {shown})" if numbers else ""
 
 
-def find_defects(source: Image, places: Sequence[Place]) -> Defects:
+def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) -> Defects:
     """Return what is wrong with the frames.
 
     Parameters
@@ -199,31 +218,74 @@ def find_defects(source: Image, places: Sequence[Place]) -> Defects:
         Axes in canonical order.
     places
         Position of each frame of each channel along the axes T and C that the source has.
+    whole
+        Whether these are whole frames; a tile may be dark because its objects have left it.
     """
     leading = tuple(axis for axis in source.axes if axis in "TC")
     values = source.array()
     frames = [values[place] for place in places]
     blank = frozenset(places[number] for number in blank_frames(frames))
+    dark = _dark_frames(values, places, blank, leading) if whole else frozenset()
     empty, impossible = {}, {}
     for place, frame in zip(places, frames, strict=True):
-        if place in blank:
+        if place in blank | dark:
             continue
         if (mask := empty_part(frame)) is not None:
             empty[place] = mask
         if (mask := impossible_voxels(frame)) is not None:
             impossible[place] = mask
-    return Defects(leading, source.sizes.get("T", 1), blank, empty, impossible)
+    return Defects(leading, source.sizes.get("T", 1), blank, dark, empty, impossible)
 
 
-def _blank(like: Frame, value: float) -> Frame:
-    """Return a blank frame; a saved fit renders it as 0."""
-    subtracted = like.config.background == "subtract"
+def _dark_frames(
+    values: NDArray[Any],
+    places: Sequence[Place],
+    blank: frozenset[Place],
+    leading: Sequence[str],
+) -> frozenset[Place]:
+    """Return the places of frames of noise alone among others of the same channel.
+
+    Parameters
+    ----------
+    values
+        The whole recording, axes (*leading, [Z,] Y, X).
+    places
+        Of all its frames.
+    blank
+        Those of one value, which are not compared.
+    leading
+        The axes T and C, as far as there are.
+    """
+    by_channel: dict[int, list[Place]] = {}
+    for place in places:
+        if place not in blank:
+            channel = place[leading.index("C")] if "C" in leading else 0
+            by_channel.setdefault(channel, []).append(place)
+    found: set[Place] = set()
+    for own in by_channel.values():
+        kinds = bad_frames([values[place] for place in own])
+        found |= {own[number] for number, kind in kinds.items() if kind == "dark"}
+    return frozenset(found)
+
+
+def _unused(like: Frame, recorded: NDArray[Any]) -> Frame:
+    """Return a frame that shows nothing: all its grey levels are background, and stay.
+
+    A saved fit renders it as 0.
+
+    Parameters
+    ----------
+    like
+        Another frame of the recording.
+    recorded
+        Grey levels of the frame, axes [Z,] Y, X.
+    """
+    no_signal = 0 if like.config.background == "subtract" else 2
     images = tuple(
         image.like(
-            np.full_like(
-                image.array(),
-                0 if number in {0 if subtracted else 2, ERROR} else value,
-            ),
+            np.zeros(image.shape, np.float32)
+            if number in {no_signal, ERROR}
+            else np.asarray(recorded, np.float32),
             name=image.name,
         )
         for number, image in enumerate(like.images)

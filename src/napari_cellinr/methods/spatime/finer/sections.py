@@ -229,8 +229,18 @@ NOISY_MEANS: Final = NoisyMeans()
 
 
 def sections_of(name: str) -> Sections:
-    """Return what samples are, by their name: `means`, `noisy means`, or one of `KINDS`."""
-    return {"means": MEANS, "noisy means": NOISY_MEANS}.get(name) or _samples(name)
+    """Return what samples are, by their name: `means`, `noisy means`, or one of `KINDS`.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    known: dict[str, Sections] = {"means": MEANS, "noisy means": NOISY_MEANS}
+    known |= {kind: Samples(kind) for kind in KINDS}
+    if name not in known:
+        raise ValueError(f"samples {name!r}; known are {', '.join(known)}")
+    return known[name]
 
 
 def name_of(sections: Sections) -> str:
@@ -274,10 +284,6 @@ def consistent_pixels(
     for axis, inside, step in zip(axes, places, steps, strict=True):
         lacking = sections.between(lacking, inside, step, axis)
     return finer + lacking
-
-
-def _samples(name: str) -> Samples:
-    return Samples(next(kind for kind in KINDS if kind == name))
 
 
 def _centres(count: int, size: float) -> Places:
