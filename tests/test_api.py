@@ -224,6 +224,34 @@ def test_progress_as_a_bar(put_job, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_bar_that_ends_early_is_full(put_job, monkeypatch):
+    closed = []
+
+    class Bar:
+        def __init__(self, total, **looks):
+            self.total, self.n = total, 0
+
+        def set_postfix_str(self, *text, **how):
+            pass
+
+        def refresh(self):
+            pass
+
+        def close(self):
+            closed.append((self.n, self.total))
+
+    def early(image, config, monitor):
+        yield Progress("one", 1, 4)
+        yield Progress("two", 2, 4)
+        return (yield from fake(image, config, monitor))
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    put_job("denoise", early)
+    denoise(noisy(), progress=True)
+    assert [n == total for n, total in closed] == [True] * len(closed)
+    assert closed[:2] == [(1, 1), (2, 2)]
+
+
 def test_progress_of_another_kind(put_job):
     put_job("denoise", fake)
     with pytest.raises(ConfigError, match="True for a bar"):

@@ -58,6 +58,8 @@ def test_calibration_counts_space_only():
         ({"axes": "YX"}, "one letter for each of its 3 dimensions"),
         ({"axes": "ZZX"}, "name an axis twice"),
         ({"scale": (1, 1)}, r"scale \(1.0, 1.0\) was given for axes 'ZYX'"),
+        ({"scale": {"T": 5}}, r"scale=\{'T': 5\} was given; Image takes one number per axis"),
+        ({"scale": 0.1}, "scale=0.1 was given; Image takes one number per axis"),
         ({"units": ("pixel",)}, "one value per axis"),
         ({"translate": (0.0,)}, "one value per axis"),
         ({"scale": (1, 0, 1)}, "a step of 0.0 along Y"),

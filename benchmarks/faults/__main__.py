@@ -3,9 +3,10 @@
     python benchmarks/faults [NAME ...] [--tries N] [--seed N]
 
 Runs the fault runs of these names (all without one), keeps what they find in
-`benchmarks/faults/results`, and writes `docs/reliability.md`. The exit code is 1 if anything was
-lost. Each other module of this folder has a docstring whose first line is the title of its section,
-and `run(tries, seed)`, which returns a list of outcomes; `tries` may be None for the
+`benchmarks/faults/results`, and writes `docs/reliability.md`. Each has a process of its own, since
+some are divided into copies of it, which must not have threads of others. The exit code is 1 if
+anything was lost. Each other module of this folder has a docstring whose first line is the title of
+its section, and `run(tries, seed)`, which returns a list of outcomes; `tries` may be None for the
 number that the page is made with.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,13 +38,18 @@ def main() -> int:
     if unknown := set(options.names) - set(RUNS):
         parser.error(f"no fault run is called {', '.join(sorted(unknown))}; there are: "
                      f"{', '.join(RUNS)}")  # fmt: skip
-    n_lost = 0
-    for name in options.names or RUNS:
-        outcomes = importlib.import_module(name).run(options.tries, options.seed)
-        store(name, outcomes)
-        for one in outcomes:
-            print(f"{one.fault}: {one.lost} of {one.tries} {one.measured}", flush=True)
-            n_lost += one.lost
+    names = options.names or RUNS
+    if len(names) > 1:
+        settings = ["--seed", str(options.seed)]
+        settings += [] if options.tries is None else ["--tries", str(options.tries)]
+        commands = [[sys.executable, *sys.argv[:1], name, *settings] for name in names]
+        return max(subprocess.run(command, check=False).returncode for command in commands)
+    (name,) = names
+    outcomes = importlib.import_module(name).run(options.tries, options.seed)
+    store(name, outcomes)
+    for one in outcomes:
+        print(f"{one.fault}: {one.lost} of {one.tries} {one.measured}", flush=True)
+    n_lost = sum(one.lost for one in outcomes)
     titles = {name: importlib.import_module(name).__doc__.splitlines()[0] for name in RUNS}
     write({name: (title.rstrip("."), stored(name)) for name, title in titles.items()})
     print(f"written: {PAGE}")

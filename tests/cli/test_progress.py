@@ -1,9 +1,11 @@
 """The progress of a job in a terminal."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from napari_cellinr.cli.shared import progress
 from napari_cellinr.cli.shared.progress import Interruption, follow
 from napari_cellinr.fitting.problem import Progress
 
@@ -45,3 +47,13 @@ def test_a_job_is_closed_if_it_fails():
     with pytest.raises(MemoryError):
         follow(job(closed, MemoryError()), Interruption())
     assert closed == [True]
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch, capsys):
+    times = iter([0.0, 10.0, 31.0, 31.0, 40.0, 50.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    assert follow(job([]), Interruption()) == "result"
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("fitting")
+    assert "2/2" in lines[0]

@@ -64,3 +64,8 @@ def test_a_digest_tells_types_axes_and_values_apart():
     ]
     assert len({digest(image) for image in images}) == len(images)
     assert digest(images[0]) == digest(Image(zeros.copy(), "YX", (0.5, 0.5)))
+
+
+def test_a_saved_fit_is_shown_as_one_line():
+    one = Stored("cellinr", {}, {"axes": "YX", "shape": [4, 5]}, {}, (), {"a": np.zeros(7)})
+    assert repr(one) == "<Stored fit, cellinr, of YX (4, 5), 7 values>"

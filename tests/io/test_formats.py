@@ -9,7 +9,7 @@ import pytest
 from czi_writer import write_czi
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io import read, read_all
+from napari_cellinr.io import read, read_all, write
 from napari_cellinr.io.formats import FORMATS
 from napari_cellinr.io.names import MICROSCOPES
 
@@ -235,3 +235,19 @@ def test_nd2(tmp_path, monkeypatch):
     assert images[0].channels == ("DAPI", "GFP")
     assert images[0].meta["channel_colours"] == ["#00ff00", "#ff0000"]
     assert images[1].meta["times"] == pytest.approx([0.0, 2.0, 4.0])
+
+
+def test_nd2_of_one_channel_has_its_name(tmp_path, monkeypatch):
+    class OneChannel(FakeND2):
+        data = FakeND2.data[:, 0, 0]
+        sizes = {"T": 3, "Y": 4, "X": 5}  # noqa: RUF012
+        metadata = SimpleNamespace(channels=FakeND2.metadata.channels[:1])
+
+    monkeypatch.setitem(sys.modules, "nd2", SimpleNamespace(ND2File=OneChannel))
+    (tmp_path / "a.nd2").write_bytes(b"")
+    image = read(tmp_path / "a.nd2")
+    assert (image.axes, image.channels) == ("TYX", ("DAPI",))
+    for suffix in (".ome.tif", ".tif", ".ome.zarr", ".nii.gz"):
+        again = read(write(tmp_path / f"b{suffix}", image))
+        assert again.channels == ("DAPI",)
+        assert again.meta["channel_colours"] == ["#00ff00"]

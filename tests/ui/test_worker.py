@@ -1,5 +1,6 @@
 """The thread of a job: its warnings, its share of the cores, and the memory that it gives back."""
 
+import gc
 import importlib
 import logging
 import os
@@ -124,3 +125,24 @@ def test_a_job_that_cannot_be_closed_is_logged_and_its_memory_given_back(torch, 
     assert (found.result, found.error) == (None, None)
     assert torch.left == [0]
     assert "no space left" in caplog.text
+
+
+def test_nothing_of_a_job_is_kept_once_it_has_ended(viewer, qtbot):
+    """The window lists all workers that it has had: their images must not stay with them."""
+    image = Tensor()
+    gone = weakref.ref(image)
+
+    def made(image):
+        def job():
+            yield Progress("fitting", 1, 1)
+            return len([image])
+
+        return job
+
+    one = Run(made(image), "a job")
+    del image
+    with qtbot.waitSignal(one.ended, timeout=5000):
+        one.start()
+    del one
+    gc.collect()
+    assert gone() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.fitting import add_reading_options, describe_image, read_input
+from napari_cellinr.cli.shared.options import INPUTS
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
@@ -21,7 +22,7 @@ def add(commands: Commands) -> None:
 
     text = "convert an image to another file format, keeping axes, voxel size and time step"
     parser = add_command(commands, "convert", text, run)
-    parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
+    parser.add_argument("input", metavar="INPUT", help=INPUTS)
     parser.add_argument(
         "output", metavar="OUTPUT", help="file such as out.tif, out.ome.tif, out.nii.gz, out.zarr"
     )

@@ -31,6 +31,8 @@ __all__ = ["add", "run"]
 
 SEED: Final = 100  # not among the seeds 0–9 that the defaults were chosen with
 
+FOLDER: Final = "demo-output"
+
 JOBS: Final = tuple(method.action for method in METHODS.values())
 """The demonstrations: modules of `cli.demos`."""
 
@@ -54,7 +56,11 @@ def add(commands: Commands) -> None:
         help=f"{', '.join(JOBS)} (default: {JOBS[0]}); each takes less than a minute",
     )
     parser.add_argument(
-        "folder", metavar="FOLDER", nargs="?", help="folder for the images (default: demo-output)"
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        help=f"folder for the images (default: {FOLDER}, and {FOLDER}/JOB for a job other than "
+        f"{JOBS[0]})",
     )
     parser.add_argument(
         "--gui",
@@ -109,7 +115,8 @@ def _run_headless(options: Namespace) -> int:
             say_warning(warning)
     steps = fitted.report.get("steps", 0)
     table = "\n".join(demo.table(sample, fitted))
-    say(f"finished in {seconds_in_words(seconds)} ({steps} steps)\n\n{table}\n")
+    ended = f"stopped by {interruption.name} after" if interruption.happened else "finished in"
+    say(f"{ended} {seconds_in_words(seconds)} ({steps} steps)\n\n{table}\n")
     say("written:\n" + "\n".join(f"  {path}" for path in (*paths, picture)))
     return interruption.status
 
@@ -124,7 +131,7 @@ def _chosen(options: Namespace) -> tuple[str, str]:
     """
     job, folder = options.job or JOBS[0], options.folder
     if job in JOBS:
-        return job, folder or "demo-output"
+        return job, folder or (FOLDER if job == JOBS[0] else f"{FOLDER}/{job}")
     if folder is not None:
         raise ConfigError(f"{job} was given; the jobs are {', '.join(JOBS)}.")
     return JOBS[0], job

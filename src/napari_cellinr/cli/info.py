@@ -7,7 +7,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.cli.shared.options import add_stack
+from napari_cellinr.cli.shared.options import INPUTS, add_stack
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer
 from napari_cellinr.io.findings import warnings_of
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
         "show axes, size, voxel size, channels and times of an image file, and what it lacks"
     )
     parser = add_command(commands, "info", help_text, run)
-    parser.add_argument("file", metavar="FILE", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
+    parser.add_argument("file", metavar="FILE", help=INPUTS)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     add_stack(parser)
 

@@ -51,6 +51,7 @@ def complete(job: Job, progress: Reporting = None) -> Fitted:
                 state = job.send(message)
             except StopIteration as end:
                 fitted: Fitted = end.value
+                reporter.finish()
                 break
             if state.warning:
                 _tell(state.warning, told)
@@ -72,6 +73,9 @@ class _Reporter:
     def __init__(self, call: _Shows) -> None:
         self.show = call
 
+    def finish(self) -> None:
+        """Do nothing: the function belongs to the caller."""
+
     def close(self) -> None:
         """Do nothing: the function belongs to the caller."""
 
@@ -86,7 +90,7 @@ class _Bar:
     def show(self, progress: Progress) -> None:
         """Move the bar, or begin a new one for a new stage."""
         if self._bar is None or progress.stage != self._stage:
-            self.close()
+            self.finish()
             self._begin(progress)
         self._bar.n = min(progress.step, progress.steps) if progress.steps else progress.step
         if progress.held_out is not None:
@@ -99,6 +103,12 @@ class _Bar:
         self._stage = progress.stage
         total = progress.steps or None
         self._bar = tqdm(total=total, desc=one_line(progress.stage), leave=False, unit="step")
+
+    def finish(self) -> None:
+        """Remove the bar of a stage that has ended: some end before their last step."""
+        if self._bar is not None:
+            self._bar.total = self._bar.n  # notebooks show a bar that is not full as an error
+            self.close()
 
     def close(self) -> None:
         """Remove the bar."""

@@ -87,6 +87,7 @@ class Image:
         n_dimensions = len(self.data.shape)
         axes = self.axes.upper() or rules.default_axes(n_dimensions)
         _set(self, "axes", axes)
+        rules.check_numbers("scale", self.scale)
         _set(self, "scale", tuple(float(step) for step in self.scale) or (1.0,) * n_dimensions)
         _set(self, "units", tuple(map(_unit, self.units)) or rules.default_units(axes))
         _set(self, "name", clean_name(self.name))

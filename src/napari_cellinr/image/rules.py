@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import AxesError
@@ -14,6 +15,7 @@ __all__ = [
     "AXES",
     "UNCALIBRATED",
     "check",
+    "check_numbers",
     "default_axes",
     "default_units",
     "measure_the_same",
@@ -48,6 +50,23 @@ def default_axes(n_dimensions: int) -> str:
             f"({AXES}). Select a part of the array first."
         )
     return guesses[n_dimensions]
+
+
+def check_numbers(key: str, values: object) -> None:
+    """Raise `AxesError` if something else than one number per axis was given to `Image`.
+
+    Parameters
+    ----------
+    key
+        Name of the argument.
+    values
+        What was given.
+    """
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise AxesError(
+            f"{key}={values!r:.60} was given; Image takes one number per axis, in the order of the "
+            "axes. image.with_voxel_size(T=5, Y=0.1, X=0.1) sets some of them by name."
+        )
 
 
 def wrong_number(axes: str, shape: tuple[int, ...]) -> str:

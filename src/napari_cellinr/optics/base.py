@@ -37,7 +37,7 @@ class ForwardModel(nn.Module, ABC):
         Voxels along each edge of a raw frame that the data loss leaves out, one number per axis,
         because the model is periodic there and the specimen is not.
     nonnegative
-        Whether the scene cannot be below 0.
+        Whether values of the scene below 0 are penalised: few and small ones are left.
     samples
         Instants that stand for one exposure; see `shot_times`.
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.cli.shared.options import (
+    INPUTS,
     add_channel,
     add_crop,
     add_settings,
@@ -78,7 +79,7 @@ def add_fit_command(
     """
     parser = add_command(commands, method.action, text, whole_or_resumed)
     parser.set_defaults(run_whole=run)
-    parser.add_argument("input", metavar="INPUT", help="image: TIFF, NIfTI, OME-Zarr, or a folder")
+    parser.add_argument("input", metavar="INPUT", help=INPUTS)
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_reading_options(parser)
     add_settings(parser, method.config, leave_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from napari_cellinr.cli.shared.setting_help import DEVICES, help_of, type_of
 from napari_cellinr.errors import ConfigError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AnyConfig = TypeVar("AnyConfig", bound="Config")
 
 __all__ = [
+    "INPUTS",
     "add_assignments",
     "add_channel",
     "add_crop",
@@ -37,6 +38,12 @@ __all__ = [
     "parse_voxel",
     "read_config",
 ]
+
+
+INPUTS: Final = (
+    "image: TIFF, NIfTI, OME-Zarr, a file of a microscope (CZI, ND2, LIF, …), or a folder"
+)
+"""Which files commands read, for their help."""
 
 
 def add_device(parser: Parser) -> None:

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 import threading
+import time
 import warnings
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final, TextIO, TypeVar
@@ -52,6 +53,9 @@ _UNAWAITED: Final = "coroutine .* was never awaited"
 """How the warning begins that Python gives of a library that was interrupted."""
 
 BAR_WIDTH = 24  # characters
+
+SECONDS_BETWEEN_LINES: Final = 30.0
+"""Where there is no terminal, such as in a job of a cluster."""
 
 LONGEST = 2000
 """Characters of an error or a warning; the system quotes names of any length."""
@@ -118,7 +122,7 @@ def seconds_in_words(seconds: float) -> str:
 
 
 class Bar:
-    """A progress bar with one line on a terminal; prints nothing elsewhere.
+    """A progress bar with one line on a terminal; elsewhere, a line now and then.
 
     tqdm would not be shorter: stages change, the estimate of the time left is the fit's own, and
     stages without steps have no bar.
@@ -127,9 +131,13 @@ class Bar:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.is_shown = stream.isatty()
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def update(self, progress: Progress) -> None:
-        """Redraw the line."""
+        """Redraw the line; write one into a log file only if the last was long ago."""
+        if not self.is_shown and time.monotonic() > self._next_line:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            write_part(self.stream, f"{describe(progress)}\n")
         self._draw(f"\r{describe(progress):<{LINE_WIDTH}}"[: LINE_WIDTH + 1])
 
     def close(self) -> None:

@@ -111,6 +111,11 @@ class Stored:
     header: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        axes, shape = self.source.get("axes", ""), tuple(self.source.get("shape", ()))
+        n_values = sum(int(np.size(tensor)) for tensor in self.tensors.values())
+        return f"<Stored fit, {self.method}, of {axes} {shape}, {n_values} values>"
+
 
 def geometry(image: Image) -> dict[str, Any]:
     """Return everything about an image but its values and provenance, ready for JSON."""

@@ -99,8 +99,8 @@ def _image(path: Path, name: str, scene: Scene, facts: _Facts, limit: int) -> Im
     letters = "".join(scene.axes[i] for i in kept)
     steps = [facts.steps.get(axis, (1.0, UNCALIBRATED)) for axis in letters]
     n_channels = scene.shape[scene.axes.index("C")] if "C" in letters else 1
-    names = facts.channels if n_channels > 1 and len(facts.channels) == n_channels else ()
-    colours = facts.colours if n_channels > 1 and len(facts.colours) == n_channels else []
+    names = facts.channels if len(facts.channels) == n_channels else ()
+    colours = facts.colours if len(facts.colours) == n_channels else []
     image = Image(
         data[index],
         letters,

@@ -63,8 +63,8 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
         scale=tuple(step for step, _ in calibration),
         units=tuple(unit for _, unit in calibration),
         name=name,
-        channels=names if "C" in letters else (),
-        meta={"source": str(path), **({COLOURS: colours} if colours and "C" in letters else {})},
+        channels=names,
+        meta={"source": str(path), **({COLOURS: colours} if colours else {})},
     )
     return [with_times(image, seconds, path)]
 

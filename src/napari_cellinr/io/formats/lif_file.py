@@ -109,8 +109,8 @@ def _image(path: Path, name: str, found: Any, limit: int, *, single: bool) -> Im
         scale=tuple(step for step, _ in steps),
         units=tuple(unit for _, unit in steps),
         name=name if single else f"{name} {found.name}",
-        channels=names if "C" in axes else (),
-        meta={"source": str(path), **({COLOURS: colours} if colours and "C" in axes else {})},
+        channels=names,
+        meta={"source": str(path), **({COLOURS: colours} if colours else {})},
     )
     text = f"{image.name} is a section along x and z; its axis z is read as y."
     return with_warnings(image, (text,)) if is_section else image

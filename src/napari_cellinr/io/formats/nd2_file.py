@@ -51,7 +51,7 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
             scale=tuple(one for one, _ in calibration),
             units=tuple(unit for _, unit in calibration),
             name=f"{name} {place}" if sizes.get("P", 1) > 1 else name,
-            channels=names if "C" in letters and len(names) == n_channels else (),
+            channels=names if len(names) == n_channels else (),
             meta={"source": str(path), **({COLOURS: colours} if colours else {})},
         )
         images.append(with_times(image, seconds.get(place, ()), path))

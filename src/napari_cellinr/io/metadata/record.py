@@ -80,7 +80,7 @@ def restore(image: Image, text: str | None) -> Image:
     steps = [_agreed(image, noted, axis) for axis in noted.axes]
     found = {} if "affine" in image.meta else {k: facts[k] for k in AFFINE_KEYS if k in facts}
     colours = facts.get("colours", ())
-    if COLOURS not in image.meta and len(colours) == noted.sizes.get("C", 0) > 0:
+    if COLOURS not in image.meta and len(colours) == noted.sizes.get("C", 1):
         known = [hex_colour(str(colour)) for colour in colours]
         found |= {COLOURS: known} if all(known) else {}
     same_names = not image.channels or image.channels == tuple(map(printable, noted.channels))

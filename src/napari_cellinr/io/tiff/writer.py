@@ -213,7 +213,7 @@ def _planes(image: Image) -> Any:
 def _colours(image: Image) -> list[str]:
     """Return the display colours of the channels; empty unless there is one for each."""
     colours = list(image.meta.get(COLOURS, ()))
-    return colours if "C" in image.axes and len(colours) == image.sizes["C"] else []
+    return colours if len(colours) == image.sizes.get("C", 1) else []
 
 
 def _table(colour: str) -> NDArray[np.uint8]:

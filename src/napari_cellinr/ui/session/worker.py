@@ -78,7 +78,9 @@ class Run(QObject):
         self._mailbox = _Mailbox()
         self._last_request = 0.0
         self._abandoned = False
-        work = _Titled(_drive, make_job, self._mailbox)
+        # In a list, from which the job is taken: the window of napari keeps all of its workers,
+        # and the images of their jobs would be kept with them.
+        work = _Titled(_drive, [make_job], self._mailbox)
         work.title = title
         self._worker = create_worker(
             work, _start_thread=False, _worker_class=_Worker, _ignore_errors=True
@@ -213,13 +215,13 @@ class _Titled(functools.partial[Any]):
         return self.title
 
 
-def _drive(make_job: Callable[[], Job], mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
+def _drive(jobs: list[Callable[[], Job]], mailbox: _Mailbox) -> Generator[Progress, object, Ending]:
     """Yield the progress of a job without previews and return how it ended."""
     job: Job | None = None
     message: Message = None  # a generator that has not started accepts None only
     try:
         _leave_a_core_to_the_viewer()
-        job = make_job()
+        job = jobs.pop()()
         while not mailbox.cancelled.is_set():
             try:
                 progress = job.send(message)
