@@ -122,7 +122,9 @@ def moving(states: States) -> None:
     dock.form.field("steps").set_value(150)
     dock.run()
     begun = time.monotonic()
-    running = lambda: any("motion (running)" in one.name for one in viewer.layers)  # noqa: E731
+    running = lambda: any(  # noqa: E731
+        one.name.startswith("motion") and "(running)" in one.name for one in viewer.layers
+    )
     gui_common.wait_for(lambda: running() or not dock.dispatcher.is_busy, 300)
     states.shoot("running-motion")
     gui_common.wait_for(lambda: not dock.dispatcher.is_busy, 600)
@@ -132,9 +134,7 @@ def moving(states: States) -> None:
     dock.below.kind.setCurrentIndex(1)
     dock.below.arrows_button.click()
     gui_common.wait_for(lambda: not dock.dispatcher.is_busy, 60)
-    for layer in viewer.layers:
-        if type(layer).__name__ == "Tracks":
-            layer.visible = True
+    dock.dispatcher.offers.show_named("tracks")
     states.shoot("tracks")
     dock.below.show_table()
     gui_common.spin(1)

@@ -27,7 +27,7 @@ LATEST = 20
 """Largest number of steps before a fault."""
 
 SHAPE = (4, 24, 24)
-RESULT = "image reconstructed"
+RESULT = "reconstructed · image"
 
 
 def ready(seed: int) -> Shown:

@@ -66,6 +66,22 @@ def test_the_same_lines_on_another_file_and_in_a_batch(tmp_path):
     assert values == [6, 8]
 
 
+@pytest.mark.parametrize("form", ["{1} {0}", "{0} · {1}"], ids=["of version 0.1", "of now"])
+def test_images_of_a_fit_are_known_by_both_forms_of_their_names(form):
+    plane(5)
+    saved = "".join(
+        f'cellinr.save("{form.format(what, "embryo")}", "{what}.tif")\n'
+        for what in ("background", "denoised")
+    )
+    replayed(f'cellinr.open("embryo.tif")\ncellinr.denoise("embryo")\n{saved}')
+    assert [read(f"{what}.tif").array()[0, 0] for what in ("denoised", "background")] == [6, 0]
+    replayed(
+        'cellinr.open("embryo.tif")\ncellinr.denoise("embryo")\n'
+        f'cellinr.save("{form.format("background", "embryo")}", "alone.tif")'
+    )
+    assert read("alone.tif").array()[0, 0] == 0
+
+
 @pytest.mark.parametrize(
     ("call", "added"),
     [

@@ -21,7 +21,7 @@ def after(viewer, dock, use_job, idle):
     job.fitted = lambda *given: replace(plain(*given), state={"w": np.zeros(1)})
     dock.run()
     idle(dock)
-    return viewer.layers["membrane denoised"]
+    return viewer.layers["denoised · membrane"]
 
 
 def names(viewer):
@@ -137,7 +137,7 @@ def test_the_controls_of_the_compare_dock_follow_and_choose_the_layers(viewer, l
     controls.side_button.click()
     assert not controls.swipe_button.isChecked()
     assert controls.side_button.isChecked()
-    assert controls.hint.text() == "Left: “third”; right: “membrane denoised”."
+    assert controls.hint.text() == "Left: “third”; right: “denoised · membrane”."
     viewer.layers.remove("third")
     assert not controls.side_button.isChecked()
     assert dock.dispatcher.before_after.mode == ""

@@ -107,7 +107,7 @@ def test_results_stay_on_their_image_and_a_fit_ends_the_undoing(channels, viewer
     dock.run()
     idle(dock)
     assert dock.source.undo_button.isHidden()  # the fit has used it
-    result = viewer.layers["two channel 2 denoised"]
+    result = viewer.layers["denoised · two channel 2"]
     correct(dock.source.voxel, "z=2, y=0.1, x=0.1")
     np.testing.assert_allclose(result.extent.world, second.extent.world)
     assert units(result) == ["micrometer"] * 3

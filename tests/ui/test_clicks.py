@@ -60,7 +60,7 @@ def test_from_an_empty_viewer_to_a_denoised_sample(make_napari_viewer, qtbot, us
     dock = open_dock(user)
     user.click(dock.welcome.button)
     idle(dock)
-    assert "embryo membranes raw preview" in names(user)
+    assert "preview · embryo membranes raw" in names(user)
     assert user.clicks <= MOST_TO_SAMPLE
 
 
@@ -77,5 +77,5 @@ def test_from_a_dropped_file_to_its_result(
     user.drop(dock, write(tmp_path / "stack.tif", Image(stack, "ZYX", (1, 0.5, 0.5), units)))
     user.click(dock.panel.run_button)
     idle(dock)
-    assert "stack denoised" in names(user)
+    assert "denoised · stack" in names(user)
     assert user.clicks <= MOST_FROM_FILE

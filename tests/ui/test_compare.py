@@ -39,13 +39,13 @@ def test_compare_adds_the_conventional_answer_and_the_difference(
     dock.panel.run_button.click()
     done()
     selected = viewer.layers.selection.active.name
-    assert compare.result.currentText() == "membrane denoised"
+    assert compare.result.currentText() == "denoised · membrane"
     assert compare.against.currentText() == "conventional result"
     compare.compare_button.click()
     done()
     names = {layer.name: layer for layer in viewer.layers}
-    conventional, result = names["membrane WBNS"], names["membrane denoised"]
-    difference = names["membrane denoised − membrane WBNS"]
+    conventional, result = names["WBNS · membrane"], names["denoised · membrane"]
+    difference = names["minus WBNS · denoised · membrane"]
     np.testing.assert_allclose(difference.data, result.data - conventional.data, atol=1e-6)
     low, high = difference.contrast_limits
     assert low == -high < 0
@@ -68,13 +68,13 @@ def test_a_result_is_chosen_and_no_preview(viewer, dock, use_job, done):
     use_job()
     dock.preview()
     done()
-    assert viewer.layers[-1].name == "membrane preview"
+    assert viewer.layers[-1].name == "preview · membrane"
     assert chosen() == "membrane"
     dock.run()
     done()
     dock.preview()
     done()
-    assert chosen() == "membrane denoised"
+    assert chosen() == "denoised · membrane"
 
 
 def test_a_foreign_layer_needs_something_to_compare_with(viewer, dock, compare, stack, done):
@@ -141,8 +141,8 @@ def test_differences_and_previews_are_not_measured(viewer, dock, compare, use_jo
     dock.preview()
     done()
     names = [layer.name for layer in viewer.layers]
-    assert {"membrane − truth", "membrane preview"} <= set(names)
-    viewer.layers["membrane preview"].visible = True
+    assert {"minus truth · membrane", "preview · membrane"} <= set(names)
+    viewer.layers["preview · membrane"].visible = True
     compare.truth.setCurrentIndex(compare.truth.findText("truth"))
     compare.measure()
     done()
@@ -186,3 +186,5 @@ def test_both_plots_follow_the_theme(viewer, layer, dock, compare, use_job, done
                 axis = plot.getPlotItem().getAxis(side)
                 assert axis.textPen().color().name() == text
                 assert axis.pen().color().name() == text
+            corner = plot.grab().toImage().pixelColor(2, plot.height() - 3)
+            assert (corner.lightness() < 128) == (theme == "dark")

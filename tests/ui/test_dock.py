@@ -48,7 +48,7 @@ def test_ambiguous_axes_block_until_they_are_confirmed(viewer, stack, use_job, i
     idle(dock)
     assert job.images[0].axes == "TYX"
     assert viewer.layers["a"].axis_labels == ("t", "y", "x")
-    assert viewer.layers["a denoised"].axis_labels == ("t", "y", "x")
+    assert viewer.layers["denoised · a"].axis_labels == ("t", "y", "x")
 
 
 def test_axes_that_were_confirmed_are_known_to_all_that_follows(
@@ -60,13 +60,13 @@ def test_axes_that_were_confirmed_are_known_to_all_that_follows(
     use_job()
     dock._console.denoise("a", axes="zyx")
     idle(dock)
-    dock._console.save("a denoised", tmp_path / "clean.tif")
-    dock._console.compare("a denoised", "a")
+    dock._console.save("denoised · a", tmp_path / "clean.tif")
+    dock._console.compare("denoised · a", "a")
     idle(dock)
-    assert "a denoised − a" in [one.name for one in viewer.layers]
+    assert "minus a · denoised · a" in [one.name for one in viewer.layers]
     assert read(tmp_path / "clean.tif").axes == "ZYX"
     path = str(tmp_path / "by-napari.tif")
-    assert viewer.layers["a denoised"].save(path, plugin="napari-cellinr") == [path]
+    assert viewer.layers["denoised · a"].save(path, plugin="napari-cellinr") == [path]
 
 
 def test_a_missing_voxel_size_can_be_entered(viewer, stack):
@@ -226,7 +226,7 @@ def test_the_console_runs_the_same_job(viewer, dock, use_job):
     assert job.configs[0].kernel_spacing == 6
     with pytest.raises(AxesError, match="membrane"):
         console.denoise("mambrane")
-    assert "membrane denoised" in [one.name for one in viewer.layers]
+    assert "denoised · membrane" in [one.name for one in viewer.layers]
 
 
 @pytest.mark.parametrize(

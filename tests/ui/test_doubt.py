@@ -30,13 +30,13 @@ def test_the_overlay_marks_doubtful_voxels_and_is_toggled(viewer, layer, dock, u
     with_error(use_job())
     dock.run()
     idle(dock)
-    result = viewer.layers["membrane denoised"]
+    result = viewer.layers["denoised · membrane"]
     button = dock.fit_actions.doubt_button
     assert button.isEnabled()
     button.click()
     idle(dock)
     overlay = overlay_of(viewer, result)
-    assert overlay.name == "doubt · membrane denoised"
+    assert overlay.name == "doubt · denoised · membrane"
     np.testing.assert_allclose(overlay.extent.world, layer.extent.world)
     assert (overlay.data[0] == 1).all()
     assert (overlay.data[1:] < 0.25).all()

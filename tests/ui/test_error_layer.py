@@ -19,4 +19,4 @@ def test_the_error_has_limits_of_its_own(error, limits):
     *others, shown = denoise._layers(fitted)
     assert shown.limits == pytest.approx(limits)
     assert [one.limits for one in others] == [None] * 3
-    assert [one.visible for one in (*others, shown)] == [True, False, False, False]
+    assert [one.on_request for one in (*others, shown)] == [False, True, True, True]

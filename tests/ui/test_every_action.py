@@ -55,56 +55,56 @@ STORIES = {
     "crop": [
         ("open", ("embryo.tif",), {}),
         ("crop", ("embryo",), {"Y": [2, 14], "X": [0, 12]}),
-        ("save", ("embryo region", "part.tif"), {}),
-        ("denoise", ("embryo region",), TOY),
-        ("save", ("embryo region denoised", "clean.tif"), {}),
+        ("save", ("region · embryo", "part.tif"), {}),
+        ("denoise", ("region · embryo",), TOY),
+        ("save", ("denoised · region · embryo", "clean.tif"), {}),
     ],
     "denoise": [
         ("open", ("embryo.tif",), {}),
         ("denoise", ("embryo",), TOY),
-        ("save", ("embryo denoised", "clean.tif"), {}),
-        ("save", ("embryo background", "haze.tif"), {}),
-        ("save", ("embryo with background", "both.tif"), {}),
+        ("save", ("denoised · embryo", "clean.tif"), {}),
+        ("save", ("background · embryo", "haze.tif"), {}),
+        ("save", ("with background · embryo", "both.tif"), {}),
     ],
     "superresolve": [
         ("open", ("movie.tif",), {}),
         ("superresolve", ("movie",), {"preset": "preview", "scale": {"t": 2.0}}),
-        ("save", ("movie super-resolved", "fine.tif"), {}),
+        ("save", ("super-resolved · movie", "fine.tif"), {}),
     ],
     "reconstruct": [
         ("open", ("movie.tif",), {}),
         ("reconstruct", ("movie",), MOVING),
-        ("save", ("movie reconstructed", "scene.tif"), {}),
-        ("save", ("movie speed", "speed.tif"), {}),
+        ("save", ("reconstructed · movie", "scene.tif"), {}),
+        ("save", ("speed · movie", "speed.tif"), {}),
     ],
     "render": [
         ("open", ("embryo.tif",), {}),
         ("denoise", ("embryo",), TOY),
-        ("render", ("embryo denoised",), {"crop": {"Y": [2, 10]}}),
-        ("save", ("embryo denoised rendered", "part.tif"), {}),
+        ("render", ("denoised · embryo",), {"crop": {"Y": [2, 10]}}),
+        ("save", ("rendered · denoised · embryo", "part.tif"), {}),
     ],
     "show_motion": [
         ("open", ("movie.tif",), {}),
         ("reconstruct", ("movie",), MOVING),
-        ("show_motion", ("movie reconstructed",), {"every": 2, "shortest": 0.01}),
+        ("show_motion", ("reconstructed · movie",), {"every": 2, "shortest": 0.01}),
         ("save", ("motion", "arrows.csv"), {}),
-        ("show_motion", ("movie reconstructed",), {"points": [[8.0, 7.5], [4.0, 4.0]]}),
-        ("save", ("tracks · movie reconstructed", "paths.csv"), {}),
+        ("show_motion", ("reconstructed · movie",), {"points": [[8.0, 7.5], [4.0, 4.0]]}),
+        ("save", ("tracks · reconstructed · movie", "paths.csv"), {}),
     ],
     "save": [
         ("open", ("embryo.tif",), {}),
         ("denoise", ("embryo",), TOY),
-        ("save", ("embryo denoised", "kept.cellinr"), {}),
-        ("save", ("embryo denoised", "clean.tif"), {}),
+        ("save", ("denoised · embryo", "kept.cellinr"), {}),
+        ("save", ("denoised · embryo", "clean.tif"), {}),
     ],
     "compare": [
         ("open", ("embryo.tif",), {}),
         ("denoise", ("embryo",), TOY),
-        ("compare", ("embryo denoised",), {}),
-        ("save", ("embryo WBNS", "conventional.tif"), {}),
-        ("save", ("embryo denoised − embryo WBNS", "difference.tif"), {}),
-        ("compare", ("embryo denoised", "embryo"), {}),
-        ("save", ("embryo denoised − embryo", "taken.tif"), {}),
+        ("compare", ("denoised · embryo",), {}),
+        ("save", ("WBNS · embryo", "conventional.tif"), {}),
+        ("save", ("minus WBNS · denoised · embryo", "difference.tif"), {}),
+        ("compare", ("denoised · embryo", "embryo"), {}),
+        ("save", ("minus embryo · denoised · embryo", "taken.tif"), {}),
     ],
     "figure": [
         ("open", ("embryo.tif",), {}),
@@ -117,16 +117,16 @@ STORIES = {
     "continue_from": [
         ("open", ("embryo.tif",), {}),
         ("denoise", ("embryo",), {**TOY, "background": "keep"}),
-        ("denoise", ("embryo",), {"continue_from": "embryo denoised", "steps": 3}),
-        ("save", ("embryo denoised [1]", "more.tif"), {}),
-        ("save", ("embryo denoised [1]", "longer.cellinr"), {}),
+        ("denoise", ("embryo",), {"continue_from": "denoised · embryo", "steps": 3}),
+        ("save", ("denoised · embryo [1]", "more.tif"), {}),
+        ("save", ("denoised · embryo [1]", "longer.cellinr"), {}),
     ],
     "warm_start": [
         ("open", ("embryo.tif",), {}),
         ("open", ("next.tif",), {}),
         ("denoise", ("embryo",), {**TOY, "steps": 5}),
-        ("denoise", ("next",), {**TOY, "warm_start": "embryo denoised", "seed": 3}),
-        ("save", ("next denoised", "clean.tif"), {}),
+        ("denoise", ("next",), {**TOY, "warm_start": "denoised · embryo", "seed": 3}),
+        ("save", ("denoised · next", "clean.tif"), {}),
     ],
 }
 """What a user does in the console, by the action or the beginning that it is about."""
@@ -204,8 +204,8 @@ def test_tracks_that_came_with_a_result_are_a_table_in_every_rendering(viewer, c
     tell(cellinr, [*STORIES["reconstruct"][:2], ("save", ("tracks", "followed.csv"), {})])
     recorded = cellinr._dispatcher.recorder.macro
     *_, shown, saved = recorded.steps
-    assert (shown.action, shown.source.layer) == ("show_motion", "movie reconstructed")
-    assert saved.source.layer == shown.results[0] == "tracks of movie reconstructed"
+    assert (shown.action, shown.source.layer) == ("show_motion", "reconstructed · movie")
+    assert saved.source.layer == shown.results[0] == "tracks of reconstructed · movie"
     files = written(folder)
     rows = files["followed.csv"].splitlines()[1:]
     inside = [row for row in rows if row.split(",")[6] == "1"]
@@ -227,38 +227,38 @@ def test_tracks_that_came_with_a_result_are_a_table_in_every_rendering(viewer, c
 
 def test_more_steps_are_a_longer_fit_and_the_other_image_is_refused(viewer, cellinr, folder):
     tell(cellinr, STORIES["continue_from"][:2])
-    cellinr.continue_fit("embryo denoised", 3)
+    cellinr.continue_fit("denoised · embryo", 3)
     cellinr.wait()
     cellinr.denoise("embryo", **{**TOY, "steps": 4, "background": "keep"})
     cellinr.wait()
-    more, longer = (viewer.layers[f"embryo denoised [{n}]"].data for n in (1, 2))
+    more, longer = (viewer.layers[f"denoised · embryo [{n}]"].data for n in (1, 2))
     np.testing.assert_array_equal(more, longer)
-    assert str(cellinr.macro).count("continue_from='embryo denoised', steps=3") == 1
+    assert str(cellinr.macro).count("continue_from='denoised · embryo', steps=3") == 1
     cellinr.open("next.tif")
-    cellinr.denoise("next", continue_from="embryo denoised", steps=3)
+    cellinr.denoise("next", continue_from="denoised · embryo", steps=3)
     cellinr.wait()
-    asked = "cellinr.denoise('next', continue_from='embryo denoised', steps=3)"
+    asked = "cellinr.denoise('next', continue_from='denoised · embryo', steps=3)"
     assert f"# failed: {asked}: the fit is" in str(cellinr.macro)
     cellinr.open("movie.tif")
     with pytest.raises(ConfigError, match="one of superresolve is needed"):
-        cellinr.superresolve("movie", warm_start="embryo denoised")
+        cellinr.superresolve("movie", warm_start="denoised · embryo")
     with pytest.raises(ConfigError, match="steps alone is needed"):
-        cellinr.denoise("embryo", continue_from="embryo denoised", steps=3, background="keep")
+        cellinr.denoise("embryo", continue_from="denoised · embryo", steps=3, background="keep")
 
 
 def test_what_is_asked_for_at_once_is_done_when_it_is_its_turn(viewer, cellinr, folder):
     cellinr.open("embryo.tif")
     cellinr.denoise("embryo", **TOY)
-    cellinr.continue_fit("embryo denoised", 2)
-    cellinr.render("embryo denoised [1]", crop={"Y": [2, 10]})
+    cellinr.continue_fit("denoised · embryo", 2)
+    cellinr.render("denoised · embryo [1]", crop={"Y": [2, 10]})
     cellinr.wait()
-    assert "embryo denoised [1] rendered" in viewer.layers
-    assert str(cellinr.macro).count("continue_from='embryo denoised', steps=2") == 1
+    assert "rendered · denoised · embryo [1]" in viewer.layers
+    assert str(cellinr.macro).count("continue_from='denoised · embryo', steps=2") == 1
 
 
 def test_other_images_begin_with_the_kept_fit_of_a_recipe(viewer, cellinr, folder):
     tell(cellinr, [*STORIES["save"][:3], ("open", ("kept.cellinr",), {})])
-    kept = "embryo denoised [1]"
+    kept = "denoised · embryo [1]"
     cellinr.clear()
     cellinr.denoise("embryo", warm_start=kept, **TOY)
     cellinr.wait()
@@ -279,31 +279,31 @@ def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer
         [
             ("open", ("movie.tif",), {}),
             ("reconstruct", ("movie",), MOVING),
-            ("save", ("movie reconstructed", "movie.cellinr"), {}),
-            ("show_motion", ("movie reconstructed",), {"every": 2, "shortest": 0.01}),
+            ("save", ("reconstructed · movie", "movie.cellinr"), {}),
+            ("show_motion", ("reconstructed · movie",), {"every": 2, "shortest": 0.01}),
         ],
     )
     arrows = np.array(viewer.layers["motion · movie"].data)
-    scene = np.array(viewer.layers["movie reconstructed"].data)
+    scene = np.array(viewer.layers["reconstructed · movie"].data)
     viewer.layers.clear()
     cellinr.clear()
     cellinr.open("movie.cellinr")
-    assert [one.name for one in viewer.layers if one.visible] == ["movie reconstructed"]
-    np.testing.assert_allclose(viewer.layers["movie reconstructed"].data, scene, atol=1e-4)
+    assert [one.name for one in viewer.layers if one.visible] == ["reconstructed · movie"]
+    np.testing.assert_allclose(viewer.layers["reconstructed · movie"].data, scene, atol=1e-4)
     tell(
         cellinr,
         [
-            ("show_motion", ("movie reconstructed",), {"every": 2, "shortest": 0.01}),
-            ("render", ("movie reconstructed",), {"times": [0.5, 1.5]}),
-            ("save", ("movie reconstructed", "copy.cellinr"), {}),
+            ("show_motion", ("reconstructed · movie",), {"every": 2, "shortest": 0.01}),
+            ("render", ("reconstructed · movie",), {"times": [0.5, 1.5]}),
+            ("save", ("reconstructed · movie", "copy.cellinr"), {}),
         ],
     )
-    shown = viewer.layers["motion · movie reconstructed"]
+    shown = viewer.layers["motion · reconstructed · movie"]
     np.testing.assert_allclose(shown.data, arrows, atol=1e-4)
-    assert viewer.layers["movie reconstructed rendered"].data.shape == (2, 16, 20)
+    assert viewer.layers["rendered · reconstructed · movie"].data.shape == (2, 16, 20)
     first, second = (path.read_bytes() for path in sorted(folder.glob("*.cellinr")))
     assert len(first) == len(second)
-    assert "cellinr.use('movie reconstructed', 'movie.cellinr')" in str(cellinr.macro)
+    assert "cellinr.use('reconstructed · movie', 'movie.cellinr')" in str(cellinr.macro)
     written(folder)
 
 
@@ -312,10 +312,10 @@ def test_what_cannot_be_shown_is_said(viewer, cellinr, folder):
     with pytest.raises(AxesError, match="has no fit"):
         cellinr.render("embryo")
     with pytest.raises(ConfigError, match="every=0"):
-        cellinr.show_motion("embryo denoised", every=0)
+        cellinr.show_motion("denoised · embryo", every=0)
     with pytest.raises(AxesError, match="was given; a table"):
-        cellinr.save("embryo denoised", "motion.csv")
-    cellinr.show_motion("embryo denoised")  # begins, and fails: a fit that has no motion
+        cellinr.save("denoised · embryo", "motion.csv")
+    cellinr.show_motion("denoised · embryo")  # begins, and fails: a fit that has no motion
     cellinr.wait()
     last = cellinr._dispatcher.recorder.last
     assert (last.action, last.status) == ("show_motion", "failed")
@@ -323,11 +323,11 @@ def test_what_cannot_be_shown_is_said(viewer, cellinr, folder):
 
 def test_a_step_that_failed_is_a_comment_and_is_not_done_again(viewer, cellinr, folder):
     tell(cellinr, [("open", ("embryo.tif",), {}), ("denoise", ("embryo",), TOY)])
-    cellinr.render("embryo denoised", times=[3.0])
+    cellinr.render("denoised · embryo", times=[3.0])
     cellinr.wait()
     text = str(cellinr.macro)
     (line,) = [one for one in text.splitlines() if one.startswith("# failed")]
-    assert "cellinr.render('embryo denoised', times=[3.0])" in line
+    assert "cellinr.render('denoised · embryo', times=[3.0])" in line
     assert "no time axis" in line
     macro = cellinr._dispatcher.recorder.macro
     assert [step.action for step in macro.repeatable] == ["open", "denoise"]
@@ -372,7 +372,7 @@ def test_a_fit_is_kept_by_its_button(viewer, cellinr, folder, monkeypatch):
     assert asked == ["embryo denoised.cellinr"]
     assert (folder / "mine.cellinr").is_file()
     assert "mine.cellinr" in str(cellinr.last)
-    viewer.layers.remove("embryo denoised")
+    viewer.layers.remove("denoised · embryo")
     assert not dock.fit_actions.save_button.isVisibleTo(dock)
     cellinr.open("mine.cellinr")
-    assert "embryo denoised" in viewer.layers
+    assert "denoised · embryo" in viewer.layers

@@ -38,8 +38,11 @@ def opened(make_napari_viewer, qtbot, stack):
 
     def open_docks(*names, size=(853, 533)):
         viewer = make_napari_viewer(show=True)
-        window = viewer.window.add_plugin_dock_widget("napari-cellinr", names[0])[0].window()
         viewer.add_image(stack, name="a rather long name of an image", axis_labels=tuple("zyx"))
+        qtbot.wait(120)
+        # What napari needs itself: 535 pixels in 0.9.2, 547 in 0.10.
+        window = viewer.window._qt_window
+        window.setProperty("limit", max(size[1], window.minimumSizeHint().height()) + 4)
         window.resize(*size)
         docks = []
         for name in names:
@@ -47,7 +50,7 @@ def opened(make_napari_viewer, qtbot, stack):
             qtbot.waitUntil(lambda d=dock: d.isVisible())
             if docks:  # it becomes a tab and the window small again, later on a busy computer
                 qtbot.waitUntil(lambda f=frame: bool(window.tabifiedDockWidgets(f)))
-                qtbot.waitUntil(lambda: window.height() <= size[1] + 4)
+                qtbot.waitUntil(lambda: is_low(window))
             docks.append((frame, dock))
             qtbot.wait(120)
         return viewer, window, docks
@@ -74,6 +77,11 @@ def controls(dock, window, qtbot):
     return found
 
 
+def is_low(window):
+    """Return whether a window is as low as a small screen, or as napari's own window can be."""
+    return window.height() <= window.property("limit")
+
+
 def place(widget, dock):
     return widget.mapTo(dock, widget.rect().topLeft())
 
@@ -85,7 +93,7 @@ def test_no_dock_loads_torch():
 def test_all_docks_fit_a_small_screen(opened, qtbot):
     """853 × 533 is what 150 % leaves of 1280 × 800."""
     _, window, docks = opened(*DOCKS)
-    qtbot.waitUntil(lambda: window.width() <= 853 and window.height() <= 537)
+    qtbot.waitUntil(lambda: window.width() <= 853 and is_low(window))
     for frame, dock in docks:
         frame.raise_()
         qtbot.waitUntil(lambda d=dock: not d.visibleRegion().isEmpty())
@@ -103,7 +111,7 @@ def test_a_long_warning_scrolls_where_there_is_no_room_and_is_whole_where_there_
     dock.below.show()
     dock.panel.say("warning", "The motion has not converged. " * 20)
     qtbot.wait(50)
-    assert window.height() <= 537
+    assert is_low(window)
     assert dock.minimumSizeHint().height() <= 400
     status = dock.panel.status
     lines = status.heightForWidth(status.width())

@@ -21,7 +21,7 @@ def test_figure_and_movie_are_saved_recorded_and_replayed(
     job.fitted = lambda *given: replace(plain(*given), state={"w": np.zeros(1)})
     dock.run()
     idle(dock)
-    result = viewer.layers["membrane denoised"]
+    result = viewer.layers["denoised · membrane"]
     result.colormap = "green"
     compare = CompareDock(viewer)
     viewer.window.add_dock_widget(compare, name="Compare")
@@ -35,7 +35,7 @@ def test_figure_and_movie_are_saved_recorded_and_replayed(
     saved(compare.figures.save_figure_as, "figure.png")
     step = dock.dispatcher.recorder.last
     assert step.action == "figure"
-    assert [source.layer for source in step.sources] == ["membrane", "membrane denoised"]
+    assert [source.layer for source in step.sources] == ["membrane", "denoised · membrane"]
     assert step.arguments["at"] == {"Z": 4}
     assert step.arguments["colormaps"] == ["magenta", "green"]
     assert step.arguments["limits"][0] == pytest.approx([0.1, 0.9])
@@ -46,12 +46,12 @@ def test_figure_and_movie_are_saved_recorded_and_replayed(
     saved(compare.figures.save_movie_as, "movie.gif")
     assert iio.imread(tmp_path / "movie.gif").shape[0] == 6
     text = script(dock.dispatcher.recorder.macro)
-    assert "cellinr.figure('membrane', 'membrane denoised', path=" in text
+    assert "cellinr.figure('membrane', 'denoised · membrane', path=" in text
     python = script(dock.dispatcher.recorder.macro, "headless")
     assert "write_figure(" in python or "only in the viewer" in python  # no file to read here
     (tmp_path / "figure.png").unlink()
     console_of(viewer).figure(
-        "membrane", "membrane denoised", **{**step.arguments, "path": tmp_path / "again.png"}
+        "membrane", "denoised · membrane", **{**step.arguments, "path": tmp_path / "again.png"}
     )
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy, timeout=60_000)
     again = iio.imread(tmp_path / "again.png")

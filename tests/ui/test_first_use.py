@@ -38,7 +38,7 @@ def test_an_empty_dock_offers_a_sample_and_previews_it(
     qtbot.mouseClick(dock.welcome.button, Qt.MouseButton.LeftButton)
     idle(dock)
     assert dock.welcome.isHidden()
-    assert f"{source} preview" in [layer.name for layer in viewer.layers]
+    assert f"preview · {source}" in [layer.name for layer in viewer.layers]
     (config,) = job.configs
     assert config.preset == "preview"
     if name == "Reconstruct motion":

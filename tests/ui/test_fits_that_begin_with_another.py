@@ -49,14 +49,14 @@ def test_more_steps_are_asked_for_and_done(dock, viewer, qtbot, monkeypatch):
     )
     button = dock.fit_actions.more_button
     assert button.isEnabled()
-    assert "embryo denoised" in button.toolTip()
+    assert "denoised · embryo" in button.toolTip()
     for _ in range(2):  # the second time, no is said
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
         dock._console.wait()
     found = [layer.name for layer in viewer.layers if "denoised" in layer.name]
-    assert sorted(found) == ["embryo denoised", "embryo denoised [1]"]
+    assert sorted(found) == ["denoised · embryo", "denoised · embryo [1]"]
     assert asked[0][-3:] == (100, 1, fit_actions.MOST_STEPS)
-    assert "continue_from='embryo denoised', steps=4" in str(dock._console.last)
+    assert "continue_from='denoised · embryo', steps=4" in str(dock._console.last)
 
 
 def test_a_fit_whose_image_is_gone_cannot_go_on_and_says_why(dock, viewer):
@@ -67,9 +67,9 @@ def test_a_fit_whose_image_is_gone_cannot_go_on_and_says_why(dock, viewer):
 
 def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
     box = dock.start_choice.box
-    assert names(box) == [SCRATCH, "embryo denoised"]
+    assert names(box) == [SCRATCH, "denoised · embryo"]
     assert not SuperresolveDock(viewer).start_choice.isVisibleTo(None)
-    viewer.layers["embryo denoised"].name = "before"
+    viewer.layers["denoised · embryo"].name = "before"
     assert names(box) == [SCRATCH, "before"]
     assert dock.start_choice.start() is None  # none is chosen by itself
     dock._console.open("next.tif")
@@ -78,7 +78,7 @@ def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
     box.setCurrentIndex(1)
     dock.run()
     dock._console.wait()
-    assert "cellinr.denoise('next', warm_start='embryo denoised'" in str(dock._console.last)
+    assert "cellinr.denoise('next', warm_start='denoised · embryo'" in str(dock._console.last)
     viewer.layers.remove("before")
     assert dock.start_choice.start() is None
 
@@ -87,9 +87,9 @@ def test_the_next_run_begins_with_what_is_chosen(dock, viewer, qtbot):
 def test_a_fit_that_began_with_another_is_offered_and_goes_on(dock, qtbot, monkeypatch, begin):
     def ask():
         if begin == "more steps":
-            dock._console.continue_fit("embryo denoised", 30)
+            dock._console.continue_fit("denoised · embryo", 30)
         else:
-            dock._console.denoise("next", warm_start="embryo denoised", steps=31, **ESTIMATE)
+            dock._console.denoise("next", warm_start="denoised · embryo", steps=31, **ESTIMATE)
 
     results = []
     dock.controller.finished.connect(results.append)
@@ -117,17 +117,17 @@ def test_a_fit_that_began_with_another_is_offered_and_goes_on(dock, qtbot, monke
 
 def test_the_settings_of_a_result_are_put_back_into_the_form(dock, viewer, qtbot):
     button = dock.fit_actions.settings_button
-    first = dock.dispatcher.results[viewer.layers["embryo denoised"].unique_id].config
+    first = dock.dispatcher.results[viewer.layers["denoised · embryo"].unique_id].config
     copied = viewer.add_image(
-        viewer.layers["embryo denoised"].data,
+        viewer.layers["denoised · embryo"].data,
         name="copy",
-        metadata=viewer.layers["embryo denoised"].metadata,
+        metadata=viewer.layers["denoised · embryo"].metadata,
         axis_labels=tuple("zyx"),
     )
     dock.source.choose(viewer.layers["embryo"].unique_id)
     dock._console.denoise("embryo", **{**TOY, "steps": 2, "structure": "blob"})
     dock._console.wait()
-    for name, steps in (("embryo denoised", 1), ("embryo denoised [1]", 2), ("copy", 1)):
+    for name, steps in (("denoised · embryo", 1), ("denoised · embryo [1]", 2), ("copy", 1)):
         dock.form.reset()
         assert dock.form.config().steps > 2
         viewer.layers.selection = {viewer.layers[name]}
@@ -137,7 +137,7 @@ def test_the_settings_of_a_result_are_put_back_into_the_form(dock, viewer, qtbot
         assert f"the settings of “{name}”" in dock.panel.status.text()
     assert dock.form.config() == first
     viewer.layers.selection = {viewer.layers["embryo"]}
-    assert "“embryo denoised [1]”" in button.toolTip()  # the newest, as for the other buttons
+    assert "“denoised · embryo [1]”" in button.toolTip()  # the newest, as for the other buttons
     finer = SuperresolveDock(viewer)
     viewer.layers.selection = {copied}
     assert finer.fit_actions.layer_with_settings() is None  # of another method

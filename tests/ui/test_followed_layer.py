@@ -61,8 +61,8 @@ def test_results_are_followed_by_the_docks_of_other_methods_only(
     idle(dock)
     qtbot.wait(20)
     assert chosen(dock) == chosen(finer) == "a"
-    activate(viewer, "a denoised")
-    qtbot.waitUntil(lambda: chosen(finer) == "a denoised")
+    activate(viewer, "denoised · a")
+    qtbot.waitUntil(lambda: chosen(finer) == "denoised · a")
     assert chosen(dock) == "a"
 
 

@@ -57,6 +57,7 @@ def test_steps_and_runs_are_listed_used_and_deleted(
     table.selectRow(1)
     scripts.runs.settings_button.click()
     assert dock.form.config().steps == 77
+    dock.dispatcher.offers.show_named("background · membrane [1]")
     before = len(viewer.layers)
     assert scripts.runs.delete_button.isEnabled()
     scripts.runs.delete_button.click()

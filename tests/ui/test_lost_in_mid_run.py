@@ -17,10 +17,10 @@ def running(viewer, layer, dock, use_job, qtbot):
 
 
 def test_a_result_replaces_its_removed_layer(viewer, layer, dock, running, idle):
-    viewer.layers.remove("membrane denoised (running)")
+    viewer.layers.remove("denoised · membrane (running)")
     dock.controller.stop()
     idle(dock)
-    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
+    assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane"]
 
 
 def test_without_its_image_a_fit_is_cancelled(viewer, layer, dock, running, idle):
@@ -34,4 +34,4 @@ def test_other_data_do_not_change_a_running_fit(viewer, layer, dock, running, id
     layer.data = stack[:3, :20, :24] + 1
     dock.controller.stop()
     idle(dock)
-    assert viewer.layers["membrane denoised"].data.shape == stack.shape
+    assert viewer.layers["denoised · membrane"].data.shape == stack.shape

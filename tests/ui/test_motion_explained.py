@@ -72,9 +72,12 @@ def of_kind(viewer, kind):
 def test_arrows_colours_and_tracks_say_what_they_are(
     viewer, dispatcher, panel, reconstruct, qtbot, tmp_path
 ):
+    assert [layer.name for layer in viewer.layers] == [
+        "worm", "reconstructed · worm", "motion · worm",
+    ]  # fmt: skip
+    panel.recolour()  # which adds the tracks
     (arrows,), (tracks,) = of_kind(viewer, Vectors), of_kind(viewer, Tracks)
-    names = {layer.name for layer in viewer.layers}
-    assert {"motion · worm", "tracks · worm", "confidence · worm"} <= names
+    assert tracks.name == "tracks · worm"
     assert tracks.color_by == "speed (µm/s)"
     np.testing.assert_allclose(tracks.properties["speed (µm/s)"], 1.0)
     bar = panel.colour_bar

@@ -124,6 +124,7 @@ def test_arrows_and_tracks_lie_over_the_scene(dock, viewer, idle):
     assert dock.panel.run_button.isEnabled()
     dock.run()
     idle(dock)
+    dock.dispatcher.offers.show_named("tracks")
     names = [type(layer).__name__ for layer in viewer.layers]
     shown = by_type(viewer)
     assert {"Image", "Vectors", "Tracks"} <= set(shown)

@@ -102,7 +102,7 @@ def test_a_series(viewer, dock, use_job, folder, tmp_path, monkeypatch, way, nam
     given = np.array(viewer.layers[name].data)
     cellinr.denoise(name)
     cellinr.wait()
-    numbers = np.array(viewer.layers[f"{name} denoised"].data)
+    numbers = np.array(viewer.layers[f"denoised · {name}"].data)
     used = f"cellinr.use({name!r}, {str(folder) + end!r}, along='T'{more})"
     wanted = [used, f"cellinr.denoise({name!r}, seed=0)"]
     assert calls(cellinr.macro) == wanted
@@ -115,7 +115,7 @@ def test_a_series(viewer, dock, use_job, folder, tmp_path, monkeypatch, way, nam
     exec(compile(text, "macro", "exec"), {})
     cellinr.wait()
     assert np.array_equal(viewer.layers[name].data, given)
-    assert np.array_equal(viewer.layers[f"{name} denoised"].data, numbers)
+    assert np.array_equal(viewer.layers[f"denoised · {name}"].data, numbers)
     assert calls(cellinr.macro) == wanted
     (written,) = without_a_viewer(text, tmp_path)
     assert np.array_equal(read(written).array(), numbers)
@@ -137,7 +137,7 @@ def test_a_file_of_another_reader(viewer, dock, use_job, tmp_path):
     viewer.layers["pic"].name = "mine"
     cellinr.denoise("mine", axes="YX")
     cellinr.wait()
-    numbers = np.array(viewer.layers["mine denoised"].data)
+    numbers = np.array(viewer.layers["denoised · mine"].data)
     macro = dock.dispatcher.recorder.macro
     wanted = [
         f"cellinr.use('mine', {str(picture)!r}, reader='napari')",
@@ -149,7 +149,7 @@ def test_a_file_of_another_reader(viewer, dock, use_job, tmp_path):
     cellinr.clear()
     exec(compile(text, "macro", "exec"), {})
     cellinr.wait()
-    assert np.array_equal(viewer.layers["mine denoised"].data, numbers)
+    assert np.array_equal(viewer.layers["denoised · mine"].data, numbers)
     assert calls(cellinr.macro) == wanted
     assert "# " + str(picture) + " was opened by the reader 'napari'" in script(macro, "cli")
     assert "mine = read('mine.tif')  # " in script(macro, "headless")
@@ -178,9 +178,9 @@ def test_one_channel_of_one_of_several_images(viewer, dock, use_job, tmp_path, n
     assert np.array_equal(given, values[1, int("actin" in name)])
     cellinr = console_of(viewer)
     cellinr.denoise(name)
-    cellinr.compare(f"{name} denoised", name)
+    cellinr.compare(f"denoised · {name}", name)
     cellinr.wait()
-    numbers = np.array(viewer.layers[f"{name} denoised"].data)
+    numbers = np.array(viewer.layers[f"denoised · {name}"].data)
     macro, told = dock.dispatcher.recorder.macro, []
     assert Macro.from_json(macro.as_json()) == macro
     for style in (str(cellinr.macro), macro.as_json()):

@@ -88,7 +88,7 @@ def test_live_previews_can_be_switched_off(viewer, dock, use_job, idle, monkeypa
     dock.run()
     idle(dock)
     assert any(isinstance(message, PreviewRequest) for message in job.sent) == live
-    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
+    assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane"]
 
 
 @pytest.mark.parametrize("wanted", [True, False])

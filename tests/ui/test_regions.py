@@ -36,7 +36,8 @@ def test_a_run_of_a_region_lies_in_place_and_is_recorded(
     dock.region.planes.setText("2-4")
     dock.run()
     idle(dock)
-    region, result = viewer.layers["membrane region"], viewer.layers["membrane region denoised"]
+    region = viewer.layers["region · membrane"]
+    result = viewer.layers["denoised · region · membrane"]
     assert job.images[-1].shape == result.data.shape == (3, 20, 30)
     np.testing.assert_array_equal(region.data, layer.data[2:5, 5:25, 10:40])
     first = layer.data_to_world((2, 5, 10))
@@ -45,11 +46,11 @@ def test_a_run_of_a_region_lies_in_place_and_is_recorded(
         assert made.units == layer.units
     text = script(dock.dispatcher.recorder.macro)
     assert "cellinr.crop('membrane', Z=[2, 5], Y=[5, 25], X=[10, 40])" in text
-    assert "cellinr.denoise('membrane region'" in text
+    assert "cellinr.denoise('region · membrane'" in text
     dock.run()  # the region is there already
     idle(dock)
-    assert [one.name for one in viewer.layers if one.name.startswith("membrane region")] == [
-        "membrane region", "membrane region denoised", "membrane region denoised [1]",
+    assert [one.name for one in viewer.layers if "region · membrane" in one.name] == [
+        "region · membrane", "denoised · region · membrane", "denoised · region · membrane [1]",
     ]  # fmt: skip
     assert script(dock.dispatcher.recorder.macro).count("cellinr.crop") == 1
 
@@ -59,7 +60,7 @@ def test_a_preview_covers_the_region(viewer, layer, dock, drawn, use_job, idle):
     dock.preview()
     idle(dock)
     assert job.images[-1].shape[1:] == (20, 30)
-    preview = viewer.layers["membrane preview"]
+    preview = viewer.layers["preview · membrane"]
     np.testing.assert_allclose(
         preview.data_to_world((0, 0, 0))[1:], layer.data_to_world((0, 5, 10))[1:]
     )
@@ -73,7 +74,7 @@ def test_a_preview_covers_the_region(viewer, layer, dock, drawn, use_job, idle):
 def test_the_whole_image_is_processed_once_the_shapes_are_gone(viewer, dock, drawn, use_job, idle):
     job = use_job()
     viewer.layers.remove("region")
-    assert dock.region.box.currentText() == "whole image"
+    assert dock.region.box.currentText() == "all"
     dock.run()
     idle(dock)
     assert job.images[-1].shape == (6, 40, 48)

@@ -133,7 +133,7 @@ def shown(viewer, cellinr, qtbot):
 
 def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
     dock, form = shown
-    assert "embryo denoised" in form.title.text()
+    assert "denoised · embryo" in form.title.text()
     assert not form.render_button.isEnabled()
     box = form.steps["Z"]
     box.selectAll()
@@ -150,9 +150,9 @@ def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
     ]
     qtbot.keyClick(form.ranges["Y"], Qt.Key.Key_Return)
     cellinr.wait()
-    layer = viewer.layers["embryo denoised rendered"]
+    layer = viewer.layers["rendered · denoised · embryo"]
     assert layer.data.shape == (8, 8, 20)
-    expected = "cellinr.render('embryo denoised', scale={'Z': 2.0}, crop={'Y': [4, 12]})"
+    expected = "cellinr.render('denoised · embryo', scale={'Z': 2.0}, crop={'Y': [4, 12]})"
     assert str(cellinr.last) == expected
     with qtbot.waitSignal(form.destroyed):
         qtbot.keyClick(form, Qt.Key.Key_Escape)
@@ -191,10 +191,10 @@ def test_buttons_fill_the_form(viewer, shown):
 def test_the_fit_is_that_of_the_chosen_layer_or_the_newest(viewer, cellinr, shown, qtbot):
     dock, form = shown
     actions = dock.fit_actions
-    cellinr.save("embryo denoised", "kept.cellinr")
+    cellinr.save("denoised · embryo", "kept.cellinr")
     cellinr.denoise("embryo", background="keep", **TOY)
     cellinr.wait()
-    assert actions.target().name == "embryo denoised [1]"  # the newest
+    assert actions.target().name == "denoised · embryo [1]"  # the newest
     kept = cellinr.open("kept.cellinr")[0]
     dock.source.choose(kept.unique_id)
     assert actions.target().name == kept.name

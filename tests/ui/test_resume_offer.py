@@ -82,7 +82,7 @@ def test_resume_goes_on_with_the_settings_of_the_job(viewer, interrupted, idle):
     assert "denoising of membrane was interrupted" in dock.offer.label.text()
     dock.offer.resume_button.click()
     idle(dock)
-    assert viewer.layers["membrane denoised"].data[0, 0, 0] == 2  # began after step 2
+    assert viewer.layers["denoised · membrane"].data[0, 0, 0] == 2  # began after step 2
     assert dock.dispatcher.recorder.last.settings == {"background": "keep", "seed": 7}
     assert resume.unfinished() == []
     assert dock.offer.isHidden()
@@ -105,7 +105,7 @@ def test_without_its_layer_the_image_of_the_checkpoint_is_used(viewer, interrupt
     viewer.layers.clear()
     interrupted.offer.resume_button.click()
     idle(interrupted)
-    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
+    assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane"]
     np.testing.assert_allclose(viewer.layers["membrane"].scale, (0.43, 0.18, 0.2))
 
 

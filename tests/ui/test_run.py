@@ -42,9 +42,9 @@ def test_run_puts_the_result_beside_its_source(viewer, layer, dock, use_job, idl
     assert dock.panel.run_button.text() == "Queue"
     assert not dock.panel.preview_button.isEnabled()
     idle(dock)
-    result = by_name(viewer, "membrane denoised")
+    result = by_name(viewer, "denoised · membrane")
     np.testing.assert_array_equal(result.data, stack / 2)
-    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised", "other"]
+    assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane", "other"]
     assert viewer.layers.selection.active.name == selected
     assert result.metadata["napari-cellinr"]["seconds"] == 1.25
     assert "not converged" in notification_manager.records[-1].message
@@ -68,15 +68,20 @@ def test_every_layer_of_a_result_has_the_record_of_its_fit(
     dock.run()
     idle(dock)
     data = digest(Image(stack, "ZYX"))
-    for name in ("membrane denoised", "haze · membrane"):
+    assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane"]
+    dock.fit_actions.show_button.fill()
+    (haze,) = dock.fit_actions.show_button.entries.actions()
+    assert (haze.text(), haze.isChecked()) == ("haze", False)
+    haze.trigger()
+    for name in ("denoised · membrane", "haze · membrane"):
         record = by_name(viewer, name).metadata["napari-cellinr"]
         assert (record["digest"], record["config"]["seed"]) == (data, 4)
         assert record["versions"] == {"torch": "2"}
         assert source_of(by_name(viewer, name)).path == ""
     monkeypatch.setattr(api, "render", lambda fit, query: fit.images)
-    dock.dispatcher.render("membrane denoised", {"scale": {"Z": 2}})
+    dock.dispatcher.render("denoised · membrane", {"scale": {"Z": 2}})
     idle(dock)
-    for name in ("membrane denoised rendered", "haze rendered"):
+    for name in ("rendered · denoised · membrane", "rendered · haze · membrane"):
         assert by_name(viewer, name).metadata["napari-cellinr"]["digest"] == data
 
 
@@ -104,7 +109,7 @@ def test_an_error_is_one_message_and_leaves_the_dock_usable(
     use_job()
     dock.panel.run_button.click()
     idle(dock)
-    assert by_name(viewer, "membrane denoised") is not None
+    assert by_name(viewer, "denoised · membrane") is not None
 
 
 def test_stop_keeps_the_partial_result(viewer, dock, use_job, idle, qtbot):
@@ -112,7 +117,7 @@ def test_stop_keeps_the_partial_result(viewer, dock, use_job, idle, qtbot):
     dock.run()
     dock.panel.stop_button.click()  # before the first step, when a generator takes no message
     idle(dock)
-    assert by_name(viewer, "membrane denoised") is not None
+    assert by_name(viewer, "denoised · membrane") is not None
     assert "stopped by you" in dock.panel.status.text()
     assert job.sent[-1] == "stop"
 
@@ -146,7 +151,7 @@ def test_cancel_drops_the_result(viewer, dock, use_job, idle, qtbot, monkeypatch
     monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
     job = use_job(steps=10_000)
     dock.run()
-    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    qtbot.waitUntil(lambda: by_name(viewer, "denoised · membrane (running)") is not None)
     dock.panel.cancel_button.click()
     idle(dock)
     assert job.closed
@@ -176,8 +181,8 @@ def test_previews_come_in_place_and_follow_the_slider(
     dock.form.field("background").set_value("keep")
     viewer.dims.set_current_step(0, 2)
     dock.run()
-    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
-    live = by_name(viewer, "membrane denoised (running)")
+    qtbot.waitUntil(lambda: by_name(viewer, "denoised · membrane (running)") is not None)
+    live = by_name(viewer, "denoised · membrane (running)")
     np.testing.assert_allclose(live.data[2], stack[2] + 1)
     assert not live.data[0].any()
     assert tuple(live.contrast_limits) == (0.1, 0.9)
@@ -191,7 +196,7 @@ def test_previews_come_in_place_and_follow_the_slider(
     qtbot.waitUntil(lambda: live.data.shape == stack.shape)
     dock.panel.stop_button.click()
     idle(dock)
-    assert live.name == "membrane denoised"
+    assert live.name == "denoised · membrane"
     assert tuple(live.contrast_limits) == (0.2, 0.7)
     np.testing.assert_allclose(live.scale, layer.scale)
     assert PreviewRequest({"Z": 4}) in job.sent
@@ -207,7 +212,7 @@ def test_quick_look_is_a_crop_that_lies_in_place(viewer, layer, dock, use_job, i
     assert job.configs[-1].preset == "preview"
     assert job.configs[-1].structure == "blob"
     assert job.configs[-1].steps < 5000
-    preview = by_name(viewer, "membrane preview")
+    preview = by_name(viewer, "preview · membrane")
     world = preview.data_to_world((0, 0, 0))
     start = [round(place) for place in layer.world_to_data(world)]
     np.testing.assert_allclose(job.images[-1].translate, preview.translate)
@@ -228,18 +233,18 @@ def test_what_is_newest_lies_over_what_came_from_the_same_source(
     arrows = viewer.add_vectors(np.zeros((1, 2, 3)), name="arrows")
     viewer.add_image(stack, name="other")
     selected = list(viewer.layers.selection)
-    preview = by_name(viewer, "membrane preview")
+    preview = by_name(viewer, "preview · membrane")
     job.steps = 10_000
     dock.source.choose(layer.unique_id)
     dock.run()
-    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
+    qtbot.waitUntil(lambda: by_name(viewer, "denoised · membrane (running)") is not None)
     assert not preview.visible  # with the first image of the run
     dock.panel.stop_button.click()
     idle(dock)
     job.steps = 5
     dock.run()
     idle(dock)
-    names = ["membrane", "membrane preview", "membrane denoised", "membrane denoised [1]"]
+    names = ["membrane", "preview · membrane", "denoised · membrane", "denoised · membrane [1]"]
     assert [one.name for one in viewer.layers] == [*names, "arrows", "other"]
     dock.preview()
     idle(dock)
@@ -256,7 +261,7 @@ def test_renaming_the_source_changes_nothing(viewer, layer, dock, use_job, idle,
     layer.name = "something else"
     assert dock.source.combo.currentText() == "something else"
     idle(dock)
-    assert by_name(viewer, "membrane denoised") is not None
+    assert by_name(viewer, "denoised · membrane") is not None
 
 
 def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qtbot):
@@ -303,14 +308,14 @@ def test_removing_the_live_layer_leaves_the_job_alone(
     monkeypatch.setattr(controller, "preferences", lambda: Preferences(preview_seconds=0))
     job = use_job(steps=10_000)
     dock.run()
-    qtbot.waitUntil(lambda: by_name(viewer, "membrane denoised (running)") is not None)
-    viewer.layers.remove(by_name(viewer, "membrane denoised (running)"))
+    qtbot.waitUntil(lambda: by_name(viewer, "denoised · membrane (running)") is not None)
+    viewer.layers.remove(by_name(viewer, "denoised · membrane (running)"))
     step = job.step
     qtbot.waitUntil(lambda: job.step > step + 3)
     assert len(viewer.layers) == 1
     dock.panel.stop_button.click()
     idle(dock)
-    assert [one.name for one in viewer.layers] == ["membrane", "membrane denoised"]
+    assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane"]
 
 
 def test_two_docks_share_one_job(viewer, dock, use_job, idle):
@@ -337,15 +342,15 @@ def test_runs_queue_up_and_one_that_fails_does_not_stop_the_others(
     dock.panel.run_button.click()
     other.panel.run_button.click()
     dock._console.denoise("not there yet")
-    dock._console.denoise("membrane denoised", background="keep")
+    dock._console.denoise("denoised · membrane", background="keep")
     assert "Queue: denoising of membrane, denoising of not there yet" in dock.panel.queue.text()
     assert not other.panel.queue.isHidden()
     qtbot.waitUntil(lambda: not dock.dispatcher.is_busy)
     assert [one.name for one in viewer.layers] == [
         "membrane",
-        "membrane denoised",
-        "membrane denoised [1]",
-        "membrane denoised denoised",
+        "denoised · membrane",
+        "denoised · membrane [1]",
+        "denoised · denoised · membrane",
     ]
     assert [config.background for config in job.configs] == ["subtract", "subtract", "keep"]
     assert any("not there yet" in one.message for one in notification_manager.records)

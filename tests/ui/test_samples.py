@@ -66,7 +66,7 @@ def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name
         viewer.layers[-1].name = name
     cellinr.denoise(name)
     cellinr.wait()
-    numbers = np.array(viewer.layers[f"{name} denoised"].data)
+    numbers = np.array(viewer.layers[f"denoised · {name}"].data)
     text = str(cellinr.macro)
     assert f"cellinr.use({name!r}, 'sample:embryo-membranes')" in text
     assert f"# data of {name}: blake2b" in text
@@ -74,7 +74,7 @@ def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name
     cellinr.clear()
     exec(compile(text, "macro", "exec"), {})
     cellinr.wait()
-    assert np.array_equal(viewer.layers[f"{name} denoised"].data, numbers)
+    assert np.array_equal(viewer.layers[f"denoised · {name}"].data, numbers)
     (tmp_path / "macro.py").write_text(text)
     (tmp_path / "macro.json").write_text(dock.dispatcher.recorder.macro.as_json())
     for file in ("macro.py", "macro.json"):

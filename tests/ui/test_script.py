@@ -45,18 +45,18 @@ def test_the_round_trip(viewer, dock, scripts, use_job, stack_file, tmp_path):
     dock.form.field("background").set_value("keep")
     dock.form.field("seed").set_value("5")
     dock.panel.run_button.click()
-    cellinr.save("embryo denoised", tmp_path / "clean.tif")
+    cellinr.save("denoised · embryo", tmp_path / "clean.tif")
     cellinr.wait()
     text = str(cellinr.macro)
     assert calls(text) == [
         f"cellinr.use('embryo', {str(stack_file)!r})",
         "cellinr.denoise('embryo', background='keep', seed=5)",
-        f"cellinr.save('embryo denoised', {str(tmp_path / 'clean.tif')!r})",
+        f"cellinr.save('denoised · embryo', {str(tmp_path / 'clean.tif')!r})",
     ]
     assert scripts.text.toPlainText() == text
     assert repr(cellinr.last) == calls(text)[-1]
     names = [layer.name for layer in viewer.layers]
-    numbers = np.array(viewer.layers["embryo denoised"].data)
+    numbers = np.array(viewer.layers["denoised · embryo"].data)
     viewer.layers.clear()
     cellinr.clear()
     (tmp_path / "clean.tif").unlink()
@@ -64,7 +64,7 @@ def test_the_round_trip(viewer, dock, scripts, use_job, stack_file, tmp_path):
     exec(compile(text, "macro", "exec"), {})
     cellinr.wait()
     assert [layer.name for layer in viewer.layers] == names
-    np.testing.assert_array_equal(viewer.layers["embryo denoised"].data, numbers)
+    np.testing.assert_array_equal(viewer.layers["denoised · embryo"].data, numbers)
     assert job.configs[0] == job.configs[1]
     assert calls(cellinr.macro) == calls(text)
     assert (tmp_path / "clean.tif").is_file()
@@ -76,10 +76,10 @@ def test_a_saved_macro_that_is_dropped_replays(viewer, dock, scripts, use_job, i
     idle(dock)
     scripts.save_as(str(tmp_path / "macro.py"))
     scripts.save_as(str(tmp_path / "recipe.json"))
-    viewer.layers.remove("membrane denoised")
+    viewer.layers.remove("denoised · membrane")
     viewer.open(tmp_path / "macro.py", plugin="napari")  # what a drop onto the canvas does
     console_of(viewer).wait()
-    assert [layer.name for layer in viewer.layers] == ["membrane", "membrane denoised"]
+    assert [layer.name for layer in viewer.layers] == ["membrane", "denoised · membrane"]
     with pytest.raises(FileError):
         console_of(viewer).replay(tmp_path / "none.json")
     console_of(viewer).replay(tmp_path / "recipe.json", ask=False)
@@ -119,7 +119,8 @@ def test_a_dropped_macro_is_read_and_done_only_if_agreed(
     job = use_job()
     macro, clean = tmp_path / "macro.py", tmp_path / "clean.tif"
     macro.write_text(
-        f"cellinr.denoise('membrane', seed=3)\ncellinr.save('membrane denoised', {str(clean)!r})\n"
+        "cellinr.denoise('membrane', seed=3)\n"
+        f"cellinr.save('denoised · membrane', {str(clean)!r})\n"
     )
     asked = answers("Cancel")
     drop(scripts, macro)
@@ -215,14 +216,14 @@ def test_what_napari_saves_with_our_writer_is_recorded(viewer, dock, stack, use_
     viewer.add_image([stack, stack[:, ::2, ::2]], name="pyramid", axis_labels=tuple("zyx"))
     cellinr.denoise("membrane")
     cellinr.wait()
-    for name in ("membrane denoised", "pyramid"):
+    for name in ("denoised · membrane", "pyramid"):
         viewer.layers.selection = {viewer.layers[name]}
         path = str(tmp_path / f"{name}.tif")
         viewer.layers.save(path, selected=True, plugin="napari-cellinr")
         assert calls(cellinr.macro)[-1] == f"cellinr.save({name!r}, {path!r})"
     assert len(calls(cellinr.macro)) == 3
     plugin.write_image(
-        str(tmp_path / "other.tif"), stack, {"name": "membrane denoised", "axis_labels": "zyx"}
+        str(tmp_path / "other.tif"), stack, {"name": "denoised · membrane", "axis_labels": "zyx"}
     )
     cellinr.stop()
     viewer.layers["membrane"].save(str(tmp_path / "b.tif"), plugin="napari-cellinr")

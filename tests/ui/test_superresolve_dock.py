@@ -153,7 +153,7 @@ def test_any_time_on_the_plane_that_is_shown(viewer, rendered, idle, qtbot):
         idle(holder)
         assert rendered[-1].crop == {"Z": slice(1, 2)}
         assert f"frame {frame:.2f}" in panel.label.text()
-        layer = viewer.layers["movie at time"]
+        layer = viewer.layers["at time · movie"]
         assert np.asarray(layer.data).max() == 30 * frame
     assert len(viewer.layers) == 2
     np.testing.assert_allclose(layer.scale[-2:], 0.125)
@@ -218,16 +218,16 @@ def test_a_run_gives_finer_layers_and_any_time(viewer, qtbot, idle, monkeypatch)
     dock.form.set_config(SpatimeConfig(preset="preview", scale={"t": 2, "x": 2}, refinement=0.1))
     dock.run()
     idle(dock, 60_000)
-    assert ("movie super-resolved (running)", (5, 24, 64)) in seen  # it fills while the run goes on
-    result = viewer.layers["movie super-resolved"]
+    assert ("super-resolved · movie (running)", (5, 24, 64)) in seen
+    result = viewer.layers["super-resolved · movie"]
     assert result.data.shape == (5, 24, 64)
     np.testing.assert_allclose(result.scale, (15, 0.5, 0.25))
     np.testing.assert_allclose(result.translate, (0, 0, -0.125))
     assert [str(u) for u in result.units] == ["second", "micrometer", "micrometer"]
     assert not dock.below.isHidden()
     dock.below.slider.setValue(round(1.25 * STEPS_PER_FRAME))
-    qtbot.waitUntil(lambda: "movie at time" in viewer.layers, timeout=30_000)
+    qtbot.waitUntil(lambda: "at time · movie" in viewer.layers, timeout=30_000)
     idle(dock)
-    plane = np.asarray(viewer.layers["movie at time"].data)
+    plane = np.asarray(viewer.layers["at time · movie"].data)
     assert plane.shape[-2:] == (24, 64)
     assert plane.max() > 50

@@ -140,14 +140,14 @@ def test_a_task_makes_a_dock(viewer, stack, toy, idle):
     panel.run_button.click()
     idle(dock)
     assert {one.name for one in viewer.layers} == {
-        "movie", "movie toyed", "static · movie", "motion · movie", "paths · movie",
+        "movie", "toyed · movie", "static · movie", "motion · movie", "paths · movie",
     }  # fmt: skip
-    result = viewer.layers["movie toyed"]
+    result = viewer.layers["toyed · movie"]
     assert result.colormap.name == "viridis"
     np.testing.assert_allclose(result.scale, (2, 0.05, 0.05))
     np.testing.assert_allclose(edges(result), edges(source))
     assert dock.below.shown[0].config.where == "there"
-    assert dock.below.shown[1:] == ("movie toyed", "movie")
+    assert dock.below.shown[1:] == ("toyed · movie", "movie")
 
 
 def test_layers_of_other_kinds_and_axes_lie_on_their_source(viewer, stack, toy, idle):
@@ -172,10 +172,10 @@ def test_layers_of_other_kinds_and_axes_lie_on_their_source(viewer, stack, toy, 
 
 
 @pytest.mark.parametrize("other", ["signal", "kept"])
-def test_background_and_the_other_image_of_a_denoised_one_are_hidden_layers(other):
+def test_background_and_the_other_image_of_a_denoised_one_are_layers_on_request(other):
     data = np.random.default_rng(0).normal(50, 10, (4, 8, 8)).astype(np.float32)
     images = tuple(Image(data / n, name=name) for n, name in enumerate("abc", start=1))
     roles = ("result", "background", other)
     shown = task_of("denoise").layers(Fitted(images, None, {}, (), "steps", {}, roles=roles))
-    assert [one.visible for one in shown] == [True, False, False]
+    assert [one.on_request for one in shown] == [False, True, True]
     assert (shown[2].limits is not None) == (other == "signal")

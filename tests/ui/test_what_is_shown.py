@@ -166,7 +166,7 @@ def test_sliders_reach_all_values_of_a_result(
     if live:
         qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     idle(dock)
-    result = viewer.layers["membrane denoised"]
+    result = viewer.layers["denoised · membrane"]
     assert tuple(result.contrast_limits) == (0.1, 0.2)
     low, high = result.contrast_limits_range
     assert low <= result.data.min() < 0.1

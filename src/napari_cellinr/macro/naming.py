@@ -26,6 +26,8 @@ __all__ = [
     "is_fit",
     "is_made_of",
     "layer_stem",
+    "name_before",
+    "result_name",
     "unreadable",
     "variable",
 ]
@@ -54,7 +56,51 @@ def is_made_of(layer: str, source: str) -> bool:
     source
         Name of the source.
     """
-    return layer.startswith(source) or layer.endswith(f" {DOT} {source}")
+    own = f" {DOT} {source}"
+    return layer.startswith(source) or layer.endswith(own) or _numbered(layer)[0].endswith(own)
+
+
+def result_name(what: str, source: str) -> str:
+    """Return the name of the layer of a result: what it is, then its source.
+
+    A narrow list of layers cuts the end of names, so what differs comes first.
+
+    Parameters
+    ----------
+    what
+        What it is, such as `denoised`; also the name of an image, such as `embryo denoised`.
+    source
+        Name of the layer that it was made from.
+
+    Examples
+    --------
+    >>> result_name("embryo denoised", "embryo")
+    'denoised · embryo'
+    """
+    return f"{what.removeprefix(f'{source} ') or what} {DOT} {source}"
+
+
+def name_before(layer: str) -> str:
+    """Return the name that version 0.1 gave to the layer of a result: its source came first.
+
+    Images still have such names, and so have files.
+
+    Examples
+    --------
+    >>> name_before("rendered · denoised · embryo [1]")
+    'embryo denoised rendered [1]'
+    >>> name_before("embryo")
+    'embryo'
+    """
+    name, number = _numbered(layer)
+    what, dot, source = name.partition(f" {DOT} ")
+    return f"{name_before(source)} {what}{number}" if dot else layer
+
+
+def _numbered(layer: str) -> tuple[str, str]:
+    """Return a name without the number that napari adds if it is taken, and ` [1]` or nothing."""
+    found = re.search(r" \[\d+\]$", layer)
+    return (layer[: found.start()], found[0]) if found else (layer, "")
 
 
 def is_fit(path: str) -> bool:
@@ -86,8 +132,8 @@ def unreadable(layer: str, source: Source) -> str:
 
 
 def file_name(layer: str) -> str:
-    """Return a file name for a layer that every operating system allows."""
-    plain = one_line(layer).replace(f" {DOT} ", " ")
+    """Return a file name for a layer that every operating system allows; its source is first."""
+    plain = name_before(one_line(layer))
     name = PurePath(re.sub(r'[\\/:*?"<>|]+', "-", plain)).name
     return re.sub(r"^~+", "-", name) or "image"  # a path that starts with ~ is in a home folder
 
@@ -122,7 +168,7 @@ def variable(name: str, taken: set[str]) -> Code:
     taken
         Names that are in use; the new one is added.
     """
-    stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "image"
+    stem = re.sub(r"\W+", "_", name_before(name), flags=re.ASCII).strip("_").lower() or "image"
     stem = f"image_{stem}" if stem[0].isdigit() or keyword.iskeyword(stem) else stem
     found, number = stem, 2
     while found in taken:

@@ -86,8 +86,8 @@ class ResultPanel(QWidget):
 
 
 def images_of(fitted: Fitted) -> Sequence[Shown]:
-    """Return one layer per image of a result; only the first one is visible."""
-    return [Shown(image, visible=place == 0) for place, image in enumerate(fitted.images)]
+    """Return one layer per image of a result; all but the first are added only on request."""
+    return [Shown(image, on_request=place > 0) for place, image in enumerate(fitted.images)]
 
 
 def quick_settings(config: Any) -> Any:

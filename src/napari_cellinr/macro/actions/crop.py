@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from napari_cellinr.macro.actions.base import Action
-from napari_cellinr.macro.naming import first
+from napari_cellinr.macro.naming import first, result_name
 from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.values import RANGE, is_axis
 
@@ -65,7 +65,7 @@ class Crop(Action):
 
 def _result(step: Step) -> str:
     """Return the name of the region."""
-    return first(step.results) or f"{step.source.layer} region"
+    return first(step.results) or result_name("region", step.source.layer)
 
 
 ACTIONS = (Crop(),)

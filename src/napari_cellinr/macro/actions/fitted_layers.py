@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro.naming import DOT
+from napari_cellinr.macro.naming import name_before, result_name
 from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:
@@ -55,21 +55,22 @@ def _images_by_order(step: Step, fitted: Fitted) -> dict[str, Image]:
     A script does not name the results of a scene with several channels: each channel is a layer,
     and the last one has the name of the result.
     """
-    scene = fitted.images[0]
+    scene, layer = fitted.images[0], step.source.layer
     if method_of_fit(fitted).renderable.own_grid and "C" in scene.axes:
         channels = {
             f"{scene.name} {channel}": scene.take("C", index)
             for index, channel in enumerate(scene.channels)
         }
+        named = {result_name(name, layer): image for name, image in channels.items()}
         last = scene.take("C", scene.sizes["C"] - 1)
-        layer = step.source.layer
-        return {**channels, f"{layer} reconstructed": last, f"reconstructed {DOT} {layer}": last}
+        of_result = (f"{layer} reconstructed", result_name("reconstructed", layer))
+        return {**channels, **named, **dict.fromkeys(of_result, last)}
     # A recorded name wins where the fit names its image differently.
     own = {image.name: image for image in fitted.images}
     found = {}
     for name, image in zip(step.results, fitted.images, strict=False):
-        what = name.partition(f" {DOT} ")[0]  # such as background, in any place
-        found[name] = own.get(what, image)
+        what = name_before(name).removeprefix(f"{layer} ")  # such as background
+        found[name] = own.get(what, own.get(f"{layer} {what}", image))
     return {name: image for name, image in found.items() if name not in own}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.actions import FITS, action_of
-from napari_cellinr.macro.naming import DOT, is_fit, is_made_of, layer_stem
+from napari_cellinr.macro.naming import DOT, is_fit, is_made_of, layer_stem, name_before
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
 from napari_cellinr.methods import method_of_action
@@ -97,6 +97,7 @@ def _opened_as(layer: str, opened: Sequence[tuple[int, str]]) -> int | None:
     opened
         Number and beginning of the names of each step that opens a file.
     """
+    layer = name_before(layer)
     repeated = _REPEATED.fullmatch(layer)
     choices = [(repeated[1], int(repeated[2]))] if repeated else []
     for word, place in (*choices, (layer, 0)):

@@ -28,11 +28,11 @@ def _needs_own_contrast(config: CellINRConfig) -> bool:
 
 
 def _layers(fitted: Fitted) -> Sequence[Shown]:
-    """Return the layers of a fit: the result visible, background and other images hidden."""
+    """Return the layers of a fit: the result, and background and other images on request."""
     return [
         Shown(
             image,
-            visible=role == "result",
+            on_request=role != "result",
             limits=contrast_of(image) if role in {"signal", "error"} else None,
         )
         for image, role in zip(fitted.images, fitted.roles, strict=False)

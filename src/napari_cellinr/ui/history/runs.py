@@ -112,6 +112,20 @@ class RunHistory(QObject):
                     self.runs[place] = replace(run, scores=found)
         self.changed.emit()
 
+    def note_layer(self, main: Hashable, added: Hashable) -> None:
+        """Note another layer of a run, which was requested after it.
+
+        Parameters
+        ----------
+        main
+            The id of the main layer of the run.
+        added
+            The id of the other layer.
+        """
+        for place, run in enumerate(self.runs):
+            if run.layer_ids[0] == main:
+                self.runs[place] = replace(run, layer_ids=(*run.layer_ids, added))
+
     def delete_layers(self, viewer: napari.Viewer, run: RunRecord) -> int:
         """Remove the layers of a run from the viewer, and what shows its motion; return how many.
 

@@ -14,6 +14,7 @@ from napari_cellinr.image import Image, default_axes
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.rotation import is_rotated
 from napari_cellinr.io.series.channels import separated
+from napari_cellinr.macro.naming import DOT, name_before
 from napari_cellinr.text import clean_name
 from napari_cellinr.ui.layers.provenance import HELPER, SWIPE
 
@@ -27,6 +28,7 @@ __all__ = [
     "add_images",
     "axes_of",
     "find",
+    "has_layer",
     "image_from_tuple",
     "image_layers",
     "layer_tuples",
@@ -175,6 +177,20 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
     )
 
 
+def has_layer(viewer: napari.Viewer, name: str) -> bool:
+    """Return whether a viewer has a layer with a name, also in the form of version 0.1.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    name
+        Name of the layer.
+    """
+    names = [str(layer.name) for layer in viewer.layers]
+    return any(name in {one, clean_name(one), name_before(one)} for one in names)
+
+
 def _by_old_name(viewer: napari.Viewer, name: str) -> Layer | None:
     """Return the newest result with a name of version 0.1, such as `embryo denoised`, or None.
 
@@ -182,8 +198,8 @@ def _by_old_name(viewer: napari.Viewer, name: str) -> Layer | None:
     their source.
     """
     for layer in reversed(viewer.layers):
-        what, dot, source = str(layer.name).partition(" · ")
-        if dot and name in {f"{source} {what}", what}:
+        what, dot, source = str(layer.name).partition(f" {DOT} ")
+        if dot and name in {name_before(str(layer.name)), f"{source} {what}", what}:
             return layer
     return None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.fitting.problem import PreviewRequest
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live_arrows import LiveArrows
 from napari_cellinr.ui.layers.results import (
@@ -150,7 +151,7 @@ class LiveLayer:
         self._limits: tuple[float, float] | None = None
         self._width: float | None = None
         self._buffer: NDArray[np.float32] | None = None
-        self._arrows = LiveArrows(viewer, given, f"{name} motion (running)")
+        self._arrows = LiveArrows(viewer, given, f"{result_name('motion', name)} (running)")
 
     @property
     def layer(self) -> ImageLayer | None:

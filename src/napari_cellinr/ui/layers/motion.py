@@ -37,26 +37,26 @@ _TRACKS: Final = 60
 
 
 def layers_of(fitted: Fitted) -> Sequence[Shown]:
-    """Return the layers of a reconstruction; all but the scene is hidden at first."""
+    """Return the layers of a reconstruction; all but scene and arrows are added on request."""
     named = dict(zip(fitted.roles, fitted.images, strict=True))
     channels = _channels(named["result"])
     scene = channels[0]
     shown = [
-        Shown(image, visible=place == 0, limits=contrast_of(image), role=role)
+        Shown(image, on_request=place > 0, limits=contrast_of(image), role=role)
         for place, (image, role) in enumerate(zip(channels, _roles(channels), strict=True))
     ]
     speed, confidence = named["speed"], named["confidence"]
     look: dict[str, Any] = {"colormap": "turbo", "gamma": 1.0, "blending": "additive"}
-    shown.append(Shown(speed, visible=False, limits=contrast_of(speed), settings=look))
+    shown.append(Shown(speed, on_request=True, limits=contrast_of(speed), settings=look))
     look = {"colormap": "gray", "gamma": 1.0}
-    shown.append(Shown(confidence, visible=False, limits=(0.0, 1.0), settings=look))
+    shown.append(Shown(confidence, on_request=True, limits=(0.0, 1.0), settings=look))
     error = named.get("motion-error")
     if error is not None:
         look = {"colormap": "magma", "gamma": 1.0}
-        shown.append(Shown(error, visible=False, limits=(0.0, 1.0), settings=look))
+        shown.append(Shown(error, on_request=True, limits=(0.0, 1.0), settings=look))
     if "aligned" in named:
         frames = named["aligned"]
-        shown.append(Shown(frames, visible=False, limits=contrast_of(frames)))
+        shown.append(Shown(frames, on_request=True, limits=contrast_of(frames)))
     reference = reference_of(fitted, named["motion"])
     found = visible_arrows(named["motion"], scene, reference, confidence=confidence, error=error)
     moves = arrow_layer(named["motion"], speed, found)
@@ -64,7 +64,8 @@ def layers_of(fitted: Fitted) -> Sequence[Shown]:
         shown.append(moves)
     seeds = _grid(known(scene, confidence, reference))
     if len(seeds) and moves is not None:  # tracks of static points would be dots
-        shown.append(track_layer(named["motion"], speed, seeds, "tracks", error))
+        followed = track_layer(named["motion"], speed, seeds, "tracks", error)
+        shown.append(replace(followed, on_request=True))
     return shown
 
 

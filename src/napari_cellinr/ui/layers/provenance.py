@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
     from napari_cellinr.macro import InitialFit
+    from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
     from napari_cellinr.ui.task import Task
 
@@ -78,6 +79,10 @@ class Result:
         The role of each layer, as in `Step.roles`.
     initial
         The fit that it started from, if there was one.
+    offers
+        The layers that are added only on request, by their names.
+    offered_roles
+        The role of each offer.
     """
 
     task: Task
@@ -89,6 +94,8 @@ class Result:
     quick: bool = False
     roles: tuple[str, ...] = ()
     initial: InitialFit | None = None
+    offers: tuple[Shown, ...] = ()
+    offered_roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.methods import roles_of
 from napari_cellinr.ui.layers.convert import layer_tuples
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, KEPT_FIT, RECORD, record_of
@@ -29,7 +30,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
     from napari_cellinr.fitting.saved.stored import load_fit
 
     fit = load_fit(path)
-    noted = {
+    noted: dict[str, Any] = {
         KEPT_FIT: str(path),
         FITTED_IMAGE: str(fit.source["name"]),
         "napari-cellinr method": fit.method,
@@ -48,5 +49,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
             }
             if role not in {"background", "error"}:
                 look |= {"colormap": "gray", "blending": "translucent_no_depth"}
+            if noted[FITTED_IMAGE]:
+                look["name"] = result_name(attributes["name"], noted[FITTED_IMAGE])
             layers.append((data, {**attributes, **look}, kind))
     return layers

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["Kind", "Shown", "named_of"]
+__all__ = ["Kind", "Shown"]
 
 Kind: TypeAlias = Literal["image", "labels", "vectors", "tracks"]
 
@@ -32,6 +32,8 @@ class Shown:
         None for images and labels.
     visible
         Whether the layer is visible at first.
+    on_request
+        Whether the layer is added only when the user, or a script, requests it.
     limits
         Contrast limits; those of the source by default.
     settings
@@ -48,16 +50,4 @@ class Shown:
     limits: tuple[float, float] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
-
-
-def named_of(what: str, source: str) -> str:
-    """Return the name of a layer: what it is, then its source, which may be too long to be shown.
-
-    Parameters
-    ----------
-    what
-        What it is, such as `denoised`; returned as it is if it starts with the source.
-    source
-        Name of the layer that it was made from.
-    """
-    return what if what.startswith(f"{source} ") else f"{what} · {source}"
+    on_request: bool = False

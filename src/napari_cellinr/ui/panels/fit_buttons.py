@@ -17,6 +17,7 @@ from napari_cellinr.ui.compare.before_after import SWIPE_KEY
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of
 from napari_cellinr.ui.panels.render import RenderForm
+from napari_cellinr.ui.panels.show_button import ShowButton
 from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.work.doubt import why_no_doubt
 from napari_cellinr.ui.widgets.chosen_file import chosen_file
@@ -101,6 +102,8 @@ class FitButtons(QWidget):
             f"(key {SWIPE_KEY}); click again to end it.",
             self.swipe,
         )
+        self.show_button = ShowButton(dispatcher, self.result_layer)
+        self._grid.addWidget(self.show_button, *divmod(len(self._buttons), COLUMNS))
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
         dispatcher.viewer.layers.selection.events.active.connect(self._on_selected)
@@ -134,6 +137,18 @@ class FitButtons(QWidget):
         newest = [result for result in own if result.fitted.state]
         return find(self._dispatcher.viewer, newest[-1].layers[0].unique_id) if newest else None
 
+    def result_layer(self) -> Layer | None:
+        """Return the selected result of this session, or else the newest one, or None.
+
+        Unlike `target`, it need not have a fit that can be rendered again.
+        """
+        results, chosen = self._dispatcher.results, self._chosen()
+        own = {key: one for key, one in results.items() if one.task is self._task}
+        if chosen is not None and chosen.unique_id in own:
+            return chosen
+        newest = list(own.values())[-1:]
+        return find(self._dispatcher.viewer, newest[0].layers[0].unique_id) if newest else None
+
     def layer_with_settings(self) -> tuple[Layer, Any] | None:
         """Return the selected layer, or else `target`, with its settings; None without settings.
 
@@ -155,7 +170,8 @@ class FitButtons(QWidget):
     def refresh(self) -> None:
         """Show and enable the buttons that apply."""
         layer, found = self.target(), self.layer_with_settings()
-        self.setVisible(layer is not None or found is not None)
+        shows = self.show_button.refresh()
+        self.setVisible(layer is not None or found is not None or shows)
         for button, tip in self._buttons:
             button.setVisible(layer is not None)
             button.setToolTip("" if layer is None else tip.format(layer.name))

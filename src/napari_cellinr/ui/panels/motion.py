@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.ui.layers.provenance import Result
+    from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
 
 __all__ = ["MotionPanel"]
@@ -78,7 +80,7 @@ class MotionPanel(ResultPanel):
     @Slot()
     def recolour(self) -> None:
         """Colour all tracks of the reconstruction by the selected quantity."""
-        for layer in self._tracks():
+        for layer in self._shown_tracks():
             names = [
                 name for name in layer.properties if name.startswith(self.colour.currentData())
             ]
@@ -88,7 +90,7 @@ class MotionPanel(ResultPanel):
     @Slot()
     def show_table(self) -> None:
         """Open the table of the selected tracks, else of the newest ones."""
-        found = self._tracks()
+        found = self._shown_tracks()
         active = self._controller.viewer.layers.selection.active
         chosen = [one for one in found if active is not None and one.unique_id == active.unique_id]
         if found:
@@ -103,6 +105,19 @@ class MotionPanel(ResultPanel):
             if type(layer).__name__ == "Tracks"
             and layer.metadata.get(MOTION_OF, {}).get("layer") == self._scene_id
         ]
+
+    def _shown_tracks(self) -> list[Any]:
+        """Return the Tracks layers of the reconstruction; its own are added if there are none."""
+        offered = self._offered_tracks()
+        if offered is not None and not self._tracks():
+            dispatcher_of(self._controller.viewer).offers.show(*offered)
+        return self._tracks()
+
+    def _offered_tracks(self) -> tuple[Result, str] | None:
+        """Return the reconstruction and the name of its own tracks, if it has any."""
+        result = dispatcher_of(self._controller.viewer).results.get(self._scene_id)
+        names = [] if result is None else [one.name for one in result.offers if _are_tracks(one)]
+        return (result, names[0]) if result is not None and names else None
 
     @Slot()
     def follow(self) -> None:
@@ -145,7 +160,7 @@ class MotionPanel(ResultPanel):
         self.arrows_button.setEnabled(self._scene_id is not None)
         self.button.setEnabled(self._scene_id is not None and self.box.count() > 0)
         for widget in (self.colour, self.table_button):
-            widget.setEnabled(bool(self._tracks()))
+            widget.setEnabled(bool(self._tracks()) or self._offered_tracks() is not None)
 
     def _explain(self) -> None:
         self.kind.addItem("arrows from reference", "reference")
@@ -200,3 +215,7 @@ class MotionPanel(ResultPanel):
         grid.addWidget(self.colour_bar, 4, 0, 1, 2)
         for column in range(2):
             grid.setColumnStretch(column, 1)
+
+
+def _are_tracks(shown: Shown) -> bool:
+    return shown.kind == "tracks"

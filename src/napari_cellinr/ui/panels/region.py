@@ -24,7 +24,7 @@ __all__ = ["WHOLE", "RegionChoice"]
 LABELS = 74
 """Width of the labels in pixels, as in the panel of the image."""
 
-WHOLE = "whole image"
+WHOLE = "all"
 """Entry of the list without a region."""
 
 

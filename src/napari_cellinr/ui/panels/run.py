@@ -37,6 +37,9 @@ __all__ = ["RunPanel"]
 BAR: Final = 1000
 """Length of the progress bar, for the whole job."""
 
+BETWEEN_CURVES: Final = 0.2
+"""Seconds between two drawings of the whole loss curve, which grows with every step."""
+
 
 class RunPanel(QWidget):
     """Preview, Run, Pause, Stop and Cancel; progress bar, numbers, loss plot and status line."""
@@ -53,6 +56,7 @@ class RunPanel(QWidget):
         self._may_run = False
         self._last: Progress | None = None
         self._begun = time.monotonic()
+        self._drawn = 0.0
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._show_time)
@@ -98,6 +102,7 @@ class RunPanel(QWidget):
         if idle:
             self._clock.stop()
             if self.curve is not None:
+                self._loss_plot().show_history(self._controller.history)
                 self.curve.collapse(animate=False)
             if self._is_foreign():
                 self.forget()
@@ -160,7 +165,8 @@ class RunPanel(QWidget):
             self._show_facts(self._pace.facts(progress))
         else:
             self._show_time()
-        if progress.losses:
+        if progress.losses and time.monotonic() - self._drawn >= BETWEEN_CURVES:
+            self._drawn = time.monotonic()
             self._loss_plot().show_history(self._controller.history)
 
     @Slot(str, str)

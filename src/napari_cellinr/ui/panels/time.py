@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import QSlider, QVBoxLayout
 
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_index
 from napari_cellinr.ui.layers.provenance import HELPER
@@ -143,7 +144,7 @@ class TimePanel(ResultPanel):
             return
         layer = find(viewer, self._layer_id) if self._layer_id is not None else None
         if layer is None:
-            name = f"{source.name} at time"
+            name = result_name("at time", str(source.name))
             layer = add_result(viewer, source, given, plane, name=name)
             layer.metadata = {**layer.metadata, HELPER: "preview of a time"}
             self._layer_id = layer.unique_id

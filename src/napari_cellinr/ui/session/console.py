@@ -12,7 +12,7 @@ from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.actions import action_of, to_console
 from napari_cellinr.macro.scripts.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.runs.starts import Beginning
-from napari_cellinr.text import clean_name
+from napari_cellinr.ui.layers.convert import has_layer
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
 from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
@@ -66,7 +66,7 @@ class Console:
 
         cellinr.open("embryo.tif")
         cellinr.denoise("embryo", background="keep")
-        cellinr.save("embryo denoised", "clean.tif")
+        cellinr.save("denoised · embryo", "clean.tif")
         cellinr.macro
     """
 
@@ -124,7 +124,7 @@ class Console:
         FileError
             As for `open`.
         """
-        if all(layer not in {found.name, clean_name(found.name)} for found in self._viewer.layers):
+        if not has_layer(self._viewer, layer):
             source = Source(layer, path, along=along, files=tuple(files), reader=reader)
             self._dispatcher.open_again(source)
 

@@ -12,10 +12,11 @@ from qtpy.QtCore import QObject, QTimer, Signal, Slot
 from napari_cellinr.macro import FITS, Recorder, Step, fit_step
 from napari_cellinr.ui.compare.before_after import BeforeAfter
 from napari_cellinr.ui.history.runs import RunHistory
-from napari_cellinr.ui.layers.convert import named
+from napari_cellinr.ui.layers.convert import has_layer, named
 from napari_cellinr.ui.layers.provenance import origin_of
 from napari_cellinr.ui.session.actions import Request, name_of, opened_steps, source_of
 from napari_cellinr.ui.session.calibrations import Calibrations
+from napari_cellinr.ui.session.offers import Offers
 from napari_cellinr.ui.session.queue import Queue
 from napari_cellinr.ui.session.work.motion import hide_older_motion, note_motion
 from napari_cellinr.ui.session.written import Written
@@ -169,6 +170,7 @@ class Requests(QObject):
         controller.layers_changed.connect(self._on_layers)
         self.before_after = BeforeAfter(self)
         self.history = RunHistory(controller)
+        self.offers = Offers(self)
         self._forms: list[WeakMethod[Callable[[Task, Config], bool]]] = []
 
     @property
@@ -218,6 +220,8 @@ class Requests(QObject):
         self._references.append(thing)
 
     def _find(self, layer: Layer | str) -> ImageLayer:
+        if isinstance(layer, str) and not has_layer(self.viewer, layer):
+            self.offers.show_named(layer)
         return named(self.viewer, layer)
 
     def _opened(self, layers: list[Layer]) -> list[Layer]:
@@ -240,6 +244,7 @@ class Requests(QObject):
     def _on_finished(self, result: Result) -> None:
         if result.quick:
             return
+        result = self.offers.with_names(result)
         self.results.update({layer.unique_id: result for layer in result.layers})
         note_motion(result)
         hide_older_motion(self.viewer, result)
@@ -251,9 +256,9 @@ class Requests(QObject):
                 source_of(result.source),
                 result.config,
                 result.fitted,
-                tuple(str(layer.name) for layer in result.layers),
+                (*(str(one.name) for one in (*result.layers, *result.offers)),),
                 self.controller.confirmed_axes.get(result.source.unique_id, ""),
-                result.roles,
+                (*result.roles, *result.offered_roles),
                 result.initial,
             )
         )

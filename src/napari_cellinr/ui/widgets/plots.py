@@ -115,6 +115,8 @@ def _set_axis_colour(plot: pg.PlotWidget, colour: str) -> None:
         axis = plot.getPlotItem().getAxis(name)
         axis.setPen(colour)
         axis.setTextPen(colour)
+    plot.resetCachedContent()  # pyqtgraph keeps the background of the theme before
+    plot.viewport().update()
 
 
 def _newest_attempt(rows: Sequence[Progress]) -> Sequence[Progress]:

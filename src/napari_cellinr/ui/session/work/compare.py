@@ -12,6 +12,7 @@ from scipy.ndimage import map_coordinates
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.macro.compare import channel_for, check_axes, difference, on_grid_of
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_index
 from napari_cellinr.ui.layers.provenance import HELPER
@@ -193,13 +194,18 @@ def _show(
     if against is None:
         assert made is not None
         limits = tuple(layer.contrast_limits)
+        what = conventional.name.removeprefix(f"{made.given.name} ")
+        name = result_name(what, str(made.source.name))
         against = add_result(
-            viewer, layer, image, conventional, name=conventional.name, limits=limits, below=True
+            viewer, layer, image, conventional, name=name, limits=limits, below=True
         )
+    else:
+        what = str(against.name)
     limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0
+    name = result_name(f"minus {what}", str(layer.name))
     noted = {**distance.meta, HELPER: "difference"}
     shown = add_result(
-        viewer, layer, image, distance, name=distance.name, limits=(-limit, limit),
+        viewer, layer, image, distance, name=name, limits=(-limit, limit),
         settings={"colormap": _see_through(), "blending": "translucent", "metadata": noted},
     )  # fmt: skip
     text = f"Layer “{shown.name}”: green is higher, magenta lower, transparent equal."

@@ -8,6 +8,7 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import HELPER
 from napari_cellinr.ui.layers.results import add_result, contrast_of
@@ -117,8 +118,8 @@ def doubt_work(controller: Controller, layer: ImageLayer, made: Result | None) -
             return
         noted = {HELPER: "doubt", _DOUBT_OF: layer.unique_id}
         shown = add_result(
-            controller.viewer, source, result.given, doubt, name=f"doubt · {layer.name}",
-            limits=(0.0, 1.0),
+            controller.viewer, source, result.given, doubt,
+            name=result_name("doubt", str(layer.name)), limits=(0.0, 1.0),
             settings={
                 "colormap": _see_through(), "blending": "translucent", "gamma": 1.0,
                 "metadata": noted,

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.fitting.report import field_gain
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
 from napari_cellinr.ui.layers.results import add_shown
-from napari_cellinr.ui.layers.spec import named_of
 from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:
@@ -66,10 +66,9 @@ def show_fit(
     if source is None:
         controller.say("warning", "The source layer was removed, so the result was discarded.")
         return
-    shown = task.layers(fitted)
-    roles = [_role(one, fitted) for one in shown]
-    record = record_of(fitted)
-    first, *others = [replace(one, image=recorded(one.image, record)) for one in shown]
+    record, specs = record_of(fitted), task.layers(fitted)
+    roles = [_role(one, fitted) for one in specs]
+    first, *others = [replace(one, image=recorded(one.image, record)) for one in specs]
     has_changed = source.ndim != len(given.axes)
     layers: list[Layer]
     if has_changed:
@@ -81,16 +80,25 @@ def show_fit(
             live.show_above()
     if not quick and not has_changed:
         for one in others:
-            name = named_of(one.name or one.image.name, str(source.name))
+            if one.on_request:
+                continue
+            what = (one.name or one.image.name).removeprefix(f"{given.name} ")
+            name = result_name(what, str(source.name))
             layers.append(add_shown(controller.viewer, source, given, one, name))
     if quick:
         controller.said.emit("info", _preview_text(fitted, layers[0].name, covers))
     else:
         _report(controller, task, fitted, layers[0].name)
-    made = tuple(layers)
-    shown_roles = roles[:1] if quick or has_changed else roles
-    result = Result(task, config, fitted, given, source, made, quick, tuple(shown_roles), initial)
-    controller.finished.emit(result)
+    only_first = quick or has_changed
+    pairs = [] if only_first else list(zip(others, roles[1:], strict=True))
+    added = [role for one, role in pairs if not one.on_request]
+    offers = [(one, role) for one, role in pairs if one.on_request]
+    controller.finished.emit(
+        Result(
+            task, config, fitted, given, source, tuple(layers), quick, (roles[0], *added), initial,
+            tuple(one for one, _ in offers), tuple(role for _, role in offers),
+        )
+    )  # fmt: skip
 
 
 def _role(shown: Shown, fitted: Fitted) -> str:

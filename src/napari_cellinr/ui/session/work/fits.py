@@ -11,13 +11,14 @@ from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.saved.stored import stored_of
 from napari_cellinr.macro import FITS, InitialFit, Source
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
 from napari_cellinr.runs.resume import discard, new_checkpoint, resume
 from napari_cellinr.runs.starts import New, start_from
 from napari_cellinr.ui.layers.convert import named
 from napari_cellinr.ui.layers.live import LiveLayer
-from napari_cellinr.ui.layers.provenance import Origin, Result, record_of
+from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, Origin, Result, record_of
 from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.actions import source_of
@@ -77,7 +78,7 @@ def fit_work(
         If the layer cannot be worked on as it is.
     """
     given = controller.image_of(layer)
-    name = f"{layer.name} {task.suffix}"
+    name = result_name(task.suffix, str(layer.name))
     hide = partial(controller.hide_quick_looks, layer.unique_id)
     own = task.own_contrast(config)
     live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=own, added=hide)
@@ -262,7 +263,7 @@ def quick_work(
     key = (layer.unique_id, task.name, from_data)
     live = controller.quick_looks.get(key)
     if live is None:
-        name = f"{layer.name} preview"
+        name = result_name("preview", str(layer.name))
         live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
         controller.quick_looks[key] = live
     done = partial(show_fit, controller, task, config, given, live, quick=True, covers=covers)
@@ -332,8 +333,10 @@ def render_work(
     def show(made: tuple[Image, tuple[Image, ...]]) -> None:
         whole, images = made
         names = []
+        fitted = str(layer.metadata.get(FITTED_IMAGE, origin.given.name))
         for place, image in enumerate(images):
-            name = f"{layer.name if place == 0 else image.name} rendered"
+            other = result_name(image.name, fitted)
+            name = result_name("rendered", str(layer.name) if place == 0 else other)
             added = add_result(
                 controller.viewer, origin.source, origin.given, image, name=name,
                 visible=place == 0, limits=tuple(layer.contrast_limits) if place == 0 else None,

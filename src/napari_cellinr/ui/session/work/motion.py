@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.motion import check_options
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.motion import SHORTEST
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.motion import ARROW_NAMES, SEEDS, SHOWS, arrow_layer, track_layer
 from napari_cellinr.ui.layers.results import add_shown, root_of
-from napari_cellinr.ui.layers.spec import named_of
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
 
@@ -35,6 +35,7 @@ __all__ = [
     "motion_of",
     "motion_work",
     "note_motion",
+    "note_motion_of",
     "steps_to_save",
 ]
 
@@ -82,7 +83,7 @@ def motion_work(
         motion, grid = images["motion"], images["speed"]
         if options.get("points") is not None:
             seeds = seeds_of(motion, options["points"])
-            tracks = name or named_of("tracks", str(layer.name))
+            tracks = name or result_name("tracks", str(layer.name))
             return grid, track_layer(motion, grid, seeds, tracks, images.get("motion-error"))
         kind: ArrowKind = options.get("arrows", "reference")
         shortest = options.get("shortest")
@@ -104,11 +105,11 @@ def motion_work(
         added = _arrows_of(controller, layer) if shown.kind == "vectors" else None
         if added is not None:
             _replace(added, shown)
-            usual = {named_of(other, str(layer.name)) for other in ARROW_NAMES.values()}
+            usual = {result_name(other, str(layer.name)) for other in ARROW_NAMES.values()}
             if added.name in usual:  # else the user has given it a name
-                added.name = named_of(shown.name, str(layer.name))
+                added.name = result_name(shown.name, str(layer.name))
         else:
-            own = shown.name if shown.kind == "tracks" else named_of(shown.name, str(layer.name))
+            own = shown.name if shown.kind == "tracks" else result_name(shown.name, str(layer.name))
             added = add_shown(controller.viewer, layer, grid, shown, own)
         noted = {"layer": layer.unique_id, "options": dict(options)}
         added.metadata = {**added.metadata, MOTION_OF: noted}
@@ -150,12 +151,25 @@ def hide_older_motion(viewer: napari.Viewer, result: Result) -> None:
 def note_motion(result: Result) -> None:
     """Write into the metadata of arrows and tracks of a result which scene they belong to."""
     for layer in result.layers[1:]:
-        options = {"Vectors": {}, "Tracks": {"points": layer.metadata.get(SEEDS)}}.get(
-            type(layer).__name__
-        )
-        if options is not None:
-            noted = {"layer": result.layers[0].unique_id, "options": options, "came": True}
-            layer.metadata = {**layer.metadata, MOTION_OF: noted}
+        note_motion_of(layer, result)
+
+
+def note_motion_of(layer: Layer, result: Result) -> None:
+    """Write into the metadata of a layer which scene it belongs to, if it shows motion.
+
+    Parameters
+    ----------
+    layer
+        A layer of a result.
+    result
+        The result.
+    """
+    options = {"Vectors": {}, "Tracks": {"points": layer.metadata.get(SEEDS)}}.get(
+        type(layer).__name__
+    )
+    if options is not None:
+        noted = {"layer": result.layers[0].unique_id, "options": options, "came": True}
+        layer.metadata = {**layer.metadata, MOTION_OF: noted}
 
 
 def steps_to_save(viewer: napari.Viewer, layer: Layer, path: Path) -> list[Step]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, HELPER, KEPT_FIT, RECORD
 from napari_cellinr.ui.layers.results import add_result
@@ -132,9 +133,8 @@ def add_region(
     gone = {RECORD, KEPT_FIT, FITTED_IMAGE}
     kept = {key: value for key, value in part.meta.items() if key not in gone}
     meta = {**kept, HELPER: REGION, _REGION_OF: noted}
-    return add_result(
-        viewer, layer, image, part, name=f"{layer.name} region", settings={"metadata": meta}
-    )
+    name = result_name("region", str(layer.name))
+    return add_result(viewer, layer, image, part, name=name, settings={"metadata": meta})
 
 
 def _in_voxels(shapes: Layer, layer: ImageLayer, point: Any) -> Any:

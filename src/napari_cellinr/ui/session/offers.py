@@ -1,0 +1,126 @@
+"""The images of results that become layers only on request, such as a background."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+from napari_cellinr.macro.naming import DOT, name_before, result_name
+from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.session.work.motion import note_motion_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from napari.layers import Layer
+
+    from napari_cellinr.ui.layers.provenance import Result
+    from napari_cellinr.ui.session.recording import Requests
+
+__all__ = ["Offers"]
+
+
+class Offers:
+    """What the results of one viewer offer besides the layers that a run adds.
+
+    Parameters
+    ----------
+    requests
+        The requests of the viewer, which hold its results.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._names: dict[Hashable, str] = {}
+
+    def with_names(self, result: Result) -> Result:
+        """Return a new result whose offers have names that no layer and no other offer has.
+
+        The script uses these names before the layers exist.
+
+        Parameters
+        ----------
+        result
+            The result.
+        """
+        taken = {str(layer.name) for layer in self._requests.viewer.layers}
+        taken |= {one.name for other in self._requests.results.values() for one in other.offers}
+        found = []
+        for one in result.offers:
+            what = (one.name or one.image.name).removeprefix(f"{result.given.name} ")
+            name = result_name(what, str(result.source.name))
+            numbered = (f"{name} [{number}]" for number in count(1))
+            if name in taken:
+                name = next(free for free in numbered if free not in taken)
+            taken.add(name)
+            found.append(replace(one, name=name))
+        return replace(result, offers=tuple(found))
+
+    def layer(self, result: Result, name: str) -> Layer | None:
+        """Return the layer of an offer, or None if it is not in the viewer.
+
+        Parameters
+        ----------
+        result
+            The result.
+        name
+            Name of the offer.
+        """
+        for layer in self._requests.viewer.layers:
+            same = self._requests.results.get(layer.unique_id) is result
+            if same and self._names.get(layer.unique_id) == name:
+                return layer
+        return None
+
+    def show(self, result: Result, name: str) -> Layer | None:
+        """Return the layer of an offer, visible, and added if need be; None without its source.
+
+        Parameters
+        ----------
+        result
+            The result.
+        name
+            Name of the offer.
+        """
+        requests = self._requests
+        layer, source = self.layer(result, name), find(requests.viewer, result.source.unique_id)
+        if layer is not None:
+            layer.visible = True
+            return layer
+        if source is None:
+            text = f"The layer “{result.source.name}” was removed; “{name}” cannot be placed."
+            requests.controller.say("warning", text)
+            return None
+        shown = next(one for one in result.offers if one.name == name)
+        layer = add_shown(requests.viewer, source, result.given, replace(shown, visible=True), name)
+        self._names[layer.unique_id] = name
+        requests.results[layer.unique_id] = result
+        note_motion_of(layer, result)
+        if str(layer.name) != name:  # the user has given this name to another layer
+            requests.recorder.renamed(name, str(layer.name))
+        requests.history.note_layer(result.layers[0].unique_id, layer.unique_id)
+        requests.controller.layers_changed.emit()
+        return layer
+
+    def show_named(self, name: str) -> Layer | None:
+        """Return the layer of the newest offer of a name, added if need be; None without one.
+
+        Parameters
+        ----------
+        name
+            The name, also in the form of version 0.1, such as `embryo background`.
+        """
+        newest_first = list(self._requests.results.values())[::-1]
+        for form in (str, name_before, _what):
+            for result in newest_first:
+                for one in result.offers:
+                    if form(one.name) == name:
+                        return self.show(result, one.name)
+        return None
+
+
+def _what(name: str) -> str:
+    """Return what a layer is, such as `background`, by which version 0.1 called it."""
+    return name.partition(f" {DOT} ")[0]

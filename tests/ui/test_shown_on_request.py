@@ -1,0 +1,86 @@
+"""A run adds its result; the other images are layers once the user or a script requests them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_cellinr.macro import script
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def dock(dock, use_job):
+    """The dock Denoise, whose fit has a background of its seed besides the result."""
+    job = use_job(steps=1)
+    plain = job.fitted
+
+    def fitted(image, config, stopped):
+        made = plain(image, config, stopped)
+        haze = made.images[0].like(
+            np.full(image.shape, config.seed, np.float32), name=f"{image.name} background"
+        )
+        images = (made.images[0], haze)
+        return replace(made, images=images, roles=("result", "background"), state={"w": np.ones(1)})
+
+    job.fitted = fitted
+    return dock
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def entries(dock):
+    button = dock.fit_actions.show_button
+    button.fill()
+    return button.entries.actions()
+
+
+def test_another_image_is_shown_hidden_and_removed_again(viewer, dock, idle):
+    dock.run()
+    idle(dock)
+    assert names(viewer) == ["membrane", "denoised · membrane"]
+    (entry,) = entries(dock)
+    assert (entry.text(), entry.isChecked()) == ("background", False)
+    entry.trigger()
+    assert names(viewer) == ["membrane", "denoised · membrane", "background · membrane"]
+    layer = viewer.layers["background · membrane"]
+    np.testing.assert_allclose(layer.scale, viewer.layers["membrane"].scale)
+    (entry,) = entries(dock)
+    assert layer.visible
+    assert entry.isChecked()
+    entry.trigger()
+    assert not layer.visible
+    viewer.layers.remove("background · membrane")
+    entries(dock)[0].trigger()
+    assert viewer.layers["background · membrane"].visible
+    runs = dock.dispatcher.history
+    assert runs.delete_layers(viewer, runs.runs[0]) == 2
+    assert names(viewer) == ["membrane"]
+
+
+@pytest.mark.parametrize("name", ["background · membrane [1]", "membrane background [1]"])
+def test_a_script_saves_images_that_are_not_shown(viewer, dock, idle, tmp_path, name):
+    from napari_cellinr.io import read
+
+    for seed in (3, 4):
+        dock._console.denoise("membrane", seed=seed)
+        idle(dock)
+    dock._console.save(name, tmp_path / "haze.tif")
+    assert read(tmp_path / "haze.tif").array().mean() == 4
+    assert "background · membrane" not in names(viewer)
+    fits = [step for step in dispatcher_of(viewer).recorder.macro.steps if step.action != "save"]
+    assert fits[1].results == ("denoised · membrane [1]", "background · membrane [1]")
+    assert "save('background · membrane [1]'" in script(dispatcher_of(viewer).recorder.macro)
+    dock._console.save("background · membrane", tmp_path / "first.tif")
+    assert read(tmp_path / "first.tif").array().mean() == 3
+
+
+def test_a_result_without_other_images_offers_none(viewer, layer, idle, use_job, dock):
+    use_job(steps=1)  # one image
+    dock.run()
+    idle(dock)
+    assert entries(dock) == []
