@@ -185,6 +185,30 @@ def test_a_layer_that_the_file_does_not_have():
         replayed('cellinr.open("cells.tif")\ncellinr.denoise("cells RFP")')
 
 
+@pytest.mark.parametrize(
+    "name", ["embryo denoized", "embryo", "nonsense", "embryo superresolved", "embryos denoised"]
+)
+def test_a_layer_that_no_step_makes(name):
+    plane(5)
+    text = GUIDE.replace('save("embryo denoised"', f'save("{name}"')
+    if name == "embryo":  # the file itself, which is there
+        assert replayed(text) == [Path("clean.tif")]
+        assert read("clean.tif").array()[0, 0] == 5
+        return
+    with pytest.raises(FileError, match=f"layer '{name}' was not read from a file, and no step"):
+        replayed(text)
+    assert not Path("clean.tif").exists()
+
+
+def test_a_misspelled_source_of_a_second_fit_takes_no_other_layer():
+    plane(5)
+    text = GUIDE.replace(
+        "cellinr.save", 'cellinr.denoise("embryo denoized", preset="best")\ncellinr.save'
+    ).replace('save("embryo denoised"', 'save("embryo denoised denoised"')
+    with pytest.raises(FileError, match="layer 'embryo denoized' was not read"):
+        replayed(text)
+
+
 def test_a_series_of_numbered_files():
     Path("movie").mkdir()
     for number in range(3):

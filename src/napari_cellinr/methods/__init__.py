@@ -44,6 +44,7 @@ CELLINR = Method(
     cost=Lazy("cellinr.costs:cost"),
     tiles=Lazy("cellinr.costs:tiles"),
     renderable=Renderable(scaled="ZYX"),
+    layers=("denoised", "background", "signal", "with background", "standard error"),
 )
 
 SPATIME = Method(
@@ -59,6 +60,7 @@ SPATIME = Method(
     cost=Lazy("spatime.costs:cost"),
     renderable=Renderable(scaled="TZYX", any_time=True),
     needed={"scale": {"T": 2}},
+    layers=("super-resolved", "confidence"),
 )
 
 NSTM = Method(
@@ -73,6 +75,7 @@ NSTM = Method(
     conventional=Lazy("nstm.conventional:conventional"),
     cost=Lazy("nstm.costs:cost"),
     renderable=Renderable(any_time=True, own_grid=True),
+    layers=("reconstructed", "motion", "tracks", "speed", "confidence", "aligned"),
 )
 
 METHODS: Final[Mapping[str, Method]] = {one.name: one for one in (CELLINR, SPATIME, NSTM)}

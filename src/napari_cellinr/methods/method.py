@@ -119,6 +119,9 @@ class Method:
         What can be rendered from a finished fit.
     needed
         Settings without which it does not run, for examples and tests.
+    layers
+        What its images are called beside the name of their source, in names of layers; the name
+        of a channel may follow.
     """
 
     name: str
@@ -134,6 +137,7 @@ class Method:
     tiles: Callable[[Image, Any, float], int] | None = None
     renderable: Renderable = field(default_factory=Renderable)
     needed: Mapping[str, Any] = field(default_factory=dict)
+    layers: tuple[str, ...] = ()
 
     @property
     def has_motion(self) -> bool:

@@ -136,7 +136,10 @@ def recorded_image(layer: str, source: Source) -> Image:
         samples = sample_images(source.path.removeprefix(SAMPLE))[::-1]
         return _layers(samples).get(layer, samples[0])
     if not source.path:
-        raise FileError(f"layer {layer!r} was not read from a file; give one with --input.")
+        raise FileError(
+            f"layer {layer!r} was not read from a file, and no step before makes it; correct its "
+            "name, or give its file with --input."
+        )
     if reason := unreadable(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {reason} (--input).")
     axis: Any = source.along or None

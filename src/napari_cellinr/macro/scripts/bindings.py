@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.actions import FITS, action_of
-from napari_cellinr.macro.naming import is_fit, is_made_of, layer_stem, name_before
+from napari_cellinr.macro.naming import DOT, is_fit, is_made_of, layer_stem, name_before
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
+from napari_cellinr.methods import method_of_action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["continued", "with_results"]
+
+_NUMBER = re.compile(r" \[\d+\]$")
+"""What napari adds to a name that is taken."""
 
 _REPEATED = re.compile(r"(.+) \[(\d+)\]")
 """How napari names a layer whose name is taken: `embryo [1]`."""
@@ -24,9 +28,10 @@ _REPEATED = re.compile(r"(.+) \[(\d+)\]")
 def with_results(steps: Sequence[Step]) -> list[Step]:
     """Return the steps with results that later steps use, where a script or recipe has no names.
 
-    A layer that no step names is, in this order: a result of the last computation whose source
-    its name starts or ends with; a layer of the opened file whose name it starts with; a result of
-    the last computation; a layer of the only opened file.
+    A layer that no step names is, in this order: a result of the last computation that gives
+    such a name to what it made from its source; a layer of the opened file whose name it starts
+    with; before any computation, a layer of the only opened file. A name of no result of a layer
+    that was computed with, such as `embryo denoized`, stays unknown.
 
     Parameters
     ----------
@@ -50,17 +55,32 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
 def _maker(layer: str, steps: Sequence[Step]) -> int | None:
     """Return which of the steps made a layer; None for one that was there before."""
     made = [i for i, step in enumerate(steps) if action_of(step).makes_layers]
-    named = [i for i in made if is_made_of(layer, steps[i].source.layer)]
+    of_source = [i for i in made if is_made_of(layer, steps[i].source.layer)]
+    used = max((len(steps[i].source.layer) for i in of_source), default=0)
+    named = [
+        i for i in of_source if len(steps[i].source.layer) == used and _is_result(layer, steps[i])
+    ]
     if named:
         return named[-1]
     opened = [i for i, step in enumerate(steps) if _is_open(step)]
-    of_file = _opened_as(layer, [(i, layer_stem(steps[i].source.path)) for i in opened])
+    stems = [(i, layer_stem(steps[i].source.path)) for i in opened]
+    of_file = _opened_as(layer, [(i, stem) for i, stem in stems if len(stem) > used])
     if of_file is not None:
         return of_file
     if made:
-        return made[-1]
+        return None
     free = [i for i in opened if is_fit(steps[i].source.path)] or opened
     return free[0] if len(free) == 1 else None
+
+
+def _is_result(layer: str, step: Step) -> bool:
+    """Return whether a layer has the name of a result of a step, beside that of its source."""
+    if step.action not in FITS:
+        return True
+    name, source = _NUMBER.sub("", layer), step.source.layer
+    what = name.removeprefix(f"{source} ").removesuffix(f" {DOT} {source}")
+    words = method_of_action(step.action).layers
+    return any(what == word or what.startswith(f"{word} ") for word in words)
 
 
 def _is_open(step: Step) -> bool:
