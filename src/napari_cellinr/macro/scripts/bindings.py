@@ -57,8 +57,12 @@ def _maker(layer: str, steps: Sequence[Step]) -> int | None:
     made = [i for i, step in enumerate(steps) if action_of(step).makes_layers]
     of_source = [i for i in made if is_made_of(layer, steps[i].source.layer)]
     used = max((len(steps[i].source.layer) for i in of_source), default=0)
+    # `cells denoised [2]` is another `cells denoised`, made from `cells` or from the first one.
+    again = _NUMBER.sub("", layer) in {steps[i].source.layer for i in of_source}
     named = [
-        i for i in of_source if len(steps[i].source.layer) == used and _is_result(layer, steps[i])
+        i
+        for i in of_source
+        if (again or len(steps[i].source.layer) == used) and _is_result(layer, steps[i])
     ]
     if named:
         return named[-1]
