@@ -88,4 +88,4 @@ def test_a_recipe_of_the_guide_runs(tmp_path, monkeypatch):
     Path("recipe.json").write_text(blocks("json")[0])
     assert main(["replay", "recipe.json"]) == 0
     assert Path("clean.tif").exists()
-    assert load_macro("recipe.json").steps[1].results == ("embryo denoised",)
+    assert load_macro("recipe.json").steps[1].results == ("denoised · embryo",)

@@ -49,7 +49,7 @@ def fit_tuples(path: Path) -> list[tuple[Any, dict[str, Any], str]]:
             }
             if role not in {"background", "error"}:
                 look |= {"colormap": "gray", "blending": "translucent_no_depth"}
-            if noted[FITTED_IMAGE]:
+            if attributes["name"].startswith(f"{noted[FITTED_IMAGE]} "):
                 look["name"] = result_name(attributes["name"], noted[FITTED_IMAGE])
             layers.append((data, {**attributes, **look}, kind))
     return layers
