@@ -9,6 +9,8 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import yaml
+from napari.utils._proxies import PublicOnlyProxy
+from shared_viewer import SharedViewer
 
 from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.fitting.saved.stored import digest, geometry
@@ -113,6 +115,14 @@ def _manifests_are_parsed_once():
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _settings_are_not_saved():
+    """Leave the file with napari's settings alone: it is the user's, and written at each change."""
+    from napari.settings import get_settings
+
+    get_settings()._save_on_change = False
+
+
 @pytest.fixture(autouse=True)
 def _no_children(monkeypatch):
     """Leave the devices unasked: that takes seconds and has its own test."""
@@ -148,9 +158,45 @@ def stack():
     return np.random.default_rng(0).random((6, 40, 48), dtype=np.float32)
 
 
+@pytest.fixture(scope="package")
+def _shared_viewer():
+    shared = SharedViewer()
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
+def _no_shared_viewer(_shared_viewer):
+    """Close the viewer of other tests: napari's fixture wants to make the only ones."""
+    _shared_viewer.close()
+
+
+@pytest.fixture
+def make_napari_viewer(_no_shared_viewer, make_napari_viewer):
+    """Return napari's function that makes viewers."""
+    return make_napari_viewer
+
+
+@pytest.fixture
+def viewer(_shared_viewer, request, qtbot, monkeypatch):
+    """Return a viewer without layers and docks, as a plugin gets it.
+
+    It is the same one for many tests, unless a test makes further ones, wants a console, or is
+    marked with `new_viewer`.
+    """
+    is_new = {"new_viewer", "enable_console"} & set(request.keywords)
+    if is_new or "make_napari_viewer" in request.fixturenames:
+        yield request.getfixturevalue("make_napari_viewer_proxy")()
+        return
+    yield PublicOnlyProxy(_shared_viewer.viewer())
+    ended = getattr(request.node, "rep_call", None)  # none if another fixture failed
+    if ended is None or not ended.passed:  # a traceback refers to what there was
+        _shared_viewer.close(failed=True)
+        return
+    _shared_viewer.put_back()
+    request.node.funcargs.clear()  # like what is patched, they may refer to docks
+    monkeypatch.undo()
+    _shared_viewer.check()
 
 
 @pytest.fixture
@@ -172,7 +218,7 @@ def dock(viewer, layer):
 def idle(qtbot):
     """Return a function that waits for the end of the job of a dock."""
 
-    def wait(dock, timeout=5000):
+    def wait(dock, timeout=30_000):  # torch may have to be imported first, on a busy machine
         qtbot.waitUntil(lambda: dock.controller.state == "idle", timeout=timeout)
 
     return wait
