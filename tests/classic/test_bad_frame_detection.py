@@ -67,3 +67,12 @@ def test_a_closed_shutter_is_dark_and_an_object_that_leaves_is_not():
     frames = recording(n_frames=12)
     frames[6:] = generator.normal(30, 3, frames[6:].shape)
     assert bad_frames(frames) == {}
+
+
+def test_faint_frames_among_flashes_are_not_dark():
+    frames = recording(n_frames=12)
+    brightness = np.full(12, 0.25)
+    brightness[[2, 6, 10]] = 1.0
+    mean = frames.mean()
+    faint = mean + (frames - mean) * brightness[:, None, None]
+    assert "dark" not in bad_frames(faint).values()

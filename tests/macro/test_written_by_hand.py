@@ -200,6 +200,54 @@ def test_a_layer_that_no_step_makes(name):
     assert not Path("clean.tif").exists()
 
 
+def test_a_crop_is_no_result_of_a_fit():
+    plane(5)
+    text = GUIDE.replace("cellinr.save", 'cellinr.crop("embryo", Y=[0, 4])\ncellinr.save')
+    assert replayed(text) == [Path("clean.tif")]
+    assert read("clean.tif").array().shape == (8, 9)
+    misspelled = text.replace('save("embryo denoised"', 'save("embryo denoized"')
+    with pytest.raises(FileError, match="layer 'embryo denoized' was not read"):
+        replayed(misspelled.replace("clean.tif", "other.tif"))
+
+
+@pytest.mark.parametrize("name", ["background · embryo [1]", "embryo background [1]", "background"])
+def test_the_background_of_a_second_fit(name):
+    plane(5)
+    lines = GUIDE.splitlines()
+    again = [*lines[:3], lines[2], f'cellinr.save("{name}", "background.tif")']
+    assert replayed("\n".join(again)) == [Path("background.tif")]
+    assert not read("background.tif").array().any()
+
+
+@pytest.mark.parametrize("channels", [("GFP", "GFP2"), ("1", "10")])
+def test_names_of_channels_that_begin_alike(channels):
+    two_channels("cells.tif", channels=channels)
+    first, second = (f"cells {name}" for name in channels)
+    text = f"""
+cellinr.open("cells.tif")
+cellinr.denoise("{first}", "fast")
+cellinr.denoise("{second}", "fast")
+cellinr.save("denoised · {second}", "second.tif")
+"""
+    replayed(text)
+    assert read("second.tif").array()[0, 0] == 21
+
+
+def test_two_files_of_one_name_that_are_both_denoised():
+    for folder, value in (("a", 5), ("b", 50)):
+        Path(folder).mkdir()
+        plane(value, f"{folder}/embryo.tif")
+    text = """
+cellinr.open("a/embryo.tif")
+cellinr.open("b/embryo.tif")
+cellinr.denoise("embryo", "fast")
+cellinr.denoise("embryo [1]", "fast")
+cellinr.save("denoised · embryo [1]", "second.tif")
+"""
+    replayed(text)
+    assert read("second.tif").array()[0, 0] == 51
+
+
 def test_a_misspelled_source_of_a_second_fit_takes_no_other_layer():
     plane(5)
     text = GUIDE.replace(

@@ -39,6 +39,17 @@ def entries(dock):
     return button.entries.actions()
 
 
+def test_another_image_is_shown_without_the_raw_layer(viewer, dock, idle):
+    dock.run()
+    idle(dock)
+    place = viewer.layers["denoised · membrane"]
+    viewer.layers.remove("membrane")
+    entries(dock)[0].trigger()
+    layer = viewer.layers["background · membrane"]
+    np.testing.assert_allclose(layer.scale, place.scale)
+    np.testing.assert_allclose(layer.translate, place.translate)
+
+
 def test_another_image_is_shown_hidden_and_removed_again(viewer, dock, idle):
     dock.run()
     idle(dock)

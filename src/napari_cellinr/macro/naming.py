@@ -30,6 +30,8 @@ __all__ = [
     "result_name",
     "unreadable",
     "variable",
+    "what_of",
+    "without_number",
 ]
 
 SAMPLE: Final = "sample:"
@@ -56,8 +58,7 @@ def is_made_of(layer: str, source: str) -> bool:
     source
         Name of the source.
     """
-    own = f" {DOT} {source}"
-    return layer.startswith(source) or layer.endswith(own) or _numbered(layer)[0].endswith(own)
+    return source in {layer, without_number(layer)} or what_of(layer, source) != layer
 
 
 def result_name(what: str, source: str) -> str:
@@ -92,15 +93,38 @@ def name_before(layer: str) -> str:
     >>> name_before("embryo")
     'embryo'
     """
-    name, number = _numbered(layer)
+    name = without_number(layer)
+    number = layer.removeprefix(name)
     what, dot, source = name.partition(f" {DOT} ")
     return f"{name_before(source)} {what}{number}" if dot else layer
 
 
-def _numbered(layer: str) -> tuple[str, str]:
-    """Return a name without the number that napari adds if it is taken, and ` [1]` or nothing."""
-    found = re.search(r" \[\d+\]$", layer)
-    return (layer[: found.start()], found[0]) if found else (layer, "")
+def what_of(layer: str, source: str) -> str:
+    """Return what a layer is beside the name of its source; its whole name if it is of another.
+
+    Parameters
+    ----------
+    layer
+        Name of the layer.
+    source
+        Name of the source; nothing for a layer that is called what it is.
+
+    Examples
+    --------
+    >>> what_of("background · embryo [1]", "embryo"), what_of("embryo [1] denoised", "embryo [1]")
+    ('background', 'denoised')
+    """
+    for name in (layer, without_number(layer)):
+        if source and name.endswith(f" {DOT} {source}"):
+            return name.removesuffix(f" {DOT} {source}")
+        if source and name.startswith(f"{source} "):
+            return without_number(name.removeprefix(f"{source} "))
+    return layer if source else without_number(layer)
+
+
+def without_number(layer: str) -> str:
+    """Return the name of a layer without the number that napari adds if it is taken: ` [1]`."""
+    return re.sub(r" \[\d+\]$", "", layer)
 
 
 def is_fit(path: str) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["bad_frames"]
+__all__ = ["bad_frames", "is_noise"]
 
 _FEWEST = 4
 """Number of frames from which one can be told from the others."""
@@ -69,11 +69,16 @@ def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
     for number in range(len(frames)):
         if number and np.array_equal(frames[number], frames[number - 1]):
             found[number] = "repeated"
-        elif contrast[number] < _DARK * _beside(contrast, number):
+        elif contrast[number] < _DARK * _beside(contrast, number) and np.isnan(sharpness[number]):
             found[number] = "dark"
         elif clipped[number] > max(_CLIPPED, 2 * _around(clipped, number)):
             found[number] = "saturated"
     return _few(found | _blurred(sharpness, found), len(frames))
+
+
+def is_noise(frame: NDArray[Any]) -> bool:
+    """Return whether a frame, axes [Z,] Y, X, shows no more than white noise does."""
+    return bool(np.isnan(_structure([frame])[1][0]))
 
 
 def _few(found: dict[int, str], n_frames: int) -> dict[int, str]:

@@ -61,6 +61,12 @@ class Action:
         Whether its results are read from files.
     makes_layers
         Whether it computes new layers.
+    layers
+        What these are called beside the name of their source; more may follow.
+    named_after_image
+        Whether they are named after the image that was fitted, not after the result of the fit.
+    only_numbered
+        Whether they had the name of their source and a number in version 0.1.
     """
 
     name: str
@@ -73,6 +79,9 @@ class Action:
     n_sources: ClassVar[tuple[int, int]] = (1, 1)
     opens: ClassVar[bool] = False
     makes_layers: ClassVar[bool] = False
+    layers: tuple[str, ...] = ()
+    named_after_image: ClassVar[bool] = False
+    only_numbered: ClassVar[bool] = False
 
     def check(
         self, sources: Sequence[Source], arguments: Mapping[str, Any], beginning: str = ""

@@ -30,6 +30,7 @@ class Compare(Action):
     commands = ("compare",)
     n_sources: ClassVar = (1, 2)
     makes_layers: ClassVar = True
+    layers = ("minus", "difference", "compared")
 
     def to_python(self, step: Step, script: PythonScript) -> None:
         """Add a call of `compare`."""

@@ -25,6 +25,7 @@ class Crop(Action):
 
     name = "crop"
     makes_layers: ClassVar = True
+    layers = ("region",)
     example: ClassVar = {"Y": [2, 10]}
 
     @property

@@ -97,6 +97,7 @@ class Fit(Action):
         self.name = name
         self.functions = (name, *_STARTING_FUNCTIONS.values())
         self.commands = (name,)
+        self.layers = method_of_action(name).layers
 
     def check(
         self, sources: Sequence[Source], arguments: Mapping[str, Any], beginning: str = ""

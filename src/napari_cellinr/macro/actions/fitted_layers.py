@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro.naming import name_before, result_name
+from napari_cellinr.macro.naming import result_name, what_of, without_number
 from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:
@@ -67,10 +67,14 @@ def _images_by_order(step: Step, fitted: Fitted) -> dict[str, Image]:
         return {**channels, **named, **dict.fromkeys(of_result, last)}
     # A recorded name wins where the fit names its image differently.
     own = {image.name: image for image in fitted.images}
+    known = method_of_fit(fitted).layers  # one that this fit did not make is no other image of it
     found = {}
     for name, image in zip(step.results, fitted.images, strict=False):
-        what = name_before(name).removeprefix(f"{layer} ")  # such as background
-        found[name] = own.get(what, own.get(f"{layer} {what}", image))
+        what = what_of(name, layer)  # such as background
+        what = without_number(name) if what == name else what
+        same = own.get(what, own.get(f"{layer} {what}"))
+        if same is not None or what not in known:
+            found[name] = image if same is None else same
     return {name: image for name, image in found.items() if name not in own}
 
 

@@ -31,6 +31,8 @@ class Render(Action):
     functions = ("render",)
     commands = ("render",)
     makes_layers: ClassVar = True
+    layers = ("rendered",)
+    only_numbered: ClassVar = True
     arguments: ClassVar = {
         "scale": NUMBER_PER_AXIS,
         "voxel": NUMBER_PER_AXIS,

@@ -27,6 +27,8 @@ class ShowMotion(Action):
     functions = ("write_motion",)
     commands = ("show-motion",)
     makes_layers: ClassVar = True
+    layers = ("motion", "tracks")
+    named_after_image: ClassVar = True
     arguments: ClassVar = {
         "every": ANY, "shortest": ANY, "points": ANY, "name": TEXT, "arrows": TEXT,
     }  # fmt: skip

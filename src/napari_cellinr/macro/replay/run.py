@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import action_of
-from napari_cellinr.macro.naming import file_name, is_fit
+from napari_cellinr.macro.naming import file_name, is_fit, name_before
 from napari_cellinr.macro.plan import (
     Rules,
     input_at,
@@ -265,9 +265,12 @@ class Replay:
 
     def _renamed(self, name: str) -> str:
         """Return the name of a result with that of the given file for that of the macro's."""
-        known = [layer for layer in self._replaced_names if layer in name]
+        before = name_before(name)
+        known = [
+            one for one in self._replaced_names if before == one or before.startswith(f"{one} ")
+        ]
         layer = max(known, key=len, default="")
-        return name.replace(layer, self._replaced_names[layer], 1) if layer else name
+        return f"{self._replaced_names[layer]}{before.removeprefix(layer)}" if layer else name
 
     def write_image(self, path: Path, image: Image) -> None:
         """Write an image.

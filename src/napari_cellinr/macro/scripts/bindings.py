@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.actions import FITS, action_of
-from napari_cellinr.macro.naming import DOT, is_fit, is_made_of, layer_stem, name_before
+from napari_cellinr.macro.naming import (
+    is_fit,
+    is_made_of,
+    layer_stem,
+    name_before,
+    what_of,
+    without_number,
+)
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
-from napari_cellinr.methods import method_of_action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["continued", "with_results"]
-
-_NUMBER = re.compile(r" \[\d+\]$")
-"""What napari adds to a name that is taken."""
 
 _REPEATED = re.compile(r"(.+) \[(\d+)\]")
 """How napari names a layer whose name is taken: `embryo [1]`."""
@@ -55,36 +58,67 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
 def _maker(layer: str, steps: Sequence[Step]) -> int | None:
     """Return which of the steps made a layer; None for one that was there before."""
     made = [i for i, step in enumerate(steps) if action_of(step).makes_layers]
-    of_source = [i for i in made if is_made_of(layer, steps[i].source.layer)]
-    used = max((len(steps[i].source.layer) for i in of_source), default=0)
+    sources = {i: _source_of(layer, steps, i) for i in made}
+    of_source = [i for i in made if sources[i]]
+    used = max((len(sources[i]) for i in of_source), default=0)
     # `cells denoised [2]` is another `cells denoised`, made from `cells` or from the first one.
-    again = _NUMBER.sub("", layer) in {steps[i].source.layer for i in of_source}
+    again = without_number(layer) in {sources[i] for i in of_source}
     named = [
         i
         for i in of_source
-        if (again or len(steps[i].source.layer) == used) and _is_result(layer, steps[i])
+        if (again or len(sources[i]) == used) and _is_result(layer, sources[i], steps[i])
     ]
     if named:
         return named[-1]
     opened = [i for i, step in enumerate(steps) if _is_open(step)]
     stems = [(i, layer_stem(steps[i].source.path)) for i in opened]
     of_file = _opened_as(layer, [(i, stem) for i, stem in stems if len(stem) > used])
+    of_file = _same_name(layer, stems) if of_file is None else of_file
     if of_file is not None:
         return of_file
-    if made:
-        return None
+    if made:  # a script of version 0.1 may call a layer what it is: `background`
+        called = [i for i in made if _is_result(layer, "", steps[i])]
+        return called[-1] if called and not of_source else None
     free = [i for i in opened if is_fit(steps[i].source.path)] or opened
     return free[0] if len(free) == 1 else None
 
 
-def _is_result(layer: str, step: Step) -> bool:
+def _source_of(layer: str, steps: Sequence[Step], number: int) -> str:
+    """Return the source in the name of a layer, if a step may have made the layer; else nothing.
+
+    Arrows and tracks are named after the image, not after the reconstruction that they show.
+    """
+    source = steps[number].source.layer
+    if is_made_of(layer, source):
+        return source
+    if not action_of(steps[number]).named_after_image:
+        return ""
+    fits = [one.source.layer for one in steps[:number] if one.action in FITS]
+    return next((s for s in fits[::-1] if is_made_of(layer, s) and is_made_of(source, s)), "")
+
+
+def _is_result(layer: str, source: str, step: Step) -> bool:
     """Return whether a layer has the name of a result of a step, beside that of its source."""
-    if step.action not in FITS:
+    what, action = what_of(layer, source), action_of(step)
+    if action.only_numbered and without_number(layer) == source != layer:
         return True
-    name, source = _NUMBER.sub("", layer), step.source.layer
-    what = name.removeprefix(f"{source} ").removesuffix(f" {DOT} {source}")
-    words = method_of_action(step.action).layers
+    words = action.layers
     return any(what == word or what.startswith(f"{word} ") for word in words)
+
+
+def _same_name(layer: str, stems: Sequence[tuple[int, str]]) -> int | None:
+    """Return the step that opened the second, third … file of a name: `embryo [1]`, `embryo [2]`.
+
+    Parameters
+    ----------
+    layer
+        Name of the layer.
+    stems
+        Number and beginning of the names of each step that opens a file.
+    """
+    repeated = _REPEATED.fullmatch(layer)
+    same = [i for i, stem in stems if repeated and stem == repeated[1]]
+    return same[int(repeated[2])] if repeated and int(repeated[2]) < len(same) else None
 
 
 def _is_open(step: Step) -> bool:

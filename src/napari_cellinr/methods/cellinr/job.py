@@ -29,7 +29,7 @@ from napari_cellinr.methods.cellinr.problem import CellINRProblem
 from napari_cellinr.methods.cellinr.published.problem import prepare_published
 from napari_cellinr.methods.cellinr.recording.camera import without_pattern
 from napari_cellinr.methods.cellinr.recording.camera_maps import calibrated
-from napari_cellinr.methods.cellinr.recording.defects import find_defects
+from napari_cellinr.methods.cellinr.recording.defects import Defects, find_defects
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.initial.background import Levels
     from napari_cellinr.methods.cellinr.initial.series import Within
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
-    from napari_cellinr.methods.cellinr.recording.defects import Defects
 
 __all__ = ["denoise_job", "fit_part", "fit_series", "together"]
 
@@ -74,11 +73,15 @@ def denoise_job(
     """
     check_values(source)
     check_span(source)
+    recorded = source
     leading = [axis for axis in source.axes if axis in "TC"]
     places = list(itertools.product(*(range(source.sizes[axis]) for axis in leading)))
     indices: list[Mapping[str, int]] = [dict(zip(leading, place, strict=True)) for place in places]
-    defects = find_defects(source, places)
-    indices, recorded = defects.good(indices), source
+    found = yield from in_background(
+        "looking for faulty frames", lambda: find_defects(recorded, places), monitor
+    )
+    defects = found or Defects(tuple(leading), source.sizes.get("T", 1))
+    indices = defects.good(indices)
     looked = yield from in_background(
         "looking for a pattern of the camera",
         lambda: without_pattern(calibrated(recorded, config), defects, config),

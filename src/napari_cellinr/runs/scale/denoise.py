@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.classic.background import physical_widths
+from napari_cellinr.classic.camera.bad_frames import is_noise
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.background import in_background
@@ -168,10 +169,10 @@ class _Planes:
 
 
 def _first_frame(image: Image) -> int:
-    """Return the number of the first frame that is not blank; 0 if the first ones all are."""
+    """Return the number of the first frame that shows something; 0 if the first 16 do not."""
     for number in range(min(image.sizes["T"], 16)):
         frame = _typical(image.take("T", number)).array()
-        if frame.min() < frame.max():
+        if frame.min() < frame.max() and not is_noise(frame):
             return number
     return 0
 

@@ -12,7 +12,7 @@ from napari_cellinr.macro import FITS, Macro, Source, load_macro, script
 from napari_cellinr.macro.actions import action_of, to_console
 from napari_cellinr.macro.scripts.notebook import NOTEBOOK_SUFFIX, notebook
 from napari_cellinr.runs.starts import Beginning
-from napari_cellinr.ui.layers.convert import has_layer
+from napari_cellinr.text import clean_name
 from napari_cellinr.ui.panels.macro_steps import checked_writes, confirm
 from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
@@ -124,7 +124,7 @@ class Console:
         FileError
             As for `open`.
         """
-        if not has_layer(self._viewer, layer):
+        if layer not in {clean_name(str(one.name)) for one in self._viewer.layers}:
             source = Source(layer, path, along=along, files=tuple(files), reader=reader)
             self._dispatcher.open_again(source)
 

@@ -89,11 +89,13 @@ class Offers:
         if layer is not None:
             layer.visible = True
             return layer
+        shown = next(one for one in result.offers if one.name == name)
+        if source is None and shown.image.steps == result.given.steps:  # the result lies as it did
+            source = find(requests.viewer, result.layers[0].unique_id)
         if source is None:
             text = f"The layer “{result.source.name}” was removed; “{name}” cannot be placed."
             requests.controller.say("warning", text)
             return None
-        shown = next(one for one in result.offers if one.name == name)
         layer = add_shown(requests.viewer, source, result.given, replace(shown, visible=True), name)
         self._names[layer.unique_id] = name
         requests.results[layer.unique_id] = result
