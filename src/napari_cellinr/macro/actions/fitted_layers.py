@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from napari_cellinr.macro.naming import result_name, what_of, without_number
@@ -69,12 +70,14 @@ def _images_by_order(step: Step, fitted: Fitted) -> dict[str, Image]:
     own = {image.name: image for image in fitted.images}
     known = method_of_fit(fitted).layers  # one that this fit did not make is no other image of it
     found = {}
-    for name, image in zip(step.results, fitted.images, strict=False):
+    for name, image in zip_longest(step.results, fitted.images[: len(step.results)]):
         what = what_of(name, layer)  # such as background
         what = without_number(name) if what == name else what
-        same = own.get(what, own.get(f"{layer} {what}"))
-        if same is not None or what not in known:
-            found[name] = image if same is None else same
+        same = next((own[one] for one in own if one == what or one.endswith(f" {what}")), None)
+        if same is None and what not in known:
+            same = image
+        if same is not None:
+            found[name] = same
     return {name: image for name, image in found.items() if name not in own}
 
 
