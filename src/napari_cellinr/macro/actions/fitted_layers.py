@@ -74,8 +74,10 @@ def _images_by_order(step: Step, fitted: Fitted) -> dict[str, Image]:
         what = what_of(name, layer)  # such as background
         what = without_number(name) if what == name else what
         same = next((own[one] for one in own if one == what or one.endswith(f" {what}")), None)
-        if same is None and what not in known:
-            same = image
+        if what not in known:
+            same = image if same is None else same
+        elif what == known[0]:
+            same = scene if same is None else same
         if same is not None:
             found[name] = same
     return {name: image for name, image in found.items() if name not in own}
