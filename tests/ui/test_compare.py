@@ -83,7 +83,7 @@ def test_a_foreign_layer_needs_something_to_compare_with(viewer, dock, compare, 
         dock.dispatcher.compare("other")
     dock.dispatcher.compare("other", "membrane")
     done()
-    assert "other − membrane" in [layer.name for layer in viewer.layers]
+    assert "minus membrane · other" in [layer.name for layer in viewer.layers]
 
 
 def test_profiles_of_visible_layers_follow_the_line(viewer, layer, dock, compare, qtbot):

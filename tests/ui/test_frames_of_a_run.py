@@ -68,7 +68,7 @@ def test_a_few_generators_pass_progress_on(name, tmp_path, monkeypatch):
     place = CheckpointPlace(tmp_path / "job", every=0)
     request = RunRequest(METHODS[method], image, config, checkpoint=place)
     jobs = []
-    worker = _drive(lambda: jobs.append(start(request)) or jobs[0], _Mailbox())
+    worker = _drive([lambda: jobs.append(start(request)) or jobs[0]], _Mailbox())
     longest = {}
     for progress in worker:
         found = [*chain(worker), *chain(jobs[0])]
