@@ -19,6 +19,7 @@ __all__ = ["EXTRAS", "Extra", "NSTMConfig"]
 
 Preset = Literal["preview", "fast"]
 Extra = Literal["auto", "on", "off"]
+Layers = Literal["auto", "1", "2", "3", "4"]
 
 EXTRAS = ("brightness", "bleaching", "unexplained")
 """Names of the optional parts of the model besides scene and motion, each an `Extra`."""
@@ -52,6 +53,7 @@ class NSTMConfig(Config):
                 "check_motion": False,
                 "motion_rate": 5.0,
                 "learning_rate": 0.03,
+                "layers": "1",
                 **dict.fromkeys(EXTRAS, "off"),
             },
         }
@@ -135,6 +137,12 @@ class NSTMConfig(Config):
         "Fit a sparse image of what motion cannot explain, such as objects that appear or vanish.",
         advanced=True,
     )
+    layers: Layers = setting(
+        "auto",
+        "Number of images that add up, each with a motion of its own, so that things may cross. "
+        "auto adds them where one motion cannot follow everything in a plane of fluorescence.",
+        advanced=True,
+    )
     folding: float = setting(
         0.01,
         "Weight of the penalty on motion that folds the image over itself.",
@@ -172,6 +180,16 @@ class NSTMConfig(Config):
         text = str(value).strip()
         _read_times(text)
         return text
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _layers_as_text(cls, value: Any) -> Any:
+        """Accept a number."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def fixed_layers(self) -> int:
+        """Return the number of layers of the first fit: 1 if it is found automatically."""
+        return 1 if self.layers == "auto" else int(self.layers)
 
     def continued(self, steps: int) -> NSTMConfig:
         """Return the settings for additional steps, which continue the best attempt only."""

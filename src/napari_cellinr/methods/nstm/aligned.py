@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from scipy.ndimage import map_coordinates
 
-from napari_cellinr.fields.material import follow
 from napari_cellinr.methods.nstm.checks.residual import is_local
-from napari_cellinr.methods.nstm.model import ALL_LEVELS
+from napari_cellinr.methods.nstm.material import Material
 from napari_cellinr.methods.nstm.plan import frame_times
 
 if TYPE_CHECKING:
@@ -80,12 +79,10 @@ def _places(problem: NSTMProblem) -> list[NDArray[np.float32]]:
     moment = torch.full((1, *[1] * len(shape)), part * problem.config.moving, device=problem.device)
     steps = torch.tensor(optics.zoom, device=problem.device).reshape(-1, *[1] * len(shape))
     found = []
-    with torch.no_grad():
-        start = model.motion(moment.float(), ALL_LEVELS)[0]
-        for shot in range(len(problem.frames)):
-            middle = shot * samples + samples // 2
-            field = model.motion(problem.times[middle : middle + 1], ALL_LEVELS)[0]
-            there = follow(start, field, grid, shape)
-            found.append(((there - grid) / steps).cpu().numpy())
+    material = Material(model, moment.float(), grid)
+    for shot in range(len(problem.frames)):
+        middle = shot * samples + samples // 2
+        there = material.at(problem.times[middle : middle + 1])
+        found.append(((there - grid) / steps).cpu().numpy())
     own = np.indices(problem.frames.shape[1:], np.float32)
     return [moved + own for moved in found]

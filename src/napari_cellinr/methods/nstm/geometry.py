@@ -105,7 +105,7 @@ def check_scene(settings: Mapping[str, Any], source: Mapping[str, Any]) -> None:
     shape, recorded = settings["shape"], math.prod(source["shape"])
     grids = [shape[name] for name in ("scene", "canonical", "motion_lattice")]
     grids += [cells for name in ("scene_cells", "motion_cells") for cells in shape[name]]
-    largest = max(map(math.prod, grids)) * shape["channels"]
+    largest = max(map(math.prod, grids)) * shape["channels"] * shape.get("layers", 1)
     if largest > MOST_ADDED + MOST_PER_VALUE * recorded:
         raise FileError(
             f"the fit has a grid of {largest:.3g} points for a recording of {recorded:.3g} values; "

@@ -20,14 +20,29 @@ from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_b
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.aligned import aligned, can_align
 from napari_cellinr.methods.nstm.channels import motion_source
-from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting
-from napari_cellinr.methods.nstm.checks.report import AT_THE_FLOOR, UNSEEN, ended_early, report_of
+from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting, predicts_better
+from napari_cellinr.methods.nstm.checks.report import (
+    AT_THE_FLOOR,
+    PARTLY,
+    UNSEEN,
+    ended_early,
+    lost_texture,
+    report_of,
+)
 from napari_cellinr.methods.nstm.costs import FITS, SHORTER
+from napari_cellinr.methods.nstm.layers.start import (
+    CROSSING,
+    can_have_layers,
+    check_layers,
+    layers_needed,
+    light_of,
+    start_layers,
+)
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -37,7 +52,11 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.plan import Plan
+
+    Attempt = Callable[..., Generator[Progress, Message, tuple[NSTMProblem, Outcome]]]
+    Check = Callable[[NSTMProblem], Generator[Progress, Message, None]]
 
 __all__ = ["reconstruct_job"]
 
@@ -122,13 +141,18 @@ def reconstruct_job(
     check_times(config.chosen_times(), measurement.model.shot_times())
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
+    check_layers(config, measurement.model)
     attempts = _attempts(measurement, config, plan(measurement, config).without)
-    most = len(attempts) + (config.moving and config.restart)
+    layered = config.layers == "auto" and can_have_layers(measurement.model)
+    most = len(attempts) + (config.moving and config.restart) + (config.moving and layered)
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
 
     def attempt(
-        name: str, settings: NSTMConfig, extras: dict[str, bool]
+        name: str,
+        settings: NSTMConfig,
+        extras: dict[str, bool],
+        light: MovingLight | None = None,
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
         nonlocal resources
         planned = plan(measurement, settings)
@@ -140,7 +164,7 @@ def reconstruct_job(
             try:
                 with monitor.part(_caption(len(tried) + 1, most), named=named):
                     found = yield from _fit(
-                        measurement, planned, settings, source, resources, extras, monitor
+                        measurement, planned, settings, source, resources, extras, light, monitor
                     )
             except FAILURES as error:
                 free_after(error)
@@ -157,23 +181,23 @@ def reconstruct_job(
         return found
 
     for name, settings, extras in attempts:
-        if best is not None and (ended_early(tried) or best[0].misfit() <= AT_THE_FLOOR):
+        if best is not None and (ended_early(tried) or _explains(best)):
             break
-        found = yield from attempt(name, settings, extras)
+        found = yield from attempt(name, _with_layers_of(best, settings), extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
             best = found
+        if len(tried) == 1 and layered and not ended_early(tried) and not _explains(best):
+            best = yield from _layered(best, attempt, monitor)
     assert best is not None
     unchecked: list[str] = []
     if _can_be_checked(best, config) and not ended_early(tried):
-        why = ""
-        try:
-            best[0].halves = yield from fit_halves(best[0], monitor)
-        except FAILURES as error:
-            free_after(error)
-            why = "there was not enough memory"
-        if best[0].halves is None:
-            why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
-            unchecked = [UNCHECKED.format(why)]
+        unchecked = yield from _check(best[0], monitor)
+        if layered and len(tried) == 1 and _loses_parts(best[0]):
+            more = yield from _layered(best, attempt, monitor)
+            if more is not best and not ended_early(tried):
+                more_unchecked = yield from _check(more[0], monitor)
+                if not more_unchecked and lost_texture(more[0]) < lost_texture(best[0]):
+                    best = more
     if _may_rest(best, config) and not ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         static = yield from attempt("static", config.replace(moving=False), extras)
@@ -221,9 +245,13 @@ def _fit(
     source: Image,
     resources: _Resources,
     extras: dict[str, bool],
+    light: MovingLight | None,
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit once: yield `Progress`, return the problem and its outcome."""
+    """Fit once: yield `Progress`, return the problem and its outcome.
+
+    With several layers, the fit starts with the moving light, which is found if it is not given.
+    """
     give_back()
     problem = NSTMProblem(
         measurement,
@@ -234,9 +262,62 @@ def _fit(
         **extras,
         recompute=resources.recompute,
     )
+    if planned.shape.layers > 1:
+        started = partial(start_layers, problem, light)
+        yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)
     give_back()
     return problem, outcome
+
+
+def _layered(
+    best: tuple[NSTMProblem, Outcome], attempt: Attempt, monitor: Monitor
+) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
+    """Fit several layers if things cross; return the better fit.
+
+    That is the one with layers if it predicts held-out pixels significantly better.
+    """
+    problem = best[0]
+    light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+    n_layers = 1 if light is None else layers_needed(light)
+    if n_layers == 1:
+        return best
+    extras = {name: getattr(problem, name) for name in EXTRAS}
+    settings = problem.config.replace(layers=n_layers)
+    more = yield from attempt(f"{n_layers} layers", settings, extras, light)
+    ended = more[1].stopped == "steps"
+    return more if ended and predicts_better(more[0], problem) else best
+
+
+def _check(problem: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, list[str]]:
+    """Check the motion by fits to halves of the pixels; return why if that was not possible."""
+    why = ""
+    try:
+        problem.halves = yield from fit_halves(problem, monitor)
+    except FAILURES as error:
+        free_after(error)
+        why = "there was not enough memory"
+    if problem.halves is not None:
+        return []
+    why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
+    return [UNCHECKED.format(why)]
+
+
+def _explains(found: tuple[NSTMProblem, Outcome]) -> bool:
+    """Return whether a fit explains the frames up to their noise."""
+    return found[0].misfit() <= AT_THE_FLOOR
+
+
+def _loses_parts(problem: NSTMProblem) -> bool:
+    """Return whether the motion is wrong or unknown in a part of what moves."""
+    moves = problem.halves is not None and problem.halves.moves
+    return moves and lost_texture(problem) > PARTLY
+
+
+def _with_layers_of(best: tuple[NSTMProblem, Outcome] | None, settings: NSTMConfig) -> NSTMConfig:
+    """Return settings with as many layers as the best fit so far, if there are several."""
+    n_layers = 1 if best is None else best[0].plan.shape.layers
+    return settings.replace(layers=n_layers) if n_layers > 1 else settings
 
 
 def _caption(number: int, most: int) -> str:

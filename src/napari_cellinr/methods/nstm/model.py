@@ -52,6 +52,9 @@ class SpaceTimeShape:
         Largest expected displacement along each axis from the middle, in voxels.
     channels
         Channels of the scene, such as absorption and phase.
+    layers
+        Canonical scenes, each with a motion of its own, whose light adds up: 1, or more where
+        things cross.
     """
 
     scene: tuple[int, ...]
@@ -63,6 +66,7 @@ class SpaceTimeShape:
     motion_lattice: tuple[int, ...]
     displacement: tuple[float, ...]
     channels: int = 1
+    layers: int = 1
 
 
 class SpaceTimeModel(nn.Module):
@@ -98,11 +102,13 @@ class SpaceTimeModel(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.scene_grids = GridPyramid(shape.scene_cells, features, generator)
         self.motion_grids = GridPyramid(shape.motion_cells, features, generator)
-        self.scene_net = PointwiseNet(self.scene_grids.n_features, shape.channels, width, generator)
-        self.motion_net = PointwiseNet(
-            self.motion_grids.n_features, len(shape.scene), motion_width, generator
+        self.scene_net = PointwiseNet(
+            self.scene_grids.n_features, shape.layers * shape.channels, width, generator
         )
-        scale = torch.tensor(shape.displacement, dtype=torch.float32)
+        self.motion_net = PointwiseNet(
+            self.motion_grids.n_features, shape.layers * len(shape.scene), motion_width, generator
+        )
+        scale = torch.tensor(shape.displacement * shape.layers, dtype=torch.float32)
         self.register_buffer("displacement", scale, persistent=False)
         self._kept: Lattice | None = None
 
@@ -162,6 +168,8 @@ class SpaceTimeModel(nn.Module):
     def canonical(self, alpha: float, points: Sequence[int] | None = None) -> torch.Tensor:
         """Return the canonical scene, shape (channels, *points), in the unit of the frames.
 
+        With several layers, their channels follow each other.
+
         Parameters
         ----------
         alpha
@@ -179,6 +187,8 @@ class SpaceTimeModel(nn.Module):
         self, times: torch.Tensor, alpha: float, points: Sequence[int] | None = None
     ) -> torch.Tensor:
         """Return the displacement into the canonical scene, voxels, shape (times, axes, *points).
+
+        With several layers, their axes follow each other.
 
         Parameters
         ----------
@@ -212,14 +222,15 @@ class SpaceTimeModel(nn.Module):
         displacement: torch.Tensor,
         points: Sequence[torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Return the scene at each time, shape (times, channels, *points).
+        """Return the scene at each time, shape (times, channels, *points): the sum of its layers.
 
         Parameters
         ----------
         canonical
-            Shape (channels, *points).
+            What `canonical` returned, or some of its layers.
         displacement
-            In voxels, at any number of points that span the rendered scene, shape (times, axes, …).
+            What `motion` returned of the same layers, at any number of points that span the
+            rendered scene.
         points
             Places along each axis in voxels, equally spaced over the rendered scene; all of
             its voxels if not given.
@@ -230,7 +241,13 @@ class SpaceTimeModel(nn.Module):
             torch.arange(n, device=device, dtype=torch.float32) for n in shape.scene
         ]
         fine = upsample(displacement, tuple(len(part) for part in places))
-        return warp(canonical, fine, places, shape.low, shape.high)
+        stills = torch.split(canonical, shape.channels)
+        moves = torch.split(fine, len(shape.scene), dim=1)
+        scenes = [
+            warp(still, moved, places, shape.low, shape.high)
+            for still, moved in zip(stills, moves, strict=True)
+        ]
+        return sum(scenes[1:], scenes[0])
 
 
 def coarse_stride(shape: SpaceTimeShape, alpha: float) -> tuple[int, ...]:

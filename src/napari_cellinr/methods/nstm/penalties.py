@@ -11,6 +11,8 @@ import torch
 from napari_cellinr.fields.warp import bending, folding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_cellinr.methods.nstm.plan import Plan
     from napari_cellinr.optics.base import ForwardModel
 
@@ -120,7 +122,8 @@ def motion_penalty(
     Parameters
     ----------
     displacement
-        In voxels of the scene, shape (times, axes, *points).
+        In voxels of the scene, shape (times, axes, *points); axes of several layers follow each
+        other.
     plan
         Sizes of the scene and of the smallest moving structure.
     objective
@@ -133,6 +136,21 @@ def motion_penalty(
         for n, m in zip(plan.shape.scene, displacement.shape[2:], strict=True)
     ]
     relative = [step / size for step, size in zip(steps, plan.structure, strict=True)]
+    penalties = [
+        _of_layer(layer, steps, relative, objective, folded_weight)
+        for layer in torch.split(displacement, len(steps), dim=1)
+    ]
+    return sum(penalties[1:], penalties[0])
+
+
+def _of_layer(
+    displacement: torch.Tensor,
+    steps: Sequence[float],
+    relative: Sequence[float],
+    objective: Objective,
+    folded_weight: float,
+) -> torch.Tensor:
+    """Return the penalty on the motion of one layer."""
     penalty = objective.bending * bending(displacement, relative, KNEE)
     moved = (displacement - displacement.mean(0, keepdim=True)).square().sum(1)
     penalty = penalty + objective.moving * ((moved + STILL**2).sqrt() - STILL).mean()

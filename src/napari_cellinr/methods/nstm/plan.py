@@ -221,6 +221,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
         motion_lattice=_motion_grid(sizes, cells, part),
         displacement=reach,
         channels=model.channels,
+        layers=config.fixed_layers() if config.moving else 1,
     )
     generator = np.random.default_rng(config.seed)
     frames = measurement.frames

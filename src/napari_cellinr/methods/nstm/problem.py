@@ -206,7 +206,7 @@ class NSTMProblem(Problem):
         self._alpha = ALL_LEVELS
         if math.prod(self.plan.shape.canonical) > MANY_POINTS:
             give_back()  # or the pieces that the step before has left add up
-        if self.config.coarse_to_fine:
+        if self.config.coarse_to_fine and self.plan.shape.layers == 1:
             self._alpha = step / (ANNEALED * self.config.steps)
         stride = coarse_stride(self.plan.shape, self._alpha)
         canonical = self.model.canonical(self._alpha, coarser(self.plan.shape.canonical, stride))
@@ -215,9 +215,11 @@ class NSTMProblem(Problem):
         objective = self.objective
         errors = residual / (self.plan.noise if objective.is_even else self.sigmas)
         losses = {"data": (errors**2 * self.seen).sum() / self.seen.sum()}
-        losses["scene"] = scene_penalty(
-            canonical, stride, objective.roughness, nonnegative=self.optics.nonnegative
-        )
+        penalties = [
+            scene_penalty(layer, stride, objective.roughness, nonnegative=self.optics.nonnegative)
+            for layer in torch.split(canonical, self.plan.shape.channels)
+        ]
+        losses["scene"] = sum(penalties[1:], penalties[0])
         if self.config.moving:
             losses["motion"] = motion_penalty(
                 displacement, self.plan, objective, self.config.folding
@@ -278,7 +280,8 @@ class NSTMProblem(Problem):
         with torch.no_grad():
             displacement = self.model.motion(self.times, ALL_LEVELS)
         spans = displacement.amax(0) - displacement.amin(0)
-        return float(spans.norm(dim=0).median())
+        layers = torch.split(spans, len(self.plan.shape.scene))
+        return max(float(layer.norm(dim=0).median()) for layer in layers)
 
     def transmitted(self) -> float:
         """Return the contrast (slopes) of a frame relative to the last channel of the scene."""
@@ -311,6 +314,7 @@ class NSTMProblem(Problem):
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
+            "layers": self.plan.shape.layers,
             "warnings": [*self.measurement.warnings, *frame_warnings(self.plan, self.config)],
         }
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.fields.material import follow
 from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.fitting.saved.stored import blank
@@ -23,6 +22,7 @@ from napari_cellinr.methods.nstm.geometry import (
     scene_image,
     times_of,
 )
+from napari_cellinr.methods.nstm.material import Material
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
 
 if TYPE_CHECKING:
@@ -184,12 +184,8 @@ class Rendering:
         shape = model.shape.scene
         places = [grid_points(0, n - 1, n, self.device) for n in shape]
         grid = torch.stack(torch.meshgrid(*places, indexing="ij"))[(slice(None), *self.inner)]
-        with torch.no_grad():
-            start = model.motion(self._part([reference]), ALL_LEVELS)[0]
-            parts = []
-            for time in times:
-                field = model.motion(self._part([time]), ALL_LEVELS)[0]
-                parts.append((follow(start, field, grid, shape) - grid).cpu().numpy())
+        material = Material(model, self._part([reference]), grid)
+        parts = [(material.at(self._part([time])) - grid).cpu().numpy() for time in times]
         return np.stack(parts).astype(np.float32)
 
     def arrows(
@@ -219,9 +215,8 @@ class Rendering:
             axes.insert(0, torch.tensor([middle], device=self.device))
         grid = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1).float()
         corner = torch.tensor([part.start for part in self.inner], device=self.device)[:, None]
-        with torch.no_grad():
-            start, end = self.model.motion(self._part([since, time]), alpha)
-            ends = follow(start, end, grid + corner, self.model.shape.scene) - corner
+        material = Material(self.model, self._part([since]), grid + corner, alpha)
+        ends = material.at(self._part([time])) - corner
         both = torch.stack([grid, ends - grid]).movedim(-1, 0)
         return both.cpu().numpy().astype(np.float32)
 

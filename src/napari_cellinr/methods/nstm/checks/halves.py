@@ -17,12 +17,14 @@ import torch
 from torch.nn import functional
 
 from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
 from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.image import Image
 from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
+from napari_cellinr.methods.nstm.layers.start import start_layers
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.render import SHIFT, Rendering
@@ -168,6 +170,10 @@ def _fit(
     problem = _problem(whole, seen, config)
     if start is not None:
         problem.model.take_motion(start)
+    elif problem.plan.shape.layers > 1:
+        yield from in_background(
+            "looking for things that cross", partial(start_layers, problem), monitor, needed=True
+        )
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
     later = 2 - number if moving else 2
     named = partial(lasting, later=later * steps)
@@ -212,7 +218,8 @@ def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTM
     held = ~seen.cpu().numpy() & counted
     extras = {name: getattr(whole, name) for name in EXTRAS}
     rate = whole.plan.motion_rate * whole.config.steps / config.steps if config.moving else 0.0
-    planned = replace(whole.plan, held=held, motion_rate=rate)
+    shape = whole.plan.shape if config.moving else replace(whole.plan.shape, layers=1)
+    planned = replace(whole.plan, shape=shape, held=held, motion_rate=rate)
     made = _HalfProblem(
         whole.measurement,
         planned,

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AT_THE_FLOOR",
+    "PARTLY",
     "UNSEEN",
     "ended_early",
     "explained_part",
     "lost_part",
+    "lost_texture",
     "motion_error",
     "report_of",
 ]
@@ -167,6 +169,17 @@ def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int
     widest = int(np.bincount(regions[lost]).argmax())
     middle = center_of_mass(regions == widest)
     return float(lost.sum() / there.sum()), tuple(round(place) for place in middle)
+
+
+def lost_texture(problem: NSTMProblem) -> float:
+    """Return which part of the texture of a fit is lost; see `lost_part`.
+
+    Parameters
+    ----------
+    problem
+        A fit whose motion was checked.
+    """
+    return lost_part(problem.render(), problem.config.reference)[0]
 
 
 def _inside(motion: Image) -> NDArray[np.bool_]:

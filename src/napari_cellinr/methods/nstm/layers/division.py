@@ -1,0 +1,108 @@
+"""Which things of a recording one smooth motion cannot follow, and their division into layers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
+
+__all__ = ["conflicts", "crossing_part", "divided"]
+
+SHEAR = 0.5
+"""Difference of two displacements, relative to the smallest distance of the things on their way, up
+to which one smooth motion follows both."""
+
+SOME = 0.002
+"""Light of other things in conflict, relative to all light, up to which a thing is followed."""
+
+BEGINNINGS, PASSES = 30, 50
+"""Random divisions that are improved, and passes over all things for each of them."""
+
+
+def conflicts(found: MovingLight) -> NDArray[np.float64]:
+    """Return how much each pair of things cannot be followed by one smooth motion, (n, n).
+
+    The light of both, times the part of the difference of their displacements that is more than
+    bending allows between them. The diagonal is 0.
+
+    Parameters
+    ----------
+    found
+        Bright places and their velocities.
+    """
+    apart = found.places[:, None] - found.places[None]
+    faster = found.velocities[:, None] - found.velocities[None]
+    squared = np.maximum((faster**2).sum(2), 1e-9)
+    meeting = np.clip(-(apart * faster).sum(2) / squared, -0.5, 0.5)
+    distance = np.linalg.norm(apart + meeting[..., None] * faster, axis=2)
+    shear = np.sqrt(squared) / (distance + found.near)
+    too_much: NDArray[np.float64] = np.clip(shear - SHEAR, 0, 1)
+    np.fill_diagonal(too_much, 0)
+    return np.outer(found.light, found.light) * too_much
+
+
+def crossing_part(found: MovingLight, layers: NDArray[np.int64] | None = None) -> float:
+    """Return the part of the light that is in conflict with other light of its layer, 0 to 1.
+
+    Parameters
+    ----------
+    found
+        Bright places and their velocities.
+    layers
+        The layer of each place; one for all if not given.
+    """
+    against = conflicts(found)
+    if layers is not None:
+        against = against * (layers[:, None] == layers)
+    crossing = (against > SOME * found.light[:, None]).any(1)
+    return float(found.light[crossing].sum())
+
+
+def divided(found: MovingLight, n_layers: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return the layer of each place such that those in conflict are apart, (n,).
+
+    The division with the least conflict of some random ones, in each of which places change their
+    layer until no change makes the conflict smaller. The brightest layer is the first.
+
+    Parameters
+    ----------
+    found
+        Bright places and their velocities.
+    n_layers
+        Number of layers.
+    seed
+        Random seed.
+    """
+    against = conflicts(found)
+    generator = np.random.default_rng(seed)
+    best, least = np.zeros(len(found.light), np.int64), math.inf
+    for _ in range(BEGINNINGS):
+        layers = _improved(generator.integers(n_layers, size=len(best)), against, n_layers)
+        cost = float((against * (layers[:, None] == layers)).sum())
+        if cost < least:
+            best, least = layers, cost
+    light = np.bincount(best, found.light, minlength=n_layers)
+    rank = np.argsort(np.argsort(-light, kind="stable"), kind="stable")
+    ranked: NDArray[np.int64] = rank[best]
+    return ranked
+
+
+def _improved(
+    layers: NDArray[np.int64], against: NDArray[np.float64], n_layers: int
+) -> NDArray[np.int64]:
+    """Return a division in which no single place has less conflict in another layer."""
+    for _ in range(PASSES):
+        before = layers.copy()
+        for place in range(len(layers)):
+            costs = np.bincount(layers, against[place], minlength=n_layers)
+            if costs[layers[place]] > costs.min() * (1 + 1e-9):
+                layers[place] = int(costs.argmin())
+        if (layers == before).all():
+            break
+    return layers

@@ -1,0 +1,195 @@
+"""The start of a fit with several layers: the light and the motion that were found for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.nstm.checks.residual import is_local
+from napari_cellinr.methods.nstm.layers.decomposition import MovingLight, moving_light
+from napari_cellinr.methods.nstm.layers.division import crossing_part, divided
+from napari_cellinr.methods.nstm.model import ALL_LEVELS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.methods.nstm.problem import NSTMProblem
+    from napari_cellinr.optics.base import ForwardModel
+
+__all__ = [
+    "CROSSING",
+    "can_have_layers",
+    "check_layers",
+    "layers_needed",
+    "light_of",
+    "start_layers",
+]
+
+CROSSING = "looking for things that cross"
+"""Caption for users."""
+
+MOST_LAYERS = 4
+"""Largest number of layers."""
+
+FEW_FRAMES = 4
+"""Smallest number of frames whose light can be divided by its motion."""
+
+MUCH = 0.1
+"""Part of the light in conflict that makes another layer worth while."""
+
+STEPS, RATE = 150, 0.02
+"""Steps in which the model learns the start, and their learning rate, which falls to a tenth."""
+
+MOTION_WEIGHT = 10.0
+"""Weight of the squared error of the motion, relative to the largest expected displacement, against
+that of the light, relative to its contrast."""
+
+BRIGHT = 0.5
+"""Brightness of the start relative to the brightest pixel: blurred things are less bright."""
+
+
+def can_have_layers(optics: ForwardModel) -> bool:
+    """Return whether light of this microscope adds up, in planes that show it where it is.
+
+    Parameters
+    ----------
+    optics
+        The forward model.
+    """
+    flat = len(optics.scene_shape) == 2 and min(optics.scene_shape) > 1
+    single = optics.channels == 1 and optics.samples == 1
+    return (
+        flat and single and optics.nonnegative and is_local(optics) and optics.n_shots >= FEW_FRAMES
+    )
+
+
+def check_layers(config: NSTMConfig, optics: ForwardModel) -> None:
+    """Raise `ConfigError` if several layers are requested for a recording that cannot have them.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    optics
+        The forward model.
+    """
+    if config.fixed_layers() > 1 and config.moving and not can_have_layers(optics):
+        raise ConfigError(
+            f"layers {config.layers} was given; several layers need a plane of fluorescence in "
+            f"{FEW_FRAMES} or more frames that show it where it is, such as a time lapse or a "
+            "scan. Give 1, or auto."
+        )
+
+
+def light_of(problem: NSTMProblem) -> MovingLight:
+    """Return the moving light of the pixels that a fit counts.
+
+    Parameters
+    ----------
+    problem
+        The fit.
+    """
+    pixels = zip(problem.plan.shape.displacement, problem.optics.zoom, strict=True)
+    reach = [2 * far / zoom for far, zoom in pixels]
+    frames, counted = problem.frames.cpu(), (problem.seen > 0).cpu()
+    return moving_light(frames, counted, problem.moments.cpu(), reach)
+
+
+def layers_needed(found: MovingLight) -> int:
+    """Return the number of layers that things which cross need; 1 if one motion follows them all.
+
+    Parameters
+    ----------
+    found
+        Moving light of the recording.
+    """
+    if crossing_part(found) <= MUCH:
+        return 1
+    numbers = range(2, MOST_LAYERS)
+    few = (n for n in numbers if crossing_part(found, divided(found, n)) <= MUCH)
+    return next(few, MOST_LAYERS)
+
+
+def start_layers(problem: NSTMProblem, found: MovingLight | None = None) -> None:
+    """Set the model of a fit with several layers to what was found in its pixels.
+
+    Each layer gets the bright places that `divided` gives it. Between them its motion is the mean
+    of theirs, weighted by light and by the inverse fourth power of the distance.
+
+    Parameters
+    ----------
+    problem
+        The fit, which is changed.
+    found
+        Moving light of its pixels; it is computed if not given.
+    """
+    found = found or light_of(problem)
+    layers = divided(found, problem.plan.shape.layers)
+    motion, light = _targets(problem, found, layers)
+    model = problem.model
+    spread = float(light.amax() - light.amin()) or 1.0
+    scale = model.displacement.clamp(min=1.0).reshape(1, -1, 1, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, betas=(0.9, 0.99), eps=1e-15)
+    with torch.enable_grad():
+        for step in range(STEPS):
+            optimizer.param_groups[0]["lr"] = RATE * 0.1 ** (step / STEPS)
+            optimizer.zero_grad()
+            apart = (model.motion(problem.times, ALL_LEVELS) - motion) / scale
+            darker = (model.canonical(ALL_LEVELS) - light) / spread
+            loss = MOTION_WEIGHT * apart.square().mean() + darker.square().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+
+def _targets(
+    problem: NSTMProblem, found: MovingLight, layers: NDArray[np.int64]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return motion and light of all layers, in the form of `model.motion` and `.canonical`."""
+    shape, device = problem.plan.shape, problem.device
+    zoom, padding = problem.optics.zoom, problem.optics.padding
+    moments = problem.moments.reshape(-1, 1, 1) - 0.5
+    lattice = _grid([0.0] * 2, [n - 1.0 for n in shape.scene], shape.motion_lattice, device)
+    canonical = _grid(shape.low, shape.high, shape.canonical, device)
+    motions, lights = [], []
+    for layer in range(shape.layers):
+        mine = layers == layer
+        places = _tensor((found.places[mine] + 0.5) * zoom - 0.5 + padding, device)
+        speeds = _tensor(found.velocities[mine] * zoom, device)
+        light = _tensor(found.light[mine], device)
+        near = found.near * float(np.mean(zoom))
+        now = places + speeds * moments  # (times, n, 2)
+        apart = (lattice - now[..., None, None]).square().sum(2)
+        weight = light[:, None, None] / (apart + near**2).square()
+        mean = torch.einsum("tnyx,nc->tcyx", weight, speeds)
+        mean = mean / weight.sum(1)[:, None].clamp(min=1e-20)
+        motions.append(-mean * moments[..., None])
+        apart = (canonical - places[..., None, None]).square().sum(1)
+        blobs = light[:, None, None] * torch.exp(-apart / (2 * (near / 1.5) ** 2))
+        lights.append(blobs.sum(0))
+    dark = float(problem.frames.flatten()[:1_000_000].quantile(0.1))
+    bright = torch.stack(lights)
+    bright = bright / bright.amax().clamp(min=1e-12) * BRIGHT * (float(problem.frames.max()) - dark)
+    bright[0] += dark
+    return torch.cat(motions, 1), bright
+
+
+def _grid(
+    low: list[float] | tuple[float, ...],
+    high: list[float] | tuple[float, ...],
+    count: tuple[int, ...],
+    device: torch.device,
+) -> torch.Tensor:
+    """Return the places of a grid, (axes, *count)."""
+    axes = [
+        torch.linspace(first, last, n, device=device)
+        for first, last, n in zip(low, high, count, strict=True)
+    ]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))
+
+
+def _tensor(values: NDArray[np.float64], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
