@@ -49,6 +49,10 @@ ALONE = 1 / 3
 """Smallest error of the motion relative to that of a small neighbourhood in one frame, of which the
 confidence is computed: other frames and the smoothness of the motion tell more."""
 
+OF_THREE_QUARTERS = math.sqrt(3)
+"""Error of the motion over its difference to a fit of three quarters of the pixels, relative to
+that over the difference to a fit of half of them: variances are inverse to the number of pixels."""
+
 LEAST_SURE = 1e-4
 """Confidence below which an error is not computed from it: it would be over 50 pixels."""
 
@@ -144,7 +148,8 @@ class Rendering:
             np.linalg.norm((self._moved(half, times, reference) - found) / zoom, axis=1)
             for half in self.halves
         ]
-        largest: NDArray[np.float32] = np.max(apart, axis=0).astype(np.float32)
+        more = 1.0 if self.model.shape.layers == 1 else OF_THREE_QUARTERS
+        largest: NDArray[np.float32] = more * np.max(apart, axis=0).astype(np.float32)
         return largest
 
     def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:

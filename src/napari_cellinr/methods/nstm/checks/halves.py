@@ -46,6 +46,9 @@ CLOSE = 0.5
 """Median difference of the motions in pixels above which the halves are fitted with all steps, and
 motion up to which none is shown if it is smaller than its error."""
 
+FASTEST = 0.9
+"""Quantile of the motion of several layers, of which one may be at rest."""
+
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of unseen blocks."""
 
@@ -112,17 +115,17 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Halves or None
         None if the user or the time limit ended the fits.
     """
-    first = _half_of(whole)
+    first, second = _parts_of(whole)
     rest = yield from _fit(whole, first, 1, monitor, moving=False)
     found: list[NSTMProblem] = []
-    for number, seen in enumerate((first, ~first), start=1):
+    for number, seen in enumerate((first, second), start=1):
         half = rest and (yield from _fit(whole, seen, number, monitor))
         if half is None:
             return None
         found.append(half)
     error, moved = _compared(whole, found)
     if error >= CLOSE:
-        for number, seen in enumerate((first, ~first), start=1):
+        for number, seen in enumerate((first, second), start=1):
             again = yield from _fit(whole, seen, number, monitor, start=whole.model)
             if again is None:
                 return None
@@ -198,18 +201,27 @@ def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> tuple[float,
     zoom = np.reshape(rendering.settings["zoom"], (1, -1, *[1] * error.ndim))
     moved = rendering.displacement(times, frames[reference]) / zoom
     far = np.linalg.norm(moved, axis=1).max(0)
+    part = 0.5 if whole.plan.shape.layers == 1 else FASTEST  # one layer may be at rest
     scene = rendering.scene([frames[reference]])[:, -1]
     there = textured(Image(scene, "T" + "ZYX"[-error.ndim :]), 0)
     chosen = there if there.any() else ...
-    return float(np.median(error[chosen])), float(np.median(far[chosen]))
+    return float(np.median(error[chosen])), float(np.quantile(far[chosen], part))
 
 
-def _half_of(whole: NSTMProblem) -> torch.Tensor:
-    """Return a random half of the pixels in blocks, shape of the frames, bool."""
+def _parts_of(whole: NSTMProblem) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the pixels that either fit sees, in random blocks, shape of the frames, bool.
+
+    They are halves. Several layers need more pixels, or noise decides what belongs to which: each
+    fit sees all but a quarter of its own then.
+    """
     generator = np.random.default_rng(whole.config.seed + 1)
     shape = tuple(whole.frames.shape)
-    blocks = held_blocks(shape, (0,) * (len(shape) - 1), 0.5, generator)
-    return torch.from_numpy(blocks).to(whole.device)
+    margin = (0,) * (len(shape) - 1)
+    first = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
+    if whole.plan.shape.layers == 1:
+        return first, ~first
+    other = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
+    return ~(first & other), ~(~first & other)
 
 
 def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTMProblem:

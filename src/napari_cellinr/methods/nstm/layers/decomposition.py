@@ -51,7 +51,13 @@ MOST = 200
 """Largest number of places."""
 
 DARK = 0.01
-"""Light, relative to the brightest pixel, that is added before ratios are taken."""
+"""Least light, relative to the brightest pixel, that is added before ratios are taken."""
+
+BLUR = 1.0
+"""Standard deviation, in pixels of what is decomposed, of a blur that removes noise."""
+
+LEFT_OF_NOISE = 1 / (2 * math.sqrt(math.pi) * BLUR)
+"""Noise that this blur leaves."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,11 @@ class MovingLight:
 
 
 def moving_light(
-    frames: torch.Tensor, counted: torch.Tensor, moments: torch.Tensor, reach: Sequence[float]
+    frames: torch.Tensor,
+    counted: torch.Tensor,
+    moments: torch.Tensor,
+    reach: Sequence[float],
+    noise: float,
 ) -> MovingLight:
     """Return the bright places of a recording, and their velocities; the brightest is first.
 
@@ -91,23 +101,35 @@ def moving_light(
         Time of each frame, 0 at the first and 1 at the last, (shots,).
     reach
         Largest displacement over the recording along Y and X, pixels.
+    noise
+        Standard deviation of the noise, in the unit of the frames.
     """
     chosen = torch.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().long()
     finer = max(1, math.ceil(max(frames.shape[1:]) / SIDE))
     valid = counted[chosen][:, None].float()
     weight = functional.avg_pool2d(valid, finer)
     light = functional.avg_pool2d(frames[chosen][:, None] * valid, finer)
-    light = light / weight.clamp(min=1e-6)
+    light = _blurred(light) / _blurred(weight).clamp(min=1e-6)
     light = (light - _dark(light[weight > 0])).clamp(min=0) * (weight > 0)
-    light = light / light.max().clamp(min=1e-12)
+    brightest = light.max().clamp(min=1e-12)
+    light = light / brightest
+    faintest = max(DARK, LEFT_OF_NOISE * noise / finer / float(brightest))
     axes = [torch.linspace(-far, far, 2 * VELOCITIES + 1) / finer for far in reach]
     velocities = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
     margin = math.ceil(max(reach) / 2 / finer) + 1
     light, weight = (functional.pad(part, (margin,) * 4) for part in (light, weight))
-    images, velocities = _decomposed(light, weight, moments[chosen] - 0.5, velocities)
+    images, velocities = _decomposed(light, weight, moments[chosen] - 0.5, velocities, faintest)
     step = max(float(part[1] - part[0]) for part in axes)
     places, speeds, amounts = _bright_places(images, velocities, step)
     return MovingLight((places - margin + 0.5) * finer - 0.5, speeds * finer, amounts, NEAR * finer)
+
+
+def _blurred(images: torch.Tensor) -> torch.Tensor:
+    """Return images, (n, 1, Y, X), blurred by `BLUR`; 0 comes in from outside."""
+    places = torch.arange(-3, 4) / BLUR
+    line = torch.exp(-0.5 * places**2)
+    line = line / line.sum()
+    return functional.conv2d(images, torch.outer(line, line)[None, None], padding=3)
 
 
 def _dark(values: torch.Tensor) -> torch.Tensor:
@@ -116,7 +138,11 @@ def _dark(values: torch.Tensor) -> torch.Tensor:
 
 
 def _decomposed(
-    light: torch.Tensor, weight: torch.Tensor, times: torch.Tensor, velocities: torch.Tensor
+    light: torch.Tensor,
+    weight: torch.Tensor,
+    times: torch.Tensor,
+    velocities: torch.Tensor,
+    faintest: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return an image for each velocity, (velocities, Y, X), and the velocities that remain.
 
@@ -132,6 +158,8 @@ def _decomposed(
         Of the frames, −0.5 to 0.5.
     velocities
         Pixels per recording, (velocities, 2).
+    faintest
+        Light that is added before ratios are taken, so that noise does not decide.
     """
     images = torch.full((len(velocities), *light.shape[1:]), torch.inf)
     seen = torch.zeros_like(images)
@@ -146,7 +174,7 @@ def _decomposed(
         changes = torch.zeros_like(images)
         for frame, valid, time in zip(light, weight, times, strict=True):
             predicted = _moved(images, velocities * time).sum(0)
-            ratio = valid * (frame + DARK) / (predicted + DARK)
+            ratio = valid * (frame + faintest) / (predicted + faintest)
             changes += _moved(ratio, -velocities * time)
         images = images * changes / seen.clamp(min=1e-3)
         if number < ROUNDS - LAST:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
-
-__all__ = ["conflicts", "crossing_part", "divided"]
+__all__ = ["conflicts", "crossing_part", "divided", "without_ghosts"]
 
 SHEAR = 0.5
 """Difference of two displacements, relative to the smallest distance of the things on their way, up
@@ -20,6 +20,13 @@ to which one smooth motion follows both."""
 
 SOME = 0.002
 """Light of other things in conflict, relative to all light, up to which a thing is followed."""
+
+GHOST = 0.3
+"""Light relative to that of a brighter thing at the same place up to which it is no thing."""
+
+TOGETHER, FAR = 0.3, 4.0
+"""Weight of the rule that things which move alike stay together, and up to which distance, in units
+of what belongs to one place."""
 
 BEGINNINGS, PASSES = 30, 50
 """Random divisions that are improved, and passes over all things for each of them."""
@@ -36,15 +43,47 @@ def conflicts(found: MovingLight) -> NDArray[np.float64]:
     found
         Bright places and their velocities.
     """
+    faster, distance = _meetings(found)
+    shear = faster / (distance + found.near)
+    too_much: NDArray[np.float64] = np.clip(shear - SHEAR, 0, 1)
+    np.fill_diagonal(too_much, 0)
+    return np.outer(found.light, found.light) * too_much
+
+
+def without_ghosts(found: MovingLight) -> MovingLight:
+    """Return moving light without faint light at much brighter one with another velocity.
+
+    The noise of bright things is explained in part by a little light of other velocities.
+
+    Parameters
+    ----------
+    found
+        Bright places and their velocities.
+    """
+    faster, distance = _meetings(found)
+    other = (distance < found.near) & (faster > found.near / 2)
+    brighter = (other * found.light).max(1, initial=0)
+    kept = found.light > GHOST * brighter
+    chosen = (part[kept] for part in (found.places, found.velocities, found.light))
+    return MovingLight(*chosen, found.near)
+
+
+def _meetings(found: MovingLight) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how much the displacements of each pair differ, and their smallest distance."""
     apart = found.places[:, None] - found.places[None]
     faster = found.velocities[:, None] - found.velocities[None]
     squared = np.maximum((faster**2).sum(2), 1e-9)
     meeting = np.clip(-(apart * faster).sum(2) / squared, -0.5, 0.5)
     distance = np.linalg.norm(apart + meeting[..., None] * faster, axis=2)
-    shear = np.sqrt(squared) / (distance + found.near)
-    too_much: NDArray[np.float64] = np.clip(shear - SHEAR, 0, 1)
-    np.fill_diagonal(too_much, 0)
-    return np.outer(found.light, found.light) * too_much
+    return np.sqrt(squared), distance
+
+
+def _belongs_together(found: MovingLight) -> NDArray[np.float64]:
+    """Return how much each pair of things moves alike and is close, (n, n)."""
+    faster, distance = _meetings(found)
+    alike = np.clip(1 - faster / found.near, 0, 1) * np.exp(-distance / (FAR * found.near))
+    np.fill_diagonal(alike, 0)
+    return np.outer(found.light, found.light) * alike
 
 
 def crossing_part(found: MovingLight, layers: NDArray[np.int64] | None = None) -> float:
@@ -67,8 +106,9 @@ def crossing_part(found: MovingLight, layers: NDArray[np.int64] | None = None) -
 def divided(found: MovingLight, n_layers: int, seed: int = 0) -> NDArray[np.int64]:
     """Return the layer of each place such that those in conflict are apart, (n,).
 
-    The division with the least conflict of some random ones, in each of which places change their
-    layer until no change makes the conflict smaller. The brightest layer is the first.
+    Things that are close and move alike rather stay together. The result is the best of some random
+    divisions, in each of which places change their layer until no change makes it better. The
+    brightest layer is the first.
 
     Parameters
     ----------
@@ -79,7 +119,7 @@ def divided(found: MovingLight, n_layers: int, seed: int = 0) -> NDArray[np.int6
     seed
         Random seed.
     """
-    against = conflicts(found)
+    against = conflicts(found) - TOGETHER * _belongs_together(found)
     generator = np.random.default_rng(seed)
     best, least = np.zeros(len(found.light), np.int64), math.inf
     for _ in range(BEGINNINGS):
@@ -101,7 +141,7 @@ def _improved(
         before = layers.copy()
         for place in range(len(layers)):
             costs = np.bincount(layers, against[place], minlength=n_layers)
-            if costs[layers[place]] > costs.min() * (1 + 1e-9):
+            if costs[layers[place]] > costs.min() + 1e-15:
                 layers[place] = int(costs.argmin())
         if (layers == before).all():
             break

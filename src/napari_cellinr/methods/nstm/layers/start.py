@@ -10,7 +10,7 @@ import torch
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.nstm.checks.residual import is_local
 from napari_cellinr.methods.nstm.layers.decomposition import MovingLight, moving_light
-from napari_cellinr.methods.nstm.layers.division import crossing_part, divided
+from napari_cellinr.methods.nstm.layers.division import crossing_part, divided, without_ghosts
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def light_of(problem: NSTMProblem) -> MovingLight:
     pixels = zip(problem.plan.shape.displacement, problem.optics.zoom, strict=True)
     reach = [2 * far / zoom for far, zoom in pixels]
     frames, counted = problem.frames.cpu(), (problem.seen > 0).cpu()
-    return moving_light(frames, counted, problem.moments.cpu(), reach)
+    found = moving_light(frames, counted, problem.moments.cpu(), reach, problem.plan.noise)
+    return without_ghosts(found)
 
 
 def layers_needed(found: MovingLight) -> int:
