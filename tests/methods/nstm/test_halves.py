@@ -12,7 +12,12 @@ from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.fitting.problem import Progress, finish
 from napari_cellinr.fitting.saved.stored import Query, header_of, stored
 from napari_cellinr.methods.nstm.checks import halves
-from napari_cellinr.methods.nstm.checks.halves import _half_of, _of_blocks, lasting, predicts_better
+from napari_cellinr.methods.nstm.checks.halves import (
+    _of_blocks,
+    _parts_of,
+    lasting,
+    predicts_better,
+)
 from napari_cellinr.methods.nstm.costs import cost
 
 
@@ -68,7 +73,8 @@ def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept)
         return Half(name, torch.full((4, 32, 32), squares[name]))
 
     monkeypatch.setattr(halves, "_fit", fit)
-    monkeypatch.setattr(halves, "_half_of", lambda whole: torch.ones(1, dtype=torch.bool))
+    seen = torch.ones(1, dtype=torch.bool)
+    monkeypatch.setattr(halves, "_parts_of", lambda whole: (seen, ~seen))
     monkeypatch.setattr(halves, "_compared", lambda whole, found: (5.0, 9.0))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     whole = SimpleNamespace(model="model of the whole")
@@ -91,18 +97,20 @@ def test_the_remaining_time_includes_later_fits():
     assert lasting(Progress("fitting", 100, 100, eta=0.0), 200).eta == 0
 
 
-def test_halves_are_blocks_and_share_no_pixel():
-    seen = []
-
+@pytest.mark.parametrize(("layers", "part"), [(1, 0.5), (2, 0.75)])
+def test_parts_are_blocks_and_leave_out_other_pixels(layers, part):
     class Whole:
         config, device = NSTMConfig(), torch.device("cpu")
         frames = torch.zeros(3, 30, 41)
+        plan = SimpleNamespace(shape=SimpleNamespace(layers=layers))
 
-    seen = _half_of(Whole())
-    assert seen.shape == (3, 30, 41)
-    assert 0.4 < float(seen.float().mean()) < 0.6
-    corner = seen[:, :28, :40].reshape(3, 7, 4, 10, 4).float().mean((2, 4))
-    assert set(corner.unique().tolist()) == {0.0, 1.0}
+    first, second = _parts_of(Whole())
+    assert (first | second).all()
+    for seen in (first, second):
+        assert seen.shape == (3, 30, 41)
+        assert part - 0.1 < float(seen.float().mean()) < part + 0.1
+        corner = seen[:, :28, :40].reshape(3, 7, 4, 10, 4).float().mean((2, 4))
+        assert set(corner.unique().tolist()) == {0.0, 1.0}
 
 
 @pytest.fixture(scope="module")

@@ -23,26 +23,28 @@ from napari_cellinr.methods.nstm.channels import motion_source
 from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
-    PARTLY,
     UNSEEN,
     ended_early,
-    lost_texture,
     report_of,
 )
 from napari_cellinr.methods.nstm.costs import FITS, SHORTER
+from napari_cellinr.methods.nstm.layers.choice import (
+    fit_layers,
+    is_better_known,
+    is_known,
+    with_layers_of,
+)
 from napari_cellinr.methods.nstm.layers.start import (
     CROSSING,
     can_have_layers,
     check_layers,
-    layers_needed,
-    light_of,
     start_layers,
 )
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Generator, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -52,11 +54,10 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.layers.choice import Attempt
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.plan import Plan
 
-    Attempt = Callable[..., Generator[Progress, Message, tuple[NSTMProblem, Outcome]]]
-    Check = Callable[[NSTMProblem], Generator[Progress, Message, None]]
 
 __all__ = ["reconstruct_job"]
 
@@ -71,9 +72,8 @@ FASTER = 3.0
 WORTH_IT = 0.98
 """Held-out error relative to the best attempt below which another attempt is better."""
 
-HALF = 0.5
-"""Squared held-out error beyond the noise, relative to that with one motion, below which several
-layers are better: a little less may come from their additional freedom."""
+LAYERS = "with layers"
+"""Name of the attempt with several layers, whose number depends on what crosses."""
 
 UNEVEN = 0.02
 """Relative variation of the mean brightness of frames above which gains are fitted."""
@@ -147,8 +147,8 @@ def reconstruct_job(
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     check_layers(config, measurement.model)
     attempts = _attempts(measurement, config, plan(measurement, config).without)
-    layered = config.layers == "auto" and can_have_layers(measurement.model)
-    most = len(attempts) + (config.moving and config.restart) + (config.moving and layered)
+    layered = any(name == LAYERS for name, _, _ in attempts)
+    most = len(attempts) + (config.moving and config.restart)
     best: tuple[NSTMProblem, Outcome] | None = None
     tried: list[dict[str, Any]] = []
 
@@ -187,21 +187,19 @@ def reconstruct_job(
     for name, settings, extras in attempts:
         if best is not None and (ended_early(tried) or _explains(best)):
             break
-        found = yield from attempt(name, _with_layers_of(best, settings), extras)
+        if name == LAYERS:
+            assert best is not None
+            best = yield from fit_layers(best, attempt, monitor)
+            continue
+        found = yield from attempt(name, with_layers_of(best, settings), extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
             best = found
-        if len(tried) == 1 and layered and not ended_early(tried) and not _explains(best):
-            best = yield from _layered(best, attempt, monitor)
     assert best is not None
     unchecked: list[str] = []
     if _can_be_checked(best, config) and not ended_early(tried):
         unchecked = yield from _check(best[0], monitor)
-        if layered and len(tried) == 1 and _loses_parts(best[0]):
-            more = yield from _layered(best, attempt, monitor)
-            if more is not best and not ended_early(tried):
-                more_unchecked = yield from _check(more[0], monitor)
-                if not more_unchecked and lost_texture(more[0]) < lost_texture(best[0]):
-                    best = more
+        if layered and len(tried) == 1:
+            best = yield from _with_layers(best, attempt, monitor)
     if _may_rest(best, config) and not ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         static = yield from attempt("static", config.replace(moving=False), extras)
@@ -274,25 +272,18 @@ def _fit(
     return problem, outcome
 
 
-def _layered(
+def _with_layers(
     best: tuple[NSTMProblem, Outcome], attempt: Attempt, monitor: Monitor
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit several layers if things cross; return the better fit.
-
-    That is the one with layers if it halves the error of held-out pixels beyond their noise. Most
-    of that error is in the few blocks in which things meet, so a test of the mean would not see it.
-    """
-    problem = best[0]
-    light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
-    n_layers = 1 if light is None else layers_needed(light)
-    if n_layers == 1:
+    """Fit layers to what one motion explains but does not determine; return what is known better."""
+    stage = "following the motion"
+    if (yield from in_background(stage, partial(is_known, best), monitor, needed=True)):
         return best
-    extras = {name: getattr(problem, name) for name in EXTRAS}
-    settings = problem.config.replace(layers=n_layers)
-    more = yield from attempt(f"{n_layers} layers", settings, extras, light)
-    before, after = (max(found.held_out**2 - 1, 0.0) for found in (best[1], more[1]))
-    better = after < HALF * before and more[1].held_out < WORTH_IT * best[1].held_out
-    return more if better and more[1].stopped == "steps" else best
+    more = yield from fit_layers(best, attempt, monitor)
+    if more is best or (yield from _check(more[0], monitor)):
+        return best
+    better = partial(is_better_known, more[0], best[0])
+    return more if (yield from in_background(stage, better, monitor, needed=True)) else best
 
 
 def _check(problem: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, list[str]]:
@@ -312,18 +303,6 @@ def _check(problem: NSTMProblem, monitor: Monitor) -> Generator[Progress, Messag
 def _explains(found: tuple[NSTMProblem, Outcome]) -> bool:
     """Return whether a fit explains the frames up to their noise."""
     return found[0].misfit() <= AT_THE_FLOOR
-
-
-def _loses_parts(problem: NSTMProblem) -> bool:
-    """Return whether the motion is wrong or unknown in a part of what moves."""
-    moves = problem.halves is not None and problem.halves.moves
-    return moves and lost_texture(problem) > PARTLY
-
-
-def _with_layers_of(best: tuple[NSTMProblem, Outcome] | None, settings: NSTMConfig) -> NSTMConfig:
-    """Return settings with as many layers as the best fit so far, if there are several."""
-    n_layers = 1 if best is None else best[0].plan.shape.layers
-    return settings.replace(layers=n_layers) if n_layers > 1 else settings
 
 
 def _caption(number: int, most: int) -> str:
@@ -372,6 +351,8 @@ def _attempts(
         "bleaching": given["bleaching"],
         "unexplained": given["unexplained"] or config.unexplained == "auto",
     }
+    if config.moving and config.layers == "auto" and can_have_layers(measurement.model):
+        attempts.append((LAYERS, config, given))
     if more != given:
         attempts.append(("with what motion does not explain", config, more))
     return attempts

@@ -77,13 +77,16 @@ class Halves:
     shift: NDArray[np.float32] | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return both motions and the contradiction by the names under which a fit saves them."""
+        """Return both motions and the contradiction by the names under which a fit saves them.
+
+        With layers, their light as well, which tells what is of which layer.
+        """
         shift = {} if self.shift is None else {SHIFT: torch.from_numpy(self.shift)}
         return shift | {
             f"half.{number}.{name}": value
             for number, model in enumerate(self.models)
             for name, value in model.tensors().items()
-            if name.startswith("motion")
+            if name.startswith("motion") or model.shape.layers > 1
         }
 
 

@@ -64,8 +64,7 @@ def without_ghosts(found: MovingLight) -> MovingLight:
     other = (distance < found.near) & (faster > found.near / 2)
     brighter = (other * found.light).max(1, initial=0)
     kept = found.light > GHOST * brighter
-    chosen = (part[kept] for part in (found.places, found.velocities, found.light))
-    return MovingLight(*chosen, found.near)
+    return MovingLight(found.places[kept], found.velocities[kept], found.light[kept], found.near)
 
 
 def _meetings(found: MovingLight) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

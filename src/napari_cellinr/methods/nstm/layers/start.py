@@ -38,8 +38,8 @@ MOST_LAYERS = 4
 FEW_FRAMES = 4
 """Smallest number of frames whose light can be divided by its motion."""
 
-MUCH = 0.1
-"""Part of the light in conflict that makes another layer worth while."""
+MUCH, LEFT = 0.1, 0.05
+"""Part of the light in conflict above which there are layers, and that may be left with them."""
 
 STEPS, RATE = 150, 0.02
 """Steps in which the model learns the start, and their learning rate, which falls to a tenth."""
@@ -111,7 +111,7 @@ def layers_needed(found: MovingLight) -> int:
     if crossing_part(found) <= MUCH:
         return 1
     numbers = range(2, MOST_LAYERS)
-    few = (n for n in numbers if crossing_part(found, divided(found, n)) <= MUCH)
+    few = (n for n in numbers if crossing_part(found, divided(found, n)) <= LEFT)
     return next(few, MOST_LAYERS)
 
 
