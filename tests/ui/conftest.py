@@ -182,7 +182,7 @@ def viewer(_shared_viewer, request, qtbot, monkeypatch):
     """Return a viewer without layers and docks, as a plugin gets it.
 
     It is the same one for many tests, unless a test makes further ones, wants a console, or is
-    marked with `new_viewer`.
+    marked with `new_viewer`. A test that leaves something in the shared one fails.
     """
     is_new = {"new_viewer", "enable_console"} & set(request.keywords)
     if is_new or "make_napari_viewer" in request.fixturenames:
@@ -196,7 +196,8 @@ def viewer(_shared_viewer, request, qtbot, monkeypatch):
     _shared_viewer.put_back()
     request.node.funcargs.clear()  # like what is patched, they may refer to docks
     monkeypatch.undo()
-    _shared_viewer.check()
+    if found := _shared_viewer.differences():
+        pytest.fail("The test has left in the shared viewer: " + "; ".join(found), pytrace=False)
 
 
 @pytest.fixture
