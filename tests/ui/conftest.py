@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from copy import deepcopy
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.image import Image
 from napari_cellinr.runs import resume
+from napari_cellinr.simulate.samples import SAMPLES
 from napari_cellinr.ui.session import devices, worker
 
 MEMBRANE = {
@@ -112,6 +114,22 @@ def _manifests_are_parsed_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yaml, "load", load_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _samples_are_simulated_once():
+    """Each takes up to five seconds, and many tests open one; nothing may write to them."""
+
+    def simulated(make):
+        images = make()
+        for image in images:
+            image.data.setflags(write=False)
+        return images
+
+    with pytest.MonkeyPatch.context() as patch:
+        for key, make in SAMPLES.items():
+            patch.setitem(SAMPLES, key, cache(partial(simulated, make)))
         yield
 
 
