@@ -106,6 +106,8 @@ class SharedViewer:
         self._held.close()
         if failed:
             QtViewer._instances.clear()
+        else:
+            gc.freeze()  # napari collects garbage at each change of the layers of a new viewer
 
     def _make(self) -> None:
         """Make a viewer as napari's fixture does: with its own application, and no console."""
