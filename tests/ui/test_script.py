@@ -76,7 +76,7 @@ def test_the_round_trip(viewer, dock, scripts, use_job, stack_file, tmp_path):
 @pytest.fixture
 def _scripts_are_forgotten(monkeypatch):
     """Let napari keep the variables of scripts, with all that they refer to, during a test only."""
-    monkeypatch.setattr(napari.utils.io, "_SCRIPT_NAMESPACES", {}, raising=False)  # napari 0.7
+    monkeypatch.setattr(napari.utils.io, "_SCRIPT_NAMESPACES", {}, raising=False)
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
