@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButto
 from napari_cellinr.ui.widgets.guide import GuideWindow
 from napari_cellinr.ui.widgets.labels import COLOURS
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 DOCKS = ("Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script")
 FITS = DOCKS[:3]

@@ -11,7 +11,7 @@ from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.widgets import guide
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 def shown_texts(widget):

@@ -17,7 +17,6 @@ from napari_cellinr.ui.session.console import console_of
 
 pytestmark = [
     pytest.mark.gui,
-    pytest.mark.new_viewer,
     # files 1, 2 and 10 show that numbers are sorted as numbers
     pytest.mark.filterwarnings("ignore:numbers are missing:napari_cellinr.errors.FileWarning"),
 ]

@@ -20,7 +20,7 @@ from napari_cellinr.ui.layers.convert import to_image
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session.work import fits
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 def job_that_stores(image, config, monitor):
