@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.defects import empty_part, lost_lines
 from napari_cellinr.errors import AxesError, ConfigError, DataError
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.metadata.units import LENGTHS, TIMES
@@ -147,6 +148,28 @@ def repeats(image: Image, optics: Optics) -> NDArray[Any]:
     return values
 
 
+def _recorded(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the grey levels that were recorded: not those of blank frames and lost lines.
+
+    A saturated blank frame, or a hot column, would otherwise make all others dark.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (…, Y, X).
+    """
+    planes = values.reshape(-1, *values.shape[-2:])
+    missing = np.zeros(planes.shape, bool)
+    for plane, mask in zip(planes, missing, strict=True):
+        if plane.min() == plane.max():
+            mask[...] = True
+            continue
+        for found in (lost_lines(plane), empty_part(plane)):
+            if found is not None:
+                mask |= found
+    return planes[~missing] if missing.any() and not missing.all() else values
+
+
 def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32], float]:
     """Return grey levels above the background, scaled so that bright parts are about 1.
 
@@ -169,7 +192,7 @@ def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32
     ConfigError
         If the background is not below the brightest parts.
     """
-    bright = float(np.percentile(values, _BRIGHT)) - background
+    bright = float(np.percentile(_recorded(values), _BRIGHT)) - background
     if bright <= 0:
         raise ConfigError(
             f"background {background:g} was given, but the brightest parts of the image are at "

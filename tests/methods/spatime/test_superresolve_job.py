@@ -230,6 +230,31 @@ def test_a_black_or_repeated_frame_is_replaced_and_named():
     assert "left out" not in " ".join(kept.report["warnings"])  # without noise, it may be real
 
 
+def test_a_half_black_frame_is_replaced_and_a_lost_row_interpolated():
+    from napari_cellinr.methods.spatime.between.faults import (
+        fault_warnings,
+        faulty_frames,
+        without_lost_lines,
+    )
+
+    frames = np.random.default_rng(0).poisson(50, (8, 32, 32)).astype(np.float32)
+    assert faulty_frames(frames) == {}
+    assert without_lost_lines(frames, ())[0] is frames
+    bad = frames.copy()
+    bad[3, 16:], bad[5, 10] = 0, 0
+    faults = faulty_frames(bad)
+    assert faults == {3: "incomplete"}
+    assert "Frame 4 of 8 is incomplete" in fault_warnings(faults, 8)[0]
+    repaired, (text,) = without_lost_lines(bad, faults)
+    assert abs(repaired[5, 10].mean() - 50) < 3
+    assert text.startswith("Frame 6 has rows or columns of one value")
+    bad = frames.copy()
+    bad[:, :6] = 0  # as beside a registered series
+    assert faulty_frames(bad) == {}
+    bad[:, :, 20] = 65535
+    assert without_lost_lines(bad, ())[1][0].startswith("All frames have")
+
+
 def test_settings_read_back_from_text():
     config = SpatimeConfig(**SpatimeConfig.parse({"scale": "t=2,Z=2.5", "times": "none"}))
     assert dict(config.scale) == {"t": 2, "z": 2.5}

@@ -1,4 +1,7 @@
-"""Frames of a series that show nothing new: blank, dark or repeated; others take their place."""
+"""Frames of a series that show nothing new: blank, dark, repeated or incomplete ones.
+
+Others take their place. Single rows and columns that were lost are taken from their neighbours.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,31 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_cellinr.classic.camera.bad_frames import bad_frames
-from napari_cellinr.classic.camera.defects import blank_frames
+from napari_cellinr.classic.camera.defects import (
+    blank_frames,
+    empty_part,
+    interpolated,
+    lost_lines,
+)
 from napari_cellinr.methods.spatime.between.noise import white_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["fault_warnings", "faulty_frames", "good_neighbours"]
+__all__ = ["fault_warnings", "faulty_frames", "good_neighbours", "without_lost_lines"]
 
-_FAULTS: Final = {"dark": "dark", "repeated": "the same as the frame before it", "blank": "blank"}
+_FAULTS: Final = {
+    "dark": "dark",
+    "repeated": "the same as the frame before it",
+    "blank": "blank",
+    "incomplete": "incomplete (a part of it has no data)",
+}
 """What counts as a fault, in words; a blurred or saturated frame still shows something."""
+
+_LACKING: Final = 0.02  # part of a frame that only this frame lacks, above which it is incomplete
+_MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
 
 _NOISELESS: Final = 1e-3  # noise in the range of grey levels
 
@@ -37,7 +53,56 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     repeated = [n for n, kind in found.items() if kind == "repeated"]
     if repeated and white_noise(frames[0]) < _NOISELESS * float(np.ptp(frames)):
         found = {n: kind for n, kind in found.items() if kind != "repeated"}
+    found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
+
+
+def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[int]:
+    """Return the frames of which a part has no data that the frames beside them have."""
+    masks = {n: mask for n, f in enumerate(frames) if (mask := empty_part(f)) is not None}
+    found = []
+    for number, mask in masks.items():
+        beside = [n for n in (number - 1, number + 1) if 0 <= n < len(frames) and n not in others]
+        lacking = [mask & ~masks[n] if n in masks else mask for n in beside]
+        if number not in others and lacking and min(m.mean() for m in lacking) > _LACKING:
+            found.append(number)
+    return found if len(found) <= max(1, _MOST * len(frames)) else []
+
+
+def without_lost_lines(
+    frames: NDArray[np.float32], without: Collection[int]
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Return the frames in which lost rows and columns are interpolated, and what to say of them.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape).
+    without
+        Positions of frames that are not looked at.
+    """
+    masks: dict[int, NDArray[np.bool_]] = {
+        number: mask
+        for number, frame in enumerate(frames)
+        if number not in without and (mask := lost_lines(frame)) is not None
+    }
+    if not masks:
+        return frames, []
+    repaired = frames.copy()
+    for number, mask in masks.items():
+        repaired[number] = interpolated(frames[number], mask)
+    return repaired, [
+        f"{_named(sorted(masks), len(frames))} rows or columns of one value only, as if they were "
+        "lost in readout; they were replaced by their neighbours."
+    ]
+
+
+def _named(numbers: Sequence[int], n_frames: int) -> str:
+    """Return which frames have something, as the begin of a sentence."""
+    if len(numbers) == n_frames:
+        return "All frames have"
+    shown = ", ".join(str(number + 1) for number in numbers[:8]) + (" …" * (len(numbers) > 8))
+    return f"Frame {shown} has" if len(numbers) == 1 else f"Frames {shown} have"
 
 
 def fault_warnings(faults: Mapping[int, str], n_frames: int) -> list[str]:
