@@ -22,7 +22,8 @@ from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
 from napari_cellinr.methods.spatime.between.faults import (
     fault_warnings,
     faulty_frames,
-    without_lost_lines,
+    unreplaced_warnings,
+    without_lost_parts,
 )
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
@@ -129,7 +130,7 @@ def _stage_by_stage(
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     faults = [faulty_frames(frames) for frames in channels]
-    repaired = [without_lost_lines(f, bad) for f, bad in zip(channels, faults, strict=True)]
+    repaired = [without_lost_parts(f, bad) for f, bad in zip(channels, faults, strict=True)]
     channels = [frames for frames, _ in repaired]
     fitted = [
         _series(frames.copy() if bad else frames, source, config, device)
@@ -142,7 +143,7 @@ def _stage_by_stage(
         dict.fromkeys(
             text
             for frames, bad in zip(channels, faults, strict=True)
-            for text in fault_warnings(bad, len(frames))
+            for text in fault_warnings(bad, len(frames)) or unreplaced_warnings(frames)
         )
     )
     state.warnings.extend(dict.fromkeys(text for _, texts in repaired for text in texts))

@@ -1,6 +1,6 @@
 """Frames of a series that show nothing new: blank, dark, repeated or incomplete ones.
 
-Others take their place. Single rows and columns that were lost are taken from their neighbours.
+Others take their place. Planes, rows and columns that were lost are taken from their neighbours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["fault_warnings", "faulty_frames", "good_neighbours", "without_lost_lines"]
+__all__ = [
+    "fault_warnings",
+    "faulty_frames",
+    "good_neighbours",
+    "unreplaced_warnings",
+    "without_lost_parts",
+]
 
 _FAULTS: Final = {
     "dark": "dark",
@@ -69,10 +75,10 @@ def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[in
     return found if len(found) <= max(1, _MOST * len(frames)) else []
 
 
-def without_lost_lines(
+def without_lost_parts(
     frames: NDArray[np.float32], without: Collection[int]
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Return the frames in which lost rows and columns are interpolated, and what to say of them.
+    """Return the frames with lost planes, rows and columns interpolated, and what to say of them.
 
     Parameters
     ----------
@@ -81,28 +87,77 @@ def without_lost_lines(
     without
         Positions of frames that are not looked at.
     """
-    masks: dict[int, NDArray[np.bool_]] = {
-        number: mask
-        for number, frame in enumerate(frames)
-        if number not in without and (mask := lost_lines(frame)) is not None
-    }
-    if not masks:
-        return frames, []
+    looked_at = [number for number in range(len(frames)) if number not in without]
+    planes = {n: lost for n in looked_at if (lost := _lost_planes(frames[n]))}
+    lines = {n: mask for n in looked_at if (mask := lost_lines(frames[n])) is not None}
+    texts: list[str] = []
+    if not planes and not lines:
+        return frames, texts
     repaired = frames.copy()
-    for number, mask in masks.items():
+    for number, mask in lines.items():
         repaired[number] = interpolated(frames[number], mask)
-    return repaired, [
-        f"{_named(sorted(masks), len(frames))} rows or columns of one value only, as if they were "
-        "lost in readout; they were replaced by their neighbours."
-    ]
+    for number, lost in planes.items():
+        repaired[number] = _without_planes(repaired[number], lost)
+    if planes:
+        numbers = sorted({plane + 1 for lost in planes.values() for plane in lost})
+        texts.append(
+            f"{_named(sorted(planes), len(frames))} planes without data, or with a part without "
+            f"data ({_listed(numbers)}); planes interpolated along Z take their place."
+        )
+    if lines:
+        texts.append(
+            f"{_named(sorted(lines), len(frames))} rows or columns of one value only, as if they "
+            "were lost in readout; they were replaced by their neighbours."
+        )
+    return repaired, texts
+
+
+def _lost_planes(frame: NDArray[np.float32]) -> list[int]:
+    """Return the planes of a volume that lack what those beside them have; none of a plane."""
+    if frame.ndim < 3 or len(frame) < 3 or (empty := empty_part(frame)) is None:
+        return []
+    lost = [int(plane) for plane in np.flatnonzero(empty.all(axis=(1, 2)))]
+    lost += _incomplete(frame, lost)
+    return sorted(lost) if len(lost) < len(frame) - 1 else []
+
+
+def _without_planes(volume: NDArray[np.float32], lost: Sequence[int]) -> NDArray[np.float32]:
+    """Return a volume in which planes are interpolated from the nearest others along Z."""
+    repaired = volume.copy()
+    for plane in lost:
+        first, last = good_neighbours(plane, lost, len(volume))
+        part = (plane - first) / (last - first) if last > first else 0.0
+        repaired[plane] = (1 - part) * volume[first] + part * volume[last]
+    return repaired
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
 
 
 def _named(numbers: Sequence[int], n_frames: int) -> str:
     """Return which frames have something, as the begin of a sentence."""
     if len(numbers) == n_frames:
-        return "All frames have"
-    shown = ", ".join(str(number + 1) for number in numbers[:8]) + (" …" * (len(numbers) > 8))
+        return "The image has" if n_frames == 1 else "All frames have"
+    shown = _listed([number + 1 for number in numbers])
     return f"Frame {shown} has" if len(numbers) == 1 else f"Frames {shown} have"
+
+
+def unreplaced_warnings(frames: NDArray[np.float32]) -> list[str]:
+    """Return a sentence about blank frames of a series of which fewer than two others are left.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape), in which no frame is replaced.
+    """
+    blank = blank_frames(list(frames))
+    if not blank:
+        return []
+    return [
+        f"{_named(blank, len(frames))} one value only; fewer than two other frames are left, so "
+        "that nothing can take their place, and the frames between them show a part of them."
+    ]
 
 
 def fault_warnings(faults: Mapping[int, str], n_frames: int) -> list[str]:
