@@ -145,8 +145,9 @@ def check(image: Image) -> None:
             f"an array of {image.dtype} was given; real numbers are needed. Take the magnitude, "
             f"or convert it to float32, first."
         )
-    if isinstance(image.data, np.ma.MaskedArray) and (n_masked := np.ma.count_masked(image.data)):
+    mask = np.ma.getmask(image.data) if isinstance(image.data, np.ma.MaskedArray) else None
+    if mask is not None and (n_masked := int(np.sum(mask))):
         raise DataError(
-            f"{n_masked} of {image.data.size} values of a masked array are masked, and would be "
+            f"{n_masked} of {math.prod(image.shape)} values of a masked array are masked, and would be "
             "used as if they were not; replace them first, for example by array.filled(0)."
         )
