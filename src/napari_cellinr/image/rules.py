@@ -148,6 +148,6 @@ def check(image: Image) -> None:
     mask = np.ma.getmask(image.data) if isinstance(image.data, np.ma.MaskedArray) else None
     if mask is not None and (n_masked := int(np.sum(mask))):
         raise DataError(
-            f"{n_masked} of {math.prod(image.shape)} values of a masked array are masked, and would "
-            "be used as if they were not; replace them first, for example by array.filled(0)."
+            f"{n_masked} of {math.prod(image.shape)} values of a masked array are masked, and "
+            "would be used as if they were not; replace them first, for example by array.filled(0)."
         )
