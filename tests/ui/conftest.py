@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -203,6 +204,12 @@ def viewer(_shared_viewer, request, qtbot, monkeypatch):
 def layer(viewer, stack):
     viewer.add_image(stack, **MEMBRANE)
     return next(iter(viewer.layers))
+
+
+@pytest.fixture(autouse=True)
+def patience(qtbot, monkeypatch):
+    """Conditions are waited for longer than the usual 5 s, for busy machines."""
+    monkeypatch.setattr(qtbot, "waitUntil", partial(qtbot.waitUntil, timeout=30_000))
 
 
 @pytest.fixture
