@@ -127,6 +127,8 @@ def set_up(name: str, extra: str) -> dict[str, str]:
     """Make .venv with tox, and tox's environment of that name; return the variables for tox."""
     if not works([str(PROGRAMS / "tox"), "--version"]):
         say("making the virtual environment .venv")
+        if VENV.is_file():  # tox and virtualenv write the path of another environment there
+            VENV.unlink()
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet"]
         silent = "--disable-pip-version-check"
