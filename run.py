@@ -167,7 +167,7 @@ def main(arguments: list[str]) -> int:
             rest = [*QUICK, *(option for option in rest if option != "--quick")]
     else:
         print(USAGE)
-        return 2
+        return 0 if command in ("-h", "--help") else 2
     environment = set_up(name, extra)
     # -qq: pytest's summary is to be the last thing that is printed
     tox = [str(PROGRAMS / "tox"), "run", "-qq", "--skip-pkg-install", "-e", name, "--", *rest]

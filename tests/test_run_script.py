@@ -71,3 +71,10 @@ def test_a_file_in_the_place_of_the_environment_is_replaced(monkeypatch, tmp_pat
     monkeypatch.setattr(run.subprocess, "run", lambda command, **_: made.append(place.exists()))
     run.set_up("demo", "")
     assert made == [False, False]
+
+
+@pytest.mark.parametrize(("given", "status"), [([], 2), (["deno"], 2), (["--help"], 0)])
+def test_what_can_be_run_is_said(monkeypatch, tmp_path, capsys, given, status):
+    monkeypatch.chdir(tmp_path)
+    assert run.main(given) == status
+    assert "demo [--gui]" in capsys.readouterr().out
