@@ -161,9 +161,9 @@ def main(arguments: list[str]) -> int:
         name = "demo-gui" if "--gui" in rest else "demo"
         extra = "gui" if "--gui" in rest else ""
     elif command == "test":
-        name, extra = "check", "gui"
+        name, extra = "check", "all"
         if "--quick" in rest:
-            name = "quick"
+            name, extra = "quick", "gui"
             rest = [*QUICK, *(option for option in rest if option != "--quick")]
     else:
         print(USAGE)

@@ -230,7 +230,7 @@ def test_nothing_steals_selection_camera_or_the_chosen_layer(opened, use_job, id
     dock = docks[0][1]
     dock.source.choose(viewer.layers["a rather long name of an image"].unique_id)
     viewer.layers.selection = {viewer.layers["other"]}
-    camera = viewer.scene.camera
+    camera = getattr(viewer, "scene", viewer).camera  # of the viewer itself before napari 0.9
     camera.zoom, camera.center = 3.3, (0, 7, 9)
     viewer.dims.set_current_step(0, 2)
     before = (camera.zoom, camera.center, viewer.dims.current_step)
