@@ -224,6 +224,12 @@ def layer(viewer, stack):
     return next(iter(viewer.layers))
 
 
+@pytest.fixture(autouse=True)
+def patience(qtbot, monkeypatch):
+    """Conditions are waited for longer than the usual 5 s, for busy machines."""
+    monkeypatch.setattr(qtbot, "waitUntil", partial(qtbot.waitUntil, timeout=30_000))
+
+
 @pytest.fixture
 def dock(viewer, layer):
     from napari_cellinr.ui.docks.denoise import DenoiseDock

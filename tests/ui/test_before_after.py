@@ -102,7 +102,8 @@ def test_side_by_side_shows_the_two_in_linked_views(viewer, layer, dock, after):
     assert visible(viewer) == {"membrane", after.name}
     assert grid.enabled
     layers = list(getattr(viewer, "__wrapped__", viewer).layers)
-    place = {one.name: grid.position(i, layers) for i, one in enumerate(layers) if one.visible}
+    given = layers if hasattr(viewer, "scene") else len(layers)  # their number before napari 0.9
+    place = {one.name: grid.position(i, given) for i, one in enumerate(layers) if one.visible}
     assert place == {"membrane": (0, 0), after.name: (0, 1)}
     press(viewer, SIDE_KEY)
     assert not grid.enabled

@@ -85,7 +85,7 @@ def test_the_question_mark_opens_the_page_of_the_guide(dock, qtbot):
 
 def test_preferences_are_read_from_napari_and_fall_back(viewer, monkeypatch):
     assert preferences.preferences() == Preferences()
-    monkeypatch.delattr(preferences.settings, "get_plugin_settings")  # napari before 0.9
+    monkeypatch.delattr(preferences.settings, "get_plugin_settings", raising=False)  # before 0.9
     assert preferences.preferences() == Preferences()
     monkeypatch.setattr(fit_dock, "preferences", lambda: Preferences(device="cpu"))
     dock = DenoiseDock(viewer)

@@ -39,7 +39,8 @@ def answers(monkeypatch):
     """Say that numbered files count time, whenever it is asked."""
     from napari import settings
 
-    settings.get_plugin_settings("napari-cellinr").files.numbered_files = "ask"
+    if hasattr(settings, "get_plugin_settings"):  # napari before 0.9 always asks
+        settings.get_plugin_settings("napari-cellinr").files.numbered_files = "ask"
     monkeypatch.setattr(opening, "choice", lambda paths: "time")
 
 

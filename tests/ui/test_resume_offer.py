@@ -191,7 +191,8 @@ def test_the_user_closing_the_window_keeps_the_checkpoint(closing, qtbot, monkey
 
     def dialog(*_, extra_info="", **__):
         told.append(extra_info)
-        return SimpleNamespace(exec_=lambda: QDialog.Accepted)
+        # Called exec from napari 0.10 on.
+        return SimpleNamespace(**dict.fromkeys(("exec", "exec_"), lambda: QDialog.Accepted))
 
     class ByTheUser(QCloseEvent):
         def spontaneous(self):
