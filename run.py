@@ -127,6 +127,8 @@ def set_up(name: str, extra: str) -> dict[str, str]:
     """Make .venv with tox, and tox's environment of that name; return the variables for tox."""
     if not works([str(PROGRAMS / "tox"), "--version"]):
         say("making the virtual environment .venv")
+        if VENV.is_file():  # tox and virtualenv write the path of another environment there
+            VENV.unlink()
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet"]
         silent = "--disable-pip-version-check"
@@ -159,13 +161,13 @@ def main(arguments: list[str]) -> int:
         name = "demo-gui" if "--gui" in rest else "demo"
         extra = "gui" if "--gui" in rest else ""
     elif command == "test":
-        name, extra = "check", "gui"
+        name, extra = "check", "all"
         if "--quick" in rest:
-            name = "quick"
+            name, extra = "quick", "gui"
             rest = [*QUICK, *(option for option in rest if option != "--quick")]
     else:
         print(USAGE)
-        return 2
+        return 0 if command in ("-h", "--help") else 2
     environment = set_up(name, extra)
     # -qq: pytest's summary is to be the last thing that is printed
     tox = [str(PROGRAMS / "tox"), "run", "-qq", "--skip-pkg-install", "-e", name, "--", *rest]

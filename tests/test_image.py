@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_cellinr.errors import AxesError
+from napari_cellinr.errors import AxesError, DataError
 from napari_cellinr.image import AXES, Image, default_axes
 
 
@@ -197,3 +197,10 @@ def test_take():
 def test_take_refuses(axis, index):
     with pytest.raises(AxesError, match="was requested"):
         stack().take(axis, index)
+
+
+def test_masked_values_are_not_used_in_silence():
+    values = np.ma.masked_less(np.arange(12.0).reshape(3, 4), 5)
+    with pytest.raises(DataError, match="5 of 12 values of a masked array are masked"):
+        Image(values, axes="YX")
+    assert Image(np.ma.array(values.data), axes="YX").shape == (3, 4)

@@ -56,3 +56,25 @@ def test_other_versions_of_python_are_refused(monkeypatch, capsys, version):
 
 def test_the_quick_tests_are_folders_that_exist():
     assert all((run.ROOT / place).exists() for place in run.QUICK)
+
+
+def test_a_file_in_the_place_of_the_environment_is_replaced(monkeypatch, tmp_path):
+    """Newer tools write a file `.venv` with the path of another environment."""
+    place, made = tmp_path / ".venv", []
+    place.write_text("/elsewhere")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "VENV", place)
+    monkeypatch.setattr(run, "PROGRAMS", place / "bin")
+    monkeypatch.setattr(run, "indexes", dict)
+    monkeypatch.setattr(run, "works", lambda command: False)
+    monkeypatch.setattr(run, "with_progress", lambda *_: 0)
+    monkeypatch.setattr(run.subprocess, "run", lambda command, **_: made.append(place.exists()))
+    run.set_up("demo", "")
+    assert made == [False, False]
+
+
+@pytest.mark.parametrize(("given", "status"), [([], 2), (["deno"], 2), (["--help"], 0)])
+def test_what_can_be_run_is_said(monkeypatch, tmp_path, capsys, given, status):
+    monkeypatch.chdir(tmp_path)
+    assert run.main(given) == status
+    assert "demo [--gui]" in capsys.readouterr().out

@@ -85,9 +85,10 @@ def main() -> None:
 
 def _page(lines: list[str], end: str, given: argparse.Namespace) -> str:
     """Return the page of these results."""
+    seeds = f"seed{'s' * (len(given.seeds) > 1)} {', '.join(map(str, given.seeds))}"
     return "\n".join(
         [
-            f"# Denoising of independent phantoms: preset `{given.preset}`, seeds {given.seeds}",
+            f"# Denoising of independent phantoms: preset `{given.preset}`, {seeds}",
             "",
             "Written by `benchmarks/denoise/phantoms.py`. Volumes of 16×64×64 voxels, planes of",
             "160×160. Peak signal-to-noise ratio in dB; the peak is the range of the truth. The",

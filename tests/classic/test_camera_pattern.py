@@ -72,6 +72,26 @@ def test_a_straight_fibre_is_no_row():
     assert find_pattern(images) is None
 
 
+@pytest.mark.parametrize("size", [40, 64, 128])
+@pytest.mark.parametrize("kind", ["edge", "wall", "line", "hot", "dead"])
+def test_straight_edges_and_single_bad_lines_are_no_pattern(size, kind):
+    """A hot column once raised all others by its mean, and an edge was subtracted."""
+    light = np.full((size, size), 50.0)
+    columns = {"edge": slice(size // 2, None), "wall": slice(20, 24)}.get(kind, slice(20, 21))
+    light[:, columns] = {"edge": 5000, "hot": 65535, "dead": 0}.get(kind, 150)
+    images = np.random.default_rng(0).poisson([light] * 2).astype(float)
+    assert find_pattern(images) is None
+
+
+def test_a_hot_column_does_not_change_the_offsets_of_the_others():
+    columns = np.random.default_rng(5).normal(0, 8, SHAPE[-1])
+    images = recorded() + columns
+    usual = find_pattern(images).offsets
+    images[:, :, 20] = 65535
+    others = np.arange(SHAPE[-1]) != 20
+    assert np.abs(find_pattern(images).offsets - usual)[:, others].max() < 4
+
+
 def test_small_images_have_no_pattern():
     assert find_pattern(recorded(shape=(16, 20, 20))) is None
     assert find_pattern(np.zeros((16, 64, 64))) is None

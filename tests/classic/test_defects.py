@@ -10,6 +10,8 @@ from napari_cellinr.classic.camera.defects import (
     empty_part,
     filled,
     impossible_voxels,
+    interpolated,
+    lost_lines,
 )
 
 
@@ -78,3 +80,40 @@ def test_what_is_filled_continues_its_surroundings():
     assert result[:, :12].mean() == pytest.approx(100, abs=8)
     assert result[:, :12].std() == pytest.approx(10, rel=0.2)
     assert result[3, 30, 30] == pytest.approx(frame[2:5, 29:32, 29:32].mean(), abs=8)
+
+
+@pytest.mark.parametrize("value", [0, 100, 65535])
+def test_single_rows_and_columns_of_one_value_are_lost(value):
+    frame = np.random.default_rng(0).poisson(90, (64, 80)).astype(np.uint16)
+    frame[10], frame[:, 20:22] = value, value
+    expected = np.zeros(frame.shape, bool)
+    expected[10], expected[:, 20:22] = True, True
+    assert np.array_equal(lost_lines(frame), expected)
+    assert empty_part(frame) is None
+    repaired = interpolated(frame, expected)
+    assert abs(repaired[expected].mean() - 90) < 3
+    assert np.array_equal(repaired[~expected], frame[~expected])
+
+
+@pytest.mark.parametrize("value", [100, 65535])
+def test_planes_and_many_rows_of_one_value_have_no_data(value):
+    volume = np.random.default_rng(0).poisson(90, (5, 32, 32)).astype(np.uint16)
+    volume[2], volume[4, 4:9] = value, value
+    expected = np.zeros(volume.shape, bool)
+    expected[2], expected[4, 4:9] = True, True
+    assert np.array_equal(empty_part(volume), expected)
+    assert lost_lines(volume) is None
+
+
+@pytest.mark.parametrize("photons", [0.002, 0.05, 0.5])
+def test_rows_without_a_photon_are_not_lost(photons):
+    frame = np.random.default_rng(0).poisson(photons, (64, 64))
+    assert lost_lines(frame) is None
+    assert empty_part(frame) is None
+
+
+def test_images_without_noise_have_no_lost_lines():
+    frame = np.zeros((32, 32))
+    frame[10], frame[20:, 5:9] = 7, 3
+    for image in (frame, frame.T, frame + np.linspace(0, 1, 32)):
+        assert lost_lines(image) is None

@@ -1,5 +1,7 @@
 """The noise is found, and made even, to known accuracy."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -10,6 +12,16 @@ from napari_cellinr.simulate.embryo import add_noise, embryo
 BRIGHTNESS = np.array([10, 20, 40, 80])
 
 
+@cache
+def mean_of(kind, seed):
+    return embryo(kind, seed=seed).truth_with_background.data
+
+
+def exposure(kind="membranes", seed=0, *, gain=2.0, read_noise=8.0):
+    """Return an embryo, which is simulated once for all kinds of noise."""
+    return add_noise(mean_of(kind, seed), gain, read_noise, np.random.default_rng(seed))
+
+
 def exact_sd(gain, read_noise):
     return np.sqrt(gain * BRIGHTNESS + read_noise**2)
 
@@ -18,7 +30,7 @@ def exact_sd(gain, read_noise):
 @pytest.mark.parametrize(("gain", "read_noise"), [(2, 8), (1, 3), (2, 20)])
 @pytest.mark.parametrize("kind", ["membranes", "nuclei"])
 def test_accuracy_on_the_embryo(kind, gain, read_noise, seed):
-    noise = estimate_noise(embryo(kind, seed=seed, gain=gain, read_noise=read_noise).raw.data)
+    noise = estimate_noise(exposure(kind, seed, gain=gain, read_noise=read_noise))
     assert noise.gain == pytest.approx(gain, rel=0.2)
     assert noise.sd(BRIGHTNESS) == pytest.approx(exact_sd(gain, read_noise), rel=0.05)
 
@@ -31,10 +43,10 @@ def test_accuracy_on_one_plane(seed):
 
 
 def test_noise_of_one_kind_only():
-    gaussian = estimate_noise(embryo(gain=0, read_noise=10).raw.data)
+    gaussian = estimate_noise(exposure(gain=0, read_noise=10))
     assert gaussian.gain < 0.1
     assert gaussian.read_noise == pytest.approx(10, rel=0.03)
-    photons = estimate_noise(embryo(gain=2, read_noise=0).raw.data)
+    photons = estimate_noise(exposure(gain=2, read_noise=0))
     assert photons.gain == pytest.approx(2, rel=0.1)
     assert photons.read_noise < 1
     assert photons.offset < 1
@@ -49,14 +61,14 @@ def test_an_image_without_noise(size):
 
 
 def test_a_camera_offset_is_told_from_gain_and_brightness():
-    raw = embryo(gain=2, read_noise=1).raw.data + 100
+    raw = exposure(gain=2, read_noise=1) + 100
     noise = estimate_noise(raw)
     assert noise.gain == pytest.approx(2, rel=0.1)
     assert noise.sd(100 + BRIGHTNESS) == pytest.approx(exact_sd(2, 1), rel=0.05)
 
 
 def test_masked_and_saturated_voxels_do_not_count():
-    raw = embryo(gain=2, read_noise=8).raw.data
+    raw = exposure(gain=2, read_noise=8)
     masked = np.clip(raw + 40, 0, 160).astype(np.uint8)
     masked[:, :, :40] = 0
     masked[:10] = 0
@@ -70,13 +82,12 @@ def test_masked_and_saturated_voxels_do_not_count():
 @pytest.mark.parametrize("grain", [0.6, 0.9])
 def test_noise_with_a_grain_is_not_missed(grain):
     generator = np.random.default_rng(0)
-    sample = embryo()
     noise = gaussian_filter(generator.standard_normal((48, 96, 96)), grain)
-    noisy = sample.truth_with_background.data + 6 * noise / noise.std()
+    noisy = mean_of("membranes", 0) + 6 * noise / noise.std()
     found = estimate_noise(np.round(noisy + 20))
     assert found.grain == pytest.approx(grain, abs=0.12)
     assert found.sd(50) == pytest.approx(6, rel=0.2)
-    assert estimate_noise(sample.raw.data).grain == 0
+    assert estimate_noise(exposure()).grain == 0
 
 
 def test_further_axes_are_further_images():

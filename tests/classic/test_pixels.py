@@ -38,6 +38,20 @@ def test_read_noise_without_light_is_not_taken_for_dead_pixels():
     assert np.argwhere(odd_pixels(stabilised, array, noise)[0]).tolist() == [[50, 50]]
 
 
+@pytest.mark.parametrize("width", [0.45, 0.6])
+@pytest.mark.parametrize("noise", [Noise(1.0, 0.001), Noise(0.0, 4.3)])
+def test_small_beads_are_not_hot_pixels(width, noise):
+    """Also where a gain of 0 was estimated, as chance has it in images of few beads."""
+    rows, columns = np.indices((32, 32))
+    light = 20 + 2000 * np.exp(-((rows - 16) ** 2 + (columns - 12) ** 2) / 2 / width**2)
+    bead = np.random.default_rng(3).poisson(light).astype(np.float32)
+    assert not odd_pixels(stabilise(bead, noise), bead, noise)[0].any()
+    hot = np.random.default_rng(3).poisson(20.0, (32, 32)).astype(np.float32)
+    hot[16, 12] = 2000
+    odd = odd_pixels(stabilise(hot, noise), hot, noise)[0]
+    assert np.argwhere(odd).tolist() == [[16, 12]]
+
+
 def test_one_pixel_has_no_neighbours():
     assert not odd_pixels(np.ones((1, 1), np.float32))[0].any()
 

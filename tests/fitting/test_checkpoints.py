@@ -408,8 +408,8 @@ QUICK = SpatimeConfig(scale={"t": 2, "z": 2}, steps=4, refinement=0.1, device="c
 @pytest.fixture(scope="module")
 def cells():
     """Two channels of blobs that drift, of which planes are coarse."""
-    t, c, z, y, x = np.indices((4, 2, 5, 24, 26), np.float32)
-    far = (z - 2) ** 2 * 4 + (y - 12) ** 2 + (x - 8 - 2 * t - 3 * c) ** 2
+    t, c, z, y, x = np.indices((4, 2, 5, 16, 18), np.float32)
+    far = (z - 2) ** 2 * 4 + (y - 8) ** 2 + (x - 6 - 2 * t - 3 * c) ** 2
     noise = np.random.default_rng(0).normal(0, 2, far.shape)
     units = ("second", "pixel", *("micrometer",) * 3)
     values = (100 * np.exp(-far / 20) + 10 + noise).astype(np.float32)

@@ -214,3 +214,24 @@ def test_a_zarr_whose_folder_is_removed_meanwhile_is_not_half_there(tmp_path):
     with pytest.raises(FileError, match="was removed while"):
         list(job)
     assert not (tmp_path / "results" / "image.zarr").exists()
+
+
+@pytest.mark.parametrize("call", ["touch", "unlink"])
+def test_a_signal_leaves_no_trial_file(tmp_path, monkeypatch, call):
+    """It may come right after the file was made, or right before it is deleted."""
+    real, came = getattr(Path, call), []
+
+    def interrupted(path, *args, **options):
+        if call == "touch":
+            real(path, *args, **options)
+        if not came:
+            came.append(path)
+            raise KeyboardInterrupt
+        if call == "unlink":
+            real(path, *args, **options)
+
+    monkeypatch.setattr(Path, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        atomic.check_place(tmp_path / "result.tif")
+    assert came
+    assert list(tmp_path.iterdir()) == []

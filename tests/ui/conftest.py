@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from copy import deepcopy
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.image import Image
 from napari_cellinr.runs import resume
+from napari_cellinr.simulate.samples import SAMPLES
 from napari_cellinr.ui.session import devices, worker
 
 MEMBRANE = {
@@ -116,6 +118,22 @@ def _manifests_are_parsed_once():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _samples_are_simulated_once():
+    """Each takes up to five seconds, and many tests open one; nothing may write to them."""
+
+    def simulated(make):
+        images = make()
+        for image in images:
+            image.data.setflags(write=False)
+        return images
+
+    with pytest.MonkeyPatch.context() as patch:
+        for key, make in SAMPLES.items():
+            patch.setitem(SAMPLES, key, cache(partial(simulated, make)))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _settings_are_not_saved():
     """Leave the file with napari's settings alone: it is the user's, and written at each change."""
     from napari.settings import get_settings
@@ -182,7 +200,7 @@ def viewer(_shared_viewer, request, qtbot, monkeypatch):
     """Return a viewer without layers and docks, as a plugin gets it.
 
     It is the same one for many tests, unless a test makes further ones, wants a console, or is
-    marked with `new_viewer`.
+    marked with `new_viewer`. A test that leaves something in the shared one fails.
     """
     is_new = {"new_viewer", "enable_console"} & set(request.keywords)
     if is_new or "make_napari_viewer" in request.fixturenames:
@@ -196,13 +214,20 @@ def viewer(_shared_viewer, request, qtbot, monkeypatch):
     _shared_viewer.put_back()
     request.node.funcargs.clear()  # like what is patched, they may refer to docks
     monkeypatch.undo()
-    _shared_viewer.check()
+    if found := _shared_viewer.differences():
+        pytest.fail("The test has left in the shared viewer: " + "; ".join(found), pytrace=False)
 
 
 @pytest.fixture
 def layer(viewer, stack):
     viewer.add_image(stack, **MEMBRANE)
     return next(iter(viewer.layers))
+
+
+@pytest.fixture(autouse=True)
+def patience(qtbot, monkeypatch):
+    """Conditions are waited for longer than the usual 5 s, for busy machines."""
+    monkeypatch.setattr(qtbot, "waitUntil", partial(qtbot.waitUntil, timeout=30_000))
 
 
 @pytest.fixture

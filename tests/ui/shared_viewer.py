@@ -2,13 +2,14 @@
 
 Making and closing a viewer, and the collections of garbage in between, take longer than most
 tests. Nothing that a test leaves can be seen by the next one: the state of the viewer is compared
-with the first one, and where they differ, or an object of the plugin is still in memory, the
-viewer is replaced.
+with the first one, and where they differ, or an object of the plugin is still in memory, the test
+fails and the viewer is replaced.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 LAYERS = "layers"
 """The field of a viewer that is emptied instead of being set."""
+
+SECONDS_TO_GO = 2.0
+"""How long a thread of a test may take to end, and what it refers to to go."""
 
 FROM_MOUSE = {"mouse_over_canvas", "status"}
 """Fields that follow the mouse of the screen, not the test."""
@@ -60,18 +64,25 @@ class SharedViewer:
             self.close(failed=True)
             raise
 
-    def check(self) -> None:
-        """Close the viewer if it is not in its first state, so that the next test gets a new one.
+    def differences(self) -> list[str]:
+        """Return in what the viewer is not in its first state, in words.
 
-        It is not if a dock or a job of it is still in memory, and napari keeps parts of a grid.
+        It is closed then, so that the next test gets a new one. A dock or a job of it that is
+        still in memory is a difference, too.
         """
         assert self._viewer is not None
         assert self._first is not None
-        _collect()
-        if any(self._first.differences(self._viewer)) or any(_kept(self._viewer)):
-            self.close()
-        else:
-            gc.freeze()  # what was imported meanwhile, such as torch
+        end = time.monotonic() + SECONDS_TO_GO
+        while True:
+            _collect()
+            found = [*self._first.differences(self._viewer), *_kept(self._viewer)]
+            if not found:
+                gc.freeze()  # what was imported meanwhile, such as torch
+                return []
+            if time.monotonic() > end:
+                self.close(failed=True)
+                return found
+            time.sleep(0.05)
 
     def close(self, *, failed: bool = False) -> None:
         """Close the viewer, if there is one.
@@ -95,6 +106,8 @@ class SharedViewer:
         self._held.close()
         if failed:
             QtViewer._instances.clear()
+        else:
+            gc.freeze()  # napari collects garbage at each change of the layers of a new viewer
 
     def _make(self) -> None:
         """Make a viewer as napari's fixture does: with its own application, and no console."""
@@ -151,6 +164,7 @@ class State:
     def put_back(self, viewer: napari.Viewer) -> None:
         """Empty the viewer, and set all values to what they were."""
         from napari.settings import get_settings
+        from napari.utils.notifications import notification_manager
 
         window = viewer.window._qt_window
         for _, emitter in _emitters(viewer):
@@ -174,6 +188,9 @@ class State:
             _holders(viewer)[place].update(values)
         viewer.window._qt_viewer.console_backlog.clear()
         viewer.window._task_status_manager._tasks.clear()
+        notification_manager.records.clear()
+        for name in ("last_exc", "last_value", "last_traceback"):  # they refer to docks
+            vars(sys).pop(name, None)
         if window.saveState() != self._layout:
             window.restoreState(self._layout)
         window.resize(self._size)

@@ -172,6 +172,7 @@ def test_the_line_lies_within_a_turned_image(viewer, dock, compare, turned):
     assert np.isfinite(values).all()
 
 
+@pytest.mark.new_viewer  # a picture of a plot lays out the whole window, which stays
 def test_both_plots_follow_the_theme(viewer, layer, dock, compare, use_job, done):
     use_job()
     dock.run()

@@ -93,7 +93,7 @@ def test_a_voxel_size_leaves_the_view_where_it_is(make_napari_viewer, stack, oth
     for _ in range(others):
         viewer.add_image(stack, axis_labels=("z", "y", "x"))
     viewer.dims.ndisplay = n_shown
-    camera = viewer.scene.camera
+    camera = getattr(viewer, "scene", viewer).camera  # of the viewer itself before napari 0.9
     camera.center, camera.zoom = (3, 15, 20), 9.0
     viewer.dims.set_current_step(0, 4)
     dispatcher = dispatcher_of(viewer)

@@ -19,7 +19,7 @@ from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.panels import fit_buttons as fit_actions
 from napari_cellinr.ui.session.console import console_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 TOY = {"steps": 1, "estimate": "gaussian"}
 MOVING = {"steps": 40, "restart": False, "check_motion": False}

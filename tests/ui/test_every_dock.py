@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButto
 from napari_cellinr.ui.widgets.guide import GuideWindow
 from napari_cellinr.ui.widgets.labels import COLOURS
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 DOCKS = ("Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script")
 FITS = DOCKS[:3]
@@ -92,12 +92,14 @@ def test_no_dock_loads_torch():
 
 def test_all_docks_fit_a_small_screen(opened, qtbot):
     """853 × 533 is what 150 % leaves of 1280 × 800."""
-    _, window, docks = opened(*DOCKS)
+    viewer, window, docks = opened(*DOCKS)
     qtbot.waitUntil(lambda: window.width() <= 853 and is_low(window))
+    given = 300 if hasattr(viewer, "scene") else 305  # by napari, before 0.9
     for frame, dock in docks:
         frame.raise_()
         qtbot.waitUntil(lambda d=dock: not d.visibleRegion().isEmpty())
-        assert frame.width() <= 300
+        assert frame.width() <= given
+        assert frame.minimumSizeHint().width() <= 250
         assert dock.minimumSizeHint().width() <= 300
         assert dock.minimumSizeHint().height() <= 400
         main = getattr(getattr(dock, "panel", dock), "run_button", None)
@@ -230,7 +232,7 @@ def test_nothing_steals_selection_camera_or_the_chosen_layer(opened, use_job, id
     dock = docks[0][1]
     dock.source.choose(viewer.layers["a rather long name of an image"].unique_id)
     viewer.layers.selection = {viewer.layers["other"]}
-    camera = viewer.scene.camera
+    camera = getattr(viewer, "scene", viewer).camera  # of the viewer itself before napari 0.9
     camera.zoom, camera.center = 3.3, (0, 7, 9)
     viewer.dims.set_current_step(0, 2)
     before = (camera.zoom, camera.center, viewer.dims.current_step)

@@ -10,7 +10,7 @@ from napari_cellinr.macro import script
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.session.console import console_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 def test_figure_and_movie_are_saved_recorded_and_replayed(

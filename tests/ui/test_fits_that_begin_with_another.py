@@ -17,7 +17,7 @@ from napari_cellinr.ui.panels.start import SCRATCH
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session.work import fits
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 ESTIMATE = {"estimate": "gaussian", "learning_rate": 1e-9}
 TOY = {"steps": 1, **ESTIMATE}

@@ -6,7 +6,7 @@ import pytest
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 @pytest.fixture

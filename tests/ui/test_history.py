@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.docks.script import ScriptDock
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 def test_steps_and_runs_are_listed_used_and_deleted(

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from napari_cellinr.ui.motion.track_table import TrackTable, summary_of
 from napari_cellinr.ui.panels.motion import MotionPanel
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 MOVIE = np.random.default_rng(1).random((4, 24, 32), dtype=np.float32)
 PLACED = {

@@ -13,7 +13,7 @@ from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.following.growing import grown_to
 from napari_cellinr.ui.following.new_frames import noise_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 NOISE = {"gain": 2.0, "read_noise": 3.0, "offset": 100.0}
 SERIES = np.random.default_rng(3).random((9, 16, 20), dtype=np.float32)

@@ -19,7 +19,7 @@ from napari_cellinr.ui.preferences import Preferences, preferences
 from napari_cellinr.ui.session import controller
 from napari_cellinr.ui.session.work import fits
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 MANIFEST = Path(napari_cellinr.__file__).parent / "napari.yaml"
 

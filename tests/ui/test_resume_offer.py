@@ -20,7 +20,7 @@ from napari_cellinr.ui.layers.convert import to_image
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session.work import fits
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 def job_that_stores(image, config, monitor):
@@ -191,7 +191,8 @@ def test_the_user_closing_the_window_keeps_the_checkpoint(closing, qtbot, monkey
 
     def dialog(*_, extra_info="", **__):
         told.append(extra_info)
-        return SimpleNamespace(exec_=lambda: QDialog.Accepted)
+        # Called exec from napari 0.10 on.
+        return SimpleNamespace(**dict.fromkeys(("exec", "exec_"), lambda: QDialog.Accepted))
 
     class ByTheUser(QCloseEvent):
         def spontaneous(self):

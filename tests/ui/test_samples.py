@@ -21,7 +21,7 @@ from napari_cellinr.ui.docks.reconstruct import ReconstructDock
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.console import console_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 def test_there_are_those_of_the_manifest():

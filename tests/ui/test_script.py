@@ -1,6 +1,9 @@
 """What is done is recorded, shown as a script, and can be done again."""
 
-import napari
+import sys
+from types import ModuleType
+
+import napari.utils.io
 import numpy as np
 import pytest
 import tifffile
@@ -70,6 +73,14 @@ def test_the_round_trip(viewer, dock, scripts, use_job, stack_file, tmp_path):
     assert (tmp_path / "clean.tif").is_file()
 
 
+@pytest.fixture
+def _scripts_are_forgotten(monkeypatch):
+    """Let napari keep the variables of scripts, with all that they refer to, during a test only."""
+    monkeypatch.setattr(napari.utils.io, "_SCRIPT_NAMESPACES", {}, raising=False)
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+
+
+@pytest.mark.usefixtures("_scripts_are_forgotten")
 def test_a_saved_macro_that_is_dropped_replays(viewer, dock, scripts, use_job, idle, tmp_path):
     use_job()
     dock.panel.run_button.click()

@@ -8,7 +8,7 @@ import pytest
 from napari_cellinr.macro import script
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from napari_cellinr.methods import METHODS, Cost, Method
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.task import ResultPanel, Section, Shown, Task, task_of
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from napari_cellinr.config.optics import KINDS
 from napari_cellinr.ui.guided.microscope import LOOKS, MicroscopeChoice, picture_of, why_not
 from napari_cellinr.ui.panels.optics import OpticsSection
 
-pytestmark = [pytest.mark.gui, pytest.mark.new_viewer]
+pytestmark = pytest.mark.gui
 
 UNITS = ("second", "micrometer", "micrometer")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_cellinr.acquisition.grey_levels import to_unit
 from napari_cellinr.acquisition.measurement import (
     Measurement,
     check_repeats,
@@ -13,7 +14,6 @@ from napari_cellinr.acquisition.measurement import (
     gaussian_blur,
     repeats,
     stated,
-    to_unit,
     voxel_of,
 )
 from napari_cellinr.errors import ConfigError

@@ -34,14 +34,10 @@ __all__ = [
     "repeats",
     "single_channel",
     "stated",
-    "to_unit",
     "voxel_of",
 ]
 
 Value = TypeVar("Value")
-
-_BRIGHT = 99.9
-"""Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,37 +141,6 @@ def repeats(image: Image, optics: Optics) -> NDArray[Any]:
             f"{' or '.join(optics.AXES)}."
         )
     return values
-
-
-def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32], float]:
-    """Return grey levels above the background, scaled so that bright parts are about 1.
-
-    Parameters
-    ----------
-    values
-        Grey levels, any shape.
-    background
-        Grey level of the camera without light.
-
-    Returns
-    -------
-    NDArray
-        Scaled values of the same shape, float32.
-    float
-        Grey levels that are 1 in them.
-
-    Raises
-    ------
-    ConfigError
-        If the background is not below the brightest parts.
-    """
-    bright = float(np.percentile(values, _BRIGHT)) - background
-    if bright <= 0:
-        raise ConfigError(
-            f"background {background:g} was given, but the brightest parts of the image are at "
-            f"{bright + background:g}; give the grey level of the camera without light."
-        )
-    return ((values - background) / bright).astype(np.float32), bright
 
 
 def voxel_of(

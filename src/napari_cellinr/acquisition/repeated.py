@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.acquisition.grey_levels import to_unit
 from napari_cellinr.acquisition.measurement import (
     Measurement,
     check_repeats,
@@ -16,7 +17,6 @@ from napari_cellinr.acquisition.measurement import (
     read_array,
     repeats,
     stated,
-    to_unit,
     voxel_of,
 )
 from napari_cellinr.errors import ConfigError

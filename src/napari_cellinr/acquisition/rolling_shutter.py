@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.acquisition.grey_levels import to_unit
 from napari_cellinr.acquisition.measurement import (
     Measurement,
     exact,
     read_array,
     single_channel,
     stated,
-    to_unit,
     voxel_of,
 )
 from napari_cellinr.errors import AxesError, ConfigError

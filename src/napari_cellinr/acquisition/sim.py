@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_cellinr.acquisition.grey_levels import to_unit
 from napari_cellinr.acquisition.measurement import (
     Measurement,
     exact,
     frame_starts,
     single_channel,
     stated,
-    to_unit,
     voxel_of,
 )
 from napari_cellinr.acquisition.otf_file import read_otf

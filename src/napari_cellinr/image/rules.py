@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.errors import AxesError
+import numpy as np
+
+from napari_cellinr.errors import AxesError, DataError
 
 if TYPE_CHECKING:
     from napari_cellinr.image.image import Image
@@ -107,7 +109,15 @@ def measure_the_same(axis: str, other: str) -> bool:
 
 
 def check(image: Image) -> None:
-    """Raise `AxesError` if axes, steps, names or values of an image do not fit together."""
+    """Raise an error if axes, steps, names or values of an image do not fit together.
+
+    Raises
+    ------
+    AxesError
+        If they do not fit.
+    DataError
+        If some values are masked.
+    """
     n_dimensions = len(image.shape)
     if len(image.axes) != n_dimensions:
         raise AxesError(wrong_number(image.axes, image.shape))
@@ -134,4 +144,10 @@ def check(image: Image) -> None:
         raise AxesError(
             f"an array of {image.dtype} was given; real numbers are needed. Take the magnitude, "
             f"or convert it to float32, first."
+        )
+    mask = np.ma.getmask(image.data) if isinstance(image.data, np.ma.MaskedArray) else None
+    if mask is not None and (n_masked := int(np.sum(mask))):
+        raise DataError(
+            f"{n_masked} of {math.prod(image.shape)} values of a masked array are masked, and "
+            "would be used as if they were not; replace them first, for example by array.filled(0)."
         )

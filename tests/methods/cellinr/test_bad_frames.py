@@ -1,5 +1,7 @@
 """One bad frame, border or voxel leaves the rest as good as without it, and is named."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -100,3 +102,46 @@ def test_good_data_has_no_defects():
     _, raw = movie(2)
     warnings = denoise(Image(raw, axes="TYX"), **SETTINGS).report["warnings"]
     assert not any(word in text for text in warnings for word in ("blank", "no data", "impossible"))
+
+
+@pytest.mark.parametrize("value", [0, 65535])
+def test_a_lost_column_is_replaced_and_spoils_nothing(value):
+    """A hot column once changed all voxels by its mean."""
+    truth, raw = movie()
+    bad = raw.copy()
+    bad[:, :, 20] = value
+    fit, usual = (denoise(Image(v, axes="TYX"), **SETTINGS) for v in (bad, raw))
+    assert any("rows or columns of one value" in text for text in fit.report["warnings"])
+    assert error(fit.images[0].array(), truth) < 1.1 * error(usual.images[0].array(), truth)
+
+
+def test_a_saturated_plane_spoils_no_other():
+    from napari_cellinr.methods.cellinr.recording.defects import find_defects
+
+    volume = movie()[1]
+    volume[2] = 65535
+    found = find_defects(Image(volume, axes="ZYX"), [()])
+    masked = found.masked(Image(volume, axes="ZYX")).array()
+    assert np.isnan(masked[2]).all()
+    assert "plane 3" in found.warnings[0]
+    results = found.with_empty_parts(
+        [Image(np.zeros(volume.shape, np.float32), axes="ZYX") for _ in range(4)],
+        Image(volume, axes="ZYX"),
+        subtracted=False,
+    )
+    assert (results[0].array()[2] == 65535).all()
+
+
+def test_a_frame_that_needs_no_step_does_not_speak_for_the_others():
+    """The warning is about a frame that has not converged, not about the last one."""
+    from napari_cellinr.fitting.problem import Outcome
+    from napari_cellinr.methods.cellinr.job import _report
+
+    fit = denoise(Image(movie(1)[1], axes="TYX"), **SETTINGS)
+    history = ({"step": 0, "held_out": 2.0}, {"step": 2, "held_out": 1.0})
+    outcomes = [Outcome("steps", 2, 1.0, history), Outcome("converged", 0, 1.0, history[:1])]
+
+    frames = [SimpleNamespace(outcome=one, facts={"noise": {}}, device="cpu") for one in outcomes]
+    report = _report(frames, fit.config, 0.0, 0)
+    assert not any("had not begun" in text for text in report["warnings"])
+    assert any("after 2 steps" in text for text in report["warnings"])

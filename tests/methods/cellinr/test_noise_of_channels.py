@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr import CellINRConfig, Image
+from napari_cellinr import CellINRConfig, Image, denoise
 from napari_cellinr.methods.cellinr.initial.noise import noise_of_channels
 
 
@@ -14,3 +14,17 @@ def test_noise_that_is_given_keeps_the_grain_that_is_seen():
     assert (white.gain, white.read_noise, white.offset, white.grain) == (0.1, 5, 0, 0)
     assert (blurred.gain, blurred.read_noise) == (0.1, 5)
     assert blurred.grain == noise_of_channels(image, CellINRConfig())[1].grain > 0.4
+
+
+def test_fine_texture_that_looks_like_grain_is_not_smoothed_in_silence():
+    """It cannot be told from grainy noise, so the user has to say; see `grain=0`."""
+    generator = np.random.default_rng(1)
+    texture = gaussian_filter(generator.standard_normal((64, 64)), 0.8)
+    texture = (texture - texture.min()) / np.ptp(texture) * 20000 + 5000
+    raw = Image(generator.poisson(texture).astype(np.uint16), axes="YX")
+    settings = {"preset": "preview", "background": "keep", "steps": 2}
+    warned, told = denoise(raw, **settings), denoise(raw, grain=0, **settings)
+    assert any("set grain=0" in text for text in warned.report["warnings"])
+    assert not any("grain" in text for text in told.report["warnings"])
+    error = np.sqrt(np.mean((told.images[0].array() - texture) ** 2))
+    assert error < 0.1 * texture.std()

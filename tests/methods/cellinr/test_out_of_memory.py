@@ -173,10 +173,17 @@ def frames():
     return Image(values, "TYX", name="a")
 
 
+SHORT = {"steps": 4, "restart": False, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def usual():
+    """A reconstruction with enough memory."""
+    return reconstruct(frames(), **SHORT)
+
+
 @pytest.mark.parametrize("error", ERRORS)
-def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, error):
-    settings = {"steps": 4, "restart": False, "device": "cpu"}
-    usual = reconstruct(frames(), **settings)
+def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, usual, error):
     real = reconstruct_job.NSTMProblem
     enough = True
 
@@ -186,13 +193,13 @@ def test_a_reconstruction_does_not_keep_what_it_can_compute_again(monkeypatch, e
         return real(*given, recompute=recompute, **named)
 
     monkeypatch.setattr(reconstruct_job, "NSTMProblem", problem)
-    slower = reconstruct(frames(), **settings)
+    slower = reconstruct(frames(), **SHORT)
     assert "moved scenes were computed twice" in " ".join(slower.report["warnings"])
     for one, other in zip(slower.images, usual.images, strict=True):
         np.testing.assert_allclose(one.array(), other.array(), atol=1e-4)
     enough = False
     with pytest.raises(FitError, match="fit a crop or fewer frames"):
-        reconstruct(frames(), **settings)
+        reconstruct(frames(), **SHORT)
 
 
 def test_a_reconstruction_leaves_a_gpu_with_too_little_memory(monkeypatch):

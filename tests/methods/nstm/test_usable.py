@@ -49,6 +49,20 @@ def test_frames_of_each_pattern_are_compared_with_each_other():
     assert left_out(frames, 0) == {}
 
 
+@pytest.mark.parametrize("kind", ["frame", "column"])
+def test_saturation_changes_no_other_frame(kind):
+    """The unit of the fit once was the level of a saturated frame, so that nothing converged."""
+    frames = movie()
+    bad, good = frames.copy(), np.ones(frames.shape, bool)
+    where = np.s_[3] if kind == "frame" else np.s_[:, :, 20]
+    bad[where], good[where] = 65535, False
+    found = reconstruct(bad, "time-lapse", axes="TYX", preset="preview", check_motion=False)
+    assert "left out" in found.report["warnings"][0]
+    usual = reconstruct(frames, "time-lapse", axes="TYX", preset="preview", check_motion=False)
+    difference = (found.images[0].array() - usual.images[0].array())[good]
+    assert np.sqrt(np.mean(difference**2)) < 5
+
+
 def test_gaps_between_frames_are_named():
     assert gap_warnings(np.arange(6)) == []
     (text,) = gap_warnings(np.array([0, 1, 2, 7, 8, 9]))

@@ -230,6 +230,53 @@ def test_a_black_or_repeated_frame_is_replaced_and_named():
     assert "left out" not in " ".join(kept.report["warnings"])  # without noise, it may be real
 
 
+def test_a_half_black_frame_is_replaced_and_a_lost_row_interpolated():
+    from napari_cellinr.methods.spatime.between.faults import (
+        fault_warnings,
+        faulty_frames,
+        without_lost_parts,
+    )
+
+    frames = np.random.default_rng(0).poisson(50, (8, 32, 32)).astype(np.float32)
+    assert faulty_frames(frames) == {}
+    assert without_lost_parts(frames, ())[0] is frames
+    bad = frames.copy()
+    bad[3, 16:], bad[5, 10] = 0, 0
+    faults = faulty_frames(bad)
+    assert faults == {3: "incomplete"}
+    assert "Frame 4 of 8 is incomplete" in fault_warnings(faults, 8)[0]
+    repaired, (text,) = without_lost_parts(bad, faults)
+    assert abs(repaired[5, 10].mean() - 50) < 3
+    assert text.startswith("Frame 6 has rows or columns of one value")
+    bad = frames.copy()
+    bad[:, :6] = 0  # as beside a registered series
+    assert faulty_frames(bad) == {}
+    bad[:, :, 20] = 65535
+    assert without_lost_parts(bad, ())[1][0].startswith("All frames have")
+
+
+@pytest.mark.parametrize("value", [0, 65535])
+def test_a_plane_without_data_spoils_no_other(value):
+    """It once rang through the whole stack, in silence."""
+    light = 50 + 40 * np.sin(np.arange(8) / 3)[:, None, None] * np.ones((8, 32, 32))
+    volume = np.random.default_rng(0).poisson(light).astype(np.float32)
+    bad, others = volume.copy(), [0, 1, 2, 4, 5, 6, 7]
+    bad[3] = value
+    fits = [superresolve(v, "preview", axes="ZYX", scale={"z": 2}) for v in (bad, volume)]
+    found, usual = (fit.images[0].array().reshape(8, 2, 32, 32).mean(1) for fit in fits)
+    assert np.abs((found - usual)[others]).max() < 0.01
+    assert abs(found[3].mean() - light[3].mean()) < 5
+    assert any("planes without data" in text and "(4)" in text for text in fits[0].warnings)
+    assert not any("planes without data" in text for text in fits[1].warnings)
+
+
+def test_a_blank_frame_that_nothing_can_replace_is_named():
+    frames = np.random.default_rng(0).poisson(50, (2, 32, 32)).astype(np.float32)
+    frames[0] = 0
+    fit = superresolve(frames, "preview", axes="TYX", scale={"t": 2})
+    assert any(text.startswith("Frame 1 has one value only") for text in fit.warnings)
+
+
 def test_settings_read_back_from_text():
     config = SpatimeConfig(**SpatimeConfig.parse({"scale": "t=2,Z=2.5", "times": "none"}))
     assert dict(config.scale) == {"t": 2, "z": 2.5}

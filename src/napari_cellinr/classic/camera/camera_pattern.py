@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.fft import dct, idct
-from scipy.ndimage import correlate1d, gaussian_filter, gaussian_filter1d
+from scipy.ndimage import correlate1d, gaussian_filter, gaussian_filter1d, median_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,12 +27,15 @@ _FEWEST_IMAGES = 8  # images from which the offsets of single pixels can be told
 _NEAR = 1.0  # standard deviation in pixels of the mean that counts as specimen
 _WHITE = 1.6  # variance of offsets in a band with specimen, in that of one without
 _SIGNIFICANT = 0.05  # smallest part of the variance of single pixels that offsets have to be
+_OUTLYING = 3.0  # deviation of a line, in robust standard deviations, that is no usual offset
+_HOT = 6.0  # the same beyond which a line is hot or dead, and must not spoil those beside it
+_FEW = 0.06  # largest fraction of such lines; more are edges or lines of a specimen
 _FOURTH = np.array((1, -4, 6, -4, 1)) / np.sqrt(70)
 
 
 @dataclass(frozen=True)
 class CameraPattern:
-    """Offsets of the camera, in grey levels, with mean 0.
+    """Offsets of the camera, in grey levels, with mean 0 but for hot and dead lines.
 
     Parameters
     ----------
@@ -56,7 +59,9 @@ def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
     Rows and columns: their means over each of four parts of the lines have the same fine detail,
     up to the highest frequencies, which no microscope transmits. Pixels: so have their means over
     the first and the second half of the images; this needs eight images. Where there is much more
-    detail at lower frequencies, it is the specimen's, and nothing is taken for a pattern.
+    detail at lower frequencies, it is the specimen's, and nothing is taken for a pattern. Single
+    lines far from all others, such as a hot column or a wall along the rows, are no pattern, and
+    keep what they have beyond the usual offsets.
 
     Parameters
     ----------
@@ -70,15 +75,15 @@ def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
         if found is not None:
             total += found[:, None] if axis == 1 else found
             kinds.append(kind)
-            variance += float(found.var()) / len(found)
+            variance += float(_usual(found).var()) / len(found)
     pixels = _pixel_offsets(values - total)
     if pixels is not None:
-        total += pixels
+        total += pixels - pixels.mean()
         kinds.append("pixels")
         variance += float(pixels.var()) / pixels.size
     if not kinds:
         return None
-    return CameraPattern(total - total.mean(), tuple(kinds), variance**0.5)
+    return CameraPattern(total, tuple(kinds), variance**0.5)
 
 
 def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
@@ -86,8 +91,13 @@ def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
     n_lines, length = values.shape[1:]
     if n_lines < _FEWEST or length < _FEWEST:
         return None
+    values, hot = _without_hot_lines(values)
     parts = np.array_split(np.arange(length), _PARTS)
     found = np.stack([_means(_detail(values[:, :, part], _SMOOTH[-1])) for part in parts])
+    limit = _OUTLYING * _spread(found)
+    if float((np.abs(found.mean(0)) > limit).mean()) > _FEW:
+        return None
+    found = np.clip(found, -limit, limit)
     fine = correlate1d(found, _FOURTH, 1)[:, 2:-2]
     products = fine @ fine.T / fine.shape[1]
     between = products[~np.eye(_PARTS, dtype=bool)]
@@ -95,14 +105,51 @@ def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if not (between > _ALIKE * np.diag(products).mean()).all():
         return None
     for width in _SMOOTH:
-        offsets = _means(_detail(values, width))
+        offsets = _usual(_means(_detail(values, width)))
         if float(offsets.var()) < _WHITE * variance:
             break
     else:
         return None
     for _ in range(_ROUNDS):
-        offsets = offsets + _means(_detail(values - offsets[:, None], width))
-    return _with_slow_part(values, offsets, float(np.sqrt(variance)))
+        offsets = _usual(offsets + _means(_detail(values - offsets[:, None], width)))
+    return _with_slow_part(values, offsets, float(np.sqrt(variance))) + hot
+
+
+def _without_hot_lines(
+    values: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return values in which hot and dead lines equal their neighbours, and what they had more.
+
+    Such lines are far from those on both sides; a wall or an edge of a specimen is wider.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (image, line, pixel).
+    """
+    middle = np.median(np.moveaxis(values, 1, 0).reshape(values.shape[1], -1), axis=1)
+    height = middle - median_filter(middle, 5, mode="nearest")
+    hot = np.abs(height) > _HOT * max(_spread(height), 1e-6 * float(np.abs(height).max()))
+    more = np.zeros(len(middle), np.float32)
+    if not hot.any() or hot.all():
+        return values, more
+    good = np.flatnonzero(~hot)
+    nearest = good[np.abs(np.flatnonzero(hot)[:, None] - good).argmin(1)]
+    replaced = values.copy()
+    replaced[:, hot] = values[:, nearest]
+    more[hot] = middle[hot] - middle[nearest]
+    return replaced, more
+
+
+def _spread(offsets: NDArray[np.float32]) -> float:
+    """Return the standard deviation of offsets with mean 0, on which outliers have no influence."""
+    return 1.4826 * float(np.median(np.abs(offsets)))
+
+
+def _usual(offsets: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return offsets of lines, those far from all others reduced to the largest usual ones."""
+    limit = _OUTLYING * _spread(offsets)
+    return np.clip(offsets, -limit, limit)
 
 
 def _with_slow_part(

@@ -11,7 +11,6 @@ from scipy.ndimage import (
     distance_transform_edt,
     gaussian_filter,
     maximum_filter,
-    median_filter,
 )
 
 from napari_cellinr.classic.camera.sampled_noise import sample_noise
@@ -23,10 +22,20 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.camera.anscombe import Noise
 
-__all__ = ["blank_frames", "empty_part", "filled", "impossible_voxels"]
+__all__ = [
+    "blank_frames",
+    "empty_part",
+    "filled",
+    "impossible_voxels",
+    "interpolated",
+    "lost_lines",
+]
 
 _FEWEST = 1e-3  # smallest fraction of a frame without data
 _AS_DARK = 0.05  # largest fraction of the voxels beside it that may have its value
+_SHORTEST = 16  # voxels of a row, column or plane of one value that cannot be chance
+_SAME = 0.1  # largest fraction of the voxels beside it that may have its value
+_THIN = 2  # largest number of rows or columns side by side that their neighbours can replace
 _IMPOSSIBLE = 100.0  # height of an impossible voxel, in the range of 99.8 % of the values
 _LONELY = 0.1  # largest height of its neighbours, in its own
 _SOME = 1_000_000  # voxels from which quantiles are taken
@@ -50,19 +59,83 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
 
     Such a part has the lowest value of the frame, fills squares of 3 × 3 voxels, and ends at
     once: next to it hardly any voxel has that value. Dark parts of a recording end gradually.
-    Whole planes of a volume count if the planes next to them have hardly any such voxel.
+    Whole planes of a volume count if the planes next to them have hardly any such voxel. So do
+    planes, and three or more rows or columns side by side, of any other value, such as that of
+    saturation, or at an edge of the frame; others are found by `lost_lines`.
 
     Parameters
     ----------
     frame
         Grey levels, axes ZYX or YX, real.
     """
-    same = frame == frame.min()
-    if not _FEWEST <= same.mean() < 1:
+    if frame.min() == frame.max():
         return None
-    part = _empty_inside(same)
-    empty = part | _empty_planes(same, part)
-    return np.asarray(empty) if empty.any() else None
+    empty = _one_value_lines(frame)[1]
+    same = frame == frame.min()
+    if same.mean() >= _FEWEST:
+        part = _empty_inside(same)
+        empty |= part | _empty_planes(same, part)
+    return np.asarray(empty) if empty.any() and not empty.all() else None
+
+
+def lost_lines(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return one or two rows or columns side by side of one value; None if there are none.
+
+    They were lost in readout, or are dead or hot columns of the camera: what is recorded has
+    noise. Next to them hardly any voxel has their value, so that a dark or saturated image, or
+    one without noise, has none.
+
+    Parameters
+    ----------
+    frame
+        Grey levels, axes ZYX or YX, real.
+    """
+    thin = _one_value_lines(frame)[0]
+    return thin if thin.any() else None
+
+
+def _one_value_lines(frame: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the rows and columns of one value that are replaced, and other ones and planes."""
+    thin, wide = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
+    if frame.ndim == 3:
+        for run in _runs(frame.reshape(len(frame), -1)):
+            wide[run] = True
+    for plane, one, more in zip(*(_as_planes(a) for a in (frame, thin, wide)), strict=True):
+        for turned, *marks in ((plane, one, more), (plane.T, one.T, more.T)):
+            for run in _runs(turned):
+                inside = run.start > 0 and run.stop < len(turned)
+                marks[0 if inside and run.stop - run.start <= _THIN else 1][run] = True
+    return thin & ~wide, wide
+
+
+def _as_planes(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of a frame as planes, axes (plane, Y, X)."""
+    return array[None] if array.ndim == 2 else array
+
+
+def _runs(lines: NDArray[Any]) -> list[slice]:
+    """Return the runs of lines of the same one value between lines that hardly have it.
+
+    Parameters
+    ----------
+    lines
+        Values, axes (line, voxel).
+    """
+    if lines.shape[1] < _SHORTEST:
+        return []
+    low = lines.min(axis=1)
+    flat = low == lines.max(axis=1)
+    if not flat.any() or flat.all():
+        return []
+    ends = np.flatnonzero(np.diff(flat) | (np.diff(low) != 0)) + 1
+    found = []
+    for start, stop in zip([0, *ends], [*ends, len(lines)], strict=True):
+        beside = [place for place in (start - 1, stop) if 0 <= place < len(lines)]
+        if flat[start] and all(
+            not flat[place] and (lines[place] == low[start]).mean() <= _SAME for place in beside
+        ):
+            found.append(slice(start, stop))
+    return found
 
 
 def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -128,14 +201,29 @@ def impossible_voxels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     return np.asarray(found) if found.any() else None
 
 
+def interpolated(frame: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return a frame in which missing voxels are the mean of those next to them, float32.
+
+    Parameters
+    ----------
+    frame
+        Grey levels, axes ZYX or YX.
+    missing
+        Which voxels are missing: none far from all others.
+    """
+    values = np.where(missing, 0, frame).astype(np.float32)
+    mean = _mean(values, (~missing).astype(np.float32), _NEAR)
+    return np.where(missing, mean, values)
+
+
 def filled(
     frame: NDArray[Any], missing: NDArray[np.bool_], noise: Noise, generator: np.random.Generator
 ) -> NDArray[np.float32]:
     """Return a frame in which missing voxels continue what is next to them, float32.
 
     Large missing parts get the level of what is dark around, since a continued structure would
-    count as background, and noise of the same kind. Single voxels get the mean of their
-    neighbours.
+    count as background, and noise of the same kind. What is not three voxels wide gets the mean
+    of its neighbours.
 
     Parameters
     ----------
@@ -153,8 +241,8 @@ def filled(
     place = tuple(distance_transform_edt(missing, return_distances=False, return_indices=True))
     dark = np.minimum(values, _mean(values, present, _WIDE)) * present
     noisy = sample_noise(_mean(dark, present, _WIDE)[place], noise, generator)
-    single = missing & (median_filter(present, [min(3, size) for size in frame.shape]) > 0)
-    noisy = np.where(single, _mean(values, present, _NEAR), noisy)
+    wide = binary_opening(missing, np.ones((*[1] * (missing.ndim - 2), 3, 3)))
+    noisy = np.where(missing & ~wide, _mean(values, present, _NEAR), noisy)
     return np.asarray(np.where(missing, noisy, values), np.float32)
 
 

@@ -22,6 +22,8 @@ HELD_BLOCK = 32
 
 _JUMP = 6.0  # smallest distance from all neighbours, in standard deviations of the noise
 _SPREAD = 3.0  # and in units of the range of the neighbours
+_HALO = (4.0, 0.04)  # height of the nearest neighbours of a small object: in standard deviations
+# of the noise, and in its own height
 
 
 def odd_pixels(
@@ -32,7 +34,8 @@ def odd_pixels(
     """Return which pixels are hot or dead, and the values with those replaced by a median.
 
     Such a pixel is above or below all of its neighbours by much more than these differ from each
-    other; real objects are blurred by the microscope and never that isolated.
+    other. Real objects are blurred by the microscope, so that their nearest neighbours are
+    brighter than those next to them; they stay, also where the noise is not well known.
 
     Parameters
     ----------
@@ -53,12 +56,39 @@ def odd_pixels(
     if array is not None and noise is not None and dead.any():
         below = minimum_filter(array, footprint=around, mode="mirror")[dead]
         dead[dead] = below - array[dead] > _JUMP * noise.sd(below)
-    odd = (stabilised - highest > least) | dead
+    hot = stabilised - highest > least
+    if hot.any():
+        hot[hot] = ~_has_halo(stabilised, np.argwhere(hot))
+    odd = hot | dead
     if not odd.any():
         return odd, stabilised
     replaced = stabilised.copy()
     replaced[odd] = median_filter(stabilised, footprint=around, mode="mirror")[odd]
     return odd, replaced
+
+
+def _has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which bright pixels have neighbours in the plane that are brighter than theirs.
+
+    Parameters
+    ----------
+    values
+        Values with noise of standard deviation 1, axes ZYX or YX.
+    places
+        The pixels, axes (pixel, Z, Y, X) or (pixel, Y, X).
+    """
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 2) + [(2, 2)] * 2, mode="reflect")
+    *planes, rows, columns = places.T
+
+    def at(steps: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+        shifted = [padded[(*planes, rows + 2 + y, columns + 2 + x)] for y, x in steps]
+        return np.asarray(np.median(shifted, axis=0), np.float32)
+
+    ring = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if max(abs(y), abs(x)) == 2]
+    around = at(ring)
+    least, part = _HALO
+    raised = at([(-1, 0), (1, 0), (0, -1), (0, 1)]) - around
+    return np.asarray(raised > np.maximum(least, part * (at([(0, 0)]) - around)))
 
 
 def saturated_part(array: NDArray[Any]) -> float:

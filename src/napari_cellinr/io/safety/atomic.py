@@ -14,7 +14,6 @@ from napari_cellinr.io.safety.owned import (
     is_plain_folder,
     move_into_place,
     new_temporary,
-    remove_files,
     swap_folders,
     sync_folder,
 )
@@ -118,7 +117,8 @@ def check_place(path: Path, *, folder: bool = False) -> None:
             f"{path} cannot be written: {error.strerror or error}. Choose a folder in which "
             f"you may write."
         ) from error
-    remove_files([trial])
+    finally:
+        _remove(trial)
 
 
 def is_zarr(path: Path) -> bool:
@@ -158,7 +158,16 @@ def _check_only_zarr(path: Path, target: Path) -> None:
 
 
 def _remove(temporary: Path) -> None:
-    """Delete what was not finished.
+    """Delete what was not finished, also if a signal comes meanwhile, which it does once."""
+    try:
+        _try_to_remove(temporary)
+    except BaseException:
+        _try_to_remove(temporary)
+        raise
+
+
+def _try_to_remove(temporary: Path) -> None:
+    """Delete a temporary file or folder.
 
     Threads of the library zarr that were interrupted may still write for a moment; what they
     write later is removed by the next writer, as everything that a killed process leaves.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ IMAGEJ_BYTES = 2**32 - 2**25
 
 _EXTREME = 1e5
 """Steps above this, or below its inverse, lose precision as fractions of 32-bit integers."""
+
+_UINT32 = 2**32 - 1
 
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _OME_TYPES = (*_IMAGEJ_TYPES, "int8", "int16", "int32", "uint32", "float64")
@@ -143,8 +146,8 @@ def _write_imagej(path: Path, image: Image, record: str) -> None:
     )
 
 
-def _resolution(image: Image) -> tuple[str, tuple[float, float] | None]:
-    """Return ImageJ's spatial unit, that of x, and the pixels per unit along x and y.
+def _resolution(image: Image) -> tuple[str, tuple[tuple[int, int], tuple[int, int]] | None]:
+    """Return ImageJ's spatial unit, that of x, and the pixels per unit along x and y, as fractions.
 
     If one of them is unknown, neither is written, and the note holds what is known.
     """
@@ -152,7 +155,12 @@ def _resolution(image: Image) -> tuple[str, tuple[float, float] | None]:
     steps = [_step(image, axis, unit) or 0.0 for axis in "XY"]
     if not all(1 / _EXTREME < step < _EXTREME for step in steps):
         return UNCALIBRATED, None
-    return unit, (1 / steps[0], 1 / steps[1])
+    return unit, (_fraction(1 / steps[0]), _fraction(1 / steps[1]))
+
+
+def _fraction(number: float) -> tuple[int, int]:
+    """Return the nearest fraction of two 32-bit integers; older tifffile round more."""
+    return Fraction(number).limit_denominator(int(_UINT32 / max(1, number))).as_integer_ratio()
 
 
 def _labels(image: Image) -> list[str]:

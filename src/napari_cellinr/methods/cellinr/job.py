@@ -376,7 +376,7 @@ def _report(
             f"The fit was stopped before {n_missing} of the images were fitted; they are unchanged."
         )
     elif not converged:
-        warnings.append(unconverged_warning(outcomes[-1]))
+        warnings.append(unconverged_warning(next(o for o in outcomes if not o.converged)))
     # at many photons, neighbours predict a voxel badly although the result is right
     residual = max(frame.facts.get("residual", held_out) for frame in frames)
     if doubt := held_out_warning(min(held_out, residual)):

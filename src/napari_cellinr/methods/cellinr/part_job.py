@@ -114,6 +114,7 @@ def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:
         dark=places(defects.dark),
         empty=shifted(defects.empty),
         impossible=shifted(defects.impossible),
+        lost=shifted(defects.lost),
     )
 
 

@@ -284,11 +284,22 @@ class CellINRProblem(Problem):
         fitted = self.prepared.fitted
         late = [] if fitted is None else fitted.warnings
         facts = {
-            "warnings": [*replaced, *self.prepared.warnings, *late],
+            "warnings": [*replaced, *self._grain_text(), *self.prepared.warnings, *late],
             "noise": asdict(self.prepared.noise),
             "residual": self._residual(),
         }
         return facts if fitted is None else {**facts, "field": fitted.facts()}
+
+    def _grain_text(self) -> list[str]:
+        """Return what to say of noise with a grain that was estimated, which texture may be."""
+        grain = self.prepared.noise.grain
+        if not grain or self.config.grain is not None:
+            return []
+        return [
+            f"The noise looks grainy ({grain:.2g} voxels), as after filtering or resizing, and was "
+            "smoothed. Fine texture in much light looks the same: if the image was neither "
+            "filtered nor resized, set grain=0 (--set grain=0)."
+        ]
 
     @torch.no_grad()
     def _residual(self) -> float:

@@ -125,7 +125,7 @@ class NSTMProblem(Problem):
         self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
         self.unexplained = unexplained
         self.recompute = recompute
-        self.objective = objective_for(self.optics, self.frames, plan.noise)
+        self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
         self.halves: Halves | None = None
         self.other_error: float | None = None
         self._alpha = ALL_LEVELS

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.classic.camera.bad_frames import bad_frames
-from napari_cellinr.classic.camera.defects import blank_frames, empty_part, impossible_voxels
+from napari_cellinr.classic.camera.defects import (
+    blank_frames,
+    empty_part,
+    impossible_voxels,
+    lost_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +63,7 @@ def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> 
     for frame, pixels in zip(frames, bad, strict=True):
         if pixels.all():
             continue
-        for mask in (empty_part(frame), impossible_voxels(frame)):
+        for mask in (empty_part(frame), impossible_voxels(frame), lost_lines(frame)):
             if mask is not None:
                 pixels |= mask
     return bad

@@ -19,7 +19,12 @@ from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
-from napari_cellinr.methods.spatime.between.faults import fault_warnings, faulty_frames
+from napari_cellinr.methods.spatime.between.faults import (
+    fault_warnings,
+    faulty_frames,
+    unreplaced_warnings,
+    without_lost_parts,
+)
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
@@ -125,6 +130,8 @@ def _stage_by_stage(
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     faults = [faulty_frames(frames) for frames in channels]
+    repaired = [without_lost_parts(f, bad) for f, bad in zip(channels, faults, strict=True)]
+    channels = [frames for frames, _ in repaired]
     fitted = [
         _series(frames.copy() if bad else frames, source, config, device)
         for frames, bad in zip(channels, faults, strict=True)
@@ -136,9 +143,10 @@ def _stage_by_stage(
         dict.fromkeys(
             text
             for frames, bad in zip(channels, faults, strict=True)
-            for text in fault_warnings(bad, len(frames))
+            for text in fault_warnings(bad, len(frames)) or unreplaced_warnings(frames)
         )
     )
+    state.warnings.extend(dict.fromkeys(text for _, texts in repaired for text in texts))
     n_frames, *shape = channels[0].shape
     state.steps = sum(
         planned_steps(n_frames, len(shape), grid, config, lazily=lazily, faulty=list(bad))

@@ -13,6 +13,7 @@ from napari_cellinr.classic.camera.defects import (
     empty_part,
     filled,
     impossible_voxels,
+    lost_lines,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class Defects:
         Places of frames of one value.
     dark
         Places of frames of noise alone, as behind a closed shutter.
-    empty, impossible
-        Which voxels of a frame these are, by place; axes ZYX or YX.
+    empty, impossible, lost
+        Which voxels of a frame have no data, have impossible values, or are in rows and columns
+        lost in readout, by place; axes ZYX or YX.
     """
 
     leading: tuple[str, ...]
@@ -57,6 +59,7 @@ class Defects:
     dark: frozenset[Place] = frozenset()
     empty: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     impossible: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
+    lost: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def unused(self) -> frozenset[Place]:
@@ -71,8 +74,15 @@ class Defects:
             part = float(np.mean([mask.mean() for mask in self.empty.values()]))
             texts.append(
                 f"{100 * part:.1f} % of the voxels {self._where(self.empty)}have no data"
-                f"{_planes_text(self.empty.values())}: they all have the lowest value. They were "
-                "left out, and keep that value."
+                f"{_planes_text(self.empty.values())}: they all have the lowest value, or fill "
+                "planes, rows or columns with one value. They were left out, and keep that value."
+            )
+        if self.lost:
+            part = float(np.mean([mask.mean() for mask in self.lost.values()]))
+            texts.append(
+                f"{100 * part:.1f} % of the voxels {self._where(self.lost)}are in rows or columns "
+                "of one value only, as if they were lost in readout; they were replaced by their "
+                "neighbours."
             )
         if self.impossible:
             n_voxels = sum(int(mask.sum()) for mask in self.impossible.values())
@@ -91,14 +101,13 @@ class Defects:
 
         Blank frames keep their value.
         """
-        if not (self.empty or self.impossible or self.dark):
+        if not (self._masks or self.dark):
             return source
         data = np.array(source.array(), np.float32)
         for place in self.dark:
             data[place] = np.nan
-        for masks in (self.empty, self.impossible):
-            for place, mask in masks.items():
-                data[place][mask] = np.nan
+        for place, mask in self._masks.items():
+            data[place][mask] = np.nan
         return source.like(data, name=source.name)
 
     def repaired(self, source: Image, noises: Sequence[Noise], seed: int) -> Image:
@@ -113,13 +122,11 @@ class Defects:
         seed
             Of the random numbers with which large parts are filled.
         """
-        if not self.empty and not self.impossible:
+        if not self._masks:
             return source
         data = np.array(source.array(), np.float32)
         generator = np.random.default_rng(seed)
-        for place in sorted({*self.empty, *self.impossible}):
-            masks = [m[place] for m in (self.empty, self.impossible) if place in m]
-            missing = np.logical_or.reduce(masks)
+        for place, missing in sorted(self._masks.items()):
             channel = dict(zip(self.leading, place, strict=True)).get("C", 0)
             data[place] = filled(data[place], missing, noises[channel], generator)
         return source.like(data, name=source.name)
@@ -166,11 +173,20 @@ class Defects:
             Whether the result has no background; then it is 0 there.
         """
         for place, mask in self.empty.items():
-            value = float(source.array()[place].min())
+            values = np.asarray(source.array()[place][mask], np.float32)
             for number, image in enumerate(images):
                 signal = number == (0 if subtracted else 2)
-                image.array()[place][mask] = 0 if signal or number == ERROR else value
+                image.array()[place][mask] = 0 if signal or number == ERROR else values
         return tuple(images)
+
+    @property
+    def _masks(self) -> dict[Place, NDArray[np.bool_]]:
+        """Which voxels of a frame are no data, for any reason, by place."""
+        found: dict[Place, NDArray[np.bool_]] = {}
+        for masks in (self.empty, self.impossible, self.lost):
+            for place, mask in masks.items():
+                found[place] = found[place] | mask if place in found else mask
+        return found
 
     def _place(self, index: Mapping[str, int]) -> Place:
         return tuple(index[axis] for axis in self.leading)
@@ -226,7 +242,7 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
     frames = [values[place] for place in places]
     blank = frozenset(places[number] for number in blank_frames(frames))
     dark = _dark_frames(values, places, blank, leading) if whole else frozenset()
-    empty, impossible = {}, {}
+    empty, impossible, lost = {}, {}, {}
     for place, frame in zip(places, frames, strict=True):
         if place in blank | dark:
             continue
@@ -234,7 +250,10 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
             empty[place] = mask
         if (mask := impossible_voxels(frame)) is not None:
             impossible[place] = mask
-    return Defects(leading, source.sizes.get("T", 1), blank, dark, empty, impossible)
+        if (mask := lost_lines(frame)) is not None:
+            lost[place] = mask
+    n_frames = source.sizes.get("T", 1)
+    return Defects(leading, n_frames, blank, dark, empty, impossible, lost)
 
 
 def _dark_frames(

@@ -1,4 +1,7 @@
-"""Frames of a series that show nothing new: blank, dark or repeated; others take their place."""
+"""Frames of a series that show nothing new: blank, dark, repeated or incomplete ones.
+
+Others take their place. Planes, rows and columns that were lost are taken from their neighbours.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,37 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_cellinr.classic.camera.bad_frames import bad_frames
-from napari_cellinr.classic.camera.defects import blank_frames
+from napari_cellinr.classic.camera.defects import (
+    blank_frames,
+    empty_part,
+    interpolated,
+    lost_lines,
+)
 from napari_cellinr.methods.spatime.between.noise import white_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["fault_warnings", "faulty_frames", "good_neighbours"]
+__all__ = [
+    "fault_warnings",
+    "faulty_frames",
+    "good_neighbours",
+    "unreplaced_warnings",
+    "without_lost_parts",
+]
 
-_FAULTS: Final = {"dark": "dark", "repeated": "the same as the frame before it", "blank": "blank"}
+_FAULTS: Final = {
+    "dark": "dark",
+    "repeated": "the same as the frame before it",
+    "blank": "blank",
+    "incomplete": "incomplete (a part of it has no data)",
+}
 """What counts as a fault, in words; a blurred or saturated frame still shows something."""
+
+_LACKING: Final = 0.02  # part of a frame that only this frame lacks, above which it is incomplete
+_MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
 
 _NOISELESS: Final = 1e-3  # noise in the range of grey levels
 
@@ -37,7 +59,105 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     repeated = [n for n, kind in found.items() if kind == "repeated"]
     if repeated and white_noise(frames[0]) < _NOISELESS * float(np.ptp(frames)):
         found = {n: kind for n, kind in found.items() if kind != "repeated"}
+    found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
+
+
+def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[int]:
+    """Return the frames of which a part has no data that the frames beside them have."""
+    masks = {n: mask for n, f in enumerate(frames) if (mask := empty_part(f)) is not None}
+    found = []
+    for number, mask in masks.items():
+        beside = [n for n in (number - 1, number + 1) if 0 <= n < len(frames) and n not in others]
+        lacking = [mask & ~masks[n] if n in masks else mask for n in beside]
+        if number not in others and lacking and min(m.mean() for m in lacking) > _LACKING:
+            found.append(number)
+    return found if len(found) <= max(1, _MOST * len(frames)) else []
+
+
+def without_lost_parts(
+    frames: NDArray[np.float32], without: Collection[int]
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Return the frames with lost planes, rows and columns interpolated, and what to say of them.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape).
+    without
+        Positions of frames that are not looked at.
+    """
+    looked_at = [number for number in range(len(frames)) if number not in without]
+    planes = {n: lost for n in looked_at if (lost := _lost_planes(frames[n]))}
+    lines = {n: mask for n in looked_at if (mask := lost_lines(frames[n])) is not None}
+    texts: list[str] = []
+    if not planes and not lines:
+        return frames, texts
+    repaired = frames.copy()
+    for number, mask in lines.items():
+        repaired[number] = interpolated(frames[number], mask)
+    for number, lost in planes.items():
+        repaired[number] = _without_planes(repaired[number], lost)
+    if planes:
+        numbers = sorted({plane + 1 for lost in planes.values() for plane in lost})
+        texts.append(
+            f"{_named(sorted(planes), len(frames))} planes without data, or with a part without "
+            f"data ({_listed(numbers)}); planes interpolated along Z take their place."
+        )
+    if lines:
+        texts.append(
+            f"{_named(sorted(lines), len(frames))} rows or columns of one value only, as if they "
+            "were lost in readout; they were replaced by their neighbours."
+        )
+    return repaired, texts
+
+
+def _lost_planes(frame: NDArray[np.float32]) -> list[int]:
+    """Return the planes of a volume that lack what those beside them have; none of a plane."""
+    if frame.ndim < 3 or len(frame) < 3 or (empty := empty_part(frame)) is None:
+        return []
+    lost = [int(plane) for plane in np.flatnonzero(empty.all(axis=(1, 2)))]
+    lost += _incomplete(frame, lost)
+    return sorted(lost) if len(lost) < len(frame) - 1 else []
+
+
+def _without_planes(volume: NDArray[np.float32], lost: Sequence[int]) -> NDArray[np.float32]:
+    """Return a volume in which planes are interpolated from the nearest others along Z."""
+    repaired = volume.copy()
+    for plane in lost:
+        first, last = good_neighbours(plane, lost, len(volume))
+        part = (plane - first) / (last - first) if last > first else 0.0
+        repaired[plane] = (1 - part) * volume[first] + part * volume[last]
+    return repaired
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
+
+
+def _named(numbers: Sequence[int], n_frames: int) -> str:
+    """Return which frames have something, as the begin of a sentence."""
+    if len(numbers) == n_frames:
+        return "The image has" if n_frames == 1 else "All frames have"
+    shown = _listed([number + 1 for number in numbers])
+    return f"Frame {shown} has" if len(numbers) == 1 else f"Frames {shown} have"
+
+
+def unreplaced_warnings(frames: NDArray[np.float32]) -> list[str]:
+    """Return a sentence about blank frames of a series of which fewer than two others are left.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape), in which no frame is replaced.
+    """
+    blank = blank_frames(list(frames))
+    if not blank:
+        return []
+    return [
+        f"{_named(blank, len(frames))} one value only; fewer than two other frames are left, so "
+        "that nothing can take their place, and the frames between them show a part of them."
+    ]
 
 
 def fault_warnings(faults: Mapping[int, str], n_frames: int) -> list[str]:

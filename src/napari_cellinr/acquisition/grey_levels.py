@@ -1,0 +1,71 @@
+"""Grey levels of raw frames as parts of their brightest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.classic.camera.defects import empty_part, lost_lines
+from napari_cellinr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["to_unit"]
+
+_BRIGHT = 99.9
+"""Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
+
+
+def _recorded(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the grey levels that were recorded: not those of blank frames and lost lines.
+
+    A saturated blank frame, or a hot column, would otherwise make all others dark.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (…, Y, X).
+    """
+    planes = values.reshape(-1, *values.shape[-2:])
+    missing = np.zeros(planes.shape, bool)
+    for plane, mask in zip(planes, missing, strict=True):
+        if plane.min() == plane.max():
+            mask[...] = True
+            continue
+        for found in (lost_lines(plane), empty_part(plane)):
+            if found is not None:
+                mask |= found
+    return planes[~missing] if missing.any() and not missing.all() else values
+
+
+def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32], float]:
+    """Return grey levels above the background, scaled so that bright parts are about 1.
+
+    Parameters
+    ----------
+    values
+        Grey levels, any shape.
+    background
+        Grey level of the camera without light.
+
+    Returns
+    -------
+    NDArray
+        Scaled values of the same shape, float32.
+    float
+        Grey levels that are 1 in them.
+
+    Raises
+    ------
+    ConfigError
+        If the background is not below the brightest parts.
+    """
+    bright = float(np.percentile(_recorded(values), _BRIGHT)) - background
+    if bright <= 0:
+        raise ConfigError(
+            f"background {background:g} was given, but the brightest parts of the image are at "
+            f"{bright + background:g}; give the grey level of the camera without light."
+        )
+    return ((values - background) / bright).astype(np.float32), bright
