@@ -53,7 +53,7 @@ class NSTMConfig(Config):
                 "check_motion": False,
                 "motion_rate": 5.0,
                 "learning_rate": 0.03,
-                "layers": "1",
+                "motion_layers": "1",
                 **dict.fromkeys(EXTRAS, "off"),
             },
         }
@@ -137,10 +137,10 @@ class NSTMConfig(Config):
         "Fit a sparse image of what motion cannot explain, such as objects that appear or vanish.",
         advanced=True,
     )
-    layers: Layers = setting(
+    motion_layers: Layers = setting(
         "auto",
-        "Number of images that add up, each with a motion of its own, so that things may cross. "
-        "auto adds them where one motion cannot follow everything in a plane of fluorescence.",
+        "Number of images that add up, each with a motion of its own, so that objects may cross. "
+        "auto adds them where one motion cannot follow all objects in a plane of fluorescence.",
         advanced=True,
     )
     folding: float = setting(
@@ -181,7 +181,7 @@ class NSTMConfig(Config):
         _read_times(text)
         return text
 
-    @field_validator("layers", mode="before")
+    @field_validator("motion_layers", mode="before")
     @classmethod
     def _layers_as_text(cls, value: Any) -> Any:
         """Accept a number."""
@@ -189,7 +189,7 @@ class NSTMConfig(Config):
 
     def fixed_layers(self) -> int:
         """Return the number of layers of the first fit: 1 if it is found automatically."""
-        return 1 if self.layers == "auto" else int(self.layers)
+        return 1 if self.motion_layers == "auto" else int(self.motion_layers)
 
     def continued(self, steps: int) -> NSTMConfig:
         """Return the settings for additional steps, which continue the best attempt only."""

@@ -1,4 +1,4 @@
-"""Things that cross: the light that moves, its division into layers, and fits with several."""
+"""Objects that cross: the light that moves, its division into layers, and fits with several."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def light_of(frames, reach=12.0, counted=None):
 
 
 @pytest.mark.parametrize("seen", [1.0, 0.5])
-def test_light_is_found_at_the_velocities_of_things_that_cross(seen):
+def test_light_is_found_at_the_velocities_of_objects_that_cross(seen):
     counted = torch.rand(CROSSING.shape, generator=torch.Generator().manual_seed(0)) < seen
     found = light_of(CROSSING, counted=counted)
     right = np.linalg.norm(found.velocities - (0, 10), axis=1) < 2
@@ -160,10 +160,10 @@ def crossing_fit():
     return fit, [str(one.message) for one in caught]
 
 
-def test_things_that_cross_are_followed_by_layers(crossing_fit):
+def test_objects_that_cross_are_followed_by_layers(crossing_fit):
     fit, _ = crossing_fit
-    assert fit.report["layers"] == 2
-    assert fit.config.layers == "2"
+    assert fit.report["motion_layers"] == 2
+    assert fit.config.motion_layers == "2"
     motion = fit.image("motion").array()
     assert motion[-1, 1, 24, 19] == pytest.approx(10, abs=1)
     assert motion[-1, 1, 24, 29] == pytest.approx(-10, abs=1)
@@ -181,16 +181,16 @@ def test_a_saved_fit_with_layers_is_rendered_alike(crossing_fit, tmp_path):
 def test_one_motion_needs_no_layers():
     frames = blobs([(10, 8), (24, 12)], [(10, 13), (24, 17)])
     fit = reconstruct(movie(frames), "time-lapse", device="cpu", steps=100)
-    assert fit.report["layers"] == 1
+    assert fit.report["motion_layers"] == 1
     assert [one["attempt"] for one in fit.report["attempts"]] == ["as given"]
 
 
 @pytest.mark.parametrize("given", [0, 5, "many"])
 def test_other_numbers_of_layers_are_refused(given):
-    with pytest.raises(ConfigError, match="layers"):
-        NSTMConfig(layers=given)
+    with pytest.raises(ConfigError, match="motion_layers"):
+        NSTMConfig(motion_layers=given)
 
 
 def test_layers_need_several_planes_of_light():
     with pytest.raises(ConfigError, match="4 or more frames"):
-        reconstruct(movie(CROSSING[:3]), "time-lapse", device="cpu", layers=2)
+        reconstruct(movie(CROSSING[:3]), "time-lapse", device="cpu", motion_layers=2)

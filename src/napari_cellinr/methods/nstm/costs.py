@@ -58,7 +58,7 @@ def cost(image: Image, config: NSTMConfig) -> Cost:
     return Cost(
         fits * config.steps * (base + each * n_pixels),
         max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)),
-        "A difficult motion takes up to four times as long." if config.moving else "",
+        "A difficult motion takes up to five times as long." if config.moving else "",
     )
 
 

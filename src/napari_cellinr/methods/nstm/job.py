@@ -351,7 +351,7 @@ def _attempts(
         "bleaching": given["bleaching"],
         "unexplained": given["unexplained"] or config.unexplained == "auto",
     }
-    if config.moving and config.layers == "auto" and can_have_layers(measurement.model):
+    if config.moving and config.motion_layers == "auto" and can_have_layers(measurement.model):
         attempts.append((LAYERS, config, given))
     if more != given:
         attempts.append(("with what motion does not explain", config, more))

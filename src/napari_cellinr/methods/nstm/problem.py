@@ -215,11 +215,9 @@ class NSTMProblem(Problem):
         objective = self.objective
         errors = residual / (self.plan.noise if objective.is_even else self.sigmas)
         losses = {"data": (errors**2 * self.seen).sum() / self.seen.sum()}
-        penalties = [
-            scene_penalty(layer, stride, objective.roughness, nonnegative=self.optics.nonnegative)
-            for layer in torch.split(canonical, self.plan.shape.channels)
-        ]
-        losses["scene"] = sum(penalties[1:], penalties[0])
+        losses["scene"] = self.plan.shape.layers * scene_penalty(
+            canonical, stride, objective.roughness, nonnegative=self.optics.nonnegative
+        )
         if self.config.moving:
             losses["motion"] = motion_penalty(
                 displacement, self.plan, objective, self.config.folding
@@ -279,9 +277,10 @@ class NSTMProblem(Problem):
         """
         with torch.no_grad():
             displacement = self.model.motion(self.times, ALL_LEVELS)
-        spans = displacement.amax(0) - displacement.amin(0)
-        layers = torch.split(spans, len(self.plan.shape.scene))
-        return max(float(layer.norm(dim=0).median()) for layer in layers)
+        spans = (displacement.amax(0) - displacement.amin(0)).unflatten(
+            0, (self.plan.shape.layers, -1)
+        )
+        return float(spans.norm(dim=1).flatten(1).median(1).values.max())
 
     def transmitted(self) -> float:
         """Return the contrast (slopes) of a frame relative to the last channel of the scene."""
@@ -314,7 +313,7 @@ class NSTMProblem(Problem):
             "brightness": self.brightness,
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
-            "layers": self.plan.shape.layers,
+            "motion_layers": self.plan.shape.layers,
             "warnings": [*self.measurement.warnings, *frame_warnings(self.plan, self.config)],
         }
 

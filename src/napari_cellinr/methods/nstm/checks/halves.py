@@ -24,7 +24,7 @@ from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.image import Image
 from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
-from napari_cellinr.methods.nstm.layers.start import start_layers
+from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.render import SHIFT, Rendering
@@ -177,9 +177,8 @@ def _fit(
     if start is not None:
         problem.model.take_motion(start)
     elif problem.plan.shape.layers > 1:
-        yield from in_background(
-            "looking for things that cross", partial(start_layers, problem), monitor, needed=True
-        )
+        started = partial(start_layers, problem)
+        yield from in_background(CROSSING, started, monitor, needed=True)
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
     later = 2 - number if moving else 2
     named = partial(lasting, later=later * steps)

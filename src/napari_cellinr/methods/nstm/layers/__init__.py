@@ -1,1 +1,1 @@
-"""Several scenes that add up, each with a motion of its own, for things that cross."""
+"""Several scenes that add up, each with a motion of its own, for objects that cross."""

@@ -33,10 +33,10 @@ layers are better: a little less may come from their additional freedom."""
 def fit_layers(
     best: tuple[NSTMProblem, Outcome], attempt: Attempt, monitor: Monitor
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit several layers if things cross; return the better fit.
+    """Fit several layers if objects cross; return the better fit.
 
     That is the one with layers if it halves the error of held-out pixels beyond their noise. Most
-    of that error is in the few blocks in which things meet, so a test of the mean would not see it.
+    of that error is in the few blocks in which objects meet, so a test of the mean would not see it.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def fit_layers(
     if n_layers == 1:
         return best
     extras = {name: getattr(problem, name) for name in EXTRAS}
-    settings = problem.config.replace(layers=n_layers)
+    settings = problem.config.replace(motion_layers=n_layers)
     more = yield from attempt(f"{n_layers} layers", settings, extras, light)
     before, after = (max(found.held_out**2 - 1, 0.0) for found in (best[1], more[1]))
     better = after < HALF * before and more[1].held_out < BETTER * best[1].held_out
@@ -100,4 +100,4 @@ def with_layers_of(best: tuple[NSTMProblem, Outcome] | None, settings: NSTMConfi
         Those of the next one.
     """
     n_layers = 1 if best is None else best[0].plan.shape.layers
-    return settings.replace(layers=n_layers) if n_layers > 1 else settings
+    return settings.replace(motion_layers=n_layers) if n_layers > 1 else settings

@@ -1,6 +1,6 @@
 """Which light of a recording moves with which velocity.
 
-Light adds up in fluorescence. So frames in which things cross are the sum of images that move with
+Light adds up in fluorescence. So frames in which objects cross are the sum of images that move with
 different velocities. These images are found by the multiplicative steps of Richardson (1972, JOSA)
 and Lucy (1974, Astron. J.), for many constant velocities at once. Light that several velocities
 explain goes to the one that explains most of it at that place.

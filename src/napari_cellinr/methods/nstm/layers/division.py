@@ -1,4 +1,4 @@
-"""Which things of a recording one smooth motion cannot follow, and their division into layers."""
+"""Which objects of a recording one smooth motion cannot follow, and their division into layers."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 __all__ = ["conflicts", "crossing_part", "divided", "without_ghosts"]
 
 SHEAR = 0.5
-"""Difference of two displacements, relative to the smallest distance of the things on their way, up
+"""Difference of two displacements, relative to the smallest distance of the objects on their way, up
 to which one smooth motion follows both."""
 
 SOME = 0.002
-"""Light of other things in conflict, relative to all light, up to which a thing is followed."""
+"""Light of other objects in conflict, relative to all light, up to which an object is followed."""
 
 GHOST = 0.3
-"""Light relative to that of a brighter thing at the same place up to which it is no thing."""
+"""Light relative to that of a brighter object at the same place up to which it is no object."""
 
 TOGETHER, FAR = 0.3, 4.0
-"""Weight of the rule that things which move alike stay together, and up to which distance, in units
+"""Weight of the rule that objects that move alike stay together, and up to which distance, in units
 of what belongs to one place."""
 
 BEGINNINGS, PASSES = 30, 50
-"""Random divisions that are improved, and passes over all things for each of them."""
+"""Random divisions that are improved, and passes over all objects for each of them."""
 
 
 def conflicts(found: MovingLight) -> NDArray[np.float64]:
-    """Return how much each pair of things cannot be followed by one smooth motion, (n, n).
+    """Return how much each pair of objects cannot be followed by one smooth motion, (n, n).
 
     The light of both, times the part of the difference of their displacements that is more than
     bending allows between them. The diagonal is 0.
@@ -53,7 +53,7 @@ def conflicts(found: MovingLight) -> NDArray[np.float64]:
 def without_ghosts(found: MovingLight) -> MovingLight:
     """Return moving light without faint light at much brighter one with another velocity.
 
-    The noise of bright things is explained in part by a little light of other velocities.
+    The noise of bright objects is explained in part by a little light of other velocities.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _meetings(found: MovingLight) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def _belongs_together(found: MovingLight) -> NDArray[np.float64]:
-    """Return how much each pair of things moves alike and is close, (n, n)."""
+    """Return how much each pair of objects moves alike and is close, (n, n)."""
     faster, distance = _meetings(found)
     alike = np.clip(1 - faster / found.near, 0, 1) * np.exp(-distance / (FAR * found.near))
     np.fill_diagonal(alike, 0)
@@ -105,7 +105,7 @@ def crossing_part(found: MovingLight, layers: NDArray[np.int64] | None = None) -
 def divided(found: MovingLight, n_layers: int, seed: int = 0) -> NDArray[np.int64]:
     """Return the layer of each place such that those in conflict are apart, (n,).
 
-    Things that are close and move alike rather stay together. The result is the best of some random
+    Objects that are close and move alike rather stay together. The result is the best of some random
     divisions, in each of which places change their layer until no change makes it better. The
     brightest layer is the first.
 

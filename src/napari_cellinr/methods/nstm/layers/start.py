@@ -29,7 +29,7 @@ __all__ = [
     "start_layers",
 ]
 
-CROSSING = "looking for things that cross"
+CROSSING = "looking for objects that cross"
 """Caption for users."""
 
 MOST_LAYERS = 4
@@ -49,7 +49,7 @@ MOTION_WEIGHT = 10.0
 that of the light, relative to its contrast."""
 
 BRIGHT = 0.5
-"""Brightness of the start relative to the brightest pixel: blurred things are less bright."""
+"""Brightness of the start relative to the brightest pixel: blurred objects are less bright."""
 
 
 def can_have_layers(optics: ForwardModel) -> bool:
@@ -79,7 +79,7 @@ def check_layers(config: NSTMConfig, optics: ForwardModel) -> None:
     """
     if config.fixed_layers() > 1 and config.moving and not can_have_layers(optics):
         raise ConfigError(
-            f"layers {config.layers} was given; several layers need a plane of fluorescence in "
+            f"motion_layers {config.motion_layers} was given; several need a plane of fluorescence in "
             f"{FEW_FRAMES} or more frames that show it where it is, such as a time lapse or a "
             "scan. Give 1, or auto."
         )
@@ -101,7 +101,7 @@ def light_of(problem: NSTMProblem) -> MovingLight:
 
 
 def layers_needed(found: MovingLight) -> int:
-    """Return the number of layers that things which cross need; 1 if one motion follows them all.
+    """Return the number of layers that objects that cross need; 1 if one motion follows them all.
 
     Parameters
     ----------
