@@ -275,7 +275,7 @@ def _fit(
 def _with_layers(
     best: tuple[NSTMProblem, Outcome], attempt: Attempt, monitor: Monitor
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit layers to what one motion explains but does not determine; return what is known better."""
+    """Fit layers to what one motion does not determine; return what is known better."""
     stage = "following the motion"
     if (yield from in_background(stage, partial(is_known, best), monitor, needed=True)):
         return best

@@ -85,8 +85,7 @@ class NSTMProblem(Problem):
     halves : Halves or None
         Fits to two halves of the pixels, from which the error of the motion follows.
     other_error : float or None
-        Held-out error of a static image if this one moves, of a moving one if it is static, in
-        standard deviations of the noise; None if that was not fitted.
+        Held-out error in σ of a static image if this one moves, or the reverse, if fitted.
     """
 
     def __init__(
@@ -159,10 +158,7 @@ class NSTMProblem(Problem):
         return groups
 
     def memory(self) -> dict[str, torch.Tensor]:
-        """Return levels and objective, and the error of the alternative, static or moving.
-
-        Fits of version 0.1 name no objective; they are continued with that of their time.
-        """
+        """Return levels, objective (missing in version 0.1), and the error of the alternative."""
         found = {
             "levels": torch.tensor(self._alpha, dtype=torch.float64),
             "objective": torch.tensor(int(self.objective != OBJECTIVE_0_1)),
@@ -271,15 +267,14 @@ class NSTMProblem(Problem):
         return rendering.images(self.source, self.config)
 
     def largest_motion(self) -> float:
-        """Return the median over positions of the largest displacement, voxels of the scene.
+        """Return the largest displacement in voxels of the scene, of the layer that moves most.
 
-        The median, since the motion is arbitrary where there is nothing to see.
+        The median over positions, since motion is arbitrary where there is nothing to see.
         """
         with torch.no_grad():
             displacement = self.model.motion(self.times, ALL_LEVELS)
-        spans = (displacement.amax(0) - displacement.amin(0)).unflatten(
-            0, (self.plan.shape.layers, -1)
-        )
+        spans = displacement.amax(0) - displacement.amin(0)
+        spans = spans.reshape(self.plan.shape.layers, -1, *spans.shape[1:])
         return float(spans.norm(dim=1).flatten(1).median(1).values.max())
 
     def transmitted(self) -> float:

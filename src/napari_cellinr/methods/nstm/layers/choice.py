@@ -36,7 +36,7 @@ def fit_layers(
     """Fit several layers if objects cross; return the better fit.
 
     That is the one with layers if it halves the error of held-out pixels beyond their noise. Most
-    of that error is in the few blocks in which objects meet, so a test of the mean would not see it.
+    of that error is in the few blocks in which objects meet: a test of the mean would not see it.
 
     Parameters
     ----------

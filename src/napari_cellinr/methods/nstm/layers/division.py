@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["conflicts", "crossing_part", "divided", "without_ghosts"]
 
 SHEAR = 0.5
-"""Difference of two displacements, relative to the smallest distance of the objects on their way, up
-to which one smooth motion follows both."""
+"""Difference of two displacements, relative to the smallest distance of the objects, up to which
+one smooth motion follows both."""
 
 SOME = 0.002
 """Light of other objects in conflict, relative to all light, up to which an object is followed."""
@@ -105,7 +105,7 @@ def crossing_part(found: MovingLight, layers: NDArray[np.int64] | None = None) -
 def divided(found: MovingLight, n_layers: int, seed: int = 0) -> NDArray[np.int64]:
     """Return the layer of each place such that those in conflict are apart, (n,).
 
-    Objects that are close and move alike rather stay together. The result is the best of some random
+    Objects that are close and move alike rather stay together. The result is the best of random
     divisions, in each of which places change their layer until no change makes it better. The
     brightest layer is the first.
 

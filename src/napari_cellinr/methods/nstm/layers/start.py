@@ -79,9 +79,9 @@ def check_layers(config: NSTMConfig, optics: ForwardModel) -> None:
     """
     if config.fixed_layers() > 1 and config.moving and not can_have_layers(optics):
         raise ConfigError(
-            f"motion_layers {config.motion_layers} was given; several need a plane of fluorescence in "
-            f"{FEW_FRAMES} or more frames that show it where it is, such as a time lapse or a "
-            "scan. Give 1, or auto."
+            f"motion_layers {config.motion_layers} was given; several need a plane of "
+            f"fluorescence in {FEW_FRAMES} or more frames that show it where it is, such as a time "
+            "lapse. Give 1, or auto."
         )
 
 
