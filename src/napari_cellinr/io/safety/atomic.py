@@ -117,8 +117,10 @@ def check_place(path: Path, *, folder: bool = False) -> None:
             f"{path} cannot be written: {error.strerror or error}. Choose a folder in which "
             f"you may write."
         ) from error
-    finally:
+    except BaseException:  # a signal came when the file was there
         _remove(trial)
+        raise
+    _remove(trial)
 
 
 def is_zarr(path: Path) -> bool:
