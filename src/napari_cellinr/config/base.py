@@ -230,6 +230,10 @@ class Config(Settings):
         """Return whether a fit with these settings can start from one with others."""
         return isinstance(other, type(self))
 
+    def following(self, other: Config) -> Self:
+        """Return the settings with which a fit with these ones starts from one with others."""
+        return self
+
     @property
     def is_published(self) -> bool:
         """Whether the fit is done as its authors published it, with a network of coordinates."""

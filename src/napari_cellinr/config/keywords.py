@@ -107,6 +107,7 @@ class ReconstructSettings(TypedDict, total=False):
     coarse_to_fine: bool
     restart: bool
     check_motion: bool
+    motion_layers: str | int
     brightness: Extra
     bleaching: Extra
     unexplained: Extra

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
@@ -39,6 +39,8 @@ class NSTMConfig(Config):
     >>> config.optics.kind, config.fastest_movement
     ('time-lapse', 0.5)
     """
+
+    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType({"motion_layers": "1"})
 
     # With so few steps, motion is found only at high learning rates and with all detail from the
     # start. Restarts, optional parts and the comparison with a static scene would each double
@@ -190,6 +192,12 @@ class NSTMConfig(Config):
     def fixed_layers(self) -> int:
         """Return the number of layers of the first fit: 1 if it is found automatically."""
         return 1 if self.motion_layers == "auto" else int(self.motion_layers)
+
+    def following(self, other: Config) -> Self:
+        """Return the settings with as many layers as the other fit has, if they do not say."""
+        if self.motion_layers != "auto" or not isinstance(other, NSTMConfig):
+            return self
+        return self.replace(motion_layers=other.fixed_layers())
 
     def continued(self, steps: int) -> NSTMConfig:
         """Return the settings for additional steps, which continue the best attempt only."""

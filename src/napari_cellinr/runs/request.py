@@ -125,7 +125,9 @@ def start(request: RunRequest) -> Job:
         config = _continued(how, request.source)
     elif isinstance(how, WarmStart):
         _check_method(how.fit, config)
-        if config.can_start_from(_stored_config(stored_of(how.fit))):
+        before = _stored_config(stored_of(how.fit))
+        config = config.following(before)
+        if config.can_start_from(before):
             checkpoint.initial = saved_steps(how.fit)
     job = _run(replace(request, start=how, config=config), checkpoint)
     return job if isinstance(request.start, New) else _checked(job)

@@ -138,7 +138,8 @@ def test_a_restart_is_faster_and_kept_if_it_is_better():
     found = reconstruct(movie(shift=8), steps=80, motion_rate=0.2, **alone)
     tried = found.report["attempts"]
     assert tried[1]["attempt"] == "faster motion"
-    assert found.report["held_out"] == min(attempt["held_out"] for attempt in tried)
+    one = [attempt["held_out"] for attempt in tried if "layers" not in attempt["attempt"]]
+    assert found.report["held_out"] == min(one)
 
 
 def test_stopping_gives_what_there_is():

@@ -67,7 +67,7 @@ def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
 @pytest.mark.parametrize("moves", [True, False])
 def test_more_steps_know_what_the_scene_was_compared_with(moves, monkeypatch):
     monkeypatch.setattr("napari_cellinr.methods.nstm.job._is_better", lambda *_: moves)
-    fitted = reconstruct(movie(), steps=12, check_motion=False)
+    fitted = reconstruct(movie(), steps=12, check_motion=False, motion_layers=1)
     assert fitted.report["attempts"][-1]["attempt"] == "static"
     assert fitted.report["moves"] == moves
     kept = stored(header_of(fitted), {name: value.numpy() for name, value in fitted.state.items()})
@@ -93,7 +93,9 @@ def test_a_scene_at_rest_that_was_asked_for_says_so():
 def test_a_warm_start_takes_scene_and_motion_whatever_else_is_fitted(before, after):
     first = reconstruct(movie(), steps=12, restart=False, check_motion=False, **before)
     following = warm_start(first, movie(), steps=12, restart=False, check_motion=False, **after)
-    alone = reconstruct(movie(), steps=12, restart=False, check_motion=False, **after)
+    alone = reconstruct(
+        movie(), steps=12, restart=False, check_motion=False, motion_layers=1, **after
+    )
     assert following.history[0]["held_out"] < alone.history[0]["held_out"]
 
 

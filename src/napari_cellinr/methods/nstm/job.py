@@ -214,6 +214,8 @@ def reconstruct_job(
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    if config.moving:
+        chosen["motion_layers"] = problem.plan.shape.layers
     if config.align and can_align(problem, recording):
         moved = yield from in_background(
             "aligning the frames", lambda: aligned(problem, recording), monitor, needed=True
