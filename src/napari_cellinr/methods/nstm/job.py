@@ -29,9 +29,10 @@ from napari_cellinr.methods.nstm.checks.report import (
 )
 from napari_cellinr.methods.nstm.costs import FITS, SHORTER
 from napari_cellinr.methods.nstm.layers.choice import (
-    fit_layers,
+    better_of,
     is_better_known,
     is_known,
+    proposed_layers,
     with_layers_of,
 )
 from napari_cellinr.methods.nstm.layers.start import (
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.nstm.layers.choice import Attempt
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.plan import Plan
 
@@ -71,6 +71,9 @@ FASTER = 3.0
 
 WORTH_IT = 0.98
 """Held-out error relative to the best attempt below which another attempt is better."""
+
+FOLLOWING = "following the motion"
+"""Caption for users."""
 
 LAYERS = "with layers"
 """Name of the attempt with several layers, whose number depends on what crosses."""
@@ -189,7 +192,9 @@ def reconstruct_job(
             break
         if name == LAYERS:
             assert best is not None
-            best = yield from fit_layers(best, attempt, monitor)
+            proposed = yield from proposed_layers(best[0], monitor)
+            if proposed is not None:
+                best = better_of(best, (yield from attempt(*proposed)))
             continue
         found = yield from attempt(name, with_layers_of(best, settings), extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
@@ -197,18 +202,39 @@ def reconstruct_job(
     assert best is not None
     unchecked: list[str] = []
     if _can_be_checked(best, config) and not ended_early(tried):
-        unchecked = yield from _check(best[0], monitor)
-        if layered and len(tried) == 1:
-            best = yield from _with_layers(best, attempt, monitor)
+        why = ""
+        try:
+            best[0].halves = yield from fit_halves(best[0], monitor)
+        except FAILURES as error:
+            free_after(error)
+            why = "there was not enough memory"
+        if best[0].halves is None:
+            why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
+            unchecked = [UNCHECKED.format(why)]
+        elif layered and len(tried) == 1:
+            known = partial(is_known, best)
+            proposed = None
+            if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
+                proposed = yield from proposed_layers(best[0], monitor)
+            if proposed is not None:
+                more = better_of(best, (yield from attempt(*proposed)))
+                try:
+                    if more is not best:
+                        more[0].halves = yield from fit_halves(more[0], monitor)
+                except FAILURES as error:
+                    free_after(error)
+                better = partial(is_better_known, more[0], best[0])
+                if (yield from in_background(FOLLOWING, better, monitor, needed=True)):
+                    best = more
     if _may_rest(best, config) and not ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         static = yield from attempt("static", config.replace(moving=False), extras)
         if static[1].stopped == "steps":
             best = _compared(best, static)
-    yield from monitor.report("following the motion")
+    yield from monitor.report(FOLLOWING)
     problem, outcome = best
     give_back()
-    images = yield from in_background("following the motion", problem.render, monitor, needed=True)
+    images = yield from in_background(FOLLOWING, problem.render, monitor, needed=True)
     assert images is not None
     roles = ROLES[: len(images)]
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
@@ -272,34 +298,6 @@ def _fit(
     outcome = yield from optimise(problem, config, monitor)
     give_back()
     return problem, outcome
-
-
-def _with_layers(
-    best: tuple[NSTMProblem, Outcome], attempt: Attempt, monitor: Monitor
-) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit layers to what one motion does not determine; return what is known better."""
-    stage = "following the motion"
-    if (yield from in_background(stage, partial(is_known, best), monitor, needed=True)):
-        return best
-    more = yield from fit_layers(best, attempt, monitor)
-    if more is best or (yield from _check(more[0], monitor)):
-        return best
-    better = partial(is_better_known, more[0], best[0])
-    return more if (yield from in_background(stage, better, monitor, needed=True)) else best
-
-
-def _check(problem: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, list[str]]:
-    """Check the motion by fits to halves of the pixels; return why if that was not possible."""
-    why = ""
-    try:
-        problem.halves = yield from fit_halves(problem, monitor)
-    except FAILURES as error:
-        free_after(error)
-        why = "there was not enough memory"
-    if problem.halves is not None:
-        return []
-    why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
-    return [UNCHECKED.format(why)]
 
 
 def _explains(found: tuple[NSTMProblem, Outcome]) -> bool:

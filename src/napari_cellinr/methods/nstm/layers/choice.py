@@ -11,16 +11,15 @@ from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, lost_textu
 from napari_cellinr.methods.nstm.layers.start import CROSSING, layers_needed, light_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
+    from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.problem import NSTMProblem
 
-    Attempt = Callable[..., Generator[Progress, Message, tuple[NSTMProblem, Outcome]]]
-
-__all__ = ["fit_layers", "is_better_known", "is_known", "with_layers_of"]
+__all__ = ["better_of", "is_better_known", "is_known", "proposed_layers", "with_layers_of"]
 
 BETTER = 0.98
 """Held-out error relative to that with one motion below which layers are better."""
@@ -30,34 +29,44 @@ HALF = 0.5
 layers are better: a little less may come from their additional freedom."""
 
 
-def fit_layers(
-    best: tuple[NSTMProblem, Outcome], attempt: Attempt, monitor: Monitor
-) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
-    """Fit several layers if objects cross; return the better fit.
+def proposed_layers(
+    problem: NSTMProblem, monitor: Monitor
+) -> Generator[Progress, Message, tuple[str, NSTMConfig, dict[str, bool], MovingLight] | None]:
+    """Return name, settings, optional parts and moving light of a fit with several layers.
 
-    That is the one with layers if it halves the error of held-out pixels beyond their noise. Most
-    of that error is in the few blocks in which objects meet: a test of the mean would not see it.
+    None if no objects cross.
 
     Parameters
     ----------
-    best
-        The best fit with one motion, and its outcome.
-    attempt
-        Fits with a name, settings, optional parts of the model, and moving light.
+    problem
+        The best fit with one motion.
     monitor
         Of the job.
     """
-    problem = best[0]
     light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
     n_layers = 1 if light is None else layers_needed(light)
-    if n_layers == 1:
-        return best
+    if light is None or n_layers == 1:
+        return None
     extras = {name: getattr(problem, name) for name in EXTRAS}
-    settings = problem.config.replace(motion_layers=n_layers)
-    more = yield from attempt(f"{n_layers} layers", settings, extras, light)
-    before, after = (max(found.held_out**2 - 1, 0.0) for found in (best[1], more[1]))
-    better = after < HALF * before and more[1].held_out < BETTER * best[1].held_out
-    return more if better and more[1].stopped == "steps" else best
+    return f"{n_layers} layers", problem.config.replace(motion_layers=n_layers), extras, light
+
+
+def better_of(
+    one: tuple[NSTMProblem, Outcome], layers: tuple[NSTMProblem, Outcome]
+) -> tuple[NSTMProblem, Outcome]:
+    """Return the fit with layers if it halves the error of held-out pixels beyond their noise.
+
+    Most of that error is in the few blocks in which objects meet: a test of the mean would not see
+    it.
+
+    Parameters
+    ----------
+    one, layers
+        The best fit with one motion, and one with several layers, each with its outcome.
+    """
+    before, after = (max(found.held_out**2 - 1, 0.0) for found in (one[1], layers[1]))
+    better = after < HALF * before and layers[1].held_out < BETTER * one[1].held_out
+    return layers if better and layers[1].stopped == "steps" else one
 
 
 def is_known(found: tuple[NSTMProblem, Outcome]) -> bool:
@@ -81,11 +90,12 @@ def is_better_known(layers: NSTMProblem, one: NSTMProblem) -> bool:
     Parameters
     ----------
     layers, one
-        Fits with several layers, whose motion was checked, and with one.
+        Fits with several layers, checked if that was possible, and with one.
     """
-    assert layers.halves is not None
-    if not layers.halves.moves or one.halves is None or not one.halves.moves:
-        return layers.halves.moves
+    if layers.halves is None or not layers.halves.moves:
+        return False
+    if one.halves is None or not one.halves.moves:
+        return True
     return lost_texture(layers) < lost_texture(one)
 
 
