@@ -15,11 +15,12 @@ from napari_cellinr.config.optics import AnyOptics, optics_from_dict
 from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import ConfigError
 
-__all__ = ["EXTRAS", "Extra", "NSTMConfig"]
+__all__ = ["EXTRAS", "MOST_LAYERS", "Extra", "NSTMConfig"]
 
 Preset = Literal["preview", "fast"]
 Extra = Literal["auto", "on", "off"]
 Layers = Literal["auto", "1", "2", "3", "4"]
+MOST_LAYERS = 4
 
 EXTRAS = ("brightness", "bleaching", "unexplained")
 """Names of the optional parts of the model besides scene and motion, each an `Extra`."""
@@ -114,8 +115,8 @@ class NSTMConfig(Config):
     )
     restart: bool = setting(
         True,
-        "Repeat the fit with a higher learning rate if the motion has not converged, and compare "
-        "small motion with a static scene.",
+        "If the motion has not converged, repeat the fit with a higher learning rate and, where "
+        "objects cross, several motions; compare small motion with a static scene.",
         advanced=True,
     )
     check_motion: bool = setting(

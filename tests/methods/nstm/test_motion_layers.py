@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellinr import Image, NSTMConfig, load_fit, reconstruct, render
+from napari_cellinr import Image, NSTMConfig, load_fit, reconstruct, render, warm_start
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.nstm.layers import start
 from napari_cellinr.methods.nstm.layers.decomposition import MovingLight, moving_light
 from napari_cellinr.methods.nstm.layers.division import (
     conflicts,
@@ -13,6 +14,7 @@ from napari_cellinr.methods.nstm.layers.division import (
     divided,
     without_ghosts,
 )
+from napari_cellinr.methods.nstm.layers.start import layers_needed
 from napari_cellinr.methods.nstm.material import Material
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, SpaceTimeShape
 
@@ -192,3 +194,43 @@ def test_other_numbers_of_layers_are_refused(given):
 def test_layers_need_several_planes_of_light():
     with pytest.raises(ConfigError, match="4 or more frames"):
         reconstruct(movie(CROSSING[:3]), "time-lapse", device="cpu", motion_layers=2)
+
+
+def test_light_is_found_beside_pixels_without_data():
+    values, counted = CROSSING.copy(), np.ones(CROSSING.shape, bool)
+    values[:, 5], counted[:, 5] = np.nan, False
+    found = light_of(values, counted=torch.from_numpy(counted))
+    assert found.light.sum() > 0.5
+    assert np.isfinite(found.places).all()
+    nothing = light_of(values, counted=torch.zeros(values.shape, dtype=torch.bool))
+    assert len(nothing.light) == 0
+    assert layers_needed(nothing) == 1
+
+
+def test_a_strip_is_reconstructed_without_layers():
+    strip = np.repeat(CROSSING[:4, 20:28], 12, axis=2)
+    fit = reconstruct(movie(strip), "time-lapse", device="cpu", steps=3, check_motion=False)
+    assert fit.report["motion_layers"] == 1
+    with pytest.raises(ConfigError, match="narrow strip"):
+        reconstruct(movie(strip), "time-lapse", device="cpu", motion_layers=2)
+
+
+def test_the_start_is_as_bright_as_the_pixels_that_count(monkeypatch):
+    frames = CROSSING.copy()
+    frames[:, :, 3] = 65535.0
+    light = []
+    monkeypatch.setattr(
+        "napari_cellinr.methods.nstm.layers.start._targets",
+        lambda *given, made=start._targets: light.append(made(*given)[1]) or made(*given),
+    )
+    job = {"steps": 2, "motion_layers": 2, "check_motion": False, "restart": False}
+    reconstruct(movie(frames), "time-lapse", device="cpu", unexplained="off", **job)
+    assert 0.2 < float(light[0].max()) < 1.5
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_a_warm_start_from_layers_may_find_nothing_that_moves(crossing_fit, moving):
+    still = np.repeat(CROSSING[:1], FRAMES, axis=0)
+    still = still + np.random.default_rng(1).normal(0, 2, still.shape).astype(np.float32)
+    following = warm_start(crossing_fit, movie(still), steps=20, moving=moving, device="cpu")
+    assert not following.report["moves"]

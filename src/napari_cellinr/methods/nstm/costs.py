@@ -28,6 +28,9 @@ Measured: 10, 18, 33 and 178 ms for 33, 98, 147 and 1049 thousand pixels.
 VOLUME_STEP_SECONDS = (6.5e-3, 3.1e-7)
 """The same for volumes, whose points have eight neighbours: 56 to 82 ms for 197 thousand."""
 
+EACH_LAYER = 0.5
+"""Time of each further layer relative to that of the first."""
+
 BYTES = (3.5e8, 530.0)
 """Peak memory in bytes, and per pixel of the raw frames: measured 0.37 to 0.44 GB for the same."""
 
@@ -55,6 +58,7 @@ def cost(image: Image, config: NSTMConfig) -> Cost:
     n_pixels = math.prod(image.shape)
     base, each = VOLUME_STEP_SECONDS if image.sizes.get("Z", 1) > 1 else STEP_SECONDS
     fits = 1 + FITS * SHORTER if config.moving and config.check_motion else 1
+    fits *= 1 + EACH_LAYER * (config.fixed_layers() - 1)
     return Cost(
         fits * config.steps * (base + each * n_pixels),
         max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)),

@@ -29,6 +29,7 @@ from napari_cellinr.methods.nstm.checks.report import (
 )
 from napari_cellinr.methods.nstm.costs import FITS, SHORTER
 from napari_cellinr.methods.nstm.layers.choice import (
+    WORTH_IT,
     better_of,
     is_better_known,
     is_known,
@@ -68,9 +69,6 @@ UNCHECKED = "The motion was not checked by fits to halves of the pixels, since {
 
 FASTER = 3.0
 """Factor for the learning rate of the motion in a restart."""
-
-WORTH_IT = 0.98
-"""Held-out error relative to the best attempt below which another attempt is better."""
 
 FOLLOWING = "following the motion"
 """Caption for users."""
@@ -218,14 +216,14 @@ def reconstruct_job(
                 proposed = yield from proposed_layers(best[0], monitor)
             if proposed is not None:
                 more = better_of(best, (yield from attempt(*proposed)))
-                try:
-                    if more is not best:
+                if more is not best:
+                    try:
                         more[0].halves = yield from fit_halves(more[0], monitor)
-                except FAILURES as error:
-                    free_after(error)
-                better = partial(is_better_known, more[0], best[0])
-                if (yield from in_background(FOLLOWING, better, monitor, needed=True)):
-                    best = more
+                    except FAILURES as error:
+                        free_after(error)
+                    better = partial(is_better_known, more[0], best[0])
+                    if (yield from in_background(FOLLOWING, better, monitor, needed=True)):
+                        best = more
     if _may_rest(best, config) and not ended_early(tried):
         extras = {name: getattr(best[0], name) for name in EXTRAS}
         static = yield from attempt("static", config.replace(moving=False), extras)
@@ -293,7 +291,7 @@ def _fit(
         recompute=resources.recompute,
     )
     if planned.shape.layers > 1:
-        started = partial(start_layers, problem, light)
+        started = partial(start_layers, problem, monitor, light)
         yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)
     give_back()
@@ -351,7 +349,8 @@ def _attempts(
         "bleaching": given["bleaching"],
         "unexplained": given["unexplained"] or config.unexplained == "auto",
     }
-    if config.moving and config.motion_layers == "auto" and can_have_layers(measurement.model):
+    several = config.motion_layers == "auto" and can_have_layers(measurement.model)
+    if several and config.moving and config.restart:
         attempts.append((LAYERS, config, given))
     if more != given:
         attempts.append(("with what motion does not explain", config, more))

@@ -54,7 +54,7 @@ class SpaceTimeShape:
         Channels of the scene, such as absorption and phase.
     layers
         Canonical scenes, each with a motion of its own, whose light adds up: 1, or more where
-        things cross.
+        objects cross.
     """
 
     scene: tuple[int, ...]

@@ -121,13 +121,16 @@ class NSTMProblem(Problem):
         self.moments = plan.moments.to(device)
         self.fading = nn.Parameter(fading(self.frames, self.moments, bad))
         self.bleaching = bleaching
-        self.extra = nn.Parameter(torch.zeros(self._extra_shape(), device=device))
+        coarse = (max(1, n // 4) for n in plan.shape.scene)
+        extra = torch.zeros(len(plan.times), self.optics.channels, *coarse, device=device)
+        self.extra = nn.Parameter(extra)
         self.unexplained = unexplained
         self.recompute = recompute
         self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
         self.halves: Halves | None = None
         self.other_error: float | None = None
         self._alpha = ALL_LEVELS
+        self._rendered: tuple[Halves | None, tuple[Image, ...]] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -178,6 +181,8 @@ class NSTMProblem(Problem):
 
     def transferable(self) -> list[list[torch.Tensor]]:
         """Return scene and motion; gains and bleaching, for example, are those of one recording."""
+        if self.config.fixed_layers() != self.plan.shape.layers:
+            return []  # a static scene is one image; the other fit has several
         return [group["params"] for group in self.param_groups()[: 1 + self.config.moving]]
 
     def schedule(self) -> Schedule:
@@ -244,11 +249,6 @@ class NSTMProblem(Problem):
         """Return the root mean square error on the pixels that were fitted, in the same unit."""
         return float(self.squared_errors()[self.seen > 0].mean().sqrt())
 
-    @property
-    def levels(self) -> float:
-        """Progress of the coarse-to-fine at the last step."""
-        return self._alpha
-
     def rendering(self) -> Rendering:
         """Return what renders the present state."""
         return Rendering(self.model, self._settings(), self._device)
@@ -259,12 +259,19 @@ class NSTMProblem(Problem):
         return preview_image(self.rendering(), self.source, request, self._alpha, reference)
 
     def render(self) -> tuple[Image, ...]:
-        """Return scene, motion, speed, confidence and error; see `Rendering.images`."""
+        """Return scene, motion, speed, confidence and error; see `Rendering.images`.
+
+        They are kept until the motion is checked.
+        """
+        if self._rendered and self._rendered[0] is self.halves:
+            return self._rendered[1]
         halves, shift = (
             ((), None) if self.halves is None else (self.halves.models, self.halves.shift)
         )
         rendering = Rendering(self.model, self.model_settings(), self._device, halves, shift)
-        return rendering.images(self.source, self.config)
+        images = rendering.images(self.source, self.config)
+        self._rendered = (self.halves, images)
+        return images
 
     def largest_motion(self) -> float:
         """Return the largest displacement in voxels of the scene, of the layer that moves most.
@@ -336,11 +343,6 @@ class NSTMProblem(Problem):
             "transmitted": transmitted,
             "halves": 0 if self.halves is None else len(self.halves.models),
         }
-
-    def _extra_shape(self) -> tuple[int, ...]:
-        """Return the shape of what motion does not explain: a coarse image for every shot."""
-        coarse = (max(1, n // 4) for n in self.plan.shape.scene)
-        return (len(self.plan.times), self.optics.channels, *coarse)
 
     def _residual(
         self, canonical: torch.Tensor, displacement: torch.Tensor, stride: tuple[int, ...]

@@ -177,7 +177,7 @@ def _fit(
     if start is not None:
         problem.model.take_motion(start)
     elif problem.plan.shape.layers > 1:
-        started = partial(start_layers, problem)
+        started = partial(start_layers, problem, monitor)
         yield from in_background(CROSSING, started, monitor, needed=True)
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
     later = 2 - number if moving else 2

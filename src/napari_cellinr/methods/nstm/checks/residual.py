@@ -31,6 +31,9 @@ CHANCE = 1.4
 """Mean squared error of a neighbourhood relative to the usual one, up to which it is chance: three
 standard deviations of the mean of its 113 pixels."""
 
+HALF = 0.5
+"""Part of the pixels that the fits have not seen if there are several layers."""
+
 STEP = 2
 """Pixels between the places at which the result is kept."""
 
@@ -63,7 +66,9 @@ def contradiction(halves: Sequence[NSTMProblem]) -> NDArray[np.float32] | None:
     counted = (first.held | second.held).cpu().numpy().astype(np.float64)
     squares = errors.cpu().numpy().astype(np.float64) * counted
     frames, sigmas = first.frames.cpu().numpy(), first.sigmas.cpu().numpy()
-    shift = displacements(squares, counted, frames, sigmas)
+    part = 1.0 if first.plan.shape.layers == 1 else HALF
+    chance = 1 + (CHANCE - 1) / math.sqrt(part)
+    shift = displacements(squares, counted, frames, sigmas, chance)
     moved = max(half.largest_motion() for half in halves) / min(first.optics.zoom[-2:])
     clear_edges(shift, 2 * AROUND + moved)
     far = float(max(first.plan.shape.displacement))
@@ -75,6 +80,7 @@ def displacements(
     counted: NDArray[np.float64],
     frames: NDArray[np.float32],
     sigmas: NDArray[np.float32],
+    chance: float = CHANCE,
 ) -> NDArray[np.float64]:
     """Return which displacement would explain the errors of each neighbourhood, in pixels.
 
@@ -86,6 +92,8 @@ def displacements(
         1 where they do.
     frames, sigmas
         The raw frames, and the standard deviation of their noise.
+    chance
+        Mean squared error of a neighbourhood relative to the usual one, up to which it is chance.
 
     Returns
     -------
@@ -97,7 +105,7 @@ def displacements(
     steep = slope > np.quantile(slope, 0.5)
     usual = max(1.0, float(np.median(level[steep])))
     found: NDArray[np.float64] = np.sqrt(
-        np.maximum(level - CHANCE * usual, 0) / np.maximum(slope / 2, 1e-6)
+        np.maximum(level - chance * usual, 0) / np.maximum(slope / 2, 1e-6)
     )
     return found
 

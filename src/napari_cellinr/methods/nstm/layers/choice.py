@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, lost_texture
 from napari_cellinr.methods.nstm.layers.start import CROSSING, layers_needed, light_of
 
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.problem import NSTMProblem
 
-__all__ = ["better_of", "is_better_known", "is_known", "proposed_layers", "with_layers_of"]
+__all__ = [
+    "WORTH_IT",
+    "better_of",
+    "is_better_known",
+    "is_known",
+    "proposed_layers",
+    "with_layers_of",
+]
 
-BETTER = 0.98
-"""Held-out error relative to that with one motion below which layers are better."""
+WORTH_IT = 0.98
+"""Held-out error relative to the best attempt below which another attempt is better."""
 
 HALF = 0.5
 """Squared held-out error beyond the noise, relative to that with one motion, below which several
@@ -34,7 +42,7 @@ def proposed_layers(
 ) -> Generator[Progress, Message, tuple[str, NSTMConfig, dict[str, bool], MovingLight] | None]:
     """Return name, settings, optional parts and moving light of a fit with several layers.
 
-    None if no objects cross.
+    None if no objects cross, or there was not enough memory to find out.
 
     Parameters
     ----------
@@ -43,7 +51,11 @@ def proposed_layers(
     monitor
         Of the job.
     """
-    light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+    try:
+        light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+    except FAILURES as error:
+        free_after(error)
+        return None
     n_layers = 1 if light is None else layers_needed(light)
     if light is None or n_layers == 1:
         return None
@@ -65,7 +77,7 @@ def better_of(
         The best fit with one motion, and one with several layers, each with its outcome.
     """
     before, after = (max(found.held_out**2 - 1, 0.0) for found in (one[1], layers[1]))
-    better = after < HALF * before and layers[1].held_out < BETTER * one[1].held_out
+    better = after < HALF * before and layers[1].held_out < WORTH_IT * one[1].held_out
     return layers if better and layers[1].stopped == "steps" else one
 
 

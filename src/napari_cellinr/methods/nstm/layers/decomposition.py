@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["NEAR", "SIDE", "MovingLight", "moving_light"]
+__all__ = ["SIDE", "MovingLight", "moving_light"]
 
 SIDE = 64
 """Longest side in pixels of what is decomposed; larger frames are averaged."""
@@ -104,11 +104,14 @@ def moving_light(
     noise
         Standard deviation of the noise, in the unit of the frames.
     """
+    if not counted.any():
+        return MovingLight(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), NEAR)
     chosen = torch.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().long()
     finer = max(1, math.ceil(max(frames.shape[1:]) / SIDE))
     valid = counted[chosen][:, None].float()
     weight = functional.avg_pool2d(valid, finer)
-    light = functional.avg_pool2d(frames[chosen][:, None] * valid, finer)
+    known = torch.where(counted, frames, 0.0)[chosen][:, None]
+    light = functional.avg_pool2d(known, finer)
     light = _blurred(light) / _blurred(weight).clamp(min=1e-6)
     light = (light - _dark(light[weight > 0])).clamp(min=0) * (weight > 0)
     brightest = light.max().clamp(min=1e-12)

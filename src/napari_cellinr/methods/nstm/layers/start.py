@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_cellinr.config.nstm import MOST_LAYERS
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.nstm.checks.residual import is_local
-from napari_cellinr.methods.nstm.layers.decomposition import MovingLight, moving_light
+from napari_cellinr.methods.nstm.layers.decomposition import SIDE, MovingLight, moving_light
 from napari_cellinr.methods.nstm.layers.division import crossing_part, divided, without_ghosts
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.methods.nstm.problem import NSTMProblem
     from napari_cellinr.optics.base import ForwardModel
 
@@ -32,8 +36,8 @@ __all__ = [
 CROSSING = "looking for objects that cross"
 """Caption for users."""
 
-MOST_LAYERS = 4
-"""Largest number of layers."""
+NARROW = 8
+"""Least number of pixels along the shorter side of what is decomposed."""
 
 FEW_FRAMES = 4
 """Smallest number of frames whose light can be divided by its motion."""
@@ -60,11 +64,12 @@ def can_have_layers(optics: ForwardModel) -> bool:
     optics
         The forward model.
     """
-    flat = len(optics.scene_shape) == 2 and min(optics.scene_shape) > 1
+    if len(optics.scene_shape) != 2 or optics.n_shots < FEW_FRAMES:
+        return False
+    sides = optics.data_shape[1:]
+    wide = NARROW * max(sides) <= SIDE * min(sides)
     single = optics.channels == 1 and optics.samples == 1
-    return (
-        flat and single and optics.nonnegative and is_local(optics) and optics.n_shots >= FEW_FRAMES
-    )
+    return wide and single and optics.nonnegative and is_local(optics)
 
 
 def check_layers(config: NSTMConfig, optics: ForwardModel) -> None:
@@ -80,8 +85,8 @@ def check_layers(config: NSTMConfig, optics: ForwardModel) -> None:
     if config.fixed_layers() > 1 and config.moving and not can_have_layers(optics):
         raise ConfigError(
             f"motion_layers {config.motion_layers} was given; several need a plane of "
-            f"fluorescence in {FEW_FRAMES} or more frames that show it where it is, such as a time "
-            "lapse. Give 1, or auto."
+            f"fluorescence, no narrow strip, in {FEW_FRAMES} or more frames that show it where it "
+            "is, such as a time lapse. Give 1, or auto."
         )
 
 
@@ -115,7 +120,7 @@ def layers_needed(found: MovingLight) -> int:
     return next(few, MOST_LAYERS)
 
 
-def start_layers(problem: NSTMProblem, found: MovingLight | None = None) -> None:
+def start_layers(problem: NSTMProblem, monitor: Monitor, found: MovingLight | None = None) -> None:
     """Set the model of a fit with several layers to what was found in its pixels.
 
     Each layer gets the bright places that `divided` gives it. Between them its motion is the mean
@@ -125,6 +130,8 @@ def start_layers(problem: NSTMProblem, found: MovingLight | None = None) -> None
     ----------
     problem
         The fit, which is changed.
+    monitor
+        Of the job; nothing more is learnt once it is stopped.
     found
         Moving light of its pixels; it is computed if not given.
     """
@@ -137,6 +144,8 @@ def start_layers(problem: NSTMProblem, found: MovingLight | None = None) -> None
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, betas=(0.9, 0.99), eps=1e-15)
     with torch.enable_grad():
         for step in range(STEPS):
+            if monitor.stopped:
+                return
             optimizer.param_groups[0]["lr"] = RATE * 0.1 ** (step / STEPS)
             optimizer.zero_grad()
             apart = (model.motion(problem.times, ALL_LEVELS) - motion) / scale
@@ -153,8 +162,11 @@ def _targets(
     shape, device = problem.plan.shape, problem.device
     zoom, padding = problem.optics.zoom, problem.optics.padding
     moments = problem.moments.reshape(-1, 1, 1) - 0.5
-    lattice = _grid([0.0] * 2, [n - 1.0 for n in shape.scene], shape.motion_lattice, device)
-    canonical = _grid(shape.low, shape.high, shape.canonical, device)
+    ends = [n - 1.0 for n in shape.scene]
+    lattice = torch.stack(
+        torch.meshgrid(*_axes((0.0, 0.0), ends, shape.motion_lattice, device), indexing="ij")
+    )
+    canonical = _axes(shape.low, shape.high, shape.canonical, device)
     motions, lights = [], []
     for layer in range(shape.layers):
         mine = layers == layer
@@ -168,28 +180,27 @@ def _targets(
         mean = torch.einsum("tnyx,nc->tcyx", weight, speeds)
         mean = mean / weight.sum(1)[:, None].clamp(min=1e-20)
         motions.append(-mean * moments[..., None])
-        apart = (canonical - places[..., None, None]).square().sum(1)
-        blobs = light[:, None, None] * torch.exp(-apart / (2 * (near / 1.5) ** 2))
-        lights.append(blobs.sum(0))
-    dark = float(problem.frames.flatten()[:1_000_000].quantile(0.1))
+        rows, columns = (
+            torch.exp(-((axis - place[:, None]) ** 2) / (2 * (near / 1.5) ** 2))
+            for axis, place in zip(canonical, places.T, strict=True)
+        )
+        lights.append(torch.einsum("n,ny,nx->yx", light, rows, columns))
+    seen = problem.frames[problem.seen > 0]
+    dark = float(seen[:: max(1, len(seen) // 1_000_000)].quantile(0.1))
     bright = torch.stack(lights)
-    bright = bright / bright.amax().clamp(min=1e-12) * BRIGHT * (float(problem.frames.max()) - dark)
+    bright = bright / bright.amax().clamp(min=1e-12) * BRIGHT * (float(seen.max()) - dark)
     bright[0] += dark
     return torch.cat(motions, 1), bright
 
 
-def _grid(
-    low: list[float] | tuple[float, ...],
-    high: list[float] | tuple[float, ...],
-    count: tuple[int, ...],
-    device: torch.device,
-) -> torch.Tensor:
-    """Return the places of a grid, (axes, *count)."""
-    axes = [
+def _axes(
+    low: Sequence[float], high: Sequence[float], count: Sequence[int], device: torch.device
+) -> list[torch.Tensor]:
+    """Return equally spaced positions along each axis, voxels of the scene."""
+    return [
         torch.linspace(first, last, n, device=device)
         for first, last, n in zip(low, high, count, strict=True)
     ]
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
 
 def _tensor(values: NDArray[np.float64], device: torch.device) -> torch.Tensor:
