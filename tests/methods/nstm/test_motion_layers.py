@@ -179,7 +179,7 @@ def test_a_saved_fit_with_layers_is_rendered_alike(crossing_fit, tmp_path):
 
 def test_one_motion_needs_no_layers():
     frames = blobs([(10, 8), (24, 12)], [(10, 13), (24, 17)])
-    fit = reconstruct(movie(frames), "time-lapse", device="cpu", steps=200)
+    fit = reconstruct(movie(frames), "time-lapse", device="cpu", steps=120)
     assert fit.report["motion_layers"] == 1
     motion = fit.image("motion").array()[-1]
     np.testing.assert_allclose(motion[:, [10, 24], [8, 12]], [[0, 0], [5, 5]], atol=0.5)
