@@ -123,11 +123,26 @@ def works(command: list[str]) -> bool:
         return False
 
 
+def written_by_tox(file: Path) -> bool:
+    """Return whether a file holds what newer versions of tox write: the path of one of theirs."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    if len(lines) != 1 or not lines[0].strip():
+        return False
+    place = Path(os.path.normpath(ROOT / lines[0]))
+    return place.parent == ROOT / ".tox" or (place / ".tox-info.json").is_file()
+
+
 def set_up(name: str, extra: str) -> dict[str, str]:
     """Make .venv with tox, and tox's environment of that name; return the variables for tox."""
     if not works([str(PROGRAMS / "tox"), "--version"]):
         say("making the virtual environment .venv")
-        if VENV.is_file():  # tox and virtualenv write the path of another environment there
+        if VENV.is_file():
+            if not written_by_tox(VENV):
+                say(f"{VENV} is a file that tox has not written; move it, a folder is needed.")
+                sys.exit(1)
             VENV.unlink()
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet"]

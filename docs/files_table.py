@@ -1,6 +1,7 @@
 """Write the list of files in ARCHITECTURE.md again, from the first lines of their docstrings.
 
-Descriptions that are there stay as they are, also those of files that were moved.
+Descriptions that are there stay as they are, also those of files that were moved: a new file takes
+that of the only one of its name that is gone.
 """
 
 import ast
@@ -34,7 +35,6 @@ def place(folder: Path) -> tuple[int, Path]:
     return ORDER.index(parts[0] if parts else ""), folder
 
 
-known: dict[str, str] = dict(re.findall(r"^- `(\w+\.py)`: (.*)$", PAGE.read_text("utf-8"), re.M))
 known_of: dict[Path, str] = {}
 current = PACKAGE
 titles: dict[Path, str] = {}
@@ -46,7 +46,9 @@ for heading, title, file, text in re.findall(
         titles[current] = title
     else:
         known_of[current / file] = text
-once = {name for name in known if sum(path.name == name for path in known_of) == 1}
+gone = [path for path in known_of if not path.exists()]
+names = [path.name for path in gone]
+moved = {path.name: known_of[path] for path in gone if names.count(path.name) == 1}
 
 lines = []
 folders = {path.parent for path in PACKAGE.rglob("*.py")}
@@ -56,8 +58,8 @@ for folder in sorted(folders, key=place):
     lines += [f"### `{name}/`", "", title, ""]
     for path in sorted(folder.glob("*.py")):
         if path.name != "__init__.py":
-            moved = known[path.name] if path.name in once else lower(summary(path))
-            lines.append(f"- `{path.name}`: {known_of.get(path, moved)}")
+            text = known_of.get(path) or moved.get(path.name) or lower(summary(path))
+            lines.append(f"- `{path.name}`: {text}")
     lines.append("")
 head = PAGE.read_text("utf-8").partition("<!-- files -->")[0]
 PAGE.write_text(f"{head}<!-- files -->\n\n" + "\n".join(lines) + "\n<!-- /files -->\n", "utf-8")

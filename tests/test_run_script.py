@@ -58,10 +58,10 @@ def test_the_quick_tests_are_folders_that_exist():
     assert all((run.ROOT / place).exists() for place in run.QUICK)
 
 
-def test_a_file_in_the_place_of_the_environment_is_replaced(monkeypatch, tmp_path):
-    """Newer tools write a file `.venv` with the path of another environment."""
+@pytest.fixture
+def venv(monkeypatch, tmp_path):
+    """Return the place of the environment, and what is there whenever a program is run."""
     place, made = tmp_path / ".venv", []
-    place.write_text("/elsewhere")
     monkeypatch.setattr(run, "ROOT", tmp_path)
     monkeypatch.setattr(run, "VENV", place)
     monkeypatch.setattr(run, "PROGRAMS", place / "bin")
@@ -69,8 +69,29 @@ def test_a_file_in_the_place_of_the_environment_is_replaced(monkeypatch, tmp_pat
     monkeypatch.setattr(run, "works", lambda command: False)
     monkeypatch.setattr(run, "with_progress", lambda *_: 0)
     monkeypatch.setattr(run.subprocess, "run", lambda command, **_: made.append(place.exists()))
+    return place, made
+
+
+@pytest.mark.parametrize("text", [".tox/check\n", "{root}/.tox/gone\n", "{root}/work/check\n"])
+def test_a_file_that_tox_has_written_is_replaced(venv, tmp_path, text):
+    """Newer versions write a file `.venv` with the path of one of their environments."""
+    place, made = venv
+    other = tmp_path / "work" / "check"
+    other.mkdir(parents=True)
+    (other / ".tox-info.json").write_text("{}")
+    place.write_text(text.format(root=tmp_path))
     run.set_up("demo", "")
     assert made == [False, False]
+
+
+@pytest.mark.parametrize("content", [b"/elsewhere\n", b"", b"\n", b"\xff", b".tox/check\nnotes\n"])
+def test_another_file_in_its_place_is_kept(venv, capsys, content):
+    place, made = venv
+    place.write_bytes(content)
+    with pytest.raises(SystemExit) as end:
+        run.set_up("demo", "")
+    assert (end.value.code, place.read_bytes(), made) == (1, content, [])
+    assert "tox has not written; move it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("given", "status"), [([], 2), (["deno"], 2), (["--help"], 0)])

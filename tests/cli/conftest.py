@@ -35,7 +35,7 @@ def jobs(put_job):
 def run(capsys):
     """Return a function that runs a command line: exit status, standard output, error."""
 
-    def run(*words):
+    def run(*words, main=main):
         try:
             status = main([str(word) for word in words])
         except SystemExit as end:

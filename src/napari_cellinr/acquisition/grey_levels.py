@@ -46,7 +46,7 @@ def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32
     Parameters
     ----------
     values
-        Grey levels, any shape.
+        Grey levels, axes (…, Y, X).
     background
         Grey level of the camera without light.
 

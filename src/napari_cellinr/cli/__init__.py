@@ -37,44 +37,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cannot be read or written, 128 + its number after a signal.
     """
     started = time.monotonic()  # --max-seconds counts the imports below, too
-    from napari_cellinr.cli.shared.progress import stopped_by_signals, warnings_printed
+    from napari_cellinr.cli.shared.progress import until_signal, warnings_printed
     from napari_cellinr.cli.shared.streams import prepare_streams, settle_streams
 
-    prepare_streams()
+    def command() -> int:
+        options = make_parser().parse_args(arguments)
+        options.started = started
+        status: int = options.run(options)
+        return status
+
     try:
-        with stopped_by_signals(), warnings_printed():
-            return _run(arguments, started)
+        with warnings_printed():
+            return until_signal(command, _explained, before=prepare_streams)
     finally:
         settle_streams()
 
 
-def _run(arguments: Sequence[str] | None, started: float) -> int:
-    """Run one command and return its exit status, with one line for an error."""
+def _explained(error: BaseException) -> int:
+    """Print one line for an error and return the exit status; raise it if it has no sentence."""
     from napari_cellinr.cli.shared.progress import name_of_signal, say_error
     from napari_cellinr.cli.shared.streams import AnswerLostError
     from napari_cellinr.errors import CellINRError, FitError
 
-    try:
-        options = make_parser().parse_args(arguments)
-        options.started = started
-        status: int = options.run(options)
-    except KeyboardInterrupt as stop:
-        number = getattr(stop, "number", signal.SIGINT)
+    if isinstance(error, KeyboardInterrupt):
+        number = int(getattr(error, "number", signal.SIGINT))
         name = name_of_signal(number)
         say_error(f"stopped by {name} before the end; unfinished files were not written.")
-        return 128 + int(number)
-    except AnswerLostError as error:
-        if error.is_broken_pipe:  # whoever reads it, such as head, has seen enough
-            return _BROKEN_PIPE
+        return 128 + number
+    if isinstance(error, AnswerLostError) and error.is_broken_pipe:
+        return _BROKEN_PIPE  # whoever reads it, such as head, has seen enough
+    if isinstance(error, (AnswerLostError, FitError, MemoryError)):
         say_error(error)
         return 1
-    except (FitError, MemoryError) as error:
-        say_error(error)
-        return 1
-    except (CellINRError, OSError) as error:
+    if isinstance(error, (CellINRError, OSError)):
         say_error(error)
         return 2
-    return status
+    raise error
 
 
 def make_parser() -> Parser:

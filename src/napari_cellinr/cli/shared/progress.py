@@ -21,7 +21,7 @@ from napari_cellinr.errors import CellINRWarning
 from napari_cellinr.text import one_line, shortened_text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from types import FrameType
     from typing import Any
 
@@ -38,7 +38,7 @@ __all__ = [
     "say_error",
     "say_warning",
     "seconds_in_words",
-    "stopped_by_signals",
+    "until_signal",
     "warnings_printed",
 ]
 
@@ -189,6 +189,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.number = 0
+        self._outer: Any = None
 
     @property
     def happened(self) -> bool:
@@ -212,40 +213,80 @@ class Interruption:
         SIGHUP itself, and so does its shell.
         """
         if self.happened and number == signal.SIGINT:
+            if callable(self._outer):  # it knows then why the command ends
+                self._outer(number, frame)
             raise StoppedError(number)
         self.number = self.number or number
 
     @contextmanager
     def caught(self) -> Iterator[None]:
         """Remember signals instead of ending the program, within this context."""
+        self._outer = signal.getsignal(signal.SIGINT)
         with _handled(self, _SIGNALS):
             yield
 
 
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Let signals raise `StoppedError` within this context; only Ctrl-C does so more than once.
+def until_signal(
+    command: Callable[[], int],
+    explained: Callable[[BaseException], int],
+    before: Callable[[], None] = lambda: None,
+) -> int:
+    """Run a command that signals stop by `StoppedError`; return its exit status.
 
-    What libraries complain about when their objects are left half made is not shown.
+    Only Ctrl-C does so more than once. What libraries complain about when their objects are left
+    half made is not shown.
+
+    Parameters
+    ----------
+    command
+        Returns the exit status.
+    explained
+        Prints a line for an exception of the command, and returns the exit status. After a signal
+        it gets `StoppedError`, whatever the exception: libraries replace those that they do not
+        know, and what is tidied up may fail, too.
+    before
+        Called first. A signal that comes meanwhile does not interrupt it, and stops the command
+        when it is done.
+
+    Returns
+    -------
+    int
+        What either of them returned.
     """
     came: list[int] = []
+    is_running = False
     hook = sys.unraisablehook
 
     def stop(number: int, frame: FrameType | None) -> None:
         came.append(number)
         sys.unraisablehook = lambda _: None
         warnings.filterwarnings("ignore", _UNAWAITED, RuntimeWarning)
-        if len(came) == 1 or number == signal.SIGINT:  # others let unfinished files be removed
+        # Others than Ctrl-C let unfinished files be removed. While handlers are set and put back,
+        # and while an error is printed, nothing would catch the exception.
+        if is_running and (len(came) == 1 or number == signal.SIGINT):
             raise StoppedError(number)
 
-    with warnings.catch_warnings():
-        try:
-            with _handled(stop, _SIGNALS):
-                yield
-        finally:
-            if came:
-                gc.collect()
-            sys.unraisablehook = hook
+    status: int | None = None
+    try:
+        with warnings.catch_warnings(), _handled(stop, _SIGNALS):
+            try:
+                try:
+                    before()
+                    is_running = True
+                    if came:
+                        raise StoppedError(came[0])
+                    status = command()
+                finally:
+                    is_running = False
+            except BaseException as error:
+                status = explained(StoppedError(came[0]) if came else error)
+            finally:
+                if came:
+                    gc.collect()
+                sys.unraisablehook = hook
+    except KeyboardInterrupt as error:  # Python's own, where its handler was not replaced
+        status = explained(error) if status is None else status
+    return status
 
 
 @contextmanager
