@@ -117,3 +117,21 @@ def test_images_without_noise_have_no_lost_lines():
     frame[10], frame[20:, 5:9] = 7, 3
     for image in (frame, frame.T, frame + np.linspace(0, 1, 32)):
         assert lost_lines(image) is None
+
+
+@pytest.mark.parametrize("fwhm", [1.5, 2.5, 4.0])
+@pytest.mark.parametrize("peak", [300, 600])
+@pytest.mark.parametrize("row", [0, 30])
+def test_a_saturated_fibre_is_not_lost(fwhm, peak, row):
+    """It was once replaced by its dimmer neighbours."""
+    fibre = np.zeros((64, 64))
+    fibre[row] = 1
+    fibre = gaussian_filter(fibre, (fwhm / 2.355, 0), mode="constant")
+    light = 20 + peak * fibre / fibre.max()
+    frame = np.random.default_rng(0).poisson(light).clip(0, 255).astype(np.uint8)
+    assert (frame[row] == 255).all()
+    assert lost_lines(frame) is None
+    assert lost_lines(frame.T) is None
+    assert empty_part(frame) is None
+    frame[50] = 255
+    assert np.flatnonzero(lost_lines(frame).all(axis=1)).tolist() == [50]

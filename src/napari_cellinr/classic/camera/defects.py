@@ -35,6 +35,7 @@ _FEWEST = 1e-3  # smallest fraction of a frame without data
 _AS_DARK = 0.05  # largest fraction of the voxels beside it that may have its value
 _SHORTEST = 16  # voxels of a row, column or plane of one value that cannot be chance
 _SAME = 0.1  # largest fraction of the voxels beside it that may have its value
+_FLANK = 0.25  # height of the lines beside a saturated object, in its own, above the median
 _THIN = 2  # largest number of rows or columns side by side that their neighbours can replace
 _IMPOSSIBLE = 100.0  # height of an impossible voxel, in the range of 99.8 % of the values
 _LONELY = 0.1  # largest height of its neighbours, in its own
@@ -116,6 +117,9 @@ def _as_planes(array: NDArray[Any]) -> NDArray[Any]:
 def _runs(lines: NDArray[Any]) -> list[slice]:
     """Return the runs of lines of the same one value between lines that hardly have it.
 
+    A saturated fibre or wall along the lines is none: it is blurred, so that the lines on both
+    sides are bright.
+
     Parameters
     ----------
     lines
@@ -135,7 +139,18 @@ def _runs(lines: NDArray[Any]) -> list[slice]:
             not flat[place] and (lines[place] == low[start]).mean() <= _SAME for place in beside
         ):
             found.append(slice(start, stop))
-    return found
+    return [run for run in found if not _is_saturated_object(lines, run)]
+
+
+def _is_saturated_object(lines: NDArray[Any], run: slice) -> bool:
+    """Return whether lines have the largest value, and those beside them are bright, too."""
+    value = float(lines[run.start, 0])
+    if value < lines.max():
+        return False
+    middle = float(np.median(lines.reshape(-1)[:: lines.size // _SOME + 1]))
+    beside = [lines[place] for place in (run.start - 1, run.stop) if 0 <= place < len(lines)]
+    least = middle + _FLANK * (value - middle)
+    return value > middle and all(float(np.median(line)) > least for line in beside)
 
 
 def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
