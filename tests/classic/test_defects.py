@@ -135,3 +135,26 @@ def test_a_saturated_fibre_is_not_lost(fwhm, peak, row):
     assert empty_part(frame) is None
     frame[50] = 255
     assert np.flatnonzero(lost_lines(frame).all(axis=1)).tolist() == [50]
+
+
+@pytest.mark.parametrize("first", ["row", "column"])
+@pytest.mark.parametrize("border", [0, 8])
+def test_a_dead_row_that_crosses_a_hot_column_is_lost_too(first, border):
+    frame = np.random.default_rng(0).poisson(90, (64, 80)).astype(np.uint16)
+    lost, empty = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
+    for kind in (first, "column" if first == "row" else "row"):
+        place, value = (np.s_[30], 0) if kind == "row" else (np.s_[:, 20], 4095)
+        frame[place], lost[place] = value, True
+    frame[:, :border], empty[:, :border] = 5, True
+    assert np.array_equal(lost_lines(frame), lost & ~empty)
+    assert np.array_equal(lost_lines(frame.T), (lost & ~empty).T)
+    assert (empty_part(frame) is None) if border == 0 else (empty_part(frame) == empty).all()
+
+
+@pytest.mark.parametrize("values", [(0, 4095), (4095, 0)])
+def test_a_dead_row_beside_a_saturated_one(values):
+    frame = np.random.default_rng(0).poisson(90, (64, 80)).astype(np.uint16)
+    frame[30], frame[31] = values
+    for found in (lost_lines(frame), lost_lines(frame.T).T):
+        assert np.flatnonzero(found.all(axis=1)).tolist() == [30, 31]
+        assert found.sum() == 2 * 80
