@@ -5,9 +5,11 @@ Others take their place. Planes, rows and columns that were lost are taken from 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import (
@@ -41,6 +43,7 @@ _FAULTS: Final = {
 
 _LACKING: Final = 0.02  # part of a frame that only this frame lacks, above which it is incomplete
 _PARTLY: Final = 0.1  # largest part without data of a line next to those that were lost
+_MOVED: Final = 0.1  # largest part of its size by which registration moves one frame
 _MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
 
 _NOISELESS: Final = 1e-3  # noise in the range of grey levels
@@ -67,7 +70,8 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
 def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[int]:
     """Return the frames that lack rows, columns or planes that those before and after them have.
 
-    Never the first or last frame: that it lacks what one frame has may be a motion.
+    Never the first or last frame: that it lacks what one frame has may be a motion. Neither those
+    with a border that is a little wider than that of others, as in a registered series.
     """
     masks = {
         number: lost
@@ -81,8 +85,10 @@ def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[in
     for before, number, after in zip(good, good[1:], good[2:], strict=False):
         if (mask := masks.get(number)) is None:
             continue
-        beside = [masks[n] for n in (before, after) if n in masks]
-        if min((mask & ~other).mean() for other in (*beside, np.zeros_like(mask))) > _LACKING:
+        others_lack = [masks.get(n, np.zeros_like(mask)) for n in (before, after)]
+        reach = [2 * math.ceil(_MOVED * size) + 1 for size in mask.shape]
+        wider = [maximum_filter(m, reach, mode="constant", cval=1) for m in others_lack]
+        if min((mask & ~m).mean() for m in wider) > _LACKING:
             found.append(number)
     return found if len(found) <= max(1, _MOST * len(frames)) else []
 
