@@ -204,3 +204,15 @@ def test_masked_values_are_not_used_in_silence():
     with pytest.raises(DataError, match="5 of 12 values of a masked array are masked"):
         Image(values, axes="YX")
     assert Image(np.ma.array(values.data), axes="YX").shape == (3, 4)
+
+
+def test_masked_values_of_dask_arrays_are_not_used_in_silence():
+    dask_array = pytest.importorskip("dask.array")
+    values = dask_array.from_array(np.arange(12.0).reshape(3, 4), chunks=2)
+    masked = dask_array.ma.masked_less(values, 5)
+    for lazy in (masked, masked + 1, masked[:, ::-1]):
+        with pytest.raises(DataError, match="dask array of masked arrays"):
+            Image(lazy, axes="YX")
+    filled = Image(dask_array.ma.filled(masked, 0), axes="YX")
+    assert filled.array().tolist()[1] == [0, 5, 6, 7]
+    assert Image(values, axes="YX").shape == (3, 4)

@@ -95,3 +95,45 @@ def test_a_hot_column_does_not_change_the_offsets_of_the_others():
 def test_small_images_have_no_pattern():
     assert find_pattern(recorded(shape=(16, 20, 20))) is None
     assert find_pattern(np.zeros((16, 64, 64))) is None
+
+
+@pytest.mark.parametrize("part", [1.0, 0.6])
+@pytest.mark.parametrize("fwhm", [1.5, 2.5, 3.5])
+@pytest.mark.parametrize("n_images", [2, 8])
+def test_a_straight_fibre_among_offsets_of_the_rows_is_not_in_them(part, fwhm, n_images):
+    """It was once subtracted: dark parts of its rows became darker than the background."""
+    random, size = np.random.default_rng(0), 128
+    fibre = np.zeros((size, size))
+    fibre[60] = 1
+    fibre = gaussian_filter(fibre, (fwhm / 2.355, 0))
+    fibre *= 200 / fibre.max()
+    fibre[:, : round((1 - part) * size)] = 0
+    rows = random.normal(0, 4, size)
+    images = random.poisson([100 + fibre] * n_images) + rows[:, None]
+    found = find_pattern(images + random.normal(0, 3, images.shape))
+    assert found.kinds == ("rows",)
+    assert np.abs(found.offsets[50:71]).max() < 13  # no more than offsets of this size are
+    error = (found.offsets[:, 0] - rows)[np.abs(np.arange(size) - 60) > 5]
+    assert error.std() < 1.5
+
+
+@pytest.mark.parametrize("more", [600, -80])
+def test_a_hot_column_among_offsets_of_the_columns_is_not_in_them(more):
+    random = np.random.default_rng(0)
+    columns = random.normal(0, 4, 128)
+    images = random.poisson(100, (2, 128, 128)) + columns + random.normal(0, 3, (2, 128, 128))
+    images[:, :, 40] += more
+    found = find_pattern(images).offsets[0]
+    assert found[40] == 0
+    assert np.delete(found - columns, 40).std() < 1.5
+
+
+@pytest.mark.parametrize("place", [slice(64, None), slice(40, 44)])
+def test_edges_and_walls_among_offsets_are_not_in_them(place):
+    random = np.random.default_rng(0)
+    columns = random.normal(0, 4, 128)
+    light = np.full((2, 128, 128), 50.0)
+    light[:, :, place] = 5000
+    images = random.poisson(light) + columns
+    found = find_pattern(images)
+    assert found is None or np.abs(found.offsets).max() < 13

@@ -117,3 +117,44 @@ def test_images_without_noise_have_no_lost_lines():
     frame[10], frame[20:, 5:9] = 7, 3
     for image in (frame, frame.T, frame + np.linspace(0, 1, 32)):
         assert lost_lines(image) is None
+
+
+@pytest.mark.parametrize("fwhm", [1.5, 2.5, 4.0])
+@pytest.mark.parametrize("peak", [300, 600])
+@pytest.mark.parametrize("row", [0, 30])
+def test_a_saturated_fibre_is_not_lost(fwhm, peak, row):
+    """It was once replaced by its dimmer neighbours."""
+    fibre = np.zeros((64, 64))
+    fibre[row] = 1
+    fibre = gaussian_filter(fibre, (fwhm / 2.355, 0), mode="constant")
+    light = 20 + peak * fibre / fibre.max()
+    frame = np.random.default_rng(0).poisson(light).clip(0, 255).astype(np.uint8)
+    assert (frame[row] == 255).all()
+    assert lost_lines(frame) is None
+    assert lost_lines(frame.T) is None
+    assert empty_part(frame) is None
+    frame[50] = 255
+    assert np.flatnonzero(lost_lines(frame).all(axis=1)).tolist() == [50]
+
+
+@pytest.mark.parametrize("first", ["row", "column"])
+@pytest.mark.parametrize("border", [0, 8])
+def test_a_dead_row_that_crosses_a_hot_column_is_lost_too(first, border):
+    frame = np.random.default_rng(0).poisson(90, (64, 80)).astype(np.uint16)
+    lost, empty = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
+    for kind in (first, "column" if first == "row" else "row"):
+        place, value = (np.s_[30], 0) if kind == "row" else (np.s_[:, 20], 4095)
+        frame[place], lost[place] = value, True
+    frame[:, :border], empty[:, :border] = 5, True
+    assert np.array_equal(lost_lines(frame), lost & ~empty)
+    assert np.array_equal(lost_lines(frame.T), (lost & ~empty).T)
+    assert (empty_part(frame) is None) if border == 0 else (empty_part(frame) == empty).all()
+
+
+@pytest.mark.parametrize("values", [(0, 4095), (4095, 0)])
+def test_a_dead_row_beside_a_saturated_one(values):
+    frame = np.random.default_rng(0).poisson(90, (64, 80)).astype(np.uint16)
+    frame[30], frame[31] = values
+    for found in (lost_lines(frame), lost_lines(frame.T).T):
+        assert np.flatnonzero(found.all(axis=1)).tolist() == [30, 31]
+        assert found.sum() == 2 * 80

@@ -151,3 +151,8 @@ def check(image: Image) -> None:
             f"{n_masked} of {math.prod(image.shape)} values of a masked array are masked, and "
             "would be used as if they were not; replace them first, for example by array.filled(0)."
         )
+    if isinstance(getattr(image.data, "_meta", None), np.ma.MaskedArray):  # the kind of its chunks
+        raise DataError(
+            "a dask array of masked arrays was given, and masked values would be used as if they "
+            "were not; replace them first, for example by dask.array.ma.filled(array, 0)."
+        )

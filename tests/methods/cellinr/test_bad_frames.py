@@ -112,7 +112,20 @@ def test_a_lost_column_is_replaced_and_spoils_nothing(value):
     bad[:, :, 20] = value
     fit, usual = (denoise(Image(v, axes="TYX"), **SETTINGS) for v in (bad, raw))
     assert any("rows or columns of one value" in text for text in fit.report["warnings"])
+    assert not any("are saturated" in text for text in fit.report["warnings"])
     assert error(fit.images[0].array(), truth) < 1.1 * error(usual.images[0].array(), truth)
+
+
+def test_only_voxels_that_are_used_are_called_saturated():
+    from napari_cellinr.methods.cellinr.recording.defects import find_defects
+
+    places, values = [(n,) for n in range(5)], movie()[1]
+    values[1, :, 20], values[2], values[3, 30, 30] = 65535, 65535, 65535
+    image = Image(values, axes="TYX")
+    assert find_defects(image, places).saturation_warnings(image) == []
+    values[4, 10:20, 10:20] = 65535
+    (text,) = find_defects(image, places).saturation_warnings(image)
+    assert text.startswith("1.1 % of the voxels are saturated")
 
 
 def test_a_saturated_plane_spoils_no_other():

@@ -35,6 +35,7 @@ _FEWEST = 1e-3  # smallest fraction of a frame without data
 _AS_DARK = 0.05  # largest fraction of the voxels beside it that may have its value
 _SHORTEST = 16  # voxels of a row, column or plane of one value that cannot be chance
 _SAME = 0.1  # largest fraction of the voxels beside it that may have its value
+_FLANK = 0.25  # height of the lines beside a saturated object, in its own, above the median
 _THIN = 2  # largest number of rows or columns side by side that their neighbours can replace
 _IMPOSSIBLE = 100.0  # height of an impossible voxel, in the range of 99.8 % of the values
 _LONELY = 0.1  # largest height of its neighbours, in its own
@@ -101,8 +102,13 @@ def _one_value_lines(frame: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np
         for run in _runs(frame.reshape(len(frame), -1)):
             wide[run] = True
     for plane, one, more in zip(*(_as_planes(a) for a in (frame, thin, wide)), strict=True):
-        for turned, *marks in ((plane, one, more), (plane.T, one.T, more.T)):
-            for run in _runs(turned):
+        views = ((plane, one, more), (plane.T, one.T, more.T))
+        for turn in range(4):  # rows and columns; then each again, without those that cross them
+            turned, *marks = views[turn % 2]
+            across = np.asarray((marks[0] | marks[1]).all(axis=0))
+            if turn == 2 and not across.any():
+                break
+            for run in _runs(turned[:, ~across] if across.any() else turned):
                 inside = run.start > 0 and run.stop < len(turned)
                 marks[0 if inside and run.stop - run.start <= _THIN else 1][run] = True
     return thin & ~wide, wide
@@ -116,6 +122,9 @@ def _as_planes(array: NDArray[Any]) -> NDArray[Any]:
 def _runs(lines: NDArray[Any]) -> list[slice]:
     """Return the runs of lines of the same one value between lines that hardly have it.
 
+    A saturated fibre or wall along the lines is none: it is blurred, so that the lines on both
+    sides are bright.
+
     Parameters
     ----------
     lines
@@ -127,15 +136,32 @@ def _runs(lines: NDArray[Any]) -> list[slice]:
     flat = low == lines.max(axis=1)
     if not flat.any() or flat.all():
         return []
-    ends = np.flatnonzero(np.diff(flat) | (np.diff(low) != 0)) + 1
+    extreme = flat & ((low == low.min()) | (low == lines.max()))
+    differ = np.diff(low) != 0
+    # a dead and a saturated line side by side are one run, between lines with more values
+    differ[1:-1] &= ~(extreme[1:-2] & extreme[2:-1] & ~flat[:-3] & ~flat[3:])
+    ends = np.flatnonzero(np.diff(flat) | differ) + 1
     found = []
     for start, stop in zip([0, *ends], [*ends, len(lines)], strict=True):
-        beside = [place for place in (start - 1, stop) if 0 <= place < len(lines)]
+        pairs = ((start, start - 1), (stop - 1, stop))
         if flat[start] and all(
-            not flat[place] and (lines[place] == low[start]).mean() <= _SAME for place in beside
+            not flat[place] and (lines[place] == low[own]).mean() <= _SAME
+            for own, place in pairs
+            if 0 <= place < len(lines)
         ):
             found.append(slice(start, stop))
-    return found
+    return [run for run in found if not _is_saturated_object(lines, run)]
+
+
+def _is_saturated_object(lines: NDArray[Any], run: slice) -> bool:
+    """Return whether lines have the largest value, and those beside them are bright, too."""
+    value = float(lines[run.start, 0])
+    if value < lines.max():
+        return False
+    middle = float(np.median(lines.reshape(-1)[:: lines.size // _SOME + 1]))
+    beside = [lines[place] for place in (run.start - 1, run.stop) if 0 <= place < len(lines)]
+    least = middle + _FLANK * (value - middle)
+    return value > middle and all(float(np.median(line)) > least for line in beside)
 
 
 def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:

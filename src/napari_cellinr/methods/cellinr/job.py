@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_span, check_values
 from napari_cellinr.fitting.optimise import optimise
@@ -44,9 +43,6 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.published.problem import PublishedCellINRProblem
 
 __all__ = ["denoise_job", "fit_part", "fit_series", "together"]
-
-SATURATED = 1e-3
-"""Fraction of the voxels that may be saturated without a warning."""
 
 DARK = 0.02
 """Mean signal relative to the first frame below which a frame counts as empty."""
@@ -274,12 +270,7 @@ def together(
     config = first.config
     if not first.facts.get("field", {}).get("rounds"):  # else steps are those of each round
         config = config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
-    saturated = saturated_part(source.array())
-    if saturated > SATURATED:
-        report["warnings"].append(
-            f"{100 * saturated:.1f} % of the voxels are saturated: they are brighter than the "
-            "camera can record, so the result is too dark there."
-        )
+    report["warnings"] += defects.saturation_warnings(source)
     if "T" in leading:
         report["bleaching"] = _left_of_signal(factors, indices, leading)
     return Fitted(

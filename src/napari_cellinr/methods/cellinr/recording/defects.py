@@ -15,6 +15,7 @@ from napari_cellinr.classic.camera.defects import (
     impossible_voxels,
     lost_lines,
 )
+from napari_cellinr.classic.camera.pixels import saturated_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 ERROR = 3
 """Place of the standard error among the images of a frame."""
+
+SATURATED = 1e-3
+"""Fraction of the voxels that may be saturated without a warning."""
 
 __all__ = ["Defects", "find_defects"]
 
@@ -91,6 +95,30 @@ class Defects:
                 "outside of all others; they were replaced."
             )
         return texts
+
+    def saturation_warnings(self, source: Image) -> list[str]:
+        """Return a sentence if voxels that are used are saturated; lost lines are replaced.
+
+        Parameters
+        ----------
+        source
+            The recording.
+        """
+        values = source.array()
+        if self._masks or self.unused:
+            used = np.ones(values.shape, bool)
+            for place in self.unused:
+                used[place] = False
+            for place, mask in self._masks.items():
+                used[place] &= ~mask
+            values = values[used]
+        saturated = saturated_part(values)
+        if saturated <= SATURATED:
+            return []
+        return [
+            f"{100 * saturated:.1f} % of the voxels are saturated: they are brighter than the "
+            "camera can record, so the result is too dark there."
+        ]
 
     def good(self, indices: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
         """Return the positions of the frames that show something."""

@@ -5,9 +5,11 @@ Others take their place. Planes, rows and columns that were lost are taken from 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import (
@@ -40,6 +42,8 @@ _FAULTS: Final = {
 """What counts as a fault, in words; a blurred or saturated frame still shows something."""
 
 _LACKING: Final = 0.02  # part of a frame that only this frame lacks, above which it is incomplete
+_PARTLY: Final = 0.1  # largest part without data of a line next to those that were lost
+_MOVED: Final = 0.1  # largest part of its size by which registration moves one frame
 _MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
 
 _NOISELESS: Final = 1e-3  # noise in the range of grey levels
@@ -64,15 +68,92 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
 
 
 def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[int]:
-    """Return the frames of which a part has no data that the frames beside them have."""
-    masks = {n: mask for n, f in enumerate(frames) if (mask := empty_part(f)) is not None}
+    """Return the frames that lack rows, columns or planes that those before and after them have.
+
+    Never the first or last frame: that it lacks what one frame has may be a motion. Neither those
+    with a border that is a little wider than that of others, as in a registered series.
+    """
+    masks = {
+        number: lost
+        for number, frame in enumerate(frames)
+        if number not in others
+        and (mask := empty_part(frame)) is not None
+        and (lost := _whole_lines(mask)).any()
+    }
+    good = [number for number in range(len(frames)) if number not in others]
     found = []
-    for number, mask in masks.items():
-        beside = [n for n in (number - 1, number + 1) if 0 <= n < len(frames) and n not in others]
-        lacking = [mask & ~masks[n] if n in masks else mask for n in beside]
-        if number not in others and lacking and min(m.mean() for m in lacking) > _LACKING:
+    for before, number, after in zip(good, good[1:], good[2:], strict=False):
+        if (mask := masks.get(number)) is None:
+            continue
+        others_lack = [masks.get(n, np.zeros_like(mask)) for n in (before, after)]
+        reach = [2 * math.ceil(_MOVED * size) + 1 for size in mask.shape]
+        wider = [maximum_filter(m, reach, mode="constant", cval=1) for m in others_lack]
+        if min((mask & ~m).mean() for m in wider) > _LACKING:
             found.append(number)
     return found if len(found) <= max(1, _MOST * len(frames)) else []
+
+
+def _whole_lines(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the voxels without data are in rows, columns or planes that were lost.
+
+    Lines next to lost ones have data over their whole length. Beside a masked object, they are
+    as empty as the mask.
+
+    Parameters
+    ----------
+    empty
+        Where there is no data, axes ZYX or YX.
+    """
+    lost = np.zeros(empty.shape, bool)
+    planes = empty.reshape(-1, *empty.shape[-2:])
+    for plane, mark in zip(planes, lost.reshape(planes.shape), strict=True):
+        if plane.all():
+            continue
+        rows, columns = (_bordered(plane, axis) for axis in (1, 0))
+        mark |= rows[:, None] | columns
+    flat = (empty & ~lost).reshape(len(planes), -1)
+    if empty.ndim > 2:
+        whole = np.asarray(planes.all(axis=(1, 2)))
+        lost[_between_data(whole, flat.mean(axis=1))] = True
+    return lost
+
+
+def _bordered(plane: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Return which lines along an axis of a plane are lost, without looking at lost lines across.
+
+    Parameters
+    ----------
+    plane
+        Where there is no data, not everywhere.
+    axis
+        0 for columns, 1 for rows.
+    """
+    across = plane.all(axis=1 - axis)
+    kept = np.compress(~across, plane, axis=axis)
+    return _between_data(np.asarray(plane.all(axis=axis)), kept.mean(axis=axis))
+
+
+def _between_data(whole: NDArray[np.bool_], part: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return the lines without any data next to which are lines with data almost everywhere.
+
+    Parameters
+    ----------
+    whole
+        Lines without any data.
+    part
+        Part of each line without data.
+    """
+    found = np.zeros_like(whole)
+    for start, stop in _runs(whole):
+        beside = [part[n] for n in (start - 1, stop) if 0 <= n < len(whole)]
+        found[start:stop] = bool(beside) and max(beside) <= _PARTLY
+    return found
+
+
+def _runs(lines: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first line of each run of lines that are true, and the one after the last."""
+    ends = np.flatnonzero(np.diff(np.concatenate(([False], lines, [False])).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(ends[::2], ends[1::2], strict=True)]
 
 
 def without_lost_parts(
@@ -113,12 +194,20 @@ def without_lost_parts(
 
 
 def _lost_planes(frame: NDArray[np.float32]) -> list[int]:
-    """Return the planes of a volume that lack what those beside them have; none of a plane."""
+    """Return the planes of a volume that lack what those on both sides have; none of a plane.
+
+    Dark planes at the ends of a stack stay: there may be no specimen. Saturated ones do not.
+    """
     if frame.ndim < 3 or len(frame) < 3 or (empty := empty_part(frame)) is None:
         return []
-    lost = [int(plane) for plane in np.flatnonzero(empty.all(axis=(1, 2)))]
-    lost += _incomplete(frame, lost)
-    return sorted(lost) if len(lost) < len(frame) - 1 else []
+    whole = np.asarray(_whole_lines(empty).all(axis=(1, 2)))
+    lost: list[int] = []
+    darkest = frame.min()
+    for first, stop in _runs(whole):
+        if (first > 0 and stop < len(frame)) or frame[first].min() > darkest:
+            lost += range(first, stop)
+    empty_planes = np.flatnonzero(empty.all(axis=(1, 2)))
+    return sorted({*lost, *_incomplete(frame, [int(plane) for plane in empty_planes])})
 
 
 def _without_planes(volume: NDArray[np.float32], lost: Sequence[int]) -> NDArray[np.float32]:
