@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.fft import dct, idct
-from scipy.ndimage import (
-    binary_propagation,
-    correlate1d,
-    gaussian_filter,
-    gaussian_filter1d,
-    median_filter,
-)
+from scipy.ndimage import correlate1d, gaussian_filter, gaussian_filter1d, median_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,14 +29,13 @@ _WHITE = 1.6  # variance of offsets in a band with specimen, in that of one with
 _SIGNIFICANT = 0.05  # smallest part of the variance of single pixels that offsets have to be
 _OUTLYING = 3.0  # deviation of a line, in robust standard deviations, that is no usual offset
 _HOT = 6.0  # the same beyond which a line is hot or dead, and must not spoil those beside it
-_FLANKS = 15  # lines with whose median those next to a hot one are compared
 _FEW = 0.06  # largest fraction of such lines; more are edges or lines of a specimen
 _FOURTH = np.array((1, -4, 6, -4, 1)) / np.sqrt(70)
 
 
 @dataclass(frozen=True)
 class CameraPattern:
-    """Offsets of the camera, in grey levels, with mean 0.
+    """Offsets of the camera, in grey levels, with mean 0 but for hot and dead lines.
 
     Parameters
     ----------
@@ -67,8 +60,8 @@ def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
     up to the highest frequencies, which no microscope transmits. Pixels: so have their means over
     the first and the second half of the images; this needs eight images. Where there is much more
     detail at lower frequencies, it is the specimen's, and nothing is taken for a pattern. Single
-    lines far from all others, such as a hot column or a straight fibre along a row, are no pattern:
-    their offset cannot be told, and is 0.
+    lines far from all others, such as a hot column, do not count for that; what they differ by from
+    the nearest other line is in their own offset.
 
     Parameters
     ----------
@@ -119,18 +112,15 @@ def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
         return None
     for _ in range(_ROUNDS):
         offsets = _usual(offsets + _means(_detail(values - offsets[:, None], width)))
-    offsets = _with_slow_part(values, offsets, float(np.sqrt(variance)))
-    offsets -= offsets[~hot].mean()
-    return np.where(hot, np.float32(0), offsets)
+    return _with_slow_part(values, offsets, float(np.sqrt(variance))) + hot
 
 
 def _without_hot_lines(
     values: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return values in which hot and dead lines equal their neighbours, and which lines these are.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return values in which hot and dead lines equal their neighbours, and what they had more.
 
-    Such lines are far from those on both sides; a wall or an edge of a specimen is wider. Those
-    next to them are the flanks of a fibre if they are far from all others, too.
+    Such lines are far from those on both sides; a wall or an edge of a specimen is wider.
 
     Parameters
     ----------
@@ -138,17 +128,17 @@ def _without_hot_lines(
         Grey levels, axes (image, line, pixel).
     """
     middle = np.median(np.moveaxis(values, 1, 0).reshape(values.shape[1], -1), axis=1)
-    near, far = (middle - median_filter(middle, n, mode="nearest") for n in (5, _FLANKS))
-    least = max(_spread(near), 1e-6 * float(np.abs(near).max()))
-    hot = np.abs(near) > _HOT * least
-    hot = binary_propagation(hot, mask=hot | (np.abs(far) > _OUTLYING * least))
+    height = middle - median_filter(middle, 5, mode="nearest")
+    hot = np.abs(height) > _HOT * max(_spread(height), 1e-6 * float(np.abs(height).max()))
+    more = np.zeros(len(middle), np.float32)
     if not hot.any() or hot.all():
-        return values, np.zeros_like(hot)
+        return values, more
     good = np.flatnonzero(~hot)
     nearest = good[np.abs(np.flatnonzero(hot)[:, None] - good).argmin(1)]
     replaced = values.copy()
     replaced[:, hot] = values[:, nearest]
-    return replaced, hot
+    more[hot] = middle[hot] - middle[nearest]
+    return replaced, more
 
 
 def _spread(offsets: NDArray[np.float32]) -> float:
