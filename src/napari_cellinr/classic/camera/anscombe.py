@@ -32,8 +32,11 @@ class Noise:
         Spatial correlation of the noise, as after resizing or filtering: standard deviation in
         voxels of a Gaussian that blurs white noise; 0 for white noise.
     offset_sd
-        Standard deviation of the error of all values together, in grey levels: where offsets of
-        the camera were subtracted, of which the mean is not known.
+        Standard deviation of an error that many voxels have in common, in grey levels: where
+        offsets of the camera were subtracted, which are known so well only.
+    bias
+        Grey levels by which restored images are too dark, since the noise is not quite as this
+        model says; `unstabilise` adds them.
     """
 
     gain: float
@@ -41,6 +44,7 @@ class Noise:
     offset: float = 0.0
     grain: float = 0.0
     offset_sd: float = 0.0
+    bias: float = 0.0
 
     def sd(self, mean: ArrayLike) -> NDArray[np.float64]:
         """Return the standard deviation in grey levels where the brightness is `mean`."""
@@ -110,12 +114,12 @@ def unstabilise(values: NDArray[Any] | torch.Tensor, noise: Noise) -> Any:
     root = math.sqrt(pedestal)
     smooth = _float32(values)
     if gain == 0:
-        return smooth * root + noise.offset
+        return smooth * root + (noise.offset + noise.bias)
     usual = smooth.clip(-root / gain)
     brightness = usual * (root + gain / 4 * usual)
     brightness += (smooth - usual) * (root / 2)
     brightness += gain * _bias(smooth + 2 * root / gain)
-    brightness += noise.offset
+    brightness += noise.offset + noise.bias
     return brightness
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.fft import dct, idct
 from scipy.ndimage import correlate1d, gaussian_filter, gaussian_filter1d, median_filter
 
+from napari_cellinr.classic.camera.pixel_offsets import FINE, WHITE, find_pixel_offsets
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,14 +25,9 @@ _TRIM = 2.0  # standard deviations beyond which a value does not count for a mea
 _DARK = 0.1  # quantile of the pixels of a line that shows its offset and no specimen
 _DARK_WIDTH = 1.0  # standard deviation in pixels of the mean in which that is looked for
 _LARGEST = 3.0  # amplitude of a wave across the lines, in standard deviations of random offsets
-_FEWEST_IMAGES = 8  # images from which the offsets of single pixels can be told
-_NEAR = 1.0  # standard deviation in pixels of the mean that counts as specimen
-_WHITE = 1.6  # variance of offsets in a band with specimen, in that of one without
-_SIGNIFICANT = 0.05  # smallest part of the variance of single pixels that offsets have to be
 _OUTLYING = 3.0  # deviation of a line, in robust standard deviations, that is no usual offset
 _HOT = 6.0  # the same beyond which a line is hot or dead, and must not spoil those beside it
 _FEW = 0.06  # largest fraction of such lines; more are edges or lines of a specimen
-_FOURTH = np.array((1, -4, 6, -4, 1)) / np.sqrt(70)
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,14 @@ class CameraPattern:
     uncertainty
         Standard deviation of the true mean of all offsets, which cannot be told from the offset of
         the whole camera, in grey levels.
+    pixel_error
+        Standard error of the offsets of single pixels, in grey levels; 0 if there are none.
     """
 
     offsets: NDArray[np.float32]
     kinds: tuple[str, ...]
     uncertainty: float = 0.0
+    pixel_error: float = 0.0
 
 
 def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
@@ -76,14 +76,15 @@ def find_pattern(images: NDArray[Any]) -> CameraPattern | None:
             total += found[:, None] if axis == 1 else found
             kinds.append(kind)
             variance += float(_usual(found).var()) / len(found)
-    pixels = _pixel_offsets(values - total)
-    if pixels is not None:
-        total += pixels - pixels.mean()
+    error = 0.0
+    if (pixels := find_pixel_offsets(values - total)) is not None:
+        offsets, error = pixels
+        total += offsets - offsets.mean()
         kinds.append("pixels")
-        variance += float(pixels.var()) / pixels.size
+        variance += float(offsets.var()) / offsets.size
     if not kinds:
         return None
-    return CameraPattern(total, tuple(kinds), variance**0.5)
+    return CameraPattern(total, tuple(kinds), variance**0.5, error)
 
 
 def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
@@ -98,7 +99,7 @@ def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if float((np.abs(found.mean(0)) > limit).mean()) > _FEW:
         return None
     found = np.clip(found, -limit, limit)
-    fine = correlate1d(found, _FOURTH, 1)[:, 2:-2]
+    fine = correlate1d(found, FINE, 1)[:, 2:-2]
     products = fine @ fine.T / fine.shape[1]
     between = products[~np.eye(_PARTS, dtype=bool)]
     variance = float(between.mean())
@@ -106,7 +107,7 @@ def _line_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
         return None
     for width in _SMOOTH:
         offsets = _usual(_means(_detail(values, width)))
-        if float(offsets.var()) < _WHITE * variance:
+        if float(offsets.var()) < WHITE * variance:
             break
     else:
         return None
@@ -188,39 +189,3 @@ def _means(residual: NDArray[np.float32]) -> NDArray[np.float32]:
     middle = np.median(lines, axis=1, keepdims=True)
     reach = _TRIM * 1.4826 * np.median(np.abs(lines - middle), axis=1, keepdims=True)
     return np.asarray(np.clip(lines, middle - reach, middle + reach).mean(1), np.float32)
-
-
-def _pixel_offsets(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return the offset of each pixel; None if they have none, or the specimen is the same."""
-    if len(values) < _FEWEST_IMAGES or min(values.shape[1:]) < _FEWEST:
-        return None
-    first, second = (_typical(half) for half in np.array_split(values, 2))
-    fine = [correlate1d(correlate1d(half, _FOURTH, 0), _FOURTH, 1) for half in (first, second)]
-    offset = float(np.mean(fine[0] * fine[1]))
-    noise = float(np.mean((fine[0] - fine[1]) ** 2)) / 4
-    kept = _kept(_NEAR)
-    near = [half - gaussian_filter(half, _NEAR) for half in (first, second)]
-    wide = float(np.mean(near[0] * near[1])) / kept
-    if offset <= _SIGNIFICANT * noise * len(values) or wide > _WHITE * offset:
-        return None
-    mean = (first + second) / 2
-    detail = mean - gaussian_filter(mean, _NEAR)
-    for _ in range(_ROUNDS):
-        left = mean - detail
-        detail = detail + left - gaussian_filter(left, _NEAR)
-    return np.asarray(detail * offset / (offset + noise), np.float32)
-
-
-def _typical(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean of images without what is smooth in each, and without outliers."""
-    detail = images - gaussian_filter(images, (0, 2 * _NEAR, 2 * _NEAR))
-    middle = np.median(detail, axis=0)
-    reach = _TRIM * 1.4826 * np.median(np.abs(detail - middle), axis=0)
-    return np.asarray(np.clip(detail, middle - reach, middle + reach).mean(0), np.float32)
-
-
-def _kept(width: float) -> float:
-    """Return the part of the variance of white noise that is left without its Gaussian mean."""
-    point = np.zeros((33, 33))
-    point[16, 16] = 1
-    return float(((point - gaussian_filter(point, width)) ** 2).sum())

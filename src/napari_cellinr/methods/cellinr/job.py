@@ -202,7 +202,7 @@ def fit_part(
         budget = EstimateBudget.until(monitor.deadline, noise, device)
         odd, stabilised = without_odd_pixels(image, noise)
         part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-        part, prepared = replace(part, n_odd=odd, levels=levels), None
+        part, prepared = replace(part, n_odd=odd, levels=levels).with_mean(), None
         if part.found.complete:
             prepared = yield from in_background("preparing the fit", part.build, monitor)
         if prepared is None:

@@ -118,7 +118,8 @@ def _of_channel(
     """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
     n_axes, texts, offsets, uncertainty = len(image.axes) - 1, [], None, 0.0
     if config.pattern != "none" and (pattern := find_offsets(_Planes(image))) is not None:
-        offsets, uncertainty = pattern.offsets, pattern.uncertainty
+        offsets = pattern.offsets
+        uncertainty = math.hypot(pattern.uncertainty, pattern.pixel_error)
         texts.append(text_of(pattern, number))
     most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
     known = Known(config.gain, config.read_noise, config.offset, config.grain)

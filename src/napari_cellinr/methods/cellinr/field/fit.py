@@ -81,7 +81,7 @@ def fit_with_network(
         fitted = (
             yield from in_background("mixing in a sparse estimate", mixing, monitor)
         ) or fitted
-    part, prepared = replace(part, n_odd=odd, fitted=fitted), None
+    part, prepared = replace(part, n_odd=odd, fitted=fitted).with_mean(), None
     if part.found.complete:
         work = partial(part.build, kernels=not has_views)
         prepared = yield from in_background("preparing the fit", work, monitor)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
+from napari_cellinr.classic.camera.mean_bias import mean_bias
 from napari_cellinr.classic.camera.noise import uneven_variance
 from napari_cellinr.classic.camera.pixels import hold_out, odd_pixels
 from napari_cellinr.fitting.background import in_background
@@ -206,6 +207,21 @@ class Part:
         kernels = solve(self.found, self.stabilised, self.held, spacing, variance, device=device)
         shifted = kernels.applied(self.found.shifted, device)
         return Guides(kernels.result(device), shifted, variance)
+
+    def left(self) -> NDArray[np.float32]:
+        """Return recorded minus restored grey levels, float32; NaN at hot and dead pixels."""
+        best = self.found.estimate
+        if self.fitted is not None:
+            best = best + self.fitted.correction
+        recorded = self.image.array().astype(np.float32)
+        replaced = stabilise(recorded, self.noise) != self.stabilised
+        return np.where(replaced, np.nan, recorded - unstabilise(best, self.noise))
+
+    def with_mean(self) -> Part:
+        """Return the same with the mean of the recorded image kept."""
+        if not self.found.complete:
+            return self
+        return replace(self, noise=replace(self.noise, bias=mean_bias([self.left()])))
 
     def without_kernels(self) -> Prepared:
         """Return what is prepared from an estimate that kernels are not to improve."""

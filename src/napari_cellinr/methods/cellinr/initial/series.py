@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.mean_bias import mean_bias
 from napari_cellinr.classic.camera.pixels import held_places, without_held
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
@@ -164,16 +165,15 @@ def prepare_series(
         guides, complete = yield from group_series(values, guides, budget, monitor, own)
         if complete and entry.should_save:
             entry.save({}, {"guides": guides})
+    frames = [
+        _frame(parts[number], guides[number], config, noise, within, complete=complete)
+        for number in own or range(len(parts))
+    ]
+    if complete:
+        noise = replace(noise, bias=mean_bias(frame.left() for frame in frames))
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
-    for number in own or range(len(parts)):
-        part = parts[number]
-        probe = np.zeros((1,) * guides[number].ndim, np.float32)
-        found = InitialEstimate(guides[number], guides[number], probe, "groups", complete=complete)
-        frame = Part(
-            part.image, config, noise, part.stabilised, part.held, found,
-            n_odd=part.n_odd, levels=within.levels,
-        )  # fmt: skip
+    for frame in (replace(frame, noise=noise) for frame in frames):
         done = None
         if complete:
             done = yield from in_background(
@@ -181,11 +181,35 @@ def prepare_series(
             )
             complete = done is not None
         if done is None:
-            left = replace(frame, found=replace(found, complete=False))
+            left = replace(frame, found=replace(frame.found, complete=False))
             done = config, left.without_kernels()
         chosen = done[0]
         prepared.append(done[1])
     return prepared, config.replace(estimate="groups")
+
+
+def _frame(
+    part: _Guided,
+    estimate: NDArray[np.float32],
+    config: CellINRConfig,
+    noise: Noise,
+    within: Within,
+    *,
+    complete: bool,
+) -> Part:
+    """Return a frame with its estimate, from which the rest is prepared."""
+    probe = np.zeros((1,) * estimate.ndim, np.float32)
+    found = InitialEstimate(estimate, estimate, probe, "groups", complete=complete)
+    return Part(
+        part.image,
+        config,
+        noise,
+        part.stabilised,
+        part.held,
+        found,
+        n_odd=part.n_odd,
+        levels=within.levels,
+    )
 
 
 def whole(images: Sequence[Image]) -> Within:

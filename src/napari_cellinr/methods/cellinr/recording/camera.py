@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def without_pattern(
     -------
     tuple
         The source; sentences about the offsets; for each channel, the standard deviation of the
-        error that all its values have in common, in grey levels.
+        error of the offsets, which is the same at many voxels, in grey levels.
     """
     n_channels = source.sizes.get("C", 1)
     texts: list[str] = []
@@ -62,7 +63,7 @@ def without_pattern(
             data = np.array(source.array(), np.float32)
         where = (slice(None),) * source.axes.index("C") + (channel,) if "C" in source.axes else ()
         data[where] -= found.offsets
-        uncertainties[channel] = found.uncertainty
+        uncertainties[channel] = math.hypot(found.uncertainty, found.pixel_error)
         texts.append(text_of(found, channel if n_channels > 1 else None))
     if data is None:
         return source, texts, uncertainties
