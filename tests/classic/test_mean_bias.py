@@ -70,9 +70,7 @@ def test_an_electron_multiplying_camera_keeps_its_mean():
     stabilised = stabilise(raw, model)
     estimate = gaussian_filter(stabilised, 1.0)
     found = InitialEstimate(estimate, estimate, estimate, "groups")
-    part = Part(
-        Image(raw, "ZYX"), CellINRConfig(), model, stabilised, np.zeros(SHAPE, bool), found
-    )
+    part = Part(Image(raw, "ZYX"), CellINRConfig(), model, stabilised, np.zeros(SHAPE, bool), found)
     before = unstabilise(estimate, model).mean() - truth.mean()
     after = unstabilise(estimate, part.with_mean().noise).mean() - truth.mean()
     assert before < -0.1

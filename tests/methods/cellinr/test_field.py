@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import CellINRConfig, Image, denoise, load_fit, render
 from napari_cellinr.api import iter_denoise
@@ -10,6 +11,7 @@ from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.methods.cellinr.field import problem as field_problem
 from napari_cellinr.methods.cellinr.field import rounds
 from napari_cellinr.methods.cellinr.field.bright import sparse_part
+from napari_cellinr.methods.cellinr.field.dim import WIDTHS, smoothed, smoothed_part
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.model import ResidualField
@@ -212,3 +214,33 @@ def test_with_much_light_a_sparse_estimate_makes_the_result_better(monkeypatch):
     assert without.report["field"]["sparse"] == 0
     errors = [np.square(f.images[0].array() - truth).mean() for f in (with_it, without)]
     assert errors[0] < 0.97 * errors[1]
+
+
+@pytest.mark.parametrize(("contrast", "part"), [(1, 0.2), (4, 0.2), (5, 0.1), (6, 0), (200, 0)])
+def test_the_smoothed_part_falls_with_the_contrast(contrast, part):
+    values = np.zeros(10_000, np.float32)
+    values[:20] = contrast
+    assert smoothed_part(values) == pytest.approx(part)
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (16, 48, 48)])
+def test_the_width_of_the_smoothed_image_is_the_best_one(shape):
+    """It is chosen without the truth, and without knowledge of the noise."""
+    generator = np.random.default_rng(4)
+    clean = gaussian_filter(generator.normal(size=shape), 2.5)
+    clean *= 100 / clean.std()
+    noisy = (clean + generator.normal(0, 200, shape)).astype(np.float32)
+    errors = [np.square(gaussian_filter(noisy, width) - clean).mean() for width in WIDTHS]
+    found = np.square(smoothed(noisy, torch.device("cpu")) - clean).mean()
+    assert found < 1.05 * min(errors)
+
+
+def test_with_little_light_a_smoothed_image_makes_the_result_better(monkeypatch):
+    raw, truth = recording((64, 64), seed=3, photons=2.0)
+    with_it = denoise(raw, **TOY)
+    assert with_it.report["field"]["smoothed"] == 0.2
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.field.dim.LARGEST", 0.0)
+    without = denoise(raw, **TOY)
+    assert without.report["field"]["smoothed"] == 0
+    errors = [np.square(f.images[0].array() - truth).mean() for f in (with_it, without)]
+    assert errors[0] < 0.99 * errors[1]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.field.fitted import FittedField
     from napari_cellinr.methods.cellinr.initial.part import Part
 
-__all__ = ["sparse_part", "with_sparse_estimate"]
+__all__ = ["contrast_of", "sparse_part", "with_sparse_estimate"]
 
 DIMMEST = 15.0
 """Contrast in standard deviations of the noise below which the network alone is better."""
@@ -42,9 +42,19 @@ def sparse_part(result: NDArray[np.float32]) -> float:
     result
         Denoised values, any axes, in standard deviations of the noise.
     """
+    return float(np.clip((contrast_of(result) - DIMMEST) / RISE, 0, LARGEST))
+
+
+def contrast_of(result: NDArray[np.float32]) -> float:
+    """Return the difference between the brightest or darkest places and the median.
+
+    Parameters
+    ----------
+    result
+        Denoised values, any axes.
+    """
     low, middle, high = np.quantile(result, (1 - BRIGHTEST, 0.5, BRIGHTEST))
-    contrast = max(high - middle, middle - low)
-    return float(np.clip((contrast - DIMMEST) / RISE, 0, LARGEST))
+    return float(max(high - middle, middle - low))
 
 
 def with_sparse_estimate(fitted: FittedField, part: Part, device: torch.device) -> FittedField:

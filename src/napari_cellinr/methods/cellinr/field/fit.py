@@ -10,6 +10,7 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.field.bright import with_sparse_estimate
+from napari_cellinr.methods.cellinr.field.dim import with_smoothed_image
 from napari_cellinr.methods.cellinr.field.fitted import without_rounds
 from napari_cellinr.methods.cellinr.field.rounds import Rounds
 from napari_cellinr.methods.cellinr.frames import frame_of
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.frames import Frame
 
 __all__ = ["fit_with_network"]
+
+MIXED = {
+    "mixing in a sparse estimate": with_sparse_estimate,
+    "mixing in a smoothed image": with_smoothed_image,
+}
+"""What is mixed into the result of the network, by the stage of the progress."""
 
 
 def fit_with_network(
@@ -77,10 +84,9 @@ def fit_with_network(
                 break
             rounds.finish(problem, outcome)
         fitted = rounds.result(stopped=monitor.stopped)
-        mixing = partial(with_sparse_estimate, fitted, part, device)
-        fitted = (
-            yield from in_background("mixing in a sparse estimate", mixing, monitor)
-        ) or fitted
+        for caption, mix in MIXED.items():
+            mixing = partial(mix, fitted, part, device)
+            fitted = (yield from in_background(caption, mixing, monitor)) or fitted
     part, prepared = replace(part, n_odd=odd, fitted=fitted).with_mean(), None
     if part.found.complete:
         work = partial(part.build, kernels=not has_views)

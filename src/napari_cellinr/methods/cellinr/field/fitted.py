@@ -55,6 +55,8 @@ class FittedField:
         Whether the time limit left out rounds.
     sparse
         Part of the sum that a sparse estimate has.
+    smoothed
+        Part of the sum that a smoothed image has.
     """
 
     field: ResidualField
@@ -67,6 +69,7 @@ class FittedField:
     fractions: tuple[float, ...] = ()
     is_late: bool = False
     sparse: float = 0.0
+    smoothed: float = 0.0
 
     @property
     def warnings(self) -> list[str]:
@@ -82,6 +85,7 @@ class FittedField:
             "expected_gain_db": round(self.gain, 3),
             "fractions": [round(part, 3) for part in self.fractions],
             "sparse": round(self.sparse, 3),
+            "smoothed": round(self.smoothed, 3),
         }
 
     def load_into(self, model: CellINRModel) -> None:

@@ -208,14 +208,17 @@ class Part:
         shifted = kernels.applied(self.found.shifted, device)
         return Guides(kernels.result(device), shifted, variance)
 
+    def recorded(self) -> NDArray[np.float32]:
+        """Return the recorded grey levels, float32; NaN at hot and dead pixels."""
+        recorded = self.image.array().astype(np.float32)
+        return np.where(stabilise(recorded, self.noise) == self.stabilised, recorded, np.nan)
+
     def left(self) -> NDArray[np.float32]:
         """Return recorded minus restored grey levels, float32; NaN at hot and dead pixels."""
         best = self.found.estimate
         if self.fitted is not None:
             best = best + self.fitted.correction
-        recorded = self.image.array().astype(np.float32)
-        replaced = stabilise(recorded, self.noise) != self.stabilised
-        return np.where(replaced, np.nan, recorded - unstabilise(best, self.noise))
+        return self.recorded() - unstabilise(best, self.noise)
 
     def with_mean(self) -> Part:
         """Return the same with the mean of the recorded image kept."""

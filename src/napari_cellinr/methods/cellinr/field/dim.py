@@ -1,0 +1,106 @@
+"""A smoothed image that is mixed into the result of the network where there is little light."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_cellinr.classic.camera.anscombe import unstabilise
+from napari_cellinr.classic.smoothing import as_array, as_tensor, gaussian_filter
+from napari_cellinr.methods.cellinr.field.bright import contrast_of
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_cellinr.classic.camera.anscombe import Noise
+    from napari_cellinr.methods.cellinr.field.fitted import FittedField
+    from napari_cellinr.methods.cellinr.initial.part import Part
+
+__all__ = ["smoothed", "smoothed_part", "with_smoothed_image"]
+
+BRIGHTEST = 6.0
+"""Contrast in standard deviations of the noise above which the network alone is better."""
+
+RISE = 2.0
+"""Contrast by which the part of the smoothed image falls from the largest to 0."""
+
+LARGEST = 0.2
+"""Largest part of the smoothed image."""
+
+WIDTHS = np.arange(0.5, 3.01, 0.25)
+"""Standard deviations of the Gaussians that are tried, in voxels."""
+
+
+def smoothed_part(result: NDArray[np.float32]) -> float:
+    """Return the part of the smoothed image in the mean of both, 0 to 0.2.
+
+    Parameters
+    ----------
+    result
+        Denoised values, any axes, in standard deviations of the noise.
+    """
+    return LARGEST * float(np.clip((BRIGHTEST - contrast_of(result)) / RISE, 0, 1))
+
+
+def with_smoothed_image(fitted: FittedField, part: Part, device: torch.device) -> FittedField:
+    """Return a network that has a smoothed image mixed into what it adds.
+
+    With little light, groups of patches are similar by chance, and their mean follows the noise. A
+    Gaussian mean chooses nothing, and its errors are others (docs/decisions/residual-field.md).
+
+    Parameters
+    ----------
+    fitted
+        The network and what it adds.
+    part
+        The image with its estimate.
+    device
+        Where to compute.
+    """
+    result = part.found.estimate + fitted.correction
+    weight = np.float32(smoothed_part(result))
+    if weight == 0 or part.noise.grain > 0 or not fitted.rounds or part.views is None:
+        return fitted
+    recorded = part.recorded()
+    usable = np.where(np.isfinite(recorded), recorded, unstabilise(result, part.noise))
+    smooth = _in_deviations(smoothed(usable, device), part.noise, result)
+    correction = fitted.correction + weight * (smooth - result)
+    return replace(fitted, correction=correction.astype(np.float32), smoothed=float(weight))
+
+
+def smoothed(values: NDArray[Any], device: torch.device) -> NDArray[np.float32]:
+    """Return the Gaussian mean of the width that predicts each voxel best from all others.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes ZYX or YX.
+    device
+        Where to compute.
+    """
+    noisy = as_tensor(np.asarray(values, np.float32), device)
+    best, least = noisy, np.inf
+    for width in WIDTHS:
+        mean = gaussian_filter(noisy, [width if size > 1 else 0.0 for size in values.shape])
+        error = float(((mean - noisy) ** 2).mean()) / (1 - _own_part(width, values.shape)) ** 2
+        if error < least:
+            best, least = mean, error
+    return as_array(best)
+
+
+def _own_part(width: float, shape: tuple[int, ...]) -> float:
+    """Return the weight of a voxel's own value in its Gaussian mean."""
+    places = np.arange(-20, 21)
+    one = 1 / float(np.exp(-(places**2) / (2 * width**2)).sum())
+    return one ** sum(size > 1 for size in shape)
+
+
+def _in_deviations(
+    grey: NDArray[np.float32], noise: Noise, result: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the stabilised values, within the range of a result, that give these grey levels."""
+    values = np.linspace(result.min() - 1, result.max() + 1, 4000, dtype=np.float32)
+    return np.interp(grey, unstabilise(values, noise), values).astype(np.float32)
