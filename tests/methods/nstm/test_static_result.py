@@ -3,6 +3,7 @@
 import pytest
 
 from napari_cellinr.methods.nstm.checks import report
+from napari_cellinr.methods.nstm.checks.halves import Halves
 
 
 @pytest.mark.parametrize(
@@ -14,7 +15,25 @@ from napari_cellinr.methods.nstm.checks import report
     ],
 )
 def test_a_static_result_is_doubted_where_a_moving_one_fits_better(static, moved, said, forbids):
-    text = report._no_motion(static, moved, explained=True)
+    text = report._no_motion(static, moved, None, explained=True)
     assert said in text
     assert f"{static:.2f}" in text
     assert ("Do not measure displacements" in text) == forbids
+
+
+@pytest.mark.parametrize(
+    ("error", "moved", "said", "forbids"),
+    [
+        (0.35, 0.13, "so the result is static.", False),
+        (0.74, 0.25, "so the result is static.", False),
+        (1.67, 0.78, "hardly tell motion: fits to two halves", True),
+        (2.74, 4.48, "that differ by 2.7 pixels", True),
+        (0.60, 3.89, "found similar motion of 3.9 pixels", True),
+    ],
+)
+def test_that_nothing_moves_is_doubted_where_the_frames_hardly_tell(error, moved, said, forbids):
+    """Noisy frames of DPC, in which an object moves by 7 pixels, fit a static image as well."""
+    rejected = Halves((), False, 1.1, 1.1, error=error, moved=moved)
+    text = report._no_motion(1.1, 1.1, rejected, explained=True)
+    assert said in text
+    assert ("Do not take the specimen to be at rest" in text) == forbids

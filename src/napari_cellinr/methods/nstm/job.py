@@ -321,10 +321,12 @@ def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bo
 def _compared(
     moving: tuple[NSTMProblem, Outcome], static: tuple[NSTMProblem, Outcome]
 ) -> tuple[NSTMProblem, Outcome]:
-    """Return the better of a moving and a static scene; it stores the error of the other."""
+    """Return the better of a moving and a static scene; it stores what is known of the other."""
     moves = moving[0].halves is None and _is_better(moving[0], static[0])
     best, other = (moving, static) if moves else (static, moving)
     best[0].other_error = other[1].held_out
+    if not moves:
+        best[0].rejected = moving[0].halves
     return best
 
 

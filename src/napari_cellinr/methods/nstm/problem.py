@@ -86,6 +86,8 @@ class NSTMProblem(Problem):
         Fits to two halves of the pixels, from which the error of the motion follows.
     other_error : float or None
         Held-out error in σ of a static image if this one moves, or the reverse, if fitted.
+    rejected : Halves or None
+        What fits to halves of the pixels say about the motion that this static image replaces.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class NSTMProblem(Problem):
         self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
         self.halves: Halves | None = None
         self.other_error: float | None = None
+        self.rejected: Halves | None = None
         self._alpha = ALL_LEVELS
         self._rendered: tuple[Halves | None, tuple[Image, ...]] | None = None
 

@@ -68,6 +68,8 @@ class Halves:
         Root mean square error of both on these pixels, in standard deviations of the noise.
     shift
         What `contradiction` says of both, (shots, [Z,] Y, X) in pixels, if anything.
+    error, moved
+        Median error and size of the motion where there is texture, in pixels of the frames.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]
@@ -75,6 +77,8 @@ class Halves:
     moving: float
     resting: float
     shift: NDArray[np.float32] | None = None
+    error: float = 0.0
+    moved: float = 0.0
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return both motions and the contradiction by the names under which a fit saves them.
@@ -139,7 +143,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     one, other = found
     moves = predicts_better(one, rest) and not moved < min(error, CLOSE)
     errors = one.held_out(), rest.held_out()
-    return Halves((one.model, other.model), moves, *errors, contradiction(found))
+    return Halves((one.model, other.model), moves, *errors, contradiction(found), error, moved)
 
 
 def _fit(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.problem import Outcome, Stopped
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.checks.halves import Halves
     from napari_cellinr.methods.nstm.problem import NSTMProblem
 
 __all__ = [
@@ -44,6 +45,9 @@ UNDETERMINED = 0.8
 """Median error of the motion in pixels above which it is not determined: half a pixel is then the
 usual error."""
 
+
+CLOSE = 0.5
+"""Motion in pixels, where halves of the pixels agree on it, above which nothing is at rest."""
 
 LOST = 1.0
 """Error of the motion in pixels above which material is lost."""
@@ -104,7 +108,8 @@ def report_of(
             "steps: fine detail and motion are missing. Do not measure motion on this result."
         )
     elif problem.other_error is not None and not moves:
-        warnings.append(_no_motion(outcome.held_out, problem.other_error, explained=explained))
+        errors = outcome.held_out, problem.other_error
+        warnings.append(_no_motion(*errors, problem.rejected, explained=explained))
     elif error is not None and not determined:
         warnings.append(_undetermined(error))
     elif moves and lost > PARTLY:
@@ -292,8 +297,18 @@ def _unexplained(worst: float, part: float | None, *, moves: bool) -> str:
     )
 
 
-def _no_motion(static: float, moved: float, *, explained: bool) -> str:
-    """Return the warning that the result is static although motion was looked for."""
+def _no_motion(static: float, moved: float, rejected: Halves | None, *, explained: bool) -> str:
+    """Return the warning that the result is static although motion was looked for.
+
+    Parameters
+    ----------
+    static, moved
+        Held-out errors, in standard deviations of the noise.
+    rejected
+        What fits to halves of the pixels say about the motion, if they were made.
+    explained
+        Whether the static image explains the frames.
+    """
     if static > CLEARLY * moved:
         return (
             "The motion could not be determined. A moving image fits the held-out pixels better "
@@ -306,6 +321,19 @@ def _no_motion(static: float, moved: float, *, explained: bool) -> str:
         "No motion was found. A static image fits the held-out pixels as well as a moving one "
         f"({static:.2f} against {moved:.2f} σ), so the result is static."
     )
-    if explained:
-        return sentence
-    return f"{sentence} It does not explain the frames: check the optics, or what else changes."
+    if not explained:
+        return f"{sentence} It does not explain the frames: check the optics, or what else changes."
+    if rejected is not None and rejected.error > UNDETERMINED:
+        return (
+            f"{sentence} But the frames hardly tell motion: fits to two halves of the pixels found "
+            f"motions that differ by {rejected.error:.1f} pixels (median where there is texture), "
+            "so that motion of this size may be missed. Do not take the specimen to be at rest: "
+            "record more light or more frames."
+        )
+    if rejected is not None and rejected.moved > max(rejected.error, CLOSE):
+        return (
+            f"{sentence} But fits to two halves of the pixels found similar motion of "
+            f"{rejected.moved:.1f} pixels. Do not take the specimen to be at rest: record more "
+            "light or more frames."
+        )
+    return sentence
