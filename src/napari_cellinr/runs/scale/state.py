@@ -188,8 +188,9 @@ class State:
         """Delete the notes of a run that was killed while it began or ended."""
         manifest = read_note(self._folder / _MANIFEST) or {}
         run, n_parts = manifest.get(RUN), manifest.get("parts")
-        is_known = manifest.get("format") == _FORMAT and isinstance(n_parts, int)
-        if is_known and isinstance(run, str) and _RUNS.fullmatch(run) and run != self._identity:
+        is_known = manifest.get("format") == _FORMAT and _RUNS.fullmatch(str(run))
+        if is_known and isinstance(n_parts, int) and run != self._identity:
+            run = str(run)
             remove_files([self._folder / _lock(run)])
             names = (_CREATED, _STOP, *map(_name, range(min(n_parts, _MOST_PARTS))), _MANIFEST)
             remove_files(_found(Notes(self._folder, run), names))
