@@ -65,9 +65,9 @@ class Sources:
                 seen.add((function, part.id))
                 for value in bound(function, part.id):
                     self._follow(value, module, function, found, seen)
-            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-                if part.value.id == "self":  # a property, or a method
-                    self._into(part.attr, module, found, seen, only=module)
+            owner = getattr(part, "value", None) if isinstance(part, ast.Attribute) else None
+            if getattr(owner, "id", "") == "self":  # a property, or a method
+                self._into(part.attr, module, found, seen, only=module)
             if isinstance(part, ast.Call):
                 if name_of(part) in LISTING:
                     found.add((module, function.name))
