@@ -65,8 +65,6 @@ def main() -> None:
             again = change(result(change(image.array())))
             print(f"{method}, {name}: {rms(again - first):.2f}", flush=True)
         print(f"{method}, another seed: {rms(result(image.array(), 1) - first):.2f}", flush=True)
-        if first.shape == image.shape:
-            print(f"{method}, removed from the image: {rms(image.array() - first):.2f}")
 
 
 def rms(values: np.ndarray) -> float:
