@@ -21,7 +21,7 @@ HEAD = """# Reliability
 
 What was done to the program on purpose, how often, and how often something was lost, wrong, or
 broke a limit. Each section is written by a command: `python benchmarks/faults NAME`. A small part
-of each run is in the test suite.
+of each run is in the test suite; viewers are tried there with fits that compute nothing.
 """
 
 

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import napari_cellinr
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io import SUFFIXES, check_writable, read, read_all, write
@@ -159,6 +160,38 @@ def test_data_are_on_the_disk_before_the_rename(tmp_path, monkeypatch):
         assert temporary.parent == tmp_path
     assert order == ["contents", "folder"]
     assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr", "a.cellinr"])
+def test_what_was_not_written_is_still_in_memory(tmp_path, monkeypatch, name):
+    """A fit whose file failed can be written elsewhere, or again."""
+    image = Image(np.random.default_rng(0).poisson(50, (16, 16)).astype(np.float32), "YX")
+    fit = napari_cellinr.denoise(image, steps=2, estimate="gaussian")
+    values = fit.images[0].array().copy()
+
+    def save():
+        path = tmp_path / name
+        return (
+            napari_cellinr.save_fit(path, fit)
+            if name == "a.cellinr"
+            else write(path, fit.images[0])
+        )
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_flush", full)
+        with pytest.raises(FileError, match="No space left on device"):
+            save()
+    assert list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(fit.images[0].array(), values)
+    save()
+    if name == "a.cellinr":
+        found = napari_cellinr.render(napari_cellinr.load_fit(tmp_path / name))[0].array()
+        np.testing.assert_allclose(found, values, atol=1e-3 * np.ptp(values))
+    else:
+        np.testing.assert_array_equal(read(tmp_path / name).array(), values)
 
 
 def test_home_folder(tmp_path, monkeypatch, stack):

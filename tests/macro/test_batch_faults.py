@@ -1,5 +1,6 @@
 """Inputs that change, damaged marks, files of others, and a parent that is killed."""
 
+import csv
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from napari_cellinr.fitting.problem import Fitted, Progress, finish
 from napari_cellinr.io.safety import process
 from napari_cellinr.macro import Macro, Source, Step
 from napari_cellinr.macro.batch import run as batch_run
+from napari_cellinr.macro.batch import worker_process
 from napari_cellinr.macro.batch.run import iter_batch
 
 ONE = Macro((Step("denoise", (Source("a"),), {}, ("a denoised",), seed=1),))
@@ -230,6 +232,23 @@ def test_a_summary_that_cannot_be_written_stops_no_image(files, calls, tmp_path,
     monkeypatch.undo()
 
 
+def test_the_summary_is_written_after_each_image(files, calls, tmp_path):
+    """Read from within the fits, and as a process of its own reads it when the batch is killed."""
+    summary, seen = tmp_path / "out" / batch_run.SUMMARY, []
+
+    def look(_):
+        table = summary.read_text("utf-8").splitlines() if summary.exists() else []
+        seen.append([row["state"] for row in csv.DictReader(table)])
+
+    calls.hooks.append(look)
+    calls.hooks.append(lambda value: value == 1 and files[2].unlink(missing_ok=True))
+    rows = finish(iter_batch(ONE, files, tmp_path / "out"))
+    assert [row.state for row in rows] == ["done", "done", "failed"]
+    assert seen == [[], ["done", "waiting", "waiting"]]
+    look(None)
+    assert seen[-1] == ["done", "done", "failed"]
+
+
 PARENT = """
 import sys
 from napari_cellinr.fitting.problem import finish
@@ -257,6 +276,61 @@ def test_processes_end_when_their_parent_is_killed(files, tmp_path):
     finally:
         for child in filter(is_running, children):
             child.kill()
+
+
+GRANDCHILD = """
+import subprocess, sys
+code = "import time; time.sleep(600)"
+started = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+with open({path!r}, "w") as file:
+    file.write(str(started.pid))
+from napari_cellinr.macro.batch.worker_process import main
+main()
+"""
+
+
+def grandchild_of(path):
+    """Return the process whose number a worker process has written."""
+    wait_for(lambda: path.read_text() if path.exists() else "", 1)
+    return psutil.Process(int(path.read_text()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("end", ["finished", "stopped", "its parent is killed"])
+def test_what_a_process_has_started_ends_with_it(files, tmp_path, end, monkeypatch):
+    """Such as the processes of a library, which wait for work that never comes."""
+    number = tmp_path / "number"
+    code = GRANDCHILD.format(path=str(number))
+    steps = "2" if end == "finished" else "1000000"
+    if end == "its parent is killed":
+        told = "from napari_cellinr.macro.batch import worker_process\n"
+        told += f"worker_process._CODE = {code!r}\n"
+        text = told + PARENT.replace("sys.argv[2:]", "sys.argv[2:] * 2")
+        parent = subprocess.Popen(
+            [sys.executable, "-c", text, str(tmp_path / "out"), str(files[0])]
+        )
+        try:
+            grandchild = grandchild_of(number)
+            time.sleep(1)
+        finally:
+            os.kill(parent.pid, signal.SIGKILL)
+            parent.wait()
+    else:
+        monkeypatch.setattr(worker_process, "_CODE", code)
+        recipe = Macro((Step("denoise", (Source("a"),), {"steps": int(steps)}, seed=0),))
+        job = iter_batch(recipe, [files[0], files[0]], tmp_path / "out", workers=2)
+        next(job)
+        grandchild = grandchild_of(number)
+        if end == "stopped":
+            with pytest.raises(StopIteration):
+                job.send("stop")
+        else:
+            finish(job)
+    try:
+        wait_for(lambda: [] if is_running(grandchild) else [True], 1)
+    finally:
+        if is_running(grandchild):
+            grandchild.kill()
 
 
 def wait_for(found, n_wanted):

@@ -72,7 +72,12 @@ def test_memory_of_denoising_grows_with_the_threads(shape, axes, measured, monke
 
 @pytest.mark.parametrize(
     ("shape", "measured"),
-    [((3, 2, 25_000), 0.61), ((3, 500, 640), 0.93), ((3, 16, 20_000), 0.85)],
+    [
+        ((3, 2, 25_000), 0.61),
+        ((3, 500, 640), 0.93),
+        ((3, 16, 20_000), 0.85),
+        ((2, 2, 50_000), 0.77),  # 0.46 if only the pixels count, and not the margins
+    ],
 )
 def test_memory_of_narrow_recordings_is_estimated_as_it_was_measured(shape, measured):
     estimated = cost(METHODS["nstm"], image(shape, "TYX"), NSTMConfig()).memory / 1e9

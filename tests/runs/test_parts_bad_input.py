@@ -144,10 +144,14 @@ def test_noise_that_does_not_grow_with_brightness_is_no_obstacle(tmp_path, monke
     assert finish(run_plan(planned(tmp_path))).failed == {}
 
 
-def test_a_process_that_was_killed_while_it_created_the_results_is_replaced(plan, monkeypatch):
+@pytest.mark.parametrize("before_manifests", [False, True])
+def test_a_process_that_was_killed_while_it_created_the_results_is_replaced(
+    plan, monkeypatch, before_manifests
+):
     monkeypatch.setattr(state, "_PATIENCE", 0.3)
     plan.folder.mkdir()
-    (plan.folder / "created.lock").touch()
+    lock = "created.lock" if before_manifests else f"created.{plan.identity()}.lock"
+    (plan.folder / lock).touch()
     State(plan).begin()
     assert (plan.folder / "created").is_file()
     assert plan.places[0].exists()

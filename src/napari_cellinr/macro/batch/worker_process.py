@@ -1,7 +1,7 @@
 """Processes one image of a batch in a process of its own; if it crashes, the others continue.
 
 The process reads its request from a pipe that its parent keeps open. When the pipe ends, the parent
-is gone, however that was, and the process ends, too.
+is gone, however that was, and the process ends, too, with all that it has started itself.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ _GRACE_PERIOD: Final = 2.0  # seconds for a process to end before it is killed
 _TERMINATED: Final = 128 + signal.SIGTERM
 
 _CODE: Final = "from napari_cellinr.macro.batch.worker_process import main; main()"
+
+_orphaned = threading.Event()
+"""Set in a worker process whose parent is gone."""
 
 
 class WorkerProcess:
@@ -122,13 +125,13 @@ class WorkerProcess:
             self._process.terminate()
 
     def end(self) -> None:
-        """End the process, and kill it, with its own processes, if it does not end in time."""
+        """End the process, and kill it if it does not end in time, and what it has started."""
         self.ask_to_end()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_GRACE_PERIOD)
-        except subprocess.TimeoutExpired:
+        if self._process.poll() is None or sys.platform != "win32":
             _kill_group(self._process.pid)
-            self._process.wait()
+        self._process.wait()
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -161,7 +164,11 @@ def main() -> None:
         Mark(**request["mark"]),
         request["replaces_others"],
     )
-    row = finish(replay_with(recipe, item, target, protected))
+    try:
+        row = finish(replay_with(recipe, item, target, protected))
+    finally:
+        if _orphaned.is_set():  # otherwise, the parent kills what this process has started
+            _kill_group(os.getpid())
     sys.stdout.write(f"\n{json.dumps(asdict(row))}\n")
 
 
@@ -175,6 +182,7 @@ def _end_with_parent() -> None:
     with suppress(OSError):
         while os.read(0, 1024):  # below the buffer of sys.stdin, which a thread must not hold
             pass
+    _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE_PERIOD)
     _kill_group(os.getpid())

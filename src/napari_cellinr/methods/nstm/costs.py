@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from napari_cellinr.errors import FitError
+from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.methods.method import Cost
 
 if TYPE_CHECKING:
     from napari_cellinr.config import NSTMConfig
     from napari_cellinr.image import Image
 
-__all__ = ["FITS", "SHORTER", "cost"]
+__all__ = ["FITS", "SHORTER", "check_memory", "cost"]
 
 FITS = 3
 """Number of fits that check a motion: to two halves of the pixels, and to the first one at rest."""
@@ -64,6 +66,35 @@ def cost(image: Image, config: NSTMConfig) -> Cost:
         max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)),
         "A difficult motion takes up to five times as long." if config.moving else "",
     )
+
+
+def check_memory(image: Image, config: NSTMConfig) -> None:
+    """Refuse frames whose fit on the CPU does not fit into memory, before it starts.
+
+    Linux ends a process that takes more than there is, and its result is lost.
+
+    Parameters
+    ----------
+    image
+        The raw frames; only their shape counts.
+    config
+        The settings.
+
+    Raises
+    ------
+    FitError
+        If more is needed than is free.
+    """
+    needed = cost(image, config).memory - BYTES[0]  # the process has its libraries already
+    available = available_memory()
+    if needed > available:
+        size = " × ".join(map(str, image.shape))
+        raise FitError(
+            f"the reconstruction of {size} pixels needs about {needed / 1e9:.2g} GB of memory, of "
+            f"which {available / 1e9:.2g} GB are free; choose a crop or fewer frames, close other "
+            "programs, or reconstruct a time-lapse in parts: napari-cellinr reconstruct INPUT "
+            "OUTPUT.ome.zarr --parts."
+        )
 
 
 def _with_margins(image: Image) -> float:

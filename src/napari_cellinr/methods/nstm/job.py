@@ -27,7 +27,7 @@ from napari_cellinr.methods.nstm.checks.report import (
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import FITS, SHORTER
+from napari_cellinr.methods.nstm.costs import FITS, SHORTER, check_memory
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -138,6 +138,8 @@ def reconstruct_job(
     """
     resources = _Resources(choose_device(config.device))
     recording, source = source, motion_source(source, config)
+    if resources.device.type == "cpu":
+        check_memory(source, config)
     measurement = yield from in_background(
         "preparing the frames", lambda: prepare(source, config.optics), monitor, needed=True
     )

@@ -23,6 +23,7 @@ from napari_cellinr.methods.spatime.between.faults import (
     fault_warnings,
     faulty_frames,
     unreplaced_warnings,
+    without_impossible_voxels,
     without_lost_parts,
 )
 from napari_cellinr.methods.spatime.channel import ChannelFit
@@ -129,6 +130,8 @@ def _stage_by_stage(
     lazily: bool,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
+    possible = [without_impossible_voxels(frames) for frames in channels]
+    channels = [frames for frames, _ in possible]
     faults = [faulty_frames(frames) for frames in channels]
     repaired = [without_lost_parts(f, bad) for f, bad in zip(channels, faults, strict=True)]
     channels = [frames for frames, _ in repaired]
@@ -146,7 +149,8 @@ def _stage_by_stage(
             for text in fault_warnings(bad, len(frames)) or unreplaced_warnings(frames)
         )
     )
-    state.warnings.extend(dict.fromkeys(text for _, texts in repaired for text in texts))
+    for kind in (possible, repaired):
+        state.warnings.extend(dict.fromkeys(text for _, texts in kind for text in texts))
     n_frames, *shape = channels[0].shape
     state.steps = sum(
         planned_steps(n_frames, len(shape), grid, config, lazily=lazily, faulty=list(bad))

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.safety.atomic import replacing
-from napari_cellinr.io.safety.owned import remove_empty_folder, remove_files
+from napari_cellinr.io.safety.notes import RUN, Notes, read_note
+from napari_cellinr.io.safety.owned import is_plain_file, remove_empty_folder, remove_files
 from napari_cellinr.io.zarr.regions import begin, unfinished
 from napari_cellinr.runs.scale.plan import Plan, load_plan, save_plan
-from napari_cellinr.text import parsed_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["PLAN_FILE", "State"]
 
 PLAN_FILE: Final = "plan.json"
+_MANIFEST: Final = "cellinr-parts.json"
 _STOP: Final = "stop"
 _CREATED: Final = "created"
+_OLD_LOCK: Final = "created.lock"
+_FORMAT: Final = "napari-cellinr parts 1"
+_RUNS: Final = re.compile("[0-9a-f]{32}")
+_MOST_PARTS: Final = 10**6
+"""Of a manifest of another plan; nobody else makes a manifest that takes long."""
+
 _PATIENCE: Final = 60.0
 """Seconds after which a process that creates the results counts as killed."""
 
@@ -30,15 +36,23 @@ _PATIENCE: Final = 60.0
 class State:
     """The folder of a plan in which finished parts are noted.
 
+    The manifest says whose the folder is, and with the plan it gives the names of all files. Only
+    files of these names whose contents name the plan are read, replaced or deleted.
+
     Parameters
     ----------
     plan
         The plan.
+    folder
+        Where it is noted; beside the first result if not given.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, folder: Path | None = None) -> None:
         self._plan = plan
-        self._folder = plan.folder
+        self._folder = plan.folder if folder is None else folder
+        self._identity = plan.identity()
+        self._notes = Notes(self._folder, self._identity, self._is_old_note)
+        self._is_old: bool | None = None
 
     def begin(self, *, overwrite: bool = False) -> None:
         """Create the folder and the results, unless this plan has done so before.
@@ -53,14 +67,9 @@ class State:
         FileError
             If the results are those of another plan, or cannot be written.
         """
-        place = self._folder / PLAN_FILE
-        if place.is_file() and load_plan(place).identity() != self._plan.identity():
-            if not overwrite:
-                raise FileError(
-                    f"{self._folder} belongs to another plan; resume that one with --resume "
-                    f"{self._folder}, or replace it with --overwrite."
-                )
-            self.forget()
+        place, self._is_old = self._folder / PLAN_FILE, None
+        if os.path.lexists(place):
+            self._check_plan(place, overwrite=overwrite)
         if place.is_file() and self._is_created:
             self._check_results()
             return
@@ -79,34 +88,35 @@ class State:
         while not self._may_create():
             if self._was_created():
                 return
-        remove_files(self._notes())  # those of a run that was killed at its very end
+        self._clear()
+        self._notes.write(_MANIFEST, {"format": _FORMAT, "parts": self._plan.n_parts})
         save_plan(self._plan, place)
         for path in self._plan.places:
-            begin(path, self._plan.image, self._plan.identity())
-        with replacing(self._folder / _CREATED, "") as temporary:
-            temporary.write_text("", "utf-8")
+            begin(path, self._plan.image, self._identity)
+        self._notes.write(_CREATED, {})
 
     def is_done(self, number: int) -> bool:
         """Return whether a part is finished."""
-        return self._note(number).is_file()
+        return self._notes.find(_name(number)) is not None
 
     @property
     def done(self) -> set[int]:
         """The numbers of all finished parts."""
-        names = self._names()
-        return {number for number in range(self._plan.n_parts) if _name(number) in names}
+        return {number for number in self._named() if self.is_done(number)}
 
     @property
     def is_complete(self) -> bool:
         """Whether all parts are finished."""
-        return len(self.done) == self._plan.n_parts
+        n_parts = self._plan.n_parts  # most often, the names alone show that some are missing
+        return len(self._named()) == n_parts and len(self.done) == n_parts
 
-    def _names(self) -> set[str]:
-        """Return the names of the files in the folder; none if it does not exist."""
+    def _named(self) -> list[int]:
+        """Return the parts of which there is a file of the name of the note."""
         try:
-            return {entry.name for entry in os.scandir(self._folder)}
+            names = {entry.name for entry in os.scandir(self._folder)}
         except OSError:
-            return set()
+            return []
+        return [number for number in range(self._plan.n_parts) if _name(number) in names]
 
     def missing_for(self, frames: Sequence[Mapping[str, int]]) -> list[int]:
         """Return the parts of some frames that are not finished."""
@@ -128,58 +138,107 @@ class State:
         facts
             About it, ready for JSON.
         """
-        with replacing(self._note(number), ".json") as temporary:
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
+        self._notes.write(_name(number), facts)
 
     def warnings_of(self, number: int) -> list[str]:
         """Return the warnings of a finished part."""
-        try:
-            facts = parsed_json(self._note(number).read_text("utf-8"))
-            return [str(text) for text in facts["warnings"]]
-        except (OSError, ValueError, TypeError, KeyError):
-            return []
+        facts = self._notes.read(_name(number)) or {}
+        found = facts.get("warnings", ())
+        return [str(text) for text in found] if isinstance(found, list) else []
 
     def notes(self) -> dict[int, dict[str, Any]]:
         """Return what was noted about each finished part, by its number."""
-        found = {}
-        for number in range(self._plan.n_parts):
-            try:
-                found[number] = dict(parsed_json(self._note(number).read_text("utf-8")))
-            except (OSError, ValueError, TypeError):
-                continue  # not finished
-        return found
+        found = {number: self._notes.read(_name(number)) for number in range(self._plan.n_parts)}
+        return {number: facts for number, facts in found.items() if facts is not None}
 
     @property
     def is_stopped(self) -> bool:
         """Whether the run was stopped, so that workers elsewhere end their parts."""
-        return (self._folder / _STOP).exists()
+        return self._notes.find(_STOP) is not None
 
     def stop(self) -> None:
         """Let workers end their parts, wherever they are."""
         if self._folder.is_dir():
-            (self._folder / _STOP).touch()
+            self._notes.write(_STOP, {})
 
     def go(self) -> None:
         """Let workers compute parts again."""
-        remove_files([self._folder / _STOP])
+        self._remove(_STOP)
 
     def forget(self) -> None:
-        """Delete the folder, of which only files that were written here are deleted."""
-        remove_files(self._folder / name for name in (_CREATED, PLAN_FILE, _STOP))
-        remove_files([self._lock, *self._notes()])
+        """Delete our files, and then the folder if nothing else is in it."""
+        place, notes = self._folder / PLAN_FILE, self._written()
+        self._remove(_CREATED)  # from here on, the results would be created again
+        if self._is_of_plan(place):
+            remove_files([place])
+        remove_files([self._lock])
+        remove_files(notes)
         remove_empty_folder(self._folder)
+
+    def _remove(self, name: str) -> None:
+        """Delete a note of this plan, if it is there."""
+        remove_files([path for path in [self._notes.find(name)] if path is not None])
+
+    def _written(self) -> list[Path]:
+        """Return the notes of this plan that are there; the manifest, which lists them, is last."""
+        names = (_STOP, _OLD_LOCK, *map(_name, range(self._plan.n_parts)), _MANIFEST)
+        return _found(self._notes, names)
+
+    def _clear(self) -> None:
+        """Delete the notes of a run that was killed while it began or ended."""
+        manifest = read_note(self._folder / _MANIFEST) or {}
+        run, n_parts = manifest.get(RUN), manifest.get("parts")
+        is_known = manifest.get("format") == _FORMAT and _RUNS.fullmatch(str(run))
+        if is_known and isinstance(n_parts, int) and run != self._identity:
+            run = str(run)
+            remove_files([self._folder / _lock(run)])
+            names = (_CREATED, _STOP, *map(_name, range(min(n_parts, _MOST_PARTS))), _MANIFEST)
+            remove_files(_found(Notes(self._folder, run), names))
+        remove_files(self._written())
+        self._is_old = False
 
     @property
     def _is_created(self) -> bool:
-        return (self._folder / _CREATED).is_file()
+        return self._notes.find(_CREATED) is not None
 
-    def _notes(self) -> list[Path]:
-        """Return the notes of finished parts."""
-        return list(self._folder.glob("part-*.json"))
+    def _is_old_note(self, path: Path) -> bool:
+        """Return whether a file is a note of this plan from before notes named their plan."""
+        if path.name.startswith(_MANIFEST.removesuffix(".json")):
+            return False
+        if self._is_old is None:
+            self._is_old = self._notes.find(_MANIFEST) is None and self._is_of_plan(
+                self._folder / PLAN_FILE
+            )
+        if not self._is_old:
+            return False
+        if path.name in {_CREATED, _STOP, _OLD_LOCK}:
+            return path.stat().st_size == 0
+        return {"seconds", "warnings"} <= (read_note(path) or {}).keys()
+
+    def _is_of_plan(self, place: Path) -> bool:
+        """Return whether a plain file holds this plan."""
+        try:
+            return is_plain_file(place) and load_plan(place).identity() == self._identity
+        except FileError:
+            return False
+
+    def _check_plan(self, place: Path, *, overwrite: bool) -> None:
+        """Raise `FileError` if a file is not this plan; another one is forgotten if `overwrite`."""
+        if not is_plain_file(place):
+            raise FileError(f"{place} is no plain file; move it elsewhere, and begin again.")
+        found = load_plan(place)
+        if found.identity() == self._identity:
+            return
+        if not overwrite:
+            raise FileError(
+                f"{self._folder} belongs to another plan; resume that one with --resume "
+                f"{self._folder}, or replace it with --overwrite."
+            )
+        State(found, self._folder).forget()
 
     def _check_results(self) -> None:
         """Raise `FileError` if a result is no longer that of this plan."""
-        expected = {self._plan.identity(), *([""] if self.is_complete else [])}
+        expected = {self._identity, *([""] if self.is_complete else [])}
         for path in self._plan.places:
             if unfinished(path) not in expected:
                 raise FileError(
@@ -189,7 +248,7 @@ class State:
 
     def _is_ours(self, path: Path) -> bool:
         try:
-            return unfinished(path) == self._plan.identity()
+            return unfinished(path) == self._identity
         except FileError:
             return False
 
@@ -222,10 +281,15 @@ class State:
 
     @property
     def _lock(self) -> Path:
-        return self._folder / f"{_CREATED}.lock"
+        return self._folder / _lock(self._identity)
 
-    def _note(self, number: int) -> Path:
-        return self._folder / _name(number)
+
+def _found(notes: Notes, names: Iterable[str]) -> list[Path]:
+    return [path for name in names if (path := notes.find(name)) is not None]
+
+
+def _lock(run: str) -> str:
+    return f"{_CREATED}.{run}.lock"
 
 
 def _name(number: int) -> str:

@@ -15,6 +15,7 @@ from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
+    impossible_voxels,
     interpolated,
     lost_lines,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "faulty_frames",
     "good_neighbours",
     "unreplaced_warnings",
+    "without_impossible_voxels",
     "without_lost_parts",
 ]
 
@@ -191,6 +193,31 @@ def without_lost_parts(
             "were lost in readout; they were replaced by their neighbours."
         )
     return repaired, texts
+
+
+def without_impossible_voxels(
+    frames: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], list[str]]:
+    """Return the frames with impossible voxels interpolated, and what to say of them.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape).
+    """
+    masks = {
+        n: mask for n, frame in enumerate(frames) if (mask := impossible_voxels(frame)) is not None
+    }
+    if not masks:
+        return frames, []
+    repaired = frames.copy()
+    for number, mask in masks.items():
+        repaired[number] = interpolated(frames[number], mask)
+    n_voxels = sum(int(mask.sum()) for mask in masks.values())
+    return repaired, [
+        f"{_named(sorted(masks), len(frames))} voxels of impossible values ({n_voxels} in all), "
+        "far outside of all others; they were replaced by their neighbours."
+    ]
 
 
 def _lost_planes(frame: NDArray[np.float32]) -> list[int]:
