@@ -52,7 +52,10 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
                     found[maker] = replace(found[maker], results=results)
             known.add(source.layer)
         known.update(step.results)
-    return found
+    return [
+        one if one is step else action_of(one).with_names(one)
+        for one, step in zip(found, steps, strict=True)
+    ]
 
 
 def _maker(layer: str, steps: Sequence[Step]) -> int | None:
@@ -86,7 +89,8 @@ def _maker(layer: str, steps: Sequence[Step]) -> int | None:
 def _source_of(layer: str, steps: Sequence[Step], number: int) -> str:
     """Return the source in the name of a layer, if a step may have made the layer; else nothing.
 
-    Arrows and tracks are named after the image, not after the reconstruction that they show.
+    Arrows, tracks and conventional results are named after the image, not after the result that
+    they belong to.
     """
     source = steps[number].source.layer
     if is_made_of(layer, source):
