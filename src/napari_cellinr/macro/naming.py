@@ -7,8 +7,10 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.macro.scripts import lines
+from napari_cellinr.simulate.samples import TRUTH
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "layer_stem",
     "name_before",
     "result_name",
+    "sample_part",
     "unreadable",
     "variable",
     "what_of",
@@ -125,6 +128,28 @@ def what_of(layer: str, source: str) -> str:
 def without_number(layer: str) -> str:
     """Return the name of a layer without the number that napari adds if it is taken: ` [1]`."""
     return re.sub(r" \[\d+\]$", "", layer)
+
+
+def sample_part(path: str) -> tuple[str, str]:
+    """Return the key of a sample in a path, and `truth` if its ground truth is meant, else nothing.
+
+    Parameters
+    ----------
+    path
+        The path, such as `sample:embryo-nuclei/truth`.
+
+    Raises
+    ------
+    FileError
+        If the sample has no such part.
+    """
+    key, slash, part = path.removeprefix(SAMPLE).partition("/")
+    if slash and part != TRUTH:
+        raise FileError(
+            f"{path} was given; {SAMPLE}{key} is the raw image, {SAMPLE}{key}/{TRUTH} its ground "
+            "truth."
+        )
+    return key, part
 
 
 def is_fit(path: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.series.channels import separated
-from napari_cellinr.macro.naming import SAMPLE, layer_stem, unreadable
+from napari_cellinr.macro.naming import SAMPLE, layer_stem, sample_part, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -132,9 +132,10 @@ def recorded_image(layer: str, source: Source) -> Image:
     from napari_cellinr.simulate.samples import sample_images
 
     if source.path.startswith(SAMPLE):
-        # A layer with another name is the raw image, the topmost one, that was renamed.
-        samples = sample_images(source.path.removeprefix(SAMPLE))[::-1]
-        return _layers(samples).get(layer, samples[0])
+        key, part = sample_part(source.path)
+        truth, raw = sample_images(key)
+        # The name of the ground truth says what it is; any other name is that of the raw image.
+        return truth if part or layer == truth.name else raw
     if not source.path:
         raise FileError(
             f"layer {layer!r} was not read from a file, and no step before makes it; correct its "

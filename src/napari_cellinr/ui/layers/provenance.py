@@ -29,6 +29,7 @@ __all__ = [
     "HELPER",
     "KEPT_FIT",
     "RECORD",
+    "SAMPLE_PART",
     "SWIPE",
     "Origin",
     "Result",
@@ -50,6 +51,9 @@ SWIPE = "swipe"
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Key in the metadata of a layer for the path of the saved fit that it was rendered from."""
+
+SAMPLE_PART = "napari-cellinr part of a sample"
+"""Key in the metadata of a layer that is the ground truth of a sample."""
 
 FITTED_IMAGE = "napari-cellinr fitted image"
 """Key in the metadata of a layer for the name of the image that was fitted."""
