@@ -73,7 +73,7 @@ def test_new_frames_are_appended_with_the_noise_of_the_first_ones(viewer, follow
 
 def test_a_script_denoises_the_new_frames_alone(viewer, followed, idle, qtbot, tmp_path):
     """It cannot wait for them; with the noise model of the first ones, its values are the same."""
-    layer, dock, job = followed
+    layer, dock, _ = followed
     cellinr, result = console_of(viewer), viewer.layers[-1]
     dock.below.button.click()
     for count in (5, 9):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.macro.naming import result_name
+from napari_cellinr.macro.naming import result_name, unused
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
 from napari_cellinr.methods import method_of_action
@@ -133,8 +132,8 @@ def new_frames_steps(
     tuple of Step
         The crop and the fit.
     """
-    region = _unused(result_name("region", source.layer), taken)
-    name = _unused(result_name(method_of_action(DENOISE).layers[0], region), taken)
+    region = unused(result_name("region", source.layer), taken)
+    name = unused(result_name(method_of_action(DENOISE).layers[0], region), taken)
     fit = fit_step(DENOISE, Source(region), config, fitted, (name,))
     note = (
         f"frames {frames[0]} to {frames[1] - 1} of {source.layer} came while it was followed, and "
@@ -142,9 +141,3 @@ def new_frames_steps(
     )
     crop = Step("crop", (source,), {"T": list(frames)}, (region,))
     return crop, replace(fit, note=note)
-
-
-def _unused(name: str, taken: Collection[str]) -> str:
-    """Return the name that napari gives to a layer if another one has this name."""
-    numbered = (f"{name} [{number}]" for number in count(1))
-    return name if name not in taken else next(one for one in numbered if one not in taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from itertools import count
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ from napari_cellinr.simulate.samples import TRUTH
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_cellinr.macro.scripts.lines import Code
     from napari_cellinr.macro.source import Source
 
@@ -32,6 +35,7 @@ __all__ = [
     "result_name",
     "sample_part",
     "unreadable",
+    "unused",
     "variable",
     "what_of",
     "without_number",
@@ -128,6 +132,20 @@ def what_of(layer: str, source: str) -> str:
 def without_number(layer: str) -> str:
     """Return the name of a layer without the number that napari adds if it is taken: ` [1]`."""
     return re.sub(r" \[\d+\]$", "", layer)
+
+
+def unused(name: str, taken: Collection[str]) -> str:
+    """Return the name that napari gives to a layer: `embryo`, or `embryo [1]` if that is taken.
+
+    Parameters
+    ----------
+    name
+        The wanted name.
+    taken
+        Names of other layers.
+    """
+    numbered = (f"{name} [{number}]" for number in count(1))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
 def sample_part(path: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class Pace:
             return 0.0
         elapsed, left = progress.seconds - self._paused, self._left(progress)
         # Without a measured time left, an estimate for another computer could run far ahead.
-        if _measured(progress) and left is not None and elapsed + left > 0:
+        if _measured(progress) is not None and left is not None and elapsed + left > 0:
             self._part = max(self._part, min(LARGEST, elapsed / (elapsed + left)))
         return self._part
 
@@ -84,11 +84,12 @@ class Pace:
 
     def _left(self, progress: Progress) -> float | None:
         """Return the remaining time of the job in seconds; None if nothing is known of it."""
-        known = [max(0.0, progress.eta)] if _measured(progress) else []
+        measured = _measured(progress)
+        known = [] if measured is None else [measured]
         if self._estimate is not None:
             rest = self._estimate - (progress.seconds - self._paused)
             known += [rest] if rest > 0 else []
-        return max(known, default=None)
+        return max(known) if known else None
 
     def _note_pause(self, progress: Progress) -> None:
         if not progress.stage.startswith(PAUSED):
@@ -99,9 +100,11 @@ class Pace:
         self._paused_at = progress.seconds
 
 
-def _measured(progress: Progress) -> bool:
-    """Return whether a stage has measured its remaining time."""
-    return progress.eta is not None and math.isfinite(progress.eta)
+def _measured(progress: Progress) -> float | None:
+    """Return the remaining time that a stage has measured, in seconds; None if it has not."""
+    if progress.eta is None or not math.isfinite(progress.eta):
+        return None
+    return max(0.0, progress.eta)
 
 
 def duration(seconds: float) -> str:
