@@ -35,6 +35,7 @@ __all__ = [
     "Result",
     "has_motion",
     "method_of",
+    "newest_first",
     "origin_of",
     "record_of",
     "settings_of",
@@ -205,6 +206,20 @@ def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
     if made is not None:
         return made.fitted.method if made.fitted.state else ""
     return str(layer.metadata.get("napari-cellinr method", "")) if _saved_fit_path(layer) else ""
+
+
+def newest_first(results: Mapping[Any, Result]) -> list[Result]:
+    """Return the results whose main layer is in the viewer, the newest first.
+
+    Other layers of an older result may have been added since.
+
+    Parameters
+    ----------
+    results
+        The results of this session by the `unique_id` of the layers that are in the viewer.
+    """
+    mains = [made for key, made in results.items() if key == made.layers[0].unique_id]
+    return mains[::-1]
 
 
 def settings_of(layer: Layer, task: Task, results: Mapping[Any, Result]) -> Config | None:

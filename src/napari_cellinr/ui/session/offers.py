@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.macro.naming import DOT, name_before, result_name
 from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.provenance import newest_first
 from napari_cellinr.ui.layers.results import add_shown
 from napari_cellinr.ui.session.work.motion import note_motion_of
 
@@ -114,9 +115,11 @@ class Offers:
         name
             The name, also in the form of version 0.1, such as `embryo background`.
         """
-        newest_first = list(self._requests.results.values())[::-1]
+        results = self._requests.results
+        newest = newest_first(results)
+        others = [one for one in results.values() if not any(one is made for made in newest)]
         for form in (str, name_before, _what):
-            for result in newest_first:
+            for result in (*newest, *others):
                 for one in result.offers:
                     if form(one.name) == name:
                         return self.show(result, one.name)
