@@ -21,6 +21,7 @@ from napari_cellinr.macro import (
     parse_script,
     script,
 )
+from napari_cellinr.macro.naming import file_name
 
 DENOISED = ("embryo denoised", "embryo background")
 
@@ -195,6 +196,23 @@ def test_the_recorder_follows_names_and_can_be_switched_off():
     recorder.clear()
     assert recorder.macro == Macro()
     assert len(heard) >= 4
+
+
+@pytest.mark.parametrize(
+    ("layer", "proposed"),
+    [
+        ("cells · day 1", "cells · day 1"),
+        ("cells · day 1 [2]", "cells · day 1 [2]"),
+        ("denoised · cells · day 1", "cells · day 1 denoised"),
+        ("rendered · denoised · cells · day 1 [1]", "cells · day 1 denoised rendered [1]"),
+        ("minus WBNS · denoised · a · b", "a · b denoised minus WBNS"),
+        ("reconstructed phase · a/b · c", "a-b · c reconstructed phase"),
+        ("denoised · embryo", "embryo denoised"),
+    ],
+)
+def test_a_file_is_called_after_the_layer(layer, proposed):
+    """The source of a result comes first; a layer of the user keeps its name."""
+    assert file_name(layer) == proposed
 
 
 def sources_and_results(recorder):

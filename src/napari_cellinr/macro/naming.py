@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.macro.scripts import lines
+from napari_cellinr.methods import METHODS
 from napari_cellinr.simulate.samples import TRUTH
 from napari_cellinr.text import clean_name, one_line
 
@@ -46,6 +47,12 @@ SAMPLE: Final = "sample:"
 
 FITTED_SUFFIX: Final = ".cellinr"
 """Suffix of saved fits, as in `io`, which would load more than a script needs."""
+
+_RESULTS: Final = (
+    *(word for method in METHODS.values() for word in (*method.layers, *method.baselines)),
+    *("rendered", "region", "preview", "at time", "minus", "difference", "compared", "doubt"),
+)
+"""What results are called before the name of their source; users call layers `a · b`, too."""
 
 CELLINR: Final = lines.name("cellinr")
 """The object whose methods a script for napari calls."""
@@ -97,13 +104,14 @@ def name_before(layer: str) -> str:
     --------
     >>> name_before("rendered · denoised · embryo [1]")
     'embryo denoised rendered [1]'
-    >>> name_before("embryo")
-    'embryo'
+    >>> name_before("embryo"), name_before("denoised · embryo · day 1")
+    ('embryo', 'embryo · day 1 denoised')
     """
     name = without_number(layer)
     number = layer.removeprefix(name)
     what, dot, source = name.partition(f" {DOT} ")
-    return f"{name_before(source)} {what}{number}" if dot else layer
+    is_result = dot and any(what == word or what.startswith(f"{word} ") for word in _RESULTS)
+    return f"{name_before(source)} {what}{number}" if is_result else layer
 
 
 def what_of(layer: str, source: str) -> str:

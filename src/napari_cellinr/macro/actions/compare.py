@@ -122,7 +122,7 @@ def _compared(step: Step, replay: Replay) -> tuple[Image, ...]:
     (_, conventional) = compare(fit, source=replay.fitted[layer])
     for name in step.results[1:]:
         asked, made = _baseline_in(name), _baseline_in(conventional.name)
-        if made and asked not in {"", made}:
+        if made and asked not in {"", made, "conventional"}:  # its name until version 0.1
             raise FileError(
                 f"layer {name!r} is needed; the conventional result of {layer!r} is called "
                 f"{result_name(made, replay.fitted[layer].name)!r}. Use this name in the macro."

@@ -148,9 +148,9 @@ class FitButtons(QWidget):
         Unlike `target`, it need not have a fit that can be rendered again.
         """
         results, chosen = self._dispatcher.results, self._chosen()
-        if chosen is not None and chosen.unique_id in results:
-            if results[chosen.unique_id].task is self._task:
-                return chosen
+        made = None if chosen is None else results.get(chosen.unique_id)
+        if made is not None and made.task is self._task:
+            return chosen
         own = [one for one in newest_first(results) if one.task is self._task]
         return find(self._dispatcher.viewer, own[0].layers[0].unique_id) if own else None
 
