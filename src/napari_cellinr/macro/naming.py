@@ -31,6 +31,7 @@ __all__ = [
     "is_figure",
     "is_fit",
     "is_made_of",
+    "is_other_image",
     "layer_stem",
     "name_before",
     "result_name",
@@ -181,6 +182,13 @@ def sample_part(path: str) -> tuple[str, str]:
 def is_fit(path: str) -> bool:
     """Return whether a file is a saved fit, by its suffix."""
     return path.endswith(FITTED_SUFFIX)
+
+
+def is_other_image(layer: str) -> bool:
+    """Return whether a layer has the name of another image of a fit, such as its background."""
+    what, dot, _ = layer.partition(f" {DOT} ")
+    words = [word for method in METHODS.values() for word in method.layers[1:]]
+    return bool(dot) and any(what == word or what.startswith(f"{word} ") for word in words)
 
 
 def is_figure(path: str) -> bool:

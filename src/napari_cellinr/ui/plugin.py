@@ -63,7 +63,7 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 
 def read_fits(path: str | Sequence[str]) -> list[Any]:
-    """Return layer data tuples rendered from saved fits; only the first one of each is visible.
+    """Return layer data tuples rendered from saved fits: the result of each.
 
     Raises
     ------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellinr.io import StackAxis
     from napari_cellinr.macro.source import Source
 
-__all__ = ["Input", "recorded_image"]
+__all__ = ["Input", "by_layer", "recorded_image"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Input:
         suffix
             What follows the name of the file in it, such as ` GFP`; empty if nothing does.
         """
-        found = _layers(images)
+        found = by_layer(images)
         for name in (layer, f"{layer_stem(str(self.path))}{suffix}"):
             if name in found:
                 return found[name]
@@ -164,7 +164,7 @@ def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
     FileError
         If the file has several images or channels, none of which has this name.
     """
-    found = _layers(images)
+    found = by_layer(images)
     if source.series is not None and source.series < len(images):
         images = images[source.series : source.series + 1]
     channel = source.channel
@@ -178,8 +178,14 @@ def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
     return found.get(name, images[0])
 
 
-def _layers(images: Sequence[Image]) -> dict[str, Image]:
-    """Return the images, and the channels that the viewer shows as layers, by their names."""
+def by_layer(images: Sequence[Image]) -> dict[str, Image]:
+    """Return images, and the channels that the viewer shows as layers, by their names.
+
+    Parameters
+    ----------
+    images
+        The images of a file or of a saved fit.
+    """
     channels = {part.name: part for image in reversed(images) for part in separated(image)}
     return {**channels, **{image.name: image for image in reversed(images)}}
 

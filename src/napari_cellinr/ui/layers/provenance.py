@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "FITTED_IMAGE",
     "HELPER",
+    "IMAGE_OF_FIT",
     "KEPT_FIT",
+    "OTHER_IMAGES",
     "RECORD",
     "SAMPLE_PART",
     "SWIPE",
@@ -55,6 +57,12 @@ KEPT_FIT = "napari-cellinr kept fit"
 
 SAMPLE_PART = "napari-cellinr part of a sample"
 """Key in the metadata of a layer that is the ground truth of a sample."""
+
+OTHER_IMAGES = "napari-cellinr other images"
+"""Key in the metadata of a layer for the names of the other images of its saved fit."""
+
+IMAGE_OF_FIT = "napari-cellinr image of a saved fit"
+"""Key in the metadata of a layer for the name of the image of its saved fit that it shows."""
 
 FITTED_IMAGE = "napari-cellinr fitted image"
 """Key in the metadata of a layer for the name of the image that was fitted."""

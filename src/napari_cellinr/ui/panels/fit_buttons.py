@@ -17,6 +17,7 @@ from napari_cellinr.ui.compare.before_after import SWIPE_KEY
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import (
     FITTED_IMAGE,
+    OTHER_IMAGES,
     method_of,
     newest_first,
     origin_of,
@@ -143,13 +144,16 @@ class FitButtons(QWidget):
         return find(self._dispatcher.viewer, own[0].layers[0].unique_id) if own else None
 
     def result_layer(self) -> Layer | None:
-        """Return the selected result of this session, or else the newest one, or None.
+        """Return the selected result, or else the newest one of this session, or None.
 
         Unlike `target`, it need not have a fit that can be rendered again.
         """
         results, chosen = self._dispatcher.results, self._chosen()
         made = None if chosen is None else results.get(chosen.unique_id)
         if made is not None and made.task is self._task:
+            return chosen
+        is_saved = chosen is not None and OTHER_IMAGES in chosen.metadata
+        if is_saved and method_of(chosen, results) == self._task.method.name:
             return chosen
         own = [one for one in newest_first(results) if one.task is self._task]
         return find(self._dispatcher.viewer, own[0].layers[0].unique_id) if own else None

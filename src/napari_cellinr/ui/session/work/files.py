@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
-from napari_cellinr.macro.naming import SAMPLE, sample_part
+from napari_cellinr.macro.naming import SAMPLE, sample_part, without_number
 from napari_cellinr.simulate.samples import check_sample
 from napari_cellinr.ui.layers.convert import add_images, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
-from napari_cellinr.ui.layers.provenance import SAMPLE_PART, origin_of
+from napari_cellinr.ui.layers.provenance import KEPT_FIT, OTHER_IMAGES, SAMPLE_PART, origin_of
 from napari_cellinr.ui.session.actions import image_of
 from napari_cellinr.ui.session.work.motion import motion_of
 
@@ -72,6 +72,8 @@ def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
     """
     if source.path.startswith(SAMPLE):
         return _open_sample(viewer, source)
+    if source.path.endswith(FITTED_SUFFIX) and not source.reader:
+        return _open_fit(viewer, source)
     if source.reader:
         layers = _open_elsewhere(viewer, source)
     elif source.along:
@@ -97,6 +99,23 @@ def _open_sample(viewer: napari.Viewer, source: Source) -> list[Layer]:
     layers = list(viewer.open_sample("napari-cellinr", key))
     if source.layer and source.layer not in {one.name for one in layers}:
         layers[0 if part else -1].name = source.layer
+    return layers
+
+
+def _open_fit(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers of a saved fit: its result, or the image that `source` names."""
+    opened = [one for one in viewer.layers if OTHER_IMAGES in one.metadata]
+    known = [one for one in opened if one.metadata[KEPT_FIT] == str(Path(source.path))]
+    layers = known[:1] or _open_file(viewer, Path(source.path))
+    name = without_number(source.layer)
+    if name in layers[0].metadata.get(OTHER_IMAGES, ()):
+        from napari_cellinr.ui.layers.saved_fits import add_other, other_tuple
+
+        layers = [add_other(viewer, other_tuple(Path(source.path), name))]
+    elif known:
+        layers = _open_file(viewer, Path(source.path))
+    if source.layer:
+        layers[0].name = source.layer
     return layers
 
 
