@@ -19,6 +19,7 @@ from napari_cellinr.cli.shared.options import (
 from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
 from napari_cellinr.cli.shared.times import in_unit, parse_moments
+from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -66,8 +67,13 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Write the result and return 0; 128 + its number if a signal stopped the fit."""
     from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.config.spatime import LARGEST
 
     given = options.setting_scale or {}
+    if not 0 < given.get("*", 1) <= LARGEST:
+        raise ConfigError(
+            f"--scale {given['*']:g} was given; more than 0 and at most {LARGEST:g} is allowed."
+        )
     if given:
         factors = factors_along(given, "ZYX")
         options.setting_scale = ",".join(f"{axis}={number}" for axis, number in factors.items())
