@@ -163,8 +163,8 @@ class MotionPanel(ResultPanel):
             widget.setEnabled(bool(self._tracks()) or self._offered_tracks() is not None)
 
     def _explain(self) -> None:
-        self.kind.addItem("arrows from reference", "reference")
-        self.kind.addItem("arrows to next time", "next")
+        self.kind.addItem("from reference", "reference")
+        self.kind.addItem("to next time", "next")
         for row, text in enumerate(ARROWS.values()):
             self.kind.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
         self.kind.setToolTip("What arrows show: " + "; or ".join(ARROWS.values()) + ".")
@@ -175,13 +175,13 @@ class MotionPanel(ResultPanel):
         self.colour.setAccessibleName("Colours of tracks")
         self.table_button.setToolTip("Show distance and speed of every track, and save them.")
         for box in (self.kind, self.box, self.colour):
-            box.setMinimumContentsLength(8)
+            box.setMinimumContentsLength(4)  # both columns are of one width
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
         self.every.setRange(0, 1000)
-        self.every.setPrefix("spacing ")
-        self.every.setSpecialValueText("spacing: auto")
+        self.every.setPrefix("every ")
+        self.every.setSpecialValueText("every: auto")
         self.every.setToolTip("Distance between arrows in voxels; auto keeps the image visible.")
         self.every.setAccessibleName("Spacing of arrows")
         self.shortest.setRange(0, 1e6)
