@@ -50,7 +50,7 @@ def test_a_known_voxel_size_is_corrected_for_all_channels_of_a_file_and_undone(c
     assert all(tuple(layer.scale) == (2, 0.1, 0.1) for layer in layers)
     assert all(units(layer) == ["micrometer"] * 3 for layer in layers)
     assert tuple(viewer.layers["other"].scale) == (1, 1, 1)
-    assert "2×0.1×0.1\u00a0µm" in dock.source.voxel.label.text()
+    assert "2×0.1×0.1 µm" in dock.source.voxel.label.text()
     recorded = script(dock.dispatcher.recorder.macro)
     assert recorded.count("calibrate(") == 2
     dock.source.undo_button.click()

@@ -82,7 +82,7 @@ def test_a_missing_voxel_size_can_be_entered(viewer, stack):
     layer = viewer.layers["a"]
     assert tuple(layer.scale) == (0.4, 0.2, 0.2)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
-    assert "0.4×0.2×0.2\u00a0µm" in dock.source.voxel.label.text()
+    assert "0.4×0.2×0.2 µm" in dock.source.voxel.label.text()
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -129,7 +129,7 @@ def test_the_time_step_can_be_entered_in_seconds(viewer, stack, name):
     voxel.button.click()
     assert tuple(layer.scale) == (2, 0.2, 0.2)
     assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
-    assert voxel.label.text() == "0.2×0.2\u00a0µm, every 2\u00a0s"
+    assert voxel.label.text() == "0.2×0.2 µm, every 2\u00a0s"
     assert voxel.edit.isHidden()
 
 

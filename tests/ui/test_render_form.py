@@ -146,7 +146,7 @@ def test_a_layer_is_rendered_by_the_keyboard(viewer, cellinr, shown, qtbot):
     assert not form.faults["Z"].isVisible()
     assert form.summary.text().splitlines()[:2] == [
         "ZYX: 4 × 16 × 20 → 8 × 8 × 20",
-        "0.2×0.2×0.2\u00a0µm",
+        "0.2×0.2×0.2 µm",
     ]
     qtbot.keyClick(form.ranges["Y"], Qt.Key.Key_Return)
     cellinr.wait()
