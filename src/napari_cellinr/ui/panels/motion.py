@@ -175,7 +175,8 @@ class MotionPanel(ResultPanel):
         self.colour.setAccessibleName("Colours of tracks")
         self.table_button.setToolTip("Show distance and speed of every track, and save them.")
         for box in (self.kind, self.box, self.colour):
-            box.setMinimumContentsLength(4)  # both columns are of one width
+            box.setMinimumContentsLength(8)
+            box.setMinimumWidth(90)  # else they would leave too little to the second column
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -197,7 +198,7 @@ class MotionPanel(ResultPanel):
         self.arrows_button.setToolTip("Show arrows with this spacing and minimum length.")
         self.box.setToolTip("Points layer with the points to track, in the reference frame.")
         self.box.setAccessibleName("Points layer")
-        self.box.setPlaceholderText("no Points layer")
+        self.box.setPlaceholderText("no points")
         self.button.setToolTip("Track these points; the result is a Tracks layer.")
 
     def _lay_out(self) -> None:
