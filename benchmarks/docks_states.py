@@ -93,8 +93,6 @@ def denoised(states: States) -> None:
     compare.before_after.side_button.click()
     compare.figures.save_figure_as(states.folder / "docks-figure.png")
     gui_common.wait_for(lambda: not dock.dispatcher.is_busy, 120)
-    few = Picture.open(states.folder / "docks-figure.png").convert("RGB").quantize(256)
-    few.save(states.folder / "docks-figure.png", optimize=True)
     dock.form.field("background").set_value("keep")
     states.run(dock, 300)
     script = states.open("Script")
@@ -119,7 +117,6 @@ def moving(states: States) -> None:
     states.shoot_window(window, "microscopes")
     window.reject()
     dock.form.field("check_motion").set_value(False)
-    dock.form.field("steps").set_value(150)
     dock.run()
     begun = time.monotonic()
     running = lambda: any(  # noqa: E731

@@ -56,6 +56,7 @@ def test_calibration_counts_space_only():
     ("changes", "message"),
     [
         ({"axes": "YX"}, "one letter for each of its 3 dimensions"),
+        ({"axes": "YX"}, "is needed, such as ZYX or TYX, not 2"),
         ({"axes": "ZZX"}, "name an axis twice"),
         ({"scale": (1, 1)}, r"scale \(1.0, 1.0\) was given for axes 'ZYX'"),
         ({"scale": {"T": 5}}, r"scale=\{'T': 5\} was given; Image takes one number per axis"),

@@ -3,8 +3,9 @@
 import json
 
 import numpy as np
+import tifffile
 
-from napari_cellinr import Image, write
+from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 
 
@@ -50,3 +51,14 @@ def test_times_of_the_frames(tmp_path, capsys):
 def test_channels_without_names(tmp_path, capsys):
     path = write(tmp_path / "a.ome.tif", Image(np.zeros((2, 4, 5), np.uint8), "CYX"))
     assert "names of the channels, colours of the channels" in printed(capsys, path)
+
+
+def test_several_images_have_the_numbers_of_the_option_series(tmp_path, capsys):
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for size in (16, 20):
+            file.write(np.full((size, 17), size, np.uint8), metadata={"axes": "YX"})
+    lines = [line for line in printed(capsys, path).splitlines() if line[0] != " "]
+    assert [line[:9] for line in lines] == ["image 0: ", "image 1: "]
+    assert main(["convert", str(path), str(tmp_path / "b.tif"), "--series", "1"]) == 0
+    assert read(tmp_path / "b.tif").shape == (20, 17)

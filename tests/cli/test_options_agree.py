@@ -8,6 +8,7 @@ import pytest
 
 from napari_cellinr.cli import make_parser
 from napari_cellinr.cli.shared.parser import RENAMED
+from napari_cellinr.cli.shared.times import in_unit, parse_moments
 
 
 @cache
@@ -195,3 +196,28 @@ def test_times_are_a_list_or_a_range():
     for words in (["superresolve", "i.tif", "o.tif"], ["render", "f.cellinr", "o.tif"]):
         options = vars(make_parser().parse_args([*words, "--times", "0:2:0.5"]))
         assert (options.get("times") or options["setting_times"]) == (0, 0.5, 1, 1.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "unit", "counted", "taken"),
+    [
+        ("0,20,40", "millisecond", "second", (0, 0.02, 0.04)),
+        ("0:40:20", "millisecond", "", (0, 20, 40)),
+        ("0,20,40ms", "millisecond", "second", (0, 0.02, 0.04)),
+        ("0,0.02,0.04 s", "millisecond", "", (0, 20, 40)),
+        ("0,0.02,0.04s", "millisecond", "second", (0, 0.02, 0.04)),
+        ("0:1:0.5min", "second", "second", (0, 30, 60)),
+        ("0,2", "pixel", "second", (0, 2)),
+        ("0,2s", "pixel", "second", (0, 2)),
+    ],
+)
+def test_times_are_in_the_unit_of_the_file_or_in_that_which_follows(
+    capsys, given, unit, counted, taken
+):
+    found = in_unit(parse_moments(given), "TYX", (unit, "pixel", "pixel"), counted)
+    assert found == pytest.approx(taken)
+    said = capsys.readouterr().err
+    in_frames, named = unit == "pixel", given[-1].isalpha()
+    assert ("in frames" in said) == (in_frames and named)
+    assert (f"which is {unit}" in said) == (bool(counted) and unit != counted and not named
+                                           and not in_frames)  # fmt: skip

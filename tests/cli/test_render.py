@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_cellinr import denoise, read
+from napari_cellinr import Image, denoise, read, write
 from napari_cellinr.fitting.saved.stored import header_of
 from napari_cellinr.io import save_fitted
 
@@ -55,3 +55,23 @@ def test_a_foreign_or_damaged_file_is_one_line(run, model, raw_file, tmp_path):
     for path in (model, raw_file, tmp_path / "none.cellinr"):
         status, _, error = run("render", path, tmp_path / "out.tif")
         assert (status, error.count("\n")) == (2, 1)
+
+
+def test_times_of_a_reconstruction_are_in_the_unit_of_the_file(run, tmp_path):
+    """It counts in seconds; 40 ms are not 40 s, which would lie outside the recording."""
+    data = np.random.default_rng(0).random((5, 16, 20), np.float32) * 100
+    units = ("millisecond", "micrometer", "micrometer")
+    write(tmp_path / "in.ome.tif", Image(data, "TYX", (40, 0.2, 0.2), units))
+    fit, out = tmp_path / "fit.cellinr", tmp_path / "out.ome.tif"
+    words = ["--preset", "preview", "--steps", 2, "--optics", "time-lapse", "--save-fit", fit]
+    status, _, error = run("reconstruct", tmp_path / "in.ome.tif", tmp_path / "r.ome.tif", *words)
+    assert status == 0, error
+    status, _, error = run("render", fit, out, "--times", "0,20,40")
+    assert status == 0, error
+    assert "in the unit of the file, which is millisecond" in error
+    expected = read(out)
+    assert (expected.sizes["T"], expected.steps["T"]) == (3, pytest.approx(0.02))
+    for times in ("0,0.02,0.04s", "0:40:20 ms"):
+        status, _, error = run("render", fit, out, "--times", times, "--overwrite")
+        assert (status, error) == (0, "")
+        np.testing.assert_array_equal(read(out).array(), expected.array())

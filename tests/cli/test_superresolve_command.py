@@ -48,6 +48,9 @@ def test_times_and_voxel_size_instead_of_factors(run, jobs, movie_file, tmp_path
     assert run("superresolve", movie_file, tmp_path / "out.tif", *words)[0] == 0
     config = jobs.calls[0][1]
     assert config.times == (0, 15, 45.5)
+    words[1] = "0,0.25,0.5min"
+    assert run("superresolve", movie_file, tmp_path / "minutes.tif", *words)[0] == 0
+    assert jobs.calls[1][1].times == (0, 15, 30)
     assert dict(config.target_voxel) == {"z": 0.5}
 
 

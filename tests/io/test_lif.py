@@ -124,3 +124,18 @@ def test_pixels_elsewhere_are_not_read(tmp_path):
     path.write_text(text)
     with pytest.raises(FileError):
         read(path)
+
+
+def test_info_numbers_the_images_as_the_option_series_does(tmp_path, capsys):
+    from napari_cellinr.cli import main
+
+    first, second = np.zeros((5, 6), np.uint8), np.ones((4, 7), np.uint8)
+    path = tmp_path / "two.lif"
+    write_lif(path, [("a", first, "YX", [("DAPI", "Blue")]), ("b", second, "YX", [("x", "Red")])])
+    assert main(["info", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line[0] != " "] == [
+        "image 0: two a (uint8, 30 bytes)", "image 1: two b (uint8, 28 bytes)",
+    ]  # fmt: skip
+    assert main(["convert", str(path), str(tmp_path / "b.tif"), "--series", "1"]) == 0
+    np.testing.assert_array_equal(read(tmp_path / "b.tif").array(), second)

@@ -21,6 +21,7 @@ from napari_cellinr.macro import (
     parse_script,
     script,
 )
+from napari_cellinr.macro.naming import file_name
 
 DENOISED = ("embryo denoised", "embryo background")
 
@@ -195,6 +196,70 @@ def test_the_recorder_follows_names_and_can_be_switched_off():
     recorder.clear()
     assert recorder.macro == Macro()
     assert len(heard) >= 4
+
+
+@pytest.mark.parametrize(
+    ("layer", "proposed"),
+    [
+        ("cells · day 1", "cells · day 1"),
+        ("cells · day 1 [2]", "cells · day 1 [2]"),
+        ("denoised · cells · day 1", "cells · day 1 denoised"),
+        ("rendered · denoised · cells · day 1 [1]", "cells · day 1 denoised rendered [1]"),
+        ("minus WBNS · denoised · a · b", "a · b denoised minus WBNS"),
+        ("reconstructed phase · a/b · c", "a-b · c reconstructed phase"),
+        ("denoised · embryo", "embryo denoised"),
+    ],
+)
+def test_a_file_is_called_after_the_layer(layer, proposed):
+    """The source of a result comes first; a layer of the user keeps its name."""
+    assert file_name(layer) == proposed
+
+
+def sources_and_results(recorder):
+    return [([one.layer for one in s.sources], list(s.results)) for s in recorder.macro.steps]
+
+
+def test_results_of_a_renamed_file_have_the_names_that_a_replay_gives_them():
+    """It opens the file with its own name, whatever the layer is called now."""
+    recorder = Recorder()
+    recorder.record(Step("open", (Source(path="cell [1].tif"),), results=("cell [1]",)))
+    recorder.record(Step("denoise", (Source("cell [1]"),), results=("denoised · cell [1]",)))
+    recorder.renamed("cell [1]", "best")
+    recorder.record(Step("denoise", (Source("best"),), results=("denoised · best",)))
+    recorder.renamed("denoised · best", "clean")
+    recorder.record(
+        Step("compare", (Source("clean"), Source("best")), results=("minus best · clean",))
+    )
+    recorder.record(Step("save", (Source("minus best · clean"),), {"path": "d.tif"}))
+    first, second = "denoised · cell [1]", "denoised · cell [1] [1]"
+    difference = f"minus cell [1] · {second}"
+    assert sources_and_results(recorder) == [
+        ([""], ["cell [1]"]),
+        (["cell [1]"], [first]),
+        (["cell [1]"], [second]),
+        ([second, "cell [1]"], [difference]),
+        ([difference], []),
+    ]
+
+
+def test_results_of_a_renamed_layer_are_renamed_with_it_in_all_steps():
+    recorder = Recorder()
+    recorder.record(Step("denoise", (Source("a"),), results=("denoised · a", "background · a")))
+    recorder.record(Step("denoise", (Source("a"),), results=("denoised · a [1]",)))
+    recorder.record(Step("render", (Source("denoised · a"),), results=("rendered · denoised · a",)))
+    recorder.record(Step("denoise", (Source("other"),), results=("denoised · b · a",)))
+    recorder.renamed("a", "b")
+    recorder.record(Step("save", (Source("denoised · a"),), {"path": "d.tif"}))
+    recorder.renamed("denoised · a [1]", "mine")
+    recorder.record(Step("save", (Source("mine"),), {"path": "e.tif"}))
+    assert sources_and_results(recorder) == [
+        (["b"], ["denoised · b", "background · b"]),
+        (["b"], ["denoised · b [1]"]),
+        (["denoised · b"], ["rendered · denoised · b"]),
+        (["other"], ["denoised · b · a"]),
+        (["denoised · b"], []),
+        (["denoised · b [1]"], []),
+    ]
 
 
 def test_a_figure_does_not_stand_for_the_results():

@@ -79,3 +79,19 @@ def test_a_notebook_has_a_cell_for_every_step(macro, tmp_path, monkeypatch):
         exec(compile(source, "cell", "exec"), place)
     assert read("fine.tif").shape == (12, 8, 20)
     assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "times"),
+    [
+        ("reconstruct", "reconstructed · movie", "0.5,1.5s"),
+        ("superresolve", "super-resolved · movie", "0.5,1.5"),
+    ],
+)
+def test_times_of_a_reconstruction_are_seconds_whatever_the_unit_of_the_file(action, result, times):
+    steps = (
+        Step("open", (Source(path="movie.ome.tif"),), results=("movie",)),
+        Step(action, (Source("movie"),), {"steps": 1}, (result,)),
+        Step("render", (Source(result),), {"times": [0.5, 1.5]}, (f"rendered · {result}",)),
+    )
+    assert f"--times {times}" in script(Macro(steps), "cli").splitlines()[-1]

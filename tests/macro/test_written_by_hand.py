@@ -11,7 +11,8 @@ from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
-from napari_cellinr.macro import iter_replay, parse_script
+from napari_cellinr.macro import iter_replay, parse_script, script
+from napari_cellinr.methods import METHODS
 
 
 def fake_job(image, config, monitor):
@@ -198,6 +199,46 @@ def test_a_layer_that_no_step_makes(name):
     with pytest.raises(FileError, match=f"layer '{name}' was not read from a file, and no step"):
         replayed(text)
     assert not Path("clean.tif").exists()
+
+
+COMPARED = """
+cellinr.open("embryo.tif")
+cellinr.denoise("embryo", background="{}")
+cellinr.compare("denoised · embryo")
+"""
+
+
+@pytest.mark.parametrize("form", ["{0} · embryo", "embryo {0}", "{0} · embryo [1]"])
+@pytest.mark.parametrize(("background", "name"), [("subtract", "WBNS"), ("keep", "Gaussian")])
+def test_conventional_results_are_known_by_their_names(background, name, form):
+    values = np.random.default_rng(0).poisson(9, (32, 32)).astype(np.uint16)
+    tifffile.imwrite("embryo.tif", values, metadata=None)
+    lines = COMPARED.format(background)
+    conventional = f'cellinr.save("{form.format(name)}", "{{}}.tif")\n'
+    difference = f'cellinr.save("minus {name} · denoised · embryo", "{{}}.tif")\n'
+    replayed(lines + conventional.format("alone"))
+    replayed(lines + conventional.format("a") + difference.format("b"))
+    replayed(lines + difference.format("c") + conventional.format("d"))
+    config = METHODS["cellinr"].config(background=background)
+    truth = METHODS["cellinr"].conventional(Image(values), config).array()
+    for path in ("alone", "a", "d"):
+        np.testing.assert_allclose(read(f"{path}.tif").array(), truth, rtol=1e-5)
+    for path in ("b", "c"):
+        np.testing.assert_allclose(read(f"{path}.tif").array(), values + 1 - truth, atol=1e-4)
+    for style in ("headless", "cli"):
+        text = script(parse_script(lines + conventional.format("alone")), style)
+        assert ("[1]" if style == "headless" else "--output conventional=alone.tif") in text
+
+
+@pytest.mark.parametrize(("background", "name"), [("subtract", "Gaussian"), ("keep", "cubic")])
+def test_another_conventional_result_is_none(background, name):
+    plane(5)
+    text = COMPARED.format(background) + f'cellinr.save("{name} · embryo", "alone.tif")'
+    made = "WBNS" if background == "subtract" else "Gaussian"
+    with pytest.raises(FileError, match=f"is called '{made} · embryo'"):
+        replayed(text)
+    with pytest.raises(FileError, match="and no step before makes it"):
+        replayed(text.replace(f"{name} ·", "wavelets ·"))
 
 
 def test_a_crop_is_no_result_of_a_fit():

@@ -129,7 +129,7 @@ def test_the_time_step_can_be_entered_in_seconds(viewer, stack, name):
     voxel.button.click()
     assert tuple(layer.scale) == (2, 0.2, 0.2)
     assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
-    assert voxel.label.text() == "0.2×0.2 µm, every 2 s"
+    assert voxel.label.text() == "0.2×0.2 µm, every 2\u00a0s"
     assert voxel.edit.isHidden()
 
 
@@ -196,7 +196,9 @@ def test_a_dropped_file_becomes_a_calibrated_layer(viewer, dock, tmp_path):
     assert dock.source.combo.currentText() == "dropped"
 
 
-def test_a_kept_fit_that_is_dropped_opens_as_its_result(viewer, dock, stack, tmp_path, monkeypatch):
+def test_a_kept_fit_that_is_dropped_opens_as_its_result(
+    viewer, dock, stack, tmp_path, monkeypatch, qtbot, idle
+):
     path = tmp_path / "embryo.cellinr"
     result = Image(stack, "ZYX", name="embryo denoised")
     save_fit(path, Fitted((result,), CellINRConfig(), {}, (), "steps", {}))
@@ -204,7 +206,22 @@ def test_a_kept_fit_that_is_dropped_opens_as_its_result(viewer, dock, stack, tmp
     monkeypatch.setattr(api, "render", lambda fit: images)  # the real one has its own tests
     assert drop(dock, [path])
     assert dock.source.combo.currentText() == "embryo denoised"
-    assert not viewer.layers["embryo background"].visible
+    assert "embryo background" not in viewer.layers
+    button = dock.fit_actions.show_button
+    button.fill()
+    (entry,) = button.entries.actions()
+    assert (entry.text(), entry.isChecked()) == ("embryo background", False)
+    entry.trigger()
+    qtbot.waitUntil(lambda: "embryo background" in viewer.layers)
+    idle(dock)
+    shown = viewer.layers["embryo background"]
+    assert shown.visible
+    np.testing.assert_array_equal(shown.data, stack + 1)
+    assert dock.source.combo.currentText() == "embryo denoised"
+    button.fill()
+    assert button.entries.actions()[0].isChecked()
+    button.entries.actions()[0].trigger()
+    assert not shown.visible
     assert str(path) in dock._console.last
 
 

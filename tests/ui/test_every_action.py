@@ -13,7 +13,7 @@ from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.macro import ACTIONS, Macro, iter_replay, script
+from napari_cellinr.macro import ACTIONS, Macro, iter_replay, parse_script, script
 from napari_cellinr.runs.warm_start import Beginning
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.panels import fit_buttons as fit_actions
@@ -305,6 +305,33 @@ def test_a_kept_fit_that_is_opened_again_is_rendered_and_shows_its_motion(viewer
     assert len(first) == len(second)
     assert "cellinr.use('reconstructed · movie', 'movie.cellinr')" in str(cellinr.macro)
     written(folder)
+
+
+def test_other_images_of_a_saved_fit_are_layers_on_request(viewer, cellinr, folder):
+    """A script names them as after a run; it is done again with and without a viewer."""
+    tell(cellinr, [*STORIES["save"][:2], ("save", ("denoised · embryo", "kept.cellinr"), {}),
+                   ("save", ("background · embryo", "as-run.tif"), {})])  # fmt: skip
+    viewer.layers.clear()
+    cellinr.clear()
+    cellinr.open("kept.cellinr")
+    assert [one.name for one in viewer.layers] == ["denoised · embryo"]
+    tell(cellinr, [("save", ("background · embryo", "opened.tif"), {})])
+    assert {one.name for one in viewer.layers} == {"denoised · embryo", "background · embryo"}
+    text = str(cellinr.macro)
+    assert "cellinr.use('background · embryo', 'kept.cellinr')" in text
+    assert "only in the viewer: cellinr.save('background · embryo'" in script(
+        parse_script(text), "headless"
+    )
+    viewer.layers.clear()
+    (folder / "opened.tif").rename(folder / "first.tif")
+    exec(compile(text, "macro", "exec"), {})
+    cellinr.wait()
+    assert "background · embryo" in viewer.layers
+    (folder / "opened.tif").rename(folder / "second.tif")
+    finish(iter_replay(parse_script(text)))
+    wanted = read(folder / "as-run.tif").array()
+    for name in ("first", "second", "opened"):
+        np.testing.assert_allclose(read(folder / f"{name}.tif").array(), wanted, atol=1e-4)
 
 
 def test_what_cannot_be_shown_is_said(viewer, cellinr, folder):

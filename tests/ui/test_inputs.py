@@ -65,7 +65,7 @@ def test_an_array_that_was_changed_in_place_is_looked_at_again(dock, viewer, qtb
 def test_what_is_known_of_the_axes_follows_the_layer(dock, viewer, qtbot):
     movie = viewer.layers["movie"]
     movie.scale = (2, 0.5, 0.5)
-    qtbot.waitUntil(lambda: "0.5×0.5 µm, every 2 s" in said(dock))
+    qtbot.waitUntil(lambda: "0.5×0.5 µm, every 2\u00a0s" in said(dock))
     movie.units = ("pixel",) * 3
     qtbot.waitUntil(lambda: "enter it in µm, and t in seconds," in said(dock))
     movie.axis_labels = ("z", "y", "x")

@@ -135,3 +135,12 @@ def test_the_arrows_of_a_running_fit_are_grey(viewer, stack):
     (arrows,) = of_kind(viewer, Vectors)
     red, green, blue, _ = arrows.edge_color[0]
     assert red == green == blue
+
+
+def test_spacing_and_length_of_arrows_are_not_cut(panel, qtbot):
+    """In a dock as wide as napari makes it."""
+    qtbot.wait(50)
+    for box in (panel.every, panel.shortest):
+        text = box.specialValueText()
+        assert box.text() == text
+        assert box.fontMetrics().horizontalAdvance(text) <= box.lineEdit().contentsRect().width()

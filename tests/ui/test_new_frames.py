@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_cellinr import Image, write
+from napari_cellinr import Image, read, write
 from napari_cellinr.errors import AxesError
+from napari_cellinr.macro import Macro, Source, Step, iter_replay, load_macro, parse_script
+from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.following.growing import grown_to
 from napari_cellinr.ui.following.new_frames import noise_of
@@ -67,6 +69,52 @@ def test_new_frames_are_appended_with_the_noise_of_the_first_ones(viewer, follow
     layer.data = np.concatenate([SERIES, SERIES])
     qtbot.wait(50)
     assert result.data.shape[0] == 9
+
+
+def test_a_script_denoises_the_new_frames_alone(viewer, followed, idle, qtbot, tmp_path):
+    """It cannot wait for them; with the noise model of the first ones, its values are the same."""
+    layer, dock, _ = followed
+    cellinr, result = console_of(viewer), viewer.layers[-1]
+    dock.below.button.click()
+    for count in (5, 9):
+        layer.data = SERIES[:count]
+        dock.below.following.look()
+        qtbot.waitUntil(lambda n=count: result.data.shape[0] == n, timeout=20_000)
+        idle(dock)
+    dock.below.button.click()
+    text = str(cellinr.macro)
+    noise = "steps=33, gain=2.0, read_noise=3.0, offset=100.0"
+    assert [line for line in text.splitlines() if line.startswith("cellinr.")] == [
+        "cellinr.denoise('live', steps=33, seed=0)",
+        "cellinr.crop('live', T=[3, 5])",
+        f"cellinr.denoise('region · live', {noise}, seed=0)",
+        "cellinr.crop('live', T=[5, 9])",
+        f"cellinr.denoise('region · live [1]', {noise}, seed=0)",
+    ]
+    for first, last in ((3, 4), (5, 8)):
+        assert f"frames {first} to {last} of live came while it was followed, and were" in text
+    assert "appended to denoised · live; a replay makes them a layer of their own" in text
+
+    write(tmp_path / "live.tif", Image(SERIES, "TYX"))
+    names = ["denoised · region · live", "denoised · region · live [1]"]
+    cellinr.save_macro(tmp_path / "live.json")
+    for recorded in (parse_script(text), load_macro(tmp_path / "live.json")):
+        # The data of the fit that was followed have grown, those of the new frames are the same.
+        told, out = [], tmp_path / str(len(list(tmp_path.iterdir())))
+        macro = Macro((Step("open", (Source(path=str(tmp_path / "live.tif")),), results=("live",)),
+                       *recorded.steps))  # fmt: skip
+        list(iter_replay(macro, output=out, tell=told.append))
+        found = {len(one.data): np.asarray(one.data) for one in map(read, out.iterdir())}
+        assert set(found) == {9, 2, 4}
+        np.testing.assert_allclose(found[2], result.data[3:5])
+        np.testing.assert_allclose(found[4], result.data[5:])
+        assert not [one for one in told if "region" in one and "differ" in one]
+
+    viewer.layers.remove(result)
+    cellinr.replay()
+    cellinr.wait()
+    np.testing.assert_allclose(viewer.layers[names[0]].data, SERIES[3:5] / 2)
+    np.testing.assert_allclose(viewer.layers[names[1]].data, SERIES[5:] / 2)
 
 
 def test_it_ends_when_the_layer_is_removed(viewer, followed):

@@ -18,6 +18,7 @@ from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.saved.stored import save_fit
 from napari_cellinr.image import Image
 from napari_cellinr.ui import plugin
+from napari_cellinr.ui.layers.provenance import OTHER_IMAGES
 from napari_cellinr.ui.session import devices
 
 pytestmark = pytest.mark.gui
@@ -158,9 +159,10 @@ def test_a_kept_fit_opens_as_its_result(viewer, stack, tmp_path, monkeypatch):
     save_fit(path, Fitted((result,), config, {}, (), "steps", {}))
     images = (result, result.like(stack + 1, name="embryo background"))
     monkeypatch.setattr(api, "render", lambda fit: images)  # the real one has its own tests
-    first, second = viewer.open(path, plugin="napari-cellinr")
+    (first,) = viewer.open(path, plugin="napari-cellinr")
     np.testing.assert_array_equal(first.data, stack)
-    assert (first.visible, second.visible) == (True, False)
+    assert first.visible
+    assert first.metadata[OTHER_IMAGES] == ["embryo background"]  # a layer on request
     path.write_bytes(b"broken")
     with pytest.raises(FileError, match="not a saved fit"):
         plugin.read_fits(str(path))

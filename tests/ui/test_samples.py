@@ -12,9 +12,10 @@ from napari_cellinr.acquisition.measurement import read_array
 from napari_cellinr.errors import FileError, FitError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io import read
-from napari_cellinr.macro import iter_replay, load_macro, script
+from napari_cellinr.macro import Source, iter_replay, load_macro, parse_script, script
+from napari_cellinr.macro.replay.inputs import recorded_image
 from napari_cellinr.simulate.recordings import moving
-from napari_cellinr.simulate.samples import SAMPLES, sample_images
+from napari_cellinr.simulate.samples import SAMPLES, sample_images, truth_name
 from napari_cellinr.ui import plugin
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.reconstruct import ReconstructDock
@@ -56,19 +57,22 @@ def test_the_picture_of_a_point_is_made_when_it_is_needed():
     assert np.array_equal(read_array(optics["psf"], "psf"), moving("ball").psf.array())
 
 
-@pytest.mark.parametrize("name", ["embryo membranes raw", "embryo membranes truth", "mine"])
+@pytest.mark.parametrize(
+    "name", ["embryo membranes raw", "embryo membranes truth", "mine", "my truth"]
+)
 def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name):
     viewer.layers.clear()
     use_job()
     cellinr = console_of(viewer)
     viewer.open_sample("napari-cellinr", "embryo-membranes")
-    if name == "mine":
-        viewer.layers[-1].name = name
+    if name.startswith("m"):
+        viewer.layers[0 if "truth" in name else -1].name = name
     cellinr.denoise(name)
     cellinr.wait()
     numbers = np.array(viewer.layers[f"denoised · {name}"].data)
     text = str(cellinr.macro)
-    assert f"cellinr.use({name!r}, 'sample:embryo-membranes')" in text
+    part = "/truth" if "truth" in name else ""
+    assert f"cellinr.use({name!r}, 'sample:embryo-membranes{part}')" in text
     assert f"# data of {name}: blake2b" in text
     viewer.layers.clear()
     cellinr.clear()
@@ -86,3 +90,42 @@ def test_a_story_that_begins_with_a_sample(viewer, dock, use_job, tmp_path, name
     assert f"give the file of layer {name!r}" in script(macro, "headless")
     with pytest.raises(FileError, match="the samples are embryo-membranes"):
         cellinr.use("other", "sample:embryo")
+
+
+@pytest.mark.parametrize("key", list(SAMPLES))
+def test_the_ground_truth_of_each_sample_has_an_address(key):
+    truth, raw = sample_images(key)
+    assert truth.name == truth_name(key)
+    for layer, path, image in (
+        ("mine", f"sample:{key}", raw),
+        ("mine", f"sample:{key}/truth", truth),
+        (truth.name, f"sample:{key}", truth),
+        (f"{truth.name} [1]", f"sample:{key}/truth", truth),
+    ):
+        assert recorded_image(layer, Source(layer, path)) is image
+    with pytest.raises(FileError, match=f"sample:{key}/truth its ground truth"):
+        recorded_image("mine", Source("mine", f"sample:{key}/blur"))
+
+
+@pytest.mark.parametrize("use", ["", "cellinr.use('mine', 'sample:embryo-membranes/truth')"])
+def test_a_script_compares_with_the_ground_truth_of_a_sample(viewer, use_job, tmp_path, use):
+    use_job()
+    truth = "mine" if use else "embryo membranes truth"
+    text = "\n".join([
+        "cellinr.use('embryo membranes raw', 'sample:embryo-membranes')", use,
+        "cellinr.denoise('embryo membranes raw')",
+        f"cellinr.compare('denoised · embryo membranes raw', {truth!r})",
+        f"cellinr.save('minus {truth} · denoised · embryo membranes raw', 'd.tif')",
+    ])  # fmt: skip
+    written = finish(iter_replay(parse_script(text), output=tmp_path))
+    (against, raw) = sample_images("embryo-membranes")
+    expected = raw.array() / 2 - against.array()
+    assert [path.name for path in written] == ["d.tif"]
+    np.testing.assert_allclose(read(written[0]).array(), expected, rtol=1e-5)
+    cellinr = console_of(viewer)
+    for line in filter(None, text.splitlines()[:-1]):
+        eval(line, {"cellinr": cellinr})
+        cellinr.wait()
+    shown = viewer.layers[f"minus {truth} · denoised · embryo membranes raw"]
+    np.testing.assert_allclose(shown.data, expected, rtol=1e-5)
+    assert len(viewer.layers) == 4  # the sample is opened once

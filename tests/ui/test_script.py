@@ -12,6 +12,9 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_cellinr.errors import AxesError, ConfigError, FileError
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.io import read
+from napari_cellinr.macro import iter_replay, load_macro, parse_script
 from napari_cellinr.ui import plugin
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.docks import script as script_dock
@@ -203,6 +206,63 @@ def test_buttons_copy_replay_and_clear(viewer, dock, scripts, use_job, idle):
     assert len(dock.dispatcher.recorder.macro.steps) == 1
     scripts.clear_button.click()
     assert scripts.text.toPlainText() == ""
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile", "after"])
+@pytest.mark.parametrize("kind", ["file", "sample", "array"])
+def test_a_source_that_is_renamed(
+    viewer, dock, use_job, stack, stack_file, tmp_path, qtbot, idle, kind, when
+):
+    """The script does the same again, in a viewer and without one."""
+    viewer.layers.clear()
+    cellinr = console_of(viewer)
+    job = use_job(steps=4)
+    if kind == "file":
+        dock.open([stack_file])
+    elif kind == "sample":
+        viewer.open_sample("napari-cellinr", "embryo-membranes")
+    else:
+        viewer.add_image(stack, name="embryo", axis_labels=("z", "y", "x"))
+    source = viewer.layers[-1]
+    rename = lambda: setattr(source, "name", "mine")  # noqa: E731
+    if when == "before":
+        rename()
+    cellinr.denoise(source)
+    if when == "meanwhile":
+        qtbot.waitUntil(lambda: job.step > 0)
+        rename()
+    cellinr.wait()
+    result = viewer.layers[-1]
+    if when != "after":
+        assert result.name == "denoised · mine"
+    else:
+        rename()
+    numbers = np.array(result.data)
+    cellinr.compare(result)
+    cellinr.wait()
+    cellinr.save(result.name, tmp_path / "a.tif")
+    cellinr.save(viewer.layers[-1].name, tmp_path / "b.tif")
+    text = str(cellinr.macro)
+    (tmp_path / "macro.json").write_text(dock.dispatcher.recorder.macro.as_json())
+    if kind == "array":
+        viewer.layers.clear()
+        viewer.add_image(stack, name="mine", axis_labels=("z", "y", "x"))
+    else:
+        viewer.layers.clear()
+    saved = {name: read(tmp_path / name).array() for name in ("a.tif", "b.tif")}
+    np.testing.assert_array_equal(saved["a.tif"], numbers)
+    for name in saved:
+        (tmp_path / name).unlink()
+    cellinr.clear()
+    exec(compile(text, "macro", "exec"), {})
+    cellinr.wait()
+    for name, values in saved.items():
+        np.testing.assert_array_equal(read(tmp_path / name).array(), values)
+    if kind != "array":
+        for macro in (parse_script(text), load_macro(tmp_path / "macro.json")):
+            finish(iter_replay(macro, output=tmp_path / "again", overwrite=True))
+            for name, values in saved.items():
+                np.testing.assert_array_equal(read(tmp_path / "again" / name).array(), values)
 
 
 def test_files_that_napari_opens_and_voxel_sizes_are_recorded(viewer, dock, stack, tmp_path):

@@ -95,3 +95,36 @@ def test_a_result_without_other_images_offers_none(viewer, layer, idle, use_job,
     dock.run()
     idle(dock)
     assert entries(dock) == []
+
+
+def test_images_of_an_older_result_are_shown_after_the_newest_was_removed(viewer, dock, idle):
+    """Also if another image of the newest is left, or has been added since."""
+    for seed in (3, 4):
+        dock._console.denoise("membrane", seed=seed)
+        idle(dock)
+    button, (first, second) = dock.fit_actions.show_button, viewer.layers[1:]
+    button.toggle("background · membrane [1]", checked=True)
+    assert "denoised · membrane [1]" in button.toolTip()
+    viewer.layers.remove(second)  # its background stays
+    assert not button.isHidden()
+    assert "denoised · membrane”" in button.toolTip()
+    assert dock.fit_actions.target() is first
+    button.toggle("background · membrane", checked=True)
+    assert np.asarray(viewer.layers["background · membrane"].data).mean() == 3
+    viewer.layers.remove("background · membrane [1]")
+    viewer.layers.remove(first)
+    assert button.isHidden()
+
+
+def test_an_image_of_an_older_result_does_not_make_it_the_newest(viewer, dock, idle):
+    for seed in (3, 4):
+        dock._console.denoise("membrane", seed=seed)
+        idle(dock)
+    dock.dispatcher.offers.show_named("background · membrane")
+    dock.fit_actions.refresh()
+    assert dock.fit_actions.target().name == "denoised · membrane [1]"
+    assert "denoised · membrane [1]" in dock.fit_actions.show_button.toolTip()
+    assert np.asarray(dock.dispatcher.offers.show_named("background").data).mean() == 4
+    viewer.layers.selection.active = viewer.layers["membrane"]
+    _, after = dock.dispatcher.before_after.pair()
+    assert after.name == "denoised · membrane [1]"

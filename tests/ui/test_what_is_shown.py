@@ -131,6 +131,50 @@ def test_the_bar_of_a_job_never_goes_back():
     assert parts[-1] == pytest.approx(40 / 41)
 
 
+def test_stages_after_all_known_time_have_no_part():
+    """On a machine slower than the estimate, a bar at 99 % would stand still while they run."""
+    pace = Pace(estimate=5.0)
+    assert pace.part(Progress("fitting", 9, 10, seconds=98.0, eta=2.0)) == pytest.approx(0.98)
+    assert pace.part(Progress("fitting", 10, 10, seconds=100.0, eta=0.0)) == pytest.approx(0.99)
+    assert pace.part(Progress("paused", 10, 10, seconds=100.0)) == pytest.approx(0.99)
+    assert pace.part(Progress("rendering", seconds=101.0)) == 0
+    assert pace.part(Progress("paused", seconds=102.0)) == 0
+    assert pace.part(Progress("halves", 1, 50, seconds=120.0, eta=60.0)) == 0
+    assert not [fact for fact in pace.facts(Progress("x", 2, 9, seconds=130.0)) if "left" in fact]
+
+
+@pytest.mark.parametrize("eta", [None, 0.0, 1e9, -4.0, np.nan, np.inf])
+@pytest.mark.parametrize("seconds", [0.0, 1e6, -5.0])
+def test_at_the_end_of_a_run_the_bar_is_full_and_gone(
+    dock, use_job, idle, monkeypatch, eta, seconds
+):
+    """Whatever the clock of the job says."""
+    job, shown = use_job(steps=3), []
+    monkeypatch.setattr(job, "job", lambda image, config: odd(job, image, config))
+    show = dock.panel.show_progress
+
+    def odd(job, image, config):
+        yield Progress("fitting", 1, 2, seconds=seconds, eta=eta)
+        yield Progress("fitting", 2, 2, seconds=seconds, eta=eta)
+        yield Progress("rendering", seconds=seconds)
+        return job.fitted(image, config, "steps")
+
+    def spied(progress):
+        show(progress)
+        shown.append((progress.stage, dock.panel.bar.maximum(), dock.panel.bar.value()))
+
+    dock.controller.progressed.disconnect(dock.panel.show_progress)
+    dock.controller.progressed.connect(spied)
+    dock.run()
+    idle(dock)
+    dock.controller.progressed.disconnect(spied)
+    bar = dock.panel.bar
+    assert [stage for stage, _, _ in shown] == ["fitting", "fitting", "rendering"]
+    assert bar.isHidden()
+    assert bar.value() == bar.maximum() == 1000
+    assert not [row for row in shown if row[0] == "rendering" and row[2] >= 990]
+
+
 def test_a_pause_neither_adds_to_the_time_left_nor_slows():
     pace = Pace(estimate=20.0)
     pace.facts(Progress("fitting", 1, 10, seconds=1.0))

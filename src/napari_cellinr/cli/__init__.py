@@ -6,6 +6,7 @@ Slow imports happen inside `run`, so that `--help` is instant.
 
 from __future__ import annotations
 
+import errno
 import signal
 import time
 from importlib import import_module
@@ -58,6 +59,7 @@ def _explained(error: BaseException) -> int:
     from napari_cellinr.cli.shared.progress import name_of_signal, say_error
     from napari_cellinr.cli.shared.streams import AnswerLostError
     from napari_cellinr.errors import CellINRError, FitError
+    from napari_cellinr.io.names import too_long
 
     if isinstance(error, KeyboardInterrupt):
         number = int(getattr(error, "number", signal.SIGINT))
@@ -69,6 +71,8 @@ def _explained(error: BaseException) -> int:
     if isinstance(error, (AnswerLostError, FitError, MemoryError)):
         say_error(error)
         return 1
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        error = too_long(str(error.filename or ""))
     if isinstance(error, (CellINRError, OSError)):
         say_error(error)
         return 2

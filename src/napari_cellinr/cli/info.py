@@ -42,7 +42,10 @@ def run(options: Namespace) -> int:
         series = [facts(image) for image in images]
         answer(json.dumps({**series[0], "series": series}, indent=2))
     else:
-        answer("\n".join(_text(image) for image in images))
+        several = len(images) > 1  # their numbers are those of the option --series
+        numbered = [f"image {number}: " if several else "" for number in range(len(images))]
+        texts = map(_text, images)
+        answer("\n".join(f"{one}{text}" for one, text in zip(numbered, texts, strict=True)))
     return 0
 
 

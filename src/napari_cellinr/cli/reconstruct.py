@@ -12,6 +12,7 @@ from napari_cellinr.cli.shared.options import add_seeds, add_times, read_config
 from napari_cellinr.cli.shared.overwrite import check_overwrite
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
+from napari_cellinr.cli.shared.times import in_unit, moments_of
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 
@@ -103,7 +104,8 @@ def run(options: Namespace) -> int:
     _check_compared(options)
     image = read_input(options)
     if times:
-        config = config.replace(times=",".join(map(str, _in_seconds(times, image))))
+        seconds = in_unit(times, image.axes, image.units, "second")
+        config = config.replace(times=",".join(map(str, seconds)))
     seeds = _seeds(options, image) if options.tracks else None
     used: list[NSTMConfig] = []
 
@@ -139,8 +141,6 @@ def _times(options: Namespace) -> tuple[float, ...]:
     ConfigError
         If times and a number of frames are given, or neither is valid.
     """
-    from napari_cellinr.fitting.saved.stored import times_of
-
     text, frames = options.setting_times, options.frames
     if text is not None and frames is not None:
         raise ConfigError("--times and --frames were given; give only one of them.")
@@ -151,20 +151,9 @@ def _times(options: Namespace) -> tuple[float, ...]:
         options.setting_times = str(frames)
     if text is None or frames is not None:
         return ()
-    times = times_of(text)
+    times = moments_of(text)
     options.setting_times = ",".join(map(str, times))
     return times
-
-
-def _in_seconds(times: tuple[float, ...], image: Image) -> tuple[float, ...]:
-    """Return times in seconds, in which a reconstruction counts, from the unit of the image."""
-    from napari_cellinr.io.metadata.units import TIMES
-
-    unit = image.units[image.axes.index("T")] if "T" in image.axes else "second"
-    if unit == "second" or unit not in TIMES:
-        return times
-    say_warning(f"--times are taken in the unit of the file, which is {unit}.")
-    return tuple(time * TIMES[unit] / TIMES["second"] for time in times)
 
 
 def _seeds(options: Namespace, image: Image) -> NDArray[Any] | int:

@@ -13,13 +13,13 @@ from napari_cellinr.cli.shared.options import (
     add_target,
     add_times,
     factors_along,
-    parse_times,
     parse_voxel,
 )
 from napari_cellinr.cli.shared.outputs import SYNONYMS, add_outputs
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
+from napari_cellinr.cli.shared.times import in_unit, parse_moments
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_scale(parser, "scale")
     add_target(parser, "voxel", type=parse_voxel, default={})
-    add_times(parser, "times", type=parse_times)
+    add_times(parser, "times", type=parse_moments)
     add_crop(parser)
     add_channel(parser)
     add_outputs(parser, parser, None)
@@ -53,7 +53,7 @@ def run(options: Namespace) -> int:
     from napari_cellinr.api import render
     from napari_cellinr.fitting.saved.stored import Query, stored
     from napari_cellinr.io import check_writable, load_fitted, write
-    from napari_cellinr.methods import roles_of
+    from napari_cellinr.methods import method_of_fit, roles_of
 
     names = (options.output, *(name for _, name in options.outputs))
     check_overwrite(options, names, [options.fit])
@@ -61,7 +61,10 @@ def run(options: Namespace) -> int:
         check_writable(name)
     fit = stored(*load_fitted(options.fit))
     scale = factors_along(options.scale or {}, str(fit.source["axes"]))
-    query = Query(scale, options.voxel, options.times, options.crop, options.channel)
+    counted = "second" if method_of_fit(fit).renderable.own_grid else ""
+    axes, units = str(fit.source["axes"]), fit.source["units"]
+    times = options.times and in_unit(options.times, axes, units, counted)
+    query = Query(scale, options.voxel, times, options.crop, options.channel)
     places = [_place_of(role, roles_of(fit), options.fit) for role, _ in options.outputs]
     images = render(fit, query, device=options.device)
     wanted = list(zip((0, *places), names, strict=True))

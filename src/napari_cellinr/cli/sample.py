@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.options import parse_size
@@ -10,11 +9,13 @@ from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import replacing
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from napari_cellinr.image import Image
 
@@ -71,7 +72,7 @@ def make_folder(name: str) -> Path:
     FileError
         If it cannot be created.
     """
-    folder = Path(name)
+    folder = place_of(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -14,11 +14,12 @@ from napari_cellinr.cli.shared.options import (
     add_target,
     add_times,
     factors_along,
-    parse_times,
     read_config,
 )
 from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.cli.shared.saving import check_outputs
+from napari_cellinr.cli.shared.times import in_unit, parse_moments
+from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -47,7 +48,7 @@ def add(commands: Commands) -> None:
     )
     grid = parser.add_argument_group("frames and voxels of the result")
     add_scale(grid, "setting_scale")
-    add_times(grid, "setting_times", type=parse_times)
+    add_times(grid, "setting_times", type=parse_moments)
     add_target(grid, "setting_target_voxel")
     parser.usual = (
         "--scale",
@@ -66,18 +67,26 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Write the result and return 0; 128 + its number if a signal stopped the fit."""
     from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.config.spatime import LARGEST
 
     given = options.setting_scale or {}
+    if not 0 < given.get("*", 1) <= LARGEST:
+        raise ConfigError(
+            f"--scale {given['*']:g} was given; more than 0 and at most {LARGEST:g} is allowed."
+        )
     if given:
         factors = factors_along(given, "ZYX")
         options.setting_scale = ",".join(f"{axis}={number}" for axis, number in factors.items())
-    if options.setting_times is not None:
-        options.setting_times = ",".join(map(str, options.setting_times))
+    times = options.setting_times
+    if times is not None:
+        options.setting_times = ",".join(map(str, times))
     config = read_config(options, SpatimeConfig)
     if options.confidence_output is not None:
         config = config.replace(confidence=True)
     check_outputs(options, tuple(_OUTPUTS))
     image = read_input(options)
+    if times is not None:
+        config = config.replace(times=in_unit(times, image.axes, image.units))
     if "*" in given:
         config = config.replace(scale=factors_along(given, image.axes))
     if advice := config.cost_warning(image.sizes):

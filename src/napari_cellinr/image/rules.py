@@ -25,6 +25,9 @@ __all__ = [
     "wrong_number",
 ]
 
+_USUAL: Final = {2: "YX", 3: "ZYX or TYX", 4: "TZYX or CZYX", 5: "TCZYX"}
+"""Usual axes by number of dimensions."""
+
 AXES: Final = "TCZYX"
 """The axes that the methods know, in canonical order."""
 
@@ -79,9 +82,10 @@ def wrong_number(axes: str, shape: tuple[int, ...]) -> str:
     axes, shape
         What was given.
     """
+    usual = _USUAL.get(len(shape), "")
     return (
         f"axes {axes!r} were given for an array of shape {shape}; one letter for each of its "
-        f"{len(shape)} dimensions is needed."
+        f"{len(shape)} dimensions is needed{usual and f', such as {usual}'}, not {len(axes)}."
     )
 
 

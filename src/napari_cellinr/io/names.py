@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.text import shortened_text
 
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["MICROSCOPES", "READ_ONLY", "SUFFIXES", "listed", "place_of", "stem_of", "suffix_of"]
+__all__ = [
+    "MICROSCOPES",
+    "READ_ONLY",
+    "SUFFIXES",
+    "listed",
+    "place_of",
+    "stem_of",
+    "suffix_of",
+    "too_long",
+]
 
 SUFFIXES = (
     ".ome.tif", ".ome.tiff", ".tif", ".tiff", ".nii.gz", ".nii", ".ome.zarr", ".zarr",
@@ -35,8 +46,11 @@ def place_of(path: str | PathLike[str]) -> Path:
     Raises
     ------
     FileError
-        If it has characters that no file name may have: NUL, or half of a surrogate pair.
+        If it is empty, longer than the system allows, or has characters that no file name may
+        have: NUL, or half of a surrogate pair.
     """
+    if not os.fspath(path):
+        raise FileError("an empty name was given; give the name of a file, such as image.tif.")
     try:
         allowed = b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
@@ -46,9 +60,24 @@ def place_of(path: str | PathLike[str]) -> Path:
             f"{os.fspath(path)!a} has a character that no file name may have; correct the name."
         )
     try:
-        return Path(path).expanduser()
+        place = Path(path).expanduser()
     except RuntimeError:
-        return Path(path)
+        place = Path(path)
+    try:
+        os.lstat(place)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise too_long(place) from None
+    return place
+
+
+def too_long(path: str | PathLike[str]) -> FileError:
+    """Return the error about a file name that is longer than the system allows."""
+    name = PurePath(path).name
+    return FileError(
+        f"the name {shortened_text(name, 40)!r} of {len(os.fsencode(name))} bytes, or the path to "
+        "it, is too long for this system; choose a shorter one."
+    )
 
 
 def suffix_of(path: Path, allowed: tuple[str, ...] = SUFFIXES) -> str:

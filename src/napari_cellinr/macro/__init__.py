@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_cellinr.macro.actions import ACTIONS, FITS
-from napari_cellinr.macro.fit_step import InitialFit, fit_step
+from napari_cellinr.macro.fit_step import InitialFit, fit_step, new_frames_steps
 from napari_cellinr.macro.recorder import Recorder
 from napari_cellinr.macro.replay.run import iter_replay
 from napari_cellinr.macro.scripts.parse import load_macro, parse_script
@@ -23,6 +23,7 @@ __all__ = [
     "fit_step",
     "iter_replay",
     "load_macro",
+    "new_frames_steps",
     "parse_script",
     "script",
 ]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.macro.naming import result_name, unused
+from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
+from napari_cellinr.methods import method_of_action
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.macro.source import Source
     from napari_cellinr.runs.starts import Beginning
 
-__all__ = ["InitialFit", "fit_step"]
+__all__ = ["InitialFit", "fit_step", "new_frames_steps"]
+
+DENOISE: Final = "denoise"
+"""The action whose results can follow a layer."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +97,47 @@ def fit_step(
         note=f"stopped after {fitted.report.get('steps')} steps" if early else "",
         beginning="" if initial is None else initial.beginning,
     )
+
+
+def new_frames_steps(
+    source: Source,
+    frames: tuple[int, int],
+    config: Config,
+    fitted: Fitted,
+    result: str,
+    taken: Collection[str],
+) -> tuple[Step, Step]:
+    """Return the steps of denoising the new frames of a layer that is followed, as a region of it.
+
+    A macro cannot wait for frames: a replay works on all frames of the file, and the new ones
+    become a layer of their own. The note of the second step, a comment in scripts, says so.
+
+    Parameters
+    ----------
+    source
+        The layer that is followed.
+    frames
+        The first new frame, and the one after the last, from 0.
+    config
+        The settings, with the noise model.
+    fitted
+        What the fit of the new frames returned.
+    result
+        Name of the layer that they were appended to.
+    taken
+        Names that other layers of the viewer and of the macro have.
+
+    Returns
+    -------
+    tuple of Step
+        The crop and the fit.
+    """
+    region = unused(result_name("region", source.layer), taken)
+    name = unused(result_name(method_of_action(DENOISE).layers[0], region), taken)
+    fit = fit_step(DENOISE, Source(region), config, fitted, (name,))
+    note = (
+        f"frames {frames[0]} to {frames[1] - 1} of {source.layer} came while it was followed, and "
+        f"were appended to {result}; a replay makes them a layer of their own"
+    )
+    crop = Step("crop", (source,), {"T": list(frames)}, (region,))
+    return crop, replace(fit, note=note)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import keyword
 import re
+from itertools import count
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 from napari_cellinr.macro.scripts import lines
+from napari_cellinr.methods import METHODS
+from napari_cellinr.simulate.samples import TRUTH
 from napari_cellinr.text import clean_name, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_cellinr.macro.scripts.lines import Code
     from napari_cellinr.macro.source import Source
 
@@ -25,10 +31,13 @@ __all__ = [
     "is_figure",
     "is_fit",
     "is_made_of",
+    "is_other_image",
     "layer_stem",
     "name_before",
     "result_name",
+    "sample_part",
     "unreadable",
+    "unused",
     "variable",
     "what_of",
     "without_number",
@@ -39,6 +48,12 @@ SAMPLE: Final = "sample:"
 
 FITTED_SUFFIX: Final = ".cellinr"
 """Suffix of saved fits, as in `io`, which would load more than a script needs."""
+
+_RESULTS: Final = (
+    *(word for method in METHODS.values() for word in (*method.layers, *method.baselines)),
+    *("rendered", "region", "preview", "at time", "minus", "difference", "compared", "doubt"),
+)
+"""What results are called before the name of their source; users call layers `a · b`, too."""
 
 CELLINR: Final = lines.name("cellinr")
 """The object whose methods a script for napari calls."""
@@ -90,13 +105,14 @@ def name_before(layer: str) -> str:
     --------
     >>> name_before("rendered · denoised · embryo [1]")
     'embryo denoised rendered [1]'
-    >>> name_before("embryo")
-    'embryo'
+    >>> name_before("embryo"), name_before("denoised · embryo · day 1")
+    ('embryo', 'embryo · day 1 denoised')
     """
     name = without_number(layer)
     number = layer.removeprefix(name)
     what, dot, source = name.partition(f" {DOT} ")
-    return f"{name_before(source)} {what}{number}" if dot else layer
+    is_result = dot and any(what == word or what.startswith(f"{word} ") for word in _RESULTS)
+    return f"{name_before(source)} {what}{number}" if is_result else layer
 
 
 def what_of(layer: str, source: str) -> str:
@@ -127,9 +143,52 @@ def without_number(layer: str) -> str:
     return re.sub(r" \[\d+\]$", "", layer)
 
 
+def unused(name: str, taken: Collection[str]) -> str:
+    """Return the name that napari gives to a layer: `embryo`, or `embryo [1]` if that is taken.
+
+    Parameters
+    ----------
+    name
+        The wanted name.
+    taken
+        Names of other layers.
+    """
+    numbered = (f"{name} [{number}]" for number in count(1))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
+def sample_part(path: str) -> tuple[str, str]:
+    """Return the key of a sample in a path, and `truth` if its ground truth is meant, else nothing.
+
+    Parameters
+    ----------
+    path
+        The path, such as `sample:embryo-nuclei/truth`.
+
+    Raises
+    ------
+    FileError
+        If the sample has no such part.
+    """
+    key, slash, part = path.removeprefix(SAMPLE).partition("/")
+    if slash and part != TRUTH:
+        raise FileError(
+            f"{path} was given; {SAMPLE}{key} is the raw image, {SAMPLE}{key}/{TRUTH} its ground "
+            "truth."
+        )
+    return key, part
+
+
 def is_fit(path: str) -> bool:
     """Return whether a file is a saved fit, by its suffix."""
     return path.endswith(FITTED_SUFFIX)
+
+
+def is_other_image(layer: str) -> bool:
+    """Return whether a layer has the name of another image of a fit, such as its background."""
+    what, dot, _ = layer.partition(f" {DOT} ")
+    words = [word for method in METHODS.values() for word in method.layers[1:]]
+    return bool(dot) and any(what == word or what.startswith(f"{word} ") for word in words)
 
 
 def is_figure(path: str) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_cellinr.macro.naming import DOT, unused, without_number
 from napari_cellinr.macro.steps import Macro, Step
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from napari_cellinr.macro.source import Source
 
@@ -45,7 +46,8 @@ class Recorder:
         """Return the step as it was recorded, or None while recording is off.
 
         Layers that were renamed since get the names with which they were recorded, so that a
-        replay finds them.
+        replay finds them; results that are named after such a layer get the names that a replay
+        gives them.
         """
         if not self.is_on:
             return None
@@ -53,9 +55,12 @@ class Recorder:
             replace(source, layer=self._original.get(source.layer, source.layer))
             for source in step.sources
         )
-        for name in step.results:
-            self._original.pop(name, None)
-        kept = replace(step, sources=sources)
+        results = self._replayed(step, sources)
+        for now, name in zip(step.results, results, strict=True):
+            self._original.pop(now, None)
+            if now != name:
+                self._original[now] = name
+        kept = replace(step, sources=sources, results=results)
         self._steps.append(kept)
         self._changed()
         return kept
@@ -64,7 +69,7 @@ class Recorder:
         """Note that a layer was renamed.
 
         A result keeps the name with which it was recorded, because a replay gives it that name.
-        Other layers get their new name in all steps.
+        Other layers get their new name in all steps, and so do the results named after them.
 
         Parameters
         ----------
@@ -79,8 +84,31 @@ class Recorder:
             if recorded != new:
                 self._original[new] = recorded
             return
-        self._steps = [_with_layer(step, recorded, new) for step in self._steps]
+        names = {recorded: new}
+        for place, step in enumerate(self._steps):
+            if any(source.layer in names for source in step.sources):
+                for name in step.results:
+                    after = "".join(_named_after(name, [(recorded, new)]))
+                    if after != name:
+                        names[name] = after
+            self._steps[place] = _with_layers(step, names)
+        for now, kept in list(self._original.items()):
+            self._original[now] = names.get(kept, kept)
+        for name, after in names.items():
+            if name != recorded and name not in self._original:
+                self._original[name] = after
         self._changed()
+
+    def _replayed(self, step: Step, sources: Sequence[Source]) -> tuple[str, ...]:
+        """Return the names that a replay gives to the results of a step with other sources."""
+        pairs = [(now.layer, then.layer) for now, then in zip(step.sources, sources, strict=True)]
+        taken = {name for other in self._steps for name in other.results}
+        found: list[str] = []
+        for now in step.results:
+            plain, number = _named_after(now, pairs)
+            same = f"{plain}{number}" == now
+            found.append(now if same else unused(plain, {*taken, *found}))
+        return tuple(found)
 
     def withdraw(self, steps: Sequence[Step]) -> None:
         """Forget steps whose action was undone."""
@@ -166,8 +194,32 @@ class Recorder:
             listener()
 
 
-def _with_layer(step: Step, old: str, new: str) -> Step:
+def _with_layers(step: Step, names: Mapping[str, str]) -> Step:
+    """Return a step with other names of layers."""
     sources: tuple[Source, ...] = tuple(
-        replace(source, layer=new) if source.layer == old else source for source in step.sources
+        replace(source, layer=names.get(source.layer, source.layer)) for source in step.sources
     )
-    return replace(step, sources=sources)
+    results = tuple(names.get(name, name) for name in step.results)
+    return replace(step, sources=sources, results=results)
+
+
+def _named_after(name: str, pairs: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Return the name of a result after its sources have other names, and its own number.
+
+    Parameters
+    ----------
+    name
+        The name, such as `denoised · embryo [1]`.
+    pairs
+        Old and new names of sources.
+    """
+    plain = without_number(name)
+    number = name.removeprefix(plain)
+    for old, new in pairs:
+        if plain.endswith(f" {DOT} {old}"):
+            plain = f"{plain.removesuffix(old)}{new}"
+        elif name.endswith(f" {DOT} {old}"):  # the number is that of the source
+            plain, number = f"{name.removesuffix(old)}{new}", ""
+        if plain.startswith(f"minus {old} {DOT} "):
+            plain = f"minus {new}{plain.removeprefix(f'minus {old}')}"
+    return plain, number

@@ -66,7 +66,7 @@ class Step:
     status
         `done`, `stopped` by the user with a partial result, or `failed`.
     note
-        Why it failed, or after how many steps it was stopped.
+        Why it failed, after how many steps it was stopped, or what a replay does otherwise.
     beginning
         How a fit starts from its second source: `continue_from` runs more steps of that fit,
         `warm_start` takes its parameters; empty if it starts from scratch.

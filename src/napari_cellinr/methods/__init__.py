@@ -45,6 +45,7 @@ CELLINR = Method(
     tiles=Lazy("cellinr.costs:tiles"),
     renderable=Renderable(scaled="ZYX"),
     layers=("denoised", "background", "signal", "with background", "standard error"),
+    baselines=("WBNS", "Gaussian"),
 )
 
 SPATIME = Method(
@@ -61,6 +62,7 @@ SPATIME = Method(
     renderable=Renderable(scaled="TZYX", any_time=True),
     needed={"scale": {"T": 2}},
     layers=("super-resolved", "confidence"),
+    baselines=("cubic",),
 )
 
 NSTM = Method(
@@ -76,6 +78,7 @@ NSTM = Method(
     cost=Lazy("nstm.costs:cost"),
     renderable=Renderable(any_time=True, own_grid=True),
     layers=("reconstructed", "motion", "tracks", "speed", "confidence", "aligned"),
+    baselines=("conventional",),
 )
 
 METHODS: Final[Mapping[str, Method]] = {one.name: one for one in (CELLINR, SPATIME, NSTM)}

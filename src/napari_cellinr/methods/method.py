@@ -122,6 +122,8 @@ class Method:
     layers
         What its images are called beside the name of their source, in names of layers; the name
         of a channel may follow.
+    baselines
+        What its conventional results are called in the same way.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Method:
     renderable: Renderable = field(default_factory=Renderable)
     needed: Mapping[str, Any] = field(default_factory=dict)
     layers: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
 
     @property
     def has_motion(self) -> bool:

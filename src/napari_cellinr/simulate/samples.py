@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from napari_cellinr.simulate.cells import CellsSample
     from napari_cellinr.simulate.embryo import EmbryoSample
 
-__all__ = ["SAMPLES", "SampleFiles", "check_sample", "sample_files", "sample_images"]
+__all__ = [
+    "SAMPLES",
+    "TRUTH",
+    "SampleFiles",
+    "check_sample",
+    "sample_files",
+    "sample_images",
+    "truth_name",
+]
+
+TRUTH: Final = "truth"
+"""What the ground truth of a sample is called, in names of layers and in macros."""
 
 
 def sample_images(key: str) -> tuple[Image, Image]:
@@ -29,6 +40,24 @@ def sample_images(key: str) -> tuple[Image, Image]:
     """
     check_sample(key)
     return SAMPLES[key]()
+
+
+def truth_name(key: str) -> str:
+    """Return the name of the ground truth of a sample, which is not simulated for it.
+
+    Parameters
+    ----------
+    key
+        One of `SAMPLES`.
+
+    Examples
+    --------
+    >>> truth_name("embryo-series"), truth_name("moving-cells")
+    ('embryo membranes truth', 'cells truth')
+    """
+    family, _, kind = key.partition("-")
+    shown = "membranes" if kind == "series" else kind
+    return f"embryo {shown} {TRUTH}" if family == "embryo" else f"{kind} {TRUTH}"
 
 
 def check_sample(key: str) -> None:

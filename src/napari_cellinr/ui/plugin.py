@@ -63,7 +63,7 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 
 def read_fits(path: str | Sequence[str]) -> list[Any]:
-    """Return layer data tuples rendered from saved fits; only the first one of each is visible.
+    """Return layer data tuples rendered from saved fits: the result of each.
 
     Raises
     ------
@@ -196,7 +196,10 @@ def sample_series() -> list[Any]:
 
 def _layers(key: str) -> list[Any]:
     """Return the layers of a sample: the ground truth first, so that the raw image is on top."""
-    from napari_cellinr.simulate.samples import sample_images
+    from napari_cellinr.simulate.samples import TRUTH, sample_images
     from napari_cellinr.ui.layers.convert import layer_tuples
+    from napari_cellinr.ui.layers.provenance import SAMPLE_PART
 
-    return [layer for image in sample_images(key) for layer in layer_tuples(image)]
+    truth, raw = sample_images(key)
+    noted = truth.like(truth.data, meta={**truth.meta, SAMPLE_PART: TRUTH})
+    return [layer for image in (noted, raw) for layer in layer_tuples(image)]

@@ -34,7 +34,6 @@ __all__ = [
     "factors_along",
     "parse_factors",
     "parse_size",
-    "parse_times",
     "parse_voxel",
     "read_config",
 ]
@@ -259,7 +258,7 @@ def add_times(group: Any, dest: str, **keywords: Any) -> None:
         dest=dest,
         metavar="0,2.5,5",
         help="times of the frames of the result, from the first frame, in the unit of the file: "
-        "a list, or first:last:step",
+        "a list, or first:last:step; a unit may follow, as in 0,20,40ms",
         **keywords,
     )
 
@@ -274,16 +273,6 @@ def add_seeds(group: Any) -> None:
         "voxels, a grid of N×N points, or positions [y,x] in voxels (default: grid:8 in "
         "reconstruct; arrows instead of tracks in show-motion)",
     )
-
-
-def parse_times(text: str) -> tuple[float, ...]:
-    """Return times from text such as `0,2.5,5` or `0:10:0.5` (both ends included)."""
-    from napari_cellinr.fitting.saved.stored import times_of
-
-    try:
-        return times_of(text)
-    except ConfigError as error:
-        raise _wrong(str(error)) from None
 
 
 def parse_seeds(text: str) -> int | list[Any] | str:

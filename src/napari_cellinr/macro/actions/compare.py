@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.actions.base import Action
-from napari_cellinr.macro.naming import first
+from napari_cellinr.macro.naming import DOT, first, result_name, without_number
 from napari_cellinr.macro.scripts import lines
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["ACTIONS", "Compare"]
 
 
+_BASELINES: Final = tuple(name for method in METHODS.values() for name in method.baselines)
+
+
 class Compare(Action):
     """Subtract another layer, or without one the conventional result, from a result."""
 
@@ -30,7 +35,8 @@ class Compare(Action):
     commands = ("compare",)
     n_sources: ClassVar = (1, 2)
     makes_layers: ClassVar = True
-    layers = ("minus", "difference", "compared")
+    layers = ("minus", "difference", "compared", *_BASELINES)
+    named_after_image: ClassVar = True
 
     def to_python(self, step: Step, script: PythonScript) -> None:
         """Add a call of `compare`."""
@@ -46,6 +52,15 @@ class Compare(Action):
         if len(step.sources) == 1 and len(step.results) > 1:
             return {step.source.layer: step.results[1]}
         return {}
+
+    def with_names(self, step: Step) -> Step:
+        """Return the step with the difference first, then the conventional result."""
+        conventional = [name for name in step.results if _baseline_in(name)]
+        if len(step.sources) > 1 or not conventional:
+            return step
+        usual = result_name(f"minus {_baseline_in(conventional[0])}", step.source.layer)
+        differences = [name for name in step.results if name not in conventional]
+        return replace(step, results=(*(differences or [usual])[:1], *conventional))
 
     def to_command(self, step: Step, script: ShellScript) -> list[Line]:
         """Return the command `compare`, after those that make single files of its inputs."""
@@ -80,6 +95,16 @@ def _python_call(step: Step, script: PythonScript) -> Code | None:
     return script.call("compare", script.fits[layer], keywords={"source": script.fitted[layer]})
 
 
+def _baseline_in(name: str) -> str:
+    """Return the conventional result in a name such as `WBNS · embryo`; empty if it has none.
+
+    Images, and layers until version 0.1, name their source first: `embryo WBNS`.
+    """
+    what, dot, _ = without_number(name).partition(f" {DOT} ")
+    word = what.partition(" ")[0] if dot else what.rpartition(" ")[2]
+    return word if word in _BASELINES else ""
+
+
 def _compared(step: Step, replay: Replay) -> tuple[Image, ...]:
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.macro.compare import channel_for, compare
@@ -95,6 +120,13 @@ def _compared(step: Step, replay: Replay) -> tuple[Image, ...]:
             "name the layer to compare with."
         )
     (_, conventional) = compare(fit, source=replay.fitted[layer])
+    for name in step.results[1:]:
+        asked, made = _baseline_in(name), _baseline_in(conventional.name)
+        if made and asked not in {"", made, "conventional"}:  # its name until version 0.1
+            raise FileError(
+                f"layer {name!r} is needed; the conventional result of {layer!r} is called "
+                f"{result_name(made, replay.fitted[layer].name)!r}. Use this name in the macro."
+            )
     baseline = channel_for(result, conventional)
     return compare(result, baseline)[0], baseline
 

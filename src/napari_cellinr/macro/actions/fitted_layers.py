@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from napari_cellinr.macro.naming import result_name, what_of, without_number
+from napari_cellinr.macro.naming import result_name, unused, what_of, without_number
 from napari_cellinr.methods import method_of_fit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def images_by_layer(step: Step, fitted: Fitted, existing: Mapping[str, Image]) -
     existing
         The images of other layers by name.
     """
-    names = [_unused(image.name, existing) for image in fitted.images]
+    names = [unused(image.name, existing) for image in fitted.images]
     images = dict(zip(names, fitted.images, strict=True))
     recorded = _images_by_role(step, fitted) if step.roles else _images_by_order(step, fitted)
     for name, image in recorded.items():
@@ -81,11 +81,3 @@ def _images_by_order(step: Step, fitted: Fitted) -> dict[str, Image]:
         if same is not None:
             found[name] = same
     return {name: image for name, image in found.items() if name not in own}
-
-
-def _unused(name: str, existing: Mapping[str, Image]) -> str:
-    """Return the name as napari makes it unique: `embryo`, `embryo [1]`, …."""
-    found, number = name, 1
-    while found in existing:
-        found, number = f"{name} [{number}]", number + 1
-    return found

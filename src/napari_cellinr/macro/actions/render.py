@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from napari_cellinr.macro.actions.base import Action
-from napari_cellinr.macro.naming import first
+from napari_cellinr.macro.naming import first, name_before, without_number
 from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.values import (
     AXIS_RANGES,
@@ -13,6 +13,7 @@ from napari_cellinr.macro.values import (
     NUMBER_PER_AXIS,
     NUMBERS_OR_NONE,
 )
+from napari_cellinr.methods import METHODS
 
 if TYPE_CHECKING:
     from napari_cellinr.macro.replay.run import Replay
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from napari_cellinr.macro.steps import Step
 
 __all__ = ["ACTIONS", "Render"]
+
+_IN_SECONDS: Final = tuple(
+    method.layers[0] for method in METHODS.values() if method.renderable.own_grid
+)
+"""How the names of results end whose times are in seconds."""
 
 
 class Render(Action):
@@ -84,7 +90,9 @@ def _options(step: Step) -> list[Words]:
         ends = query["crop"].items()
         found["crop"] = ",".join(f"{axis}={start}:{stop}" for axis, (start, stop) in ends)
     if query.get("times") is not None:
-        found["times"] = ",".join(map(str, query["times"]))
+        # A reconstruction counts in seconds, whatever the unit of the file is.
+        unit = "s" if without_number(name_before(step.source.layer)).endswith(_IN_SECONDS) else ""
+        found["times"] = ",".join(map(str, query["times"])) + unit
     if query.get("channel") is not None:
         found["channel"] = str(query["channel"])
     flags = {"voxel": "target-voxel"}

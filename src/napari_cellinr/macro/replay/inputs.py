@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.series.channels import separated
-from napari_cellinr.macro.naming import SAMPLE, layer_stem, unreadable
+from napari_cellinr.macro.naming import SAMPLE, layer_stem, sample_part, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellinr.io import StackAxis
     from napari_cellinr.macro.source import Source
 
-__all__ = ["Input", "recorded_image"]
+__all__ = ["Input", "by_layer", "recorded_image"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Input:
         suffix
             What follows the name of the file in it, such as ` GFP`; empty if nothing does.
         """
-        found = _layers(images)
+        found = by_layer(images)
         for name in (layer, f"{layer_stem(str(self.path))}{suffix}"):
             if name in found:
                 return found[name]
@@ -132,9 +132,10 @@ def recorded_image(layer: str, source: Source) -> Image:
     from napari_cellinr.simulate.samples import sample_images
 
     if source.path.startswith(SAMPLE):
-        # A layer with another name is the raw image, the topmost one, that was renamed.
-        samples = sample_images(source.path.removeprefix(SAMPLE))[::-1]
-        return _layers(samples).get(layer, samples[0])
+        key, part = sample_part(source.path)
+        truth, raw = sample_images(key)
+        # The name of the ground truth says what it is; any other name is that of the raw image.
+        return truth if part or layer == truth.name else raw
     if not source.path:
         raise FileError(
             f"layer {layer!r} was not read from a file, and no step before makes it; correct its "
@@ -163,7 +164,7 @@ def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
     FileError
         If the file has several images or channels, none of which has this name.
     """
-    found = _layers(images)
+    found = by_layer(images)
     if source.series is not None and source.series < len(images):
         images = images[source.series : source.series + 1]
     channel = source.channel
@@ -177,8 +178,14 @@ def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
     return found.get(name, images[0])
 
 
-def _layers(images: Sequence[Image]) -> dict[str, Image]:
-    """Return the images, and the channels that the viewer shows as layers, by their names."""
+def by_layer(images: Sequence[Image]) -> dict[str, Image]:
+    """Return images, and the channels that the viewer shows as layers, by their names.
+
+    Parameters
+    ----------
+    images
+        The images of a file or of a saved fit.
+    """
     channels = {part.name: part for image in reversed(images) for part in separated(image)}
     return {**channels, **{image.name: image for image in reversed(images)}}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import action_of
-from napari_cellinr.macro.naming import file_name, is_fit, name_before
+from napari_cellinr.macro.naming import file_name, is_fit, name_before, without_number
 from napari_cellinr.macro.plan import (
     Rules,
     input_at,
@@ -17,7 +17,7 @@ from napari_cellinr.macro.plan import (
     place_of_output,
     saved_files,
 )
-from napari_cellinr.macro.replay.inputs import Input, recorded_image
+from napari_cellinr.macro.replay.inputs import Input, by_layer, recorded_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -330,13 +330,15 @@ class Replay:
         write_motion(self.place(path), fit, **options)
 
     def _read_fit(self, layer: str, path: Path) -> None:
-        """Read a saved fit, and render the image of its layer."""
+        """Read a saved fit, and render the image of its layer: its result, or another one."""
         from napari_cellinr.api import render
         from napari_cellinr.fitting.saved.stored import load_fit
 
         fit = load_fit(path)
+        images = render(fit)
+        before = name_before(without_number(layer))
         self.fits[layer] = fit
-        self.images[layer] = render(fit)[0]
+        self.images[layer] = by_layer(images).get(before, images[0])
 
     def _unused(self, path: Path) -> Path:
         """Return a path for a result, with a number if another file has that name.

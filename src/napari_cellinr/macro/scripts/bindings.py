@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.actions import FITS, action_of
 from napari_cellinr.macro.naming import (
+    SAMPLE,
     is_fit,
     is_made_of,
     layer_stem,
     name_before,
+    sample_part,
     what_of,
     without_number,
 )
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
+from napari_cellinr.simulate.samples import truth_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +55,10 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
                     found[maker] = replace(found[maker], results=results)
             known.add(source.layer)
         known.update(step.results)
-    return found
+    return [
+        one if one is step else action_of(one).with_names(one)
+        for one, step in zip(found, steps, strict=True)
+    ]
 
 
 def _maker(layer: str, steps: Sequence[Step]) -> int | None:
@@ -74,6 +80,7 @@ def _maker(layer: str, steps: Sequence[Step]) -> int | None:
     stems = [(i, layer_stem(steps[i].source.path)) for i in opened]
     of_file = _opened_as(layer, [(i, stem) for i, stem in stems if len(stem) > used])
     of_file = _same_name(layer, stems) if of_file is None else of_file
+    of_file = _of_sample(layer, steps) if of_file is None else of_file
     if of_file is not None:
         return of_file
     if made:  # a script of version 0.1 may call a layer what it is: `background`
@@ -86,7 +93,8 @@ def _maker(layer: str, steps: Sequence[Step]) -> int | None:
 def _source_of(layer: str, steps: Sequence[Step], number: int) -> str:
     """Return the source in the name of a layer, if a step may have made the layer; else nothing.
 
-    Arrows and tracks are named after the image, not after the reconstruction that they show.
+    Arrows, tracks and conventional results are named after the image, not after the result that
+    they belong to.
     """
     source = steps[number].source.layer
     if is_made_of(layer, source):
@@ -119,6 +127,15 @@ def _same_name(layer: str, stems: Sequence[tuple[int, str]]) -> int | None:
     repeated = _REPEATED.fullmatch(layer)
     same = [i for i, stem in stems if repeated and stem == repeated[1]]
     return same[int(repeated[2])] if repeated and int(repeated[2]) < len(same) else None
+
+
+def _of_sample(layer: str, steps: Sequence[Step]) -> int | None:
+    """Return the step that opened the sample whose ground truth has the name of a layer."""
+    for i, step in enumerate(steps):
+        path = step.source.path
+        if _is_open(step) and path.startswith(SAMPLE) and truth_name(sample_part(path)[0]) == layer:
+            return i
+    return None
 
 
 def _is_open(step: Step) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from napari_cellinr.macro.actions import ACTIONS, action_of, skipped
 from napari_cellinr.macro.actions.open import use_call
-from napari_cellinr.macro.naming import is_fit, unreadable, variable
+from napari_cellinr.macro.naming import is_fit, is_other_image, unreadable, variable
 from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.scripts.command_line import commands
 
@@ -201,7 +201,8 @@ class PythonScript:
         name = self.new_variable(layer)
         if is_fit(source.path):
             self.add(lines.assignment(name, self.call("load_fit", lines.value(source.path))))
-            self.images[layer] = lines.item(self.call("render", name), 0)
+            if not is_other_image(layer):
+                self.images[layer] = lines.item(self.call("render", name), 0)
             self.fits[layer] = name
             return
         self.images[layer] = name

@@ -11,6 +11,7 @@ from napari_cellinr.ui.compare.shown import Alone
 from napari_cellinr.ui.compare.side_by_side import SideBySide
 from napari_cellinr.ui.compare.swipe import Swipe
 from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.provenance import newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -89,8 +90,8 @@ class BeforeAfter(QObject):
         elif active is not None and active.unique_id in results:
             shows_image = type(active).__name__ == "Image"  # not arrows or tracks of a result
             result_id = (active if shows_image else results[active.unique_id].layers[0]).unique_id
-        elif results:
-            result_id = next(reversed(list(results.values()))).layers[0].unique_id
+        elif newest := newest_first(results):
+            result_id = newest[0].layers[0].unique_id
         after = find(self._viewer, result_id)
         if other_id is None and result_id in results:
             other_id = results[result_id].source.unique_id

@@ -26,7 +26,7 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.compare.controls import BeforeAfterControls
 from napari_cellinr.ui.figures.buttons import FigureButtons
 from napari_cellinr.ui.layers.convert import find, image_layers
-from napari_cellinr.ui.layers.provenance import HELPER
+from napari_cellinr.ui.layers.provenance import HELPER, newest_first
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.session.work.compare import profile
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
@@ -95,7 +95,8 @@ class CompareDock(TabbedDock):
 
         There is no conventional result for a preview, which shows a part of an image.
         """
-        newest = [made.layers[0].unique_id for made in self.dispatcher.results.values()][-1:]
+        made = newest_first(self.dispatcher.results)[:1]
+        newest = [one.layers[0].unique_id for one in made]
         skipped = self._previews()
         results = [row for row, layer in enumerate(layers) if layer.unique_id in newest]
         others = [row for row, layer in enumerate(layers) if layer.unique_id not in skipped]

@@ -9,10 +9,11 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_cellinr.errors import AxesError, CellINRError
+from napari_cellinr.macro import new_frames_steps
 from napari_cellinr.runs.request import RunRequest, start
 from napari_cellinr.ui.following.growing import grown_to
 from napari_cellinr.ui.layers.convert import find
-from napari_cellinr.ui.session.actions import Request
+from napari_cellinr.ui.session.actions import Request, source_of
 from napari_cellinr.ui.session.controller import Work
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
@@ -100,7 +101,8 @@ class NewFrames(QObject):
                 "needed to follow it."
             )
         self._controller, self._task = controller, task
-        self._queue = dispatcher_of(controller.viewer).queue
+        dispatcher = dispatcher_of(controller.viewer)
+        self._queue, self._recorder = dispatcher.queue, dispatcher.recorder
         self._config = _with(fitted.config, noise_of(fitted))
         self._result_id, self._source_id = layer.unique_id, source.unique_id
         self._axis = axes.index("T")
@@ -142,13 +144,13 @@ class NewFrames(QObject):
         part = self._controller.image_of(source).crop(T=(self.frames, count))
         run = RunRequest(self._task.method, part.canonical(), self._config)
         title = f"{self._task.noun} of frames {self.frames} to {count - 1} of {source.name}"
-        done = partial(self._append, part.axes)
+        done = partial(self._append, part.axes, source)
         work = Work(title, partial(start, run), done, self._source_id, quick=True)
         # The queue: a job that is about to begin lets the timer call `look` once more.
         self._queue.submit(Request(title, lambda: work, recorded=False, layer=source))
 
-    def _append(self, axes: str, fitted: Fitted) -> None:
-        """Append denoised frames to the result."""
+    def _append(self, axes: str, source: ImageLayer, fitted: Fitted) -> None:
+        """Append denoised frames to the result, and record how they were denoised."""
         result: Any = find(self._controller.viewer, self._result_id)
         if result is None:
             self.stop()
@@ -157,7 +159,13 @@ class NewFrames(QObject):
         order = [image.axes.index(axis) for axis in axes]
         new = np.asarray(image.array()).transpose(order).astype(result.data.dtype)
         result.data = np.concatenate([np.asarray(result.data), new], axis=self._axis)
-        self.frames = int(result.data.shape[self._axis])
+        known, self.frames = self.frames, int(result.data.shape[self._axis])
+        taken = {str(layer.name) for layer in self._controller.viewer.layers}
+        taken |= {name for step in self._recorder.macro.steps for name in step.results}
+        for step in new_frames_steps(
+            source_of(source), (known, self.frames), self._config, fitted, str(result.name), taken
+        ):
+            self._recorder.record(step)
         text = f"Layer “{result.name}”: {new.shape[self._axis]} new frames, {self.frames} in all."
         self._controller.said.emit("info", text)
         self.changed.emit()

@@ -38,8 +38,8 @@ class NewFramesPanel(ResultPanel):
         self.button = push_button(
             "Denoise new frames",
             "While frames are recorded: denoise those that are appended to the layer, with the "
-            "noise model of the first ones, and append them to the result. Not a step of the "
-            "script; run the whole series in the end.",
+            "noise model of the first ones, and append them to the result. In the script they are "
+            "a layer of their own; run the whole series in the end.",
             self.toggle,
         )
         self.button.setCheckable(True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.fitting.problem import PreviewRequest
-from napari_cellinr.macro.naming import result_name
+from napari_cellinr.macro.naming import result_name, what_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live_arrows import LiveArrows
 from napari_cellinr.ui.layers.results import (
@@ -145,6 +145,7 @@ class LiveLayer:
         self.source_id = source_id
         self._given = given
         self._name = name
+        self._source_name = self._name_of_source()
         self._from_data = from_data
         self._added = added
         self._layer_id: Hashable | None = None
@@ -209,6 +210,7 @@ class LiveLayer:
         layer = self.layer
         self._buffer = None
         self._arrows.remove()
+        self._follow_name()
         if layer is None:
             layer = self._add(source, image, limits, self._name)
         else:
@@ -221,6 +223,17 @@ class LiveLayer:
         for key, value in (settings or {}).items():
             setattr(layer, key, value)
         return layer
+
+    def _follow_name(self) -> None:
+        """Name the result after its source as that is called now: it may have been renamed."""
+        before, self._source_name = self._source_name, self._name_of_source()
+        what = what_of(self._name, before)
+        if what != self._name and self._source_name:
+            self._name = result_name(what, self._source_name)
+
+    def _name_of_source(self) -> str:
+        source = find(self._viewer, self.source_id)
+        return "" if source is None else str(source.name)
 
     def hide(self) -> None:
         """Hide the layer, below which newer ones lie."""

@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 __all__ = [
     "FITTED_IMAGE",
     "HELPER",
+    "IMAGE_OF_FIT",
     "KEPT_FIT",
+    "OTHER_IMAGES",
     "RECORD",
+    "SAMPLE_PART",
     "SWIPE",
     "Origin",
     "Result",
     "has_motion",
     "method_of",
+    "newest_first",
     "origin_of",
     "record_of",
     "settings_of",
@@ -50,6 +54,15 @@ SWIPE = "swipe"
 
 KEPT_FIT = "napari-cellinr kept fit"
 """Key in the metadata of a layer for the path of the saved fit that it was rendered from."""
+
+SAMPLE_PART = "napari-cellinr part of a sample"
+"""Key in the metadata of a layer that is the ground truth of a sample."""
+
+OTHER_IMAGES = "napari-cellinr other images"
+"""Key in the metadata of a layer for the names of the other images of its saved fit."""
+
+IMAGE_OF_FIT = "napari-cellinr image of a saved fit"
+"""Key in the metadata of a layer for the name of the image of its saved fit that it shows."""
 
 FITTED_IMAGE = "napari-cellinr fitted image"
 """Key in the metadata of a layer for the name of the image that was fitted."""
@@ -201,6 +214,20 @@ def method_of(layer: ImageLayer, results: Mapping[Any, Result]) -> str:
     if made is not None:
         return made.fitted.method if made.fitted.state else ""
     return str(layer.metadata.get("napari-cellinr method", "")) if _saved_fit_path(layer) else ""
+
+
+def newest_first(results: Mapping[Any, Result]) -> list[Result]:
+    """Return the results whose main layer is in the viewer, the newest first.
+
+    Other layers of an older result may have been added since.
+
+    Parameters
+    ----------
+    results
+        The results of this session by the `unique_id` of the layers that are in the viewer.
+    """
+    mains = [made for key, made in results.items() if key == made.layers[0].unique_id]
+    return mains[::-1]
 
 
 def settings_of(layer: Layer, task: Task, results: Mapping[Any, Result]) -> Config | None:

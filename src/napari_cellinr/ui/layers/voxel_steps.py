@@ -32,13 +32,13 @@ def knows_time(image: Image) -> bool:
 
 
 def steps_text(image: Image) -> str:
-    """Return voxel size and frame interval with their units."""
+    """Return voxel size and frame interval; a line does not break before the unit of time."""
     space = [a for a in image.axes if a in "ZYX"]
     units = dict(zip(image.axes, image.units, strict=True))
     text = "×".join(f"{image.steps[axis]:.4g}" for axis in space)
     text += f" {SIGNS.get(units['X'], units['X'])}"
     if "T" in units and units["T"] != "pixel":
-        text += f", every {image.steps['T']:.4g} {SIGNS.get(units['T'], units['T'])}"
+        text += f", every {image.steps['T']:.4g}\u00a0{SIGNS.get(units['T'], units['T'])}"
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from qtpy.QtCore import Qt, Slot
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.session.dispatcher import Dispatcher
 
 __all__ = ["TrackTable", "summary_of"]
+
+WIDEST: Final = 900
+"""Largest width of the window at first, in pixels."""
 
 
 def summary_of(layer: Any) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
@@ -127,7 +130,8 @@ class TrackTable(QDialog):
         row.addStretch(1)
         row.addWidget(self.save_button)
         layout.addLayout(row)
-        self.resize(560, 320)
+        whole = header.length() + self.table.verticalScrollBar().sizeHint().width() + 40
+        self.resize(min(WIDEST, whole), 320)
 
     @Slot()
     def save(self) -> None:

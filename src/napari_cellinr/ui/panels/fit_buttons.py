@@ -15,7 +15,14 @@ from napari_cellinr.macro.naming import file_name
 from napari_cellinr.runs.warm_start import why_not
 from napari_cellinr.ui.compare.before_after import SWIPE_KEY
 from napari_cellinr.ui.layers.convert import find
-from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, method_of, origin_of, settings_of
+from napari_cellinr.ui.layers.provenance import (
+    FITTED_IMAGE,
+    OTHER_IMAGES,
+    method_of,
+    newest_first,
+    origin_of,
+    settings_of,
+)
 from napari_cellinr.ui.panels.render import RenderForm
 from napari_cellinr.ui.panels.show_button import ShowButton
 from napari_cellinr.ui.session.actions import StartLayer
@@ -133,21 +140,23 @@ class FitButtons(QWidget):
         layer = self._chosen()
         if layer is not None and method_of(layer, results) == self._task.method.name:
             return layer
-        own = [result for result in results.values() if result.task is self._task]
-        newest = [result for result in own if result.fitted.state]
-        return find(self._dispatcher.viewer, newest[-1].layers[0].unique_id) if newest else None
+        own = [one for one in newest_first(results) if one.task is self._task and one.fitted.state]
+        return find(self._dispatcher.viewer, own[0].layers[0].unique_id) if own else None
 
     def result_layer(self) -> Layer | None:
-        """Return the selected result of this session, or else the newest one, or None.
+        """Return the selected result, or else the newest one of this session, or None.
 
         Unlike `target`, it need not have a fit that can be rendered again.
         """
         results, chosen = self._dispatcher.results, self._chosen()
-        own = {key: one for key, one in results.items() if one.task is self._task}
-        if chosen is not None and chosen.unique_id in own:
+        made = None if chosen is None else results.get(chosen.unique_id)
+        if made is not None and made.task is self._task:
             return chosen
-        newest = list(own.values())[-1:]
-        return find(self._dispatcher.viewer, newest[0].layers[0].unique_id) if newest else None
+        is_saved = chosen is not None and OTHER_IMAGES in chosen.metadata
+        if is_saved and method_of(chosen, results) == self._task.method.name:
+            return chosen
+        own = [one for one in newest_first(results) if one.task is self._task]
+        return find(self._dispatcher.viewer, own[0].layers[0].unique_id) if own else None
 
     def layer_with_settings(self) -> tuple[Layer, Any] | None:
         """Return the selected layer, or else `target`, with its settings; None without settings.

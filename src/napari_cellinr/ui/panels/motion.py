@@ -163,8 +163,8 @@ class MotionPanel(ResultPanel):
             widget.setEnabled(bool(self._tracks()) or self._offered_tracks() is not None)
 
     def _explain(self) -> None:
-        self.kind.addItem("arrows from reference", "reference")
-        self.kind.addItem("arrows to next time", "next")
+        self.kind.addItem("from reference", "reference")
+        self.kind.addItem("to next time", "next")
         for row, text in enumerate(ARROWS.values()):
             self.kind.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
         self.kind.setToolTip("What arrows show: " + "; or ".join(ARROWS.values()) + ".")
@@ -176,12 +176,13 @@ class MotionPanel(ResultPanel):
         self.table_button.setToolTip("Show distance and speed of every track, and save them.")
         for box in (self.kind, self.box, self.colour):
             box.setMinimumContentsLength(8)
+            box.setMinimumWidth(90)  # else they would leave too little to the second column
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
         self.every.setRange(0, 1000)
-        self.every.setPrefix("spacing ")
-        self.every.setSpecialValueText("spacing: auto")
+        self.every.setPrefix("every ")
+        self.every.setSpecialValueText("every: auto")
         self.every.setToolTip("Distance between arrows in voxels; auto keeps the image visible.")
         self.every.setAccessibleName("Spacing of arrows")
         self.shortest.setRange(0, 1e6)
@@ -197,7 +198,7 @@ class MotionPanel(ResultPanel):
         self.arrows_button.setToolTip("Show arrows with this spacing and minimum length.")
         self.box.setToolTip("Points layer with the points to track, in the reference frame.")
         self.box.setAccessibleName("Points layer")
-        self.box.setPlaceholderText("no Points layer")
+        self.box.setPlaceholderText("no points")
         self.button.setToolTip("Track these points; the result is a Tracks layer.")
 
     def _lay_out(self) -> None:

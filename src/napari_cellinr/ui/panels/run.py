@@ -101,6 +101,8 @@ class RunPanel(QWidget):
         self.numbers.setVisible(not idle)
         if idle:
             self._clock.stop()
+            self.bar.setRange(0, BAR)
+            self.bar.setValue(BAR)
             if self.curve is not None:
                 self._loss_plot().show_history(self._controller.history)
                 self.curve.collapse(animate=False)

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_cellinr.macro.naming import DOT
 from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.provenance import OTHER_IMAGES
+from napari_cellinr.ui.layers.saved_fits import other_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +89,8 @@ class ShowButton(QPushButton):
             layer.visible = checked
         elif result is not None and checked:
             self._dispatcher.offers.show(result, name)
+        elif checked and (fit := self._target()) is not None:
+            self._dispatcher.offers.show_saved(fit, name)
 
     def _result(self) -> Result | None:
         layer = self._target()
@@ -94,9 +98,9 @@ class ShowButton(QPushButton):
 
     def _names(self) -> list[str]:
         """Return the names of the other layers, and of those that are offered."""
-        result = self._result()
+        result, layer = self._result(), self._target()
         if result is None:
-            return []
+            return [] if layer is None else list(layer.metadata.get(OTHER_IMAGES, ()))
         there = [find(self._dispatcher.viewer, one.unique_id) for one in result.layers[1:]]
         return [str(one.name) for one in there if one is not None] + [
             one.name for one in result.offers
@@ -104,9 +108,9 @@ class ShowButton(QPushButton):
 
     def _layer(self, name: str) -> Layer | None:
         """Return the layer of an entry, or None if it is not in the viewer."""
-        result = self._result()
+        result, fit = self._result(), self._target()
         if result is None:
-            return None
+            return None if fit is None else other_layer(self._dispatcher.viewer, fit, name)
         for one in result.layers[1:]:
             if str(one.name) == name:
                 return find(self._dispatcher.viewer, one.unique_id)

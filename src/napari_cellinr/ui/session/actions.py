@@ -9,7 +9,7 @@ from napari_cellinr.io.series.channels import PART
 from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.naming import SAMPLE
-from napari_cellinr.ui.layers.provenance import HELPER, KEPT_FIT, RECORD
+from napari_cellinr.ui.layers.provenance import HELPER, KEPT_FIT, RECORD, SAMPLE_PART
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +136,8 @@ def _opened(layer: Layer) -> Source:
     if SERIES in layer.metadata:
         return Source(**layer.metadata[SERIES], **part)
     if layer.source.sample is not None and layer.source.sample[0] == "napari-cellinr":
-        return Source(path=f"{SAMPLE}{layer.source.sample[1]}")
+        part = layer.metadata.get(SAMPLE_PART, "")
+        return Source(path=f"{SAMPLE}{layer.source.sample[1]}{f'/{part}' if part else ''}")
     # The metadata of the image name the file in a folder or a stack; napari knows only the
     # folder, or the first file.
     return Source(path=str(layer.metadata.get("source") or path or ""), **part)

@@ -115,7 +115,8 @@ class Console:
         layer
             Name of the layer; a file with a single layer gets this name.
         path, along, reader
-            As for `open`; a path such as `sample:motion-ball` is a sample of this plugin.
+            As for `open`; a path such as `sample:motion-ball` is the raw image of a sample of this
+            plugin, `sample:motion-ball/truth` its ground truth.
         files
             Names of the files in the folder that form the series; all of them if not given.
 

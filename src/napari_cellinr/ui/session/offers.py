@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cellinr.macro.naming import DOT, name_before, result_name
 from napari_cellinr.ui.layers.convert import find
+from napari_cellinr.ui.layers.provenance import KEPT_FIT, OTHER_IMAGES, newest_first
 from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.layers.saved_fits import add_other, other_layer, other_tuple
+from napari_cellinr.ui.session.actions import Request
+from napari_cellinr.ui.session.controller import Work, background_job
 from napari_cellinr.ui.session.work.motion import note_motion_of
 
 if TYPE_CHECKING:
@@ -106,6 +112,25 @@ class Offers:
         requests.controller.layers_changed.emit()
         return layer
 
+    def show_saved(self, layer: Layer, name: str) -> None:
+        """Show another image of an opened saved fit, which is rendered if it is not a layer yet.
+
+        Parameters
+        ----------
+        layer
+            The layer of its result.
+        name
+            Name of the image.
+        """
+        viewer = self._requests.viewer
+        if (shown := other_layer(viewer, layer, name)) is not None:
+            shown.visible = True
+            return
+        job = background_job("rendering", partial(other_tuple, _file_of(layer), name))
+        title = f"rendering of {name}"
+        work = Work(title, job, partial(add_other, viewer), layer.unique_id, quick=True)
+        self._requests.queue.submit(Request(title, lambda: work, recorded=False, layer=layer))
+
     def show_named(self, name: str) -> Layer | None:
         """Return the layer of the newest offer of a name, added if need be; None without one.
 
@@ -114,13 +139,33 @@ class Offers:
         name
             The name, also in the form of version 0.1, such as `embryo background`.
         """
-        newest_first = list(self._requests.results.values())[::-1]
+        results = self._requests.results
+        newest = newest_first(results)
+        others = [one for one in results.values() if not any(one is made for made in newest)]
         for form in (str, name_before, _what):
-            for result in newest_first:
+            for result in (*newest, *others):
                 for one in result.offers:
                     if form(one.name) == name:
                         return self.show(result, one.name)
+        return self._saved_named(name)
+
+    def _saved_named(self, name: str) -> Layer | None:
+        """Return the layer of another image of the saved fit that was opened last, if it has one.
+
+        A script goes on with it, so that it is rendered at once.
+        """
+        viewer = self._requests.viewer
+        for form in (str, name_before, _what):
+            for layer in reversed(viewer.layers):
+                for one in layer.metadata.get(OTHER_IMAGES, ()):
+                    if form(one) == name:
+                        shown = other_layer(viewer, layer, one)
+                        return shown or add_other(viewer, other_tuple(_file_of(layer), one))
         return None
+
+
+def _file_of(layer: Layer) -> Path:
+    return Path(str(layer.metadata[KEPT_FIT]))
 
 
 def _what(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,8 @@ class Pace:
     """How fast a job is, and which part of it is done; pauses do not count.
 
     A job has several stages, and may repeat some of them, but knows only the remaining time of the
-    present stage. The part that is done never goes back.
+    present stage. The part that is done never goes back; once it has reached `LARGEST`, it is not
+    known how far the stages after that are.
 
     Parameters
     ----------
@@ -39,15 +41,22 @@ class Pace:
         self._stage = ""
         self._points: deque[tuple[float, int]] = deque(maxlen=15)
         self._part = 0.0
+        self._part_of = ""
+        self._is_past = False
         self._paused = 0.0
         self._paused_at: float | None = None
 
     def part(self, progress: Progress) -> float:
-        """Return the part of the whole job that is done, from 0 to 1."""
+        """Return the part of the whole job that is done, from 0 to 1; 0 where it is not known."""
         self._note_pause(progress)
+        if not progress.stage.startswith(PAUSED):
+            self._is_past = self._part >= LARGEST and progress.stage != self._part_of
+            self._part_of = self._part_of if self._is_past else progress.stage
+        if self._is_past:
+            return 0.0
         elapsed, left = progress.seconds - self._paused, self._left(progress)
         # Without a measured time left, an estimate for another computer could run far ahead.
-        if progress.eta is not None and left is not None and elapsed + left > 0:
+        if _measured(progress) is not None and left is not None and elapsed + left > 0:
             self._part = max(self._part, min(LARGEST, elapsed / (elapsed + left)))
         return self._part
 
@@ -75,10 +84,12 @@ class Pace:
 
     def _left(self, progress: Progress) -> float | None:
         """Return the remaining time of the job in seconds; None if nothing is known of it."""
-        known = [] if progress.eta is None else [progress.eta]
+        measured = _measured(progress)
+        known = [] if measured is None else [measured]
         if self._estimate is not None:
-            known.append(self._estimate - (progress.seconds - self._paused))
-        return max(0.0, *known) if known else None
+            rest = self._estimate - (progress.seconds - self._paused)
+            known += [rest] if rest > 0 else []
+        return max(known) if known else None
 
     def _note_pause(self, progress: Progress) -> None:
         if not progress.stage.startswith(PAUSED):
@@ -87,6 +98,13 @@ class Pace:
         if self._paused_at is not None:
             self._paused += max(0.0, progress.seconds - self._paused_at)
         self._paused_at = progress.seconds
+
+
+def _measured(progress: Progress) -> float | None:
+    """Return the remaining time that a stage has measured, in seconds; None if it has not."""
+    if progress.eta is None or not math.isfinite(progress.eta):
+        return None
+    return max(0.0, progress.eta)
 
 
 def duration(seconds: float) -> str:

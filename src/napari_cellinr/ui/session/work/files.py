@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
-from napari_cellinr.macro.naming import SAMPLE
+from napari_cellinr.macro.naming import SAMPLE, sample_part, without_number
 from napari_cellinr.simulate.samples import check_sample
 from napari_cellinr.ui.layers.convert import add_images, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
-from napari_cellinr.ui.layers.provenance import origin_of
+from napari_cellinr.ui.layers.provenance import KEPT_FIT, OTHER_IMAGES, SAMPLE_PART, origin_of
 from napari_cellinr.ui.session.actions import image_of
 from napari_cellinr.ui.session.work.motion import motion_of
 
@@ -56,7 +56,7 @@ def open_files(viewer: napari.Viewer, paths: Sequence[Path], *, together: bool) 
 def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
     """Return the layers of a file that is opened again, in the same way as before.
 
-    If there is only one layer, or if it is the raw image of a sample, it gets the name of `source`.
+    If there is only one layer, or if it is of a sample, it gets the name of `source`.
 
     Parameters
     ----------
@@ -70,24 +70,53 @@ def open_source(viewer: napari.Viewer, source: Source) -> list[Layer]:
     FileError
         If the file is missing, or its reader is.
     """
-    sample = source.path.startswith(SAMPLE)
-    if sample:
-        layers = _open_sample(viewer, source.path.removeprefix(SAMPLE))
-    elif source.reader:
+    if source.path.startswith(SAMPLE):
+        return _open_sample(viewer, source)
+    if source.path.endswith(FITTED_SUFFIX) and not source.reader:
+        return _open_fit(viewer, source)
+    if source.reader:
         layers = _open_elsewhere(viewer, source)
     elif source.along:
         layers = _added(viewer, images_again(source))
     else:
         layers = _open_file(viewer, Path(source.path))
-    alone = len(layers) == 1 or (sample and source.layer not in {one.name for one in layers})
-    if source.layer and alone:
-        layers[-1].name = source.layer
+    if source.layer and len(layers) == 1:
+        layers[0].name = source.layer
     return layers
 
 
-def _open_sample(viewer: napari.Viewer, key: str) -> list[Layer]:
+def _open_sample(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers of a sample, which is not opened again for its ground truth."""
+    key, part = sample_part(source.path)
     check_sample(key)
-    return list(viewer.open_sample("napari-cellinr", key))
+    if part:
+        for layer in viewer.layers:
+            is_of = layer.source.sample == ("napari-cellinr", key)
+            if is_of and layer.metadata.get(SAMPLE_PART) == part:
+                if source.layer:
+                    layer.name = source.layer
+                return [layer]
+    layers = list(viewer.open_sample("napari-cellinr", key))
+    if source.layer and source.layer not in {one.name for one in layers}:
+        layers[0 if part else -1].name = source.layer
+    return layers
+
+
+def _open_fit(viewer: napari.Viewer, source: Source) -> list[Layer]:
+    """Return the layers of a saved fit: its result, or the image that `source` names."""
+    opened = [one for one in viewer.layers if OTHER_IMAGES in one.metadata]
+    known = [one for one in opened if one.metadata[KEPT_FIT] == str(Path(source.path))]
+    layers = known[:1] or _open_file(viewer, Path(source.path))
+    name = without_number(source.layer)
+    if name in layers[0].metadata.get(OTHER_IMAGES, ()):
+        from napari_cellinr.ui.layers.saved_fits import add_other, other_tuple
+
+        layers = [add_other(viewer, other_tuple(Path(source.path), name))]
+    elif known:
+        layers = _open_file(viewer, Path(source.path))
+    if source.layer:
+        layers[0].name = source.layer
+    return layers
 
 
 def _open_file(viewer: napari.Viewer, path: Path) -> list[Layer]:
