@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,9 @@ def superresolve_job(
     grid = output_grid(source, config)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
-    shown = source
+    shown, texts = source, []
     if config.noise == "remove":
-        shown = yield from _denoised(source, config, monitor)
+        shown, texts = yield from _denoised(source, config, monitor)
     data = np.asarray(shown.array(), np.float32)
     if "C" not in source.axes:
         data = np.expand_dims(data, 1 if "T" in source.axes else 0)
@@ -96,15 +97,18 @@ def superresolve_job(
         data = data[None]
     channels = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
     job = published_job if config.is_published else _stage_by_stage
-    return (yield from job(source, channels, config, grid, device, monitor, lazily))
+    fitted = yield from job(source, channels, config, grid, device, monitor, lazily)
+    report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
+    return replace(fitted, report=report)
 
 
 def _denoised(
     source: Image, config: SpatimeConfig, monitor: Monitor
-) -> Generator[Progress, Message, Image]:
-    """Return the series without noise, its background kept, on the grey levels of the source.
+) -> Generator[Progress, Message, tuple[Image, list[str]]]:
+    """Return the series without noise, its background kept, and what its denoising warns of.
 
-    It is not in the checkpoint of the job, but computed again.
+    The grey levels are those of the source. It is not in the checkpoint of the job, but computed
+    again.
     """
     settings = CellINRConfig(
         background="keep", device=config.device, seed=config.seed,
@@ -116,7 +120,7 @@ def _denoised(
             fitted = yield from denoise_job(source, settings, monitor)
     finally:
         monitor.checkpoint, monitor.deadline = checkpoint, None
-    return fitted.images[0]
+    return fitted.images[0], [f"Removal of noise: {text}" for text in fitted.report["warnings"]]
 
 
 def _stage_by_stage(
