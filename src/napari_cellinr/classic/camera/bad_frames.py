@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic.camera.repeats import repeats
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,8 +54,8 @@ def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
     Parameters
     ----------
     frames
-        Frames of the same kind that follow each other, axes [Z,] Y, X each, real. Two frames that
-        are exactly the same are a repetition, since each has noise of its own.
+        Frames of the same kind that follow each other, axes [Z,] Y, X each, real. Two frames with
+        noise that are exactly the same are a repetition, since each has noise of its own.
 
     Returns
     -------
@@ -65,9 +67,9 @@ def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
         return {}
     found: dict[int, str] = {}
     contrast, sharpness = _structure(frames)
-    clipped = _highest(frames)
+    clipped, repeated = _highest(frames), set(repeats(frames))
     for number in range(len(frames)):
-        if number and np.array_equal(frames[number], frames[number - 1]):
+        if number in repeated:
             found[number] = "repeated"
         elif contrast[number] < _DARK * _beside(contrast, number) and np.isnan(sharpness[number]):
             found[number] = "dark"

@@ -18,7 +18,6 @@ from napari_cellinr.classic.camera.defects import (
     interpolated,
     lost_lines,
 )
-from napari_cellinr.methods.spatime.between.noise import white_noise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -46,8 +45,6 @@ _PARTLY: Final = 0.1  # largest part without data of a line next to those that w
 _MOVED: Final = 0.1  # largest part of its size by which registration moves one frame
 _MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
 
-_NOISELESS: Final = 1e-3  # noise in the range of grey levels
-
 
 def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     """Return what is wrong with frames that show nothing new, by their position from 0.
@@ -60,9 +57,6 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     """
     found = {n: kind for n, kind in bad_frames(frames).items() if kind in _FAULTS}
     found |= dict.fromkeys(blank_frames(list(frames)), "blank")
-    repeated = [n for n, kind in found.items() if kind == "repeated"]
-    if repeated and white_noise(frames[0]) < _NOISELESS * float(np.ptp(frames)):
-        found = {n: kind for n, kind in found.items() if kind != "repeated"}
     found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
 
