@@ -102,3 +102,34 @@ def test_super_resolution_names_a_blank_frame():
     frames[1] = 0
     report = superresolve(Image(frames, "TYX"), scale={"t": 2}, preset="preview").report
     assert any("Frame 2 of 4 is blank" in text for text in report["warnings"])
+
+
+@pytest.mark.parametrize("kind", ["noise", "unlike", "bright", "dim"])
+def test_a_frame_that_does_not_belong_spoils_no_other(kind):
+    """Uniform noise, another recording, or ten times the light once was explained like the rest."""
+    usual = movie(8, (48, 48))
+    frames, generator = usual.copy(), np.random.default_rng(5)
+    frames[4] = {
+        "noise": generator.uniform(0, 600, usual[4].shape),
+        "unlike": np.rot90(usual[4])[::-1],
+        "bright": 10 * usual[4],
+        "dim": 0.1 * usual[4],
+    }[kind]
+    settings = {"preset": "preview", "steps": 40, "check_motion": False, "restart": False}
+    usual[4] = 0
+    whole, left = (reconstruct(Image(f, "TYX"), "time-lapse", **settings) for f in (usual, frames))
+    assert any(text.startswith("Frame 5 of 8 is ") for text in left.report["warnings"])
+    scene, expected = (fit.images[0].array() for fit in (left, whole))
+    assert scene.shape == expected.shape
+    assert np.sqrt(np.mean((scene - expected) ** 2)) < 0.05 * np.ptp(expected)
+
+
+def test_one_bright_frame_does_not_change_the_unit():
+    from napari_cellinr.acquisition.grey_levels import to_unit
+
+    frames = movie()
+    unit = to_unit(frames, 0)[1]
+    frames[3] *= 10
+    assert to_unit(frames, 0)[1] == pytest.approx(unit, rel=0.05)
+    frames[4:] *= 10  # from then on
+    assert to_unit(frames, 0)[1] > 5 * unit

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
+from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -81,8 +81,8 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     """
     parts = bad.reshape(len(bad), -1).mean(1)
     texts = [
-        f"Frame {number + 1} of {len(bad)} is {what}; it was left out, and the motion at its time "
-        "is that of the frames around it."
+        f"Frame {number + 1} of {len(bad)} is {IN_WORDS.get(what, what)}; it was left out, and the "
+        "motion at its time is that of the frames around it."
         for number, what in without.items()
     ]
     some = (parts > 0) & (parts < 1)

@@ -24,6 +24,7 @@ from napari_cellinr.methods.spatime.between.faults import (
     fault_warnings,
     faulty_frames,
     unreplaced_warnings,
+    without_faulty,
     without_lost_parts,
 )
 from napari_cellinr.methods.spatime.channel import ChannelFit
@@ -137,7 +138,7 @@ def _stage_by_stage(
     repaired = [without_lost_parts(f, bad) for f, bad in zip(channels, faults, strict=True)]
     channels = [frames for frames, _ in repaired]
     fitted = [
-        _series(frames.copy() if bad else frames, source, config, device)
+        _series(without_faulty(frames, bad), source, config, device)
         for frames, bad in zip(channels, faults, strict=True)
     ]
     limit = config.max_seconds

@@ -1,4 +1,4 @@
-"""Frames of a series that show nothing new: blank, dark, repeated or incomplete ones.
+"""Frames of a series that show nothing new, such as blank, dark, repeated or incomplete ones.
 
 Others take their place. Planes, rows and columns that were lost are taken from their neighbours.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
+from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -29,12 +29,13 @@ __all__ = [
     "faulty_frames",
     "good_neighbours",
     "unreplaced_warnings",
+    "without_faulty",
     "without_lost_parts",
 ]
 
 _FAULTS: Final = {
-    "dark": "dark",
-    "repeated": "the same as the frame before it",
+    kind: text for kind, text in IN_WORDS.items() if kind not in {"blurred", "saturated"}
+} | {
     "blank": "blank",
     "incomplete": "incomplete (a part of it has no data)",
 }
@@ -59,6 +60,24 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     found |= dict.fromkeys(blank_frames(list(frames)), "blank")
     found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
+
+
+def without_faulty(frames: NDArray[np.float32], faulty: Collection[int]) -> NDArray[np.float32]:
+    """Return the frames with the nearest good one in place of each faulty one, until more is known.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape).
+    faulty
+        Positions of the faulty frames, not all.
+    """
+    if not faulty:
+        return frames
+    near = [
+        good_neighbours(n, faulty, len(frames))[0] if n in faulty else n for n in range(len(frames))
+    ]
+    return frames[near]
 
 
 def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[int]:
