@@ -115,6 +115,7 @@ def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:
         empty=shifted(defects.empty),
         impossible=shifted(defects.impossible),
         lost=shifted(defects.lost),
+        hot=shifted(defects.hot),
         copied=shifted(defects.copied),
         copies={
             (place[0] - first,): (original[0] - first,)

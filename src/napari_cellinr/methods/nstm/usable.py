@@ -13,6 +13,7 @@ from napari_cellinr.classic.camera.defects import (
     impossible_voxels,
     lost_lines,
 )
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,9 @@ def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> 
         for mask in (empty_part(frame), impossible_voxels(frame), lost_lines(frame)):
             if mask is not None:
                 pixels |= mask
+    good = np.delete(frames, list(without), axis=0)
+    if (hot := hot_clusters(good.reshape(-1, *frames.shape[-2:]))) is not None:
+        bad |= hot
     return bad
 
 

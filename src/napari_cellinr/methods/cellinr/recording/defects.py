@@ -13,10 +13,13 @@ from napari_cellinr.classic.camera.defects import (
     empty_part,
     filled,
     impossible_voxels,
+    interpolated,
     lost_lines,
 )
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.classic.camera.repeats import without_repeats
+from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
 from napari_cellinr.methods.cellinr.recording.copies import (
     copied_frames,
     copied_planes,
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
-
-ERROR = 3
-"""Place of the standard error among the images of a frame."""
 
 SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
@@ -62,6 +62,8 @@ class Defects:
     empty, impossible, lost
         Which voxels of a frame have no data, have impossible values, or are in rows and columns
         lost in readout, by place; axes ZYX or YX.
+    hot
+        Which pixels are in clusters of hot ones, by place; axes YX.
     copies
         Places of frames that are another one to the bit, and the place of that.
     copied
@@ -75,6 +77,7 @@ class Defects:
     empty: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     impossible: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     lost: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
+    hot: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     copies: Mapping[Place, Place] = field(default_factory=dict)
     copied: Mapping[Place, Sequence[int]] = field(default_factory=dict)
 
@@ -113,6 +116,9 @@ class Defects:
                 f"{n_voxels} voxels {self._where(self.impossible)}have impossible values, far "
                 "outside of all others; they were replaced."
             )
+        for channel in sorted({self._channel(place) for place in self.hot}):
+            masks = [mask for place, mask in self.hot.items() if self._channel(place) == channel]
+            texts.append(hot_text(masks[0], channel if "C" in self.leading else None))
         return texts
 
     def saturation_warnings(self, source: Image) -> list[str]:
@@ -176,6 +182,9 @@ class Defects:
         data = np.array(source.array(), np.float32)
         generator = np.random.default_rng(seed)
         for place, missing in sorted(self._masks.items()):
+            if place in self.hot:
+                data[place] = interpolated(data[place], self.hot[place])
+                missing = missing & ~self.hot[place]
             data[place] = filled(data[place], missing, noises[self._channel(place)], generator)
         for place, planes in sorted(self.copied.items()):
             noise = noises[self._channel(place)]
@@ -202,7 +211,7 @@ class Defects:
         found: dict[Place, Frame] = {}
         for place in places:
             if place in self.unused:
-                found[place] = _unused(frames[0], source.array()[place])
+                found[place] = unused_frame(frames[0], source.array()[place])
             elif place in self.copies:
                 found[place] = found[self.copies[place]]
             elif (frame := next(good, None)) is not None:
@@ -246,7 +255,7 @@ class Defects:
     def _masks(self) -> dict[Place, NDArray[np.bool_]]:
         """Which voxels of a frame are no data, for any reason, by place."""
         found: dict[Place, NDArray[np.bool_]] = {}
-        for masks in (self.empty, self.impossible, self.lost):
+        for masks in (self.empty, self.impossible, self.lost, self.hot):
             for place, mask in masks.items():
                 found[place] = found[place] | mask if place in found else mask
         return found
@@ -323,7 +332,24 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
         if (mask := lost_lines(frame)) is not None:
             lost[place] = mask
     n_frames = source.sizes.get("T", 1)
-    return Defects(leading, n_frames, blank, dark, empty, impossible, lost, copies, copied)
+    hot = _hot_clusters({p: f for p, f in used.items() if p not in copies}, leading)
+    return Defects(leading, n_frames, blank, dark, empty, impossible, lost, hot, copies, copied)
+
+
+def _hot_clusters(
+    frames: Mapping[Place, NDArray[Any]], leading: Sequence[str]
+) -> dict[Place, NDArray[np.bool_]]:
+    """Return the clusters of hot pixels of each frame: the same in all frames of a channel."""
+    by_channel: dict[int, list[Place]] = {}
+    for place in frames:
+        channel = place[leading.index("C")] if "C" in leading else 0
+        by_channel.setdefault(channel, []).append(place)
+    found: dict[Place, NDArray[np.bool_]] = {}
+    for own in by_channel.values():
+        planes = [plane for p in own for plane in frames[p].reshape(-1, *frames[p].shape[-2:])]
+        if (mask := hot_clusters(planes)) is not None:
+            found |= {place: np.broadcast_to(mask, frames[place].shape) for place in own}
+    return found
 
 
 def _dark_frames(
@@ -355,28 +381,3 @@ def _dark_frames(
         kinds = bad_frames([values[place] for place in own])
         found |= {own[number] for number, kind in kinds.items() if kind == "dark"}
     return frozenset(found)
-
-
-def _unused(like: Frame, recorded: NDArray[Any]) -> Frame:
-    """Return a frame that shows nothing: all its grey levels are background, and stay.
-
-    A saved fit renders it as 0.
-
-    Parameters
-    ----------
-    like
-        Another frame of the recording.
-    recorded
-        Grey levels of the frame, axes [Z,] Y, X.
-    """
-    no_signal = 0 if like.config.background == "subtract" else 2
-    images = tuple(
-        image.like(
-            np.zeros(image.shape, np.float32)
-            if number in {no_signal, ERROR}
-            else np.asarray(recorded, np.float32),
-            name=image.name,
-        )
-        for number, image in enumerate(like.images)
-    )
-    return replace(like, images=images, model={**like.model, "factor": 0.0})

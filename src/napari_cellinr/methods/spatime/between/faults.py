@@ -18,6 +18,7 @@ from napari_cellinr.classic.camera.defects import (
     interpolated,
     lost_lines,
 )
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -184,10 +185,16 @@ def without_lost_parts(
     looked_at = [number for number in range(len(frames)) if number not in without]
     planes = {n: lost for n in looked_at if (lost := _lost_planes(frames[n]))}
     lines = {n: mask for n in looked_at if (mask := lost_lines(frames[n])) is not None}
-    texts: list[str] = []
-    if not planes and not lines:
+    shown = frames[looked_at].reshape(-1, *frames.shape[-2:])
+    hot, texts = hot_clusters(shown), list[str]()
+    if not planes and not lines and hot is None:
         return frames, texts
     repaired = frames.copy()
+    if hot is not None:
+        texts.append(hot_text(hot))
+        mask = np.broadcast_to(hot, frames.shape[1:])
+        frames = np.stack([interpolated(frame, mask) for frame in frames])
+        repaired = frames.copy()
     for number, mask in lines.items():
         repaired[number] = interpolated(frames[number], mask)
     for number, lost in planes.items():
