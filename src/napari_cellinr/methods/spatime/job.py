@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
@@ -97,6 +98,10 @@ def superresolve_job(
     if "T" not in source.axes:
         data = data[None]
     channels = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
+    if config.noise != "remove":  # else denoising has looked
+        for number, frames in enumerate(channels):
+            planes = frames.reshape(-1, *frames.shape[-2:])
+            texts += scan_warnings(planes, number if len(channels) > 1 else None)
     job = published_job if config.is_published else _stage_by_stage
     fitted = yield from job(source, channels, config, grid, device, monitor, lazily)
     report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
