@@ -126,7 +126,7 @@ def _most(values: NDArray[Any], number: int) -> float:
 def _near(values: NDArray[Any], number: int) -> NDArray[Any]:
     """Return the values before and after one of them."""
     first = max(0, number - _NEAR)
-    return np.r_[values[first:number], values[number + 1 : number + 1 + _NEAR]]
+    return np.concatenate([values[first:number], values[number + 1 : number + 1 + _NEAR]])
 
 
 def _beside(values: NDArray[Any], number: int) -> float:

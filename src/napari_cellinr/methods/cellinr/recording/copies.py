@@ -101,8 +101,8 @@ def copy_warnings(
             "and given the same result."
         )
     by_planes: dict[tuple[int, ...], list[Place]] = {}
-    for place, numbers in planes.items():
-        by_planes.setdefault(tuple(numbers), []).append(place)
+    for place, found in planes.items():
+        by_planes.setdefault(tuple(found), []).append(place)
     for copied, places in by_planes.items():
         one, of_frames = len(copied) == 1, ""
         if "T" in leading:
