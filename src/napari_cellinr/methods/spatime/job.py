@@ -89,7 +89,8 @@ def superresolve_job(
     grid = output_grid(source, config)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
-    shown, texts = source, []
+    shown = source
+    texts: list[str] = []
     if config.noise == "remove":
         shown, texts = yield from _denoised(source, config, monitor)
     data = np.asarray(shown.array(), np.float32)
