@@ -17,6 +17,9 @@ __all__ = ["to_unit"]
 _BRIGHT = 99.9
 """Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
 
+_FACTOR, _NEAR = 2.0, 3
+"""How many times brighter than those before it, and those after it, one frame is not counted."""
+
 
 def _recorded(values: NDArray[Any]) -> NDArray[Any]:
     """Return the grey levels that were recorded: not those of blank frames and lost lines.
@@ -28,16 +31,31 @@ def _recorded(values: NDArray[Any]) -> NDArray[Any]:
     values
         Grey levels, axes (…, Y, X).
     """
-    planes = values.reshape(-1, *values.shape[-2:])
-    missing = np.zeros(planes.shape, bool)
-    for plane, mask in zip(planes, missing, strict=True):
+    missing = np.zeros(values.shape, bool)
+    missing[_far_brighter(values)] = True
+    planes, masks = (array.reshape(-1, *values.shape[-2:]) for array in (values, missing))
+    for plane, mask in zip(planes, masks, strict=True):
         if plane.min() == plane.max():
             mask[...] = True
             continue
         for found in (lost_lines(plane), empty_part(plane)):
             if found is not None:
                 mask |= found
-    return planes[~missing] if missing.any() and not missing.all() else values
+    return values[~missing] if missing.any() and not missing.all() else values
+
+
+def _far_brighter(values: NDArray[Any]) -> list[int]:
+    """Return the frames that are far brighter than those before and after them, as by a fault."""
+    if values.ndim < 3:
+        return []
+    floor = float(np.median([frame.min() for frame in values]))
+    levels = [float(np.percentile(frame, _BRIGHT)) - floor for frame in values]
+    return [
+        number
+        for number in range(1, len(levels) - 1)
+        if levels[number] > _FACTOR * max(levels[max(0, number - _NEAR) : number])
+        and levels[number] > _FACTOR * max(levels[number + 1 : number + 1 + _NEAR])
+    ]
 
 
 def to_unit(values: NDArray[Any], background: float) -> tuple[NDArray[np.float32], float]:

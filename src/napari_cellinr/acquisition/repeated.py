@@ -19,6 +19,7 @@ from napari_cellinr.acquisition.measurement import (
     stated,
     voxel_of,
 )
+from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.blur import BlurModel, line_times, plane_times, point_times
 
@@ -183,7 +184,8 @@ def _measurement(
     voxel = voxel_of(image, optics.voxel_size, axes, needed_for=needed)
     psf = _psf(optics, values.shape[1:], voxel)
     model = BlurModel(values.shape, times, psf)
-    warnings = check_repeats(len(values), optics.kind)
+    planes = values.reshape(-1, *values.shape[-2:])
+    warnings = (*check_repeats(len(values), optics.kind), *scan_warnings(planes))
     frames, unit = to_unit(values, optics.background)
     return Measurement(model, frames, unit, voxel, timed, warnings)
 

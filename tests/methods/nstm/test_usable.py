@@ -102,3 +102,44 @@ def test_super_resolution_names_a_blank_frame():
     frames[1] = 0
     report = superresolve(Image(frames, "TYX"), scale={"t": 2}, preset="preview").report
     assert any("Frame 2 of 4 is blank" in text for text in report["warnings"])
+
+
+@pytest.mark.parametrize("kind", ["noise", "unlike", "bright", "dim"])
+def test_a_frame_that_does_not_belong_is_left_out(kind):
+    frames, generator = movie(8, (48, 48)), np.random.default_rng(5)
+    frames[4] = {
+        "noise": generator.uniform(0, 600, frames[4].shape),
+        "unlike": np.rot90(frames[4])[::-1],
+        "bright": 10 * frames[4],
+        "dim": 0.1 * frames[4],
+    }[kind]
+    without = left_out(frames, 1)
+    assert without == {4: kind}
+    bad = unusable_pixels(frames, without)
+    assert bad[4].all()
+    assert not np.delete(bad, 4, axis=0).any()
+    assert unusable_warnings(bad, without)[0].startswith("Frame 5 of 8 is ")
+
+
+def test_ten_times_the_light_once_spoils_no_other_frame():
+    """It changes nothing at all, as if the frame were blank; its time is rendered."""
+    blank = movie(8, (48, 48))
+    bright = blank.copy()
+    blank[4], bright[4] = 0, 10 * bright[4]
+    settings = {"preset": "preview", "steps": 20, "check_motion": False, "restart": False}
+    fits = [reconstruct(Image(f, "TYX"), "time-lapse", **settings) for f in (blank, bright)]
+    assert any("Frame 5 of 8 is many times brighter" in t for t in fits[1].report["warnings"])
+    scenes = [fit.images[0].array() for fit in fits]
+    assert len(scenes[1]) == 8
+    np.testing.assert_allclose(scenes[1], scenes[0], rtol=1e-5)
+
+
+def test_one_bright_frame_does_not_change_the_unit():
+    from napari_cellinr.acquisition.grey_levels import to_unit
+
+    frames = movie()
+    unit = to_unit(frames, 0)[1]
+    frames[3] *= 10
+    assert to_unit(frames, 0)[1] == pytest.approx(unit, rel=0.05)
+    frames[4:] *= 10  # from then on
+    assert to_unit(frames, 0)[1] > 5 * unit

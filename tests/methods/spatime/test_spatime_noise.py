@@ -76,6 +76,14 @@ def test_noise_is_removed_from_the_series_first(noisy):
     assert made < 0.05 * SD**2
 
 
+def test_what_denoising_warns_of_is_passed_on(noisy):
+    saturated = np.clip(noisy * 2, 0, 170).astype(np.uint8)
+    saturated[saturated == 170] = 255
+    settings = {"scale": {"t": 2}, "noise": "remove", **QUICK}
+    texts = superresolve(Image(saturated, "TYX"), **settings).warnings
+    assert any(t.startswith("Removal of noise: ") and "are saturated" in t for t in texts)
+
+
 def test_without_visible_noise_nothing_is_said():
     of = AddedNoise(Noise(0.0, SD), 0.9, 0, False)
     assert flicker_warning(of, clean(1)[0]) == ""

@@ -230,6 +230,29 @@ def test_a_black_or_repeated_frame_is_replaced_and_named():
     assert "left out" not in " ".join(kept.report["warnings"])  # without noise, it may be real
 
 
+@pytest.mark.parametrize("kind", ["noise", "unlike", "bright", "dim"])
+def test_a_frame_that_does_not_belong_is_replaced_and_named(kind):
+    """It once was blended into the frames on both sides."""
+    random, (t, y, x) = np.random.default_rng(0), np.indices((9, 48, 48)).astype(float)
+    places = random.uniform(4, 44, (20, 2))
+    clean = 20 + sum(90 * np.exp(-((y - r) ** 2 + (x - c - t) ** 2) / 9) for r, c in places)
+    frames = (clean + random.normal(0, 1, clean.shape)).astype(np.float32)
+    bad = frames.copy()
+    bad[4] = {
+        "noise": random.uniform(0, 255, bad[4].shape),
+        "unlike": np.rot90(frames[4])[::-1],
+        "bright": 10 * frames[4],
+        "dim": 0.1 * frames[4],
+    }[kind]
+    fits = [superresolve(Image(v, "TYX"), scale={"t": 2}, **QUICK) for v in (bad, frames)]
+    assert any(text.startswith("Frame 5 of 9 is ") for text in fits[0].warnings)
+    assert not any("was left out" in text for text in fits[1].warnings)
+    wrong, usual = (np.mean((fit.images[0].array()[::2] - clean) ** 2) for fit in fits)
+    between = fits[0].images[0].array()[[7, 9]] - (clean[[3, 4]] + clean[[4, 5]]) / 2
+    assert wrong < usual + 0.1 * clean.std() ** 2
+    assert np.mean(between**2) < 0.1 * clean.std() ** 2
+
+
 def test_a_half_black_frame_is_replaced_and_a_lost_row_interpolated():
     from napari_cellinr.methods.spatime.between.faults import (
         fault_warnings,

@@ -1,4 +1,4 @@
-"""Frames of a recording that are unlike those around them: dark, saturated, blurred, repeated."""
+"""Frames of a recording that are unlike those around them: dark, blurred, repeated and others."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic.camera.repeats import repeats
+from napari_cellinr.classic.camera.strange_frames import strange_frames
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["bad_frames", "is_noise"]
+__all__ = ["IN_WORDS", "bad_frames", "is_noise"]
+
+IN_WORDS = {
+    "dark": "dark",
+    "saturated": "saturated",
+    "blurred": "blurred",
+    "repeated": "the same as the frame before it",
+    "noise": "noise alone, stronger than in other frames",
+    "unlike": "unlike the frames before and after it, which are like each other",
+    "bright": "many times brighter than the frames before and after it",
+    "dim": "many times darker than the frames before and after it",
+}
+"""What a frame is, in messages, by the word for it."""
 
 _FEWEST = 4
 """Number of frames from which one can be told from the others."""
@@ -33,8 +48,16 @@ unless the frames around it have at least half as many."""
 _BLURRED = 0.6
 """Sharpness relative to that of the frames around it, below which a frame is blurred."""
 
+_FAINTER = 0.8
+"""Fine structures relative to those of the frames around it, above which a frame is not blurred,
+but has more of coarse ones, as when a large object lights up."""
+
 _RARE = 4.0
 """The same in standard deviations of the logarithm of the sharpness from frame to frame."""
+
+_NOISIER = 3.0
+"""Noise relative to that of each of the frames around it, from which a frame of noise alone has
+another source than the camera."""
 
 _SEEN = 2.0
 """Contrast relative to that of white noise alone, above which a frame shows something."""
@@ -52,28 +75,32 @@ def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
     Parameters
     ----------
     frames
-        Frames of the same kind that follow each other, axes [Z,] Y, X each, real. Two frames that
-        are exactly the same are a repetition, since each has noise of its own.
+        Frames of the same kind that follow each other, axes [Z,] Y, X each, real. Two frames with
+        noise that are exactly the same are a repetition, since each has noise of its own.
 
     Returns
     -------
     dict
-        Position, and a word: `dark`, `saturated`, `blurred` or `repeated`. Empty if there are fewer
-        than four frames, or if it would be more than a quarter of them.
+        Position, and a word: `dark`, `saturated`, `blurred`, `repeated`, `noise` (and no more),
+        `bright`, `dim`, or `unlike` (another image than those before and after it). Empty if there
+        are fewer than four frames, or if it would be more than a quarter of them.
     """
     if len(frames) < _FEWEST:
         return {}
     found: dict[int, str] = {}
-    contrast, sharpness = _structure(frames)
-    clipped = _highest(frames)
+    contrast, sharpness, noise = _structure(frames)
+    clipped, repeated = _highest(frames), set(repeats(frames))
     for number in range(len(frames)):
-        if number and np.array_equal(frames[number], frames[number - 1]):
+        if number in repeated:
             found[number] = "repeated"
+        elif np.isnan(sharpness[number]) and noise[number] > _NOISIER * _most(noise, number) > 0:
+            found[number] = "noise"
         elif contrast[number] < _DARK * _beside(contrast, number) and np.isnan(sharpness[number]):
             found[number] = "dark"
         elif clipped[number] > max(_CLIPPED, 2 * _around(clipped, number)):
             found[number] = "saturated"
-    return _few(found | _blurred(sharpness, found), len(frames))
+    found |= strange_frames(frames, found)
+    return _few(found | _blurred(sharpness, contrast, found), len(frames))
 
 
 def is_noise(frame: NDArray[Any]) -> bool:
@@ -88,9 +115,18 @@ def _few(found: dict[int, str], n_frames: int) -> dict[int, str]:
 
 def _around(values: NDArray[Any], number: int) -> float:
     """Return the median of the values before and after one of them."""
+    return float(np.median(_near(values, number)))
+
+
+def _most(values: NDArray[Any], number: int) -> float:
+    """Return the highest of the values before and after one of them."""
+    return float(_near(values, number).max())
+
+
+def _near(values: NDArray[Any], number: int) -> NDArray[Any]:
+    """Return the values before and after one of them."""
     first = max(0, number - _NEAR)
-    near = np.r_[values[first:number], values[number + 1 : number + 1 + _NEAR]]
-    return float(np.median(near))
+    return np.concatenate([values[first:number], values[number + 1 : number + 1 + _NEAR]])
 
 
 def _beside(values: NDArray[Any], number: int) -> float:
@@ -105,7 +141,9 @@ def _beside(values: NDArray[Any], number: int) -> float:
     return float(min(before.max(), after.max()))
 
 
-def _blurred(sharpness: NDArray[Any], others: dict[int, str]) -> dict[int, str]:
+def _blurred(
+    sharpness: NDArray[Any], contrast: NDArray[Any], others: dict[int, str]
+) -> dict[int, str]:
     """Return the frames that are less sharp than usual changes of the sharpness explain."""
     usable = np.flatnonzero(np.isfinite(sharpness))
     good = [int(number) for number in usable if number not in others]
@@ -115,26 +153,34 @@ def _blurred(sharpness: NDArray[Any], others: dict[int, str]) -> dict[int, str]:
     usual = float(np.median(np.abs(np.diff(levels)))) / 0.6745
     limit = max(-np.log(_BLURRED), _RARE * usual)
     below = [_around(levels, place) - levels[place] for place in range(len(levels))]
-    return {good[place]: "blurred" for place in np.flatnonzero(np.array(below) > limit)}
+    fine = (sharpness * contrast)[good]
+    fainter = [fine[place] < _FAINTER * _around(fine, place) for place in range(len(fine))]
+    found = np.flatnonzero((np.array(below) > limit) & fainter)
+    return {good[place]: "blurred" for place in found}
 
 
-def _structure(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _structure(
+    frames: Sequence[NDArray[Any]] | NDArray[Any],
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return contrast and sharpness of every frame: the energy of coarse, and of fine structures.
 
-    The fine structures are those between two Gaussian means, without what white noise adds; the
-    sharpness is relative to the contrast, and NaN where noise alone explains the contrast.
+    And its white noise. The fine structures are those between two Gaussian means, without what
+    white noise adds; the sharpness is relative to the contrast, and NaN where noise alone explains
+    the contrast.
     """
     contrast, sharpness = np.zeros(len(frames)), np.full(len(frames), np.nan)
+    white = np.zeros(len(frames))
     gain, rest = _gains_of_noise()
     for number, frame in enumerate(frames):
         values = frame.astype(np.float64)
         fine, coarse = (gaussian_filter(values, _sigmas(values, s)) for s in (_FINE, _COARSE))
         contrast[number] = coarse.std()
-        noise = _noise_of(values) ** 2
+        white[number] = _noise_of(values)
+        noise = white[number] ** 2
         energy = max(float(np.var(fine - coarse)) - gain * noise, 0.0)
         if contrast[number] > _SEEN * np.sqrt(rest * noise):
             sharpness[number] = np.sqrt(energy) / contrast[number]
-    return contrast, sharpness
+    return contrast, sharpness, white
 
 
 def _sigmas(values: NDArray[Any], sigma: float) -> tuple[float, ...]:

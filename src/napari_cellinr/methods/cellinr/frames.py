@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from napari_cellinr.fitting.problem import Outcome
@@ -15,12 +16,17 @@ from napari_cellinr.methods.cellinr.saved import settings_of_version_0_1
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.checkpoint import CheckpointEntry
     from napari_cellinr.fitting.problem import Problem
     from napari_cellinr.image import Image
 
-__all__ = ["Frame", "frame_of", "load_frame", "save_frame"]
+ERROR = 3
+"""Place of the standard error among the images of a frame."""
+
+__all__ = ["ERROR", "Frame", "frame_of", "load_frame", "save_frame", "unused_frame"]
 
 
 @dataclass(frozen=True)
@@ -130,3 +136,28 @@ def load_frame(entry: CheckpointEntry, part: Image, config: CellINRConfig) -> Fr
         state, part.shape, facts["noise"], header["config"]
     )
     return Frame(images, chosen, outcome, state, model, facts, header["device"])
+
+
+def unused_frame(like: Frame, recorded: NDArray[Any]) -> Frame:
+    """Return a frame that shows nothing: all its grey levels are background, and stay.
+
+    A saved fit renders it as 0.
+
+    Parameters
+    ----------
+    like
+        Another frame of the recording.
+    recorded
+        Grey levels of the frame, axes [Z,] Y, X.
+    """
+    no_signal = 0 if like.config.background == "subtract" else 2
+    images = tuple(
+        image.like(
+            np.zeros(image.shape, np.float32)
+            if number in {no_signal, ERROR}
+            else np.asarray(recorded, np.float32),
+            name=image.name,
+        )
+        for number, image in enumerate(like.images)
+    )
+    return replace(like, images=images, model={**like.model, "factor": 0.0})

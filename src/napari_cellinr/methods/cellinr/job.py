@@ -240,7 +240,7 @@ def together(
         When the job started, as `time.monotonic` counts, in seconds.
     """
     first, leading = frames[0], list(defects.leading)
-    n_missing = len(indices) - len(defects.unused) - len(frames)
+    n_missing = len(indices) - len(defects.unfitted) - len(frames)
     report = _report(frames, first.config, started, n_missing=n_missing)
     report["warnings"] = [*warnings, *report["warnings"]]
     frames = defects.with_unused_frames(frames, indices, source)

@@ -59,13 +59,13 @@ def denoise_part(
     places: list[tuple[int, ...]] = [(number,) for number in range(source.sizes["T"])]
     own = [place for place in places if within.frames[place[0]] in within.own]
     recorded = source.crop(T=slice(own[0][0], own[-1][0] + 1))
-    defects = find_defects(source, places, whole=within.levels is None)
+    defects = find_defects(source, places, whole=within.levels is None).of_own(own)
     if not set(own) - defects.unused:
         return _unchanged(recorded, config, monitor)
     (noise,) = noise_of_channels(source.crop(T=slice(0, 1)), config)
     noises = [replace(noise, offset_sd=within.offset_sd)]
     source = defects.repaired(source, noises, config.seed)
-    good = [place[0] for place in places if place not in defects.unused]
+    good = [place[0] for place in places if place not in defects.unfitted]
     indices: list[Mapping[str, int]] = [{"T": number} for number in good]
     frames: list[Frame]
     if is_coupled(config, len(places), source.shape[1:], None):
@@ -115,6 +115,13 @@ def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:
         empty=shifted(defects.empty),
         impossible=shifted(defects.impossible),
         lost=shifted(defects.lost),
+        hot=shifted(defects.hot),
+        copied=shifted(defects.copied),
+        copies={
+            (place[0] - first,): (original[0] - first,)
+            for place, original in defects.copies.items()
+            if place in own
+        },
     )
 
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
+from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
     impossible_voxels,
     lost_lines,
 )
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,9 @@ def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> 
         for mask in (empty_part(frame), impossible_voxels(frame), lost_lines(frame)):
             if mask is not None:
                 pixels |= mask
+    good = np.delete(frames, list(without), axis=0)
+    if (hot := hot_clusters(good.reshape(-1, *frames.shape[-2:]))) is not None:
+        bad |= hot
     return bad
 
 
@@ -81,8 +85,8 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     """
     parts = bad.reshape(len(bad), -1).mean(1)
     texts = [
-        f"Frame {number + 1} of {len(bad)} is {what}; it was left out, and the motion at its time "
-        "is that of the frames around it."
+        f"Frame {number + 1} of {len(bad)} is {IN_WORDS.get(what, what)}; it was left out, and the "
+        "motion at its time is that of the frames around it."
         for number, what in without.items()
     ]
     some = (parts > 0) & (parts < 1)

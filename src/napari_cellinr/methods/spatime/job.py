@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.check import check_values
@@ -23,6 +25,7 @@ from napari_cellinr.methods.spatime.between.faults import (
     fault_warnings,
     faulty_frames,
     unreplaced_warnings,
+    without_faulty,
     without_impossible_voxels,
     without_lost_parts,
 )
@@ -88,24 +91,32 @@ def superresolve_job(
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
     shown = source
+    texts: list[str] = []
     if config.noise == "remove":
-        shown = yield from _denoised(source, config, monitor)
+        shown, texts = yield from _denoised(source, config, monitor)
     data = np.asarray(shown.array(), np.float32)
     if "C" not in source.axes:
         data = np.expand_dims(data, 1 if "T" in source.axes else 0)
     if "T" not in source.axes:
         data = data[None]
     channels = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
+    if config.noise != "remove":  # else denoising has looked
+        for number, frames in enumerate(channels):
+            planes = frames.reshape(-1, *frames.shape[-2:])
+            texts += scan_warnings(planes, number if len(channels) > 1 else None)
     job = published_job if config.is_published else _stage_by_stage
-    return (yield from job(source, channels, config, grid, device, monitor, lazily))
+    fitted = yield from job(source, channels, config, grid, device, monitor, lazily)
+    report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
+    return replace(fitted, report=report)
 
 
 def _denoised(
     source: Image, config: SpatimeConfig, monitor: Monitor
-) -> Generator[Progress, Message, Image]:
-    """Return the series without noise, its background kept, on the grey levels of the source.
+) -> Generator[Progress, Message, tuple[Image, list[str]]]:
+    """Return the series without noise, its background kept, and what its denoising warns of.
 
-    It is not in the checkpoint of the job, but computed again.
+    The grey levels are those of the source. It is not in the checkpoint of the job, but computed
+    again.
     """
     settings = CellINRConfig(
         background="keep", device=config.device, seed=config.seed,
@@ -117,7 +128,7 @@ def _denoised(
             fitted = yield from denoise_job(source, settings, monitor)
     finally:
         monitor.checkpoint, monitor.deadline = checkpoint, None
-    return fitted.images[0]
+    return fitted.images[0], [f"Removal of noise: {text}" for text in fitted.report["warnings"]]
 
 
 def _stage_by_stage(
@@ -136,7 +147,7 @@ def _stage_by_stage(
     repaired = [without_lost_parts(f, bad) for f, bad in zip(channels, faults, strict=True)]
     channels = [frames for frames, _ in repaired]
     fitted = [
-        _series(frames.copy() if bad else frames, source, config, device)
+        _series(without_faulty(frames, bad), source, config, device)
         for frames, bad in zip(channels, faults, strict=True)
     ]
     limit = config.max_seconds

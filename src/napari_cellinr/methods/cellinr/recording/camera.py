@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.classic.camera.camera_pattern import find_pattern
+from napari_cellinr.classic.camera.scan import scan_warnings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,17 +47,19 @@ def without_pattern(
     Returns
     -------
     tuple
-        The source; sentences about the offsets; for each channel, the standard deviation of the
-        error of the offsets, which is the same at many voxels, in grey levels.
+        The source; sentences about the offsets, and about shifted rows; for each channel, the
+        standard deviation of the error of the offsets, which is the same at many voxels, in grey
+        levels.
     """
     n_channels = source.sizes.get("C", 1)
     texts: list[str] = []
     data, uncertainties = None, [0.0] * n_channels
-    if config.pattern == "none" or defects.empty:
-        return source, texts, uncertainties
     for channel in range(n_channels):
         part = source.take("C", channel) if "C" in source.axes else source
         planes = part.array().reshape(-1, *source.shape[-2:])
+        texts += scan_warnings(planes, channel if n_channels > 1 else None)
+        if config.pattern == "none" or defects.empty:
+            continue
         if (found := find_offsets(planes)) is None:
             continue
         if data is None:

@@ -13,21 +13,28 @@ from napari_cellinr.classic.camera.defects import (
     empty_part,
     filled,
     impossible_voxels,
+    interpolated,
     lost_lines,
 )
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 from napari_cellinr.classic.camera.pixels import saturated_part
+from napari_cellinr.classic.camera.repeats import without_repeats
+from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
+from napari_cellinr.methods.cellinr.recording.copies import (
+    copied_frames,
+    copied_planes,
+    copy_warnings,
+    originals_among,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
-
-ERROR = 3
-"""Place of the standard error among the images of a frame."""
 
 SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
@@ -55,6 +62,12 @@ class Defects:
     empty, impossible, lost
         Which voxels of a frame have no data, have impossible values, or are in rows and columns
         lost in readout, by place; axes ZYX or YX.
+    hot
+        Which pixels are in clusters of hot ones, by place; axes YX.
+    copies
+        Places of frames that are another one to the bit, and the place of that.
+    copied
+        Planes of a volume that are the one before them to the bit, by place.
     """
 
     leading: tuple[str, ...]
@@ -64,6 +77,14 @@ class Defects:
     empty: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     impossible: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     lost: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
+    hot: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
+    copies: Mapping[Place, Place] = field(default_factory=dict)
+    copied: Mapping[Place, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def unfitted(self) -> frozenset[Place]:
+        """Places of frames that are not fitted: they show nothing, or nothing new."""
+        return self.unused | self.copies.keys()
 
     @property
     def unused(self) -> frozenset[Place]:
@@ -74,6 +95,7 @@ class Defects:
     def warnings(self) -> list[str]:
         """What users should know, in sentences."""
         texts = [self._unused_text(place) for place in sorted(self.unused)]
+        texts += copy_warnings(self.copies, self.copied, self.leading)
         if self.empty:
             part = float(np.mean([mask.mean() for mask in self.empty.values()]))
             texts.append(
@@ -94,6 +116,9 @@ class Defects:
                 f"{n_voxels} voxels {self._where(self.impossible)}have impossible values, far "
                 "outside of all others; they were replaced."
             )
+        for channel in sorted({self._channel(place) for place in self.hot}):
+            masks = [mask for place, mask in self.hot.items() if self._channel(place) == channel]
+            texts.append(hot_text(masks[0], channel if "C" in self.leading else None))
         return texts
 
     def saturation_warnings(self, source: Image) -> list[str]:
@@ -121,19 +146,21 @@ class Defects:
         ]
 
     def good(self, indices: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
-        """Return the positions of the frames that show something."""
-        return [index for index in indices if self._place(index) not in self.unused]
+        """Return the positions of the frames that show something new."""
+        return [index for index in indices if self._place(index) not in self.unfitted]
 
     def masked(self, source: Image) -> Image:
         """Return the source with NaN in the place of what shows nothing, float32 if there is any.
 
         Blank frames keep their value.
         """
-        if not (self._masks or self.dark):
+        if not (self._masks or self.dark or self.copied):
             return source
         data = np.array(source.array(), np.float32)
         for place in self.dark:
             data[place] = np.nan
+        for place, planes in self.copied.items():
+            data[place][list(planes)] = np.nan
         for place, mask in self._masks.items():
             data[place][mask] = np.nan
         return source.like(data, name=source.name)
@@ -150,19 +177,24 @@ class Defects:
         seed
             Of the random numbers with which large parts are filled.
         """
-        if not self._masks:
+        if not (self._masks or self.copied):
             return source
         data = np.array(source.array(), np.float32)
         generator = np.random.default_rng(seed)
         for place, missing in sorted(self._masks.items()):
-            channel = dict(zip(self.leading, place, strict=True)).get("C", 0)
-            data[place] = filled(data[place], missing, noises[channel], generator)
+            if place in self.hot:
+                data[place] = interpolated(data[place], self.hot[place])
+                missing = missing & ~self.hot[place]
+            data[place] = filled(data[place], missing, noises[self._channel(place)], generator)
+        for place, planes in sorted(self.copied.items()):
+            noise = noises[self._channel(place)]
+            data[place] = without_repeats(data[place], planes, noise, generator)
         return source.like(data, name=source.name)
 
     def with_unused_frames(
         self, frames: Sequence[Frame], places: Sequence[Place], source: Image
     ) -> list[Frame]:
-        """Return the fits of the good frames, and the unused frames among them.
+        """Return the fits of the good frames, and the frames without a fit of their own among them.
 
         Parameters
         ----------
@@ -171,20 +203,32 @@ class Defects:
         places
             Of all frames.
         source
-            The input, whose values unused frames keep.
+            The input, whose values unused frames keep; copies have the fit of what they repeat.
         """
-        if not self.unused:
+        if not self.unfitted:
             return list(frames)
         good = iter(frames)
-        found: list[Frame] = []
+        found: dict[Place, Frame] = {}
         for place in places:
             if place in self.unused:
-                found.append(_unused(frames[0], source.array()[place]))
+                found[place] = unused_frame(frames[0], source.array()[place])
+            elif place in self.copies:
+                found[place] = found[self.copies[place]]
             elif (frame := next(good, None)) is not None:
-                found.append(frame)
+                found[place] = frame
             else:
                 break
-        return found
+        return list(found.values())
+
+    def of_own(self, own: Collection[Place]) -> Defects:
+        """Return the same, so that no frame to be returned is a copy of another one.
+
+        Parameters
+        ----------
+        own
+            Places of the frames to be returned.
+        """
+        return replace(self, copies=originals_among(self.copies, own))
 
     def with_empty_parts(
         self, images: Sequence[Image], source: Image, *, subtracted: bool
@@ -211,10 +255,13 @@ class Defects:
     def _masks(self) -> dict[Place, NDArray[np.bool_]]:
         """Which voxels of a frame are no data, for any reason, by place."""
         found: dict[Place, NDArray[np.bool_]] = {}
-        for masks in (self.empty, self.impossible, self.lost):
+        for masks in (self.empty, self.impossible, self.lost, self.hot):
             for place, mask in masks.items():
                 found[place] = found[place] | mask if place in found else mask
         return found
+
+    def _channel(self, place: Place) -> int:
+        return dict(zip(self.leading, place, strict=True)).get("C", 0)
 
     def _place(self, index: Mapping[str, int]) -> Place:
         return tuple(index[axis] for axis in self.leading)
@@ -270,10 +317,14 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
     frames = [values[place] for place in places]
     blank = frozenset(places[number] for number in blank_frames(frames))
     dark = _dark_frames(values, places, blank, leading) if whole else frozenset()
-    empty, impossible, lost = {}, {}, {}
-    for place, frame in zip(places, frames, strict=True):
-        if place in blank | dark:
+    empty, impossible, lost, copied = {}, {}, {}, {}
+    used = {p: f for p, f in zip(places, frames, strict=True) if p not in blank | dark}
+    copies = copied_frames(used, leading)
+    for place, frame in used.items():
+        if place in copies:
             continue
+        if planes := copied_planes(frame):
+            copied[place] = planes
         if (mask := empty_part(frame)) is not None:
             empty[place] = mask
         if (mask := impossible_voxels(frame)) is not None:
@@ -281,7 +332,24 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
         if (mask := lost_lines(frame)) is not None:
             lost[place] = mask
     n_frames = source.sizes.get("T", 1)
-    return Defects(leading, n_frames, blank, dark, empty, impossible, lost)
+    hot = _hot_clusters({p: f for p, f in used.items() if p not in copies}, leading)
+    return Defects(leading, n_frames, blank, dark, empty, impossible, lost, hot, copies, copied)
+
+
+def _hot_clusters(
+    frames: Mapping[Place, NDArray[Any]], leading: Sequence[str]
+) -> dict[Place, NDArray[np.bool_]]:
+    """Return the clusters of hot pixels of each frame: the same in all frames of a channel."""
+    by_channel: dict[int, list[Place]] = {}
+    for place in frames:
+        channel = place[leading.index("C")] if "C" in leading else 0
+        by_channel.setdefault(channel, []).append(place)
+    found: dict[Place, NDArray[np.bool_]] = {}
+    for own in by_channel.values():
+        planes = [plane for p in own for plane in frames[p].reshape(-1, *frames[p].shape[-2:])]
+        if (mask := hot_clusters(planes)) is not None:
+            found |= {place: np.broadcast_to(mask, frames[place].shape) for place in own}
+    return found
 
 
 def _dark_frames(
@@ -313,28 +381,3 @@ def _dark_frames(
         kinds = bad_frames([values[place] for place in own])
         found |= {own[number] for number, kind in kinds.items() if kind == "dark"}
     return frozenset(found)
-
-
-def _unused(like: Frame, recorded: NDArray[Any]) -> Frame:
-    """Return a frame that shows nothing: all its grey levels are background, and stay.
-
-    A saved fit renders it as 0.
-
-    Parameters
-    ----------
-    like
-        Another frame of the recording.
-    recorded
-        Grey levels of the frame, axes [Z,] Y, X.
-    """
-    no_signal = 0 if like.config.background == "subtract" else 2
-    images = tuple(
-        image.like(
-            np.zeros(image.shape, np.float32)
-            if number in {no_signal, ERROR}
-            else np.asarray(recorded, np.float32),
-            name=image.name,
-        )
-        for number, image in enumerate(like.images)
-    )
-    return replace(like, images=images, model={**like.model, "factor": 0.0})

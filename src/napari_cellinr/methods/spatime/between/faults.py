@@ -1,4 +1,4 @@
-"""Frames of a series that show nothing new: blank, dark, repeated or incomplete ones.
+"""Frames of a series that show nothing new, such as blank, dark, repeated or incomplete ones.
 
 Others take their place. Planes, rows and columns that were lost are taken from their neighbours.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
+from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -19,7 +19,7 @@ from napari_cellinr.classic.camera.defects import (
     interpolated,
     lost_lines,
 )
-from napari_cellinr.methods.spatime.between.noise import white_noise
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -31,13 +31,14 @@ __all__ = [
     "faulty_frames",
     "good_neighbours",
     "unreplaced_warnings",
+    "without_faulty",
     "without_impossible_voxels",
     "without_lost_parts",
 ]
 
 _FAULTS: Final = {
-    "dark": "dark",
-    "repeated": "the same as the frame before it",
+    kind: text for kind, text in IN_WORDS.items() if kind not in {"blurred", "saturated"}
+} | {
     "blank": "blank",
     "incomplete": "incomplete (a part of it has no data)",
 }
@@ -47,8 +48,6 @@ _LACKING: Final = 0.02  # part of a frame that only this frame lacks, above whic
 _PARTLY: Final = 0.1  # largest part without data of a line next to those that were lost
 _MOVED: Final = 0.1  # largest part of its size by which registration moves one frame
 _MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
-
-_NOISELESS: Final = 1e-3  # noise in the range of grey levels
 
 
 def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
@@ -62,11 +61,26 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     """
     found = {n: kind for n, kind in bad_frames(frames).items() if kind in _FAULTS}
     found |= dict.fromkeys(blank_frames(list(frames)), "blank")
-    repeated = [n for n, kind in found.items() if kind == "repeated"]
-    if repeated and white_noise(frames[0]) < _NOISELESS * float(np.ptp(frames)):
-        found = {n: kind for n, kind in found.items() if kind != "repeated"}
     found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
+
+
+def without_faulty(frames: NDArray[np.float32], faulty: Collection[int]) -> NDArray[np.float32]:
+    """Return the frames with the nearest good one in place of each faulty one, until more is known.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape).
+    faulty
+        Positions of the faulty frames, not all.
+    """
+    if not faulty:
+        return frames
+    near = [
+        good_neighbours(n, faulty, len(frames))[0] if n in faulty else n for n in range(len(frames))
+    ]
+    return frames[near]
 
 
 def _incomplete(frames: NDArray[np.float32], others: Collection[int]) -> list[int]:
@@ -173,10 +187,16 @@ def without_lost_parts(
     looked_at = [number for number in range(len(frames)) if number not in without]
     planes = {n: lost for n in looked_at if (lost := _lost_planes(frames[n]))}
     lines = {n: mask for n in looked_at if (mask := lost_lines(frames[n])) is not None}
-    texts: list[str] = []
-    if not planes and not lines:
+    shown = frames[looked_at].reshape(-1, *frames.shape[-2:])
+    hot, texts = hot_clusters(shown), list[str]()
+    if not planes and not lines and hot is None:
         return frames, texts
     repaired = frames.copy()
+    if hot is not None:
+        texts.append(hot_text(hot))
+        mask = np.broadcast_to(hot, frames.shape[1:])
+        frames = np.stack([interpolated(frame, mask) for frame in frames])
+        repaired = frames.copy()
     for number, mask in lines.items():
         repaired[number] = interpolated(frames[number], mask)
     for number, lost in planes.items():

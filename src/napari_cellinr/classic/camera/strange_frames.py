@@ -1,0 +1,170 @@
+"""Frames that do not belong between those before and after them, which are like each other.
+
+Such a frame shows something else everywhere, as one of another recording or of a damaged file, or
+has another exposure. What a specimen does is not strange: a jump or a new brightness lasts, and an
+object that flashes, appears or leaves changes the frame in places.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["strange_frames"]
+
+_SIZE = 64  # most pixels along each axis of the means that are compared
+_SMOOTH, _WIDE = 1.5, 5.0  # standard deviations in those pixels of the Gaussian means between
+# which structures are compared
+_ALIKE = 0.6  # least correlation of the frames before and after
+_UNLIKE = 0.6  # largest correlation with either of them, in theirs with each other
+_PART = 16  # least size of a part in those pixels in which images are correlated
+_STRUCTURE = 0.1  # least variance of a part, in that of the part with most, to be looked at
+_KNOWN = 0.5  # part of its pixels, and of the parts, that must not be hidden by a bright object
+_FACTOR = 4.0  # brightness relative to both of them, or less than its inverse
+_BLOCKS = 4  # parts of a frame along each axis that are compared in brightness
+_LIT = 0.5  # least part of them that has to have light
+_MOST = 0.9  # least part of those that has to have another brightness
+_LIGHT = 0.02  # least light of such a part in the range of grey levels
+
+
+def strange_frames(
+    frames: Sequence[NDArray[Any]] | NDArray[Any], others: Collection[int]
+) -> dict[int, str]:
+    """Return which frames do not belong between those around them, by their position.
+
+    The first and the last frame never count: what they show may have changed.
+
+    Parameters
+    ----------
+    frames
+        Frames that follow each other, axes [Z,] Y, X each, real.
+    others
+        Positions of frames with other faults, which are not compared.
+
+    Returns
+    -------
+    dict
+        Position, and a word: `bright`, `dim` or `unlike`.
+    """
+    good = [number for number in range(len(frames)) if number not in others]
+    views = {number: _view(frames[number]) for number in good}
+    found: dict[int, str] = {}
+    for before, number, after in zip(good, good[1:], good[2:], strict=False):
+        around = (views[before], views[after])
+        if kind := _exposure(views[number], *around):
+            found[number] = kind
+        elif _is_unlike(views[number], *around):
+            found[number] = "unlike"
+    return found
+
+
+def _view(frame: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the means over Z, and over squares of pixels such that few are left."""
+    plane = np.asarray(frame, np.float64)
+    plane = plane.mean(axis=0) if plane.ndim > 2 else plane
+    rows, columns = (max(1, -(-size // _SIZE)) for size in plane.shape)
+    plane = plane[: plane.shape[0] // rows * rows, : plane.shape[1] // columns * columns]
+    means = plane.reshape(plane.shape[0] // rows, rows, -1, columns).mean(axis=(1, 3))
+    return np.asarray(means)
+
+
+def _exposure(
+    view: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
+) -> str:
+    """Return whether a frame is `bright` or `dim` in nearly all parts with light, else nothing."""
+    parts = [_block_means(one) for one in (view, before, after)]
+    smooth = [gaussian_filter(one, _SMOOTH) for one in (before, after)]
+    floor = min(float(one.min()) for one in smooth)
+    least = _LIGHT * (max(float(one.max()) for one in smooth) - floor)
+    own, first, second = (part - floor for part in parts)
+    usual, largest = np.minimum(first, second), np.maximum(first, second)
+    lit = (largest > least) | (np.abs(own) > least)
+    if lit.mean() >= _LIT:
+        if (own < usual / _FACTOR)[lit].mean() >= _MOST:
+            return "dim"
+        if (own > largest * _FACTOR)[lit].mean() >= _MOST:
+            return "bright"
+    return ""
+
+
+def _block_means(view: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each of the parts of a frame."""
+    return np.array([part.mean() for part in _parts(view, 1)])
+
+
+def _parts(view: NDArray[np.float64], least: int) -> list[NDArray[np.float64]]:
+    """Return up to `_BLOCKS` parts along each axis, of at least so many pixels."""
+    counts = [int(np.clip(size // least, 1, _BLOCKS)) for size in view.shape]
+    rows = np.array_split(view, counts[0], axis=0)
+    return [part for row in rows for part in np.array_split(row, counts[1], axis=1)]
+
+
+def _is_unlike(
+    view: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
+) -> bool:
+    """Return whether a frame lacks what the frames before and after it have in common.
+
+    Most parts have to lack it, so that an object that flashes does not count. Where it is brighter
+    than anything in those frames, it hides what is there.
+    """
+    low, high = min(before.min(), after.min()), max(before.max(), after.max())
+    own, first, second = (
+        gaussian_filter(one, _SMOOTH) - gaussian_filter(one, _WIDE)
+        for one in (np.clip(view, low, high), before, after)
+    )
+    own[gaussian_filter(view, _SMOOTH) > high] = np.nan
+    if np.isfinite(own).mean() <= _KNOWN:
+        return False
+    alike = _correlation(first, second)
+    limit = _UNLIKE * alike
+    return alike >= _ALIKE and all(_correlation(one, own) < limit for one in (first, second))
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the median correlation of the parts with structure, not moved or moved as a whole.
+
+    If moved, by up to half of the frame, where the whole correlates best. 1 if most of those parts
+    are not known.
+
+    Parameters
+    ----------
+    one
+        Values of a frame.
+    other
+        Those of another, NaN where they are not known.
+    """
+    centred = [np.nan_to_num(values - np.nanmean(values)) for values in (one, other)]
+    product = np.fft.irfft2(np.conj(np.fft.rfft2(centred[0])) * np.fft.rfft2(centred[1]), one.shape)
+    peak = np.unravel_index(int(np.argmax(product)), one.shape)
+    shift = [(int(p) + n // 2) % n - n // 2 for p, n in zip(peak, one.shape, strict=True)]
+    return max(_at_shift(one, other, (0, 0)), _at_shift(one, other, shift))
+
+
+def _at_shift(one: NDArray[np.float64], other: NDArray[np.float64], shift: Sequence[int]) -> float:
+    """Return the median correlation if the second has moved by a shift."""
+    size = one.shape
+    first = one[tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(shift, size, strict=True))]
+    second = other[
+        tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(shift, size, strict=True))
+    ]
+    pairs = list(zip(_parts(first, _PART), _parts(second, _PART), strict=True))
+    most = max(float(part.var()) for part, _ in pairs)
+    pairs = [(part, own) for part, own in pairs if part.var() > _STRUCTURE * most]
+    found = [_of_part(part, own) for part, own in pairs if np.isfinite(own).mean() > _KNOWN]
+    return float(np.median(found)) if len(found) > _KNOWN * len(pairs) else 1.0
+
+
+def _of_part(part: NDArray[np.float64], own: NDArray[np.float64]) -> float:
+    """Return the correlation of the pixels that are known."""
+    known = np.isfinite(own)
+    first, second = part[known], own[known]
+    if min(first.std(), second.std()) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
