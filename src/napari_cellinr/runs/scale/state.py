@@ -131,6 +131,18 @@ class State:
         with replacing(self._note(number), ".json") as temporary:
             temporary.write_text(json.dumps(facts), encoding="utf-8")
 
+    def bands(self, number: int, role: str) -> Path:
+        """Return the file in which a tile keeps its edges until they are blended.
+
+        Parameters
+        ----------
+        number
+            Of the part.
+        role
+            Of the result.
+        """
+        return self._folder / f"edges-{number:06d}-{role}.npy"
+
     def warnings_of(self, number: int) -> list[str]:
         """Return the warnings of a finished part."""
         try:
@@ -174,8 +186,8 @@ class State:
         return (self._folder / _CREATED).is_file()
 
     def _notes(self) -> list[Path]:
-        """Return the notes of finished parts."""
-        return list(self._folder.glob("part-*.json"))
+        """Return the notes of finished parts, and the edges of tiles."""
+        return [*self._folder.glob("part-*.json"), *self._folder.glob("edges-*.npy")]
 
     def _check_results(self) -> None:
         """Raise `FileError` if a result is no longer that of this plan."""
