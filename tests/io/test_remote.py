@@ -6,6 +6,8 @@ import zipfile
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -29,9 +31,9 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder):
+def served(folder, handler=Handler):
     """Serve a folder on the loopback address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     server.asked = []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -180,3 +182,46 @@ def test_coordinate_systems_of_version_0_6(tmp_path, named):
     found = read(folder)
     same(found)
     assert found.translate == (0.0, 1.0, 2.0)
+
+
+class Bucket(Handler):
+    """Answers as S3 does: with keys that begin with a prefix, and errors as XML."""
+
+    def do_GET(self):
+        address = urlsplit(self.path)
+        if "list-type=2" not in address.query:
+            super().do_GET()
+            return
+        (prefix,) = parse_qs(address.query).get("prefix", [""])
+        folder = Path(self.translate_path(address.path))
+        keys = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        found = [f"<Contents><Key>{key}</Key><Size>1</Size></Contents>"
+                 for key in keys if key.startswith(prefix)]  # fmt: skip
+        count = f"<KeyCount>{len(found)}</KeyCount>"
+        self._answer(200, f"<ListBucketResult>{count}{''.join(found)}</ListBucketResult>")
+
+    def send_error(self, code, message=None, explain=None):
+        self._answer(code, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>")
+
+    def _answer(self, code, text):
+        self.send_response(code)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(text.encode())
+
+
+def test_a_bucket_is_read(tmp_path, each_chunk, monkeypatch):
+    pytest.importorskip("s3fs")
+    import fsspec.config
+
+    (tmp_path / "bucket").mkdir()
+    write(tmp_path / "bucket" / "cells.zarr", IMAGE)
+    with served(tmp_path, Bucket) as (server, address):
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"anon": True, "endpoint_url": address})
+        found = read("s3://bucket/cells.zarr")
+        assert not [path for path in server.asked if "/c/" in path]
+        same(found)
+        with pytest.raises(FileError, match=r"none\.zarr"):
+            read("s3://bucket/none.zarr")
