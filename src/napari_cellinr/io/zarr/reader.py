@@ -79,8 +79,7 @@ def read(
         if store is None:
             _check_metadata(Path(path))
             store = CheckedStore(Path(path))
-        there: Any = store
-        for node, place, label in _places(zarr.open(there, mode="r"), _name(PurePath(path))):
+        for node, place, label in _places(_opened(path, store), _name(PurePath(path))):
             images.append(_read_one(path, store, node, place, label, axes, level))
             if first:
                 break
@@ -91,6 +90,16 @@ def read(
     if len(images) == 1 and isinstance(images[0], CellINRError):
         raise images[0]
     return images
+
+
+def _opened(path: Path | str, store: Any) -> Any:
+    """Return the group or array in a store."""
+    try:
+        return zarr.open(store, mode="r")
+    except FileNotFoundError as error:
+        raise FileError(
+            f"{path} holds no Zarr; check its name, and whether it is public."
+        ) from error
 
 
 def _read_one(
