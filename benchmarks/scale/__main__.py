@@ -185,7 +185,8 @@ def whole_text(found: dict) -> str:
         "against the truth), in four tiles. Differences are root mean squares in parts of the "
         "standard deviation of the noise, of the frames that are made. Seams: squared steps of the "
         "error from pixel to pixel within 9 pixels of an edge between tiles, relative to all "
-        f"others; below 1, there are none.\n\n{table(head, rows)}"
+        "others; there are none where it is no larger than in the whole, which has no edges."
+        f"\n\n{table(head, rows)}"
     )
 
 
