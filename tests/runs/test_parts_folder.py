@@ -246,3 +246,28 @@ def test_a_run_that_was_killed_while_it_forgot_leaves_a_folder_for_the_next(
     assert State(other).done == set()
     State(other).forget()
     assert not plan.folder.exists()
+
+
+def test_edges_of_tiles_go_with_the_notes_and_those_of_others_stay(made, tmp_path):
+    """The names of ours hold the identity of the plan, which nobody else's do."""
+    plan = placed(made, tmp_path)
+    kept = State(plan)
+    kept.begin()
+    own = kept.bands(2, "result")
+    others = [own.parent / name for name in ("edges-000002-result.npy", "edges-mine.npy")]
+    for path in (own, *others):
+        path.write_bytes(b"edges")
+    kept.forget()
+    assert not own.exists()
+    assert all(path.read_bytes() == b"edges" for path in others)
+
+
+def test_edges_of_a_plan_that_is_replaced_go_with_its_notes(made, tmp_path):
+    plan = placed(made, tmp_path)
+    kept = State(plan)
+    kept.begin()
+    own = kept.bands(3, "result")
+    own.write_bytes(b"edges")
+    other = placed(made, tmp_path, settings={**made.settings, "seed": 7})
+    State(other).begin(overwrite=True)
+    assert not own.exists()

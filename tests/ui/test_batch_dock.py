@@ -164,3 +164,47 @@ def test_nothing_to_be_done_is_said_beside_the_recipe(batch, viewer, layer, tmp_
     assert batch.recipe_fault.isHidden()
     batch.dispatcher.recorder.clear()
     assert not batch.run_button.isEnabled()
+
+
+def test_workers_of_dask_are_chosen_and_their_page_is_opened(
+    viewer, dock, use_job, idle, qtbot, tmp_path, monkeypatch
+):
+    from napari_cellinr.macro.batch import run
+    from napari_cellinr.ui.widgets import workers
+
+    use_job()
+    dock.panel.run_button.click()
+    idle(dock)
+    batch = BatchDock(viewer)
+    viewer.window.add_dock_widget(batch, name="Batch")
+    panel, given, opened = batch.workers_panel, [], []
+
+    def iter_batch(macro, paths, output, *, scheduler, say, **options):
+        given.append(scheduler)
+        say(f"{run.LINK} http://127.0.0.1:8787/status")
+        say("the worker on b has another version.")
+        yield from ()
+        return ()
+
+    monkeypatch.setattr(run, "iter_batch", iter_batch)
+    monkeypatch.setattr(workers.QDesktopServices, "openUrl", lambda url: opened.append(url))
+    batch.add_files([write(tmp_path / "a.tif", Image(np.ones((2, 8, 9), np.float32), "ZYX"))])
+    assert panel.scheduler is None
+    assert not panel.address_edit.isVisibleTo(panel)
+    panel.place_box.setCurrentText("Dask at an address")
+    assert panel.address_edit.isVisibleTo(panel)
+    assert not batch.run_button.isEnabled()
+    panel.address_edit.setText(" tcp://127.0.0.1:8786 ")
+    assert batch.run_button.isEnabled()
+    assert not panel.link_button.isVisibleTo(panel)
+    batch.run_button.click()
+    qtbot.waitUntil(lambda: not dock.dispatcher.is_busy and bool(panel.link))
+    assert given == ["tcp://127.0.0.1:8786"]
+    assert panel.link_button.isVisibleTo(panel)
+    panel.link_button.click()
+    assert opened[0].toString() == "http://127.0.0.1:8787/status"
+    panel.show_link("file:///etc/passwd")
+    assert panel.link == ""
+    for text, scheduler in (("Dask, started here", "local"), ("SLURM", "slurm")):
+        panel.place_box.setCurrentText(text)
+        assert panel.scheduler == scheduler

@@ -8,6 +8,7 @@ from napari_cellinr.cli.shared.options import add_folder
 from napari_cellinr.cli.shared.overwrite import add_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_error, say_warning
+from napari_cellinr.cli.shared.scale import add_worker_options
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,13 +31,7 @@ def add(commands: Commands) -> None:
         "already are skipped"
     )
     add_folder(parser, text, required=True)
-    parser.add_argument(
-        "--workers",
-        metavar="N",
-        type=int,
-        default=1,
-        help="number of images or parts that are computed at the same time (default: 1)",
-    )
+    add_worker_options(parser)
     parser.add_argument(
         "--every-series",
         action="store_true",
@@ -80,11 +75,13 @@ def run(options: Namespace) -> int:
             options.inputs,
             options.folder,
             workers=options.workers,
+            scheduler=options.scheduler,
             every_series=options.every_series,
             every_time=options.every_time,
             again=options.again,
             overwrite=options.overwrite,
             tell=print_changes,
+            say=say,
         )
         rows = follow(job, interruption)
     failed = [row for row in rows if row.state == "failed"]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = [
+    "ADDRESSES",
+    "ARCHIVE",
     "MICROSCOPES",
     "READ_ONLY",
     "SUFFIXES",
@@ -29,11 +31,18 @@ SUFFIXES = (
 )  # fmt: skip
 """Extensions of the files and folders that can be read and written, longer ones first."""
 
+ARCHIVE = ".ozx"
+"""Extension of an OME-Zarr in one archive, which can only be read."""
+
+ADDRESSES = ("https://", "http://", "s3://")
+"""Beginnings of the addresses at which an OME-Zarr can be read."""
+
 MICROSCOPES = (".czi", ".nd2", ".lif", ".ims", ".mrc", ".map", ".rec", ".dv", ".r3d")
 """Extensions of the files of microscopes that can only be read; `io.formats` says by what."""
 
 READ_ONLY = (
-    ".ome.btf", ".ome.tf2", ".ome.tf8", ".btf", ".tf2", ".tf8", ".stk", ".lsm", *MICROSCOPES,
+    ".ome.btf", ".ome.tf2", ".ome.tf8", ".btf", ".tf2", ".tf8", ".stk", ".lsm", ARCHIVE,
+    *MICROSCOPES,
 )  # fmt: skip
 """Extensions of the files that can only be read, the first ones kinds of TIFF."""
 
@@ -80,7 +89,7 @@ def too_long(path: str | PathLike[str]) -> FileError:
     )
 
 
-def suffix_of(path: Path, allowed: tuple[str, ...] = SUFFIXES) -> str:
+def suffix_of(path: PurePath, allowed: tuple[str, ...] = SUFFIXES) -> str:
     """Return the extension of a path, in lower case.
 
     Parameters

@@ -10,6 +10,8 @@ from napari_cellinr.io.findings import told, with_warnings
 from napari_cellinr.io.lazy import lazy_above as usual_limit
 from napari_cellinr.io.metadata.units import partly_known
 from napari_cellinr.io.names import (
+    ADDRESSES,
+    ARCHIVE,
     MICROSCOPES,
     READ_ONLY,
     SUFFIXES,
@@ -50,7 +52,8 @@ def read(
     ----------
     path
         A TIFF or NIfTI file, an OME-Zarr folder, or a folder of numbered TIFF files; also a list
-        of numbered TIFF files, or a pattern such as `t*.tif`, where `*` stands for a number.
+        of numbered TIFF files, or a pattern such as `t*.tif`, where `*` stands for a number; or
+        the address of an OME-Zarr, such as `https://…/cells.ome.zarr` (needs the extra `remote`).
     axes
         One letter of `TCZYX` per dimension, if the file states no axes or wrong ones. They
         rename the axes that are returned without `axes`, in the same order.
@@ -160,6 +163,8 @@ def _read(
     limit = usual_limit() if lazy_above is None else lazy_above
     if not isinstance(path, str | PathLike):
         return _read_series([place_of(file) for file in path], axes, level, limit, stack_axis)
+    if str(path).startswith(ADDRESSES):
+        return _read_address(str(path), axes, level, first=first)
     place = place_of(path)
     if sequences.is_pattern(place):
         return _read_series(sequences.matching_files(place), axes, level, limit, stack_axis)
@@ -177,6 +182,12 @@ def _read(
         return [_told(nifti.read(place, stem_of(place), axes, limit=limit))]
     if suffix.endswith(".zarr"):
         raise FileError(f"{place} is a file; OME-Zarr is a folder. Unpack it if it is an archive.")
+    if suffix == ARCHIVE:
+        from napari_cellinr.io.zarr import reader as zarr
+        from napari_cellinr.io.zarr.remote import archive
+
+        store = archive(place)
+        return list(map(_told, zarr.read(place, axes, level=level, first=first, store=store)))
     if suffix in MICROSCOPES:
         from napari_cellinr.io import formats
 
@@ -189,6 +200,18 @@ def _read(
         place, stem_of(place), axes, first=first, level=level, limit=limit, colours=colours
     )
     return list(map(_told, images))
+
+
+def _read_address(
+    address: str, axes: str | None, level: int, *, first: bool
+) -> list[Image | CellINRError]:
+    """Return the images of an OME-Zarr on another computer; values are fetched when needed."""
+    from napari_cellinr.io.zarr import reader as zarr
+    from napari_cellinr.io.zarr.remote import remote
+
+    store = remote(address.rstrip("/"))
+    found = zarr.read(address.rstrip("/"), axes, level=level, first=first, store=store)
+    return list(map(_told, found))
 
 
 def _read_folder(

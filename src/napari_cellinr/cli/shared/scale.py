@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from napari_cellinr.runs.scale.plan import Plan
     from napari_cellinr.runs.scale.source import Source
 
-__all__ = ["add_scale_options", "in_parts", "run_parts", "source_of", "whole_or_resumed"]
+__all__ = [
+    "add_scale_options",
+    "add_worker_options",
+    "in_parts",
+    "run_parts",
+    "source_of",
+    "whole_or_resumed",
+]
 
 _NEEDS_WHOLE = ("save_fit", "report", "conventional", "continue_from", "warm_start", "tracks")
 """Options for which the whole result has to be in memory."""
@@ -51,8 +58,8 @@ def add_worker_options(group: Any) -> None:
     group.add_argument(
         "--scheduler",
         metavar="local|ADDRESS|slurm",
-        help="compute parts by workers of Dask: started here, those of a scheduler at an address, "
-        "or jobs of SLURM (needs the extra cluster)",
+        help="compute images or parts by workers of Dask: started here, those of a scheduler at an "
+        "address, or jobs of SLURM (needs the extra cluster)",
     )
 
 

@@ -15,7 +15,7 @@ __all__ = ["explained_reading"]
 
 
 @contextmanager
-def explained_reading(path: Path, damage: Callable[[Exception], str]) -> Iterator[None]:
+def explained_reading(path: Path | str, damage: Callable[[Exception], str]) -> Iterator[None]:
     """Turn what libraries raise while a file is read into errors that say what to do.
 
     Parameters

@@ -1,10 +1,11 @@
-"""Reading OME-Zarr 0.4 and 0.5, and plain Zarr, lazily."""
+"""Reading OME-Zarr up to 0.6, and plain Zarr, lazily."""
 
 from __future__ import annotations
 
 import json
 import math
 from functools import partial
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,17 +18,16 @@ from napari_cellinr.io.lazy import chunks_of, lazy_array
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 from napari_cellinr.io.metadata.record import KEY, restore
 from napari_cellinr.io.metadata.units import pint_name, shared_units
-from napari_cellinr.io.names import SUFFIXES, suffix_of
+from napari_cellinr.io.names import ARCHIVE, SUFFIXES, suffix_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 from napari_cellinr.io.zarr.regions import UNFINISHED
-from napari_cellinr.io.zarr.store import CheckedStore, check_chunks
+from napari_cellinr.io.zarr.store import CheckedStore, Store, check_chunks
 from napari_cellinr.text import what_went_wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -42,7 +42,12 @@ _SPARE_LETTERS = "QRSUVWPONM"
 
 
 def read(
-    path: Path, axes: str | None = None, *, level: int = 0, first: bool = False
+    path: Path | str,
+    axes: str | None = None,
+    *,
+    level: int = 0,
+    first: bool = False,
+    store: Store | None = None,
 ) -> list[Image | CellINRError]:
     """Return the images in a Zarr folder, lazy, axes in the order of the folder.
 
@@ -52,13 +57,15 @@ def read(
     Parameters
     ----------
     path
-        A folder for which `is_zarr` is true.
+        A folder for which `is_zarr` is true; or the name of what the store holds.
     axes
         Axes, one letter per dimension, instead of those in the metadata.
     level
         Level of the resolution pyramid; 0 is the full resolution.
     first
         Whether to read the first image only.
+    store
+        Where the files are, if not in a folder.
 
     Raises
     ------
@@ -69,9 +76,10 @@ def read(
     """
     images: list[Image | CellINRError] = []
     with explained_reading(path, partial(_damaged, path, "")):
-        _check_metadata(path)
-        store = CheckedStore(path)
-        for node, place, label in _places(zarr.open(store, mode="r"), _name(path)):
+        if store is None:
+            _check_metadata(Path(path))
+            store = CheckedStore(Path(path))
+        for node, place, label in _places(_opened(path, store), _name(PurePath(path))):
             images.append(_read_one(path, store, node, place, label, axes, level))
             if first:
                 break
@@ -84,8 +92,18 @@ def read(
     return images
 
 
+def _opened(path: Path | str, store: Any) -> Any:
+    """Return the group or array in a store."""
+    try:
+        return zarr.open(store, mode="r")
+    except FileNotFoundError as error:
+        raise FileError(
+            f"{path} holds no Zarr; check its name, and whether it is public."
+        ) from error
+
+
 def _read_one(
-    path: Path, store: CheckedStore, node: Any, place: str, name: str, axes: str | None, level: int
+    path: Path | str, store: Store, node: Any, place: str, name: str, axes: str | None, level: int
 ) -> Image | CellINRError:
     """Return one image, or why it cannot be read.
 
@@ -111,10 +129,10 @@ def _read_one(
         return FileError(_damaged(path, place, error))
 
 
-def _damaged(path: Path, place: str, error: Exception) -> str:
+def _damaged(path: Path | str, place: str, error: Exception) -> str:
     """Return what is wrong with a folder, or with one of several images in it."""
     what = (
-        f"{path / place} is missing or damaged"
+        f"{path}/{place} is missing or damaged"
         if place
         else f"{path} is not a readable Zarr folder, or it is damaged"
     )
@@ -128,9 +146,9 @@ def _check_metadata(path: Path) -> None:
             raise ValueError(f"{name} has {file.stat().st_size} bytes")
 
 
-def _name(path: Path) -> str:
+def _name(path: PurePath) -> str:
     try:
-        return path.name[: -len(suffix_of(path, SUFFIXES))]
+        return path.name[: -len(suffix_of(path, (*SUFFIXES, ARCHIVE)))]
     except FileError:
         return path.name or "image"
 
@@ -169,7 +187,7 @@ def _facts(group: Any) -> Mapping[str, Any]:
     return ome if isinstance(ome, dict) else attributes
 
 
-def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -> Image:
+def _image(path: Path | str, store: Store, group: Any, name: str, level: int) -> Image:
     meta = {"source": str(path)}
     if isinstance(group, zarr.Array):
         n = len(group.shape)
@@ -212,10 +230,38 @@ def _image(path: Path, store: CheckedStore, group: Any, name: str, level: int) -
 
 def _described(scales: Mapping[str, Any], n: int) -> list[Mapping[str, Any]]:
     """Return what is stated about each axis; versions before 0.3 have five, in a fixed order."""
-    stated = scales.get("axes", ())
+    stated = scales.get("axes", ()) or _axes_of_system(scales)
     if not stated and n == len(_FIXED_AXES) and str(scales.get("version")) in _FIXED_VERSIONS:
         stated = _FIXED_AXES
     return [axis if isinstance(axis, dict) else {"name": axis} for axis in stated]
+
+
+def _axes_of_system(scales: Mapping[str, Any]) -> Any:
+    """Return the axes of the coordinate system of the levels, which version 0.6 states."""
+    systems = scales.get("coordinateSystems") or [{}]
+    first = (scales["datasets"][0].get("coordinateTransformations") or [{}])[0]
+    output = first.get("output")
+    name = output.get("name") if isinstance(output, dict) else output
+    named = [system for system in systems if system.get("name") == name]
+    return (named or systems)[0].get("axes", ())
+
+
+def _changes(scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the transformations of a level, one after the other.
+
+    From version 0.6 on, those of the image lead to other coordinate systems.
+    """
+    parts = (dataset,) if "coordinateSystems" in scales else (dataset, scales)
+    return [one for part in parts for one in _flat(part.get("coordinateTransformations", ()))]
+
+
+def _flat(changes: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield transformations, and those of a sequence in its place."""
+    for change in changes:
+        if change.get("type") == "sequence":
+            yield from change.get("transformations", ())
+        else:
+            yield change
 
 
 def _letters(names: Any, n_dimensions: int) -> str:
@@ -236,18 +282,17 @@ def _transformed(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return step and position of the first element, from the transforms of level and group."""
     scale, place = np.ones(n), np.zeros(n)
-    for part in (dataset, scales):
-        for change in part.get("coordinateTransformations", ()):
-            if change.get("type") == "scale":
-                factor = np.asarray(change["scale"], float)
-                scale, place = scale * factor, place * factor
-            elif change.get("type") == "translation":
-                place = place + np.asarray(change["translation"], float)
+    for change in _changes(scales, dataset):
+        if change.get("type") == "scale":
+            factor = np.asarray(change["scale"], float)
+            scale, place = scale * factor, place * factor
+        elif change.get("type") == "translation":
+            place = place + np.asarray(change["translation"], float)
     return tuple(scale.tolist()), tuple(place.tolist())
 
 
 def _usable(
-    path: Path, axes: str, scale: tuple[float, ...], units: list[str]
+    path: Path | str, axes: str, scale: tuple[float, ...], units: list[str]
 ) -> tuple[tuple[float, ...], list[str], tuple[str, ...]]:
     """Return steps and units with unknown ones for steps of 0, positive ones for negative steps.
 
@@ -283,9 +328,11 @@ def _usable(
     return tuple(steps), names, tuple(texts)
 
 
-def _ignored(path: Path, scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+def _ignored(
+    path: Path | str, scales: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> tuple[str, ...]:
     """Return a sentence about transforms that an `Image` cannot have; empty if there are none."""
-    changes = [c for part in (dataset, scales) for c in part.get("coordinateTransformations", ())]
+    changes = _changes(scales, dataset)
     others = {str(change.get("type")) for change in changes} - {"scale", "translation", "identity"}
     if not others:
         return ()
@@ -305,7 +352,7 @@ def _channels(facts: Mapping[str, Any], n: int) -> tuple[tuple[str, ...], list[s
     return names if all(names) else (), [c for c in colours if c] if all(colours) else []
 
 
-def _lazy(path: Path, store: CheckedStore, array: Any) -> Any:
+def _lazy(path: Path | str, store: Store, array: Any) -> Any:
     if np.dtype(array.dtype).kind not in "buif":
         raise FileError(
             f"{path} holds values of type {array.dtype}; real numbers are needed. "
@@ -325,7 +372,7 @@ def _lazy(path: Path, store: CheckedStore, array: Any) -> Any:
 class _Array:
     """A Zarr array whose read errors become a `FileError`."""
 
-    def __init__(self, path: Path, array: Any) -> None:
+    def __init__(self, path: Path | str, array: Any) -> None:
         self.path = path
         self.shape = tuple(int(size) for size in array.shape)
         self.ndim = len(self.shape)

@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["UNFINISHED", "begin", "coarsen", "complete", "unfinished", "write_region"]
+__all__ = [
+    "UNFINISHED",
+    "begin",
+    "coarsen",
+    "complete",
+    "read_region",
+    "unfinished",
+    "write_region",
+]
 
 UNFINISHED: Final = "napari_cellinr_unfinished"
 """Attribute of an image of which parts are missing: the digest of the plan that it belongs to."""
@@ -104,6 +112,27 @@ def write_region(path: Path, where: Sequence[slice], values: NDArray[np.float32]
         raise FileError(
             f"{path} cannot be written: {error.strerror or error}. Make room there, and resume."
         ) from error
+
+
+def read_region(path: Path, where: Sequence[slice]) -> NDArray[np.float32]:
+    """Return the values of a region at full resolution.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    where
+        The region: one slice for each axis.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    try:
+        return np.asarray(_group(path, "r")["0"][tuple(where)], np.float32)
+    except (OSError, ValueError, KeyError) as error:
+        raise FileError(f"{path} cannot be read: {error}. Begin again with --overwrite.") from error
 
 
 def coarsen(path: Path, axes: str, leading: Sequence[int]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from zarr.storage import LocalStore
@@ -13,7 +13,7 @@ from zarr.storage import LocalStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CheckedStore", "check_chunks"]
+__all__ = ["CheckedStore", "Store", "check_chunks", "check_size"]
 
 _LARGEST_CHUNK = 2**30
 
@@ -45,6 +45,33 @@ def check_chunks(array: Any) -> int:
         raise ValueError(f"it announces {count} chunks of {size} bytes")
     shards = getattr(array, "shards", None)
     return int(math.prod(shards) * np.dtype(array.dtype).itemsize) if shards else size
+
+
+class Store(Protocol):
+    """A store that knows how large a chunk may be."""
+
+    most_bytes: int
+
+
+def check_size(key: str, found: Any, most_bytes: int) -> None:
+    """Raise `ValueError` if a chunk is larger, or decompresses to more, than was announced.
+
+    Parameters
+    ----------
+    key
+        Of the chunk, or of metadata, which are not looked at.
+    found
+        What a store returned; None for a chunk that is missing.
+    most_bytes
+        Largest announced size in bytes; 0 checks nothing.
+    """
+    if found is None or key.endswith(_METADATA) or not most_bytes:
+        return
+    if len(found) > 2 * most_bytes + _SLACK:
+        raise ValueError(f"chunk {key} has {len(found)} bytes")
+    stated = _inflated_bytes(found.to_bytes(), most_bytes)
+    if stated > most_bytes + _SLACK:
+        raise ValueError(f"chunk {key} decompresses to {stated} bytes")
 
 
 class CheckedStore(LocalStore):
@@ -82,12 +109,7 @@ class CheckedStore(LocalStore):
         """
         self._check_place(key)
         found = await super().get(key, prototype, byte_range)
-        if found is not None and not key.endswith(_METADATA) and self.most_bytes:
-            if len(found) > 2 * self.most_bytes + _SLACK:
-                raise ValueError(f"chunk {key} has {len(found)} bytes")
-            stated = _inflated_bytes(found.to_bytes(), self.most_bytes)
-            if stated > self.most_bytes + _SLACK:
-                raise ValueError(f"chunk {key} decompresses to {stated} bytes")
+        check_size(key, found, self.most_bytes)
         return found
 
     def _check_place(self, key: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.io.names import place_of
+from napari_cellinr.macro.batch.cluster import Cluster
 from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.batch.items import (
     SUMMARY,
@@ -30,17 +31,23 @@ from napari_cellinr.macro.batch.marks import is_current, stamp_of
 from napari_cellinr.macro.batch.targets import targets_of
 from napari_cellinr.macro.batch.worker_process import WorkerProcess
 from napari_cellinr.macro.plan import saved_files
+from napari_cellinr.runs.scale.executors import open_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from os import PathLike
 
     from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.macro.batch.cluster import Submitted
+    from napari_cellinr.macro.batch.targets import Target
     from napari_cellinr.macro.steps import Macro
 
-__all__ = ["SUMMARY", "Item", "Row", "State", "iter_batch"]
+__all__ = ["LINK", "SUMMARY", "Item", "Row", "State", "iter_batch"]
 
 logger = logging.getLogger(__name__)
+
+LINK: Final = "progress of the workers:"
+"""Begins the sentence with the address of the page of Dask."""
 
 _POLLING: Final = 0.1  # seconds between two checks of the worker processes
 
@@ -51,11 +58,13 @@ def iter_batch(
     output: str | PathLike[str],
     *,
     workers: int = 1,
+    scheduler: str | None = None,
     every_series: bool = False,
     every_time: bool = False,
     again: bool = False,
     overwrite: bool = False,
     tell: Callable[[tuple[Row, ...]], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Generator[Progress, Message, tuple[Row, ...]]:
     """Do the steps of a macro with every image as a job, and return the rows of the summary.
 
@@ -74,6 +83,8 @@ def iter_batch(
     workers
         Number of images that are processed at the same time, in separate processes if more
         than 1.
+    scheduler
+        Workers of Dask instead of these processes: as for `open_workers`.
     every_series, every_time
         As for `items_of`.
     again
@@ -82,11 +93,15 @@ def iter_batch(
         Whether to replace files that no batch has written, too; inputs never are.
     tell
         Called with all rows whenever one has changed, in the thread of the job.
+    say
+        Called with sentences about the workers of Dask, in the thread of the job.
 
     Raises
     ------
     ConfigError
-        If there are no inputs, no steps, or no workers.
+        If there are no inputs, no steps, or no workers; or the extra `cluster` is missing.
+    FitError
+        If the scheduler cannot be reached, or none of its workers can be used.
     FileError
         If the folder has a `summary.csv` that was not written by a batch, or cannot be written;
         or if two steps of the macro save the same file.
@@ -106,7 +121,9 @@ def iter_batch(
     batch = _Batch(macro, items, Path(output), tell, replaces_others=overwrite)
     if not again:
         batch.skip_done()
-    if workers == 1 or message == "stop":
+    if scheduler is not None and message != "stop":
+        yield from batch.by_workers(scheduler, workers, say or logger.info)
+    elif workers == 1 or message == "stop":
         yield from batch.one_by_one(message)
     else:
         yield from batch.together(workers)
@@ -162,16 +179,44 @@ class _Batch:
 
     def together(self, workers: int) -> Generator[Progress, Message, None]:
         """Process several images at the same time, each in a worker process."""
-        running: dict[int, WorkerProcess] = {}
-        left, paused = self._waiting, False
         recipe, threads = self._macro.as_json(), max(1, (os.cpu_count() or 1) // workers)
+
+        def start(item: Item, target: Target) -> WorkerProcess:
+            return WorkerProcess(recipe, item, target, threads, self._inputs)
+
+        yield from self._at_once(start, workers)
+
+    def by_workers(
+        self, scheduler: str, workers: int, say: Callable[[str], None]
+    ) -> Generator[Progress, Message, None]:
+        """Process images by workers of Dask."""
+        if not self._waiting:
+            return
+        yield Progress("connecting to the scheduler", 0, len(self._items))
+        opened = open_workers(scheduler, workers)
+        cluster = Cluster(opened, self._macro.as_json(), self._output, self._inputs)
+        try:
+            if opened.link:
+                say(f"{LINK} {opened.link}")
+            for text in cluster.check():
+                say(text)
+            yield from self._at_once(cluster.submit, cluster.most)
+        finally:
+            cluster.close()
+
+    def _at_once(
+        self, start: Callable[[Item, Target], WorkerProcess | Submitted], most: int
+    ) -> Generator[Progress, Message, None]:
+        """Process several images at the same time, wherever they are started."""
+        running: dict[int, WorkerProcess | Submitted] = {}
+        left, paused = self._waiting, False
         try:
             while left or running:
-                while left and len(running) < workers and not paused:
+                while left and len(running) < most and not paused:
                     place = left.pop(0)
                     item, target = self._items[place], self._targets[place]
                     try:
-                        running[place] = WorkerProcess(recipe, item, target, threads, self._inputs)
+                        running[place] = start(item, target)
                     except OSError as error:
                         self._put(place, row_of(item, "failed", error=f"no process: {error}"))
                         continue

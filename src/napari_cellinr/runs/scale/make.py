@@ -13,7 +13,8 @@ from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.methods import module_of
 from napari_cellinr.runs.scale.plan import Plan
-from napari_cellinr.runs.scale.source import digest, with_time
+from napari_cellinr.runs.scale.seams import n_kept
+from napari_cellinr.runs.scale.source import digest, frame_shape, with_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,9 @@ def make_plan(
 
 def check_space(plan: Plan) -> str:
     """Return a warning if the results may not fit on the disk; otherwise an empty text."""
-    size = 4 * PYRAMID * math.prod(plan.result["shape"]) * len(plan.outputs)
+    space = frame_shape(plan.image)
+    edges = sum(n_kept(part, space) for part in plan.parts if part.is_tile)
+    size = 4 * (PYRAMID * math.prod(plan.result["shape"]) + edges) * len(plan.outputs)
     folder = plan.places[0].parent
     free = shutil.disk_usage(folder).free
     if size <= free:

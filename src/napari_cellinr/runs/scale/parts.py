@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_cellinr import __version__
-from napari_cellinr.errors import CellINRError, ConfigError, FileError, FitError
+from napari_cellinr.errors import CellINRError, ConfigError, DataError, FileError, FitError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.resources.guard import explained_failures
-from napari_cellinr.io.zarr.regions import coarsen, complete, write_region
+from napari_cellinr.io.zarr.regions import coarsen, complete, read_region, write_region
 from napari_cellinr.runs.scale.executors import DEVICE
 from napari_cellinr.runs.scale.methods import module_of
-from napari_cellinr.runs.scale.source import digest, is_same, with_time
+from napari_cellinr.runs.scale.seams import blended, keep_bands
+from napari_cellinr.runs.scale.source import digest, frame_shape, is_same, only_value, with_time
 from napari_cellinr.runs.scale.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
@@ -126,22 +129,44 @@ def _fit(
     image = with_time(plan.source.image())
     device = os.environ.get(DEVICE, "")
     here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
-    with explained_failures():
-        fitted = yield from module_of(plan.action).job(image, here, part, monitor)
-    if monitor.stopped or fitted.stopped == "user":
+    fitted, level = None, None
+    try:
+        with explained_failures():
+            fitted = yield from module_of(plan.action).job(image, here, part, monitor)
+    except DataError:
+        if (level := only_value(image, part)) is None:
+            raise
+    if monitor.stopped or (fitted is not None and fitted.stopped == "user"):
         raise FitError("it was stopped before its end.")
     result = plan.image
     for role, place in zip(plan.outputs, plan.places, strict=True):
-        if role not in fitted.roles:
+        if fitted is None:
+            assert level is not None
+            values = _of_nothing(part, role, level, plan.config)
+        elif role not in fitted.roles:
             raise ConfigError(f"this result has no {role}; leave the option for it out.")
-        write_region(place, _where(result, part), _own(result, part, fitted.image(role)))
+        else:
+            values = _values(part, fitted.image(role))
+        write_region(place, _where(result, part), _own(result, part, values))
+        if part.is_tile:
+            keep_bands(state.bands(number, role), part, values, frame_shape(result))
+    report = {} if fitted is None else fitted.report
     facts = {
         "seconds": monitor.seconds,
-        "held_out": fitted.report.get("held_out"),
-        "warnings": list(fitted.report.get("warnings", ())),
+        "held_out": report.get("held_out"),
+        "warnings": list(report.get("warnings", ())),
         "computer": platform.node(),
     }
     state.note(number, facts)
+
+
+def _of_nothing(part: Part, role: str, level: float, config: Config) -> NDArray[np.float32]:
+    """Return the result where all values are the same, such as 0 beside a stitched recording."""
+    is_background = getattr(config, "background", "keep") == "subtract"
+    keeps = {"result": not is_background, "background": True, "kept": True}
+    space = [end - first for first, end in part.wide]
+    shape = (part.frames[1] - part.frames[0], *space)
+    return np.full(shape, level if keeps.get(role, False) else 0, np.float32)
 
 
 def _where(result: Image, part: Part) -> list[slice]:
@@ -151,13 +176,18 @@ def _where(result: Image, part: Part) -> list[slice]:
     return [slice(*ranges[axis]) for axis in result.axes]
 
 
-def _own(result: Image, part: Part, found: Image) -> NDArray[np.float32]:
-    """Return what a part writes of what it has computed, with the axes of the result."""
+def _values(part: Part, found: Image) -> NDArray[np.float32]:
+    """Return the frames of a part of what it has computed, axes T, [Z,] Y, X."""
     values = np.asarray(found.array(), np.float32)
     first = part.frames[0] - part.near[0]
     n_frames = part.frames[1] - part.frames[0]
     if len(values) > n_frames:  # frames around the block were computed, too
         values = values[first : first + n_frames]
+    return values.reshape(n_frames, *(end - first for first, end in part.wide))
+
+
+def _own(result: Image, part: Part, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a part writes of the frames that it has computed, with the axes of the result."""
     inner = tuple(
         slice(own[0] - wide[0], own[1] - wide[0])
         for own, wide in zip(part.own, part.wide, strict=True)
@@ -184,12 +214,30 @@ def _make_coarser(
         found: dict[int, tuple[float, float]] = {}
         for done, index in enumerate(frames):
             yield from monitor.report("making coarser levels", done, len(frames))
+            _blend(plan, state, role, place, dict(zip(leading, index, strict=True)))
             low, high = coarsen(place, result.axes, index)
             channel = dict(zip(leading, index, strict=True)).get("C", 0)
             before = found.get(channel, (low, high))
             found[channel] = min(low, before[0]), max(high, before[1])
         windows[role] = found
     state.note(number, {"seconds": monitor.seconds, "windows": windows, "warnings": []})
+
+
+def _blend(plan: Plan, state: State, role: str, place: Path, index: Mapping[str, int]) -> None:
+    """Blend the tiles of one frame of a result."""
+    channel, frame = index.get("C", 0), index.get("T", 0)
+    tiles = [
+        (part, state.bands(number, role))
+        for number, part in enumerate(plan.parts)
+        if part.channel == channel and part.frames[0] <= frame < part.frames[1] and part.is_tile
+    ]
+    for part, own in tiles:
+        where = _where(plan.image, replace(part, frames=(frame, frame + 1)))
+        values = read_region(place, where)
+        others = [tile for tile in tiles if tile[0] is not part]
+        space = values.reshape([end - first for first, end in part.own])
+        found = blended(space, part, own, others, frame, frame_shape(plan.image))
+        write_region(place, where, found.reshape(values.shape))
 
 
 def finish_plan(plan: Plan) -> None:

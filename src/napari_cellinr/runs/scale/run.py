@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -251,7 +252,21 @@ class _Run:
         self.found.done = len(notes)
         texts: Iterable[str] = (text for note in notes.values() for text in note["warnings"])
         known = [*self._plan.warnings, *self.found.warnings]
-        self.found.warnings = list(dict.fromkeys([*known, *texts]))
+        self.found.warnings = list(dict.fromkeys([*known, *_alike(texts)]))
         if self.found.is_complete:
             finish_plan(self._plan)
         return self.found
+
+
+def _alike(texts: Iterable[str]) -> list[str]:
+    """Return warnings of parts; of those that differ in numbers only, the first and their count."""
+    kinds: dict[str, list[str]] = {}
+    for text in texts:
+        kinds.setdefault(re.sub(r"\d+(\.\d+)?", "0", text), []).append(text)
+    found = []
+    for first, *others in kinds.values():
+        more = len(others)
+        parts = "another part" if more == 1 else f"{more} other parts"
+        same = not more or {first} == set(others)
+        found.append(first if same else f"{first} The same kind of warning is of {parts}.")
+    return found

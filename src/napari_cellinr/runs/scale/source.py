@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.image import Image
+    from napari_cellinr.runs.scale.plan import Part
 
-__all__ = ["Source", "digest", "frame_shape", "is_same", "sample", "with_time"]
+__all__ = ["Source", "digest", "frame_shape", "is_same", "only_value", "sample", "with_time"]
 
 DIGEST_VOXELS = {"Z": 4, "Y": 64, "X": 64}
 """Voxels of each of the blocks by which a recording is recognised."""
@@ -168,6 +169,28 @@ def _blocks(image: Image, most: Mapping[str, int]) -> list[Image]:
             ranges[axis] = slice(start, start + length)
         found.append(image.crop(**ranges))
     return found
+
+
+def only_value(image: Image, part: Part) -> float | None:
+    """Return the value that all voxels have that a part reads; None if they differ.
+
+    Parameters
+    ----------
+    image
+        The recording, lazy, with axis T.
+    part
+        The part.
+    """
+    channel = image.take("C", part.channel) if "C" in image.axes else image
+    space = zip("ZYX"[-len(part.wide) :], part.wide, strict=True)
+    wide = channel.crop(**{axis: slice(*one) for axis, one in space})
+    found: set[float] = set()
+    for number in range(*part.near):
+        frame = wide.take("T", number).array()
+        found |= {float(frame.min()), float(frame.max())}
+        if len(found) > 1:
+            return None
+    return found.pop()
 
 
 def with_time(image: Image) -> Image:

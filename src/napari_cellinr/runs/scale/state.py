@@ -26,6 +26,7 @@ _CREATED: Final = "created"
 _OLD_LOCK: Final = "created.lock"
 _FORMAT: Final = "napari-cellinr parts 1"
 _RUNS: Final = re.compile("[0-9a-f]{32}")
+_ROLE: Final = re.compile("[a-z-]{1,20}")
 _MOST_PARTS: Final = 10**6
 """Of a manifest of another plan; nobody else makes a manifest that takes long."""
 
@@ -89,7 +90,8 @@ class State:
             if self._was_created():
                 return
         self._clear()
-        self._notes.write(_MANIFEST, {"format": _FORMAT, "parts": self._plan.n_parts})
+        facts = {"parts": self._plan.n_parts, "roles": list(self._plan.outputs)}
+        self._notes.write(_MANIFEST, {"format": _FORMAT, **facts})
         save_plan(self._plan, place)
         for path in self._plan.places:
             begin(path, self._plan.image, self._identity)
@@ -140,6 +142,18 @@ class State:
         """
         self._notes.write(_name(number), facts)
 
+    def bands(self, number: int, role: str) -> Path:
+        """Return the file in which a tile keeps its edges until they are blended.
+
+        Parameters
+        ----------
+        number
+            Of the part.
+        role
+            Of the result.
+        """
+        return self._folder / _edges(self._identity, number, role)
+
     def warnings_of(self, number: int) -> list[str]:
         """Return the warnings of a finished part."""
         facts = self._notes.read(_name(number)) or {}
@@ -181,8 +195,10 @@ class State:
 
     def _written(self) -> list[Path]:
         """Return the notes of this plan that are there; the manifest, which lists them, is last."""
-        names = (_STOP, _OLD_LOCK, *map(_name, range(self._plan.n_parts)), _MANIFEST)
-        return _found(self._notes, names)
+        n_parts = self._plan.n_parts
+        names = (_STOP, _OLD_LOCK, *map(_name, range(n_parts)), _MANIFEST)
+        edges = _kept_edges(self._folder, self._identity, n_parts, self._plan.outputs)
+        return [*edges, *_found(self._notes, names)]
 
     def _clear(self) -> None:
         """Delete the notes of a run that was killed while it began or ended."""
@@ -192,7 +208,11 @@ class State:
         if is_known and isinstance(n_parts, int) and run != self._identity:
             run = str(run)
             remove_files([self._folder / _lock(run)])
-            names = (_CREATED, _STOP, *map(_name, range(min(n_parts, _MOST_PARTS))), _MANIFEST)
+            n_parts = min(n_parts, _MOST_PARTS)
+            roles = found if isinstance(found := manifest.get("roles"), list) else []
+            known = [role for role in roles if _ROLE.fullmatch(str(role))]
+            remove_files(_kept_edges(self._folder, run, n_parts, known))
+            names = (_CREATED, _STOP, *map(_name, range(n_parts)), _MANIFEST)
             remove_files(_found(Notes(self._folder, run), names))
         remove_files(self._written())
         self._is_old = False
@@ -294,3 +314,13 @@ def _lock(run: str) -> str:
 
 def _name(number: int) -> str:
     return f"part-{number:06d}.json"
+
+
+def _edges(run: str, number: int, role: str) -> str:
+    return f"edges-{run}-{number:06d}-{role}.npy"
+
+
+def _kept_edges(folder: Path, run: str, n_parts: int, roles: Iterable[str]) -> list[Path]:
+    """Return the files of a run in which tiles have kept their edges; their names hold the run."""
+    names = (_edges(run, number, role) for role in roles for number in range(n_parts))
+    return [path for name in names if is_plain_file(path := folder / name)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +16,8 @@ from napari_cellinr.methods.spatime.output_grid import (
     output_grid,
 )
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
+from napari_cellinr.runs.scale.plan import Part
+from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
-    from napari_cellinr.runs.scale.plan import Part, Plan
+    from napari_cellinr.runs.scale.plan import Plan
 
 __all__ = ["job", "layout", "measured", "result"]
 
@@ -35,6 +36,9 @@ NEAR: Final = 2
 
 MOST_FRAMES: Final = 32
 """Frames of a block: enough to test motion on held-out frames."""
+
+MARGIN: Final = 32
+"""Voxels around a tile from which material may move into it, and by which filters are spoiled."""
 
 BYTES: Final = (48.0, 60.0)
 """Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
@@ -99,10 +103,20 @@ def layout(
     per_frame, per_voxel = BYTES
     new = max(1.0, len(_times(image, config)) / image.sizes["T"])
     base = PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES
-    needs = Needs(base, per_frame * (1 + new) / 2, per_voxel, MOST_FRAMES, NEAR)
+    n_axes = len(frame_shape(image))
+    needs = Needs(
+        base=base,
+        per_frame=per_frame * (1 + new) / 2,
+        per_voxel=per_voxel,
+        most_frames=MOST_FRAMES,
+        shared=NEAR,
+        margins=None if config.noise == "match" else (MARGIN,) * n_axes,
+        steps=(1,) * n_axes,
+    )
     parts, largest = boxes(image, needs, memory)
     times, n_frames = _times(image, config), image.sizes["T"]
     length = parts[0].frames[1] - parts[0].frames[0]
+    tiles = list(dict.fromkeys((part.own, part.wide) for part in parts))
     found = []
     for channel in range(image.sizes.get("C", 1)):
         for first, end in blocks(n_frames, length):
@@ -112,7 +126,7 @@ def layout(
                 continue
             near = max(0, first - NEAR), min(n_frames, end + 1 + NEAR)
             frames = inside[0], inside[-1] + 1
-            found.append(replace(parts[0], channel=channel, frames=frames, near=near))
+            found += [Part(channel, frames, near, own, wide) for own, wide in tiles]
     return found, largest
 
 
@@ -135,7 +149,9 @@ def job(
     config: Any = plan.config
     places = _times(image, config)[slice(*part.frames)] - part.near[0]
     channel = image.take("C", part.channel) if "C" in image.axes else image
-    block = comparable(channel.crop(T=slice(*part.near)))[0]
+    space = zip("ZYX"[-len(part.wide) :], part.wide, strict=True)
+    ranges = {axis: slice(*one) for axis, one in space}
+    block = comparable(channel.crop(T=slice(*part.near), **ranges))[0]
     times = tuple(float(place * block.steps["T"]) for place in places)
     own = config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
     return (yield from superresolve_job(block, own, monitor))

@@ -34,6 +34,7 @@ from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, sentence, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
+from napari_cellinr.ui.widgets.workers import WorkersPanel
 
 if TYPE_CHECKING:
     import napari
@@ -58,6 +59,7 @@ class BatchDock(TabbedDock):
     """
 
     rows_changed = Signal(object)
+    told = Signal(str)
 
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,6 +71,7 @@ class BatchDock(TabbedDock):
         self._lay_out()
         self.setAcceptDrops(True)
         self.rows_changed.connect(self.show_rows)
+        self.told.connect(self._show_workers)
         self.controller.said.connect(self._say)
         self.controller.state_changed.connect(self.refresh)
         self.dispatcher.recorded.connect(self.refresh)
@@ -94,6 +97,7 @@ class BatchDock(TabbedDock):
             "every_time": self.time_box.isChecked(),
             "again": self.again_box.isChecked(),
             "workers": self.workers_box.value(),
+            "scheduler": self.workers_panel.scheduler,
         }
 
     def recipe(self) -> Macro:
@@ -139,6 +143,7 @@ class BatchDock(TabbedDock):
                 self._confirmed = macro
             work = partial(self._work, macro, list(self.paths), output, self.options)
             request = Request("batch", work, False)
+            self.workers_panel.show_link("")
             self.dispatcher.queue.submit(request)
         except CellINRError as error:
             self.controller.say("error", str(error))
@@ -167,7 +172,8 @@ class BatchDock(TabbedDock):
         fault = self._recipe_fault()
         self.recipe_fault.setText(fault)
         self.recipe_fault.setVisible(bool(fault))
-        self.run_button.setEnabled(bool(self.paths) and not fault)
+        lacks = self.workers_panel.lacks_address
+        self.run_button.setEnabled(bool(self.paths) and not fault and not lacks)
         self.place.setText(f"Results go to {self.output()}" if self.paths else "")
         self.place.setVisible(bool(self.paths))
         self.run_button.setText("Run" if idle else "Queue")
@@ -194,7 +200,9 @@ class BatchDock(TabbedDock):
             from napari_cellinr.macro.batch.run import iter_batch
 
             # A signal carries the rows from the thread of the job to this one.
-            return iter_batch(macro, paths, output, tell=self.rows_changed.emit, **options)
+            return iter_batch(
+                macro, paths, output, tell=self.rows_changed.emit, say=self.told.emit, **options
+            )
 
         return Work(f"batch of {len(paths)} files", make, self._show_end, quick=True)
 
@@ -227,6 +235,15 @@ class BatchDock(TabbedDock):
         self.paths.clear()
         self._fill()
         self.refresh()
+
+    @Slot(str)
+    def _show_workers(self, text: str) -> None:
+        from napari_cellinr.macro.batch.run import LINK
+
+        if text.startswith(LINK):
+            self.workers_panel.show_link(text.removeprefix(LINK).strip())
+        else:
+            self.controller.say("warning", text)
 
     @Slot(str, str)
     def _say(self, kind: str, text: str) -> None:
@@ -293,6 +310,8 @@ class BatchDock(TabbedDock):
             "Number of images processed in parallel, each in its own process. One fit uses several "
             "cores: parallel fits are faster for small images only, and need more memory."
         )
+        self.workers_panel = WorkersPanel()
+        self.workers_panel.changed.connect(self.refresh)
         self.table = QTableWidget(0, 4)
         self.table.setHorizontalHeaderLabels(["Image", "State", "Time", "Error"])
         self.table.verticalHeader().hide()
@@ -332,6 +351,7 @@ class BatchDock(TabbedDock):
         layout.addWidget(self.hint)
         layout.addLayout(grid)
         layout.addLayout(parts)
+        layout.addWidget(self.workers_panel)
         layout.addWidget(self.table, 1)
         reasons = QWidget()
         QVBoxLayout(reasons).addWidget(self.failures)

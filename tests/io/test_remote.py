@@ -1,0 +1,227 @@
+"""OME-Zarr at an address, in an archive, and with the metadata of version 0.6."""
+
+import json
+import threading
+import zipfile
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.errors import FileError
+
+DATA = np.random.default_rng(0).poisson(50, (3, 40, 50)).astype(np.uint16)
+IMAGE = Image(DATA, axes="TYX", scale=(2.0, 0.1, 0.2), units=("second", "micrometer", "micrometer"))
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files, and remembers which."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder, handler=Handler):
+    """Serve a folder on the loopback address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def same(found):
+    np.testing.assert_array_equal(found.array(), DATA)
+    assert (found.axes, found.scale, found.units) == (IMAGE.axes, IMAGE.scale, IMAGE.units)
+    assert found.name == "cells"
+
+
+@pytest.fixture
+def each_chunk(monkeypatch):
+    """Let each chunk be read on its own; small ones are read together otherwise."""
+    monkeypatch.setattr("napari_cellinr.io.lazy._CHUNK", 1)
+
+
+def test_an_address_is_read_and_only_what_is_needed_is_fetched(tmp_path, each_chunk):
+    pytest.importorskip("aiohttp")
+    write(tmp_path / "cells.ome.zarr", IMAGE)
+    with served(tmp_path) as (server, address):
+        found = read(f"{address}/cells.ome.zarr/")
+        assert not [path for path in server.asked if "/c/" in path]
+        np.testing.assert_array_equal(found.take("T", 1).array(), DATA[1])
+        assert {path for path in server.asked if "/c/" in path} == {"/cells.ome.zarr/0/c/1/0/0"}
+        same(found)
+
+
+def test_an_address_is_denoised_in_parts(tmp_path):
+    pytest.importorskip("aiohttp")
+    from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.problem import finish
+    from napari_cellinr.runs.scale.make import make_plan
+    from napari_cellinr.runs.scale.run import run_plan
+    from napari_cellinr.runs.scale.source import Source
+
+    write(tmp_path / "cells.zarr", IMAGE)
+    config, results = CellINRConfig(preset="preview"), []
+    with served(tmp_path) as (_, address):
+        for name, place in (("a", str(tmp_path / "cells.zarr")), ("b", f"{address}/cells.zarr")):
+            out = tmp_path / f"{name}.zarr"
+            plan = make_plan("denoise", Source(place), config, {"result": str(out)}, 1e12)
+            assert finish(run_plan(plan)).is_complete
+            results.append(read(out).array())
+    np.testing.assert_array_equal(*results)
+
+
+def test_an_address_at_which_nothing_is_or_nobody_answers_is_named(tmp_path):
+    pytest.importorskip("aiohttp")
+    with served(tmp_path) as (_, address), pytest.raises(FileError, match="holds no Zarr"):
+        read(f"{address}/none.zarr")
+    with pytest.raises(FileError, match=r"none\.zarr cannot be read"):
+        read(f"{address}/none.zarr")
+
+
+def test_without_the_extra_its_name_is_said(monkeypatch):
+    from napari_cellinr.io.zarr import remote
+
+    def without(*_, **__):
+        raise ImportError("install aiohttp")
+
+    monkeypatch.setattr(remote.FsspecStore, "from_url", without)
+    with pytest.raises(FileError, match=r"napari-cellinr\[remote\]"):
+        read("s3://bucket/cells.zarr")
+
+
+def packed(folder, archive):
+    """Put a folder into an archive."""
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, path.relative_to(folder))
+    return archive
+
+
+def test_an_archive_is_read(tmp_path):
+    folder = write(tmp_path / "cells.ome.zarr", IMAGE)
+    same(read(packed(folder, tmp_path / "cells.ozx")))
+
+
+def test_an_archive_with_faults_is_named(tmp_path):
+    place = tmp_path / "cells.ozx"
+    place.write_bytes(b"no archive")
+    with pytest.raises(FileError, match="no ZIP archive"):
+        read(place)
+    packed(tmp_path / "nothing", place)
+    with pytest.raises(FileError, match=r"cells\.ozx"):
+        read(place)
+    folder = write(tmp_path / "cells.zarr", IMAGE)
+    packed(folder, place)
+    with zipfile.ZipFile(place, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("0/c/0/0/1", b"")
+    data = place.read_bytes()
+    place.write_bytes(data[: len(data) // 2])
+    with pytest.raises(FileError, match="no ZIP archive, or it is incomplete"):
+        read(place)
+
+
+def test_a_chunk_that_unpacks_to_more_than_announced_is_refused(tmp_path, each_chunk):
+    folder = write(tmp_path / "cells.zarr", IMAGE)
+    (folder / "0" / "c" / "1" / "0" / "0").unlink()
+    place = packed(folder, tmp_path / "cells.ozx")
+    with zipfile.ZipFile(place, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("0/c/1/0/0", bytes(200 * 2**20))
+    image = read(place)
+    np.testing.assert_array_equal(image.take("T", 0).array(), DATA[0])
+    with pytest.raises(FileError, match="is damaged"):
+        image.take("T", 1).array()
+
+
+@pytest.mark.parametrize("named", [str, lambda name: {"name": name}])
+def test_coordinate_systems_of_version_0_6(tmp_path, named):
+    folder = write(tmp_path / "cells.ome.zarr", IMAGE)
+    place = folder / "zarr.json"
+    facts = json.loads(place.read_text())
+    facts["attributes"] = {"ome": facts["attributes"]["ome"]}
+    ome = facts["attributes"]["ome"]
+    ome["version"] = "0.6"
+    (scales,) = ome["multiscales"]
+    axes = scales.pop("axes")
+    scales["coordinateSystems"] = [
+        {"name": "stage", "axes": [{"name": n} for n in "cba"]},
+        {"name": "physical", "axes": axes},
+    ]
+    scales["coordinateTransformations"] = [
+        {"type": "rotation", "rotation": [[1]], "input": "physical", "output": "stage"}
+    ]
+    for one in scales["datasets"]:
+        one["coordinateTransformations"] = [
+            {
+                "type": "sequence",
+                "input": named(one["path"]),
+                "output": named("physical"),
+                "transformations": [
+                    {"type": "scale", "scale": [2.0, 0.1, 0.2]},
+                    {"type": "translation", "translation": [0.0, 1.0, 2.0]},
+                ],
+            }
+        ]
+    place.write_text(json.dumps(facts))
+    found = read(folder)
+    same(found)
+    assert found.translate == (0.0, 1.0, 2.0)
+
+
+class Bucket(Handler):
+    """Answers as S3 does: with keys that begin with a prefix, and errors as XML."""
+
+    def do_GET(self):
+        address = urlsplit(self.path)
+        if "list-type=2" not in address.query:
+            super().do_GET()
+            return
+        (prefix,) = parse_qs(address.query).get("prefix", [""])
+        folder = Path(self.translate_path(address.path))
+        keys = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        found = [f"<Contents><Key>{key}</Key><Size>1</Size></Contents>"
+                 for key in keys if key.startswith(prefix)]  # fmt: skip
+        count = f"<KeyCount>{len(found)}</KeyCount>"
+        self._answer(200, f"<ListBucketResult>{count}{''.join(found)}</ListBucketResult>")
+
+    def send_error(self, code, message=None, explain=None):
+        self._answer(code, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>")
+
+    def _answer(self, code, text):
+        self.send_response(code)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(text.encode())
+
+
+def test_a_bucket_is_read(tmp_path, each_chunk, monkeypatch):
+    pytest.importorskip("s3fs")
+    import fsspec.config
+
+    (tmp_path / "bucket").mkdir()
+    write(tmp_path / "bucket" / "cells.zarr", IMAGE)
+    with served(tmp_path, Bucket) as (server, address):
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"anon": True, "endpoint_url": address})
+        found = read("s3://bucket/cells.zarr")
+        assert not [path for path in server.asked if "/c/" in path]
+        same(found)
+        with pytest.raises(FileError, match=r"none\.zarr"):
+            read("s3://bucket/none.zarr")

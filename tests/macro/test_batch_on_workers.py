@@ -1,0 +1,149 @@
+"""A batch whose images are processed by workers: Dask's where it is installed, else a pool."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, write
+from napari_cellinr.errors import ConfigError, FitError
+from napari_cellinr.fitting.problem import Fitted, Progress, finish
+from napari_cellinr.macro import Macro, Source, Step
+from napari_cellinr.macro.batch import run
+from napari_cellinr.macro.batch.cluster import _unseen
+from napari_cellinr.macro.batch.run import LINK, iter_batch
+
+QUICK = {"preset": "preview", "steps": 2, "background": "keep"}
+RECIPE = Macro((Step("denoise", (Source("embryo"),), QUICK, seed=1),))
+
+
+class Pool:
+    """Workers that are threads of this process."""
+
+    n_workers, link = 1, "http://127.0.0.1:8787/status"
+
+    def __init__(self, wrong=()):
+        self._pool, self._wrong, self.closed = ThreadPoolExecutor(1), list(wrong), None
+
+    def submit(self, task, *arguments):
+        return self._pool.submit(task, *arguments)
+
+    def check(self, task, *arguments):
+        if "none" in self._wrong:
+            raise FitError("no worker can compute the plan.")
+        return [text for text in (task(*arguments), *self._wrong) if text]
+
+    def close(self, *, stop=False):
+        self.closed = stop
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def files(tmp_path):
+    generator = np.random.default_rng(0)
+    return [
+        write(tmp_path / f"{n}.tif", Image(generator.poisson(50, (24, 24)).astype(np.uint16), "YX"))
+        for n in range(3)
+    ]
+
+
+@pytest.fixture
+def job(put_job):
+    def denoise(image, config, monitor):
+        for step in range(200):
+            message = yield Progress("fitting", step, 200)
+            if message == "stop" or (step == 3 and not waits.is_set()):
+                break
+            if waits.is_set():
+                reached.set()
+                threading.Event().wait(0.02)
+        result = image.like(np.asarray(image.data) + 1, name=f"{image.name} denoised")
+        return Fitted((result,), config, {}, (), "user" if message == "stop" else "steps", {})
+
+    waits, reached = threading.Event(), threading.Event()
+    put_job("denoise", denoise)
+    return waits, reached
+
+
+def test_workers_process_all_images_and_their_page_is_said(files, job, tmp_path, monkeypatch):
+    pool, said, told = Pool(["worker b has version 0.0.1"]), [], []
+    monkeypatch.setattr(run, "open_workers", lambda *_: pool)
+    files[1].write_bytes(b"broken")
+    batch = iter_batch(
+        RECIPE, files, tmp_path / "out", scheduler="local", tell=told.append, say=said.append
+    )
+    rows = finish(batch)
+    assert [row.state for row in rows] == ["done", "failed", "done"]
+    assert said == [f"{LINK} {Pool.link}", "worker b has version 0.0.1"]
+    assert told[-1] == rows
+    assert pool.closed is False
+    assert read(tmp_path / "out" / "0 denoised.tif").array().shape == (24, 24)
+    monkeypatch.setattr(run, "open_workers", lambda *_: Pool())
+    again = finish(iter_batch(RECIPE, files, tmp_path / "out", scheduler="local"))
+    assert [row.state for row in again] == ["skipped", "failed", "skipped"]
+
+
+def test_a_stop_reaches_the_workers(files, job, tmp_path, monkeypatch):
+    waits, reached = job
+    waits.set()
+    pool = Pool()
+    monkeypatch.setattr(run, "open_workers", lambda *_: pool)
+    batch, message = iter_batch(RECIPE, files, tmp_path / "out", scheduler="local"), None
+    while True:
+        try:
+            batch.send(message)
+        except StopIteration as end:
+            rows = end.value
+            break
+        message = "stop" if reached.is_set() else None
+    assert [row.state for row in rows] == ["stopped"] * 3
+    assert pool.closed is True
+    assert not list((tmp_path / "out").glob("*.stop"))
+    assert not (tmp_path / "out" / "1 denoised.tif").exists()
+
+
+def test_workers_that_cannot_be_used_end_the_batch(files, job, tmp_path, monkeypatch):
+    pool = Pool(["none"])
+    monkeypatch.setattr(run, "open_workers", lambda *_: pool)
+    with pytest.raises(FitError, match="no worker"):
+        finish(iter_batch(RECIPE, files, tmp_path / "out", scheduler="local"))
+    assert pool.closed is not None
+
+
+def test_a_lost_worker_fails_its_image_only(files, job, tmp_path, monkeypatch):
+    class Losing(Pool):
+        def submit(self, task, *arguments):
+            if arguments[1].path == files[1]:
+                lost = Future()
+                lost.set_exception(RuntimeError("KilledWorker"))
+                return lost
+            return super().submit(task, *arguments)
+
+    monkeypatch.setattr(run, "open_workers", lambda *_: Losing())
+    rows = finish(iter_batch(RECIPE, files, tmp_path / "out", scheduler="local"))
+    assert [row.state for row in rows] == ["done", "failed", "done"]
+    assert "KilledWorker" in rows[1].error
+
+
+def test_files_that_a_worker_does_not_see_are_named(files, tmp_path):
+    assert _unseen([str(path) for path in files]) == ""
+    assert f"does not see {tmp_path / 'none.tif'}" in _unseen([str(tmp_path / "none.tif")])
+
+
+def test_without_the_extra_its_name_is_said(files, job, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(ConfigError, match="cluster"):
+        finish(iter_batch(RECIPE, files, tmp_path / "out", scheduler="local"))
+
+
+def test_workers_of_dask_give_what_this_process_gives(files, tmp_path):
+    pytest.importorskip("distributed")
+    here, there, said = tmp_path / "here", tmp_path / "there", []
+    finish(iter_batch(RECIPE, files[:2], here))
+    rows = finish(
+        iter_batch(RECIPE, files[:2], there, scheduler="local", workers=2, say=said.append)
+    )
+    assert [row.state for row in rows] == ["done", "done"], rows
+    for path in here.glob("*.tif"):
+        np.testing.assert_array_equal(read(path).array(), read(there / path.name).array())
