@@ -25,6 +25,7 @@ _FEWEST, _MOST = 5, 48  # planes from which clusters can be told, and that are l
 _WIDEST = 5  # pixels of a cluster along each axis
 _AROUND = 9  # pixels along each axis of the median that counts as what is around
 _HEIGHT = 8.0  # least height, in standard deviations of the noise of the median of all planes
+_BRIGHT, _ABOVE = 0.99, 2.0  # quantile of the pixels that is the specimen's, and least height in it
 _CORE = 0.25  # least height of a pixel of the core, in that of the highest
 _HALO = (0.03, 3.0)  # largest height of the pixels next to the core: in its own, and in standard
 # deviations of their mean; the microscope blurs all that it images by more
@@ -56,7 +57,10 @@ def hot_clusters(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[np.bo
     height = middle - median_filter(middle, _AROUND, mode="nearest")
     rough = correlate1d(correlate1d(middle, _SECOND, 0), _SECOND, 1)
     noise = float(np.median(np.abs(rough))) / 0.6745
-    labels, _ = label(height > max(_HEIGHT * noise, 1e-6), np.ones((3, 3), bool))
+    # rows of other offsets, and lost columns, cut sharp pieces out of a specimen
+    specimen = float(np.quantile(middle, _BRIGHT) - np.median(middle))
+    least = max(_HEIGHT * noise, _ABOVE * specimen, 1e-6)
+    labels, _ = label(height > least, np.ones((3, 3), bool))
     found = np.zeros(middle.shape, bool)
     for number, box in enumerate(find_objects(labels), 1):
         if max(part.stop - part.start for part in box) <= _WIDEST:
