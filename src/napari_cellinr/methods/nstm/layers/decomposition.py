@@ -17,6 +17,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional
 
+from napari_cellinr.methods.nstm.layers.spots import fit_spots
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -121,10 +123,30 @@ def moving_light(
     velocities = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
     margin = math.ceil(max(reach) / 2 / finer) + 1
     light, weight = (functional.pad(part, (margin,) * 4) for part in (light, weight))
-    images, velocities = _decomposed(light, weight, moments[chosen] - 0.5, velocities, faintest)
+    times = moments[chosen] - 0.5
+    images, velocities = _decomposed(light, weight, times, velocities, faintest)
     step = max(float(part[1] - part[0]) for part in axes)
     places, speeds, amounts = _bright_places(images, velocities, step)
+    if len(amounts):
+        spots = fit_spots(light[:, 0], weight[:, 0], times, places, speeds, amounts)
+        if spots.misfit < _misfit(images, light, weight, times, velocities):
+            places, speeds, amounts = spots.places, spots.velocities, spots.light
     return MovingLight((places - margin + 0.5) * finer - 0.5, speeds * finer, amounts, NEAR * finer)
+
+
+def _misfit(
+    images: torch.Tensor,
+    light: torch.Tensor,
+    weight: torch.Tensor,
+    times: torch.Tensor,
+    velocities: torch.Tensor,
+) -> float:
+    """Return the root mean square difference of moving images from the frames."""
+    squared = 0.0
+    for frame, valid, time in zip(light, weight, times, strict=True):
+        predicted = _moved(images[:, None], velocities * time).sum(0)
+        squared += float((valid * (predicted - frame) ** 2).sum())
+    return (squared / max(float(weight.sum()), 1e-12)) ** 0.5
 
 
 def _blurred(images: torch.Tensor) -> torch.Tensor:
