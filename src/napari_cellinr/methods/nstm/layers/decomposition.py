@@ -146,7 +146,7 @@ def _misfit(
     for frame, valid, time in zip(light, weight, times, strict=True):
         predicted = _moved(images[:, None], velocities * time).sum(0)
         squared += float((valid * (predicted - frame) ** 2).sum())
-    return (squared / max(float(weight.sum()), 1e-12)) ** 0.5
+    return math.sqrt(squared / max(float(weight.sum()), 1e-12))
 
 
 def _blurred(images: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ its own, leave no room for that.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,7 @@ def _improve(
             optimizer.step()
     for name, value in values.items():
         values[name] = value.detach()
-    return float(error.detach()) ** 0.5
+    return math.sqrt(float(error.detach()))
 
 
 def _frames(
