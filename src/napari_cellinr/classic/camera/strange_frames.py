@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
+
+from napari_cellinr.classic.camera.defects import empty_part
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,8 +27,11 @@ _SMOOTH, _WIDE = 1.5, 5.0  # standard deviations in those pixels of the Gaussian
 _ALIKE = 0.6  # least correlation of the frames before and after
 _UNLIKE = 0.6  # largest correlation with either of them, in theirs with each other
 _PART = 16  # least size of a part in those pixels in which images are correlated
+_FEWEST = 3  # parts along each axis from which chance can be told
+_HIDDEN = 0.25  # largest part without data
 _STRUCTURE = 0.1  # least variance of a part, in that of the part with most, to be looked at
 _KNOWN = 0.5  # part of its pixels, and of the parts, that must not be hidden by a bright object
+_NEAR = 7  # pixels around those without data in which these are seen in a mean
 _FACTOR = 4.0  # brightness relative to both of them, or less than its inverse
 _BLOCKS = 4  # parts of a frame along each axis that are compared in brightness
 _LIT = 0.5  # least part of them that has to have light
@@ -55,14 +60,27 @@ def strange_frames(
     """
     good = [number for number in range(len(frames)) if number not in others]
     views = {number: _view(frames[number]) for number in good}
+    empty = {number: _empty(frames[number]) for number in good}
     found: dict[int, str] = {}
     for before, number, after in zip(good, good[1:], good[2:], strict=False):
-        around = (views[before], views[after])
-        if kind := _exposure(views[number], *around):
+        three = [views[n] for n in (number, before, after)]
+        masks = [mask for n in (number, before, after) if (mask := empty[n]) is not None]
+        hidden = np.any(masks, axis=0) if masks else np.zeros(three[0].shape, bool)
+        if hidden.mean() > 1 - _KNOWN:
+            continue
+        for view in three if masks else ():
+            view[hidden] = view[~hidden].mean()
+        if kind := _exposure(three[0], three[1], three[2]):
             found[number] = kind
-        elif _is_unlike(views[number], *around):
+        elif _is_unlike(three[0], three[1], three[2], maximum_filter(hidden, _NEAR)):
             found[number] = "unlike"
     return found
+
+
+def _empty(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return where a view has no data in some plane; None if it has data everywhere."""
+    mask = empty_part(np.asarray(frame))
+    return None if mask is None else _view(mask) > 0
 
 
 def _view(frame: NDArray[Any]) -> NDArray[np.float64]:
@@ -107,22 +125,28 @@ def _parts(view: NDArray[np.float64], least: int) -> list[NDArray[np.float64]]:
 
 
 def _is_unlike(
-    view: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
+    view: NDArray[np.float64],
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    hidden: NDArray[np.bool_],
 ) -> bool:
     """Return whether a frame lacks what the frames before and after it have in common.
 
     Most parts have to lack it, so that an object that flashes does not count. Where it is brighter
-    than anything in those frames, it hides what is there.
+    than anything in those frames, it hides what is there; so do pixels without data.
     """
+    if min(view.shape) < _FEWEST * _PART or hidden.mean() > _HIDDEN:
+        return False
     low, high = min(before.min(), after.min()), max(before.max(), after.max())
     own, first, second = (
         gaussian_filter(one, _SMOOTH) - gaussian_filter(one, _WIDE)
         for one in (np.clip(view, low, high), before, after)
     )
-    own[gaussian_filter(view, _SMOOTH) > high] = np.nan
+    own[hidden | (gaussian_filter(view, _SMOOTH) > high)] = np.nan
+    first[hidden] = second[hidden] = 0
     if np.isfinite(own).mean() <= _KNOWN:
         return False
-    alike = _correlation(first, second)
+    alike = _correlation(first, np.where(hidden, np.nan, second))
     limit = _UNLIKE * alike
     return alike >= _ALIKE and all(_correlation(one, own) < limit for one in (first, second))
 
