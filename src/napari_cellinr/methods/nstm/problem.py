@@ -73,8 +73,8 @@ class NSTMProblem(Problem):
     device
         Where to compute.
     brightness, bleaching, unexplained
-        Whether each frame has a gain and an offset of its own, whether all light fades by one
-        exponential curve, and whether there is a sparse image of what motion does not explain.
+        Whether each frame has a gain and an offset of its own, all light fades by one exponential
+        curve, and there is a sparse image of what motion does not explain.
     recompute
         Whether moved scenes are computed twice instead of stored in memory, whatever their size.
 
@@ -82,12 +82,10 @@ class NSTMProblem(Problem):
     ----------
     model : SpaceTimeModel
         What is fitted.
-    halves : Halves or None
-        Fits to two halves of the pixels, from which the error of the motion follows.
+    halves, rejected : Halves or None
+        Fits to halves of the pixels, which tell the error of the motion, or of a rejected one.
     other_error : float or None
         Held-out error in σ of a static image if this one moves, or the reverse, if fitted.
-    rejected : Halves or None
-        What fits to halves of the pixels say about the motion that this static image replaces.
     """
 
     def __init__(
@@ -123,15 +121,14 @@ class NSTMProblem(Problem):
         self.moments = plan.moments.to(device)
         self.fading = nn.Parameter(fading(self.frames, self.moments, bad))
         self.bleaching = bleaching
-        coarse = (max(1, n // 4) for n in plan.shape.scene)
-        extra = torch.zeros(len(plan.times), self.optics.channels, *coarse, device=device)
-        self.extra = nn.Parameter(extra)
-        self.unexplained = unexplained
-        self.recompute = recompute
+        coarse = [max(1, n // 4) for n in plan.shape.scene]
+        extra = (len(plan.times), self.optics.channels, *coarse)
+        self.extra = nn.Parameter(torch.zeros(extra, device=device))
+        self.unexplained, self.recompute = unexplained, recompute
         self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
         self.halves: Halves | None = None
-        self.other_error: float | None = None
         self.rejected: Halves | None = None
+        self.other_error: float | None = None
         self._alpha = ALL_LEVELS
         self._rendered: tuple[Halves | None, tuple[Image, ...]] | None = None
 
