@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
+from napari_cellinr.io.safety import leftovers
+from napari_cellinr.io.safety.leftovers import remove_leftovers
 from napari_cellinr.macro import Macro, Source, Step
-from napari_cellinr.macro.batch import run
+from napari_cellinr.macro.batch import cluster, run
 from napari_cellinr.macro.batch.cluster import _unseen
 from napari_cellinr.macro.batch.run import LINK, iter_batch
 
@@ -101,6 +104,33 @@ def test_a_stop_reaches_the_workers(files, job, tmp_path, monkeypatch):
     assert pool.closed is True
     assert not list((tmp_path / "out").glob("*.stop"))
     assert not (tmp_path / "out" / "1 denoised.tif").exists()
+
+
+def test_a_worker_that_ends_late_still_finds_the_sign_to_stop(files, job, tmp_path, monkeypatch):
+    class Late(Pool):
+        tasks = ()
+
+        def submit(self, task, *arguments):
+            self.tasks = (*self.tasks, (task, arguments))
+            return Future()
+
+    pool = Late()
+    monkeypatch.setattr(run, "open_workers", lambda *_: pool)
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
+    batch = iter_batch(RECIPE, files, tmp_path / "out", scheduler="local")
+    while not pool.tasks:
+        next(batch)
+    with pytest.raises(StopIteration):
+        batch.send("stop")
+    for task, arguments in pool.tasks:
+        assert task(*arguments).state == "stopped"
+    (sign,) = (tmp_path / "out").glob("*.stop")
+    remove_leftovers(tmp_path / "out")
+    assert sign.exists()  # this process still runs
+    gone = SimpleNamespace(is_gone=True)
+    monkeypatch.setattr(leftovers.Writer, "of_mark", lambda _: gone)
+    remove_leftovers(tmp_path / "out")
+    assert not sign.exists()
 
 
 def test_workers_that_cannot_be_used_end_the_batch(files, job, tmp_path, monkeypatch):

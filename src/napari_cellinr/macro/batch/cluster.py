@@ -5,14 +5,13 @@ All workers have to see inputs and results under the same paths.
 
 from __future__ import annotations
 
-import secrets
 import time
 from concurrent.futures import CancelledError
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.io.safety.owned import TEMPORARY, remove_files
+from napari_cellinr.io.safety.owned import new_temporary, remove_files
 from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.steps import Macro
 
@@ -50,7 +49,7 @@ class Cluster:
         self, workers: Workers, recipe: str, output: Path, protected: Sequence[Path]
     ) -> None:
         self._workers, self._recipe, self._protected = workers, recipe, list(protected)
-        self._stop = output / f"{TEMPORARY}{secrets.token_hex(6)}.stop"
+        self._stop = new_temporary(output, ".stop")
         self._futures: list[Future[Any]] = []
 
     @property
@@ -84,7 +83,11 @@ class Cluster:
         return Submitted(item, future)
 
     def close(self) -> None:
-        """Let workers end what they have not finished, and leave them."""
+        """Let workers end what they have not finished, and leave them.
+
+        A worker that has not ended in time, for example because a network folder shows it new
+        files late, still finds the sign to stop; the next process that writes there removes it.
+        """
         stop = not self._is_done
         if stop:
             self._stop.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +95,12 @@ class Cluster:
             end = time.monotonic() + _PATIENCE
             while time.monotonic() < end and not self._is_done:
                 time.sleep(0.1)
-            for future in self._futures:
-                future.cancel()
+        has_ended = self._is_done
+        for future in self._futures:
+            future.cancel()
         self._workers.close(stop=stop)
-        remove_files([self._stop])
+        if has_ended:
+            remove_files([self._stop])
 
     @property
     def _is_done(self) -> bool:
