@@ -65,7 +65,7 @@ class Recorder:
         self._changed()
         return kept
 
-    def renamed(self, old: str, new: str) -> None:
+    def renamed(self, old: str, new: str, *, known_by_name: bool = False) -> None:
         """Note that a layer was renamed.
 
         A result keeps the name with which it was recorded, because a replay gives it that name.
@@ -75,12 +75,14 @@ class Recorder:
         ----------
         old, new
             Names of the layer.
+        known_by_name
+            Whether a replay finds the layer by its first name only: another image of a saved fit.
         """
         old, new = clean_name(old), clean_name(new)
         if old == new:
             return
         recorded = self._original.pop(old, old)
-        if any(recorded in step.results for step in self._steps):
+        if known_by_name or any(recorded in step.results for step in self._steps):
             if recorded != new:
                 self._original[new] = recorded
             return
