@@ -97,6 +97,15 @@ def test_an_address_at_which_nothing_is_or_nobody_answers_is_named(tmp_path):
         read(f"{address}/none.zarr")
 
 
+@pytest.mark.parametrize("address", ["http://", "https:///", "s3://", "https://["])
+def test_an_address_without_a_server_is_no_folder_of_this_computer(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "cells.zarr", IMAGE)
+    (tmp_path / "cells.zarr").rename(tmp_path / address.partition("/")[0])
+    with pytest.raises(FileError, match="names no server"):
+        read(address)
+
+
 def test_without_the_extra_its_name_is_said(monkeypatch):
     from napari_cellinr.io.zarr import remote
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.storage import FsspecStore, WrapperStore, ZipStore
@@ -121,8 +122,12 @@ def remote(address: str) -> RemoteStore:
     Raises
     ------
     FileError
-        If the extra `remote` is not installed.
+        If it names no server, or the extra `remote` is not installed.
     """
+    if not _server(address):  # fsspec would take it for a folder on this computer
+        raise FileError(
+            f"{address} names no server; write an address such as https://example.org/cells.zarr."
+        )
     try:
         return RemoteStore(address)
     except ImportError as error:
@@ -130,6 +135,14 @@ def remote(address: str) -> RemoteStore:
             f"{address} is an address, which needs further libraries ({error}): "
             "pip install 'napari-cellinr[remote]'. Or download it, and give the folder."
         ) from error
+
+
+def _server(address: str) -> str:
+    """Return the server, or bucket, of an address; empty if there is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def archive(path: Path) -> ArchiveStore:
