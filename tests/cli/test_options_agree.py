@@ -207,6 +207,8 @@ def test_times_are_a_list_or_a_range():
         ("0,0.02,0.04 s", "millisecond", "", (0, 20, 40)),
         ("0,0.02,0.04s", "millisecond", "second", (0, 0.02, 0.04)),
         ("0:1:0.5min", "second", "second", (0, 30, 60)),
+        ("0,2\u00b5s", "microsecond", "", (0, 2)),
+        ("0,2\u03bcs", "microsecond", "", (0, 2)),
         ("0,2", "pixel", "second", (0, 2)),
         ("0,2s", "pixel", "second", (0, 2)),
     ],
@@ -221,3 +223,9 @@ def test_times_are_in_the_unit_of_the_file_or_in_that_which_follows(
     assert ("in frames" in said) == (in_frames and named)
     assert (f"which is {unit}" in said) == (bool(counted) and unit != counted and not named
                                            and not in_frames)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0,1,end", "ms", "0,1 weeks", "s,1"])
+def test_times_that_are_wrong_are_named_as_they_were_given(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' was given"):
+        parse_moments(text)

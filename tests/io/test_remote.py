@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tracemalloc
 import zipfile
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import zarr
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import FileError
@@ -95,6 +97,15 @@ def test_an_address_at_which_nothing_is_or_nobody_answers_is_named(tmp_path):
         read(f"{address}/none.zarr")
 
 
+@pytest.mark.parametrize("address", ["http://", "https:///", "s3://", "https://["])
+def test_an_address_without_a_server_is_no_folder_of_this_computer(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "cells.zarr", IMAGE)
+    (tmp_path / "cells.zarr").rename(tmp_path / address.partition("/")[0])
+    with pytest.raises(FileError, match="names no server"):
+        read(address)
+
+
 def test_without_the_extra_its_name_is_said(monkeypatch):
     from napari_cellinr.io.zarr import remote
 
@@ -147,6 +158,40 @@ def test_a_chunk_that_unpacks_to_more_than_announced_is_refused(tmp_path, each_c
     np.testing.assert_array_equal(image.take("T", 0).array(), DATA[0])
     with pytest.raises(FileError, match="is damaged"):
         image.take("T", 1).array()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_archive_that_states_wrong_sizes_unpacks_no_more_than_them(tmp_path, each_chunk, method):
+    folder = write(tmp_path / "cells.zarr", IMAGE)
+    (folder / "0" / "c" / "1" / "0" / "0").unlink()
+    place = packed(folder, tmp_path / "cells.ozx")
+    with zipfile.ZipFile(place, "a", method) as file:
+        file.writestr("0/c/1/0/0", bytes(200 * 2**20))
+    data = bytearray(place.read_bytes())
+    stated = data.rfind(b"PK\x01\x02") + 24  # in the last entry of the directory of the archive
+    assert int.from_bytes(data[stated : stated + 4], "little") == 200 * 2**20
+    data[stated : stated + 4] = (64).to_bytes(4, "little")
+    place.write_bytes(data)
+    image = read(place)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError, match="is damaged"):
+            image.take("T", 1).array()
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shards", [None, (1, 40, 50)])
+def test_parts_of_files_in_an_archive_are_those_of_a_folder(tmp_path, each_chunk, shards):
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=DATA.shape, chunks=(1, 20, 25), shards=shards, dtype="uint16"
+    )
+    array[:] = DATA
+    place = packed(tmp_path / "a.zarr", tmp_path / "a.ozx")
+    np.testing.assert_array_equal(read(place).array(), DATA)
+    image = read(place).crop(Q=slice(1, 2), Y=slice(0, 10))
+    np.testing.assert_array_equal(image.array(), DATA[1:2, :10])
 
 
 @pytest.mark.parametrize("named", [str, lambda name: {"name": name}])

@@ -2,15 +2,19 @@
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from napari_cellinr import Image, read, write
-from napari_cellinr.errors import ConfigError, FitError
+from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
+from napari_cellinr.io.safety import leftovers
+from napari_cellinr.io.safety.leftovers import remove_leftovers
 from napari_cellinr.macro import Macro, Source, Step
-from napari_cellinr.macro.batch import run
+from napari_cellinr.macro.batch import cluster, run
 from napari_cellinr.macro.batch.cluster import _unseen
 from napari_cellinr.macro.batch.run import LINK, iter_batch
 
@@ -101,6 +105,68 @@ def test_a_stop_reaches_the_workers(files, job, tmp_path, monkeypatch):
     assert pool.closed is True
     assert not list((tmp_path / "out").glob("*.stop"))
     assert not (tmp_path / "out" / "1 denoised.tif").exists()
+
+
+def test_a_worker_that_ends_late_still_finds_the_sign_to_stop(files, job, tmp_path, monkeypatch):
+    class Late(Pool):
+        tasks = ()
+
+        def submit(self, task, *arguments):
+            self.tasks = (*self.tasks, (task, arguments))
+            return Future()
+
+    pool = Late()
+    monkeypatch.setattr(run, "open_workers", lambda *_: pool)
+    monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
+    batch = iter_batch(RECIPE, files, tmp_path / "out", scheduler="local")
+    while not pool.tasks:
+        next(batch)
+    with pytest.raises(StopIteration):
+        batch.send("stop")
+    for task, arguments in pool.tasks:
+        assert task(*arguments).state == "stopped"
+    (sign,) = (tmp_path / "out").glob("*.stop")
+    remove_leftovers(tmp_path / "out")
+    assert sign.exists()  # this process still runs
+    gone = SimpleNamespace(is_gone=True)
+    monkeypatch.setattr(leftovers.Writer, "of_mark", lambda _: gone)
+    remove_leftovers(tmp_path / "out")
+    assert not sign.exists()
+
+
+def test_workers_get_paths_that_do_not_depend_on_their_current_folder(
+    files, job, tmp_path, monkeypatch
+):
+    class Recording(Pool):
+        given = ()
+
+        def check(self, task, *arguments):
+            self.seen = arguments[0]
+            return super().check(task, *arguments)
+
+        def submit(self, task, *arguments):
+            self.given = (*self.given, arguments)
+            return super().submit(task, *arguments)
+
+    monkeypatch.chdir(tmp_path)
+    pool = Recording()
+    monkeypatch.setattr(run, "open_workers", lambda *_: pool)
+    names = [file.name for file in files]
+    finish(iter_batch(RECIPE, names, "out", scheduler="tcp://a:1"))
+    assert pool.seen == [str(path) for path in (*files, tmp_path / "out")]
+    for _, item, target, protected, stop in pool.given:
+        paths = (item.path, target.folder, target.place, *protected, Path(stop))
+        assert all(path.is_absolute() for path in paths)
+    assert len(pool.given) == 3
+    rows = finish(iter_batch(RECIPE, names, "out"))  # the same images, without workers
+    assert [row.state for row in rows] == ["skipped"] * 3
+
+
+def test_a_folder_of_results_that_cannot_be_made_is_named(files, tmp_path, monkeypatch):
+    (tmp_path / "out").symlink_to(tmp_path / "gone")
+    monkeypatch.setattr(run, "open_workers", lambda *_: Pool())
+    with pytest.raises(FileError, match="cannot be made"):
+        finish(iter_batch(RECIPE, files, tmp_path / "out", scheduler="local"))
 
 
 def test_workers_that_cannot_be_used_end_the_batch(files, job, tmp_path, monkeypatch):

@@ -262,6 +262,33 @@ def test_results_of_a_renamed_layer_are_renamed_with_it_in_all_steps():
     ]
 
 
+@pytest.mark.parametrize("renamed", ["denoised · a", "a"])
+def test_the_same_result_again_is_told_from_one_that_was_renamed(renamed):
+    """A replay makes both: the second has a number, as in the viewer."""
+    recorder = Recorder()
+    recorder.record(Step("denoise", (Source("a"),), {"steps": 1}, ("denoised · a",)))
+    recorder.renamed(renamed, "b")
+    source, first = ("a", "b") if renamed != "a" else ("b", "denoised · a")
+    second = f"denoised · {source}"
+    recorder.record(Step("denoise", (Source(source),), {"steps": 2}, (second,)))
+    recorder.record(Step("compare", (Source(first), Source(second)), {}, ("difference",)))
+    assert sources_and_results(recorder) == [
+        ([source], [second]),
+        ([source], [f"{second} [1]"]),
+        ([second, f"{second} [1]"], ["difference"]),
+    ]
+
+
+def test_the_end_of_another_name_is_not_renamed():
+    recorder = Recorder()
+    sources = Source("denoised · day · a"), Source("a")
+    recorder.record(Step("compare", sources, results=("minus a · denoised · day · a",)))
+    recorder.renamed("a", "b")
+    assert sources_and_results(recorder) == [
+        (["denoised · day · a", "b"], ["minus b · denoised · day · a"])
+    ]
+
+
 def test_a_figure_does_not_stand_for_the_results():
     steps = (
         Step("denoise", (Source("a"),), {}, ("b",)),

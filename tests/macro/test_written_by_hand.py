@@ -11,7 +11,7 @@ from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
-from napari_cellinr.macro import iter_replay, parse_script, script
+from napari_cellinr.macro import Macro, Source, Step, iter_replay, parse_script, script
 from napari_cellinr.methods import METHODS
 
 
@@ -363,3 +363,16 @@ def test_a_recipe_written_by_hand():
     Path("recipe.json").write_text(json.dumps(recipe))
     assert main(["replay", "recipe.json"]) == 0
     assert read("clean.tif").array()[0, 0] == 7
+
+
+@pytest.mark.parametrize("address", ["https://a.example/c.zarr", "s3://bucket/c.zarr"])
+def test_nothing_is_fetched_from_an_address_in_a_macro(tmp_path, monkeypatch, address):
+    """Macros come from others, too; users give addresses themselves."""
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr("napari_cellinr.io.zarr.remote.remote", asked.append)
+    source = Source("cells", path=address)
+    macro = Macro((Step("denoise", (source,), results=("denoised · cells",)),))
+    with pytest.raises(FileError, match="nothing is fetched"):
+        finish(iter_replay(macro, output=tmp_path))
+    assert asked == []

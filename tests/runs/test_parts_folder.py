@@ -271,3 +271,24 @@ def test_edges_of_a_plan_that_is_replaced_go_with_its_notes(made, tmp_path):
     other = placed(made, tmp_path, settings={**made.settings, "seed": 7})
     State(other).begin(overwrite=True)
     assert not own.exists()
+
+
+@pytest.mark.parametrize("fault", ["gone", "damaged", "another"])
+def test_a_result_that_is_gone_is_begun_again_only_to_overwrite(made, tmp_path, fault):
+    plan = placed(made, tmp_path)
+    State(plan).begin()
+    State(plan).note(1, FACTS)
+    if fault == "damaged":
+        (plan.places[0] / "zarr.json").write_text("{")
+    else:
+        shutil.rmtree(plan.places[0])
+    if fault == "another":
+        write(plan.places[0], Image(np.zeros((8, 8), np.float32), axes="YX"))
+    with pytest.raises(FileError):
+        State(plan).begin()
+    assert State(plan).done == {1}
+    if fault == "damaged":
+        shutil.rmtree(plan.places[0])
+    State(plan).begin(overwrite=True)
+    assert State(plan).done == set()
+    assert read(plan.places[0]).array().shape == (4, 32, 32)

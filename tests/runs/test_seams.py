@@ -1,6 +1,7 @@
 """Tiles: blended at their edges, as the whole, also where nothing is seen."""
 
 import itertools
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -202,6 +203,20 @@ def test_a_kill_while_tiles_are_blended_changes_nothing(tmp_path, monkeypatch):
     assert State(killed).done == {0, 1}
     np.testing.assert_array_equal(result_of(killed), values)
     assert not killed.folder.exists()
+
+
+def test_what_is_said_about_lost_edges_helps(tmp_path, monkeypatch):
+    source = recorded(tmp_path, cells(3, (64, 128)).astype(np.float32))
+    in_tiles(monkeypatch, 64)
+    plan = planned(source, tmp_path, "superresolve")
+    for number in range(len(plan.parts)):
+        finish(part_job(plan, number, Monitor()))
+    State(plan).bands(0, "result").unlink()
+    (text,) = finish(run_plan(plan)).failed.values()
+    assert f"Delete {plan.folder}, and begin again with --overwrite" in text
+    shutil.rmtree(plan.folder)
+    found = finish(run_plan(planned(source, tmp_path, "superresolve"), overwrite=True))
+    assert found.is_complete, found.failed
 
 
 @pytest.mark.parametrize("action", ["denoise", "superresolve", "reconstruct"])

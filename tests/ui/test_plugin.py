@@ -14,12 +14,16 @@ import napari_cellinr
 from napari_cellinr import api
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import FileError
-from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.fitting.problem import Fitted, finish
 from napari_cellinr.fitting.saved.stored import save_fit
 from napari_cellinr.image import Image
+from napari_cellinr.io import read
+from napari_cellinr.macro import iter_replay
 from napari_cellinr.ui import plugin
 from napari_cellinr.ui.layers.provenance import OTHER_IMAGES
 from napari_cellinr.ui.session import devices
+from napari_cellinr.ui.session.console import console_of
+from napari_cellinr.ui.session.dispatcher import dispatcher_of
 
 pytestmark = pytest.mark.gui
 
@@ -166,6 +170,26 @@ def test_a_kept_fit_opens_as_its_result(viewer, stack, tmp_path, monkeypatch):
     path.write_bytes(b"broken")
     with pytest.raises(FileError, match="not a saved fit"):
         plugin.read_fits(str(path))
+
+
+def test_a_renamed_image_of_a_saved_fit_is_found_by_a_replay(viewer, stack, tmp_path, monkeypatch):
+    path, again = tmp_path / "fit.cellinr", tmp_path / "again"
+    result = Image(stack, axes="ZYX", name="embryo denoised")
+    save_fit(path, Fitted((result,), CellINRConfig(), {}, (), "steps", {}))
+    images = (result, result.like(stack + 1, name="embryo background"))
+    monkeypatch.setattr(api, "render", lambda fit: images)
+    cellinr = console_of(viewer)
+    (layer,) = cellinr.open(path)
+    (name,) = layer.metadata[OTHER_IMAGES]
+    dispatcher_of(viewer).offers.show_named(name).name = "mine"
+    cellinr.save("mine", tmp_path / "a.tif")
+    macro = dispatcher_of(viewer).recorder.macro
+    finish(iter_replay(macro, output=again))
+    np.testing.assert_array_equal(read(again / "a.tif").array(), stack + 1)
+    viewer.layers.clear()
+    (tmp_path / "a.tif").unlink()
+    exec(compile(str(cellinr.macro), "macro", "exec"), {})
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").array(), stack + 1)
 
 
 def test_samples_agree_in_their_units(manifest):

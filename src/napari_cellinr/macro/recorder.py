@@ -10,7 +10,7 @@ from napari_cellinr.macro.steps import Macro, Step
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_cellinr.macro.source import Source
 
@@ -65,7 +65,7 @@ class Recorder:
         self._changed()
         return kept
 
-    def renamed(self, old: str, new: str) -> None:
+    def renamed(self, old: str, new: str, *, known_by_name: bool = False) -> None:
         """Note that a layer was renamed.
 
         A result keeps the name with which it was recorded, because a replay gives it that name.
@@ -75,20 +75,23 @@ class Recorder:
         ----------
         old, new
             Names of the layer.
+        known_by_name
+            Whether a replay finds the layer by its first name only: another image of a saved fit.
         """
         old, new = clean_name(old), clean_name(new)
         if old == new:
             return
         recorded = self._original.pop(old, old)
-        if any(recorded in step.results for step in self._steps):
+        if known_by_name or any(recorded in step.results for step in self._steps):
             if recorded != new:
                 self._original[new] = recorded
             return
         names = {recorded: new}
         for place, step in enumerate(self._steps):
             if any(source.layer in names for source in step.sources):
+                of_step = [(one.layer, names.get(one.layer, one.layer)) for one in step.sources]
                 for name in step.results:
-                    after = "".join(_named_after(name, [(recorded, new)]))
+                    after = "".join(_named_after(name, [*of_step, (recorded, new)]))
                     if after != name:
                         names[name] = after
             self._steps[place] = _with_layers(step, names)
@@ -103,10 +106,11 @@ class Recorder:
         """Return the names that a replay gives to the results of a step with other sources."""
         pairs = [(now.layer, then.layer) for now, then in zip(step.sources, sources, strict=True)]
         taken = {name for other in self._steps for name in other.results}
+        held = taken & set(self._original.values())  # by results that were renamed since
         found: list[str] = []
         for now in step.results:
             plain, number = _named_after(now, pairs)
-            same = f"{plain}{number}" == now
+            same = f"{plain}{number}" == now and now not in held
             found.append(now if same else unused(plain, {*taken, *found}))
         return tuple(found)
 
@@ -203,7 +207,7 @@ def _with_layers(step: Step, names: Mapping[str, str]) -> Step:
     return replace(step, sources=sources, results=results)
 
 
-def _named_after(name: str, pairs: Iterable[tuple[str, str]]) -> tuple[str, str]:
+def _named_after(name: str, pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
     """Return the name of a result after its sources have other names, and its own number.
 
     Parameters
@@ -215,11 +219,16 @@ def _named_after(name: str, pairs: Iterable[tuple[str, str]]) -> tuple[str, str]
     """
     plain = without_number(name)
     number = name.removeprefix(plain)
-    for old, new in pairs:
+    # The longest name first: a source may be called `day · embryo`, and another one `embryo`.
+    for old, new in sorted(pairs, key=lambda pair: -len(pair[0])):
         if plain.endswith(f" {DOT} {old}"):
             plain = f"{plain.removesuffix(old)}{new}"
-        elif name.endswith(f" {DOT} {old}"):  # the number is that of the source
+            break
+        if name.endswith(f" {DOT} {old}"):  # the number is that of the source
             plain, number = f"{name.removesuffix(old)}{new}", ""
+            break
+    for old, new in pairs:
         if plain.startswith(f"minus {old} {DOT} "):
             plain = f"minus {new}{plain.removeprefix(f'minus {old}')}"
+            break
     return plain, number

@@ -18,7 +18,8 @@ __all__ = ["Moments", "in_unit", "moments_of", "parse_moments"]
 _SHORT: Final = {
     "ns": "nanosecond",
     "us": "microsecond",
-    "µs": "microsecond",
+    "\u00b5s": "microsecond",  # the sign micro, and the Greek letter
+    "\u03bcs": "microsecond",
     "ms": "millisecond",
     "s": "second",
     "min": "minute",
@@ -63,10 +64,10 @@ def moments_of(text: str) -> Moments:
     """
     from napari_cellinr.fitting.saved.stored import times_of
 
-    found = re.fullmatch(rf"(.*?)\s*({'|'.join(_SHORT)})?", text.strip(), re.DOTALL)
-    assert found is not None  # the first group takes what is no unit
-    moments = Moments(times_of(found[1]))
-    moments.unit = _SHORT.get(found[2] or "", "")
+    text = text.strip()
+    found = re.search(rf"(?<=[\d.\s])({'|'.join(_SHORT)})$", text)
+    moments = Moments(times_of(text if found is None else text[: found.start()]))
+    moments.unit = "" if found is None else _SHORT[found[1]]
     return moments
 
 

@@ -132,7 +132,9 @@ def read_region(path: Path, where: Sequence[slice]) -> NDArray[np.float32]:
     try:
         return np.asarray(_group(path, "r")["0"][tuple(where)], np.float32)
     except (OSError, ValueError, KeyError) as error:
-        raise FileError(f"{path} cannot be read: {error}. Begin again with --overwrite.") from error
+        raise FileError(
+            f"{path} cannot be read: {error}. Delete it, and begin again with --overwrite."
+        ) from error
 
 
 def coarsen(path: Path, axes: str, leading: Sequence[int]) -> tuple[float, float]:

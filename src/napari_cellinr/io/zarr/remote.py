@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.storage import FsspecStore, WrapperStore, ZipStore
 
 from napari_cellinr.errors import FileError
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["ArchiveStore", "RemoteStore", "archive", "remote"]
 
 _LARGEST_METADATA: Final = 100 * 2**20
+
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compression of files in archives that Python unpacks piece by piece, so that none grows."""
 
 
 class RemoteStore(WrapperStore[FsspecStore]):
@@ -56,7 +61,7 @@ class ArchiveStore(ZipStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path, mode="r")
         self.most_bytes = 0
-        self._sizes = _sizes_in(path)
+        self._files = _files_in(path)
 
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
         """Return the bytes stored under a key, unless they are larger than announced.
@@ -69,20 +74,46 @@ class ArchiveStore(ZipStore):
         Raises
         ------
         ValueError
-            If they are, before they are unpacked.
+            If they are, before they are unpacked; or if they are compressed by another method
+            than deflate.
         """
-        size = self._sizes.get(key, 0)
-        if size > max(_LARGEST_METADATA, 2 * self.most_bytes):
-            raise ValueError(f"{key} has {size} bytes")
-        found = await super().get(key, prototype, byte_range)
+        file = self._files.get(key)
+        if file is None:
+            return None
+        if file.file_size > max(_LARGEST_METADATA, 2 * self.most_bytes):
+            raise ValueError(f"{key} has {file.file_size} bytes")
+        if file.compress_type not in _METHODS:
+            raise ValueError(f"{key} is compressed by method {file.compress_type} of ZIP")
+        # A range, because no more is unpacked then, even if the archive states a wrong size.
+        found = await super().get(key, prototype, _range(byte_range, file.file_size))
         check_size(key, found, self.most_bytes)
         return found
 
 
-def _sizes_in(path: Path) -> dict[str, int]:
-    """Return the unpacked size of each file in an archive."""
+def _files_in(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Return what an archive states about each file in it."""
     with zipfile.ZipFile(path) as archive:
-        return {one.filename: one.file_size for one in archive.infolist()}
+        return {one.filename: one for one in archive.infolist()}
+
+
+def _range(asked: Any, size: int) -> RangeByteRequest:
+    """Return which bytes are asked for of a file of a stated size.
+
+    Parameters
+    ----------
+    asked
+        As for `zarr.abc.store.Store.get`.
+    size
+        Bytes of the file.
+    """
+    first, end = 0, size
+    if isinstance(asked, RangeByteRequest):
+        first, end = asked.start, min(asked.end, size)
+    elif isinstance(asked, OffsetByteRequest):
+        first = asked.offset
+    elif isinstance(asked, SuffixByteRequest):
+        first = max(0, size - asked.suffix)
+    return RangeByteRequest(min(first, end), end)
 
 
 def remote(address: str) -> RemoteStore:
@@ -91,8 +122,12 @@ def remote(address: str) -> RemoteStore:
     Raises
     ------
     FileError
-        If the extra `remote` is not installed.
+        If it names no server, or the extra `remote` is not installed.
     """
+    if not _server(address):  # fsspec would take it for a folder on this computer
+        raise FileError(
+            f"{address} names no server; write an address such as https://example.org/cells.zarr."
+        )
     try:
         return RemoteStore(address)
     except ImportError as error:
@@ -100,6 +135,14 @@ def remote(address: str) -> RemoteStore:
             f"{address} is an address, which needs further libraries ({error}): "
             "pip install 'napari-cellinr[remote]'. Or download it, and give the folder."
         ) from error
+
+
+def _server(address: str) -> str:
+    """Return the server, or bucket, of an address; empty if there is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def archive(path: Path) -> ArchiveStore:

@@ -5,14 +5,14 @@ All workers have to see inputs and results under the same paths.
 
 from __future__ import annotations
 
-import secrets
 import time
 from concurrent.futures import CancelledError
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.io.safety.owned import TEMPORARY, remove_files
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.safety.owned import new_temporary, remove_files
 from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.steps import Macro
 
@@ -28,7 +28,7 @@ __all__ = ["Cluster", "Submitted"]
 
 _POLL: Final = 0.5  # seconds between two looks of a worker whether the batch was stopped
 _PATIENCE: Final = 10.0  # seconds in which workers end after a stop
-_CHECKED: Final = 3  # files that each worker looks at before the batch begins
+_CHECKED: Final = 3  # inputs that each worker looks for, and the folder of the results
 
 
 class Cluster:
@@ -50,7 +50,7 @@ class Cluster:
         self, workers: Workers, recipe: str, output: Path, protected: Sequence[Path]
     ) -> None:
         self._workers, self._recipe, self._protected = workers, recipe, list(protected)
-        self._stop = output / f"{TEMPORARY}{secrets.token_hex(6)}.stop"
+        self._output, self._stop = output, new_temporary(output, ".stop")
         self._futures: list[Future[Any]] = []
 
     @property
@@ -63,10 +63,20 @@ class Cluster:
 
         Raises
         ------
+        FileError
+            If the folder of the results cannot be made.
         FitError
             If no worker can be used.
         """
-        return self._workers.check(_unseen, [str(path) for path in self._protected[:_CHECKED]])
+        try:
+            self._output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(
+                f"{self._output} cannot be made: {error.strerror or error}. Choose another folder "
+                "for the results."
+            ) from error
+        places = [*self._protected[:_CHECKED], self._output]
+        return self._workers.check(_unseen, [str(path) for path in places])
 
     def submit(self, item: Item, target: Target) -> Submitted:
         """Give an image to the workers.
@@ -84,7 +94,11 @@ class Cluster:
         return Submitted(item, future)
 
     def close(self) -> None:
-        """Let workers end what they have not finished, and leave them."""
+        """Let workers end what they have not finished, and leave them.
+
+        A worker that has not ended in time, for example because a network folder shows it new
+        files late, still finds the sign to stop; the next process that writes there removes it.
+        """
         stop = not self._is_done
         if stop:
             self._stop.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +106,12 @@ class Cluster:
             end = time.monotonic() + _PATIENCE
             while time.monotonic() < end and not self._is_done:
                 time.sleep(0.1)
-            for future in self._futures:
-                future.cancel()
+        has_ended = self._is_done
+        for future in self._futures:
+            future.cancel()
         self._workers.close(stop=stop)
-        remove_files([self._stop])
+        if has_ended:
+            remove_files([self._stop])
 
     @property
     def _is_done(self) -> bool:
@@ -167,7 +183,7 @@ def process(recipe: str, item: Item, target: Target, protected: list[Path], stop
 
 
 def _unseen(paths: Sequence[str]) -> str:
-    """Return why a worker cannot process the files; an empty text if it can."""
+    """Return which of some files or folders a worker does not see; empty if it sees all."""
     for path in paths:
         with suppress(OSError):
             if Path(path).exists():

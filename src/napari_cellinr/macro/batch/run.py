@@ -9,7 +9,6 @@ import logging
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import ConfigError, FileError
@@ -36,6 +35,7 @@ from napari_cellinr.runs.scale.executors import open_workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from os import PathLike
+    from pathlib import Path
 
     from napari_cellinr.fitting.problem import Message
     from napari_cellinr.macro.batch.cluster import Submitted
@@ -118,7 +118,11 @@ def iter_batch(
     if every_series or every_time:
         message = yield Progress("reading file metadata")
     items = items_of(inputs, every_series=every_series, every_time=every_time)
-    batch = _Batch(macro, items, Path(output), tell, replaces_others=overwrite)
+    place = place_of(output)
+    if scheduler is not None:  # workers have a current folder of their own
+        place = place.absolute()
+        items = [replace(item, path=item.path.absolute()) for item in items]
+    batch = _Batch(macro, items, place, tell, replaces_others=overwrite)
     if not again:
         batch.skip_done()
     if scheduler is not None and message != "stop":
@@ -145,7 +149,7 @@ class _Batch:
     ) -> None:
         self._macro = macro
         self._items = items
-        self._output = place_of(output)
+        self._output = output
         self._tell = tell
         self._started = time.monotonic()
         self._targets = targets_of(macro, items, self._output, replaces_others=replaces_others)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.errors import CellINRError, FileError
+from napari_cellinr.io.names import ADDRESSES
 from napari_cellinr.io.series.channels import separated
 from napari_cellinr.macro.naming import SAMPLE, layer_stem, sample_part, unreadable
 
@@ -126,7 +127,7 @@ def recorded_image(layer: str, source: Source) -> Image:
     Raises
     ------
     FileError
-        If it was not read from a file, or by another plugin of napari.
+        If it was not read from a file, or by another plugin of napari; or from an address.
     """
     from napari_cellinr.io import read_all
     from napari_cellinr.simulate.samples import sample_images
@@ -143,6 +144,11 @@ def recorded_image(layer: str, source: Source) -> Image:
         )
     if reason := unreadable(layer, source):
         raise FileError(f"layer {layer!r} cannot be read without napari: {reason} (--input).")
+    if source.path.startswith(ADDRESSES):  # macros come from others, too
+        raise FileError(
+            f"the macro reads {source.path}; nothing is fetched from an address that only a macro "
+            "gives. Download it, and give its folder with --input."
+        )
     axis: Any = source.along or None
     return _recorded(read_all(source.place, stack_axis=axis), layer, source)
 

@@ -127,8 +127,8 @@ def _kept(path: Path, part: Part, frame: int, shape: Sequence[int]) -> list[NDAr
         return [one.reshape(_sizes(box)) for one, box in zip(bands, boxes, strict=True)]
     except (OSError, ValueError, IndexError) as error:
         raise FileError(
-            f"{path} cannot be read ({error}); it holds the edges of a finished part. Begin again "
-            "with --overwrite."
+            f"{path} cannot be read ({error}); it holds the edges of a finished part. Delete "
+            f"{path.parent}, and begin again with --overwrite."
         ) from error
 
 

@@ -61,7 +61,8 @@ class State:
         Parameters
         ----------
         overwrite
-            Whether other results, and the notes of another plan, are replaced.
+            Whether other results, and the notes of another plan, are replaced; also those of this
+            plan if its results are gone or damaged.
 
         Raises
         ------
@@ -72,8 +73,14 @@ class State:
         if os.path.lexists(place):
             self._check_plan(place, overwrite=overwrite)
         if place.is_file() and self._is_created:
-            self._check_results()
-            return
+            try:
+                self._check_results()
+            except FileError:
+                if not overwrite:
+                    raise
+                self.forget()
+            else:
+                return
         taken = [path for path in self._plan.places if path.exists()]
         if taken and not overwrite and not self._is_ours(taken[0]):
             raise FileError(

@@ -13,7 +13,7 @@ from napari_cellinr.macro import FITS, Recorder, Step, fit_step
 from napari_cellinr.ui.compare.before_after import BeforeAfter
 from napari_cellinr.ui.history.runs import RunHistory
 from napari_cellinr.ui.layers.convert import has_layer, named
-from napari_cellinr.ui.layers.provenance import origin_of
+from napari_cellinr.ui.layers.provenance import IMAGE_OF_FIT, origin_of
 from napari_cellinr.ui.session.actions import Request, name_of, opened_steps, source_of
 from napari_cellinr.ui.session.calibrations import Calibrations
 from napari_cellinr.ui.session.offers import Offers
@@ -120,12 +120,13 @@ class Recording(QObject):
 
     def follow_names(self) -> None:
         """Tell the recorder about layers that were renamed."""
-        names = {layer.unique_id: str(layer.name) for layer in self._viewer.layers}
-        for key, name in names.items():
+        layers = {layer.unique_id: layer for layer in self._viewer.layers}
+        for key, layer in layers.items():
+            name = str(layer.name)
             old = self._names.get(key, name)
             if old != name and not old.endswith("(running)"):
-                self.recorder.renamed(old, name)
-        self._names = names
+                self.recorder.renamed(old, name, known_by_name=IMAGE_OF_FIT in layer.metadata)
+        self._names = {key: str(layer.name) for key, layer in layers.items()}
 
     def _on_inserted(self, event: Any) -> None:
         """Record files that napari has opened with the reader of this plugin."""
