@@ -336,8 +336,9 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
             lost[place] = mask
     n_frames = source.sizes.get("T", 1)
     hot = _hot_clusters({p: f for p, f in used.items() if p not in copies}, leading)
-    for masks in (empty, impossible, lost, hot, copied):
-        masks |= {copy: masks[original] for copy, original in copies.items() if original in masks}
+    kinds: tuple[dict[Place, Any], ...] = (empty, impossible, lost, hot, copied)
+    for kind in kinds:
+        kind |= {copy: kind[original] for copy, original in copies.items() if original in kind}
     return Defects(leading, n_frames, blank, dark, empty, impossible, lost, hot, copies, copied)
 
 
