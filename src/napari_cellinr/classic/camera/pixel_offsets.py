@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from scipy.ndimage import correlate1d, gaussian_filter
 
 from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
@@ -85,8 +86,11 @@ def _with_denoised_specimen(
         noise = estimate_noise(clean, n_axes=2)
         if noise.grain > 0:  # neighbouring values are alike without a specimen
             return offsets, error
-        planes = (nlm(stabilise(plane, noise), distance=_DISTANCE) for plane in clean)
-        specimen = unstabilise(np.stack(list(planes)), noise)
+        planes = [
+            nlm(stabilise(plane, noise), distance=_DISTANCE, n_workers=torch.get_num_threads())
+            for plane in clean
+        ]
+        specimen = unstabilise(np.stack(planes), noise)
         sd = noise.sd(specimen).astype(np.float32)
         sd = np.maximum(sd, 1e-3 * float(sd.max()) + 1e-12)
         left = values - specimen
