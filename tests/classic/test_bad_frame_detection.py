@@ -52,6 +52,14 @@ def test_what_most_frames_are_is_no_exception():
     assert bad_frames(recording(n_frames=3)[[0, 0, 1]]) == {}
 
 
+def test_many_bright_frames_do_not_hide_a_dark_one():
+    frames = recording(n_frames=12)
+    frames[[1, 4, 7]] *= 6
+    assert bad_frames(frames) == dict.fromkeys((1, 4, 7), "bright")
+    frames[9] = np.random.default_rng(0).normal(30, 3, frames[9].shape)
+    assert bad_frames(frames) == {9: "dark"}
+
+
 def test_stacks_are_frames_too():
     frames = np.stack([recording(1), recording(1, noise=2.0)], axis=1)
     assert bad_frames(frames) == {}

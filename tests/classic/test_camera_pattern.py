@@ -1,10 +1,13 @@
 """Offsets of rows, columns and pixels are found where they are, and nowhere else."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.camera.camera_pattern import find_pattern
+from napari_cellinr.classic.camera.pixel_offsets import find_pixel_offsets
 
 SHAPE = (16, 64, 64)
 
@@ -47,6 +50,16 @@ def test_pixels_of_a_stack():
     assert left(found, offsets) < 0.36 * offsets.std()
     assert 0.4 * left(found, offsets) < found.pixel_error < left(found, offsets)
     assert find_pattern((recorded() + offsets)[:4]) is None  # too few images to tell
+
+
+def test_pixels_of_large_planes_need_little_memory():
+    planes = np.float32(recorded(shape=(12, 256, 256)))
+    planes += np.float32(np.random.default_rng(6).normal(0, 6, planes.shape[1:]))
+    tracemalloc.start()
+    assert find_pixel_offsets(planes) is not None
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 38 * planes.size
 
 
 def test_both_together():

@@ -64,3 +64,17 @@ def test_what_a_lost_column_cuts_out_of_a_specimen_is_none():
     frames = np.random.default_rng(0).poisson(np.repeat(light()[:1], 8, 0)).astype(np.float32)
     frames[:, :, 20] = 0
     assert hot_clusters(frames) is None
+
+
+@pytest.mark.parametrize("peak", [0.8, 1.0, 1.5, 2.5])
+@pytest.mark.parametrize("width", [1.2, 1.6, 2.0])
+def test_dim_beads_of_which_single_photons_are_counted_stay(peak, width):
+    y, x = np.indices((64, 64))
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        beads = sum(
+            peak * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 2 / width**2)
+            for a, b in random.uniform(8, 56, (5, 2))
+        )
+        frames = random.poisson(beads + 0.02, (40, 64, 64)).astype(np.float32)
+        assert hot_clusters(frames) is None

@@ -47,7 +47,9 @@ def test_values_that_do_not_count():
     residual = noise() + np.float32(0.5)
     residual[:, 10:40, 7] = np.nan
     assert mean_bias([residual]) == pytest.approx(0.5, abs=0.04)
-    assert mean_bias([np.full(SHAPE, np.nan, np.float32)]) == 0
+    nothing = np.full(SHAPE, np.nan, np.float32)
+    assert mean_bias([nothing]) == 0
+    assert mean_bias([residual, nothing]) == mean_bias([residual])
 
 
 def test_the_inverse_adds_the_bias():

@@ -8,6 +8,7 @@ from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import ConfigError, FileError, FileWarning, FitError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
+from napari_cellinr.runs.scale.denoise import measured
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.make import make_plan
 from napari_cellinr.runs.scale.parts import part_job
@@ -75,6 +76,16 @@ def in_order(recording, tmp_path_factory):
     assert found.is_complete
     assert not found.failed
     return plan, values_of(plan)
+
+
+def test_shifted_rows_are_named_before_parts_are_computed():
+    usual = movie(shape=(64, 64))
+    shifted = usual.array().copy()
+    shifted[:, 1::2] = np.roll(shifted[:, 1::2], 3, -1)
+    settings = CellINRConfig(gain=1.0, read_noise=2.0, pattern="none")
+    for values, expected in ((usual.array(), 0), (shifted, 1)):
+        texts = measured(usual.like(values), settings)[1]
+        assert sum("shifted by 3.0 pixels to the right" in text for text in texts) == expected
 
 
 def test_blocks_give_what_one_part_gives(recording, tmp_path, in_order):

@@ -42,10 +42,11 @@ def test_a_blank_frame_is_left_out_and_named(preset, background, number):
 
 
 @pytest.mark.parametrize("background", ["keep", "subtract"])
-def test_a_closed_shutter_is_left_as_it_is_and_named(background):
+@pytest.mark.parametrize("noise", [2, 24])
+def test_a_closed_shutter_is_left_as_it_is_and_named(background, noise):
     _, raw = movie(6)
     bad, good = raw.astype(np.float32), [0, 1, 3, 4, 5]
-    bad[2] = np.random.default_rng(1).normal(27, 2, raw.shape[1:])
+    bad[2] = np.random.default_rng(1).normal(27, noise, raw.shape[1:])
     settings = {**SETTINGS, "background": background}
     fit, without = (denoise(Image(v, axes="TYX"), **settings) for v in (bad, bad[good]))
     assert any(text.startswith("Frame 3 is dark") for text in fit.report["warnings"])

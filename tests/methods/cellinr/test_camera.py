@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from napari_cellinr import CellINRConfig, Image
-from napari_cellinr.methods.cellinr.recording.camera import without_pattern
+from napari_cellinr.classic.camera.camera_pattern import CameraPattern
+from napari_cellinr.methods.cellinr.recording import camera
+from napari_cellinr.methods.cellinr.recording.camera import find_offsets, without_pattern
 from napari_cellinr.methods.cellinr.recording.defects import find_defects
 
 LINES = np.random.default_rng(1).normal(0, 8, (48, 1))
@@ -44,3 +46,19 @@ def test_a_blank_frame_stays_blank():
     result, texts = corrected(image.like(data, name="blank"))
     assert len(texts) == 1
     assert not result.array()[1].any()
+
+
+def test_planes_are_looked_at_once_if_no_more_are_used_at_the_second_time(monkeypatch):
+    planes = np.random.default_rng(2).normal(100, 4, (20, 800, 800)).astype(np.float32)
+    planes = np.broadcast_to(planes[:1] + np.repeat(LINES, 17, 0)[:800], planes.shape)
+    looked_at = []
+
+    def find(images):
+        looked_at.append(images.shape)
+        return CameraPattern(np.zeros(images.shape[1:], np.float32), ("rows",))
+
+    monkeypatch.setattr(camera, "find_pattern", find)
+    find_offsets(planes)
+    assert looked_at == [(10, 800, 800)]
+    find_offsets(planes[:, :400, :400])
+    assert looked_at[1:] == [(10, 400, 400), (20, 400, 400)]

@@ -125,7 +125,13 @@ def test_a_plane_and_a_coarse_volume_can_be_previewed(sample):
     assert factor == volume.preview.scale[2] / sample.raw.scale[2] > 1
 
 
-STAGES = ["estimating the noise", "initial estimate", "preparing the fit", "fitting"]
+STAGES = [
+    "estimating the noise",
+    "initial estimate",
+    "comparing the mean brightness",
+    "preparing the fit",
+    "fitting",
+]
 
 
 @pytest.mark.parametrize("stage", STAGES)

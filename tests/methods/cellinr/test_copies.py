@@ -63,3 +63,21 @@ def test_in_a_part_of_a_recording_a_copy_takes_the_place_of_a_frame_outside():
     copies = {(1,): (0,), (2,): (0,), (3,): (0,)}
     assert originals_among(copies, {(2,), (3,), (4,)}) == {(1,): (0,), (0,): (2,), (3,): (2,)}
     assert originals_among(copies, {(0,), (1,)}) == copies
+
+
+def test_what_the_original_lacks_its_copy_lacks_too():
+    frames = np.random.default_rng(2).poisson(50, (5, 32, 32)).astype(np.uint16)
+    frames[:, :9] = 0
+    frames[2, 20, 20] = 60000
+    frames[3] = frames[2]
+    image = Image(frames, axes="TYX")
+    found = find_defects(image, [(t,) for t in range(5)])
+    assert found.copies == {(3,): (2,)}
+    for masks in (found.empty, found.impossible):
+        assert np.array_equal(masks[3,], masks[2,])
+    masked = found.masked(image).array()
+    assert np.array_equal(np.isnan(masked[3]), np.isnan(masked[2]))
+    (result,) = found.with_empty_parts(
+        [image.like(np.ones(frames.shape, np.float32))], image, subtracted=True
+    )
+    assert not result.array()[3, :9].any()

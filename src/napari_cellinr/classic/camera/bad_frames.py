@@ -83,7 +83,8 @@ def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
     dict
         Position, and a word: `dark`, `saturated`, `blurred`, `repeated`, `noise` (and no more),
         `bright`, `dim`, or `unlike` (another image than those before and after it). Empty if there
-        are fewer than four frames, or if it would be more than a quarter of them.
+        are fewer than four frames, or if it would be more than a quarter of them; without the last
+        three kinds if it would be more with them.
     """
     if len(frames) < _FEWEST:
         return {}
@@ -99,8 +100,10 @@ def bad_frames(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> dict[int, str]:
             found[number] = "dark"
         elif clipped[number] > max(_CLIPPED, 2 * _around(clipped, number)):
             found[number] = "saturated"
-    found |= strange_frames(frames, found)
-    return _few(found | _blurred(sharpness, contrast, found), len(frames))
+    more = found | strange_frames(frames, found)
+    # many strange frames are how a series is, which leaves the others as faulty as they are
+    every, others = (one | _blurred(sharpness, contrast, one) for one in (more, found))
+    return _few(every, len(frames)) or _few(others, len(frames))
 
 
 def is_noise(frame: NDArray[Any]) -> bool:

@@ -119,8 +119,17 @@ def _is_hot(
     if core.sum() < 2 or not beside.any() or not around.any():
         return False
     level = float(height[core].mean())
-    halo = float(height[beside].mean() - np.median(height[around]))
+    # the median of few photons is 0 in the halo of what is dim, and their mean is not
+    halo = max(
+        float(one[beside].mean() - np.median(one[around])) for one in (height, _usual_mean(planes))
+    )
     if halo > max(_HALO[0] * level, _HALO[1] * noise / float(beside.sum()) ** 0.5):
         return False
     heights = planes[:, core].mean(1) - np.median(planes[:, around], axis=1)
     return bool(np.quantile(heights, 0.1) > _STEADY * np.median(heights) > 0)
+
+
+def _usual_mean(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of planes at each pixel, without the lowest and the highest tenth."""
+    left_out = len(planes) // 10
+    return np.asarray(np.sort(planes, axis=0)[left_out : len(planes) - left_out].mean(axis=0))

@@ -49,6 +49,6 @@ def _block_means(residual: NDArray[np.float32]) -> NDArray[np.float64]:
     for axis, size in enumerate(residual.shape):
         firsts = np.arange(0, max(size - _BLOCK // 2, 1), _BLOCK)
         sums, counts = (np.add.reduceat(part, firsts, axis) for part in (sums, counts))
-    full = counts >= counts.max() / 2
-    means: NDArray[np.float64] = sums[full] / np.maximum(counts[full], 1)
+    full = (counts > 0) & (counts >= counts.max() / 2)
+    means: NDArray[np.float64] = sums[full] / counts[full]
     return means

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from scipy.ndimage import correlate1d, gaussian_filter
 
 from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
@@ -13,6 +14,8 @@ from napari_cellinr.classic.estimate import nlm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_cellinr.classic.camera.anscombe import Noise
 
 __all__ = ["FINE", "WHITE", "find_pixel_offsets"]
 
@@ -84,18 +87,44 @@ def _with_denoised_specimen(
         clean = values - offsets
         noise = estimate_noise(clean, n_axes=2)
         if noise.grain > 0:  # neighbouring values are alike without a specimen
-            return offsets, error
-        planes = (nlm(stabilise(plane, noise), distance=_DISTANCE) for plane in clean)
-        specimen = unstabilise(np.stack(list(planes)), noise)
-        sd = noise.sd(specimen).astype(np.float32)
-        sd = np.maximum(sd, 1e-3 * float(sd.max()) + 1e-12)
-        left = values - specimen
-        middle = np.median(left, axis=0)
-        left = np.clip(left, middle - _REACH * sd, middle + _REACH * sd)
-        precision = (sd**-2).sum(0) + 1 / variance
-        offsets = np.asarray((left / sd**2).sum(0) / precision, np.float32)
-        error = float(np.mean(1 / precision)) ** 0.5
+            break
+        offsets, error = _without_specimen(values, clean, noise, variance)
     return offsets, error
+
+
+def _without_specimen(
+    values: NDArray[np.float32], clean: NDArray[np.float32], noise: Noise, variance: float
+) -> tuple[NDArray[np.float32], float]:
+    """Return the mean of what is left of images without their specimen, and its standard error.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (image, Y, X).
+    clean
+        The same without offsets; changed, since large planes need much memory.
+    noise
+        Of these.
+    variance
+        Of the true offsets.
+    """
+    left, sd = clean, np.empty_like(clean)
+    for number, plane in enumerate(clean):
+        estimate = nlm(
+            stabilise(plane, noise), distance=_DISTANCE, n_workers=torch.get_num_threads()
+        )
+        specimen = unstabilise(estimate, noise)
+        sd[number] = noise.sd(specimen)
+        left[number] = values[number] - specimen
+    np.maximum(sd, 1e-3 * float(sd.max()) + 1e-12, out=sd)
+    middle = np.median(left, axis=0)
+    for rest, spread in zip(left, sd, strict=True):
+        reach = _REACH * spread
+        np.clip(rest, middle - reach, middle + reach, out=rest)
+    precision = (sd**-2).sum(0) + 1 / variance
+    left /= sd**2
+    offsets = np.asarray(left.sum(0) / precision, np.float32)
+    return offsets, float(np.mean(1 / precision)) ** 0.5
 
 
 def _typical(images: NDArray[np.float32]) -> NDArray[np.float32]:

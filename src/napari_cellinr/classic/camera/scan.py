@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 __all__ = ["scan_shift", "scan_warnings"]
@@ -22,7 +20,14 @@ _LEAST = 0.4  # pixels from which a shift counts
 _AGREE, _NEAR = 0.75, 0.4  # least part of the strips within so many pixels of the median
 
 
-def scan_shift(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> float | None:
+class Planes(Protocol):
+    """Planes of which only those are read that are looked at, as an array or a list has them."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: slice, /) -> Any: ...
+
+
+def scan_shift(planes: Planes) -> float | None:
     """Return by how many pixels odd rows are shifted to the right against even ones; None for none.
 
     Each odd row is compared with the mean of the even rows beside it, so that slanted structures
@@ -46,9 +51,7 @@ def scan_shift(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> float | None:
     return middle if abs(middle) >= _LEAST and agree >= _AGREE else None
 
 
-def scan_warnings(
-    planes: Sequence[NDArray[Any]] | NDArray[Any], channel: int | None = None
-) -> list[str]:
+def scan_warnings(planes: Planes, channel: int | None = None) -> list[str]:
     """Return a sentence if odd rows are shifted.
 
     Parameters

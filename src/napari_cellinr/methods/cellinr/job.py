@@ -22,7 +22,7 @@ from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame, frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
-from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.part import MEAN, estimate_part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
 from napari_cellinr.methods.cellinr.published.problem import prepare_published
@@ -202,7 +202,8 @@ def fit_part(
         budget = EstimateBudget.until(monitor.deadline, noise, device)
         odd, stabilised = without_odd_pixels(image, noise)
         part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-        part, prepared = replace(part, n_odd=odd, levels=levels).with_mean(), None
+        part, prepared = replace(part, n_odd=odd, levels=levels), None
+        part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
         if part.found.complete:
             prepared = yield from in_background("preparing the fit", part.build, monitor)
         if prepared is None:

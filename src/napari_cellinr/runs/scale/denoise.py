@@ -13,6 +13,7 @@ import numpy as np
 from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.classic.camera.bad_frames import is_noise
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
+from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.comparable import comparable
@@ -116,8 +117,10 @@ def _of_channel(
     image: Image, config: CellINRConfig, number: int | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
-    n_axes, texts, offsets, uncertainty = len(image.axes) - 1, [], None, 0.0
-    if config.pattern != "none" and (pattern := find_offsets(_Planes(image))) is not None:
+    n_axes, offsets, uncertainty = len(image.axes) - 1, None, 0.0
+    planes = _Planes(image)
+    texts = scan_warnings(planes, number)
+    if config.pattern != "none" and (pattern := find_offsets(planes)) is not None:
         offsets = pattern.offsets
         uncertainty = math.hypot(pattern.uncertainty, pattern.pixel_error)
         texts.append(text_of(pattern, number))

@@ -15,7 +15,7 @@ from napari_cellinr.methods.cellinr.field.fitted import without_rounds
 from napari_cellinr.methods.cellinr.field.rounds import Rounds
 from napari_cellinr.methods.cellinr.frames import frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
-from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.part import MEAN, estimate_part, without_odd_pixels
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def fit_with_network(
         for caption, mix in MIXED.items():
             mixing = partial(mix, fitted, part, device)
             fitted = (yield from in_background(caption, mixing, monitor)) or fitted
-    part, prepared = replace(part, n_odd=odd, fitted=fitted).with_mean(), None
+    part, prepared = replace(part, n_odd=odd, fitted=fitted), None
+    part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
     if part.found.complete:
         work = partial(part.build, kernels=not has_views)
         prepared = yield from in_background("preparing the fit", work, monitor)

@@ -46,13 +46,16 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.field.fitted import FittedField
 
-__all__ = ["Part", "estimate_part", "without_odd_pixels"]
+__all__ = ["MEAN", "Part", "estimate_part", "without_odd_pixels"]
 
 DIM_WARNING = (
     "There is so little light that dim structures cannot be told from the background: some may "
     "have been subtracted with it, and noise may be left. Compare with background=keep."
 )
 """Shown where the background is subtracted from a dim image."""
+
+MEAN = "comparing the mean brightness"
+"""Stage of the progress in which `mean_bias` is found."""
 
 LEAST_TRUST = 0.5
 """Factor of the kernels that held-out voxels have to confirm; below it none are used."""

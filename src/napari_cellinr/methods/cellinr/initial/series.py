@@ -24,7 +24,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     search_distance,
 )
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels, solve
-from napari_cellinr.methods.cellinr.initial.part import Part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.part import MEAN, Part, without_odd_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -170,7 +170,10 @@ def prepare_series(
         for number in own or range(len(parts))
     ]
     if complete:
-        noise = replace(noise, bias=mean_bias(frame.left() for frame in frames))
+        bias = yield from in_background(
+            MEAN, lambda: mean_bias(frame.left() for frame in frames), monitor
+        )
+        noise = replace(noise, bias=bias or 0.0)
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
     for frame in (replace(frame, noise=noise) for frame in frames):

@@ -83,8 +83,7 @@ def find_offsets(planes: Any) -> CameraPattern | None:
     planes
         Axes (plane, Y, X); an array, or what reads planes when it is sliced.
     """
-    for most in (GLANCE, MOST):
-        count = max(FEWEST, most // planes[0].size)
+    for count in sorted({max(FEWEST, most // planes[0].size) for most in (GLANCE, MOST)}):
         found = find_pattern(_plausible(planes[:: -(-len(planes) // count)]))
         if found is None or len(planes) <= count:
             return found

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 SATURATED = 1e-3
 """Fraction of the voxels that may be saturated without a warning."""
 
+_NOISE_ALONE = {"dark", "noise"}
+"""What `bad_frames` calls a frame that shows no specimen."""
+
 __all__ = ["Defects", "find_defects"]
 
 Place = tuple[int, ...]
@@ -63,7 +66,7 @@ class Defects:
         Which voxels of a frame have no data, have impossible values, or are in rows and columns
         lost in readout, by place; axes ZYX or YX.
     hot
-        Which pixels are in clusters of hot ones, by place; axes YX.
+        Which pixels are in clusters of hot ones, by place; axes ZYX or YX, the same in all planes.
     copies
         Places of frames that are another one to the bit, and the place of that.
     copied
@@ -333,6 +336,9 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
             lost[place] = mask
     n_frames = source.sizes.get("T", 1)
     hot = _hot_clusters({p: f for p, f in used.items() if p not in copies}, leading)
+    kinds: tuple[dict[Place, Any], ...] = (empty, impossible, lost, hot, copied)
+    for kind in kinds:
+        kind |= {copy: kind[original] for copy, original in copies.items() if original in kind}
     return Defects(leading, n_frames, blank, dark, empty, impossible, lost, hot, copies, copied)
 
 
@@ -379,5 +385,5 @@ def _dark_frames(
     found: set[Place] = set()
     for own in by_channel.values():
         kinds = bad_frames([values[place] for place in own])
-        found |= {own[number] for number, kind in kinds.items() if kind == "dark"}
+        found |= {own[number] for number, kind in kinds.items() if kind in _NOISE_ALONE}
     return frozenset(found)

@@ -141,8 +141,8 @@ def _frames(
         torch.exp(-((torch.arange(n) - now[..., axis, None]) ** 2) * steep)
         for axis, n in enumerate(shape)
     )
-    peaks = values["amplitudes"].exp()
-    return torch.einsum("tny,tnx,n->tyx", rows, columns, peaks) + values["level"]
+    peaks = values["amplitudes"].exp()[:, None]
+    return (rows * peaks).transpose(1, 2) @ columns + values["level"]
 
 
 def _leave_out(values: dict[str, torch.Tensor], kept: torch.Tensor) -> None:
