@@ -15,12 +15,15 @@ __all__ = ["mean_bias"]
 
 _BLOCK = 8  # side of a block in voxels
 _FEWEST = 16  # blocks from which a mean is told
-_SIGNIFICANT = 5.0  # standard errors that the mean has to differ from 0 by
+_SIGNIFICANT = 2.5  # standard errors up to which the mean is chance; it counts more and more above
 _OUTLYING = 8.0  # robust standard deviations beyond which a block does not count
 
 
 def mean_bias(residuals: Iterable[NDArray[np.float32]]) -> float:
-    """Return by how much restored images are too dark, in grey levels; 0 if not significant.
+    """Return by how much restored images are too dark, in grey levels; 0 if it may be chance.
+
+    It begins at 0 where it is significant (James and Stein 1961): similar images get similar
+    values.
 
     The recorded values are unbiased: over many voxels, their mean is that of the light. Noise of
     another kind than the model's, as of an electron-multiplying camera, makes the inverse of the
@@ -39,7 +42,9 @@ def mean_bias(residuals: Iterable[NDArray[np.float32]]) -> float:
     spread = 1.4826 * np.median(np.abs(means - middle))
     usual = means[np.abs(means - middle) <= _OUTLYING * spread]
     bias, error = usual.mean(), usual.std() / max(len(usual) - 1, 1) ** 0.5
-    return float(bias) if abs(bias) > _SIGNIFICANT * error else 0.0
+    if abs(bias) <= _SIGNIFICANT * error:
+        return 0.0
+    return float(bias * (1 - (_SIGNIFICANT * error / bias) ** 2))
 
 
 def _block_means(residual: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ _TRIM = 2.0  # standard deviations beyond which a value does not count for a mea
 _SIGNIFICANT = 0.05  # smallest part of the variance of single pixels that offsets have to be
 _DENOISED = 2  # times that the specimen is estimated by denoising
 _DISTANCE = 5  # search distance of the non-local means, in pixels
+_MOST = 2**26  # values, from which offsets are known well enough without that
 _REACH = 3.0  # standard deviations from the median beyond which a value does not count
 
 
@@ -61,11 +62,15 @@ def find_pixel_offsets(values: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     for _ in range(_ROUNDS):
         left = mean - detail
         detail = detail + left - gaussian_filter(left, _NEAR)
-    return _with_denoised_specimen(values, detail * np.float32(offset / (offset + noise)), offset)
+    offsets = detail * np.float32(offset / (offset + noise))
+    error = (offset * noise / (offset + noise)) ** 0.5
+    if values.size > _MOST:
+        return offsets, error
+    return _with_denoised_specimen(values, offsets, offset, error)
 
 
 def _with_denoised_specimen(
-    values: NDArray[np.float32], offsets: NDArray[np.float32], variance: float
+    values: NDArray[np.float32], offsets: NDArray[np.float32], variance: float, error: float
 ) -> tuple[NDArray[np.float32], float]:
     """Return offsets as what is left of the images without the specimen, and their standard error.
 
@@ -79,10 +84,9 @@ def _with_denoised_specimen(
         Grey levels, axes (image, Y, X).
     offsets
         A first estimate, axes YX.
-    variance
-        Of the true offsets.
+    variance, error
+        Of the true offsets, and standard error of the first estimate.
     """
-    error = 0.0
     for _ in range(_DENOISED):
         clean = values - offsets
         noise = estimate_noise(clean, n_axes=2)
