@@ -254,14 +254,17 @@ def test_what_is_newest_lies_over_what_came_from_the_same_source(
     assert list(viewer.layers.selection) == selected
 
 
-def test_renaming_the_source_changes_nothing(viewer, layer, dock, use_job, idle, qtbot):
+def test_the_result_is_named_after_a_source_that_was_renamed_meanwhile(
+    viewer, layer, dock, use_job, idle, qtbot
+):
     job = use_job(steps=40)
     dock.run()
     qtbot.waitUntil(lambda: job.step > 2)
     layer.name = "something else"
     assert dock.source.combo.currentText() == "something else"
     idle(dock)
-    assert by_name(viewer, "denoised · membrane") is not None
+    assert by_name(viewer, "denoised · something else") is not None
+    assert by_name(viewer, "denoised · membrane") is None
 
 
 def test_removing_the_source_ends_the_job(viewer, layer, dock, use_job, idle, qtbot):

@@ -315,7 +315,7 @@ class BatchDock(TabbedDock):
         self.table = QTableWidget(0, 4)
         self.table.setHorizontalHeaderLabels(["Image", "State", "Time", "Error"])
         self.table.verticalHeader().hide()
-        self.table.setMinimumHeight(60)
+        self.table.setMinimumHeight(44)
         self.table.setTabKeyNavigation(False)  # Tab leaves the table
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         header = self.table.horizontalHeader()
@@ -348,6 +348,7 @@ class BatchDock(TabbedDock):
         buttons.addWidget(guide_button("scripts"), 0, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
         layout.addWidget(self.hint)
         layout.addLayout(grid)
         layout.addLayout(parts)
