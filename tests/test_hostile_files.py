@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_cellinr import CellINRConfig, Image, denoise, reconstruct
+from napari_cellinr import CellINRConfig, Image, denoise, reconstruct, render
 from napari_cellinr.cli import main
 from napari_cellinr.config.optics import optics_from_json
 from napari_cellinr.errors import CellINRError, ConfigError, DataError, FileError
@@ -96,6 +96,19 @@ def test_wrong_geometry_of_a_saved_fit(key, value, tmp_path):
     image = load_fitted(FIT)[0]["image"]
     with pytest.raises(FileError, match="the fit cannot be used"):
         load_fit(changed(FIT, tmp_path, image={**image, key: value}))
+
+
+@pytest.mark.parametrize("shape", [[12] * 8, [10**6, 10**6], ["a", 2], 3])
+def test_a_model_whose_shape_is_not_that_of_its_arrays(shape, tmp_path):
+    """An array of the stated shape was made first: 1.6 GB for eight axes of 12 voxels."""
+    image = Image(np.random.default_rng(0).poisson(20, (24, 24)).astype(np.float32), axes="YX")
+    fit = denoise(image, "preview", steps=2)
+    fit.save(tmp_path / "fit.cellinr")
+    header, _ = load_fitted(tmp_path / "fit.cellinr")
+    frame = {**header["model"]["frames"][0], "shape": shape}
+    path = changed(tmp_path / "fit.cellinr", tmp_path, model={"frames": [frame]})
+    with pytest.raises(FileError, match="lacks what it is rendered from"):
+        render(load_fit(path))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -98,6 +99,9 @@ def _built(
 
             return Tiled(settings, tile)
         values = {name: value for name, value in settings.items() if name != "kind"}
+        estimate = tensors.get("estimate")
+        if estimate is not None and estimate.numel() != math.prod(values["shape"]):
+            raise ValueError(f"estimate has {estimate.numel()} voxels, not {values['shape']}")
         model = MODELS[settings["kind"]](**values)
         model.load(tensors)
         return model.to(device)
