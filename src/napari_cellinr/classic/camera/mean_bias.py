@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["mean_bias"]
 
 _BLOCK = 8  # side of a block in voxels
-_FEWEST = 16  # blocks from which a mean is told
+_FEWEST = 16  # blocks from which a mean is computed
 _SIGNIFICANT = 2.5  # standard errors up to which the mean is chance; it counts more and more above
 _OUTLYING = 8.0  # robust standard deviations beyond which a block does not count
 

@@ -171,7 +171,7 @@ def _is_file_like(name: str, *, is_long: bool) -> bool:
 
 
 _ENDINGS: Final = (*SUFFIXES, *READ_ONLY, ".cellinr", ".csv", ".json", ".py")
-"""Ends of the names of files, by which they are told from negative numbers."""
+"""Ends of the names of files, by which they are distinguished from negative numbers."""
 
 
 class _HelpAll(argparse.Action):
