@@ -6,6 +6,7 @@ import time
 from collections import deque
 from copy import deepcopy
 from functools import cache, partial
+from threading import Event
 
 import numpy as np
 import pytest
@@ -32,7 +33,10 @@ MEMBRANE = {
 
 
 class FakeFit:
-    """A job that counts to `steps`, minding every message; what it was sent is kept."""
+    """A job that counts to `steps`, minding every message; what it was sent is kept.
+
+    It waits after its first step until `may_go_on` is set, which it is unless a test clears it.
+    """
 
     def __init__(self, steps=8, seconds=0.01, error=None, fail_at=2):
         self.steps, self.seconds, self.error, self.fail_at = steps, seconds, error, fail_at
@@ -41,6 +45,8 @@ class FakeFit:
         self.images = []
         self.configs = []
         self.step = 0
+        self.may_go_on = Event()
+        self.may_go_on.set()
 
     def __call__(self, image, config, monitor):
         self.images.append(image)
@@ -58,6 +64,7 @@ class FakeFit:
         while self.step < self.steps:
             time.sleep(self.seconds)
             self.step += not paused
+            assert self.may_go_on.wait(60)
             if self.error is not None and self.step == self.fail_at:
                 raise self.error
             losses = {"data": 1 / self.step}

@@ -160,9 +160,11 @@ def test_cancel_drops_the_result(viewer, dock, use_job, idle, qtbot, monkeypatch
 
 def test_pause_and_resume(dock, use_job, idle, qtbot):
     job = use_job(steps=60)
+    job.may_go_on.clear()
     dock.run()
-    qtbot.waitUntil(lambda: job.step > 2)
+    qtbot.waitUntil(lambda: job.step > 0)
     dock.panel.pause_button.click()
+    job.may_go_on.set()
     assert dock.panel.pause_button.text() == "Resume"
     qtbot.waitUntil(lambda: "pause" in job.sent)
     step = job.step
@@ -257,10 +259,12 @@ def test_what_is_newest_lies_over_what_came_from_the_same_source(
 def test_the_result_is_named_after_a_source_that_was_renamed_meanwhile(
     viewer, layer, dock, use_job, idle, qtbot
 ):
-    job = use_job(steps=40)
+    job = use_job()
+    job.may_go_on.clear()
     dock.run()
-    qtbot.waitUntil(lambda: job.step > 2)
+    qtbot.waitUntil(lambda: job.step > 0)
     layer.name = "something else"
+    job.may_go_on.set()
     assert dock.source.combo.currentText() == "something else"
     idle(dock)
     assert by_name(viewer, "denoised · something else") is not None
@@ -373,10 +377,12 @@ def test_the_queue_can_be_cleared(dock, use_job, idle):
 def test_a_layer_with_other_data_gets_the_result_of_what_was_given(
     viewer, layer, dock, use_job, idle, qtbot, stack
 ):
-    job = use_job(steps=40)
+    job = use_job()
+    job.may_go_on.clear()
     dock.run()
-    qtbot.waitUntil(lambda: job.step > 2)
+    qtbot.waitUntil(lambda: job.step > 0)
     layer.data = np.zeros((3, 3), np.float32)  # replaced while the job runs
+    job.may_go_on.set()
     idle(dock)
     result = next(one for one in viewer.layers if one is not layer and one.name != "membrane")
     np.testing.assert_array_equal(result.data, stack / 2)

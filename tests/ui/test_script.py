@@ -227,10 +227,13 @@ def test_a_source_that_is_renamed(
     rename = lambda: setattr(source, "name", "mine")  # noqa: E731
     if when == "before":
         rename()
+    if when == "meanwhile":
+        job.may_go_on.clear()
     cellinr.denoise(source)
     if when == "meanwhile":
         qtbot.waitUntil(lambda: job.step > 0)
         rename()
+        job.may_go_on.set()
     cellinr.wait()
     result = viewer.layers[-1]
     if when != "after":
