@@ -77,7 +77,8 @@ def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept)
     monkeypatch.setattr(halves, "_parts_of", lambda whole: (seen, ~seen))
     monkeypatch.setattr(halves, "_compared", lambda whole, found: (5.0, 9.0))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
-    whole = SimpleNamespace(model="model of the whole")
+    monkeypatch.setattr(halves, "delays_of", lambda optics: None)
+    whole = SimpleNamespace(model="model of the whole", optics=None)
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
 
 

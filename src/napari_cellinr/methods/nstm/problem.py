@@ -265,10 +265,9 @@ class NSTMProblem(Problem):
         """
         if self._rendered and self._rendered[0] is self.halves:
             return self._rendered[1]
-        halves, shift = (
-            ((), None) if self.halves is None else (self.halves.models, self.halves.shift)
-        )
-        rendering = Rendering(self.model, self.model_settings(), self._device, halves, shift)
+        found = self.halves
+        checks = () if found is None else (found.models, found.shift, found.delays)
+        rendering = Rendering(self.model, self.model_settings(), self._device, *checks)
         images = rendering.images(self.source, self.config)
         self._rendered = (self.halves, images)
         return images

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_cellinr.errors import FileError
 from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.fitting.saved.stored import blank
+from napari_cellinr.methods.nstm.checks.exposures import error_between
 from napari_cellinr.methods.nstm.checks.residual import at_material
 from napari_cellinr.methods.nstm.geometry import (
     check_query,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.saved.stored import Query, Stored
     from napari_cellinr.image import Image
 
-__all__ = ["SHIFT", "Rendering", "render_nstm"]
+__all__ = ["DELAYS", "SHIFT", "Rendering", "render_nstm"]
 
 SMOOTHING = 2.0
 """Standard deviation in pixels of the neighbourhood whose contrast gives the confidence."""
@@ -60,6 +62,9 @@ LEAST_SURE = 1e-4
 SHIFT = "half.shift"
 """Name under which a fit saves by which displacement its frames contradict the motion."""
 
+DELAYS = "half.delays"
+"""Name under which a fit saves how much later than its frame each position is exposed."""
+
 
 class Rendering:
     """A space-time model with the calibration of its scene.
@@ -76,6 +81,8 @@ class Rendering:
         Models of the motion that were fitted to two halves of the pixels, if there are any.
     shift
         What `residual.contradiction` returned, if anything.
+    delays
+        What `exposures.delays_of` returned, if anything.
     """
 
     def __init__(
@@ -85,9 +92,10 @@ class Rendering:
         device: torch.device,
         halves: Sequence[SpaceTimeModel] = (),
         shift: NDArray[np.float32] | None = None,
+        delays: NDArray[np.float32] | None = None,
     ) -> None:
         self.model, self.settings, self.device = model, settings, device
-        self.halves, self.shift = halves, shift
+        self.halves, self.shift, self.delays = halves, shift, delays
         self.inner = inside(settings["padding"], model.shape.scene)
 
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
@@ -155,12 +163,30 @@ class Rendering:
     def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return `errors`, but larger ones where fits may agree on a motion that is not right.
 
-        That is where there is hardly any contrast, and where the frames contradict the motion.
+        That is where there is hardly any contrast, where the frames contradict the motion, and
+        between two exposures of material that speeds up or slows down.
         """
         sure = self._confidence(self.scene([reference]))
         least = ALONE * HALF_SURE * np.sqrt(1 / np.maximum(sure, LEAST_SURE) - 1)
         found = np.maximum(self.errors(times, reference), least).astype(np.float32)
+        found = np.maximum(found, self._between(times, reference))
         return found if self.shift is None else np.maximum(found, self._met(times, reference))
+
+    def _between(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
+        """Return how far the motion may be wrong between two exposures, in pixels of the frames.
+
+        Parameters
+        ----------
+        times, reference
+            In the unit of the recording.
+        """
+        frames = self.settings["frames"]
+        zoom = np.reshape(self.settings["zoom"], (1, -1, *[1] * len(self.inner)))
+        moved = (self.displacement(frames, reference) / zoom).astype(np.float32)
+        found = error_between(moved, frames, self.delays, [*times, reference])
+        for number, time in enumerate(times):
+            found[number] += found[-1] if time != reference else -found[number]
+        return found[:-1]
 
     def _met(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return which contradiction the material has met since the reference time, in pixels.
@@ -314,9 +340,9 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     settings, source = model_settings(stored), blank(stored.source)
     check_scene(settings, stored.source)
     halves = [model.to(device) for model in _halves(settings, stored)]
-    shift = stored.tensors.get(SHIFT)
-    shift = None if shift is None else np.asarray(shift, np.float32)
-    rendering = Rendering(_model(settings, stored).to(device), settings, device, halves, shift)
+    shift, delays = (_of_frames(settings, stored, name) for name in (SHIFT, DELAYS))
+    model = _model(settings, stored).to(device)
+    rendering = Rendering(model, settings, device, halves, shift, delays)
     if query.times is not None:
         times = times_of(settings, query.times)
         scene = _squeezed(rendering.scene(times))
@@ -346,6 +372,21 @@ def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]
         start = f"half.{number}."
         own = {n.removeprefix(start): v for n, v in stored.tensors.items() if n.startswith(start)}
         found.append(_model(settings, replace(stored, tensors={**scene, **own})))
+    return found
+
+
+def _of_frames(
+    settings: Mapping[str, Any], stored: Stored, name: str
+) -> NDArray[np.float32] | None:
+    """Return an array that a fit saves with axes (frames, [Z,] Y, X), if it does."""
+    if name not in stored.tensors:
+        return None
+    found = np.asarray(stored.tensors[name], np.float32)
+    if found.ndim != 1 + len(settings["padding"]) or len(found) != len(settings["frames"]):
+        raise FileError(
+            f"{name} has the shape {found.shape}, which does not fit {len(settings['frames'])} "
+            "frames; the fit is damaged. Fit again."
+        )
     return found
 
 

@@ -22,12 +22,13 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
 from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.checks.exposures import delays_of
 from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
 from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
 from napari_cellinr.methods.nstm.problem import NSTMProblem
-from napari_cellinr.methods.nstm.render import SHIFT, Rendering
+from napari_cellinr.methods.nstm.render import DELAYS, SHIFT, Rendering
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Halves:
         What `contradiction` says of both, (shots, [Z,] Y, X) in pixels, if anything.
     error, moved
         Median error and size of the motion where there is texture, in pixels of the frames.
+    delays
+        What `delays_of` says of the microscope, if anything.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]
@@ -79,14 +82,16 @@ class Halves:
     shift: NDArray[np.float32] | None = None
     error: float = 0.0
     moved: float = 0.0
+    delays: NDArray[np.float32] | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return both motions and the contradiction by the names under which a fit saves them.
+        """Return all but the numbers by the names under which a fit saves them.
 
-        With layers, their light as well, which tells what is of which layer.
+        Of the models, the motion; with layers, their light, too, which tells what is of which.
         """
-        shift = {} if self.shift is None else {SHIFT: torch.from_numpy(self.shift)}
-        return shift | {
+        named = {SHIFT: self.shift, DELAYS: self.delays}
+        arrays = {name: torch.from_numpy(v) for name, v in named.items() if v is not None}
+        return arrays | {
             f"half.{number}.{name}": value
             for number, model in enumerate(self.models)
             for name, value in model.tensors().items()
@@ -142,8 +147,16 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     assert rest is not None
     one, other = found
     moves = predicts_better(one, rest) and not moved < min(error, CLOSE)
-    errors = one.held_out(), rest.held_out()
-    return Halves((one.model, other.model), moves, *errors, contradiction(found), error, moved)
+    return Halves(
+        (one.model, other.model),
+        moves,
+        one.held_out(),
+        rest.held_out(),
+        contradiction(found),
+        error,
+        moved,
+        delays_of(whole.optics),
+    )
 
 
 def _fit(
