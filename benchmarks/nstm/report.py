@@ -11,6 +11,7 @@ import numpy as np
 from cases import CASES, SEED
 from common.page import PAGES, table, write_page
 from data import ROOT
+from flows import flow_table
 from independent import crossing_picture, crossing_table, phantom_table, reliability
 from PIL import Image, ImageDraw
 
@@ -55,6 +56,7 @@ def write_report(build: Path) -> None:
         large=_large(build.parent / "nstm-large.json"),
         phantoms=phantom_table(),
         reliability=reliability(),
+        flows=flow_table(),
         crossing=crossing_table(),
         crossing_picture=crossing_picture(),
         pictures="\n\n".join(_shown(build, name) for name in PICTURES if name in scores),
