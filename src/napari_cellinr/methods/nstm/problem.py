@@ -20,6 +20,7 @@ from napari_cellinr.fields.pointwise import MANY_POINTS
 from napari_cellinr.fields.warp import grid_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.fitting.resources.memory import give_back
+from napari_cellinr.methods.nstm.checks.parts import part_seen
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import (
     OBJECTIVE_0_1,
@@ -272,6 +273,10 @@ class NSTMProblem(Problem):
         self._rendered = (self.halves, images)
         return images
 
+    def part_seen(self) -> float:
+        """Return which part of the pixels each of the fits sees that check the motion."""
+        return part_seen(layers=self.plan.shape.layers, nonnegative=self.optics.nonnegative)
+
     def largest_motion(self) -> float:
         """Return the largest displacement in voxels of the scene, of the layer that moves most.
 
@@ -341,6 +346,7 @@ class NSTMProblem(Problem):
             "noise": plan.noise,
             "transmitted": transmitted,
             "halves": 0 if self.halves is None else len(self.halves.models),
+            "seen": self.part_seen(),
         }
 
     def _residual(

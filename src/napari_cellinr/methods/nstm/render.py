@@ -15,6 +15,7 @@ from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.methods.nstm.checks.exposures import error_between
+from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen
 from napari_cellinr.methods.nstm.checks.residual import at_material
 from napari_cellinr.methods.nstm.geometry import (
     check_query,
@@ -50,10 +51,6 @@ HALF_SURE = 0.5
 ALONE = 1 / 3
 """Smallest error of the motion relative to that of a small neighbourhood in one frame, of which the
 confidence is computed: other frames and the smoothness of the motion tell more."""
-
-OF_THREE_QUARTERS = math.sqrt(3)
-"""Error of the motion over its difference to a fit of three quarters of the pixels, relative to
-that over the difference to a fit of half of them: variances are inverse to the number of pixels."""
 
 LEAST_SURE = 1e-4
 """Confidence below which an error is not computed from it: it would be over 50 pixels."""
@@ -137,8 +134,8 @@ class Rendering:
     def errors(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return how far the motion may be wrong, in pixels of the frames.
 
-        The largest difference to the motion of one of the `halves`. Nine of ten points are nearer
-        to the truth; the usual error is 0.6 of it. See docs/decisions/motion-reliability.md.
+        It follows from the differences to the motions of the `halves`. Nine of ten points are
+        nearer to the truth; the usual error is 0.6 of it.
 
         Parameters
         ----------
@@ -156,9 +153,10 @@ class Rendering:
             np.linalg.norm((self._moved(half, times, reference) - found) / zoom, axis=1)
             for half in self.halves
         ]
-        more = 1.0 if self.model.shape.layers == 1 else OF_THREE_QUARTERS
-        largest: NDArray[np.float32] = more * np.max(apart, axis=0).astype(np.float32)
-        return largest
+        layers = self.model.shape.layers
+        seen = self.settings.get("seen", part_seen(layers=layers, nonnegative=True))
+        both = np.stack(apart).astype(np.float32)
+        return error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
 
     def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return `errors`, but larger ones where fits may agree on a motion that is not right.
