@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from napari_cellinr.fields import hats
-from napari_cellinr.fields.hats import LARGEST_MATRIX, Hats
+from napari_cellinr.fields.grids import hats
+from napari_cellinr.fields.grids.hats import LARGEST_MATRIX, Hats
 from napari_cellinr.fields.kernel import GridField
 from napari_cellinr.fields.pyramid import GridPyramid
 

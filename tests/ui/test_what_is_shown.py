@@ -13,8 +13,9 @@ from napari_cellinr.fitting.report import unconverged_warning
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import activity, controller
-from napari_cellinr.ui.session.pace import Pace
+from napari_cellinr.ui.session import controller
+from napari_cellinr.ui.session.job import activity
+from napari_cellinr.ui.session.job.pace import Pace
 from napari_cellinr.ui.session.work.fits import covered
 from napari_cellinr.ui.widgets.forms import with_titles
 from napari_cellinr.ui.widgets.guide import GuideWindow

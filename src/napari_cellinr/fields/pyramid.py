@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_cellinr.fields.hats import LARGEST_MATRIX, Hats
+from napari_cellinr.fields.grids.hats import LARGEST_MATRIX, Hats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

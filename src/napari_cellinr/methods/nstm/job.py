@@ -19,7 +19,6 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.aligned import aligned, can_align
-from napari_cellinr.methods.nstm.channels import motion_source
 from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
@@ -44,6 +43,7 @@ from napari_cellinr.methods.nstm.layers.start import (
 )
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.methods.nstm.recording.channels import motion_source
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -13,9 +13,9 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 from napari_cellinr.errors import FitError
 from napari_cellinr.ui.layers.convert import find, to_image
 from napari_cellinr.ui.preferences import preferences
-from napari_cellinr.ui.session.activity import ActivityBar
+from napari_cellinr.ui.session.job.activity import ActivityBar
+from napari_cellinr.ui.session.job.worker import Ending, Run
 from napari_cellinr.ui.session.placements import set_axes
-from napari_cellinr.ui.session.worker import Ending, Run
 from napari_cellinr.ui.widgets.labels import sentence
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.classic.camera.repeats import repeats
+from napari_cellinr.classic.frames.repeats import repeats
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -18,7 +17,8 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 from napari_cellinr.classic.camera.pixels import saturated_part
-from napari_cellinr.classic.camera.repeats import without_repeats
+from napari_cellinr.classic.frames.bad_frames import bad_frames
+from napari_cellinr.classic.frames.repeats import without_repeats
 from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
 from napari_cellinr.methods.cellinr.recording.copies import (
     copied_frames,

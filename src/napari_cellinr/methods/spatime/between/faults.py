@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -20,6 +19,7 @@ from napari_cellinr.classic.camera.defects import (
     lost_lines,
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
+from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
