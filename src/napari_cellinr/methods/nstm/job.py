@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.aligned import aligned, can_align
-from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting
+from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
     UNSEEN,
@@ -81,9 +80,6 @@ UNEVEN = 0.02
 
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
-
-CHANCE = 3.0
-"""Number of standard errors by which motion has to lower the squared error of held-out pixels."""
 
 FEW, STRAIGHT = 4, 0.8
 """Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
@@ -388,7 +384,4 @@ def _may_rest(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
 
 def _is_better(moving: NSTMProblem, static: NSTMProblem) -> bool:
     """Return whether motion predicts held-out pixels significantly better than a static scene."""
-    gain = (static.held_errors() - moving.held_errors()).cpu().double()
-    if len(gain) < 2:
-        return bool(gain.mean() > 0)
-    return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))
+    return is_significant((static.held_errors() - moving.held_errors()).cpu().double())

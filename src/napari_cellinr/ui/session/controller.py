@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Controller", "State", "Work", "background_job", "controller_of"]
 
-logger = logging.getLogger(__name__)
 
 State: TypeAlias = Literal["idle", "running", "paused", "stopping"]
 
