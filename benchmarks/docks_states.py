@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from napari_cellinr.simulate.embryo import embryo
 from napari_cellinr.ui.layers.convert import add_images
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import controller
+from napari_cellinr.ui.task import task_of
 
 WIDTH = 1000
 """Width of a picture in pixels."""
@@ -29,12 +31,22 @@ class States:
     """A viewer whose window is photographed."""
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
+        self.folder, self._size = folder, size
+        self.viewer = self._viewer()
+
+    def _viewer(self) -> Any:
         import napari
 
-        self.folder = folder
-        self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(*size)
+        viewer = napari.Viewer(show=True)
+        viewer.window.resize(*self._size)
         gui_common.spin(1)
+        return viewer
+
+    def renew(self) -> Any:
+        """Return an empty viewer, in place of the one before."""
+        self.viewer.close()
+        self.viewer = self._viewer()
+        return self.viewer
 
     def open(self, name: str) -> Any:
         """Return a dock of the plugin, in front of the others."""
@@ -75,6 +87,34 @@ class States:
         print(f"docks-{name}.png")
 
 
+def basic(states: States) -> None:
+    """Photograph the docks of the three methods at rest, running and finished; then as tabs."""
+    for action in ("denoise", "superresolve", "reconstruct"):
+        task = task_of(action)
+        viewer = states.renew()  # napari's sliders keep the numbers of layers that are gone
+        viewer.open_sample("napari-cellinr", task.sample)
+        dock = states.open(task.title)
+        viewer.reset_view()
+        states.shoot(f"{action}-rest")
+        dock.run()
+        gui_common.wait_for(partial(_shows_progress, states, dock), 300)
+        states.shoot(f"{action}-running")
+        gui_common.wait_for(partial(_is_idle, dock), 900)
+        states.shoot(f"{action}-finished")
+    for name in ("Denoise", "Super-resolve", "Compare", "Batch", "Script"):
+        states.open(name)
+    states.shoot("tabs")
+
+
+def _is_idle(dock: Any) -> bool:
+    return not dock.dispatcher.is_busy
+
+
+def _shows_progress(states: States, dock: Any) -> bool:
+    """Return whether there is a preview of the run, or its end."""
+    return _is_idle(dock) or any("(running)" in one.name for one in states.viewer.layers)
+
+
 def denoised(states: States) -> None:
     """Photograph a denoised embryo: swipe line, side by side, comparison, figure, history."""
     viewer = states.viewer
@@ -104,8 +144,7 @@ def denoised(states: States) -> None:
 
 def moving(states: States) -> None:
     """Photograph a reconstructed worm: the choice of the microscope, arrows, tracks, table."""
-    viewer = states.viewer
-    viewer.layers.clear()
+    viewer = states.renew()
     viewer.open_sample("napari-cellinr", "motion-worm")
     dock = states.open("Reconstruct motion")
     viewer.reset_view()
@@ -146,13 +185,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 800), help="of the window")
-    parser.add_argument("--only", choices=("denoised", "moving"))
+    parser.add_argument("--only", choices=("basic", "denoised", "moving"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     resume.jobs_folder = lambda: Path(tempfile.gettempdir()) / "no jobs"  # of others
     controller.preferences = lambda: Preferences(notifications=False)
     states = States(given.folder, tuple(given.size))
-    for part in (denoised, moving):
+    for part in (basic, denoised, moving):
         if given.only in {None, part.__name__}:
             part(states)
     states.viewer.close()

@@ -1,7 +1,7 @@
 """Write the list of files in ARCHITECTURE.md again, from the first lines of their docstrings.
 
 Descriptions that are there stay as they are, also those of files that were moved: a new file takes
-that of the only one of its name that is gone.
+that of the only one of its name that is gone, if it is the only new one of that name.
 """
 
 import ast
@@ -47,8 +47,13 @@ for heading, title, file, text in re.findall(
     else:
         known_of[current / file] = text
 gone = [path for path in known_of if not path.exists()]
-names = [path.name for path in gone]
-moved = {path.name: known_of[path] for path in gone if names.count(path.name) == 1}
+new = [path for path in PACKAGE.rglob("*.py") if path not in known_of]
+names = [[path.name for path in paths] for paths in (gone, new)]
+moved = {
+    path.name: known_of[path]
+    for path in gone
+    if all(of_paths.count(path.name) == 1 for of_paths in names)
+}
 
 lines = []
 folders = {path.parent for path in PACKAGE.rglob("*.py")}

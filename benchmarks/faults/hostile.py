@@ -35,7 +35,8 @@ from napari_cellinr.acquisition import prepare  # noqa: E402
 from napari_cellinr.config.optics import KINDS, optics_from_json, template  # noqa: E402
 from napari_cellinr.errors import CellINRError  # noqa: E402
 from napari_cellinr.fitting.problem import finish  # noqa: E402
-from napari_cellinr.fitting.saved.stored import Query, load_fit, save_fit  # noqa: E402
+from napari_cellinr.fitting.saved.query import Query  # noqa: E402
+from napari_cellinr.fitting.saved.stored import load_fit, save_fit  # noqa: E402
 from napari_cellinr.io import read_all, write  # noqa: E402
 from napari_cellinr.macro import load_macro, script  # noqa: E402
 from napari_cellinr.macro.plan import plan_lines, saved_files  # noqa: E402

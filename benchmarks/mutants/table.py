@@ -90,7 +90,7 @@ NSTM = (
         ("methods/nstm/problem.py", ".sum() / self.seen.sum()}", ".mean()}"),
         ("methods/nstm/problem.py", "self.squared_errors()[self.held]",
          "self.squared_errors()[self.seen > 0]"),
-        ("methods/nstm/job.py", "CHANCE = 3.0", "CHANCE = 0.0"),
+        ("methods/nstm/checks/halves.py", "CHANCE = 3.0", "CHANCE = 0.0"),
         ("methods/nstm/penalties.py", "torch.relu(-canonical)", "torch.relu(canonical)"),
         ("methods/nstm/penalties.py", "square().mean() / step**2", "square().mean() / step"),
         ("methods/nstm/plan.py", "return -slope.reshape(1)", "return slope.reshape(1)"),
@@ -267,8 +267,7 @@ CLASSIC = (
     ),
     *_of(
         "classic/test_cell_means.py",
-        ("classic/cell_means.py", "sampling.start + 0.5 - sampling.step / 2",
-         "sampling.start - sampling.step / 2"),
+        ("classic/cell_means.py", "2 * size - 1 - cells", "2 * size - 2 - cells"),
     ),
     *_of(
         "classic/test_collaborative.py",
@@ -288,7 +287,7 @@ CLASSIC = (
     ),
     *_of(
         "methods/cellinr/test_field.py",
-        ("methods/cellinr/field/bright.py", "weight * (sparse - result)",
+        ("methods/cellinr/field/mixed.py", "weight * (sparse - result)",
          "weight * (result - sparse)", "much_light"),
         ("methods/cellinr/model.py", "np.hypot(error * slope, np.float32(self.noise.offset_sd))",
          "error * slope", "unknown_mean"),

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         FitWarning,
     )
     from napari_cellinr.fitting.problem import Fitted, PreviewRequest, Progress
-    from napari_cellinr.fitting.saved.stored import Query, load_fit, save_fit
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import load_fit, save_fit
     from napari_cellinr.image import Image
     from napari_cellinr.io import read, read_all, write
     from napari_cellinr.macro.compare import compare
@@ -68,7 +69,7 @@ _HOMES = {
     "Optics": "config.optics",
     "PreviewRequest": "fitting.problem",
     "Progress": "fitting.problem",
-    "Query": "fitting.saved.stored",
+    "Query": "fitting.saved.query",
     "SpatimeConfig": "config",
     "compare": "macro.compare",
     "continue_fit": "runs.warm_start",

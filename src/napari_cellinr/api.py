@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from napari_cellinr.config.spatime import SpatimePreset
     from napari_cellinr.fitting.completion import Reporting
     from napari_cellinr.fitting.problem import Fitted, Job
-    from napari_cellinr.fitting.saved.stored import Query, Stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import ArrayLike, Image
     from napari_cellinr.image.exchange import Steps, Units
     from napari_cellinr.methods import Method
@@ -378,7 +379,8 @@ def render(
     from napari_cellinr import methods
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.fitting.resources.devices import choose_device
-    from napari_cellinr.fitting.saved.stored import query_of, stored_of
+    from napari_cellinr.fitting.saved.query import query_of
+    from napari_cellinr.fitting.saved.stored import stored_of
 
     saved = stored_of(fit) if isinstance(fit, Fitted) else fit
     return methods.render(saved, query or query_of(selection), choose_device(device))

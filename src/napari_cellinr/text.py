@@ -1,14 +1,18 @@
-"""Text from outside, such as names in image files, as one line that can be shown anywhere."""
+"""Text for messages: names and values from outside as one line, and lists of numbers."""
 
 from __future__ import annotations
 
 import json
 import re
 import reprlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "clean_name",
+    "listed",
     "one_line",
     "parsed_json",
     "shortened",
@@ -79,6 +83,11 @@ def shortened_text(text: str, most: int = 200) -> str:
     """
     end = most // 4
     return one_line(text if len(text) <= most else f"{text[: most - end - 3]} … {text[-end:]}")
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Return numbers with commas between them, the first eight and an ellipsis if they are more."""
+    return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
 
 
 def parsed_json(text: str | bytes) -> Any:

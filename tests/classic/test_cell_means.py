@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr.classic import cell_means as module
-from napari_cellinr.classic.cell_means import cell_means, edges_of, overlap_means, spline_means
-from napari_cellinr.classic.sampling import Sampling, sampling
+from napari_cellinr.classic.cell_means import overlap_means, spline_means
 
 SIZE = 24
 
@@ -21,21 +20,16 @@ def cosine_means(edges, waves):
 @pytest.mark.parametrize(("waves", "tolerance"), [(1, 1e-6), (6, 2e-4), (12, 7e-3)])
 @pytest.mark.parametrize("factor", [0.5, 1.5, 3])
 def test_means_of_cosines(waves, tolerance, factor):
-    found = sampling(SIZE, factor, "Z")
+    edges = np.linspace(0, SIZE, round(SIZE * factor) + 1)
     data = cosine_means(np.arange(SIZE + 1.0), waves).astype(np.float32)
-    expected = cosine_means(edges_of(found), waves)
-    np.testing.assert_allclose(cell_means(data, found, 0), expected, atol=tolerance)
+    expected = cosine_means(edges, waves)
+    np.testing.assert_allclose(spline_means(data, edges), expected, atol=tolerance)
 
 
 def test_means_of_the_result_are_the_input():
-    data = np.random.default_rng(0).random((4, 9, 5)).astype(np.float32)
-    fine = cell_means(data, sampling(9, 4, "Y"), 1)
-    np.testing.assert_allclose(fine.reshape(4, 9, 4, 5).mean(axis=2), data, atol=1e-5)
-
-
-def test_borders_of_the_cells():
-    np.testing.assert_allclose(edges_of(sampling(3, 2, "Z")), np.arange(7) / 2)
-    np.testing.assert_allclose(edges_of(Sampling(4, 2, 1.0, 1.0)), [1, 2, 3])
+    data = np.random.default_rng(0).random((9, 4, 5)).astype(np.float32)
+    fine = spline_means(data, np.linspace(0, 9, 37))
+    np.testing.assert_allclose(fine.reshape(9, 4, 4, 5).mean(axis=1), data, atol=1e-5)
 
 
 def test_overlaps_of_cells():

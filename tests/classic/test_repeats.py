@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.camera.anscombe import Noise
-from napari_cellinr.classic.camera.bad_frames import bad_frames
-from napari_cellinr.classic.camera.repeats import repeats, without_repeats
+from napari_cellinr.classic.frames.bad_frames import bad_frames
+from napari_cellinr.classic.frames.repeats import repeats, without_repeats
 
 
 def clean(shape=(8, 32, 32)):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
+from napari_cellinr.classic.frames.bad_frames import bad_frames
 
 
 def recording(seed=0, n_frames=8, size=64, offset=100.0, density=0.02):

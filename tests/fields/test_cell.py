@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_cellinr.fields.cell import (
+from napari_cellinr.fields.grids.cell import (
     points_per_axis,
     resample,
     sample_cells,

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from napari_cellinr.fields import hats
-from napari_cellinr.fields.hats import LARGEST_MATRIX, Hats
+from napari_cellinr.fields.grids import hats
+from napari_cellinr.fields.grids.hats import LARGEST_MATRIX, Hats
 from napari_cellinr.fields.kernel import GridField
-from napari_cellinr.fields.pyramid import GridPyramid
+from napari_cellinr.fields.pyramid import GridPyramid, Lattice
 
 
 class Largest(TorchDispatchMode):
@@ -55,7 +55,7 @@ def test_no_tensor_of_a_pyramid_grows_faster_than_its_positions():
     pyramid = GridPyramid([(1, 1, 50_000)], 2, generator)
     axes = [torch.linspace(0, 1, 2), torch.linspace(0, 1, 100_000)]
     with Largest() as largest, torch.no_grad():
-        pyramid.on_product(axes, torch.zeros(2, 1, 1), (1.0,))
+        pyramid.on_lattice(Lattice(pyramid.cells, axes, torch.zeros(2, 1, 1)), (1.0,))
     assert largest.elements <= max(LARGEST_MATRIX, 8 * 200_000)
 
 
@@ -64,5 +64,7 @@ def test_rows_recorded_one_after_the_other_take_no_more_memory_for_more_moments(
     pyramid = GridPyramid([(200, 1, 1)], 1, generator)
     axes = [torch.linspace(0, 1, 10_000), torch.linspace(0, 1, 2)]
     with Largest() as largest, torch.no_grad():
-        pyramid.on_product(axes, torch.linspace(0, 1, 20_000).view(2, -1, 1), (1.0,))
+        pyramid.on_lattice(
+            Lattice(pyramid.cells, axes, torch.linspace(0, 1, 20_000).view(2, -1, 1)), (1.0,)
+        )
     assert largest.elements <= 201 * 10_000 * 2  # the vertices at each position, not times shots

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellinr.fields.nodes import (
+from napari_cellinr.fields.grids.nodes import (
     block_lengths,
     block_means,
     blocks,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_cellinr.fields.material import at_points, follow
-from napari_cellinr.fields.pyramid import GridPyramid, level_cells, window
+from napari_cellinr.fields.pyramid import GridPyramid, Lattice, level_cells, window
 from napari_cellinr.fields.warp import bending, folding, warp
 
 
@@ -34,7 +34,7 @@ def test_times_outside_of_the_recording_are_its_ends():
     pyramid = GridPyramid([(3, 1, 1)], 1, generator)
     axes = [torch.zeros(1), torch.zeros(1)]
     times = torch.tensor([-1.0, 0.0, 0.5, 0.9, 1.0, 2.0]).view(6, 1, 1)
-    found = pyramid.on_product(axes, times, (1.0,)).flatten()
+    found = pyramid.on_lattice(Lattice(pyramid.cells, axes, times), (1.0,)).flatten()
     first, second, third, fourth = pyramid.grids[0][0, :, 0, 0]
     middle, late = (second + third) / 2, 0.3 * third + 0.7 * fourth
     torch.testing.assert_close(found, torch.stack([first, first, middle, late, fourth, fourth]))
@@ -45,9 +45,11 @@ def test_each_row_has_times_of_its_own():
     pyramid = GridPyramid([(3, 2, 1), (5, 4, 2)], 2, generator)
     axes = [torch.linspace(0, 1, 4), torch.linspace(0, 1, 3)]
     times = torch.rand(2, 4, 1, generator=generator)
-    found = pyramid.on_product(axes, times, (1.0, 0.5))
+    found = pyramid.on_lattice(Lattice(pyramid.cells, axes, times), (1.0, 0.5))
     for shot, row in itertools.product(range(2), range(4)):
-        same = pyramid.on_product(axes, times[shot, row].view(1, 1, 1), (1.0, 0.5))
+        same = pyramid.on_lattice(
+            Lattice(pyramid.cells, axes, times[shot, row].view(1, 1, 1)), (1.0, 0.5)
+        )
         torch.testing.assert_close(found[:, shot, row], same[:, 0, row])
 
 
@@ -56,7 +58,7 @@ def test_the_encoding_equals_a_loop_over_corners():
     pyramid = GridPyramid([(2, 3, 1), (3, 5, 4)], 2, generator)
     axes = [torch.linspace(0, 1, 7), torch.linspace(0, 1, 6)]
     times = torch.tensor([0.0, 0.35, 1.0]).view(3, 1, 1)
-    found = pyramid.on_product(axes, times, (1.0, 0.5))
+    found = pyramid.on_lattice(Lattice(pyramid.cells, axes, times), (1.0, 0.5))
     for t, y, x in itertools.product(range(3), range(7), range(6)):
         place = (float(times[t]), float(axes[0][y]), float(axes[1][x]))
         for level, weight in enumerate((1.0, 0.5)):
@@ -80,9 +82,9 @@ def test_places_may_have_times_of_their_own():
     pyramid = GridPyramid([(3, 2, 2)], 2, generator)
     axes = [torch.linspace(0, 1, 5), torch.linspace(0, 1, 4)]
     rows = torch.linspace(0, 1, 5)
-    scanned = pyramid.on_product(axes, rows.view(1, 5, 1), (1.0,))
+    scanned = pyramid.on_lattice(Lattice(pyramid.cells, axes, rows.view(1, 5, 1)), (1.0,))
     for row, time in enumerate(rows):
-        instant = pyramid.on_product(axes, time.view(1, 1, 1), (1.0,))
+        instant = pyramid.on_lattice(Lattice(pyramid.cells, axes, time.view(1, 1, 1)), (1.0,))
         torch.testing.assert_close(scanned[:, 0, row], instant[:, 0, row])
 
 

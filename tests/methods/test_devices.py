@@ -12,7 +12,8 @@ from napari_cellinr import Image, api
 from napari_cellinr.classic import collaborative, groups
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.fitting.saved.stored import Query, stored_of
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import stored_of
 from napari_cellinr.methods import METHODS
 from napari_cellinr.methods.cellinr.initial import estimate
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start

@@ -13,7 +13,8 @@ from napari_cellinr import Image, api
 from napari_cellinr.cli import make_parser
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.fitting.saved.stored import Query, stored, stored_of
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import stored, stored_of
 from napari_cellinr.methods import METHODS, method_of_action, method_of_fit, roles_of
 from napari_cellinr.methods.method import Lazy
 from napari_cellinr.runs.request import RunRequest, start

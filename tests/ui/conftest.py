@@ -19,7 +19,7 @@ from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.image import Image
 from napari_cellinr.runs import resume
 from napari_cellinr.simulate.samples import SAMPLES
-from napari_cellinr.ui.session import devices, worker
+from napari_cellinr.ui.session.job import devices, worker
 
 MEMBRANE = {
     "name": "membrane",

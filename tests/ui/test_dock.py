@@ -13,7 +13,7 @@ from napari_cellinr.fitting.saved.stored import save_fit
 from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
-from napari_cellinr.ui.session.pace import duration
+from napari_cellinr.ui.session.job.pace import duration
 
 pytestmark = pytest.mark.gui
 

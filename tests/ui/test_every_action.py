@@ -16,7 +16,7 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.macro import ACTIONS, Macro, iter_replay, parse_script, script
 from napari_cellinr.runs.warm_start import Beginning
 from napari_cellinr.ui.docks.denoise import DenoiseDock
-from napari_cellinr.ui.panels import fit_buttons as fit_actions
+from napari_cellinr.ui.panels.fit import fit_buttons as fit_actions
 from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui

@@ -12,7 +12,7 @@ from napari_cellinr.fitting import optimise
 from napari_cellinr.runs import resume
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
-from napari_cellinr.ui.panels import fit_buttons as fit_actions
+from napari_cellinr.ui.panels.fit import fit_buttons as fit_actions
 from napari_cellinr.ui.panels.start import SCRATCH
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session.work import fits

@@ -6,7 +6,7 @@ import pytest
 from napari_cellinr import CellINRConfig, Image, NSTMConfig, SpatimeConfig
 from napari_cellinr.methods import METHODS
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
-from napari_cellinr.ui.session.worker import _drive, _Mailbox
+from napari_cellinr.ui.session.job.worker import _drive, _Mailbox
 
 MOST = 5
 

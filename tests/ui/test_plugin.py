@@ -21,9 +21,9 @@ from napari_cellinr.io import read
 from napari_cellinr.macro import iter_replay
 from napari_cellinr.ui import plugin
 from napari_cellinr.ui.layers.provenance import OTHER_IMAGES
-from napari_cellinr.ui.session import devices
 from napari_cellinr.ui.session.console import console_of
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.session.job import devices
 
 pytestmark = pytest.mark.gui
 

@@ -11,7 +11,7 @@ from napari_cellinr import CellINRConfig, Image, SpatimeConfig, reconstruct, wri
 from napari_cellinr.fitting.saved.stored import Stored, geometry, stored_of
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
-from napari_cellinr.ui.panels.render_entries import Entries, RenderableFit
+from napari_cellinr.ui.panels.fit.render_entries import Entries, RenderableFit
 from napari_cellinr.ui.session.console import console_of
 
 pytestmark = pytest.mark.gui

@@ -17,8 +17,9 @@ from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 from napari_cellinr.ui.layers.convert import named
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import controller, devices, pace, worker
+from napari_cellinr.ui.session import controller
 from napari_cellinr.ui.session.actions import source_of
+from napari_cellinr.ui.session.job import devices, pace, worker
 from napari_cellinr.ui.widgets.plots import LossPlot
 
 pytestmark = pytest.mark.gui

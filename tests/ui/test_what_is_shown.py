@@ -13,8 +13,9 @@ from napari_cellinr.fitting.report import unconverged_warning
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.preferences import Preferences
-from napari_cellinr.ui.session import activity, controller
-from napari_cellinr.ui.session.pace import Pace
+from napari_cellinr.ui.session import controller
+from napari_cellinr.ui.session.job import activity
+from napari_cellinr.ui.session.job.pace import Pace
 from napari_cellinr.ui.session.work.fits import covered
 from napari_cellinr.ui.widgets.forms import with_titles
 from napari_cellinr.ui.widgets.guide import GuideWindow
@@ -275,11 +276,12 @@ def test_a_preview_says_what_it_covers_and_that_it_is_approximate(viewer, dock, 
 
 def test_messages_call_settings_as_the_form_does():
     text = (
-        "Set fastest_movement and smallest_structure closer, or max_seconds=20; a held-out voxel."
+        "Set fastest_movement and smallest_structure closer, or max_seconds=20; a held-out voxel. "
+        "A movie flickers; brightness=fit corrects the brightness."
     )
     assert with_titles(text, NSTMConfig) == (
-        "Set “Fastest movement” and “Smallest structure” closer, or max_seconds=20; a held-out "
-        "voxel."
+        "Set “Fastest movement” and “Smallest structure” closer, or “Time limit” 20; a held-out "
+        "voxel. A movie flickers; “Brightness” fit corrects the brightness."
     )
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from napari_cellinr.errors import FileError, FitError
 from napari_cellinr.fitting.problem import Progress
-from napari_cellinr.ui.session import worker
-from napari_cellinr.ui.session.worker import Run
+from napari_cellinr.ui.session.job import worker
+from napari_cellinr.ui.session.job.worker import Run
 
 pytestmark = pytest.mark.gui
 

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.sampling import Sampling
-
     Floats = NDArray[np.float32]
     Edges = NDArray[np.float64]
 
-__all__ = ["cell_means", "edges_of", "overlap_means", "spline_means"]
+__all__ = ["overlap_means", "spline_means"]
 
 DEGREE = 5
 """Degree of the spline through the sums; the brightness is a spline of one degree less."""
@@ -71,29 +69,6 @@ def spline_means(data: Floats, edges: Edges) -> Floats:
         return _column_by_column(_spline_means, data, edges)
     weights = _spline_means(np.eye(len(data)), edges).astype(np.float32)
     return np.tensordot(weights, data, axes=1)
-
-
-def edges_of(sampling: Sampling) -> Edges:
-    """Return the borders of the output cells, in input cells, (n_out + 1,); 0 is the outer edge."""
-    first = sampling.start + 0.5 - sampling.step / 2
-    return first + sampling.step * np.arange(sampling.n_out + 1, dtype=np.float64)
-
-
-def cell_means(data: Floats, sampling: Sampling, axis: int) -> Floats:
-    """Return the means over output cells along one axis, float32.
-
-    Parameters
-    ----------
-    data
-        Any axes, float32.
-    sampling
-        Position and size of the output cells. With more output than input cells, the means of
-        the output over the input cells are the input.
-    axis
-        The axis to resample.
-    """
-    found = spline_means(np.moveaxis(data, axis, 0), edges_of(sampling))
-    return np.ascontiguousarray(np.moveaxis(found, 0, axis))
 
 
 def _column_by_column(means: Callable[[Edges, Edges], Edges], data: Floats, edges: Edges) -> Floats:

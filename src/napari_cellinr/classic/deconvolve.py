@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_cellinr.optics.dpc import DPCModel
     from napari_cellinr.optics.sim import SIMModel
 
-__all__ = ["moving_window", "tikhonov", "total_variation", "wide_field", "wiener", "windows"]
+__all__ = ["moving_window", "tikhonov", "total_variation", "wiener", "windows"]
 
 
 def tikhonov(model: DPCModel, frames: torch.Tensor, weight: float = 1e-4) -> torch.Tensor:
@@ -46,20 +46,6 @@ def tikhonov(model: DPCModel, frames: torch.Tensor, weight: float = 1e-4) -> tor
     phase = (aa * py - ap.conj() * ay) / determinant
     scene = irfft(torch.stack([absorption, phase]), grid)
     return crop(scene, (0, 0), model.data_shape[1:])
-
-
-def wide_field(model: SIMModel, frames: torch.Tensor) -> torch.Tensor:
-    """Return the widefield image, ([Z,] Y, X): the mean raw frame on the pixels of the scene.
-
-    Parameters
-    ----------
-    model
-        Forward model of structured illumination.
-    frames
-        One raw frame per pattern, (patterns, [Z,] Y, X).
-    """
-    mean = frames.mean(0).to(torch.complex128)
-    return upsample(mean, model.scene_shape[-2:]).real
 
 
 def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.Tensor:

@@ -51,7 +51,8 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Write the images and return 0."""
     from napari_cellinr.api import render
-    from napari_cellinr.fitting.saved.stored import Query, stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import stored
     from napari_cellinr.io import check_writable, load_fitted, write
     from napari_cellinr.methods import method_of_fit, roles_of
 

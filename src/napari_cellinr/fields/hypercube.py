@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import grid_sample
 
-from napari_cellinr.fields.cell import sample_cells, shell_weights
 from napari_cellinr.fields.encoding import FourierEncoding
+from napari_cellinr.fields.grids.cell import sample_cells, shell_weights
 from napari_cellinr.fields.mlp import SkipMLP
 from napari_cellinr.fields.rcan import Encoder
 

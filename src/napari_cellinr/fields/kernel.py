@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_cellinr.fields.nodes import interpolate, n_nodes, node_weights, two_nodes
+from napari_cellinr.fields.grids.nodes import interpolate, n_nodes, node_weights, two_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

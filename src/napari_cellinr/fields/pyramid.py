@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_cellinr.fields.hats import LARGEST_MATRIX, Hats
+from napari_cellinr.fields.grids.hats import LARGEST_MATRIX, Hats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,27 +118,10 @@ class GridPyramid(nn.Module):
                 layers.append(_spread(grid * weight, shape))
         return torch.cat(layers)
 
-    def on_product(
-        self, axes: Sequence[torch.Tensor], times: torch.Tensor, weights: Sequence[float]
-    ) -> torch.Tensor:
-        """Return the features at positions and times, shape (n_features, times, *positions).
-
-        The first axis of the grids is time.
-
-        Parameters
-        ----------
-        axes
-            Positions along each spatial axis, each of shape (n,), 0 to 1 within the box.
-        times
-            Times of each shot, 0 to 1, shape (times, …): along each spatial axis one element, or
-            one per position if positions are recorded at different times.
-        weights
-            Weight of each level; levels of weight 0 are not evaluated.
-        """
-        return self.on_lattice(Lattice(self.cells, axes, times), weights)
-
     def on_lattice(self, lattice: Lattice, weights: Sequence[float]) -> torch.Tensor:
         """Return the features on a lattice in space and time, (n_features, times, *positions).
+
+        The first axis of the grids is time.
 
         Parameters
         ----------
@@ -166,7 +149,8 @@ class Lattice:
     axes
         Positions along each spatial axis, each of shape (n,), 0 to 1 within the box.
     times
-        Times of each shot, 0 to 1, shape (times, …), as for `GridPyramid.on_product`.
+        Times of each shot, 0 to 1, shape (times, …): along each spatial axis one element, or
+        one per position if positions are recorded at different times.
     """
 
     def __init__(

@@ -86,7 +86,9 @@ def with_warnings(fitted: Fitted, texts: Sequence[str]) -> Fitted:
 
 
 def field_gain(report: Mapping[str, Any]) -> str:
-    """Return what a fit starts from and what its network adds, in words; empty without a network.
+    """Return what a fit starts from and what its network adds, in words.
+
+    Empty without a network, and where the time was too short to train it.
 
     Parameters
     ----------
@@ -96,15 +98,15 @@ def field_gain(report: Mapping[str, Any]) -> str:
     fields = report.get("field", [])
     fields = [fields] if isinstance(fields, dict) else fields
     fields = [field for field in fields if "expected_gain_db" in field]  # other methods have none
-    if not fields:
+    if not any(field["rounds"] for field in fields):
         return ""
     start, end, gain = (
         sum(field[name] for field in fields) / len(fields)
         for name in ("held_out_start", "held_out", "expected_gain_db")
     )
     return (
-        f"starts from a held-out error of {start:.4f} σ, with the network {end:.4f} σ; "
-        f"the network adds {gain:.1f} dB on synthetic noise"
+        f"held-out error {start:.4f} σ for the initial estimate and {end:.4f} σ with the network, "
+        f"which adds {gain:.1f} dB on synthetic noise"
     )
 
 

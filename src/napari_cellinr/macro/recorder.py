@@ -29,7 +29,7 @@ class Recorder:
     def __init__(self, on_change: Callable[[], None] | None = None) -> None:
         self._steps: list[Step] = []
         self._original: dict[str, str] = {}
-        self._listeners: list[Callable[[], None]] = [] if on_change is None else [on_change]
+        self._on_change = on_change
         self.is_on = True
 
     @property
@@ -184,18 +184,9 @@ class Recorder:
         self.is_on = False
         self._changed()
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each change, until `unlisten`."""
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Stop calling `listener`."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-
     def _changed(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+        if self._on_change is not None:
+            self._on_change()
 
 
 def _with_layers(step: Step, names: Mapping[str, str]) -> Step:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import torch
 
     from napari_cellinr.fitting.problem import Fitted
-    from napari_cellinr.fitting.saved.stored import Query, Stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = [

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Job
-    from napari_cellinr.fitting.saved.stored import Query, Stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = ["Cost", "Lazy", "Method", "Renderable"]

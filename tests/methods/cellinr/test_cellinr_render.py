@@ -5,7 +5,8 @@ import pytest
 
 from napari_cellinr import AxesError, ConfigError, FileError, Image, denoise
 from napari_cellinr.api import render
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.io import load_fitted, save_fitted
 from napari_cellinr.simulate.embryo import embryo, embryo_series
 

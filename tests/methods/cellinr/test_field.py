@@ -10,9 +10,8 @@ from napari_cellinr.api import iter_denoise
 from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.methods.cellinr.field import problem as field_problem
 from napari_cellinr.methods.cellinr.field import rounds
-from napari_cellinr.methods.cellinr.field.bright import sparse_part
-from napari_cellinr.methods.cellinr.field.dim import WIDTHS, smoothed, smoothed_part
 from napari_cellinr.methods.cellinr.field.gate import blend
+from napari_cellinr.methods.cellinr.field.mixed import WIDTHS, smoothed, smoothed_part, sparse_part
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.model import ResidualField
 
@@ -209,7 +208,7 @@ def test_with_much_light_a_sparse_estimate_makes_the_result_better(monkeypatch):
     raw, truth = recording((64, 64), seed=3, photons=4000.0)
     with_it = denoise(raw, **TOY)
     assert with_it.report["field"]["sparse"] == 0.5
-    monkeypatch.setattr("napari_cellinr.methods.cellinr.field.bright.LARGEST", 0.0)
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.field.mixed.MOST_SPARSE", 0.0)
     without = denoise(raw, **TOY)
     assert without.report["field"]["sparse"] == 0
     errors = [np.square(f.images[0].array() - truth).mean() for f in (with_it, without)]
@@ -239,7 +238,7 @@ def test_with_little_light_a_smoothed_image_makes_the_result_better(monkeypatch)
     raw, truth = recording((64, 64), seed=3, photons=2.0)
     with_it = denoise(raw, **TOY)
     assert with_it.report["field"]["smoothed"] == 0.2
-    monkeypatch.setattr("napari_cellinr.methods.cellinr.field.dim.LARGEST", 0.0)
+    monkeypatch.setattr("napari_cellinr.methods.cellinr.field.mixed.MOST_SMOOTHED", 0.0)
     without = denoise(raw, **TOY)
     assert without.report["field"]["smoothed"] == 0
     errors = [np.square(f.images[0].array() - truth).mean() for f in (with_it, without)]

@@ -8,7 +8,7 @@ from napari_cellinr import Image, denoise, superresolve
 
 torch = pytest.importorskip("torch")
 
-from napari_cellinr.methods.nstm.usable import unusable_pixels  # noqa: E402
+from napari_cellinr.methods.nstm.recording.usable import unusable_pixels  # noqa: E402
 
 SETTINGS = {"background": "keep", "preset": "preview", "steps": 2}
 

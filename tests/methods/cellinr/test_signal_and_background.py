@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.camera.anscombe import Noise
-from napari_cellinr.fields.nodes import interpolate, node_weights
+from napari_cellinr.fields.grids.nodes import interpolate, node_weights
 from napari_cellinr.methods.cellinr.initial.background import (
     Denoised,
     choose_width,

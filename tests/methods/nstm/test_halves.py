@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter, shift
 from napari_cellinr import Image, NSTMConfig, reconstruct
 from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.fitting.problem import Progress, finish
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.nstm.checks import halves
 from napari_cellinr.methods.nstm.checks.halves import (
     _of_blocks,

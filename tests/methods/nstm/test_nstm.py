@@ -12,14 +12,15 @@ from napari_cellinr.config.optics import KINDS, TimeLapse
 from napari_cellinr.errors import ConfigError, DataError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.resources.devices import choose_device
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.io import write
 from napari_cellinr.methods import render
 from napari_cellinr.methods.nstm.checks.report import explained_part
 from napari_cellinr.methods.nstm.conventional import conventional
 from napari_cellinr.methods.nstm.job import _fades
-from napari_cellinr.methods.nstm.noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm.plan import held_blocks, held_frames
+from napari_cellinr.methods.nstm.recording.noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm.render import _weakest_contrast
 from napari_cellinr.simulate.recordings import moving
 

@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import FileError, Image, reconstruct
 from napari_cellinr.api import render
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored, stored_of
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored, stored_of
 from napari_cellinr.methods.nstm.geometry import geometry_nstm
 from napari_cellinr.methods.nstm.model import SpaceTimeModel, SpaceTimeShape
 

@@ -9,7 +9,7 @@ from napari_cellinr import Image, reconstruct, superresolve
 torch = pytest.importorskip("torch")
 
 from napari_cellinr.methods.nstm.plan import fading  # noqa: E402
-from napari_cellinr.methods.nstm.usable import (  # noqa: E402
+from napari_cellinr.methods.nstm.recording.usable import (  # noqa: E402
     gap_warnings,
     left_out,
     unusable_pixels,

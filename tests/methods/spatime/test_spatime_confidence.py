@@ -6,7 +6,8 @@ import pytest
 from napari_cellinr import Image, SpatimeConfig, superresolve
 from napari_cellinr.api import render
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored
 
 QUICK = {"preset": "preview", "refinement": 0.3, "steps": 0, "confidence": True}
 

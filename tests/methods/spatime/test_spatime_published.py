@@ -9,7 +9,8 @@ from napari_cellinr.api import iter_superresolve, render
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fitting.problem import PreviewRequest, finish
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.spatime.published.problem import (
     PublishedSpatimeProblem,
     _averaged,

@@ -9,7 +9,8 @@ from napari_cellinr import Image, SpatimeConfig, read, superresolve
 from napari_cellinr.api import iter_superresolve, render
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.problem import PreviewRequest
-from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+from napari_cellinr.fitting.saved.query import Query
+from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.io import write_in_steps
 from napari_cellinr.methods.spatime.output_grid import output_grid
 from napari_cellinr.methods.spatime.result import check_memory

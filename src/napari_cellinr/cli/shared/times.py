@@ -62,7 +62,7 @@ def moments_of(text: str) -> Moments:
     ConfigError
         If it is neither.
     """
-    from napari_cellinr.fitting.saved.stored import times_of
+    from napari_cellinr.fitting.saved.query import times_of
 
     text = text.strip()
     found = re.search(rf"(?<=[\d.\s])({'|'.join(_SHORT)})$", text)

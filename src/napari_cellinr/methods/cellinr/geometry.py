@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.classic.sampling import placed, samplings
-from napari_cellinr.fitting.saved.stored import blank, factors_of, frames_of
+from napari_cellinr.fitting.saved.query import factors_of, frames_of
+from napari_cellinr.fitting.saved.stored import blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.sampling import Sampling
-    from napari_cellinr.fitting.saved.stored import Query, Stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = ["Selection", "geometry_cellinr", "selected"]

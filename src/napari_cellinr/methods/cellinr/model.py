@@ -20,8 +20,8 @@ from torch import nn
 from napari_cellinr.classic.camera.anscombe import Noise, unstabilise
 from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.smoothing import as_tensor
+from napari_cellinr.fields.grids.positions import coordinates
 from napari_cellinr.fields.kernel import GridField
-from napari_cellinr.fields.positions import coordinates
 from napari_cellinr.methods.cellinr.local_kernels import REACH, LocalKernels
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.interpolate import Interpolation
-    from napari_cellinr.fields.positions import Positions
+    from napari_cellinr.fields.grids.positions import Positions
 
 __all__ = ["LAYERS", "LOG_ERRORS", "N_LEVELS", "CellINRModel", "ResidualField"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.camera.anscombe import unstabilise
-from napari_cellinr.fields.nodes import block_lengths, blocks
-from napari_cellinr.fields.positions import coordinates
+from napari_cellinr.fields.grids.nodes import block_lengths, blocks
+from napari_cellinr.fields.grids.positions import coordinates
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem
 from napari_cellinr.methods.cellinr.model import CellINRModel

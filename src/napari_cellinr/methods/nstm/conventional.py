@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.image import Image
-from napari_cellinr.methods.nstm.channels import motion_source
 from napari_cellinr.methods.nstm.geometry import first_time, starts_of
+from napari_cellinr.methods.nstm.recording.channels import motion_source
 
 if TYPE_CHECKING:
     import torch

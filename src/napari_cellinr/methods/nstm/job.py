@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,7 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.nstm.aligned import aligned, can_align
-from napari_cellinr.methods.nstm.channels import motion_source
-from napari_cellinr.methods.nstm.checks.halves import fit_halves, lasting
+from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
     UNSEEN,
@@ -44,6 +42,7 @@ from napari_cellinr.methods.nstm.layers.start import (
 )
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.methods.nstm.recording.channels import motion_source
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -81,9 +80,6 @@ UNEVEN = 0.02
 
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
-
-CHANCE = 3.0
-"""Number of standard errors by which motion has to lower the squared error of held-out pixels."""
 
 FEW, STRAIGHT = 4, 0.8
 """Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
@@ -388,7 +384,4 @@ def _may_rest(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
 
 def _is_better(moving: NSTMProblem, static: NSTMProblem) -> bool:
     """Return whether motion predicts held-out pixels significantly better than a static scene."""
-    gain = (static.held_errors() - moving.held_errors()).cpu().double()
-    if len(gain) < 2:
-        return bool(gain.mean() > 0)
-    return float(gain.mean()) > CHANCE * float(gain.std()) / math.sqrt(len(gain))
+    return is_significant((static.held_errors() - moving.held_errors()).cpu().double())

@@ -12,8 +12,8 @@ import torch
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.pyramid import level_cells
 from napari_cellinr.methods.nstm.model import SpaceTimeShape
-from napari_cellinr.methods.nstm.noise import noise_map
-from napari_cellinr.methods.nstm.usable import left_out, unusable_pixels
+from napari_cellinr.methods.nstm.recording.noise import noise_map
+from napari_cellinr.methods.nstm.recording.usable import left_out, unusable_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

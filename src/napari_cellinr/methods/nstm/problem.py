@@ -30,8 +30,8 @@ from napari_cellinr.methods.nstm.penalties import (
 )
 from napari_cellinr.methods.nstm.plan import fading, frame_times
 from napari_cellinr.methods.nstm.preview import preview_image
+from napari_cellinr.methods.nstm.recording.usable import frame_warnings
 from napari_cellinr.methods.nstm.render import Rendering
-from napari_cellinr.methods.nstm.usable import frame_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

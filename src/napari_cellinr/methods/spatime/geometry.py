@@ -10,13 +10,15 @@ import numpy as np
 from napari_cellinr.classic.sampling import Sampling, sampling, samplings
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.saved.stored import blank, factors_of
+from napari_cellinr.fitting.saved.query import factors_of
+from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.methods.spatime.output_grid import check_several, output_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.fitting.saved.stored import Query, Stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = ["RenderPlan", "geometry_spatime", "plan_of", "within"]

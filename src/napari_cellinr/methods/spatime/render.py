@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.sampling import Sampling
-    from napari_cellinr.fitting.saved.stored import Query, Stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
 __all__ = ["Renderable", "channel_of", "render_spatime", "rendered_part"]

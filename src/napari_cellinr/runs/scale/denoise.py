@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.classic.background import physical_widths
-from napari_cellinr.classic.camera.bad_frames import is_noise
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
 from napari_cellinr.classic.camera.scan import scan_warnings
+from napari_cellinr.classic.frames.bad_frames import is_noise
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.comparable import comparable

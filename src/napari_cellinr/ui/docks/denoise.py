@@ -9,7 +9,7 @@ from napari_cellinr.ui.following.panel import NewFramesPanel
 from napari_cellinr.ui.layers.results import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 from napari_cellinr.ui.session.checks import image_fault
-from napari_cellinr.ui.session.devices import device_list
+from napari_cellinr.ui.session.job.devices import device_list
 from napari_cellinr.ui.task import Task
 
 if TYPE_CHECKING:

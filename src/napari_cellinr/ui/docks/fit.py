@@ -18,7 +18,7 @@ from napari_cellinr.runs.estimates import cost
 from napari_cellinr.ui.layers.convert import why_no_image
 from napari_cellinr.ui.layers.numbered import OpeningCancelledError
 from napari_cellinr.ui.layers.opening import can_open, is_series
-from napari_cellinr.ui.panels.fit_buttons import FitButtons
+from napari_cellinr.ui.panels.fit.fit_buttons import FitButtons
 from napari_cellinr.ui.panels.region import RegionChoice
 from napari_cellinr.ui.panels.resume import ResumeOffer
 from napari_cellinr.ui.panels.run import RunPanel
@@ -28,8 +28,8 @@ from napari_cellinr.ui.panels.welcome import Welcome
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.checks import memory_warning
 from napari_cellinr.ui.session.console import console_of
-from napari_cellinr.ui.session.devices import device_list
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
+from napari_cellinr.ui.session.job.devices import device_list
 from napari_cellinr.ui.widgets.fields import ChoiceField
 from napari_cellinr.ui.widgets.forms import ConfigForm
 from napari_cellinr.ui.widgets.scrolled import scroll_area

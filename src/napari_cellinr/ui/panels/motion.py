@@ -176,7 +176,7 @@ class MotionPanel(ResultPanel):
         self.table_button.setToolTip("Show distance and speed of every track, and save them.")
         for box in (self.kind, self.box, self.colour):
             box.setMinimumContentsLength(8)
-            box.setMinimumWidth(90)  # else they would leave too little to the second column
+            box.setMinimumWidth(115)  # room for “from reference”, and for the second column
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -214,8 +214,8 @@ class MotionPanel(ResultPanel):
         grid.addWidget(self.colour, 3, 0)
         grid.addWidget(self.table_button, 3, 1)
         grid.addWidget(self.colour_bar, 4, 0, 1, 2)
-        for column in range(2):
-            grid.setColumnStretch(column, 1)
+        for column, part in enumerate((6, 5)):  # boxes need room for their arrows
+            grid.setColumnStretch(column, part)
 
 
 def _are_tracks(shown: Shown) -> bool:

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_cellinr.ui.layers.convert import find
-from napari_cellinr.ui.session.devices import device_list
-from napari_cellinr.ui.session.pace import Pace, duration
+from napari_cellinr.ui.session.job.devices import device_list
+from napari_cellinr.ui.session.job.pace import Pace, duration
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled

@@ -159,7 +159,8 @@ def _rendering(
     """Render one plane as a job of the worker thread, where slow imports happen."""
     from napari_cellinr import api
     from napari_cellinr.fitting.problem import Progress
-    from napari_cellinr.fitting.saved.stored import Query, header_of, stored
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import header_of, stored
 
     begun = time.monotonic()
     yield Progress("rendering", seconds=0.0)

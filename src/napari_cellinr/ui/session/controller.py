@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -13,9 +12,9 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 from napari_cellinr.errors import FitError
 from napari_cellinr.ui.layers.convert import find, to_image
 from napari_cellinr.ui.preferences import preferences
-from napari_cellinr.ui.session.activity import ActivityBar
+from napari_cellinr.ui.session.job.activity import ActivityBar
+from napari_cellinr.ui.session.job.worker import Ending, Run
 from napari_cellinr.ui.session.placements import set_axes
-from napari_cellinr.ui.session.worker import Ending, Run
 from napari_cellinr.ui.widgets.labels import sentence
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Controller", "State", "Work", "background_job", "controller_of"]
 
-logger = logging.getLogger(__name__)
 
 State: TypeAlias = Literal["idle", "running", "paused", "stopping"]
 

@@ -281,7 +281,8 @@ def with_titles(text: str, config_type: type[Settings]) -> str:
         The class of the settings.
     """
     for name in config_type.model_fields:
+        title = title_of(name)
+        text = re.sub(rf"(?<![\w/-]){name}=(?=\w)", f"“{title}” ", text)
         if "_" in name:  # other names are words of the language
-            title = title_of(name)
             text = re.sub(rf"(?<![\w/-]){name}(?![\w=])", f"“{title}”", text)
     return text

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.devices import choose_device
-from napari_cellinr.methods.cellinr.field.bright import with_sparse_estimate
-from napari_cellinr.methods.cellinr.field.dim import with_smoothed_image
 from napari_cellinr.methods.cellinr.field.fitted import without_rounds
+from napari_cellinr.methods.cellinr.field.mixed import with_smoothed_image, with_sparse_estimate
 from napari_cellinr.methods.cellinr.field.rounds import Rounds
 from napari_cellinr.methods.cellinr.frames import frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget

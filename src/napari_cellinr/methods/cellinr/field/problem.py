@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.smoothing import as_array, as_tensor
-from napari_cellinr.fields.nodes import block_lengths, blocks
+from napari_cellinr.fields.grids.nodes import block_lengths, blocks
 from napari_cellinr.fitting.draws import random_block, random_of_step
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.cellinr.model import LAYERS

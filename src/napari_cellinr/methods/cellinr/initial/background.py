@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filte
 
 from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.structure import find_kind, structure
-from napari_cellinr.fields.nodes import block_means, interpolate, node_weights
+from napari_cellinr.fields.grids.nodes import block_means, interpolate, node_weights
 from napari_cellinr.methods.cellinr.initial.estimate import THIN
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import torch
 
 from napari_cellinr.classic.features import iter_features
 from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
-from napari_cellinr.fields.kernel import solve_kernels
-from napari_cellinr.fields.nodes import (
+from napari_cellinr.fields.grids.nodes import (
     block_lengths,
     block_means,
     interpolate,
     n_nodes,
     node_weights,
 )
+from napari_cellinr.fields.kernel import solve_kernels
 from napari_cellinr.methods.cellinr.initial.estimate import PROBE, THIN
 from napari_cellinr.methods.cellinr.local_kernels import LocalKernels
 

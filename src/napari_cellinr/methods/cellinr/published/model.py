@@ -12,16 +12,16 @@ import torch
 from torch import nn
 
 from napari_cellinr.fields.encoding import FourierEncoding
+from napari_cellinr.fields.grids.nodes import blocks
+from napari_cellinr.fields.grids.positions import coordinates, crossings
 from napari_cellinr.fields.mlp import SkipMLP
-from napari_cellinr.fields.nodes import blocks
-from napari_cellinr.fields.positions import coordinates, crossings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.fields.positions import Positions
+    from napari_cellinr.fields.grids.positions import Positions
 
 __all__ = ["PublishedModel"]
 

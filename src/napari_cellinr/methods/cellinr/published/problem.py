@@ -22,15 +22,15 @@ from torch.nn.functional import mse_loss
 
 from napari_cellinr.classic.camera.anscombe import stabilise
 from napari_cellinr.classic.structure import structure
-from napari_cellinr.fields.cell import (
+from napari_cellinr.fields.grids.cell import (
     points_per_axis,
     resample,
     sample_cells,
     shell_weights,
     weighted_mean,
 )
+from napari_cellinr.fields.grids.positions import coordinates, crossings
 from napari_cellinr.fields.mlp import SkipMLP
-from napari_cellinr.fields.positions import coordinates, crossings
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.draws import random_block, random_of_step
 from napari_cellinr.fitting.penalties import absolute_variation

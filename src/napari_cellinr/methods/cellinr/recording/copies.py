@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.classic.camera.repeats import repeats
+from napari_cellinr.classic.frames.repeats import repeats
+from napari_cellinr.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -96,7 +97,7 @@ def copy_warnings(
         numbers = sorted({place[leading.index("T")] + 1 for place in frames})
         one = len(numbers) == 1
         texts.append(
-            f"Frame{'' if one else 's'} {_listed(numbers)} {'is' if one else 'are'} the same as "
+            f"Frame{'' if one else 's'} {listed(numbers)} {'is' if one else 'are'} the same as "
             f"the frame before {'it' if one else 'them'} to the bit, as if stored twice: not used, "
             "and given the same result."
         )
@@ -107,14 +108,10 @@ def copy_warnings(
         one, of_frames = len(copied) == 1, ""
         if "T" in leading:
             times = sorted({place[leading.index("T")] + 1 for place in places})
-            of_frames = f" of frame{'' if len(times) == 1 else 's'} {_listed(times)}"
+            of_frames = f" of frame{'' if len(times) == 1 else 's'} {listed(times)}"
         texts.append(
-            f"Plane{'' if one else 's'} {_listed([n + 1 for n in copied])}{of_frames} "
+            f"Plane{'' if one else 's'} {listed([n + 1 for n in copied])}{of_frames} "
             f"{'is' if one else 'are'} the same as the plane before {'it' if one else 'them'} to "
             "the bit, as if stored twice: left out, and interpolated from the planes around."
         )
     return texts
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.bad_frames import bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -18,7 +17,8 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 from napari_cellinr.classic.camera.pixels import saturated_part
-from napari_cellinr.classic.camera.repeats import without_repeats
+from napari_cellinr.classic.frames.bad_frames import bad_frames
+from napari_cellinr.classic.frames.repeats import without_repeats
 from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
 from napari_cellinr.methods.cellinr.recording.copies import (
     copied_frames,
@@ -26,6 +26,7 @@ from napari_cellinr.methods.cellinr.recording.copies import (
     copy_warnings,
     originals_among,
 )
+from napari_cellinr.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -291,7 +292,7 @@ class Defects:
         numbers = sorted({place[axis] + 1 for place in masks})
         if len(numbers) == self.n_frames:
             return "of all frames "
-        shown = ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
+        shown = listed(numbers)
         return f"of frame {shown} " if len(numbers) == 1 else f"of frames {shown} "
 
 
@@ -299,8 +300,7 @@ def _planes_text(masks: Iterable[NDArray[np.bool_]]) -> str:
     """Return which planes of volumes have no data at all, to follow a number of voxels."""
     volumes = [mask for mask in masks if mask.ndim == 3]
     numbers = {int(z) + 1 for mask in volumes for z in np.flatnonzero(mask.all(axis=(1, 2)))}
-    shown = ", ".join(map(str, sorted(numbers)[:8])) + (" …" if len(numbers) > 8 else "")
-    return f" (plane {shown})" if numbers else ""
+    return f" (plane {listed(sorted(numbers))})" if numbers else ""
 
 
 def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) -> Defects:

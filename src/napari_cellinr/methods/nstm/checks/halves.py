@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.methods.nstm.model import SpaceTimeModel
 
-__all__ = ["Halves", "fit_halves", "lasting", "predicts_better"]
+__all__ = ["CLOSE", "Halves", "fit_halves", "is_significant", "lasting", "predicts_better"]
 
 CLOSE = 0.5
 """Median difference of the motions in pixels above which the halves are fitted with all steps, and
@@ -52,7 +52,7 @@ FASTEST = 0.9
 """Quantile of the motion of several layers, of which one may be at rest."""
 
 CHANCE = 3.0
-"""Number of standard errors by which motion has to lower the squared error of unseen blocks."""
+"""Number of standard errors by which motion has to lower the squared error of held-out pixels."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +288,17 @@ def predicts_better(some: Sequence[NSTMProblem], others: Sequence[NSTMProblem]) 
             for one, other in zip(some, others, strict=True)
         ]
     )
+    return is_significant(gains)
+
+
+def is_significant(gains: torch.Tensor) -> bool:
+    """Return whether the mean of independent differences is significantly above 0.
+
+    Parameters
+    ----------
+    gains
+        One difference of squared errors for each block or pixel, shape (n,).
+    """
     if len(gains) < 2:
         return bool(gains.mean() > 0)
     return float(gains.mean()) > CHANCE * float(gains.std()) / math.sqrt(len(gains))

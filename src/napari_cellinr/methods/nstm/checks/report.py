@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.fitting.report import environment
+from napari_cellinr.methods.nstm.checks.halves import CLOSE
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -45,9 +46,6 @@ UNDETERMINED = 0.8
 """Median error of the motion in pixels above which it is not determined: half a pixel is then the
 usual error."""
 
-
-CLOSE = 0.5
-"""Motion in pixels, where halves of the pixels agree on it, above which nothing is at rest."""
 
 LOST = 1.0
 """Error of the motion in pixels above which material is lost."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -20,6 +19,8 @@ from napari_cellinr.classic.camera.defects import (
     lost_lines,
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
+from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -205,7 +206,7 @@ def without_lost_parts(
         numbers = sorted({plane + 1 for lost in planes.values() for plane in lost})
         texts.append(
             f"{_named(sorted(planes), len(frames))} planes without data, or with a part without "
-            f"data ({_listed(numbers)}); planes interpolated along Z take their place."
+            f"data ({listed(numbers)}); planes interpolated along Z take their place."
         )
     if lines:
         texts.append(
@@ -267,15 +268,11 @@ def _without_planes(volume: NDArray[np.float32], lost: Sequence[int]) -> NDArray
     return repaired
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
-
-
 def _named(numbers: Sequence[int], n_frames: int) -> str:
     """Return which frames have something, as the begin of a sentence."""
     if len(numbers) == n_frames:
         return "The image has" if n_frames == 1 else "All frames have"
-    shown = _listed([number + 1 for number in numbers])
+    shown = listed([number + 1 for number in numbers])
     return f"Frame {shown} has" if len(numbers) == 1 else f"Frames {shown} have"
 
 

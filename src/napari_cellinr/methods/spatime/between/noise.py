@@ -173,8 +173,8 @@ def flicker_warning(found: AddedNoise, frame: Floats) -> str:
     usual = float(np.sqrt(np.mean(found.noise.sd(frame) ** 2)))
     return (
         f"the recorded frames have noise of {usual:.3g} grey levels, and the frames made between "
-        f"them of {usual * np.sqrt(found.kept):.3g}, so that a movie flickers; noise=match gives "
-        "them the same look, and noise=remove denoises the series first."
+        f"them of {usual * np.sqrt(found.kept):.3g}, so that a movie flickers: noise=match adds "
+        "noise to the frames between, noise=remove denoises the series first."
     )
 
 

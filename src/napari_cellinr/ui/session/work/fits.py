@@ -317,7 +317,8 @@ def render_work(
     ConfigError
         If the query has an unknown or invalid entry.
     """
-    from napari_cellinr.fitting.saved.stored import Query, Stored, query_of, stored_of
+    from napari_cellinr.fitting.saved.query import Query, query_of
+    from napari_cellinr.fitting.saved.stored import Stored, stored_of
 
     selection = query_of(query)
 

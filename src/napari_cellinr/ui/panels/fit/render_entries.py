@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.errors import CellINRError, ConfigError
-from napari_cellinr.fitting.saved.stored import Query, blank, query_of, times_of
+from napari_cellinr.fitting.saved.query import Query, query_of, times_of
+from napari_cellinr.fitting.saved.stored import blank
 from napari_cellinr.io.metadata.units import in_units_of
 from napari_cellinr.methods import geometry, method_of_fit, roles_of
 from napari_cellinr.ui.panels.scale import number_of

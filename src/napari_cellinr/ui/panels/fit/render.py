@@ -22,7 +22,7 @@ from napari_cellinr.runs.estimates import shortage
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_ranges
 from napari_cellinr.ui.layers.voxel_steps import steps_text
-from napari_cellinr.ui.panels.render_entries import Entries, RenderableFit, RenderRequest
+from napari_cellinr.ui.panels.fit.render_entries import Entries, RenderableFit, RenderRequest
 from napari_cellinr.ui.panels.scale import isotropic_factors, sizes_text
 from napari_cellinr.ui.widgets.labels import wrapping_label
 from napari_cellinr.ui.widgets.scrolled import scroll_area

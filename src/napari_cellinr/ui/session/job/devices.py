@@ -71,7 +71,10 @@ class DeviceList(QObject):
         self._process.errorOccurred.connect(self._on_error)
         self._process.start(
             sys.executable,
-            ["-c", "from napari_cellinr.ui.session.devices import write_report; write_report()"],
+            [
+                "-c",
+                "from napari_cellinr.ui.session.job.devices import write_report; write_report()",
+            ],
         )
         self._limit.start(1000 * LONGEST_SECONDS)
         application = QCoreApplication.instance()

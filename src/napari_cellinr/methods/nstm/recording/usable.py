@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.bad_frames import IN_WORDS, bad_frames
 from napari_cellinr.classic.camera.defects import (
     blank_frames,
     empty_part,
@@ -14,6 +13,7 @@ from napari_cellinr.classic.camera.defects import (
     lost_lines,
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters
+from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ from napari_cellinr.ui.layers.provenance import (
     origin_of,
     settings_of,
 )
-from napari_cellinr.ui.panels.render import RenderForm
+from napari_cellinr.ui.panels.fit.render import RenderForm
 from napari_cellinr.ui.panels.show_button import ShowButton
 from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.work.doubt import why_no_doubt

@@ -1,4 +1,11 @@
-"""A smoothed image that is mixed into the result of the network where there is little light."""
+"""Another estimate, mixed into the result of the network where there is much or little light.
+
+With much light, few similar patches are similar enough, and what the network learns from is no
+better than the estimate. A single patch is sparse then. With little light, groups of patches are
+similar by chance, and their mean follows the noise. A Gaussian mean chooses nothing. The errors of
+either differ from those of the network, so that the mean of both is better than each
+(docs/decisions/residual-field.md).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.classic.camera.anscombe import unstabilise
+from napari_cellinr.classic.local_cosines import sparse_estimate
 from napari_cellinr.classic.smoothing import as_array, as_tensor, gaussian_filter
-from napari_cellinr.methods.cellinr.field.bright import contrast_of
 
 if TYPE_CHECKING:
     import torch
@@ -19,19 +26,47 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.field.fitted import FittedField
     from napari_cellinr.methods.cellinr.initial.part import Part
 
-__all__ = ["smoothed", "smoothed_part", "with_smoothed_image"]
+__all__ = [
+    "smoothed",
+    "smoothed_part",
+    "sparse_part",
+    "with_smoothed_image",
+    "with_sparse_estimate",
+]
 
-BRIGHTEST = 6.0
-"""Contrast in standard deviations of the noise above which the network alone is better."""
+SPARSE_FROM, SPARSE_RISE = 15.0, 150.0
+"""Contrast in standard deviations of the noise up to which the network alone is better than with a
+sparse estimate, and contrast by which the part of that rises by 1."""
 
-RISE = 2.0
-"""Contrast by which the part of the smoothed image falls from the largest to 0."""
+MOST_SPARSE = 0.5
+"""Largest part of the sparse estimate."""
 
-LARGEST = 0.2
+SMOOTHED_UP_TO, SMOOTHED_FALL = 6.0, 2.0
+"""Contrast from which the network alone is better than with a smoothed image, and contrast by which
+the part of that falls from the largest to 0."""
+
+MOST_SMOOTHED = 0.2
 """Largest part of the smoothed image."""
+
+BRIGHTEST = 0.999
+"""Fraction of the voxels that are darker than the brightest places."""
 
 WIDTHS = np.arange(0.5, 3.01, 0.25)
 """Standard deviations of the Gaussians that are tried, in voxels."""
+
+
+def sparse_part(result: NDArray[np.float32]) -> float:
+    """Return the part of the sparse estimate in the mean of both, 0 to 0.5.
+
+    It rises linearly with the contrast, from 0 at about 100 photons at the brightest places to a
+    half at 3000.
+
+    Parameters
+    ----------
+    result
+        Denoised values, any axes, in standard deviations of the noise.
+    """
+    return float(np.clip((_contrast(result) - SPARSE_FROM) / SPARSE_RISE, 0, MOST_SPARSE))
 
 
 def smoothed_part(result: NDArray[np.float32]) -> float:
@@ -42,14 +77,41 @@ def smoothed_part(result: NDArray[np.float32]) -> float:
     result
         Denoised values, any axes, in standard deviations of the noise.
     """
-    return LARGEST * float(np.clip((BRIGHTEST - contrast_of(result)) / RISE, 0, 1))
+    return MOST_SMOOTHED * float(
+        np.clip((SMOOTHED_UP_TO - _contrast(result)) / SMOOTHED_FALL, 0, 1)
+    )
+
+
+def _contrast(result: NDArray[np.float32]) -> float:
+    """Return the difference between the brightest or darkest places and the median."""
+    low, middle, high = np.quantile(result, (1 - BRIGHTEST, 0.5, BRIGHTEST))
+    return float(max(high - middle, middle - low))
+
+
+def with_sparse_estimate(fitted: FittedField, part: Part, device: torch.device) -> FittedField:
+    """Return a network that has a sparse estimate mixed into what it adds.
+
+    Parameters
+    ----------
+    fitted
+        The network and what it adds.
+    part
+        The image with its estimate.
+    device
+        Where to compute.
+    """
+    result = part.found.estimate + fitted.correction
+    weight = np.float32(sparse_part(result))
+    if weight == 0 or part.noise.grain > 0 or not fitted.rounds:
+        return fitted
+    spread = 1.0 if part.variance is None else np.sqrt(part.variance)
+    sparse = sparse_estimate(part.stabilised / spread, device=device) * spread
+    correction = fitted.correction + weight * (sparse - result)
+    return replace(fitted, correction=correction.astype(np.float32), sparse=float(weight))
 
 
 def with_smoothed_image(fitted: FittedField, part: Part, device: torch.device) -> FittedField:
     """Return a network that has a smoothed image mixed into what it adds.
-
-    With little light, groups of patches are similar by chance, and their mean follows the noise. A
-    Gaussian mean chooses nothing, and its errors are others (docs/decisions/residual-field.md).
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from napari_cellinr.ui.session.devices import gpu_memory
+from napari_cellinr.ui.session.job.devices import gpu_memory
 
 if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Progress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_cellinr.fields.hats import Hats
+from napari_cellinr.fields.grids.hats import Hats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.camera.repeats import repeats
-from napari_cellinr.classic.camera.strange_frames import strange_frames
+from napari_cellinr.classic.frames.repeats import repeats
+from napari_cellinr.classic.frames.strange_frames import strange_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

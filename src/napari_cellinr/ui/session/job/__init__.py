@@ -1,0 +1,1 @@
+"""A job of a viewer while it runs: its thread, progress and devices."""
