@@ -90,7 +90,7 @@ def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept,
     monkeypatch.setattr(halves, "_compared", lambda whole, found: (5.0, 9.0))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     monkeypatch.setattr(halves, "delays_of", lambda optics: None)
-    whole = SimpleNamespace(model="model of the whole", optics=None, part_seen=lambda: part)
+    whole = SimpleNamespace(model="model of the whole", optics=None, part_seen=part)
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
     assert left == [*fits, 1, 0]
 
@@ -119,8 +119,7 @@ def test_parts_are_blocks_and_leave_out_other_pixels(layers, nonnegative, part):
         config, device = NSTMConfig(), torch.device("cpu")
         frames = torch.zeros(3, 30, 41)
 
-        def part_seen(self):
-            return part_seen(layers=layers, nonnegative=nonnegative)
+    Whole.part_seen = part_seen(layers=layers, nonnegative=nonnegative)
 
     first, second = parts_of(Whole())
     assert (first | second).all()

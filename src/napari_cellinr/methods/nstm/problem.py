@@ -29,9 +29,9 @@ from napari_cellinr.methods.nstm.penalties import (
     scene_penalty,
 )
 from napari_cellinr.methods.nstm.plan import fading, frame_times
-from napari_cellinr.methods.nstm.preview import preview_image
 from napari_cellinr.methods.nstm.recording.usable import frame_warnings
-from napari_cellinr.methods.nstm.render import Rendering
+from napari_cellinr.methods.nstm.rendering.preview import preview_image
+from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,8 @@ class NSTMProblem(Problem):
     ----------
     model : SpaceTimeModel
         What is fitted.
+    part_seen : float
+        Part of the pixels that each of the fits sees that check the motion.
     halves, rejected : Halves or None
         Fits to halves of the pixels, which tell the error of the motion, or of a rejected one.
     other_error : float or None
@@ -112,21 +114,19 @@ class NSTMProblem(Problem):
         margins = zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
         inside = tuple(slice(m, n - m) for m, n in margins)
         counted[(slice(None), *inside)] = True
-        bad = torch.from_numpy(plan.bad).to(device)
-        counted &= ~bad
+        counted &= ~(bad := torch.from_numpy(plan.bad).to(device))
         self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
         self.seen = (counted & ~self.held).float()
         self.gains = nn.Parameter(torch.zeros(2, self.optics.n_shots, device=device))
-        self.brightness = brightness
+        self.brightness, self.bleaching = brightness, bleaching
         self.moments = plan.moments.to(device)
         self.fading = nn.Parameter(fading(self.frames, self.moments, bad))
-        self.bleaching = bleaching
-        coarse = [max(1, n // 4) for n in plan.shape.scene]
-        extra = (len(plan.times), self.optics.channels, *coarse)
+        extra = (len(plan.times), self.optics.channels, *(max(1, n // 4) for n in plan.shape.scene))
         self.extra = nn.Parameter(torch.zeros(extra, device=device))
         self.unexplained, self.recompute = unexplained, recompute
         self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
+        self.part_seen = part_seen(layers=plan.shape.layers, nonnegative=self.optics.nonnegative)
         self.halves: Halves | None = None
         self.rejected: Halves | None = None
         self.other_error: float | None = None
@@ -273,10 +273,6 @@ class NSTMProblem(Problem):
         self._rendered = (self.halves, images)
         return images
 
-    def part_seen(self) -> float:
-        """Return which part of the pixels each of the fits sees that check the motion."""
-        return part_seen(layers=self.plan.shape.layers, nonnegative=self.optics.nonnegative)
-
     def largest_motion(self) -> float:
         """Return the largest displacement in voxels of the scene, of the layer that moves most.
 
@@ -346,7 +342,7 @@ class NSTMProblem(Problem):
             "noise": plan.noise,
             "transmitted": transmitted,
             "halves": 0 if self.halves is None else len(self.halves.models),
-            "seen": self.part_seen(),
+            "seen": self.part_seen,
         }
 
     def _residual(

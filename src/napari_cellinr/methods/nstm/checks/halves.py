@@ -29,7 +29,8 @@ from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
 from napari_cellinr.methods.nstm.plan import BLOCK
 from napari_cellinr.methods.nstm.problem import NSTMProblem
-from napari_cellinr.methods.nstm.render import DELAYS, SHIFT, Rendering
+from napari_cellinr.methods.nstm.rendering.render import Rendering
+from napari_cellinr.methods.nstm.rendering.saved import DELAYS, SHIFT
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     """
     parts = parts_of(whole)
     # Halves leave enough unseen pixels to the first fit; a quarter needs the test of both.
-    resting = parts[:1] if whole.part_seen() == HALF else parts
+    resting = parts[:1] if whole.part_seen == HALF else parts
     jobs = [(seen, number, False) for number, seen in enumerate(resting, start=1)]
     jobs += [(seen, number, True) for number, seen in enumerate(parts, start=1)]
     fits: list[NSTMProblem] = []

@@ -55,7 +55,7 @@ def parts_of(whole: NSTMProblem) -> tuple[torch.Tensor, torch.Tensor]:
     shape = tuple(whole.frames.shape)
     margin = (0,) * (len(shape) - 1)
     first = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
-    if whole.part_seen() == HALF:
+    if whole.part_seen == HALF:
         return first, ~first
     other = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
     return ~(first & other), ~(~first & other)

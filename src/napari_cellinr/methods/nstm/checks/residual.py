@@ -63,7 +63,7 @@ def contradiction(halves: Sequence[NSTMProblem]) -> NDArray[np.float32] | None:
     counted = (first.held | second.held).cpu().numpy().astype(np.float64)
     squares = errors.cpu().numpy().astype(np.float64) * counted
     frames, sigmas = first.frames.cpu().numpy(), first.sigmas.cpu().numpy()
-    part = 2 * (1 - first.part_seen())  # of the pixels that one of the fits has not seen
+    part = 2 * (1 - first.part_seen)  # of the pixels that one of the fits has not seen
     chance = 1 + (CHANCE - 1) / math.sqrt(part)
     shift = displacements(squares, counted, frames, sigmas, chance)
     moved = max(half.largest_motion() for half in halves) / min(first.optics.zoom[-2:])
