@@ -119,7 +119,7 @@ def test_parts_are_blocks_and_leave_out_other_pixels(layers, nonnegative, part):
         config, device = NSTMConfig(), torch.device("cpu")
         frames = torch.zeros(3, 30, 41)
 
-    Whole.part_seen = part_seen(layers=layers, nonnegative=nonnegative)
+    Whole.part_seen = part_seen(layers, nonnegative=nonnegative)
 
     first, second = parts_of(Whole())
     assert (first | second).all()

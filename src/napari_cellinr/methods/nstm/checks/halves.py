@@ -115,7 +115,8 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Half of its steps are enough if the motions then agree. If not, each half is fitted again from
     the motion of the whole, and keeps that fit if it predicts the unseen pixels significantly
     better: then the first one had only missed the motion that its pixels support. Where both
-    predict them equally well, the pixels do not tell the motion, and the difference stays.
+    predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
+    there is motion at all is decided by the fit that predicts them better.
 
     Parameters
     ----------
@@ -143,16 +144,19 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
         fits.append(one)
     rests, found = fits[: len(resting)], fits[len(resting) :]
     error, moved = _compared(whole, found)
+    best = list(found)
     if error >= CLOSE:
         for number, seen in enumerate(parts, start=1):
             later = len(parts) - number
             again = yield from _fit(whole, seen, number, monitor, start=whole.model, later=later)
             if again is None:
                 return None
+            if again.held_out() < found[number - 1].held_out():
+                best[number - 1] = again
             if predicts_better([again], [found[number - 1]]):
                 found[number - 1] = again
         error, moved = _compared(whole, found)
-    moves = predicts_better(found[: len(rests)], rests) and not moved < min(error, CLOSE)
+    moves = predicts_better(best[: len(rests)], rests) and not moved < min(error, CLOSE)
     return Halves(
         (found[0].model, found[1].model),
         moves,

@@ -25,7 +25,7 @@ AROUND = 3.0
 """Standard deviation in pixels of the neighbourhood in which the error of a phase is averaged."""
 
 
-def part_seen(*, layers: int, nonnegative: bool) -> float:
+def part_seen(layers: int, *, nonnegative: bool) -> float:
     """Return which part of the pixels each fit sees.
 
     Halves share no pixel. A phase, of which each frame shows a part of the directions only, and

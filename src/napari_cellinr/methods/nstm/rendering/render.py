@@ -139,7 +139,7 @@ class Rendering:
             for half in self.halves
         ]
         layers = self.model.shape.layers
-        seen = self.settings.get("seen", part_seen(layers=layers, nonnegative=True))
+        seen = self.settings.get("seen", part_seen(layers, nonnegative=True))
         both = np.stack(apart).astype(np.float32)
         return error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
 
