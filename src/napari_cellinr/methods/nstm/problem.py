@@ -112,8 +112,7 @@ class NSTMProblem(Problem):
         self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
         counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
         margins = zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
-        inside = tuple(slice(m, n - m) for m, n in margins)
-        counted[(slice(None), *inside)] = True
+        counted[(slice(None), *(slice(m, n - m) for m, n in margins))] = True
         counted &= ~(bad := torch.from_numpy(plan.bad).to(device))
         self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
