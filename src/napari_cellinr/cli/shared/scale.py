@@ -160,7 +160,7 @@ def _check_workers(options: Namespace) -> None:
 
 def _why_not(options: Namespace, image: Image, config: Config, paths: Sequence[str]) -> str:
     """Return why a run cannot be done in parts; an empty text if it can."""
-    from napari_cellinr.runs.scale.make import why_not
+    from napari_cellinr.runs.scale.methods.results import why_not
 
     other = [path for path in paths if not path.lower().rstrip("/").endswith(".zarr")]
     if other:
