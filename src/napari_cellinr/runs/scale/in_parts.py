@@ -17,7 +17,7 @@ from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.make import check_space, make_plan
 from napari_cellinr.runs.scale.methods import module_of
-from napari_cellinr.runs.scale.opened import file_of, growing, levels_of, limits_of
+from napari_cellinr.runs.scale.opened import file_of, growing, lazy, levels_of, limits_of
 from napari_cellinr.runs.scale.plan import Plan, load_plan, notes_folder
 from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source, digest, is_same
@@ -251,7 +251,7 @@ def _watched(
 
 def _planned(request: PartsRequest) -> tuple[Plan, Image | None, tuple[float, float]]:
     """Return the plan, the image if it is in no file, and contrast limits of the recording."""
-    image, path = request.image.canonical(), place_of(request.path).resolve()
+    image, path = lazy(request.image).canonical(), place_of(request.path).resolve()
     request = replace(request, image=image, path=path)
     plan = _begun(request)
     if plan is None:

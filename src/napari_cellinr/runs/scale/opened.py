@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["file_of", "growing", "levels_of", "limits_of"]
+__all__ = ["file_of", "growing", "lazy", "levels_of", "limits_of"]
 
 _UNITS: Final = ("micrometer", "second")
 """Units in which the voxel size of a recording can be stated."""
@@ -64,6 +64,22 @@ def file_of(image: Image) -> Source | None:
         if _is_aligned(read_there, image) and is_same(digest(read_there), own):
             return found
     return None
+
+
+def lazy(image: Image) -> Image:
+    """Return an image of which only what is needed is read, such as one of a Zarr array.
+
+    Parameters
+    ----------
+    image
+        Its values are a NumPy or dask array, or are read by slicing.
+    """
+    data: Any = image.data
+    if isinstance(data, np.ndarray) or hasattr(data, "dask"):
+        return image
+    values = _Sliced(data)
+    grain = getattr(data, "chunks", None) or [CHUNK.get(axis, 1) for axis in image.axes]
+    return image.like(lazy_array(values, chunks_of(values.shape, values.dtype.itemsize, grain)))
 
 
 def growing(path: Path, image: Image) -> Image:
@@ -110,6 +126,18 @@ def limits_of(image: Image) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, (1, 99.9)) if values.size else (0.0, 0.0)
     return float(low), float(high) if high > low else float(low) + 1
+
+
+class _Sliced:
+    """An array that is read by slicing, as NumPy arrays."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.shape, self.dtype = tuple(map(int, data.shape)), np.dtype(data.dtype)
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.asarray(self._data[key])
 
 
 class _Level:
