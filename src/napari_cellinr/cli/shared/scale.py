@@ -204,9 +204,12 @@ def run_parts(options: Namespace, plan: Plan) -> int:
     from napari_cellinr.runs.scale.executors import open_workers
     from napari_cellinr.runs.scale.make import check_space
     from napari_cellinr.runs.scale.run import run_plan
+    from napari_cellinr.runs.scale.state import State
 
     if advice := check_space(plan):
         say_warning(advice)
+    if options.overwrite and options.resume is None:
+        State(plan).forget()
     several = options.workers > 1 or options.scheduler is not None
     workers = (
         open_workers(options.scheduler, options.workers, devices=options.devices)

@@ -6,8 +6,9 @@ import math
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.saved.stored import geometry
-from napari_cellinr.io.names import place_of
+from napari_cellinr.io.names import place_of, without_secrets
 from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.methods import module_of
@@ -68,6 +69,12 @@ def make_plan(
     CellINRError
         If the run cannot be done in parts, or the recording cannot be read.
     """
+    if without_secrets(source.path) != source.path:
+        raise ConfigError(
+            f"the address {without_secrets(source.path)} was given with a user, a password or "
+            "parameters, which would be written into the plan; leave them out, and give them to "
+            "fsspec by its variables or its file, such as FSSPEC_HTTPS."
+        )
     module, found = module_of(action), source.image() if image is None else image.canonical()
     result, series = module.result(found, config), with_time(found)
     channels, texts = module.measured(series, config)
