@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from qtpy.QtQml import QJSEngine
 
+pytestmark = pytest.mark.gui
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "benchmarks" / "scale.md").read_text("utf-8")
 GIVEN = {

@@ -20,6 +20,8 @@ from napari_cellinr.runs.scale.methods import denoise
 from napari_cellinr.ui.parts import choice
 from napari_cellinr.ui.session.console import console_of
 
+pytestmark = pytest.mark.gui
+
 N = 5
 SHAPE = (N, 40, 48)
 

@@ -201,6 +201,7 @@ def run_parts(options: Namespace, plan: Plan) -> int:
     plan
         The plan.
     """
+    from napari_cellinr.fitting.resources.devices import choose_device
     from napari_cellinr.runs.scale.executors import open_workers
     from napari_cellinr.runs.scale.make import check_space
     from napari_cellinr.runs.scale.run import run_plan
@@ -210,6 +211,9 @@ def run_parts(options: Namespace, plan: Plan) -> int:
         say_warning(advice)
     if options.overwrite and options.resume is None:
         State(plan).forget()
+    if options.scheduler in {None, "local"}:
+        for name in options.devices:
+            choose_device(name)  # says which there are
     several = options.workers > 1 or options.scheduler is not None
     workers = (
         open_workers(options.scheduler, options.workers, devices=options.devices)

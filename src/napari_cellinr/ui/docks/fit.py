@@ -309,6 +309,7 @@ class FitDock(TabbedDock):
     def _show_devices(self) -> None:
         field = self.form.field("device")
         if isinstance(field, ChoiceField):
+            field.offer(device_list().several)
             field.disable(device_list().reasons)
         self._allow()
 
