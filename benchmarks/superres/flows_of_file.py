@@ -6,16 +6,17 @@ displacements from the first to the second and from the second to the first fram
 *shape), voxels, and the CPU seconds without those of starting.
 """
 
-import contextlib
 import json
-import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
 
-def dis(first, second, preset=2, finest=0):
+def dis(
+    first: np.ndarray, second: np.ndarray, preset: int = 2, finest: int = 0
+) -> list[np.ndarray]:
     """Return flows by dense inverse search (OpenCV), which is for planes: plane by plane."""
     import cv2
 
@@ -34,7 +35,9 @@ def dis(first, second, preset=2, finest=0):
     return found
 
 
-def syn(first, second, metric="mattes", steps=0.2, smooth=3.0):
+def syn(
+    first: np.ndarray, second: np.ndarray, metric: str = "mattes", smooth: float = 3.0
+) -> list[np.ndarray]:
     """Return flows by symmetric diffeomorphic registration (ANTs SyN)."""
     import ants
 
@@ -42,20 +45,19 @@ def syn(first, second, metric="mattes", steps=0.2, smooth=3.0):
     made = ants.registration(
         fixed, moving, type_of_transform="SyNOnly", initial_transform="Identity",
         reg_iterations=(40, 20, 10), syn_metric=metric, syn_sampling=2 if metric == "CC" else 32,
-        grad_step=steps, flow_sigma=smooth, random_seed=1,
+        flow_sigma=smooth, random_seed=1,
     )  # fmt: skip
     files = made["fwdtransforms"][0], made["invtransforms"][-1]
     found = [np.moveaxis(ants.image_read(file).numpy(), -1, 0) for file in files]
     for file in {*made["fwdtransforms"], *made["invtransforms"]}:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(file)
+        Path(file).unlink(missing_ok=True)
     return found
 
 
 KINDS = {"dis": dis, "syn": syn}
 
 
-def main(kind, source, target, settings):
+def main(kind: str, source: str, target: str, settings: str) -> None:
     stored = np.load(source)
     function, chosen = KINDS[kind], json.loads(settings)
     __import__({"dis": "cv2", "syn": "ants"}[kind])

@@ -112,9 +112,7 @@ METHODS = (
     Method("ilk", "optical flow, ILK", "warped", {"kind": "ilk"}, in_space=False),
     Method("ilk-linear", "ILK, linear warp", "warped", {"kind": "ilk", "order": 1}, in_space=False),
     Method("tvl1", "optical flow, TV-L1", "warped", {"kind": "tvl1"}, in_space=False),
-    Method(
-        "dis", "optical flow, DIS, plane by plane", "elsewhere", {"kind": "dis"}, in_space=False
-    ),
+    Method("dis", "DIS flow, plane by plane", "elsewhere", {"kind": "dis"}, in_space=False),
     Method("syn", "registration, ANTs SyN", "elsewhere", {"kind": "syn"}, in_space=False),
     OURS,
     CUNERF,
