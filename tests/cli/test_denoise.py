@@ -68,6 +68,16 @@ def test_missing_voxel_size_is_a_warning(run, jobs, plain_file, tmp_path):
     assert "voxels of unknown size" in out
 
 
+def test_a_file_of_which_only_the_z_step_is_unknown_is_not_said_to_have_no_voxel_size(
+    run, jobs, sample, tmp_path
+):
+    units = ("pixel", "micrometer", "micrometer")
+    path = write(tmp_path / "flat.tif", Image(sample.raw.array(), "ZYX", (1, 0.2, 0.2), units))
+    status, _, error = run("convert", path, tmp_path / "out.tif")
+    assert status == 0
+    assert "no voxel size" not in error
+
+
 def test_other_outputs(run, jobs, raw_file, tmp_path):
     jobs.warnings = ["the image is\nvery dark."]
     names = {

@@ -254,7 +254,7 @@ def test_space_for_edges_is_counted(tmp_path, monkeypatch):
 def test_warnings_that_differ_in_numbers_only_are_counted():
     texts = ["noise of 5.3 grey levels.", "noise of 5.4 grey levels.", "dark.", "dark."]
     assert _alike(texts) == [
-        "noise of 5.3 grey levels. The same kind of warning is of another part.",
+        "noise of 5.3 grey levels. The same kind of warning concerns another part.",
         "dark.",
     ]
     assert _alike(texts[:1] * 3) == texts[:1]

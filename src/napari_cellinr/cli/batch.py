@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
         "inputs", metavar="INPUT", nargs="+", help="image files, or folders of image files"
     )
     text = (
-        "and for summary.csv; nothing is written elsewhere. Images whose results are there "
+        "summary.csv is there, too, and nothing is written elsewhere; images whose results are there "
         "already are skipped"
     )
     add_folder(parser, text, required=True)

@@ -256,7 +256,7 @@ class _Loop:
                 _copy([torch.from_numpy(value) for value in values], group)
             elif place == 0:
                 raise FitError(
-                    "the other fit, to start from, is of an image of another size or has other "
+                    "the fit to start from is of an image of another size, or has other "
                     "settings; both must be the same."
                 )
         error = self.problem.held_out()

@@ -28,6 +28,7 @@ from napari_cellinr.cli.shared.progress import (
 from napari_cellinr.cli.shared.saving import check_space, save_all
 from napari_cellinr.cli.shared.scale import add_scale_options, in_parts, whole_or_resumed
 from napari_cellinr.cli.shared.start_options import add_start_options, checkpoint_of, request_of
+from napari_cellinr.image.rules import UNCALIBRATED
 from napari_cellinr.io.findings import warnings_of
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def read_input(options: Namespace) -> Image:
         image = image.with_voxel_size(**options.voxel)
     if options.crop:  # after the voxel size, from which its position follows
         image = image.crop(**options.crop)
-    if not image.is_calibrated:
+    units = zip(image.axes, image.units, strict=True)
+    if {unit for axis, unit in units if axis in "ZYX"} == {UNCALIBRATED}:
         say_warning(
             f"{options.input} has no voxel size, so voxels are assumed to be cubes; give the size "
             "as --voxel z=…,y=…,x=… in µm."

@@ -277,5 +277,5 @@ def _alike(texts: Iterable[str]) -> list[str]:
         more = len(others)
         parts = "another part" if more == 1 else f"{more} other parts"
         same = not more or {first} == set(others)
-        found.append(first if same else f"{first} The same kind of warning is of {parts}.")
+        found.append(first if same else f"{first} The same kind of warning concerns {parts}.")
     return found
