@@ -87,12 +87,46 @@ def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept,
     monkeypatch.setattr(halves, "_fit", fit)
     seen = torch.ones(1, dtype=torch.bool)
     monkeypatch.setattr(halves, "parts_of", lambda whole: (seen, ~seen))
-    monkeypatch.setattr(halves, "_compared", lambda whole, found: (5.0, 9.0))
+    monkeypatch.setattr(halves, "_compared", lambda whole, found: halves._Compared(5.0, 9.0, False))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     monkeypatch.setattr(halves, "delays_of", lambda optics: None)
     whole = SimpleNamespace(model="model of the whole", optics=None, part_seen=part)
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
     assert left == [*fits, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("moving", "size", "small"),
+    [(0.3, 7.0, False), (0.3, 0.2, True), (0.05, 7.0, True), (1, 0.4, False)],
+)
+def test_a_part_that_moves_is_enough(monkeypatch, moving, size, small):
+    """Motion of most of the specimen may be zero; error 0.3 pixels everywhere."""
+    noise = np.random.default_rng(0).standard_normal((1, 1, 20, 20))
+    scene = gaussian_filter(noise, (0, 0, 1, 1)).astype(np.float32)
+    far = np.where(np.arange(20)[:, None] < moving * 20, size, 0.0) * np.ones((20, 20))
+
+    class Rendered:
+        def __init__(self, *_):
+            self.settings = {"frames": [0.0, 1.0], "zoom": (1.0, 1.0)}
+
+        def errors(self, times, reference):
+            return np.full((len(times), 20, 20), 0.3)
+
+        def displacement(self, times, reference):
+            return np.stack([np.zeros_like(far), far])[None].repeat(len(times), 0)
+
+        def scene(self, times):
+            return scene
+
+    monkeypatch.setattr(halves, "Rendering", Rendered)
+    plan = SimpleNamespace(shape=SimpleNamespace(layers=1))
+    config = SimpleNamespace(reference=0)
+    whole = SimpleNamespace(
+        model=None, device=None, plan=plan, config=config, model_settings=lambda: None
+    )
+    found = halves._compared(whole, [])
+    assert found.error == pytest.approx(0.3)
+    assert found.is_small == small
 
 
 def test_pixels_of_one_block_are_one_witness():

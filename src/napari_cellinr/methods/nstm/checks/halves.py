@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ CLOSE = 0.5
 motion up to which none is shown if it is smaller than its error."""
 
 FASTEST = 0.9
-"""Quantile of the motion of several layers, of which one may be at rest."""
+"""Quantile of the motion of what moves fastest; the rest of the specimen may be at rest."""
 
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of held-out pixels."""
@@ -143,9 +143,9 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
             return None
         fits.append(one)
     rests, found = fits[: len(resting)], fits[len(resting) :]
-    error, moved = _compared(whole, found)
+    compared = _compared(whole, found)
     best = list(found)
-    if error >= CLOSE:
+    if compared.error >= CLOSE:
         for number, seen in enumerate(parts, start=1):
             later = len(parts) - number
             again = yield from _fit(whole, seen, number, monitor, start=whole.model, later=later)
@@ -155,16 +155,16 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
                 best[number - 1] = again
             if predicts_better([again], [found[number - 1]]):
                 found[number - 1] = again
-        error, moved = _compared(whole, found)
-    moves = predicts_better(best[: len(rests)], rests) and not moved < min(error, CLOSE)
+        compared = _compared(whole, found)
+    moves = predicts_better(best[: len(rests)], rests) and not compared.is_small
     return Halves(
         (found[0].model, found[1].model),
         moves,
         found[0].held_out(),
         rests[0].held_out(),
         contradiction(found),
-        error,
-        moved,
+        compared.error,
+        compared.moved,
         delays_of(whole.optics),
     )
 
@@ -217,11 +217,20 @@ def _fit(
     return problem if outcome.stopped == "steps" else None
 
 
-def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> tuple[float, float]:
-    """Return the error of the motion and the motion itself, in pixels of the frames.
+class _Compared(NamedTuple):
+    """Error and size of the motion in pixels, and whether it is as small as detail may explain."""
+
+    error: float
+    moved: float
+    is_small: bool
+
+
+def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> _Compared:
+    """Return how large the motion and its error are, in pixels of the frames.
 
     Of the first, the middle and the last frame, the largest; then the median over the texture.
-    Motion that is smaller than its error may stand for detail that the scene cannot represent.
+    Motion that is smaller than its error may stand for detail that the scene cannot represent;
+    what moves fastest decides, since the rest of the specimen may stand still.
     """
     rendering = Rendering(
         whole.model, whole.model_settings(), whole.device, [half.model for half in halves]
@@ -236,7 +245,10 @@ def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> tuple[float,
     scene = rendering.scene([frames[reference]])[:, -1]
     there = textured(Image(scene, "T" + "ZYX"[-error.ndim :]), 0)
     chosen = there if there.any() else ...
-    return float(np.median(error[chosen])), float(np.quantile(far[chosen], part))
+    error, far = error[chosen], far[chosen]
+    fastest = float(np.quantile(far, FASTEST))
+    is_small = fastest < min(float(np.quantile(error, FASTEST)), CLOSE)
+    return _Compared(float(np.median(error)), float(np.quantile(far, part)), is_small)
 
 
 def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTMProblem:
