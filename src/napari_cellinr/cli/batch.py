@@ -27,8 +27,8 @@ def add(commands: Commands) -> None:
         "inputs", metavar="INPUT", nargs="+", help="image files, or folders of image files"
     )
     text = (
-        "summary.csv is there, too, and nothing is written elsewhere; images whose results are there "
-        "already are skipped"
+        "summary.csv is there, too, and nothing is written elsewhere; images whose results are "
+        "there already are skipped"
     )
     add_folder(parser, text, required=True)
     add_worker_options(parser)
