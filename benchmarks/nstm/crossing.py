@@ -3,28 +3,47 @@
     python benchmarks/nstm/crossing.py [--phantoms FOLDER] [--seeds 0,1] [--noise 0.05]
         [--motion-layers 1]
 
-For each recording: the tracks that are off by more than 2 pixels in some frame, how many of them
-are called better than half a pixel, the first and the last frame of the scene and of the recording
-against the truth in dB, the images that add up, and whether a warning doubts the motion. A track is
-not followed where its blob is outside of the image.
+Results are kept in `build/crossing`, and are not computed again. For each recording: the tracks
+that are off by more than 2 pixels in some frame, how many of them are called better than half a
+pixel, the first and the last frame of the scene and of the recording against the truth in dB, the
+images that add up, and whether a warning doubts the motion. A track is not followed where its blob
+is outside of the image.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from doubt import HALF, PHANTOMS, is_warned
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+
+from common.page import table
+from doubt import HALF, PHANTOMS, ROOT, is_warned
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr import Image, reconstruct
 
+BUILD = ROOT / "build" / "crossing"
 WRONG = 2.0  # pixels
 OFFSET, PEAK = 100.0, 2000.0  # grey levels of the camera of `moving`
+
+HEADS = (
+    "seed",
+    "wrong tracks",
+    "of these called right",
+    "scene, first / last, dB",
+    "raw",
+    "images",
+    "warned",
+    "CPU s",
+)
 
 
 def decibels(values: np.ndarray, truth: np.ndarray) -> float:
@@ -32,8 +51,8 @@ def decibels(values: np.ndarray, truth: np.ndarray) -> float:
     return float(20 * np.log10(PEAK / np.sqrt(np.mean((values - truth) ** 2))))
 
 
-def row(seed: int, noise: float, layers: str) -> tuple[str, int]:
-    """Return a row of the table, and the number of wrong tracks."""
+def measure(seed: int, noise: float, layers: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the scores of one recording, and the arrays that pictures are made of."""
     import moving
 
     scene, places = moving.crossing(seed)
@@ -49,22 +68,54 @@ def row(seed: int, noise: float, layers: str) -> tuple[str, int]:
         [map_coordinates(part, places[0].T, order=1, mode="nearest") for part in frame]
         for frame in moved
     ]
-    errors = np.linalg.norm(np.moveaxis(followed, 1, 2) + places[0] - places, axis=2)
+    tracks = np.moveaxis(followed, 1, 2) + places[0]
     inside = ((places >= 0) & (places <= np.array(raw.shape[1:]) - 1)).all(2)
-    wrong = np.where(inside, errors, 0).max(0) > WRONG
+    wrong = np.where(inside, np.linalg.norm(tracks - places, axis=2), 0).max(0) > WRONG
     expected = fit.image("motion-error").array().max(0)
     sure = map_coordinates(expected, places[0].T, order=1, mode="nearest") < HALF
     truth, found = scene / scene.max() * PEAK, fit.image("result").array()
-    clean, noisy = (
-        " / ".join(f"{decibels(some[n], truth[n]):.1f}" for n in (0, -1))
-        for some in (found, raw - OFFSET)
-    )
-    warned = "yes" if is_warned(fit.report) else "no"
-    return (
-        f"| {seed} | {wrong.sum()} of {len(wrong)} | {(wrong & sure).sum()} | {clean} | {noisy} | "
-        f"{fit.report['motion_layers']} | {warned} | {seconds:.0f} |",
-        int(wrong.sum()),
-    )
+    scores = {
+        "seed": seed,
+        "noise": noise,
+        "asked": layers,
+        "tracks": len(wrong),
+        "wrong": int(wrong.sum()),
+        "wrong_and_sure": int((wrong & sure).sum()),
+        "scene": [decibels(found[n], truth[n]) for n in (0, -1)],
+        "raw": [decibels(raw[n] - OFFSET, truth[n]) for n in (0, -1)],
+        "layers": fit.report["motion_layers"],
+        "warned": is_warned(fit.report),
+        "cpu_seconds": seconds,
+    }
+    ends = (0, len(raw) // 2, -1)
+    arrays = {"raw": raw[[*ends]] - OFFSET, "scene": found[[*ends]], "truth": truth[[*ends]]}
+    return scores, arrays | {"tracks": tracks, "places": places, "wrong": wrong}
+
+
+def row(scores: dict[str, Any]) -> list[str]:
+    """Return a row of the table."""
+    clean, noisy = (" / ".join(f"{n:.1f}" for n in scores[name]) for name in ("scene", "raw"))
+    return [
+        str(scores["seed"]),
+        f"{scores['wrong']} of {scores['tracks']}",
+        str(scores["wrong_and_sure"]),
+        clean,
+        noisy,
+        str(scores["layers"]),
+        "yes" if scores["warned"] else "no",
+        f"{scores['cpu_seconds']:.0f}",
+    ]
+
+
+def kept(seed: int, noise: float, layers: str) -> dict[str, Any]:
+    """Return the scores of one recording, which is fitted if it was not before."""
+    place = BUILD / f"{layers}-{noise:g}-{seed}.json"
+    if not place.exists():
+        scores, arrays = measure(seed, noise, layers)
+        np.savez_compressed(place.with_suffix(".npz"), **arrays)
+        place.write_text(json.dumps(scores))
+    found: dict[str, Any] = json.loads(place.read_text())
+    return found
 
 
 def main() -> None:
@@ -77,15 +128,14 @@ def main() -> None:
     given = parser.parse_args()
     sys.path.insert(0, str(given.phantoms))
     warnings.simplefilter("ignore")
-    heads = ("seed", "wrong tracks", "of these called right", "scene, first / last", "raw")
-    print(f"| {' | '.join(heads)} | images | warned | CPU s |")
-    print("|---|---|---|---|---|---|---|---|")
-    numbers = []
+    BUILD.mkdir(parents=True, exist_ok=True)
+    print(table(HEADS, []))
+    wrong = []
     for seed in map(int, given.seeds.split(",")):
-        text, wrong = row(seed, given.noise, given.motion_layers)
-        numbers.append(wrong)
-        print(text, flush=True)
-    print(f"\n{sum(numbers)} wrong tracks in {len(numbers)} recordings")
+        scores = kept(seed, given.noise, given.motion_layers)
+        wrong.append(scores["wrong"])
+        print(f"| {' | '.join(row(scores))} |", flush=True)
+    print(f"\n{sum(wrong)} wrong tracks in {len(wrong)} recordings")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import numpy as np
 from cases import CASES, SEED
 from common.page import PAGES, table, write_page
 from data import ROOT
+from flows import flow_table
+from independent import crossing_picture, crossing_table, phantom_table, reliability
 from PIL import Image, ImageDraw
 
 TEMPLATE = Path(__file__).with_name("nstm.md")
@@ -52,6 +54,11 @@ def write_report(build: Path) -> None:
         samples=_samples(scores),
         cost=_cost(scores),
         large=_large(build.parent / "nstm-large.json"),
+        phantoms=phantom_table(),
+        reliability=reliability(),
+        flows=flow_table(),
+        crossing=crossing_table(),
+        crossing_picture=crossing_picture(),
         pictures="\n\n".join(_shown(build, name) for name in PICTURES if name in scores),
         not_run="\n".join(f"- {name}" for name in CASES if name not in scores),
     )

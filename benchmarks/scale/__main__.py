@@ -1,17 +1,18 @@
 """Recordings larger than memory: planning, first parts, parts against the whole, and kills.
 
-    python benchmarks/scale [plan] [memory] [whole] [kills] [--folder FOLDER] [--kills N]
+    python benchmarks/scale [plan] [memory] [whole] [kills] [page] [--folder FOLDER] [--kills N]
         [--scheduler local] [--sizes 2,4] [--actions superresolve]
 
-Runs these measurements (all without one), keeps them in `benchmarks/scale/results`, and writes
-`docs/benchmarks/scale.md`. The recordings, of any size, take a few MB of FOLDER, since the files of
-their chunks are links to those of a few frames. CPU seconds count, so that other work on the
-computer does not.
+Runs these measurements (all without one; none with `page`), keeps them in
+`benchmarks/scale/results`, and writes `docs/benchmarks/scale.md`. The recordings, of any size, take
+a few MB of FOLDER, since the files of their chunks are links to those of a few frames. CPU seconds
+count, so that other work on the computer does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import os
 import subprocess
@@ -32,6 +33,30 @@ SIZES = {"2 GB": 1024, "4 GB": 2048, "8 GB": 4096}
 PLANE = (1024, 1024)
 LIMIT = 4.0
 """GiB of address space of each process."""
+
+FORM = """\
+<form id="cost-of-a-recording" data-costs="{costs}" hidden>
+<p>
+<label>Recording: <input name="amount" type="number" min="0" step="any" value="1" size="6"></label>
+<select name="unit"><option>TB</option><option>Gvoxel</option></select>
+<label>of <input name="bytes" type="number" min="1" max="8" value="2"> bytes per voxel</label>
+</p>
+<p>
+<label>Method: <select name="method"></select></label>
+<label>with <input name="microseconds" type="number" min="0" step="any"> µs per voxel of the
+result</label>
+</p>
+<p>
+<label>Workers: <input name="workers" type="number" min="1" value="16"></label>
+<label>price of one for an hour: <input name="price" type="number" min="0" step="any" value="0.05">
+</label>
+</p>
+<p><output></output></p>
+</form>
+
+GPUs are not measured, nor is reconstruction, whose time depends on its steps: compute a part
+(`napari-cellinr run-part PLAN.json 0`), and enter its time divided by its voxels."""
+"""The calculator, which `docs/site/calculator.js` fills."""
 
 MEMORY = {"denoise": 0.9e9, "superresolve": 1.5e9, "reconstruct": 1.3e9}
 """Bytes that the plan of each method may use."""
@@ -142,22 +167,40 @@ def memory_text(found: dict) -> str:
 
 def terabyte_text(found: dict) -> str:
     """Return the section about the cost of 1 TB, computed from that of the first parts."""
+    costs = costs_of(found)
     rows = []
-    for name, one in found.items():
-        if name.startswith("reconstruct") or "2 GB" not in name:
-            continue
-        part = one["parts"][0]
-        hours = 0.5e12 * part["seconds"] / part["voxels"] / 3600
-        hours *= 2 if name.startswith("superresolve") else 1
-        cells = [f"{1e6 * part['seconds'] / part['voxels']:.1f} µs"]
-        rows.append([name.partition(",")[0], *cells, *(f"{hours / n:.0f} h" for n in (1, 16, 256))])
+    for action, one in costs.items():
+        hours = 0.5e12 * one["factor"] * one["microseconds"] / 1e6 / 3600
+        times = [f"{hours / n:,.0f} h".replace(",", " ") for n in (1, 16, 256)]
+        rows.append([action, f"{one['microseconds']:.1f} µs", *times])
     if not rows:
         return ""
     head = ["method", "CPU time per voxel of the result", "1 worker", "16 workers", "256 workers"]
+    form = FORM.format(costs=html.escape(json.dumps(costs)))
     return (
         "## What 1 TB costs\n\n5·10¹¹ voxels, uint16, on workers with one core each, computed from "
-        f"the cost per voxel of the first part above.\n\n{table(head, rows)}"
+        "the cost per voxel of the first part above. Workers compute "
+        "parts that do not depend on each other, so their time is divided by their number.\n\n"
+        f"{table(head, rows)}\n\n{form}"
     )
+
+
+def costs_of(found: dict) -> dict:
+    """Return what one voxel of the result takes of each method, and voxels of the result per one.
+
+    Parameters
+    ----------
+    found
+        What was measured of memory.
+    """
+    costs = {}
+    for name, one in found.items():
+        action, part = name.partition(",")[0], one["parts"][0]
+        if action not in {*costs, "reconstruct"}:
+            factor = 2 if action == "superresolve" else 1
+            microseconds = 1e6 * part["seconds"] / part["voxels"]
+            costs[action] = {"microseconds": round(microseconds, 3), "factor": factor}
+    return costs
 
 
 def whole_text(found: dict) -> str:
@@ -207,7 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python benchmarks/scale", description=__doc__, formatter_class=raw
     )
-    parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS, "page"], metavar="NAME")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "scale-data")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--scheduler")
@@ -216,7 +259,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
-    for name in options.names or MEASUREMENTS:
+    for name in (name for name in options.names or MEASUREMENTS if name != "page"):
         found = MEASUREMENTS[name](options)
         (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1), "utf-8")
         print(name, found, flush=True)

@@ -13,7 +13,7 @@ from settings import chosen_settings
 from store import find_run, latest_run
 
 INTERPOLATION = ("linear", "cubic", "spline")
-FLOWS = ("ilk", "ilk-linear", "tvl1")
+FLOWS = ("ilk", "ilk-linear", "tvl1", "dis", "syn")
 
 
 @cache

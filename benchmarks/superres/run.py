@@ -61,8 +61,12 @@ def _options() -> argparse.Namespace:
     known = [method.name for method in METHODS]
     parser = parser_of(__doc__.split("\n")[0], known, REPORTED_SEEDS)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--peers-python", help="Python with the packages of requirements.txt")
     parser.add_argument("--only", default="", help="cases with this in their name")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.peers_python:
+        os.environ["PEERS_PYTHON"] = options.peers_python
+    return options
 
 
 def _subjects(options: argparse.Namespace) -> list[str]:

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 PACKAGE = ROOT / "src" / "napari_cellinr"
 _OURS = (
     *("methods/spatime/*.py", "methods/spatime/between/*.py", "config/spatime.py"),
+    *("methods/spatime/finer/*.py", "classic/camera/noise.py"),
     *("fields/plane.py", "fields/trajectory.py"),
     *("classic/cell_means.py", "classic/sampling.py"),
 )
@@ -41,7 +42,10 @@ def code_of(method: Method) -> str:
     patterns = _OURS if method.function == "field_of" else _PEERS
     if method.settings.get("preset") == "paper":
         patterns += _PUBLISHED
-    return digest_of(code_files(PACKAGE, patterns))
+    files = code_files(PACKAGE, patterns)
+    if method.function == "elsewhere":
+        files.append(HERE / "flows_of_file.py")
+    return digest_of(files)
 
 
 def find_run(case: Case, method: Method, settings: dict[str, Any]) -> Run | None:

@@ -27,7 +27,7 @@ def main(file: str) -> None:
         "code": job["code"],
         "input": job["input"],
         "wall": time.perf_counter() - wall,
-        "cpu": cpu_seconds() - cpu,
+        "cpu": cpu_seconds() - cpu - getattr(function, "overhead", 0.0),
         "peak_mb": peak_mb(),
         "report": _plain(getattr(function, "report", {})),
     }

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from napari_cellinr.macro.figures import write_figure, write_movie
     from napari_cellinr.macro.motion import write_motion
     from napari_cellinr.optics.base import ForwardModel
+    from napari_cellinr.runs.scale.in_parts import compute_in_parts
     from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 try:
@@ -72,6 +73,7 @@ _HOMES = {
     "Query": "fitting.saved.query",
     "SpatimeConfig": "config",
     "compare": "macro.compare",
+    "compute_in_parts": "runs.scale.in_parts",
     "continue_fit": "runs.warm_start",
     "denoise": "api",
     "iter_denoise": "api",
@@ -116,6 +118,7 @@ __all__ = [
     "SpatimeConfig",
     "__version__",
     "compare",
+    "compute_in_parts",
     "continue_fit",
     "denoise",
     "iter_denoise",

@@ -4,7 +4,7 @@ import json
 import threading
 import tracemalloc
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,9 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import zarr
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import without_secrets
 
 DATA = np.random.default_rng(0).poisson(50, (3, 40, 50)).astype(np.uint16)
 IMAGE = Image(DATA, axes="TYX", scale=(2.0, 0.1, 0.2), units=("second", "micrometer", "micrometer"))
@@ -87,6 +91,75 @@ def test_an_address_is_denoised_in_parts(tmp_path):
             assert finish(run_plan(plan)).is_complete
             results.append(read(out).array())
     np.testing.assert_array_equal(*results)
+
+
+class Endless(Handler):
+    """Answers with metadata without end, of which no size is stated."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):  # the reader goes
+            self.wfile.write(b'{"zarr_format": 3, "a": "')
+            while True:
+                self.wfile.write(b"a" * 2**20)
+                self.server.asked.append(self.path)
+
+
+def test_metadata_without_end_are_refused(tmp_path, monkeypatch):
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr("napari_cellinr.io.zarr.remote._LARGEST_METADATA", 2**22)
+    match = pytest.raises(FileError, match=r"zarr\.json has more than 4194304 bytes")
+    with served(tmp_path, Endless) as (server, address), match:
+        read(f"{address}/cells.zarr")
+    assert len(server.asked) < 40
+
+
+def test_a_chunk_that_is_larger_than_announced_is_not_fetched(tmp_path):
+    pytest.importorskip("aiohttp")
+    path = write(tmp_path / "cells.zarr", IMAGE)
+    (path / "0" / "c" / "0" / "0" / "0").write_bytes(b"0" * 2**24)
+    with served(tmp_path) as (_, address):
+        image = read(f"{address}/cells.zarr")
+        with pytest.raises(FileError, match="has more than 1048576 bytes"):
+            image.array()
+
+
+@pytest.mark.parametrize("keeps_ranges", [True, False])
+def test_ranges_are_read_also_from_servers_that_ignore_them(tmp_path, keeps_ranges):
+    pytest.importorskip("aiohttp")
+    from napari_cellinr.io.zarr.remote import remote
+
+    class Ranges(Handler):
+        def do_GET(self):
+            data, first, end = b"0123456789", 0, 10
+            if keeps_ranges and (asked := self.headers["Range"]):
+                one, other = asked.removeprefix("bytes=").split("-")
+                first, end = (int(one or 10 - int(other)), int(other) + 1 if one and other else 10)
+            self.send_response(206 if (first, end) != (0, 10) else 200)
+            self.end_headers()
+            self.wfile.write(data[first:end])
+
+    async def found(address, asked):
+        store = remote(address)
+        got = await store.get("c/0", default_buffer_prototype(), asked)
+        return got.to_bytes()
+
+    with served(tmp_path, Ranges) as (_, address):
+        for asked, expected in (
+            (None, b"0123456789"),
+            (RangeByteRequest(2, 5), b"234"),
+            (OffsetByteRequest(7), b"789"),
+            (SuffixByteRequest(2), b"89"),
+        ):
+            assert sync(found(f"{address}/a.zarr", asked)) == expected
+
+
+def test_an_address_is_noted_without_password():
+    address = "https://me:secret@example.org:8443/a/cells.zarr?token=secret#x"
+    assert without_secrets(address) == "https://example.org:8443/a/cells.zarr"
+    for text in ("https://example.org/cells.zarr", "/data/a@b?c.zarr", "s3://bucket/cells.zarr"):
+        assert without_secrets(text) == text
 
 
 def test_an_address_at_which_nothing_is_or_nobody_answers_is_named(tmp_path):

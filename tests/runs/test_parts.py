@@ -8,9 +8,9 @@ from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import ConfigError, FileError, FileWarning, FitError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.runs.scale.denoise import measured
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.make import make_plan
+from napari_cellinr.runs.scale.methods.denoise import measured
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import load_plan, save_plan
 from napari_cellinr.runs.scale.run import run_plan

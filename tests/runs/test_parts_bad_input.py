@@ -1,5 +1,6 @@
 """Recordings, results and disks with faults: one sentence each, and finished parts are kept."""
 
+import os
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,10 +10,13 @@ import pytest
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.config import CellINRConfig
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import ConfigError, FileError
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io.zarr.missing import missing_chunks
-from napari_cellinr.runs.scale import denoise, make, state
+from napari_cellinr.runs.scale import make, state
+from napari_cellinr.runs.scale.methods import denoise
+from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source, digest, is_same
 from napari_cellinr.runs.scale.state import State
@@ -173,3 +177,41 @@ def test_notes_that_were_left_by_a_kill_are_not_believed(plan):
     (plan.folder / "part-000000.json").write_text("{}")
     State(plan).begin()
     assert State(plan).done == set()
+
+
+def test_what_a_part_writes_is_on_the_disk_before_the_part_is_noted(plan, monkeypatch):
+    order, usual_fsync, usual_note = [], os.fsync, State.note
+
+    def fsync(number):
+        order.append(os.fstat(number).st_ino)
+        usual_fsync(number)
+
+    def note(self, number, facts):
+        order.append("noted")
+        usual_note(self, number, facts)
+
+    State(plan).begin()
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(State, "note", note)
+    finish(part_job(plan, 0, Monitor()))
+    before = order[: order.index("noted")]
+    level = plan.places[0] / "0"
+    written = [path for path in (level, *level.rglob("*")) if path.name != "zarr.json"]
+    assert len(written) == 5  # the level, c, the folders of the chunk, and the chunk
+    assert {path.stat().st_ino for path in written} <= set(before)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:secret@example.org/cells.zarr",
+        "https://example.org/cells.zarr?token=secret",
+        "s3://key:secret@bucket/cells.zarr",
+    ],
+)
+def test_no_password_is_written_into_a_plan(tmp_path, address):
+    outputs = {"result": str(tmp_path / "out.zarr")}
+    with pytest.raises(ConfigError, match="a password or parameters") as caught:
+        make.make_plan("denoise", Source(address), CellINRConfig(), outputs, 1e12)
+    assert "secret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,8 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods import method_of_action
-from napari_cellinr.runs.scale import denoise, layout, make, reconstruct, superresolve
+from napari_cellinr.runs.scale import layout, make
+from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.run import _alike, run_plan

@@ -140,3 +140,14 @@ def test_errors_are_sentences_where_they_are_shown(qtbot, text, shown):
     qtbot.addWidget(label)
     label.setText(text)
     assert label.text() == shown
+
+
+def test_one_of_several_gpus_is_shown_and_reads_back(form):
+    form.set_config(CellINRConfig(device="cuda:1"))
+    assert form.config().device == "cuda:1"
+    field = form.field("device")
+    field.offer(["cuda:0", "cuda:1"])
+    names = [field._box.itemText(row) for row in range(field._box.count())]
+    assert names == ["auto", "cpu", "cuda", "mps", "cuda:1", "cuda:0"]
+    field.set_value("cuda:0")
+    assert form.config().device == "cuda:0"

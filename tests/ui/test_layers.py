@@ -7,6 +7,7 @@ from napari.layers import Labels
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
+from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.convert import (
     axes_of,
     find,
@@ -17,7 +18,7 @@ from napari_cellinr.ui.layers.convert import (
     to_image,
 )
 from napari_cellinr.ui.layers.live import visible_part
-from napari_cellinr.ui.layers.results import add_result, contrast_of, place, update
+from napari_cellinr.ui.layers.results import add_result, place, update
 
 pytestmark = pytest.mark.gui
 

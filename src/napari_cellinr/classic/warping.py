@@ -13,7 +13,7 @@ from napari_cellinr.errors import AxesError, ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Flow", "between_frames", "optical_flow"]
+__all__ = ["Flow", "along_flows", "between_frames", "optical_flow"]
 
 Flow: TypeAlias = Literal["ilk", "tvl1", "shift"]
 """Iterative Lucas–Kanade flow; TV-L1 flow; one shift per frame by phase correlation."""
@@ -100,9 +100,41 @@ def _warped(
     order: int,
     settings: dict[str, Any],
 ) -> NDArray[np.float32]:
-    """Return frames at fractions of the interval; flows by Jiang et al. 2018, eq. 4."""
+    """Return frames at fractions of the interval."""
     forth = optical_flow(first / span, second / span, kind, **settings)
     back = optical_flow(second / span, first / span, kind, **settings)
+    return along_flows(first, second, forth, back, parts, order)
+
+
+def along_flows(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    forth: NDArray[np.float32],
+    back: NDArray[np.float32],
+    parts: NDArray[np.float64],
+    order: int = 3,
+) -> NDArray[np.float32]:
+    """Return frames between two frames: both are warped to the time and blended.
+
+    The flows at the time are those of Jiang et al. 2018, "Super SloMo", eq. 4.
+
+    Parameters
+    ----------
+    first, second
+        Two frames, axes YX or ZYX.
+    forth, back
+        Displacements from the first to the second and from the second to the first frame,
+        (axes, *shape), voxels.
+    parts
+        Where the frames lie between the two, 0 to 1.
+    order
+        Order of the spline interpolation.
+
+    Returns
+    -------
+    numpy.ndarray
+        (parts, *shape), float32.
+    """
     grid = np.indices(first.shape, np.float32)
     frames = []
     for t in parts.astype(np.float32):

@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.text import shortened_text
@@ -24,6 +25,7 @@ __all__ = [
     "stem_of",
     "suffix_of",
     "too_long",
+    "without_secrets",
 ]
 
 SUFFIXES = (
@@ -45,6 +47,24 @@ READ_ONLY = (
     *MICROSCOPES,
 )  # fmt: skip
 """Extensions of the files that can only be read, the first ones kinds of TIFF."""
+
+
+def without_secrets(address: str) -> str:
+    """Return an address without user, password and parameters, so that it can be written down.
+
+    Parameters
+    ----------
+    address
+        A text; what is no address is returned as it is.
+    """
+    if not address.startswith(ADDRESSES):
+        return address
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address.partition("?")[0]
+    server = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, server, parts.path, "", ""))
 
 
 def place_of(path: str | PathLike[str]) -> Path:

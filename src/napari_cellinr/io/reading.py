@@ -19,6 +19,7 @@ from napari_cellinr.io.names import (
     place_of,
     stem_of,
     suffix_of,
+    without_secrets,
 )
 from napari_cellinr.io.safety.leftovers import recover
 from napari_cellinr.io.series import sequences
@@ -209,8 +210,8 @@ def _read_address(
     from napari_cellinr.io.zarr import reader as zarr
     from napari_cellinr.io.zarr.remote import remote
 
-    store = remote(address.rstrip("/"))
-    found = zarr.read(address.rstrip("/"), axes, level=level, first=first, store=store)
+    store, name = remote(address.rstrip("/")), without_secrets(address).rstrip("/")
+    found = zarr.read(name, axes, level=level, first=first, store=store)
     return list(map(_told, found))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.fitting.report import environment
 from napari_cellinr.macro.naming import result_name, unused
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.fitting.problem import Fitted
+    from napari_cellinr.runs.scale.in_parts import PartsResult
     from napari_cellinr.runs.starts import Beginning
 
-__all__ = ["InitialFit", "fit_step", "new_frames_steps"]
+__all__ = ["InitialFit", "fit_step", "new_frames_steps", "parts_step"]
 
 DENOISE: Final = "denoise"
 """The action whose results can follow a layer."""
@@ -96,6 +98,32 @@ def fit_step(
         status="stopped" if fitted.stopped == "user" else "done",
         note=f"stopped after {fitted.report.get('steps')} steps" if early else "",
         beginning="" if initial is None else initial.beginning,
+    )
+
+
+def parts_step(attempt: Step, source: Source, name: str, result: PartsResult) -> Step:
+    """Return the step of a run in parts that is complete, or of which parts have failed.
+
+    Parameters
+    ----------
+    attempt
+        The step as it was requested.
+    source
+        The layer that was processed.
+    name
+        The layer of the result.
+    result
+        How the run ended.
+    """
+    found = result.finished
+    note = "" if found.is_complete else f"{found.done} of {found.total} parts are finished"
+    return replace(
+        attempt,
+        sources=(source,),
+        results=(name,) if found.is_complete else (),
+        status="done" if found.is_complete else "failed",
+        note=note,
+        versions=environment()["versions"],
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, get_args
 
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.macro.actions import ACTIONS
-from napari_cellinr.macro.naming import is_figure
+from napari_cellinr.macro.naming import first, is_figure
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import (
     COUNT_OR_NONE,
@@ -115,9 +115,10 @@ class Step:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of a fit, including the seed, without the axes of its source."""
+        """The settings of a fit, including the seed, without axes and the place of its parts."""
         seed = {} if self.seed is None else {"seed": self.seed}
-        kept = {key: value for key, value in self.arguments.items() if key != "axes"}
+        others = {"axes", "parts"}
+        kept = {key: value for key, value in self.arguments.items() if key not in others}
         return {**kept, **seed}
 
 
@@ -186,7 +187,9 @@ class Macro:
     @property
     def saved(self) -> tuple[tuple[str, str], ...]:
         """The layers that are saved, each with its file as the macro names it."""
-        files = ((step.source.layer, ACTIONS[step.action].writes(step)) for step in self.repeatable)
+        files = (
+            (_saved_layer(step), ACTIONS[step.action].writes(step)) for step in self.repeatable
+        )
         return tuple((layer, path) for layer, path in files if path)
 
     @property
@@ -238,6 +241,11 @@ class Macro:
         if not isinstance(steps, list):
             raise FileError("the recipe is damaged: it has no list of steps; record it again.")
         return cls(tuple(_step(step) for step in steps))
+
+
+def _saved_layer(step: Step) -> str:
+    """Return the layer that a step saves, if it saves one: its result, or what it works on."""
+    return first(step.results) if ACTIONS[step.action].makes_layers else step.source.layer
 
 
 def _step(values: Any) -> Step:

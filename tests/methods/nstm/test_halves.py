@@ -15,10 +15,10 @@ from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.nstm.checks import halves
 from napari_cellinr.methods.nstm.checks.halves import (
     _of_blocks,
-    _parts_of,
     lasting,
     predicts_better,
 )
+from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen, parts_of
 from napari_cellinr.methods.nstm.costs import cost
 
 
@@ -49,7 +49,15 @@ def movie(pixels=3.0, noise=0.05, size=24):
 def test_motion_is_needed_if_unseen_blocks_say_so(gain, moves):
     noise = torch.randn(4, 32, 32, generator=torch.Generator().manual_seed(0))
     resting = Errors(2 + gain + 0.5 * noise)
-    assert predicts_better(Errors(torch.full((4, 32, 32), 2.0)), resting) == moves
+    assert predicts_better([Errors(torch.full((4, 32, 32), 2.0))], [resting]) == moves
+
+
+def test_two_fits_with_a_quarter_unseen_each_tell_together_what_one_does_not():
+    values = torch.full((4, 32, 32), 2.0)
+    step = 0.12 * (2 * (torch.arange(8) // 2 % 2) - 1).repeat_interleave(4)  # of whole blocks
+    moving, resting = Errors(values), Errors(values + 0.03 + step)
+    assert not predicts_better([moving], [resting])  # 0.03 is 2.8 standard errors of 128 blocks
+    assert predicts_better([moving, moving], [resting, resting])
 
 
 class Half(Errors):
@@ -64,22 +72,27 @@ class Half(Errors):
 
 
 @pytest.mark.parametrize(("again", "kept"), [(1.0, "whole"), (2.0, "own")])
-def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept):
+@pytest.mark.parametrize(("part", "fits"), [(0.5, [2, 1, 0]), (0.75, [3, 2, 1, 0])])
+def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept, part, fits):
     """It keeps the motion of the whole only if that predicts its unseen pixels better."""
+    left = []
     squares = {"own": 2.0, "whole": again, "rest": 3.0}
 
-    def fit(whole, seen, number, monitor, *, moving=True, start=None):
+    def fit(whole, seen, number, monitor, *, moving=True, start=None, later=0):
+        left.append(later)
         name = "rest" if not moving else "own" if start is None else "whole"
         yield from ()
         return Half(name, torch.full((4, 32, 32), squares[name]))
 
     monkeypatch.setattr(halves, "_fit", fit)
     seen = torch.ones(1, dtype=torch.bool)
-    monkeypatch.setattr(halves, "_parts_of", lambda whole: (seen, ~seen))
+    monkeypatch.setattr(halves, "parts_of", lambda whole: (seen, ~seen))
     monkeypatch.setattr(halves, "_compared", lambda whole, found: (5.0, 9.0))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
-    whole = SimpleNamespace(model="model of the whole")
+    monkeypatch.setattr(halves, "delays_of", lambda optics: None)
+    whole = SimpleNamespace(model="model of the whole", optics=None, part_seen=part)
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
+    assert left == [*fits, 1, 0]
 
 
 def test_pixels_of_one_block_are_one_witness():
@@ -98,20 +111,47 @@ def test_the_remaining_time_includes_later_fits():
     assert lasting(Progress("fitting", 100, 100, eta=0.0), 200).eta == 0
 
 
-@pytest.mark.parametrize(("layers", "part"), [(1, 0.5), (2, 0.75)])
-def test_parts_are_blocks_and_leave_out_other_pixels(layers, part):
+@pytest.mark.parametrize(
+    ("layers", "nonnegative", "part"), [(1, True, 0.5), (2, True, 0.75), (1, False, 0.75)]
+)
+def test_parts_are_blocks_and_leave_out_other_pixels(layers, nonnegative, part):
     class Whole:
         config, device = NSTMConfig(), torch.device("cpu")
         frames = torch.zeros(3, 30, 41)
-        plan = SimpleNamespace(shape=SimpleNamespace(layers=layers))
 
-    first, second = _parts_of(Whole())
+    Whole.part_seen = part_seen(layers, nonnegative=nonnegative)
+
+    first, second = parts_of(Whole())
     assert (first | second).all()
     for seen in (first, second):
         assert seen.shape == (3, 30, 41)
         assert part - 0.1 < float(seen.float().mean()) < part + 0.1
         corner = seen[:, :28, :40].reshape(3, 7, 4, 10, 4).float().mean((2, 4))
         assert set(corner.unique().tolist()) == {0.0, 1.0}
+
+
+def test_the_error_is_scaled_by_the_number_of_pixels():
+    """Differences of fits of three quarters are √3 times smaller than errors of the same size."""
+    generator = np.random.default_rng(0)
+    apart = generator.random((2, 3, 20, 20)).astype(np.float32)
+    zoom = (1.0, 1.0)
+    halves_of = error_of(apart, seen=0.5, layers=1, zoom=zoom)
+    np.testing.assert_array_equal(halves_of, apart.max(0))
+    layered = error_of(apart, seen=0.75, layers=2, zoom=zoom)
+    np.testing.assert_allclose(layered, np.sqrt(3) * apart.max(0), rtol=1e-6)
+    even = np.stack([np.full((3, 20, 20), d, np.float32) for d in (0.3, 0.4)])
+    phase = error_of(even, seen=0.75, layers=1, zoom=zoom)
+    np.testing.assert_allclose(phase, np.sqrt(3 * (0.3**2 + 0.4**2) / 2), rtol=1e-5)
+
+
+def test_the_error_of_a_phase_is_that_of_a_neighbourhood_of_its_own_time():
+    apart = np.zeros((2, 3, 41, 41), np.float32)
+    apart[0, 1, 20, 20] = 1
+    found = error_of(apart, seen=0.75, layers=1, zoom=(1.0, 1.0))
+    assert not found[[0, 2]].any()
+    # The squared kernel of a Gaussian of 3 pixels: exp(−d²/2σ²) / 2πσ² of 3/2.
+    assert found[1, 20, 20] == pytest.approx(np.sqrt(1.5 / (2 * np.pi * 9)), rel=0.02)
+    assert found[1, 20, 26] == pytest.approx(found[1, 20, 20] * np.exp(-1), rel=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from napari_cellinr.methods.nstm.layers.division import (
     without_ghosts,
 )
 from napari_cellinr.methods.nstm.layers.start import layers_needed
-from napari_cellinr.methods.nstm.material import Material
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, SpaceTimeShape
+from napari_cellinr.methods.nstm.rendering.material import Material
 
 FRAMES, SIZE = 8, 48
 

@@ -21,7 +21,7 @@ from napari_cellinr.methods.nstm.conventional import conventional
 from napari_cellinr.methods.nstm.job import _fades
 from napari_cellinr.methods.nstm.plan import held_blocks, held_frames
 from napari_cellinr.methods.nstm.recording.noise import noise_map, noise_sd
-from napari_cellinr.methods.nstm.render import _weakest_contrast
+from napari_cellinr.methods.nstm.rendering.render import _weakest_contrast
 from napari_cellinr.simulate.recordings import moving
 
 NOISE = 0.05

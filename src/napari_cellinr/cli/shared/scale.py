@@ -160,7 +160,7 @@ def _check_workers(options: Namespace) -> None:
 
 def _why_not(options: Namespace, image: Image, config: Config, paths: Sequence[str]) -> str:
     """Return why a run cannot be done in parts; an empty text if it can."""
-    from napari_cellinr.runs.scale.make import why_not
+    from napari_cellinr.runs.scale.methods.results import why_not
 
     other = [path for path in paths if not path.lower().rstrip("/").endswith(".zarr")]
     if other:
@@ -201,12 +201,19 @@ def run_parts(options: Namespace, plan: Plan) -> int:
     plan
         The plan.
     """
+    from napari_cellinr.fitting.resources.devices import choose_device
     from napari_cellinr.runs.scale.executors import open_workers
     from napari_cellinr.runs.scale.make import check_space
     from napari_cellinr.runs.scale.run import run_plan
+    from napari_cellinr.runs.scale.state import State
 
     if advice := check_space(plan):
         say_warning(advice)
+    if options.overwrite and options.resume is None:
+        State(plan).forget()
+    if options.scheduler in {None, "local"}:
+        for name in options.devices:
+            choose_device(name)  # says which there are
     several = options.workers > 1 or options.scheduler is not None
     workers = (
         open_workers(options.scheduler, options.workers, devices=options.devices)

@@ -6,7 +6,7 @@ import torch
 
 from napari_cellinr.errors import ConfigError
 
-__all__ = ["available_devices", "choose_device"]
+__all__ = ["available_devices", "choose_device", "numbered_devices"]
 
 
 def available_devices() -> dict[str, str]:
@@ -14,6 +14,12 @@ def available_devices() -> dict[str, str]:
     cuda = "" if torch.cuda.is_available() else _why_no_cuda()
     mps = "" if torch.backends.mps.is_available() else "this is not a Mac with Apple silicon"
     return {"cpu": "", "cuda": cuda, "mps": mps}
+
+
+def numbered_devices() -> list[str]:
+    """Return the names of the GPUs of this machine, such as `cuda:1`, if there are several."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return [f"cuda:{number}" for number in range(count)] if count > 1 else []
 
 
 def choose_device(name: str | torch.device) -> torch.device:

@@ -13,6 +13,7 @@ from zarr.storage import LocalStore
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.record import note
 from napari_cellinr.io.safety.atomic import replacing
+from napari_cellinr.io.zarr.store import FlushedStore
 from napari_cellinr.io.zarr.writer import (
     CHUNK,
     create_level,
@@ -91,6 +92,8 @@ def unfinished(path: Path) -> str:
 
 def write_region(path: Path, where: Sequence[slice], values: NDArray[np.float32]) -> None:
     """Write the values of a region at full resolution; each chunk appears complete or not at all.
+
+    They are on the disk when this returns, so that a part counts as finished only then.
 
     Parameters
     ----------
@@ -186,7 +189,9 @@ def complete(path: Path, image: Image, windows: Sequence[tuple[float, float]]) -
 
 
 def _group(path: Path, mode: Any) -> Any:
-    return zarr.open_group(LocalStore(path, read_only=mode == "r"), mode=mode)
+    """Return the group in a folder; what is written into it is on the disk at once."""
+    store = LocalStore(path, read_only=True) if mode == "r" else FlushedStore(path)
+    return zarr.open_group(store, mode=mode)
 
 
 def _coarsen(group: Any, axes: str, leading: tuple[int, ...]) -> tuple[float, float]:

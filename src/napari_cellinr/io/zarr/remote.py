@@ -10,7 +10,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.storage import FsspecStore, WrapperStore, ZipStore
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.zarr.store import check_size
+from napari_cellinr.io.zarr.store import METADATA, check_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["ArchiveStore", "RemoteStore", "archive", "remote"]
 
 _LARGEST_METADATA: Final = 100 * 2**20
+_LEAST: Final = 2**20
+"""Bytes that a chunk may have in any case."""
+
+_PARTIAL: Final = 206
+"""Status of an answer with the range of bytes that was asked for."""
 
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Compression of files in archives that Python unpacks piece by piece, so that none grows."""
@@ -43,10 +48,63 @@ class RemoteStore(WrapperStore[FsspecStore]):
         ----------
         key, prototype, byte_range
             As for `zarr.abc.store.Store.get`.
+
+        Raises
+        ------
+        ValueError
+            If they are; no more is fetched then.
         """
-        found = await super().get(key, prototype, byte_range)
+        is_metadata = key.endswith(METADATA)
+        most = _LARGEST_METADATA if is_metadata else max(_LEAST, 2 * self.most_bytes)
+        files, path = self._store.fs, f"{self._store.path.rstrip('/')}/{key}"
+        try:
+            if "http" in files.protocol:
+                data = await _fetched(files, path, most, byte_range)
+                found = prototype.buffer.from_bytes(data)
+            else:
+                size = (await files._info(path)).get("size")
+                _check_most(key, size or 0, most)
+                found = await super().get(key, prototype, byte_range)
+        except self._store.allowed_exceptions:
+            return None
         check_size(key, found, self.most_bytes)
         return found
+
+
+async def _fetched(files: Any, path: str, most: int, byte_range: Any) -> bytes:
+    """Return what a web server sends, and give up as soon as that is too much.
+
+    A server may state no size or a wrong one, and ignore the range that is asked for.
+    """
+    options = dict(files.kwargs)
+    if byte_range is not None:
+        options["headers"] = {**options.get("headers", {}), "Range": _header(byte_range)}
+    session = await files.set_session()
+    data = bytearray()
+    async with session.get(files.encode_url(path), **options) as answer:
+        files._raise_not_found_for_status(answer, path)
+        async for piece in answer.content.iter_chunked(2**20):
+            data += piece
+            _check_most(path, len(data), most)
+        is_whole = byte_range is not None and answer.status != _PARTIAL
+    if is_whole:
+        one = _range(byte_range, len(data))
+        return bytes(data[one.start : one.end])
+    return bytes(data)
+
+
+def _check_most(key: str, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{key} has more than {most} bytes")
+
+
+def _header(asked: Any) -> str:
+    """Return the header for a range of bytes (RFC 9110, section 14.1.2)."""
+    if isinstance(asked, RangeByteRequest):
+        return f"bytes={asked.start}-{asked.end - 1}"
+    if isinstance(asked, OffsetByteRequest):
+        return f"bytes={asked.offset}-"
+    return f"bytes=-{asked.suffix}"
 
 
 class ArchiveStore(ZipStore):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import os
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from zarr.storage import LocalStore
 
+from napari_cellinr.io.safety.owned import sync_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CheckedStore", "Store", "check_chunks", "check_size"]
+__all__ = ["METADATA", "CheckedStore", "FlushedStore", "Store", "check_chunks", "check_size"]
 
 _LARGEST_CHUNK = 2**30
 
@@ -25,7 +29,9 @@ _SMALL_CHUNK = 2**10
 
 _MOST_SMALL_CHUNKS = 10**4
 
-_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+"""Ends of the keys of metadata."""
+
 _SLACK = 2**16
 
 
@@ -65,7 +71,7 @@ def check_size(key: str, found: Any, most_bytes: int) -> None:
     most_bytes
         Largest announced size in bytes; 0 checks nothing.
     """
-    if found is None or key.endswith(_METADATA) or not most_bytes:
+    if found is None or key.endswith(METADATA) or not most_bytes:
         return
     if len(found) > 2 * most_bytes + _SLACK:
         raise ValueError(f"chunk {key} has {len(found)} bytes")
@@ -119,6 +125,34 @@ class CheckedStore(LocalStore):
             raise ValueError(f"{key[:200]} leads out of the folder, which may hold no such links")
         if place.exists() and not (place.is_file() or place.is_dir()):
             raise ValueError(f"{key[:200]} is a pipe or a device")
+
+
+class FlushedStore(LocalStore):
+    """A Zarr folder whose files are on the disk when they count as written.
+
+    Parameters
+    ----------
+    root
+        The folder, which exists.
+    """
+
+    async def set(self, key: str, value: Any) -> None:
+        """Write a file, and wait until it and its name are on the disk.
+
+        Parameters
+        ----------
+        key, value
+            As for `zarr.storage.LocalStore.set`.
+        """
+        await super().set(key, value)
+        await asyncio.to_thread(self._flush, self.root / key)
+
+    def _flush(self, path: Path) -> None:
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        while path != self.root:  # folders may be new, too
+            path = path.parent
+            sync_folder(path)
 
 
 def _inflated_bytes(data: bytes, most: int) -> int:

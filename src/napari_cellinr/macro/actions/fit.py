@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.macro.actions.base import Action, Parsed
 from napari_cellinr.macro.actions.fitted_layers import images_by_layer
+from napari_cellinr.macro.actions.in_parts import PARTS, parts_to_python, run_in_parts
 from napari_cellinr.macro.naming import CELLINR, FITTED_SUFFIX, file_name, first
 from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
@@ -95,7 +96,7 @@ class Fit(Action):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.functions = (name, *_STARTING_FUNCTIONS.values())
+        self.functions = (name, *_STARTING_FUNCTIONS.values(), "compute_in_parts")
         self.commands = (name,)
         self.layers = method_of_action(name).layers
 
@@ -107,6 +108,11 @@ class Fit(Action):
         if beginning == "continue_from" and not is_count(arguments.get("steps")):
             raise ConfigError(
                 f"{self.name} was given continue_from without steps; a number is needed."
+            )
+        if beginning and "parts" in arguments:
+            raise ConfigError(
+                f"{self.name} was given parts and {beginning}; in parts, no fit starts from "
+                "another one. Leave one of them out."
             )
 
     def check_sources(self, sources: Sequence[Source], beginning: str) -> None:
@@ -122,14 +128,14 @@ class Fit(Action):
 
     def kind_of(self, argument: str) -> Kind | None:
         """Return letters for `axes`, anything for a setting, which is checked before the fit."""
-        if argument == "axes":
-            return AXES
+        if argument in {"axes", "parts"}:
+            return AXES if argument == "axes" else PARTS
         return ANY if argument in self._settings_known else None
 
     @property
     def known_arguments(self) -> str:
         """The settings of the method, as the end of a sentence."""
-        return f"known are {', '.join(['axes', *self._settings_known])}"
+        return f"known are {', '.join(['axes', 'parts', *self._settings_known])}"
 
     def to_console(self, step: Step) -> Code:
         """Return the step as a call of a method of `cellinr`."""
@@ -146,6 +152,9 @@ class Fit(Action):
             script.add(self.only_in_viewer(step))
             return
         fit = script.new_variable(first(step.results) or f"{step.source.layer} result")
+        if "parts" in step.arguments:
+            parts_to_python(step, script, fit, image)
+            return
         axes = step.arguments.get("axes")
         given = lines.call("with_axes", lines.value(axes), of=image) if axes else image
         function = _STARTING_FUNCTIONS[step.beginning] if step.beginning else self.name
@@ -176,6 +185,7 @@ class Fit(Action):
             lines.place(script.files[result]),
             *script.reading.get(layer, []),
             *self._other_outputs(step, script),
+            *([lines.flag("--parts")] if "parts" in step.arguments else []),
             *_input_options(step, script),
             *_setting_options(step, script),
             *_later_needs(step, script),
@@ -200,6 +210,9 @@ class Fit(Action):
         if "axes" in step.arguments:
             image = image.with_axes(step.arguments["axes"])
         replay.compare_digest(step, image)
+        if "parts" in step.arguments:
+            yield from run_in_parts(step, replay, image)
+            return
         start = replay.fit_of(step.sources[1].layer) if step.beginning else None
         fitted = yield from fitted_by(step, image, start)
         images = images_by_layer(step, fitted, replay.images)
@@ -212,9 +225,14 @@ class Fit(Action):
     def run_in_viewer(self, step: Step, console: Any) -> None:
         """Start the fit in a viewer."""
         start = {step.beginning: step.sources[1].layer} if step.beginning else {}
+        others = {key: step.arguments[key] for key in ("parts",) if key in step.arguments}
         axes = step.arguments.get("axes", "")
         fit = getattr(console, self.name)
-        fit(step.source.layer, axes=axes, **start, **step.settings)
+        fit(step.source.layer, axes=axes, **start, **others, **step.settings)
+
+    def writes(self, step: Step) -> str:
+        """Return the OME-Zarr of a result that is computed in parts; empty otherwise."""
+        return str(step.arguments.get("parts", ""))
 
     @property
     def _settings_known(self) -> Mapping[str, Any]:

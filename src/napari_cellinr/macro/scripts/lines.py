@@ -32,6 +32,7 @@ __all__ = [
     "comment",
     "disabled",
     "failure",
+    "flag",
     "imports",
     "item",
     "name",
@@ -278,6 +279,24 @@ def option(flag: str, text: str, *, is_path: bool = False) -> Words:
         raise ValueError(f"{flag!r} is no name of an option.")
     given = _no_option(text) if is_path else text
     return Words((f"{flag}={given}",) if given.startswith("-") else (flag, given))
+
+
+def flag(name: str) -> Words:
+    """Return an option without a value.
+
+    Parameters
+    ----------
+    name
+        Its name, such as `--parts`.
+
+    Raises
+    ------
+    ValueError
+        If that is not the name of an option.
+    """
+    if not _OPTION.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of an option.")
+    return Words((name,))
 
 
 def command(action: str, *words: Words) -> Line:

@@ -17,7 +17,6 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.nstm.aligned import aligned, can_align
 from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
@@ -43,6 +42,7 @@ from napari_cellinr.methods.nstm.layers.start import (
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.recording.channels import motion_source
+from napari_cellinr.methods.nstm.rendering.aligned import aligned, can_align
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

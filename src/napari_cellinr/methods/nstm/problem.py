@@ -20,6 +20,7 @@ from napari_cellinr.fields.pointwise import MANY_POINTS
 from napari_cellinr.fields.warp import grid_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.fitting.resources.memory import give_back
+from napari_cellinr.methods.nstm.checks.parts import part_seen
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import (
     OBJECTIVE_0_1,
@@ -28,9 +29,9 @@ from napari_cellinr.methods.nstm.penalties import (
     scene_penalty,
 )
 from napari_cellinr.methods.nstm.plan import fading, frame_times
-from napari_cellinr.methods.nstm.preview import preview_image
 from napari_cellinr.methods.nstm.recording.usable import frame_warnings
-from napari_cellinr.methods.nstm.render import Rendering
+from napari_cellinr.methods.nstm.rendering.preview import preview_image
+from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +83,8 @@ class NSTMProblem(Problem):
     ----------
     model : SpaceTimeModel
         What is fitted.
+    part_seen : float
+        Part of the pixels that each of the fits sees that check the motion.
     halves, rejected : Halves or None
         Fits to halves of the pixels, which tell the error of the motion, or of a rejected one.
     other_error : float or None
@@ -109,23 +112,20 @@ class NSTMProblem(Problem):
         self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
         counted = torch.zeros(self.frames.shape, dtype=torch.bool, device=device)
         margins = zip(self.optics.loss_margin, self.frames.shape[1:], strict=True)
-        inside = tuple(slice(m, n - m) for m, n in margins)
-        counted[(slice(None), *inside)] = True
-        bad = torch.from_numpy(plan.bad).to(device)
-        counted &= ~bad
+        counted[(slice(None), *(slice(m, n - m) for m, n in margins))] = True
+        counted &= ~(bad := torch.from_numpy(plan.bad).to(device))
         self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
         self.seen = (counted & ~self.held).float()
         self.gains = nn.Parameter(torch.zeros(2, self.optics.n_shots, device=device))
-        self.brightness = brightness
+        self.brightness, self.bleaching = brightness, bleaching
         self.moments = plan.moments.to(device)
         self.fading = nn.Parameter(fading(self.frames, self.moments, bad))
-        self.bleaching = bleaching
-        coarse = [max(1, n // 4) for n in plan.shape.scene]
-        extra = (len(plan.times), self.optics.channels, *coarse)
+        extra = (len(plan.times), self.optics.channels, *(max(1, n // 4) for n in plan.shape.scene))
         self.extra = nn.Parameter(torch.zeros(extra, device=device))
         self.unexplained, self.recompute = unexplained, recompute
         self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
+        self.part_seen = part_seen(layers=plan.shape.layers, nonnegative=self.optics.nonnegative)
         self.halves: Halves | None = None
         self.rejected: Halves | None = None
         self.other_error: float | None = None
@@ -265,10 +265,9 @@ class NSTMProblem(Problem):
         """
         if self._rendered and self._rendered[0] is self.halves:
             return self._rendered[1]
-        halves, shift = (
-            ((), None) if self.halves is None else (self.halves.models, self.halves.shift)
-        )
-        rendering = Rendering(self.model, self.model_settings(), self._device, halves, shift)
+        found = self.halves
+        checks = () if found is None else (found.models, found.shift, found.delays)
+        rendering = Rendering(self.model, self.model_settings(), self._device, *checks)
         images = rendering.images(self.source, self.config)
         self._rendered = (self.halves, images)
         return images
@@ -342,6 +341,7 @@ class NSTMProblem(Problem):
             "noise": plan.noise,
             "transmitted": transmitted,
             "halves": 0 if self.halves is None else len(self.halves.models),
+            "seen": self.part_seen,
         }
 
     def _residual(

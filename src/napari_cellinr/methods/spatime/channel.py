@@ -309,9 +309,9 @@ class ChannelFit:
         state, finished = self.state, self._finished
         intervals = intervals_of(self.grid) if needs_motion(self.grid, self.config) else []
         for place, when in enumerate(times_of(self.grid)):
-            interval = int(np.floor(when))
-            needed = is_between(when) and interval in intervals
-            if needed and interval_stage(interval) not in finished and not state.over:
+            for interval in self._beside(when, intervals):
+                if interval_stage(interval) in finished or state.over:
+                    continue
                 which = f"interval {intervals.index(interval) + 1} of {len(intervals)}"
                 before = state.step
                 stage = f"following motion, {which}"
@@ -319,9 +319,17 @@ class ChannelFit:
                 if not state.over:
                     finished.note(interval_stage(interval), state.step - before)
             if is_between(when) and not (self._is_compared or state.over):
-                yield self._compare_noise(interval)
+                yield self._compare_noise(int(np.floor(when)))
             if state.output is not None:
                 yield self._render(place, when)
+
+    def _beside(self, when: float, intervals: Sequence[int]) -> list[int]:
+        """Return the intervals whose motion is needed to render a frame."""
+        if is_between(when):
+            needed = [int(np.floor(when))]
+        else:
+            needed = [] if self.series.removed is None else [round(when) - 1, round(when)]
+        return [interval for interval in needed if interval in intervals]
 
     def _compare_noise(self, interval: int) -> Work:
         """Measure how much noise the first made frame lacks; warn if that can be seen."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.background import in_background
@@ -21,21 +22,14 @@ from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
-from napari_cellinr.methods.spatime.between.faults import (
-    fault_warnings,
-    faulty_frames,
-    unreplaced_warnings,
-    without_faulty,
-    without_impossible_voxels,
-    without_lost_parts,
-)
+from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.series import Series
-from napari_cellinr.methods.spatime.stages import planned_steps
+from napari_cellinr.methods.spatime.stages import intervals_of, planned_steps
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 
 if TYPE_CHECKING:
@@ -44,10 +38,12 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.spatime.between.damaged import Channel
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
 
 __all__ = ["superresolve_job"]
@@ -94,20 +90,37 @@ def superresolve_job(
     texts: list[str] = []
     if config.noise == "remove":
         shown, texts = yield from _denoised(source, config, monitor)
-    data = np.asarray(shown.array(), np.float32)
-    if "C" not in source.axes:
-        data = np.expand_dims(data, 1 if "T" in source.axes else 0)
-    if "T" not in source.axes:
-        data = data[None]
-    channels = [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
-    if config.noise != "remove":  # else denoising has looked
-        for number, frames in enumerate(channels):
+    recorded = _channels_of(source)
+    if config.noise == "remove":
+        cleaned = _channels_of(shown)
+        channels = [looked_at(c, raw) for c, raw in zip(cleaned, recorded, strict=True)]
+        removed: list[Noise | None] = [estimate_noise(raw[len(raw) // 2]) for raw in recorded]
+    else:  # else denoising has looked
+        for number, frames in enumerate(recorded):
             planes = frames.reshape(-1, *frames.shape[-2:])
-            texts += scan_warnings(planes, number if len(channels) > 1 else None)
-    job = published_job if config.is_published else _stage_by_stage
-    fitted = yield from job(source, channels, config, grid, device, monitor, lazily)
+            texts += scan_warnings(planes, number if len(recorded) > 1 else None)
+        channels = [looked_at(frames) for frames in recorded]
+        removed = [None] * len(channels)
+    texts += all_warnings(channels)
+    if config.is_published:
+        whole = [channel.blended() for channel in channels]
+        fitted = yield from published_job(source, whole, config, grid, device, monitor, lazily)
+    else:
+        fitted = yield from _stage_by_stage(
+            source, channels, removed, config, grid, device, monitor, lazily
+        )
     report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
+
+
+def _channels_of(image: Image) -> list[NDArray[np.float32]]:
+    """Return the frames of each channel, (T, *space) each."""
+    data = np.asarray(image.array(), np.float32)
+    if "C" not in image.axes:
+        data = np.expand_dims(data, 1 if "T" in image.axes else 0)
+    if "T" not in image.axes:
+        data = data[None]
+    return [np.ascontiguousarray(data[:, c]) for c in range(data.shape[1])]
 
 
 def _denoised(
@@ -133,7 +146,8 @@ def _denoised(
 
 def _stage_by_stage(
     source: Image,
-    channels: list[NDArray[np.float32]],
+    channels: list[Channel],
+    removed: list[Noise | None],
     config: SpatimeConfig,
     grid: OutputGrid,
     device: torch.device,
@@ -141,31 +155,18 @@ def _stage_by_stage(
     lazily: bool,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
-    possible = [without_impossible_voxels(frames) for frames in channels]
-    channels = [frames for frames, _ in possible]
-    faults = [faulty_frames(frames) for frames in channels]
-    repaired = [without_lost_parts(f, bad) for f, bad in zip(channels, faults, strict=True)]
-    channels = [frames for frames, _ in repaired]
+    between = bool(intervals_of(grid))
     fitted = [
-        _series(without_faulty(frames, bad), source, config, device)
-        for frames, bad in zip(channels, faults, strict=True)
+        _series(channel.frames, source, config, device, noise if between else None)
+        for channel, noise in zip(channels, removed, strict=True)
     ]
     limit = config.max_seconds
     monitor.deadline = None if limit is None else monitor.end_after(RESERVE * limit)
     state = SuperresolutionState(monitor)
-    state.warnings.extend(
-        dict.fromkeys(
-            text
-            for frames, bad in zip(channels, faults, strict=True)
-            for text in fault_warnings(bad, len(frames)) or unreplaced_warnings(frames)
-        )
-    )
-    for kind in (possible, repaired):
-        state.warnings.extend(dict.fromkeys(text for _, texts in kind for text in texts))
-    n_frames, *shape = channels[0].shape
+    n_frames, *shape = channels[0].frames.shape
     state.steps = sum(
-        planned_steps(n_frames, len(shape), grid, config, lazily=lazily, faulty=list(bad))
-        for bad in faults
+        planned_steps(n_frames, len(shape), grid, config, lazily=lazily, faulty=channel.faulty)
+        for channel in channels
     )
     if not lazily:
         state.output = OutputArray.empty(source, grid)
@@ -174,7 +175,7 @@ def _stage_by_stage(
             with state.part(stage):
                 yield from in_background(stage, fill, monitor, needed=True)
     for number, series in enumerate(fitted):
-        fit = ChannelFit(series, grid, config, state, number, list(faults[number]))
+        fit = ChannelFit(series, grid, config, state, number, channels[number].faulty)
         with closing(fit) as channel:
             while not channel.is_done:
                 try:
@@ -196,14 +197,20 @@ def _stage_by_stage(
 
 
 def _series(
-    frames: NDArray[np.float32], source: Image, config: SpatimeConfig, device: torch.device
+    frames: NDArray[np.float32],
+    source: Image,
+    config: SpatimeConfig,
+    device: torch.device,
+    removed: Noise | None,
 ) -> Series:
     steps = source.steps
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
     aspect = tuple(steps["X"] / steps[axis] for axis in axes)
     sections = Samples("cubic") if config.planes == "thin" else MEANS
     blur = config.psf / steps["X"] if config.psf else None
-    return Series(frames, axes, aspect, device=device, sections=sections, blur=blur)
+    return Series(
+        frames, axes, aspect, device=device, sections=sections, blur=blur, removed=removed
+    )
 
 
 def _fitted(

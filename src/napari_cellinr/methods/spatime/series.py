@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.fields.trajectory import positions
 from napari_cellinr.methods.spatime.between.blending import (
     FULL,
@@ -17,7 +18,7 @@ from napari_cellinr.methods.spatime.between.blending import (
     blended,
 )
 from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
-from napari_cellinr.methods.spatime.between.noise import AddedNoise
+from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
 from napari_cellinr.methods.spatime.between.trust import Trust
 from napari_cellinr.methods.spatime.finer.sections import (
     MEANS,
@@ -80,6 +81,8 @@ class Series:
         The noise that frames between frames lack, if it can be seen.
     blur
         Standard deviation of the microscope's blur in recorded pixels, if it is known.
+    removed
+        The noise that was removed from the frames, if it was: they are shown as smooth as others.
     """
 
     frames: Floats
@@ -95,6 +98,7 @@ class Series:
     pixel_sections: Sections = MEANS
     noise: AddedNoise | None = None
     blur: float | None = None
+    removed: Noise | None = None
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -138,10 +142,10 @@ class Series:
         interval = int(np.clip(np.floor(time + 1e-6), 0, max(n_frames - 2, 0)))
         rest = float(time) - interval
         if n_frames == 1 or rest < 1e-6:
-            return self._given(interval, part)
+            return self._shown(interval, part)
         if rest > 1 - 1e-6:
-            return self._given(interval + 1, part)
-        wider = tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
+            return self._shown(interval + 1, part)
+        wider = _wider(part)
         trust = self.trust.get(interval) if interval in self.motion else None
         local = None if trust is None else trust.on_voxels(shape, wider)
         made = blended(self.predictions(interval, rest, wider), self.weights, self.aspect, local)
@@ -149,6 +153,19 @@ class Series:
         if self.noise is None or not self.noise.is_added:
             return made
         return self.noise.added(made, float(time), shape, part)
+
+    def _shown(self, frame: int, region: tuple[slice, ...]) -> Floats:
+        """Return a part of a frame of the input as it is shown."""
+        if self.removed is None:
+            return self._given(frame, region)
+        wider, last = _wider(region), len(self.frames) - 1
+        near = []
+        if frame > 0:
+            near.append(self.predictions(frame - 1, 1.0, wider).before)
+        if frame < last:
+            near.append(self.predictions(frame, 0.0, wider).after)
+        made = smoothed(self._given(frame, wider), near, self.removed, self.aspect)
+        return made[tuple(_inside(p, w) for p, w in zip(region, wider, strict=True))]
 
     def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
         """Return a part of a frame of the input."""
@@ -215,11 +232,6 @@ class Series:
             Sampling by axis letter, for the whole input.
         start
             First voxel of the part along each axis, 0 if not given.
-
-        Returns
-        -------
-        numpy.ndarray
-            The samples that lie in the part, float32, grey levels.
         """
         parts = {
             axis: _shifted(maps[axis], start.get(axis, 0), size)
@@ -267,6 +279,7 @@ class Series:
             "pixels": None if self.pixels is None else self.pixels.settings,
             "pixel_sections": name_of(self.pixel_sections),
             "noise": None if self.noise is None else self.noise.settings,
+            "removed": None if self.removed is None else vars(self.removed),
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
@@ -303,6 +316,7 @@ class Series:
         """
         sections, noise = settings["sections"], settings.get("noise")
         planes, pixels = settings["planes"], settings.get("pixels")
+        removed = settings.get("removed")
         return cls(
             np.asarray(tensors["frames"], np.float32),
             axes,
@@ -326,6 +340,7 @@ class Series:
             sections_of(sections),
             sections_of(settings.get("pixel_sections", "means")),
             None if noise is None else AddedNoise.restored(noise),
+            removed=None if removed is None else Noise(**removed),
         )
 
 
@@ -360,6 +375,11 @@ def _checked_aspect(values: Sequence[float], axes: str) -> tuple[float, ...]:
 def _named(model: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     names = [k for k in tensors if k.startswith(f"{model}.") and k != "planes.latent"]
     return {name.removeprefix(f"{model}."): tensors[name] for name in names}
+
+
+def _wider(part: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return what the rendering of a part depends on."""
+    return tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
 
 
 def _inside(part: slice, wider: slice) -> slice:

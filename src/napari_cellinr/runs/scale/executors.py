@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
@@ -23,6 +24,9 @@ __all__ = ["DEVICE", "Workers", "open_workers"]
 
 DEVICE: Final = "NAPARI_CELLINR_DEVICE"
 """Environment variable with the device of a worker, such as `cuda:1`."""
+
+VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+"""Environment variable with the GPUs that CUDA shows to a process."""
 
 CONNECT: Final = 10.0
 """Seconds within which a scheduler has to answer."""
@@ -113,10 +117,31 @@ def prepare(threads: int, devices: Any) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     device = None if devices is None else devices.get()
     if device:
-        os.environ[DEVICE] = device
+        os.environ.update(_only(device, os.environ.get(VISIBLE, "")))
     import torch
 
     torch.set_num_threads(threads)
+
+
+def _only(device: str, visible: str) -> dict[str, str]:
+    """Return the variables by which a process sees no other GPU than its own.
+
+    On the others, it would take memory that their processes need.
+
+    Parameters
+    ----------
+    device
+        Such as `cuda:1`: the second of the GPUs that are visible now.
+    visible
+        These GPUs, as `CUDA_VISIBLE_DEVICES` states them; empty for all.
+    """
+    kind, _, number = device.partition(":")
+    listed = [name.strip() for name in visible.split(",") if name.strip()]
+    if kind != "cuda" or not number.isdecimal() or "torch" in sys.modules:
+        return {DEVICE: device}
+    if listed and int(number) >= len(listed):
+        return {DEVICE: device}  # the part will say that there is no such GPU
+    return {DEVICE: "cuda:0", VISIBLE: listed[int(number)] if listed else number}
 
 
 class _Processes:

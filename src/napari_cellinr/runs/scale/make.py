@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.saved.stored import geometry
-from napari_cellinr.io.names import place_of
+from napari_cellinr.io.names import place_of, without_secrets
 from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.methods import module_of
@@ -24,32 +24,13 @@ if TYPE_CHECKING:
     from napari_cellinr.runs.scale.plan import Part
     from napari_cellinr.runs.scale.source import Source
 
-__all__ = ["check_space", "make_plan", "why_not"]
+__all__ = ["check_space", "make_plan"]
 
 SHARE: Final = 0.7
 """Part of the free memory that is used by the parts that are computed at the same time."""
 
 PYRAMID: Final = 4 / 3
 """Size of all levels relative to that of the first one."""
-
-
-def why_not(action: str, image: Image, config: Config) -> str:
-    """Return why a run cannot be done in parts; an empty text if it can.
-
-    Parameters
-    ----------
-    action
-        Such as `denoise`.
-    image
-        The recording.
-    config
-        The settings.
-    """
-    try:
-        module_of(action).result(image.canonical(), config)
-    except ConfigError as error:
-        return str(error)
-    return ""
 
 
 def make_plan(
@@ -59,6 +40,7 @@ def make_plan(
     outputs: Mapping[str, str],
     memory: float,
     workers: int = 1,
+    image: Image | None = None,
 ) -> Plan:
     """Return the plan of a run in parts.
 
@@ -79,17 +61,25 @@ def make_plan(
         Free memory in bytes of the computer that computes the parts.
     workers
         Number of parts that are computed there at the same time.
+    image
+        The recording, if it is in no file; lazy if it is large.
 
     Raises
     ------
     CellINRError
         If the run cannot be done in parts, or the recording cannot be read.
     """
-    module, found = module_of(action), source.image()
-    result, image = module.result(found, config), with_time(found)
-    channels, texts = module.measured(image, config)
-    parts, needed = module.layout(image, config, channels, SHARE * memory / workers)
-    texts += missing_chunks(source.path, source.level)
+    if without_secrets(source.path) != source.path:
+        raise ConfigError(
+            f"the address {without_secrets(source.path)} was given with a user, a password or "
+            "parameters, which would be written into the plan; leave them out, and give them to "
+            "fsspec by its variables or its file, such as FSSPEC_HTTPS."
+        )
+    module, found = module_of(action), source.image() if image is None else image.canonical()
+    result, series = module.result(found, config), with_time(found)
+    channels, texts = module.measured(series, config)
+    parts, needed = module.layout(series, config, channels, SHARE * memory / workers)
+    texts += missing_chunks(source.path, source.level) if source.path else []
     return Plan(
         action=action,
         source=source,
@@ -99,7 +89,7 @@ def make_plan(
         outputs={role: str(place_of(path).resolve()) for role, path in outputs.items()},
         result=geometry(result),
         parts=tuple(parts),
-        seconds=_seconds(action, image, config, parts),
+        seconds=_seconds(action, series, config, parts),
         memory=needed,
         warnings=tuple(texts),
     )

@@ -66,7 +66,9 @@ def compute(plan: Plan, number: int) -> None:
                     raise FitError(f"part {number} was stopped before its end.")
 
 
-def part_job(plan: Plan, number: int, monitor: Monitor) -> Generator[Progress, Message, None]:
+def part_job(
+    plan: Plan, number: int, monitor: Monitor, image: Image | None = None
+) -> Generator[Progress, Message, None]:
     """Compute and write one part, unless it is finished: yield `Progress`.
 
     Parameters
@@ -75,6 +77,8 @@ def part_job(plan: Plan, number: int, monitor: Monitor) -> Generator[Progress, M
         As for `compute`.
     monitor
         Of the part.
+    image
+        The recording, if it is in no file.
 
     Raises
     ------
@@ -95,13 +99,21 @@ def part_job(plan: Plan, number: int, monitor: Monitor) -> Generator[Progress, M
         yield from _make_coarser(plan, number, state, monitor)
     else:
         try:
-            yield from _fit(plan, plan.parts[number], number, state, monitor)
+            yield from _fit(plan, number, state, monitor, image)
         except CellINRError as error:
             raise type(error)(f"part {number}: {error}") from error
 
 
-def check_worker(plan: Plan) -> str:
-    """Return why this process cannot compute parts of a plan; an empty text if it can."""
+def check_worker(plan: Plan, image: Image | None = None) -> str:
+    """Return why this process cannot compute parts of a plan; an empty text if it can.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    image
+        The recording, if it is in no file.
+    """
     where = f"the worker on {platform.node()}"
     if plan.version != __version__:
         return (
@@ -109,7 +121,7 @@ def check_worker(plan: Plan) -> str:
             "install the same version on all workers."
         )
     try:
-        found = digest(plan.source.image())
+        found = digest(plan.source.image() if image is None else image.canonical())
     except (CellINRError, OSError) as error:
         return f"{where} cannot read the recording ({str(error).rstrip('.')})."
     if not is_same(found, plan.digest):
@@ -118,15 +130,15 @@ def check_worker(plan: Plan) -> str:
 
 
 def _fit(
-    plan: Plan, part: Part, number: int, state: State, monitor: Monitor
+    plan: Plan, number: int, state: State, monitor: Monitor, given: Image | None
 ) -> Generator[Progress, Message, None]:
     """Compute a part, and write it."""
-    identity = plan.identity()
+    part, identity = plan.parts[number], plan.identity()
     if _checked.get(identity) != plan.digest:
-        if wrong := check_worker(plan):
+        if wrong := check_worker(plan, given):
             raise FileError(wrong)
         _checked[identity] = plan.digest
-    image = with_time(plan.source.image())
+    image = with_time(plan.source.image() if given is None else given.canonical())
     device = os.environ.get(DEVICE, "")
     here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
     fitted, level = None, None

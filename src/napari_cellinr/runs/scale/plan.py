@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods import Method
 
-__all__ = ["Part", "Plan", "load_plan", "save_plan"]
+__all__ = ["Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
 FORMAT: Final = "napari-cellinr plan 2"
 
@@ -130,8 +130,7 @@ class Plan:
     @property
     def folder(self) -> Path:
         """The folder in which finished parts are noted, beside the first result."""
-        first = self.places[0]
-        return first.with_name(f"{first.name}.parts")
+        return notes_folder(self.places[0])
 
     @property
     def frames(self) -> list[tuple[int, ...]]:
@@ -165,6 +164,17 @@ class Plan:
     def as_json(self) -> str:
         """Return the plan as JSON text."""
         return json.dumps({"format": FORMAT, **plain(asdict(self))}, indent=1)
+
+
+def notes_folder(result: Path) -> Path:
+    """Return the folder in which the finished parts of a result are noted, beside it.
+
+    Parameters
+    ----------
+    result
+        The OME-Zarr folder of the first result.
+    """
+    return result.with_name(f"{result.name}.parts")
 
 
 def save_plan(plan: Plan, path: str | PathLike[str]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from napari_cellinr.fitting.problem import Message
+    from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.executors import Workers
     from napari_cellinr.runs.scale.plan import Plan
 
@@ -61,7 +62,11 @@ class Finished:
 
 
 def run_plan(
-    plan: Plan, workers: Workers | None = None, *, overwrite: bool = False
+    plan: Plan,
+    workers: Workers | None = None,
+    *,
+    overwrite: bool = False,
+    image: Image | None = None,
 ) -> Generator[Progress, Message, Finished]:
     """Compute all parts that are not finished: yield `Progress`, return how they ended.
 
@@ -76,6 +81,8 @@ def run_plan(
         Compute parts at the same time; one part after the other in this process if not given.
     overwrite
         Whether another result in the same place is replaced.
+    image
+        The recording, if it is in no file; then there are no workers.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def run_plan(
     for numbers in (range(n_main), range(n_main, plan.n_parts)):
         left = [number for number in numbers if not state.is_done(number)]
         if workers is None:
-            yield from run.one_by_one(left)
+            yield from run.one_by_one(left, image)
         else:
             yield from run.together(left, workers)
         if run.found.stopped or run.found.failed:
@@ -111,11 +118,13 @@ class _Run:
         self.found = Finished(total=plan.n_parts)
         self._before = self._done = len(state.done)
 
-    def one_by_one(self, numbers: list[int]) -> Generator[Progress, Message, None]:
+    def one_by_one(
+        self, numbers: list[int], image: Image | None
+    ) -> Generator[Progress, Message, None]:
         """Compute parts in this process."""
         for number in numbers:
             monitor, message = Monitor(), None
-            job = part_job(self._plan, number, monitor)
+            job = part_job(self._plan, number, monitor, image)
             try:
                 while True:
                     progress = job.send(message)

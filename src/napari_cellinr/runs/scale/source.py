@@ -38,7 +38,8 @@ class Source:
     Parameters
     ----------
     path
-        The file, folder or address.
+        The file, folder or address; empty for an image that is only in memory, which is given to
+        the functions that read it.
     axes, level, series, stack, channel
         As the options of the command line.
     voxel
@@ -62,8 +63,13 @@ class Source:
         Raises
         ------
         FileError
-            If it cannot be read here.
+            If it cannot be read here, or is in no file.
         """
+        if not self.path:
+            raise FileError(
+                "the recording of this plan was in no file, only in the memory of a program; "
+                "open it there, and run with the same result again."
+            )
         choice: dict[str, Any] = {
             "axes": self.axes,
             "level": self.level,

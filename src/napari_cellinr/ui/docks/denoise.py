@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.following.panel import NewFramesPanel
-from napari_cellinr.ui.layers.results import contrast_of
+from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 from napari_cellinr.ui.session.checks import image_fault
 from napari_cellinr.ui.session.job.devices import device_list

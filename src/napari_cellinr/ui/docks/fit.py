@@ -25,6 +25,7 @@ from napari_cellinr.ui.panels.run import RunPanel
 from napari_cellinr.ui.panels.source import SourcePanel
 from napari_cellinr.ui.panels.start import StartChoice
 from napari_cellinr.ui.panels.welcome import Welcome
+from napari_cellinr.ui.parts.choice import PartsChoice
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.checks import memory_warning
 from napari_cellinr.ui.session.console import console_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import napari
+    from napari.layers import Image as ImageLayer
     from napari.layers import Layer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
@@ -77,6 +79,8 @@ class FitDock(TabbedDock):
         section = task.section(self.controller) if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.start_choice = StartChoice(self.dispatcher, task)
+        self.parts = PartsChoice(task)
+        self.form.advanced.addWidget(self.parts.row)
         self.panel = RunPanel(self.dispatcher, task)
         self.below = task.panel(self.controller) if task.panel else None
         self.fit_actions = FitButtons(self.dispatcher, task, self.source.layer, self.use_settings)
@@ -91,6 +95,8 @@ class FitDock(TabbedDock):
         self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
         self.region.changed.connect(self._allow)
+        self.parts.changed.connect(self._allow)
+        self.controller.state_changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
         self.controller.finished.connect(self._on_finished)
@@ -192,6 +198,7 @@ class FitDock(TabbedDock):
         inner.addWidget(self.region)
         inner.addWidget(self.form)
         inner.addWidget(self.start_choice)
+        inner.addWidget(self.parts)
         inner.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -221,12 +228,26 @@ class FitDock(TabbedDock):
             if quick_look:
                 self.dispatcher.quick_look(self.task, layer, self.task.quick(config), region)
                 return
+            parts = self._parts_of(layer, config)
+            if parts is None:
+                return
             if region is not None:
                 ends = {axis: (part.start, part.stop) for axis, part in region.items()}
                 layer = self.dispatcher.region(layer, ends)
-            self.dispatcher.fit(self.task, layer, config, start=self.start_choice.start())
+            start = self.start_choice.start()
+            self.dispatcher.fit(self.task, layer, config, start=start, parts=parts)
         except CellINRError as error:
             self.controller.say("error", str(error))
+
+    def _parts_of(self, layer: ImageLayer, config: Config) -> str | None:
+        """Return where a run in parts is written, empty for the whole; None if cancelled."""
+        self.parts.consider(layer, self._part(self.controller.image_of(layer)), config)
+        if self.parts.fault:
+            raise ConfigError(self.parts.fault)
+        if not self.parts.applies:
+            return ""
+        place = self.parts.place()
+        return None if place is None else str(place)
 
     @Slot()
     def _on_source(self) -> None:
@@ -249,15 +270,19 @@ class FitDock(TabbedDock):
             config = self.form.config()
         except ConfigError:
             self.panel.allow(False)
+            self.parts.hide()
             return
         faults: Mapping[str, str]
         if image is None:
             faults, advice, estimate = {}, "", None
+            self.parts.hide()
         else:
             faults = self.task.check(config, image)
             part = self._part(image)
-            estimate = cost(self.task.method, part, config)
-            memory = memory_warning(self.task.method, part, config)
+            self.parts.consider(self.source.layer(), part, config)
+            in_parts = self.parts.applies
+            estimate = None if in_parts else cost(self.task.method, part, config)
+            memory = "" if in_parts else memory_warning(self.task.method, part, config)
             advice = " ".join(filter(None, [self.task.advise(config, image), memory]))
         self.form.explain(faults)
         self.source.explain(faults)
@@ -284,6 +309,7 @@ class FitDock(TabbedDock):
     def _show_devices(self) -> None:
         field = self.form.field("device")
         if isinstance(field, ChoiceField):
+            field.offer(device_list().several)
             field.disable(device_list().reasons)
         self._allow()
 

@@ -8,16 +8,10 @@ import numpy as np
 
 from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.macro.naming import result_name, what_of
+from napari_cellinr.ui.layers.contrast import contrast_of, visible_contrast_of, widen_range
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live_arrows import LiveArrows
-from napari_cellinr.ui.layers.results import (
-    add_result,
-    contrast_of,
-    raise_above,
-    update,
-    visible_contrast_of,
-    widen_range,
-)
+from napari_cellinr.ui.layers.results import add_result, raise_above, update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_cellinr.macro.motion import reference_of
 from napari_cellinr.motion import ARROWS, known, seconds, tracks, visible_arrows
-from napari_cellinr.ui.layers.results import contrast_of
+from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 
 if TYPE_CHECKING:

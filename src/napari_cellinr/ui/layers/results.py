@@ -11,9 +11,10 @@ from napari.layers import Labels, Tracks, Vectors
 from napari.utils.transforms import Affine
 
 from napari_cellinr.io.metadata.units import in_units_of
+from napari_cellinr.ui.layers.contrast import widen_range
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     import napari
     from napari.layers import Layer
@@ -25,17 +26,11 @@ if TYPE_CHECKING:
 __all__ = [
     "add_result",
     "add_shown",
-    "contrast_of",
     "place",
     "raise_above",
     "root_of",
     "update",
-    "visible_contrast_of",
-    "widen_range",
 ]
-
-FLAT: Final = 1e-5
-"""Smallest relative range of values of an image that is not flat; float32 resolves 1e-7."""
 
 _roots: Final[WeakKeyDictionary[Layer, Hashable]] = WeakKeyDictionary()
 """The `unique_id` of the opened image that a layer came from, directly or by other results."""
@@ -53,6 +48,7 @@ def add_result(
     settings: dict[str, Any] | None = None,
     below: bool = False,
     whole: Image | None = None,
+    levels: Sequence[Image] = (),
 ) -> ImageLayer:
     """Add an image layer above all that came from its source; keep the selection; return it.
 
@@ -76,6 +72,8 @@ def add_result(
         Whether the layer is visible, and whether to add it below its source instead.
     whole
         As for `place`.
+    levels
+        All levels of a pyramid, of which `image` is the finest.
     """
     look = {
         "colormap": source.colormap,
@@ -84,8 +82,11 @@ def add_result(
         "contrast_limits": limits or tuple(source.contrast_limits),
     }
     common = _attributes(source, given, image, name=name, visible=visible, whole=whole)
-    layer = ImageLayer(_in_layer_order(given, image), **{**common, **look, **(settings or {})})
-    widen_range(layer, image)
+    data = [_in_layer_order(given, one) for one in levels or (image,)]
+    attributes = {**common, **look, **(settings or {})}
+    layer = ImageLayer(data if len(data) > 1 else data[0], **attributes)
+    if isinstance(image.data, np.ndarray):  # of a lazy one, all values would be read
+        widen_range(layer, image)
     _insert_quietly(viewer, source, layer, below=below)
     return layer
 
@@ -201,32 +202,6 @@ def place(
         "scale": tuple(float(step) for step in scale),
         "translate": tuple(float(p) for p in translate),
     }
-
-
-def contrast_of(image: Image) -> tuple[float, float]:
-    """Return contrast limits: the percentiles 1 and 99.9; black for a flat image."""
-    low, high = _percentiles(image)
-    return (low, low + 1) if _is_flat(low, high) else (low, high)
-
-
-def visible_contrast_of(image: Image) -> tuple[float, float] | None:
-    """Return the same contrast limits, or None for a flat image."""
-    low, high = _percentiles(image)
-    return None if _is_flat(low, high) else (low, high)
-
-
-def _is_flat(low: float, high: float) -> bool:
-    """Return whether the values of an image between such limits differ by rounding only."""
-    return high - low <= FLAT * max(abs(low), abs(high))
-
-
-def _percentiles(image: Image) -> tuple[float, float]:
-    values = _sample(image)
-    values = values[np.isfinite(values)]
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values, (1, 99.9))
-    return float(low), float(high)
 
 
 def _labels(source: ImageLayer, given: Image, image: Image) -> dict[str, Any]:
@@ -372,28 +347,3 @@ def root_of(layer: Layer) -> Hashable:
     """Return the `unique_id` of the opened image that a layer came from; its own if opened."""
     root: Hashable = _roots.get(getattr(layer, "__wrapped__", layer), layer.unique_id)
     return root
-
-
-def widen_range(layer: ImageLayer, image: Image) -> None:
-    """Extend the range of the contrast slider to all values, which napari does not.
-
-    Parameters
-    ----------
-    layer
-        The layer.
-    image
-        The image that it shows.
-    """
-    values = _sample(image)
-    low, high = layer.contrast_limits
-    if values.size:
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
-    layer.contrast_limits_range = (low, high)
-
-
-def _sample(image: Image) -> NDArray[Any]:
-    """Return about half a million finite values on a regular grid."""
-    data: Any = image.data
-    step = max(1, round((np.prod(image.shape) / 500_000) ** (1 / len(image.shape))))
-    values = np.asarray(data[(slice(None, None, step),) * len(image.shape)], dtype=np.float32)
-    return values[np.isfinite(values)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import FileError
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.methods import roles_of
+from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.convert import layer_tuples
 from napari_cellinr.ui.layers.provenance import (
     FITTED_IMAGE,
@@ -16,7 +17,6 @@ from napari_cellinr.ui.layers.provenance import (
     RECORD,
     record_of,
 )
-from napari_cellinr.ui.layers.results import contrast_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -76,7 +76,12 @@ class StartLayer:
 
 
 def attempted(
-    action: str, layer: Layer | str, config: Config, axes: str = "", start: StartLayer | None = None
+    action: str,
+    layer: Layer | str,
+    config: Config,
+    axes: str = "",
+    start: StartLayer | None = None,
+    parts: str = "",
 ) -> Step:
     """Return the step that is recorded if a fit fails.
 
@@ -84,12 +89,14 @@ def attempted(
     ----------
     action
         Action of the method.
-    layer, config, axes, start
+    layer, config, axes, start, parts
         As for `Dispatcher.fit`.
     """
     arguments = {key: value for key, value in config.changes().items() if key != "seed"}
     if axes:
         arguments["axes"] = axes
+    if parts:
+        arguments["parts"] = parts
     step = Step(action, (Source(name_of(layer)),), arguments, seed=config.seed)
     if start is None:
         return step

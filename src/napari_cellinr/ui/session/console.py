@@ -181,6 +181,8 @@ class Console:
         **settings
             Settings of `CellINRConfig` by name. With `warm_start`, a layer or its name, the fit
             starts from the fit of that layer; with `continue_from`, more `steps` of it are run.
+            With `parts`, an OME-Zarr such as `"denoised.zarr"`, the result is computed in parts
+            and written there.
 
         Raises
         ------
@@ -384,9 +386,10 @@ class Console:
         if len(given) > 1:
             raise ConfigError(f"{' and '.join(given)} were given; only one of them is allowed.")
         start = StartLayer(given[0], settings.pop(given[0])) if given else None
+        parts = settings.pop("parts", "")
         if given == ["continue_from"] and set(settings) - {"preset"} != {"steps"}:
             raise ConfigError(
                 f"{', '.join(settings) or 'no setting'} was given with continue_from; steps alone "
                 "is needed, because the other settings are those of the continued fit."
             )
-        self._dispatcher.fit(task, layer, task.config_type(**settings), axes, start)
+        self._dispatcher.fit(task, layer, task.config_type(**settings), axes, start, parts)

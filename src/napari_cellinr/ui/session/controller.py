@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Job, Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.ui.layers.live import LiveLayer
+    from napari_cellinr.ui.parts.layer import PartsLayer
 
 __all__ = ["Controller", "State", "Work", "background_job", "controller_of"]
 
@@ -73,16 +74,20 @@ class Work:
     dropped
         Called if the user has cancelled the job, to delete its checkpoint; not if its layer was
         removed or the viewer closed.
+    kept
+        What is said if the user has cancelled a job that leaves something; empty if nothing was
+        changed.
     """
 
     title: str
     make_job: Callable[[], Job]
     done: Callable[[Any], None]
     source_id: Hashable | None = None
-    live: LiveLayer | None = None
+    live: LiveLayer | PartsLayer | None = None
     quick: bool = False
     dropped: Callable[[], None] | None = None
     task: str = ""
+    kept: str = ""
 
 
 def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
@@ -333,7 +338,7 @@ class Controller(QObject):
         if ending.error is not None:
             self.say("error", str(ending.error))
         elif self._cancelled and is_there:
-            self.said.emit("info", "Cancelled; nothing was changed.")
+            self.said.emit("info", work.kept or "Cancelled; nothing was changed.")
         elif self._stopped and is_there:  # work without steps has no result before its end
             self.said.emit("info", "Stopped; nothing was changed.")
         self.failed.emit(str(ending.error or ""))

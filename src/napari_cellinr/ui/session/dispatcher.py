@@ -6,12 +6,16 @@ a script can continue as if the action had been done already.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from napari_cellinr.io.names import place_of
 from napari_cellinr.macro import FITS, Source, Step
+from napari_cellinr.macro.fit_step import parts_step
 from napari_cellinr.ui.figures.drawing import Drawings
+from napari_cellinr.ui.parts.work import may_replace, parts_work
 from napari_cellinr.ui.session.actions import StartLayer, attempted, name_of, source_of
 from napari_cellinr.ui.session.controller import controller_of
 from napari_cellinr.ui.session.work.compare import compare_work, scores_work
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config import Config
     from napari_cellinr.runs.resume import Unfinished
+    from napari_cellinr.runs.scale.in_parts import PartsResult
     from napari_cellinr.ui.session.controller import Work
     from napari_cellinr.ui.session.work.compare import Comparison, Score
     from napari_cellinr.ui.task import Task
@@ -128,6 +133,7 @@ class Dispatcher(Drawings):
         config: Config,
         axes: str = "",
         start: StartLayer | None = None,
+        parts: str | PathLike[str] = "",
     ) -> None:
         """Fit a layer; the result becomes a layer above it.
 
@@ -143,26 +149,47 @@ class Dispatcher(Drawings):
             One letter for each dimension, where the labels of the layer do not say it.
         start
             Fit to start from; None to start from scratch.
+        parts
+            The OME-Zarr folder of a result that is computed in parts; empty to compute the whole.
 
         Raises
         ------
         AxesError
             If there is no such layer, its axes are not known, or there is no fit to start from.
         ConfigError
-            If that is a fit of another method.
+            If that is a fit of another method, or such a run is not possible in parts.
+        FileError
+            If the result must not be written there.
         """
 
         def carry_out() -> Work:
             found = self._find(layer)
             if axes:
                 self.controller.confirm_axes(found, axes.upper())
+            if parts:
+                return in_parts(found)
             if start is None:
                 return fit_work(self.controller, task, found, config)
             fit = self._find(start.layer)
             initial = start.beginning, fit, self._origin(fit)
             return work_from_fit(self.controller, task, found, config, *initial)
 
-        attempt = attempted(task.name, layer, config, axes, start) if task.name in FITS else None
+        def in_parts(found: ImageLayer) -> Work:
+            place = place_of(parts)
+            overwrite = may_replace(self.viewer, place, self.written, start)
+            return parts_work(
+                self.controller, task, found, config, place, partial(finish, found),
+                overwrite=overwrite,
+            )  # fmt: skip
+
+        def finish(found: ImageLayer, made: ImageLayer, result: PartsResult) -> None:
+            assert attempt is not None
+            self.written.add([parts] if result.finished.is_complete else [])
+            if not result.finished.stopped:  # otherwise the next run goes on, and is recorded
+                self._record(parts_step(attempt, source_of(found), str(made.name), result))
+
+        is_fit = task.name in FITS
+        attempt = attempted(task.name, layer, config, axes, start, str(parts)) if is_fit else None
         self._submit(task.noun, layer, carry_out, attempt)
 
     def continue_fit(self, layer: ImageLayer | str, steps: int) -> None:

@@ -36,6 +36,10 @@ class Written:
         """Note files that were written."""
         self._own.update(place_of(path).resolve() for path in paths)
 
+    def is_own(self, path: str | PathLike[str]) -> bool:
+        """Return whether a file was written in this viewer, or a replay may replace it."""
+        return place_of(path).resolve() in self._own
+
     def allow(self, paths: Sequence[str | PathLike[str]], *, overwrite: bool) -> None:
         """Check that each of some files may be written; later checks of them allow it, too.
 
@@ -74,7 +78,7 @@ class Written:
                 f"{path} would overwrite {found}, from which a layer was opened; choose another "
                 "name."
             )
-        if place.exists() and not overwrite and place.resolve() not in self._own:
+        if place.exists() and not overwrite and not self.is_own(place):
             raise FileError(
                 f"{path} exists; choose another name, or give overwrite=True to replace it."
             )

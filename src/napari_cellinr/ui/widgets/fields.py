@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit,
 from napari_cellinr.ui.widgets.labels import title_label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic.fields import FieldInfo
     from qtpy.QtGui import QStandardItemModel, QWheelEvent
@@ -67,8 +67,15 @@ class ChoiceField(Field):
         return self._box.currentData()
 
     def set_value(self, value: Any) -> None:
-        """Select a value."""
+        """Select a value; one that is not listed, such as one of several GPUs, is added."""
+        self.offer([value])
         self._box.setCurrentIndex(self._box.findData(value))
+
+    def offer(self, values: Sequence[Any]) -> None:
+        """Add choices that are not listed yet."""
+        for value in values:
+            if self._box.findData(value) < 0:
+                self._box.addItem(str(value), value)
 
     def disable(self, reasons: Mapping[str, str]) -> None:
         """Disable the given choices, with the reason as their tooltip."""

@@ -22,12 +22,15 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
 from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.image import Image
+from napari_cellinr.methods.nstm.checks.exposures import delays_of
+from napari_cellinr.methods.nstm.checks.parts import HALF, parts_of
 from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
-from napari_cellinr.methods.nstm.plan import BLOCK, held_blocks
+from napari_cellinr.methods.nstm.plan import BLOCK
 from napari_cellinr.methods.nstm.problem import NSTMProblem
-from napari_cellinr.methods.nstm.render import SHIFT, Rendering
+from napari_cellinr.methods.nstm.rendering.render import Rendering
+from napari_cellinr.methods.nstm.rendering.saved import DELAYS, SHIFT
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -70,6 +73,8 @@ class Halves:
         What `contradiction` says of both, (shots, [Z,] Y, X) in pixels, if anything.
     error, moved
         Median error and size of the motion where there is texture, in pixels of the frames.
+    delays
+        What `delays_of` says of the microscope, if anything.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]
@@ -79,14 +84,16 @@ class Halves:
     shift: NDArray[np.float32] | None = None
     error: float = 0.0
     moved: float = 0.0
+    delays: NDArray[np.float32] | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return both motions and the contradiction by the names under which a fit saves them.
+        """Return all but the numbers by the names under which a fit saves them.
 
-        With layers, their light as well, which tells what is of which layer.
+        Of the models, the motion; with layers, their light, too, which tells what is of which.
         """
-        shift = {} if self.shift is None else {SHIFT: torch.from_numpy(self.shift)}
-        return shift | {
+        named = {SHIFT: self.shift, DELAYS: self.delays}
+        arrays = {name: torch.from_numpy(v) for name, v in named.items() if v is not None}
+        return arrays | {
             f"half.{number}.{name}": value
             for number, model in enumerate(self.models)
             for name, value in model.tensors().items()
@@ -108,7 +115,8 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Half of its steps are enough if the motions then agree. If not, each half is fitted again from
     the motion of the whole, and keeps that fit if it predicts the unseen pixels significantly
     better: then the first one had only missed the motion that its pixels support. Where both
-    predict them equally well, the pixels do not tell the motion, and the difference stays.
+    predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
+    there is motion at all is decided by the fit that predicts them better.
 
     Parameters
     ----------
@@ -122,28 +130,43 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Halves or None
         None if the user or the time limit ended the fits.
     """
-    first, second = _parts_of(whole)
-    rest = yield from _fit(whole, first, 1, monitor, moving=False)
-    found: list[NSTMProblem] = []
-    for number, seen in enumerate((first, second), start=1):
-        half = rest and (yield from _fit(whole, seen, number, monitor))
-        if half is None:
+    parts = parts_of(whole)
+    # Halves leave enough unseen pixels to the first fit; a quarter needs the test of both.
+    resting = parts[:1] if whole.part_seen == HALF else parts
+    jobs = [(seen, number, False) for number, seen in enumerate(resting, start=1)]
+    jobs += [(seen, number, True) for number, seen in enumerate(parts, start=1)]
+    fits: list[NSTMProblem] = []
+    for done, (seen, number, moving) in enumerate(jobs, start=1):
+        later = len(jobs) - done
+        one = yield from _fit(whole, seen, number, monitor, moving=moving, later=later)
+        if one is None:
             return None
-        found.append(half)
+        fits.append(one)
+    rests, found = fits[: len(resting)], fits[len(resting) :]
     error, moved = _compared(whole, found)
+    best = list(found)
     if error >= CLOSE:
-        for number, seen in enumerate((first, second), start=1):
-            again = yield from _fit(whole, seen, number, monitor, start=whole.model)
+        for number, seen in enumerate(parts, start=1):
+            later = len(parts) - number
+            again = yield from _fit(whole, seen, number, monitor, start=whole.model, later=later)
             if again is None:
                 return None
-            if predicts_better(again, found[number - 1]):
+            if again.held_out() < found[number - 1].held_out():
+                best[number - 1] = again
+            if predicts_better([again], [found[number - 1]]):
                 found[number - 1] = again
         error, moved = _compared(whole, found)
-    assert rest is not None
-    one, other = found
-    moves = predicts_better(one, rest) and not moved < min(error, CLOSE)
-    errors = one.held_out(), rest.held_out()
-    return Halves((one.model, other.model), moves, *errors, contradiction(found), error, moved)
+    moves = predicts_better(best[: len(rests)], rests) and not moved < min(error, CLOSE)
+    return Halves(
+        (found[0].model, found[1].model),
+        moves,
+        found[0].held_out(),
+        rests[0].held_out(),
+        contradiction(found),
+        error,
+        moved,
+        delays_of(whole.optics),
+    )
 
 
 def _fit(
@@ -154,6 +177,7 @@ def _fit(
     *,
     moving: bool = True,
     start: SpaceTimeModel | None = None,
+    later: int = 0,
 ) -> Generator[Progress, Message, NSTMProblem | None]:
     """Fit the pixels that are `seen`, in half of the usual steps; None if it was stopped.
 
@@ -168,10 +192,12 @@ def _fit(
     monitor
         Of the job.
     moving
-        Whether there is motion; if not, both halves with motion follow.
+        Whether there is motion.
     start
         What the motion begins with, if not with rest. The scene is fitted anew: it would know the
         pixels of the other half.
+    later
+        Fits that follow.
     """
     steps = max(1, round(SHORTER * whole.config.steps))
     seed = whole.config.seed + number
@@ -184,7 +210,6 @@ def _fit(
         started = partial(start_layers, problem, monitor)
         yield from in_background(CROSSING, started, monitor, needed=True)
     what = f"half {number} of the pixels" if moving else "half of the pixels at rest"
-    later = 2 - number if moving else 2
     named = partial(lasting, later=later * steps)
     with monitor.part(f"checking the motion: {what}", previews=False, named=named):
         outcome = yield from optimise(problem, config, monitor)
@@ -212,22 +237,6 @@ def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> tuple[float,
     there = textured(Image(scene, "T" + "ZYX"[-error.ndim :]), 0)
     chosen = there if there.any() else ...
     return float(np.median(error[chosen])), float(np.quantile(far[chosen], part))
-
-
-def _parts_of(whole: NSTMProblem) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the pixels that either fit sees, in random blocks, shape of the frames, bool.
-
-    They are halves. Several layers need more pixels, or noise decides what belongs to which: each
-    fit sees all but a quarter of its own then.
-    """
-    generator = np.random.default_rng(whole.config.seed + 1)
-    shape = tuple(whole.frames.shape)
-    margin = (0,) * (len(shape) - 1)
-    first = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
-    if whole.plan.shape.layers == 1:
-        return first, ~first
-    other = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
-    return ~(first & other), ~(~first & other)
 
 
 def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTMProblem:
@@ -267,18 +276,23 @@ def lasting(progress: Progress, later: float) -> Progress:
     return replace(progress, eta=progress.eta * (1 + later / left))
 
 
-def predicts_better(one: NSTMProblem, other: NSTMProblem) -> bool:
-    """Return whether one fit predicts held-out blocks significantly better than another.
+def predicts_better(some: Sequence[NSTMProblem], others: Sequence[NSTMProblem]) -> bool:
+    """Return whether fits predict held-out blocks significantly better than others.
 
     A paired test of the mean squared error of each block, since the errors of neighbouring pixels
     depend on each other.
 
     Parameters
     ----------
-    one, other
-        Fits with the same held-out pixels.
+    some, others
+        Fits with the same held-out pixels, each with that at its place in the other list.
     """
-    gains = _of_blocks(other.squared_errors() - one.squared_errors(), one.held)
+    gains = torch.cat(
+        [
+            _of_blocks(other.squared_errors() - one.squared_errors(), one.held)
+            for one, other in zip(some, others, strict=True)
+        ]
+    )
     return is_significant(gains)
 
 

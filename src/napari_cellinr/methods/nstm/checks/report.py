@@ -234,12 +234,13 @@ def _why(stopped: Stopped) -> str:
 
 
 def _undetermined(error: float) -> str:
-    """Return the warning that fits to two halves of the pixels found different motions."""
+    """Return the warning that the frames do not determine the motion."""
     return (
-        "The motion is not determined by the frames: fits to two halves of the pixels found "
-        f"motions that differ by {error:.1f} pixels (median where there is texture). Do not "
-        "measure displacements on this result. Set fastest_movement and smallest_structure closer "
-        "to what moves, or record more light or more frames."
+        f"The motion is not determined by the frames: it may be wrong by {error:.1f} pixels "
+        "(median where there is texture), since fits to two halves of the pixels differ, or "
+        "material speeds up where it was not recorded. Do not measure displacements on this "
+        "result. Set fastest_movement and smallest_structure closer to what moves, or record more "
+        "light or more frames."
     )
 
 
@@ -256,10 +257,10 @@ def _partly(part: float, place: tuple[int, ...]) -> str:
     where = ", ".join(f"{axis} {n}" for axis, n in zip("zyx"[-len(place) :], place, strict=True))
     return (
         f"In {part:.0%} of the texture, most of it around {where} (in the reference frame), the "
-        "motion is wrong or unknown by more than a pixel: the frames contradict it, or fits to two "
-        "halves of the pixels differ. Things that cross, or move against each other, cannot be "
-        "followed by one motion. Do not measure displacements there; tracks end, and arrows are "
-        "left out."
+        "motion is wrong or unknown by more than a pixel: the frames contradict it, fits to two "
+        "halves of the pixels differ, or material speeds up where it was not recorded. Things "
+        "that cross, or move against each other, cannot be followed by one motion. Do not measure "
+        "displacements there; tracks end, and arrows are left out."
     )
 
 

@@ -31,9 +31,6 @@ CHANCE = 1.4
 """Mean squared error of a neighbourhood relative to the usual one, up to which it is chance: three
 standard deviations of the mean of its 113 pixels."""
 
-HALF = 0.5
-"""Part of the pixels that the fits have not seen if there are several layers."""
-
 STEP = 2
 """Pixels between the places at which the result is kept."""
 
@@ -66,7 +63,7 @@ def contradiction(halves: Sequence[NSTMProblem]) -> NDArray[np.float32] | None:
     counted = (first.held | second.held).cpu().numpy().astype(np.float64)
     squares = errors.cpu().numpy().astype(np.float64) * counted
     frames, sigmas = first.frames.cpu().numpy(), first.sigmas.cpu().numpy()
-    part = 1.0 if first.plan.shape.layers == 1 else HALF
+    part = 2 * (1 - first.part_seen)  # of the pixels that one of the fits has not seen
     chance = 1 + (CHANCE - 1) / math.sqrt(part)
     shift = displacements(squares, counted, frames, sigmas, chance)
     moved = max(half.largest_motion() for half in halves) / min(first.optics.zoom[-2:])

@@ -27,9 +27,9 @@ def write_report() -> None:
 
     An empty reason stands for a device that is available. Run in the child process.
     """
-    from napari_cellinr.fitting.resources.devices import available_devices
+    from napari_cellinr.fitting.resources.devices import available_devices, numbered_devices
 
-    sys.stdout.write(json.dumps(available_devices()))
+    sys.stdout.write(json.dumps({**available_devices(), **dict.fromkeys(numbered_devices(), "")}))
 
 
 def device_list() -> DeviceList:
@@ -40,9 +40,9 @@ def device_list() -> DeviceList:
 
 
 class DeviceList(QObject):
-    """Why devices are not available, by name, and whether there is a GPU.
+    """Why devices are not available, by name; whether there is a GPU, and the names of several.
 
-    Both are empty until the child process has finished.
+    All are empty until the child process has finished.
 
     Signals
     -------
@@ -56,6 +56,7 @@ class DeviceList(QObject):
         super().__init__()
         self.reasons: dict[str, str] = {}
         self.has_gpu = False
+        self.several: tuple[str, ...] = ()
         self._process: QProcess | None = None
         self._limit = QTimer(self)
         self._limit.setSingleShot(True)
@@ -94,6 +95,7 @@ class DeviceList(QObject):
             return
         self.reasons = {kind: reason for kind, reason in found.items() if reason}
         self.has_gpu = bool(found.keys() - self.reasons.keys() - {"cpu"})
+        self.several = tuple(kind for kind in found if ":" in kind)
         self.updated.emit()
 
     @Slot()

@@ -9,9 +9,10 @@ from napari.utils.colormaps import Colormap
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.macro.naming import result_name
+from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import HELPER
-from napari_cellinr.ui.layers.results import add_result, contrast_of
+from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.session.controller import Work, background_job
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.classic.frames.bad_frames import is_noise
-from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
@@ -27,6 +26,7 @@ from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
 from napari_cellinr.methods.cellinr.part_job import denoise_part
 from napari_cellinr.methods.cellinr.recording.camera import find_offsets, text_of
 from napari_cellinr.runs.scale.layout import Needs, boxes
+from napari_cellinr.runs.scale.methods.results import denoised as result
 from napari_cellinr.runs.scale.source import frame_shape, sample
 
 if TYPE_CHECKING:
@@ -67,30 +67,6 @@ FRAME_BYTES: Final = (4.2e8, 190.0)
 REACH: Final = (16, 2.5)
 """Voxels around a tile that its result depends on, and how many more per width of the background.
 """
-
-
-def result(image: Image, config: CellINRConfig) -> Image:
-    """Return an image of zeros with the geometry of the result.
-
-    Parameters
-    ----------
-    image
-        The recording.
-    config
-        The settings.
-
-    Raises
-    ------
-    ConfigError
-        If a setting needs the whole recording at once.
-    """
-    if config.bleaching == "correct":
-        raise ConfigError(
-            "bleaching=correct was given, which needs the whole recording at once; in parts, "
-            "only bleaching=keep is possible. Correct the brightness of the result afterwards."
-        )
-    data = np.broadcast_to(np.float32(0), image.shape)
-    return image.like(data, name=f"{image.name} denoised")
 
 
 def measured(image: Image, config: CellINRConfig) -> tuple[list[dict[str, Any]], list[str]]:

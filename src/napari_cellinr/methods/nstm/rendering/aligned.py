@@ -9,8 +9,8 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr.methods.nstm.checks.residual import is_local
-from napari_cellinr.methods.nstm.material import Material
 from napari_cellinr.methods.nstm.plan import frame_times
+from napari_cellinr.methods.nstm.rendering.material import Material
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.methods.spatime.job import superresolve_job
 from napari_cellinr.methods.spatime.output_grid import (
@@ -16,6 +13,7 @@ from napari_cellinr.methods.spatime.output_grid import (
     output_grid,
 )
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
+from napari_cellinr.runs.scale.methods.results import superresolved as result
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
@@ -42,33 +40,6 @@ MARGIN: Final = 32
 
 BYTES: Final = (48.0, 60.0)
 """Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
-
-
-def result(image: Image, config: SpatimeConfig) -> Image:
-    """Return an image of zeros with the geometry of the result.
-
-    Parameters
-    ----------
-    image
-        The recording.
-    config
-        The settings.
-
-    Raises
-    ------
-    ConfigError
-        If it has other voxels than the recording, or no time series is given.
-    """
-    grid = output_grid(image, config)
-    finer = [axis for axis, one in grid.maps.items() if one.n_out != one.n_in]
-    if finer or grid.times is None or config.is_published:
-        what = f"finer voxels along {', '.join(finer).lower()}" if finer else "these settings"
-        raise ConfigError(
-            f"superresolve was given {what}; in parts, only more frames are possible "
-            "(--scale t=2). Write the result to OUT.zarr without --parts, or super-resolve a crop."
-        )
-    data = np.broadcast_to(np.float32(0), grid.shape(image))
-    return grid.placed(image, data, f"{image.name} super-resolved")
 
 
 def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:

@@ -14,7 +14,7 @@ from napari_cellinr.motion import textured
 if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import PreviewRequest
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.nstm.render import Rendering
+    from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 __all__ = ["preview_image"]
 

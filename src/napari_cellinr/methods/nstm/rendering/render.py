@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +10,16 @@ import numpy as np
 import torch
 
 from napari_cellinr.fields.warp import grid_points
-from napari_cellinr.fitting.saved.complete import complete
-from napari_cellinr.fitting.saved.stored import blank
+from napari_cellinr.methods.nstm.checks.exposures import error_between
+from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen
 from napari_cellinr.methods.nstm.checks.residual import at_material
 from napari_cellinr.methods.nstm.geometry import (
-    check_query,
-    check_scene,
     inside,
-    model_settings,
     scene_image,
     times_of,
 )
-from napari_cellinr.methods.nstm.material import Material
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel
+from napari_cellinr.methods.nstm.rendering.material import Material
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,11 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config.nstm import NSTMConfig
-    from napari_cellinr.fitting.saved.query import Query
-    from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
-__all__ = ["SHIFT", "Rendering", "render_nstm"]
+__all__ = ["Rendering", "squeezed"]
 
 SMOOTHING = 2.0
 """Standard deviation in pixels of the neighbourhood whose contrast gives the confidence."""
@@ -50,16 +44,8 @@ ALONE = 1 / 3
 """Smallest error of the motion relative to that of a small neighbourhood in one frame, of which the
 confidence is computed: other frames and the smoothness of the motion tell more."""
 
-OF_THREE_QUARTERS = math.sqrt(3)
-"""Error of the motion over its difference to a fit of three quarters of the pixels, relative to
-that over the difference to a fit of half of them: variances are inverse to the number of pixels."""
-
 LEAST_SURE = 1e-4
 """Confidence below which an error is not computed from it: it would be over 50 pixels."""
-
-
-SHIFT = "half.shift"
-"""Name under which a fit saves by which displacement its frames contradict the motion."""
 
 
 class Rendering:
@@ -77,6 +63,8 @@ class Rendering:
         Models of the motion that were fitted to two halves of the pixels, if there are any.
     shift
         What `residual.contradiction` returned, if anything.
+    delays
+        What `exposures.delays_of` returned, if anything.
     """
 
     def __init__(
@@ -86,9 +74,10 @@ class Rendering:
         device: torch.device,
         halves: Sequence[SpaceTimeModel] = (),
         shift: NDArray[np.float32] | None = None,
+        delays: NDArray[np.float32] | None = None,
     ) -> None:
         self.model, self.settings, self.device = model, settings, device
-        self.halves, self.shift = halves, shift
+        self.halves, self.shift, self.delays = halves, shift, delays
         self.inner = inside(settings["padding"], model.shape.scene)
 
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
@@ -130,8 +119,8 @@ class Rendering:
     def errors(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return how far the motion may be wrong, in pixels of the frames.
 
-        The largest difference to the motion of one of the `halves`. Nine of ten points are nearer
-        to the truth; the usual error is 0.6 of it. See docs/decisions/motion-reliability.md.
+        It follows from the differences to the motions of the `halves`. Nine of ten points are
+        nearer to the truth; the usual error is 0.6 of it.
 
         Parameters
         ----------
@@ -149,19 +138,38 @@ class Rendering:
             np.linalg.norm((self._moved(half, times, reference) - found) / zoom, axis=1)
             for half in self.halves
         ]
-        more = 1.0 if self.model.shape.layers == 1 else OF_THREE_QUARTERS
-        largest: NDArray[np.float32] = more * np.max(apart, axis=0).astype(np.float32)
-        return largest
+        layers = self.model.shape.layers
+        seen = self.settings.get("seen", part_seen(layers, nonnegative=True))
+        both = np.stack(apart).astype(np.float32)
+        return error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
 
     def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return `errors`, but larger ones where fits may agree on a motion that is not right.
 
-        That is where there is hardly any contrast, and where the frames contradict the motion.
+        That is where there is hardly any contrast, where the frames contradict the motion, and
+        between two exposures of material that speeds up or slows down.
         """
         sure = self._confidence(self.scene([reference]))
         least = ALONE * HALF_SURE * np.sqrt(1 / np.maximum(sure, LEAST_SURE) - 1)
         found = np.maximum(self.errors(times, reference), least).astype(np.float32)
+        found = np.maximum(found, self._between(times, reference))
         return found if self.shift is None else np.maximum(found, self._met(times, reference))
+
+    def _between(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
+        """Return how far the motion may be wrong between two exposures, in pixels of the frames.
+
+        Parameters
+        ----------
+        times, reference
+            In the unit of the recording.
+        """
+        frames = self.settings["frames"]
+        zoom = np.reshape(self.settings["zoom"], (1, -1, *[1] * len(self.inner)))
+        moved = (self.displacement(frames, reference) / zoom).astype(np.float32)
+        found = error_between(moved, frames, self.delays, [*times, reference])
+        for number, time in enumerate(times):
+            found[number] += found[-1] if time != reference else -found[number]
+        return found[:-1]
 
     def _met(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return which contradiction the material has met since the reference time, in pixels.
@@ -250,7 +258,7 @@ class Rendering:
         speed = np.linalg.norm(_rate(moved, times), axis=1).astype(np.float32)
         made = partial(scene_image, self.settings, source)
         images = [
-            made(_squeezed(scene), times, f"{source.name} reconstructed"),
+            made(squeezed(scene), times, f"{source.name} reconstructed"),
             made(moved, times, f"{source.name} motion", components=True),
             made(speed, times, f"{source.name} speed"),
         ]
@@ -289,68 +297,7 @@ class Rendering:
         return np.stack(confidences).astype(np.float32)
 
 
-def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
-    """Return the images of a saved fit, at other times or of a part if the query says so.
-
-    Parameters
-    ----------
-    stored
-        A saved fit of the method `nstm`.
-    query
-        Times, counted from the first of the recording, and crop; with times, only the scene is
-        returned.
-    device
-        Where to compute.
-
-    Raises
-    ------
-    ConfigError
-        If another scale or channel is requested, or a time outside the recording.
-    FileError
-        If parameters are missing, or do not fit together.
-    """
-    from napari_cellinr.config.nstm import NSTMConfig
-
-    check_query(query)
-    settings, source = model_settings(stored), blank(stored.source)
-    check_scene(settings, stored.source)
-    halves = [model.to(device) for model in _halves(settings, stored)]
-    shift = stored.tensors.get(SHIFT)
-    shift = None if shift is None else np.asarray(shift, np.float32)
-    rendering = Rendering(_model(settings, stored).to(device), settings, device, halves, shift)
-    if query.times is not None:
-        times = times_of(settings, query.times)
-        scene = _squeezed(rendering.scene(times))
-        images: tuple[Image, ...] = (
-            scene_image(settings, source, scene, times, f"{source.name} reconstructed"),
-        )
-    else:
-        images = rendering.images(source, NSTMConfig(**stored.config))
-    crop = {axis: part for axis, part in query.crop.items() if axis in images[0].axes}
-    return tuple(image.crop(**crop) for image in images) if crop else images
-
-
-def _model(settings: Mapping[str, Any], stored: Stored) -> SpaceTimeModel:
-    """Return the model of a saved fit."""
-    tensors = {name: torch.from_numpy(np.array(value)) for name, value in stored.tensors.items()}
-    with complete():
-        model = SpaceTimeModel.from_settings(settings)
-        model.load(tensors)
-    return model
-
-
-def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]:
-    """Return the models of the motion of two halves of the pixels; none if none are saved."""
-    found = []
-    scene = {n: v for n, v in stored.tensors.items() if n.startswith("scene")}
-    for number in range(min(settings.get("halves", 0), 2)):
-        start = f"half.{number}."
-        own = {n.removeprefix(start): v for n, v in stored.tensors.items() if n.startswith(start)}
-        found.append(_model(settings, replace(stored, tensors={**scene, **own})))
-    return found
-
-
-def _squeezed(scene: NDArray[np.float32]) -> NDArray[np.float32]:
+def squeezed(scene: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the scene without its axis of channels if there is only one."""
     return scene[:, 0] if scene.shape[1] == 1 else scene
 

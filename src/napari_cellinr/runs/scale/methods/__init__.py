@@ -78,5 +78,5 @@ class MethodInParts(Protocol):
 
 def module_of(action: str) -> MethodInParts:
     """Return the functions of the method of an action, whose name its module has; loads torch."""
-    module = import_module(f"napari_cellinr.runs.scale.{action}")
+    module = import_module(f"napari_cellinr.runs.scale.methods.{action}")
     return cast("MethodInParts", module)

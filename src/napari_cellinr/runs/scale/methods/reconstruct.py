@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.methods.nstm.costs import BYTES
 from napari_cellinr.methods.nstm.job import reconstruct_job
 from napari_cellinr.runs.scale.layout import Needs, boxes
+from napari_cellinr.runs.scale.methods.results import reconstructed as result
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,35 +30,6 @@ MOST_FRAMES: Final = 16
 
 MARGIN: Final = 32
 """Pixels around a tile, from which material may move into it."""
-
-
-def result(image: Image, config: NSTMConfig) -> Image:
-    """Return an image of zeros with the geometry of the result.
-
-    Parameters
-    ----------
-    image
-        The recording.
-    config
-        The settings.
-
-    Raises
-    ------
-    ConfigError
-        If the frames are no plain time-lapse, or one scene is needed for all of them.
-    """
-    if not isinstance(config.optics, TimeLapse) or "T" not in image.axes:
-        raise ConfigError(
-            f"optics of the kind {config.optics.kind} were given; in parts, only a time-lapse with "
-            "axis T can be reconstructed. Reconstruct a crop of the recording."
-        )
-    if image.sizes.get("C", 1) > 1 or config.times or config.align:
-        raise ConfigError(
-            "several channels, times or align were given; in parts, one channel is reconstructed "
-            "at the times of its frames. Choose one with --channel, and leave the others out."
-        )
-    data = np.broadcast_to(np.float32(0), image.shape)
-    return image.like(data, name=f"{image.name} reconstructed")
 
 
 def measured(image: Image, config: NSTMConfig) -> tuple[list[dict[str, Any]], list[str]]:

@@ -1,0 +1,115 @@
+"""Images of a saved fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_cellinr.errors import FileError
+from napari_cellinr.fitting.saved.complete import complete
+from napari_cellinr.fitting.saved.stored import blank
+from napari_cellinr.methods.nstm.geometry import (
+    check_query,
+    check_scene,
+    model_settings,
+    scene_image,
+    times_of,
+)
+from napari_cellinr.methods.nstm.model import SpaceTimeModel
+from napari_cellinr.methods.nstm.rendering.render import Rendering, squeezed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.fitting.saved.query import Query
+    from napari_cellinr.fitting.saved.stored import Stored
+    from napari_cellinr.image import Image
+
+__all__ = ["DELAYS", "SHIFT", "render_nstm"]
+
+SHIFT = "half.shift"
+"""Name under which a fit saves by which displacement its frames contradict the motion."""
+
+DELAYS = "half.delays"
+"""Name under which a fit saves how much later than its frame each position is exposed."""
+
+
+def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
+    """Return the images of a saved fit, at other times or of a part if the query says so.
+
+    Parameters
+    ----------
+    stored
+        A saved fit of the method `nstm`.
+    query
+        Times, counted from the first of the recording, and crop; with times, only the scene is
+        returned.
+    device
+        Where to compute.
+
+    Raises
+    ------
+    ConfigError
+        If another scale or channel is requested, or a time outside the recording.
+    FileError
+        If parameters are missing, or do not fit together.
+    """
+    from napari_cellinr.config.nstm import NSTMConfig
+
+    check_query(query)
+    settings, source = model_settings(stored), blank(stored.source)
+    check_scene(settings, stored.source)
+    halves = [model.to(device) for model in _halves(settings, stored)]
+    shift, delays = (_of_frames(settings, stored, name) for name in (SHIFT, DELAYS))
+    model = _model(settings, stored).to(device)
+    rendering = Rendering(model, settings, device, halves, shift, delays)
+    if query.times is not None:
+        times = times_of(settings, query.times)
+        scene = squeezed(rendering.scene(times))
+        images: tuple[Image, ...] = (
+            scene_image(settings, source, scene, times, f"{source.name} reconstructed"),
+        )
+    else:
+        images = rendering.images(source, NSTMConfig(**stored.config))
+    crop = {axis: part for axis, part in query.crop.items() if axis in images[0].axes}
+    return tuple(image.crop(**crop) for image in images) if crop else images
+
+
+def _model(settings: Mapping[str, Any], stored: Stored) -> SpaceTimeModel:
+    """Return the model of a saved fit."""
+    tensors = {name: torch.from_numpy(np.array(value)) for name, value in stored.tensors.items()}
+    with complete():
+        model = SpaceTimeModel.from_settings(settings)
+        model.load(tensors)
+    return model
+
+
+def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]:
+    """Return the models of the motion of two halves of the pixels; none if none are saved."""
+    found = []
+    scene = {n: v for n, v in stored.tensors.items() if n.startswith("scene")}
+    for number in range(min(settings.get("halves", 0), 2)):
+        start = f"half.{number}."
+        own = {n.removeprefix(start): v for n, v in stored.tensors.items() if n.startswith(start)}
+        found.append(_model(settings, replace(stored, tensors={**scene, **own})))
+    return found
+
+
+def _of_frames(
+    settings: Mapping[str, Any], stored: Stored, name: str
+) -> NDArray[np.float32] | None:
+    """Return an array that a fit saves with axes (frames, [Z,] Y, X), if it does."""
+    if name not in stored.tensors:
+        return None
+    found = np.asarray(stored.tensors[name], np.float32)
+    if found.ndim != 1 + len(settings["padding"]) or len(found) != len(settings["frames"]):
+        raise FileError(
+            f"{name} has the shape {found.shape}, which does not fit {len(settings['frames'])} "
+            "frames; the fit is damaged. Fit again."
+        )
+    return found

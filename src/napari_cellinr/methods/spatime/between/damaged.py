@@ -1,0 +1,84 @@
+"""What is wrong with a channel as it was recorded, and the channel without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_cellinr.methods.spatime.between.faults import (
+    fault_warnings,
+    faulty_frames,
+    good_neighbours,
+    unreplaced_warnings,
+    without_faulty,
+    without_impossible_voxels,
+    without_lost_parts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["Channel", "all_warnings", "looked_at"]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel whose damaged frames are known.
+
+    Parameters
+    ----------
+    frames
+        (T, *shape), float32; the nearest good frame is in place of each faulty one.
+    faulty
+        Positions of the faulty frames, which are to be replaced.
+    of_frames, of_voxels, of_parts
+        What to say of faulty frames, of impossible voxels, and of lost rows, columns and planes.
+    """
+
+    frames: Floats
+    faulty: tuple[int, ...]
+    of_frames: tuple[str, ...]
+    of_voxels: tuple[str, ...]
+    of_parts: tuple[str, ...]
+
+    def blended(self) -> Floats:
+        """Return the frames with a mean of its good neighbours in place of each faulty one."""
+        frames = self.frames.copy()
+        for frame in self.faulty:
+            first, last = good_neighbours(frame, self.faulty, len(frames))
+            part = (frame - first) / max(last - first, 1) if last != first else 0.0
+            frames[frame] = (1 - part) * self.frames[first] + part * self.frames[last]
+        return frames
+
+
+def looked_at(frames: Floats, recorded: Floats | None = None) -> Channel:
+    """Return a channel with impossible voxels and lost parts interpolated, its faults named.
+
+    Parameters
+    ----------
+    frames
+        Of one channel, (T, *shape), float32.
+    recorded
+        The same as they were recorded, if the frames are denoised: faulty frames are looked for
+        there, since a repeated frame is only known by its noise, and a black one may be filled.
+    """
+    possible, of_voxels = without_impossible_voxels(frames)
+    seen = possible if recorded is None else without_impossible_voxels(recorded)[0]
+    faults = faulty_frames(seen)
+    repaired, of_parts = without_lost_parts(possible, faults)
+    of_frames = fault_warnings(faults, len(frames)) or unreplaced_warnings(seen)
+    return Channel(
+        without_faulty(repaired, faults), tuple(faults),
+        tuple(of_frames), tuple(of_voxels), tuple(of_parts),
+    )  # fmt: skip
+
+
+def all_warnings(channels: Sequence[Channel]) -> list[str]:
+    """Return what to say of several channels, each sentence once."""
+    kinds = [[getattr(c, k) for c in channels] for k in ("of_frames", "of_voxels", "of_parts")]
+    return list(dict.fromkeys(text for kind in kinds for texts in kind for text in texts))

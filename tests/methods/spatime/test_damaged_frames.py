@@ -1,0 +1,74 @@
+"""Damaged frames are found as they were recorded, whatever is done to the series afterwards."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, superresolve
+from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at
+
+QUICK = {"preset": "preview", "refinement": 0.15, "steps": 0, "motion": "never"}
+TINY = {
+    "preset": "paper", "latent": 4, "neurons": 16, "batch": 128, "steps": 12, "device": "cpu",
+}  # fmt: skip
+REPEATED = "Frame 7 of 9 is the same as the frame before it: it was left out"
+
+
+def moving(sd=6.0):
+    """A blob that moves on, without and with noise."""
+    random, (t, y, x) = np.random.default_rng(0), np.indices((9, 40, 48)).astype(float)
+    clean = 90 * np.exp(-((y - 20) ** 2 + (x - 10 - 3 * t) ** 2) / 20) + 20
+    return clean, (clean + random.normal(0, sd, clean.shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def damaged():
+    _, frames = moving()
+    frames[3], frames[6] = 0, frames[5]
+    return frames
+
+
+def test_damaged_frames_are_replaced_though_noise_is_removed_first(damaged):
+    """Without its noise, a repeated frame is one in which nothing moved."""
+    clean, whole = moving()
+    fits = [
+        superresolve(Image(v, "TYX"), scale={"t": 2}, noise="remove", **QUICK)
+        for v in (damaged, whole)
+    ]
+    texts = " ".join(fits[0].warnings)
+    assert "Frame 4 of 9 is blank: it was left out" in texts
+    assert REPEATED in texts
+    assert "left out" not in " ".join(fits[1].warnings)
+    found = fits[0].images[0].array()
+    for number in (3, 6):
+        between = (clean[number - 1] + clean[number + 1]) / 2
+        wrong, repeated = (np.mean((found[2 * number] - v) ** 2) for v in (between, clean[5]))
+        assert wrong < 30
+        assert number == 3 or wrong < 0.5 * repeated
+
+
+def test_the_published_preset_leaves_damaged_frames_out(damaged):
+    small = damaged[:, 10:30, 10:40]
+    texts = " ".join(superresolve(Image(small, "TYX"), scale={"t": 2}, **TINY).warnings)
+    assert "Frame 4 of 9 is blank: it was left out" in texts
+    assert REPEATED in texts
+
+
+def test_a_mean_of_the_good_neighbours_takes_the_place_of_damaged_frames(damaged):
+    channel = looked_at(damaged)
+    assert channel.faulty == (3, 6)
+    found = channel.blended()
+    np.testing.assert_allclose(found[3], (damaged[2] + damaged[4]) / 2, rtol=1e-6)
+    np.testing.assert_allclose(found[6], (damaged[5] + damaged[7]) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(found[0], damaged[0])
+    two = damaged.copy()
+    two[4] = 0
+    found = looked_at(two).blended()
+    np.testing.assert_allclose(found[3], (2 * two[2] + two[5]) / 3, rtol=1e-6)
+    first = damaged.copy()
+    first[0] = 0
+    np.testing.assert_array_equal(looked_at(first).blended()[0], first[1])
+
+
+def test_each_sentence_is_said_once(damaged):
+    channels = [looked_at(damaged), looked_at(damaged)]
+    assert len(all_warnings(channels)) == 2
