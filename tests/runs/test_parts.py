@@ -1,5 +1,7 @@
 """A recording that is computed in parts: as the whole, in any order, again after a kill."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.make import make_plan
-from napari_cellinr.runs.scale.methods.denoise import measured
+from napari_cellinr.runs.scale.methods.denoise import _hot_pixels, measured
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import load_plan, save_plan
 from napari_cellinr.runs.scale.run import run_plan
@@ -205,3 +207,25 @@ def test_frames_that_share_nothing_are_not_divided_into_tiles():
     assert [part.frames for part in parts] == [(n, n + 1) for n in range(5)]
     with pytest.raises(FitError, match="not enough memory for the smallest part"):
         boxes(image, needs, 1000)
+
+
+def test_clusters_of_hot_pixels_are_those_of_the_plan(tmp_path):
+    """Two frames are too few to tell hot pixels from a specimen; the whole recording does."""
+    image, hot = movie(10), (slice(20, 22), slice(30, 32))
+    data = np.array(image.data)
+    data[:, *hot] = 3000
+    write(tmp_path / "in.zarr", image.like(data))
+    plan = planned(tmp_path / "in.zarr", tmp_path, background="keep")
+    assert plan.channels[0]["hot"] == [[20, 30], [20, 31], [21, 30], [21, 31]]
+    finished = finish(run_plan(plan))
+    assert any("cluster of hot pixels" in text for text in finished.warnings)
+    assert values_of(plan)[:, *hot].max() < 400
+
+
+def test_a_part_of_an_image_has_the_hot_pixels_of_its_place():
+    pixels = {"hot": [[5, 7], [30, 31]]}
+    part = SimpleNamespace(wide=((4, 20), (6, 40)))
+    mask = _hot_pixels(pixels, part)
+    assert mask.shape == (16, 34)
+    np.testing.assert_array_equal(np.argwhere(mask), [[1, 1]])
+    assert _hot_pixels({}, part) is None

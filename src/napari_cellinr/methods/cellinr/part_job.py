@@ -59,7 +59,8 @@ def denoise_part(
     places: list[tuple[int, ...]] = [(number,) for number in range(source.sizes["T"])]
     own = [place for place in places if within.frames[place[0]] in within.own]
     recorded = source.crop(T=slice(own[0][0], own[-1][0] + 1))
-    defects = find_defects(source, places, whole=within.levels is None).of_own(own)
+    found = find_defects(source, places, whole=within.levels is None, hot=within.hot)
+    defects = found.of_own(own)
     if not set(own) - defects.unused:
         return _unchanged(recorded, config, monitor)
     (noise,) = noise_of_channels(source.crop(T=slice(0, 1)), config)

@@ -62,6 +62,9 @@ class Within:
         What the background of all parts is measured by; found in each frame if not given.
     offset_sd
         As of `Noise`, in grey levels.
+    hot
+        Clusters of hot pixels, which all planes of the recording have, axes Y X; looked for in
+        the part if not given, which needs several planes.
     """
 
     frames: tuple[int, ...]
@@ -69,6 +72,7 @@ class Within:
     corner: tuple[int, ...]
     levels: Levels | None = None
     offset_sd: float = 0.0
+    hot: NDArray[np.bool_] | None = None
 
 
 def is_coupled(

@@ -15,7 +15,7 @@ from napari_cellinr.classic.camera.defects import (
     interpolated,
     lost_lines,
 )
-from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
+from napari_cellinr.classic.camera.hot_clusters import hot_text
 from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.classic.frames.bad_frames import bad_frames
 from napari_cellinr.classic.frames.repeats import without_repeats
@@ -26,6 +26,7 @@ from napari_cellinr.methods.cellinr.recording.copies import (
     copy_warnings,
     originals_among,
 )
+from napari_cellinr.methods.cellinr.recording.hot import hot_in_frames
 from napari_cellinr.text import listed
 
 if TYPE_CHECKING:
@@ -303,7 +304,13 @@ def _planes_text(masks: Iterable[NDArray[np.bool_]]) -> str:
     return f" (plane {listed(sorted(numbers))})" if numbers else ""
 
 
-def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) -> Defects:
+def find_defects(
+    source: Image,
+    places: Sequence[Place],
+    *,
+    whole: bool = True,
+    hot: NDArray[np.bool_] | None = None,
+) -> Defects:
     """Return what is wrong with the frames.
 
     Parameters
@@ -314,6 +321,8 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
         Position of each frame of each channel along the axes T and C that the source has.
     whole
         Whether these are whole frames; a tile may be dark because its objects have left it.
+    hot
+        Clusters of hot pixels that all planes have, axes Y X; looked for if not given.
     """
     leading = tuple(axis for axis in source.axes if axis in "TC")
     values = source.array()
@@ -335,27 +344,13 @@ def find_defects(source: Image, places: Sequence[Place], *, whole: bool = True) 
         if (mask := lost_lines(frame)) is not None:
             lost[place] = mask
     n_frames = source.sizes.get("T", 1)
-    hot = _hot_clusters({p: f for p, f in used.items() if p not in copies}, leading)
-    kinds: tuple[dict[Place, Any], ...] = (empty, impossible, lost, hot, copied)
+    originals = {p: f for p, f in used.items() if p not in copies}
+    clusters = hot_in_frames(originals, leading, hot)
+    kinds: tuple[dict[Place, Any], ...] = (empty, impossible, lost, clusters, copied)
     for kind in kinds:
         kind |= {copy: kind[original] for copy, original in copies.items() if original in kind}
-    return Defects(leading, n_frames, blank, dark, empty, impossible, lost, hot, copies, copied)
-
-
-def _hot_clusters(
-    frames: Mapping[Place, NDArray[Any]], leading: Sequence[str]
-) -> dict[Place, NDArray[np.bool_]]:
-    """Return the clusters of hot pixels of each frame: the same in all frames of a channel."""
-    by_channel: dict[int, list[Place]] = {}
-    for place in frames:
-        channel = place[leading.index("C")] if "C" in leading else 0
-        by_channel.setdefault(channel, []).append(place)
-    found: dict[Place, NDArray[np.bool_]] = {}
-    for own in by_channel.values():
-        planes = [plane for p in own for plane in frames[p].reshape(-1, *frames[p].shape[-2:])]
-        if (mask := hot_clusters(planes)) is not None:
-            found |= {place: np.broadcast_to(mask, frames[place].shape) for place in own}
-    return found
+    found = (blank, dark, empty, impossible, lost, clusters, copies, copied)
+    return Defects(leading, n_frames, *found)
 
 
 def _dark_frames(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.classic.background import physical_widths
+from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.classic.frames.bad_frames import is_noise
@@ -94,12 +95,13 @@ def _of_channel(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
     n_axes, offsets, uncertainty = len(image.axes) - 1, None, 0.0
-    planes = _Planes(image)
+    planes: Any = _Planes(image)
     texts = scan_warnings(planes, number)
     if config.pattern != "none" and (pattern := find_offsets(planes)) is not None:
         offsets = pattern.offsets
         uncertainty = math.hypot(pattern.uncertainty, pattern.pixel_error)
         texts.append(text_of(pattern, number))
+    hot = hot_clusters(planes)
     most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
     known = Known(config.gain, config.read_noise, config.offset, config.grain)
     noise = estimate_noise(sample(image, most, WHOLE), n_axes=n_axes, known=known)
@@ -116,6 +118,7 @@ def _of_channel(
         "first": first,
         "offsets": _packed(offsets),
         "offset_sd": uncertainty,
+        "hot": [] if hot is None else np.argwhere(hot).tolist(),
     }
     if not config.is_published:
         whole = image.take("T", first)
@@ -298,8 +301,21 @@ def job(
     levels = _levels(facts) if part.is_tile else None
     corner = tuple(one[0] for one in part.wide)
     sd = float(facts["offset_sd"])
-    within = Within(tuple(numbers), range(*part.frames), corner, levels, sd)
+    hot = _hot_pixels(facts, part)
+    within = Within(tuple(numbers), range(*part.frames), corner, levels, sd, hot)
     return (yield from denoise_part(series, config, monitor, within))
+
+
+def _hot_pixels(facts: Mapping[str, Any], part: Part) -> NDArray[np.bool_] | None:
+    """Return the clusters of hot pixels in a part, axes Y X; None if the plan has not looked."""
+    if "hot" not in facts:
+        return None
+    rows, columns = part.wide[-2:]
+    mask = np.zeros((rows[1] - rows[0], columns[1] - columns[0]), bool)
+    for row, column in facts["hot"]:
+        if rows[0] <= row < rows[1] and columns[0] <= column < columns[1]:
+            mask[row - rows[0], column - columns[0]] = True
+    return mask
 
 
 def _levels(facts: Mapping[str, Any]) -> Levels | None:
