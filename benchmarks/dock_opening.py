@@ -5,12 +5,14 @@ xvfb-run -a -s "-screen 0 1280x1024x24" python benchmarks/dock_opening.py
 
 from __future__ import annotations
 
+import argparse
 import time
 
 DOCKS = ("Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script")
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     import gui_common
     import napari
     import torch

@@ -10,7 +10,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gui_common
 import numpy as np
@@ -22,6 +22,9 @@ from napari_cellinr.ui.layers.convert import add_images
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import controller
 from napari_cellinr.ui.task import task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WIDTH = 1000
 """Width of a picture in pixels."""
@@ -87,19 +90,25 @@ class States:
         print(f"docks-{name}.png")
 
 
-def basic(states: States) -> None:
+ACTIONS = ("denoise", "superresolve", "reconstruct")
+
+
+def basic(states: States, actions: Sequence[str] = ACTIONS) -> None:
     """Photograph the docks of the three methods at rest, running and finished; then as tabs."""
-    for action in ("denoise", "superresolve", "reconstruct"):
+    for action in actions:
         task = task_of(action)
         viewer = states.renew()  # napari's sliders keep the numbers of layers that are gone
         viewer.open_sample("napari-cellinr", task.sample)
         dock = states.open(task.title)
         viewer.reset_view()
         states.shoot(f"{action}-rest")
+        if action == "reconstruct":
+            dock.form.field("check_motion").set_value(False)  # for a third of the time
         dock.run()
         gui_common.wait_for(partial(_shows_progress, states, dock), 300)
         states.shoot(f"{action}-running")
         gui_common.wait_for(partial(_is_idle, dock), 900)
+        viewer.dims.set_current_step(0, viewer.dims.nsteps[0] * 3 // 4)
         states.shoot(f"{action}-finished")
     for name in ("Denoise", "Super-resolve", "Compare", "Batch", "Script"):
         states.open(name)

@@ -7,6 +7,7 @@ CPU seconds count, so that other work on the machine does not.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import resource
@@ -117,11 +118,14 @@ def one(name: str) -> None:
 
 
 def main() -> None:
-    names = [name for name in CASES if all(word in name for word in sys.argv[1:])]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="in the name of a case")
+    words = parser.parse_args().words
+    names = [name for name in CASES if all(word in name for word in words)]
     rows = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in names:
-        words = [sys.executable, __file__, "--one", name]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        command = [sys.executable, __file__, "--one", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(name, done.stderr[-500:])
             continue

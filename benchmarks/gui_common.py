@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_cellinr.config import Config
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Job
     from napari_cellinr.image import Image
     from napari_cellinr.ui.docks.denoise import DenoiseDock
@@ -95,7 +96,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 def use_fake_job(seconds: float = 20.0) -> None:
     """Put a convolutional fit on random patches in the place of the real method."""
 
-    def job(image: Image, config: Config, *, started: float) -> Job:
+    def job(image: Image, config: Config, monitor: Monitor, **options: object) -> Job:
         return _fake(image, config, seconds)
 
     METHODS["cellinr"] = replace(METHODS["cellinr"], job=job)

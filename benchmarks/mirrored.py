@@ -9,7 +9,7 @@ docs/guide/denoise.md, superresolve.md and reconstruct.md.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import warnings
 
 import numpy as np
@@ -50,8 +50,10 @@ METHODS = {
 
 def main() -> None:
     """Print the differences for each method that was given, or for all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help=", ".join(METHODS))
     warnings.simplefilter("ignore")
-    for method in sys.argv[1:] or METHODS:
+    for method in parser.parse_args().methods or METHODS:
         make, settings = METHODS[method]
         image = make()
 

@@ -53,7 +53,7 @@ def line_scan(folder: Folder) -> None:
 def point_scan(folder: Folder) -> None:
     """A point scan."""
     write_tiff(folder / "in.tif", moving(4, (18, 18), 24), "TYX", finterval=0.5)
-    _reconstruct(folder, "point-scan")
+    _reconstruct(folder, {"kind": "point-scan", "pixel_time": 2e-6, "row_time": 0.002})
 
 
 def z_scan(folder: Folder) -> None:

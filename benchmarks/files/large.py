@@ -1,5 +1,6 @@
 """Sparse files of 100 GB, opened: `python benchmarks/files/large.py`. No disk is filled."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ SHAPE = (500, 100, 1024, 1024)
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = []

@@ -4,6 +4,7 @@ pip install napari-ome-zarr ome-zarr-models
 python benchmarks/files/zarr_peers.py
 """
 
+import argparse
 import sys
 import tempfile
 import warnings
@@ -23,6 +24,7 @@ MODELS = {"0.4": "ome_zarr_models.v04.image", "0.5": "ome_zarr_models.v05.image"
 
 def main() -> int:
     """Return 0 if both accept both versions, and print what was compared."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     values = np.random.default_rng(0).integers(0, 900, (3, 2, 5, 64, 48)).astype(np.uint16)
     units = ("second", "pixel", *("micrometer",) * 3)
     image = Image(values, "TCZYX", (2.0, 1.0, 0.5, 0.2, 0.2), units, channels=("a", "b"))

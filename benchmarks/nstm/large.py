@@ -6,6 +6,7 @@ A process of its own, since the largest memory is that of the whole process. Fig
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import time
@@ -51,6 +52,7 @@ def memory() -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     image = recording()
     small = Image(image.array()[:4, :32, :32], "TYX", scale=image.scale, units=image.units)
     optics = {**data.DPC_CONSTANTS, "normalise": False}

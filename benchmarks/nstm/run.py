@@ -6,6 +6,7 @@ Fits are kept in `build/nstm`; what is there is not fitted again. `--no-report` 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import json
@@ -127,19 +128,24 @@ def compare(case: Case, arrays: dict[str, Any]) -> dict[str, Any]:
     return scores
 
 
-def main(words: list[str]) -> None:
+def main() -> None:
     """Do what the words of the command line say."""
-    names = [word for word in words if not word.startswith("--")] or list(CASES)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
+    parser.add_argument("--report", action="store_true", help="fit nothing, score what is there")
+    parser.add_argument("--no-report", action="store_true", help="only fit")
+    given = parser.parse_args()
+    names = given.names or list(CASES)
     BUILD.mkdir(parents=True, exist_ok=True)
     for name in names:
         place = BUILD / f"{name.replace(', ', '-').replace(' ', '_')}.json"
         if place.exists():
-            if "--report" in words:
+            if given.report:
                 arrays = dict(np.load(place.with_suffix(".npz")))
                 scores = json.loads(place.read_text()) | compare(CASES[name], arrays)
                 place.write_text(json.dumps(scores, indent=1))
             continue
-        if "--report" in words:
+        if given.report:
             continue
         print(name, flush=True)
         try:
@@ -151,9 +157,9 @@ def main(words: list[str]) -> None:
         np.savez_compressed(place.with_suffix(".npz"), **arrays)
         place.write_text(json.dumps({"name": name, **scores}, indent=1))
         print(json.dumps(scores), flush=True)
-    if "--no-report" not in words:
+    if not given.no_report:
         write_report(BUILD)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

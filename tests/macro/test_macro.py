@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, read, write
+from napari_cellinr.cli.shared.outputs import ROLES
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
@@ -22,6 +23,7 @@ from napari_cellinr.macro import (
     script,
 )
 from napari_cellinr.macro.naming import file_name
+from napari_cellinr.methods import METHODS
 
 DENOISED = ("embryo denoised", "embryo background")
 
@@ -51,6 +53,13 @@ def fake_job(image, config, monitor):
 @pytest.fixture
 def job(put_job):
     put_job("denoise", fake_job)
+
+
+@pytest.mark.parametrize("role", sorted({*ROLES, *(r for m in METHODS.values() for r in m.roles)}))
+def test_a_result_of_any_role_is_recorded(role):
+    step = Step("reconstruct", (Source("worm", "worm.tif"),), {}, ("a", "b"), ("result:1", role))
+    text = Macro((step,)).as_json()
+    assert Macro.from_json(text).steps[0].roles == ("result:1", role)
 
 
 def test_the_script_for_napari_reads_back_as_the_same_steps():

@@ -8,8 +8,28 @@ from qtpy.QtCore import Qt
 
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.docks.script import ScriptDock
+from napari_cellinr.ui.history.run_table import RunTable
 
 pytestmark = pytest.mark.gui
+
+
+@pytest.mark.parametrize(("width", "is_wide"), [(250, False), (1200, True)])
+def test_names_of_runs_take_the_room_of_a_wide_dock_and_are_cut_in_the_middle(
+    dock, use_job, idle, qtbot, width, is_wide
+):
+    use_job()
+    dock.run()
+    idle(dock)
+    runs = RunTable(dock.dispatcher)
+    qtbot.addWidget(runs)
+    runs.resize(width, 200)
+    runs.show()
+    qtbot.waitUntil(runs.isVisible)
+    needed = runs.table.sizeHintForColumn(0)
+    assert (runs.table.columnWidth(0) > needed) is is_wide
+    assert runs.table.textElideMode() == Qt.TextElideMode.ElideMiddle
+    assert runs.table.item(0, 0).text() in runs.table.item(0, 0).toolTip()
+    runs.hide()
 
 
 def test_steps_and_runs_are_listed_used_and_deleted(

@@ -36,7 +36,7 @@ RECIPE_VERSION = 1
 
 _FORMAT = "napari-cellinr recipe"
 
-_ROLE = re.compile(r"([a-z_]+(:\d{1,6})?)?", re.ASCII)
+_ROLE = re.compile(r"([a-z_-]+(:\d{1,6})?)?", re.ASCII)
 """Pattern of a role, such as `result:1`."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Slot
+from qtpy.QtCore import QEvent, QObject, Qt, Slot
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -51,6 +51,9 @@ class RunTable(QWidget):
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        # Names of layers begin with what they are and end with their source: both stay visible.
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.installEventFilter(self)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         for column, width in enumerate(WIDTHS):  # long texts; the tooltip has all of them
@@ -79,6 +82,15 @@ class RunTable(QWidget):
         dispatcher.history.changed.connect(self.refresh)
         dispatcher.controller.layers_changed.connect(self.refresh)
         self.refresh()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Give the names the room that a wider dock has."""
+        if event.type() == QEvent.Type.Resize:
+            header = self.table.horizontalHeader()
+            spare = self.table.width() - header.length() - 2 * self.table.frameWidth()
+            width = header.sectionSize(0)
+            header.resizeSection(0, max(width + spare, min(width, WIDTHS[0])))
+        return bool(super().eventFilter(watched, event))
 
     @Slot()
     def refresh(self) -> None:
