@@ -90,3 +90,21 @@ def test_a_series_says_how_to_read_it_again(folder):
         read(pattern)
     with pytest.raises(FileError, match="a number for each"):
         read(folder / "embryo_z*.tif", stack_axis="T")
+
+
+def test_suffixes_in_other_spellings_are_one_series(tmp_path):
+    for number, suffix in enumerate((".TIF", ".tif", ".tiff", ".Tiff")):
+        path = tmp_path / f"t{number}{suffix}"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=None)
+    image = read(tmp_path, stack_axis="T")
+    assert image.array()[:, 0, 0].tolist() == [0, 1, 2, 3]
+    assert is_numbered([tmp_path / "t0.TIF", tmp_path / "t1.tiff"])
+
+
+def test_numbers_of_many_digits_are_told_apart(tmp_path):
+    """A date with a time in milliseconds has 17 digits, more than a floating-point number."""
+    for number in (1, 2, 3):
+        path = tmp_path / f"20240301120000{number:03d}.tif"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=None)
+    image = read(tmp_path, stack_axis="T")
+    assert image.array()[:, 0, 0].tolist() == [1, 2, 3]

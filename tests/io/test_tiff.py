@@ -50,7 +50,6 @@ def test_imagej_time_in_another_unit(tmp_path, data):
         ((4, 4), {}),
         ((4, 4), {"unit": "pixel", "spacing": 2}),
         ((1, 1), {"unit": "inch"}),
-        ((4, 4), {"unit": "furlong", "spacing": 2}),
     ],
 )
 def test_imagej_without_calibration(tmp_path, data, resolution, metadata):
@@ -414,3 +413,11 @@ def test_more_planes_than_ome_describes(tmp_path, data):
     tifffile.tiffcomment(path, text.encode())
     with pytest.warns(FileWarning, match="has 1 planes that its OME description does not mention"):
         assert np.array_equal(read(path).data, data[:2])
+
+
+def test_the_axes_that_are_suggested_for_colours_are_allowed(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, np.full((4, 8, 9, 3), 7, np.uint8), photometric="rgb")
+    with pytest.raises(FileError, match=r"with --axes ZYXC\.$"):
+        read(path)
+    assert read(path, axes="ZYXC").shape == (4, 8, 9, 3)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.camera.anscombe import Noise
 
-__all__ = ["held_places", "hold_out", "odd_pixels", "saturated_part", "without_held"]
+__all__ = ["has_halo", "held_places", "hold_out", "odd_pixels", "saturated_part", "without_held"]
 
 HELD_BLOCK = 32
 """Voxels along each axis of a block with random numbers of its own."""
@@ -58,7 +58,7 @@ def odd_pixels(
         dead[dead] = below - array[dead] > _JUMP * noise.sd(below)
     hot = stabilised - highest > least
     if hot.any():
-        hot[hot] = ~_has_halo(stabilised, np.argwhere(hot))
+        hot[hot] = ~has_halo(stabilised, np.argwhere(hot))
     odd = hot | dead
     if not odd.any():
         return odd, stabilised
@@ -67,8 +67,10 @@ def odd_pixels(
     return odd, replaced
 
 
-def _has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.bool_]:
+def has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which bright pixels have neighbours in the plane that are brighter than theirs.
+
+    The microscope blurs all that it images, so that a hot pixel has none.
 
     Parameters
     ----------

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Counter", "Grid", "grid_of", "with_stars"]
+__all__ = ["Counter", "Grid", "grid_of", "same_suffix", "with_stars"]
 
 _UNITS = "um|µm|nm|mm|ms|s|min|h"
 _NUMBER: Final = re.compile(rf"(\d+\.\d+(?=[ _]?(?:{_UNITS})(?![a-z]))|\d+)")
 """A whole number; a decimal one only before a unit, because a point also separates counters."""
 
 _LETTERS: Final = re.compile(r"([a-z]+)[ _.=-]*$", re.IGNORECASE)
+_SUFFIX: Final = re.compile(r"\.tiff?$", re.IGNORECASE)
 _LAST_WORD: Final = re.compile(r"[A-Z]?[a-z]*$")
 
 _LABELS: Final = {
@@ -61,7 +62,7 @@ class Counter:
     @property
     def numbers(self) -> tuple[float, ...]:
         """The number in each name."""
-        return tuple(float(text) for text in self.texts)
+        return tuple(map(_number, self.texts))
 
     @property
     def levels(self) -> list[float]:
@@ -112,7 +113,7 @@ class Grid:
         """Return the numbers in the names of the files; empty if they count more than one thing."""
         if len(self.varying) != 1 or len(self.axes) != 1:
             return ()
-        return tuple(float(_NUMBER.findall(path.name)[self.varying[0]]) for path in self.paths)
+        return tuple(_number(_NUMBER.findall(path.name)[self.varying[0]]) for path in self.paths)
 
 
 def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
@@ -170,15 +171,27 @@ def with_stars(name: str, places: Sequence[int]) -> str:
 
 
 def _relative(paths: Sequence[Path]) -> list[str]:
-    """Return the names below the folder that all files have in common."""
+    """Return the names below the folder that all files have in common, suffixes spelt alike."""
+    alike = [path.with_name(same_suffix(path.name)) for path in paths]
     folders = {str(path.parent) for path in paths}
     if len(folders) == 1:
-        return [path.name for path in paths]
+        return [path.name for path in alike]
     try:
         common = os.path.commonpath([str(path.parent.absolute()) for path in paths])
     except ValueError:  # on different drives
-        return [str(path) for path in paths]
-    return [path.absolute().relative_to(common).as_posix() for path in paths]
+        return [str(path) for path in alike]
+    return [path.absolute().relative_to(common).as_posix() for path in alike]
+
+
+def same_suffix(name: str) -> str:
+    """Return the name of a TIFF with the usual spelling of its suffix: `t1.TIFF` as `t1.tif`.
+
+    Parameters
+    ----------
+    name
+        Name of a file.
+    """
+    return _SUFFIX.sub(".tif", name)
 
 
 def _check_unlike(paths: Sequence[Path], parts: Sequence[Sequence[str]]) -> None:
@@ -355,5 +368,10 @@ def _missing(levels: Sequence[float], gaps: Sequence[int], step: float) -> str:
     return ", ".join(shown if len(shown) <= _MOST_NAMED else [*shown[:-1], "…"])
 
 
+def _number(text: str) -> float:
+    """Return a number; whole ones exactly, because dates with a time have up to 17 digits."""
+    return int(text) if text.isdecimal() else float(text)
+
+
 def _shown(number: float) -> str:
-    return str(int(number)) if number.is_integer() else f"{number:g}"
+    return str(int(number)) if number == int(number) else f"{number:g}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.camera_pattern import find_pattern
+from napari_cellinr.classic.camera.camera_pattern import CameraPattern, find_pattern
 from napari_cellinr.classic.camera.scan import scan_warnings
+from napari_cellinr.methods.cellinr.recording.steady_pixels import steady_pixels, steady_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.camera.camera_pattern import CameraPattern
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.recording.defects import Defects
@@ -84,10 +85,21 @@ def find_offsets(planes: Any) -> CameraPattern | None:
         Axes (plane, Y, X); an array, or what reads planes when it is sliced.
     """
     for count in sorted({max(FEWEST, most // planes[0].size) for most in (GLANCE, MOST)}):
-        found = find_pattern(_plausible(planes[:: -(-len(planes) // count)]))
+        found = _with_odd_pixels(_plausible(planes[:: -(-len(planes) // count)]))
         if found is None or len(planes) <= count:
             return found
     return found
+
+
+def _with_odd_pixels(values: NDArray[np.float32]) -> CameraPattern | None:
+    """Return the pattern of planes, with single hot and dead pixels in it, or None."""
+    odd = steady_pixels(values)
+    if odd is None:
+        return find_pattern(values)
+    found = find_pattern(values - odd)
+    if found is None:
+        return CameraPattern(odd, (), odd=odd)
+    return replace(found, offsets=found.offsets + odd, odd=odd)
 
 
 def _plausible(planes: Any) -> NDArray[np.float32]:
@@ -112,9 +124,13 @@ def text_of(pattern: CameraPattern, channel: int | None) -> str:
         Number of the channel from 0, if there are several.
     """
     of_channel = "" if channel is None else f" in channel {channel + 1}"
-    return (
+    odd = "" if pattern.odd is None else steady_text(pattern.odd, of_channel)
+    if not pattern.kinds:
+        return odd
+    offsets = pattern.offsets if pattern.odd is None else pattern.offsets - pattern.odd
+    return f"{odd} " * bool(odd) + (
         f"The {' and '.join(pattern.kinds)} of the camera have different offsets{of_channel} "
-        f"(standard deviation {float(pattern.offsets.std()):.3g} grey levels); they were "
+        f"(standard deviation {float(offsets.std()):.3g} grey levels); they were "
         "subtracted. The brightness of the whole image is therefore uncertain by "
         f"{pattern.uncertainty:.2g} grey levels. Set pattern=none to keep the offsets."
     )
