@@ -96,12 +96,18 @@ def has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[n
 def saturated_part(array: NDArray[Any]) -> float:
     """Return the fraction of saturated pixels: those with the largest value of the data type.
 
-    The largest values of 8, 10, 12, 14 and 16 bits are recognised in larger types; 0 for floats.
+    The largest values of 8, 10, 12, 14 and 16 bits are recognised in larger types, also where the
+    bits are stored at the top of the type, so that all values are multiples of a power of 2; 0 for
+    floats.
     """
     if array.dtype.kind not in "ui" or array.size == 0:
         return 0.0
     highest = int(array.max())
     limits = {2**bits - 1 for bits in (8, 10, 12, 14, 16)} | {int(np.iinfo(array.dtype).max)}
+    if highest not in limits and highest & 1 == 0 and array.min() >= 0:
+        used = int(np.bitwise_or.reduce(array, axis=None))
+        unit = used & -used
+        limits = {unit * (2**bits - 1) for bits in (10, 12, 14) if unit * 2**bits == 2**16}
     return float((array == highest).mean()) if highest in limits else 0.0
 
 

@@ -17,7 +17,6 @@ from napari_cellinr.classic.camera.defects import (
     lost_lines,
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
-from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.classic.camera.repeats import without_repeats
 from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
 from napari_cellinr.methods.cellinr.recording.copies import (
@@ -26,6 +25,7 @@ from napari_cellinr.methods.cellinr.recording.copies import (
     copy_warnings,
     originals_among,
 )
+from napari_cellinr.methods.cellinr.recording.limits import limit_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
-
-SATURATED = 1e-3
-"""Fraction of the voxels that may be saturated without a warning."""
 
 _NOISE_ALONE = {"dark", "noise"}
 """What `bad_frames` calls a frame that shows no specimen."""
@@ -125,7 +122,9 @@ class Defects:
         return texts
 
     def saturation_warnings(self, source: Image) -> list[str]:
-        """Return a sentence if voxels that are used are saturated; lost lines are replaced.
+        """Return sentences about voxels that are used and saturated, or cut off at the dark end.
+
+        Lost lines are replaced, and do not count.
 
         Parameters
         ----------
@@ -140,13 +139,7 @@ class Defects:
             for place, mask in self._masks.items():
                 used[place] &= ~mask
             values = values[used]
-        saturated = saturated_part(values)
-        if saturated <= SATURATED:
-            return []
-        return [
-            f"{100 * saturated:.1f} % of the voxels are saturated: they are brighter than the "
-            "camera can record, so the result is too dark there."
-        ]
+        return limit_warnings(values) if values.size else []
 
     def good(self, indices: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
         """Return the positions of the frames that show something new."""
