@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 import reprlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "clean_name",
+    "number_list",
     "one_line",
     "parsed_json",
     "shortened",
@@ -99,3 +103,27 @@ def clean_name(name: object) -> str:
     """Return the name of an image, a channel or a layer as one line; `unnamed` if none is left."""
     text = str(name)
     return one_line(text) or ("unnamed" if text else "")
+
+
+def number_list(numbers: Iterable[int], most: int = 12) -> str:
+    """Return whole numbers as text, runs of three or more by their ends: `1, 4, 6 to 9`.
+
+    Parameters
+    ----------
+    numbers
+        The numbers, each once, ascending.
+    most
+        Largest number of parts; others are left out, which is shown by an ellipsis.
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [
+        part
+        for run in runs
+        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
+    ]
+    return ", ".join(parts[:most]) + (" …" if len(parts) > most else "")

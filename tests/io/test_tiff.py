@@ -421,3 +421,14 @@ def test_the_axes_that_are_suggested_for_colours_are_allowed(tmp_path):
     with pytest.raises(FileError, match=r"with --axes ZYXC\.$"):
         read(path)
     assert read(path, axes="ZYXC").shape == (4, 8, 9, 3)
+
+
+def test_three_planes_that_are_marked_as_colours_can_be_read_as_planes(tmp_path):
+    """Some programs mark every stack of three or four planes as red, green, and blue."""
+    path = tmp_path / "stack.tif"
+    data = np.arange(3 * 8 * 9, dtype=np.uint16).reshape(3, 8, 9)
+    tifffile.imwrite(path, data, photometric="rgb", planarconfig="separate", metadata=None)
+    said = "--axes CYX; if they are no colours, but planes, with --axes ZYX"
+    with pytest.raises(FileError, match=said):
+        read(path)
+    assert np.array_equal(read(path, axes="ZYX").array(), data)

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_cellinr.errors import DataError
 from napari_cellinr.precision import check_precision
+from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
 __all__ = ["check_span", "check_values", "not_finite"]
-
-_MOST = 8
-"""Numbers of frames that an error lists."""
 
 SPAN = (1e-3, 1e18)
 """Smallest and largest range of grey levels in which float32 can represent the noise."""
@@ -79,6 +77,6 @@ def _where(source: Image, bad: NDArray[np.bool_]) -> str:
         others = tuple(i for i in range(bad.ndim) if i != place)
         numbers = (np.flatnonzero(bad.any(axis=others)) + 1).tolist()
         if len(numbers) < bad.shape[place]:
-            shown = ", ".join(map(str, numbers[:_MOST])) + (" …" if len(numbers) > _MOST else "")
+            shown = number_list(numbers)
             parts.append(f"{name} {shown}" if len(numbers) == 1 else f"{name}s {shown}")
     return f", in {', '.join(parts)}" if parts else ""

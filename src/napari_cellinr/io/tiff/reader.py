@@ -282,10 +282,13 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Reques
     colours = dict(zip(series.axes, series.shape, strict=True)).get("S", 1) in {3, 4}
     if colours and request.axes is None and not request.colours:
         as_channels = suggestion(_distinct(series.axes).replace("S", "C", 1))
+        planes = suggestion(as_channels.replace("C", "Q", 1))
+        apart = series.axes.find("S") < series.axes.find("Y")
+        as_planes = f"; if they are no colours, but planes, with --axes {planes}" if apart else ""
         raise FileError(
             f"{path} is a colour (RGB) image of axes {series.axes!r}, shape {series.shape}; "
             f"intensities are needed. Convert it to grey levels, save one colour, or read the "
-            f"colours as channels with --axes {as_channels}."
+            f"colours as channels with --axes {as_channels}{as_planes}."
         )
 
 

@@ -57,7 +57,7 @@ def without_pattern(
     data, uncertainties = None, [0.0] * n_channels
     for channel in range(n_channels):
         part = source.take("C", channel) if "C" in source.axes else source
-        planes = part.array().reshape(-1, *source.shape[-2:])
+        planes = _recorded_once(part, defects, channel).reshape(-1, *source.shape[-2:])
         texts += scan_warnings(planes, channel if n_channels > 1 else None)
         if config.pattern == "none" or defects.empty:
             continue
@@ -74,6 +74,20 @@ def without_pattern(
     for place in defects.unused:
         data[place] = source.array()[place]
     return source.like(data, name=source.name), texts, uncertainties
+
+
+def _recorded_once(image: Image, defects: Defects, channel: int) -> NDArray[Any]:
+    """Return the frames of a channel without copies: their noise is the same, as offsets are."""
+    values = image.array()
+    if "T" not in image.axes or not defects.copies:
+        return values
+    leading = list(defects.leading)
+    copied = {
+        place[leading.index("T")]
+        for place in defects.copies
+        if "C" not in leading or place[leading.index("C")] == channel
+    }
+    return values[[number for number in range(len(values)) if number not in copied]]
 
 
 def find_offsets(planes: Any) -> CameraPattern | None:
