@@ -178,3 +178,28 @@ def test_a_sentence_about_a_part_names_its_channel():
     places = [(t, c) for t in range(4) for c in range(2)]
     (text,) = find_defects(Image(both, axes="TCYX"), places).warnings
     assert text.startswith("50.0 % of the voxels of frame 3 of channel 2 have no data")
+
+
+@pytest.mark.parametrize("offset", [1000, 10_000])
+def test_a_frame_of_another_offset_spoils_the_noise_of_no_other(offset):
+    """Its noise is that of dim places at the grey level of bright ones: no gain was found then."""
+    truth, raw = movie(8)
+    bad, good = raw.copy(), [0, 1, 2, 3, 5, 6, 7]
+    bad[4] += offset
+    fit, without = (denoise(Image(v, axes="TYX"), **SETTINGS) for v in (bad, raw[good]))
+    found, usual = (f.report["noise"][0] for f in (fit, without))
+    assert found["gain"] == pytest.approx(usual["gain"], rel=0.1)
+    wrong = error(fit.images[0].array()[good], truth[good])
+    assert wrong < 1.05 * error(without.images[0].array(), truth[good])
+    assert any(text.startswith("Frame 5 has grey levels far from") for text in fit.warnings)
+    assert not any("far from" in text for text in without.warnings)
+
+
+def test_bleaching_and_growing_brightness_are_no_faults():
+    from napari_cellinr.methods.cellinr.initial.noise import far_frame_warnings
+
+    truth, _ = movie(20)
+    for rate in (-0.1, 0.05, 0.2):
+        brightness = np.exp(rate * np.arange(20))[:, None, None]
+        raw = np.random.default_rng(1).poisson(truth * brightness).astype(np.uint16)
+        assert far_frame_warnings(Image(raw, axes="TYX")) == []
