@@ -9,7 +9,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_cellinr.errors import FileWarning
+from napari_cellinr.errors import FileError, FileWarning
 from napari_cellinr.io import read
 
 STACK = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
@@ -204,3 +204,10 @@ def test_a_time_step_of_a_nifti_without_a_unit(tmp_path):
     path = nifti(tmp_path, (0.1, 0.1, 1, 5), code=0, shape=(6, 5, 1, 4), units=("micron", "hz"))
     with pytest.warns(FileWarning, match="a step of 5 along T without a unit of time"):
         assert steps(read(path))["T"] == (1.0, "pixel")
+
+
+@pytest.mark.parametrize("images", [[], [{"version": "0.4", "datasets": []}]])
+def test_metadata_of_a_zarr_that_name_no_array(tmp_path, images):
+    zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2).attrs["multiscales"] = images
+    with pytest.raises(FileError, match="that name no array"):
+        read(tmp_path / "a.zarr")

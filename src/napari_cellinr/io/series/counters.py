@@ -10,6 +10,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.series.dates import seconds_in_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,6 +143,9 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
         return Grid(tuple(paths), stack_axis, (len(paths),))
     varying = _varying(parts)
     counters = _needed(varying)
+    seconds = seconds_in_names(names) if len(counters) > 1 else []
+    if seconds:
+        return _dated(paths, seconds, stack_axis)
     if len(counters) > 1:
         return _over_axes(paths, counters, stack_axis, tuple(c.place for c in varying))
     counter = counters[0] if counters else Counter(0, "", ("0",) * len(paths))
@@ -153,6 +157,23 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
         (*_other_axis(counter, stack_axis), *_gaps(counter, stack_axis)) if len(paths) > 1 else ()
     )
     return Grid(ordered, stack_axis, (len(paths),), varying=places, warnings=warnings)
+
+
+def _dated(paths: Sequence[Path], seconds: Sequence[int], stack_axis: str) -> Grid:
+    """Return files in the order of the dates in their names."""
+    order = sorted(range(len(paths)), key=lambda i: seconds[i])
+    ordered = tuple(paths[i] for i in order)
+    steps = [seconds[b] - seconds[a] for a, b in pairwise(order)]
+    usual = min(steps)
+    long = [i for i, step in enumerate(steps) if step >= _UNEVEN * usual]
+    warnings = [
+        "the dates in the names of the files are not equally spaced: "
+        f"{ordered[i].name} is followed by {ordered[i + 1].name} after {steps[i]} s, others after "
+        f"{usual} s. A constant step along {stack_axis}, and what is computed between them, are "
+        "wrong there."
+        for i in long[:1]
+    ]
+    return Grid(ordered, stack_axis, (len(paths),), warnings=tuple(warnings))
 
 
 def with_stars(name: str, places: Sequence[int]) -> str:

@@ -196,8 +196,13 @@ def _image(path: Path | str, store: Store, group: Any, name: str, level: int) ->
         letters = _letters(named if all(named) else (), n)
         return Image(_lazy(path, store, group), axes=letters, name=name, meta=meta)
     facts = _facts(group)
-    scales = facts["multiscales"][0]
-    datasets = scales["datasets"]
+    scales = (facts["multiscales"] or [{}])[0]
+    datasets = scales.get("datasets")
+    if not datasets:
+        raise FileError(
+            f"{path} has metadata of a multiscale image that name no array; copy or convert it "
+            "again from its source, or give the folder of an array in it."
+        )
     if not 0 <= level < len(datasets):
         raise FileError(
             f"level {level} of {path} was requested; it has levels 0 to {len(datasets) - 1}."
