@@ -72,4 +72,37 @@ def test_no_pixel_is_odd_in_noise_alone():
     noise = np.random.default_rng(5).normal(100, 4, (12, 64, 64)).astype(np.float32)
     assert steady_pixels(noise) is None
     assert steady_pixels(np.zeros((12, 64, 64), np.float32)) is None
-    assert steady_pixels(noise[:3]) is None
+    assert steady_pixels(noise[:1]) is None
+    assert steady_pixels(noise[:2]) is None
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.3, 1, 5])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_single_photons_are_no_hot_pixels(mean, count):
+    values = np.random.default_rng(6).poisson(mean, (count, 64, 64)).astype(np.float32)
+    assert steady_pixels(values) is None
+
+
+def test_a_hot_pixel_of_two_planes():
+    """It is no single voxel: the next plane has it, too."""
+    values = recorded(moving())[:2]
+    values[:, 5, 7] = 9000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = denoise(Image(values, axes="ZYX"), preset="preview", background="keep")
+    assert fitted.images[0].array()[:, 4:7, 6:9].max() < 200
+    assert any("(at row 5, column 7)" in text for text in fitted.report["warnings"])
+
+
+def test_a_cluster_of_hot_pixels_leaves_no_trace_around_it():
+    truth = moving()
+    clean = recorded(truth)
+    values = clean.copy()
+    values[:, 10, 10:13] = 5000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, usual = (
+            denoise(Image(v, axes="TYX"), preset="preview", background="keep").images[0].array()
+            for v in (values, clean)
+        )
+    assert np.sqrt(np.mean((found - truth) ** 2)) < 1.05 * np.sqrt(np.mean((usual - truth) ** 2))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.classic.camera.camera_pattern import CameraPattern, find_pattern
+from napari_cellinr.classic.camera.defects import interpolated
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.methods.cellinr.recording.steady_pixels import steady_pixels, steady_text
 
@@ -61,7 +62,7 @@ def without_pattern(
         texts += scan_warnings(planes, channel if n_channels > 1 else None)
         if config.pattern == "none" or defects.empty:
             continue
-        if (found := find_offsets(planes)) is None:
+        if (found := find_offsets(_without_clusters(planes, defects, channel))) is None:
             continue
         if data is None:
             data = np.array(source.array(), np.float32)
@@ -90,6 +91,15 @@ def _recorded_once(image: Image, defects: Defects, channel: int) -> NDArray[Any]
     return values[[number for number in range(len(values)) if number not in copied]]
 
 
+def _without_clusters(planes: NDArray[Any], defects: Defects, channel: int) -> NDArray[Any]:
+    """Return planes without the clusters of hot pixels, which are replaced after this."""
+    for place, mask in defects.hot.items():
+        if dict(zip(defects.leading, place, strict=True)).get("C", channel) == channel:
+            same = mask if mask.ndim == 2 else mask[0]  # in all planes and frames
+            return np.stack([interpolated(plane, same) for plane in planes])
+    return planes
+
+
 def find_offsets(planes: Any) -> CameraPattern | None:
     """Return the pattern of planes, or None.
 
@@ -99,29 +109,37 @@ def find_offsets(planes: Any) -> CameraPattern | None:
         Axes (plane, Y, X); an array, or what reads planes when it is sliced.
     """
     for count in sorted({max(FEWEST, most // planes[0].size) for most in (GLANCE, MOST)}):
-        found = _with_odd_pixels(_plausible(planes[:: -(-len(planes) // count)]))
+        found = _pattern_of(_not_blank(planes[:: -(-len(planes) // count)]))
         if found is None or len(planes) <= count:
             return found
     return found
 
 
-def _with_odd_pixels(values: NDArray[np.float32]) -> CameraPattern | None:
+def _pattern_of(values: NDArray[np.float32]) -> CameraPattern | None:
     """Return the pattern of planes, with single hot and dead pixels in it, or None."""
-    odd = steady_pixels(values)
+    plausible = _plausible(values)
+    odd = steady_pixels(plausible)
     if odd is None:
-        return find_pattern(values)
-    found = find_pattern(values - odd)
+        return find_pattern(plausible)
+    found = find_pattern(plausible - odd)
+    where = odd != 0
+    beyond = np.median(values[:, where], axis=0) - np.median(plausible[:, where], axis=0)
+    odd[where] += beyond.astype(np.float32)
     if found is None:
         return CameraPattern(odd, (), odd=odd)
     return replace(found, offsets=found.offsets + odd, odd=odd)
 
 
-def _plausible(planes: Any) -> NDArray[np.float32]:
-    """Return planes that are not blank, with values limited to ten times the usual range."""
+def _not_blank(planes: Any) -> NDArray[np.float32]:
+    """Return planes that have more than one value, or all if none have."""
     values = np.asarray(planes, np.float32)
     flat = values.reshape(len(values), -1)
     good = flat.min(1) < flat.max(1)
-    values = values[good] if good.any() else values
+    return values[good] if good.any() else values
+
+
+def _plausible(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return planes with values limited to ten times the usual range."""
     low, high = np.quantile(values.reshape(-1)[:: values.size // GLANCE + 1], (0.001, 0.999))
     reach = 10 * (high - low)
     return np.asarray(np.clip(values, low - reach, high + reach), np.float32)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["steady_pixels", "steady_text"]
 
-_FEWEST = 4  # images in which a pixel can be told from a specimen
+_FEWEST = 2  # images; of one, `odd_pixels` finds them
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 _SD = 1.4826  # standard deviation of normal numbers in units of their median deviation
 _ODD = 12.0  # least distance from the pixels around, in standard deviations of all such distances
@@ -45,7 +45,8 @@ def steady_pixels(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
     middle = np.median(values, axis=0)
     away = middle - median_filter(middle, footprint=_RING, mode="mirror")
     usual = _SD * float(np.median(np.abs(away)))
-    if not (np.abs(away) > max(_ODD * usual, 1e-6)).any():
+    # single photons on nothing are no hot pixels
+    if usual <= 0 or not (np.abs(away) > _ODD * usual).any():
         return None
     rough = correlate1d(correlate1d(values, _SECOND, 1), _SECOND, 2)
     noise = _SD * float(np.median(np.abs(rough)))
