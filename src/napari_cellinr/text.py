@@ -8,11 +8,11 @@ import reprlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 __all__ = [
     "clean_name",
-    "listed",
+    "number_list",
     "one_line",
     "parsed_json",
     "shortened",
@@ -85,11 +85,6 @@ def shortened_text(text: str, most: int = 200) -> str:
     return one_line(text if len(text) <= most else f"{text[: most - end - 3]} … {text[-end:]}")
 
 
-def listed(numbers: Sequence[int]) -> str:
-    """Return numbers with commas between them, the first eight and an ellipsis if they are more."""
-    return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
-
-
 def parsed_json(text: str | bytes) -> Any:
     """Return the values that a JSON text holds.
 
@@ -108,3 +103,27 @@ def clean_name(name: object) -> str:
     """Return the name of an image, a channel or a layer as one line; `unnamed` if none is left."""
     text = str(name)
     return one_line(text) or ("unnamed" if text else "")
+
+
+def number_list(numbers: Iterable[int], most: int = 12) -> str:
+    """Return whole numbers as text, runs of three or more by their ends: `1, 4, 6 to 9`.
+
+    Parameters
+    ----------
+    numbers
+        The numbers, each once, ascending.
+    most
+        Largest number of parts; others are left out, which is shown by an ellipsis.
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [
+        part
+        for run in runs
+        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
+    ]
+    return ", ".join(parts[:most]) + (" …" if len(parts) > most else "")

@@ -50,6 +50,7 @@ def test_order_steps_and_units(tmp_path, data, kind):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*states steps without a unit")
+@pytest.mark.filterwarnings("ignore:.*along T without a unit of time")
 def test_units(tmp_path, data, units, expected):
     image = read(save(tmp_path, data, units=units, zooms=(2, 2, 3, 4)))
     assert (image.units[0], image.units[1]) == expected

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.errors import AxesError, FileError, FileWarning
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
 from napari_cellinr.io.series.sequences import in_order, is_numbered, read_files
@@ -90,3 +90,57 @@ def test_a_series_says_how_to_read_it_again(folder):
         read(pattern)
     with pytest.raises(FileError, match="a number for each"):
         read(folder / "embryo_z*.tif", stack_axis="T")
+
+
+def test_suffixes_in_other_spellings_are_one_series(tmp_path):
+    for number, suffix in enumerate((".TIF", ".tif", ".tiff", ".Tiff")):
+        path = tmp_path / f"t{number}{suffix}"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=None)
+    image = read(tmp_path, stack_axis="T")
+    assert image.array()[:, 0, 0].tolist() == [0, 1, 2, 3]
+    assert is_numbered([tmp_path / "t0.TIF", tmp_path / "t1.tiff"])
+
+
+def test_numbers_of_many_digits_are_told_apart(tmp_path):
+    """A date with a time in milliseconds has 17 digits, more than a floating-point number."""
+    for number in (1, 2, 3):
+        path = tmp_path / f"20240301120000{number:03d}.tif"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=None)
+    image = read(tmp_path, stack_axis="T")
+    assert image.array()[:, 0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("20240301_235950", "20240302_000000", "20240302_000010"),
+        ("a 2024-03-31 x", "a 2024-04-01 x", "a 2024-04-02 x"),
+        ("2024-02-29T23-30", "2024-03-01T00-00", "2024-03-01T00-30"),
+        ("2023-12-31", "2024-01-01", "2024-01-02"),
+    ],
+)
+def test_dates_across_midnight_and_the_end_of_a_month(tmp_path, names):
+    for number, name in enumerate(names):
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=None)
+    image = read(tmp_path, stack_axis="T")
+    assert image.array()[:, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_dates_with_a_gap_are_named(tmp_path):
+    for number, name in enumerate(("20240301_235950", "20240302_000000", "20240302_000030")):
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=None)
+    said = "20240302_000000.tif is followed by 20240302_000030.tif after 30 s, others after 10 s"
+    with pytest.warns(FileWarning, match=said):
+        read(tmp_path, stack_axis="T")
+
+
+@pytest.mark.parametrize(
+    "names", [("1_1", "1_2", "2_1"), ("20240301_s1", "20240301_s2", "20240302_s1")]
+)
+def test_two_counters_that_are_no_date_are_not_mixed(tmp_path, names):
+    for name in names:
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros((3, 4), np.uint8), metadata=None)
+    with pytest.raises(FileError, match="count 2 things"):
+        read(tmp_path, stack_axis="T")

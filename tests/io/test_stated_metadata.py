@@ -107,7 +107,8 @@ def test_different_units_are_not_shared(tmp_path):
 
 def test_a_unit_that_is_not_known_is_none_of_the_others(tmp_path):
     path = ome_zarr(tmp_path, [2, 0.1, 0.1], ["decimeter", "micrometer", "micrometer"])
-    assert steps(read(path))["Z"] == (2, "pixel")
+    with pytest.warns(FileWarning, match="states a unit=decimeter, which cannot be used"):
+        assert steps(read(path))["Z"] == (2, "pixel")
 
 
 def test_zarr_before_axes_had_names(tmp_path):

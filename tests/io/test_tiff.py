@@ -50,7 +50,6 @@ def test_imagej_time_in_another_unit(tmp_path, data):
         ((4, 4), {}),
         ((4, 4), {"unit": "pixel", "spacing": 2}),
         ((1, 1), {"unit": "inch"}),
-        ((4, 4), {"unit": "furlong", "spacing": 2}),
     ],
 )
 def test_imagej_without_calibration(tmp_path, data, resolution, metadata):
@@ -414,3 +413,22 @@ def test_more_planes_than_ome_describes(tmp_path, data):
     tifffile.tiffcomment(path, text.encode())
     with pytest.warns(FileWarning, match="has 1 planes that its OME description does not mention"):
         assert np.array_equal(read(path).data, data[:2])
+
+
+def test_the_axes_that_are_suggested_for_colours_are_allowed(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, np.full((4, 8, 9, 3), 7, np.uint8), photometric="rgb")
+    with pytest.raises(FileError, match=r"with --axes ZYXC\.$"):
+        read(path)
+    assert read(path, axes="ZYXC").shape == (4, 8, 9, 3)
+
+
+def test_three_planes_that_are_marked_as_colours_can_be_read_as_planes(tmp_path):
+    """Some programs mark every stack of three or four planes as red, green, and blue."""
+    path = tmp_path / "stack.tif"
+    data = np.arange(3 * 8 * 9, dtype=np.uint16).reshape(3, 8, 9)
+    tifffile.imwrite(path, data, photometric="rgb", planarconfig="separate", metadata=None)
+    said = "--axes CYX; if they are no colours, but planes, with --axes ZYX"
+    with pytest.raises(FileError, match=said):
+        read(path)
+    assert np.array_equal(read(path, axes="ZYX").array(), data)

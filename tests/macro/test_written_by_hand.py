@@ -9,7 +9,7 @@ import tifffile
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
-from napari_cellinr.errors import FileError
+from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
 from napari_cellinr.macro import Macro, Source, Step, iter_replay, parse_script, script
 from napari_cellinr.methods import METHODS
@@ -376,3 +376,19 @@ def test_nothing_is_fetched_from_an_address_in_a_macro(tmp_path, monkeypatch, ad
     with pytest.raises(FileError, match="nothing is fetched"):
         finish(iter_replay(macro, output=tmp_path))
     assert asked == []
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "cellinr.wait()\n"])
+def test_a_macro_without_steps_is_an_error(text):
+    with pytest.raises(ConfigError, match="the macro has no steps that can be repeated"):
+        replayed(text)
+
+
+def test_points_in_the_names_of_files_belong_to_the_names_of_results(tmp_path):
+    macro = tmp_path / "m.py"
+    macro.write_text('cellinr.open("x.tif")\ncellinr.denoise("x", "fast")\n')
+    for name in ("day.1.a.tif", "day.1.b.ome.tif"):
+        plane(3, name)
+    assert main(["batch", str(macro), "day.1.a.tif", "day.1.b.ome.tif", "--folder", "out"]) == 0
+    found = sorted(path.name for path in Path("out").glob("*.tif"))
+    assert found == ["day.1.a denoised.tif", "day.1.b denoised.tif"]

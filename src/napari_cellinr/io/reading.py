@@ -6,9 +6,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
-from napari_cellinr.io.findings import told, with_warnings
+from napari_cellinr.io.findings import told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
-from napari_cellinr.io.metadata.units import partly_known
+from napari_cellinr.io.metadata.plausible import with_plausible_steps
 from napari_cellinr.io.names import (
     ADDRESSES,
     ARCHIVE,
@@ -255,7 +255,7 @@ def _read_series(
 def _told(part: Image | CellINRError) -> Image | CellINRError:
     if isinstance(part, CellINRError):
         return part
-    return told(with_warnings(part, partly_known(part, part.meta.get("source", part.name))))
+    return told(with_plausible_steps(part, part.meta.get("source", part.name)))
 
 
 def _only_level(place: Path, level: int) -> None:

@@ -62,7 +62,8 @@ def test_a_blank_channel():
     fit = denoise(Image(both, axes="TCYX"), **SETTINGS)
     assert not fit.images[0].array()[:, 1].any()
     assert fit.images[0].array()[:, 0].std() > 5
-    assert sum("channel 2 is blank" in text for text in fit.report["warnings"]) == 2
+    said = "Frames 1, 2 of channel 2 are blank"
+    assert any(text.startswith(said) for text in fit.report["warnings"])
 
 
 @pytest.mark.parametrize("background", ["keep", "subtract"])
@@ -159,3 +160,46 @@ def test_a_frame_that_needs_no_step_does_not_speak_for_the_others():
     report = _report(frames, fit.config, 0.0, 0)
     assert not any("had not begun" in text for text in report["warnings"])
     assert any("after 2 steps" in text for text in report["warnings"])
+
+
+def test_one_sentence_names_all_blank_frames():
+    _, raw = movie(8)
+    raw[[0, 2, 3, 4, 5]] = 0
+    (text,) = [t for t in denoise(Image(raw, "TYX"), **SETTINGS).warnings if "blank" in t]
+    assert text.startswith("Frames 1, 3 to 6 are blank (all their voxels have one value); they")
+
+
+def test_a_sentence_about_a_part_names_its_channel():
+    from napari_cellinr.methods.cellinr.recording.defects import find_defects
+
+    _, raw = movie(4)
+    both = np.stack([raw, raw], axis=1)
+    both[2, 1, raw.shape[-2] // 2 :] = 0
+    places = [(t, c) for t in range(4) for c in range(2)]
+    (text,) = find_defects(Image(both, axes="TCYX"), places).warnings
+    assert text.startswith("50.0 % of the voxels of frame 3 of channel 2 have no data")
+
+
+@pytest.mark.parametrize("offset", [1000, 10_000])
+def test_a_frame_of_another_offset_spoils_the_noise_of_no_other(offset):
+    """Its noise is that of dim places at the grey level of bright ones: no gain was found then."""
+    truth, raw = movie(8)
+    bad, good = raw.copy(), [0, 1, 2, 3, 5, 6, 7]
+    bad[4] += offset
+    fit, without = (denoise(Image(v, axes="TYX"), **SETTINGS) for v in (bad, raw[good]))
+    found, usual = (f.report["noise"][0] for f in (fit, without))
+    assert found["gain"] == pytest.approx(usual["gain"], rel=0.1)
+    wrong = error(fit.images[0].array()[good], truth[good])
+    assert wrong < 1.05 * error(without.images[0].array(), truth[good])
+    assert any(text.startswith("Frame 5 has grey levels far from") for text in fit.warnings)
+    assert not any("far from" in text for text in without.warnings)
+
+
+def test_bleaching_and_growing_brightness_are_no_faults():
+    from napari_cellinr.methods.cellinr.initial.noise import far_frame_warnings
+
+    truth, _ = movie(20)
+    for rate in (-0.1, 0.05, 0.2):
+        brightness = np.exp(rate * np.arange(20))[:, None, None]
+        raw = np.random.default_rng(1).poisson(truth * brightness).astype(np.uint16)
+        assert far_frame_warnings(Image(raw, axes="TYX")) == []

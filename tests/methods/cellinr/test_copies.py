@@ -81,3 +81,27 @@ def test_what_the_original_lacks_its_copy_lacks_too():
         [image.like(np.ones(frames.shape, np.float32))], image, subtracted=True
     )
     assert not result.array()[3, :9].any()
+
+
+def test_a_frame_that_repeats_an_earlier_one_is_named():
+    frames = np.random.default_rng(2).poisson(50, (6, 16, 16)).astype(np.uint16)
+    frames[3], frames[4] = frames[1], frames[1]
+    found = find_defects(Image(frames, axes="TYX"), [(t,) for t in range(6)])
+    assert found.copies == {(3,): (1,), (4,): (1,)}
+    assert [text.split(" to the bit")[0] for text in found.warnings] == [
+        "Frame 5 is the same as the frame before it",
+        "Frame 4 is the same as frame 2",
+    ]
+
+
+def test_the_noise_of_copies_is_no_offset_of_pixels():
+    """It is the same in all frames, as offsets are, and was subtracted as such."""
+    truth = specimen((1, 48, 48))[0]
+    frame = np.random.default_rng(2).poisson(truth[0], (1, 48, 48)).astype(np.uint16)
+    (alone, copied) = (
+        denoise(Image(values, axes="TYX"), background="keep", preset="preview")
+        for values in (frame, np.repeat(frame, 8, axis=0))
+    )
+    assert not any("different offsets" in text for text in copied.warnings)
+    errors = [float(((f.images[0].array() - truth) ** 2).mean()) for f in (alone, copied)]
+    assert errors[1] < 1.4 * errors[0]

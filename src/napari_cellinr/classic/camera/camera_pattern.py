@@ -45,12 +45,15 @@ class CameraPattern:
         the whole camera, in grey levels.
     pixel_error
         Standard error of the offsets of single pixels, in grey levels; 0 if there are none.
+    odd
+        The part of the offsets that is of single hot and dead pixels, axes YX, if there are any.
     """
 
     offsets: NDArray[np.float32]
     kinds: tuple[str, ...]
     uncertainty: float = 0.0
     pixel_error: float = 0.0
+    odd: NDArray[np.float32] | None = None
 
 
 def find_pattern(images: NDArray[Any]) -> CameraPattern | None:

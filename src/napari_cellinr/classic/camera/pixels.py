@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.classic.camera.anscombe import Noise
 
-__all__ = ["held_places", "hold_out", "odd_pixels", "saturated_part", "without_held"]
+__all__ = ["has_halo", "held_places", "hold_out", "odd_pixels", "saturated_part", "without_held"]
 
 HELD_BLOCK = 32
 """Voxels along each axis of a block with random numbers of its own."""
@@ -58,7 +58,7 @@ def odd_pixels(
         dead[dead] = below - array[dead] > _JUMP * noise.sd(below)
     hot = stabilised - highest > least
     if hot.any():
-        hot[hot] = ~_has_halo(stabilised, np.argwhere(hot))
+        hot[hot] = ~has_halo(stabilised, np.argwhere(hot))
     odd = hot | dead
     if not odd.any():
         return odd, stabilised
@@ -67,8 +67,10 @@ def odd_pixels(
     return odd, replaced
 
 
-def _has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.bool_]:
+def has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which bright pixels have neighbours in the plane that are brighter than theirs.
+
+    The microscope blurs all that it images, so that a hot pixel has none.
 
     Parameters
     ----------
@@ -94,12 +96,18 @@ def _has_halo(values: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[
 def saturated_part(array: NDArray[Any]) -> float:
     """Return the fraction of saturated pixels: those with the largest value of the data type.
 
-    The largest values of 8, 10, 12, 14 and 16 bits are recognised in larger types; 0 for floats.
+    The largest values of 8, 10, 12, 14 and 16 bits are recognised in larger types, also where the
+    bits are stored at the top of the type, so that all values are multiples of a power of 2; 0 for
+    floats.
     """
     if array.dtype.kind not in "ui" or array.size == 0:
         return 0.0
     highest = int(array.max())
     limits = {2**bits - 1 for bits in (8, 10, 12, 14, 16)} | {int(np.iinfo(array.dtype).max)}
+    if highest not in limits and highest & 1 == 0 and array.min() >= 0:
+        used = int(np.bitwise_or.reduce(array, axis=None))
+        unit = used & -used
+        limits = {unit * (2**bits - 1) for bits in (10, 12, 14) if unit * 2**bits == 2**16}
     return float((array == highest).mean()) if highest in limits else 0.0
 
 

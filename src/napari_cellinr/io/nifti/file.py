@@ -62,6 +62,8 @@ class Head:
         Whether the file is compressed by gzip.
     file_bytes
         Size of the file in bytes.
+    steps
+        Steps along x, y, z and t as the file states them: nibabel makes 1 of a step of 0.
     """
 
     header: Any
@@ -72,6 +74,7 @@ class Head:
     scaling: tuple[float, float] | None
     gzipped: bool
     file_bytes: int
+    steps: tuple[float, ...]
 
     @property
     def stored_bytes(self) -> int:
@@ -109,7 +112,7 @@ def read_head(path: Path) -> Head:
         gzipped = looks_gzipped(file)
         source: BoundedFile | Inflating = Inflating(file) if gzipped else file
         start = source.read(544)
-        header, size = _header(path, start)
+        header, size, steps = _header(path, start)
         offset = _offset(path, header)
         rest = source.read(offset - len(start)) if offset > len(start) else b""
         extensions = _extensions(path, (start + rest)[size:offset], header.endianness)
@@ -122,13 +125,14 @@ def read_head(path: Path) -> Head:
             scaling=_scaling(header),
             gzipped=gzipped,
             file_bytes=file.length,
+            steps=steps,
         )
     _check(path, head)
     return head
 
 
-def _header(path: Path, start: bytes) -> tuple[Any, int]:
-    """Return the header and its length in bytes."""
+def _header(path: Path, start: bytes) -> tuple[Any, int, tuple[float, ...]]:
+    """Return the header, its length in bytes, and the steps before they are corrected."""
     sizes = struct.unpack("<i", start[:4]) + struct.unpack(">i", start[:4]) if start[4:] else ()
     size = next((size for size in sizes if size in _KINDS), 0)
     if not size or len(start) < size:
@@ -138,10 +142,12 @@ def _header(path: Path, start: bytes) -> tuple[Any, int]:
         kind = "header of a pair of files" if magic[:2] == b"ni" else "Analyze"
         raise _wrong_kind(path, kind)
     header = _KINDS[size](start[:size], check=False)
+    # float32 0.18 converts to 0.18000000715 directly, but to 0.18 by way of its text.
+    steps = tuple(abs(float(str(value))) for value in header["pixdim"][1:5])
     header.check_fix(logger=_quiet, error_level=40)
     if int(header["intent_code"]) in _CIFTI:
         raise _wrong_kind(path, "CIFTI (surfaces or connectivity, not an image)")
-    return header, size
+    return header, size, steps
 
 
 def _wrong_kind(path: Path, kind: str) -> FileError:

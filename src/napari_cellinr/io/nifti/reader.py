@@ -76,7 +76,7 @@ def _damage(path: Path, error: Exception) -> str:
 def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:
     n_known = min(data.ndim, len(_ORDER))
     letters = (_ORDER[:n_known] + "QRSUV"[: data.ndim - n_known])[::-1]
-    steps = _steps(head.header)
+    steps = _steps(head)
     used = [steps.get(axis) or (1.0, UNCALIBRATED) for axis in letters]
     image = Image(
         data,
@@ -84,25 +84,57 @@ def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:
         scale=tuple(step for step, _ in used),
         units=tuple(unit for _, unit in used),
         name=name,
-        meta={"source": str(path), **_affine(head.header)},
+        meta={"source": str(path), **_affine(head)},
     )
-    return with_warnings(restore(image, head.comment), _doubts(head.header, image, path))
+    texts = (*_unusable(head, letters, path), *_doubts(head, image, path))
+    return with_warnings(restore(image, head.comment), texts)
 
 
-def _doubts(header: Any, image: Image, path: Path) -> tuple[str, ...]:
+def _unusable(head: Head, axes: str, path: Path) -> list[str]:
+    """Return sentences about steps that are no positive numbers, and about a time without a unit.
+
+    Parameters
+    ----------
+    head
+        The description of the file.
+    axes
+        The axes of the image.
+    path
+        The file.
+    """
+    space, time = head.header.get_xyzt_units()
+    sizes = dict(zip("XYZT", (*head.shape, 1, 1, 1, 1), strict=False))
+    texts = []
+    for axis, step in zip("XYZT", head.steps, strict=True):
+        has_unit = time in _TEMPORAL if axis == "T" else space in _SPATIAL
+        if axis not in axes or sizes[axis] == 1:
+            continue
+        if has_unit and not 0 < step < math.inf:
+            texts.append(f"{path} states a step of {step:g} along {axis}; it is read as unknown.")
+        elif axis == "T" and not has_unit and step not in {0.0, 1.0}:
+            texts.append(
+                f"{path} states a step of {step:g} along T without a unit of time; it is read as "
+                "unknown. Give the time step, for example with --voxel t=2 or "
+                "with_voxel_size(T=2)."
+            )
+    return texts
+
+
+def _doubts(head: Head, image: Image, path: Path) -> tuple[str, ...]:
     """Return sentences about steps without a unit, or that contradict the affine.
 
     Parameters
     ----------
-    header
-        The header of the file.
+    head
+        The description of the file.
     image
         The image that is read from it.
     path
         The file.
     """
+    header = head.header
     places = [i for i, axis in enumerate("XYZ") if axis in image.axes]
-    steps = np.abs(header["pixdim"][1:4].astype(float))[places]
+    steps = np.array(head.steps)[places]
     letters = ["xyz"[i] for i in places]
     names = ", ".join(f"{axis}={step:g}" for axis, step in zip(letters, steps, strict=True))
     texts = []
@@ -114,7 +146,10 @@ def _doubts(header: Any, image: Image, path: Path) -> tuple[str, ...]:
         )
     if "affine" in image.meta:
         columns = np.linalg.norm(np.array(image.meta["affine"])[:3, places], axis=0)
-        if (columns > 0).all() and not np.allclose(columns, steps, rtol=_TOLERANCE, atol=0):
+        known = np.isfinite(steps) & (steps > 0)
+        if (columns > 0).all() and not np.allclose(
+            columns[known], steps[known], rtol=_TOLERANCE, atol=0
+        ):
             shown = zip(letters, columns, strict=True)
             others = ", ".join(f"{axis}={step:.6g}" for axis, step in shown)
             texts.append(
@@ -124,21 +159,21 @@ def _doubts(header: Any, image: Image, path: Path) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _steps(header: Any) -> dict[str, Step | None]:
+def _steps(head: Head) -> dict[str, Step | None]:
     """Return the known steps by axis letter."""
-    space, time = header.get_xyzt_units()
+    space, time = head.header.get_xyzt_units()
     units = dict.fromkeys("XYZ", _SPATIAL.get(space, UNCALIBRATED))
     units["T"] = _TEMPORAL.get(time, UNCALIBRATED)
-    # float32 0.18 converts to 0.18000000715 directly, but to 0.18 by way of its text.
-    values = [abs(float(str(value))) for value in header["pixdim"][1:5]]
-    return {axis: known_step(v, units[axis]) for axis, v in zip("XYZT", values, strict=True)}
+    return {axis: known_step(v, units[axis]) for axis, v in zip("XYZT", head.steps, strict=True)}
 
 
-def _affine(header: Any) -> dict[str, Any]:
+def _affine(head: Head) -> dict[str, Any]:
+    header = head.header
     code = int(header["sform_code"]) or int(header["qform_code"])
     if code == 0:
         return {}  # the file states no affine; nibabel would make one up
-    matrix = header.get_best_affine()
+    with np.errstate(invalid="ignore"):
+        matrix = header.get_best_affine()
     if not np.isfinite(matrix).all():
         return {}
     unit = _SPATIAL.get(header.get_xyzt_units()[0], UNCALIBRATED)

@@ -10,18 +10,20 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.series.dates import seconds_in_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Counter", "Grid", "grid_of", "with_stars"]
+__all__ = ["Counter", "Grid", "grid_of", "same_suffix", "with_stars"]
 
 _UNITS = "um|µm|nm|mm|ms|s|min|h"
 _NUMBER: Final = re.compile(rf"(\d+\.\d+(?=[ _]?(?:{_UNITS})(?![a-z]))|\d+)")
 """A whole number; a decimal one only before a unit, because a point also separates counters."""
 
 _LETTERS: Final = re.compile(r"([a-z]+)[ _.=-]*$", re.IGNORECASE)
+_SUFFIX: Final = re.compile(r"\.tiff?$", re.IGNORECASE)
 _LAST_WORD: Final = re.compile(r"[A-Z]?[a-z]*$")
 
 _LABELS: Final = {
@@ -61,7 +63,7 @@ class Counter:
     @property
     def numbers(self) -> tuple[float, ...]:
         """The number in each name."""
-        return tuple(float(text) for text in self.texts)
+        return tuple(map(_number, self.texts))
 
     @property
     def levels(self) -> list[float]:
@@ -112,7 +114,7 @@ class Grid:
         """Return the numbers in the names of the files; empty if they count more than one thing."""
         if len(self.varying) != 1 or len(self.axes) != 1:
             return ()
-        return tuple(float(_NUMBER.findall(path.name)[self.varying[0]]) for path in self.paths)
+        return tuple(_number(_NUMBER.findall(path.name)[self.varying[0]]) for path in self.paths)
 
 
 def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
@@ -141,6 +143,9 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
         return Grid(tuple(paths), stack_axis, (len(paths),))
     varying = _varying(parts)
     counters = _needed(varying)
+    seconds = seconds_in_names(names) if len(counters) > 1 else []
+    if seconds:
+        return _dated(paths, seconds, stack_axis)
     if len(counters) > 1:
         return _over_axes(paths, counters, stack_axis, tuple(c.place for c in varying))
     counter = counters[0] if counters else Counter(0, "", ("0",) * len(paths))
@@ -152,6 +157,23 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
         (*_other_axis(counter, stack_axis), *_gaps(counter, stack_axis)) if len(paths) > 1 else ()
     )
     return Grid(ordered, stack_axis, (len(paths),), varying=places, warnings=warnings)
+
+
+def _dated(paths: Sequence[Path], seconds: Sequence[int], stack_axis: str) -> Grid:
+    """Return files in the order of the dates in their names."""
+    order = sorted(range(len(paths)), key=lambda i: seconds[i])
+    ordered = tuple(paths[i] for i in order)
+    steps = [seconds[b] - seconds[a] for a, b in pairwise(order)]
+    usual = min(steps)
+    long = [i for i, step in enumerate(steps) if step >= _UNEVEN * usual]
+    warnings = [
+        "the dates in the names of the files are not equally spaced: "
+        f"{ordered[i].name} is followed by {ordered[i + 1].name} after {steps[i]} s, others after "
+        f"{usual} s. A constant step along {stack_axis}, and what is computed between them, are "
+        "wrong there."
+        for i in long[:1]
+    ]
+    return Grid(ordered, stack_axis, (len(paths),), warnings=tuple(warnings))
 
 
 def with_stars(name: str, places: Sequence[int]) -> str:
@@ -170,15 +192,27 @@ def with_stars(name: str, places: Sequence[int]) -> str:
 
 
 def _relative(paths: Sequence[Path]) -> list[str]:
-    """Return the names below the folder that all files have in common."""
+    """Return the names below the folder that all files have in common, suffixes spelt alike."""
+    alike = [path.with_name(same_suffix(path.name)) for path in paths]
     folders = {str(path.parent) for path in paths}
     if len(folders) == 1:
-        return [path.name for path in paths]
+        return [path.name for path in alike]
     try:
         common = os.path.commonpath([str(path.parent.absolute()) for path in paths])
     except ValueError:  # on different drives
-        return [str(path) for path in paths]
-    return [path.absolute().relative_to(common).as_posix() for path in paths]
+        return [str(path) for path in alike]
+    return [path.absolute().relative_to(common).as_posix() for path in alike]
+
+
+def same_suffix(name: str) -> str:
+    """Return the name of a TIFF with the usual spelling of its suffix: `t1.TIFF` as `t1.tif`.
+
+    Parameters
+    ----------
+    name
+        Name of a file.
+    """
+    return _SUFFIX.sub(".tif", name)
 
 
 def _check_unlike(paths: Sequence[Path], parts: Sequence[Sequence[str]]) -> None:
@@ -355,5 +389,10 @@ def _missing(levels: Sequence[float], gaps: Sequence[int], step: float) -> str:
     return ", ".join(shown if len(shown) <= _MOST_NAMED else [*shown[:-1], "…"])
 
 
+def _number(text: str) -> float:
+    """Return a number; whole ones exactly, because dates with a time have up to 17 digits."""
+    return int(text) if text.isdecimal() else float(text)
+
+
 def _shown(number: float) -> str:
-    return str(int(number)) if number.is_integer() else f"{number:g}"
+    return str(int(number)) if number == int(number) else f"{number:g}"

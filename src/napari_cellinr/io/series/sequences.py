@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
-from napari_cellinr.io.findings import WARNINGS, told, warnings_of, with_warnings
+from napari_cellinr.io.findings import WARNINGS, told, warnings_of
 from napari_cellinr.io.lazy import is_lazy_size
+from napari_cellinr.io.metadata.plausible import with_plausible_steps
 from napari_cellinr.io.metadata.times import with_times
-from napari_cellinr.io.metadata.units import partly_known
 from napari_cellinr.io.names import stem_of
 from napari_cellinr.io.series.agreement import (
     channel_names,
@@ -20,7 +20,7 @@ from napari_cellinr.io.series.agreement import (
     unlike,
     without_axes,
 )
-from napari_cellinr.io.series.counters import Grid, grid_of, with_stars
+from napari_cellinr.io.series.counters import Grid, grid_of, same_suffix, with_stars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,12 +81,12 @@ def in_order(paths: Sequence[Path]) -> list[Path]:
 
 def is_numbered(paths: Sequence[Path]) -> bool:
     """Return whether these are two or more files whose names differ only in numbers."""
-    patterns = {_DIGITS.sub("#", path.name) for path in paths}
+    patterns = {_DIGITS.sub("#", same_suffix(path.name)) for path in paths}
     return len(paths) > 1 and len(patterns) == 1 and "#" in patterns.pop()
 
 
 def _sort_key(path: Path) -> list[tuple[int, int, str]]:
-    parts = _DIGITS.split(path.name.lower())
+    parts = _DIGITS.split(same_suffix(path.name.lower()))
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
 
 
@@ -235,7 +235,7 @@ def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: An
     )
     step = dict(zip(grid.axes, steps, strict=True)).get("T", steps[0])
     times = frame_times(files, grid.axes, grid.shape, step)
-    stack = with_warnings(stack, partly_known(stack, grid.paths[0].parent))
+    stack = with_plausible_steps(stack, grid.paths[0].parent)
     return with_times(stack, times, grid.paths[0].parent)
 
 

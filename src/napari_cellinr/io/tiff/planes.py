@@ -12,6 +12,7 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
+from napari_cellinr.io.tiff.renamed import without_other_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,18 +46,51 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
         If the file is too short for the planes that it announces.
     """
     file = opened.file
-    series = list(file.series)
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
+    changed = _corrected_counts(opened) if plain else ()
+    series = list(file.series)
     if plain and series:
-        return _of_imagej(opened, series)
+        found, texts = _of_imagej(opened, series)
+        return found, (*changed, *texts)
+    series, others = without_other_files(opened, series)
     n_read = sum(len(one.pages) for one in series)
     if file.is_ome and n_read < opened.n_directories and all(len(s.levels) == 1 for s in series):
         n_left = opened.n_directories - n_read
         return series, (
             f"{opened.path} has {n_left} planes that its OME description does not mention; they "
             "are not read.",
+            *others,
         )
-    return series, ()
+    return series, others
+
+
+def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:
+    """Correct counts of an ImageJ description that are no whole numbers above 0, and say so.
+
+    tifffile reads the description when its series are asked for, and fails over such counts.
+
+    Parameters
+    ----------
+    opened
+        The file, whose series were not used before.
+    """
+    stated = opened.file.imagej_metadata or {}
+    wrong = []
+    for key in ("images", *_KEYS.values()):
+        number = stated.get(key, 1)
+        if isinstance(number, int) and number > 0:
+            continue
+        wrong.append(f"{key}={str(number)[:20]}")
+        whole = isinstance(number, float) and number.is_integer() and number > 0
+        stated[key] = int(number) if whole else 1
+    if "images" in stated and stated["images"] != opened.n_directories and wrong:
+        stated["images"] = opened.n_directories
+    if not wrong:
+        return ()
+    return (
+        f"the ImageJ description of {opened.path} states {', '.join(wrong)}, which is no "
+        f"number of planes; its {opened.n_directories} planes are read without it.",
+    )
 
 
 def _of_imagej(

@@ -11,9 +11,11 @@ import tifffile
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
+from napari_cellinr.image.rules import suggestion
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.plausible import unused
 from napari_cellinr.io.metadata.record import restore
 from napari_cellinr.io.metadata.times import TIMES, with_times
 from napari_cellinr.io.safety.failures import explained_reading
@@ -193,7 +195,12 @@ def _read_series(
     )
     image = with_times(restore(image, facts.note), facts.times, opened.path)
     image = with_present(_coarser(image, series, chosen), present)
-    image = with_warnings(image, _warnings(opened.path, chosen, present.warning))
+    texts = (
+        unused(opened.path, key, value)
+        for axis, key, value in facts.unused
+        if axis in letters and not (axis == "T" and facts.times)
+    )
+    image = with_warnings(image, (*_warnings(opened.path, chosen, present.warning), *texts))
     image = image if request.axes is None else _relabelled(image, request.axes, facts)
     return _with_axes(image, request.stacked, facts)
 
@@ -274,11 +281,14 @@ def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Reques
         )
     colours = dict(zip(series.axes, series.shape, strict=True)).get("S", 1) in {3, 4}
     if colours and request.axes is None and not request.colours:
-        as_channels = _distinct(series.axes).replace("S", "C", 1)
+        as_channels = suggestion(_distinct(series.axes).replace("S", "C", 1))
+        planes = suggestion(as_channels.replace("C", "Q", 1))
+        apart = series.axes.find("S") < series.axes.find("Y")
+        as_planes = f"; if they are no colours, but planes, with --axes {planes}" if apart else ""
         raise FileError(
             f"{path} is a colour (RGB) image of axes {series.axes!r}, shape {series.shape}; "
             f"intensities are needed. Convert it to grey levels, save one colour, or read the "
-            f"colours as channels with --axes {as_channels}."
+            f"colours as channels with --axes {as_channels}{as_planes}."
         )
 
 

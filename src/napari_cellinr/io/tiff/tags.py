@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.metadata.colours import of_signed
+from napari_cellinr.io.metadata.plausible import is_strange
 from napari_cellinr.io.metadata.record import KEY
 from napari_cellinr.io.metadata.units import (
     Step,
@@ -57,6 +58,8 @@ class Facts:
         Time of each frame in s; empty if not stated.
     began
         When the recording began, in s of any common clock; 0 if not stated.
+    unused
+        Axis, name in the file, and value of what the file states and nothing can be made of.
     """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
@@ -65,6 +68,7 @@ class Facts:
     note: str | None = None
     times: tuple[float, ...] = ()
     began: float = 0.0
+    unused: tuple[tuple[str, str, str], ...] = ()
 
 
 def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
@@ -117,12 +121,25 @@ def _from_imagej(stated: Mapping[str, Any], series: TiffPageSeries) -> Facts:
     time_unit = pint_name(str(stated.get("tunit", "sec")))
     time = known_step(stated.get("finterval"), time_unit)
     found = {"T": time, "Z": depth, **steps}
+    in_space = spatial != UNCALIBRATED
+    keys = {
+        **{axis: "unit" for axis in "YX" if is_strange(str(stated.get("unit", "")))},
+        **({"Z": "spacing"} if in_space or is_strange(str(stated.get("unit", ""))) else {}),
+        "T": "finterval" if time_unit != UNCALIBRATED else "tunit",
+    }
     return Facts(
         steps={axis: step for axis, step in found.items() if step},
+        unused=_unused(stated, {a: k for a, k in keys.items() if not found.get(a)}),
         channels=_label_channels(stated.get("Labels"), series),
         colours=_table_colours(stated.get("LUTs")),
         note=stated.get(KEY),
     )
+
+
+def _unused(stated: Any, keys: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Return what is stated under some keys: axis, key and value; they are given by axis."""
+    found = ((axis, key, str(stated.get(key, ""))) for axis, key in keys.items())
+    return tuple(entry for entry in found if entry[2].strip())
 
 
 def _unit_along(stated: Mapping[str, Any], axis: str, spatial: str) -> str:
@@ -233,12 +250,20 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
     found["T"] = known_step(pixels.get("TimeIncrement"), time_unit)
     if not (found["Y"] or found["X"]):
         found |= _print_steps(series.keyframe)
+    keys = {**named, "T": "TimeIncrement"}
+    for axis, name in tuple(keys.items()):
+        text = pixels.get(f"{name}Unit", "")
+        if is_strange(text):
+            keys[axis] = f"{name}Unit"
+        elif text and pint_name(text) == UNCALIBRATED:
+            del keys[axis]  # a size in pixels
     channels = [element for element in pixels if _tag(element) == "Channel"]
     names = [channel.get("Name", "") for channel in channels]
     colours = [of_signed(channel.get("Color", "")) for channel in channels]
     description, date = _child(image, "Description"), _child(image, "AcquisitionDate")
     return Facts(
         steps={axis: step for axis, step in found.items() if step},
+        unused=_unused(pixels, {a: k for a, k in keys.items() if not found.get(a)}),
         channels=tuple(names) if all(names) else (),
         colours=tuple(colours) if all(colours) else (),
         note=None if description is None else description.text,
@@ -264,7 +289,9 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
         return None
     images = [element for element in root if _tag(element) == "Image"]
     if len(images) == len(file.series):
-        return images[file.series.index(series)]
+        pages = {id(page) for page in series.pages if page is not None}
+        same_pages = (pages & {*map(id, other.pages)} for other in file.series)
+        return next((e for e, same in zip(images, same_pages, strict=True) if same), None)
     same = [element for element in images if element.get("Name") == series.name]
     return same[0] if len(same) == 1 else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import chunks_of, lazy_array
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
+from napari_cellinr.io.metadata.plausible import is_strange, unused
 from napari_cellinr.io.metadata.record import KEY, restore
 from napari_cellinr.io.metadata.units import pint_name, shared_units
 from napari_cellinr.io.names import ARCHIVE, SUFFIXES, suffix_of
@@ -24,10 +24,11 @@ from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.zarr.parts import ZARR_FILES
 from napari_cellinr.io.zarr.regions import UNFINISHED
 from napari_cellinr.io.zarr.store import CheckedStore, Store, check_chunks
+from napari_cellinr.io.zarr.transforms import placed
 from napari_cellinr.text import what_went_wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -195,8 +196,13 @@ def _image(path: Path | str, store: Store, group: Any, name: str, level: int) ->
         letters = _letters(named if all(named) else (), n)
         return Image(_lazy(path, store, group), axes=letters, name=name, meta=meta)
     facts = _facts(group)
-    scales = facts["multiscales"][0]
-    datasets = scales["datasets"]
+    scales = (facts["multiscales"] or [{}])[0]
+    datasets = scales.get("datasets")
+    if not datasets:
+        raise FileError(
+            f"{path} has metadata of a multiscale image that name no array; copy or convert it "
+            "again from its source, or give the folder of an array in it."
+        )
     if not 0 <= level < len(datasets):
         raise FileError(
             f"level {level} of {path} was requested; it has levels 0 to {len(datasets) - 1}."
@@ -205,12 +211,12 @@ def _image(path: Path | str, store: Store, group: Any, name: str, level: int) ->
     described = _described(scales, len(array.shape))
     names = [_TYPES.get(a.get("type", ""), a["name"]) for a in described]
     letters = _letters(names, len(array.shape))
-    scale, translate = _transformed(scales, datasets[level], len(letters))
     units = [pint_name(str(a.get("unit", ""))) for a in described] or [UNCALIBRATED] * len(letters)
-    scale, units, odd = _usable(path, letters, scale, units)
+    scale, translate, units, odd = placed(path, letters, units, scales, datasets[level])
+    strange = [str(a["unit"]) for a in described if is_strange(str(a.get("unit") or ""))]
+    odd += tuple(unused(path, "a unit", unit) for unit in strange)
     lacking = [number for number, a in enumerate(described) if not a.get("unit")]
     units, shared = shared_units(letters, scale, units, lacking, path)
-    translate = tuple(place if math.isfinite(place) else 0.0 for place in translate)
     channels, colours = _channels(facts, dict(zip(letters, array.shape, strict=True)).get("C", 0))
     image = Image(
         _lazy(path, store, array),
@@ -223,7 +229,7 @@ def _image(path: Path | str, store: Store, group: Any, name: str, level: int) ->
         meta=meta | ({COLOURS: colours} if colours else {}),
     )
     parts = (_PARTS.format(path),) if group.attrs.get(UNFINISHED) else ()
-    image = with_warnings(image, (*odd, *shared, *_ignored(path, scales, datasets[level]), *parts))
+    image = with_warnings(image, (*odd, *shared, *parts))
     note = group.attrs.get(KEY)
     return restore(image, json.dumps({KEY: note})) if note and level == 0 else image
 
@@ -246,24 +252,6 @@ def _axes_of_system(scales: Mapping[str, Any]) -> Any:
     return (named or systems)[0].get("axes", ())
 
 
-def _changes(scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the transformations of a level, one after the other.
-
-    From version 0.6 on, those of the image lead to other coordinate systems.
-    """
-    parts = (dataset,) if "coordinateSystems" in scales else (dataset, scales)
-    return [one for part in parts for one in _flat(part.get("coordinateTransformations", ()))]
-
-
-def _flat(changes: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield transformations, and those of a sequence in its place."""
-    for change in changes:
-        if change.get("type") == "sequence":
-            yield from change.get("transformations", ())
-        else:
-            yield change
-
-
 def _letters(names: Any, n_dimensions: int) -> str:
     """Return one letter per dimension; unused, unknown letters where names are missing or long."""
     if not names:
@@ -275,71 +263,6 @@ def _letters(names: Any, n_dimensions: int) -> str:
         known = len(letter) == 1 and letter.isalpha() and letter not in letters
         letters.append(letter if known else next(spare))
     return "".join(letters)
-
-
-def _transformed(
-    scales: Mapping[str, Any], dataset: Mapping[str, Any], n: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return step and position of the first element, from the transforms of level and group."""
-    scale, place = np.ones(n), np.zeros(n)
-    for change in _changes(scales, dataset):
-        if change.get("type") == "scale":
-            factor = np.asarray(change["scale"], float)
-            scale, place = scale * factor, place * factor
-        elif change.get("type") == "translation":
-            place = place + np.asarray(change["translation"], float)
-    return tuple(scale.tolist()), tuple(place.tolist())
-
-
-def _usable(
-    path: Path | str, axes: str, scale: tuple[float, ...], units: list[str]
-) -> tuple[tuple[float, ...], list[str], tuple[str, ...]]:
-    """Return steps and units with unknown ones for steps of 0, positive ones for negative steps.
-
-    Parameters
-    ----------
-    path
-        The folder, for the warnings.
-    axes
-        One letter per dimension.
-    scale, units
-        Steps and units as the metadata state them.
-
-    Returns
-    -------
-    scale, units
-        Those that an image can have.
-    warnings
-        Sentences about the others.
-    """
-    steps, names, texts = list(scale), list(units), []
-    for place, (axis, step) in enumerate(zip(axes, scale, strict=True)):
-        if math.isfinite(step) and step > 0:
-            continue
-        if math.isfinite(step) and step < 0:
-            steps[place] = -step
-            texts.append(
-                f"{path} states a step of {step:g} along {axis}, which counts against the "
-                f"direction of the axis; it is read as {-step:g}, and the values as they are."
-            )
-            continue
-        steps[place], names[place] = 1.0, UNCALIBRATED
-        texts.append(f"{path} states a step of {step:g} along {axis}; it is read as unknown.")
-    return tuple(steps), names, tuple(texts)
-
-
-def _ignored(
-    path: Path | str, scales: Mapping[str, Any], dataset: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """Return a sentence about transforms that an `Image` cannot have; empty if there are none."""
-    changes = _changes(scales, dataset)
-    others = {str(change.get("type")) for change in changes} - {"scale", "translation", "identity"}
-    if not others:
-        return ()
-    return (
-        f"{path} states a transformation of type {', '.join(sorted(others))}, which is not "
-        "applied: the axes of the image may be turned against the stage.",
-    )
 
 
 def _channels(facts: Mapping[str, Any], n: int) -> tuple[tuple[str, ...], list[str]]:

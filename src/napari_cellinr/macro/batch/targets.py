@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import stem_of
 from napari_cellinr.macro.batch.items import SUMMARY
 from napari_cellinr.macro.batch.marks import Mark, free_place, owner_of, read_marks
 
@@ -44,6 +46,14 @@ class Target:
     place: Path
     mark: Mark
     replaces_others: bool = False
+
+
+def _stem(path: Path) -> str:
+    """Return the name without its extension; points before that belong to the name."""
+    try:
+        return stem_of(path)
+    except FileError:  # a folder, or a file that cannot be read
+        return path.name.split(".")[0] or path.name
 
 
 def targets_of(
@@ -111,7 +121,7 @@ class _Names:
 
     def _candidates(self, item: Item, owner: Owner) -> Iterator[str]:
         yield from self._known.get(owner, ())
-        stem = (item.path.name.split(".")[0] or item.path.name) + item.part
+        stem = _stem(item.path) + item.part
         yield stem
         for number in count(2):
             yield f"{stem}-{number}"

@@ -87,6 +87,11 @@ def iter_replay(
         If a file is missing, a step fails, or a file must not be written. Files whose names the
         macro says are checked before the first step.
     """
+    if not macro.repeatable:
+        raise ConfigError(
+            "the macro has no steps that can be repeated; give one with calls such as "
+            'cellinr.open("embryo.tif") and cellinr.denoise("embryo").'
+        )
     read = [*protected, *([] if source is None else [source])]
     folder = Path() if output is None else place_of(output)
     rules = Rules(folder, input_files(macro, read), allow_outside, overwrite, tuple(map(Path, own)))

@@ -21,7 +21,11 @@ from napari_cellinr.methods.cellinr.field.fit import fit_with_network
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
 from napari_cellinr.methods.cellinr.frames import Frame, frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
-from napari_cellinr.methods.cellinr.initial.noise import middle, noise_of_channels
+from napari_cellinr.methods.cellinr.initial.noise import (
+    far_frame_warnings,
+    middle,
+    noise_of_channels,
+)
 from napari_cellinr.methods.cellinr.initial.part import MEAN, estimate_part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.series import is_coupled, prepare_series
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
@@ -84,8 +88,8 @@ def denoise_job(
         monitor,
     )
     source, warnings, uncertain = looked or (source, [], [0.0] * source.sizes.get("C", 1))
-    warnings = [*defects.warnings, *warnings]
     masked = defects.masked(source)
+    warnings = [*defects.warnings, *warnings, *far_frame_warnings(masked)]
     noises = yield from in_background(
         "estimating the noise", lambda: noise_of_channels(masked, config), monitor
     )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.camera_pattern import find_pattern
+from napari_cellinr.classic.camera.camera_pattern import CameraPattern, find_pattern
+from napari_cellinr.classic.camera.defects import interpolated
 from napari_cellinr.classic.camera.scan import scan_warnings
+from napari_cellinr.methods.cellinr.recording.steady_pixels import steady_pixels, steady_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.camera.camera_pattern import CameraPattern
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.recording.defects import Defects
@@ -56,11 +58,11 @@ def without_pattern(
     data, uncertainties = None, [0.0] * n_channels
     for channel in range(n_channels):
         part = source.take("C", channel) if "C" in source.axes else source
-        planes = part.array().reshape(-1, *source.shape[-2:])
+        planes = _recorded_once(part, defects, channel).reshape(-1, *source.shape[-2:])
         texts += scan_warnings(planes, channel if n_channels > 1 else None)
         if config.pattern == "none" or defects.empty:
             continue
-        if (found := find_offsets(planes)) is None:
+        if (found := find_offsets(_without_clusters(planes, defects, channel))) is None:
             continue
         if data is None:
             data = np.array(source.array(), np.float32)
@@ -75,6 +77,29 @@ def without_pattern(
     return source.like(data, name=source.name), texts, uncertainties
 
 
+def _recorded_once(image: Image, defects: Defects, channel: int) -> NDArray[Any]:
+    """Return the frames of a channel without copies: their noise is the same, as offsets are."""
+    values = image.array()
+    if "T" not in image.axes or not defects.copies:
+        return values
+    leading = list(defects.leading)
+    copied = {
+        place[leading.index("T")]
+        for place in defects.copies
+        if "C" not in leading or place[leading.index("C")] == channel
+    }
+    return values[[number for number in range(len(values)) if number not in copied]]
+
+
+def _without_clusters(planes: NDArray[Any], defects: Defects, channel: int) -> NDArray[Any]:
+    """Return planes without the clusters of hot pixels, which are replaced after this."""
+    for place, mask in defects.hot.items():
+        if dict(zip(defects.leading, place, strict=True)).get("C", channel) == channel:
+            same = mask if mask.ndim == 2 else mask[0]  # in all planes and frames
+            return np.stack([interpolated(plane, same) for plane in planes])
+    return planes
+
+
 def find_offsets(planes: Any) -> CameraPattern | None:
     """Return the pattern of planes, or None.
 
@@ -84,18 +109,37 @@ def find_offsets(planes: Any) -> CameraPattern | None:
         Axes (plane, Y, X); an array, or what reads planes when it is sliced.
     """
     for count in sorted({max(FEWEST, most // planes[0].size) for most in (GLANCE, MOST)}):
-        found = find_pattern(_plausible(planes[:: -(-len(planes) // count)]))
+        found = _pattern_of(_not_blank(planes[:: -(-len(planes) // count)]))
         if found is None or len(planes) <= count:
             return found
     return found
 
 
-def _plausible(planes: Any) -> NDArray[np.float32]:
-    """Return planes that are not blank, with values limited to ten times the usual range."""
+def _pattern_of(values: NDArray[np.float32]) -> CameraPattern | None:
+    """Return the pattern of planes, with single hot and dead pixels in it, or None."""
+    plausible = _plausible(values)
+    odd = steady_pixels(plausible)
+    if odd is None:
+        return find_pattern(plausible)
+    found = find_pattern(plausible - odd)
+    where = odd != 0
+    beyond = np.median(values[:, where], axis=0) - np.median(plausible[:, where], axis=0)
+    odd[where] += beyond.astype(np.float32)
+    if found is None:
+        return CameraPattern(odd, (), odd=odd)
+    return replace(found, offsets=found.offsets + odd, odd=odd)
+
+
+def _not_blank(planes: Any) -> NDArray[np.float32]:
+    """Return planes that have more than one value, or all if none have."""
     values = np.asarray(planes, np.float32)
     flat = values.reshape(len(values), -1)
     good = flat.min(1) < flat.max(1)
-    values = values[good] if good.any() else values
+    return values[good] if good.any() else values
+
+
+def _plausible(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return planes with values limited to ten times the usual range."""
     low, high = np.quantile(values.reshape(-1)[:: values.size // GLANCE + 1], (0.001, 0.999))
     reach = 10 * (high - low)
     return np.asarray(np.clip(values, low - reach, high + reach), np.float32)
@@ -112,9 +156,13 @@ def text_of(pattern: CameraPattern, channel: int | None) -> str:
         Number of the channel from 0, if there are several.
     """
     of_channel = "" if channel is None else f" in channel {channel + 1}"
-    return (
+    odd = "" if pattern.odd is None else steady_text(pattern.odd, of_channel)
+    if not pattern.kinds:
+        return odd
+    offsets = pattern.offsets if pattern.odd is None else pattern.offsets - pattern.odd
+    return f"{odd} " * bool(odd) + (
         f"The {' and '.join(pattern.kinds)} of the camera have different offsets{of_channel} "
-        f"(standard deviation {float(pattern.offsets.std()):.3g} grey levels); they were "
+        f"(standard deviation {float(offsets.std()):.3g} grey levels); they were "
         "subtracted. The brightness of the whole image is therefore uncertain by "
         f"{pattern.uncertainty:.2g} grey levels. Set pattern=none to keep the offsets."
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.classic.frames.repeats import repeats
-from napari_cellinr.text import listed
+import numpy as np
+
+from napari_cellinr.classic.frames.repeats import has_noise, repeats
+from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +24,7 @@ Place = tuple[int, ...]
 def copied_frames(
     frames: Mapping[Place, NDArray[Any]], leading: Sequence[str]
 ) -> dict[Place, Place]:
-    """Return the frames that are the one before them to the bit, and which frame that is.
+    """Return the frames that are an earlier one to the bit, and which frame that is.
 
     Parameters
     ----------
@@ -38,10 +41,16 @@ def copied_frames(
         by_channel.setdefault(channel, []).append(place)
     found: dict[Place, Place] = {}
     for own in by_channel.values():
-        for number in repeats([frames[place] for place in own]):
-            before = own[number - 1]
-            found[own[number]] = found.get(before, before)
+        seen: dict[bytes, Place] = {}
+        for place in own:
+            original = seen.setdefault(_digest(frames[place]), place)
+            if original != place and has_noise(frames[place]):
+                found[place] = original
     return found
+
+
+def _digest(frame: NDArray[Any]) -> bytes:
+    return blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest()
 
 
 def copied_planes(frame: NDArray[Any]) -> list[int]:
@@ -93,13 +102,27 @@ def copy_warnings(
         The axes T and C, as far as there are.
     """
     texts = []
-    if frames:
-        numbers = sorted({place[leading.index("T")] + 1 for place in frames})
+    beside: set[int] = set()
+    earlier: dict[int, int] = {}
+    for place, original in frames.items():
+        axis = leading.index("T")
+        before = (*place[:axis], place[axis] - 1, *place[axis + 1 :])
+        if frames.get(before, before) == original:
+            beside.add(place[axis] + 1)
+        else:
+            earlier[place[axis] + 1] = original[axis] + 1
+    for numbers, originals in ((sorted(beside), ()), (sorted(earlier), earlier)):
+        if not numbers:
+            continue
         one = len(numbers) == 1
+        what = (
+            f"frame{'' if one else 's'} {number_list([earlier[n] for n in numbers])}"
+            if originals
+            else f"the frame before {'it' if one else 'them'}"
+        )
         texts.append(
-            f"Frame{'' if one else 's'} {listed(numbers)} {'is' if one else 'are'} the same as "
-            f"the frame before {'it' if one else 'them'} to the bit, as if stored twice: not used, "
-            "and given the same result."
+            f"Frame{'' if one else 's'} {number_list(numbers)} {'is' if one else 'are'} the same "
+            f"as {what} to the bit, as if stored twice: not used, and given the same result."
         )
     by_planes: dict[tuple[int, ...], list[Place]] = {}
     for place, found in planes.items():
@@ -108,9 +131,9 @@ def copy_warnings(
         one, of_frames = len(copied) == 1, ""
         if "T" in leading:
             times = sorted({place[leading.index("T")] + 1 for place in places})
-            of_frames = f" of frame{'' if len(times) == 1 else 's'} {listed(times)}"
+            of_frames = f" of frame{'' if len(times) == 1 else 's'} {number_list(times)}"
         texts.append(
-            f"Plane{'' if one else 's'} {listed([n + 1 for n in copied])}{of_frames} "
+            f"Plane{'' if one else 's'} {number_list([n + 1 for n in copied])}{of_frames} "
             f"{'is' if one else 'are'} the same as the plane before {'it' if one else 'them'} to "
             "the bit, as if stored twice: left out, and interpolated from the planes around."
         )

@@ -16,7 +16,6 @@ from napari_cellinr.classic.camera.defects import (
     lost_lines,
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_text
-from napari_cellinr.classic.camera.pixels import saturated_part
 from napari_cellinr.classic.frames.bad_frames import bad_frames
 from napari_cellinr.classic.frames.repeats import without_repeats
 from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
@@ -27,7 +26,8 @@ from napari_cellinr.methods.cellinr.recording.copies import (
     originals_among,
 )
 from napari_cellinr.methods.cellinr.recording.hot import hot_in_frames
-from napari_cellinr.text import listed
+from napari_cellinr.methods.cellinr.recording.limits import limit_warnings
+from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
-
-SATURATED = 1e-3
-"""Fraction of the voxels that may be saturated without a warning."""
 
 _NOISE_ALONE = {"dark", "noise"}
 """What `bad_frames` calls a frame that shows no specimen."""
@@ -99,7 +96,7 @@ class Defects:
     @property
     def warnings(self) -> list[str]:
         """What users should know, in sentences."""
-        texts = [self._unused_text(place) for place in sorted(self.unused)]
+        texts = self._unused_texts()
         texts += copy_warnings(self.copies, self.copied, self.leading)
         if self.empty:
             part = float(np.mean([mask.mean() for mask in self.empty.values()]))
@@ -127,7 +124,9 @@ class Defects:
         return texts
 
     def saturation_warnings(self, source: Image) -> list[str]:
-        """Return a sentence if voxels that are used are saturated; lost lines are replaced.
+        """Return sentences about voxels that are used and saturated, or cut off at the dark end.
+
+        Lost lines are replaced, and do not count.
 
         Parameters
         ----------
@@ -142,13 +141,7 @@ class Defects:
             for place, mask in self._masks.items():
                 used[place] &= ~mask
             values = values[used]
-        saturated = saturated_part(values)
-        if saturated <= SATURATED:
-            return []
-        return [
-            f"{100 * saturated:.1f} % of the voxels are saturated: they are brighter than the "
-            "camera can record, so the result is too dark there."
-        ]
+        return limit_warnings(values) if values.size else []
 
     def good(self, indices: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
         """Return the positions of the frames that show something new."""
@@ -271,37 +264,52 @@ class Defects:
     def _place(self, index: Mapping[str, int]) -> Place:
         return tuple(index[axis] for axis in self.leading)
 
-    def _unused_text(self, place: Place) -> str:
-        where = dict(zip(self.leading, place, strict=True))
-        of_channel = f" of channel {where['C'] + 1}" if "C" in where else ""
-        name = f"Frame {where['T'] + 1}" if "T" in where else "The image"
-        what = (
-            "blank (all its voxels have one value)"
-            if place in self.blank
-            else "dark (it shows noise alone, as behind a closed shutter)"
-        )
-        return (
-            f"{name}{of_channel} is {what}; it was left as it is, and the others were denoised "
-            "without it."
-        )
+    def _unused_texts(self) -> list[str]:
+        """Return a sentence for all blank and one for all dark frames of each channel."""
+        found: dict[tuple[bool, int], list[int]] = {}
+        for place in sorted(self.unused):
+            where = dict(zip(self.leading, place, strict=True))
+            key = (place in self.blank, where.get("C", -1))
+            found.setdefault(key, []).append(where.get("T", -1) + 1)
+        texts = []
+        for (blank, channel), numbers in found.items():
+            of_channel = f" of channel {channel + 1}" if channel >= 0 else ""
+            one = len(numbers) == 1
+            what = (
+                f"blank (all {'its' if one else 'their'} voxels have one value)"
+                if blank
+                else f"dark ({'it shows' if one else 'they show'} noise alone, as behind a closed "
+                "shutter)"
+            )
+            name = f"Frame{'s' * (not one)} {number_list(numbers)}" if numbers[0] else "The image"
+            texts.append(
+                f"{name}{of_channel} {'is' if one else 'are'} {what}; "
+                f"{'it was' if one else 'they were'} left as {'it is' if one else 'they are'}, and "
+                "the others were denoised without "
+                f"{'it' if one else 'them'}."
+            )
+        return texts
 
     def _where(self, masks: Mapping[Place, NDArray[np.bool_]]) -> str:
-        """Return which frames these are, if there are several."""
+        """Return which frames and channels these are, if there are several."""
+        channels = sorted({self._channel(place) + 1 for place in masks})
+        which = f"of channel{'s' * (len(channels) > 1)} {number_list(channels)} "
+        of_channel = which if "C" in self.leading else ""
         if self.n_frames == 1:
-            return ""
+            return of_channel
         axis = self.leading.index("T")
         numbers = sorted({place[axis] + 1 for place in masks})
         if len(numbers) == self.n_frames:
-            return "of all frames "
-        shown = listed(numbers)
-        return f"of frame {shown} " if len(numbers) == 1 else f"of frames {shown} "
+            return f"of all frames {of_channel}"
+        one = len(numbers) == 1
+        return f"of frame{'s' * (not one)} {number_list(numbers)} {of_channel}"
 
 
 def _planes_text(masks: Iterable[NDArray[np.bool_]]) -> str:
     """Return which planes of volumes have no data at all, to follow a number of voxels."""
     volumes = [mask for mask in masks if mask.ndim == 3]
     numbers = {int(z) + 1 for mask in volumes for z in np.flatnonzero(mask.all(axis=(1, 2)))}
-    return f" (plane {listed(sorted(numbers))})" if numbers else ""
+    return f" (plane {number_list(sorted(numbers))})" if numbers else ""
 
 
 def find_defects(

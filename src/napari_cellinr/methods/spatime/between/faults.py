@@ -20,7 +20,7 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
-from napari_cellinr.text import listed
+from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -206,7 +206,7 @@ def without_lost_parts(
         numbers = sorted({plane + 1 for lost in planes.values() for plane in lost})
         texts.append(
             f"{_named(sorted(planes), len(frames))} planes without data, or with a part without "
-            f"data ({listed(numbers)}); planes interpolated along Z take their place."
+            f"data ({number_list(numbers)}); planes interpolated along Z take their place."
         )
     if lines:
         texts.append(
@@ -272,7 +272,7 @@ def _named(numbers: Sequence[int], n_frames: int) -> str:
     """Return which frames have something, as the begin of a sentence."""
     if len(numbers) == n_frames:
         return "The image has" if n_frames == 1 else "All frames have"
-    shown = listed([number + 1 for number in numbers])
+    shown = number_list([number + 1 for number in numbers])
     return f"Frame {shown} has" if len(numbers) == 1 else f"Frames {shown} have"
 
 
