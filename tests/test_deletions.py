@@ -58,7 +58,7 @@ def overwrites(call):
     """Return whether a call lets a library overwrite; a macro's permission is checked by us."""
     if name_of(call) in {"iter_batch", "iter_replay", "Rules", "save_macro"}:
         return False
-    if name_of(call) in {"run_plan", "begin"}:
+    if name_of(call) in {"run_plan", "begin", "PartsRequest", "parts_work"}:
         return False  # replace results of other plans as `io` allows: only Zarr, and own notes
     if name_of(call) == "bind_key":
         return False  # a key of the viewer

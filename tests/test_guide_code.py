@@ -43,6 +43,7 @@ def files(tmp_path, monkeypatch):
     for name in ("embryo.nii.gz", "plate.ome.tif"):
         write(name, stack)
     write("huge.tif", Image(np.zeros((30, 8, 8), np.float32), "ZYX"))
+    write("cells.zarr", Image(np.random.default_rng(1).poisson(50, (2, 24, 24)), "TYX"))
     Path("movie-folder").mkdir()
     for number in (1, 7):
         for folder in (".", "movie-folder"):

@@ -21,7 +21,7 @@ __all__ = ["API", "pages"]
 API = {
     "jobs": (
         "Denoise, super-resolve, reconstruct",
-        ("denoise", "superresolve", "reconstruct", "render", "compare"),
+        ("denoise", "superresolve", "reconstruct", "compute_in_parts", "render", "compare"),
     ),
     "images": ("Images and files", ("Image", "read", "read_all", "write")),
     "fits": (

@@ -122,6 +122,9 @@ def recipe_schema() -> dict[str, Any]:
     }
 
 
+_PARTS: Final = {"type": "string", "pattern": r"\.[zZ][aA][rR][rR]$"}
+
+
 def _step(action: Action) -> dict[str, Any]:
     fewest, most = action.n_sources
     is_fit = action.name in FITS
@@ -164,7 +167,8 @@ def _arguments(action: Action) -> dict[str, Any]:
 def _settings(name: str) -> dict[str, Any]:
     """Return the schema of the settings of a method: their help, and their choices."""
     config = method_of_action(name).config
-    found: dict[str, Any] = {"axes": _KINDS[AXES]}
+    parts = {"description": "OME-Zarr that is computed in parts.", **_PARTS}
+    found: dict[str, Any] = {"axes": _KINDS[AXES], "parts": parts}
     for setting in config.model_fields:
         choices = config.choices(setting)
         is_free = setting == "device" or not choices

@@ -219,7 +219,7 @@ def parts_job(request: PartsRequest) -> Generator[Progress, Message, PartsResult
     if made is None or monitor.stopped:
         return None
     plan, held, limits = made
-    found = yield from _watched(plan, held, limits, overwrite=request.overwrite)
+    found = yield from _watched(request, plan, held, limits)
     place = plan.places[0]
     levels = levels_of(place, plan.image) if found.is_complete else (growing(place, plan.image),)
     seconds = time.monotonic() - started
@@ -227,10 +227,10 @@ def parts_job(request: PartsRequest) -> Generator[Progress, Message, PartsResult
 
 
 def _watched(
-    plan: Plan, held: Image | None, limits: tuple[float, float], *, overwrite: bool
+    request: PartsRequest, plan: Plan, held: Image | None, limits: tuple[float, float]
 ) -> Generator[Progress, Message, Finished]:
     """Run a plan; whenever a part is finished, the progress shows the result so far."""
-    job = run_plan(plan, overwrite=overwrite, image=held)
+    job = run_plan(plan, overwrite=request.overwrite, image=held)
     result, shown, message = growing(plan.places[0], plan.image), -1, None
     advice = check_space(plan)
     try:

@@ -198,12 +198,12 @@ class FitDock(TabbedDock):
         inner.addWidget(self.region)
         inner.addWidget(self.form)
         inner.addWidget(self.start_choice)
-        inner.addWidget(self.parts)
         inner.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(8)
         layout.addWidget(scroll_area(settings), 1)
+        layout.addWidget(self.parts)
         layout.addWidget(self.panel)
         layout.addWidget(self.fit_actions)
         if self.below is not None:

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from qtpy.QtCore import Signal, Slot
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -36,8 +37,8 @@ CHOICES: Final = ("auto", "always", "never")
 """When a layer is computed in parts: if the memory is not enough, in any case, not at all."""
 
 _TIP: Final = (
-    "Compute the image in parts, which are written to an OME-Zarr one by one. auto: if more memory "
-    "is needed than is free."
+    "Compute the image in parts, which are written to an OME-Zarr one by one. auto: if it is read "
+    "from the disk, and more memory is needed than is free."
 )
 
 
@@ -106,7 +107,7 @@ class PartsChoice(QWidget):
         mode, why = self.box.currentText(), ""
         if layer is not None and image is not None and mode != "never":
             needed, free = cost(self._task.method, image, config), available_memory()
-            is_large = needed is not None and needed.memory > free
+            is_large = needed is not None and needed.memory > free and _is_lazy(image)
             if mode == "always" or is_large:
                 reason = why_not(self._task.name, image, config)
                 self.applies = not reason
@@ -184,6 +185,11 @@ class PartsChoice(QWidget):
     def _stem(self) -> str:
         assert self._layer is not None
         return file_name(result_name(self._task.suffix, str(self._layer.name)))
+
+
+def _is_lazy(image: Image) -> bool:
+    """Return whether the values of an image are not in memory."""
+    return not isinstance(image.data, np.ndarray) or isinstance(image.data, np.memmap)
 
 
 def _is_free(place: Path) -> bool:

@@ -1,0 +1,68 @@
+"""Commands that compute in parts: what goes on, and what begins anew."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_cellinr import FitError, Image, read, write
+from napari_cellinr.runs.scale.methods import denoise
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The parts that were computed; those in `fails` fail."""
+    found = SimpleNamespace(done=[], fails=())
+
+    def job(image, plan, part, monitor):
+        yield from monitor.report("denoising")
+        if part.frames[0] in found.fails:
+            raise FitError("no luck.")
+        found.done.append(part.frames[0])
+        block = image.crop(T=slice(*part.near))
+        result = block.like(np.asarray(block.array(), np.float32))
+        return SimpleNamespace(
+            stopped="steps", roles=("result",), report={}, image=lambda role: result
+        )
+
+    monkeypatch.setattr(denoise, "job", job)
+    monkeypatch.setattr(denoise, "measured", lambda image, config: ([{"settings": {}}], []))
+    return found
+
+
+@pytest.fixture
+def words(tmp_path):
+    data = np.random.default_rng(0).integers(0, 900, (3, 32, 32)).astype(np.uint16)
+    write(tmp_path / "in.zarr", Image(data, "TYX"))
+    out = tmp_path / "out.zarr"
+    return ["denoise", tmp_path / "in.zarr", out, "--parts", "--preset", "preview"], out, data
+
+
+def test_an_unfinished_result_goes_on_unless_it_is_to_be_replaced(run, computed, words):
+    command, out, data = words
+    computed.fails = (1,)
+    assert run(*command)[0] == 1
+    assert sorted(computed.done) == [0, 2]
+    computed.fails, computed.done = (), []
+    assert run(*command, "--resume", f"{out}.parts")[0] == 0
+    assert computed.done == [1]
+    np.testing.assert_array_equal(read(out).array(), data)
+
+
+def test_overwrite_begins_anew(run, computed, words):
+    command, out, data = words
+    computed.fails = (1,)
+    assert run(*command)[0] == 1
+    computed.fails, computed.done = (), []
+    assert run(*command, "--overwrite")[0] == 0
+    assert computed.done == [0, 1, 2]
+    np.testing.assert_array_equal(read(out).array(), data)
+
+
+def test_resume_with_overwrite_goes_on(run, computed, words):
+    command, out, _ = words
+    computed.fails = (1,)
+    assert run(*command)[0] == 1
+    computed.fails, computed.done = (), []
+    assert run(*command, "--resume", f"{out}.parts", "--overwrite")[0] == 0
+    assert computed.done == [1]
