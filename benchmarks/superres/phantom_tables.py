@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 from common.page import number, table
 from peers import OURS
 from phantoms import SEEDS, stored_scores
 from store import code_of
-
 
 _INTERPOLATION = ("linear", "cubic")
 

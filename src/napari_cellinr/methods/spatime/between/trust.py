@@ -38,6 +38,7 @@ SPACING: Final = 4.0
 
 _WINDOW: Final = 5.0  # standard deviation of local means, voxels of the plane
 _LITTLE: Final = 0.1  # of the mean of a frame: differences below it say nothing of a place
+_SAME: Final = 0.5  # the same of the difference of motion and blend
 _CALM: Final = 0.02  # the same of the change between two frames
 _TINY: Final = 1e-12
 _SLOW: Final = 1e-3  # squared voxels per frame, below which there is no motion
@@ -61,7 +62,8 @@ class Evidence:
     doubt
         The same where noise is more than what changes, 1 where nothing but noise is seen.
     weight
-        Weight of the motion in the mixture of motion and blend that predicts the frame best.
+        Weight of the motion in the mixture of motion and blend that predicts the frame best; 1
+        where both are the same.
     """
 
     before: Floats
@@ -137,8 +139,10 @@ def evidence_of(
 
     power, change = mean(moved**2), mean((second - first) ** 2)
     little = _LITTLE * float(power.mean()) + _TINY
+    same = _SAME * float(power.mean()) + _TINY
     calm = _CALM * float(change.mean()) + _TINY
-    motion = np.clip(mean(wrong * moved) / (power + little), 0, 1)
+    overlap = mean(wrong * moved)
+    motion = np.clip(overlap / (power + little), 0, 1)
     blend = np.maximum(mean(wrong**2) - 1.5 * noise, 0) + calm
     like = [np.maximum(mean((truth - v) ** 2) - 2 * noise, 0) + calm for v in (first, second)]
     rest = wrong - resized(motion[None], truth.shape)[0] * moved
@@ -149,7 +153,7 @@ def evidence_of(
         np.clip(1 - like[1] / blend, 0, 1),
         np.clip(4 * error / changed, 0, 1),
         np.clip((4 * error + noise) / (changed + noise), 0, 1),
-        motion,
+        np.clip((overlap + same) / (power + same), 0, 1),
     )
 
 
