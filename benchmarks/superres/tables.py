@@ -67,7 +67,7 @@ def _row(label: str, gains: list[float], least: float) -> list[str]:
     if known and len(known) < len(gains):
         label = f"{label} ({len(known)} of {len(gains)} were run)"
     mark = "–" if np.isnan(value) else "✓" if value >= least else "✗"
-    return [label, f"{least:+.1f} dB", f"{value:+.2f} dB" if mark != "–" else "–", mark]
+    return [label, f"{least:+.2f} dB", f"{value:+.2f} dB" if mark != "–" else "–", mark]
 
 
 def _worst() -> list[str]:
