@@ -49,7 +49,7 @@ def phantom_goals() -> list[list[str]]:
 def outdated_phantoms() -> list[str]:
     """Return the cases whose newest scores are those of earlier code."""
     code = code_of(OURS)
-    return sorted(f"{p} {c} {s}" for (p, c, s), r in _reported().items() if r["code"] != code)
+    return sorted({f"{p} ({c})" for (p, c, _), r in _reported().items() if r["code"] != code})
 
 
 def _reported() -> dict[tuple[str, str, int], dict]:
