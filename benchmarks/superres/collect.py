@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from common.runs import Entry
 from data import REPORTED_SEEDS, case, names
+from earlier import MARK, Earlier, earlier_entry
 from peers import METHODS, OURS, Method, by_name
 from scores import scores
 from settings import chosen_settings
@@ -17,15 +18,22 @@ FLOWS = ("ilk", "ilk-linear", "tvl1", "dis", "syn")
 
 
 @cache
-def entry(name: str, method: Method) -> Entry | None:
+def entry(name: str, method: Method) -> Entry | Earlier | None:
     """Return the run of a method on a case; if need be, by an earlier state of the code."""
     subject = case(name)
     settings = chosen_settings(method, run=False)
     if settings is None:
-        return None
+        return earlier_entry(name, method.label)
     run = find_run(subject, method, settings)
     found = run or latest_run(subject, method, settings)
-    return Entry(found, scores(subject, found), run is not None) if found else None
+    if not found:
+        return earlier_entry(name, method.label)
+    return Entry(found, scores(subject, found), run is not None)
+
+
+def mark(cases: list[str], method: Method) -> str:
+    """Return the mark of scores that are those of the benchmark before, if some of them are."""
+    return MARK if any(isinstance(entry(name, method), Earlier) for name in cases) else ""
 
 
 @cache
@@ -38,7 +46,9 @@ def groups(kind: str, axis: str) -> dict[str, list[str]]:
             found.setdefault(subject.group, []).append(name)
     if kind == "simulated":  # the same seeds for all methods: those that ours was run on
         for group, cases in found.items():
-            found[group] = [name for name in cases if entry(name, OURS)] or cases
+            runs = {name: entry(name, OURS) for name in cases}
+            now = [name for name, run in runs.items() if run and not isinstance(run, Earlier)]
+            found[group] = now or cases
     return found
 
 

@@ -40,6 +40,7 @@ SEEDS = (1000, 1001)
 MODES = ("smooth", "fast", "mitosis", "appear", "jump")
 BLURS = {"puncta": 0.9, "nuclei": 0.7, "neurons": 0.8, "granules": 1.0, "membranes": 0.8}
 """Standard deviations of the specimens' blur in the plane, in pixels of the truth."""
+FOLDER = BUILD / "phantoms"
 GREY, NOISE, FRAMES = 220.0, 6.0, 9
 UNITS = ("micrometer",) * 3
 
@@ -48,7 +49,9 @@ UNITS = ("micrometer",) * 3
 class Phantom:
     """One case: what is given, what is sought, and by which methods."""
 
-    name: str
+    part: str
+    case: str
+    seed: int
     low: Image
     scale: dict[str, float]
     truth: np.ndarray
@@ -56,6 +59,11 @@ class Phantom:
     methods: tuple[str, ...]
     made: np.ndarray | slice = field(default_factory=lambda: slice(None))
     psf: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Unique, fit for a file."""
+        return "-".join(f"{self.part} {self.case} {self.seed}".replace(",", "").split())
 
 
 def main() -> None:
@@ -87,8 +95,8 @@ def in_time(seed: int) -> Iterator[Phantom]:
             made = np.arange(len(times)) % factor > 0
             methods = ("linear", "cubic", "ilk", "dis", "ours")
             low = Image(truth[::factor], "TZYX")
-            name = f"{mode}, t ×{factor}, seed {seed}"
-            yield Phantom(name, low, {"t": factor}, truth, GREY, methods, made)
+            case = f"{mode} ×{factor}"
+            yield Phantom("time", case, seed, low, {"t": factor}, truth, GREY, methods, made)
 
 
 def noisy_planes(seed: int) -> Iterator[Phantom]:
@@ -99,8 +107,8 @@ def noisy_planes(seed: int) -> Iterator[Phantom]:
     given = truth.reshape(2, 12, 2, 56, 56).mean(2)
     given = given + np.random.default_rng(seed + 1).normal(0, NOISE, given.shape)
     low = Image(given.astype(np.float32), "TZYX", (1.0, 2.0, 1.0, 1.0))
-    name = f"noise of 3 %, z ×2, seed {seed}"
-    yield Phantom(name, low, {"z": 2}, truth, GREY, ("linear", "cubic", "ours"))
+    methods = ("linear", "cubic", "ours")
+    yield Phantom("planes", "noise of 3 %", seed, low, {"z": 2}, truth, GREY, methods)
 
 
 def in_the_plane(seed: int) -> Iterator[Phantom]:
@@ -121,11 +129,11 @@ def in_the_plane(seed: int) -> Iterator[Phantom]:
             axes = "ZYX"[-truth.ndim :]
             voxel = (1.0, 2.0, 2.0)[-truth.ndim :]
             low = Image(given.astype(np.float32), axes, voxel, UNITS[: len(axes)])
-            label = f"{name}{noise}, y and x ×2, seed {seed}"
-            methods = ("linear", "cubic", "ours", "psf")
-            peak = float(np.ptp(sought))
-            scale = {"y": 2, "x": 2}
-            yield Phantom(label, low, scale, sought.astype(np.float32), peak, methods, psf=blur)
+            yield Phantom(
+                "pixels", f"{name}{noise}", seed, low, {"y": 2, "x": 2},
+                sought.astype(np.float32), float(np.ptp(sought)),
+                ("linear", "cubic", "ours", "psf"), psf=blur,
+            )  # fmt: skip
 
 
 def jointly(seed: int) -> Iterator[Phantom]:
@@ -136,9 +144,8 @@ def jointly(seed: int) -> Iterator[Phantom]:
         truth = cells(mode, seed, np.arange(9) / 2, shape=(16, 96, 96))
         low = truth[::2].reshape(5, 8, 2, 48, 2, 48, 2).mean((2, 4, 6))
         image = Image(low.astype(np.float32), "TZYX", (1.0, 2.0, 2.0, 2.0))
-        name = f"{mode}, t, z, y and x ×2, seed {seed}"
         scale = dict.fromkeys("tzyx", 2)
-        yield Phantom(name, image, scale, truth, GREY, ("linear", "cubic", "ours"))
+        yield Phantom("joint", mode, seed, image, scale, truth, GREY, ("linear", "cubic", "ours"))
 
 
 def flickering(seed: int) -> Iterator[Phantom]:
@@ -151,9 +158,7 @@ def flickering(seed: int) -> Iterator[Phantom]:
         truth = cells("fast" if name == "fast" else "smooth", seed, moments)
         given = truth[::2] + random.normal(0, NOISE, truth[::2].shape)
         low = Image(given.astype(np.float32), "TZYX")
-        label = f"flicker, {name}, seed {seed}"
-        methods = tuple(f"{n}: {f}" for n in ("keep", "match", "remove") for f in ("given", "made"))
-        yield Phantom(label, low, {"t": 2}, truth, GREY, methods)
+        yield Phantom("flicker", name, seed, low, {"t": 2}, truth, GREY, ())
 
 
 PARTS = {
@@ -165,23 +170,23 @@ PARTS = {
 }
 
 
-def scores_of(phantom: Phantom, run: bool = True) -> dict[str, dict[str, float]]:
-    """Return PSNR in dB and CPU seconds by method; {} if it was not run and may not be now."""
-    stored = _path(phantom)
-    if stored.exists():
-        return json.loads(stored.read_text())
-    if not run:
-        older = sorted(stored.parent.glob(f"{_stem(phantom)}-*.json"), key=os.path.getmtime)
-        return json.loads(older[-1].read_text()) if older else {}
-    found = _flicker(phantom) if phantom.name.startswith("flicker") else _scores(phantom)
-    stored.parent.mkdir(parents=True, exist_ok=True)
-    stored.write_text(json.dumps(found))
-    return found
+def scores_of(phantom: Phantom) -> dict[str, dict[str, float]]:
+    """Return PSNR in dB and CPU seconds by method, from the disk where possible."""
+    code = code_of(peers.OURS)
+    stored = FOLDER / f"{phantom.name}-{code}.json"
+    if not stored.exists():
+        facts = {"part": phantom.part, "case": phantom.case, "seed": phantom.seed, "code": code}
+        found = _flicker(phantom) if phantom.part == "flicker" else _scores(phantom)
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_text(json.dumps({**facts, "scores": found}))
+    return json.loads(stored.read_text())["scores"]
 
 
-def is_current(phantom: Phantom) -> bool:
-    """Return whether the scores are those of the present code."""
-    return _path(phantom).exists()
+def stored_scores() -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Return the newest record of each case by part, case and seed."""
+    files = sorted(FOLDER.glob("*.json"), key=os.path.getmtime)
+    records = [json.loads(file.read_text()) for file in files]
+    return {(r["part"], r["case"], r["seed"]): r for r in records}
 
 
 def _scores(phantom: Phantom) -> dict[str, dict[str, float]]:
@@ -213,14 +218,6 @@ def _flicker(phantom: Phantom) -> dict[str, dict[str, float]]:
             score = psnr(result[part], phantom.truth[part], phantom.peak)
             found[f"{noise}: {name}"] = {"psnr": score, "cpu": cpu_seconds() - begun}
     return found
-
-
-def _path(phantom: Phantom) -> Path:
-    return BUILD / "phantoms" / f"{_stem(phantom)}-{code_of(peers.OURS)}.json"
-
-
-def _stem(phantom: Phantom) -> str:
-    return "-".join(phantom.name.replace(",", "").replace("×", "").split())
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def results_of(name: str, methods: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the results of methods that were run, and the truth, by their labels."""
     found = {"truth": case(name).truth}
     for method in methods:
-        if one := entry(name, by_name(method)):
+        if (one := entry(name, by_name(method))) and one.run:
             found[by_name(method).label] = one.run.load()
     return found
 
@@ -55,7 +55,7 @@ def movie_strip(path: Path, name: str, frames: range, plane: int | None, part: t
     factor = round(subject.scale["t"])
     levels = _levels(subject.truth)
     rows = []
-    for label, series in results_of(name, ("linear", "cubic", "ilk", "spatime")).items():
+    for label, series in results_of(name, ("linear", "cubic", "dis", "spatime")).items():
         row = []
         for i in frames:
             view = series[i] if plane is None else series[i, plane]

@@ -10,7 +10,10 @@ import tables
 from collect import entry, groups
 from common.page import PAGES, write_page
 from data import ROOT
+from earlier import commit as commit_before
+from earlier import or_earlier
 from peers import OURS
+from phantom_tables import outdated_phantoms, phantom_tables
 from pictures import movie_strip, planes
 from studies import study_tables
 
@@ -30,12 +33,14 @@ def write_report() -> None:
         against_denoised=tables.real("t", "psnr against denoised"),
         denoised_inputs=tables.real("t", "psnr", "-denoised"),
         real_z=tables.real("z"),
-        dropped=tables.dropped(),
+        dropped=or_earlier("dropped", tables.dropped()),
         by_displacement=tables.by_speed(),
-        **study_tables(),
+        **{name: or_earlier(name, made) for name, made in study_tables().items()},
+        **phantom_tables(),
         protocol=tables.protocol(),
         costs=tables.costs(),
-        large=tables.large(),
+        large=or_earlier("large", tables.large()),
+        earlier=commit_before(),
         commit=_commit(),
         state=_state(),
     )
@@ -88,6 +93,8 @@ def _state() -> str:
         )
     if lacking:
         lines.append(f"SpatimeINR has not been run on: {', '.join(lacking)}.")
+    if older := outdated_phantoms():
+        lines.append(f"Phantoms with an earlier version of its code: {', '.join(older)}.")
     return "\n\n".join(lines)
 
 

@@ -18,13 +18,20 @@ from napari_cellinr.methods.spatime.between.blending import (
 )
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import OUTER, MotionProblem, MotionSettings
-from napari_cellinr.methods.spatime.between.trust import Evidence, Trust, evidence_of, trust_of
+from napari_cellinr.methods.spatime.between.trust import (
+    Evidence,
+    Trust,
+    evidence_of,
+    steadied,
+    trust_of,
+)
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.learning import has_gained
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.model import MotionModel
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
-from napari_cellinr.methods.spatime.series import Series, _checked_aspect, _loaded
+from napari_cellinr.methods.spatime.restored import checked_aspect, loaded
+from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import held_out_frames
 
 
@@ -119,8 +126,8 @@ def one(value):
     return np.full((3, 3), value, np.float32)
 
 
-def evidence(before=0.0, after=0.0, error=0.0):
-    return Evidence(one(before), one(after), one(error), one(error))
+def evidence(before=0.0, after=0.0, error=0.0, weight=1.0):
+    return Evidence(one(before), one(after), one(error), one(error), one(weight))
 
 
 @pytest.mark.parametrize(
@@ -137,6 +144,28 @@ def test_motion_is_trusted_as_far_as_both_ends_say(first, second, expected):
     trust = trust_of(4, {4: first, 5: second})
     assert trust.motion == pytest.approx(expected)
     assert trust_of(7, {4: first, 5: second}) is None
+
+
+def test_motion_that_was_worse_than_blending_has_no_weight():
+    """Its weight on each side is that with which a held-out frame is predicted best."""
+    trust = trust_of(4, {4: evidence(weight=0.0), 5: evidence(weight=0.0)})
+    assert trust.motion == pytest.approx(0.0)
+    trust = trust_of(4, {4: evidence(weight=0.5), 5: evidence(weight=0.0)})
+    assert trust.motion == pytest.approx(0.5)
+
+
+def test_motion_that_goes_on_is_trusted_whatever_was_held_out():
+    of = Trust(*(np.zeros((6, 6), np.float32) for _ in range(4)))
+    fast = np.stack([np.full((6, 6), v, np.float32) for v in (4.0, -3.0)])
+    square = (1.0, 1.0)
+    assert steadied(of, fast, [fast, 0.9 * fast], square).motion == pytest.approx(1.0)
+    assert steadied(of, fast, [fast, -fast], square).motion == pytest.approx(0.0)
+    assert steadied(of, fast, [fast[::-1]], square).motion == pytest.approx(0.0)  # to one side
+    assert steadied(of, fast, [0 * fast], square).motion == pytest.approx(0.0)  # a jump
+    assert steadied(of, fast / 5, [fast / 5], square).motion == pytest.approx(0.5)  # slow: 1 voxel
+    assert steadied(of, fast, [], square) is of  # nothing to compare with
+    sure = Trust(*(np.ones((6, 6), np.float32) for _ in range(4)))
+    assert steadied(sure, fast, [-fast], square).motion == pytest.approx(1.0)
 
 
 def test_frames_beyond_a_jump_are_not_used():
@@ -181,12 +210,12 @@ def test_optical_flow_finds_a_shift_of_several_voxels(shape):
 def test_sizes_of_a_file_that_do_not_fit_its_parameters_take_no_memory():
     control = {"control": np.zeros((2, 2, 3, 3), np.float32)}
     settings = {"shape": [8, 8], "terms": 2, "points": [3, 3]}
-    assert _loaded(MotionModel, settings, control, torch.device("cpu")).control.shape[2:] == (3, 3)
+    assert loaded(MotionModel, settings, control, torch.device("cpu")).control.shape[2:] == (3, 3)
     with pytest.raises(RuntimeError, match="size mismatch"):
-        _loaded(MotionModel, {**settings, "points": [10**6, 10**6]}, control, torch.device("cpu"))
+        loaded(MotionModel, {**settings, "points": [10**6, 10**6]}, control, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("aspect", [(1.0,), (1.0, 1e9), (1.0, -1.0), (1.0, float("nan"))])
 def test_ratios_of_voxel_sizes_of_a_file_are_bounded(aspect):
     with pytest.raises(ValueError, match="ratios"):
-        _checked_aspect(aspect, "YX")
+        checked_aspect(aspect, "YX")

@@ -324,9 +324,10 @@ class ChannelFit:
                 yield self._render(place, when)
 
     def _beside(self, when: float, intervals: Sequence[int]) -> list[int]:
-        """Return the intervals whose motion is needed to render a frame."""
+        """Return the intervals whose motion is needed to render a frame, but those before."""
         if is_between(when):
-            needed = [int(np.floor(when))]
+            first = int(np.floor(when))
+            needed = [first, first + 1] if self.series.trust else [first]
         else:
             needed = [] if self.series.removed is None else [round(when) - 1, round(when)]
         return [interval for interval in needed if interval in intervals]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from napari_cellinr.methods.spatime.between.blending import (
 )
 from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
-from napari_cellinr.methods.spatime.between.trust import Trust
+from napari_cellinr.methods.spatime.between.trust import Trust, steadied
 from napari_cellinr.methods.spatime.finer.sections import (
     MEANS,
     consistent_pixels,
@@ -27,6 +27,7 @@ from napari_cellinr.methods.spatime.finer.sections import (
     sections_of,
 )
 from napari_cellinr.methods.spatime.model import MotionModel, PixelModel, PlaneModel
+from napari_cellinr.methods.spatime.restored import checked_aspect, loaded, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,9 +43,6 @@ __all__ = ["MARGIN", "Series"]
 
 MARGIN = 12
 """Voxels beyond a crop that its rendering looks at."""
-
-MOST_UNEVEN = 1000.0
-"""Largest ratio of voxel sizes that is believed of a file."""
 
 _CPU = torch.device("cpu")
 
@@ -146,7 +144,7 @@ class Series:
         if rest > 1 - 1e-6:
             return self._shown(interval + 1, part)
         wider = _wider(part)
-        trust = self.trust.get(interval) if interval in self.motion else None
+        trust = self._trusted(interval)
         local = None if trust is None else trust.on_voxels(shape, wider)
         made = blended(self.predictions(interval, rest, wider), self.weights, self.aspect, local)
         made = made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
@@ -154,16 +152,21 @@ class Series:
             return made
         return self.noise.added(made, float(time), shape, part)
 
+    def _trusted(self, interval: int) -> Trust | None:
+        """Return how an interval is blended; None if its motion or held-out frames are lacking."""
+        if interval not in self.motion or interval not in self.trust:
+            return None
+        around = [i for i in (interval, interval - 1, interval + 1) if i in self.motion]
+        own, *beside = (self.motion[i].control[0].detach().cpu().numpy() for i in around)
+        return steadied(self.trust[interval], own, beside, self.aspect)
+
     def _shown(self, frame: int, region: tuple[slice, ...]) -> Floats:
         """Return a part of a frame of the input as it is shown."""
         if self.removed is None:
             return self._given(frame, region)
         wider, last = _wider(region), len(self.frames) - 1
-        near = []
-        if frame > 0:
-            near.append(self.predictions(frame - 1, 1.0, wider).before)
-        if frame < last:
-            near.append(self.predictions(frame, 0.0, wider).after)
+        near = [self.predictions(frame - 1, 1.0, wider).before] if frame > 0 else []
+        near += [self.predictions(frame, 0.0, wider).after] if frame < last else []
         made = smoothed(self._given(frame, wider), near, self.removed, self.aspect)
         return made[tuple(_inside(p, w) for p, w in zip(region, wider, strict=True))]
 
@@ -232,6 +235,11 @@ class Series:
             Sampling by axis letter, for the whole input.
         start
             First voxel of the part along each axis, 0 if not given.
+
+        Returns
+        -------
+        numpy.ndarray
+            The samples that lie in the part, float32, grey levels.
         """
         parts = {
             axis: _shifted(maps[axis], start.get(axis, 0), size)
@@ -320,9 +328,9 @@ class Series:
         return cls(
             np.asarray(tensors["frames"], np.float32),
             axes,
-            _checked_aspect(settings["aspect"], axes),
+            checked_aspect(settings["aspect"], axes),
             {
-                int(i): _loaded(MotionModel, shape, {"control": tensors[f"paths.{i}"]}, device)
+                int(i): loaded(MotionModel, shape, {"control": tensors[f"paths.{i}"]}, device)
                 for i, shape in settings["motion"].items()
             },
             BlendWeights(**settings["blending"]),
@@ -332,49 +340,16 @@ class Series:
             },
             None
             if planes is None
-            else _loaded(PlaneModel, planes, _named("planes", tensors), device),
+            else loaded(PlaneModel, planes, named("planes", tensors), device),
             None
             if pixels is None
-            else _loaded(PixelModel, pixels, _named("pixels", tensors), device),
+            else loaded(PixelModel, pixels, named("pixels", tensors), device),
             device,
             sections_of(sections),
             sections_of(settings.get("pixel_sections", "means")),
             None if noise is None else AddedNoise.restored(noise),
             removed=None if removed is None else Noise(**removed),
         )
-
-
-_Model = TypeVar("_Model", bound=torch.nn.Module)
-
-
-def _loaded(
-    kind: type[_Model],
-    settings: Mapping[str, Any],
-    arrays: Mapping[str, NDArray[Any]],
-    device: torch.device,
-) -> _Model:
-    """Return a model with the parameters that a file holds.
-
-    It is built without memory, so that sizes that do not fit the parameters take none.
-    """
-    with torch.device("meta"):
-        model = kind(**settings)
-    parameters = {k: torch.from_numpy(np.array(v)) for k, v in arrays.items()}
-    model.load_state_dict(parameters, assign=True)
-    return model.to(device).eval()
-
-
-def _checked_aspect(values: Sequence[float], axes: str) -> tuple[float, ...]:
-    """Return the ratios of voxel sizes of a file, by which the widths of filters are chosen."""
-    aspect = tuple(map(float, values))
-    if len(aspect) != len(axes) or not all(0 < value <= MOST_UNEVEN for value in aspect):
-        raise ValueError(f"ratios of voxel sizes {aspect}")
-    return aspect
-
-
-def _named(model: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    names = [k for k in tensors if k.startswith(f"{model}.") and k != "planes.latent"]
-    return {name.removeprefix(f"{model}."): tensors[name] for name in names}
 
 
 def _wider(part: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -3,14 +3,17 @@
 Each given frame is predicted from the frames before and after it. How well this works says how far
 motion is trusted in the two intervals beside the frame. An error at twice the distance in time
 takes at most half of the weight: errors of motion and of blending differ, and their mean is seldom
-worse than the better one. An object that stands and jumps is the exception, since its motion is
-found, but not when it happens: the frame before the jump is like the one before it, and the frame
-after the jump like the one after it. Where both are so, the interval is blended without motion.
+worse than the better one. Where motion was worse than blending, it has little weight. Motion that
+goes on from one interval to the next has full weight: wrong motions are unlike each other.
+
+An object that stands and jumps is the exception, since its motion is found, but not when it
+happens: the frame before the jump is like the one before it, and the frame after the jump like the
+one after it. Where both are so, the interval is blended without motion.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,16 +31,20 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-__all__ = ["Evidence", "Trust", "evidence_of", "trust_of", "trust_of_frame"]
+__all__ = ["Evidence", "Trust", "evidence_of", "steadied", "trust_of", "trust_of_frame"]
 
 SPACING: Final = 4.0
 """Distance of the nodes on which maps are stored, voxels."""
 
 _WINDOW: Final = 5.0  # standard deviation of local means, voxels of the plane
 _LITTLE: Final = 0.1  # of the mean of a frame: differences below it say nothing of a place
+_SAME: Final = 0.5  # the same of the difference of motion and blend
 _CALM: Final = 0.02  # the same of the change between two frames
 _TINY: Final = 1e-12
+_SLOW: Final = 1e-3  # squared voxels per frame, below which there is no motion
 _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the distance in time
+_STEADY: Final = (0.5, 0.9)  # likeness of motions from which, and at which, motion goes on
+_MOVES: Final = 2.0  # voxels per frame from which likeness counts fully
 _JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
@@ -54,12 +61,16 @@ class Evidence:
         the squared difference of the two.
     doubt
         The same where noise is more than what changes, 1 where nothing but noise is seen.
+    weight
+        Weight of the motion in the mixture of motion and blend that predicts the frame best; 1
+        where both are the same.
     """
 
     before: Floats
     after: Floats
     error: Floats
     doubt: Floats
+    weight: Floats
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,10 @@ def evidence_of(
 
     power, change = mean(moved**2), mean((second - first) ** 2)
     little = _LITTLE * float(power.mean()) + _TINY
+    same = _SAME * float(power.mean()) + _TINY
     calm = _CALM * float(change.mean()) + _TINY
-    motion = np.clip(mean(wrong * moved) / (power + little), 0, 1)
+    overlap = mean(wrong * moved)
+    motion = np.clip(overlap / (power + little), 0, 1)
     blend = np.maximum(mean(wrong**2) - 1.5 * noise, 0) + calm
     like = [np.maximum(mean((truth - v) ** 2) - 2 * noise, 0) + calm for v in (first, second)]
     rest = wrong - resized(motion[None], truth.shape)[0] * moved
@@ -140,6 +153,7 @@ def evidence_of(
         np.clip(1 - like[1] / blend, 0, 1),
         np.clip(4 * error / changed, 0, 1),
         np.clip((4 * error + noise) / (changed + noise), 0, 1),
+        np.clip((overlap + same) / (power + same), 0, 1),
     )
 
 
@@ -160,9 +174,44 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
     beside = [jump_of(i, evidence) for i in (interval - 1, interval + 1)]
     unsure = np.max([e.doubt for e in ends], 0) ** 2
     confidence = 1 - np.max([e.error for e in ends], 0) ** 2
-    motion = 1 - _DOUBT * unsure
+    motion = (1 - _DOUBT * unsure) * np.sqrt(np.mean([e.weight for e in ends], 0))
     maps = motion * (1 - jump), 1 - np.max(beside, 0), unsure * (1 - jump), confidence
     return Trust(*(np.asarray(values, np.float32) for values in maps))
+
+
+def steadied(
+    trust: Trust, velocity: Floats, beside: Sequence[Floats], aspect: Sequence[float]
+) -> Trust:
+    """Return how an interval is blended, motion with full weight where it goes on steadily.
+
+    Each interval is fitted by itself, so that wrong motions are unlike each other. The likeness of
+    two motions is 1 less the squared length of their difference in the sum of their squared ones.
+
+    Parameters
+    ----------
+    trust
+        What held-out frames say.
+    velocity
+        Motion in the middle of the interval, (axes, *points), voxels per frame.
+    beside
+        The same of the intervals before and after it, as far as they are known.
+    aspect
+        Voxel size in the plane divided by that along each axis.
+    """
+    if not beside:
+        return trust
+    nodes, widths = trust.motion.shape, [_WINDOW / SPACING * a for a in aspect]
+
+    def squared(values: Floats) -> Floats:
+        found: Floats = gaussian_filter(np.sum(values**2, 0), widths, mode="nearest")
+        return found
+
+    own, others = resized(velocity, nodes), [resized(v, nodes) for v in beside]
+    length = squared(own)
+    like = [1 - squared(v - own) / (length + squared(v) + _SLOW) for v in others]
+    steady = _step((np.min(like, 0) - _STEADY[0]) / (_STEADY[1] - _STEADY[0]))
+    steady = steady * np.clip(np.sqrt(length) / _MOVES, 0, 1)
+    return replace(trust, motion=np.asarray(np.maximum(trust.motion, steady), np.float32))
 
 
 def trust_of_frame(evidence: Evidence) -> Trust:
