@@ -84,7 +84,15 @@ class RunTable(QWidget):
         self.refresh()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Give the names the room that a wider dock has."""
+        """Give the names the room that a wider dock has.
+
+        Parameters
+        ----------
+        watched
+            The table.
+        event
+            Any event; only a change of size has an effect.
+        """
         if event.type() == QEvent.Type.Resize:
             header = self.table.horizontalHeader()
             spare = self.table.width() - header.length() - 2 * self.table.frameWidth()
