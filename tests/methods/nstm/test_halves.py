@@ -8,7 +8,9 @@ import torch
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, NSTMConfig, reconstruct
+from napari_cellinr.acquisition import prepare
 from napari_cellinr.api import iter_reconstruct
+from napari_cellinr.config.optics import TimeLapse
 from napari_cellinr.fitting.problem import Progress, finish
 from napari_cellinr.fitting.saved.query import Query
 from napari_cellinr.fitting.saved.stored import header_of, stored
@@ -20,6 +22,7 @@ from napari_cellinr.methods.nstm.checks.halves import (
 )
 from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen, parts_of
 from napari_cellinr.methods.nstm.costs import cost
+from napari_cellinr.methods.nstm.plan import plan
 
 
 class Errors:
@@ -61,7 +64,7 @@ def test_two_fits_with_a_quarter_unseen_each_tell_together_what_one_does_not():
 
 
 class Half(Errors):
-    """A fit to half of the pixels; `name` says whether it began with the motion of the whole."""
+    """A fit to a part of the pixels; `name` says whether it began with the motion of the whole."""
 
     def __init__(self, name, squares):
         super().__init__(squares)
@@ -73,13 +76,17 @@ class Half(Errors):
 
 @pytest.mark.parametrize(("again", "kept"), [(1.0, "whole"), (2.0, "own")])
 @pytest.mark.parametrize(("part", "fits"), [(0.5, [2, 1, 0]), (0.75, [3, 2, 1, 0])])
-def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept, part, fits):
+@pytest.mark.parametrize(("error", "fails"), [(1.2, False), (1.0, True)])
+def test_a_half_that_missed_the_motion_is_fitted_again(
+    monkeypatch, again, kept, part, fits, error, fails
+):
     """It keeps the motion of the whole only if that predicts its unseen pixels better."""
-    left = []
+    left, guides = [], []
     squares = {"own": 2.0, "whole": again, "rest": 3.0}
 
-    def fit(whole, seen, number, monitor, *, moving=True, start=None, later=0):
+    def fit(whole, seen, number, monitor, *, moving=True, start=None, guided=False, later=0):
         left.append(later)
+        guides.append(guided)
         name = "rest" if not moving else "own" if start is None else "whole"
         yield from ()
         return Half(name, torch.full((4, 32, 32), squares[name]))
@@ -90,9 +97,12 @@ def test_a_half_that_missed_the_motion_is_fitted_again(monkeypatch, again, kept,
     monkeypatch.setattr(halves, "_compared", lambda whole, found: halves._Compared(5.0, 9.0, False))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     monkeypatch.setattr(halves, "delays_of", lambda optics: None)
-    whole = SimpleNamespace(model="model of the whole", optics=None, part_seen=part)
+    whole = SimpleNamespace(
+        model="model of the whole", optics=None, part_seen=part, held_out=lambda: error
+    )
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
     assert left == [*fits, 1, 0]
+    assert guides == [False] * len(fits) + [fails] * 2
 
 
 @pytest.mark.parametrize(
@@ -247,3 +257,18 @@ def test_a_preview_is_not_checked():
     config = NSTMConfig(preset="preview", steps=3)
     assert not config.check_motion
     assert finish(iter_reconstruct(movie(), config)).roles[-1] == "confidence"
+
+
+def test_a_part_that_fails_begins_with_the_motion_of_the_whole():
+    """The motion is the same until half of the steps are done, and is fitted from then on."""
+    image, config = movie(), NSTMConfig(steps=8, coarse_to_fine=False)
+    measurement = prepare(image, TimeLapse())
+    problem = halves._GuidedProblem(
+        measurement, plan(measurement, config), config, image, torch.device("cpu")
+    )
+    moving = problem.param_groups()[1]["params"]
+    for step, changes in ((0, False), (3, False), (4, True), (7, True)):
+        for parameter in moving:
+            parameter.grad = None
+        sum(problem.loss(step, torch.Generator()).values()).backward()
+        assert all((parameter.grad is not None) == changes for parameter in moving)

@@ -52,6 +52,12 @@ motion up to which none is shown if it is smaller than its error."""
 FASTEST = 0.9
 """Quantile of the motion of what moves fastest; the rest of the specimen may be at rest."""
 
+UNEXPLAINED = 1.3
+"""Held-out error of the fit of a part, relative to that of the whole, above which it has failed."""
+
+GIVEN = 0.5
+"""Part of the steps in which a fit that failed before has the motion of the whole."""
+
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of held-out pixels."""
 
@@ -109,12 +115,24 @@ class _HalfProblem(NSTMProblem):
         return Schedule(decay=0.1, every=0, is_stored=False)
 
 
+class _GuidedProblem(_HalfProblem):
+    """A part whose motion is given at first, so that the scene is found before it changes."""
+
+    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the usual loss; the motion takes no part in the first half of the steps."""
+        changes = step >= GIVEN * self.config.steps
+        for parameter in self.param_groups()[1]["params"]:
+            parameter.requires_grad_(changes)
+        return super().loss(step, generator)
+
+
 def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, Halves | None]:
     """Fit two halves of the pixels, and the first one at rest, with the settings of a whole fit.
 
     Half of its steps are enough if the motions then agree. If not, each half is fitted again from
     the motion of the whole, and keeps that fit if it predicts the unseen pixels significantly
-    better: then the first one had only missed the motion that its pixels support. Where both
+    better: then the first one had only missed the motion that its pixels support. If that explains
+    nothing, the motion is given until the scene is found. Where both
     predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
     there is motion at all is decided by the fit that predicts them better.
 
@@ -148,7 +166,10 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     if compared.error >= CLOSE:
         for number, seen in enumerate(parts, start=1):
             later = len(parts) - number
-            again = yield from _fit(whole, seen, number, monitor, start=whole.model, later=later)
+            failed = found[number - 1].held_out() > UNEXPLAINED * whole.held_out()
+            again = yield from _fit(
+                whole, seen, number, monitor, start=whole.model, guided=failed, later=later
+            )
             if again is None:
                 return None
             if again.held_out() < found[number - 1].held_out():
@@ -177,6 +198,7 @@ def _fit(
     *,
     moving: bool = True,
     start: SpaceTimeModel | None = None,
+    guided: bool = False,
     later: int = 0,
 ) -> Generator[Progress, Message, NSTMProblem | None]:
     """Fit the pixels that are `seen`, in half of the usual steps; None if it was stopped.
@@ -196,14 +218,18 @@ def _fit(
     start
         What the motion begins with, if not with rest. The scene is fitted anew: it would know the
         pixels of the other half.
+    guided
+        Whether it keeps that motion in the first half of the steps, at full resolution.
     later
         Fits that follow.
     """
     steps = max(1, round(SHORTER * whole.config.steps))
     seed = whole.config.seed + number
     config = whole.config.replace(steps=steps, seed=seed, moving=moving)
+    if guided:
+        config = config.replace(coarse_to_fine=False)
     give_back()
-    problem = _problem(whole, seen, config)
+    problem = _problem(whole, seen, config, _GuidedProblem if guided else _HalfProblem)
     if start is not None:
         problem.model.take_motion(start)
     elif problem.plan.shape.layers > 1:
@@ -251,7 +277,9 @@ def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> _Compared:
     return _Compared(float(np.median(error)), float(np.quantile(far, part)), is_small)
 
 
-def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTMProblem:
+def _problem(
+    whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig, kind: type[_HalfProblem]
+) -> NSTMProblem:
     """Return the fit to the pixels that are `seen`; the others are held out."""
     counted = ((whole.seen > 0) | whole.held).cpu().numpy()
     held = ~seen.cpu().numpy() & counted
@@ -259,7 +287,7 @@ def _problem(whole: NSTMProblem, seen: torch.Tensor, config: NSTMConfig) -> NSTM
     rate = whole.plan.motion_rate * whole.config.steps / config.steps if config.moving else 0.0
     shape = whole.plan.shape if config.moving else replace(whole.plan.shape, layers=1)
     planned = replace(whole.plan, shape=shape, held=held, motion_rate=rate)
-    made = _HalfProblem(
+    made = kind(
         whole.measurement,
         planned,
         config,
