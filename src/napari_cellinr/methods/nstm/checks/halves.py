@@ -132,7 +132,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Half of its steps are enough if the motions then agree. If not, each half is fitted again from
     the motion of the whole, and keeps that fit if it predicts the unseen pixels significantly
     better: then the first one had only missed the motion that its pixels support. If that explains
-    nothing, the motion is given until the scene is found. Where both
+    nothing, the motion is given until the scene is found, and a lower error is enough. Where both
     predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
     there is motion at all is decided by the fit that predicts them better.
 
@@ -172,9 +172,10 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
             )
             if again is None:
                 return None
-            if again.held_out() < found[number - 1].held_out():
+            lower = again.held_out() < found[number - 1].held_out()
+            if lower:
                 best[number - 1] = again
-            if predicts_better([again], [found[number - 1]]):
+            if (failed and lower) or predicts_better([again], [found[number - 1]]):
                 found[number - 1] = again
         compared = _compared(whole, found)
     moves = predicts_better(best[: len(rests)], rests) and not compared.is_small
