@@ -185,7 +185,7 @@ def remote(address: str) -> RemoteStore:
     """
     if not _server(address):  # fsspec would take it for a folder on this computer
         raise FileError(
-            f"{without_secrets(address)} names no server; write an address such as https://example.org/cells.zarr."
+            f"{address} names no server; write an address such as https://example.org/cells.zarr."
         )
     try:
         return RemoteStore(address)

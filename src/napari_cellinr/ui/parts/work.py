@@ -137,10 +137,11 @@ def _show(
     result: PartsResult,
 ) -> None:
     """Show what a run in parts has made, and say how it ended."""
-    if find(controller.viewer, live.source_id) is None:
-        controller.say("warning", "The source layer was removed; the result is in its file.")
-        return
     found = result.finished
+    if find(controller.viewer, live.source_id) is None:
+        text = f"complete in {path}." if found.is_complete else explanation(result, path)
+        controller.say("warning", f"The source layer was removed; its result: {text}")
+        return
     meta = {
         **result.levels[0].meta,
         RECORD: {
