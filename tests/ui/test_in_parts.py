@@ -378,3 +378,25 @@ def test_the_usual_place_is_never_inside_a_zarr(viewer, parts, tmp_path):
     dock.parts.box.setCurrentText("always")
     dock._allow()
     assert dock.parts.text.text().endswith(f"written to {tmp_path / 'cells denoised.zarr'}.")
+
+
+def test_cancelled_while_it_is_planned_nothing_is_kept(
+    viewer, opened, idle, qtbot, parts, recording, monkeypatch
+):
+    begun, ends = threading.Event(), threading.Event()
+
+    def measured(image, config):
+        begun.set()
+        assert ends.wait(60)
+        return parts.measured(image, config)
+
+    monkeypatch.setattr(denoise, "measured", measured)
+    opened.parts.box.setCurrentText("always")
+    said = texts_of(opened)
+    opened.run()
+    qtbot.waitUntil(begun.is_set)
+    opened.controller.cancel()
+    ends.set()
+    idle(opened)
+    assert said[-1][1] == "Cancelled; nothing was changed."
+    assert not (recording.parent / "cells denoised.zarr.parts").exists()

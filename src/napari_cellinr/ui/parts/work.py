@@ -111,6 +111,11 @@ def parts_work(
         text = f"Computed in {growth.total} parts, which are written to {path}."
         controller.said.emit("info", text)
 
+    def kept() -> str:
+        if not notes_folder(path).is_dir():
+            return ""  # the run was being planned
+        return f"Cancelled; finished parts are kept in {path}, and Run with this result goes on."
+
     live = PartsLayer(
         controller.viewer, layer.unique_id, given, name, path,
         from_data=task.own_contrast(config), planned=planned,
@@ -124,7 +129,7 @@ def parts_work(
         layer.unique_id,
         live,
         task=task.name,
-        kept=f"Cancelled; finished parts are kept in {path}, and Run with this result goes on.",
+        kept=kept,
     )
 
 
