@@ -66,3 +66,15 @@ def test_resume_with_overwrite_goes_on(run, computed, words):
     computed.fails, computed.done = (), []
     assert run(*command, "--resume", f"{out}.parts", "--overwrite")[0] == 0
     assert computed.done == [1]
+
+
+def test_finished_parts_are_kept_if_there_is_no_such_device(run, computed, words):
+    command, out, _ = words
+    computed.fails = (1,)
+    assert run(*command)[0] == 1
+    computed.fails, computed.done = (), []
+    status, _, error = run(*command, "--overwrite", "--device", "cuda:98,cuda:99")
+    assert status == 2
+    assert "cuda:98" in error
+    assert run(*command, "--resume", f"{out}.parts")[0] == 0
+    assert computed.done == [1]

@@ -8,7 +8,7 @@ import tifffile
 import zarr
 
 from napari_cellinr.cli import main
-from napari_cellinr.io import read, write
+from napari_cellinr.io import read, read_all, write
 from napari_cellinr.macro import Macro, Source, Step, script
 
 PLANTED = "nuclei\nimport os; os.abort()\r\x1b[2J\x1b]0;owned\x07\u2028rm -rf planted #"
@@ -122,3 +122,17 @@ def test_it_does_not_come_back_in_what_is_written(path, tmp_path):
         image = read(path).take("C", 0) if name.endswith("nii") else read(path)
         again = read(write(tmp_path / name, image))
         assert all(map(is_one_line, (again.name, *again.channels)))
+
+
+def test_images_that_share_planes_have_their_own_voxel_sizes(tmp_path):
+    images = "".join(
+        f'<Image ID="Image:{number}" Name="{number}"><Pixels ID="Pixels:{number}" Type="uint8" '
+        f'DimensionOrder="XYZCT" SizeX="5" SizeY="4" SizeZ="1" SizeC="1" SizeT="2" '
+        f'PhysicalSizeX="{size}" PhysicalSizeY="{size}"><TiffData IFD="0" PlaneCount="2"/>'
+        "</Pixels></Image>"
+        for number, size in enumerate((0.1, 0.5))
+    )
+    text = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{images}</OME>'
+    path, values = tmp_path / "two.ome.tif", np.zeros((2, 4, 5), np.uint8)
+    tifffile.imwrite(path, values, description=text, metadata=None, photometric="minisblack")
+    assert [image.scale[-1] for image in read_all(path)] == [0.1, 0.5]

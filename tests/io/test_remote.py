@@ -188,6 +188,10 @@ def test_without_the_extra_its_name_is_said(monkeypatch):
     monkeypatch.setattr(remote.FsspecStore, "from_url", without)
     with pytest.raises(FileError, match=r"napari-cellinr\[remote\]"):
         read("s3://bucket/cells.zarr")
+    with pytest.raises(FileError) as told:
+        read("https://me:secret@example.org/cells.zarr?token=secret")
+    assert "https://example.org/cells.zarr is an address" in str(told.value)
+    assert "secret" not in str(told.value)
 
 
 def packed(folder, archive):

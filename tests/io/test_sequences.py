@@ -137,7 +137,12 @@ def test_dates_with_a_gap_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [("1_1", "1_2", "2_1"), ("20240301_s1", "20240301_s2", "20240302_s1")]
+    "names",
+    [
+        ("1_1", "1_2", "2_1"),
+        ("20240301_s1", "20240301_s2", "20240302_s1"),
+        ("20240301_0000", "20240301_0001", "20240302_0000", "20240302_0001"),
+    ],
 )
 def test_two_counters_that_are_no_date_are_not_mixed(tmp_path, names):
     for name in names:

@@ -3,6 +3,7 @@
 import dask.array
 import numpy as np
 import pytest
+import zarr
 
 from napari_cellinr import Image, compute_in_parts, read, write
 from napari_cellinr.config import CellINRConfig
@@ -15,6 +16,7 @@ from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.methods import denoise
 from napari_cellinr.runs.scale.opened import file_of, growing, levels_of, limits_of
 from napari_cellinr.runs.scale.plan import load_plan
+from napari_cellinr.runs.scale.source import digest
 
 KNOWN = {"gain": 1.0, "read_noise": 2.0, "offset": 100.0, "pattern": "none"}
 
@@ -221,3 +223,63 @@ def test_contrast_limits_need_no_more_than_a_sample():
     image = Image(lazy_array(Counted(), (1, 256, 256)), "TYX")
     assert limits_of(image) == (7.0, 8.0)
     assert 0 < Counted.read < 0.02 * np.prod(Counted.shape)
+
+
+def edited(values):
+    """Return values of which three voxels differ, outside the blocks of a digest."""
+    changed = values.copy()
+    changed[1, 20, 100:103] = 7
+    return changed
+
+
+@pytest.mark.parametrize("name", ["wide.tif", "wide.zarr"])
+def test_an_edit_of_a_few_voxels_is_not_lost(tmp_path, name):
+    values = np.random.default_rng(1).integers(100, 900, (16, 40, 300)).astype(np.uint16)
+    write(tmp_path / name, Image(values, "TYX", name="wide"))
+    whole, lazy = read(tmp_path / name), read(tmp_path / name, lazy_above=0)
+    assert digest(whole.like(edited(values))) == digest(whole)
+    assert file_of(whole) == file_of(lazy)
+    assert file_of(whole).path == str(tmp_path / name)
+    assert file_of(whole.like(edited(values))) is None
+    mask = edited(np.ones_like(values))
+    assert file_of(lazy.like(lazy.data * mask)) is None
+    assert file_of(lazy.like(dask.array.from_array(edited(values), chunks=(1, 40, 300)))) is None
+
+
+def test_a_run_does_not_go_on_with_an_image_that_was_edited(tmp_path):
+    values = np.random.default_rng(1).integers(100, 900, (16, 40, 300)).astype(np.uint16)
+    write(tmp_path / "wide.tif", Image(values, "TYX", name="wide"))
+    image, path = read(tmp_path / "wide.tif"), tmp_path / "out.zarr"
+    progress_of(parts_job(request(image, path)), until=lambda one: one.step == 1)
+    with pytest.raises(FileError, match="unfinished result of another run"):
+        finish(parts_job(request(image.like(edited(values)), path)))
+
+
+def test_the_plan_of_a_file_holds_in_another_folder(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(files)
+    source = file_of(read("in.tif"))
+    monkeypatch.chdir(tmp_path)
+    np.testing.assert_array_equal(source.image().array(), movie().array())
+
+
+@pytest.mark.parametrize("result", ["in.zarr", "in.zarr/0", "outer.zarr"])
+def test_the_recording_is_never_replaced_by_its_result(tmp_path, result):
+    outer = tmp_path / "outer.zarr"
+    zarr.create_group(outer)
+    place = outer / "in.zarr" if result == "outer.zarr" else tmp_path / "in.zarr"
+    write(place, movie())
+    image = read(place, lazy_above=0)
+    for given in (image, image.like(image.array())):
+        with pytest.raises(FileError, match="from which the recording is read"):
+            compute_in_parts("denoise", given, tmp_path / result, overwrite=True, **KNOWN)
+    np.testing.assert_array_equal(read(place).array(), movie().array())
+
+
+def test_a_lazy_folder_of_files_is_found(tmp_path):
+    (tmp_path / "frames").mkdir()
+    for number in range(3):
+        write(tmp_path / "frames" / f"t{number}.tif", movie().take("T", number))
+    image = read(tmp_path / "frames", stack_axis="T", lazy_above=0)
+    source = file_of(image)
+    assert (source.path, source.stack) == (str(tmp_path / "frames"), "T")
+    np.testing.assert_array_equal(source.image().array(), image.array())

@@ -348,3 +348,55 @@ def test_a_second_result_gets_another_name(opened, idle, parts, recording):
         opened.run()
         idle(opened)
         assert read(recording.parent / name).shape == SHAPE
+
+
+def test_a_chosen_place_that_is_taken_gets_a_number(opened, idle, parts, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    chosen = tmp_path / "elsewhere" / "mine.zarr"
+    write(chosen, Image(np.ones((4, 4), np.float32), "YX"))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(chosen), ""))
+    opened.parts.box.setCurrentText("always")
+    opened.parts.choose()
+    other = chosen.with_name("mine-2.zarr")
+    assert opened.parts.text.text().endswith(f"the result is written to {other}.")
+    opened.run()
+    idle(opened)
+    assert read(other).shape == SHAPE
+    assert read(chosen).shape == (4, 4)
+
+
+def test_the_usual_place_is_never_inside_a_zarr(viewer, parts, tmp_path):
+    from napari_cellinr.ui.docks.denoise import DenoiseDock
+
+    zarr.create_group(tmp_path / "plate.zarr")
+    zarr.create_group(tmp_path / "plate.zarr" / "A")
+    image = Image(np.ones(SHAPE, np.uint16), "TYX", name="cells")
+    write(tmp_path / "plate.zarr" / "A" / "cells.zarr", image)
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    dock.open([tmp_path / "plate.zarr" / "A" / "cells.zarr"])
+    dock.parts.box.setCurrentText("always")
+    dock._allow()
+    assert dock.parts.text.text().endswith(f"written to {tmp_path / 'cells denoised.zarr'}.")
+
+
+def test_cancelled_while_it_is_planned_nothing_is_kept(
+    viewer, opened, idle, qtbot, parts, recording, monkeypatch
+):
+    begun, ends = threading.Event(), threading.Event()
+
+    def measured(image, config):
+        begun.set()
+        assert ends.wait(60)
+        return parts.measured(image, config)
+
+    monkeypatch.setattr(denoise, "measured", measured)
+    opened.parts.box.setCurrentText("always")
+    said = texts_of(opened)
+    opened.run()
+    qtbot.waitUntil(begun.is_set)
+    opened.controller.cancel()
+    ends.set()
+    idle(opened)
+    assert said[-1][1] == "Cancelled; nothing was changed."
+    assert not (recording.parent / "cells denoised.zarr.parts").exists()

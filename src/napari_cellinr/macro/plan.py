@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
+from napari_cellinr.io.safety.inputs import input_at
 from napari_cellinr.io.series import sequences
 from napari_cellinr.macro.actions import to_console
 from napari_cellinr.macro.naming import SAMPLE
@@ -90,27 +91,6 @@ class Rules:
 
     def _may_replace(self, target: Path) -> bool:
         return self.overwrite or any(target == path.resolve() for path in self.own)
-
-
-def input_at(place: Path, inputs: Iterable[Path]) -> Path | None:
-    """Return the input that would change if a file was written; None if none would.
-
-    Parameters
-    ----------
-    place
-        The file to write; links are followed.
-    inputs
-        Files, and folders such as OME-Zarr.
-    """
-    target = place.resolve()
-    return next((path for path in inputs if _would_change(path.resolve(), target)), None)
-
-
-def _would_change(path: Path, target: Path) -> bool:
-    if target == path or (target.exists() and path.exists() and target.samefile(path)):
-        return True
-    is_inside = path.is_dir() and is_zarr(path) and target.is_relative_to(path)
-    return is_inside or path.is_relative_to(target)
 
 
 def place_of_output(path: Path, output: Path | None) -> Path:

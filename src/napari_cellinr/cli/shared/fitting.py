@@ -30,6 +30,7 @@ from napari_cellinr.cli.shared.scale import add_scale_options, in_parts, whole_o
 from napari_cellinr.cli.shared.start_options import add_start_options, checkpoint_of, request_of
 from napari_cellinr.image.rules import UNCALIBRATED
 from napari_cellinr.io.findings import warnings_of
+from napari_cellinr.io.names import without_secrets
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -154,8 +155,8 @@ def read_chosen(options: Namespace) -> Image:
     images: list[Image] = read_all(options.input, **choice)
     if not 0 <= options.series < len(images):
         raise FileError(
-            f"--series {options.series} was given; {options.input} has {len(images)} images, "
-            "counted from 0."
+            f"--series {options.series} was given; {without_secrets(options.input)} has "
+            f"{len(images)} images, counted from 0."
         )
     chosen: Image = images[options.series]
     return chosen
@@ -173,8 +174,8 @@ def read_input(options: Namespace) -> Image:
     units = zip(image.axes, image.units, strict=True)
     if {unit for axis, unit in units if axis in "ZYX"} == {UNCALIBRATED}:
         say_warning(
-            f"{options.input} has no voxel size, so voxels are assumed to be cubes; give the size "
-            "as --voxel z=…,y=…,x=… in µm."
+            f"{without_secrets(options.input)} has no voxel size, so voxels are assumed to be "
+            "cubes; give the size as --voxel z=…,y=…,x=… in µm."
         )
     return image
 

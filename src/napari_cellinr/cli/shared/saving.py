@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from napari_cellinr.cli.shared.overwrite import check_overwrite
 from napari_cellinr.cli.shared.progress import say_warning
 from napari_cellinr.errors import CellINRError, FileError, FitError
-from napari_cellinr.io.names import place_of
+from napari_cellinr.io.names import place_of, without_secrets
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -220,7 +220,7 @@ def _unsaved(
     """Return one error for all files that were not written, which says how to get them."""
     text = " ".join(f"{str(error).rstrip('.')}." for error in errors.values() if str(error))
     if checkpoint.exists:
-        way = f"{options.command} {shlex.quote(options.input)} ELSEWHERE --resume"
+        way = f"{options.command} {shlex.quote(without_secrets(options.input))} ELSEWHERE --resume"
         advice = f"napari-cellinr {way} {shlex.quote(str(checkpoint.folder))}"
     elif saved := _saved(errors, options, fitted):
         advice = f"napari-cellinr render {shlex.quote(saved)} ELSEWHERE"

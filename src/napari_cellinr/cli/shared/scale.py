@@ -209,8 +209,6 @@ def run_parts(options: Namespace, plan: Plan) -> int:
 
     if advice := check_space(plan):
         say_warning(advice)
-    if options.overwrite and options.resume is None:
-        State(plan).forget()
     if options.scheduler in {None, "local"}:
         for name in options.devices:
             choose_device(name)  # says which there are
@@ -220,6 +218,8 @@ def run_parts(options: Namespace, plan: Plan) -> int:
         if several
         else None
     )
+    if options.overwrite and options.resume is None:
+        State(plan).forget()  # only now: without workers, finished parts are kept
     if workers is not None and workers.link:
         say(f"progress of the workers: {workers.link}")
     interruption, ended = Interruption(), False

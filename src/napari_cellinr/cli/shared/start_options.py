@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.io.names import place_of
+from napari_cellinr.io.names import place_of, without_secrets
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -113,7 +113,8 @@ def request_of(options: Namespace, image: Image, config: Config) -> RunRequest:
     place = checkpoint_of(options)
     if options.checkpoint:  # none is made inside another one
         check_new(place.parent)
-    return replace(request, checkpoint=CheckpointPlace(place, every, str(options.input)))
+    named = without_secrets(str(options.input))  # a checkpoint states it
+    return replace(request, checkpoint=CheckpointPlace(place, every, named))
 
 
 def _start(options: Namespace, config: Config) -> Start:

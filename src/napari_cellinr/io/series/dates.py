@@ -15,7 +15,7 @@ _DATE: Final = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
     r"(?:[-_T. ]?([01]\d|2[0-3])([-_.h]?)([0-5]\d)(?:[-_.m]?([0-5]\d)s?)?)?(?!\d)"
 )
-"""A date such as 2024-03-30 or 20240330, and a time such as 23-59-50, 235950 or 2359."""
+"""A date such as 2024-03-30 or 20240330, and a time such as 23-59-50, 235950 or 23-59."""
 
 
 def seconds_in_names(names: Sequence[str]) -> list[int]:
@@ -33,6 +33,8 @@ def seconds_in_names(names: Sequence[str]) -> list[int]:
     if any(len(dates) != 1 for dates in found):
         return []
     places = [dates[0] for dates in found]
+    if any(date[6] == "" and date[8] is None for date in places):
+        return []  # four digits such as 0012 are rather the number of a frame
     rests = {
         (name[: date.start()], name[date.end() :], *(group is None for group in date.groups()))
         for name, date in zip(names, places, strict=True)

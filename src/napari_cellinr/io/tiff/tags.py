@@ -289,6 +289,9 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
         return None
     images = [element for element in root if _tag(element) == "Image"]
     if len(images) == len(file.series):
+        exact = [e for e, one in zip(images, file.series, strict=True) if one is series]
+        if exact:
+            return exact[0]
         pages = {id(page) for page in series.pages if page is not None}
         same_pages = (pages & {*map(id, other.pages)} for other in file.series)
         return next((e for e, same in zip(images, same_pages, strict=True) if same), None)

@@ -10,6 +10,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.storage import FsspecStore, WrapperStore, ZipStore
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.names import without_secrets
 from napari_cellinr.io.zarr.store import METADATA, check_size
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def remote(address: str) -> RemoteStore:
         return RemoteStore(address)
     except ImportError as error:
         raise FileError(
-            f"{address} is an address, which needs further libraries ({error}): "
+            f"{without_secrets(address)} is an address, which needs further libraries ({error}): "
             "pip install 'napari-cellinr[remote]'. Or download it, and give the folder."
         ) from error
 

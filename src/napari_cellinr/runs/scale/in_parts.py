@@ -13,11 +13,13 @@ from napari_cellinr.fitting.completion import complete
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.fitting.saved.stored import geometry, plain
-from napari_cellinr.io.names import place_of
+from napari_cellinr.io.names import ADDRESSES, place_of
+from napari_cellinr.io.safety.inputs import input_at
+from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.make import check_space, make_plan
 from napari_cellinr.runs.scale.methods import module_of
-from napari_cellinr.runs.scale.opened import file_of, growing, lazy, levels_of, limits_of
+from napari_cellinr.runs.scale.opened import file_of, growing, lazy, levels_of, limits_of, reads
 from napari_cellinr.runs.scale.plan import Plan, load_plan, notes_folder
 from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source, digest, is_same
@@ -253,6 +255,7 @@ def _planned(request: PartsRequest) -> tuple[Plan, Image | None, tuple[float, fl
     """Return the plan, the image if it is in no file, and contrast limits of the recording."""
     image, path = lazy(request.image).canonical(), place_of(request.path).resolve()
     request = replace(request, image=image, path=path)
+    _check_inputs(request)
     plan = _begun(request)
     if plan is None:
         _check_free(request)
@@ -286,7 +289,22 @@ def _begun(request: PartsRequest) -> Plan | None:
     known = plain({name: getattr(plan, name) for name in expected})
     known["result"]["name"] = expected["result"]["name"]  # of the layer, which may be renamed
     is_its = known == expected and is_same(plan.digest, digest(request.image))
+    is_its = is_its and (not plan.source.path or reads(plan.source, request.image))
     return plan if is_its else None
+
+
+def _check_inputs(request: PartsRequest) -> None:
+    """Raise `FileError` if the file of the recording would vanish for the result."""
+    meta = request.image.meta
+    series = meta.get(SERIES, {})
+    folder = str(series.get("path", ""))
+    names = [str(meta.get("source", "")), *(f"{folder}/{name}" for name in series.get("files", ()))]
+    inputs = [place_of(one) for one in names if one and not one.startswith(ADDRESSES)]
+    if (found := input_at(request.path, inputs)) is not None:
+        raise FileError(
+            f"{request.path} would overwrite {found}, from which the recording is read; choose "
+            "another name."
+        )
 
 
 def _check_free(request: PartsRequest) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from dask.highlevelgraph import MaterializedLayer
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.io import read
 from napari_cellinr.io.lazy import chunks_of, lazy_array
+from napari_cellinr.io.names import ADDRESSES, place_of
 from napari_cellinr.io.series.channels import PART
 from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.io.zarr.regions import read_region
@@ -24,10 +26,16 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["file_of", "growing", "lazy", "levels_of", "limits_of"]
+__all__ = ["file_of", "growing", "lazy", "levels_of", "limits_of", "reads"]
 
 _UNITS: Final = ("micrometer", "second")
 """Units in which the voxel size of a recording can be stated."""
+
+_READING: Final = (
+    *("original-array-", "array-", "load-", "from-value-"),
+    *("transpose-", "getitem-", "stack-", "reshape-"),
+)
+"""How dask names the layers of arrays and files that are read, and of how they are arranged."""
 
 _SAMPLE: Final = {"Z": 4, "Y": 256, "X": 256}
 _WHOLE: Final = 1_000_000
@@ -49,21 +57,43 @@ def file_of(image: Image) -> Source | None:
         return None
     part: Mapping[str, Any] = image.meta.get(PART, {})
     source = Source(
-        str(series.get("path", path)),
+        _absolute(str(series.get("path", path))),
         series=part.get("series") or 0,
         stack=series.get("along") or None,
         channel=part.get("channel"),
     )
-    own = digest(image)
     for axes in (None, image.axes) if source.channel is None else (None,):
         try:
             found = _calibrated(replace(source, axes=axes), image)
-            read_there = found.image()
         except (CellINRError, OSError):
             continue
-        if _is_aligned(read_there, image) and is_same(digest(read_there), own):
+        if reads(found, image):
             return found
     return None
+
+
+def reads(source: Source, image: Image) -> bool:
+    """Return whether a source has the voxels of an open image, which may have been edited since.
+
+    A digest knows a few blocks only. All values of an array in memory are compared with those of
+    the file; a lazy one must read from a file, and not compute anything.
+
+    Parameters
+    ----------
+    source
+        The file.
+    image
+        Axes in canonical order.
+    """
+    try:
+        there = source.image()
+        if not (_is_aligned(there, image) and is_same(digest(there), digest(image))):
+            return False
+        if not isinstance(image.data, np.ndarray):
+            return _only_reads(image.data)
+        return all(_are_equal(there.data[i], image.data[i]) for i in range(image.shape[0]))
+    except (CellINRError, OSError):
+        return False
 
 
 def lazy(image: Image) -> Image:
@@ -126,6 +156,30 @@ def limits_of(image: Image) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, (1, 99.9)) if values.size else (0.0, 0.0)
     return float(low), float(high) if high > low else float(low) + 1
+
+
+def _absolute(path: str) -> str:
+    """Return a path that holds in any folder; an address as it is."""
+    return path if path.startswith(ADDRESSES) else str(place_of(path).absolute())
+
+
+def _are_equal(first: Any, other: Any) -> bool:
+    first, other = np.asarray(first), np.asarray(other)
+    return np.array_equal(first, other, equal_nan=first.dtype.kind == "f")
+
+
+def _only_reads(data: Any) -> bool:
+    """Return whether a dask array only reads, selects and orders values of something else."""
+    for name, layer in data.dask.layers.items():
+        if not name.startswith(_READING):
+            return False
+        if isinstance(layer, MaterializedLayer) and any(map(_is_in_memory, layer.values())):
+            return False
+    return True
+
+
+def _is_in_memory(task: Any) -> bool:
+    return isinstance(getattr(task, "value", task), np.ndarray)
 
 
 class _Sliced:

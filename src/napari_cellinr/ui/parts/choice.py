@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVB
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.io.names import ADDRESSES, place_of
+from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.macro.naming import file_name, result_name
 from napari_cellinr.runs.estimates import cost
 from napari_cellinr.runs.scale.methods.results import why_not
@@ -170,16 +171,18 @@ class PartsChoice(QWidget):
         self.text.setText(f"{why}{'c' if why else 'C'}omputed in parts; {where}{more}")
 
     def _known(self) -> Path | None:
-        """Return the chosen place, or one beside the file of the layer; None if there is none."""
+        """Return the chosen place, or one beside the file of the layer; None if there is none.
+
+        Where another result is, the name has a number: nothing is replaced.
+        """
         if self._layer is None:
             return None
         chosen = self._places.get(self._layer.unique_id)
-        if chosen is not None and _is_free(chosen):
-            return chosen
-        folder = _folder_of(self._layer)
+        folder = _folder_of(self._layer) if chosen is None else chosen.parent
         if folder is None:
             return None
-        names = (f"{self._stem()}{f'-{n}' if n > 1 else ''}.zarr" for n in count(1))
+        stem = self._stem() if chosen is None else chosen.stem
+        names = (f"{stem}{f'-{n}' if n > 1 else ''}.zarr" for n in count(1))
         return next(place for name in names if _is_free(place := folder / name))
 
     def _stem(self) -> str:
@@ -202,5 +205,7 @@ def _folder_of(layer: Any) -> Path | None:
     path = str(layer.metadata.get("source") or layer.source.path or "")
     if not path or path.startswith(ADDRESSES):
         return None
-    folder = place_of(path).absolute().parent
+    place = place_of(path).absolute()
+    around = [one for one in place.parents if is_zarr(one)]  # a plate, or a file of many images
+    folder = (around[-1] if around else place).parent
     return folder if folder.is_dir() and os.access(folder, os.W_OK) else None

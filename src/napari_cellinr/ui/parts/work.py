@@ -111,6 +111,11 @@ def parts_work(
         text = f"Computed in {growth.total} parts, which are written to {path}."
         controller.said.emit("info", text)
 
+    def kept() -> str:
+        if not notes_folder(path).is_dir():
+            return ""  # the run was being planned
+        return f"Cancelled; finished parts are kept in {path}, and Run with this result goes on."
+
     live = PartsLayer(
         controller.viewer, layer.unique_id, given, name, path,
         from_data=task.own_contrast(config), planned=planned,
@@ -124,7 +129,7 @@ def parts_work(
         layer.unique_id,
         live,
         task=task.name,
-        kept=f"Cancelled; finished parts are kept in {path}, and Run with this result goes on.",
+        kept=kept,
     )
 
 
@@ -137,10 +142,11 @@ def _show(
     result: PartsResult,
 ) -> None:
     """Show what a run in parts has made, and say how it ended."""
-    if find(controller.viewer, live.source_id) is None:
-        controller.say("warning", "The source layer was removed; the result is in its file.")
-        return
     found = result.finished
+    if find(controller.viewer, live.source_id) is None:
+        text = f"complete in {path}." if found.is_complete else explanation(result, path)
+        controller.say("warning", f"The source layer was removed; its result: {text}")
+        return
     meta = {
         **result.levels[0].meta,
         RECORD: {

@@ -75,8 +75,8 @@ class Work:
         Called if the user has cancelled the job, to delete its checkpoint; not if its layer was
         removed or the viewer closed.
     kept
-        What is said if the user has cancelled a job that leaves something; empty if nothing was
-        changed.
+        Returns what is said if the user has cancelled a job that may leave something; an empty
+        text if nothing was changed.
     """
 
     title: str
@@ -87,7 +87,7 @@ class Work:
     quick: bool = False
     dropped: Callable[[], None] | None = None
     task: str = ""
-    kept: str = ""
+    kept: Callable[[], str] | None = None
 
 
 def background_job(stage: str, work: Callable[[], Any]) -> Callable[[], Any]:
@@ -338,7 +338,8 @@ class Controller(QObject):
         if ending.error is not None:
             self.say("error", str(ending.error))
         elif self._cancelled and is_there:
-            self.said.emit("info", work.kept or "Cancelled; nothing was changed.")
+            kept = "" if work.kept is None else work.kept()
+            self.said.emit("info", kept or "Cancelled; nothing was changed.")
         elif self._stopped and is_there:  # work without steps has no result before its end
             self.said.emit("info", "Stopped; nothing was changed.")
         self.failed.emit(str(ending.error or ""))

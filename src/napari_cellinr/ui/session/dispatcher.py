@@ -175,7 +175,7 @@ class Dispatcher(Drawings):
             return work_from_fit(self.controller, task, found, config, *initial)
 
         def in_parts(found: ImageLayer) -> Work:
-            place = place_of(parts)
+            place = place_of(parts).absolute()  # the same layer shows it, however it is written
             overwrite = may_replace(self.viewer, place, self.written, start)
             return parts_work(
                 self.controller, task, found, config, place, partial(finish, found),
