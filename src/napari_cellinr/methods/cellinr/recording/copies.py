@@ -116,7 +116,7 @@ def copy_warnings(
             continue
         one = len(numbers) == 1
         what = (
-            f"frame{'' if one else 's'} {number_list([earlier[n] for n in numbers])}"
+            f"frame{'s' * (len(set(earlier.values())) > 1)} {number_list(sorted({*earlier.values()}))}"
             if originals
             else f"the frame before {'it' if one else 'them'}"
         )
