@@ -117,8 +117,8 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
         raise DataError("every value of the image is the same; there is nothing to reconstruct.")
     if max(image.sizes.get(axis, 1) for axis in "ZYX") < 2:
         raise DataError(
-            "each frame of the image is a single pixel; at least 2 pixels along one axis are needed "
-            "to see motion. If the dimensions are others, say so with axes."
+            "each frame of the image is a single pixel; at least 2 pixels along one axis are "
+            "needed to see motion. If the dimensions are others, say so with axes."
         )
     check_precision(values)
     return values

@@ -115,8 +115,9 @@ def copy_warnings(
         if not numbers:
             continue
         one = len(numbers) == 1
+        first = sorted({*earlier.values()})
         what = (
-            f"frame{'s' * (len(set(earlier.values())) > 1)} {number_list(sorted({*earlier.values()}))}"
+            f"frame{'s' * (len(first) > 1)} {number_list(first)}"
             if originals
             else f"the frame before {'it' if one else 'them'}"
         )
