@@ -120,7 +120,6 @@ class ChannelFit:
         self.number = number
         self.faulty = list(faulty)
         self.is_done = self._is_compared = False
-        self._followed = followed_intervals(grid, config, len(series.frames))
         self._motion = motion_settings(config, series.frames.ndim - 1)
         self._first_step = state.step
         self._finished = FinishedStages(series, state, number)
@@ -223,6 +222,11 @@ class ChannelFit:
         pair = Series(series.frames[[first, last]], series.axes, series.aspect)
         pair.low, pair.span, pair.device = series.low, series.span, series.device
         return pair
+
+    @cached_property
+    def _followed(self) -> list[int]:
+        """The intervals whose motion is fitted."""
+        return followed_intervals(self.grid, self.config, len(self.series.frames))
 
     @cached_property
     def _noise(self) -> Noise:
