@@ -98,7 +98,8 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
     AxesError
         If there are several channels.
     DataError
-        If values are NaN or infinite, all the same, or too close to each other for float32.
+        If values are NaN or infinite, all the same, or too close to each other for float32, or if
+        a frame is a single pixel.
     """
     if image.sizes.get("C", 1) > 1:
         raise AxesError(
@@ -114,6 +115,11 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
         )
     if values.size == 0 or values.min() == values.max():
         raise DataError("every value of the image is the same; there is nothing to reconstruct.")
+    if max(image.sizes.get(axis, 1) for axis in "ZYX") < 2:
+        raise DataError(
+            "each frame of the image is a single pixel; at least 2 pixels along one axis are "
+            "needed to see motion. If the dimensions are others, say so with axes."
+        )
     check_precision(values)
     return values
 

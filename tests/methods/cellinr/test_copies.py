@@ -8,7 +8,7 @@ from napari_cellinr import Image, denoise
 
 torch = pytest.importorskip("torch")
 
-from napari_cellinr.methods.cellinr.recording.copies import originals_among  # noqa: E402
+from napari_cellinr.methods.cellinr.recording.copies import copy_warnings, originals_among  # noqa: E402
 from napari_cellinr.methods.cellinr.recording.defects import find_defects  # noqa: E402
 
 SETTINGS = {"background": "keep", "preset": "preview", "steps": 2}
@@ -105,3 +105,9 @@ def test_the_noise_of_copies_is_no_offset_of_pixels():
     assert not any("different offsets" in text for text in copied.warnings)
     errors = [float(((f.images[0].array() - truth) ** 2).mean()) for f in (alone, copied)]
     assert errors[1] < 1.4 * errors[0]
+
+
+def test_an_original_of_several_copies_is_named_once():
+    copies = {(2,): (0,), (4,): (0,)}
+    (text,) = copy_warnings(copies, {}, ("T",))
+    assert text.startswith("Frames 3, 5 are the same as frame 1 to the bit")

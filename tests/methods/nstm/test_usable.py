@@ -5,6 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import Image, reconstruct, superresolve
+from napari_cellinr.config.optics.repeated import TimeLapse
+from napari_cellinr.errors import DataError
 
 torch = pytest.importorskip("torch")
 
@@ -143,3 +145,25 @@ def test_one_bright_frame_does_not_change_the_unit():
     assert to_unit(frames, 0)[1] == pytest.approx(unit, rel=0.05)
     frames[4:] *= 10  # from then on
     assert to_unit(frames, 0)[1] > 5 * unit
+
+
+def test_frames_of_a_single_pixel_are_refused():
+    with pytest.raises(DataError, match="single pixel"):
+        reconstruct(movie(8)[:, :1, :1], "time-lapse", axes="TYX", preset="preview")
+
+
+def test_frames_of_two_by_two_pixels_have_no_confidence():
+    images = reconstruct(movie(8)[:, 14:16, 6:8], axes="TYX", preset="preview", steps=5).images
+    assert images[0].shape == (8, 2, 2)
+    assert not images[3].array().any()
+
+
+def test_an_offset_of_the_camera_is_named_where_the_fit_failed():
+    def texts(**optics):
+        settings = {"preset": "preview", "steps": 10, "check_motion": False}
+        fit = reconstruct(movie() + 1e5, TimeLapse(**optics), axes="TYX", **settings)
+        return [text for text in fit.warnings if "as background of the optics" in text]
+
+    (text,) = texts()
+    assert "100% of the brightest" in text
+    assert texts(background=1e5) == []

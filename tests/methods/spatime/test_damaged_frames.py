@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, superresolve
-from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at, middle_frame
 
 QUICK = {"preset": "preview", "refinement": 0.15, "steps": 0, "motion": "never"}
 TINY = {
@@ -72,3 +73,22 @@ def test_a_mean_of_the_good_neighbours_takes_the_place_of_damaged_frames(damaged
 def test_each_sentence_is_said_once(damaged):
     channels = [looked_at(damaged), looked_at(damaged)]
     assert len(all_warnings(channels)) == 2
+
+
+def test_a_sentence_names_its_channel(damaged):
+    """What all channels have in common is said of no channel."""
+    _, whole = moving()
+    whole[3] = 0
+    texts = all_warnings([looked_at(whole), looked_at(damaged)])
+    assert [text.startswith("Channel 2: Frame 7 of 9") for text in texts] == [False, True]
+    assert texts[0].startswith("Frame 4 of 9 is blank")
+
+
+def test_the_noise_that_was_removed_is_that_of_a_good_frame():
+    assert middle_frame((), 9) == 4
+    assert middle_frame((4, 5), 9) == 3
+    _, frames = moving()
+    frames[4] = 0
+    fit = superresolve(Image(frames, "TYX"), scale={"t": 2}, noise="remove", **QUICK)
+    (settings,) = fit.model["channels"]
+    assert float(Noise(**settings["removed"]).sd(20)) == pytest.approx(6, rel=0.3)

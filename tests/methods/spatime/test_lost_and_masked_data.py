@@ -83,3 +83,30 @@ def test_half_a_plane_is_lost():
     repaired, (text,) = without_lost_parts(volume, ())
     assert np.array_equal(repaired[0, 4], (volume[0, 3] + volume[0, 5]) / 2)
     assert "(5)" in text
+
+
+@pytest.mark.parametrize(("place", "number"), [(0, 1), (11, 12)])
+def test_black_planes_at_the_ends_of_a_stack_are_named(place, number):
+    volume = np.random.default_rng(0).poisson(50, (1, 12, 32, 32)).astype(np.float32)
+    assert without_lost_parts(volume, ())[1] == []
+    volume[0, place] = 0
+    same, (text,) = without_lost_parts(volume, ())
+    assert same is volume
+    assert f"without data at an end of the stack ({number})" in text
+
+
+def test_a_plane_that_was_stored_twice_is_interpolated_and_named():
+    volume = np.random.default_rng(0).poisson(50, (1, 12, 32, 32)).astype(np.float32)
+    usual = volume.copy()
+    volume[0, 4] = volume[0, 3]
+    repaired, (text,) = without_lost_parts(volume, ())
+    assert np.array_equal(repaired[0, 4], (usual[0, 3] + usual[0, 5]) / 2)
+    assert np.array_equal(np.delete(repaired[0], 4, 0), np.delete(usual[0], 4, 0))
+    assert "the same as the plane before them" in text
+    assert "(5)" in text
+
+
+def test_planes_without_noise_may_be_the_same():
+    volume = np.repeat(cells([26], [48]), 4, 0)[None]
+    volume[0] = gaussian_filter(volume[0], (0, 3, 3))
+    assert without_lost_parts(volume, ())[0] is volume

@@ -111,7 +111,7 @@ def test_a_held_out_frame_is_the_one_between_its_two_neighbours(monkeypatch):
     fit._choose_attenuation = lambda tests, _: found.extend(tests)
     for _ in fit._tests():
         pass
-    assert [list(pair) for pair in seen] == [[n - 1, n + 1] for n in (1, 2, 3, 4)]
+    assert [list(pair) for pair in seen] == [[n - 1, n + 1] for n in (1, 2, 3, 4, 5)]
     for predicted, _, truth in found:
         np.testing.assert_allclose(blended(predicted, STATIC, (1.0, 1.0)), truth)
 

@@ -13,6 +13,7 @@ from napari_cellinr.fitting.saved.query import Query
 from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.io import write_in_steps
 from napari_cellinr.methods.spatime.output_grid import output_grid
+from napari_cellinr.methods.spatime.restored import checked_noise
 from napari_cellinr.methods.spatime.result import check_memory
 
 UNITS = ("second", *("micrometer",) * 3)
@@ -305,3 +306,22 @@ def test_settings_read_back_from_text():
     config = SpatimeConfig(**SpatimeConfig.parse({"scale": "t=2,Z=2.5", "times": "none"}))
     assert dict(config.scale) == {"t": 2, "z": 2.5}
     assert SpatimeConfig.from_json(config.as_json()) == config
+
+
+def test_frames_are_the_same_if_fewer_are_requested():
+    """The motion before and after an interval is fitted too: it tells whether motion goes on."""
+    t, y, x = np.indices((9, 24, 40)).astype(float)
+    clean = 90 * np.exp(-((y - 12) ** 2 + (x - 5 - 3 * t) ** 2) / 20) + 20
+    frames = np.random.default_rng(0).poisson(clean).astype(np.float32)
+    whole = superresolve(Image(frames, "TYX"), scale={"t": 2}, **QUICK).images[0].array()
+    few = superresolve(Image(frames, "TYX"), times=(3.5, 4.5), **QUICK)
+    np.testing.assert_allclose(few.images[0].array(), whole[[7, 9]], atol=0.5)
+    assert sorted(map(int, few.model["channels"][0]["motion"])) == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("damage", [{"gain": -1.0}, {"read_noise": float("nan")}])
+def test_noise_of_a_damaged_file_is_refused(damage):
+    usual = {"gain": 1.0, "read_noise": 2.0}
+    assert checked_noise(usual).gain == 1
+    with pytest.raises(ValueError, match="noise"):
+        checked_noise(usual | damage)

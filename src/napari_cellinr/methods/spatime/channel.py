@@ -43,8 +43,8 @@ from napari_cellinr.methods.spatime.finer.sections import Samples
 from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import (
+    followed_intervals,
     held_out_frames,
-    intervals_of,
     is_between,
     needs_motion,
     needs_pixels,
@@ -183,7 +183,7 @@ class ChannelFit:
         generator = np.random.default_rng(self.config.seed)
         evidence: dict[int, Evidence] = {}
         tests: Tests = []
-        held_out = held_out_frames(len(series.frames), intervals_of(self.grid), self.faulty)
+        held_out = held_out_frames(len(series.frames), self._followed, self.faulty)
         counted = spread(held_out, MOST_TESTS)
         for number in held_out:
             pair = self._pair(number - 1, number + 1)
@@ -199,7 +199,7 @@ class ChannelFit:
                 local = trust_of_frame(evidence[number]).on_voxels(truth.shape, part)
                 tests.append((found.part_of(part), local, truth[part]))
             self.state.step += 1
-        for interval in intervals_of(self.grid):
+        for interval in self._followed:
             if (trust := trust_of(interval, evidence)) is not None:
                 series.trust[interval] = trust
         yield self._choose_attenuation(tests, stage)
@@ -222,6 +222,11 @@ class ChannelFit:
         pair = Series(series.frames[[first, last]], series.axes, series.aspect)
         pair.low, pair.span, pair.device = series.low, series.span, series.device
         return pair
+
+    @cached_property
+    def _followed(self) -> list[int]:
+        """The intervals whose motion is fitted."""
+        return followed_intervals(self.grid, self.config, len(self.series.frames))
 
     @cached_property
     def _noise(self) -> Noise:
@@ -307,7 +312,7 @@ class ChannelFit:
     def _frames(self) -> Iterator[Work]:
         """Fit the motion of one interval after the other, and render its frames at once."""
         state, finished = self.state, self._finished
-        intervals = intervals_of(self.grid) if needs_motion(self.grid, self.config) else []
+        intervals = self._followed
         for place, when in enumerate(times_of(self.grid)):
             for interval in self._beside(when, intervals):
                 if interval_stage(interval) in finished or state.over:
@@ -324,10 +329,10 @@ class ChannelFit:
                 yield self._render(place, when)
 
     def _beside(self, when: float, intervals: Sequence[int]) -> list[int]:
-        """Return the intervals whose motion is needed to render a frame, but those before."""
+        """Return the intervals whose motion is needed to render a frame."""
         if is_between(when):
             first = int(np.floor(when))
-            needed = [first, first + 1] if self.series.trust else [first]
+            needed = [first - 1, first, first + 1]
         else:
             needed = [] if self.series.removed is None else [round(when) - 1, round(when)]
         return [interval for interval in needed if interval in intervals]

@@ -22,7 +22,7 @@ from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
-from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at
+from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at, middle_frame
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
@@ -94,7 +94,10 @@ def superresolve_job(
     if config.noise == "remove":
         cleaned = _channels_of(shown)
         channels = [looked_at(c, raw) for c, raw in zip(cleaned, recorded, strict=True)]
-        removed: list[Noise | None] = [estimate_noise(raw[len(raw) // 2]) for raw in recorded]
+        removed: list[Noise | None] = [
+            estimate_noise(raw[middle_frame(channel.faulty, len(raw))])
+            for channel, raw in zip(channels, recorded, strict=True)
+        ]
     else:  # else denoising has looked
         for number, frames in enumerate(recorded):
             planes = frames.reshape(-1, *frames.shape[-2:])

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.anscombe import Noise
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["checked_aspect", "loaded", "named"]
+__all__ = ["checked_aspect", "checked_noise", "loaded", "named"]
 
 MOST_UNEVEN = 1000.0
 """Largest ratio of voxel sizes that is believed of a file."""
@@ -67,6 +69,25 @@ def checked_aspect(values: Sequence[float], axes: str) -> tuple[float, ...]:
     if len(aspect) != len(axes) or not all(0 < value <= MOST_UNEVEN for value in aspect):
         raise ValueError(f"ratios of voxel sizes {aspect}")
     return aspect
+
+
+def checked_noise(values: Mapping[str, float]) -> Noise:
+    """Return the noise that a file names.
+
+    Parameters
+    ----------
+    values
+        Arguments of `Noise`.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or a variance would be negative.
+    """
+    noise = Noise(**values)
+    if not np.isfinite([*vars(noise).values()]).all() or noise.gain < 0:
+        raise ValueError(f"noise {dict(values)}")
+    return noise
 
 
 def named(model: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.fields.trajectory import positions
 from napari_cellinr.methods.spatime.between.blending import (
     FULL,
@@ -27,13 +26,14 @@ from napari_cellinr.methods.spatime.finer.sections import (
     sections_of,
 )
 from napari_cellinr.methods.spatime.model import MotionModel, PixelModel, PlaneModel
-from napari_cellinr.methods.spatime.restored import checked_aspect, loaded, named
+from napari_cellinr.methods.spatime.restored import checked_aspect, checked_noise, loaded, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.classic.sampling import Sampling
     from napari_cellinr.methods.spatime.finer.sections import Sections
 
@@ -348,7 +348,7 @@ class Series:
             sections_of(sections),
             sections_of(settings.get("pixel_sections", "means")),
             None if noise is None else AddedNoise.restored(noise),
-            removed=None if removed is None else Noise(**removed),
+            removed=None if removed is None else checked_noise(removed),
         )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
 
 __all__ = [
+    "followed_intervals",
     "held_out_frames",
     "intervals_of",
     "is_between",
@@ -65,9 +66,10 @@ def planned_steps(
         steps += rough * sum(first != last for first, last in ends)
     if needs_motion(grid, config):
         each = progress_steps(motion_settings(config, n_axes))
-        steps += each * len(intervals_of(grid))
+        followed = followed_intervals(grid, config, n_frames)
+        steps += each * len(followed)
         if config.motion == "auto":
-            tests = len(held_out_frames(n_frames, intervals_of(grid), faulty))
+            tests = len(held_out_frames(n_frames, followed, faulty))
             steps += (rough + 1) * tests + 1
     if config.steps:
         steps += (needs_planes(grid) + needs_pixels(grid)) * (2 * config.steps + 1)
@@ -77,6 +79,29 @@ def planned_steps(
 def intervals_of(grid: OutputGrid) -> list[int]:
     """Return the intervals in which frames of the result lie."""
     return sorted({int(np.floor(t)) for t in times_of(grid) if is_between(t)})
+
+
+def followed_intervals(grid: OutputGrid, config: SpatimeConfig, n_frames: int) -> list[int]:
+    """Return the intervals whose motion is fitted.
+
+    Those in which frames lie, and those beside them, which tell whether motion goes on: so a frame
+    is the same whichever others are requested.
+
+    Parameters
+    ----------
+    grid
+        Where the samples of the result lie.
+    config
+        The settings.
+    n_frames
+        Of the source.
+    """
+    if not needs_motion(grid, config):
+        return []
+    own = intervals_of(grid)
+    if config.motion != "auto":
+        return own
+    return sorted({i + k for i in own for k in (-1, 0, 1)} & set(range(n_frames - 1)))
 
 
 def needs_motion(grid: OutputGrid, config: SpatimeConfig) -> bool:

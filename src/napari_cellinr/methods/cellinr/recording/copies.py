@@ -115,8 +115,9 @@ def copy_warnings(
         if not numbers:
             continue
         one = len(numbers) == 1
+        first = sorted({*earlier.values()})
         what = (
-            f"frame{'' if one else 's'} {number_list([earlier[n] for n in numbers])}"
+            f"frame{'s' * (len(first) > 1)} {number_list(first)}"
             if originals
             else f"the frame before {'it' if one else 'them'}"
         )

@@ -34,6 +34,7 @@ def limit_warnings(values: NDArray[Any]) -> list[str]:
     """
     saturated = saturated_part(values)
     some = values.reshape(-1)[:: values.size // _SOME + 1]
+    some = some[np.isfinite(some)]
     levels, counts = np.unique(some, return_counts=True)
     if saturated > SATURATED:
         high = (

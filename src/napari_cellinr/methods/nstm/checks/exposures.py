@@ -65,7 +65,8 @@ def error_between(
     ----------
     moved
         Displacement of the material of each position at each frame, (frames, axes, [Z,] Y, X),
-        in any unit of length.
+        in pixels, of which a scan has as many as the scene has voxels; without `delays`, in any
+        unit of length.
     frames
         Times of the frames.
     delays

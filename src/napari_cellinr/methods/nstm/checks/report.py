@@ -53,6 +53,12 @@ LOST = 1.0
 CLEARLY = 1.05
 """Held-out error of a static scene over that of a moving one above which something moves."""
 
+PALE = 0.6
+"""Darkest parts relative to the brightest, from which an offset may be why the fit failed."""
+
+_DARKEST = 0.01  # fraction of the pixels that are darker
+_SOME = 1_000_000  # pixels that are looked at
+
 PARTLY = 0.1
 """Part of the texture whose material may be lost without a warning."""
 
@@ -114,6 +120,8 @@ def report_of(
         warnings.append(_partly(lost, place))
     elif not explained:
         warnings.append(_unexplained(worst, part if followed else None, moves=moves))
+    if ended and not (explained and known):
+        warnings += _offset_warnings(problem)
     return {
         "steps": outcome.steps,
         "device": str(problem.device),
@@ -294,6 +302,21 @@ def _unexplained(worst: float, part: float | None, *, moves: bool) -> str:
         "closer to what moves, do more steps, or check the optics. Do not trust these "
         "displacements."
     )
+
+
+def _offset_warnings(problem: NSTMProblem) -> list[str]:
+    """Return a sentence if the contrast of the frames is small beside their darkest parts."""
+    background = getattr(problem.config.optics, "background", None)
+    frames = problem.measurement.frames[~problem.plan.bad]
+    darkest = float(np.quantile(frames[:: frames.size // _SOME + 1], _DARKEST))
+    if background is None or darkest < PALE:
+        return []
+    level = darkest * problem.measurement.unit + background
+    return [
+        f"Even the darkest parts of the frames are at {level:.7g} grey levels, {darkest:.0%} of "
+        f"the brightest above the background of {background:g} that was given. If the camera has "
+        "such an offset without light, give it as background of the optics, and fit again."
+    ]
 
 
 def _no_motion(static: float, moved: float, rejected: Halves | None, *, explained: bool) -> str:

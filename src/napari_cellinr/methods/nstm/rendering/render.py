@@ -315,6 +315,8 @@ def _weakest_contrast(frame: NDArray[np.float32]) -> NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter
 
     axes = [axis for axis, size in enumerate(frame.shape) if size > 2]
+    if not axes:  # two pixels do not tell a slope from noise
+        return np.zeros(frame.shape)
     slopes = [np.gradient(frame.astype(np.float64), axis=axis) for axis in axes]
     n = len(slopes)
     tensor = np.empty((*frame.shape, n, n))

@@ -14,16 +14,17 @@ from napari_cellinr.methods.spatime.between.faults import (
     without_impossible_voxels,
     without_lost_parts,
 )
+from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Channel", "all_warnings", "looked_at"]
+__all__ = ["Channel", "all_warnings", "looked_at", "middle_frame"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,36 @@ def looked_at(frames: Floats, recorded: Floats | None = None) -> Channel:
     )  # fmt: skip
 
 
+def middle_frame(faulty: Collection[int], n_frames: int) -> int:
+    """Return the good frame that is nearest to the middle of a series.
+
+    Parameters
+    ----------
+    faulty
+        Positions of the faulty frames, not all.
+    n_frames
+        Of the series.
+    """
+    middle = n_frames // 2
+    return min(set(range(n_frames)) - set(faulty), key=lambda n: (abs(n - middle), n))
+
+
 def all_warnings(channels: Sequence[Channel]) -> list[str]:
-    """Return what to say of several channels, each sentence once."""
-    kinds = [[getattr(c, k) for c in channels] for k in ("of_frames", "of_voxels", "of_parts")]
-    return list(dict.fromkeys(text for kind in kinds for texts in kind for text in texts))
+    """Return what to say of several channels, each sentence once; it names its channels if not all.
+
+    Parameters
+    ----------
+    channels
+        All channels of a recording.
+    """
+    found: dict[str, list[int]] = {}
+    for kind in ("of_frames", "of_voxels", "of_parts"):
+        for number, channel in enumerate(channels, start=1):
+            for text in getattr(channel, kind):
+                found.setdefault(text, []).append(number)
+    return [
+        text
+        if len(numbers) == len(channels)
+        else f"Channel{'s' * (len(numbers) > 1)} {number_list(numbers)}: {text}"
+        for text, numbers in found.items()
+    ]

@@ -20,6 +20,7 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters, hot_text
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.repeats import repeats
 from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
@@ -186,11 +187,14 @@ def without_lost_parts(
         Positions of frames that are not looked at.
     """
     looked_at = [number for number in range(len(frames)) if number not in without]
-    planes = {n: lost for n in looked_at if (lost := _lost_planes(frames[n]))}
+    found = {n: _lost_planes(frames[n]) for n in looked_at}
+    planes = {n: lost for n, (lost, _) in found.items() if lost}
+    texts = _kept_text({n: kept for n, (_, kept) in found.items() if kept}, len(frames))
+    copies = {n: own for n in looked_at if (own := _copied_planes(frames[n], planes.get(n, ())))}
     lines = {n: mask for n in looked_at if (mask := lost_lines(frames[n])) is not None}
     shown = frames[looked_at].reshape(-1, *frames.shape[-2:])
-    hot, texts = hot_clusters(shown), list[str]()
-    if not planes and not lines and hot is None:
+    hot = hot_clusters(shown)
+    if not planes and not copies and not lines and hot is None:
         return frames, texts
     repaired = frames.copy()
     if hot is not None:
@@ -200,13 +204,19 @@ def without_lost_parts(
         repaired = frames.copy()
     for number, mask in lines.items():
         repaired[number] = interpolated(frames[number], mask)
-    for number, lost in planes.items():
+    for number in sorted({*planes, *copies}):
+        lost = sorted({*planes.get(number, ()), *copies.get(number, ())})
         repaired[number] = _without_planes(repaired[number], lost)
+    if copies:
+        texts.append(
+            f"{_named(sorted(copies), len(frames))} planes that are the same as the plane before "
+            f"them to the bit, as if stored twice ({_plane_list(copies)}); planes interpolated "
+            "along Z take their place."
+        )
     if planes:
-        numbers = sorted({plane + 1 for lost in planes.values() for plane in lost})
         texts.append(
             f"{_named(sorted(planes), len(frames))} planes without data, or with a part without "
-            f"data ({number_list(numbers)}); planes interpolated along Z take their place."
+            f"data ({_plane_list(planes)}); planes interpolated along Z take their place."
         )
     if lines:
         texts.append(
@@ -241,21 +251,53 @@ def without_impossible_voxels(
     ]
 
 
-def _lost_planes(frame: NDArray[np.float32]) -> list[int]:
+def _plane_list(planes: Mapping[int, Sequence[int]]) -> str:
+    """Return the numbers of planes of any frame, from 1."""
+    return number_list(sorted({plane + 1 for own in planes.values() for plane in own}))
+
+
+def _kept_text(planes: Mapping[int, Sequence[int]], n_frames: int) -> list[str]:
+    """Return a sentence about planes without data at an end of a stack, which stay."""
+    if not planes:
+        return []
+    return [
+        f"{_named(sorted(planes), n_frames)} planes without data at an end of the stack "
+        f"({_plane_list(planes)}); they stay, since there may be nothing, and finer planes next "
+        "to them are too dark if they were lost. Leave them out with a crop then."
+    ]
+
+
+def _copied_planes(frame: NDArray[np.float32], lost: Sequence[int]) -> list[int]:
+    """Return the planes of a volume that repeat the one before them; none if no other is left."""
+    copies = repeats(frame) if frame.ndim > 2 else []
+    return copies if len({*copies, *lost}) < len(frame) - 1 else []
+
+
+def _lost_planes(frame: NDArray[np.float32]) -> tuple[list[int], list[int]]:
     """Return the planes of a volume that lack what those on both sides have; none of a plane.
 
     Dark planes at the ends of a stack stay: there may be no specimen. Saturated ones do not.
+
+    Returns
+    -------
+    list of int
+        The planes that were lost.
+    list of int
+        Those at an end that stay.
     """
     if frame.ndim < 3 or len(frame) < 3 or (empty := empty_part(frame)) is None:
-        return []
+        return [], []
     whole = np.asarray(_whole_lines(empty).all(axis=(1, 2)))
     lost: list[int] = []
+    kept: list[int] = []
     darkest = frame.min()
     for first, stop in _runs(whole):
         if (first > 0 and stop < len(frame)) or frame[first].min() > darkest:
             lost += range(first, stop)
+        else:
+            kept += range(first, stop)
     empty_planes = np.flatnonzero(empty.all(axis=(1, 2)))
-    return sorted({*lost, *_incomplete(frame, [int(plane) for plane in empty_planes])})
+    return sorted({*lost, *_incomplete(frame, [int(plane) for plane in empty_planes])}), kept
 
 
 def _without_planes(volume: NDArray[np.float32], lost: Sequence[int]) -> NDArray[np.float32]:

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["job", "layout", "measured", "result"]
 
-NEAR: Final = 2
-"""Frames before and after a block that the motion of its outer intervals is fitted to."""
+NEAR: Final = 3
+"""Frames before and after a block to which the motion of its outer intervals, and of those beside
+them, is fitted."""
 
 MOST_FRAMES: Final = 32
 """Frames of a block: enough to test motion on held-out frames."""
