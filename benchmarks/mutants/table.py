@@ -351,7 +351,11 @@ IO = (
     ),
     *_of(
         "io/test_zarr.py",
-        ("io/zarr/reader.py", "scale * factor, place * factor", "scale * factor, place"),
+        (
+            "io/zarr/transforms.py",
+            "place * np.where(usable, numbers, 1)",
+            "place",
+        ),
     ),
 )  # fmt: skip
 

@@ -120,7 +120,8 @@ def test_a_job_goes_on_after_an_interruption(movie, whole, tmp_path, stage, step
 
 @pytest.mark.parametrize("last", [0, 1, 2])
 def test_a_coupled_series_goes_on_too(movie, tmp_path, last):
-    series = movie.like(np.concatenate([movie.array()] * 2)[:3, 2:5])
+    values = movie.array()
+    series = movie.like(np.concatenate([values, values[:1, :, ::-1]])[:3, 2:5])
     config = CellINRConfig(estimate="groups")
     place = tmp_path / "job"
     job = checkpointed("denoise", series, config, place, every=0)

@@ -7,7 +7,7 @@ from napari_cellinr import Image, SpatimeConfig, superresolve
 from napari_cellinr.api import render
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.fitting.saved.stored import Query
+from napari_cellinr.fitting.saved.query import Query
 from napari_cellinr.methods.spatime.between.noise import (
     AddedNoise,
     flicker_warning,

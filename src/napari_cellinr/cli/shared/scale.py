@@ -171,7 +171,7 @@ def _why_not(options: Namespace, image: Image, config: Config, paths: Sequence[s
             f"--{given[0].replace('_', '-')} was given, which needs the whole result in memory; "
             "leave it out to compute in parts."
         )
-    return why_not(options.command, image, config)
+    return why_not(image, config)
 
 
 def source_of(options: Namespace) -> Source:

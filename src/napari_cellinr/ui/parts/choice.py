@@ -110,7 +110,7 @@ class PartsChoice(QWidget):
             needed, free = cost(self._task.method, image, config), available_memory()
             is_large = needed is not None and needed.memory > free and _is_lazy(image)
             if mode == "always" or is_large:
-                reason = why_not(self._task.name, image, config)
+                reason = why_not(image, config)
                 self.applies = not reason
                 self.fault = reason if mode == "always" else ""
             if is_large and needed is not None:

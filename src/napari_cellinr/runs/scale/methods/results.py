@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import singledispatch
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import CellINRError, ConfigError
 from napari_cellinr.methods.spatime.output_grid import output_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from napari_cellinr.config import CellINRConfig, Config, NSTMConfig, SpatimeConfig
+    from napari_cellinr.config import Config
     from napari_cellinr.image import Image
 
 __all__ = ["denoised", "reconstructed", "superresolved", "why_not"]
 
 
-def why_not(action: str, image: Image, config: Config) -> str:
+def why_not(image: Image, config: Config) -> str:
     """Return why a run cannot be done in parts; an empty text if it can.
 
     Parameters
     ----------
-    action
-        Such as `denoise`.
     image
         The recording.
     config
         The settings.
     """
     try:
-        _RESULTS[action](image.canonical(), config)
+        _result(config, image.canonical())
     except CellINRError as error:
         return str(error)
     return ""
@@ -118,8 +116,12 @@ def reconstructed(image: Image, config: NSTMConfig) -> Image:
     return image.like(data, name=f"{image.name} reconstructed")
 
 
-_RESULTS: Final[Mapping[str, Callable[[Image, Any], Image]]] = {
-    "denoise": denoised,
-    "superresolve": superresolved,
-    "reconstruct": reconstructed,
-}
+@singledispatch
+def _result(config: Config, image: Image) -> Image:
+    """Return what the function for these settings returns."""
+    raise TypeError(f"settings of the type {type(config).__name__}")
+
+
+_result.register(CellINRConfig, lambda config, image: denoised(image, config))
+_result.register(SpatimeConfig, lambda config, image: superresolved(image, config))
+_result.register(NSTMConfig, lambda config, image: reconstructed(image, config))
