@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from functools import reduce
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,8 @@ THRESHOLD = 2.7
 """Standard deviations of the noise above which a coefficient is kept."""
 
 _SIDE = {2: 8, 3: 4}  # width of a patch in pixels, by the number of long axes
-_VOXELS = 100_000  # that are filtered at a time on the CPU
-_ON_GPU = 16  # times as many on a GPU
+_VOXELS = 12_000  # that are filtered at a time on the CPU: what fits into its cache
+_ON_GPU = 128  # times as many on a GPU
 
 
 def sparse_estimate(
@@ -51,7 +51,7 @@ def sparse_estimate(
     sides = [min(side, size) for size in shape]
     around = [one - 1 for one in sides]
     padded = mirrored(as_tensor(np.reshape(values, shape), device), around)
-    waves = reduce(torch.kron, (cosines(one) for one in sides)).reshape(-1, 1, *sides).to(device)
+    waves = [cosines(one).to(device) for one in sides]
     result = np.empty(shape, np.float32)
     for block in _blocks(shape, _VOXELS * (1 if device.type == "cpu" else _ON_GPU)):
         wide = tuple(slice(p.start, p.stop + 2 * far) for p, far in zip(block, around, strict=True))
@@ -59,27 +59,43 @@ def sparse_estimate(
     return result.reshape(values.shape)
 
 
-def _filtered(padded: torch.Tensor, waves: torch.Tensor, threshold: float) -> torch.Tensor:
+def _filtered(
+    padded: torch.Tensor, waves: Sequence[torch.Tensor], threshold: float
+) -> torch.Tensor:
     """Return the weighted means, without the margin, which is one voxel less than a patch."""
-    sides = waves.shape[2:]
-    found = torch.nn.functional.conv3d(padded[None, None], waves)
-    kept = (found.abs() > threshold).to(found.dtype)
-    kept[:, 0] = 1
-    weight = 1 / kept.sum(1, keepdim=True)
+    found = padded[None, None]
+    for axis in (2, 1, 0):  # one after the other: an eighth of the work of all three at once
+        n = found.shape[1]
+        found = torch.nn.functional.conv3d(found, _kernel(waves[axis], axis, n), groups=n)
+    kept = found.abs() > threshold
+    kept[:, 0] = True
+    weight = 1 / kept.sum(1, keepdim=True, dtype=found.dtype)
+    total = found.mul_(kept).mul_(weight)
     back = torch.nn.functional.conv_transpose3d
-    total = back(found * kept * weight, waves)
-    weights = back(weight, torch.ones(1, 1, *sides, device=waves.device))
-    inner = tuple(slice(side - 1, size - side + 1) for side, size in zip(
-        sides, padded.shape, strict=True
-    ))  # fmt: skip
-    return (total / weights)[0, 0][inner]
+    for axis, wave in enumerate(waves):
+        n = total.shape[1] // len(wave)
+        total = back(total, _kernel(wave, axis, n), groups=n)
+        weight = back(weight, _kernel(torch.ones_like(wave[:1]), axis, 1))
+    inner = tuple(slice(len(one) - 1, 1 - len(one) or None) for one in waves)
+    return (total / weight)[0, 0][inner]
+
+
+def _kernel(wave: torch.Tensor, axis: int, groups: int) -> torch.Tensor:
+    """Return the weights of filters along one axis, the same for each group of channels."""
+    shape = [1, 1, 1]
+    shape[axis] = wave.shape[1]
+    return wave.reshape(len(wave), 1, *shape).repeat(groups, 1, 1, 1, 1)
 
 
 def _blocks(shape: Sequence[int], most: int) -> list[tuple[slice, ...]]:
-    """Return blocks of whole rows and at most so many voxels, if a row has no more."""
-    rows = max(1, min(shape[1], most // shape[2]))
-    planes = max(1, min(shape[0], most // (rows * shape[2])))
+    """Return blocks that are about as long along each axis, of at most so many voxels."""
+    lengths = list(shape)
+    while math.prod(lengths) > most:
+        longest = lengths.index(max(lengths))
+        lengths[longest] = -(-lengths[longest] // 2)
     return [
-        (slice(z, min(z + planes, shape[0])), slice(y, min(y + rows, shape[1])), slice(0, shape[2]))
-        for z, y in itertools.product(range(0, shape[0], planes), range(0, shape[1], rows))
+        tuple(slice(a, min(a + n, size)) for a, n, size in zip(start, lengths, shape, strict=True))
+        for start in itertools.product(
+            *(range(0, size, n) for size, n in zip(shape, lengths, strict=True))
+        )
     ]
