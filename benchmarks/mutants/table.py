@@ -275,7 +275,7 @@ CLASSIC = (
     ),
     *_of(
         "classic/test_local_cosines.py",
-        ("classic/local_cosines.py", "kept[:, 0] = 1", "kept[:, 1] = 1"),
+        ("classic/local_cosines.py", "kept[:, 0] = True", "kept[:, 1] = True"),
         ("classic/local_cosines.py", "> threshold", "< threshold"),
         ("classic/local_cosines.py", "p.stop + 2 * far", "p.stop + far"),
     ),

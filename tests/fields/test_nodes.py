@@ -8,6 +8,7 @@ from napari_cellinr.fields.grids.nodes import (
     block_lengths,
     block_means,
     blocks,
+    cubic_blocks,
     interpolate,
     n_nodes,
     node_weights,
@@ -49,9 +50,10 @@ def test_block_means_keep_a_constant():
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (7, 9), (1, 2, 2)])
-def test_blocks_cover_every_voxel_once(shape):
+@pytest.mark.parametrize("divided", [blocks, cubic_blocks])
+def test_blocks_cover_every_voxel_once(shape, divided):
     count = np.zeros(shape, int)
-    for block in blocks(shape, 24):
+    for block in divided(shape, 24):
         count[block] += 1
     assert (count == 1).all()
 

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_cellinr.fitting.resources.memory import give_back
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
@@ -51,6 +53,7 @@ def in_background(
             yield from monitor.report(stage)
             if monitor.stopped and not needed:
                 return None
+        give_back()
         return future.result()
 
 

@@ -137,14 +137,14 @@ def test_tiles_are_taken_in_advance_if_less_memory_is_free_than_needed(sample, m
     """A system kills a program that takes too much before it is told: there is no second try."""
 
     class Poor:
-        available = 1.2e7
+        available = 7.9e6
 
     monkeypatch.setattr("psutil.virtual_memory", Poor)
     tiled = denoise(sample.raw, **TOY)
     assert "fitted in 2 tiles" in tiled.report["warnings"][0]
     assert tiles(sample.raw, CellINRConfig(), Poor.available) == 2
     assert first_lengths((70, 256, 356), 64e9) == (70, 256, 356)
-    assert tiles(Image(np.zeros((70, 256, 356), np.uint8), "ZYX"), CellINRConfig(), 1.0e9) == 4
+    assert tiles(Image(np.zeros((70, 256, 356), np.uint8), "ZYX"), CellINRConfig(), 0.75e9) == 4
 
 
 @pytest.mark.parametrize("error", ERRORS)

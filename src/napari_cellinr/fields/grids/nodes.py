@@ -5,6 +5,7 @@ Node j lies in the middle of voxels j·stride … (j+1)·stride − 1.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ __all__ = [
     "block_lengths",
     "block_means",
     "blocks",
+    "cubic_blocks",
     "interpolate",
     "n_nodes",
     "node_weights",
@@ -146,6 +148,24 @@ def blocks(shape: Sequence[int], n_voxels: int) -> list[tuple[slice, ...]]:
     return [
         (slice(start, min(start + step, shape[0])), *rest) for start in range(0, shape[0], step)
     ]
+
+
+def cubic_blocks(shape: Sequence[int], n_voxels: float) -> list[tuple[slice, ...]]:
+    """Return blocks as near to cubes as the array allows, which together cover it.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels of the array along each axis.
+    n_voxels
+        Approximate number of voxels of a block.
+    """
+    lengths = block_lengths(shape, n_voxels)
+    parts = [
+        [slice(start, min(start + length, size)) for start in range(0, size, length)]
+        for size, length in zip(shape, lengths, strict=True)
+    ]
+    return list(itertools.product(*parts))
 
 
 def block_lengths(shape: Sequence[int], n_voxels: float) -> tuple[int, ...]:

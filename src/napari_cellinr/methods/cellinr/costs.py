@@ -24,11 +24,11 @@ SECONDS = (1.5, 2.2e-5)
 COARSE_SECONDS = (0.5, 6e-6)
 """The same if the initial estimate is faster than patch matching."""
 
-ESTIMATE_SECONDS = {"volume": 1.8e-5, "plane": 3.7e-5}
+ESTIMATE_SECONDS = {"volume": 1.0e-5, "plane": 3.4e-5}
 """CPU seconds per voxel of an initial estimate that a network corrects, also of synthetic noise."""
 
-STEP_SECONDS = {"volume": 0.066, "plane": 0.035}
-"""CPU seconds of a step of the network."""
+STEP_SECONDS = {"volume": 0.03, "plane": 0.013}
+"""CPU seconds of a step of the network; like all of these, with one thread."""
 
 LEARNING_BYTES = 40.0
 """Additional memory in bytes per voxel of the synthetic images."""
@@ -36,12 +36,11 @@ LEARNING_BYTES = 40.0
 IMAGE_BYTES = 24.0
 """Bytes per voxel of the whole input, for the input, two results and the fitted fields."""
 
-DENOISING_BYTES = (4.2e8, 190.0)
+DENOISING_BYTES = (4.2e8, 125.0)
 """Peak memory in bytes, the program itself included, and per voxel of a frame.
 
-Measured with one thread: 0.35, 0.42, 0.47, 0.56, 0.68 and 1.55 GB for planes of 2 × 30000,
-400 × 500 and 16 × 20000, a volume of 48 × 96 × 96, a plane of 1000 × 1000 and a volume of
-70 × 256 × 356 voxels.
+Measured with one thread: 0.45, 0.48, 0.51, 0.55 and 1.2 to 1.4 GB for a plane of 512 × 512 and
+volumes of 24 × 96 × 96, 20 × 128 × 178, 48 × 96 × 96 and 70 × 256 × 356 voxels.
 """
 
 THREAD_BYTES = 4.5e7

@@ -35,7 +35,7 @@ PATCH_VOXELS = 300_000
 LEAST_EXCESS = 0.25
 """Squared error of an estimate, in variances of the noise, below which the voxel adds nothing."""
 
-RENDER_VOXELS = 1_000_000
+RENDER_VOXELS = 300_000
 """Voxels that are evaluated at once."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.methods.cellinr.field.fitted import without_rounds
 from napari_cellinr.methods.cellinr.field.mixed import with_smoothed_image, with_sparse_estimate
 from napari_cellinr.methods.cellinr.field.rounds import Rounds
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.cellinr.field.fitted import FittedField
     from napari_cellinr.methods.cellinr.frames import Frame
+    from napari_cellinr.methods.cellinr.initial.part import Part
 
 __all__ = ["fit_with_network"]
 
@@ -63,30 +66,13 @@ def fit_with_network(
     is_late = config.estimate == "auto" and part.found.name != "groups" and part.found.complete
     fitted = without_rounds(part, is_late=is_late)
     if has_views:
-        rounds = Rounds(part, budget)
-        while rounds.goes_on(monitor):
-            pairs = []
-            for one in rounds.synthetic_images():
-                with monitor.part(one.caption, previews=False):
-                    made = yield from estimate_part(
-                        one.image, one.values, one.config, noise, rounds.budget, monitor
-                    )
-                if made.views is None or not made.found.complete:
-                    break
-                pairs.append(one.pair(made, device))
-            if len(pairs) < rounds.n_images:
-                break
-            problem = rounds.problem(pairs)
-            outcome = yield from optimise(problem, config, monitor)
-            if outcome.stopped == "time":
-                rounds.is_late = True
-                break
-            rounds.finish(problem, outcome)
-        fitted = rounds.result(stopped=monitor.stopped)
+        fitted = yield from _learn(part, budget, monitor)
+        give_back()
         for caption, mix in MIXED.items():
-            mixing = partial(mix, fitted, part, device)
-            fitted = (yield from in_background(caption, mixing, monitor)) or fitted
-    part, prepared = replace(part, n_odd=odd, fitted=fitted), None
+            made = yield from in_background(caption, partial(mix, fitted, part, device), monitor)
+            fitted = made or fitted
+    # nothing below needs the views, which are as large as four images
+    part, prepared = replace(part, n_odd=odd, fitted=fitted, views=None), None
     part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
     if part.found.complete:
         work = partial(part.build, kernels=not has_views)
@@ -96,3 +82,30 @@ def fit_with_network(
     chosen = config.replace(estimate=part.found.name, rounds=fitted.rounds)
     yield from monitor.report("writing the result")
     return frame_of(CellINRProblem(prepared, chosen, device), chosen, fitted.outcome)
+
+
+def _learn(
+    part: Part, budget: EstimateBudget, monitor: Monitor
+) -> Generator[Progress, Message, FittedField]:
+    """Fit the network in rounds, and return what it adds to the estimate of a part."""
+    config, noise = part.config, part.noise
+    rounds = Rounds(part, budget)
+    while rounds.goes_on(monitor):
+        pairs = []
+        for one in rounds.synthetic_images():
+            with monitor.part(one.caption, previews=False):
+                made = yield from estimate_part(
+                    one.image, one.values, one.config, noise, rounds.budget, monitor
+                )
+            if made.views is None or not made.found.complete:
+                break
+            pairs.append(one.pair(made, budget.device))
+        if len(pairs) < rounds.n_images:
+            break
+        problem = rounds.problem(pairs)
+        outcome = yield from optimise(problem, config, monitor)
+        if outcome.stopped == "time":
+            rounds.is_late = True
+            break
+        rounds.finish(problem, outcome)
+    return rounds.result(stopped=monitor.stopped)

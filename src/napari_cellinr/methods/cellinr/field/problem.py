@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.smoothing import as_array, as_tensor
-from napari_cellinr.fields.grids.nodes import block_lengths, blocks
+from napari_cellinr.fields.grids.nodes import block_lengths, cubic_blocks
 from napari_cellinr.fitting.draws import random_block, random_of_step
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.cellinr.model import LAYERS
@@ -29,8 +29,12 @@ __all__ = ["FieldProblem", "Pair", "RealImage", "evaluate", "network_input"]
 PATCH_VOXELS = 16_000
 """Voxels of one step."""
 
-BLOCK_VOXELS = 500_000
-"""Voxels that are evaluated at once."""
+BLOCK_VOXELS = 50_000
+"""Voxels that are evaluated at once on a CPU: few enough for its cache, and nearly a cube, since
+the network needs a margin on all sides."""
+
+GPU_BLOCK_VOXELS = 500_000
+"""Voxels that are evaluated at once on a GPU."""
 
 RATE = 4e-3
 """Highest learning rate."""
@@ -233,7 +237,8 @@ def evaluate(
     n_planes, *wide = inputs.shape[1:]
     shape = (n_planes, *(size - 2 * LAYERS for size in wide))
     images = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    for block in blocks(shape, BLOCK_VOXELS):
+    is_cpu = inputs.device.type == "cpu"
+    for block in cubic_blocks(shape, BLOCK_VOXELS if is_cpu else GPU_BLOCK_VOXELS):
         planes, *others = block
         first = max(0, planes.start - LAYERS)
         outer = (slice(first, planes.stop + LAYERS), *others)

@@ -223,8 +223,10 @@ class Rounds:
         self.correction, self.after = blended, self._held_out(blended)
         self.fractions = tuple(amount.fractions.tolist())
         self._calibrate(learnt, amount)
-        on_device = (as_tensor(a, self.budget.device) for a in (estimate + blended, log_error))
-        self.error = self.field.standard_error(*on_device).cpu().numpy()
+        self.error = log_error
+        for plane, (result, logarithm) in enumerate(zip(estimate + blended, log_error, strict=True)):
+            on_device = (as_tensor(a, self.budget.device) for a in (result, logarithm))
+            self.error[plane] = as_array(self.field.standard_error(*on_device))
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
         self.seconds = time.monotonic() - self.started
 
