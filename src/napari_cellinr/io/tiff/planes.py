@@ -35,11 +35,6 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     An ImageJ description that announces another number of planes than the file has is corrected,
     as ImageJ does.
 
-    Parameters
-    ----------
-    opened
-        The file.
-
     Raises
     ------
     ValueError
@@ -68,11 +63,6 @@ def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:
     """Correct counts of an ImageJ description that are no whole numbers above 0, and say so.
 
     tifffile reads the description when its series are asked for, and fails over such counts.
-
-    Parameters
-    ----------
-    opened
-        The file, whose series were not used before.
     """
     stated = opened.file.imagej_metadata or {}
     wrong = []

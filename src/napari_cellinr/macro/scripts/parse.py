@@ -130,17 +130,7 @@ def _step(node: ast.stmt, name: str, before: Sequence[Step]) -> Step | None:
 def _parsed(
     method: str, positional: list[Any], keywords: dict[str, Any], before: Sequence[Step]
 ) -> Step | None:
-    """Return the step of a call of a method of `cellinr`; None for a method that is not a step.
-
-    Parameters
-    ----------
-    method
-        Name of the method.
-    positional, keywords
-        Its arguments, plain values.
-    before
-        The steps so far.
-    """
+    """Return the step of a call of a method of `cellinr`; None for a method that is not a step."""
     if method in _METHODS:
         return None
     if method in _ONLY_IN_CONSOLE:

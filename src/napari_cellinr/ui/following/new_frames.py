@@ -38,11 +38,6 @@ _NOISE: Final = ("gain", "read_noise", "offset", "grain")
 def noise_of(fitted: Fitted) -> dict[str, float]:
     """Return the noise model of a fit as settings: the median over its frames.
 
-    Parameters
-    ----------
-    fitted
-        The fit.
-
     Raises
     ------
     AxesError

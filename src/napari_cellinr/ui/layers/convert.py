@@ -278,15 +278,7 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
 
 
 def _turned(image: Image, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the affine of a rotated layer, as the metadata of an image hold it; empty without.
-
-    Parameters
-    ----------
-    image
-        The image of the layer.
-    attributes
-        Its attributes as napari passes them to a writer.
-    """
+    """Return the affine of a rotated layer, as the metadata of an image hold it; empty without."""
     n = len(image.axes)
     own = Affine(
         scale=image.scale,

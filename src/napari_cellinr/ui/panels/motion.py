@@ -55,17 +55,7 @@ class MotionPanel(ResultPanel):
         self._list()
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Show the tools for a new reconstruction.
-
-        Parameters
-        ----------
-        fitted
-            The fit.
-        layer
-            The layer of the reconstructed sample.
-        source
-            The layer that was fitted.
-        """
+        """Show the tools for a new reconstruction."""
         self._scene_id = layer.unique_id
         self._list()
 

@@ -138,21 +138,7 @@ class FieldProblem(Problem):
         return Schedule(**SCHEDULE, is_stored=self._is_stored)  # type: ignore[arg-type]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on a patch of a pair, which is mirrored and transposed at random.
-
-        Parameters
-        ----------
-        step
-            Chooses pair and patch, with the seed.
-        generator
-            Not used.
-
-        Returns
-        -------
-        dict
-            `correction`, the mean squared error in variances of the noise, and `error`, the
-            negative logarithm of the likelihood of the predicted standard errors; scalars.
-        """
+        """Return the losses on a patch of a pair, which is mirrored and transposed at random."""
         random = random_of_step(self._seed, step)
         pair = self.pairs[int(random.integers(len(self.pairs)))]
         patch = self._patch(pair.target.shape, random)

@@ -236,21 +236,7 @@ class PublishedCellINRProblem(Problem):
         return [{"params": parameters, "lr": rate, "weight_decay": WEIGHT_DECAY}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on random voxels and a dense patch, in squares of the contrast.
-
-        Parameters
-        ----------
-        step
-            Chooses the patch, with the seed.
-        generator
-            Random numbers that choose voxels and points, on the device.
-
-        Returns
-        -------
-        dict
-            `data` and, with blind convolution, `coarse` (eq. 5-7), and `variation` if it has a
-            weight; scalars.
-        """
+        """Return the losses on random voxels and a dense patch, in squares of the contrast."""
         drawn = torch.randint(
             len(self.seen), (self.config.batch,), generator=generator, device=self._device
         )
