@@ -8,7 +8,6 @@ import numpy as np
 from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QPushButton, QSpinBox
 
-from napari_cellinr.errors import CellINRError
 from napari_cellinr.motion import ARROWS
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import has_motion
@@ -131,10 +130,8 @@ class MotionPanel(ResultPanel):
         scene = find(self._controller.viewer, self._scene_id)
         if scene is None:
             return
-        try:
+        with self._controller.errors_shown():
             dispatcher_of(self._controller.viewer).show_motion(scene, options, name)
-        except CellINRError as error:
-            self._controller.say("error", str(error))
 
     @Slot()
     def _list(self) -> None:
