@@ -215,7 +215,7 @@ FITTING = (
     ),
     *_of(
         "methods/cellinr/test_cellinr_published.py",
-        ("fitting/penalties.py", ".abs().mean() / step", ".abs().mean() * step",
+        ("methods/cellinr/published/problem.py", ".abs().mean() / step", ".abs().mean() * step",
          "slopes_per_length"),
     ),
 )  # fmt: skip
@@ -299,7 +299,6 @@ CLASSIC = (
     *_of(
         "classic/test_interpolate.py",
         ("classic/interpolate.py", "(1.5 * t - 2.5) * t**2 + 1", "(1.5 * t - 2.4) * t**2 + 1"),
-        ("classic/warping.py", "((1 - t) * a + t * b)", "(t * a + (1 - t) * b)"),
     ),
     *_of(
         "classic/test_pixels.py",
