@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from common.warping import between_frames
 
 from napari_cellinr import Image, superresolve
 from napari_cellinr.classic.interpolate import interpolate
+from napari_cellinr.classic.warping import between_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -299,6 +299,7 @@ CLASSIC = (
     *_of(
         "classic/test_interpolate.py",
         ("classic/interpolate.py", "(1.5 * t - 2.5) * t**2 + 1", "(1.5 * t - 2.4) * t**2 + 1"),
+        ("classic/warping.py", "((1 - t) * a + t * b)", "(t * a + (1 - t) * b)"),
     ),
     *_of(
         "classic/test_pixels.py",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from common.runs import cpu_seconds
-from common.warping import along_flows, between_frames
 
 from napari_cellinr.classic.interpolate import interpolate
 from napari_cellinr.classic.sampling import samplings
+from napari_cellinr.classic.warping import along_flows, between_frames
 
 if TYPE_CHECKING:
     from napari_cellinr.image import Image

@@ -26,7 +26,7 @@ _OURS = (
     *("classic/cell_means.py", "classic/sampling.py"),
 )
 _PUBLISHED = ("methods/spatime/published/*.py", "fields/hypercube.py", "fields/rcan.py")
-_PEERS = ("classic/interpolate.py", "classic/sampling.py")
+_PEERS = ("classic/interpolate.py", "classic/sampling.py", "classic/warping.py")
 
 
 def run_path(case: Case, method: Method, settings: dict[str, Any]) -> Path:
@@ -43,8 +43,6 @@ def code_of(method: Method) -> str:
     if method.settings.get("preset") == "paper":
         patterns += _PUBLISHED
     files = code_files(PACKAGE, patterns)
-    if patterns == _PEERS:
-        files.append(HERE.parent / "common" / "warping.py")
     if method.function == "elsewhere":
         files.append(HERE / "flows_of_file.py")
     return digest_of(files)

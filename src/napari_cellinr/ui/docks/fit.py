@@ -76,7 +76,7 @@ class FitDock(TabbedDock):
         self.offer = ResumeOffer(task)
         self.source = SourcePanel(self.dispatcher, task.method.name)
         self.region = RegionChoice(self.dispatcher)
-        section = task.section(self.controller) if task.section else None
+        section = task.section() if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.start_choice = StartChoice(self.dispatcher, task)
         self.parts = PartsChoice(task)

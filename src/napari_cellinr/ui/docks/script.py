@@ -195,7 +195,8 @@ class ScriptDock(TabbedDock):
         self.insert_button = push_button(
             "Insert", "Insert the script into napari's console, to edit and run it.", self.insert
         )
-        self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
+        has_console = _window_of(self.dispatcher.viewer) is not None
+        self.insert_button.setVisible(find_spec("napari_console") is not None and has_console)
         self.save_button = push_button(
             "Save …",
             "Save as a script, a recipe (.json) or a notebook (.ipynb).",
@@ -248,11 +249,6 @@ def _window_of(viewer: napari.Viewer) -> Any:
     """Return the object that holds the console: private in napari, may vanish in later versions."""
     window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
     return getattr(getattr(window, "__wrapped__", window), "_qt_viewer", None)
-
-
-def _has_console(viewer: napari.Viewer) -> bool:
-    """Return whether a console is available, without creating it."""
-    return find_spec("napari_console") is not None and _window_of(viewer) is not None
 
 
 def _console(viewer: napari.Viewer) -> Any:

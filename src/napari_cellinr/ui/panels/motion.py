@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.ui.layers.provenance import Result
-    from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
 
 __all__ = ["MotionPanel"]
@@ -105,7 +104,9 @@ class MotionPanel(ResultPanel):
     def _offered_tracks(self) -> tuple[Result, str] | None:
         """Return the reconstruction and the name of its own tracks, if it has any."""
         result = dispatcher_of(self._controller.viewer).results.get(self._scene_id)
-        names = [] if result is None else [one.name for one in result.offers if _are_tracks(one)]
+        names = (
+            [] if result is None else [one.name for one in result.offers if one.kind == "tracks"]
+        )
         return (result, names[0]) if result is not None and names else None
 
     @Slot()
@@ -203,7 +204,3 @@ class MotionPanel(ResultPanel):
         grid.addWidget(self.colour_bar, 4, 0, 1, 2)
         for column, part in enumerate((6, 5)):  # boxes need room for their arrows
             grid.setColumnStretch(column, part)
-
-
-def _are_tracks(shown: Shown) -> bool:
-    return shown.kind == "tracks"
