@@ -37,6 +37,9 @@ AXES: Final = "TCZYX"
 UNCALIBRATED: Final = "pixel"
 """The unit of an axis whose step is unknown."""
 
+LEAST_LEVELS: Final = 256
+"""Steps of single precision that the range of grey levels has to span."""
+
 
 def default_units(axes: str) -> tuple[str, ...]:
     """Return `pixel` for every axis, the units of an uncalibrated image."""
@@ -165,10 +168,6 @@ def check(image: Image) -> None:
         )
 
 
-LEAST_LEVELS = 256
-"""Steps of single precision that the range of grey levels has to span."""
-
-
 def check_precision(values: NDArray[Any]) -> None:
     """Raise `DataError` if grey levels would become the same in float32.
 
@@ -186,12 +185,12 @@ def check_precision(values: NDArray[Any]) -> None:
     if largest > float(np.finfo(np.float32).max):
         raise DataError(
             f"the grey levels reach {largest:.3g}, more than single precision can hold, in which "
-            "is fitted. Divide the image by a number, and multiply the result by it."
+            "fits are computed. Divide the image by a number, and multiply the result by it."
         )
     span = float(high - low) if values.dtype.kind == "f" else float(int(high) - int(low))
     if span < LEAST_LEVELS * float(np.spacing(np.float32(largest))):
         raise DataError(
             f"the grey levels lie between {low} and {high}: next to this offset, their range of "
-            f"{span:.3g} is lost in single precision, in which is fitted. Subtract the offset, and "
-            "add it to the result."
+            f"{span:.3g} is lost in single precision, in which fits are computed. Subtract the "
+            "offset, and add it to the result."
         )

@@ -39,6 +39,9 @@ _FOURTH, _SIXTH = (1, -4, 6, -4, 1), (1, -6, 15, -20, 15, -6, 1)  # higher diffe
 _EIGHTH = (1, -8, 28, -56, 70, -56, 28, -8, 1)
 _EXTREME = 1e3  # range of values, in that of 99.8 % of them, that single voxels have caused
 _SOME = 1_000_000  # voxels from which quantiles, or counted values, are taken
+_MOST_VALUES = 64  # different values of an image in which photons are counted
+_LIKE_POISSON = (0.8, 1.25)  # variance per mean, in steps of the values, of counted photons
+_FREQUENT = 0.005  # fraction of the voxels that have no photon
 
 
 @dataclass(frozen=True)
@@ -317,11 +320,6 @@ def _weighted_median(values: NDArray[Any], weight: NDArray[Any]) -> float:
     order = np.argsort(values)
     share = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(share, share[-1] / 2)])
-
-
-_MOST_VALUES = 64  # different values of an image in which photons are counted
-_LIKE_POISSON = (0.8, 1.25)  # variance per mean, in steps of the values, of counted photons
-_FREQUENT = 0.005  # fraction of the voxels that have no photon
 
 
 def counted_photons(images: NDArray[Any]) -> tuple[float, float] | None:

@@ -138,7 +138,11 @@ class FieldProblem(Problem):
         return Schedule(**SCHEDULE, is_stored=self._is_stored)  # type: ignore[arg-type]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on a patch of a pair, which is mirrored and transposed at random."""
+        """Return the losses on a patch of a pair, which is mirrored and transposed at random.
+
+        `correction` is the mean squared error in variances of the noise, `error` the negative
+        logarithm of the likelihood of the predicted standard errors.
+        """
         random = random_of_step(self._seed, step)
         pair = self.pairs[int(random.integers(len(self.pairs)))]
         patch = self._patch(pair.target.shape, random)

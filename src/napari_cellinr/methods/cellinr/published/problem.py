@@ -240,7 +240,10 @@ class PublishedCellINRProblem(Problem):
         return [{"params": parameters, "lr": rate, "weight_decay": WEIGHT_DECAY}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the losses on random voxels and a dense patch, in squares of the contrast."""
+        """Return the losses on random voxels and a dense patch, in squares of the contrast.
+
+        `data`; `coarse` with blind convolution (eq. 5-7); `variation` if it has a weight.
+        """
         drawn = torch.randint(
             len(self.seen), (self.config.batch,), generator=generator, device=self._device
         )
