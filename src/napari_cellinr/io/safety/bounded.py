@@ -6,7 +6,6 @@ decompressed piece by piece.
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import stat
@@ -22,6 +21,9 @@ __all__ = ["MOST_DEFLATED", "BoundedFile", "Inflating", "looks_gzipped"]
 
 MOST_DEFLATED = 1032
 """Largest compression ratio of a deflate stream (zlib, technical details)."""
+
+_PIECE = 2**20
+"""Bytes that are read or decompressed at once."""
 
 
 class BoundedFile(io.BufferedReader):
@@ -52,8 +54,10 @@ class BoundedFile(io.BufferedReader):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-class Inflating(gzip.GzipFile):
+class Inflating:
     """Sequential reader of a gzip file that verifies the checksum at the end of each member.
+
+    The module `gzip` reads the file name in a header byte by byte: a hostile one takes seconds.
 
     Parameters
     ----------
@@ -62,9 +66,11 @@ class Inflating(gzip.GzipFile):
     """
 
     def __init__(self, file: BoundedFile) -> None:
-        super().__init__(fileobj=file, mode="rb")
+        self._file = file
+        self._inflate = zlib.decompressobj(31)
+        self._waiting = b""
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next `size` bytes; fewer only at the end of the last member.
 
         Raises
@@ -74,10 +80,42 @@ class Inflating(gzip.GzipFile):
         EOFError
             If the stream ends too early.
         """
-        try:
-            return super().read(size)
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"the compressed stream is damaged: {error}") from error
+        parts = []
+        while size > 0:
+            part = self._some(min(size, _PIECE))
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _some(self, most: int) -> bytes:
+        """Return between 1 and `most` bytes; no bytes at the end."""
+        while True:
+            if self._inflate.eof and not self._next_member():
+                return b""
+            waiting = self._waiting or self._file.read(_PIECE)
+            if not waiting:
+                raise EOFError("the compressed stream ends too early")
+            try:
+                part = self._inflate.decompress(waiting, most)
+            except zlib.error as error:
+                raise ValueError(f"the compressed stream is damaged: {error}") from error
+            self._waiting = self._inflate.unconsumed_tail
+            if part:
+                return part
+
+    def _next_member(self) -> bool:
+        """Start the next gzip member and return whether there is one; zero bytes are padding."""
+        rest = (self._inflate.unused_data or self._file.read(_PIECE)).lstrip(b"\0")
+        while not rest:
+            rest = self._file.read(_PIECE)
+            if not rest:
+                return False
+            rest = rest.lstrip(b"\0")
+        self._inflate = zlib.decompressobj(31)
+        self._waiting = rest
+        return True
 
 
 def looks_gzipped(file: BoundedFile) -> bool:
