@@ -215,7 +215,7 @@ FITTING = (
     ),
     *_of(
         "methods/cellinr/test_cellinr_published.py",
-        ("fitting/penalties.py", ".abs().mean() / step", ".abs().mean() * step",
+        ("methods/cellinr/published/problem.py", ".abs().mean() / step", ".abs().mean() * step",
          "slopes_per_length"),
     ),
 )  # fmt: skip

@@ -12,8 +12,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import Macro, Source, Step, iter_replay, load_macro, parse_script
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.docks.denoise import DenoiseDock
-from napari_cellinr.ui.following.growing import grown_to
-from napari_cellinr.ui.following.new_frames import noise_of
+from napari_cellinr.ui.following.new_frames import grown_to, noise_of
 
 pytestmark = pytest.mark.gui
 

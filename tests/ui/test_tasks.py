@@ -72,7 +72,7 @@ TOY = Task(
     empty_text="Drop something.", sample="embryo-membranes", guide="denoise", layers=layers,
     check=lambda config, image: {"factor": "too fine."} if config.factor > 4 else {},
     advise=lambda config, image: "mind the gap",
-    section=lambda controller: Where(), panel=lambda controller: Note(),
+    section=Where, panel=lambda controller: Note(),
 )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ import torch
 
 from napari_cellinr.errors import AxesError, ConfigError, DataError
 from napari_cellinr.image import UNCALIBRATED
+from napari_cellinr.image.rules import check_precision
 from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.optics.fourier import gaussian_psf
-from napari_cellinr.precision import check_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

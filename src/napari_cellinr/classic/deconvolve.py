@@ -143,9 +143,7 @@ def windows(n_frames: int, n_patterns: int, step: int) -> list[list[int]]:
     return sets
 
 
-def moving_window(
-    model: SIMModel, frames: torch.Tensor, step: int, noise: float = 0.05
-) -> Iterator[torch.Tensor]:
+def moving_window(model: SIMModel, frames: torch.Tensor, step: int) -> Iterator[torch.Tensor]:
     """Yield the Wiener reconstruction of every window of raw frames, each ([Z,] Y, X).
 
     Parameters
@@ -156,11 +154,9 @@ def moving_window(
         All raw frames, (frames, [Z,] Y, X).
     step
         Frames by which the window moves.
-    noise
-        Wiener parameter, as for `wiener`.
     """
     for window in windows(len(frames), len(model.phases), step):
-        yield wiener(model, frames[window], noise)
+        yield wiener(model, frames[window])
 
 
 def total_variation(

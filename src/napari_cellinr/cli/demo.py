@@ -122,13 +122,7 @@ def _run_headless(options: Namespace) -> int:
 
 
 def _chosen(options: Namespace) -> tuple[str, str]:
-    """Return the job and the folder; a single word that is no job is the folder.
-
-    Raises
-    ------
-    ConfigError
-        If two words are given and the first is no job.
-    """
+    """Return the job and the folder; a single word that is no job is the folder."""
     job, folder = options.job or JOBS[0], options.folder
     if job in JOBS:
         return job, folder or (FOLDER if job == JOBS[0] else f"{FOLDER}/{job}")

@@ -66,13 +66,7 @@ def run(options: Namespace) -> int:
 
 
 def _roles(options: Namespace, config: CellINRConfig) -> dict[str, str]:
-    """Return the role of each image that can be saved, by the name of its option.
-
-    Raises
-    ------
-    ConfigError
-        If an image is requested that the preset `paper` does not make.
-    """
+    """Return the role of each image that can be saved, by the name of its option."""
     from napari_cellinr.errors import ConfigError
 
     keeps = config.background == "keep"

@@ -134,13 +134,7 @@ def _config(options: Namespace) -> NSTMConfig:
 
 
 def _times(options: Namespace) -> tuple[float, ...]:
-    """Return the times that were given; a number of frames is put into the settings.
-
-    Raises
-    ------
-    ConfigError
-        If times and a number of frames are given, or neither is valid.
-    """
+    """Return the times that were given; a number of frames is put into the settings."""
     text, frames = options.setting_times, options.frames
     if text is not None and frames is not None:
         raise ConfigError("--times and --frames were given; give only one of them.")

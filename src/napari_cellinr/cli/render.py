@@ -79,13 +79,7 @@ def run(options: Namespace) -> int:
 
 
 def _place_of(role: str, roles: Sequence[str], fit: str) -> int:
-    """Return the position of an image of a fit by its role, also `second` and `third`.
-
-    Raises
-    ------
-    ConfigError
-        If the fit has no such image.
-    """
+    """Return the position of an image of a fit by its role, also `second` and `third`."""
     wanted = SYNONYMS.get(role, role)
     named = [SYNONYMS.get(known, known) for known in roles]
     if role in _ORDINALS:

@@ -99,13 +99,7 @@ def run(options: Namespace) -> int:
 def _write_pieces(
     output: str, fitted: Fitted, monitor: Monitor
 ) -> Generator[Progress, Message, None]:
-    """Render and write one piece of the result after the other.
-
-    Raises
-    ------
-    FileError
-        If the user stops the writing; nothing is left of it then.
-    """
+    """Render and write one piece of the result after the other."""
     from napari_cellinr.errors import FileError
     from napari_cellinr.fitting.background import in_background
     from napari_cellinr.io import write_in_steps

@@ -39,17 +39,13 @@ class GridField(nn.Module):
             torch.zeros(channels, *map(n_nodes, self.shape, stride)) for stride in self.strides
         )
 
-    def forward(
-        self, positions: Sequence[torch.Tensor], channels: slice = slice(None)
-    ) -> torch.Tensor:
+    def forward(self, positions: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the values on the grid of `positions`.
 
         Parameters
         ----------
         positions
             Voxel coordinates along each axis, shape (n,) each.
-        channels
-            Which of the values; all if not given.
 
         Returns
         -------
@@ -62,7 +58,7 @@ class GridField(nn.Module):
                 node_weights(place, size, step)
                 for place, size, step in zip(positions, self.shape, stride, strict=True)
             ]
-            parts.append(interpolate(grid[channels], weights))
+            parts.append(interpolate(grid, weights))
         return torch.stack(parts).sum(0)
 
     def at_points(self, points: torch.Tensor) -> torch.Tensor:

@@ -88,19 +88,7 @@ class Adam:
             self._change(numbers, own, done, factor)
 
     def _change(self, numbers: list[int], own: _Settings, done: int, factor: float) -> None:
-        """Change parameters of the same settings and number of steps: few operations for all.
-
-        Parameters
-        ----------
-        numbers
-            Which parameters.
-        own
-            Their settings.
-        done
-            Number of steps with this one.
-        factor
-            Of the learning rate.
-        """
+        """Change parameters of the same settings and number of steps: few operations for all."""
         parameters: list[torch.Tensor] = [self.parameters[number] for number in numbers]
         means = [self._moments[number][1] for number in numbers]
         squares = [self._moments[number][2] for number in numbers]

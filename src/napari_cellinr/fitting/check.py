@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.errors import DataError
-from napari_cellinr.precision import check_precision
+from napari_cellinr.image.rules import check_precision
 from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:

@@ -71,13 +71,7 @@ def _is_array(data: Any) -> bool:
 
 
 def _certain_axes(shape: Sequence[int]) -> str:
-    """Return the axes of an array whose number of dimensions leaves no choice.
-
-    Raises
-    ------
-    AxesError
-        If it leaves one.
-    """
+    """Return the axes of an array whose number of dimensions leaves no choice."""
     known = {2: "YX", 5: "TCZYX"}
     choices = {3: ("TYX", "ZYX", "CYX"), 4: ("TZYX", "CZYX", "TCYX")}
     n = len(shape)
@@ -204,11 +198,6 @@ def to_xarray(image: Image) -> Any:
     """Return the image as a `DataArray` with dimensions t, c, z, y, x and their coordinates.
 
     The library xarray is needed: `pip install xarray`.
-
-    Parameters
-    ----------
-    image
-        Any image.
     """
     try:
         import xarray

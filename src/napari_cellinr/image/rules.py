@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_cellinr.errors import AxesError, DataError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_cellinr.image.image import Image
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "UNCALIBRATED",
     "check",
     "check_numbers",
+    "check_precision",
     "default_axes",
     "default_units",
     "measure_the_same",
@@ -33,6 +36,9 @@ AXES: Final = "TCZYX"
 
 UNCALIBRATED: Final = "pixel"
 """The unit of an axis whose step is unknown."""
+
+LEAST_LEVELS: Final = 256
+"""Steps of single precision that the range of grey levels has to span."""
 
 
 def default_units(axes: str) -> tuple[str, ...]:
@@ -159,4 +165,32 @@ def check(image: Image) -> None:
         raise DataError(
             "a dask array of masked arrays was given, and masked values would be used as if they "
             "were not; replace them first, for example by dask.array.ma.filled(array, 0)."
+        )
+
+
+def check_precision(values: NDArray[Any]) -> None:
+    """Raise `DataError` if grey levels would become the same in float32.
+
+    Integers and float64 may have an offset so large that nothing is left of what they differ by.
+
+    Parameters
+    ----------
+    values
+        Any shape, finite, at least one.
+    """
+    if values.dtype.itemsize < 4 or values.dtype == np.float32:
+        return
+    low, high = values.min(), values.max()
+    largest = max(abs(float(low)), abs(float(high)))
+    if largest > float(np.finfo(np.float32).max):
+        raise DataError(
+            f"the grey levels reach {largest:.3g}, more than single precision can hold, in which "
+            "fits are computed. Divide the image by a number, and multiply the result by it."
+        )
+    span = float(high - low) if values.dtype.kind == "f" else float(int(high) - int(low))
+    if span < LEAST_LEVELS * float(np.spacing(np.float32(largest))):
+        raise DataError(
+            f"the grey levels lie between {low} and {high}: next to this offset, their range of "
+            f"{span:.3g} is lost in single precision, in which fits are computed. Subtract the "
+            "offset, and add it to the result."
         )

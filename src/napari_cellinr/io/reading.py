@@ -135,13 +135,7 @@ def read_parts(
 
 
 def _good(parts: Sequence[Image | CellINRError]) -> list[Image]:
-    """Return the images, with a warning for each that cannot be read.
-
-    Raises
-    ------
-    CellINRError
-        If none can be read.
-    """
+    """Return the images, with a warning for each that cannot be read."""
     errors = [part for part in parts if isinstance(part, CellINRError)]
     images = [part for part in parts if not isinstance(part, CellINRError)]
     if not images:

@@ -199,15 +199,7 @@ def _with_layers(step: Step, names: Mapping[str, str]) -> Step:
 
 
 def _named_after(name: str, pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """Return the name of a result after its sources have other names, and its own number.
-
-    Parameters
-    ----------
-    name
-        The name, such as `denoised · embryo [1]`.
-    pairs
-        Old and new names of sources.
-    """
+    """Return the name of a result after its sources have other names, and its own number."""
     plain = without_number(name)
     number = name.removeprefix(plain)
     # The longest name first: a source may be called `day · embryo`, and another one `embryo`.

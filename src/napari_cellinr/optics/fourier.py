@@ -67,14 +67,12 @@ def frequencies(
     return tuple(_open(axis, place, len(shape)) for place, axis in enumerate(axes))
 
 
-def rfrequencies(
-    shape: Sequence[int], steps: Sequence[float], *, device: torch.device | None = None
-) -> tuple[torch.Tensor, ...]:
+def rfrequencies(shape: Sequence[int], steps: Sequence[float]) -> tuple[torch.Tensor, ...]:
     """Return the frequency along each axis, in the order of `torch.fft.rfftn`.
 
     Parameters
     ----------
-    shape, steps, device
+    shape, steps
         As for `frequencies`; `shape` is that of the real values.
 
     Returns
@@ -82,8 +80,8 @@ def rfrequencies(
     tuple of torch.Tensor
         One float64 array per axis; the last has shape[-1] // 2 + 1 elements.
     """
-    full = frequencies(shape, steps, device=device)
-    last = torch.fft.rfftfreq(shape[-1], steps[-1], dtype=torch.float64, device=device)
+    full = frequencies(shape, steps)
+    last = torch.fft.rfftfreq(shape[-1], steps[-1], dtype=torch.float64)
     return (*full[:-1], _open(last, len(shape) - 1, len(shape)))
 
 

@@ -102,11 +102,6 @@ def start(request: RunRequest) -> Job:
     closed, or if the program crashed; `resume` continues it, `discard` deletes it. Only files that
     the checkpoint wrote are deleted, and its folder only if it is then empty.
 
-    Parameters
-    ----------
-    request
-        The run.
-
     Raises
     ------
     ConfigError
@@ -161,13 +156,7 @@ def _run(request: RunRequest, checkpoint: Checkpoint) -> Job:
 
 
 def _complete(request: RunRequest, fitted: Fitted, checkpoint: Checkpoint) -> Fitted:
-    """Return a fit with the warnings of its start and its checkpoint.
-
-    Raises
-    ------
-    FitError
-        If it was to be continued, and was stopped before.
-    """
+    """Return a fit with the warnings of its start and its checkpoint."""
     fitted = _with_warning(fitted, checkpoint.warning)
     fitted = standard(with_warnings(fitted, warnings_of(request.source)))
     if isinstance(request.start, Continued):
@@ -178,13 +167,7 @@ def _complete(request: RunRequest, fitted: Fitted, checkpoint: Checkpoint) -> Fi
 
 
 def _continued(how: Continued, image: Image) -> Config:
-    """Return the settings of a fit with more steps.
-
-    Raises
-    ------
-    ConfigError
-        If the fit is that of another image.
-    """
+    """Return the settings of a fit with more steps."""
     saved = stored_of(how.fit)
     if saved.source.get("digest") != digest(image.canonical()):
         raise ConfigError(
@@ -234,13 +217,7 @@ def _with_warning(fitted: Fitted, warning: str) -> Fitted:
 
 
 def _checkpoint(request: RunRequest) -> Checkpoint:
-    """Return the checkpoint of a run.
-
-    Raises
-    ------
-    FileError
-        If the run is not resumed and the folder is not empty.
-    """
+    """Return the checkpoint of a run."""
     place = request.checkpoint
     if place is None:
         return Checkpoint(None)

@@ -99,14 +99,6 @@ def quick_settings(config: Any) -> Any:
     return type(config)(**{**changes, "preset": "preview"})
 
 
-def _no_fault(config: Any, image: Image) -> Mapping[str, str]:
-    return {}
-
-
-def _no_advice(config: Any, image: Image) -> str:
-    return ""
-
-
 @dataclass(frozen=True)
 class Task:
     """One method, for docks, controller and console.
@@ -145,7 +137,7 @@ class Task:
     regions
         Whether a region of an image can be processed alone.
     section
-        Creates the settings below the form, if there are any.
+        The settings below the form, if there are any.
     panel
         Creates the tools that are shown below the status line once there is a result, if any.
     """
@@ -163,10 +155,10 @@ class Task:
     own_contrast: Callable[[Any], bool] = lambda config: False
     quick: Callable[[Any], Any] = quick_settings
     part: Callable[[napari.Viewer, ImageLayer, Image], Mapping[str, slice]] = visible_part
-    check: Callable[[Any, Image], Mapping[str, str]] = _no_fault
-    advise: Callable[[Any, Image], str] = _no_advice
+    check: Callable[[Any, Image], Mapping[str, str]] = lambda config, image: {}
+    advise: Callable[[Any, Image], str] = lambda config, image: ""
     regions: bool = True
-    section: Callable[[Controller], Section] | None = None
+    section: type[Section] | None = None
     panel: Callable[[Controller], ResultPanel] | None = None
 
     @property

@@ -10,9 +10,8 @@ from napari_cellinr.api import denoise, iter_denoise
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.problem import PreviewRequest, Schedule
-from napari_cellinr.methods.cellinr.published.problem import prepare_published
+from napari_cellinr.methods.cellinr.published.problem import absolute_variation, prepare_published
 from napari_cellinr.simulate.embryo import embryo
 
 TOY = {"steps": 60, "points": 8, "batch": 64, "neurons": 16, "device": "cpu"}

@@ -90,16 +90,6 @@ def test_a_part_is_that_of_the_whole_with_and_without_a_basis_at_hand():
     np.testing.assert_allclose(scattered, everywhere[tuple(points.T)], rtol=1e-5)
 
 
-def test_one_convolution_at_a_time_is_the_same_sum():
-    made = random_model()
-    values = torch.from_numpy(made.estimate)
-    basis = torch.from_numpy(made.kernels.basis(made.estimate))
-    at_once = made.kernels(values, basis, [torch.arange(n) for n in SHAPE])
-    np.testing.assert_allclose(
-        made.kernels.everywhere(values, basis), at_once.detach(), rtol=1e-5, atol=1e-5
-    )
-
-
 def test_voxel_coordinates_are_those_of_slices():
     made = random_model()
     positions = [np.arange(size, dtype=np.float64) for size in SHAPE]

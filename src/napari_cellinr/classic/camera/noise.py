@@ -11,12 +11,19 @@ from scipy.ndimage import median_filter
 
 from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.camera.noise_classes import Classes, is_whole, noise_classes
-from napari_cellinr.classic.camera.photon_counting import counted_photons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Known", "Noise", "estimate_noise", "stabilise", "uneven_variance", "unstabilise"]
+__all__ = [
+    "Known",
+    "Noise",
+    "counted_photons",
+    "estimate_noise",
+    "stabilise",
+    "uneven_variance",
+    "unstabilise",
+]
 
 _FLOOR = 1e-6  # smallest reported read noise, as a fraction of the range of values
 _NOISELESS = 5e-4  # noise as a fraction of the range of values below which grain is ignored
@@ -31,7 +38,10 @@ _NEAR, _FAR = (1, -2, 1), (1, 0, -2, 0, 1)  # second differences, of reach 1 and
 _FOURTH, _SIXTH = (1, -4, 6, -4, 1), (1, -6, 15, -20, 15, -6, 1)  # higher differences
 _EIGHTH = (1, -8, 28, -56, 70, -56, 28, -8, 1)
 _EXTREME = 1e3  # range of values, in that of 99.8 % of them, that single voxels have caused
-_SOME = 1_000_000  # voxels from which quantiles are taken
+_SOME = 1_000_000  # voxels from which quantiles, or counted values, are taken
+_MOST_VALUES = 64  # different values of an image in which photons are counted
+_LIKE_POISSON = (0.8, 1.25)  # variance per mean, in steps of the values, of counted photons
+_FREQUENT = 0.005  # fraction of the voxels that have no photon
 
 
 @dataclass(frozen=True)
@@ -310,3 +320,29 @@ def _weighted_median(values: NDArray[Any], weight: NDArray[Any]) -> float:
     order = np.argsort(values)
     share = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def counted_photons(images: NDArray[Any]) -> tuple[float, float] | None:
+    """Return the grey levels per photon and without photons, or None if none are counted.
+
+    The values have one step, the lowest is frequent, and the variance of the difference of
+    neighbours is that of a Poisson distribution: the step times the mean above the lowest.
+
+    Parameters
+    ----------
+    images
+        Grey levels, real, axes (image, Z, Y, X) or (image, Y, X).
+    """
+    finite = images[np.isfinite(images)]
+    values, counts = np.unique(finite[:: finite.size // _SOME + 1], return_counts=True)
+    if not 2 <= len(values) <= _MOST_VALUES or counts[0] < _FREQUENT * counts.sum():
+        return None
+    steps = np.diff(values.astype(np.float64))
+    step = float(steps.min())
+    if np.abs(steps / step - np.round(steps / step)).max() > 1e-3:
+        return None
+    photons = (images.astype(np.float64) - float(values[0])) / step
+    variance, mean = np.nanmean(np.diff(photons, axis=-1) ** 2) / 2, np.nanmean(photons)
+    if not _LIKE_POISSON[0] < variance / mean < _LIKE_POISSON[1]:
+        return None
+    return step, float(values[0])

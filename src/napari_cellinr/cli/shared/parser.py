@@ -154,15 +154,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _is_file_like(name: str, *, is_long: bool) -> bool:
-    """Return whether a word with a dash is the name of a file: options have no dots or slashes.
-
-    Parameters
-    ----------
-    name
-        The word up to an equals sign.
-    is_long
-        Whether it has two dashes.
-    """
+    """Return whether a word with a dash is the name of a file: options have no dots or slashes."""
     if not name.startswith("-") or name in {"-", "-h"}:
         return False
     if is_long:

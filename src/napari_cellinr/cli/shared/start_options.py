@@ -118,13 +118,7 @@ def request_of(options: Namespace, image: Image, config: Config) -> RunRequest:
 
 
 def _start(options: Namespace, config: Config) -> Start:
-    """Return how the run starts: from scratch, or from another fit.
-
-    Raises
-    ------
-    ConfigError, FileError
-        If the fit is of another method or cannot be read, or a setting is not allowed.
-    """
+    """Return how the run starts: from scratch, or from another fit."""
     from napari_cellinr.fitting.saved.stored import load_fit
     from napari_cellinr.methods import method_of_fit
     from napari_cellinr.runs.starts import New, start_from

@@ -20,24 +20,18 @@ __all__ = [
 ]
 
 
-def check_increasing(name: str, times: Sequence[float] | None) -> None:
-    """Refuse times that do not increase.
-
-    Parameters
-    ----------
-    name
-        Setting, for the message.
-    times
-        Seconds, or None, which is allowed.
-    """
+def check_increasing(times: Sequence[float] | None) -> None:
+    """Refuse frame times (seconds; None is allowed) that do not increase."""
     if times is None:
         return
     if not times:
-        raise ConfigError(f"{name} without values was given; one time for every frame is needed.")
+        raise ConfigError(
+            "frame_times without values was given; one time for every frame is needed."
+        )
     for earlier, later in itertools.pairwise(times):
         if not later > earlier:
             raise ConfigError(
-                f"{name} with {later:g} s after {earlier:g} s were given; times must increase."
+                f"frame_times with {later:g} s after {earlier:g} s were given; times must increase."
             )
 
 

@@ -110,5 +110,5 @@ class DPC(Optics):
             check_list("rotations", self.rotations, None)
         else:
             check_led_positions(self.led_positions, self.refractive_index)
-        check_increasing("frame_times", self.frame_times)
+        check_increasing(self.frame_times)
         return self

@@ -64,6 +64,6 @@ class Exposure(Optics):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_increasing("frame_times", self.frame_times)
+        check_increasing(self.frame_times)
         check_list("blur_sigma", self.blur_sigma, (2, 3), positive=True)
         return self

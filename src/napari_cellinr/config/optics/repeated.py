@@ -46,7 +46,7 @@ class Repeated(Optics):
     def _check(self) -> Self:
         if self.psf is not None and self.psf_fwhm is not None:
             raise ConfigError("psf and psf_fwhm were both given; give one of them.")
-        check_increasing("frame_times", getattr(self, "frame_times", None))
+        check_increasing(getattr(self, "frame_times", None))
         check_list("psf_fwhm", self.psf_fwhm, (2, 3), positive=True)
         return self
 

@@ -105,7 +105,7 @@ class SIM2D(Structured):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_carriers(self.orders, self.phases, self.modulations)
-        check_increasing("frame_times", self.frame_times)
+        check_increasing(self.frame_times)
         return self
 
 

@@ -170,19 +170,7 @@ class Scene:
     def _paste(
         self, file: Any, block: Block, ranges: Sequence[tuple[int, int]], found: NDArray[Any]
     ) -> None:
-        """Copy what a block has of a part of the image.
-
-        Parameters
-        ----------
-        file
-            The open file.
-        block
-            The block.
-        ranges
-            First element and end of the part along each axis.
-        found
-            The part.
-        """
+        """Copy what a block has of a part of the image."""
         inside, outside = [], []
         parts = zip(block.start, block.shape, self.start, ranges, strict=False)
         for start, size, origin, (first, end) in parts:
@@ -195,13 +183,7 @@ class Scene:
 
 
 def _range(key: Any, size: int) -> tuple[int, int]:
-    """Return first element and end of a slice or a number.
-
-    Raises
-    ------
-    IndexError
-        If a slice leaves out elements.
-    """
+    """Return first element and end of a slice or a number."""
     if isinstance(key, int | np.integer):
         place = int(key) + (size if key < 0 else 0)
         return place, place + 1
@@ -212,13 +194,7 @@ def _range(key: Any, size: int) -> tuple[int, int]:
 
 
 def _pixels(file: Any, block: Block) -> NDArray[Any]:
-    """Return the pixels of a block, axes as in the block, and samples if there are several.
-
-    Raises
-    ------
-    FileError
-        If they are compressed in an unknown way, or are not all there.
-    """
+    """Return the pixels of a block, axes as in the block, and samples if there are several."""
     file.seek(block.position + 32)  # after the name and the size of the segment
     metadata_size, _, data_size = struct.unpack("<iiq", file.read(16))
     file.seek(block.position + 48 + max(240, block.header_size) + metadata_size)

@@ -84,15 +84,7 @@ def _text(value: Any) -> str:
 
 
 def _sizes(info: Any, stated: Any, stored: tuple[int, ...]) -> list[int]:
-    """Return the sizes along Z, Y, X without padding.
-
-    Parameters
-    ----------
-    info, stated
-        What is stated of the whole image, and of its first channel.
-    stored
-        Sizes with padding, for files that state none.
-    """
+    """Return the sizes along Z, Y, X without padding."""
     sizes = []
     for axis, n in zip("ZYX", stored, strict=True):
         text = info.get(axis, stated.get(f"ImageSize{axis}"))

@@ -95,13 +95,7 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
 
 
 def _header(path: Path, raw: bytes) -> _Header:
-    """Return the header in the byte order in which it makes sense.
-
-    Raises
-    ------
-    FileError
-        If it makes sense in none.
-    """
+    """Return the header in the byte order in which it makes sense."""
     if len(raw) < _HEADER:
         raise FileError(f"{path} has {len(raw)} bytes; a header has {_HEADER}. Copy it again.")
     orders: tuple[Literal["<", ">"], ...] = ("<", ">")

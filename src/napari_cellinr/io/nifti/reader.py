@@ -121,17 +121,7 @@ def _unusable(head: Head, axes: str, path: Path) -> list[str]:
 
 
 def _doubts(head: Head, image: Image, path: Path) -> tuple[str, ...]:
-    """Return sentences about steps without a unit, or that contradict the affine.
-
-    Parameters
-    ----------
-    head
-        The description of the file.
-    image
-        The image that is read from it.
-    path
-        The file.
-    """
+    """Return sentences about steps without a unit, or that contradict the affine."""
     header = head.header
     places = [i for i, axis in enumerate("XYZ") if axis in image.axes]
     steps = np.array(head.steps)[places]

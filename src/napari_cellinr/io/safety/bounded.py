@@ -57,6 +57,8 @@ class BoundedFile(io.BufferedReader):
 class Inflating:
     """Sequential reader of a gzip file that verifies the checksum at the end of each member.
 
+    The module `gzip` reads the file name in a header byte by byte: a hostile one takes seconds.
+
     Parameters
     ----------
     file

@@ -96,13 +96,7 @@ class Notes:
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a plain file; None if there is none. Links are not followed.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
+    """Return the JSON object in a plain file; None if there is none. Links are not followed."""
     try:
         if not is_plain_file(path) or path.stat().st_size > _MOST_BYTES:
             return None

@@ -184,13 +184,7 @@ def put_back(old: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange the names of two folders in one step; return False where that is not possible.
-
-    Raises
-    ------
-    OSError
-        If the file system refuses.
-    """
+    """Exchange the names of two folders in one step; return False where that is not possible."""
     if not sys.platform.startswith("linux"):
         return False
     try:

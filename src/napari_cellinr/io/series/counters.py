@@ -205,13 +205,7 @@ def _relative(paths: Sequence[Path]) -> list[str]:
 
 
 def same_suffix(name: str) -> str:
-    """Return the name of a TIFF with the usual spelling of its suffix: `t1.TIFF` as `t1.tif`.
-
-    Parameters
-    ----------
-    name
-        Name of a file.
-    """
+    """Return the name of a TIFF with the usual spelling of its suffix: `t1.TIFF` as `t1.tif`."""
     return _SUFFIX.sub(".tif", name)
 
 

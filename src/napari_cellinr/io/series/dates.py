@@ -23,11 +23,6 @@ def seconds_in_names(names: Sequence[str]) -> list[int]:
 
     A recording across midnight, or the end of a month, counts two numbers in its names, which
     grow together only in this way.
-
-    Parameters
-    ----------
-    names
-        Names of files.
     """
     found = [list(_DATE.finditer(name)) for name in names]
     if any(len(dates) != 1 for dates in found):

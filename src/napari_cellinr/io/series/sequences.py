@@ -256,7 +256,10 @@ def _how_to_read_again(grid: Grid, stack_axis: str, name: str | None) -> dict[st
     """Return what is needed to read a series again: a folder, a pattern, or a list of files."""
     paths = in_order(grid.paths)
     folder = paths[0].parent
-    patterns = [folder / with_stars(paths[0].name, grid.varying), folder / _starred(paths[0])]
+    patterns = [
+        folder / with_stars(paths[0].name, grid.varying),
+        folder / _DIGITS.sub("*", paths[0].name),
+    ]
     if name == folder.name and list(paths) == numbered_files(folder):
         return {"path": str(folder), "along": stack_axis}
     for pattern in patterns:
@@ -264,7 +267,3 @@ def _how_to_read_again(grid: Grid, stack_axis: str, name: str | None) -> dict[st
             return {"path": str(pattern), "along": stack_axis}
     names = [path.name if path.parent == folder else str(path) for path in paths]
     return {"path": str(folder), "along": stack_axis, "files": names}
-
-
-def _starred(path: Path) -> str:
-    return _DIGITS.sub("*", path.name)

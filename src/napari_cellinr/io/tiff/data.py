@@ -182,13 +182,7 @@ class _Pages:
         return (1,) * self._n_leading + plane
 
     def _leading(self, series: tifffile.TiffPageSeries) -> int:
-        """Return the number of leading axes, those along which pages are stacked.
-
-        Raises
-        ------
-        FileError
-            If the pages do not fill the array.
-        """
+        """Return the number of leading axes, those along which pages are stacked."""
         for n in range(self.ndim + 1):
             fits = math.prod(self.shape[n:]) == math.prod(self._keyframe.shape)
             if fits and math.prod(self.shape[:n]) == len(series.pages):

@@ -35,11 +35,6 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     An ImageJ description that announces another number of planes than the file has is corrected,
     as ImageJ does.
 
-    Parameters
-    ----------
-    opened
-        The file.
-
     Raises
     ------
     ValueError
@@ -68,11 +63,6 @@ def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:
     """Correct counts of an ImageJ description that are no whole numbers above 0, and say so.
 
     tifffile reads the description when its series are asked for, and fails over such counts.
-
-    Parameters
-    ----------
-    opened
-        The file, whose series were not used before.
     """
     stated = opened.file.imagej_metadata or {}
     wrong = []
@@ -214,7 +204,7 @@ def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Pr
     if not may_lack or all(page is not None for page in series.pages):
         return Present()
     there = np.array([page is not None for page in series.pages])
-    n_leading = next(n for n in range(series.ndim + 1) if _size(series, n) == len(there))
+    n_leading = next(n for n in range(series.ndim + 1) if math.prod(series.shape[:n]) == len(there))
     there = there.reshape(series.shape[:n_leading])
     kept = _complete(there, axes)
     n_kept = math.prod(map(len, kept))
@@ -230,10 +220,6 @@ def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Pr
         if len(chosen) < size
     }
     return Present(found, _what_is_missing(path, there, n_kept, found))
-
-
-def _size(series: tifffile.TiffPageSeries, n: int) -> int:
-    return math.prod(series.shape[:n])
 
 
 def _complete(there: NDArray[np.bool_], axes: str) -> list[NDArray[Any]]:

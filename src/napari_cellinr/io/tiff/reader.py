@@ -136,19 +136,7 @@ def _read_one(
     name: str,
     warnings: tuple[str, ...],
 ) -> Image | CellINRError:
-    """Return one image, or why it cannot be read.
-
-    Parameters
-    ----------
-    opened, series
-        The file, and one of its series.
-    request
-        What was requested.
-    name
-        Name of the image.
-    warnings
-        Sentences about the whole file.
-    """
+    """Return one image, or why it cannot be read."""
     try:
         return with_warnings(_read_series(opened, series, request, name), warnings)
     except CellINRError as error:

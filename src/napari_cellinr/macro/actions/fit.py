@@ -253,20 +253,7 @@ class Fit(Action):
 
 
 def _without_preset(name: str, positional: list[Any], keywords: dict[str, Any]) -> list[Any]:
-    """Return the positional arguments without the preset, which becomes one by name.
-
-    Parameters
-    ----------
-    name
-        The method that is called.
-    positional, keywords
-        Its arguments; `preset` is added to the latter.
-
-    Raises
-    ------
-    FileError
-        If there are more positional arguments than in the console, or two presets.
-    """
+    """Return the positional arguments without the preset, which becomes one by name."""
     known = ("layer", *_POSITIONAL.get(name, ()))
     if len(positional) > len(known):
         raise FileError(

@@ -189,11 +189,6 @@ def checked_place(path: str | PathLike[str], suffixes: Sequence[str]) -> Any:
 def needed_library(name: str) -> Iterator[None]:
     """Explain what to install if a library cannot be imported within the context.
 
-    Parameters
-    ----------
-    name
-        Name of the package.
-
     Raises
     ------
     FileError

@@ -91,17 +91,7 @@ class Input:
         return [part]
 
     def _chosen(self, images: Sequence[Image], layer: str, suffix: str) -> Image:
-        """Return the image or channel that corresponds to a layer of the file of the macro.
-
-        Parameters
-        ----------
-        images
-            The images of this file.
-        layer
-            Name of the layer.
-        suffix
-            What follows the name of the file in it, such as ` GFP`; empty if nothing does.
-        """
+        """Return the image or channel that corresponds to a layer of the file of the macro."""
         found = by_layer(images)
         for name in (layer, f"{layer_stem(str(self.path))}{suffix}"):
             if name in found:
@@ -154,22 +144,7 @@ def recorded_image(layer: str, source: Source) -> Image:
 
 
 def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
-    """Return the image that a layer was: by its place in the file, or by its name.
-
-    Parameters
-    ----------
-    images
-        The images of the file.
-    layer
-        Name of the layer.
-    source
-        Where it was in the file, if the file has several images or channels.
-
-    Raises
-    ------
-    FileError
-        If the file has several images or channels, none of which has this name.
-    """
+    """Return the image that a layer was: by its place in the file, or by its name."""
     found = by_layer(images)
     if source.series is not None and source.series < len(images):
         images = images[source.series : source.series + 1]
@@ -185,13 +160,7 @@ def _recorded(images: Sequence[Image], layer: str, source: Source) -> Image:
 
 
 def by_layer(images: Sequence[Image]) -> dict[str, Image]:
-    """Return images, and the channels that the viewer shows as layers, by their names.
-
-    Parameters
-    ----------
-    images
-        The images of a file or of a saved fit.
-    """
+    """Return images, and the channels that the viewer shows as layers, by their names."""
     channels = {part.name: part for image in reversed(images) for part in separated(image)}
     return {**channels, **{image.name: image for image in reversed(images)}}
 

@@ -38,11 +38,6 @@ def with_results(steps: Sequence[Step]) -> list[Step]:
     such a name to what it made from its source; a layer of the opened file whose name it starts
     with; before any computation, a layer of the only opened file. A name of no result of a layer
     that was computed with, such as `embryo denoized`, stays unknown.
-
-    Parameters
-    ----------
-    steps
-        The steps of a script.
     """
     known: set[str] = set()
     found = list(steps)
@@ -115,15 +110,7 @@ def _is_result(layer: str, source: str, step: Step) -> bool:
 
 
 def _same_name(layer: str, stems: Sequence[tuple[int, str]]) -> int | None:
-    """Return the step that opened the second, third … file of a name: `embryo [1]`, `embryo [2]`.
-
-    Parameters
-    ----------
-    layer
-        Name of the layer.
-    stems
-        Number and beginning of the names of each step that opens a file.
-    """
+    """Return the step that opened the second, third … file of a name: `embryo [1]` and on."""
     repeated = _REPEATED.fullmatch(layer)
     same = [i for i, stem in stems if repeated and stem == repeated[1]]
     return same[int(repeated[2])] if repeated and int(repeated[2]) < len(same) else None
@@ -143,15 +130,7 @@ def _is_open(step: Step) -> bool:
 
 
 def _opened_as(layer: str, opened: Sequence[tuple[int, str]]) -> int | None:
-    """Return the step that opened the file of a layer, by the beginning of its name.
-
-    Parameters
-    ----------
-    layer
-        Name of the layer.
-    opened
-        Number and beginning of the names of each step that opens a file.
-    """
+    """Return the step that opened the file of a layer, by the beginning of its name."""
     layer = name_before(layer)
     repeated = _REPEATED.fullmatch(layer)
     choices = [(repeated[1], int(repeated[2]))] if repeated else []

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from napari_cellinr.macro.actions import Action
 
 __all__ = ["load_macro", "parse_script"]
 
@@ -130,17 +129,7 @@ def _step(node: ast.stmt, name: str, before: Sequence[Step]) -> Step | None:
 def _parsed(
     method: str, positional: list[Any], keywords: dict[str, Any], before: Sequence[Step]
 ) -> Step | None:
-    """Return the step of a call of a method of `cellinr`; None for a method that is not a step.
-
-    Parameters
-    ----------
-    method
-        Name of the method.
-    positional, keywords
-        Its arguments, plain values.
-    before
-        The steps so far.
-    """
+    """Return the step of a call of a method of `cellinr`; None for a method that is not a step."""
     if method in _METHODS:
         return None
     if method in _ONLY_IN_CONSOLE:
@@ -149,7 +138,9 @@ def _parsed(
         )
     if method == "continue_fit":
         return continued(with_results(before), **_continuation(positional, keywords))
-    actions = {name: action for action in ACTIONS.values() for name in _methods_of(action)}
+    actions = {
+        name: action for action in ACTIONS.values() for name in action.methods or (action.name,)
+    }
     if method not in actions:
         raise FileError(f"cellinr.{method} is not known; allowed are {', '.join(actions)}.")
     action = actions[method]
@@ -170,10 +161,6 @@ def _continuation(positional: list[Any], keywords: dict[str, Any]) -> dict[str, 
     if set(given) != {"layer", "steps"} or len(positional) > 2:
         raise FileError("cellinr.continue_fit takes a layer and a number of steps.")
     return {"layer": str(given["layer"]), "more": given["steps"]}
-
-
-def _methods_of(action: Action) -> tuple[str, ...]:
-    return action.methods or (action.name,)
 
 
 def _not_a_step(node: ast.stmt, name: str) -> FileError:

@@ -131,20 +131,3 @@ class LocalKernels(nn.Module):
         """
         convolved: torch.Tensor = estimate + (self.weights.at_points(points) * basis).sum(0)
         return convolved
-
-    @torch.no_grad()
-    def everywhere(self, estimate: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-        """Return what `forward` returns for all voxels, in the memory of two images.
-
-        One convolution is added at a time, which rounds a little differently.
-
-        Parameters
-        ----------
-        estimate, basis
-            As for `forward`, of the whole image.
-        """
-        voxels = [torch.arange(size, device=basis.device) for size in estimate.shape]
-        result = estimate.clone()
-        for index, part in enumerate(basis):
-            result += part * self.weights(voxels, slice(index, index + 1))[0]
-        return result

@@ -157,18 +157,7 @@ class CellINRProblem(Problem):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the losses on one dense patch, in variances of the noise.
 
-        Parameters
-        ----------
-        step
-            Not used.
-        generator
-            Random numbers that choose the patch, on the device.
-
-        Returns
-        -------
-        dict
-            `data`, Stein's estimate of the squared error, `background`, and `variation` if it has a
-            weight; scalars.
+        `data` is Stein's estimate of the squared error; `variation` is there if it has a weight.
         """
         patch = self._patch(generator)
         stabilised = self.model.stabilised(patch)

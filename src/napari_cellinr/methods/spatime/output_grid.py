@@ -188,11 +188,6 @@ def output_factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
 def check_changes(config: SpatimeConfig) -> None:
     """Raise an error if the result would be a copy of the source.
 
-    Parameters
-    ----------
-    config
-        The settings.
-
     Raises
     ------
     ConfigError

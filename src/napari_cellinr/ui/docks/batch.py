@@ -61,8 +61,8 @@ class BatchDock(TabbedDock):
     rows_changed = Signal(object)
     told = Signal(str)
 
-    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
         self.paths: list[Path] = []
@@ -133,7 +133,7 @@ class BatchDock(TabbedDock):
     @Slot()
     def run(self) -> None:
         """Run or queue the batch; the steps of a recipe file are to be confirmed first."""
-        try:
+        with self.controller.errors_shown():
             macro = self.recipe()
             output = self.output()
             name = self.recipe_edit.text().strip()
@@ -145,8 +145,6 @@ class BatchDock(TabbedDock):
             request = Request("batch", work, False)
             self.workers_panel.show_link("")
             self.dispatcher.queue.submit(request)
-        except CellINRError as error:
-            self.controller.say("error", str(error))
 
     @Slot(object)
     def show_rows(self, rows: tuple[Row, ...]) -> None:

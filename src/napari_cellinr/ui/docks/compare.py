@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.compare.controls import BeforeAfterControls
 from napari_cellinr.ui.figures.buttons import FigureButtons
 from napari_cellinr.ui.layers.convert import find, image_layers
@@ -57,8 +56,8 @@ class CompareDock(TabbedDock):
     Profiles and scores are those of all visible image layers.
     """
 
-    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
         self.dispatcher = dispatcher_of(napari_viewer)
         self.viewer = self.dispatcher.viewer
         self._plot: ProfilePlot | None = None
@@ -114,10 +113,8 @@ class CompareDock(TabbedDock):
         against = find(self.viewer, self.against.currentData())
         if result is None:
             return
-        try:
+        with self.dispatcher.controller.errors_shown():
             self.dispatcher.compare(result, against)
-        except CellINRError as error:
-            self.dispatcher.controller.say("error", str(error))
 
     def _chosen(self) -> Chosen | None:
         """Return the selected result and the selected other layer."""
@@ -147,10 +144,8 @@ class CompareDock(TabbedDock):
             for layer in layers
             if layer.unique_id not in left_out and HELPER not in layer.metadata
         ]
-        try:
+        with self.dispatcher.controller.errors_shown():
             self.dispatcher.measure(others, truth, self._show_scores)
-        except CellINRError as error:
-            self.dispatcher.controller.say("error", str(error))
 
     @Slot()
     def show_profiles(self) -> None:

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["TASK", "DenoiseDock"]
 
 
-def _needs_own_contrast(config: CellINRConfig) -> bool:
-    """Return whether the background is subtracted: the limits of the source do not fit then."""
-    return config.background == "subtract"
-
-
 def _layers(fitted: Fitted) -> Sequence[Shown]:
     """Return the layers of a fit: the result, and background and other images on request."""
     return [
@@ -68,7 +63,9 @@ TASK = Task(
     guide="denoise",
     run_tip="Denoise the whole image.",
     layers=_layers,
-    own_contrast=_needs_own_contrast,
+    own_contrast=lambda config: (
+        config.background == "subtract"
+    ),  # the limits of the source do not fit
     check=_check,
     advise=_advise,
     panel=NewFramesPanel,

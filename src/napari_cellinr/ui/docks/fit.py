@@ -67,8 +67,8 @@ class FitDock(TabbedDock):
 
     task: ClassVar[Task]
 
-    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
         task = self.task
         self.dispatcher = dispatcher_of(napari_viewer)
         self.controller = self.dispatcher.controller
@@ -76,7 +76,7 @@ class FitDock(TabbedDock):
         self.offer = ResumeOffer(task)
         self.source = SourcePanel(self.dispatcher, task.method.name)
         self.region = RegionChoice(self.dispatcher)
-        section = task.section(self.controller) if task.section else None
+        section = task.section() if task.section else None
         self.form = ConfigForm(task.config_type, section=section)
         self.start_choice = StartChoice(self.dispatcher, task)
         self.parts = PartsChoice(task)
@@ -147,10 +147,8 @@ class FitDock(TabbedDock):
 
     @Slot(object)
     def _resume(self, job: Unfinished) -> None:
-        try:
+        with self.controller.errors_shown():
             self.dispatcher.resume(self.task, job)
-        except CellINRError as error:
-            self.controller.say("error", str(error))
 
     def open(self, paths: list[Path]) -> None:
         """Add the images of files as layers and select the last one that can be processed."""
@@ -222,7 +220,7 @@ class FitDock(TabbedDock):
         layer = self.source.layer()
         if layer is None:
             return
-        try:
+        with self.controller.errors_shown():
             config = self.form.config()
             region = self.region.ranges() if self.task.regions else None
             if quick_look:
@@ -236,8 +234,6 @@ class FitDock(TabbedDock):
                 layer = self.dispatcher.region(layer, ends)
             start = self.start_choice.start()
             self.dispatcher.fit(self.task, layer, config, start=start, parts=parts)
-        except CellINRError as error:
-            self.controller.say("error", str(error))
 
     def _parts_of(self, layer: ImageLayer, config: Config) -> str | None:
         """Return where a run in parts is written, empty for the whole; None if cancelled."""

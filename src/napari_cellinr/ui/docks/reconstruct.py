@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.optics import Optics
     from napari_cellinr.image import Image
-    from napari_cellinr.ui.session.controller import Controller
 
 __all__ = ["TASK", "ReconstructDock"]
 
@@ -74,10 +73,6 @@ def _quick(config: NSTMConfig) -> NSTMConfig:
     return quick.replace(**{name: value for name, value in chosen.items() if value != "auto"})
 
 
-def _section(controller: Controller) -> OpticsSection:
-    return OpticsSection()
-
-
 TASK = Task(
     name="reconstruct",
     title="Reconstruct motion",
@@ -94,7 +89,7 @@ TASK = Task(
     part=_whole,
     regions=False,
     check=_check,
-    section=_section,
+    section=OpticsSection,
     panel=MotionPanel,
 )
 

@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import CodeSyntaxHighlight
 
-from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro import STYLES, script
 from napari_cellinr.ui.history.run_table import RunTable
 from napari_cellinr.ui.history.step_list import StepList
@@ -48,8 +47,8 @@ PATIENCE = 50
 class ScriptDock(TabbedDock):
     """Shows the steps recorded in this viewer as a script in one of three formats."""
 
-    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
         self.dispatcher = dispatcher_of(napari_viewer)
         self.console = console_of(napari_viewer)
         self.style_box = QComboBox()
@@ -142,19 +141,15 @@ class ScriptDock(TabbedDock):
 
         An existing file is replaced: the dialog has asked.
         """
-        try:
+        with self.dispatcher.controller.errors_shown():
             style = self.style_box.currentData()
             self.console.save_macro(Path(name), style=style, overwrite=True)
-        except CellINRError as error:
-            self.dispatcher.controller.say("error", str(error))
 
     @Slot()
     def replay(self) -> None:
         """Repeat all steps in this viewer."""
-        try:
+        with self.dispatcher.controller.errors_shown():
             self.console.replay()
-        except CellINRError as error:
-            self.dispatcher.controller.say("error", str(error))
 
     @Slot()
     def open(self) -> None:
@@ -166,10 +161,8 @@ class ScriptDock(TabbedDock):
 
     def open_macro(self, name: str) -> None:
         """Read a macro, show its steps and files, and run it if the user agrees."""
-        try:
+        with self.dispatcher.controller.errors_shown():
             self.console.replay(Path(name))
-        except CellINRError as error:
-            self.dispatcher.controller.say("error", str(error))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Accept macros and recipes."""
@@ -202,7 +195,8 @@ class ScriptDock(TabbedDock):
         self.insert_button = push_button(
             "Insert", "Insert the script into napari's console, to edit and run it.", self.insert
         )
-        self.insert_button.setVisible(_has_console(self.dispatcher.viewer))
+        has_console = _window_of(self.dispatcher.viewer) is not None
+        self.insert_button.setVisible(find_spec("napari_console") is not None and has_console)
         self.save_button = push_button(
             "Save …",
             "Save as a script, a recipe (.json) or a notebook (.ipynb).",
@@ -255,11 +249,6 @@ def _window_of(viewer: napari.Viewer) -> Any:
     """Return the object that holds the console: private in napari, may vanish in later versions."""
     window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
     return getattr(getattr(window, "__wrapped__", window), "_qt_viewer", None)
-
-
-def _has_console(viewer: napari.Viewer) -> bool:
-    """Return whether a console is available, without creating it."""
-    return find_spec("napari_console") is not None and _window_of(viewer) is not None
 
 
 def _console(viewer: napari.Viewer) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.ui.docks.fit import FitDock
@@ -51,10 +51,6 @@ def _part(viewer: napari.Viewer, layer: ImageLayer, image: Image) -> Mapping[str
     return ranges
 
 
-def _section(controller: Any) -> ScaleSection:
-    return ScaleSection()
-
-
 TASK = Task(
     name="superresolve",
     title="Super-resolve",
@@ -67,7 +63,7 @@ TASK = Task(
     preview_tip="Quick result for the visible part and the frames around the displayed one.",
     part=_part,
     check=_check,
-    section=_section,
+    section=ScaleSection,
     panel=TimePanel,
 )
 

@@ -82,28 +82,22 @@ class FigureButtons(QWidget):
         filters = f"{what.capitalize()} ({' '.join(f'*{one}' for one in suffixes)})"
         name, _ = QFileDialog.getSaveFileName(self, "Save", offered, filters)
         if name:
-            try:
+            with self._dispatcher.controller.errors_shown():
                 save(chosen_file(name, suffixes))
-            except CellINRError as error:
-                self._dispatcher.controller.say("error", str(error))
 
     def save_figure_as(self, path: Path) -> None:
         """Save a figure; the dialog has asked before a file is replaced."""
-        try:
+        with self._dispatcher.controller.errors_shown():
             layers, _, options = self._chosen()
             self._dispatcher.figure(*layers, path=path, overwrite=True, **options)
-        except CellINRError as error:
-            self._dispatcher.controller.say("error", str(error))
 
     def save_movie_as(self, path: Path) -> None:
         """Save a movie along time, or else along z; the dialog has asked before replacing."""
-        try:
+        with self._dispatcher.controller.errors_shown():
             layers, image, options = self._chosen()
             along = "T" if image.sizes.get("T", 1) > 1 else "Z"
             options["at"].pop(along, None)
             self._dispatcher.movie(*layers, path=path, overwrite=True, along=along, **options)
-        except CellINRError as error:
-            self._dispatcher.controller.say("error", str(error))
 
     def _chosen(self) -> tuple[tuple[ImageLayer, ImageLayer], Image, dict[str, Any]]:
         """Return the two layers, the Image of the first, and the options for the present view."""

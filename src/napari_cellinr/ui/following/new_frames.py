@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,7 +12,6 @@ from qtpy.QtCore import QObject, QTimer, Signal, Slot
 from napari_cellinr.errors import AxesError, CellINRError
 from napari_cellinr.macro import new_frames_steps
 from napari_cellinr.runs.request import RunRequest, start
-from napari_cellinr.ui.following.growing import grown_to
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.session.actions import Request, source_of
 from napari_cellinr.ui.session.controller import Work
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.session.controller import Controller
     from napari_cellinr.ui.task import Task
 
-__all__ = ["NewFrames", "noise_of"]
+__all__ = ["NewFrames", "grown_to", "noise_of"]
 
 INTERVAL: Final = 2000
 """Milliseconds between two looks at the data."""
@@ -37,11 +37,6 @@ _NOISE: Final = ("gain", "read_noise", "offset", "grain")
 
 def noise_of(fitted: Fitted) -> dict[str, float]:
     """Return the noise model of a fit as settings: the median over its frames.
-
-    Parameters
-    ----------
-    fitted
-        The fit.
 
     Raises
     ------
@@ -175,3 +170,45 @@ def _with(config: Config, noise: Mapping[str, float]) -> Config:
     """Return settings with a noise model."""
     changed: Config = config.replace(**noise)
     return changed
+
+
+def grown_to(layer: ImageLayer, axis: int, known: int) -> int:
+    """Return the number of frames of a layer, after an update if its data have grown.
+
+    Data may grow in three ways: an acquisition replaces them, appends to the Zarr array that the
+    layer shows, or appends to the Zarr file that the layer was opened from.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    axis
+        Its dimension of time.
+    known
+        Number of frames so far.
+    """
+    data: Any = layer.data
+    if data.shape[axis] > known:
+        layer.data = data  # napari learns the new size of an array that has grown in place
+        return int(data.shape[axis])
+    path = layer.source.path
+    if path is None or Path(str(path)).suffix != ".zarr":
+        return known
+    grown = _read_again(Path(str(path)), tuple(data.shape), axis)
+    if grown is None:
+        return known
+    layer.data = grown
+    return int(grown.shape[axis])
+
+
+def _read_again(path: Path, shape: tuple[int, ...], axis: int) -> Any:
+    """Return the data of a Zarr file if they have more frames and the same size otherwise."""
+    from napari_cellinr.io import read
+
+    try:
+        data: Any = read(path).data
+    except CellINRError:  # it is being written at the moment
+        return None
+    others = [size for place, size in enumerate(data.shape) if place != axis]
+    same = others == [size for place, size in enumerate(shape) if place != axis]
+    return data if same and data.shape[axis] > shape[axis] else None

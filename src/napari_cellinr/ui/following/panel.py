@@ -48,17 +48,7 @@ class NewFramesPanel(ResultPanel):
         layout.addWidget(self.button)
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Offer to follow the layer of a new result, if it is a time series.
-
-        Parameters
-        ----------
-        fitted
-            The fit.
-        layer
-            Its first layer.
-        source
-            The layer that was fitted.
-        """
+        """Offer to follow the layer of a new result, if it is a time series."""
         self._end()
         self._result = (fitted, layer, source)
         axes = fitted.images[0].axes

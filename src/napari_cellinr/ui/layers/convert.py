@@ -222,7 +222,7 @@ def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:
     scale, translate, units = list(layer.scale), list(layer.translate), list(map(str, layer.units))
     for place, axis in enumerate(axes):
         if axis in steps:
-            units[place] = _unit_of(axis)
+            units[place] = "second" if axis == "T" else "micrometer"
             translate[place] *= steps[axis] / abs(scale[place])
             scale[place] = math.copysign(steps[axis], scale[place])
     layer.units, layer.scale, layer.translate = tuple(units), tuple(scale), tuple(translate)
@@ -278,15 +278,7 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
 
 
 def _turned(image: Image, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the affine of a rotated layer, as the metadata of an image hold it; empty without.
-
-    Parameters
-    ----------
-    image
-        The image of the layer.
-    attributes
-        Its attributes as napari passes them to a writer.
-    """
+    """Return the affine of a rotated layer, as the metadata of an image hold it; empty without."""
     n = len(image.axes)
     own = Affine(
         scale=image.scale,
@@ -310,11 +302,6 @@ def _turned(image: Image, attributes: dict[str, Any]) -> dict[str, Any]:
     unit = image.units[places["X"]] if "X" in places else "pixel"
     found = {"affine": affine.tolist(), "affine_unit": unit, "affine_code": 2}
     return found if is_rotated(image.like(image.data, meta=found)) else {}
-
-
-def _unit_of(axis: str) -> str:
-    """Return the unit in which the step along an axis is entered."""
-    return "second" if axis == "T" else "micrometer"
 
 
 def _colour_image(image: Image) -> tuple[Any, dict[str, Any], str]:

@@ -93,7 +93,7 @@ def track_layer(
     times = np.array(seconds(motion), float)
     look["features"] = {
         f"speed ({_speed_unit(motion)})": found.of_rows(found.speed(motion)),
-        f"time ({_time_unit(motion)})": times[rows[:, 1].astype(int)],
+        f"time ({'s' if _is_timed(motion) else 'frames'})": times[rows[:, 1].astype(int)],
         f"distance ({_length_unit(motion)})": found.of_rows(found.distance(motion)),
         f"displacement ({_length_unit(motion)})": found.of_rows(found.displacement(motion)),
     }
@@ -160,10 +160,6 @@ def _is_timed(motion: Image) -> bool:
 
 def _length_unit(motion: Image) -> str:
     return "µm" if motion.is_calibrated else "pixels"
-
-
-def _time_unit(motion: Image) -> str:
-    return "s" if _is_timed(motion) else "frames"
 
 
 def _speed_unit(motion: Image) -> str:

@@ -61,11 +61,6 @@ def choice(paths: Sequence[Path]) -> str:
 def ask(paths: Sequence[Path]) -> tuple[str, bool]:
     """Ask what numbered files are.
 
-    Parameters
-    ----------
-    paths
-        The files.
-
     Returns
     -------
     answer : str

@@ -89,7 +89,8 @@ def parse_steps(text: str, axes: str) -> dict[str, float]:
     allowed = [*space, "T"] if "T" in axes else space
     if parts and all("=" not in part for part in parts) and len(parts) == len(space):
         parts = [f"{axis}={part}" for axis, part in zip(space, parts, strict=True)]
-    pairs = [(axis.strip().upper(), number.strip()) for axis, _, number in map(_split, parts)]
+    split = (part.partition("=") for part in parts)
+    pairs = [(axis.strip().upper(), number.strip()) for axis, _, number in split]
     given = {axis: _number(number) for axis, number in pairs if number or axis not in allowed}
     if not given or any(axis not in allowed or not 0 < s < 1e9 for axis, s in given.items()):
         request = f"{text!r} was given; enter the voxel size in µm"
@@ -105,10 +106,6 @@ def _guess(image: Image, axis: str) -> str:
     """Return a step without unit as a guess; an empty text where it is 1."""
     step = image.steps[axis]
     return "" if step == 1 else f"{step:.6g}"
-
-
-def _split(part: str) -> tuple[str, str, str]:
-    return part.partition("=")
 
 
 def _number(text: str) -> float:

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellinr.errors import CellINRError
 from napari_cellinr.macro.naming import file_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.widgets.buttons import push_button
@@ -143,17 +142,13 @@ class TrackTable(QDialog):
         usual = f"{file_name(str(layer.name))}.csv"
         name, _ = QFileDialog.getSaveFileName(self, "Save tracks", usual, "Table (*.csv)")
         if name:
-            try:
+            with self._dispatcher.controller.errors_shown():
                 self.save_as(chosen_file(name, (".csv",)))
-            except CellINRError as error:
-                self._dispatcher.controller.say("error", str(error))
 
     def save_as(self, path: Path) -> None:
         """Save the tracks in a file; the dialog has asked before replacing it."""
         layer = find(self._dispatcher.viewer, self._layer_id)
         if layer is None:
             return
-        try:
+        with self._dispatcher.controller.errors_shown():
             self._dispatcher.save(layer, path, overwrite=True)
-        except CellINRError as error:
-            self._dispatcher.controller.say("error", str(error))

@@ -8,7 +8,6 @@ import numpy as np
 from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QPushButton, QSpinBox
 
-from napari_cellinr.errors import CellINRError
 from napari_cellinr.motion import ARROWS
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import has_motion
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.ui.layers.provenance import Result
-    from napari_cellinr.ui.layers.spec import Shown
     from napari_cellinr.ui.session.controller import Controller
 
 __all__ = ["MotionPanel"]
@@ -55,17 +53,7 @@ class MotionPanel(ResultPanel):
         self._list()
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Show the tools for a new reconstruction.
-
-        Parameters
-        ----------
-        fitted
-            The fit.
-        layer
-            The layer of the reconstructed sample.
-        source
-            The layer that was fitted.
-        """
+        """Show the tools for a new reconstruction."""
         self._scene_id = layer.unique_id
         self._list()
 
@@ -116,7 +104,9 @@ class MotionPanel(ResultPanel):
     def _offered_tracks(self) -> tuple[Result, str] | None:
         """Return the reconstruction and the name of its own tracks, if it has any."""
         result = dispatcher_of(self._controller.viewer).results.get(self._scene_id)
-        names = [] if result is None else [one.name for one in result.offers if _are_tracks(one)]
+        names = (
+            [] if result is None else [one.name for one in result.offers if one.kind == "tracks"]
+        )
         return (result, names[0]) if result is not None and names else None
 
     @Slot()
@@ -141,10 +131,8 @@ class MotionPanel(ResultPanel):
         scene = find(self._controller.viewer, self._scene_id)
         if scene is None:
             return
-        try:
+        with self._controller.errors_shown():
             dispatcher_of(self._controller.viewer).show_motion(scene, options, name)
-        except CellINRError as error:
-            self._controller.say("error", str(error))
 
     @Slot()
     def _list(self) -> None:
@@ -216,7 +204,3 @@ class MotionPanel(ResultPanel):
         grid.addWidget(self.colour_bar, 4, 0, 1, 2)
         for column, part in enumerate((6, 5)):  # boxes need room for their arrows
             grid.setColumnStretch(column, part)
-
-
-def _are_tracks(shown: Shown) -> bool:
-    return shown.kind == "tracks"

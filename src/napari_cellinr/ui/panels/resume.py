@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal, Slot
-from qtpy.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFrame, QGridLayout, QPushButton
 
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
@@ -28,8 +28,8 @@ class ResumeOffer(QFrame):
 
     accepted = Signal(object)
 
-    def __init__(self, task: Task, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, task: Task) -> None:
+        super().__init__()
         self._task = task
         self._job: Unfinished | None = None
         self.setObjectName("cellinr_resume")

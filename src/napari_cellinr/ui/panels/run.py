@@ -44,8 +44,8 @@ BETWEEN_CURVES: Final = 0.2
 class RunPanel(QWidget):
     """Preview, Run, Pause, Stop and Cancel; progress bar, numbers, loss plot and status line."""
 
-    def __init__(self, dispatcher: Dispatcher, task: Task, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, dispatcher: Dispatcher, task: Task) -> None:
+        super().__init__()
         self._dispatcher = dispatcher
         self._controller = controller = dispatcher.controller
         self._plot: LossPlot | None = None

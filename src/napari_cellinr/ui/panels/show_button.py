@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.layers import Layer
-    from qtpy.QtWidgets import QWidget
 
     from napari_cellinr.ui.layers.provenance import Result
     from napari_cellinr.ui.session.dispatcher import Dispatcher
@@ -38,13 +37,8 @@ class ShowButton(QPushButton):
         The parent.
     """
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        target: Callable[[], Layer | None],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__("Show", parent)
+    def __init__(self, dispatcher: Dispatcher, target: Callable[[], Layer | None]) -> None:
+        super().__init__("Show")
         self._dispatcher, self._target = dispatcher, target
         self.entries = QMenu(self)
         self.entries.aboutToShow.connect(self.fill)

@@ -62,10 +62,8 @@ class SourcePanel(QWidget):
 
     changed = Signal()
 
-    def __init__(
-        self, dispatcher: Dispatcher, method: str = "", parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, dispatcher: Dispatcher, method: str) -> None:
+        super().__init__()
         self._dispatcher, self._method = dispatcher, method
         self._by_hand = False
         # Adding a result makes it active for a moment: look at what is active afterwards.

@@ -66,17 +66,7 @@ class TimePanel(ResultPanel):
         controller.state_changed.connect(self._on_state)
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Show the slider for a new result.
-
-        Parameters
-        ----------
-        fitted
-            The fit.
-        layer
-            Its first layer.
-        source
-            The layer that was fitted, whose first and last frame are the ends of the slider.
-        """
+        """Show the slider for a new result."""
         self._fitted, self._source_id, self._layer_id = fitted, source.unique_id, None
         self._given = self._controller.image_of(source)
         frames = self._given.sizes.get("T", 1)

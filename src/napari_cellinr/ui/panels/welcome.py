@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout
 
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
@@ -26,8 +26,8 @@ class Welcome(QFrame):
 
     requested = Signal()
 
-    def __init__(self, task: Task, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, task: Task) -> None:
+        super().__init__()
         self.setObjectName("cellinr_welcome")
         self.setStyleSheet(
             "QFrame#cellinr_welcome { border: 1px dashed #808080; border-radius: 6px; }"

@@ -61,8 +61,8 @@ class PartsChoice(QWidget):
 
     changed = Signal()
 
-    def __init__(self, task: Task, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, task: Task) -> None:
+        super().__init__()
         self._task = task
         self._layer: ImageLayer | None = None
         self._places: dict[Hashable, Path] = {}

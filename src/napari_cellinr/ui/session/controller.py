@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -9,7 +10,7 @@ from weakref import WeakValueDictionary
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
-from napari_cellinr.errors import FitError
+from napari_cellinr.errors import CellINRError, FitError
 from napari_cellinr.ui.layers.convert import find, to_image
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.job.activity import ActivityBar
@@ -18,7 +19,7 @@ from napari_cellinr.ui.session.placements import set_axes
 from napari_cellinr.ui.widgets.labels import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Mapping
+    from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -271,6 +272,14 @@ class Controller(QObject):
         self.said.emit(kind, text)
         if kind == "error" or preferences().notifications:
             _NOTIFY[kind](text)
+
+    @contextmanager
+    def errors_shown(self) -> Iterator[None]:
+        """Show errors of this package that occur within the context; it ends with the first."""
+        try:
+            yield
+        except CellINRError as error:
+            self.say("error", str(error))
 
     def _set_state(self, state: State) -> None:
         self.state = state

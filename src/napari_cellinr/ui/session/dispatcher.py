@@ -359,11 +359,6 @@ class Dispatcher(Drawings):
     def show_doubt(self, layer: ImageLayer) -> None:
         """Show or hide the overlay of where a result is not to be trusted; not recorded.
 
-        Parameters
-        ----------
-        layer
-            A result of this session.
-
         Raises
         ------
         AxesError

@@ -45,11 +45,6 @@ class Offers:
         """Return a new result whose offers have names that no layer and no other offer has.
 
         The script uses these names before the layers exist.
-
-        Parameters
-        ----------
-        result
-            The result.
         """
         taken = {str(layer.name) for layer in self._requests.viewer.layers}
         taken |= {one.name for other in self._requests.results.values() for one in other.offers}

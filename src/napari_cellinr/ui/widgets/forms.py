@@ -57,10 +57,8 @@ class FieldGrid(QWidget):
 
     changed = Signal(str)
 
-    def __init__(
-        self, config_type: type[Settings], names: Sequence[str], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, config_type: type[Settings], names: Sequence[str]) -> None:
+        super().__init__()
         self._type = config_type
         self.fields: dict[str, Field] = {}
         self._errors: dict[str, QLabel] = {}
@@ -135,14 +133,8 @@ class ConfigForm(QWidget, Generic[_Config]):
 
     changed = Signal()
 
-    def __init__(
-        self,
-        config_type: type[_Config],
-        parent: QWidget | None = None,
-        *,
-        section: Section | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, config_type: type[_Config], *, section: Section | None = None) -> None:
+        super().__init__()
         self._type = config_type
         self.section = section
         own = [

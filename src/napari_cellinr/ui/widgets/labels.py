@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent, QShowEvent
@@ -38,10 +38,8 @@ class WrappingLabel(QLabel):
         Whether it shows errors, which then start with a capital letter.
     """
 
-    def __init__(
-        self, text: str = "", parent: QWidget | None = None, *, of_errors: bool = False
-    ) -> None:
-        super().__init__(text, parent)
+    def __init__(self, text: str = "", *, of_errors: bool = False) -> None:
+        super().__init__(text)
         self._of_errors = of_errors
         self.setTextFormat(Qt.TextFormat.PlainText)  # names from files are no HTML
         self.setWordWrap(True)

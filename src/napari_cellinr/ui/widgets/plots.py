@@ -94,15 +94,7 @@ class _LogAxis(pg.AxisItem):
     def logTickStrings(  # noqa: N802
         self, values: Sequence[float], scale: float, spacing: float | None
     ) -> list[str]:
-        """Return the texts of ticks.
-
-        Parameters
-        ----------
-        values
-            Base-10 logarithms of the values at the ticks.
-        scale, spacing
-            Not used.
-        """
+        """Return the texts of ticks."""
         mantissas = [round(10 ** (value % 1)) for value in values]
         pairs = zip(values, mantissas, strict=True)
         return [

@@ -160,13 +160,7 @@ class PromptLine(QWidget):
         self.button.setEnabled(not wait)
 
     def approve(self, text: str) -> None:
-        """Show that the answer is allowed.
-
-        Parameters
-        ----------
-        text
-            Explanation below the line.
-        """
+        """Show that the answer is allowed."""
         self._show("info", text)
         self.button.setEnabled(True)
 

@@ -29,8 +29,8 @@ class TabbedDock(QWidget):
     It does so once, when it is first shown: later moves by the user are kept.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._joined = False
         # Until it becomes a tab, the dock below the others may enlarge a small window.
         windows = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow)]

@@ -27,8 +27,8 @@ class WorkersPanel(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.place_box = QComboBox()
         self.place_box.addItems(list(_PLACES))
         self.place_box.setAccessibleName("Workers")

@@ -144,18 +144,8 @@ class FieldProblem(Problem):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the losses on a patch of a pair, which is mirrored and transposed at random.
 
-        Parameters
-        ----------
-        step
-            Chooses pair and patch, with the seed.
-        generator
-            Not used.
-
-        Returns
-        -------
-        dict
-            `correction`, the mean squared error in variances of the noise, and `error`, the
-            negative logarithm of the likelihood of the predicted standard errors; scalars.
+        `correction` is the mean squared error in variances of the noise, `error` the negative
+        logarithm of the likelihood of the predicted standard errors.
         """
         random = random_of_step(self._seed, step)
         pair = self.pairs[int(random.integers(len(self.pairs)))]

@@ -33,13 +33,12 @@ from napari_cellinr.fields.grids.positions import coordinates, crossings
 from napari_cellinr.fields.mlp import SkipMLP
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.draws import random_block, random_of_step
-from napari_cellinr.fitting.penalties import absolute_variation
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.cellinr.published.model import PublishedModel
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,7 +48,12 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, PreviewRequest, Progress
     from napari_cellinr.image import Image
 
-__all__ = ["PublishedCellINRProblem", "PublishedPrepared", "prepare_published"]
+__all__ = [
+    "PublishedCellINRProblem",
+    "PublishedPrepared",
+    "absolute_variation",
+    "prepare_published",
+]
 
 SMOOTHING = 1.5
 """Standard deviation in voxels for the dark level, which should not depend on the noise."""
@@ -238,18 +242,7 @@ class PublishedCellINRProblem(Problem):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the losses on random voxels and a dense patch, in squares of the contrast.
 
-        Parameters
-        ----------
-        step
-            Chooses the patch, with the seed.
-        generator
-            Random numbers that choose voxels and points, on the device.
-
-        Returns
-        -------
-        dict
-            `data` and, with blind convolution, `coarse` (eq. 5-7), and `variation` if it has a
-            weight; scalars.
+        `data`; `coarse` with blind convolution (eq. 5-7); `variation` if it has a weight.
         """
         drawn = torch.randint(
             len(self.seen), (self.config.batch,), generator=generator, device=self._device
@@ -347,3 +340,23 @@ class PublishedCellINRProblem(Problem):
         side = max(2, round(self.config.batch ** (1 / len(self.shape))))
         lengths = [min(side, size) for size in self.shape]
         return random_block(self.shape, lengths, random_of_step(self.config.seed, step))
+
+
+def absolute_variation(values: torch.Tensor, steps: Sequence[float]) -> torch.Tensor:
+    """Return the mean of the absolute slopes along all axes, added up; a scalar.
+
+    Zhao et al., "CellINR", eq. 12, along all axes and as a mean instead of a sum, because the
+    weight of a sum would depend on the size of the patch.
+
+    Parameters
+    ----------
+    values
+        A dense patch, any axes, without unit.
+    steps
+        Voxel size along each axis in voxels of the last one: slopes are taken per length.
+    """
+    total = values.new_zeros(())
+    for axis, (size, step) in enumerate(zip(values.shape, steps, strict=True)):
+        if size > 1:
+            total = total + torch.diff(values, dim=axis).abs().mean() / step
+    return total

@@ -127,11 +127,6 @@ class Defects:
         """Return sentences about voxels that are used and saturated, or cut off at the dark end.
 
         Lost lines are replaced, and do not count.
-
-        Parameters
-        ----------
-        source
-            The recording.
         """
         values = source.array()
         if self._masks or self.unused:

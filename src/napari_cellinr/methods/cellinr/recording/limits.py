@@ -59,13 +59,7 @@ def limit_warnings(values: NDArray[Any]) -> list[str]:
 
 
 def _excess(counts: NDArray[np.intp]) -> float:
-    """Return the fraction of voxels with the first of many values; 0 if others are as frequent.
-
-    Parameters
-    ----------
-    counts
-        How many voxels have each value, that at the end of the range first.
-    """
+    """Return the fraction of voxels with the first of many values; 0 if others are as frequent."""
     if len(counts) < _LEVELS:
         return 0.0
     first, *others = counts[: 1 + _NEXT].tolist()

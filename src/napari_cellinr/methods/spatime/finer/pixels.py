@@ -240,13 +240,7 @@ class PixelsProblem(Problem):
         return [{"params": list(self.model.parameters()), "lr": self._rate}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the mean squared error on random patches, in that of interpolation.
-
-        Parameters
-        ----------
-        step, generator
-            Not used: patches are drawn by NumPy.
-        """
+        """Return the mean squared error on random patches, in that of interpolation."""
         coarse, base, truth = (torch.from_numpy(a).to(self._device) for a in self._batch())
         found = self.model(coarse, base, *self.model.weights(coarse.shape[1:], base.shape[1:]))
         return {"pixels": ((found - truth) ** 2).mean() / self._error**2}

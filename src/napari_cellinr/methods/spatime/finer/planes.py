@@ -299,12 +299,7 @@ class PlanesProblem(Problem):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the mean squared error on random patches, in squares of the range.
 
-        Parameters
-        ----------
-        step
-            Every other one has another factor than that of the result.
-        generator
-            Not used: patches are drawn by NumPy.
+        Every other step has another factor than that of the result.
         """
         factor = self._factor * (self._random.uniform(0.8, 1.2) if step % 2 else 1.0)
         coarse, base, truth, places, cell = _batch(

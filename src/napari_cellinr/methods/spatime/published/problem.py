@@ -122,13 +122,7 @@ class PublishedSpatimeProblem(Problem):
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the losses on random samples of a part of the series, in squares of its range.
 
-        Parameters
-        ----------
-        step
-            Draws the part, with the seed. Every fourth one is with frames left out, every fourth
-            one with voxels averaged.
-        generator
-            Draws the samples, and the points of their cells.
+        Every fourth step is with frames left out, every fourth one with voxels averaged.
         """
         random = random_of_step(self.config.seed, step)
         part = self._part(random)

@@ -204,10 +204,8 @@ class FitButtons(QWidget):
         layer = self.target()
         if layer is None:
             return
-        try:
+        with self._dispatcher.controller.errors_shown():
             self._dispatcher.show_doubt(layer)
-        except CellINRError as error:
-            self._dispatcher.controller.say("error", str(error))
 
     @Slot()
     def swipe(self) -> None:
@@ -239,11 +237,9 @@ class FitButtons(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save fit", usual, filters)
         if not name:
             return
-        try:
+        with self._dispatcher.controller.errors_shown():
             path = chosen_file(name, (FITTED_SUFFIX,))
             self._dispatcher.save(layer, path, overwrite=True)  # the dialog has asked
-        except CellINRError as error:
-            self._dispatcher.controller.say("error", str(error))
 
     @Slot()
     def more_steps(self) -> None:
@@ -257,13 +253,11 @@ class FitButtons(QWidget):
         )
         if not agreed:
             return
-        try:
+        with self._dispatcher.controller.errors_shown():
             config = self._task.config_type(steps=steps)
             self._dispatcher.fit(
                 self._task, image, config, start=StartLayer("continue_from", layer)
             )
-        except CellINRError as error:
-            self._dispatcher.controller.say("error", str(error))
 
     def _why_not_more(self, layer: ImageLayer) -> str:
         """Return why a fit cannot be continued; an empty text if it can."""
