@@ -224,8 +224,9 @@ class Rounds:
         self.fractions = tuple(amount.fractions.tolist())
         self._calibrate(learnt, amount)
         self.error = log_error
-        for plane, (result, logarithm) in enumerate(zip(estimate + blended, log_error, strict=True)):
-            on_device = (as_tensor(a, self.budget.device) for a in (result, logarithm))
+        result = estimate + blended
+        for plane, parts in enumerate(zip(result, log_error, strict=True)):  # or memory peaks here
+            on_device = (as_tensor(part, self.budget.device) for part in parts)
             self.error[plane] = as_array(self.field.standard_error(*on_device))
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
         self.seconds = time.monotonic() - self.started
