@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
+    from napari_cellinr.methods.nstm.layers.objects import MovingObjects
     from napari_cellinr.methods.nstm.plan import Plan
 
 
@@ -155,7 +156,7 @@ def reconstruct_job(
         name: str,
         settings: NSTMConfig,
         extras: dict[str, bool],
-        light: MovingLight | None = None,
+        layers: MovingLight | MovingObjects | None = None,
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
         nonlocal resources
         planned = plan(measurement, settings)
@@ -167,7 +168,7 @@ def reconstruct_job(
             try:
                 with monitor.part(_caption(len(tried) + 1, most), named=named):
                     found = yield from _fit(
-                        measurement, planned, settings, source, resources, extras, light, monitor
+                        measurement, planned, settings, source, resources, extras, layers, monitor
                     )
             except FAILURES as error:
                 free_after(error)
@@ -271,12 +272,12 @@ def _fit(
     source: Image,
     resources: _Resources,
     extras: dict[str, bool],
-    light: MovingLight | None,
+    layers: MovingLight | MovingObjects | None,
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome.
 
-    With several layers, the fit starts with the moving light, which is found if it is not given.
+    With several layers, the fit starts with what was found for them; it is computed if not given.
     """
     give_back()
     problem = NSTMProblem(
@@ -289,7 +290,7 @@ def _fit(
         recompute=resources.recompute,
     )
     if planned.shape.layers > 1:
-        started = partial(start_layers, problem, monitor, light)
+        started = partial(start_layers, problem, monitor, layers)
         yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)
     give_back()

@@ -297,7 +297,7 @@ def _problem(
         **extras,
         recompute=whole.recompute,
     )
-    made.objective = whole.objective
+    made.objective, made.by_flow = whole.objective, whole.by_flow
     return made
 
 

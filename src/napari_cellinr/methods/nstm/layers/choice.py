@@ -9,7 +9,12 @@ from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, lost_texture
-from napari_cellinr.methods.nstm.layers.start import CROSSING, layers_needed, light_of
+from napari_cellinr.methods.nstm.layers.start import (
+    CROSSING,
+    layers_needed,
+    light_of,
+    objects_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,7 +23,10 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
+    from napari_cellinr.methods.nstm.layers.objects import MovingObjects
     from napari_cellinr.methods.nstm.problem import NSTMProblem
+
+    Proposal = tuple[str, NSTMConfig, dict[str, bool], MovingLight | MovingObjects]
 
 __all__ = [
     "WORTH_IT",
@@ -39,10 +47,11 @@ layers are better: a little less may come from their additional freedom."""
 
 def proposed_layers(
     problem: NSTMProblem, monitor: Monitor
-) -> Generator[Progress, Message, tuple[str, NSTMConfig, dict[str, bool], MovingLight] | None]:
-    """Return name, settings, optional parts and moving light of a fit with several layers.
+) -> Generator[Progress, Message, Proposal | None]:
+    """Return name, settings, optional parts and beginning of a fit with several layers.
 
-    None if no objects cross, or there was not enough memory to find out.
+    It begins with objects whose affine motions follow the optical flow, or, if there are none, with
+    the light of objects that cross. None if there is neither, or not enough memory to find out.
 
     Parameters
     ----------
@@ -51,16 +60,20 @@ def proposed_layers(
     monitor
         Of the job.
     """
+    found: MovingObjects | MovingLight | None
     try:
-        light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+        found = yield from in_background(CROSSING, partial(objects_of, problem), monitor)
+        n_layers = 1 if found is None else len(found)
+        if found is None and not monitor.stopped:
+            found = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+            n_layers = 1 if found is None else layers_needed(found)
     except FAILURES as error:
         free_after(error)
         return None
-    n_layers = 1 if light is None else layers_needed(light)
-    if light is None or n_layers == 1:
+    if found is None or n_layers == 1:
         return None
     extras = {name: getattr(problem, name) for name in EXTRAS}
-    return f"{n_layers} layers", problem.config.replace(motion_layers=n_layers), extras, light
+    return f"{n_layers} layers", problem.config.replace(motion_layers=n_layers), extras, found
 
 
 def better_of(
