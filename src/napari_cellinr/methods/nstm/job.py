@@ -214,7 +214,8 @@ def reconstruct_job(
             if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
                 proposed = yield from proposed_layers(best[0], monitor)
             if proposed is not None:
-                more = better_of(best, (yield from attempt(*proposed)))
+                layers = yield from attempt(*proposed)
+                more = better_of(best, layers, checked_later=True)
                 if more is not best:
                     try:
                         more[0].halves = yield from fit_halves(more[0], monitor)

@@ -77,20 +77,28 @@ def proposed_layers(
 
 
 def better_of(
-    one: tuple[NSTMProblem, Outcome], layers: tuple[NSTMProblem, Outcome]
+    one: tuple[NSTMProblem, Outcome],
+    layers: tuple[NSTMProblem, Outcome],
+    *,
+    checked_later: bool = False,
 ) -> tuple[NSTMProblem, Outcome]:
     """Return the fit with layers if it halves the error of held-out pixels beyond their noise.
 
     Most of that error is in the few blocks in which objects meet: a test of the mean would not see
-    it.
+    it. In noise, it is hardly seen at all, so that it is enough that objects from optical flow do
+    not raise it clearly, if fits to parts of the pixels then tell which motion is known better.
 
     Parameters
     ----------
     one, layers
         The best fit with one motion, and one with several layers, each with its outcome.
+    checked_later
+        Whether such fits follow.
     """
     before, after = (max(found.held_out**2 - 1, 0.0) for found in (one[1], layers[1]))
     better = after < HALF * before and layers[1].held_out < WORTH_IT * one[1].held_out
+    if checked_later and layers[0].by_flow:
+        better = WORTH_IT * layers[1].held_out <= one[1].held_out
     return layers if better and layers[1].stopped == "steps" else one
 
 
