@@ -24,7 +24,7 @@ from napari_cellinr.methods.nstm.checks.report import (
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import FITS, SHORTER, check_memory
+from napari_cellinr.methods.nstm.costs import check_memory, check_steps
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -161,7 +161,7 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
-        named = partial(lasting, later=_steps_of_check(settings))
+        named = partial(lasting, later=check_steps(settings))
         while found is None:
             if resources.name:
                 monitor.checkpoint.enter(f"attempt-{len(tried)}.{resources.name}")
@@ -306,11 +306,6 @@ def _explains(found: tuple[NSTMProblem, Outcome]) -> bool:
 def _caption(number: int, most: int) -> str:
     """Return what an attempt is called; nothing if there is only one."""
     return f"attempt {number} of up to {most}" if most > 1 else ""
-
-
-def _steps_of_check(config: NSTMConfig) -> float:
-    """Return the number of steps of the fits that follow at least, to check the motion."""
-    return FITS * SHORTER * config.steps if config.moving and config.check_motion else 0
 
 
 def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:

@@ -215,7 +215,9 @@ def _contrast(frame: NDArray[np.float32]) -> Floats:
     """Return how much there is to see at each place: the squared slopes beyond those of noise."""
     slopes = np.square(np.gradient(frame.astype(np.float64))).sum(0)
     around = gaussian_filter(slopes, _AROUND)
-    found: Floats = np.maximum(around - np.quantile(around, _EMPTY), 0) + 1e-9 * around.max() + 1e-12
+    found: Floats = (
+        np.maximum(around - np.quantile(around, _EMPTY), 0) + 1e-9 * around.max() + 1e-12
+    )
     return found
 
 
