@@ -251,6 +251,12 @@ def test_a_check_costs_what_is_estimated():
     image = movie()
     alone, both = (cost(image, NSTMConfig(check_motion=check)).seconds for check in (False, True))
     assert both == pytest.approx(2.5 * alone)
+    phase = {"optics": {"kind": "dpc", "wavelength": 0.5, "na": 0.3, "pixel_size": 0.4}}
+    for more, checks in ((phase, 2.0), ({"motion_layers": 2}, (1.0 + 1.5) / 1.5)):
+        alone, both = (
+            cost(image, NSTMConfig(check_motion=check, **more)).seconds for check in (False, True)
+        )
+        assert both == pytest.approx((1 + checks) * alone)
 
 
 def test_a_preview_is_not_checked():

@@ -135,8 +135,8 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     nothing, the motion is given until the scene is found, and a lower error is enough. Where both
     predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
     there is motion at all is decided by the fit that predicts them better. Layers that began with
-    objects from optical flow are not fitted again: without the light of each, which motion it belongs
-    to is decided by chance.
+    objects from optical flow are not fitted again: without the light of each, chance decides which
+    motion it belongs to.
 
     Parameters
     ----------
