@@ -150,6 +150,7 @@ def reconstruct_job(
     layered = any(name == LAYERS for name, _, _ in attempts)
     most = len(attempts) + (config.moving and config.restart)
     best: tuple[NSTMProblem, Outcome] | None = None
+    spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
 
     def attempt(
@@ -191,7 +192,8 @@ def reconstruct_job(
             assert best is not None
             proposed = yield from proposed_layers(best[0], monitor)
             if proposed is not None:
-                best = better_of(best, (yield from attempt(*proposed)))
+                spare = yield from attempt(*proposed)
+                best = better_of(best, spare)
             continue
         found = yield from attempt(name, with_layers_of(best, settings), extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
@@ -208,14 +210,13 @@ def reconstruct_job(
         if best[0].halves is None:
             why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
             unchecked = [UNCHECKED.format(why)]
-        elif layered and len(tried) == 1:
+        elif layered and best is not spare:
             known = partial(is_known, best)
-            proposed = None
             if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
-                proposed = yield from proposed_layers(best[0], monitor)
-            if proposed is not None:
-                layers = yield from attempt(*proposed)
-                more = better_of(best, layers, checked_later=True)
+                if len(tried) == 1:
+                    proposed = yield from proposed_layers(best[0], monitor)
+                    spare = (yield from attempt(*proposed)) if proposed is not None else None
+                more = best if spare is None else better_of(best, spare, checked_later=True)
                 if more is not best:
                     try:
                         more[0].halves = yield from fit_halves(more[0], monitor)

@@ -40,6 +40,10 @@ __all__ = [
 WORTH_IT = 0.98
 """Held-out error relative to the best attempt below which another attempt is better."""
 
+NOT_WORSE = 1.05
+"""The same up to which objects from optical flow are checked: the few held-out pixels hardly tell
+in noise which model is better, and several layers fit some of it."""
+
 HALF = 0.5
 """Squared held-out error beyond the noise, relative to that with one motion, below which several
 layers are better: a little less may come from their additional freedom."""
@@ -98,7 +102,7 @@ def better_of(
     before, after = (max(found.held_out**2 - 1, 0.0) for found in (one[1], layers[1]))
     better = after < HALF * before and layers[1].held_out < WORTH_IT * one[1].held_out
     if checked_later and layers[0].by_flow:
-        better = WORTH_IT * layers[1].held_out <= one[1].held_out
+        better = layers[1].held_out <= NOT_WORSE * one[1].held_out
     return layers if better and layers[1].stopped == "steps" else one
 
 
