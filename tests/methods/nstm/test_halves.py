@@ -98,11 +98,19 @@ def test_a_half_that_missed_the_motion_is_fitted_again(
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     monkeypatch.setattr(halves, "delays_of", lambda optics: None)
     whole = SimpleNamespace(
-        model="model of the whole", optics=None, part_seen=part, held_out=lambda: error
+        model="model of the whole",
+        optics=None,
+        part_seen=part,
+        held_out=lambda: error,
+        by_flow=None,
     )
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
     assert left == [*fits, 1, 0]
     assert guides == [False] * len(fits) + [fails] * 2
+    left.clear()
+    whole.by_flow = True  # without the light of each layer, its motion would be given in vain
+    assert finish(halves.fit_halves(whole, None)).models == ("own", "own")
+    assert left == fits
 
 
 @pytest.mark.parametrize(
