@@ -98,11 +98,19 @@ def test_a_half_that_missed_the_motion_is_fitted_again(
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     monkeypatch.setattr(halves, "delays_of", lambda optics: None)
     whole = SimpleNamespace(
-        model="model of the whole", optics=None, part_seen=part, held_out=lambda: error
+        model="model of the whole",
+        optics=None,
+        part_seen=part,
+        held_out=lambda: error,
+        by_flow=None,
     )
     assert finish(halves.fit_halves(whole, None)).models == (kept, kept)
     assert left == [*fits, 1, 0]
     assert guides == [False] * len(fits) + [fails] * 2
+    left.clear()
+    whole.by_flow = True  # without the light of each layer, its motion would be given in vain
+    assert finish(halves.fit_halves(whole, None)).models == ("own", "own")
+    assert left == fits
 
 
 @pytest.mark.parametrize(
@@ -251,6 +259,12 @@ def test_a_check_costs_what_is_estimated():
     image = movie()
     alone, both = (cost(image, NSTMConfig(check_motion=check)).seconds for check in (False, True))
     assert both == pytest.approx(2.5 * alone)
+    phase = {"optics": {"kind": "dpc", "wavelength": 0.5, "na": 0.3, "pixel_size": 0.4}}
+    for more, checks in ((phase, 2.0), ({"motion_layers": 2}, (1.0 + 1.5) / 1.5)):
+        alone, both = (
+            cost(image, NSTMConfig(check_motion=check, **more)).seconds for check in (False, True)
+        )
+        assert both == pytest.approx((1 + checks) * alone)
 
 
 def test_a_preview_is_not_checked():

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from napari_cellinr.config import NSTMConfig
     from napari_cellinr.image import Image
 
-__all__ = ["FITS", "SHORTER", "check_memory", "cost"]
+__all__ = ["SHORTER", "check_memory", "check_steps", "cost"]
 
-FITS = 3
-"""Number of fits that check a motion: to two halves of the pixels, and to the first one at rest."""
+MOVING, RESTING = 2, 1
+"""Fits that check a motion: to two parts of the pixels, and to the first one at rest; of a phase
+and of several layers, to both at rest."""
 
 SHORTER = 0.5
 """Steps of each of them relative to those of the whole fit."""
@@ -59,13 +60,31 @@ def cost(image: Image, config: NSTMConfig) -> Cost:
     """
     n_pixels = math.prod(image.shape)
     base, each = VOLUME_STEP_SECONDS if image.sizes.get("Z", 1) > 1 else STEP_SECONDS
-    fits = 1 + FITS * SHORTER if config.moving and config.check_motion else 1
-    fits *= 1 + EACH_LAYER * (config.fixed_layers() - 1)
     return Cost(
-        fits * config.steps * (base + each * n_pixels),
+        (_layers(config) * config.steps + check_steps(config)) * (base + each * n_pixels),
         max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)),
         "A difficult motion takes up to five times as long." if config.moving else "",
     )
+
+
+def check_steps(config: NSTMConfig) -> float:
+    """Return the steps of all fits that check the motion at least, of those with one layer each.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    """
+    if not (config.moving and config.check_motion):
+        return 0.0
+    both = config.fixed_layers() > 1 or config.optics.kind == "dpc"
+    resting = 2 * RESTING if both else RESTING
+    return SHORTER * config.steps * (resting + MOVING * _layers(config))
+
+
+def _layers(config: NSTMConfig) -> float:
+    """Return the time of a step relative to that with one layer."""
+    return 1 + EACH_LAYER * (config.fixed_layers() - 1) if config.moving else 1.0
 
 
 def check_memory(image: Image, config: NSTMConfig) -> None:

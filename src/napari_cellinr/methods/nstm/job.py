@@ -24,7 +24,7 @@ from napari_cellinr.methods.nstm.checks.report import (
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import FITS, SHORTER, check_memory
+from napari_cellinr.methods.nstm.costs import check_memory, check_steps
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
+    from napari_cellinr.methods.nstm.layers.objects import MovingObjects
     from napari_cellinr.methods.nstm.plan import Plan
 
 
@@ -149,25 +150,26 @@ def reconstruct_job(
     layered = any(name == LAYERS for name, _, _ in attempts)
     most = len(attempts) + (config.moving and config.restart)
     best: tuple[NSTMProblem, Outcome] | None = None
+    spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
 
     def attempt(
         name: str,
         settings: NSTMConfig,
         extras: dict[str, bool],
-        light: MovingLight | None = None,
+        layers: MovingLight | MovingObjects | None = None,
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
-        named = partial(lasting, later=_steps_of_check(settings))
+        named = partial(lasting, later=check_steps(settings))
         while found is None:
             if resources.name:
                 monitor.checkpoint.enter(f"attempt-{len(tried)}.{resources.name}")
             try:
                 with monitor.part(_caption(len(tried) + 1, most), named=named):
                     found = yield from _fit(
-                        measurement, planned, settings, source, resources, extras, light, monitor
+                        measurement, planned, settings, source, resources, extras, layers, monitor
                     )
             except FAILURES as error:
                 free_after(error)
@@ -190,7 +192,8 @@ def reconstruct_job(
             assert best is not None
             proposed = yield from proposed_layers(best[0], monitor)
             if proposed is not None:
-                best = better_of(best, (yield from attempt(*proposed)))
+                spare = yield from attempt(*proposed)
+                best = better_of(best, spare)
             continue
         found = yield from attempt(name, with_layers_of(best, settings), extras)
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
@@ -207,13 +210,13 @@ def reconstruct_job(
         if best[0].halves is None:
             why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
             unchecked = [UNCHECKED.format(why)]
-        elif layered and len(tried) == 1:
+        elif layered and best is not spare:
             known = partial(is_known, best)
-            proposed = None
             if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
-                proposed = yield from proposed_layers(best[0], monitor)
-            if proposed is not None:
-                more = better_of(best, (yield from attempt(*proposed)))
+                if len(tried) == 1:
+                    proposed = yield from proposed_layers(best[0], monitor)
+                    spare = (yield from attempt(*proposed)) if proposed is not None else None
+                more = best if spare is None else better_of(best, spare, checked_later=True)
                 if more is not best:
                     try:
                         more[0].halves = yield from fit_halves(more[0], monitor)
@@ -271,12 +274,12 @@ def _fit(
     source: Image,
     resources: _Resources,
     extras: dict[str, bool],
-    light: MovingLight | None,
+    layers: MovingLight | MovingObjects | None,
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome.
 
-    With several layers, the fit starts with the moving light, which is found if it is not given.
+    With several layers, the fit starts with what was found for them; it is computed if not given.
     """
     give_back()
     problem = NSTMProblem(
@@ -289,7 +292,7 @@ def _fit(
         recompute=resources.recompute,
     )
     if planned.shape.layers > 1:
-        started = partial(start_layers, problem, monitor, light)
+        started = partial(start_layers, problem, monitor, layers)
         yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)
     give_back()
@@ -304,11 +307,6 @@ def _explains(found: tuple[NSTMProblem, Outcome]) -> bool:
 def _caption(number: int, most: int) -> str:
     """Return what an attempt is called; nothing if there is only one."""
     return f"attempt {number} of up to {most}" if most > 1 else ""
-
-
-def _steps_of_check(config: NSTMConfig) -> float:
-    """Return the number of steps of the fits that follow at least, to check the motion."""
-    return FITS * SHORTER * config.steps if config.moving and config.check_motion else 0
 
 
 def _can_be_checked(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:

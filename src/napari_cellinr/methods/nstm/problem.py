@@ -87,6 +87,8 @@ class NSTMProblem(Problem):
         Part of the pixels that each of the fits sees that check the motion.
     halves, rejected : Halves or None
         Fits to halves of the pixels, which tell the error of the motion, or of a rejected one.
+    by_flow : bool or None
+        Whether several layers began with objects from optical flow; None before that.
     other_error : float or None
         Held-out error in σ of a static image if this one moves, or the reverse, if fitted.
     """
@@ -129,6 +131,7 @@ class NSTMProblem(Problem):
         self.halves: Halves | None = None
         self.rejected: Halves | None = None
         self.other_error: float | None = None
+        self.by_flow: bool | None = None
         self._alpha = ALL_LEVELS
         self._rendered: tuple[Halves | None, tuple[Image, ...]] | None = None
 

@@ -134,7 +134,9 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     better: then the first one had only missed the motion that its pixels support. If that explains
     nothing, the motion is given until the scene is found, and a lower error is enough. Where both
     predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
-    there is motion at all is decided by the fit that predicts them better.
+    there is motion at all is decided by the fit that predicts them better. Layers that began with
+    objects from optical flow are not fitted again: without the light of each, chance decides which
+    motion it belongs to.
 
     Parameters
     ----------
@@ -163,7 +165,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     rests, found = fits[: len(resting)], fits[len(resting) :]
     compared = _compared(whole, found)
     best = list(found)
-    if compared.error >= CLOSE:
+    if compared.error >= CLOSE and not whole.by_flow:
         for number, seen in enumerate(parts, start=1):
             later = len(parts) - number
             failed = found[number - 1].held_out() > UNEXPLAINED * whole.held_out()
@@ -297,7 +299,7 @@ def _problem(
         **extras,
         recompute=whole.recompute,
     )
-    made.objective = whole.objective
+    made.objective, made.by_flow = whole.objective, whole.by_flow
     return made
 
 

@@ -9,7 +9,12 @@ from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, lost_texture
-from napari_cellinr.methods.nstm.layers.start import CROSSING, layers_needed, light_of
+from napari_cellinr.methods.nstm.layers.start import (
+    CROSSING,
+    layers_needed,
+    light_of,
+    objects_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,7 +23,10 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
+    from napari_cellinr.methods.nstm.layers.objects import MovingObjects
     from napari_cellinr.methods.nstm.problem import NSTMProblem
+
+    Proposal = tuple[str, NSTMConfig, dict[str, bool], MovingLight | MovingObjects]
 
 __all__ = [
     "WORTH_IT",
@@ -32,6 +40,10 @@ __all__ = [
 WORTH_IT = 0.98
 """Held-out error relative to the best attempt below which another attempt is better."""
 
+NOT_WORSE = 1.05
+"""The same up to which objects from optical flow are checked: the few held-out pixels hardly tell
+in noise which model is better, and several layers fit some of it."""
+
 HALF = 0.5
 """Squared held-out error beyond the noise, relative to that with one motion, below which several
 layers are better: a little less may come from their additional freedom."""
@@ -39,10 +51,11 @@ layers are better: a little less may come from their additional freedom."""
 
 def proposed_layers(
     problem: NSTMProblem, monitor: Monitor
-) -> Generator[Progress, Message, tuple[str, NSTMConfig, dict[str, bool], MovingLight] | None]:
-    """Return name, settings, optional parts and moving light of a fit with several layers.
+) -> Generator[Progress, Message, Proposal | None]:
+    """Return name, settings, optional parts and beginning of a fit with several layers.
 
-    None if no objects cross, or there was not enough memory to find out.
+    It begins with objects whose affine motions follow the optical flow, or, if there are none, with
+    the light of objects that cross. None if there is neither, or not enough memory to find out.
 
     Parameters
     ----------
@@ -51,33 +64,45 @@ def proposed_layers(
     monitor
         Of the job.
     """
+    found: MovingObjects | MovingLight | None
     try:
-        light = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+        found = yield from in_background(CROSSING, partial(objects_of, problem), monitor)
+        n_layers = 1 if found is None else len(found)
+        if found is None and not monitor.stopped:
+            found = yield from in_background(CROSSING, partial(light_of, problem), monitor)
+            n_layers = 1 if found is None else layers_needed(found)
     except FAILURES as error:
         free_after(error)
         return None
-    n_layers = 1 if light is None else layers_needed(light)
-    if light is None or n_layers == 1:
+    if found is None or n_layers == 1:
         return None
     extras = {name: getattr(problem, name) for name in EXTRAS}
-    return f"{n_layers} layers", problem.config.replace(motion_layers=n_layers), extras, light
+    return f"{n_layers} layers", problem.config.replace(motion_layers=n_layers), extras, found
 
 
 def better_of(
-    one: tuple[NSTMProblem, Outcome], layers: tuple[NSTMProblem, Outcome]
+    one: tuple[NSTMProblem, Outcome],
+    layers: tuple[NSTMProblem, Outcome],
+    *,
+    checked_later: bool = False,
 ) -> tuple[NSTMProblem, Outcome]:
     """Return the fit with layers if it halves the error of held-out pixels beyond their noise.
 
     Most of that error is in the few blocks in which objects meet: a test of the mean would not see
-    it.
+    it. In noise, it is hardly seen at all, so that it is enough that objects from optical flow do
+    not raise it clearly, if fits to parts of the pixels then tell which motion is known better.
 
     Parameters
     ----------
     one, layers
         The best fit with one motion, and one with several layers, each with its outcome.
+    checked_later
+        Whether such fits follow.
     """
     before, after = (max(found.held_out**2 - 1, 0.0) for found in (one[1], layers[1]))
     better = after < HALF * before and layers[1].held_out < WORTH_IT * one[1].held_out
+    if checked_later and layers[0].by_flow:
+        better = layers[1].held_out <= NOT_WORSE * one[1].held_out
     return layers if better and layers[1].stopped == "steps" else one
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.ndimage import map_coordinates
 
 from napari_cellinr.config.nstm import MOST_LAYERS
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.nstm.checks.residual import is_local
 from napari_cellinr.methods.nstm.layers.decomposition import SIDE, MovingLight, moving_light
 from napari_cellinr.methods.nstm.layers.division import crossing_part, divided, without_ghosts
+from napari_cellinr.methods.nstm.layers.objects import MovingObjects, affine, moving_objects
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
     "check_layers",
     "layers_needed",
     "light_of",
+    "objects_of",
     "start_layers",
 ]
 
@@ -120,11 +123,33 @@ def layers_needed(found: MovingLight) -> int:
     return next(few, MOST_LAYERS)
 
 
-def start_layers(problem: NSTMProblem, monitor: Monitor, found: MovingLight | None = None) -> None:
+def objects_of(problem: NSTMProblem, number: int | None = None) -> MovingObjects | None:
+    """Return the objects that move on their own in the pixels that a fit counts; None if one does.
+
+    Parameters
+    ----------
+    problem
+        The fit.
+    number
+        Of objects, where it is known.
+    """
+    if problem.config.optics.frames_per_set > 1:
+        return None  # frames with different patterns of light are not comparable
+    frames, counted = problem.frames.cpu(), (problem.seen > 0).cpu()
+    moments, noise = problem.moments.cpu(), problem.plan.noise
+    most, least = number or MOST_LAYERS, number or 1
+    found = moving_objects(frames, counted, moments, noise, most, least=least)
+    return found if len(found) > 1 else None
+
+
+def start_layers(
+    problem: NSTMProblem, monitor: Monitor, found: MovingLight | MovingObjects | None = None
+) -> None:
     """Set the model of a fit with several layers to what was found in its pixels.
 
-    Each layer gets the bright places that `divided` gives it. Between them its motion is the mean
-    of theirs, weighted by light and by the inverse fourth power of the distance.
+    Of moving light, each layer gets the bright places that `divided` gives it. Between them its
+    motion is the mean of theirs, weighted by light and by the inverse fourth power of the distance.
+    Of objects, each layer gets one, with its affine motion.
 
     Parameters
     ----------
@@ -133,11 +158,20 @@ def start_layers(problem: NSTMProblem, monitor: Monitor, found: MovingLight | No
     monitor
         Of the job; nothing more is learnt once it is stopped.
     found
-        Moving light of its pixels; it is computed if not given.
+        Moving light or objects of its pixels. If not given, they are computed as `by_flow` of the
+        problem says, or, if that is None, objects if there are as many as layers, else light.
     """
-    found = found or light_of(problem)
-    layers = divided(found, problem.plan.shape.layers)
-    motion, light = _targets(problem, found, layers)
+    n_layers = problem.plan.shape.layers
+    if found is None and problem.by_flow is not False:
+        found = objects_of(problem, n_layers if problem.by_flow else None)
+        if found is not None and len(found) != n_layers:
+            found = None
+    problem.by_flow = isinstance(found, MovingObjects)
+    if isinstance(found, MovingObjects):
+        motion, light = _targets_of_objects(problem, found)
+    else:
+        found = found or light_of(problem)
+        motion, light = _targets(problem, found, divided(found, n_layers))
     model = problem.model
     spread = float(light.amax() - light.amin()) or 1.0
     scale = model.displacement.clamp(min=1.0).reshape(1, -1, 1, 1)
@@ -186,11 +220,44 @@ def _targets(
         )
         lights.append(torch.einsum("n,ny,nx->yx", light, rows, columns))
     seen = problem.frames[problem.seen > 0]
-    dark = float(seen[:: max(1, len(seen) // 1_000_000)].quantile(0.1))
+    dark = _dark(seen)
     bright = torch.stack(lights)
     bright = bright / bright.amax().clamp(min=1e-12) * BRIGHT * (float(seen.max()) - dark)
     bright[0] += dark
     return torch.cat(motions, 1), bright
+
+
+def _targets_of_objects(
+    problem: NSTMProblem, found: MovingObjects
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return motion and light of all layers, of which each is one object, like `_targets`."""
+    shape, device = problem.plan.shape, problem.device
+    sizes = np.array(problem.optics.data_shape[1:])
+    zoom, padding = (
+        np.reshape(values, (2, 1, 1)).astype(np.float64)
+        for values in (problem.optics.zoom, problem.optics.padding)
+    )
+
+    def pixels(low: Sequence[float], high: Sequence[float], count: Sequence[int]) -> Any:
+        axes = [np.linspace(*ends) for ends in zip(low, high, count, strict=True)]
+        return (np.stack(np.meshgrid(*axes, indexing="ij")) - padding + 0.5) / zoom - 0.5
+
+    lattice = pixels((0.0, 0.0), [n - 1.0 for n in shape.scene], shape.motion_lattice)
+    motions = [
+        np.stack([zoom * affine(part, lattice, (sizes - 1) / 2, inverse=True) for part in motion])
+        for motion in found.motions
+    ]
+    steps = np.reshape((sizes - 1) / np.maximum(np.array(found.images.shape[1:]) - 1, 1), (2, 1, 1))
+    places = pixels(shape.low, shape.high, shape.canonical) / steps
+    lights = [map_coordinates(one, places, order=1, mode="nearest") for one in found.images]
+    light = _tensor(np.stack(lights), device)
+    light[0] += _dark(problem.frames[problem.seen > 0])
+    return _tensor(np.concatenate(motions, 1), device), light
+
+
+def _dark(seen: torch.Tensor) -> float:
+    """Return the level of the background: a low quantile, of some values if there are many."""
+    return float(seen[:: max(1, len(seen) // 1_000_000)].quantile(0.1))
 
 
 def _axes(
