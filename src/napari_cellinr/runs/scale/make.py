@@ -11,6 +11,7 @@ from napari_cellinr.fitting.saved.stored import geometry
 from napari_cellinr.io.names import place_of, without_secrets
 from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.methods import method_of_action
+from napari_cellinr.runs.scale.changes import stamp_of
 from napari_cellinr.runs.scale.methods import module_of
 from napari_cellinr.runs.scale.plan import Plan
 from napari_cellinr.runs.scale.seams import n_kept
@@ -76,6 +77,7 @@ def make_plan(
             "fsspec by its variables or its file, such as FSSPEC_HTTPS."
         )
     module, found = module_of(action), source.image() if image is None else image.canonical()
+    stamp = stamp_of(source, found)  # before anything is measured
     result, series = module.result(found, config), with_time(found)
     channels, texts = module.measured(series, config)
     parts, needed = module.layout(series, config, channels, SHARE * memory / workers)
@@ -92,6 +94,7 @@ def make_plan(
         seconds=_seconds(action, series, config, parts),
         memory=needed,
         warnings=tuple(texts),
+        stamp=stamp,
     )
 
 

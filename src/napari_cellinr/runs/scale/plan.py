@@ -90,6 +90,8 @@ class Plan:
         Estimated seconds and bytes of one part.
     warnings
         What users should know.
+    stamp
+        Of the files of the recording when the plan was made, from `stamp_of`.
     version
         Of this package.
     """
@@ -105,6 +107,7 @@ class Plan:
     seconds: float
     memory: float
     warnings: tuple[str, ...] = ()
+    stamp: str = ""
     version: str = field(default=__version__)
 
     @property

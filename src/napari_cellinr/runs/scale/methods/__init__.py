@@ -58,15 +58,26 @@ class MethodInParts(Protocol):
             Memory for one part, in bytes.
         """
 
+    def frames(self, plan: Plan, part: Part) -> list[int]:
+        """Return the numbers of the frames that a part reads, ascending.
+
+        Parameters
+        ----------
+        plan
+            The plan.
+        part
+            The part.
+        """
+
     def job(
-        self, image: Image, plan: Plan, part: Part, monitor: Monitor
+        self, block: Image, plan: Plan, part: Part, monitor: Monitor
     ) -> Generator[Progress, Message, Fitted]:
         """Yield progress, return the result of a part.
 
         Parameters
         ----------
-        image
-            The recording; only what the part needs is read.
+        block
+            What the part reads, in memory; axes T, [Z,] Y, X.
         plan
             The plan.
         part

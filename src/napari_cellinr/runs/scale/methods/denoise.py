@@ -15,7 +15,6 @@ from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.classic.frames.bad_frames import is_noise
-from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
 
-__all__ = ["job", "layout", "measured", "result"]
+__all__ = ["frames", "job", "layout", "measured", "result"]
 
 NOISE_VOXELS: Final = {"Z": 24, "Y": 128, "X": 128}
 NOISE_PIXELS: Final = {"Y": 512, "X": 512}
@@ -260,15 +259,35 @@ def _margins(image: Image, width: float) -> tuple[tuple[int, ...], tuple[int, ..
     return margins, tuple(math.lcm(16, max(1, wide // NODES_PER_WIDTH)) for wide in widths)
 
 
+def frames(plan: Plan, part: Part) -> list[int]:
+    """Return the frames that a part reads: its own, those around, and the one that gives kernels.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    part
+        The part.
+    """
+    config: Any = plan.config
+    numbers, first = list(range(*part.near)), plan.channels[part.channel]["first"]
+    shape = tuple(end - low for low, end in part.wide)
+    if not is_coupled(config, plan.image.sizes.get("T", 1), shape, None):
+        return numbers
+    if part.frames[0] < first:  # blank frames before the first one that shows something
+        return list(range(part.frames[0], max(part.near[1], first + 1)))
+    return [first, *(number for number in numbers if number > first)]
+
+
 def job(
-    image: Image, plan: Plan, part: Part, monitor: Monitor
+    block: Image, plan: Plan, part: Part, monitor: Monitor
 ) -> Generator[Progress, Message, Fitted]:
     """Denoise a part: yield `Progress`, return the result of its own frames and all its voxels.
 
     Parameters
     ----------
-    image
-        The recording, lazy, with axis T.
+    block
+        What the part reads, in memory; axes T, [Z,] Y, X.
     plan
         The plan.
     part
@@ -278,21 +297,7 @@ def job(
     """
     facts: Mapping[str, Any] = plan.channels[part.channel]
     config: Any = plan.config.replace(**facts["settings"])
-    channel = image.take("C", part.channel) if "C" in image.axes else image
-    space = "ZYX"[-len(part.wide) :]
-    wide = channel.crop(**{axis: slice(*one) for axis, one in zip(space, part.wide, strict=True)})
-    numbers = list(range(*part.near))
-    if is_coupled(config, channel.sizes["T"], frame_shape(wide), None):
-        first = facts["first"]
-        numbers = [first, *(number for number in numbers if number > first)]
-        if part.frames[0] < first:  # blank frames before the first one that shows something
-            numbers = list(range(part.frames[0], max(part.near[1], first + 1)))
-    values = yield from in_background(
-        "reading", lambda: np.stack([wide.take("T", n).array() for n in numbers]), monitor,
-        needed=True,
-    )  # fmt: skip
-    assert values is not None
-    series = comparable(wide.like(values))[0]
+    series = comparable(block)[0]
     if facts["offsets"] is not None:
         rows, columns = (slice(*one) for one in part.wide[-2:])
         series = series.like(
@@ -302,7 +307,8 @@ def job(
     corner = tuple(one[0] for one in part.wide)
     sd = float(facts["offset_sd"])
     hot = _hot_pixels(facts, part)
-    within = Within(tuple(numbers), range(*part.frames), corner, levels, sd, hot)
+    numbers = tuple(frames(plan, part))
+    within = Within(numbers, range(*part.frames), corner, levels, sd, hot)
     return (yield from denoise_part(series, config, monitor, within))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
 
-__all__ = ["job", "layout", "measured", "result"]
+__all__ = ["frames", "job", "layout", "measured", "result"]
 
 SHARED: Final = 2
 """Frames that a block shares with the one before and the one after it."""
@@ -75,15 +75,28 @@ def layout(
     return boxes(image, needs, memory)
 
 
+def frames(plan: Plan, part: Part) -> list[int]:
+    """Return the frames that a part reads: its own, and those around.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    part
+        The part.
+    """
+    return list(range(*part.near))
+
+
 def job(
-    image: Image, plan: Plan, part: Part, monitor: Monitor
+    block: Image, plan: Plan, part: Part, monitor: Monitor
 ) -> Generator[Progress, Message, Fitted]:
     """Reconstruct a part: yield `Progress`, return the result of all frames that it reads.
 
     Parameters
     ----------
-    image
-        The recording, lazy, with axis T.
+    block
+        What the part reads, in memory; axes T, [Z,] Y, X.
     plan
         The plan.
     part
@@ -92,15 +105,11 @@ def job(
         Of the run.
     """
     config: Any = plan.config
-    channel = image.take("C", part.channel) if "C" in image.axes else image
-    space = "ZYX"[-len(part.wide) :]
-    ranges = {axis: slice(*one) for axis, one in zip(space, part.wide, strict=True)}
-    block = comparable(channel.crop(T=slice(*part.near), **ranges))[0]
     times, optics = plan.channels[0]["frame_times"], config.optics
     if times is not None:
         some = times[slice(*part.near)]
         optics = optics.model_copy(update={"frame_times": tuple(t - some[0] for t in some)})
     middle = sum(part.frames) // 2 - part.near[0]
     own = config.replace(optics=optics, reference=middle)
-    fitted: Fitted = yield from reconstruct_job(block, own, monitor)
+    fitted: Fitted = yield from reconstruct_job(comparable(block)[0], own, monitor)
     return fitted

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
     from napari_cellinr.runs.scale.plan import Plan
 
-__all__ = ["job", "layout", "measured", "result"]
+__all__ = ["frames", "job", "layout", "measured", "result"]
 
 NEAR: Final = 3
 """Frames before and after a block to which the motion of its outer intervals, and of those beside
@@ -44,7 +44,7 @@ BYTES: Final = (48.0, 60.0)
 
 
 def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share: nothing but the times, which follow from the settings.
+    """Return what the parts share: the times of the result, in frames of the recording.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]],
     config
         The settings.
     """
-    return [{"settings": {}} for _ in range(image.sizes.get("C", 1))], []
+    times = [float(place) for place in _times(image, config)]
+    return [{"settings": {}, "times": times} for _ in range(image.sizes.get("C", 1))], []
 
 
 def layout(
@@ -102,15 +103,28 @@ def layout(
     return found, largest
 
 
+def frames(plan: Plan, part: Part) -> list[int]:
+    """Return the frames that a part reads: its own, and those that motion is fitted to.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    part
+        The part.
+    """
+    return list(range(*part.near))
+
+
 def job(
-    image: Image, plan: Plan, part: Part, monitor: Monitor
+    block: Image, plan: Plan, part: Part, monitor: Monitor
 ) -> Generator[Progress, Message, Fitted]:
     """Super-resolve a part: yield `Progress`, return the result of its own frames.
 
     Parameters
     ----------
-    image
-        The recording, lazy, with axis T.
+    block
+        What the part reads, in memory; axes T, [Z,] Y, X.
     plan
         The plan.
     part
@@ -119,12 +133,9 @@ def job(
         Of the run.
     """
     config: Any = plan.config
-    places = _times(image, config)[slice(*part.frames)] - part.near[0]
-    channel = image.take("C", part.channel) if "C" in image.axes else image
-    space = zip("ZYX"[-len(part.wide) :], part.wide, strict=True)
-    ranges = {axis: slice(*one) for axis, one in space}
-    block = comparable(channel.crop(T=slice(*part.near), **ranges))[0]
-    times = tuple(float(place * block.steps["T"]) for place in places)
+    block = comparable(block)[0]
+    places = plan.channels[part.channel]["times"][slice(*part.frames)]
+    times = tuple((place - part.near[0]) * block.steps["T"] for place in places)
     own = config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
     return (yield from superresolve_job(block, own, monitor))
 
