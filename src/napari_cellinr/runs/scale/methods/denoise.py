@@ -24,7 +24,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import SHARED, EstimateBudg
 from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
 from napari_cellinr.methods.cellinr.part_job import denoise_part
-from napari_cellinr.methods.cellinr.recording.camera import find_offsets, text_of
+from napari_cellinr.methods.cellinr.recording.camera import PlainPlanes, find_offsets, text_of
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.methods.results import denoised as result
 from napari_cellinr.runs.scale.source import frame_shape, sample
@@ -95,12 +95,11 @@ def _of_channel(
     """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
     n_axes, offsets, uncertainty = len(image.axes) - 1, None, 0.0
     planes: Any = _Planes(image)
-    texts = scan_warnings(planes, number)
-    if config.pattern != "none" and (pattern := find_offsets(planes)) is not None:
+    texts, hot = scan_warnings(planes, number), hot_clusters(planes)
+    if config.pattern != "none" and (pattern := find_offsets(PlainPlanes(planes, hot))) is not None:
         offsets = pattern.offsets
         uncertainty = math.hypot(pattern.uncertainty, pattern.pixel_error)
         texts.append(text_of(pattern, number))
-    hot = hot_clusters(planes)
     most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
     known = Known(config.gain, config.read_noise, config.offset, config.grain)
     noise = estimate_noise(sample(image, most, WHOLE), n_axes=n_axes, known=known)
