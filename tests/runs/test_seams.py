@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, read, write
+from napari_cellinr import superresolve as superresolve_whole
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods import method_of_action
+from napari_cellinr.methods.spatime.between.noise import random_field
 from napari_cellinr.runs.scale import layout, make
 from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve
 from napari_cellinr.runs.scale.parts import part_job
@@ -182,11 +184,33 @@ def test_memory_for_super_resolution_is_kept_by_tiles(tmp_path):
     assert len(found) == 4 * len(times)
 
 
-def test_noise_that_is_added_is_not_divided_into_tiles(tmp_path):
-    image = Image(np.broadcast_to(np.float32(1), (6, 32, 512, 512)), axes="TZYX")
-    config = method_of_action("superresolve").config(scale={"t": 2}, noise="match")
-    found, _ = superresolve.layout(image, config, [{}], 50e9)
-    assert not any(part.is_tile for part in found)
+@pytest.mark.parametrize("noise", ["match", "remove"])
+@pytest.mark.parametrize("parts", ["tiles", "blocks"])
+def test_noise_of_super_resolution_is_treated_as_in_the_whole(tmp_path, monkeypatch, noise, parts):
+    """Without motion, which is found from random places, so that only noise can differ."""
+    truth = cells(9, (128, 128), 0.5)
+    noisy = np.random.default_rng(1).poisson(truth[::2] - 100) + 100.0
+    source = recorded(tmp_path, noisy.astype(np.float32))
+    settings = {"noise": noise, "motion": "never"}
+    whole = superresolve_whole(read(source.path), scale={"t": 2}, **settings).images[0].array()
+    if parts == "tiles":
+        in_tiles(monkeypatch, 64)
+    else:
+        monkeypatch.setattr(superresolve, "MOST_FRAMES", 2)
+    plan = planned(source, tmp_path, "superresolve", **settings)
+    assert len(plan.parts) == (4 if parts == "tiles" else 3)
+    found = result_of(plan)
+    sd = float(np.sqrt(np.mean((noisy - truth[::2]) ** 2)))
+    rms = float(np.sqrt(np.mean((found - whole) ** 2)))
+    assert rms < 0.01 * sd
+
+
+def test_random_fields_are_the_same_whatever_part_is_made():
+    whole = random_field((3, 5), [(-20, 200), (-70, 90)], (0.0, 1.5))
+    part = random_field((3, 5), [(40, 150), (-10, 70)], (0.0, 1.5))
+    np.testing.assert_allclose(part, whole[60:170, 60:140], atol=1e-6)
+    assert whole.std() == pytest.approx(1, abs=0.02)
+    assert not np.array_equal(whole, random_field((3, 6), [(-20, 200), (-70, 90)], (0.0, 1.5)))
 
 
 def test_a_kill_while_tiles_are_blended_changes_nothing(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ from napari_cellinr.runs.scale.methods.results import denoised as result
 from napari_cellinr.runs.scale.source import frame_shape, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,7 +40,16 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
 
-__all__ = ["frames", "job", "layout", "measured", "result"]
+__all__ = [
+    "denoise_block",
+    "frames",
+    "frames_read",
+    "job",
+    "layout",
+    "measured",
+    "result",
+    "typical",
+]
 
 NOISE_VOXELS: Final = {"Z": 24, "Y": 128, "X": 128}
 NOISE_PIXELS: Final = {"Y": 512, "X": 512}
@@ -67,6 +76,9 @@ FRAME_BYTES: Final = (4.2e8, 190.0)
 REACH: Final = (16, 2.5)
 """Voxels around a tile that its result depends on, and how many more per width of the background.
 """
+
+STEP: Final = 16
+"""Voxels of which the corner of what a tile reads is a multiple, as patches are laid out."""
 
 
 def measured(image: Image, config: CellINRConfig) -> tuple[list[dict[str, Any]], list[str]]:
@@ -121,7 +133,7 @@ def _of_channel(
     if not config.is_published:
         whole = image.take("T", first)
         whole = whole.like(whole.data, translate=(0.0,) * len(whole.axes))
-        frame = _without(_typical(whole), offsets)
+        frame = _without(typical(whole), offsets)
         chosen, levels = _background(frame, config, noise)
         settings |= {
             "structure": chosen.structure,
@@ -152,14 +164,20 @@ class _Planes:
 def _first_frame(image: Image) -> int:
     """Return the number of the first frame that shows something; 0 if the first 16 do not."""
     for number in range(min(image.sizes["T"], 16)):
-        frame = _typical(image.take("T", number)).array()
+        frame = typical(image.take("T", number)).array()
         if frame.min() < frame.max() and not is_noise(frame):
             return number
     return 0
 
 
-def _typical(frame: Image) -> Image:
-    """Return the part of a frame with the most contrast of nine, small enough to be measured."""
+def typical(frame: Image) -> Image:
+    """Return the part of a frame with the most contrast of nine, small enough to be measured.
+
+    Parameters
+    ----------
+    frame
+        Axes [Z,] Y, X; lazy if it is large.
+    """
     lengths = STRUCTURE_VOXELS[len(frame.axes)]
     if math.prod(frame.shape) <= math.prod(lengths):
         return frame
@@ -255,7 +273,7 @@ def _margins(image: Image, width: float) -> tuple[tuple[int, ...], tuple[int, ..
     margins = tuple(
         math.ceil(max(least, least + factor * width * scale[-1] / step)) for step in scale
     )
-    return margins, tuple(math.lcm(16, max(1, wide // NODES_PER_WIDTH)) for wide in widths)
+    return margins, tuple(math.lcm(STEP, max(1, wide // NODES_PER_WIDTH)) for wide in widths)
 
 
 def frames(plan: Plan, part: Part) -> list[int]:
@@ -269,9 +287,28 @@ def frames(plan: Plan, part: Part) -> list[int]:
         The part.
     """
     config: Any = plan.config
-    numbers, first = list(range(*part.near)), plan.channels[part.channel]["first"]
+    return frames_read(config, plan.channels[part.channel], plan.image.sizes.get("T", 1), part)
+
+
+def frames_read(
+    config: CellINRConfig, facts: Mapping[str, Any], n_frames: int, part: Part
+) -> list[int]:
+    """Return the frames that are read to denoise those of a part.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    facts
+        What was measured in the channel.
+    n_frames
+        Of the recording.
+    part
+        The part.
+    """
+    numbers, first = list(range(*part.near)), facts["first"]
     shape = tuple(end - low for low, end in part.wide)
-    if not is_coupled(config, plan.image.sizes.get("T", 1), shape, None):
+    if not is_coupled(config, n_frames, shape, None):
         return numbers
     if part.frames[0] < first:  # blank frames before the first one that shows something
         return list(range(part.frames[0], max(part.near[1], first + 1)))
@@ -294,8 +331,37 @@ def job(
     monitor
         Of the run.
     """
-    facts: Mapping[str, Any] = plan.channels[part.channel]
-    config: Any = plan.config.replace(**facts["settings"])
+    config: Any = plan.config
+    facts, numbers = plan.channels[part.channel], frames(plan, part)
+    return (yield from denoise_block(block, config, facts, numbers, part, monitor))
+
+
+def denoise_block(
+    block: Image,
+    config: CellINRConfig,
+    facts: Mapping[str, Any],
+    numbers: Sequence[int],
+    part: Part,
+    monitor: Monitor,
+) -> Generator[Progress, Message, Fitted]:
+    """Denoise the frames of a part with what was measured in the whole recording.
+
+    Parameters
+    ----------
+    block
+        What is read for it, in memory; axes T, [Z,] Y, X.
+    config
+        The settings.
+    facts
+        What was measured in the channel.
+    numbers
+        Of the frames of the block.
+    part
+        The part.
+    monitor
+        Of the run.
+    """
+    config = config.replace(**facts["settings"])
     series = comparable(block)[0]
     if facts["offsets"] is not None:
         rows, columns = (slice(*one) for one in part.wide[-2:])
@@ -306,8 +372,7 @@ def job(
     corner = tuple(one[0] for one in part.wide)
     sd = float(facts["offset_sd"])
     hot = _hot_pixels(facts, part)
-    numbers = tuple(frames(plan, part))
-    within = Within(numbers, range(*part.frames), corner, levels, sd, hot)
+    within = Within(tuple(numbers), range(*part.frames), corner, levels, sd, hot)
     return (yield from denoise_part(series, config, monitor, within))
 
 

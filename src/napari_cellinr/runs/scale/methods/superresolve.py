@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.classic.camera.noise import estimate_noise
+from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.comparable import comparable
-from napari_cellinr.methods.spatime.job import superresolve_job
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.methods.cellinr.initial.estimate import SHARED
+from napari_cellinr.methods.spatime.between.noise import AddedNoise
+from napari_cellinr.methods.spatime.job import Within, superresolve_job
 from napari_cellinr.methods.spatime.output_grid import (
     MOST_PLACES,
     MOTION_BYTES,
     PROGRAM_BYTES,
     output_grid,
 )
+from napari_cellinr.methods.spatime.stages import is_between
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
+from napari_cellinr.runs.scale.methods import denoise
+from napari_cellinr.runs.scale.methods.denoise import denoise_block, frames_read, typical
 from napari_cellinr.runs.scale.methods.results import superresolved as result
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
@@ -39,12 +51,18 @@ MOST_FRAMES: Final = 32
 MARGIN: Final = 32
 """Voxels around a tile from which material may move into it, and by which filters are spoiled."""
 
+REMOVAL: Final = "Removal of noise"
+"""What sentences about denoising begin with."""
+
 BYTES: Final = (48.0, 60.0)
 """Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
 
 
 def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share: the times of the result, in frames of the recording.
+    """Return what the parts share, and sentences about it.
+
+    These are the times of the result in frames of the recording; and if noise is to be added, what
+    frames between frames lack; or if it is to be removed, what denoising measures.
 
     Parameters
     ----------
@@ -54,7 +72,57 @@ def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]],
         The settings.
     """
     times = [float(place) for place in _times(image, config)]
-    return [{"settings": {}, "times": times} for _ in range(image.sizes.get("C", 1))], []
+    n_channels = image.sizes.get("C", 1)
+    common = {"settings": {}, "times": times, "n_frames": image.sizes["T"]}
+    shared: list[dict[str, Any]] = [dict(common) for _ in range(n_channels)]
+    texts: list[str] = []
+    if config.noise == "remove":
+        found, texts = denoise.measured(image, _denoising(config))
+        for facts, own in zip(shared, found, strict=True):
+            facts["denoising"] = own
+    if config.noise == "match" and (between := [t for t in times if is_between(t)]):
+        for number, facts in enumerate(shared):
+            channel = image.take("C", number) if "C" in image.axes else image
+            facts["lacking"] = _lacking(channel, config, int(between[0]))
+    return shared, [f"{REMOVAL}: {text}" for text in texts]
+
+
+def _denoising(config: SpatimeConfig) -> CellINRConfig:
+    """Return the settings with which noise is removed first."""
+    return CellINRConfig(background="keep", device=config.device, seed=config.seed)
+
+
+def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, Any] | None:
+    """Return the noise that frames between frames lack, as in the whole; None if none is seen.
+
+    How much is kept is measured in the middle of the first interval with frames, and noise in the
+    frame in the middle; both in a typical part.
+
+    Parameters
+    ----------
+    image
+        A channel of the recording, with axis T.
+    config
+        The settings.
+    interval
+        Number of the frame before the first frame that is made.
+    """
+    near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
+    place = image.take("T", interval)
+    chosen = typical(place.like(place.data, translate=(0.0,) * len(place.axes)))
+    ranges = {}
+    for axis, start, step in zip(chosen.axes, chosen.translate, chosen.scale, strict=True):
+        first = round(start / step)
+        ranges[axis] = slice(first, first + chosen.sizes[axis])
+    block = comparable(image.crop(T=slice(*near), **ranges))[0]
+    block = block.like(block.array())
+    own = _own(config, block, [interval + 0.5 - near[0]])
+    fitted: Fitted = finish(superresolve_job(block, own, Monitor()))
+    found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
+    if found is None:
+        return None
+    frame = image.take("T", image.sizes["T"] // 2).crop(**ranges).array()
+    return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
 
 
 def layout(
@@ -73,19 +141,26 @@ def layout(
     memory
         Bytes for one part.
     """
-    per_frame, per_voxel = BYTES
     new = max(1.0, len(_times(image, config)) / image.sizes["T"])
-    base = PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES
     n_axes = len(frame_shape(image))
     needs = Needs(
-        base=base,
-        per_frame=per_frame * (1 + new) / 2,
-        per_voxel=per_voxel,
+        base=PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES,
+        per_frame=BYTES[0] * (1 + new) / 2,
+        per_voxel=BYTES[1],
         most_frames=MOST_FRAMES,
         shared=NEAR,
-        margins=None if config.noise == "match" else (MARGIN,) * n_axes,
+        margins=(MARGIN,) * n_axes,
         steps=(1,) * n_axes,
     )
+    if config.noise == "remove":
+        needs = replace(
+            needs,
+            per_voxel=max(BYTES[1], denoise.FRAME_BYTES[1]),
+            shared=NEAR + SHARED,
+            others=1,
+            margins=(MARGIN + denoise.REACH[0],) * n_axes,
+            steps=(denoise.STEP,) * n_axes,
+        )
     parts, largest = boxes(image, needs, memory)
     times, n_frames = _times(image, config), image.sizes["T"]
     length = parts[0].frames[1] - parts[0].frames[0]
@@ -106,6 +181,8 @@ def layout(
 def frames(plan: Plan, part: Part) -> list[int]:
     """Return the frames that a part reads: its own, and those that motion is fitted to.
 
+    If noise is removed first, also those that are denoised together with them.
+
     Parameters
     ----------
     plan
@@ -113,7 +190,11 @@ def frames(plan: Plan, part: Part) -> list[int]:
     part
         The part.
     """
-    return list(range(*part.near))
+    facts, config = plan.channels[part.channel], _config(plan)
+    if config.noise != "remove":
+        return list(range(*part.near))
+    n_frames = facts["n_frames"]
+    return frames_read(_denoising(config), facts["denoising"], n_frames, _denoised(part, n_frames))
 
 
 def job(
@@ -132,12 +213,53 @@ def job(
     monitor
         Of the run.
     """
+    facts, config = plan.channels[part.channel], _config(plan)
+    series, within, texts = comparable(block)[0], Within(), list[str]()
+    if config.noise == "remove":
+        numbers = frames(plan, part)
+        with monitor.part("removing noise", previews=False):
+            cleaned = yield from denoise_block(
+                block, _denoising(config), facts["denoising"], numbers,
+                _denoised(part, facts["n_frames"]), monitor,
+            )  # fmt: skip
+        if cleaned.stopped == "user":
+            return cleaned
+        first = numbers.index(part.near[0])
+        series = series.crop(T=slice(first, first + part.near[1] - part.near[0]))
+        measured = facts["denoising"]["settings"]
+        noise = Noise(*(measured[name] for name in ("gain", "read_noise", "offset", "grain")))
+        shown = series.like(cleaned.images[0].array())
+        within = Within(denoised=shown, removed=noise)
+        texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
+    elif config.noise == "match" and (found := facts.get("lacking")) is None:
+        config = config.replace(noise="keep")  # there is none that can be seen
+    elif config.noise == "match":
+        corner = tuple(first for first, _ in part.wide)
+        noise = AddedNoise.restored(found)
+        within = Within(replace(noise, corner=corner, first=part.near[0]))
+    places = [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
+    own = _own(config, series, places)
+    fitted = yield from superresolve_job(series, own, monitor, within=within)
+    return replace(
+        fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
+    )
+
+
+def _config(plan: Plan) -> SpatimeConfig:
     config: Any = plan.config
-    block = comparable(block)[0]
-    places = plan.channels[part.channel]["times"][slice(*part.frames)]
-    times = tuple((place - part.near[0]) * block.steps["T"] for place in places)
-    own = config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
-    return (yield from superresolve_job(block, own, monitor))
+    return config
+
+
+def _denoised(part: Part, n_frames: int) -> Part:
+    """Return the part that denoises what a part super-resolves."""
+    near = max(0, part.near[0] - SHARED), min(n_frames, part.near[1] + SHARED)
+    return replace(part, frames=part.near, near=near)
+
+
+def _own(config: SpatimeConfig, block: Image, places: Sequence[float]) -> SpatimeConfig:
+    """Return the settings for some times of a block, in frames of it."""
+    times = tuple(place * block.steps["T"] for place in places)
+    return config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
 
 
 def _times(image: Image, config: SpatimeConfig) -> Any:
