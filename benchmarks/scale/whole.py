@@ -18,7 +18,7 @@ from napari_cellinr.io.zarr.regions import read_region
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale import layout
 from napari_cellinr.runs.scale.make import make_plan
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.run import run_plan
@@ -175,7 +175,8 @@ def in_tiles(folder: Path, case: Case) -> tuple[dict[str, NDArray[Any]], NDArray
     config = method_of_action(case.action).config(**case.settings)
     roles = ("result", "speed") if case.with_speed else ("result",)
     outputs = {role: str(folder / f"{role}.zarr") for role in roles}
-    with patch.object(module_of(case.action), "boxes", boxes):
+    modules = {"denoise": denoise, "superresolve": superresolve, "reconstruct": reconstruct}
+    with patch.object(modules[case.action], "boxes", boxes):
         plan = make_plan(case.action, Source(str(folder / "in.zarr")), config, outputs, 1e12)
     for number in range(len(plan.parts)):
         finish(part_job(plan, number, Monitor()))

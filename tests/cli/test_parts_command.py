@@ -24,9 +24,9 @@ def computed(monkeypatch):
             stopped="steps", roles=("result",), report={}, image=lambda role: result
         )
 
-    monkeypatch.setattr(denoise, "job", job)
-    monkeypatch.setattr(denoise, "frames", lambda plan, part: list(range(*part.near)))
-    monkeypatch.setattr(denoise, "measured", lambda image, config: ([{"settings": {}}], []))
+    monkeypatch.setattr(denoise.METHOD, "job", job)
+    monkeypatch.setattr(denoise.METHOD, "frames", lambda plan, part: list(range(*part.near)))
+    monkeypatch.setattr(denoise.METHOD, "measured", lambda image, config: ([{"settings": {}}], []))
     return found
 
 
@@ -92,7 +92,7 @@ def test_a_result_that_cannot_be_written_is_named_before_anything_is_measured(
     def measured(image, config):
         raise AssertionError("it was measured first")
 
-    monkeypatch.setattr(denoise, "measured", measured)
+    monkeypatch.setattr(denoise.METHOD, "measured", measured)
     monkeypatch.chdir(tmp_path)
     status, _, errors = run("plan", "in.zarr", "in.json", *result)
     assert status != 0

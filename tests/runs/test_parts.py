@@ -12,7 +12,8 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.make import make_plan
-from napari_cellinr.runs.scale.methods.denoise import _hot_pixels, measured
+from napari_cellinr.runs.scale.methods.denoise import _hot_pixels
+from napari_cellinr.runs.scale.methods.measured import measured
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import load_plan, save_plan
 from napari_cellinr.runs.scale.run import run_plan

@@ -173,7 +173,7 @@ def test_memory_for_super_resolution_is_kept_by_tiles(tmp_path):
     data = np.broadcast_to(np.float32(1), (6, 32, 512, 512))
     image = Image(data, axes="TZYX")
     config = method_of_action("superresolve").config(scale={"t": 2})
-    found, memory = superresolve.layout(image, config, [{}], 2.5e9)
+    found, memory = superresolve.METHOD.layout(image, config, [{}], 2.5e9)
     assert memory <= 2.5e9
     assert {part.own for part in found} == set(
         itertools.product([(0, 32)], [(0, 256), (256, 512)], [(0, 256), (256, 512)])

@@ -63,7 +63,7 @@ class Parts:
 def parts(monkeypatch):
     fake = Parts()
     for name in ("layout", "measured", "frames", "job"):
-        monkeypatch.setattr(denoise, name, getattr(fake, name))
+        monkeypatch.setattr(denoise.METHOD, name, getattr(fake, name))
     return fake
 
 
@@ -392,7 +392,7 @@ def test_cancelled_while_it_is_planned_nothing_is_kept(
         assert ends.wait(60)
         return parts.measured(image, config)
 
-    monkeypatch.setattr(denoise, "measured", measured)
+    monkeypatch.setattr(denoise.METHOD, "measured", measured)
     opened.parts.box.setCurrentText("always")
     said = texts_of(opened)
     opened.run()

@@ -21,7 +21,7 @@ from napari_cellinr.io.names import ADDRESSES, place_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.io.zarr.parts import CHUNK, ZARR_FILES
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.source import read_part, with_time
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def first_changed(
     tuple
         The number of that part, or None; and how many parts were compared.
     """
-    count, frames = 0, module_of(plan.action).frames
+    count, frames = 0, method_in_parts(plan.action).frames
     for number in range(len(plan.parts)) if numbers is None else numbers:
         facts = state.facts(number)
         if "read" not in facts or (stamp and facts.get("stamp") == stamp):

@@ -19,7 +19,7 @@ from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.changes import first_changed
 from napari_cellinr.runs.scale.make import check_space, make_plan
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.opened import file_of, growing, lazy, levels_of, limits_of, reads
 from napari_cellinr.runs.scale.plan import Plan, load_plan, notes_folder
 from napari_cellinr.runs.scale.run import run_plan
@@ -283,7 +283,7 @@ def _begun(request: PartsRequest) -> Plan | None:
             "action": request.action,
             "settings": request.config.changes(),
             "outputs": {"result": str(request.path)},
-            "result": geometry(module_of(request.action).result(request.image, request.config)),
+            "result": geometry(result_of(request.image, request.config)),
             "version": __version__,
         }
     )

@@ -12,7 +12,8 @@ from napari_cellinr.io.names import place_of, without_secrets
 from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.changes import stamp_of
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods import method_in_parts
+from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.plan import Plan
 from napari_cellinr.runs.scale.seams import n_kept
 from napari_cellinr.runs.scale.source import digest, frame_shape, with_time
@@ -76,11 +77,11 @@ def make_plan(
             "parameters, which would be written into the plan; leave them out, and give them to "
             "fsspec by its variables or its file, such as FSSPEC_HTTPS."
         )
-    module, found = module_of(action), source.image() if image is None else image.canonical()
+    method, found = method_in_parts(action), source.image() if image is None else image.canonical()
     stamp = stamp_of(source, found)  # before anything is measured
-    result, series = module.result(found, config), with_time(found)
-    channels, texts = module.measured(series, config)
-    parts, needed = module.layout(series, config, channels, SHARE * memory / workers)
+    result, series = result_of(found, config), with_time(found)
+    channels, texts = method.measured(series, config)
+    parts, needed = method.layout(series, config, channels, SHARE * memory / workers)
     texts += missing_chunks(source.path, source.level) if source.path else []
     return Plan(
         action=action,

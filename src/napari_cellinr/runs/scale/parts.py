@@ -25,7 +25,7 @@ from napari_cellinr.runs.scale.changes import (
     stamp_of,
 )
 from napari_cellinr.runs.scale.executors import DEVICE
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.seams import blended, keep_bands
 from napari_cellinr.runs.scale.source import (
     digest,
@@ -148,7 +148,7 @@ def _fit(
     plan: Plan, number: int, state: State, monitor: Monitor, given: Image | None
 ) -> Generator[Progress, Message, None]:
     """Compute a part, and write it."""
-    part, identity, module = plan.parts[number], plan.identity(), module_of(plan.action)
+    part, identity, method = plan.parts[number], plan.identity(), method_in_parts(plan.action)
     image = with_time(plan.source.image() if given is None else given.canonical())
     stamp = stamp_of(plan.source, image, anew=False)
     if _checked.get(identity) != stamp:
@@ -156,7 +156,7 @@ def _fit(
             raise FileError(wrong)
         _checked[identity] = stamp
     texts = check_before(plan, state, image, stamp)
-    reading = partial(read_part, image, part, module.frames(plan, part))
+    reading = partial(read_part, image, part, method.frames(plan, part))
     block = yield from in_background("reading", reading, monitor, needed=True)
     assert block is not None
     device = os.environ.get(DEVICE, "")
@@ -164,7 +164,7 @@ def _fit(
     fitted, level = None, None
     try:
         with explained_failures():
-            fitted = yield from module.job(block, here, part, monitor)
+            fitted = yield from method.job(block, here, part, monitor)
     except DataError:
         if (level := only_value(block)) is None:
             raise

@@ -24,9 +24,15 @@ from napari_cellinr.methods.spatime.output_grid import (
 )
 from napari_cellinr.methods.spatime.stages import is_between
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
-from napari_cellinr.runs.scale.methods import denoise
-from napari_cellinr.runs.scale.methods.denoise import denoise_block, frames_read, typical
-from napari_cellinr.runs.scale.methods.results import superresolved as result
+from napari_cellinr.runs.scale.methods import MethodInParts
+from napari_cellinr.runs.scale.methods.denoise import (
+    FRAME_BYTES,
+    REACH,
+    STEP,
+    denoise_block,
+    frames_read,
+)
+from napari_cellinr.runs.scale.methods.measured import measured, typical
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
     from napari_cellinr.runs.scale.plan import Plan
 
-__all__ = ["frames", "job", "layout", "measured", "result"]
+__all__ = ["METHOD"]
 
 NEAR: Final = 3
 """Frames before and after a block to which the motion of its outer intervals, and of those beside
@@ -58,33 +64,122 @@ BYTES: Final = (48.0, 60.0)
 """Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
 
 
-def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share, and sentences about it.
+class SuperresolutionInParts(MethodInParts):
+    """Super-resolution in time: blocks of frames with those that their motion is fitted to."""
 
-    These are the times of the result in frames of the recording; and if noise is to be added, what
-    frames between frames lack; or if it is to be removed, what denoising measures.
+    def measured(
+        self, image: Image, config: SpatimeConfig
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return what the parts share, and sentences about it.
 
-    Parameters
-    ----------
-    image
-        The recording, with axis T.
-    config
-        The settings.
-    """
-    times = [float(place) for place in _times(image, config)]
-    n_channels = image.sizes.get("C", 1)
-    common = {"settings": {}, "times": times, "n_frames": image.sizes["T"]}
-    shared: list[dict[str, Any]] = [dict(common) for _ in range(n_channels)]
-    texts: list[str] = []
-    if config.noise == "remove":
-        found, texts = denoise.measured(image, _denoising(config))
-        for facts, own in zip(shared, found, strict=True):
-            facts["denoising"] = own
-    if config.noise == "match" and (between := [t for t in times if is_between(t)]):
-        for number, facts in enumerate(shared):
-            channel = image.take("C", number) if "C" in image.axes else image
-            facts["lacking"] = _lacking(channel, config, int(between[0]))
-    return shared, [f"{REMOVAL}: {text}" for text in texts]
+        These are the times of the result in frames of the recording; and if noise is to be added,
+        what frames between frames lack; or if it is to be removed, what denoising measures.
+        """
+        times = [float(place) for place in _times(image, config)]
+        n_channels = image.sizes.get("C", 1)
+        common = {"settings": {}, "times": times, "n_frames": image.sizes["T"]}
+        shared: list[dict[str, Any]] = [dict(common) for _ in range(n_channels)]
+        texts: list[str] = []
+        if config.noise == "remove":
+            found, texts = measured(image, _denoising(config))
+            for facts, own in zip(shared, found, strict=True):
+                facts["denoising"] = own
+        if config.noise == "match" and (between := [t for t in times if is_between(t)]):
+            for number, facts in enumerate(shared):
+                channel = image.take("C", number) if "C" in image.axes else image
+                facts["lacking"] = _lacking(channel, config, int(between[0]))
+        return shared, [f"{REMOVAL}: {text}" for text in texts]
+
+    def layout(
+        self, image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float
+    ) -> tuple[list[Part], float]:
+        """Return the parts, and the memory that one of them needs in bytes."""
+        new = max(1.0, len(_times(image, config)) / image.sizes["T"])
+        n_axes = len(frame_shape(image))
+        needs = Needs(
+            base=PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES,
+            per_frame=BYTES[0] * (1 + new) / 2,
+            per_voxel=BYTES[1],
+            most_frames=MOST_FRAMES,
+            shared=NEAR,
+            margins=(MARGIN,) * n_axes,
+            steps=(1,) * n_axes,
+        )
+        if config.noise == "remove":
+            needs = replace(
+                needs,
+                per_voxel=max(BYTES[1], FRAME_BYTES[1]),
+                shared=NEAR + SHARED,
+                others=1,
+                margins=(MARGIN + REACH[0],) * n_axes,
+                steps=(STEP,) * n_axes,
+            )
+        parts, largest = boxes(image, needs, memory)
+        times, n_frames = _times(image, config), image.sizes["T"]
+        length = parts[0].frames[1] - parts[0].frames[0]
+        tiles = list(dict.fromkeys((part.own, part.wide) for part in parts))
+        found = []
+        for channel in range(image.sizes.get("C", 1)):
+            for first, end in blocks(n_frames, length):
+                last = end < n_frames
+                inside = [n for n, t in enumerate(times) if first <= t and (t < end or not last)]
+                if not inside:
+                    continue
+                near = max(0, first - NEAR), min(n_frames, end + 1 + NEAR)
+                frames = inside[0], inside[-1] + 1
+                found += [Part(channel, frames, near, own, wide) for own, wide in tiles]
+        return found, largest
+
+    def frames(self, plan: Plan, part: Part) -> list[int]:
+        """Return the frames that a part reads: its own, and those that motion is fitted to.
+
+        If noise is removed first, also those that are denoised together with them.
+        """
+        facts, config = plan.channels[part.channel], _config(plan)
+        if config.noise != "remove":
+            return list(range(*part.near))
+        n_frames = facts["n_frames"]
+        return frames_read(
+            _denoising(config), facts["denoising"], n_frames, _denoised(part, n_frames)
+        )
+
+    def job(
+        self, block: Image, plan: Plan, part: Part, monitor: Monitor
+    ) -> Generator[Progress, Message, Fitted]:
+        """Super-resolve a part: yield `Progress`, return the result of its own frames."""
+        facts, config = plan.channels[part.channel], _config(plan)
+        series, within, texts = comparable(block)[0], Within(), list[str]()
+        if config.noise == "remove":
+            numbers = self.frames(plan, part)
+            with monitor.part("removing noise", previews=False):
+                cleaned = yield from denoise_block(
+                    block, _denoising(config), facts["denoising"], numbers,
+                    _denoised(part, facts["n_frames"]), monitor,
+                )  # fmt: skip
+            if cleaned.stopped == "user":
+                return cleaned
+            first = numbers.index(part.near[0])
+            series = series.crop(T=slice(first, first + part.near[1] - part.near[0]))
+            known = facts["denoising"]["settings"]
+            noise = Noise(*(known[name] for name in ("gain", "read_noise", "offset", "grain")))
+            shown = series.like(cleaned.images[0].array())
+            within = Within(denoised=shown, removed=noise)
+            texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
+        elif config.noise == "match" and (found := facts.get("lacking")) is None:
+            config = config.replace(noise="keep")  # there is none that can be seen
+        elif config.noise == "match":
+            corner = tuple(first for first, _ in part.wide)
+            noise = AddedNoise.restored(found)
+            within = Within(replace(noise, corner=corner, first=part.near[0]))
+        places = [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
+        own = _own(config, series, places)
+        fitted = yield from superresolve_job(series, own, monitor, within=within)
+        return replace(
+            fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
+        )
+
+
+METHOD: Final = SuperresolutionInParts()
 
 
 def _denoising(config: SpatimeConfig) -> CellINRConfig:
@@ -123,126 +218,6 @@ def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, An
         return None
     frame = image.take("T", image.sizes["T"] // 2).crop(**ranges).array()
     return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
-
-
-def layout(
-    image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float
-) -> tuple[list[Part], float]:
-    """Return the parts, and the memory that one of them needs in bytes.
-
-    Parameters
-    ----------
-    image
-        The recording, with axis T.
-    config
-        The settings.
-    channels
-        From `measured`.
-    memory
-        Bytes for one part.
-    """
-    new = max(1.0, len(_times(image, config)) / image.sizes["T"])
-    n_axes = len(frame_shape(image))
-    needs = Needs(
-        base=PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES,
-        per_frame=BYTES[0] * (1 + new) / 2,
-        per_voxel=BYTES[1],
-        most_frames=MOST_FRAMES,
-        shared=NEAR,
-        margins=(MARGIN,) * n_axes,
-        steps=(1,) * n_axes,
-    )
-    if config.noise == "remove":
-        needs = replace(
-            needs,
-            per_voxel=max(BYTES[1], denoise.FRAME_BYTES[1]),
-            shared=NEAR + SHARED,
-            others=1,
-            margins=(MARGIN + denoise.REACH[0],) * n_axes,
-            steps=(denoise.STEP,) * n_axes,
-        )
-    parts, largest = boxes(image, needs, memory)
-    times, n_frames = _times(image, config), image.sizes["T"]
-    length = parts[0].frames[1] - parts[0].frames[0]
-    tiles = list(dict.fromkeys((part.own, part.wide) for part in parts))
-    found = []
-    for channel in range(image.sizes.get("C", 1)):
-        for first, end in blocks(n_frames, length):
-            last = end < n_frames
-            inside = [n for n, t in enumerate(times) if first <= t and (t < end or not last)]
-            if not inside:
-                continue
-            near = max(0, first - NEAR), min(n_frames, end + 1 + NEAR)
-            frames = inside[0], inside[-1] + 1
-            found += [Part(channel, frames, near, own, wide) for own, wide in tiles]
-    return found, largest
-
-
-def frames(plan: Plan, part: Part) -> list[int]:
-    """Return the frames that a part reads: its own, and those that motion is fitted to.
-
-    If noise is removed first, also those that are denoised together with them.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    part
-        The part.
-    """
-    facts, config = plan.channels[part.channel], _config(plan)
-    if config.noise != "remove":
-        return list(range(*part.near))
-    n_frames = facts["n_frames"]
-    return frames_read(_denoising(config), facts["denoising"], n_frames, _denoised(part, n_frames))
-
-
-def job(
-    block: Image, plan: Plan, part: Part, monitor: Monitor
-) -> Generator[Progress, Message, Fitted]:
-    """Super-resolve a part: yield `Progress`, return the result of its own frames.
-
-    Parameters
-    ----------
-    block
-        What the part reads, in memory; axes T, [Z,] Y, X.
-    plan
-        The plan.
-    part
-        The part.
-    monitor
-        Of the run.
-    """
-    facts, config = plan.channels[part.channel], _config(plan)
-    series, within, texts = comparable(block)[0], Within(), list[str]()
-    if config.noise == "remove":
-        numbers = frames(plan, part)
-        with monitor.part("removing noise", previews=False):
-            cleaned = yield from denoise_block(
-                block, _denoising(config), facts["denoising"], numbers,
-                _denoised(part, facts["n_frames"]), monitor,
-            )  # fmt: skip
-        if cleaned.stopped == "user":
-            return cleaned
-        first = numbers.index(part.near[0])
-        series = series.crop(T=slice(first, first + part.near[1] - part.near[0]))
-        measured = facts["denoising"]["settings"]
-        noise = Noise(*(measured[name] for name in ("gain", "read_noise", "offset", "grain")))
-        shown = series.like(cleaned.images[0].array())
-        within = Within(denoised=shown, removed=noise)
-        texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
-    elif config.noise == "match" and (found := facts.get("lacking")) is None:
-        config = config.replace(noise="keep")  # there is none that can be seen
-    elif config.noise == "match":
-        corner = tuple(first for first, _ in part.wide)
-        noise = AddedNoise.restored(found)
-        within = Within(replace(noise, corner=corner, first=part.near[0]))
-    places = [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
-    own = _own(config, series, places)
-    fitted = yield from superresolve_job(series, own, monitor, within=within)
-    return replace(
-        fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
-    )
 
 
 def _config(plan: Plan) -> SpatimeConfig:
