@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.camera.noise import estimate_noise
-from napari_cellinr.config import CellINRConfig
+from napari_cellinr.config import CellINRConfig, SpatimeConfig
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
@@ -37,9 +37,8 @@ from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
-    from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
@@ -165,12 +164,10 @@ class SuperresolutionInParts(MethodInParts):
             shown = series.like(cleaned.images[0].array())
             within = Within(denoised=shown, removed=noise)
             texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
-        elif config.noise == "match" and (found := facts.get("lacking")) is None:
-            config = config.replace(noise="keep")  # there is none that can be seen
         elif config.noise == "match":
-            corner = tuple(first for first, _ in part.wide)
-            noise = AddedNoise.restored(found)
-            within = Within(replace(noise, corner=corner, first=part.near[0]))
+            within = Within(_added(facts, part))
+            if within.noise is None:  # there is none that can be seen
+                config = config.replace(noise="keep")
         places = [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
         own = _own(config, series, places)
         fitted = yield from superresolve_job(series, own, monitor, within=within)
@@ -220,8 +217,17 @@ def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, An
     return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
 
 
+def _added(facts: Mapping[str, Any], part: Part) -> AddedNoise | None:
+    """Return the noise that a part adds to the frames that it makes."""
+    if (found := facts.get("lacking")) is None:
+        return None
+    corner = tuple(first for first, _ in part.wide)
+    return replace(AddedNoise.restored(found), corner=corner, first=part.near[0])
+
+
 def _config(plan: Plan) -> SpatimeConfig:
-    config: Any = plan.config
+    config = plan.config
+    assert isinstance(config, SpatimeConfig)
     return config
 
 
