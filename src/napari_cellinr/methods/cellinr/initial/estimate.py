@@ -12,11 +12,12 @@ import torch
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
 from napari_cellinr.classic.groups import iter_groups
-from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
+from napari_cellinr.classic.smoothing import CPU
 from napari_cellinr.methods.cellinr.initial.half import Half
+from napari_cellinr.methods.cellinr.initial.probe import probe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -168,6 +169,8 @@ def initial_estimate(
     monitor: Monitor,
     *,
     probed: bool = True,
+    box: Sequence[slice] | None = None,
+    whole: Sequence[int] = (),
 ) -> Generator[Progress, Message, InitialEstimate]:
     """Estimate twice, with and without a small change: yield `Progress`, return both.
 
@@ -190,6 +193,9 @@ def initial_estimate(
         Of the job.
     probed
         Whether to make the second estimate; if not, `shifted` is the first one.
+    box, whole
+        Where in an image of how many voxels the values lie, so that the probe is that of the
+        whole; they are all of it if not given.
 
     Returns
     -------
@@ -199,7 +205,9 @@ def initial_estimate(
     seconds, n_workers = budget.seconds, budget.n_workers
     name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
     end = None if seconds is None else time.monotonic() + seconds
-    probe = _probe(values.shape, budget.grain, generator)
+    if box is None:
+        box, whole = [slice(0, size) for size in values.shape], values.shape
+    probe = probe_of(box, whole, budget.grain, generator)
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
         distance = search_distance(name, values.shape)
@@ -379,15 +387,3 @@ def _cheaper(name: str, shape: tuple[int, ...]) -> str:
     distance = search_distance(name, shape)
     nearer = (other for other in _CHOICES[1:-1] if _DISTANCES[other] < distance)
     return next(nearer, _CHOICES[-1])
-
-
-def _probe(
-    shape: tuple[int, ...], grain: float, generator: np.random.Generator
-) -> NDArray[np.float32]:
-    """Return noise of standard deviation 1 and of the same grain as that of the image."""
-    probe = generator.standard_normal(shape).astype(np.float32)
-    if grain > 0:
-        sigmas = [grain if size > 1 else 0.0 for size in shape]
-        probe = as_array(gaussian_filter(as_tensor(probe, CPU), sigmas))
-        probe /= probe.std()
-    return probe

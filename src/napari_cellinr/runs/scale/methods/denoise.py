@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -165,6 +166,9 @@ def denoise_block(
     sd = float(facts["offset_sd"])
     hot = _hot_pixels(facts, part)
     within = Within(tuple(numbers), range(*part.frames), corner, levels, sd, hot)
+    if part.is_tile:
+        shape = tuple(facts["shape"])
+        within = replace(within, shape=shape, trust=facts.get("trust"))
     return (yield from denoise_part(series, config, monitor, within))
 
 

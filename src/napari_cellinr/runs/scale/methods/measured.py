@@ -20,8 +20,9 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled, kernel_trust
 from napari_cellinr.methods.cellinr.recording.camera import PlainPlanes, find_offsets, text_of
-from napari_cellinr.runs.scale.source import sample
+from napari_cellinr.runs.scale.source import frame_shape, sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +98,7 @@ def _of_channel(
     found: dict[str, Any] = {
         "settings": settings,
         "first": first,
+        "shape": list(frame_shape(image)),
         "offsets": _packed(offsets),
         "offset_sd": uncertainty,
         "hot": [] if hot is None else np.argwhere(hot).tolist(),
@@ -111,6 +113,8 @@ def _of_channel(
             "background_width": chosen.background_width,
         }
         found["levels"] = None if levels is None else asdict(levels)
+        if is_coupled(config, image.sizes["T"], whole.shape, None):
+            found["trust"] = _trust(frame, whole, config, noise, first)
     return found, texts
 
 
@@ -200,6 +204,14 @@ def _background(
     part = finish(estimate_part(image, stabilised, usual, noise, budget, monitor, probed=False))
     chosen = part.chosen()
     return chosen, replace(part, config=chosen).without_kernels().separated.levels
+
+
+def _trust(part: Image, whole: Image, config: CellINRConfig, noise: Noise, number: int) -> float:
+    """Return how far the kernels of a series are trusted in a part of its first frame."""
+    steps = zip(part.translate, part.scale, strict=True)
+    corner = tuple(round(place / step) for place, step in steps)
+    within = Within((number,), range(number, number + 1), corner, shape=whole.shape)
+    return kernel_trust(comparable(part)[0], config, noise, within)
 
 
 def _packed(offsets: NDArray[np.float32] | None) -> dict[str, Any] | None:
