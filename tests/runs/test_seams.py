@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, read, write
+from napari_cellinr import denoise as denoise_whole
 from napari_cellinr import superresolve as superresolve_whole
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.monitor import Monitor
@@ -117,13 +118,13 @@ def recorded(folder, data):
     return Source(str(folder / "in.zarr"))
 
 
-def in_tiles(monkeypatch, length):
-    """Let plans have tiles of this length."""
+def in_tiles(monkeypatch, length, most_frames=1000):
+    """Let plans have tiles of this length, in blocks of at most so many frames."""
 
     def boxes(image, needs, memory):
         shape, n_frames = layout.frame_shape(image), image.sizes["T"]
         tiles = layout._tiles(shape, (length,) * len(shape), needs)
-        count = min(needs.most_frames, n_frames)
+        count = min(needs.most_frames, n_frames, most_frames)
         found = [
             Part(0, frames, layout._near(frames, needs, n_frames), own, wide)
             for frames in layout.blocks(n_frames, count)
@@ -188,7 +189,7 @@ def test_memory_for_super_resolution_is_kept_by_tiles(tmp_path):
 @pytest.mark.parametrize("parts", ["tiles", "blocks"])
 def test_noise_of_super_resolution_is_treated_as_in_the_whole(tmp_path, monkeypatch, noise, parts):
     """Without motion, which is found from random places, so that only noise can differ."""
-    truth = cells(9, (128, 128), 0.5)
+    truth = cells(9, (128, 128), 0.5) if parts == "tiles" else cells(21, (64, 64), 0.5)
     noisy = np.random.default_rng(1).poisson(truth[::2] - 100) + 100.0
     source = recorded(tmp_path, noisy.astype(np.float32))
     settings = {"noise": noise, "motion": "never"}
@@ -198,11 +199,26 @@ def test_noise_of_super_resolution_is_treated_as_in_the_whole(tmp_path, monkeypa
     else:
         monkeypatch.setattr(superresolve, "MOST_FRAMES", 2)
     plan = planned(source, tmp_path, "superresolve", **settings)
-    assert len(plan.parts) == (4 if parts == "tiles" else 3)
+    assert len(plan.parts) == (4 if parts == "tiles" else 5)
     found = result_of(plan)
     sd = float(np.sqrt(np.mean((noisy - truth[::2]) ** 2)))
     rms = float(np.sqrt(np.mean((found - whole) ** 2)))
     assert rms < 0.01 * sd
+
+
+def test_denoising_in_parts_is_like_the_whole(tmp_path, monkeypatch):
+    """Tiles of odd numbers of voxels and frames, with noise that is estimated."""
+    light = cells(7, (160, 192)) - 100
+    noisy = np.random.default_rng(1).poisson(light) + 100.0
+    source = recorded(tmp_path, noisy.astype(np.float32))
+    settings = {"background": "keep"}
+    whole = denoise_whole(read(source.path), **settings).images[0].array()
+    in_tiles(monkeypatch, 96, most_frames=3)
+    monkeypatch.setitem(SETTINGS, "denoise", {})
+    plan = planned(source, tmp_path, "denoise", **settings)
+    assert len(plan.parts) == 12
+    found, sd = result_of(plan), float(np.sqrt(np.mean((noisy - light - 100) ** 2)))
+    assert float(np.sqrt(np.mean((found - whole) ** 2))) < 0.01 * sd
 
 
 def test_random_fields_are_the_same_whatever_part_is_made():

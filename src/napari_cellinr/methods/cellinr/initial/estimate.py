@@ -11,7 +11,7 @@ import torch
 
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
-from napari_cellinr.classic.groups import iter_groups
+from napari_cellinr.classic.groups import FRAMES_APART, iter_groups
 from napari_cellinr.classic.smoothing import CPU
 from napari_cellinr.methods.cellinr.initial.half import Half
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
@@ -31,6 +31,7 @@ __all__ = [
     "Guides",
     "InitialEstimate",
     "choose_estimate",
+    "first_shared",
     "frames_at_once",
     "group",
     "group_series",
@@ -335,7 +336,7 @@ def group_series(
     length = len(own) if own else frames_at_once(values[0].size)
     firsts = range(own.start, own.stop, length) if own else range(0, len(values), length)
     for number, first in enumerate(firsts):
-        wide = slice(max(0, first - SHARED), first + length + SHARED)
+        wide = slice(first_shared(first), first + length + SHARED)
         job = iter_groups(
             values[wide],
             guides[wide],
@@ -354,6 +355,17 @@ def group_series(
             result[first + length :] = guides[first + length :]
             return result, False
     return result, True
+
+
+def first_shared(frame: int) -> int:
+    """Return the first frame that a part of a series needs, so that its patches are the same.
+
+    Parameters
+    ----------
+    frame
+        The first frame that the part returns.
+    """
+    return max(0, frame - SHARED) // FRAMES_APART * FRAMES_APART
 
 
 def frames_at_once(n_voxels: int) -> int:

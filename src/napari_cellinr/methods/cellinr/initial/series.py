@@ -21,6 +21,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     SHARED,
     EstimateBudget,
     InitialEstimate,
+    first_shared,
     group_series,
     initial_estimate,
     search_distance,
@@ -246,7 +247,7 @@ def _around(parts: list[_Guided], within: Within) -> tuple[list[_Guided], range 
     frames, own = within.frames, within.own
     if list(own) == list(frames):
         return parts, None
-    first, last = own.start - SHARED, own.stop + SHARED
+    first, last = first_shared(own.start), own.stop + SHARED
     near = [number for number, frame in enumerate(frames) if first <= frame < last]
     chosen = [n for n, number in enumerate(near) if frames[number] in own]
     return [parts[number] for number in near], range(chosen[0], chosen[-1] + 1)

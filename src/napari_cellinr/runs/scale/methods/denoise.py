@@ -11,7 +11,7 @@ import numpy as np
 from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.methods.cellinr.initial.background import NODES_PER_WIDTH, Levels
-from napari_cellinr.methods.cellinr.initial.estimate import SHARED, frames_at_once
+from napari_cellinr.methods.cellinr.initial.estimate import SHARED, first_shared, frames_at_once
 from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
 from napari_cellinr.methods.cellinr.part_job import denoise_part
 from napari_cellinr.runs.scale.layout import Needs, boxes
@@ -70,7 +70,7 @@ class DenoisingInParts(MethodInParts):
             per_voxel=each,
             most_frames=frames_at_once(math.prod(shape)) if together else 1,
             shared=SHARED if together else 0,
-            others=1 if together else 0,
+            others=2 if together else 0,
             margins=margins,
             steps=steps,
         )
@@ -120,10 +120,11 @@ def frames_read(
     part
         The part.
     """
-    numbers, first = list(range(*part.near)), facts["first"]
+    first = facts["first"]
     shape = tuple(end - low for low, end in part.wide)
     if not is_coupled(config, n_frames, shape, None):
-        return numbers
+        return list(range(*part.near))
+    numbers = range(min(part.near[0], first_shared(part.frames[0])), part.near[1])
     if part.frames[0] < first:  # blank frames before the first one that shows something
         return list(range(part.frames[0], max(part.near[1], first + 1)))
     return [first, *(number for number in numbers if number > first)]

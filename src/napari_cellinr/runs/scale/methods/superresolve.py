@@ -109,7 +109,7 @@ class SuperresolutionInParts(MethodInParts):
                 needs,
                 per_voxel=max(BYTES[1], FRAME_BYTES[1]),
                 shared=NEAR + SHARED,
-                others=1,
+                others=2,
                 margins=(MARGIN + REACH[0],) * n_axes,
                 steps=(STEP,) * n_axes,
             )
@@ -119,7 +119,7 @@ class SuperresolutionInParts(MethodInParts):
         tiles = list(dict.fromkeys((part.own, part.wide) for part in parts))
         found = []
         for channel in range(image.sizes.get("C", 1)):
-            for first, end in blocks(n_frames, length):
+            for first, end in _intervals(n_frames, length):
                 last = end < n_frames
                 inside = [n for n, t in enumerate(times) if first <= t and (t < end or not last)]
                 if not inside:
@@ -177,6 +177,14 @@ class SuperresolutionInParts(MethodInParts):
 
 
 METHOD: Final = SuperresolutionInParts()
+
+
+def _intervals(n_frames: int, length: int) -> list[tuple[int, int]]:
+    """Return blocks of frames; the last frame alone, behind which nothing is made, is none."""
+    found = blocks(n_frames, length)
+    if len(found) > 1 and found[-1][1] - found[-1][0] == 1:
+        found[-2:] = [(found[-2][0], n_frames)]
+    return found
 
 
 def _denoising(config: SpatimeConfig) -> CellINRConfig:
