@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
-FORMAT: Final = "napari-cellinr plan 2"
+FORMAT: Final = "napari-cellinr plan 3"
 
 FRAMES_AT_ONCE: Final = 16
 """Frames of which one part makes the coarser levels."""
