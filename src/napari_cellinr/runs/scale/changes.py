@@ -9,10 +9,11 @@ by its digest; so a file that was only copied or touched is no obstacle.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.source import read_part, with_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Plan
@@ -49,7 +50,7 @@ _SHORT: Final = 0.05
 """Seconds that a look may take without being remembered."""
 
 _looked: dict[str, tuple[float, float, str]] = {}
-"""When this process has last looked at a recording, how long that took, and the stamp, by path."""
+"""When this process has begun to look at a recording, how long that took, and the stamp."""
 
 
 class RecordingChangedError(FileError):
@@ -70,7 +71,7 @@ def digest_of_part(block: Image) -> str:
     return found.hexdigest()
 
 
-def stamp_of(source: Source, image: Image, *, anew: bool = True) -> str:
+def stamp_of(source: Source, image: Image, after: float | None = math.inf) -> str:
     """Return a short text that differs after a file of a recording was written.
 
     It is empty for a recording at an address, or in no file.
@@ -81,15 +82,16 @@ def stamp_of(source: Source, image: Image, *, anew: bool = True) -> str:
         The recording.
     image
         The same, lazy.
-    anew
-        Whether the files are looked at in any case, also where there are so many that a part is
-        better computed with the stamp that was found a while ago.
+    after
+        The files are looked at again unless this process has done so after that time, in seconds
+        as of `time.time`. None: unless it has done so a short while ago, if there are very many.
     """
     if not source.path or source.path.startswith(ADDRESSES):
         return ""
-    begun = time.monotonic()
+    begun = time.time()
     when, took, known = _looked.get(source.path, (0.0, 0.0, ""))
-    if not anew and took > _SHORT and begun - when < took / _SHARE:
+    is_recent = took > _SHORT and begun - when < took / _SHARE
+    if is_recent if after is None else when > after:
         return known
     count, size, newest = 0, 0, 0
     for path in _files(place_of(source.path), image):
@@ -98,8 +100,8 @@ def stamp_of(source: Source, image: Image, *, anew: bool = True) -> str:
         except OSError:
             continue
         count, size, newest = count + 1, size + facts.st_size, max(newest, facts.st_mtime_ns)
-    found, now = f"{count}-{size}-{newest}", time.monotonic()
-    _looked[source.path] = now, now - begun, found
+    found = f"{count}-{size}-{newest}"
+    _looked[source.path] = begun, time.time() - begun, found
     return found
 
 
@@ -189,7 +191,7 @@ def check_before(plan: Plan, state: State, image: Image, stamp: str) -> list[str
     ]
 
 
-def check_finished(plan: Plan, state: State, given: Image | None, numbers: Iterable[int]) -> None:
+def check_finished(plan: Plan, state: State, given: Image | None, numbers: Sequence[int]) -> None:
     """Check that finished parts have read what the recording holds, if it may hold something else.
 
     Nothing is compared if it cannot be read any more: then nothing was changed either.
@@ -214,7 +216,7 @@ def check_finished(plan: Plan, state: State, given: Image | None, numbers: Itera
             image = with_time(plan.source.image())
         except (CellINRError, OSError):
             return
-        stamp = stamp_of(plan.source, image)
+        stamp = stamp_of(plan.source, image, max(map(state.time_of, numbers), default=math.inf))
         if not stamp:
             return
     elif isinstance(given.data, np.ndarray):
@@ -228,9 +230,9 @@ def check_finished(plan: Plan, state: State, given: Image | None, numbers: Itera
 
 def _changed_text(plan: Plan, number: int) -> str:
     """Return what to say if a part has read other values than there are now."""
-    what: Any = plan.source.path or "the recording"
+    what = plan.source.path or "the recording"
     return (
         f"{what} has changed since part {number} was computed from it, and the result would be "
-        f"a mixture; finished parts are kept in {plan.places[0]}. Put back what was there and go "
-        "on, or begin again with another name for the result."
+        "a mixture. Finished parts are kept: put back what was there and go on, or begin again "
+        "with another name for the result."
     )

@@ -150,7 +150,7 @@ def _fit(
     """Compute a part, and write it."""
     part, identity, method = plan.parts[number], plan.identity(), method_in_parts(plan.action)
     image = with_time(plan.source.image() if given is None else given.canonical())
-    stamp = stamp_of(plan.source, image, anew=False)
+    stamp = stamp_of(plan.source, image, None)
     if _checked.get(identity) != stamp:
         if wrong := check_worker(plan, given):
             raise FileError(wrong)
@@ -190,6 +190,7 @@ def _fit(
         "computer": platform.node(),
         "read": digest_of_part(block),
         "stamp": stamp,
+        "time": time.time(),
     }
     state.note(number, facts)
 

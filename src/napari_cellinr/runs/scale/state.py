@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -164,6 +165,11 @@ class State:
     def facts(self, number: int) -> dict[str, Any]:
         """Return what was noted about a part; nothing if it is not finished."""
         return self._notes.read(_name(number)) or {}
+
+    def time_of(self, number: int) -> float:
+        """Return when a part was finished, as of `time.time`; infinite if that was not noted."""
+        found = self.facts(number).get("time")
+        return float(found) if isinstance(found, int | float) else math.inf
 
     def warnings_of(self, number: int) -> list[str]:
         """Return the warnings of a finished part."""
